@@ -1,0 +1,28 @@
+"""Gives the doctests of `medallion.columns` a session and a way to show a column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _vocabulary(request: pytest.FixtureRequest, doctest_namespace: dict[str, Any]) -> None:
+    if not request.node.nodeid.startswith("src/medallion/columns.py"):
+        return
+    from medallion import session
+
+    spark = session.session()
+
+    def show(texts: list[str | None], function: Callable[[Any], Any]) -> list[Any]:
+        from pyspark.sql import functions as F
+
+        frame = spark.createDataFrame([(place, text) for place, text in enumerate(texts)], "n int, text string")
+        found = frame.select("n", function(F.col("text")).alias("value")).orderBy("n").collect()
+        return [str(row.value) if type(row.value).__name__ == "Decimal" else row.value for row in found]
+
+    from pyspark.sql import functions as F
+
+    doctest_namespace.update(show=show, F=F)

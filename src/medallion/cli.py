@@ -1,0 +1,249 @@
+"""The `medallion` command."""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from medallion import __version__
+from medallion.errors import MedallionError
+
+app = typer.Typer(
+    name="medallion",
+    help="CRM exports to trusted gold tables and insights, on a laptop or on Databricks.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    epilog="Exit status: 0 the laws hold and every file was read; 1 something is wrong, the message says what; "
+    "2 the command line is wrong.",
+)
+_debug = False
+
+Config = Annotated[Path | None, typer.Option("--config", help="Settings file [default: config/config.yaml].")]
+LakehouseOption = Annotated[str | None, typer.Option("--lakehouse", help="Folder of the tables [default: lakehouse].")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
+
+
+def main() -> None:
+    """Run the command; a user's mistake is told in one message, a traceback only with `--debug`."""
+    warnings.filterwarnings("ignore", message="WARN WindowExpression")
+    try:
+        app()
+    except MedallionError as error:
+        _fail(error)
+    except Exception as error:
+        if _debug:
+            raise
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        _fail(
+            MedallionError(
+                f"Unexpected {type(error).__name__}: {reason[0][:300]}", "Run again with --debug for the traceback."
+            )
+        )
+
+
+def _fail(error: MedallionError) -> NoReturn:
+    if _debug:
+        raise error
+    console = Console(stderr=True)
+    console.print(f"[bold red]Error[/] {escape(error.problem)}", highlight=False, soft_wrap=True)
+    if error.remedy:
+        console.print(escape(error.remedy), highlight=False, soft_wrap=True)
+    sys.exit(1)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"medallion {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    global _debug
+    _debug = debug
+
+
+def _dump(document: dict[str, Any] | list[Any]) -> None:
+    def plain(value: Any) -> Any:
+        if isinstance(value, datetime):
+            return value.isoformat(sep=" ", timespec="seconds")
+        return value.isoformat() if isinstance(value, date) else str(value)
+
+    typer.echo(json.dumps(document, indent=2, default=plain))
+
+
+def _settings(config: Path | None, **overrides: Any) -> Any:
+    from medallion.config import load
+
+    return load(config, **overrides)
+
+
+def _lake(config: Path | None, lakehouse: str | None) -> Any:
+    from medallion.store import Lakehouse
+
+    return Lakehouse(_settings(config, lakehouse=lakehouse).lakehouse)
+
+
+@app.command(
+    epilog="""**Examples**
+
+`medallion run` · the sample, or what config.yaml says
+
+`medallion run --source exports/2025-07 --lakehouse /data/lake` · your own exports
+
+`medallion run --source data/updates` · a second delivery into the same tables
+
+`medallion run --as-of 2025-03-31` · gold as it stood at the end of March
+
+`medallion run --source crm --contract crm/contract.odcs.yaml` · with your own mapping"""
+)
+def run(
+    source: Annotated[str | None, typer.Option(help="Folder of CRM exports [default: data].")] = None,
+    lakehouse: LakehouseOption = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", help="Last day to count: `latest` (newest event in the data), `today` or a date."),
+    ] = None,
+    contract: Annotated[
+        list[Path] | None, typer.Option(help="Contract file laid over the shipped ones; may be given again.")
+    ] = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Bring new exports through bronze, silver and gold, and tell the insights."""
+    from medallion import console as show
+    from medallion import pipeline, status
+    from medallion.config import utc_now
+
+    settings = _settings(
+        config, source=source, lakehouse=lakehouse, as_of=as_of, contracts=tuple(contract) if contract else None
+    )
+    screen = Console(stderr=as_json)
+    with show.Progressing(screen) as report:
+        result = pipeline.run(settings, utc_now(), report)
+    lake = _lake(config, settings.lakehouse)
+    figures, day = status.insights(lake), status.as_of(lake)
+    if as_json:
+        _dump(_document(result, figures, day, lake))
+    else:
+        show.run(screen, result, settings.lakehouse)
+        show.insights(screen, figures, day)
+        show.next_steps(screen, settings.lakehouse)
+    for refusal in result.refused:
+        Console(stderr=True).print(
+            f"[bold red]Not read[/] {escape(refusal.problem)}\n{escape(refusal.remedy)}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if result.refused:
+        raise typer.Exit(1)
+
+
+def _document(result: Any, figures: dict[str, Any], day: Any, lake: Any) -> dict[str, Any]:
+    return {
+        **figures,
+        "as_of": day,
+        "changed": result.changed,
+        "run_id": result.run_id if result.changed else None,
+        "batch_id": result.batch_id,
+        "files_read": result.files,
+        "files_already_known": result.already_known,
+        "files_ignored": result.ignored,
+        "files_refused": [
+            {"file": item.name, "problem": item.problem, "remedy": item.remedy} for item in result.refused
+        ],
+        "columns_not_mapped": result.new_columns,
+        "row_accounts": [{k: v for k, v in row.items() if k != "known_at"} for row in result.accounts],
+        "tables": {name: lake.version(name) for name in lake.tables()},
+        "steps": result.steps,
+        "seconds": result.seconds,
+    }
+
+
+@app.command(epilog="**Examples**\n\n`medallion insights`\n\n`medallion insights --json | jq .win_rate`")
+def insights(lakehouse: LakehouseOption = None, config: Config = None, as_json: Json = False) -> None:
+    """Print the figures of the gold tables."""
+    from medallion import console as show
+    from medallion import status
+
+    lake = _lake(config, lakehouse)
+    figures, day = status.insights(lake), status.as_of(lake)
+    if as_json:
+        _dump({**figures, "as_of": day})
+    else:
+        show.insights(Console(), figures, day)
+
+
+@app.command(epilog="**Examples**\n\n`medallion status`\n\n`medallion status --json | jq .row_accounts`")
+def status(lakehouse: LakehouseOption = None, config: Config = None, as_json: Json = False) -> None:
+    """Show runs, batches, row accounts, quarantine and freshness."""
+    from medallion import console as show
+    from medallion import status as state
+    from medallion.config import utc_now
+
+    settings = _settings(config, lakehouse=lakehouse)
+    document = state.status(_lake(config, lakehouse), utc_now(), settings.contracts)
+    if as_json:
+        _dump(document)
+        return
+    screen = Console()
+    show.records(screen, "Runs", document["runs"])
+    show.records(screen, "Batches", document["batches"])
+    show.records(screen, "Row accounts", document["row_accounts"])
+    show.records(screen, "Quarantine by failed check", document["quarantine"])
+    show.records(screen, "Freshness", document["freshness"], "hours from the newest event to now")
+
+
+@app.command(epilog="**Examples**\n\n`medallion tables`\n\n`medallion tables --lakehouse /data/lake --json`")
+def tables(lakehouse: LakehouseOption = None, config: Config = None, as_json: Json = False) -> None:
+    """List the tables with their rows, version and grain."""
+    from medallion import console as show
+    from medallion import status as state
+
+    found = state.tables(_lake(config, lakehouse))
+    if as_json:
+        _dump(found)
+    else:
+        show.records(Console(), "Tables", [{k: v for k, v in row.items() if k != "path"} for row in found])
+
+
+@app.command(
+    epilog="**Examples**\n\n`medallion export --format csv --to export`\n\n"
+    "`medallion export --format parquet --to export --table gold.customer_features`"
+)
+def export(
+    to: Annotated[Path, typer.Option(help="Folder to write into.")],
+    form: Annotated[str, typer.Option("--format", help="parquet or csv.")] = "parquet",
+    table: Annotated[
+        list[str] | None, typer.Option(help="Table; may be given again [default: silver and gold].")
+    ] = None,
+    lakehouse: LakehouseOption = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Write tables as plain Parquet or CSV files."""
+    from medallion import console as show
+    from medallion import export as exporting
+
+    if form not in ("parquet", "csv"):
+        raise typer.BadParameter(f"{form!r} is not parquet or csv", param_hint="--format")
+    written = exporting.export(_lake(config, lakehouse), to, form, table or ())  # type: ignore[arg-type]
+    if as_json:
+        _dump(written)
+    else:
+        show.records(Console(), "Exported", written)

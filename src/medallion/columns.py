@@ -1,0 +1,192 @@
+"""The vocabulary of cleaning: small functions from Column to Column.
+
+Nothing here knows a table, a path or a clock. Each function keeps null as null and gives null for a text that
+it cannot read; whether that refuses the row is for `medallion.quality` to say. Only calls that give the same
+result on Sail and on Apache Spark are used, and the cheap test stands before the dear regular expression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+#: White space other than the plain space: tabs, line ends, no-break and typographic spaces, byte-order mark.
+_ODD_SPACE = "\t\n\r\x0b\x0c\u00a0\u2000-\u200b\u202f\u3000\ufeff"
+
+
+def squish(text: Column) -> Column:
+    r"""Trim, and make every run of white space (no-break spaces and line ends too) one space.
+
+    >>> show(["  Acme   Corp ", "A\u00a0B", None], squish)
+    ['Acme Corp', 'A B', None]
+    """
+    odd = text.rlike(f"[{_ODD_SPACE}]|  ")
+    return F.trim(F.when(odd, F.regexp_replace(text, f"[ {_ODD_SPACE}]+", " ")).otherwise(text))
+
+
+def null_if_placeholder(text: Column, placeholders: Iterable[str]) -> Column:
+    """Null where the trimmed text, in lower case, is one of `placeholders`.
+
+    >>> show(["N/A", "-", " ", "Nash"], lambda c: null_if_placeholder(c, ["", "-", "n/a"]))
+    [None, None, None, 'Nash']
+    """
+    words = sorted(set(placeholders))
+    longest = max((len(word) for word in words), default=0)
+    short = F.length(text) <= longest
+    return F.when(short & F.lower(F.trim(text)).isin(words), F.lit(None)).otherwise(text)
+
+
+def identifier(text: Column) -> Column:
+    """A key as written in upper case without any white space.
+
+    >>> show([" c004 ", "l-10 07"], identifier)
+    ['C004', 'L-1007']
+    """
+    spaced = text.rlike(f"[ {_ODD_SPACE}]")
+    return F.upper(F.when(spaced, F.regexp_replace(text, f"[ {_ODD_SPACE}]+", "")).otherwise(text))
+
+
+def code(text: Column) -> Column:
+    """Lower case, every run of other characters than letters and digits one underscore.
+
+    >>> show(["Closed - Won", " Proposal/Quote "], code)
+    ['closed_won', 'proposal_quote']
+    """
+    return F.trim(F.regexp_replace(F.lower(text), "[^a-z0-9]+", "_"), F.lit("_"))
+
+
+def canonical(text: Column, spellings: Mapping[str, str]) -> Column:
+    """The value that a spelling stands for, null for a spelling that is not known.
+
+    `spellings` maps lower-case spellings, and their `code` form, to values.
+
+    >>> forms = {"won": "won", "closed_won": "won", "lost": "lost"}
+    >>> show([" WON ", "Closed-Won", "maybe"], lambda c: canonical(c, forms))
+    ['won', 'won', None]
+    """
+    return F.coalesce(_lookup(F.lower(F.trim(text)), spellings), _lookup(code(text), spellings))
+
+
+def _lookup(key: Column, spellings: Mapping[str, str]) -> Column:
+    forms: dict[str, list[str]] = {}
+    for spelling, value in spellings.items():
+        forms.setdefault(value, []).append(spelling)
+    found = F.lit(None).cast("string")
+    for value, spelled in reversed(forms.items()):
+        found = F.when(key.isin(spelled), F.lit(value)).otherwise(found)
+    return found
+
+
+def money(text: Column) -> Column:
+    """An amount in US dollars as DECIMAL(18,2), rounded half up to cents.
+
+    Reads a leading or trailing dollar sign or USD, thousands commas, `1.234,56` (both marks present, so not
+    ambiguous) and accountants' parentheses. Another currency, a word or a bare `1,5` is not read.
+
+    >>> show(["$350,000", "USD 98,000.50 ", "(1,200)", "1.234,56", "call me", "€5"], money)
+    ['350000.00', '98000.50', '-1200.00', '1234.56', None, None]
+    """
+    plain = text.rlike(r"^-?[0-9]+(\.[0-9]+)?$")
+    bare = F.regexp_replace(F.upper(text), rf"US ?\$|USD|\$|[ {_ODD_SPACE}]", "")
+    signed = F.when(bare.rlike(r"^\([^()]+\)$"), F.concat(F.lit("-"), F.translate(bare, "()", ""))).otherwise(bare)
+    english = signed.rlike(r"^-?([0-9]{1,3}(,[0-9]{3})+|[0-9]+)(\.[0-9]+)?$")
+    continental = signed.rlike(r"^-?[0-9]{1,3}(\.[0-9]{3})+,[0-9]+$")
+    written = (
+        F.when(english, F.translate(signed, ",", ""))
+        .when(continental, F.translate(F.translate(signed, ".", ""), ",", "."))
+        .otherwise(F.lit(None))
+    )
+    return F.when(plain, text).otherwise(written).try_cast("decimal(18,2)")
+
+
+def integer(text: Column) -> Column:
+    """A whole number as BIGINT; thousands commas and a decimal part of zeros are allowed.
+
+    >>> show(["1,200", " 350 ", "12.0", "12.5", "a few"], integer)
+    [1200, 350, 12, None, None]
+    """
+    trimmed = F.trim(text)
+    plain = trimmed.rlike("^-?[0-9]+$")
+    grouped = trimmed.rlike(r"^-?([0-9]{1,3}(,[0-9]{3})+|[0-9]+)(\.0+)?$")
+    written = F.when(grouped, F.regexp_replace(F.translate(trimmed, ",", ""), r"\.0+$", ""))
+    return F.when(plain, trimmed).otherwise(written).try_cast("bigint")
+
+
+def parse_timestamp(text: Column, formats: Iterable[str]) -> Column:
+    """A moment in UTC: ISO 8601 first, then `formats` in their order. A date alone is its midnight.
+
+    An impossible date such as 31/02/2025 is not read.
+
+    >>> show(["2025-06-12T14:30:00Z", "06/12/2025 14:30", "2025-06-31"],
+    ...      lambda c: parse_timestamp(c, ["M/d/yyyy H:mm"]).cast("string"))
+    ['2025-06-12 14:30:00', '2025-06-12 14:30:00', None]
+    """
+    iso = text.like("____-__-__") | text.like("____-__-__ %") | text.like("____-__-__T%")
+    other = [F.try_to_timestamp(text, F.lit(format_)) for format_ in formats]
+    written = F.coalesce(*other) if other else F.lit(None).cast("timestamp")
+    return F.when(iso, text.try_cast("timestamp")).otherwise(written)
+
+
+def parse_date(text: Column, formats: Iterable[str]) -> Column:
+    """The day of `parse_timestamp`.
+
+    >>> show(["12 Jun 2025", "soon"], lambda c: parse_date(c, ["d MMM yyyy"]).cast("string"))
+    ['2025-06-12', None]
+    """
+    return parse_timestamp(text, formats).cast("date")
+
+
+def email(text: Column) -> Column:
+    """An e-mail address in lower case without white space.
+
+    >>> show([" Ana.Ruiz@Example.com "], email)
+    ['ana.ruiz@example.com']
+    """
+    return F.lower(identifier(text))
+
+
+def phone(text: Column) -> Column:
+    """A telephone number as digits with an optional leading plus, and `x` before an extension.
+
+    >>> show(["+1 (415) 555-0101", "415.555.0102 ext. 7", "ask"], phone)
+    ['+14155550101', '4155550102x7', None]
+    """
+    digits = F.regexp_replace(F.regexp_replace(F.lower(text), "ext[a-z.]*", "x"), "[^0-9+x]", "")
+    return F.when(digits.rlike("[0-9]"), digits).otherwise(F.lit(None))
+
+
+def half_up(number: Column) -> Column:
+    """A double rounded half up to a whole number, as BIGINT.
+
+    Rounded to six decimals first, so that 95.49999999999999, which is 95.5 summed in another order, is 96 on
+    every engine.
+
+    >>> show(["95.5", "95.49999999999999", "44.4"], lambda c: half_up(c.cast("double")))
+    [96, 96, 44]
+    """
+    return F.floor(F.round(number, 6) + F.lit(0.5)).cast("bigint")
+
+
+def share(part: Column, whole: Column) -> Column:
+    """`part / whole` as a double rounded to six decimals, null when `whole` is zero."""
+    return F.when(whole != 0, F.round(part.cast("double") / whole.cast("double"), 6))
+
+
+def wilson(successes: Column, trials: Column, z: float) -> tuple[Column, Column]:
+    """Lower and upper end of Wilson's score interval for a share, null for no trials.
+
+    E. B. Wilson, Probable inference, JASA 22 (1927). `z` is the normal quantile: 1.96 for 95 %, 1.645 for 90 %.
+
+    >>> low, high = wilson(F.lit(6.0), F.lit(15.0), 1.645)
+    >>> show(["x"], lambda c: F.round(low, 2)), show(["x"], lambda c: F.round(high, 2))
+    ([0.22], [0.61])
+    """
+    n, p = trials.cast("double"), successes.cast("double") / trials.cast("double")
+    middle = p + F.lit(z * z / 2) / n
+    spread = F.lit(z) * F.sqrt(p * (F.lit(1.0) - p) / n + F.lit(z * z / 4) / (n * n))
+    below = F.lit(1.0) + F.lit(z * z) / n
+    low = F.greatest(F.round((middle - spread) / below, 6), F.lit(0.0))
+    high = F.least(F.round((middle + spread) / below, 6), F.lit(1.0))
+    return F.when(trials > 0, low), F.when(trials > 0, high)

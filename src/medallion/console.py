@@ -1,0 +1,126 @@
+"""What the command line shows: progress, tables and figures, for a terminal or for a log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from medallion import metrics
+from medallion.pipeline import Result
+from medallion.pipeline.steps import Report
+
+
+class Progressing:
+    """Shows steps while they run: moving lines in a terminal, one plain line per finished step elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.live: Progress | None = None
+        self.tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> Report:
+        if self.console.is_terminal:
+            self.live = Progress(
+                SpinnerColumn(finished_text="[green]✓[/]"),
+                TextColumn("{task.description}"),
+                TimeElapsedColumn(),
+                console=self.console,
+            )
+            self.live.start()
+        return self.report
+
+    def __exit__(self, *_: object) -> None:
+        if self.live:
+            self.live.stop()
+
+    def report(self, name: str, seconds: float | None) -> None:
+        """Take note that a step starts (no seconds) or has ended."""
+        if self.live and seconds is None:
+            self.tasks[name] = self.live.add_task(escape(name), total=1)
+        elif self.live:
+            self.live.update(self.tasks[name], completed=1)
+        elif seconds is not None:
+            self.console.print(f"{seconds:7.2f} s  {name}", highlight=False, markup=False)
+
+
+def records(console: Console, title: str, rows: Iterable[dict[str, Any]], note: str = "") -> None:
+    """A table of records, numbers to the right."""
+    rows = list(rows)
+    if not rows:
+        return
+    table = Table(title=title, title_justify="left", title_style="bold", caption=note or None, caption_justify="left")
+    for name in rows[0]:
+        number = all(isinstance(row[name], int | float | None) and not isinstance(row[name], bool) for row in rows)
+        table.add_column(name.replace("_", " "), justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row.values()))
+    console.print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "[red]no[/]"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, list):
+        return escape(", ".join(str(item) for item in value))
+    return escape(str(value))
+
+
+def insights(console: Console, figures: dict[str, Any], day: Any) -> None:
+    """The figures with their labels and definitions."""
+    table = Table(title=f"Insights as of {day}", title_justify="left", title_style="bold", show_header=False)
+    table.add_column(style="bold")
+    table.add_column(justify="right", style="cyan", no_wrap=True)
+    table.add_column(style="dim")
+    for name, value in figures.items():
+        measure = metrics.metrics()[name].measure
+        table.add_row(measure.display_name, metrics.written(name, value), measure.comment)
+    console.print(table)
+
+
+_ACCOUNT = ("entity", "rows_read", "accepted", "duplicate", "superseded", "quarantined")
+
+
+def run(console: Console, result: Result, lakehouse: str) -> None:
+    """What a run did with every row, what it did not read and why."""
+    if not result.changed:
+        known = f" ({len(result.already_known)} files, all read before)" if result.already_known else ""
+        console.print(f"[bold]Nothing new[/]{known}; every table is as it was.", highlight=False)
+    elif not result.accounts:
+        console.print("[bold]No new rows[/]; gold was computed again.", highlight=False)
+    rows = [{name: account[name] for name in _ACCOUNT} for account in result.accounts]
+    if len(rows) > 1:
+        total: dict[str, Any] = {"entity": "all"}
+        total |= {name: sum(row[name] for row in rows) for name in _ACCOUNT[1:]}
+        rows.append(total)
+    note = "rows read = accepted + duplicate + superseded + quarantined: holds"
+    records(console, "What happened to every row", rows, note)
+    for file, columns in result.new_columns.items():
+        console.print(f"{file}: kept in bronze, not mapped: {', '.join(columns)}", highlight=False, markup=False)
+    if quarantined := sum(account["quarantined"] for account in result.accounts):
+        console.print(
+            f"{quarantined} rows are in {lakehouse}/silver/quarantine with their reasons; `medallion status` counts them.",
+            highlight=False,
+            markup=False,
+        )
+    if result.ignored and result.changed:
+        console.print(f"Not a CRM export, left alone: {', '.join(result.ignored)}", highlight=False, markup=False)
+
+
+def next_steps(console: Console, lakehouse: str) -> None:
+    """Where the tables are and what to try."""
+    console.print(f"\nTables: {lakehouse}/{{bronze,silver,gold,ops}} (Delta)", highlight=False, markup=False)
+    console.print(
+        "Next: `medallion tables`, `medallion status`, `medallion export --format csv --to export`,\n"
+        "      or a second day: `medallion run --source data/updates`",
+        highlight=False,
+        markup=False,
+    )

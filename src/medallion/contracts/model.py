@@ -1,0 +1,159 @@
+"""What a contract says, as plain frozen records that the transformations read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Severity = Literal["reject", "warn"]
+
+#: Cells that mean "no value", compared after trimming and lower-casing.
+PLACEHOLDERS: tuple[str, ...] = (
+    "", "-", "--", "n/a", "na", "none", "null", "nil", "nan", "select", "#n/a", "unknown", "(blank)", "?",
+)  # fmt: skip
+
+#: Formats tried, in order, for a date or timestamp that is not ISO 8601. Month comes first where a slash
+#: date is ambiguous; a source whose exports are day-first says so in its own contract.
+DATE_FORMATS: tuple[str, ...] = (
+    "M/d/yyyy", "M/d/yyyy H:mm", "M/d/yyyy H:mm:ss",
+    "yyyy/M/d", "yyyy/M/d H:mm", "yyyy/M/d H:mm:ss",
+    "d MMM yyyy", "d MMM yyyy H:mm", "MMM d, yyyy", "MMM d, yyyy H:mm",
+    "d.M.yyyy", "d.M.yyyy H:mm",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A foreign key: the column's value must be a key of `entity`."""
+
+    entity: str
+    column: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """One canonical column: what it means, how to read it and what to refuse.
+
+    `spellings` maps a lower-case spelling to the canonical value; `accepted` is the closed list of values,
+    empty when the vocabulary is open. `checks` holds the severity of each check: `null`, `readable`,
+    `accepted`, `range`, `pattern`, `future`, `reference`.
+    """
+
+    name: str
+    type: str
+    description: str = ""
+    kind: str = "text"
+    unit: str = ""
+    pii: bool = False
+    synonyms: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()
+    spellings: dict[str, str] = field(default_factory=dict)
+    fallback: str | None = None
+    default: str | None = None
+    derive: str | None = None
+    date_formats: tuple[str, ...] = DATE_FORMATS
+    pattern: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    event: bool = False
+    reference: Reference | None = None
+    checks: dict[str, Severity] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: its grain, key and columns. `name` is qualified by layer, such as `gold.sales_summary`."""
+
+    name: str
+    grain: str
+    description: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    invariants: tuple[str, ...] = ()
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Names of the columns in their order."""
+        return tuple(column.name for column in self.columns)
+
+    def column(self, name: str) -> Column:
+        """The column of that name; KeyError when the table has none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"{self.name} has no column {name}")
+
+
+@dataclass(frozen=True)
+class Entity:
+    """One kind of CRM record, the contract between an export and its silver tables."""
+
+    name: str
+    grain: str
+    description: str
+    columns: tuple[Column, ...]
+    key: str
+    version_column: str | None
+    file_patterns: tuple[str, ...]
+    placeholders: tuple[str, ...] = PLACEHOLDERS
+    freshness_hours: float | None = None
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Canonical column names in their order."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def references(self) -> tuple[Column, ...]:
+        """Columns that must be keys of another entity."""
+        return tuple(column for column in self.columns if column.reference)
+
+    @property
+    def depends_on(self) -> frozenset[str]:
+        """Entities whose rows must be known first, or rows of this one would be refused."""
+        return frozenset(
+            column.reference.entity
+            for column in self.columns
+            if column.reference and column.checks.get("reference") == "reject"
+        )
+
+    @property
+    def clean(self) -> Table:
+        """`silver.<entity>_clean`: the current version of every key."""
+        return self._silver("clean", f"{self.grain}, its current version", (self.key,))
+
+    @property
+    def history(self) -> Table:
+        """`silver.<entity>_history`: every valid version that ever arrived."""
+        outcome = Column(
+            "_outcome", "string", "accepted (current when it arrived) or superseded (a newer one was known)."
+        )
+        return self._silver(
+            "history",
+            f"one row per version of {self.grain.removeprefix('one row per ')}",
+            (self.key, "known_at", "_source_file", "_source_row"),
+            (outcome,),
+        )
+
+    @property
+    def staged(self) -> Table:
+        """`silver.<entity>_staged`: the rows of the batch in work, conformed, with what is wrong with each."""
+        flags = (
+            Column("_reasons", "array<string>", "Why the row is refused; null when it is not."),
+            Column("_failed_checks", "array<string>", "Codes of all failed checks, tolerated ones too; or null."),
+            Column("_raw", "string", "The refused row as it came, as JSON."),
+        )
+        return self._silver("staged", f"one row per record of the batch ({self.name})", (), flags)
+
+    def _silver(self, suffix: str, grain: str, key: tuple[str, ...], extra: tuple[Column, ...] = ()) -> Table:
+        return Table(f"silver.{self.name}_{suffix}", grain, self.description, key, (*self.columns, *PROVENANCE, *extra))
+
+
+#: Columns that every silver row carries, so that each number can be traced to a line of a file.
+PROVENANCE: tuple[Column, ...] = (
+    Column("known_at", "timestamp", "When the row was learned: the time of the run that read it (UTC)."),
+    Column("_batch_id", "string", "Batch that brought the row."),
+    Column("_source_file", "string", "File the row came from."),
+    Column("_source_row", "bigint", "Line of the file on which the row starts."),
+    Column("_version_hash", "bigint", "xxhash64 of the canonical values; equal for equal versions."),
+)

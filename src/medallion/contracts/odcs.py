@@ -1,0 +1,273 @@
+"""Read Open Data Contract Standard files into `Entity` and `Table`; refuse what cannot be used."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+from open_data_contract_standard.model import (
+    OpenDataContractStandard,
+    SchemaObject,
+    SchemaProperty,
+)
+from pydantic import ValidationError
+
+from medallion.contracts import yaml
+from medallion.contracts.model import (
+    DATE_FORMATS,
+    PLACEHOLDERS,
+    Column,
+    Entity,
+    Reference,
+    Severity,
+    Table,
+)
+from medallion.errors import ContractError
+
+_KINDS = {"string": "text", "integer": "integer", "number": "money", "date": "date", "timestamp": "timestamp"}
+_SEMANTIC_KINDS = {"identifier", "code", "money", "email", "phone", "text", "free_text"}
+_TYPES = re.compile(r"string|bigint|double|boolean|date|timestamp|decimal\(\d+,\d+\)|array<string>")
+_COLUMN_PROPERTIES = {"spellings", "fallback", "default", "unit", "event", "dateFormats"}
+_OBJECT_PROPERTIES = {"filePatterns", "versionColumn", "placeholders", "dateFormats", "invariants"}
+_METRIC_CHECKS = {"nullValues": "null", "invalidValues": "accepted"}
+_CUSTOM_CHECKS = {"readable", "range", "pattern", "future", "reference"}
+_HOURS = {"h": 1.0, "d": 24.0, "w": 168.0}
+
+
+def code(text: str) -> str:
+    """The form in which headers and spellings are compared: lower case, other characters as one underscore.
+
+    >>> code(" Closed-Won ")
+    'closed_won'
+    """
+    return re.sub(r"[^a-z0-9]+", "_", text.strip().lower()).strip("_")
+
+
+def read_objects(path: Path) -> list[tuple[SchemaObject, OpenDataContractStandard]]:
+    """The schema objects of one ODCS file, each with the contract it stands in.
+
+    Raises:
+        ContractError: The file is missing, is not YAML or breaks the standard; names file, place and reason.
+    """
+    try:
+        data = yaml.load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ContractError(f"{path}: cannot be read: {error.strerror}", "Check the path.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ContractError(f"{path}: is not valid YAML: {error}", "Mend the file at that place.") from error
+    if not isinstance(data, dict) or data.get("kind") != "DataContract":
+        raise ContractError(f"{path}: kind is not DataContract", "An ODCS file starts with kind: DataContract.")
+    if not str(data.get("apiVersion", "")).startswith("v3."):
+        raise ContractError(
+            f"{path}: apiVersion is {data.get('apiVersion')!r}", "Write it for ODCS v3, such as v3.1.0."
+        )
+    try:
+        contract = OpenDataContractStandard(**data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ContractError(f"{path}: {place}: {first['msg']}", "See the ODCS v3.1 standard for the field.") from error
+    if not contract.schema_:
+        raise ContractError(f"{path}: schema is empty", "Describe at least one table under schema.")
+    return [(schema_object, contract) for schema_object in contract.schema_]
+
+
+def custom(owner: SchemaObject | SchemaProperty, allowed: set[str], place: str) -> dict[str, Any]:
+    """The custom properties of an object or column as a dict; refuses names that nothing reads."""
+    values = {item.property or "": item.value for item in owner.customProperties or []}
+    for name in values:
+        if name not in allowed:
+            raise ContractError(
+                f"{place}: unknown custom property {name!r}", f"Known here: {', '.join(sorted(allowed))}."
+            )
+    return values
+
+
+def column(
+    declared: SchemaProperty, place: str, base: Column | None = None, formats: tuple[str, ...] | None = None
+) -> Column:
+    """One column from its declaration; with `base`, what is not declared stays as it was."""
+    if not declared.name:
+        raise ContractError(f"{place}: a property has no name", "Give every property a name.")
+    place = f"{place}.{declared.name}"
+    extra = custom(declared, _COLUMN_PROPERTIES, place)
+    start = base or _blank(declared, place)
+    options = declared.logicalTypeOptions or {}
+    spellings = dict(start.spellings)
+    accepted = tuple(str(item.value) for item in declared.enum or []) or start.accepted
+    _add_spellings(spellings, {value: [] for value in accepted}, place)
+    _add_spellings(spellings, extra.get("spellings") or {}, place)
+    reference = start.reference
+    for relation in declared.relationships or []:
+        target = str(relation.to).split(".")
+        if len(target) != 2:
+            raise ContractError(f"{place}: relationship to {relation.to!r}", "Write it as entity.column.")
+        reference = Reference(*target)
+    changed = replace(
+        start,
+        type=declared.physicalType or start.type,
+        description=declared.description or start.description,
+        kind=_kind(declared, start),
+        unit=str(extra.get("unit", start.unit)),
+        pii=start.pii if declared.classification is None else declared.classification == "pii",
+        synonyms=(*(item.synonym or "" for item in declared.synonyms or []), *start.synonyms),
+        accepted=accepted,
+        spellings=spellings,
+        fallback=extra.get("fallback", start.fallback),
+        default=extra.get("default", start.default),
+        derive=declared.transformLogic or start.derive,
+        date_formats=tuple(extra.get("dateFormats") or formats or start.date_formats),
+        pattern=options.get("pattern", start.pattern),
+        minimum=options.get("minimum", start.minimum),
+        maximum=options.get("maximum", start.maximum),
+        event=bool(extra.get("event", start.event)),
+        reference=reference,
+    )
+    _validate(changed, place)
+    return replace(changed, checks=_checks(declared, changed, start, place))
+
+
+def _blank(declared: SchemaProperty, place: str) -> Column:
+    if not declared.physicalType:
+        raise ContractError(f"{place}: has no physicalType", "Give it a Spark type such as string or decimal(18,2).")
+    return Column(name=str(declared.name), type=declared.physicalType)
+
+
+def _kind(declared: SchemaProperty, start: Column) -> str:
+    if declared.semanticType:
+        return declared.semanticType
+    if declared.logicalType in _KINDS:
+        return _KINDS[declared.logicalType]
+    return start.kind
+
+
+def _validate(changed: Column, place: str) -> None:
+    if not _TYPES.fullmatch(changed.type):
+        raise ContractError(
+            f"{place}: physicalType {changed.type!r} is not known",
+            "Use string, bigint, double, boolean, date, timestamp, decimal(p,s) or array<string>.",
+        )
+    if changed.kind not in {*_KINDS.values(), *_SEMANTIC_KINDS}:
+        raise ContractError(
+            f"{place}: semanticType {changed.kind!r} is not known",
+            f"Use one of {', '.join(sorted(_SEMANTIC_KINDS))}, or leave it out.",
+        )
+    if changed.pattern is not None:
+        try:
+            re.compile(changed.pattern)
+        except re.error as error:
+            raise ContractError(f"{place}: pattern {changed.pattern!r}: {error}", "Mend the pattern.") from error
+
+
+def _add_spellings(target: dict[str, str], source: dict[str, Any], place: str) -> None:
+    if not isinstance(source, dict):
+        raise ContractError(f"{place}: spellings is not a mapping", "Write `value: [spelling, spelling]`.")
+    for value, written in source.items():
+        for spelling in (str(value), *(str(item) for item in written or [])):
+            for form in {spelling.strip().lower(), code(spelling)} - {""}:
+                if target.get(form, value) != value:
+                    raise ContractError(
+                        f"{place}: spelling {spelling!r} stands for {target[form]!r} and {value!r}",
+                        "Keep it under one value.",
+                    )
+                target[form] = str(value)
+
+
+def _checks(declared: SchemaProperty, changed: Column, start: Column, place: str) -> dict[str, Severity]:
+    found: dict[str, Severity] = dict(start.checks)
+    if declared.required is True:
+        found["null"] = "reject"
+    elif declared.required is False:
+        found.pop("null", None)
+    implied = {
+        "readable": changed.type != "string",
+        "accepted": bool(changed.accepted),
+        "range": changed.minimum is not None or changed.maximum is not None,
+        "pattern": changed.pattern is not None,
+        "future": changed.event,
+        "reference": changed.reference is not None,
+    }
+    for check, applies in implied.items():
+        if applies:
+            found.setdefault(check, "reject")
+    for quality in declared.quality or []:
+        check = _METRIC_CHECKS.get(quality.metric or "") or str(quality.implementation)
+        if check not in {*_METRIC_CHECKS.values(), *_CUSTOM_CHECKS}:
+            raise ContractError(
+                f"{place}: quality check {quality.metric or quality.implementation!r} is not known",
+                f"Use metric {' or '.join(_METRIC_CHECKS)}, or implementation {', '.join(sorted(_CUSTOM_CHECKS))}.",
+            )
+        severity = quality.severity or "reject"
+        if severity not in ("reject", "warn"):
+            raise ContractError(f"{place}: severity {severity!r} is not known", "Use reject or warn.")
+        found[check] = cast(Severity, severity)
+    return found
+
+
+def entity(declared: SchemaObject, contract: OpenDataContractStandard, path: Path, base: Entity | None) -> Entity:
+    """An entity from its declaration; with `base`, the declaration overrides and adds.
+
+    Raises:
+        ContractError: The declaration cannot be used; names file, place and reason.
+    """
+    place = f"{path}: {declared.name}"
+    extra = custom(declared, _OBJECT_PROPERTIES, place)
+    formats = extra.get("dateFormats")
+    columns = {item.name: item for item in base.columns} if base else {}
+    if formats:
+        columns = {name: replace(item, date_formats=tuple(formats)) for name, item in columns.items()}
+    keys = []
+    for item in declared.properties or []:
+        columns[str(item.name)] = column(item, place, columns.get(str(item.name)), tuple(formats) if formats else None)
+        if item.primaryKey:
+            keys.append(str(item.name))
+    if not keys and base:
+        keys = [base.key]
+    if len(keys) != 1:
+        raise ContractError(f"{place}: has {len(keys)} primary keys", "Mark exactly one column primaryKey: true.")
+    version = extra.get("versionColumn", base.version_column if base else None)
+    if version is not None and version not in columns:
+        raise ContractError(f"{place}: versionColumn {version!r} is not a column", "Name one of its columns.")
+    placeholders = tuple(str(item).strip().lower() for item in extra.get("placeholders") or ())
+    return Entity(
+        name=str(declared.name),
+        grain=declared.dataGranularityDescription or (base.grain if base else "one row per record"),
+        description=declared.description or (base.description if base else ""),
+        columns=tuple(columns.values()),
+        key=keys[0],
+        version_column=version,
+        file_patterns=tuple(extra.get("filePatterns") or (base.file_patterns if base else ())),
+        placeholders=tuple(dict.fromkeys((*(base.placeholders if base else PLACEHOLDERS), *placeholders))),
+        freshness_hours=_freshness(contract, str(declared.name), base),
+    )
+
+
+def _freshness(contract: OpenDataContractStandard, name: str, base: Entity | None) -> float | None:
+    for promise in contract.slaProperties or []:
+        if promise.property == "latency" and str(promise.element).split(".")[0] == name:
+            return float(str(promise.value)) * _HOURS.get(str(promise.unit), 1.0)
+    return base.freshness_hours if base else None
+
+
+def table(declared: SchemaObject, path: Path) -> Table:
+    """A table that the pipeline makes (gold, ops, quarantine) from its declaration."""
+    place = f"{path}: {declared.name}"
+    extra = custom(declared, _OBJECT_PROPERTIES, place)
+    columns = tuple(column(item, place) for item in declared.properties or [])
+    keys = sorted(
+        (item for item in declared.properties or [] if item.primaryKey),
+        key=lambda p: p.primaryKeyPosition or 0,
+    )
+    return Table(
+        name=str(declared.physicalName),
+        grain=str(declared.dataGranularityDescription),
+        description=str(declared.description),
+        key=tuple(str(item.name) for item in keys),
+        columns=columns,
+        invariants=tuple(extra.get("invariants") or ()),
+    )
+
+
+__all__ = ["DATE_FORMATS", "code", "entity", "read_objects", "table"]

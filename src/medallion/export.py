@@ -1,0 +1,67 @@
+"""Plain files for tools that do not read Delta: one Parquet or CSV file per table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from medallion import query
+from medallion.errors import MedallionError
+from medallion.store import Lakehouse
+
+Format = Literal["parquet", "csv"]
+
+
+def export(lake: Lakehouse, folder: Path, form: Format, names: Iterable[str] = ()) -> list[dict[str, Any]]:
+    """Write tables as `<folder>/<layer>.<table>.<form>`; gives one record per file (table, rows, path).
+
+    Each file is written under another name first and put in place when it is whole. In CSV a text that a
+    spreadsheet would take for a formula (it starts with `=`, `+`, `-`, `@`, tab or carriage return) gets a
+    leading apostrophe, and lists are written as JSON.
+
+    Args:
+        lake: The lakehouse.
+        folder: Where to; made when missing.
+        form: parquet or csv.
+        names: Tables; all of silver and gold when empty.
+
+    Raises:
+        LakehouseError: There is no lakehouse.
+        MedallionError: A table does not exist, or the folder cannot be written.
+    """
+    with query.connect(lake, layers=("silver", "gold", "ops")) as connection:
+        present = [name for name in lake.tables() if not name.startswith("bronze.")]
+        wanted = list(names) or [name for name in present if not name.startswith("ops.")]
+        if unknown := [name for name in wanted if name not in present]:
+            raise MedallionError(f"There is no table {unknown[0]}", f"Tables: {', '.join(present)}.")
+        written = []
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name in wanted:
+                target = folder / f"{name}.{form}"
+                part = target.with_suffix(target.suffix + ".part")
+                select = f"select * from {name}" if form == "parquet" else _for_spreadsheets(connection, name)
+                options = "format parquet" if form == "parquet" else "format csv, header"
+                place = str(part).replace("'", "''")
+                connection.execute(f"copy ({select}) to '{place}' ({options})")
+                part.replace(target)
+                count = query.rows(connection, f"select count(*) as n from {name}")[0]["n"]
+                written.append({"table": name, "rows": count, "path": str(target)})
+        except OSError as error:
+            raise MedallionError(f"{folder}: cannot be written: {error}", "Choose another folder with --to.") from error
+    return written
+
+
+def _for_spreadsheets(connection: Any, name: str) -> str:
+    columns = []
+    for row in query.rows(connection, f"describe {name}"):
+        column, kind = '"' + row["column_name"].replace('"', '""') + '"', row["column_type"]
+        if kind == "VARCHAR":
+            value = f"case when regexp_matches({column}, '^[=+\\-@\\t\\r]') then '''' || {column} else {column} end"
+        elif kind.endswith("[]"):
+            value = f"to_json({column})"
+        else:
+            value = column
+        columns.append(f"{value} as {column}")
+    return f"select {', '.join(columns)} from {name}"

@@ -1,0 +1,26 @@
+"""Customer features: each a small function named as its column, its docstring the definition.
+
+`FEATURES` lists them in the order of `gold.customer_features`; those of scoring join there.
+"""
+
+from medallion.features.account import ACCOUNT
+from medallion.features.as_of import customers_as_of, interactions_as_of, leads_as_of
+from medallion.features.deals import DEALS
+from medallion.features.derived import DERIVED
+from medallion.features.registry import Feature, Features, Moment
+from medallion.features.touches import TOUCHES
+from medallion.weights import ScoreWeights
+
+__all__ = [
+    "ACCOUNT",
+    "DEALS",
+    "DERIVED",
+    "TOUCHES",
+    "Feature",
+    "Features",
+    "Moment",
+    "ScoreWeights",
+    "customers_as_of",
+    "interactions_as_of",
+    "leads_as_of",
+]

@@ -1,0 +1,125 @@
+"""Features that an account's deals give: aggregates over `leads_as_of`, one row per customer."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from medallion.features.registry import Features, Moment
+
+DEALS = Features("silver.leads_clean")
+
+
+def _is(status: str) -> Column:
+    return F.col("status") == status
+
+
+def _value_where(condition: Column) -> Column:
+    return F.coalesce(F.sum(F.when(condition, F.col("deal_value"))), F.lit(0))
+
+
+@DEALS.add("bigint", "deals")
+def leads(moment: Moment) -> Column:
+    """Deals of the account, whatever their state."""
+    return F.count(F.lit(1))
+
+
+@DEALS.add("bigint", "deals")
+def open_leads(moment: Moment) -> Column:
+    """Deals still open."""
+    return F.count_if(_is("open"))
+
+
+@DEALS.add("bigint", "deals")
+def won_leads(moment: Moment) -> Column:
+    """Deals won."""
+    return F.count_if(_is("won"))
+
+
+@DEALS.add("bigint", "deals")
+def lost_leads(moment: Moment) -> Column:
+    """Deals lost."""
+    return F.count_if(_is("lost"))
+
+
+@DEALS.add("decimal(18,2)", "USD")
+def total_deal_value(moment: Moment) -> Column:
+    """Value of all deals of the account."""
+    return _value_where(F.lit(True))
+
+
+@DEALS.add("decimal(18,2)", "USD")
+def open_value(moment: Moment) -> Column:
+    """Value of the open deals."""
+    return _value_where(_is("open"))
+
+
+@DEALS.add("decimal(18,2)", "USD")
+def won_value(moment: Moment) -> Column:
+    """Revenue: value of the deals won."""
+    return _value_where(_is("won"))
+
+
+@DEALS.add("decimal(18,2)", "USD")
+def lost_value(moment: Moment) -> Column:
+    """Value of the deals lost."""
+    return _value_where(_is("lost"))
+
+
+@DEALS.add("decimal(18,2)", "USD")
+def largest_deal_value(moment: Moment) -> Column:
+    """Value of the account's largest deal."""
+    return F.max("deal_value")
+
+
+@DEALS.add("timestamp")
+def first_lead_at(moment: Moment) -> Column:
+    """When the account's first deal was opened."""
+    return F.min("created_at")
+
+
+@DEALS.add("timestamp")
+def last_won_at(moment: Moment) -> Column:
+    """When the account last bought."""
+    return F.max(F.when(_is("won"), F.col("closed_at")))
+
+
+@DEALS.add("timestamp")
+def last_closed_at(moment: Moment) -> Column:
+    """When a deal of the account was last won or lost."""
+    return F.max("closed_at")
+
+
+@DEALS.add("date")
+def next_expected_close(moment: Moment) -> Column:
+    """Earliest expected close among the open deals."""
+    return F.min(F.when(_is("open"), F.col("expected_close_date")))
+
+
+@DEALS.add("bigint", "days")
+def won_cycle_days(moment: Moment) -> Column:
+    """Days from opening to winning, summed over the deals won."""
+    days = F.datediff(F.col("closed_at"), F.col("created_at"))
+    return F.coalesce(F.sum(F.when(_is("won"), days)), F.lit(0))
+
+
+@DEALS.add("double", "0-1")
+def best_source_weight(moment: Moment) -> Column:
+    """Weight of the best source that brought one of the account's deals."""
+    weights = moment.weights.source
+    value = F.lit(weights.get("other", 0.0))
+    for name, weight in weights.items():
+        value = F.when(F.col("source") == name, F.lit(float(weight))).otherwise(value)
+    return F.max(value)
+
+
+@DEALS.add("boolean")
+def deal_has_email(moment: Moment) -> Column:
+    """Whether a contact of one of the deals has an e-mail address."""
+    return F.count("email") > 0
+
+
+@DEALS.add("boolean")
+def deal_has_phone(moment: Moment) -> Column:
+    """Whether a contact of one of the deals has a telephone number."""
+    return F.count("phone") > 0

@@ -1,0 +1,95 @@
+"""`gold.customer_features`: what is known of each customer at a moment, with its score and its reasons."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from medallion.contracts import Column, Table
+from medallion.features import (
+    ACCOUNT,
+    DEALS,
+    DERIVED,
+    TOUCHES,
+    Feature,
+    Moment,
+    customers_as_of,
+    interactions_as_of,
+    leads_as_of,
+)
+from medallion.scoring.base_rate import PROBABILITY, with_probability
+from medallion.scoring.rules import BANDING, QUALITY, RULES
+
+#: Features that only feed others.
+_INTERNAL = {"engagement_nano", "account_has_email", "account_has_phone", "deal_has_email", "deal_has_phone"}
+_ALL = (ACCOUNT, DEALS, TOUCHES, DERIVED, RULES, BANDING, QUALITY, PROBABILITY)
+
+FEATURES: tuple[Feature, ...] = tuple(feature for group in _ALL for feature in group if feature.name not in _INTERNAL)
+
+CONTRACT = Table(
+    name="gold.customer_features",
+    grain="one row per customer",
+    description="Everything the call list, the dashboards and the models know of a customer at one moment.",
+    key=("customer_id",),
+    columns=(
+        *(feature.declared for feature in FEATURES),
+        Column("as_of", "date", "Last day that the features include."),
+    ),
+    invariants=(
+        "won_leads + lost_leads + open_leads = leads",
+        "won_value + lost_value + open_value = total_deal_value",
+        "calls + emails + whatsapps + meetings + other_touches = interactions",
+        "lead_score BETWEEN 0 AND 100",
+    ),
+)
+
+_COUNTED = (
+    *(feature.name for feature in (*DEALS, *TOUCHES) if feature.unit in ("deals", "touches", "minutes")),
+    "total_deal_value",
+    "open_value",
+    "won_value",
+    "lost_value",
+    "won_cycle_days",
+)
+
+
+def customer_features(customers: DataFrame, leads: DataFrame, interactions: DataFrame, moment: Moment) -> DataFrame:
+    """One row per customer that existed at the moment, columns as in `CONTRACT`.
+
+    Args:
+        customers: `silver.customers_clean`, or its rewound history.
+        leads: `silver.leads_clean`, or its rewound history.
+        interactions: `silver.interactions_clean`, or its rewound history.
+        moment: The moment and the weights of the score.
+    """
+    deals = leads_as_of(leads, moment)
+    accounts = customers_as_of(customers, moment).select(*ACCOUNT.columns(moment))
+    by_deal = deals.groupBy("customer_id").agg(*DEALS.columns(moment))
+    touched = interactions_as_of(interactions, moment)
+    by_touch = touched.groupBy("customer_id").agg(*TOUCHES.columns(moment))
+    joined = accounts.join(by_deal, on="customer_id", how="left").join(by_touch, on="customer_id", how="left")
+    whole = joined.withColumns({name: F.coalesce(name, F.lit(0)) for name in _COUNTED})
+    buyers = whole.agg(
+        F.avg(F.when(F.col("won_value") > 0, F.col("won_value").cast("double"))).alias("_average_won_value")
+    )
+    row = whole.join(buyers, how="cross")
+    for group in (*(_one_by_one(DERIVED)), RULES, BANDING, QUALITY):
+        row = row.withColumns({feature.name: feature.column(moment).cast(feature.type) for feature in group})
+    scored = with_probability(row, deals, moment)
+    published = [feature for feature in FEATURES if feature not in PROBABILITY]
+    return scored.select(
+        *(feature.name for feature in published),
+        *PROBABILITY.columns(moment),
+        moment.today.alias("as_of"),
+    )
+
+
+def _one_by_one(features: list[Feature]) -> list[list[Feature]]:
+    """Features in levels: a level ends where a feature reads one of the same level."""
+    reads_earlier = {"days_since_last_activity", "rfm_recency", "rfm_score", "segment"}
+    levels: list[list[Feature]] = [[]]
+    for feature in features:
+        if feature.name in reads_earlier and levels[-1]:
+            levels.append([])
+        levels[-1].append(feature)
+    return levels

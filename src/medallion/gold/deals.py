@@ -1,0 +1,52 @@
+"""`gold.deals`: every deal as it stood at the moment, with its customer's score and its probability."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from medallion.features import Moment, leads_as_of
+
+
+def deals(leads: DataFrame, customer_features: DataFrame, moment: Moment) -> DataFrame:
+    """One row per deal opened before the moment; amounts in USD, probability for open deals only."""
+    account = customer_features.select(
+        "customer_id",
+        "customer_name",
+        "industry",
+        "country",
+        "size_band",
+        "lead_score",
+        "lead_quality",
+        "lead_probability",
+        "days_since_last_interaction",
+    )
+    joined = leads_as_of(leads, moment).join(account, on="customer_id", how="left")
+    is_open = F.col("status") == "open"
+    probability = F.when(is_open, F.col("lead_probability"))
+    return joined.select(
+        "lead_id",
+        "customer_id",
+        "customer_name",
+        "product_id",
+        "source",
+        "status",
+        "stage",
+        "owner",
+        "industry",
+        "country",
+        "size_band",
+        F.coalesce("deal_value", F.lit(0)).cast("decimal(18,2)").alias("deal_value"),
+        F.col("deal_value").isNotNull().alias("has_value"),
+        "created_at",
+        "closed_at",
+        "expected_close_date",
+        F.when(is_open, moment.days_since(F.col("created_at"))).alias("age_days"),
+        F.datediff(F.col("closed_at"), F.col("created_at")).alias("cycle_days"),
+        "lead_score",
+        "lead_quality",
+        probability.alias("probability_to_convert"),
+        F.round(F.col("deal_value").cast("double") * probability, 2).alias("weighted_value"),
+        "days_since_last_interaction",
+        moment.today.alias("as_of"),
+    )

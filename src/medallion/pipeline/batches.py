@@ -1,0 +1,72 @@
+"""The journal of batches: which files have been read, and which batch a killed run left unfinished."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from medallion import query, store
+from medallion.contracts import table
+from medallion.sources import SourceFile
+from medallion.store import Lakehouse
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+JOURNAL = "ops.batches"
+STARTED, INGESTED, FINISHED, ABANDONED = "started", "ingested", "finished", "abandoned"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Files read together. `known_at` is when they were learned, the same however often the batch is retried."""
+
+    batch_id: str
+    known_at: datetime
+    files: tuple[SourceFile, ...]
+    state: str = STARTED
+
+    @classmethod
+    def of(cls, files: tuple[SourceFile, ...], now: datetime) -> Batch:
+        """A new batch, named by its time and content."""
+        content = hashlib.sha256("".join(sorted(file.content_hash for file in files)).encode()).hexdigest()
+        return cls(f"{now:%Y%m%dT%H%M%S}-{content[:8]}", now, files)
+
+    def files_of(self, entity: str) -> list[SourceFile]:
+        """The batch's files of one entity."""
+        return [file for file in self.files if file.entity == entity]
+
+
+def history(lake: Lakehouse) -> list[Batch]:
+    """Every batch in its latest state, oldest first."""
+    if not lake.exists(JOURNAL):
+        return []
+    with query.connect(lake, layers=["ops"]) as connection:
+        found = query.rows(
+            connection,
+            f"select batch_id, state, known_at, files from {JOURNAL} "
+            "qualify row_number() over (partition by batch_id order by recorded_at desc, "
+            "list_position(['started', 'ingested', 'finished', 'abandoned'], state) desc) = 1 order by known_at, batch_id",
+        )
+    return [
+        Batch(
+            row["batch_id"],
+            row["known_at"].replace(tzinfo=None),
+            tuple(SourceFile.from_dict(item) for item in json.loads(row["files"])),
+            row["state"],
+        )
+        for row in found
+    ]
+
+
+def record(spark: SparkSession, lake: Lakehouse, batch: Batch, state: str, now: datetime) -> None:
+    """Write that the batch has reached a state."""
+    files = json.dumps([file.as_dict() for file in batch.files])
+    row = [(batch.batch_id, state, batch.known_at.isoformat(sep=" "), now.isoformat(sep=" "), files)]
+    frame = spark.createDataFrame(
+        row, "batch_id string, state string, known_at string, recorded_at string, files string"
+    )
+    store.save(frame, spark, lake, table(JOURNAL), append=True)

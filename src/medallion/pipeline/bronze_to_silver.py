@@ -1,0 +1,261 @@
+"""One batch from its files to the silver tables, safe to repeat after a kill."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+from medallion import contracts, store
+from medallion.contracts import Entity, Table
+from medallion.errors import ConservationError, SourceError
+from medallion.pipeline import batches
+from medallion.pipeline.batches import Batch
+from medallion.pipeline.steps import Steps, in_order
+from medallion.store import Lakehouse
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_WORKERS = 2
+_OPS = ("silver.quarantine", "ops.row_accounts", "ops.quality_metrics")
+
+
+def bronze_to_silver(
+    spark: SparkSession,
+    lake: Lakehouse,
+    entities: Mapping[str, Entity],
+    batch: Batch,
+    run_id: str,
+    now: datetime,
+    steps: Steps,
+) -> list[dict[str, Any]]:
+    """Take a batch through bronze and silver; gives its row accounts, one per entity.
+
+    Raises:
+        SourceError: A file cannot be read to its end; what was read of the batch is taken back.
+        ConservationError: Rows are missing or invented; the batch stays unfinished.
+    """
+    retried = any(known.batch_id == batch.batch_id for known in batches.history(lake))
+    present = [entity for name, entity in entities.items() if batch.files_of(name)]
+    for name in _OPS:
+        store.create(spark, lake, contracts.table(name))
+    if batch.state == batches.STARTED:
+        if not retried:
+            batches.record(spark, lake, batch, batches.STARTED, now)
+        with steps.step("bronze: read the files"):
+            _ingest(spark, lake, batch, present, now, retried)
+        batches.record(spark, lake, batch, batches.INGESTED, now)
+
+    def conform(name: str) -> None:
+        with steps.step(f"silver: {name}"):
+            _conform(spark, lake, entities[name], entities, batch, retried)
+
+    in_order({entity.name: _parents(entity, present) for entity in present}, conform, _WORKERS)
+    with steps.step("silver: quarantine, accounts, quality"):
+        _quarantine(spark, lake, present, batch, retried)
+        accounts = _accounts(spark, lake, present, batch, run_id, retried)
+        _quality(spark, lake, present, batch, accounts, retried)
+    _conserve(accounts, batch)
+    batches.record(spark, lake, batch, batches.FINISHED, now)
+    store.drop(lake, [entity.staged.name for entity in present])
+    return accounts
+
+
+def _parents(entity: Entity, present: list[Entity]) -> set[str]:
+    names = {other.name for other in present} - {entity.name}
+    return {column.reference.entity for column in entity.references if column.reference} & names
+
+
+def _mine(batch: Batch, column: str = "_batch_id") -> str:
+    return f"{column} = '{batch.batch_id}'"
+
+
+def _ingest(
+    spark: SparkSession, lake: Lakehouse, batch: Batch, present: list[Entity], now: datetime, retried: bool
+) -> None:
+    from medallion import bronze
+
+    def load(entity: Entity) -> None:
+        files, name = batch.files_of(entity.name), f"bronze.{entity.name}"
+        listed = spark.createDataFrame([(json.dumps(file.as_dict()),) for file in files], "file string")
+        frame = bronze.rows(listed, bronze.columns_of(files), batch.batch_id, batch.known_at.isoformat(sep=" "))
+        again = _mine(batch) if retried and lake.exists(name) else None
+        store.append_raw(frame, spark, lake, name, replace_where=again)
+
+    try:
+        with ThreadPoolExecutor(_WORKERS) as pool:
+            largest_first = sorted(present, key=lambda e: -sum(f.size_bytes for f in batch.files_of(e.name)))
+            list(pool.map(load, largest_first))
+    except Exception as error:
+        reason = re.search(r"SourceError: (.*?)(?:\\n|\n|$)", str(error))
+        if not reason:
+            raise
+        for entity in present:
+            if lake.exists(f"bronze.{entity.name}"):
+                lake.delta(f"bronze.{entity.name}").delete(_mine(batch))
+        batches.record(spark, lake, batch, batches.ABANDONED, now)
+        raise SourceError(
+            reason.group(1), "Mend or remove the file and run again; nothing of this delivery was kept."
+        ) from error
+
+
+def _conform(
+    spark: SparkSession,
+    lake: Lakehouse,
+    entity: Entity,
+    entities: Mapping[str, Entity],
+    batch: Batch,
+    retried: bool,
+) -> None:
+    """One entity of a batch from bronze to its staged, history and clean tables."""
+    from medallion import bronze, silver
+
+    raw = store.read(spark, lake, f"bronze.{entity.name}").filter(_mine(batch))
+    mapping = bronze.mapping_of(batch.files_of(entity.name))
+    parents = _parent_keys(spark, lake, entity, entities)
+    store.save(silver.conform(raw, entity, mapping, parents), spark, lake, entity.staged)
+    staged = store.read(spark, lake, entity.staged.name)
+
+    judged = silver.outcomes(staged, _earlier(spark, lake, entity, batch), entity)
+    _save_once(silver.versions(judged), spark, lake, entity.history, _mine(batch), retried)
+    added = store.read(spark, lake, entity.history.name).filter(_mine(batch))
+    current = silver.current(added, entity)
+    if lake.exists(entity.clean.name):
+        store.merge(current, spark, lake, entity.clean)
+    else:
+        store.save(current, spark, lake, entity.clean)
+
+
+def _parent_keys(
+    spark: SparkSession, lake: Lakehouse, entity: Entity, entities: Mapping[str, Entity]
+) -> dict[str, DataFrame]:
+    """Known keys per referring column; without any, a reference that may be null-checked only is left out."""
+    from pyspark.sql import functions as F
+
+    keys = {}
+    for column in entity.references:
+        target = column.reference
+        if target is None:
+            continue
+        clean = entities[target.entity].clean.name
+        if lake.exists(clean):
+            keys[column.name] = store.read(spark, lake, clean).select(F.col(target.column).alias("_key"))
+        elif column.checks.get("reference") == "reject":
+            keys[column.name] = spark.createDataFrame([], "_key string")
+    return keys
+
+
+def _earlier(spark: SparkSession, lake: Lakehouse, entity: Entity, batch: Batch) -> DataFrame | None:
+    """Versions known before the batch, None when there are none."""
+    if not lake.exists(entity.history.name):
+        return None
+    earlier = store.read(spark, lake, entity.history.name).filter(f"NOT ({_mine(batch)})")
+    return None if earlier.isEmpty() else earlier
+
+
+def _save_once(
+    frame: DataFrame, spark: SparkSession, lake: Lakehouse, contract: Table, mine: str, retried: bool
+) -> None:
+    """Append, or replace what an attempt before a kill has written of the same batch."""
+    again = mine if retried and lake.exists(contract.name) else None
+    store.save(frame, spark, lake, contract, append=again is None, replace_where=again)
+
+
+def _quarantine(spark: SparkSession, lake: Lakehouse, present: list[Entity], batch: Batch, retried: bool) -> None:
+    from pyspark.sql import DataFrame as Frame
+
+    from medallion import silver
+
+    parts = [silver.quarantined(store.read(spark, lake, entity.staged.name), entity) for entity in present]
+    contract = contracts.table("silver.quarantine")
+    _save_once(reduce(Frame.unionByName, parts), spark, lake, contract, _mine(batch, "batch_id"), retried)
+
+
+def _accounts(
+    spark: SparkSession, lake: Lakehouse, present: list[Entity], batch: Batch, run_id: str, retried: bool
+) -> list[dict[str, Any]]:
+    """Count where every record of the batch went, table by table, and write it down."""
+    from pyspark.sql import DataFrame as Frame
+    from pyspark.sql import functions as F
+
+    from medallion import silver
+
+    parts = []
+    quarantine = store.read(spark, lake, "silver.quarantine").filter(_mine(batch, "batch_id"))
+    for entity in present:
+        staged = store.read(spark, lake, entity.staged.name)
+        judged = silver.outcomes(staged, _earlier(spark, lake, entity, batch), entity)
+        parts.append(
+            silver.account(
+                entity,
+                store.read(spark, lake, f"bronze.{entity.name}").filter(_mine(batch)),
+                judged,
+                store.read(spark, lake, entity.history.name).filter(_mine(batch)),
+                quarantine.filter(F.col("entity") == entity.name),
+            )
+        )
+    accounts = []
+    for row in reduce(Frame.unionByName, parts).collect():
+        counts = {name: int(row[name]) for name in ("rows_read", "accepted", "duplicate", "superseded", "quarantined")}
+        balanced = counts["rows_read"] == sum(count for name, count in counts.items() if name != "rows_read")
+        accounts.append(
+            {
+                "run_id": run_id,
+                "batch_id": batch.batch_id,
+                "entity": row["entity"],
+                **counts,
+                "balanced": balanced,
+                "known_at": batch.known_at,
+            }
+        )
+    accounts.sort(key=lambda account: [entity.name for entity in present].index(account["entity"]))
+    contract = contracts.table("ops.row_accounts")
+    rows = [tuple(account[name] for name in contract.column_names) for account in accounts]
+    schema = ", ".join(f"`{column.name}` {column.type}" for column in contract.columns)
+    _save_once(spark.createDataFrame(rows, schema), spark, lake, contract, _mine(batch, "batch_id"), retried)
+    return accounts
+
+
+def _quality(
+    spark: SparkSession,
+    lake: Lakehouse,
+    present: list[Entity],
+    batch: Batch,
+    accounts: list[dict[str, Any]],
+    retried: bool,
+) -> None:
+    from pyspark.sql import DataFrame as Frame
+    from pyspark.sql import functions as F
+
+    from medallion import quality
+
+    parts = []
+    for entity, account in zip(present, accounts, strict=True):
+        measured = quality.measure(
+            store.read(spark, lake, entity.staged.name), entity, account["duplicate"] + account["superseded"]
+        )
+        parts.append(measured.withColumns({"entity": F.lit(entity.name), "run_id": F.lit(account["run_id"])}))
+    whole = reduce(Frame.unionByName, parts).withColumns(
+        {
+            "batch_id": F.lit(batch.batch_id),
+            "known_at": F.lit(batch.known_at.isoformat(sep=" ")).cast("timestamp"),
+        }
+    )
+    contract = contracts.table("ops.quality_metrics")
+    _save_once(whole, spark, lake, contract, _mine(batch, "batch_id"), retried)
+
+
+def _conserve(accounts: list[dict[str, Any]], batch: Batch) -> None:
+    for account in accounts:
+        if not account["balanced"]:
+            raise ConservationError(
+                f"{account['entity']}: {account['rows_read']} rows were read, but {account['accepted']} accepted + "
+                f"{account['duplicate']} duplicate + {account['superseded']} superseded + "
+                f"{account['quarantined']} quarantined is another number",
+                f"Batch {batch.batch_id} stays unfinished; run again, and report this if it stays.",
+            )

@@ -1,0 +1,135 @@
+"""Every gold table from the silver tables, as of a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from medallion import contracts, store
+from medallion.config import end_of_day
+from medallion.contracts import Entity, Table
+from medallion.errors import ConservationError
+from medallion.pipeline.steps import Steps, in_order
+from medallion.store import Lakehouse
+from medallion.weights import ScoreWeights
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_WORKERS = 2
+_NO_EVENTS = date(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One gold table and the inputs of the function of its name, in order; `moment` is the moment itself."""
+
+    table: str
+    inputs: tuple[str, ...]
+
+
+STEPS: tuple[Step, ...] = (
+    Step(
+        "gold.customer_features",
+        ("silver.customers_clean", "silver.leads_clean", "silver.interactions_clean", "moment"),
+    ),
+    Step("gold.deals", ("silver.leads_clean", "gold.customer_features", "moment")),
+    Step("gold.sales_summary", ("silver.leads_clean", "silver.interactions_clean", "moment")),
+    Step("gold.channel_performance", ("silver.leads_clean", "silver.interactions_clean", "moment")),
+    Step("gold.top_customers", ("gold.customer_features",)),
+)
+
+
+def silver_to_gold(
+    spark: SparkSession,
+    lake: Lakehouse,
+    entities: Mapping[str, Entity],
+    as_of: date | None,
+    weights: ScoreWeights,
+    steps: Steps,
+) -> date:
+    """Recompute every gold table as of the end of a day; None is the day of the newest event. Gives the day.
+
+    Raises:
+        ConservationError: A gold table breaks an invariant of its contract, or revenue differs between tables.
+    """
+    from medallion import gold, silver
+    from medallion.features import Moment
+
+    frames: dict[str, DataFrame] = {}
+    for entity in entities.values():
+        store.create(spark, lake, entity.history)
+        store.create(spark, lake, entity.clean)
+        frames[entity.clean.name] = store.read(spark, lake, entity.clean.name)
+    events = {name: frames[entity.clean.name] for name, entity in entities.items()}
+    newest = silver.newest_event(events, entities).collect()[0]["newest"]
+    day = as_of or (newest.date() if newest else _NO_EVENTS)
+    moment = Moment(end_of_day(day), weights=weights)
+    if newest and newest >= moment.as_of:
+        for entity in entities.values():
+            versions = store.read(spark, lake, entity.history.name)
+            frames[entity.clean.name] = silver.rewind(versions, entity, moment.instant, None)
+
+    by_table = {step.table: step for step in STEPS}
+
+    def make(name: str) -> None:
+        with steps.step(name.replace(".", ": ")):
+            inputs = [moment if given == "moment" else frames[given] for given in by_table[name].inputs]
+            contract = gold_contract(name)
+            store.save(getattr(gold, name.removeprefix("gold."))(*inputs), spark, lake, contract)
+            frames[name] = store.read(spark, lake, name)
+            verify(frames[name], contract)
+
+    needs = {name: {given for given in step.inputs if given in by_table} for name, step in by_table.items()}
+    in_order(needs, make, _WORKERS)
+    with steps.step("gold: compare revenue"):
+        _compare_revenue(frames)
+    return day
+
+
+def gold_contract(name: str) -> Table:
+    """The contract of a gold table; that of customer_features is made from its features."""
+    if name == "gold.customer_features":
+        from medallion.gold.customer_features import CONTRACT
+
+        return CONTRACT
+    return contracts.table(name)
+
+
+def verify(frame: DataFrame, contract: Table) -> None:
+    """Check the invariants and the key of a written table.
+
+    Raises:
+        ConservationError: Rows break an invariant, or a key occurs twice.
+    """
+    from pyspark.sql import functions as F
+
+    keys = F.countDistinct(*contract.key)
+    broken = [F.count_if(~F.coalesce(F.expr(rule), F.lit(True))) for rule in contract.invariants]
+    row = frame.agg(F.count(F.lit(1)) - keys, *broken).collect()[0]
+    for rule, count in zip((f"unique {', '.join(contract.key)}", *contract.invariants), row, strict=True):
+        if count:
+            raise ConservationError(f"{contract.name}: {count} rows break the rule: {rule}", "Report this as a defect.")
+
+
+def _compare_revenue(frames: Mapping[str, DataFrame]) -> None:
+    """Revenue is one number: by deal, by channel, and by day for the deals with a day."""
+    from pyspark.sql import functions as F
+
+    won = F.col("status") == "won"
+    by_deal = frames["gold.deals"].agg(
+        F.sum(F.when(won, F.col("deal_value"))).alias("deals"),
+        F.sum(F.when(won & F.col("closed_at").isNotNull(), F.col("deal_value"))).alias("dated"),
+    )
+    by_day = frames["gold.sales_summary"].agg(F.sum("revenue").alias("days"))
+    by_channel = frames["gold.channel_performance"].agg(F.sum("attributed_revenue").alias("channels"))
+    row = by_deal.join(by_day, how="cross").join(by_channel, how="cross").collect()[0]
+    found = {name: row[name] or 0 for name in ("deals", "dated", "days", "channels")}
+    if found["deals"] != found["channels"] or found["dated"] != found["days"]:
+        raise ConservationError(
+            "Revenue differs: gold.deals {deals} (with a close date {dated}), gold.sales_summary {days}, "
+            "gold.channel_performance {channels}".format(**found),
+            "Report this as a defect.",
+        )

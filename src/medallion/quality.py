@@ -1,0 +1,210 @@
+"""Contract to checks: each check is a Column that is a message or null.
+
+A row with a message from a check of severity `reject` is refused with every such message; one with only
+failures of severity `warn` is accepted and they are counted. A message reads `column: what is wrong: 'value'`;
+beside it stands the code `column.check`, which counting and filtering go by, since the value in a message is
+untrusted text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from medallion import columns as words
+from medallion.contracts import Column as Declared
+from medallion.contracts import Entity, Severity
+
+#: Text of each check: what is wrong with the value.
+MESSAGES = {
+    "null": "is missing",
+    "readable": "cannot be read as {type}",
+    "accepted": "is not an accepted value",
+    "range": "is outside {range}",
+    "pattern": "is not a well-formed identifier",
+    "future": "lies after the file was read",
+    "reference": "is not a known {entity}",
+    "shape": "the record does not have the header's number of cells",
+}
+_SEPARATOR = ": "
+_LONGEST_VALUE = 80
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of one column. `fails` is true for a row that breaks it, never null."""
+
+    column: str
+    name: str
+    severity: Severity
+    fails: Column
+    message: Column
+
+    @property
+    def code(self) -> str:
+        """`column.check`, the name that quarantine and metrics know the check by."""
+        return f"{self.column}.{self.name}"
+
+
+def read(text: Column, column: Declared) -> Column:
+    """The typed value of a cell according to its column's contract; null where it cannot be read."""
+    value = _readers(column)(words.squish(text) if column.kind not in _OWN_SPACE else text)
+    if column.accepted:
+        return words.canonical(text, column.spellings)
+    if column.spellings:
+        return F.coalesce(words.canonical(text, column.spellings), value)
+    return value
+
+
+_OWN_SPACE = {"identifier", "email", "free_text", "integer"}
+
+
+def _readers(column: Declared):  # type: ignore[no-untyped-def]
+    formats = column.date_formats
+    return {
+        "text": lambda text: text,
+        "free_text": F.trim,
+        "identifier": words.identifier,
+        "code": words.code,
+        "money": words.money,
+        "integer": words.integer,
+        "email": words.email,
+        "phone": words.phone,
+        "date": lambda text: words.parse_date(text, formats),
+        "timestamp": lambda text: words.parse_timestamp(text, formats),
+    }[column.kind]
+
+
+def checks(
+    entity: Entity, texts: Mapping[str, Column], read_as: Mapping[str, Column], found: Mapping[str, Column]
+) -> list[Check]:
+    """The checks that a contract asks for.
+
+    Args:
+        entity: The contract.
+        texts: Per canonical column, the cell's text, null for a placeholder.
+        read_as: Per derived column, what the cell was read as before it was derived.
+        found: Per referring column, true where the referred key exists.
+    """
+    made = []
+    for column in entity.columns:
+        value = F.col(column.name)
+        text = texts.get(column.name, F.lit(None).cast("string"))
+        for name, severity in column.checks.items():
+            seen = read_as.get(column.name, value) if name == "readable" else value
+            fails = _fails(name, column, seen, text, found)
+            if fails is not None:
+                shown = text if name in ("readable", "accepted") else value.cast("string")
+                made.append(Check(column.name, name, severity, fails, _message(column, name, shown)))
+    return made
+
+
+def _fails(name: str, column: Declared, value: Column, text: Column, found: Mapping[str, Column]) -> Column | None:
+    if name == "null":
+        return value.isNull() & text.isNull()
+    if name == "readable":
+        return value.isNull() & text.isNotNull() if not column.accepted else None
+    if name == "accepted":
+        return text.isNotNull() & words.canonical(text, column.spellings).isNull()
+    if name == "range":
+        low = value < F.lit(column.minimum) if column.minimum is not None else F.lit(False)
+        high = value > F.lit(column.maximum) if column.maximum is not None else F.lit(False)
+        return F.coalesce(low | high, F.lit(False))
+    if name == "pattern":
+        return F.coalesce(~value.rlike(str(column.pattern)), F.lit(False))
+    if name == "future":
+        return F.coalesce(value > F.col("known_at"), F.lit(False))
+    return value.isNotNull() & ~found[column.name] if column.name in found else None
+
+
+def _message(column: Declared, name: str, shown: Column) -> Column:
+    bounds = f"{column.minimum if column.minimum is not None else '-inf'} to {column.maximum or 'any'}"
+    entity = (column.reference.entity if column.reference else "").removesuffix("s")
+    text = MESSAGES[name].format(type=column.type, range=bounds, entity=entity)
+    head = F.lit(f"{column.name}{_SEPARATOR}{text}")
+    if name == "null":
+        return head
+    return F.concat(
+        head,
+        F.lit(f"{_SEPARATOR}'"),
+        F.coalesce(F.substring(shown, 1, _LONGEST_VALUE), F.lit("")),
+        F.lit("'"),
+    )
+
+
+def messages(made: list[Check]) -> Column:
+    """Why a row is refused, array<string>; null when it is not. Built only for rows that fail."""
+    return _listed([(check.fails, check.message) for check in made if check.severity == "reject"])
+
+
+def refuses(made: list[Check]) -> Column:
+    """True for a row that fails a check of severity reject."""
+    return reduce(Column.__or__, (check.fails for check in made if check.severity == "reject"), F.lit(False))
+
+
+def failed_checks(made: list[Check]) -> Column:
+    """Codes of every check that the row fails, of either severity, array<string>; null when it fails none."""
+    return _listed([(check.fails, F.lit(check.code)) for check in made])
+
+
+def _listed(pairs: list[tuple[Column, Column]]) -> Column:
+    if not pairs:
+        return F.lit(None).cast("array<string>")
+    any_fails = reduce(Column.__or__, (fails for fails, _ in pairs))
+    return F.when(any_fails, F.array_compact(F.array(*(F.when(fails, text) for fails, text in pairs))))
+
+
+def measure(staged: DataFrame, entity: Entity, repeated: int) -> DataFrame:
+    """Quality of a batch, one row per column and metric.
+
+    Columns: `column_name`, `metric`, `rows`, `failed` and `value`, the share of rows that did not fail, in
+    [0, 1]. Completeness counts rows without a value, validity rows that failed a check of the column,
+    integrity rows whose reference leads nowhere, uniqueness the `repeated` rows (duplicate or superseded).
+    Freshness has no `failed`; its `value` is hours from the newest event to the reading.
+    """
+    failed = {f"{column.name}:completeness": F.count_if(F.col(column.name).isNull()) for column in entity.columns}
+    failed[f"{entity.key}:uniqueness"] = F.lit(repeated)
+    for column in entity.columns:
+        for metric, names in _METRICS.items():
+            codes = [f"{column.name}.{name}" for name in column.checks if name in names]
+            if codes:
+                hit = reduce(Column.__or__, (F.array_contains("_failed_checks", code) for code in codes))
+                failed[f"{column.name}:{metric}"] = F.count_if(F.coalesce(hit, F.lit(False)))
+    events = [column.name for column in entity.columns if column.event]
+    accepted = F.col("_reasons").isNull()
+    newest = [F.unix_seconds(F.max(F.when(accepted, F.col(name)))) for name in events]
+    nothing = F.lit(None).cast("bigint")
+    seconds = F.greatest(*newest, nothing) if newest else nothing
+    totals = staged.agg(
+        F.count(F.lit(1)).alias("rows"),
+        F.round((F.unix_seconds(F.max("known_at")) - seconds) / F.lit(3600.0), 2).alias("hours"),
+        *(value.cast("bigint").alias(name) for name, value in failed.items()),
+        F.lit(0).cast("bigint").alias(":freshness"),  # unpivot wants columns of one nullability
+    )
+    named = totals.unpivot(["rows", "hours"], [*failed, ":freshness"], "name", "failed")
+    metric = F.substring_index("name", ":", -1)
+    return named.select(
+        F.substring_index("name", ":", 1).alias("column_name"),
+        metric.alias("metric"),
+        "rows",
+        F.when(metric != "freshness", F.col("failed")).alias("failed"),
+        F.when(metric == "freshness", F.col("hours"))
+        .otherwise(passed_share(F.col("failed"), F.col("rows")))
+        .alias("value"),
+    ).filter((metric != "freshness") | F.col("value").isNotNull())
+
+
+_METRICS = {
+    "validity": {"readable", "accepted", "range", "pattern", "future"},
+    "integrity": {"reference"},
+}
+
+
+def passed_share(failed: Column, rows: Column) -> Column:
+    """`1 - failed / rows`, 1 for no rows."""
+    share = F.lit(1.0) - failed.cast("double") / rows.cast("double")
+    return F.when(rows > 0, F.round(share, 6)).otherwise(F.lit(1.0))

@@ -1,0 +1,71 @@
+"""Read-only serving of the lakehouse through DuckDB: how every consumer reads silver, gold and ops.
+
+A connection sees each table as a view `layer.table` over the Parquet files of one Delta version, fixed when it
+was opened, so that figures read from it belong together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import duckdb
+from deltalake import DeltaTable
+
+from medallion.errors import LakehouseError
+from medallion.store import LAYERS, Lakehouse
+
+
+@contextmanager
+def connect(lake: Lakehouse, layers: Iterable[str] = ("silver", "gold", "ops")) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB connection with a view per table of `layers`, in UTC.
+
+    Raises:
+        LakehouseError: There is no lakehouse, or a table uses deletion vectors, which Parquet readers ignore.
+    """
+    wanted = set(layers)
+    names = [name for name in lake.tables() if name.split(".")[0] in wanted]
+    if not names:
+        raise LakehouseError(
+            f"{lake.root}: there is no lakehouse here", "Run `medallion run` first, or check --lakehouse."
+        )
+    with duckdb.connect() as connection:
+        connection.execute("set timezone = 'UTC'; set enable_progress_bar = false")
+        for layer in LAYERS:
+            connection.execute(f"create schema {layer}")
+        for name in names:
+            connection.execute(f"create view {name} as {_select(lake.delta(name), name)}")
+        yield connection
+
+
+def _select(table: DeltaTable, name: str) -> str:
+    protocol = table.protocol()
+    if "deletionVectors" in (protocol.reader_features or []):
+        raise LakehouseError(
+            f"{name}: uses deletion vectors, which are not read here",
+            "Purge them (REORG TABLE ... APPLY (PURGE)) and leave delta.enableDeletionVectors off.",
+        )
+    files = table.file_uris()
+    if not files:
+        columns = ", ".join(
+            f'cast(null as {_duckdb_type(field.type)}) as "{field.name}"' for field in table.schema().fields
+        )
+        return f"select {columns} where false"
+    listed = ", ".join("'" + path.removeprefix("file://").replace("'", "''") + "'" for path in files)
+    columns = ", ".join(f'"{field.name}"' for field in table.schema().fields)
+    return f"select {columns} from read_parquet([{listed}], union_by_name = true)"
+
+
+def _duckdb_type(delta_type: Any) -> str:
+    if hasattr(delta_type, "element_type"):
+        return f"{_duckdb_type(delta_type.element_type)}[]"
+    text = str(delta_type.type)
+    return {"string": "varchar", "long": "bigint", "timestamp": "timestamptz"}.get(text, text)
+
+
+def rows(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Iterable[Any] = ()) -> list[dict[str, Any]]:
+    """The rows of a query as dicts."""
+    cursor = connection.execute(sql, list(parameters))
+    names = [column[0] for column in cursor.description or []]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

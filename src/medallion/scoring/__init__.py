@@ -1,0 +1,1 @@
+"""Scores: the explainable rule score and the probability to convert."""

@@ -1,0 +1,111 @@
+"""The engine seam: one function gives the Spark session, whatever runs behind it.
+
+- `sail` (default): an embedded Spark Connect server in this process, no JVM;
+- `remote`: the Spark Connect server that `SPARK_REMOTE` names;
+- `databricks`: the session that the notebook or job already has.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+from medallion.errors import MedallionError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+ENGINES = ("auto", "sail", "remote", "databricks")
+_lock = threading.Lock()
+_open: dict[str, Any] = {}
+
+
+def session(engine: str = "auto", memory_gib: float | None = None) -> SparkSession:
+    """The session of this process, started on first use.
+
+    Args:
+        engine: One of `ENGINES`; `auto` takes what it finds: Databricks, then `SPARK_REMOTE`, then Sail.
+        memory_gib: Memory that the embedded engine may use, in GiB; half of the machine's when None.
+
+    Raises:
+        MedallionError: The engine is not installed or not reachable.
+    """
+    with _lock:
+        if "spark" not in _open:
+            chosen = _choose(engine)
+            _open["spark"] = {"sail": _sail, "remote": _remote, "databricks": _active}[chosen](memory_gib)
+            _open["engine"] = chosen
+            _open["spark"].conf.set("spark.sql.session.timeZone", "UTC")
+            # call sites for error messages: half of the time that building a plan takes
+            _open["spark"].conf.set("spark.python.sql.dataFrameDebugging.enabled", "false")
+        return _open["spark"]
+
+
+def engine_name() -> str:
+    """What the open session runs on, such as `sail`; empty when none is open."""
+    return str(_open.get("engine", ""))
+
+
+def close() -> None:
+    """Stop the session and the embedded server, in that order: the other way round hangs."""
+    with _lock:
+        if spark := _open.pop("spark", None):
+            spark.stop() if _open.get("engine") == "sail" else None
+        if server := _open.pop("server", None):
+            server.stop()
+        _open.pop("engine", None)
+
+
+def _choose(engine: str) -> str:
+    if engine != "auto":
+        return engine
+    if "DATABRICKS_RUNTIME_VERSION" in os.environ:
+        return "databricks"
+    return "remote" if os.environ.get("SPARK_REMOTE") else "sail"
+
+
+def _sail(memory_gib: float | None) -> SparkSession:
+    limit = int((memory_gib or _half_of_memory_gib()) * (1 << 30))
+    os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__TYPE", "fair")
+    os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE", str(limit))
+    os.environ.setdefault("SAIL_EXECUTION__BATCH_SIZE", "32768")
+    os.environ.setdefault("RUST_LOG", "error")
+    try:
+        from pysail.spark import SparkConnectServer
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise MedallionError(
+            f"The embedded engine is not installed: {error}",
+            "Install it with: pip install 'medallion-crm[sail]'",
+        ) from error
+    server = SparkConnectServer("127.0.0.1", 0)
+    server.start(background=True)
+    _open["server"] = server
+    atexit.register(close)
+    _, port = server.listening_address
+    return SparkSession.builder.remote(f"sc://127.0.0.1:{port}").getOrCreate()
+
+
+def _half_of_memory_gib() -> float:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30) / 2
+    except (ValueError, OSError):
+        return 4.0
+
+
+def _remote(memory_gib: float | None) -> SparkSession:
+    from pyspark.sql import SparkSession
+
+    address = os.environ.get("SPARK_REMOTE")
+    if not address:
+        raise MedallionError("engine is remote, but SPARK_REMOTE is not set", "Set it to sc://HOST:PORT.")
+    return SparkSession.builder.remote(address).getOrCreate()
+
+
+def _active(memory_gib: float | None) -> SparkSession:
+    from pyspark.sql import SparkSession
+
+    spark = SparkSession.getActiveSession()
+    return spark if spark is not None else SparkSession.builder.getOrCreate()

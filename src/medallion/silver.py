@@ -1,0 +1,244 @@
+"""Bronze text to silver rows: conform, tell versions apart, keep the current one.
+
+Every record of a batch ends in exactly one account:
+
+- `accepted`: valid, and the current version of its key when it arrived;
+- `superseded`: valid, but a newer version of its key was known or came with it; kept in history only;
+- `duplicate`: the same key and the same cleaned values as a version that is known; adds nothing;
+- `quarantined`: refused by the contract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from medallion import columns as words
+from medallion import quality
+from medallion.contracts import Entity
+
+#: Where a row came from, as bronze has it.
+_SOURCE = ("known_at", "_batch_id", "_source_file", "_source_row")
+
+
+def conform(
+    bronze: DataFrame, entity: Entity, mapping: Mapping[str, list[str]], parents: Mapping[str, DataFrame]
+) -> DataFrame:
+    """Every record of a batch as `entity.staged`: typed values, what is wrong with it, the raw row if refused.
+
+    Args:
+        bronze: Rows of one batch, all cells as text.
+        entity: The contract.
+        mapping: Per canonical column, the bronze columns that may hold it, the first with a value wins.
+        parents: Per referring column, the known keys of the entity it refers to, as one distinct column `_key`.
+    """
+    cells = [_quoted(name) for name in bronze.columns if not name.startswith("_")]
+    texts = {
+        column.name: F.coalesce(
+            *(words.null_if_placeholder(F.col(_quoted(name)), entity.placeholders) for name in sources)
+        )
+        for column in entity.columns
+        if (sources := mapping.get(column.name))
+    }
+    carried = (*_SOURCE, "_malformed", "_malformed_reason", "_cells", *(f"_text_{name}" for name in texts))
+    raw = bronze.withColumnRenamed("_ingested_at", "known_at").select(
+        *_SOURCE,
+        "_malformed",
+        "_malformed_reason",
+        F.struct(*cells, F.col("_malformed").alias("_record")).alias("_cells"),
+        *(text.alias(f"_text_{name}") for name, text in texts.items()),
+    )
+    texts = {name: F.col(f"_text_{name}") for name in texts}
+    missing = F.lit(None).cast("string")
+    values = {
+        column.name: quality.read(texts.get(column.name, missing), column).cast(column.type)
+        for column in entity.columns
+    }
+    derived = [column.name for column in entity.columns if column.derive]
+    typed = raw.select(
+        *(value.alias(name) for name, value in values.items()),
+        *(values[name].alias(f"_read_{name}") for name in derived),
+        *carried,
+    )
+    typed = _complete(typed, entity, texts)
+    found = {}
+    for name, keys in parents.items():
+        renamed = keys.select(F.col("_key").alias(f"_key_{name}"))
+        typed = typed.join(renamed, F.col(name) == F.col(f"_key_{name}"), how="left")
+        found[name] = F.col(f"_key_{name}").isNotNull()
+    made = [
+        *_shape(),
+        *quality.checks(entity, texts, {name: F.col(f"_read_{name}") for name in derived}, found),
+    ]
+    return typed.select(
+        *entity.column_names,
+        *_SOURCE,
+        F.xxhash64(*entity.column_names).alias("_version_hash"),
+        quality.messages(made).alias("_reasons"),
+        quality.failed_checks(made).alias("_failed_checks"),
+        F.when(quality.refuses(made), F.to_json("_cells")).alias("_raw"),
+    )
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
+
+
+def _complete(typed: DataFrame, entity: Entity, texts: Mapping[str, Column]) -> DataFrame:
+    """Fallbacks and defaults of the contract, then its derived values."""
+    filled = {}
+    for column in entity.columns:
+        value, text = F.col(column.name), texts.get(column.name, F.lit(None))
+        if column.fallback is not None:
+            value = F.when(value.isNull() & text.isNotNull(), F.lit(column.fallback)).otherwise(value)
+        if column.default is not None:
+            value = F.when(value.isNull() & text.isNull(), F.expr(column.default)).otherwise(value)
+        if column.fallback is not None or column.default is not None:
+            filled[column.name] = value
+    derived = {column.name: F.expr(column.derive) for column in entity.columns if column.derive}
+    for values in (filled, derived):
+        if values:
+            typed = typed.withColumns(values)
+    return typed
+
+
+def _shape() -> list[quality.Check]:
+    """The check that the record could be split into the header's cells."""
+    message = F.concat(F.lit(f"record: {quality.MESSAGES['shape']}: "), F.col("_malformed_reason"))
+    return [quality.Check("record", "shape", "reject", F.col("_malformed").isNotNull(), message)]
+
+
+def valid(staged: DataFrame) -> DataFrame:
+    """Rows that the contract accepts."""
+    return staged.filter(F.col("_reasons").isNull())
+
+
+def outcomes(staged: DataFrame, history: DataFrame | None, entity: Entity) -> DataFrame:
+    """The valid rows of a batch with `_outcome`: accepted, superseded or duplicate.
+
+    Only keys that occur more than once, in the batch or in `history` (versions known before it), are sorted;
+    the others pass through. Of equal versions the one known first counts; among different ones the newest by
+    the contract's version column, then the one known last, then the one further down in the source.
+    """
+    rows = valid(staged).withColumn("_key_hash", F.xxhash64(entity.key))
+    hashes = rows.select("_key_hash")
+    contested = hashes.groupBy("_key_hash").agg(F.count(F.lit(1)).alias("n")).filter(F.col("n") > 1)
+    contested = contested.select("_key_hash")
+    if history is not None:
+        known = history.withColumn("_key_hash", F.xxhash64(entity.key))
+        met = hashes.join(known.select("_key_hash"), on="_key_hash", how="left_semi")
+        contested = contested.unionByName(met).distinct()
+    calm = rows.join(contested, on="_key_hash", how="left_anti").withColumn("_outcome", F.lit("accepted"))
+    names = [*entity.column_names, *_SOURCE, "_version_hash"]
+    new = rows.join(contested, on="_key_hash", how="left_semi").select(*names, F.lit(True).alias("_new"))
+    if history is not None:
+        old = known.join(contested, on="_key_hash", how="left_semi").select(*names, F.lit(False).alias("_new"))
+        new = new.unionByName(old)
+    judged = _judge(new, entity).filter(F.col("_new"))
+    return calm.select(*names, "_outcome").unionByName(judged.select(*names, "_outcome"))
+
+
+def _judge(rows: DataFrame, entity: Entity) -> DataFrame:
+    """`_outcome` of each row of contested keys."""
+    arrival = [F.col("known_at"), F.col("_source_file"), F.col("_source_row")]
+    same = Window.partitionBy(entity.key, "_version_hash").orderBy(*arrival)
+    first = rows.withColumn("_repeat", F.row_number().over(same))
+    newest = [F.desc_nulls_last(entity.version_column)] if entity.version_column else []
+    order = Window.partitionBy(entity.key, F.col("_repeat") > 1).orderBy(
+        *newest, *(column.desc() for column in arrival)
+    )
+    ranked = first.withColumn("_rank", F.row_number().over(order))
+    return ranked.withColumn(
+        "_outcome",
+        F.when(F.col("_repeat") > 1, F.lit("duplicate"))
+        .when(F.col("_rank") == 1, F.lit("accepted"))
+        .otherwise(F.lit("superseded")),
+    )
+
+
+def versions(judged: DataFrame) -> DataFrame:
+    """What a batch adds to history: its accepted and superseded rows."""
+    return judged.filter(F.col("_outcome") != "duplicate")
+
+
+def current(history_of_batch: DataFrame, entity: Entity) -> DataFrame:
+    """What a batch brings to the clean table: its accepted rows."""
+    accepted = history_of_batch.filter(F.col("_outcome") == "accepted")
+    return accepted.select(*entity.clean.column_names)
+
+
+def quarantined(staged: DataFrame, entity: Entity) -> DataFrame:
+    """Refused rows of a batch as `silver.quarantine`."""
+    refused = staged.filter(F.col("_reasons").isNotNull())
+    place = F.concat_ws(":", "_batch_id", F.lit(entity.name), "_source_file", F.col("_source_row").cast("string"))
+    return refused.select(
+        F.hex(F.xxhash64(place)).alias("quarantine_id"),
+        F.lit(entity.name).alias("entity"),
+        F.col(entity.key).cast("string").alias("record_key"),
+        F.col("_reasons").alias("reasons"),
+        F.col("_failed_checks").alias("failed_checks"),
+        F.col("_source_file").alias("source_file"),
+        F.col("_source_row").alias("source_row"),
+        F.col("_raw").alias("raw"),
+        "known_at",
+        F.col("_batch_id").alias("batch_id"),
+    )
+
+
+def account(
+    entity: Entity, bronze: DataFrame, judged: DataFrame, history: DataFrame, quarantine: DataFrame
+) -> DataFrame:
+    """Where the records of a batch went: one row of `entity`, `rows_read` and a count per account.
+
+    All frames hold the rows of one batch. Each count is taken where the rows ended: those read in bronze,
+    accepted and superseded in what history now holds, quarantined in the quarantine table, duplicates among
+    the judged. So a row lost in writing shows: the caller compares the sum with the rows read.
+    """
+    one = F.count(F.lit(1))
+    read = bronze.agg(one.alias("rows_read")).select(F.lit(entity.name).alias("entity"), "rows_read")
+    kept = history.agg(
+        F.count_if(F.col("_outcome") == "accepted").alias("accepted"),
+        F.count_if(F.col("_outcome") == "superseded").alias("superseded"),
+    )
+    repeated = judged.filter(F.col("_outcome") == "duplicate").agg(one.alias("duplicate"))
+    refused = quarantine.agg(one.alias("quarantined"))
+    return read.join(kept, how="cross").join(repeated, how="cross").join(refused, how="cross")
+
+
+def rewind(history: DataFrame, entity: Entity, as_of: Column, known_as_of: Column | None) -> DataFrame:
+    """The version of every key that held just before `as_of`, from what was known before `known_as_of`.
+
+    Where only later versions are known (a first export after the fact), the earliest of them stands in. Both
+    moments are exclusive.
+    """
+    known = history if known_as_of is None else history.filter(F.col("known_at") < known_as_of)
+    names = list(entity.clean.column_names)
+    arrival = [F.desc("known_at"), F.desc("_source_file"), F.desc("_source_row")]
+    if entity.version_column is None:
+        order = arrival
+    else:
+        version = F.col(entity.version_column)
+        held = F.coalesce(version < as_of, F.lit(True))
+        order = [
+            F.desc("_held"),
+            F.when(F.col("_held"), version).desc_nulls_last(),
+            F.when(~F.col("_held"), version).asc_nulls_last(),
+            *arrival,
+        ]
+        known = known.withColumn("_held", held)
+    ranked = known.withColumn("_rank", F.row_number().over(Window.partitionBy(entity.key).orderBy(*order)))
+    return ranked.filter(F.col("_rank") == 1).select(*names)
+
+
+def newest_event(tables: Mapping[str, DataFrame], entities: Mapping[str, Entity]) -> DataFrame:
+    """The newest event in the data, one row with `newest`, null when there is none."""
+    parts = []
+    for name, entity in entities.items():
+        events = [F.max(column.name) for column in entity.columns if column.event]
+        if events and name in tables:
+            newest = F.greatest(*events, F.lit(None).cast("timestamp"))
+            parts.append(tables[name].agg(newest.alias("newest")))
+    return reduce(DataFrame.unionByName, parts).agg(F.max("newest").alias("newest"))

@@ -1,0 +1,137 @@
+"""What a lakehouse holds and how fresh it is, read from its ops tables and Delta logs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from medallion import contracts, metrics, query
+from medallion.contracts import Table
+from medallion.pipeline import batches
+from medallion.pipeline.silver_to_gold import gold_contract
+from medallion.store import Lakehouse
+
+_RUNS = 10
+
+
+def tables(lake: Lakehouse) -> list[dict[str, Any]]:
+    """One record per table: name, rows, columns, version, grain and path.
+
+    Raises:
+        LakehouseError: There is no lakehouse.
+    """
+    found = []
+    with query.connect(lake, layers=("bronze", "silver", "gold", "ops")) as connection:
+        for name in lake.tables():
+            count = query.rows(connection, f"select count(*) as n from {name}")[0]["n"]
+            delta = lake.delta(name)
+            found.append(
+                {
+                    "table": name,
+                    "rows": count,
+                    "columns": len(delta.schema().fields),
+                    "version": delta.version(),
+                    "grain": _grain(name),
+                    "path": lake.path(name),
+                }
+            )
+    return found
+
+
+def _grain(name: str) -> str:
+    if name.startswith("bronze."):
+        return "one row per record of an export, cells as text"
+    for entity in contracts.entities().values():
+        for contract in (entity.clean, entity.history, entity.staged):
+            if contract.name == name:
+                return contract.grain
+    known: Table = gold_contract(name)
+    return known.grain
+
+
+def status(lake: Lakehouse, now: datetime, overrides: Iterable[Path] = ()) -> dict[str, Any]:
+    """Runs, batches, row accounts, quarantine and freshness of a lakehouse as plain values.
+
+    Freshness compares the hours since the newest event of an entity with what its contract promises.
+
+    Raises:
+        LakehouseError: There is no lakehouse, or no run has finished in it.
+    """
+    with query.connect(lake) as connection:
+        runs = query.rows(
+            connection,
+            "select run_id, batch_id, started_at, seconds, as_of, version, engine from ops.runs "
+            f"order by started_at desc limit {_RUNS}",
+        ) if lake.exists("ops.runs") else []  # fmt: skip
+        accounts = query.rows(
+            connection,
+            "select batch_id, entity, rows_read, accepted, duplicate, superseded, quarantined, balanced "
+            "from ops.row_accounts order by known_at, batch_id, entity",
+        )
+        reasons = query.rows(
+            connection,
+            "select entity, unnest(failed_checks) as failed_check, count(*) as records from silver.quarantine "
+            "group by all order by records desc, entity, failed_check",
+        )
+        fresh = [_freshness(connection, entity, now) for entity in contracts.entities(overrides).values()]
+    return {
+        "lakehouse": lake.root,
+        "runs": [_plain(row) for row in runs],
+        "batches": [
+            {
+                "batch_id": batch.batch_id,
+                "state": batch.state,
+                "known_at": batch.known_at.isoformat(sep=" ", timespec="seconds"),
+                "files": [file.name for file in batch.files],
+            }
+            for batch in batches.history(lake)
+        ],
+        "row_accounts": [_plain(row) for row in accounts],
+        "quarantine": [_plain(row) for row in reasons],
+        "freshness": [row for row in fresh if row],
+        "tables": {name: lake.version(name) for name in lake.tables()},
+    }
+
+
+def _freshness(connection: Any, entity: contracts.Entity, now: datetime) -> dict[str, Any] | None:
+    events = [f"max({column.name})" for column in entity.columns if column.event]
+    if not events:
+        return None
+    value = query.rows(connection, f"select greatest({', '.join(events)}, null) as newest from {entity.clean.name}")
+    newest = value[0]["newest"]
+    hours = None if newest is None else round((now - newest.replace(tzinfo=None)).total_seconds() / 3600, 1)
+    promised = entity.freshness_hours
+    return {
+        "entity": entity.name,
+        "newest_event": None if newest is None else newest.replace(tzinfo=None).isoformat(sep=" "),
+        "hours_old": hours,
+        "promised_hours": promised,
+        "kept": None if hours is None or promised is None else hours <= promised,
+    }
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: value.replace(tzinfo=None).isoformat(sep=" ", timespec="seconds") if isinstance(value, datetime) else value
+        for key, value in row.items()
+    }
+
+
+def insights(lake: Lakehouse) -> dict[str, Any]:
+    """The figures of the gold tables, by metric name.
+
+    Raises:
+        LakehouseError: There is no gold yet.
+    """
+    lake.delta("gold.customer_features")
+    with query.connect(lake, layers=("gold",)) as connection:
+        return dict(metrics.insights(connection))
+
+
+def as_of(lake: Lakehouse) -> date | None:
+    """The last day that the gold tables include; None when they are empty."""
+    with query.connect(lake, layers=("gold",)) as connection:
+        found = query.rows(connection, "select max(day) as day from gold.sales_summary")[0]["day"]
+    return found if isinstance(found, date) else None

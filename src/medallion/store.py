@@ -1,0 +1,247 @@
+"""Read, write and merge named tables of a lakehouse: the only module that knows where a table lies.
+
+A table is named `layer.table`, such as `gold.sales_summary`, and lies as a Delta table under
+`<root>/<layer>/<table>`. Every write casts to the table's contract, is one atomic commit, is tried again when
+another writer was faster, and is checked by reading the schema back.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
+from tenacity import retry, retry_if_exception_message, stop_after_attempt, wait_random_exponential
+
+from medallion.contracts import Table
+from medallion.errors import LakehouseError
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+LAYERS = ("bronze", "silver", "gold", "ops")
+_NAME = re.compile(rf"(?:{'|'.join(LAYERS)})\.[a-z][a-z0-9_]*")
+_again = retry(
+    retry=retry_if_exception_message(match=r"(?s).*(Failed to commit transaction|Missing commit file|Concurrent).*"),
+    stop=stop_after_attempt(6),
+    wait=wait_random_exponential(multiplier=0.1, max=3),
+    reraise=True,
+)
+
+
+@dataclass(frozen=True)
+class Lakehouse:
+    """Where the tables lie: a folder. Frozen, so that it can be handed to threads."""
+
+    root: str
+
+    def path(self, name: str) -> str:
+        """The folder of a table.
+
+        Raises:
+            ValueError: The name is not `layer.table`.
+        """
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"not a table name: {name!r}")
+        layer, table = name.split(".")
+        return f"{self.root.rstrip('/')}/{layer}/{table}"
+
+    def delta(self, name: str) -> DeltaTable:
+        """The Delta table of that name, for its log and versions.
+
+        Raises:
+            LakehouseError: There is no such table.
+        """
+        try:
+            return DeltaTable(self.path(name))
+        except TableNotFoundError as error:
+            raise LakehouseError(
+                f"{self.root}: there is no table {name}", "Run `medallion run` first, or check --lakehouse."
+            ) from error
+
+    def exists(self, name: str) -> bool:
+        """Whether the table has been written."""
+        return DeltaTable.is_deltatable(self.path(name))
+
+    def version(self, name: str) -> int:
+        """Number of the table's newest commit, counted from 0; -1 when there is no table."""
+        return self.delta(name).version() if self.exists(name) else -1
+
+    def tables(self) -> list[str]:
+        """Names of all tables that exist, by layer."""
+        names = []
+        for layer in LAYERS:
+            for folder in sorted(Path(self.root, layer).glob("*/_delta_log")):
+                names.append(f"{layer}.{folder.parent.name}")
+        return names
+
+
+def read(spark: SparkSession, lake: Lakehouse, name: str, version: int | None = None) -> DataFrame:
+    """The table as a DataFrame, at its newest version or an earlier one.
+
+    Raises:
+        LakehouseError: There is no such table (Sail would give an empty frame for a missing path).
+    """
+    if not lake.exists(name):
+        lake.delta(name)
+    reader = spark.read.format("delta")
+    if version is not None:
+        reader = reader.option("versionAsOf", version)
+    return reader.load(lake.path(name))
+
+
+def save(
+    frame: DataFrame,
+    spark: SparkSession,
+    lake: Lakehouse,
+    contract: Table,
+    *,
+    append: bool = False,
+    replace_where: str | None = None,
+) -> int:
+    """Write a frame as the contract's table and give the new version.
+
+    Args:
+        frame: What to write; columns are taken and cast as the contract has them.
+        spark: The session.
+        lake: The lakehouse.
+        contract: Name, columns and types of the table.
+        append: Add the rows; without it and without `replace_where` the table's content is replaced.
+        replace_where: Replace only the rows for which this SQL condition holds (the frame must hold no others).
+
+    Raises:
+        LakehouseError: What was read back does not have the contract's columns and types.
+    """
+    frame = _shaped(frame, contract)
+    options: dict[str, str] = {}
+    if not lake.exists(contract.name):
+        frame, append, replace_where = _nullable(spark, contract).unionByName(frame), True, None
+    elif not append and not replace_where and _types(lake, contract.name) != _wanted(contract):
+        frame, options = _nullable(spark, contract).unionByName(frame), {"overwriteSchema": "true"}
+    if replace_where:
+        options["replaceWhere"] = replace_where
+    _commit(frame, lake.path(contract.name), "append" if append else "overwrite", options)
+    _check(lake, contract)
+    return lake.version(contract.name)
+
+
+def create(spark: SparkSession, lake: Lakehouse, contract: Table) -> None:
+    """Write the contract's table without rows, unless it is there."""
+    if not lake.exists(contract.name):
+        _commit(_nullable(spark, contract), lake.path(contract.name), "append", {})
+
+
+def _shaped(frame: DataFrame, contract: Table) -> DataFrame:
+    from pyspark.sql import functions as F
+
+    return frame.select(*(F.col(column.name).cast(column.type).alias(column.name) for column in contract.columns))
+
+
+def _nullable(spark: SparkSession, contract: Table) -> DataFrame:
+    """The contract's columns, all nullable, without rows.
+
+    A table made from a frame with literal columns alone would have them NOT NULL for all time.
+    """
+    schema = ", ".join(f"`{column.name}` {column.type}" for column in contract.columns)
+    return spark.createDataFrame([], schema)
+
+
+@_again
+def _commit(frame: DataFrame, path: str, mode: str, options: dict[str, str]) -> None:
+    frame.write.format("delta").mode(mode).options(**options).save(path)
+
+
+def _types(lake: Lakehouse, name: str) -> list[tuple[str, str]]:
+    fields = lake.delta(name).schema().fields
+    return [(field.name, _spark_type(field.type)) for field in fields]
+
+
+def _spark_type(delta_type: Any) -> str:
+    if hasattr(delta_type, "element_type"):
+        return f"array<{_spark_type(delta_type.element_type)}>"
+    text = str(delta_type.type)
+    return {"long": "bigint", "integer": "int"}.get(text, text.replace(" ", ""))
+
+
+def _wanted(contract: Table) -> list[tuple[str, str]]:
+    return [(column.name, column.type) for column in contract.columns]
+
+
+def _check(lake: Lakehouse, contract: Table) -> None:
+    found, wanted = _types(lake, contract.name), _wanted(contract)
+    if found != wanted:
+        odd = [f"{name} {kind}" for name, kind in set(found) ^ set(wanted)]
+        raise LakehouseError(
+            f"{contract.name}: what was written does not match its contract: {', '.join(sorted(odd))}",
+            "Restore the version before with `deltalake` and report this as a defect.",
+        )
+
+
+def merge(frame: DataFrame, spark: SparkSession, lake: Lakehouse, contract: Table) -> int:
+    """Insert or replace rows by the contract's key, one commit; the frame has one row per key.
+
+    Gives the new version.
+    """
+    create(spark, lake, contract)
+    _check(lake, contract)
+    frame = _shaped(frame, contract)
+    view = f"_merge_{contract.name.replace('.', '_')}"
+    frame.createOrReplaceTempView(view)
+    on = " AND ".join(f"t.`{name}` = s.`{name}`" for name in contract.key)
+    statement = (
+        f"MERGE INTO delta.`{lake.path(contract.name)}` AS t USING {view} AS s ON {on} "
+        "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
+    )
+    try:
+        _execute(spark, statement)
+    finally:
+        spark.catalog.dropTempView(view)
+    _check(lake, contract)
+    return lake.version(contract.name)
+
+
+@_again
+def _execute(spark: SparkSession, statement: str) -> None:
+    spark.sql(statement).collect()
+
+
+def append_raw(
+    frame: DataFrame, spark: SparkSession, lake: Lakehouse, name: str, *, replace_where: str | None = None
+) -> int:
+    """Append to a bronze table, whose columns are whatever the exports had; gives the new version.
+
+    Columns that the table does not have yet are added to it first (as nullable text), those that the frame
+    does not have become null.
+    """
+    from deltalake.schema import Field, PrimitiveType
+    from pyspark.sql import functions as F
+
+    if not lake.exists(name):
+        schema = ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in frame.schema.fields)
+        _commit(spark.createDataFrame([], schema), lake.path(name), "append", {})
+    known = dict(_types(lake, name))
+    added = [column for column in frame.columns if column not in known]
+    if added:
+        lake.delta(name).alter.add_columns([Field(column, PrimitiveType("string")) for column in added])
+        known.update(dict.fromkeys(added, "string"))
+    present = set(frame.columns)
+    whole = frame.select(
+        *(
+            (F.col(f"`{column}`") if column in present else F.lit(None)).cast(kind).alias(column)
+            for column, kind in known.items()
+        )
+    )
+    options = {"replaceWhere": replace_where} if replace_where else {}
+    _commit(whole, lake.path(name), "overwrite" if replace_where else "append", options)
+    return lake.version(name)
+
+
+def drop(lake: Lakehouse, names: Iterable[str]) -> None:
+    """Remove tables that hold work in progress only."""
+    for name in names:
+        shutil.rmtree(lake.path(name), ignore_errors=True)

@@ -1,0 +1,68 @@
+"""The rule score's weights: one place, sensible defaults, overridable in config.yaml."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Weight = Annotated[float, Field(ge=-1, le=2)]
+Days = Annotated[float, Field(gt=0, le=3650)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Parts(_Strict):
+    """Points that each part of the score is worth; they add up to 100."""
+
+    fit: Annotated[float, Field(ge=0, le=100)] = 30
+    engagement: Annotated[float, Field(ge=0, le=100)] = 35
+    recency: Annotated[float, Field(ge=0, le=100)] = 20
+    intent: Annotated[float, Field(ge=0, le=100)] = 15
+
+
+class Fit(_Strict):
+    """Shares of source, size and reachability within fit; they add up to 1."""
+
+    source: Annotated[float, Field(ge=0, le=1)] = 0.5
+    size: Annotated[float, Field(ge=0, le=1)] = 0.3
+    reach: Annotated[float, Field(ge=0, le=1)] = 0.2
+
+
+class Bands(_Strict):
+    """Lowest score of each quality band; below `cool` is Cold."""
+
+    hot: int = 80
+    warm: int = 60
+    cool: int = 40
+
+
+class ScoreWeights(_Strict):
+    """Everything the rule score is made of.
+
+    A channel, source or outcome that a mapping does not name weighs as its `other`, or 0 without one.
+    """
+
+    parts: Parts = Parts()
+    fit: Fit = Fit()
+    bands: Bands = Bands()
+    source: dict[str, Weight] = {
+        "referral": 1.0, "website": 0.8, "event": 0.8, "linkedin": 0.7, "email": 0.6, "cold_call": 0.4, "other": 0.5,
+    }  # fmt: skip
+    size: dict[str, Weight] = {"1-50": 0.5, "51-200": 0.8, "201-1000": 1.0, "1000+": 1.0, "unknown": 0.5}
+    channel: dict[str, Weight] = {"call": 1.0, "meeting": 1.0, "whatsapp": 0.8, "email": 0.6, "other": 0.5}
+    outcome: dict[str, Weight] = {
+        "meeting_booked": 1.5, "positive": 1.25, "neutral": 1.0, "no_answer": 0.3, "negative": -0.5,
+    }  # fmt: skip
+    intent: dict[str, Weight] = {
+        "meeting_booked": 1.0, "positive": 0.8, "neutral": 0.4, "no_answer": 0.1, "negative": 0.0,
+    }  # fmt: skip
+    engagement_half_life_days: Days = 45
+    engagement_full: Annotated[float, Field(gt=0)] = 2
+    recency_grace_days: Annotated[float, Field(ge=0)] = 14
+    recency_half_life_days: Days = 30
+    intent_window_days: Annotated[int, Field(gt=0)] = 60
+    horizon_days: Annotated[int, Field(gt=0)] = 90
+    prior_leads: Annotated[float, Field(gt=0)] = 10

@@ -1,0 +1,87 @@
+"""Shared by all tests: one engine for the session, the sample brought through once, rows as tables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+#: The moment at which tests "read" files; after every event of the sample.
+NOW = datetime(2025, 7, 1, 8, 0)
+
+os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE", str(2 << 30))
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[Any]:
+    """The session of the whole test run: the server that SPARK_REMOTE names, else embedded Sail."""
+    from medallion import session
+
+    yield session.session()
+    session.close()
+
+
+@pytest.fixture
+def frame(spark: Any) -> Callable[..., Any]:
+    """`frame("a string, b bigint", ("x", 1), ("y", 2))` is a DataFrame of these rows."""
+
+    def make(schema: str, *rows: Sequence[Any]) -> Any:
+        return spark.createDataFrame([tuple(row) for row in rows], schema)
+
+    return make
+
+
+@pytest.fixture
+def deliver(spark: Any, tmp_path: Path) -> Callable[..., Any]:
+    """`deliver({"leads.csv": "lead_id,...\\n..."})` runs the pipeline on files and gives result and lakehouse.
+
+    Called again it is the next delivery into the same lakehouse; `now` moves the clock.
+    """
+    from medallion import pipeline
+    from medallion.config import load
+    from medallion.store import Lakehouse
+
+    count = 0
+
+    def run(files: dict[str, str | bytes], now: datetime = NOW, **settings: Any) -> tuple[Any, Any]:
+        nonlocal count
+        count += 1
+        folder = tmp_path / f"delivery_{count}"
+        folder.mkdir()
+        for name, content in files.items():
+            data = content.encode() if isinstance(content, str) else content
+            (folder / name).write_bytes(data)
+        lake = Lakehouse(str(tmp_path / "lakehouse"))
+        result = pipeline.run(load(None, source=str(folder), lakehouse=lake.root, **settings), now)
+        return result, lake
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def sample(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A lakehouse with the shipped sample in it. Read it, do not write to it."""
+    from medallion import pipeline
+    from medallion.config import load
+    from medallion.store import Lakehouse
+
+    lake = Lakehouse(str(tmp_path_factory.mktemp("sample") / "lakehouse"))
+    pipeline.run(load(None, source=str(ROOT / "data"), lakehouse=lake.root), NOW)
+    return lake
+
+
+@pytest.fixture
+def rows(spark: Any) -> Callable[..., list[dict[str, Any]]]:
+    """`rows(lake, "select ... from gold.deals")` are the rows of a query as dicts."""
+    from medallion import query
+
+    def select(lake: Any, sql: str) -> list[dict[str, Any]]:
+        with query.connect(lake) as connection:
+            return query.rows(connection, sql)
+
+    return select
