@@ -43,15 +43,11 @@ docs-check:
 
 # Compile the lock for Python 3.11 and 3.12 from pyproject.toml.
 lock:
-    .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
-        --extra sail --group dev pyproject.toml -o config/requirements.txt
+    bash scripts/lock.sh
 
 # Check that the lock fits pyproject.toml.
 lock-check:
-    cp config/requirements.txt config/requirements.check.txt
-    .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
-        --extra sail --group dev pyproject.toml -o config/requirements.check.txt
-    diff config/requirements.txt config/requirements.check.txt && rm config/requirements.check.txt
+    bash scripts/lock.sh --check
 
 # Everything that CI checks.
 ci:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import warnings
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -35,7 +34,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document inst
 
 def main() -> None:
     """Run the command; a user's mistake is told in one message, a traceback only with `--debug`."""
-    warnings.filterwarnings("ignore", message="WARN WindowExpression")
     try:
         app()
     except MedallionError as error:
@@ -143,7 +141,7 @@ def run(
     else:
         show.run(screen, result, settings.lakehouse)
         show.insights(screen, figures, day)
-        show.next_steps(screen, settings.lakehouse)
+        show.next_steps(screen, settings.source, settings.lakehouse)
     for refusal in result.refused:
         Console(stderr=True).print(
             f"[bold red]Not read[/] {escape(refusal.problem)}\n{escape(refusal.remedy)}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -115,12 +116,14 @@ def run(console: Console, result: Result, lakehouse: str) -> None:
         console.print(f"Not a CRM export, left alone: {', '.join(result.ignored)}", highlight=False, markup=False)
 
 
-def next_steps(console: Console, lakehouse: str) -> None:
+def next_steps(console: Console, source: str, lakehouse: str) -> None:
     """Where the tables are and what to try."""
-    console.print(f"\nTables: {lakehouse}/{{bronze,silver,gold,ops}} (Delta)", highlight=False, markup=False)
-    console.print(
-        "Next: `medallion tables`, `medallion status`, `medallion export --format csv --to export`,\n"
-        "      or a second day: `medallion run --source data/updates`",
-        highlight=False,
-        markup=False,
-    )
+    lines = [
+        "",
+        f"Tables: {lakehouse}/{{bronze,silver,gold,ops}} (Delta)",
+        "Next:   medallion tables · medallion status · medallion export --format csv --to export",
+    ]
+    if (updates := Path(source, "updates")).is_dir():
+        lines.append(f"        medallion run --source {updates}   (a second delivery into the same tables)")
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)

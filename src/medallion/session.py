@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from medallion.errors import MedallionError
@@ -34,6 +35,8 @@ def session(engine: str = "auto", memory_gib: float | None = None) -> SparkSessi
     """
     with _lock:
         if "spark" not in _open:
+            # windows over all rows here run over days or fifty customers
+            warnings.filterwarnings("ignore", message="WARN WindowExpression")
             chosen = _choose(engine)
             _open["spark"] = {"sail": _sail, "remote": _remote, "databricks": _active}[chosen](memory_gib)
             _open["engine"] = chosen

@@ -234,10 +234,17 @@ def rewind(history: DataFrame, entity: Entity, as_of: Column, known_as_of: Colum
 
 
 def newest_event(tables: Mapping[str, DataFrame], entities: Mapping[str, Entity]) -> DataFrame:
-    """The newest event in the data, one row with `newest`, null when there is none."""
+    """The newest event in the data, one row with `newest`, null when there is none.
+
+    A date after the reading of its own row is a plan or a mistake, not an event.
+    """
     parts = []
     for name, entity in entities.items():
-        events = [F.max(column.name) for column in entity.columns if column.event]
+        events = [
+            F.max(F.when(F.col(column.name) <= F.col("known_at"), F.col(column.name)))
+            for column in entity.columns
+            if column.event
+        ]
         if events and name in tables:
             newest = F.greatest(*events, F.lit(None).cast("timestamp"))
             parts.append(tables[name].agg(newest.alias("newest")))

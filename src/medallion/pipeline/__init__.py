@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -52,13 +52,24 @@ class Result:
     seconds: float = 0.0
 
 
-def run(settings: Settings, now: datetime, report: Report = lambda name, seconds: None) -> Result:
+#: The two halves of a run; the notebooks do one each.
+BRONZE_TO_SILVER, SILVER_TO_GOLD = "bronze_to_silver", "silver_to_gold"
+BOTH = (BRONZE_TO_SILVER, SILVER_TO_GOLD)
+
+
+def run(
+    settings: Settings,
+    now: datetime,
+    report: Report = lambda name, seconds: None,
+    halves: Collection[str] = BOTH,
+) -> Result:
     """Bring what is new in the source folder into the lakehouse, then gold up to date.
 
     Args:
         settings: Where from, where to, as of when.
         now: The clock, UTC without zone; becomes `known_at` of what is read.
         report: Is told of each step.
+        halves: Do only one of `BRONZE_TO_SILVER` and `SILVER_TO_GOLD`.
 
     Raises:
         SourceError: Nothing in the folder can be read.
@@ -70,13 +81,16 @@ def run(settings: Settings, now: datetime, report: Report = lambda name, seconds
     entities = contracts.entities(settings.contracts)
     result = Result(run_id=f"{now:%Y%m%dT%H%M%S.%f}"[:-3])
     steps = Steps(report)
-    with steps.step("look at the source files"):
-        scan = sources.scan(settings.source, entities)
+    scan = sources.Scan((), (), ())
+    if BRONZE_TO_SILVER in halves:
+        with steps.step("look at the source files"):
+            scan = sources.scan(settings.source, entities)
     result.refused, result.ignored = list(scan.refused), list(scan.ignored)
+    goal = _goal(settings, now)
     with writing(lake):
-        todo = _todo(lake, scan, now, result)
-        goal = _goal(settings, now)
-        if todo or not _is_current(lake, entities, settings, goal):
+        todo = _todo(lake, scan, now, result) if BRONZE_TO_SILVER in halves else []
+        stale = SILVER_TO_GOLD in halves and (bool(todo) or not _is_current(lake, entities, settings, goal))
+        if todo or stale:
             with steps.step("start the engine"):
                 spark = session(settings.engine, settings.memory_gib)
             for batch in todo:
@@ -84,10 +98,12 @@ def run(settings: Settings, now: datetime, report: Report = lambda name, seconds
                 result.batch_id = batch.batch_id
                 result.files += [file.name for file in batch.files]
                 result.new_columns |= _unmapped(batch)
-            result.as_of = silver_to_gold(spark, lake, entities, goal, settings.score, steps)
+            if stale:
+                result.as_of = silver_to_gold(spark, lake, entities, goal, settings.score, steps)
             result.changed = True
             result.steps, result.seconds = steps.seconds, round(time.perf_counter() - started, 3)
-            _record_run(spark, lake, result, _fingerprint(lake, entities, settings, goal), now)
+            fingerprint = _fingerprint(lake, entities, settings, goal) if stale else None
+            _record_run(spark, lake, result, fingerprint, now)
     result.steps, result.seconds = steps.seconds, round(time.perf_counter() - started, 3)
     return result
 
@@ -168,11 +184,14 @@ def _is_current(lake: Lakehouse, entities: Mapping[str, Entity], settings: Setti
     if not lake.exists("ops.runs") or not all(lake.exists(step.table) for step in STEPS):
         return False
     with query.connect(lake, layers=["ops"]) as connection:
-        last = query.rows(connection, "select fingerprint from ops.runs order by started_at desc limit 1")
+        last = query.rows(
+            connection,
+            "select fingerprint from ops.runs where fingerprint is not null order by started_at desc limit 1",
+        )
     return bool(last) and last[0]["fingerprint"] == _fingerprint(lake, entities, settings, goal)
 
 
-def _record_run(spark: SparkSession, lake: Lakehouse, result: Result, fingerprint: str, now: datetime) -> None:
+def _record_run(spark: SparkSession, lake: Lakehouse, result: Result, fingerprint: str | None, now: datetime) -> None:
     contract = contracts.table("ops.runs")
     row = {
         "run_id": result.run_id,

@@ -1,0 +1,39 @@
+# Databricks notebook source
+# MAGIC %md
+# MAGIC # Bronze to silver
+# MAGIC New export files become bronze rows (every cell as the text it was) and silver rows (typed, checked,
+# MAGIC one current version per key). Refused records go to `silver.quarantine` with their reasons.
+# MAGIC
+# MAGIC Runs here as a job task with widgets, and on a laptop as
+# MAGIC `python notebooks/01_bronze_to_silver.py --source data --lakehouse lakehouse`.
+
+# COMMAND ----------
+
+from medallion import notebook, pipeline
+from medallion.config import utc_now
+
+settings = notebook.settings(globals())
+
+# COMMAND ----------
+
+result = pipeline.run(settings, utc_now(), notebook.say, halves=[pipeline.BRONZE_TO_SILVER])
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC Where every record went: rows read = accepted + duplicate + superseded + quarantined.
+
+# COMMAND ----------
+
+for account in result.accounts:
+    counts = {name: account[name] for name in ("rows_read", "accepted", "duplicate", "superseded", "quarantined")}
+    print(f"{account['entity']:<13}", counts)
+for refusal in result.refused:
+    print(f"Not read: {refusal.problem} {refusal.remedy}")
+if not result.changed:
+    print("Nothing new; every table is as it was.")
+
+# COMMAND ----------
+
+if result.refused:
+    raise SystemExit(1)

@@ -1,0 +1,33 @@
+# Databricks notebook source
+# MAGIC %md
+# MAGIC # Silver to gold
+# MAGIC `customer_features`, `deals`, `sales_summary`, `channel_performance` and `top_customers` as of a day, with
+# MAGIC their invariants checked, and the figures that follow from them.
+# MAGIC
+# MAGIC Runs here as a job task with widgets, and on a laptop as
+# MAGIC `python notebooks/02_silver_to_gold.py --lakehouse lakehouse --as-of latest`.
+
+# COMMAND ----------
+
+from medallion import notebook, pipeline
+from medallion.config import utc_now
+
+settings = notebook.settings(globals())
+
+# COMMAND ----------
+
+result = pipeline.run(settings, utc_now(), notebook.say, halves=[pipeline.SILVER_TO_GOLD])
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC The insights, each by its one definition.
+
+# COMMAND ----------
+
+from medallion import metrics, status
+from medallion.store import Lakehouse
+
+for name, value in status.insights(Lakehouse(settings.lakehouse)).items():
+    measure = metrics.metrics()[name].measure
+    print(f"{measure.display_name:<24}{metrics.written(name, value):>14}   {measure.comment}")
