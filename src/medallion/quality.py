@@ -87,7 +87,7 @@ def checks(
     Args:
         entity: The contract.
         texts: Per canonical column, the cell's text, null for a placeholder.
-        read_as: Per derived column, what the cell was read as before it was derived.
+        read_as: Per column that is filled or derived, what the cell was read as before that.
         found: Per referring column, true where the referred key exists.
     """
     made = []
@@ -95,7 +95,7 @@ def checks(
         value = F.col(column.name)
         text = texts.get(column.name, F.lit(None).cast("string"))
         for name, severity in column.checks.items():
-            seen = read_as.get(column.name, value) if name == "readable" else value
+            seen = read_as.get(column.name, value) if name in ("readable", "accepted") else value
             fails = _fails(name, column, seen, text, found)
             if fails is not None:
                 shown = text if name in ("readable", "accepted") else value.cast("string")
@@ -109,7 +109,7 @@ def _fails(name: str, column: Declared, value: Column, text: Column, found: Mapp
     if name == "readable":
         return value.isNull() & text.isNotNull() if not column.accepted else None
     if name == "accepted":
-        return text.isNotNull() & words.canonical(text, column.spellings).isNull()
+        return text.isNotNull() & value.isNull()
     if name == "range":
         low = value < F.lit(column.minimum) if column.minimum is not None else F.lit(False)
         high = value > F.lit(column.maximum) if column.maximum is not None else F.lit(False)

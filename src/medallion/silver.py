@@ -11,6 +11,7 @@ Every record of a batch ends in exactly one account:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
@@ -57,22 +58,18 @@ def conform(
         column.name: quality.read(texts.get(column.name, missing), column).cast(column.type)
         for column in entity.columns
     }
-    derived = [column.name for column in entity.columns if column.derive]
-    typed = raw.select(
-        *(value.alias(name) for name, value in values.items()),
-        *(values[name].alias(f"_read_{name}") for name in derived),
-        *carried,
-    )
+    typed = raw.select(*(value.alias(name) for name, value in values.items()), *carried)
+    changed = [column.name for column in entity.columns if column.fallback or column.default or column.derive]
+    if changed:
+        typed = typed.withColumns({f"_read_{name}": F.col(name) for name in changed})
     typed = _complete(typed, entity, texts)
     found = {}
     for name, keys in parents.items():
         renamed = keys.select(F.col("_key").alias(f"_key_{name}"))
         typed = typed.join(renamed, F.col(name) == F.col(f"_key_{name}"), how="left")
         found[name] = F.col(f"_key_{name}").isNotNull()
-    made = [
-        *_shape(),
-        *quality.checks(entity, texts, {name: F.col(f"_read_{name}") for name in derived}, found),
-    ]
+    read_as = {name: F.col(f"_read_{name}") for name in changed}
+    typed, made = _evaluated(typed, [*_shape(), *quality.checks(entity, texts, read_as, found)])
     return typed.select(
         *entity.column_names,
         *_SOURCE,
@@ -81,6 +78,14 @@ def conform(
         quality.failed_checks(made).alias("_failed_checks"),
         F.when(quality.refuses(made), F.to_json("_cells")).alias("_raw"),
     )
+
+
+def _evaluated(typed: DataFrame, made: list[quality.Check]) -> tuple[DataFrame, list[quality.Check]]:
+    """Each check as a column of its own, computed once, however often it is asked for."""
+    flags = {f"_fails_{place}": check.fails for place, check in enumerate(made)}
+    return typed.select("*", *(fails.alias(name) for name, fails in flags.items())), [
+        replace(check, fails=F.col(name)) for name, check in zip(flags, made, strict=True)
+    ]
 
 
 def _quoted(name: str) -> str:
