@@ -103,6 +103,31 @@ def won_cycle_days(moment: Moment) -> Column:
     return F.coalesce(F.sum(F.when(_is("won"), days)), F.lit(0))
 
 
+def is_mature(moment: Moment) -> Column:
+    """Deals opened at least the horizon (90 days) ago, so that it is known whether they converted in it."""
+    age = moment.days_since(F.col("created_at"))
+    return F.coalesce(age >= moment.weights.horizon_days, F.lit(False))
+
+
+def has_converted(moment: Moment) -> Column:
+    """Mature deals that were won within the horizon of being opened."""
+    cycle = F.datediff(F.col("closed_at"), F.col("created_at"))
+    in_time = F.coalesce(cycle < moment.weights.horizon_days, F.lit(False))
+    return is_mature(moment) & (F.col("status") == "won") & in_time
+
+
+@DEALS.add("bigint", "deals")
+def mature_leads(moment: Moment) -> Column:
+    """Deals opened at least 90 days ago: old enough to tell whether they were won within 90 days."""
+    return F.count_if(is_mature(moment))
+
+
+@DEALS.add("bigint", "deals")
+def converted_leads(moment: Moment) -> Column:
+    """Deals opened at least 90 days ago and won within 90 days of being opened."""
+    return F.count_if(has_converted(moment))
+
+
 @DEALS.add("double", "0-1")
 def best_source_weight(moment: Moment) -> Column:
     """Weight of the best source that brought one of the account's deals."""

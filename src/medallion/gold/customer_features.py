@@ -69,10 +69,7 @@ def customer_features(customers: DataFrame, leads: DataFrame, interactions: Data
     by_touch = touched.groupBy("customer_id").agg(*TOUCHES.columns(moment))
     joined = accounts.join(by_deal, on="customer_id", how="left").join(by_touch, on="customer_id", how="left")
     whole = joined.withColumns({name: F.coalesce(name, F.lit(0)) for name in _COUNTED})
-    buyers = whole.agg(
-        F.avg(F.when(F.col("won_value") > 0, F.col("won_value").cast("double"))).alias("_average_won_value")
-    )
-    row = whole.join(buyers, how="cross")
+    row = whole.join(_average_won_value(deals), how="cross")
     for group in (*(_one_by_one(DERIVED)), RULES, BANDING, QUALITY):
         row = row.withColumns({feature.name: feature.column(moment).cast(feature.type) for feature in group})
     scored = with_probability(row, deals, moment)
@@ -82,6 +79,14 @@ def customer_features(customers: DataFrame, leads: DataFrame, interactions: Data
         *PROBABILITY.columns(moment),
         moment.today.alias("as_of"),
     )
+
+
+def _average_won_value(deals: DataFrame) -> DataFrame:
+    """Revenue per buying customer, one row with `_average_won_value`."""
+    won = deals.filter((F.col("status") == "won") & (F.col("deal_value") > 0))
+    totals = won.agg(F.sum("deal_value").alias("value"), F.countDistinct("customer_id").alias("buyers"))
+    average = F.round(F.col("value").cast("double") / F.col("buyers").cast("double"), 6)
+    return totals.select(F.when(F.col("buyers") > 0, average).alias("_average_won_value"))
 
 
 def _one_by_one(features: list[Feature]) -> list[list[Feature]]:

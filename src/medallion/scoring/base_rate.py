@@ -7,53 +7,45 @@ ten deals: `(won + 10*p) / (n + 10)`. The interval is Wilson's at 90 % for the s
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from medallion.columns import share, wilson
 from medallion.features import Features, Moment
+from medallion.features.deals import has_converted, is_mature
 
 SOURCE = "base_rate_by_band"
 NO_EVIDENCE = "none"
 _Z_90 = 1.645
 
 
-def band_rates(leads: DataFrame, bands: DataFrame, moment: Moment) -> DataFrame:
-    """One row per band that has deals, with counts and the shrunken rate.
+def with_probability(customers: DataFrame, deals: DataFrame, moment: Moment) -> DataFrame:
+    """`customers` with their band's evidence and rate.
 
     Args:
-        leads: `leads_as_of`.
-        bands: `customer_id`, `lead_quality`.
+        customers: Features with `lead_quality` and the deal counts; a window over each band adds them up, so that
+            the features are computed once.
+        deals: `leads_as_of`, from which the share over all bands comes.
         moment: The moment; deals opened within the horizon before it are too young to tell.
-
-    Columns: `lead_quality`, `band_closed_leads`, `band_won_leads`, `_mature`, `_converted`.
     """
-    horizon = moment.weights.horizon_days
-    age = moment.days_since(F.col("created_at"))
-    cycle = F.datediff(F.col("closed_at"), F.col("created_at"))
-    mature = F.coalesce(age >= horizon, F.lit(False))
-    converted = mature & (F.col("status") == "won") & F.coalesce(cycle < horizon, F.lit(False))
-    banded = leads.select("customer_id", "status", "created_at", "closed_at").join(bands, on="customer_id", how="inner")
-    return banded.groupBy("lead_quality").agg(
-        F.count_if(F.col("status").isin("won", "lost")).alias("band_closed_leads"),
-        F.count_if(F.col("status") == "won").alias("band_won_leads"),
-        F.count_if(mature).alias("_mature"),
-        F.count_if(converted).alias("_converted"),
+    band = Window.partitionBy("lead_quality")
+    counted = customers.withColumns(
+        {
+            "_band_closed": F.sum(F.col("won_leads") + F.col("lost_leads")).over(band),
+            "_band_won": F.sum("won_leads").over(band),
+            "_band_mature": F.sum("mature_leads").over(band),
+            "_band_converted": F.sum("converted_leads").over(band),
+        }
     )
-
-
-def with_probability(customers: DataFrame, leads: DataFrame, moment: Moment) -> DataFrame:
-    """`customers` (features with `lead_quality`) with the band's evidence and rate joined on."""
-    rates = band_rates(leads, customers.select("customer_id", "lead_quality"), moment)
-    total = rates.agg(F.sum("_mature").alias("_all_mature"), F.sum("_converted").alias("_all_converted"))
-    joined = customers.join(rates, on="lead_quality", how="left").join(total, how="cross")
+    everything = deals.agg(
+        F.count_if(is_mature(moment)).cast("double").alias("_mature"),
+        F.count_if(has_converted(moment)).cast("double").alias("_converted"),
+    )
+    joined = counted.join(everything, how="cross")
     prior = F.lit(float(moment.weights.prior_leads))
-    base = F.when(
-        F.col("_all_mature") > 0,
-        (F.col("_all_converted").cast("double") + F.lit(0.5)) / (F.col("_all_mature").cast("double") + F.lit(1.0)),
-    )
-    won = F.coalesce("_converted", F.lit(0)).cast("double") + prior * base
-    n = F.coalesce("_mature", F.lit(0)).cast("double") + prior
+    base = F.when(F.col("_mature") > 0, (F.col("_converted") + F.lit(0.5)) / (F.col("_mature") + F.lit(1.0)))
+    won = F.col("_band_converted").cast("double") + prior * base
+    n = F.col("_band_mature").cast("double") + prior
     low, high = wilson(won, n, _Z_90)
     return joined.withColumns(
         {
@@ -70,13 +62,13 @@ PROBABILITY = Features("base rate")
 @PROBABILITY.add("bigint", "deals")
 def band_closed_leads(moment: Moment) -> Column:
     """Closed deals of all accounts in the same score band."""
-    return F.coalesce("band_closed_leads", F.lit(0))
+    return F.col("_band_closed")
 
 
 @PROBABILITY.add("double", "share")
 def band_win_rate(moment: Moment) -> Column:
     """Observed conversion of the band: share of its closed deals that were won; null without closed deals."""
-    return share(F.col("band_won_leads"), F.col("band_closed_leads"))
+    return share(F.col("_band_won"), F.col("_band_closed"))
 
 
 @PROBABILITY.add("double", "probability")
