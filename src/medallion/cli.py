@@ -53,7 +53,7 @@ def _fail(error: MedallionError) -> NoReturn:
     if _debug:
         raise error
     console = Console(stderr=True)
-    console.print(f"[bold red]Error[/] {escape(error.problem)}", highlight=False, soft_wrap=True)
+    console.print(f"[bold red]Error:[/] {escape(error.problem)}", highlight=False, soft_wrap=True)
     if error.remedy:
         console.print(escape(error.remedy), highlight=False, soft_wrap=True)
     sys.exit(1)
@@ -144,7 +144,7 @@ def run(
         show.next_steps(screen, settings.source, settings.lakehouse)
     for refusal in result.refused:
         Console(stderr=True).print(
-            f"[bold red]Not read[/] {escape(refusal.problem)}\n{escape(refusal.remedy)}",
+            f"[bold red]Not read:[/] {escape(refusal.problem)}\n{escape(refusal.remedy)}",
             highlight=False,
             soft_wrap=True,
         )

@@ -126,7 +126,7 @@ def parse_timestamp(text: Column, formats: Iterable[str]) -> Column:
     iso = text.like("____-__-__") | text.like("____-__-__ %") | text.like("____-__-__T%")
     other = [F.try_to_timestamp(text, F.lit(format_)) for format_ in formats]
     written = F.coalesce(*other) if other else F.lit(None).cast("timestamp")
-    return F.when(iso, text.try_cast("timestamp")).otherwise(written)
+    return F.when(iso, text.try_cast("timestamp")).when(text.isNotNull(), written)
 
 
 def parse_date(text: Column, formats: Iterable[str]) -> Column:

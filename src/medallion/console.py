@@ -77,7 +77,8 @@ def _cell(value: Any) -> str:
 
 def insights(console: Console, figures: dict[str, Any], day: Any) -> None:
     """The figures with their labels and definitions."""
-    table = Table(title=f"Insights as of {day}", title_justify="left", title_style="bold", show_header=False)
+    title = f"Insights as of {day}" if day else "Insights (no events in the data yet)"
+    table = Table(title=title, title_justify="left", title_style="bold", show_header=False)
     table.add_column(style="bold")
     table.add_column(justify="right", style="cyan", no_wrap=True)
     table.add_column(style="dim")
@@ -104,6 +105,9 @@ def run(console: Console, result: Result, lakehouse: str) -> None:
         rows.append(total)
     note = "rows read = accepted + duplicate + superseded + quarantined: holds"
     records(console, "What happened to every row", rows, note)
+    for account in result.accounts:
+        if not account["rows_read"]:
+            console.print(f"{account['entity']}: a header and no rows", highlight=False, markup=False)
     for file, columns in result.new_columns.items():
         console.print(f"{file}: kept in bronze, not mapped: {', '.join(columns)}", highlight=False, markup=False)
     if quarantined := sum(account["quarantined"] for account in result.accounts):
