@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import threading
 import warnings
@@ -86,7 +85,6 @@ def _sail(memory_gib: float | None) -> SparkSession:
     server = SparkConnectServer("127.0.0.1", 0)
     server.start(background=True)
     _open["server"] = server
-    atexit.register(close)
     _, port = server.listening_address
     return SparkSession.builder.remote(f"sc://127.0.0.1:{port}").getOrCreate()
 
