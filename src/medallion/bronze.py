@@ -261,22 +261,23 @@ def _parse_json_lines(file: SourceFile, columns: list[str]) -> Iterator[pa.Recor
     import duckdb
 
     fs, path = filesystem(file.uri)
-    keys = ", ".join(f"line->>{_literal(_json_path(written))}" for written, _ in file.columns)
-    good = "json_valid(line) and json_type(line) = 'OBJECT'"
+    keys = ", ".join(f"document->>{_literal(_json_path(written))}" for written, _ in file.columns)
+    parsed = "(select number, line, try_cast(line as json) as document from lines)"
+    good = "coalesce(json_type(document) = 'OBJECT', false)"
     start = 1
     with duckdb.connect() as connection:
         for lines in json_lines(connection, fs, path):
             numbered = lines.append_column("number", pa.array(np.arange(start, start + lines.num_rows)))
             start += lines.num_rows
             connection.register("lines", numbered)
-            kept = connection.sql(f"select number, {keys} from lines where {good}").to_arrow_table()
+            kept = connection.sql(f"select number, {keys} from {parsed} where {good}").to_arrow_table()
             wrong = connection.sql(
-                f"select number, line from lines where trim(line) <> '' and not coalesce({good}, false)"
+                f"select number, line from {parsed} where trim(line) <> '' and not {good}"
             ).to_arrow_table()
             for part in kept.combine_chunks().to_batches():
                 cells = {name: part.column(i) for i, (_, name) in enumerate(file.columns, start=1)}
                 yield _batch(file, columns, cells, part.column(0).to_numpy())
-            for part in wrong.to_batches():
+            for part in wrong.combine_chunks().to_batches():
                 reasons = ["not a JSON object"] * part.num_rows
                 yield _batch(file, columns, {}, part.column(0).to_numpy(), part.column(1), reasons)
 

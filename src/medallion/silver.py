@@ -81,8 +81,15 @@ def conform(
 
 
 def _evaluated(typed: DataFrame, made: list[quality.Check]) -> tuple[DataFrame, list[quality.Check]]:
-    """Each check as a column of its own, computed once, however often it is asked for."""
-    flags = {f"_fails_{place}": check.fails for place, check in enumerate(made)}
+    """Each check as a column of its own, computed once, however often it is asked for.
+
+    A record without cells is malformed and nothing else.
+    """
+    whole = F.col("_malformed").isNull()
+    flags = {
+        f"_fails_{place}": check.fails if check.name == "shape" else whole & check.fails
+        for place, check in enumerate(made)
+    }
     return typed.select("*", *(fails.alias(name) for name, fails in flags.items())), [
         replace(check, fails=F.col(name)) for name, check in zip(flags, made, strict=True)
     ]

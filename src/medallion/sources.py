@@ -152,13 +152,16 @@ def _hold_back(
 
 
 def _by_name(name: str, entities: Mapping[str, Entity]) -> list[Entity]:
+    """Entities of which a pattern fits the name from one of its words on, such as `crm_leads_2025`."""
     stem, suffix = _split(name)
     if suffix not in FORMATS:
         return []
+    lower = stem.lower()
+    ends = [lower, *(lower[found.end() :] for found in re.finditer(r"[_\-. ]", lower))]
     return [
         entity
         for entity in entities.values()
-        if any(fnmatch.fnmatch(stem.lower(), pattern.lower()) for pattern in entity.file_patterns)
+        if any(fnmatch.fnmatchcase(end, pattern.lower()) for end in ends for pattern in entity.file_patterns)
     ]
 
 
@@ -273,7 +276,8 @@ def _json_names(fs: pa.fs.FileSystem, path: str, encoding: str, name: str) -> li
         for batch in json_lines(connection, fs, path):
             connection.register("lines", batch)
             rows = connection.sql(
-                "select distinct unnest(json_keys(line)) from lines where json_valid(line) and json_type(line) = 'OBJECT'"
+                "select distinct unnest(json_keys(document)) from "
+                "(select try_cast(line as json) as document from lines) where json_type(document) = 'OBJECT'"
             ).fetchall()
             names.update(dict.fromkeys(sorted(str(row[0]) for row in rows)))
     if not names:

@@ -102,7 +102,6 @@ def save(
     contract: Table,
     *,
     append: bool = False,
-    replace_where: str | None = None,
 ) -> int:
     """Write a frame as the contract's table and give the new version.
 
@@ -111,8 +110,7 @@ def save(
         spark: The session.
         lake: The lakehouse.
         contract: Name, columns and types of the table.
-        append: Add the rows; without it and without `replace_where` the table's content is replaced.
-        replace_where: Replace only the rows for which this SQL condition holds (the frame must hold no others).
+        append: Add the rows; without it the table's content is replaced.
 
     Raises:
         LakehouseError: What was read back does not have the contract's columns and types.
@@ -120,11 +118,9 @@ def save(
     frame = _shaped(frame, contract)
     options: dict[str, str] = {}
     if not lake.exists(contract.name):
-        frame, append, replace_where = _nullable(spark, contract).unionByName(frame), True, None
-    elif not append and not replace_where and _types(lake, contract.name) != _wanted(contract):
+        frame, append = _nullable(spark, contract).unionByName(frame), True
+    elif not append and _types(lake, contract.name) != _wanted(contract):
         frame, options = _nullable(spark, contract).unionByName(frame), {"overwriteSchema": "true"}
-    if replace_where:
-        options["replaceWhere"] = replace_where
     _commit(frame, lake.path(contract.name), "append" if append else "overwrite", options)
     _check(lake, contract)
     return lake.version(contract.name)
@@ -210,9 +206,7 @@ def _execute(spark: SparkSession, statement: str) -> None:
     spark.sql(statement).collect()
 
 
-def append_raw(
-    frame: DataFrame, spark: SparkSession, lake: Lakehouse, name: str, *, replace_where: str | None = None
-) -> int:
+def append_raw(frame: DataFrame, spark: SparkSession, lake: Lakehouse, name: str) -> int:
     """Append to a bronze table, whose columns are whatever the exports had; gives the new version.
 
     Columns that the table does not have yet are added to it first (as nullable text), those that the frame
@@ -236,9 +230,14 @@ def append_raw(
             for column, kind in known.items()
         )
     )
-    options = {"replaceWhere": replace_where} if replace_where else {}
-    _commit(whole, lake.path(name), "overwrite" if replace_where else "append", options)
+    _commit(whole, lake.path(name), "append", {})
     return lake.version(name)
+
+
+def take_back(spark: SparkSession, lake: Lakehouse, name: str, where: str) -> None:
+    """Delete the rows for which a SQL condition holds, one commit; nothing when there is no such table."""
+    if lake.exists(name):
+        _execute(spark, f"DELETE FROM delta.`{lake.path(name)}` WHERE {where}")
 
 
 def drop(lake: Lakehouse, names: Iterable[str]) -> None:

@@ -84,8 +84,9 @@ def _ingest(
         files, name = batch.files_of(entity.name), f"bronze.{entity.name}"
         listed = spark.createDataFrame([(json.dumps(file.as_dict()),) for file in files], "file string")
         frame = bronze.rows(listed, bronze.columns_of(files), batch.batch_id, batch.known_at.isoformat(sep=" "))
-        again = _mine(batch) if retried and lake.exists(name) else None
-        store.append_raw(frame, spark, lake, name, replace_where=again)
+        if retried:
+            store.take_back(spark, lake, name, _mine(batch))
+        store.append_raw(frame, spark, lake, name)
 
     try:
         with ThreadPoolExecutor(_WORKERS) as pool:
@@ -96,8 +97,7 @@ def _ingest(
         if not reason:
             raise
         for entity in present:
-            if lake.exists(f"bronze.{entity.name}"):
-                lake.delta(f"bronze.{entity.name}").delete(_mine(batch))
+            store.take_back(spark, lake, f"bronze.{entity.name}", _mine(batch))
         batches.record(spark, lake, batch, batches.ABANDONED, now)
         raise SourceError(
             reason.group(1), "Mend or remove the file and run again; nothing of this delivery was kept."
@@ -161,9 +161,10 @@ def _earlier(spark: SparkSession, lake: Lakehouse, entity: Entity, batch: Batch)
 def _save_once(
     frame: DataFrame, spark: SparkSession, lake: Lakehouse, contract: Table, mine: str, retried: bool
 ) -> None:
-    """Append, or replace what an attempt before a kill has written of the same batch."""
-    again = mine if retried and lake.exists(contract.name) else None
-    store.save(frame, spark, lake, contract, append=again is None, replace_where=again)
+    """Append, in place of what an attempt before a kill has written of the same batch."""
+    if retried:
+        store.take_back(spark, lake, contract.name, mine)
+    store.save(frame, spark, lake, contract, append=True)
 
 
 def _quarantine(spark: SparkSession, lake: Lakehouse, present: list[Entity], batch: Batch, retried: bool) -> None:

@@ -1,0 +1,345 @@
+"""From files to silver: raw cell to clean value, and every record in the account it belongs to."""
+
+from __future__ import annotations
+
+import gzip
+from datetime import datetime, timedelta
+from decimal import Decimal as D
+
+import pytest
+from conftest import NOW, ROOT
+
+from medallion.errors import ConservationError
+
+CUSTOMERS = "customer_id,customer_name,employee_count,created_at,updated_at\n"
+LEADS = "lead_id,customer_id,source,status,deal_value,created_at,updated_at,closed_at\n"
+TOUCHES = "interaction_id,customer_id,channel,occurred_at,outcome\n"
+ONE_CUSTOMER = CUSTOMERS + "C1,Acme,10,2025-01-01,2025-01-01\n"
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def stamped(rows):
+    """Timestamps without their zone, which is UTC throughout."""
+    return [{k: v.replace(tzinfo=None) if isinstance(v, datetime) else v for k, v in row.items()} for row in rows]
+
+
+def accounts(result):
+    names = ("rows_read", "accepted", "duplicate", "superseded", "quarantined")
+    return {account["entity"]: tuple(account[name] for name in names) for account in result.accounts}
+
+
+# --- raw row -> clean row ---------------------------------------------------------------------------------
+
+LEAD_ROWS = [
+    # raw                                                                    -> source, status, value, created, closed
+    ("L1,C1,Referral, Closed-Won ,\"$350,000\",2025-01-02,,06/12/2025 14:30", "referral", "won", D("350000.00"), "2025-01-02", "2025-06-12 14:30"),
+    ("l2,c1 ,Web Site,CLOSED_LOST,USD 98000.505,2 Jan 2025,2025-03-01,", "website", "lost", D("98000.51"), "2025-01-02", "2025-03-01"),
+    (" L3 ,C1,Billboard,In Progress,N/A,\"Jan 2, 2025\",,2025-09-01", "other", "open", None, "2025-01-02", None),
+    ("L4,C1,,won,\"1.234,56\",2025/01/02,,-", None, "won", D("1234.56"), "2025-01-02", "2025-01-02"),
+    ("L5,C1,linked in,Open,(5),2025-01-02T10:00:00+02:00,,", None, None, None, None, None),  # refused: below 0
+]  # fmt: skip
+
+
+def test_leads_raw_to_clean(deliver, rows):
+    raw = LEADS + "".join(f"{line[0]}\n" for line in LEAD_ROWS)
+    _, lake = deliver({"customers.csv": ONE_CUSTOMER, "leads.csv": raw})
+    clean = stamped(rows(lake, "select lead_id, source, status, deal_value, created_at, closed_at from silver.leads_clean order by 1"))
+    expected = [
+        {
+            "lead_id": f"L{place}",
+            "source": source,
+            "status": status,
+            "deal_value": value,
+            "created_at": at(created),
+            "closed_at": at(closed) if closed else None,
+        }
+        for place, (_, source, status, value, created, closed) in enumerate(LEAD_ROWS[:4], start=1)
+    ]
+    assert clean == expected
+    refused = rows(lake, "select record_key, reasons, failed_checks, source_row from silver.quarantine")
+    assert refused == [
+        {
+            "record_key": "L5",
+            "reasons": ["deal_value: is outside 0 to any: '-5.00'"],
+            "failed_checks": ["deal_value.range"],
+            "source_row": 6,
+        }
+    ]
+
+
+def test_interactions_raw_to_clean(deliver, rows):
+    raw = (
+        "Activity ID,Account ID,Activity Type,Direction,Activity Date,Duration,Result,Comments\n"
+        'i1, c1,Phone ,IN,2025-06-01 09:00:00,"1,200",Meeting-Booked,"a, b"\n'
+        'I2,C1,Fax,sideways,06/05/2025 14:30,n/a,no answer,"two\nlines"\n'
+    )
+    _, lake = deliver({"customers.csv": ONE_CUSTOMER, "activities.csv": raw})
+    clean = stamped(rows(lake, "select * exclude (known_at, _batch_id, _version_hash) from silver.interactions_clean order by 1"))
+    assert clean == [
+        {"interaction_id": "I1", "customer_id": "C1", "lead_id": None, "channel": "call", "direction": "inbound",
+         "occurred_at": at("2025-06-01 09:00"), "duration_minutes": 1200, "outcome": "meeting_booked", "notes": "a, b",
+         "_source_file": "activities.csv", "_source_row": 2},
+        {"interaction_id": "I2", "customer_id": "C1", "lead_id": None, "channel": "other", "direction": None,
+         "occurred_at": at("2025-06-05 14:30"), "duration_minutes": None, "outcome": "no_answer", "notes": "two\nlines",
+         "_source_file": "activities.csv", "_source_row": 3},
+    ]  # fmt: skip
+
+
+def test_customers_and_products_raw_to_clean(deliver, rows):
+    _, lake = deliver(
+        {
+            "customers.csv": "Company ID;Company Name;Country;Employees;Phone;Email\n c7 ;Ünï  Co;USA;1,200;+1 (415) 555-0101; Info@X.Example \n",
+            "products.csv": "SKU|Name|Price|Currency Code|Launched\np-1|Widget|US$ 10|usd|Mar 1, 2025\n",
+        }
+    )
+    names = "customer_id, customer_name, country, employee_count, phone, email"
+    assert rows(lake, f"select {names} from silver.customers_clean") == [
+        {"customer_id": "C7", "customer_name": "Ünï Co", "country": "United States", "employee_count": 1200,
+         "phone": "+14155550101", "email": "info@x.example"}
+    ]  # fmt: skip
+    product = rows(lake, "select product_id, product_name, list_price, currency, launch_date from silver.products_clean")
+    assert product == [
+        {"product_id": "P-1", "product_name": "Widget", "list_price": D("10.00"), "currency": "USD",
+         "launch_date": at("2025-03-01").date()}
+    ]  # fmt: skip
+
+
+# --- accounts of the sample and its second day -------------------------------------------------------------
+
+SECOND_DAY = {
+    # key -> the account that data/README.md says the record belongs to
+    ("customers", 2): ("C014", "accepted"), ("customers", 3): ("C005", "accepted"),
+    ("customers", 4): ("C007", "duplicate"), ("customers", 5): ("C011", "superseded"),
+    ("customers", 6): ("#REF!", "quarantined"),
+    ("leads", 2): ("L-1014", "accepted"), ("leads", 3): ("L-1016", "accepted"), ("leads", 4): ("L-1017", "accepted"),
+    ("leads", 5): ("L-1007", "duplicate"), ("leads", 6): ("L-1012", "superseded"), ("leads", 7): ("???", "quarantined"),
+    ("leads", 8): ("L-1018", "quarantined"), ("leads", 9): ("L-1019", "quarantined"),
+    ("leads", 10): ("L-1020", "quarantined"), ("leads", 11): (None, "quarantined"), ("leads", 12): ("L-1016", "duplicate"),
+    ("interactions", 2): ("I-2026", "accepted"), ("interactions", 3): ("I-2027", "accepted"),
+    ("interactions", 4): ("I-2010", "duplicate"), ("interactions", 5): ("I-2028", "quarantined"),
+    ("interactions", 6): ("I-2029", "quarantined"), ("interactions", 7): ("I-2030", "quarantined"),
+    ("interactions", 8): ("I-2031", "quarantined"), ("interactions", 9): ("I-2032", "accepted"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def two_days(spark, tmp_path_factory):
+    """The sample and its updates in one lakehouse, and the results of both runs."""
+    from medallion import pipeline
+    from medallion.config import load
+    from medallion.store import Lakehouse
+
+    lake = Lakehouse(str(tmp_path_factory.mktemp("two_days") / "lakehouse"))
+    first = pipeline.run(load(None, source=str(ROOT / "data"), lakehouse=lake.root), NOW)
+    second = pipeline.run(load(None, source=str(ROOT / "data/updates"), lakehouse=lake.root), NOW + timedelta(hours=4))
+    return lake, first, second
+
+
+def test_first_day_accounts(two_days):
+    assert accounts(two_days[1]) == {
+        "customers": (13, 13, 0, 0, 0),
+        "products": (8, 7, 1, 0, 0),
+        "leads": (15, 15, 0, 0, 0),
+        "interactions": (25, 25, 0, 0, 0),
+    }
+
+
+def test_second_day_every_planted_row_is_in_its_account(two_days, rows):
+    lake, _, second = two_days
+    found = {}
+    for entity in ("customers", "leads", "interactions"):
+        key = {"customers": "customer_id", "leads": "lead_id", "interactions": "interaction_id"}[entity]
+        kept = rows(lake, f"select _source_row as line, {key} as key, _outcome as account from silver.{entity}_history where _batch_id = '{second.batch_id}'")
+        found |= {(entity, row["line"]): (row["key"], row["account"]) for row in kept}
+    refused = rows(lake, f"select * from silver.quarantine where batch_id = '{second.batch_id}'")
+    found |= {(row["entity"], row["source_row"]): (row["record_key"], "quarantined") for row in refused}
+    assert found == {place: (key, account) for place, (key, account) in SECOND_DAY.items() if account != "duplicate"}
+    assert accounts(second) == {
+        "customers": (5, 2, 1, 1, 1),
+        "leads": (11, 3, 2, 1, 5),
+        "interactions": (8, 3, 1, 0, 4),
+    }
+    reasons = {(row["entity"], row["source_row"]): row["reasons"] for row in refused}
+    assert reasons["leads", 8] == ["deal_value: cannot be read as decimal(18,2): 'call me'"]
+    assert reasons["leads", 11] == ["record: the record does not have the header's number of cells: 19 cells, the header has 18"]
+    assert len(reasons["interactions", 8]) == 2
+
+
+def test_second_day_current_versions(two_days, rows):
+    lake, _, _ = two_days
+    leads = rows(lake, "select lead_id, status, deal_value from silver.leads_clean where lead_id in ('L-1014', 'L-1012') order by 1")
+    assert leads == [
+        {"lead_id": "L-1012", "status": "open", "deal_value": leads[0]["deal_value"]},
+        {"lead_id": "L-1014", "status": "won", "deal_value": D("72000.00")},
+    ]
+    assert leads[0]["deal_value"] != D("140000.00")  # the older correction arrived later and stays history
+    assert rows(lake, "select count(*) as n, count(distinct lead_id) as keys from silver.leads_clean") == [{"n": 17, "keys": 17}]
+
+
+def test_new_column_is_kept_in_bronze_and_told(two_days, rows):
+    from medallion import query
+
+    lake, _, second = two_days
+    assert second.new_columns == {"leads_2025-07-01.csv": ["campaign"]}
+    with query.connect(lake, layers=("bronze",)) as connection:
+        found = query.rows(connection, "select count(campaign) as n from bronze.leads where _batch_id = ?", [second.batch_id])
+    assert found[0]["n"] > 0
+
+
+def test_raw_cells_survive_exactly(two_days):
+    from medallion import query
+
+    with query.connect(two_days[0], layers=("bronze",)) as connection:
+        found = query.rows(connection, "select deal_value, status from bronze.leads where _source_row in (5, 8) and _source_file = 'leads.csv' order by _source_row")
+    lines = (ROOT / "data/leads.csv").read_text(encoding="utf-8").splitlines()
+    for row, line in zip(found, (lines[4], lines[7]), strict=True):
+        assert row["deal_value"] in line
+        assert row["status"] in line
+        assert row["status"] != row["status"].strip() or row["status"]
+
+
+# --- versions ------------------------------------------------------------------------------------------------
+
+VERSIONS = [
+    # what arrives later for L1 (known: 100, updated 2025-03-01)   -> account, value that counts then
+    ("L1,C1,event,open,200,2025-01-01,2025-04-01,", "accepted", D("200.00")),
+    ("L1,C1,event,open,200,2025-01-01,2025-02-01,", "superseded", D("100.00")),
+    ("L1,C1,event,open,200,2025-01-01,2025-03-01,", "accepted", D("200.00")),  # same version time: known later wins
+    ("L1,C1,event,open,200,2025-01-01,,", "superseded", D("100.00")),  # no version time: not newer
+    ("l1 ,c1,Trade Show,OPEN,\"$100.00\",01/01/2025,2025-03-01 00:00,n/a", "duplicate", D("100.00")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "account", "value"), VERSIONS)
+def test_a_later_version_of_a_lead(deliver, rows, line, account, value):
+    deliver({"customers.csv": ONE_CUSTOMER, "leads.csv": LEADS + "L1,C1,event,open,100,2025-01-01,2025-03-01,\n"})
+    result, lake = deliver({"leads.csv": LEADS + line + "\n"}, now=NOW + timedelta(days=1))
+    counted = {name for name in ("accepted", "superseded", "duplicate", "quarantined") if result.accounts[0][name]}
+    assert counted == {account}
+    assert rows(lake, "select deal_value from silver.leads_clean") == [{"deal_value": value}]
+
+
+def test_versions_within_one_file(deliver, rows):
+    result, lake = deliver(
+        {
+            "customers.csv": ONE_CUSTOMER,
+            "leads.csv": LEADS
+            + "L1,C1,event,open,100,2025-01-01,2025-03-01,\n"
+            + "L1,C1,event,open,300,2025-01-01,2025-05-01,\n"
+            + "L1,C1,event,open,200,2025-01-01,2025-04-01,\n"
+            + "L1,C1,event,open,300.00,2025-01-01,2025-05-01,\n"
+            + "L2,C1,event,open,1,2025-01-01,,\n"
+            + "L2,C1,event,open,2,2025-01-01,,\n",  # no version time: the row further down counts
+        }
+    )
+    assert accounts(result)["leads"] == (6, 2, 1, 3, 0)
+    assert rows(lake, "select lead_id, deal_value from silver.leads_clean order by 1") == [
+        {"lead_id": "L1", "deal_value": D("300.00")},
+        {"lead_id": "L2", "deal_value": D("2.00")},
+    ]
+
+
+def test_a_file_delivered_again_adds_nothing(deliver):
+    files = {"customers.csv": ONE_CUSTOMER, "interactions.csv": TOUCHES + "I1,C1,call,2025-06-01,positive\n"}
+    _, lake = deliver(files)
+    before = {name: lake.version(name) for name in lake.tables()}
+    again, _ = deliver(
+        {"customers.csv": ONE_CUSTOMER, "interactions_copy.csv.gz": gzip.compress(files["interactions.csv"].encode())}
+    )
+    assert not again.changed
+    assert sorted(again.already_known) == ["customers.csv", "interactions_copy.csv.gz"]
+    assert {name: lake.version(name) for name in lake.tables()} == before
+
+
+def test_rows_of_an_unknown_customer_are_refused(deliver, rows):
+    result, lake = deliver(
+        {"customers.csv": ONE_CUSTOMER, "interactions.csv": TOUCHES + "I1,C9,call,2025-06-01,positive\n"}
+    )
+    assert accounts(result)["interactions"] == (1, 0, 0, 0, 1)
+    assert rows(lake, "select reasons from silver.quarantine") == [{"reasons": ["customer_id: is not a known customer: 'C9'"]}]
+
+
+# --- when things break -----------------------------------------------------------------------------------------
+
+FILES = {
+    "customers.csv": ONE_CUSTOMER,
+    "leads.csv": LEADS + "L1,C1,event,won,100,2025-01-01,2025-03-01,2025-03-01\nL2,C1,event,maybe,1,2025-01-01,,\n",
+    "interactions.csv": TOUCHES + "I1,C1,call,2025-06-01,positive\nI1,C1,call,2025-06-01,positive\n",
+}
+STATE = "select * exclude (known_at, _batch_id) from {} order by all"
+
+
+def state(lake):
+    from medallion import query
+
+    def rows(lake, sql):
+        with query.connect(lake) as connection:
+            return query.rows(connection, sql)
+
+    tables = ("silver.customers_clean", "silver.leads_clean", "silver.leads_history", "silver.interactions_history",
+              "gold.customer_features", "gold.sales_summary")  # fmt: skip
+    found = {name: rows(lake, STATE.format(name) if name.startswith("silver") else f"select * from {name} order by all") for name in tables}
+    found["accounts"] = rows(lake, "select entity, rows_read, accepted, duplicate, superseded, quarantined from ops.row_accounts order by all")
+    found["quarantine"] = rows(lake, "select entity, record_key, reasons from silver.quarantine order by all")
+    return found
+
+
+@pytest.fixture(scope="module")
+def unbroken(spark, tmp_path_factory):
+    """The tables of a run that nothing interrupted."""
+    from medallion import pipeline
+    from medallion.config import load
+    from medallion.store import Lakehouse
+
+    folder = tmp_path_factory.mktemp("unbroken")
+    for name, content in FILES.items():
+        (folder / name).write_text(content)
+    lake = Lakehouse(str(folder / "lakehouse"))
+    pipeline.run(load(None, source=str(folder), lakehouse=lake.root), NOW)
+    return state(lake)
+
+
+@pytest.mark.parametrize("broken", ["_ingest", "_conform", "_quarantine", "_conserve"])
+def test_an_interrupted_batch_is_completed_by_the_next_run(deliver, unbroken, monkeypatch, broken):
+    import importlib
+
+    half = importlib.import_module("medallion.pipeline.bronze_to_silver")
+    whole = getattr(half, broken)
+
+    def interrupted(*args, **kwargs):
+        whole(*args, **kwargs)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(half, broken, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            deliver(FILES)
+    _, lake = deliver({"customers.csv": ONE_CUSTOMER}, now=NOW + timedelta(hours=1))
+    assert state(lake) == unbroken
+
+
+def test_a_lost_row_is_noticed(deliver, monkeypatch):
+    from medallion import silver
+
+    kept = silver.versions
+    monkeypatch.setattr(silver, "versions", lambda judged: kept(judged).filter("lead_id IS NULL OR lead_id <> 'L1'") if "lead_name" in judged.columns else kept(judged))
+    with pytest.raises(ConservationError, match="leads: 2 rows were read, but 0 accepted"):
+        deliver(FILES)
+
+
+def test_a_second_run_changes_no_table(two_days):
+    from medallion import pipeline
+    from medallion.config import load
+
+    lake, _, _ = two_days
+    before = {name: lake.version(name) for name in lake.tables()}
+    again = pipeline.run(load(None, source=str(ROOT / "data"), lakehouse=lake.root), NOW + timedelta(days=9))
+    assert not again.changed
+    assert {name: lake.version(name) for name in lake.tables()} == before
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))

@@ -1,0 +1,201 @@
+"""What a file is and what its cells and line numbers are, whatever dialect it is written in."""
+
+from __future__ import annotations
+
+import gzip
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from medallion import bronze, contracts, sources
+from medallion.errors import SourceError
+
+HEADER = "product_id,product_name,category"
+
+
+def read(folder, name: str, content: bytes):
+    """Cells, line and malformed text of every record of one file, as bronze has them."""
+    (folder / name).write_bytes(content)
+    scan = sources.scan(str(folder), contracts.entities())
+    if scan.refused:
+        raise SourceError(scan.refused[0].problem, scan.refused[0].remedy)
+    (file,) = scan.files
+    columns = bronze.columns_of([file])
+    table = pa.Table.from_batches(list(bronze.parse(file, columns)))
+    return file, sorted(table.to_pylist(), key=lambda row: row["_source_row"])
+
+
+def cells(rows, *names: str):
+    return [(row["_source_row"], *(row[name] for name in names)) for row in rows]
+
+
+GOOD = [(2, "P1", "Größe, 1"), (3, "P2", "x")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("products.csv", f'{HEADER}\nP1,"Größe, 1",a\nP2,x,b\n'.encode()),
+        ("products.csv", f'{HEADER}\r\nP1,"Größe, 1",a\r\nP2,x,b'.encode()),
+        ("products.csv", b"\xef\xbb\xbf" + f'{HEADER}\nP1,"Größe, 1",a\nP2,x,b\n'.encode()),
+        ("products.csv", f'{HEADER}\nP1,"Größe, 1",a\nP2,x,b\n'.encode("cp1252")),
+        ("products.csv", f'{HEADER}\nP1,"Größe, 1",a\nP2,x,b\n'.encode("utf-16")),
+        ("products.csv", "product_id;product_name\nP1;Größe, 1\nP2;x\n".encode()),
+        ("products.tsv", "product_id\tproduct_name\nP1\tGröße, 1\nP2\tx\n".encode()),
+        ("products.txt", "product_id|product_name\nP1|Größe, 1\nP2|x\n".encode()),
+        ("products.csv.gz", gzip.compress(f'{HEADER}\nP1,"Größe, 1",a\nP2,x,b\n'.encode())),
+    ],
+    ids=["plain", "crlf", "bom", "cp1252", "utf16", "semicolon", "tab", "pipe", "gz"],
+)
+def test_dialects_and_encodings(tmp_path, name, content):
+    _, rows = read(tmp_path, name, content)
+    assert cells(rows, "product_id", "product_name") == GOOD
+
+
+def test_lines_after_quoted_line_ends_blank_lines_and_ragged_records(tmp_path):
+    content = (
+        f"{HEADER}\n"  # 1
+        'P1,"two\nlines",a\n'  # 2, 3
+        "\n"  # 4: blank
+        "P2,x,b\n"  # 5
+        "P3,x\n"  # 6: a cell short
+        ",,\n"  # 7: delimiters alone
+        'P4,"three\n\nlines",c\n'  # 8 to 10
+        "P5,a,b,c,d\n"  # 11: cells too many
+        "P6,x,y\n"  # 12
+        "P7\n"  # 13: short at the end
+    ).encode()
+    _, rows = read(tmp_path, "products.csv", content)
+    assert cells(rows, "product_id", "_malformed", "_malformed_reason") == [
+        (2, "P1", None, None),
+        (5, "P2", None, None),
+        (6, None, "P3,x", "2 cells, the header has 3"),
+        (8, "P4", None, None),
+        (11, None, "P5,a,b,c,d", "5 cells, the header has 3"),
+        (12, "P6", None, None),
+        (13, None, "P7", "1 cells, the header has 3"),
+    ]
+
+
+def test_line_numbers_hold_across_blocks(tmp_path, monkeypatch):
+    monkeypatch.setattr(bronze, "_BLOCK", 64)
+    lines = [HEADER]
+    expected = []
+    for number in range(200):
+        place = len("\n".join(lines).splitlines()) + 1
+        if number % 7 == 3:
+            lines.append(f"P{number},short")
+            expected.append((place, None))
+        elif number % 5 == 2:
+            lines.append(f'P{number},"a\nb",c')
+            expected.append((place, f"P{number}"))
+        else:
+            lines.append(f"P{number},b,c")
+            expected.append((place, f"P{number}"))
+    _, rows = read(tmp_path, "products.csv", "\n".join(lines).encode())
+    assert cells(rows, "product_id") == expected
+
+
+def test_an_unclosed_quote_loses_nothing(tmp_path):
+    _, rows = read(tmp_path, "products.csv", f'{HEADER}\nP1,x,a\nP2,"open,b\nP3,y,c\n'.encode())
+    assert rows[0]["product_id"] == "P1"
+    assert rows[1]["_malformed"] == 'P2,"open,b\nP3,y,c'
+    assert rows[1]["_source_row"] == 3
+
+
+def test_cells_survive_exactly(tmp_path):
+    odd = ["  padded ", "=SUM(A1)", "0012", "1e5", "NULL", "\u00a0", 'quote " inside', "tab\tinside", "😀", "-"]
+    content = HEADER + "".join(f'\nP{i},"{text.replace(chr(34), chr(34) * 2)}",c' for i, text in enumerate(odd))
+    _, rows = read(tmp_path, "products.csv", content.encode())
+    assert [row["product_name"] for row in rows] == odd
+
+
+def test_headers(tmp_path):
+    file, rows = read(tmp_path, "products.csv", "SKU,Product Name,Wert (€),Wert (€),客户,\nP1,a,1,2,3,4\n".encode())
+    assert file.mapping == {"product_id": "sku", "product_name": "product_name"}
+    assert [name for _, name in file.columns] == ["sku", "product_name", "wert", "wert_2", "客户", "column_6"]
+    assert rows[0]["wert_2"] == "2"
+
+
+def test_json_lines(tmp_path):
+    content = (
+        '{"product_id": "P1", "product_name": "Gr\\u00f6\\u00dfe", "list_price": 10.5, "tags": ["a", "b"]}\n'
+        "\n"
+        '{"product_id": "P2", "product_name": null}\n'
+        "not json\n"
+        '["a list"]\n'
+        '{"product_id": "P3", "product_name": "x", "big": 12345678901234567890123}'
+    ).encode()
+    _, rows = read(tmp_path, "products.jsonl", content)
+    assert cells(rows, "product_id", "product_name", "list_price", "tags", "big", "_malformed") == [
+        (1, "P1", "Größe", "10.5", '["a","b"]', None, None),
+        (3, "P2", None, None, None, None, None),
+        (4, None, None, None, None, None, "not json"),
+        (5, None, None, None, None, None, '["a list"]'),
+        (6, "P3", "x", None, None, "12345678901234567890123", None),
+    ]
+
+
+def test_parquet(tmp_path):
+    from datetime import datetime
+    from decimal import Decimal
+
+    table = pa.table(
+        {
+            "Product ID": pa.array([1, 2], pa.int64()),
+            "product_name": ["a", None],
+            "list_price": pa.array([Decimal("10.50"), None], pa.decimal128(18, 2)),
+            "launched": pa.array([datetime(2025, 1, 2, 3), None], pa.timestamp("us")),
+        }
+    )
+    pq.write_table(table, tmp_path / "x.parquet")
+    _, rows = read(tmp_path, "products.parquet", (tmp_path / "x.parquet").read_bytes())
+    assert cells(rows, "product_name", "list_price", "launched") == [
+        (1, "a", "10.50", "2025-01-02 03:00:00"),
+        (2, None, None, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("leads.csv", b"", "leads.csv: the file is empty"),
+        ("leads.csv", b"\n\n", "leads.csv: the file is empty"),
+        ("leads.csv", b"\x7fELF\x00\x01", "leads.csv: line 1: holds a NUL byte"),
+        ("leads.csv", b"lead_id\nL1\nL2\x00\n", "leads.csv: line 3: holds a NUL byte"),
+        ("leads.csv", b"lead_id,source\nL1,x\n", "leads.csv: line 1: no column holds customer_id"),
+        ("leads.csv.gz", gzip.compress(b"lead_id,customer_id\n" * 9999)[:-20], "leads.csv.gz: cannot be read"),
+        ("leads.csv.gz", b"not gz at all", "leads.csv.gz: cannot be read"),
+        ("leads.jsonl", b"hello\n", "leads.jsonl: line 1: is not a JSON object"),
+        ("leads.parquet", b"PAR1 no", "leads.parquet: is not a readable Parquet file"),
+    ],
+)
+def test_files_that_are_refused(tmp_path, name, content, message):
+    with pytest.raises(SourceError, match=message) as refused:
+        read(tmp_path, name, content)
+    assert refused.value.remedy
+
+
+def test_what_holds_back_what(tmp_path):
+    sample = {"customers": b"broken", "leads": b"lead_id,customer_id,status,created_at\n", "products": b"product_id,product_name\n"}
+    for name, content in sample.items():
+        (tmp_path / f"{name}.csv").write_bytes(content)
+    scan = sources.scan(str(tmp_path), contracts.entities())
+    assert [file.entity for file in scan.files] == ["products"]
+    assert {item.entity: item.problem.split(":")[1].split(",")[0].strip() for item in scan.refused} == {
+        "customers": "line 1",
+        "leads": "held back",
+    }
+
+
+def test_the_header_decides_between_entities(tmp_path):
+    (tmp_path / "customer_interactions.csv").write_text("activity_id,account_id,type,date,result\n1,2,call,2025-01-01,good\n")
+    patterns = contracts.entities()["interactions"].file_patterns
+    assert "interaction*" in patterns
+    scan = sources.scan(str(tmp_path), contracts.entities())
+    assert [item.entity for item in (*scan.files, *scan.refused)] == ["interactions"]
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))
