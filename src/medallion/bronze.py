@@ -266,7 +266,7 @@ def _parse_json_lines(file: SourceFile, columns: list[str]) -> Iterator[pa.Recor
     good = "coalesce(json_type(document) = 'OBJECT', false)"
     start = 1
     with duckdb.connect() as connection:
-        for lines in json_lines(connection, fs, path):
+        for lines in json_lines(fs, path):
             numbered = lines.append_column("number", pa.array(np.arange(start, start + lines.num_rows)))
             start += lines.num_rows
             connection.register("lines", numbered)

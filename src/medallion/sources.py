@@ -273,7 +273,7 @@ def _json_names(fs: pa.fs.FileSystem, path: str, encoding: str, name: str) -> li
         raise SourceError(f"{name}: JSON lines must be UTF-8, this looks like {encoding}", "Export it as UTF-8.")
     names: dict[str, None] = {}
     with duckdb.connect() as connection:
-        for batch in json_lines(connection, fs, path):
+        for batch in json_lines(fs, path):
             connection.register("lines", batch)
             rows = connection.sql(
                 "select distinct unnest(json_keys(document)) from "
@@ -285,7 +285,7 @@ def _json_names(fs: pa.fs.FileSystem, path: str, encoding: str, name: str) -> li
     return list(names)
 
 
-def json_lines(connection: Any, fs: pa.fs.FileSystem, path: str) -> Iterable[pa.Table]:
+def json_lines(fs: pa.fs.FileSystem, path: str) -> Iterable[pa.Table]:
     """The lines of a text file as tables of one column `line`, in order, a few MiB at a time."""
     from pyarrow import csv as pacsv
 

@@ -1,0 +1,88 @@
+"""Contracts that cannot be used are refused with file, path and reason; overrides say only what differs."""
+
+from __future__ import annotations
+
+import pytest
+
+from medallion import contracts
+from medallion.errors import ContractError
+
+HEAD = "apiVersion: v3.1.0\nkind: DataContract\nid: x\nversion: 1.0.0\nstatus: active\n"
+
+
+def lead(column: str) -> str:
+    return f"{HEAD}schema:\n  - name: leads\n    properties:\n      - {column}\n"
+
+
+BROKEN = [
+    ("kind: [", "is not valid YAML"),
+    ("kind: Something\n", "kind is not DataContract"),
+    ("kind: DataContract\napiVersion: v2.2\n", "apiVersion is 'v2.2'"),
+    (HEAD, "schema is empty"),
+    (HEAD + "owner: me\nschema: [{name: leads}]\n", "owner: Extra inputs"),
+    (HEAD + "schema: [{name: deals}]\n", "schema 'deals' is not an entity"),
+    (lead("{name: x, logicalType: string}"), "leads.x: has no physicalType"),
+    (lead("{name: x, physicalType: varchar}"), "leads.x: physicalType 'varchar' is not known"),
+    (lead("{name: source, semanticType: feeling}"), "semanticType 'feeling' is not known"),
+    (lead("{name: lead_id, logicalTypeOptions: {pattern: '('}}"), "pattern '\\('"),
+    (lead("{name: customer_id, primaryKey: true, relationships: [{to: customers}]}"), "relationship to 'customers'"),
+    (lead("{name: source, customProperties: [{property: speling, value: {}}]}"), "unknown custom property 'speling'"),
+    (lead("{name: source, customProperties: [{property: spellings, value: [a]}]}"), "spellings is not a mapping"),
+    (
+        lead("{name: status, customProperties: [{property: spellings, value: {open: [won]}}]}"),
+        "spelling 'won' stands for 'won' and 'open'",
+    ),
+    (lead("{name: source, quality: [{metric: niceness}]}"), "quality check 'niceness' is not known"),
+    (lead("{name: source, quality: [{metric: nullValues, severity: shout}]}"), "severity 'shout' is not known"),
+    (HEAD + "schema:\n  - name: leads\n    customProperties: [{property: versionColumn, value: nope}]\n", "versionColumn 'nope'"),
+    (lead("{name: product_id, relationships: [{type: foreignKey, to: planets.id}]}"), "refers to planets.id"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), BROKEN, ids=[message for _, message in BROKEN])
+def test_a_broken_contract_is_refused(tmp_path, text, message):
+    path = tmp_path / "mine.odcs.yaml"
+    path.write_text(text)
+    with pytest.raises(ContractError, match=message) as refused:
+        contracts.entities([path])
+    assert refused.value.remedy
+    if "refers to" not in message:
+        assert str(path) in refused.value.problem
+
+
+def test_a_missing_contract_is_refused(tmp_path):
+    with pytest.raises(ContractError, match="nope.yaml: cannot be read"):
+        contracts.entities([tmp_path / "nope.yaml"])
+
+
+def test_an_override_says_only_what_differs(tmp_path):
+    path = tmp_path / "mine.odcs.yaml"
+    path.write_text(
+        lead(
+            "{name: status, synonyms: [{synonym: Phase}], required: false, "
+            "customProperties: [{property: spellings, value: {won: [Gewonnen]}}]}"
+        )
+    )
+    shipped = contracts.entities()["leads"]
+    mine = contracts.entities([path])["leads"]
+    status = next(column for column in mine.columns if column.name == "status")
+    assert status.synonyms[0] == "Phase"
+    assert status.spellings["gewonnen"] == "won"
+    assert status.spellings["closed_won"] == "won"
+    assert "null" not in status.checks
+    assert mine.column_names == shipped.column_names
+    assert [c for c in mine.columns if c.name != "status"] == [c for c in shipped.columns if c.name != "status"]
+
+
+def test_shipped_contracts_are_whole():
+    for entity in contracts.entities().values():
+        assert entity.key in entity.column_names
+        assert all(column.description for column in entity.columns)
+    for table in contracts.tables().values():
+        assert set(table.key) <= set(table.column_names)
+        assert all(column.description for column in table.columns)
+        assert table.grain.startswith("one row per")
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))
