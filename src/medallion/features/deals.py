@@ -42,6 +42,12 @@ def lost_leads(moment: Moment) -> Column:
     return F.count_if(_is("lost"))
 
 
+@DEALS.add("bigint", "deals")
+def valued_leads(moment: Moment) -> Column:
+    """Deals that have a value in the CRM."""
+    return F.count("deal_value")
+
+
 @DEALS.add("decimal(18,2)", "USD")
 def total_deal_value(moment: Moment) -> Column:
     """Value of all deals of the account."""

@@ -80,11 +80,9 @@ def conversion_rate(moment: Moment) -> Column:
 
 @DERIVED.add("decimal(18,2)", "USD")
 def average_deal_value(moment: Moment) -> Column:
-    """Value per deal; null when there is none."""
-    return F.when(
-        F.col("leads") > 0,
-        F.round(F.col("total_deal_value").cast("double") / F.col("leads").cast("double"), 2),
-    )
+    """Value per deal that has one; null when none has."""
+    value, count = F.col("total_deal_value").cast("double"), F.col("valued_leads")
+    return F.when(count > 0, F.round(value / count.cast("double"), 2))
 
 
 @DERIVED.add("double", "days")

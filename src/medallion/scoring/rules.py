@@ -44,11 +44,11 @@ def score_engagement(moment: Moment) -> Column:
 def score_recency(moment: Moment) -> Column:
     """1 up to 14 days after the last touch, then halved every 30 days; 0 without touches."""
     weights = moment.weights
-    late = F.greatest(
-        F.lit(0.0), F.col("days_since_last_interaction").cast("double") - F.lit(weights.recency_grace_days)
-    )
+    days = F.col("days_since_last_interaction").cast("double")
+    late = F.greatest(F.lit(0.0), days - F.lit(weights.recency_grace_days))
     fading = F.pow(F.lit(2.0), -late / F.lit(float(weights.recency_half_life_days)))
-    return F.coalesce(_unit(fading), F.lit(0.0))
+    # greatest leaves nulls out, so without touches `late` would be 0 and the part full
+    return F.when(days.isNull(), F.lit(0.0)).otherwise(_unit(fading))
 
 
 @RULES.add("double", "0-1")

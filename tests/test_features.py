@@ -1,0 +1,159 @@
+"""Customer features: hand-computed rows, and the laws of time and order."""
+
+from __future__ import annotations
+
+import random
+from datetime import date, datetime, timedelta
+from decimal import Decimal as D
+
+import pytest
+from test_lead_score import CUSTOMER, LEAD, TOUCH
+
+from medallion.features import Moment
+
+MOMENT = Moment(datetime(2025, 7, 1))
+
+
+def account(name, **more):
+    values = {"employee_count": 60, "created_at": datetime(2025, 6, 20), "email": "a@x.example", **more}
+    names = [item.split()[0] for item in CUSTOMER.split(", ")]
+    return tuple({"customer_id": name, "customer_name": name, **values}.get(column) for column in names)
+
+
+def lead(name, customer, status, value, opened, closed=None, **more):
+    names = [item.split()[0] for item in LEAD.split(", ")]
+    values = {"lead_id": name, "customer_id": customer, "status": status, "deal_value": value, "created_at": opened, "closed_at": closed, "source": "event", **more}
+    return tuple(values.get(column) for column in names)
+
+
+def touch(name, customer, channel, outcome, at, minutes=None, direction=None):
+    return (name, customer, channel, direction, at, minutes, outcome)
+
+
+def made(frame, accounts, leads=(), touches=(), moment=MOMENT):
+    from medallion import gold
+
+    result = gold.customer_features(frame(CUSTOMER, *accounts), frame(LEAD, *leads), frame(TOUCH, *touches), moment)
+    return {row["customer_id"]: row.asDict() for row in result.collect()}
+
+
+def at(day: str, hour: int = 9) -> datetime:
+    return datetime.fromisoformat(day) + timedelta(hours=hour)
+
+
+ACCOUNTS = [account("A"), account("B", email=None, employee_count=None)]
+LEADS = [
+    lead("L1", "A", "won", D(300), at("2025-01-01"), at("2025-02-01"), phone="1"),
+    lead("L2", "A", "lost", D(100), at("2025-03-01"), at("2025-04-01")),
+    lead("L3", "A", "open", None, at("2025-06-01"), expected_close_date=date(2025, 8, 1), source="referral"),
+    lead("L4", "A", "won", D("50.50"), at("2025-05-02"), at("2025-05-12")),
+]
+TOUCHES = [
+    touch("1", "A", "call", "positive", at("2025-06-29"), 10, "outbound"),
+    touch("2", "A", "call", "no_answer", at("2025-06-01"), 0, "outbound"),
+    touch("3", "A", "email", "meeting_booked", at("2025-05-01"), None, "inbound"),
+    touch("4", "A", "whatsapp", "negative", at("2025-01-02"), 5),
+]
+EXPECTED_A = {
+    "leads": 4, "open_leads": 1, "won_leads": 2, "lost_leads": 1,
+    "total_deal_value": D("450.50"), "open_value": D("0.00"), "won_value": D("350.50"), "lost_value": D("100.00"),
+    "largest_deal_value": D("300.00"), "first_lead_at": at("2025-01-01"), "last_won_at": at("2025-05-12"),
+    "last_closed_at": at("2025-05-12"), "next_expected_close": date(2025, 8, 1), "won_cycle_days": 41,
+    "mature_leads": 2, "converted_leads": 1, "best_source_weight": 1.0,
+    "interactions": 4, "calls": 2, "emails": 1, "whatsapps": 1, "meetings": 0, "other_touches": 0,
+    "inbound": 1, "outbound": 2, "meetings_booked": 1, "positive_touches": 2, "neutral_touches": 0,
+    "negative_touches": 1, "unanswered_touches": 1, "first_interaction_at": at("2025-01-02"),
+    "last_interaction_at": at("2025-06-29"), "last_positive_at": at("2025-06-29"), "total_duration_minutes": 15,
+    "interactions_30d": 2, "interactions_90d": 3, "best_recent_intent": 1.0,
+    "preferred_channel": "email", "has_email": True, "has_phone": True, "days_since_last_interaction": 1,
+    "days_since_last_activity": 1, "average_duration_minutes": 3.75, "positive_rate": 0.5, "response_rate": 0.75,
+    "hours_to_first_touch": 24.0, "activity_trend": 2.0, "win_rate": 0.666667, "conversion_rate": 0.5,
+    "average_deal_value": D("150.17"), "average_cycle_days": 20.5, "rfm_recency": 5, "rfm_frequency": 3, "rfm_monetary": 4,
+    "rfm_score": "534", "segment": "Champion", "size_band": "51-200", "account_age_days": 10,
+    "as_of": date(2025, 6, 30),
+}  # fmt: skip
+
+
+def test_features_of_a_busy_account(frame):
+    row = made(frame, ACCOUNTS, LEADS, TOUCHES)["A"]
+    assert {name: row[name] for name in EXPECTED_A} == EXPECTED_A
+
+
+def test_features_of_a_silent_account(frame):
+    row = made(frame, ACCOUNTS, LEADS, TOUCHES)["B"]
+    counts = ("leads", "open_leads", "won_leads", "interactions", "calls", "total_duration_minutes", "won_value")
+    assert {name: row[name] for name in counts} == dict.fromkeys(counts, 0)
+    unknown = ("preferred_channel", "days_since_last_interaction", "win_rate", "conversion_rate", "positive_rate",
+               "average_deal_value", "average_cycle_days", "hours_to_first_touch", "activity_trend")  # fmt: skip
+    assert {name: row[name] for name in unknown} == dict.fromkeys(unknown)
+    assert (row["has_email"], row["has_phone"], row["size_band"], row["segment"]) == (False, False, "unknown", "Dormant")
+    assert (row["score_engagement"], row["score_recency"], row["score_intent"]) == (0, 0, 0)
+    assert row["lead_score"] == 12  # 30 * (.5 * .5 + .3 * .5), half up
+
+
+PREFERENCES = [
+    # touches (channel, outcome, day in June)                        -> preferred channel
+    ([("call", "positive", 1)], "call"),
+    ([("call", "positive", 1), ("email", "positive", 2)], "email"),  # a tie goes to the one used last
+    ([("email", "neutral", 1), ("call", "neutral", 1)], "call"),  # and then by name
+    ([("call", "positive", 9), ("call", "negative", 9), ("other", "positive", 1)], "other"),
+    ([("call", "positive", 1)] * 3 + [("meeting", "positive", 2)], "call"),  # smoothing: 4/5 beats 2/3
+    ([("call", "negative", 1)] * 3 + [("email", "no_answer", 1)], "email"),  # 1/3 beats 1/5
+]
+
+
+@pytest.mark.parametrize(("touched", "preferred"), PREFERENCES)
+def test_preferred_channel(frame, touched, preferred):
+    touches = [touch(str(i), "A", c, o, at(f"2025-06-{d:02}")) for i, (c, o, d) in enumerate(touched)]
+    assert made(frame, ACCOUNTS, [], touches)["A"]["preferred_channel"] == preferred
+
+
+def test_what_happens_later_changes_nothing(frame):
+    """Later deals, closes and touches, whatever they say, leave the features of an earlier moment as they were."""
+    early = Moment(datetime(2025, 4, 15))
+    before = made(frame, ACCOUNTS, [x for x in LEADS if x[8] < early.as_of], [x for x in TOUCHES if x[4] < early.as_of], early)
+    after = made(frame, ACCOUNTS, LEADS, TOUCHES, early)
+    flipped = [lead("L9", "A", "lost", D(9), at("2025-04-15")), *LEADS]
+    assert before == after == made(frame, ACCOUNTS, flipped, TOUCHES, early)
+
+
+def test_a_deal_that_closes_later_is_open(frame):
+    accounts = [account("A", created_at=None)]
+    row = made(frame, accounts, LEADS, TOUCHES, Moment(datetime(2025, 1, 15)))["A"]
+    assert (row["leads"], row["open_leads"], row["won_leads"], row["open_value"]) == (1, 1, 0, D("300.00"))
+    assert row["interactions"] == 1
+
+
+def test_the_moment_itself_is_not_included(frame):
+    midnight = [touch("1", "A", "call", "positive", datetime(2025, 7, 1)), touch("2", "A", "call", "positive", datetime(2025, 6, 30, 23, 59, 59, 999999))]
+    row = made(frame, ACCOUNTS, [], midnight)["A"]
+    assert (row["interactions"], row["days_since_last_interaction"]) == (1, 0)
+
+
+def test_order_and_place_of_rows_never_matter(spark, frame):
+    from medallion import gold
+
+    pick = random.Random(3)  # noqa: S311
+    accounts = [account(f"C{n}") for n in range(30)]
+    leads = [lead(f"L{n}", f"C{pick.randrange(30)}", pick.choice(["won", "lost", "open"]), D(pick.randrange(1, 10**6)) / 100, at("2025-01-01") + timedelta(days=pick.randrange(90)), at("2025-05-01")) for n in range(80)]
+    touches = [touch(f"T{n}", f"C{pick.randrange(30)}", pick.choice(["call", "email", "other"]), pick.choice(["positive", "neutral", "negative"]), at("2025-03-01") + timedelta(days=pick.randrange(120)), n) for n in range(500)]
+    one = gold.customer_features(frame(CUSTOMER, *accounts), frame(LEAD, *leads), frame(TOUCH, *touches), MOMENT)
+    for rows in (accounts, leads, touches):
+        pick.shuffle(rows)
+    other = gold.customer_features(
+        frame(CUSTOMER, *accounts).repartition(3), frame(LEAD, *leads).repartition(5), frame(TOUCH, *touches).repartition(7), MOMENT
+    )
+    assert sorted(map(tuple, one.collect())) == sorted(map(tuple, other.collect()))
+
+
+def test_every_feature_is_defined():
+    from medallion.gold.customer_features import CONTRACT, FEATURES
+
+    assert len(CONTRACT.columns) >= 40
+    for feature in FEATURES:
+        assert feature.definition.endswith("."), feature.name
+        assert feature.unit or feature.type in ("string", "boolean", "timestamp", "date"), feature.name
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))

@@ -1,0 +1,155 @@
+"""The rule score recomputed in plain Python, and what must and must not move it."""
+
+from __future__ import annotations
+
+import random
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from medallion.features import Moment
+from medallion.weights import ScoreWeights
+
+DAY = date(2025, 6, 30)
+MOMENT = Moment(datetime(2025, 7, 1))
+
+SOURCE = {"referral": 1, "website": 0.8, "event": 0.8, "linkedin": 0.7, "email": 0.6, "cold_call": 0.4}
+CHANNEL = {"call": 1, "meeting": 1, "whatsapp": 0.8, "email": 0.6, "other": 0.5}
+OUTCOME = {"meeting_booked": 1.5, "positive": 1.25, "neutral": 1, "no_answer": 0.3, "negative": -0.5}
+INTENT = {"meeting_booked": 1, "positive": 0.8, "neutral": 0.4, "no_answer": 0.1, "negative": 0}
+
+CUSTOMER = "customer_id string, customer_name string, industry string, country string, city string, employee_count bigint, annual_revenue decimal(18,2), account_manager string, email string, phone string, created_at timestamp"
+LEAD = "lead_id string, customer_id string, source string, status string, stage string, deal_value decimal(18,2), email string, phone string, created_at timestamp, closed_at timestamp, expected_close_date date, product_id string, owner string"
+TOUCH = "interaction_id string, customer_id string, channel string, direction string, occurred_at timestamp, duration_minutes bigint, outcome string"
+
+
+def expected_score(employees, email, phone, sources, touches) -> int:
+    """The documented formula, written down a second time."""
+    size = 0.5 if not employees or employees <= 50 else 0.8 if employees <= 200 else 1
+    source = max((SOURCE.get(name, 0.5) for name in sources), default=0.5)
+    fit = 0.5 * source + 0.3 * size + 0.2 * (email + phone) / 2
+    raw = sum(CHANNEL[c] * OUTCOME[o] * 2 ** (-age / 45) for c, o, age in touches)
+    engagement = max(0, min(1, raw / 2))
+    recency = 2 ** (-max(0, min(age for _, _, age in touches) - 14) / 30) if touches else 0
+    intent = max((INTENT[o] for _, o, age in touches if age <= 60), default=0)
+    score = round(30 * fit + 35 * engagement + 20 * recency + 15 * intent, 5)
+    return int(Decimal(str(score)).quantize(Decimal(1), rounding="ROUND_HALF_UP"))
+
+
+def features(frame, customers, moment=MOMENT):
+    """customer_features of (id, employees, email, phone, sources, touches), by customer."""
+    from medallion import gold
+
+    accounts, leads, touches = [], [], []
+    for name, employees, email, phone, sources, touched in customers:
+        contact = ("a@x.example" if email else None, "+1" if phone else None)
+        accounts.append((name, f"Name of {name}", None, None, None, employees, None, None, *contact, datetime(2024, 1, 1)))
+        for number, source in enumerate(sources):
+            leads.append((f"{name}-{number}", name, source, "open", None, Decimal(10), None, None, datetime(2025, 6, 1), None, None, None, None))
+        for number, (channel, outcome, age) in enumerate(touched):
+            moment_of = datetime.combine(DAY - timedelta(days=age), datetime.min.time()) + timedelta(hours=9)
+            touches.append((f"{name}-{number}", name, channel, None, moment_of, None, outcome))
+    made = gold.customer_features(frame(CUSTOMER, *accounts), frame(LEAD, *leads), frame(TOUCH, *touches), moment)
+    return {row["customer_id"]: row.asDict() for row in made.collect()}
+
+
+def generated(count: int, seed: int):
+    """Customers of every kind, among them some without deals or touches."""
+    pick = random.Random(seed)  # noqa: S311
+    made = []
+    for number in range(count):
+        touches = [
+            (pick.choice(list(CHANNEL)), pick.choice(list(OUTCOME)), pick.randrange(0, 120))
+            for _ in range(pick.choice([0, 1, 1, 2, 3, 8]))
+        ]
+        sources = [pick.choice([*SOURCE, "other", None]) for _ in range(pick.choice([0, 1, 1, 2]))]
+        employees = pick.choice([None, 0, 1, 50, 51, 200, 201, 1000, 1001])
+        made.append((f"G{number:03}", employees, pick.random() < 0.5, pick.random() < 0.5, sources, touches))
+    return made
+
+
+def test_the_engine_scores_as_the_formula_says(frame):
+    customers = generated(300, seed=7)
+    found = {name: row["lead_score"] for name, row in features(frame, customers).items()}
+    assert found == {name: expected_score(*rest) for name, *rest in customers}
+
+
+def test_scores_of_the_sample(sample, rows):
+    found = {row["customer_id"]: row["lead_score"] for row in rows(sample, "select customer_id, lead_score from gold.customer_features")}
+    wanted = [95, 96, 96, 96, 95, 90, 95, 89, 96, 96, 45, 86, 78]
+    assert found == {f"C{number:03}": score for number, score in enumerate(wanted, start=1)}
+
+
+@pytest.mark.parametrize(
+    ("score", "band"), [(100, "Hot"), (80, "Hot"), (79, "Warm"), (60, "Warm"), (59, "Cool"), (40, "Cool"), (39, "Cold"), (0, "Cold")]
+)
+def test_bands(frame, score, band):
+    from medallion.scoring.rules import lead_quality
+
+    assert frame("lead_score bigint", (score,)).select(lead_quality(MOMENT)).collect()[0][0] == band
+
+
+def test_renaming_a_customer_changes_nothing(frame):
+    customers = generated(20, seed=1)
+    renamed = [(f"R{name}", *rest) for name, *rest in customers]
+    before, after = features(frame, customers), features(frame, renamed)
+    for name, *_ in customers:
+        assert before[name]["lead_score"] == after[f"R{name}"]["lead_score"]
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 10**6))
+def test_fresher_positive_engagement_never_lowers_the_score(frame, seed):
+    customers = [c for c in generated(40, seed) if c[5]]
+    fresher = [(*c[:5], [(ch, o, max(0, age - 5)) if o in ("positive", "meeting_booked") else (ch, o, age) for ch, o, age in c[5]]) for c in customers]
+    before, after = features(frame, customers), features(frame, fresher)
+    assert all(after[name]["lead_score"] >= before[name]["lead_score"] for name in before)
+
+
+def test_weights_change_the_score(frame):
+    customers = [("A", 10, True, True, ["cold_call"], [("email", "neutral", 3)])]
+    heavier = Moment(MOMENT.as_of, weights=ScoreWeights(source={"cold_call": 1.0, "other": 0.5}))
+    assert features(frame, customers, heavier)["A"]["score_fit"] == pytest.approx(0.5 + 0.15 + 0.2)
+    assert features(frame, customers)["A"]["score_fit"] == pytest.approx(0.2 + 0.15 + 0.2)
+
+
+def wilson(won, n, z=1.645):
+    p = won / n
+    middle, spread = p + z * z / (2 * n), z * (p * (1 - p) / n + z * z / (4 * n * n)) ** 0.5
+    return (middle - spread) / (1 + z * z / n), (middle + spread) / (1 + z * z / n)
+
+
+def test_base_rate_by_band(sample, rows):
+    """The sample's probabilities from its own deals, in plain Python."""
+    deals = rows(sample, "select status, created_at::date as opened, closed_at::date as closed, lead_quality from gold.deals")
+    mature = [d for d in deals if (DAY - d["opened"]).days >= 90]
+    converted = [d for d in mature if d["status"] == "won" and (d["closed"] - d["opened"]).days < 90]
+    base = (len(converted) + 0.5) / (len(mature) + 1)
+    for row in rows(sample, "select * from gold.customer_features"):
+        band = row["lead_quality"]
+        n = sum(d["lead_quality"] == band for d in mature) + 10
+        won = sum(d["lead_quality"] == band for d in converted) + 10 * base
+        assert row["lead_probability"] == pytest.approx(won / n, abs=1e-6)
+        assert (row["lead_probability_low"], row["lead_probability_high"]) == pytest.approx(wilson(won, n), abs=1e-5)
+        p = 1 - (1 - won / n) ** row["open_leads"]
+        assert row["probability_to_convert"] == pytest.approx(p, abs=1e-5)
+        assert row["probability_source"] == "base_rate_by_band"
+        closed = [d for d in deals if d["lead_quality"] == band and d["status"] != "open"]
+        assert row["band_closed_leads"] == len(closed)
+        if closed:
+            assert row["band_win_rate"] == pytest.approx(sum(d["status"] == "won" for d in closed) / len(closed), abs=1e-6)
+
+
+def test_no_deal_old_enough_gives_no_probability(frame):
+    row = features(frame, [("A", 10, True, True, ["event"], [])])["A"]
+    assert row["lead_probability"] is None
+    assert row["probability_to_convert"] is None
+    assert row["weighted_pipeline"] is None
+    assert row["probability_source"] == "none"
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))
