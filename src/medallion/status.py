@@ -72,7 +72,8 @@ def status(lake: Lakehouse, now: datetime, overrides: Iterable[Path] = ()) -> di
         )
         reasons = query.rows(
             connection,
-            "select entity, unnest(failed_checks) as failed_check, count(*) as records from silver.quarantine "
+            "select entity, failed_check, count(*) as records from "
+            "(select entity, unnest(failed_checks) as failed_check from silver.quarantine) "
             "group by all order by records desc, entity, failed_check",
         )
         fresh = [_freshness(connection, entity, now) for entity in contracts.entities(overrides).values()]

@@ -1,0 +1,177 @@
+"""The gold tables: recomputed in plain Python from silver, and their invariants."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from datetime import date, datetime, timedelta
+from decimal import Decimal as D
+
+import pytest
+from conftest import NOW
+from test_features import at, lead, touch
+from test_lead_score import CUSTOMER, LEAD, TOUCH
+
+from medallion.errors import ConservationError
+from medallion.features import Moment
+
+MOMENT = Moment(datetime(2025, 7, 1))
+
+
+@pytest.fixture(scope="module")
+def world():
+    """Random deals and touches, ties and gaps among them."""
+    pick = random.Random(11)  # noqa: S311
+    leads, touches = [], []
+    for n in range(120):
+        status = pick.choice(["won", "won", "lost", "open"])
+        opened = at("2025-01-10") + timedelta(days=pick.randrange(120))
+        closed = opened + timedelta(days=pick.randrange(0, 50), hours=3) if status != "open" else None
+        value = None if n % 17 == 0 else D(pick.randrange(1, 10**7)) / 100
+        leads.append(lead(f"L{n:03}", f"C{pick.randrange(25):02}", status, value, opened, closed))
+    for n in range(400):
+        day = at("2024-12-01") + timedelta(days=pick.randrange(210), hours=pick.randrange(9))
+        channel, outcome = pick.choice(["call", "email", "meeting"]), pick.choice(["positive", "neutral", "no_answer", "meeting_booked", "negative"])
+        touches.append(touch(f"T{n:03}", f"C{pick.randrange(25):02}", channel, outcome, day, pick.randrange(60)))
+    return leads, touches
+
+
+def closed_by(leads, status):
+    return [x for x in leads if x[3] == status]
+
+
+def test_sales_summary(frame, world):
+    from medallion import gold
+
+    leads, touches = world
+    rows = [r.asDict() for r in gold.sales_summary(frame(LEAD, *leads), frame(TOUCH, *touches), MOMENT).orderBy("day").collect()]
+    days = [row["day"] for row in rows]
+    first = min([x[8].date() for x in leads] + [x[4].date() for x in touches])
+    assert days == [first + timedelta(days=n) for n in range((date(2025, 6, 30) - first).days + 1)]
+    revenue, running = D(0), Counter()
+    for row in rows:
+        day = row["day"]
+        won = [x for x in closed_by(leads, "won") if x[9].date() == day]
+        lost = [x for x in closed_by(leads, "lost") if x[9].date() == day]
+        new = [x for x in leads if x[8].date() == day]
+        assert (row["new_leads"], row["won_leads"], row["lost_leads"]) == (len(new), len(won), len(lost))
+        assert row["interactions"] == sum(x[4].date() == day for x in touches)
+        assert row["revenue"] == sum((x[5] or D(0) for x in won), D(0))
+        assert row["lost_value"] == sum((x[5] or D(0) for x in lost), D(0))
+        held = [x for x in leads if x[8].date() <= day and (x[9] is None or x[9].date() > day)]
+        assert (row["open_leads"], row["open_pipeline"]) == (len(held), sum((x[5] or D(0) for x in held), D(0)))
+        month = day - timedelta(days=29)
+        w, lo = (sum(month <= x[9].date() <= day for x in closed_by(leads, s)) for s in ("won", "lost"))
+        assert row["win_rate_30d"] == (round(w / (w + lo), 6) if w + lo else None)
+        revenue += row["revenue"]
+        running["leads"] += len(new)
+        running["won"] += len(won)
+        running["touches"] += row["interactions"]
+        assert row["cumulative_revenue"] == revenue
+        assert (row["cumulative_leads"], row["cumulative_won_leads"], row["cumulative_interactions"]) == (
+            running["leads"], running["won"], running["touches"],
+        )  # fmt: skip
+
+
+def test_attribution_adds_up_to_the_cent(frame, world):
+    """Linear attribution in plain Python, and its total."""
+    from medallion import gold
+
+    leads, touches = world
+    found = {r["channel"]: r.asDict() for r in gold.channel_performance(frame(LEAD, *leads), frame(TOUCH, *touches), MOMENT).collect()}
+    expected = defaultdict(int)
+    for won in closed_by(leads, "won"):
+        cents = int((won[5] or 0) * 100)
+        near = Counter(x[2] for x in touches if x[1] == won[1] and x[4] < won[9] and (won[9].date() - x[4].date()).days <= 90)
+        if not near:
+            expected["unattributed"] += cents
+            continue
+        parts = {channel: cents * n // near.total() for channel, n in near.items()}
+        parts[min(near, key=lambda c: (-near[c], c))] += cents - sum(parts.values())
+        for channel, part in parts.items():
+            expected[channel] += part
+    assert {name: int(row["attributed_revenue"] * 100) for name, row in found.items()} == dict(expected)
+    assert sum(row["attributed_revenue"] for row in found.values()) == sum((x[5] or D(0) for x in closed_by(leads, "won")), D(0))
+    assert sum(row["attributed_deals"] for row in found.values()) == pytest.approx(len(closed_by(leads, "won")), abs=0.01)
+
+
+def test_channel_performance(frame):
+    from medallion import gold
+
+    touches = [touch(str(n), f"C{n % 2}", "call", "positive" if n < 6 else "neutral", at("2025-05-01"), 10) for n in range(15)]
+    (row,) = gold.channel_performance(frame(LEAD), frame(TOUCH, *touches), MOMENT).collect()
+    assert (row.interactions, row.customers, row.positive_touches, row.total_duration_minutes) == (15, 2, 6, 150)
+    assert (row.positive_rate, row.positive_rate_low, row.positive_rate_high) == pytest.approx((0.4, 0.198, 0.643), abs=0.001)
+    assert (row.minutes_per_positive, row.attributed_revenue, row.minutes_per_1000_usd) == (25.0, D(0), None)
+
+
+def test_top_customers(frame):
+    from medallion import gold
+
+    names = [f"C{n:02}" for n in range(60)]
+    accounts = [(n, n, None, None, None, 10, None, None, None, None, None) for n in names]
+    values = {name: D(1000 if n in (3, 7) else 100 + n // 2) for n, name in enumerate(names)}
+    leads = [lead(f"L{n}", n, "won", values[n], at("2025-01-01"), at("2025-02-01")) for n in names[1:]]
+    features = gold.customer_features(frame(CUSTOMER, *accounts), frame(LEAD, *leads), frame(TOUCH), MOMENT)
+    rows = gold.top_customers(features).orderBy("rank").collect()
+    assert [row.rank for row in rows] == list(range(1, 51))
+    wanted = sorted(names[1:], key=lambda n: (-values[n], n))[:50]
+    assert [row.customer_id for row in rows] == wanted
+    total = sum(values[n] for n in names[1:])
+    assert rows[0].revenue_share == pytest.approx(float(1000 / total), abs=1e-6)
+    assert rows[-1].cumulative_share == pytest.approx(float(sum(values[n] for n in wanted) / total), abs=1e-6)
+    assert rows[0].next_step == "Win back: ask for news by call"
+
+
+def test_deals(sample, rows):
+    found = rows(sample, "select status, count(*) as n, sum(deal_value) as value, count(probability_to_convert) as p, count(age_days) as age, count(cycle_days) as cycle from gold.deals group by 1 order by 1")
+    assert found == [
+        {"status": "lost", "n": 5, "value": D("502000.00"), "p": 0, "age": 0, "cycle": 5},
+        {"status": "open", "n": 4, "value": D("345000.00"), "p": 4, "age": 4, "cycle": 0},
+        {"status": "won", "n": 6, "value": D("1090000.00"), "p": 0, "age": 0, "cycle": 6},
+    ]
+
+
+def test_a_broken_table_is_noticed(frame, sample, spark):
+    from medallion import store
+    from medallion.pipeline.silver_to_gold import gold_contract, verify
+
+    for name in ("gold.customer_features", "gold.sales_summary", "gold.channel_performance", "gold.top_customers", "gold.deals"):
+        whole, contract = store.read(spark, sample, name), gold_contract(name)
+        verify(whole, contract)
+        with pytest.raises(ConservationError, match="unique"):
+            verify(whole.unionByName(whole), contract)
+    features = store.read(spark, sample, "gold.customer_features")
+    with pytest.raises(ConservationError, match=r"won_leads \+ lost_leads \+ open_leads = leads"):
+        verify(features.withColumn("won_leads", features["won_leads"] + 1), gold_contract("gold.customer_features"))
+
+
+def test_an_earlier_moment(deliver, rows):
+    from conftest import ROOT
+
+    files = {path.name: path.read_bytes() for path in (ROOT / "data").glob("*.csv")}
+    result, lake = deliver(files, as_of="2025-03-31")
+    assert result.as_of == date(2025, 3, 31)
+    assert rows(lake, "select max(day) as day from gold.sales_summary") == [{"day": date(2025, 3, 31)}]
+    late = "select count(*) as n from gold.deals where created_at >= '2025-04-01' or closed_at >= '2025-04-01'"
+    assert rows(lake, late) == [{"n": 0}]
+    early = rows(lake, "select count(*) as n from silver.leads_clean where created_at < '2025-04-01'")
+    assert rows(lake, "select count(*) as n from gold.deals") == early
+    assert rows(lake, "select max(last_interaction_at) < '2025-04-01' or max(last_interaction_at) is null as ok from gold.customer_features") == [{"ok": True}]
+    again, _ = deliver(files)  # nothing new, but another moment
+    assert again.changed
+    assert again.accounts == []
+    assert again.as_of == date(2025, 6, 30)
+
+
+def test_there_may_be_nothing_of_something(deliver, rows):
+    files = {"customers.csv": "customer_id,customer_name\nC1,Acme\n", "leads.csv": "lead_id,customer_id,status,deal_value,created_at\nL1,C1,open,10,2025-06-01\n"}
+    _, lake = deliver(files, now=NOW)
+    assert rows(lake, "select * from gold.channel_performance") == []
+    assert rows(lake, "select * from gold.top_customers") == []
+    row = rows(lake, "select lead_score, open_leads, probability_source from gold.customer_features")
+    assert row == [{"lead_score": 12, "open_leads": 1, "probability_source": "none"}]
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))
