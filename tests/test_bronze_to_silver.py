@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal as D
 
 import pytest
-from conftest import NOW, ROOT
 
+from conftest import NOW, ROOT
 from medallion.errors import ConservationError
 
 CUSTOMERS = "customer_id,customer_name,employee_count,created_at,updated_at\n"
@@ -46,7 +46,11 @@ LEAD_ROWS = [
 def test_leads_raw_to_clean(deliver, rows):
     raw = LEADS + "".join(f"{line[0]}\n" for line in LEAD_ROWS)
     _, lake = deliver({"customers.csv": ONE_CUSTOMER, "leads.csv": raw})
-    clean = stamped(rows(lake, "select lead_id, source, status, deal_value, created_at, closed_at from silver.leads_clean order by 1"))
+    clean = stamped(
+        rows(
+            lake, "select lead_id, source, status, deal_value, created_at, closed_at from silver.leads_clean order by 1"
+        )
+    )
     expected = [
         {
             "lead_id": f"L{place}",
@@ -77,7 +81,9 @@ def test_interactions_raw_to_clean(deliver, rows):
         'I2,C1,Fax,sideways,06/05/2025 14:30,n/a,no answer,"two\nlines"\n'
     )
     _, lake = deliver({"customers.csv": ONE_CUSTOMER, "activities.csv": raw})
-    clean = stamped(rows(lake, "select * exclude (known_at, _batch_id, _version_hash) from silver.interactions_clean order by 1"))
+    clean = stamped(
+        rows(lake, "select * exclude (known_at, _batch_id, _version_hash) from silver.interactions_clean order by 1")
+    )
     assert clean == [
         {"interaction_id": "I1", "customer_id": "C1", "lead_id": None, "channel": "call", "direction": "inbound",
          "occurred_at": at("2025-06-01 09:00"), "duration_minutes": 1200, "outcome": "meeting_booked", "notes": "a, b",
@@ -100,7 +106,9 @@ def test_customers_and_products_raw_to_clean(deliver, rows):
         {"customer_id": "C7", "customer_name": "Ünï Co", "country": "United States", "employee_count": 1200,
          "phone": "+14155550101", "email": "info@x.example"}
     ]  # fmt: skip
-    product = rows(lake, "select product_id, product_name, list_price, currency, launch_date from silver.products_clean")
+    product = rows(
+        lake, "select product_id, product_name, list_price, currency, launch_date from silver.products_clean"
+    )
     assert product == [
         {"product_id": "P-1", "product_name": "Widget", "list_price": D("10.00"), "currency": "USD",
          "launch_date": at("2025-03-01").date()}
@@ -152,7 +160,10 @@ def test_second_day_every_planted_row_is_in_its_account(two_days, rows):
     found = {}
     for entity in ("customers", "leads", "interactions"):
         key = {"customers": "customer_id", "leads": "lead_id", "interactions": "interaction_id"}[entity]
-        kept = rows(lake, f"select _source_row as line, {key} as key, _outcome as account from silver.{entity}_history where _batch_id = '{second.batch_id}'")
+        kept = rows(
+            lake,
+            f"select _source_row as line, {key} as key, _outcome as account from silver.{entity}_history where _batch_id = '{second.batch_id}'",
+        )
         found |= {(entity, row["line"]): (row["key"], row["account"]) for row in kept}
     refused = rows(lake, f"select * from silver.quarantine where batch_id = '{second.batch_id}'")
     found |= {(row["entity"], row["source_row"]): (row["record_key"], "quarantined") for row in refused}
@@ -164,19 +175,26 @@ def test_second_day_every_planted_row_is_in_its_account(two_days, rows):
     }
     reasons = {(row["entity"], row["source_row"]): row["reasons"] for row in refused}
     assert reasons["leads", 8] == ["deal_value: cannot be read as decimal(18,2): 'call me'"]
-    assert reasons["leads", 11] == ["record: the record does not have the header's number of cells: 19 cells, the header has 18"]
+    assert reasons["leads", 11] == [
+        "record: the record does not have the header's number of cells: 19 cells, the header has 18"
+    ]
     assert len(reasons["interactions", 8]) == 2
 
 
 def test_second_day_current_versions(two_days, rows):
     lake, _, _ = two_days
-    leads = rows(lake, "select lead_id, status, deal_value from silver.leads_clean where lead_id in ('L-1014', 'L-1012') order by 1")
+    leads = rows(
+        lake,
+        "select lead_id, status, deal_value from silver.leads_clean where lead_id in ('L-1014', 'L-1012') order by 1",
+    )
     assert leads == [
         {"lead_id": "L-1012", "status": "open", "deal_value": leads[0]["deal_value"]},
         {"lead_id": "L-1014", "status": "won", "deal_value": D("72000.00")},
     ]
     assert leads[0]["deal_value"] != D("140000.00")  # the older correction arrived later and stays history
-    assert rows(lake, "select count(*) as n, count(distinct lead_id) as keys from silver.leads_clean") == [{"n": 17, "keys": 17}]
+    assert rows(lake, "select count(*) as n, count(distinct lead_id) as keys from silver.leads_clean") == [
+        {"n": 17, "keys": 17}
+    ]
 
 
 def test_new_column_is_kept_in_bronze_and_told(two_days, rows):
@@ -185,7 +203,9 @@ def test_new_column_is_kept_in_bronze_and_told(two_days, rows):
     lake, _, second = two_days
     assert second.new_columns == {"leads_2025-07-01.csv": ["campaign"]}
     with query.connect(lake, layers=("bronze",)) as connection:
-        found = query.rows(connection, "select count(campaign) as n from bronze.leads where _batch_id = ?", [second.batch_id])
+        found = query.rows(
+            connection, "select count(campaign) as n from bronze.leads where _batch_id = ?", [second.batch_id]
+        )
     assert found[0]["n"] > 0
 
 
@@ -193,7 +213,10 @@ def test_raw_cells_survive_exactly(two_days):
     from medallion import query
 
     with query.connect(two_days[0], layers=("bronze",)) as connection:
-        found = query.rows(connection, "select deal_value, status from bronze.leads where _source_row in (5, 8) and _source_file = 'leads.csv' order by _source_row")
+        found = query.rows(
+            connection,
+            "select deal_value, status from bronze.leads where _source_row in (5, 8) and _source_file = 'leads.csv' order by _source_row",
+        )
     lines = (ROOT / "data/leads.csv").read_text(encoding="utf-8").splitlines()
     for row, line in zip(found, (lines[4], lines[7]), strict=True):
         assert row["deal_value"] in line
@@ -259,7 +282,9 @@ def test_rows_of_an_unknown_customer_are_refused(deliver, rows):
         {"customers.csv": ONE_CUSTOMER, "interactions.csv": TOUCHES + "I1,C9,call,2025-06-01,positive\n"}
     )
     assert accounts(result)["interactions"] == (1, 0, 0, 0, 1)
-    assert rows(lake, "select reasons from silver.quarantine") == [{"reasons": ["customer_id: is not a known customer: 'C9'"]}]
+    assert rows(lake, "select reasons from silver.quarantine") == [
+        {"reasons": ["customer_id: is not a known customer: 'C9'"]}
+    ]
 
 
 # --- when things break -----------------------------------------------------------------------------------------
@@ -281,8 +306,14 @@ def state(lake):
 
     tables = ("silver.customers_clean", "silver.leads_clean", "silver.leads_history", "silver.interactions_history",
               "gold.customer_features", "gold.sales_summary")  # fmt: skip
-    found = {name: rows(lake, STATE.format(name) if name.startswith("silver") else f"select * from {name} order by all") for name in tables}
-    found["accounts"] = rows(lake, "select entity, rows_read, accepted, duplicate, superseded, quarantined from ops.row_accounts order by all")
+    found = {
+        name: rows(lake, STATE.format(name) if name.startswith("silver") else f"select * from {name} order by all")
+        for name in tables
+    }
+    found["accounts"] = rows(
+        lake,
+        "select entity, rows_read, accepted, duplicate, superseded, quarantined from ops.row_accounts order by all",
+    )
     found["quarantine"] = rows(lake, "select entity, record_key, reasons from silver.quarantine order by all")
     return found
 
@@ -325,7 +356,13 @@ def test_a_lost_row_is_noticed(deliver, monkeypatch):
     from medallion import silver
 
     kept = silver.versions
-    monkeypatch.setattr(silver, "versions", lambda judged: kept(judged).filter("lead_id IS NULL OR lead_id <> 'L1'") if "lead_name" in judged.columns else kept(judged))
+    monkeypatch.setattr(
+        silver,
+        "versions",
+        lambda judged: (
+            kept(judged).filter("lead_id IS NULL OR lead_id <> 'L1'") if "lead_name" in judged.columns else kept(judged)
+        ),
+    )
     with pytest.raises(ConservationError, match="leads: 2 rows were read, but 0 accepted"):
         deliver(FILES)
 

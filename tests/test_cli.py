@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+
 from conftest import ROOT
 
 FIGURES = {
@@ -54,7 +55,15 @@ def test_run_twice(medallion, tmp_path):
 def test_what_a_run_shows(medallion, tmp_path):
     code, out, _ = medallion("run", "--source", ROOT / "data", "--lakehouse", tmp_path / "lake")
     assert code == 0
-    for words in ("What happened to every row", "bronze: read the files", "Insights as of 2025-06-30", "$1,937,000", "84.6 %", "medallion status", "data/updates"):
+    for words in (
+        "What happened to every row",
+        "bronze: read the files",
+        "Insights as of 2025-06-30",
+        "$1,937,000",
+        "84.6 %",
+        "medallion status",
+        "data/updates",
+    ):
         assert words in out
 
 
@@ -66,7 +75,11 @@ def test_insights_status_tables(medallion, sample):
     status = json.loads(out)
     assert {"runs", "batches", "row_accounts", "quarantine", "freshness", "tables"} <= set(status)
     assert status["batches"][0]["state"] == "finished"
-    assert {row["entity"]: row["kept"] for row in status["freshness"]} == {"customers": False, "leads": False, "interactions": False}
+    assert {row["entity"]: row["kept"] for row in status["freshness"]} == {
+        "customers": False,
+        "leads": False,
+        "interactions": False,
+    }
     _, out, _ = medallion("tables", "--json", *lake)
     tables = {row["table"]: row for row in json.loads(out)}
     assert tables["gold.customer_features"]["rows"] == 13
@@ -79,7 +92,9 @@ def test_insights_status_tables(medallion, sample):
 
 
 def test_export(medallion, sample, tmp_path):
-    code, out, _ = medallion("export", "--lakehouse", sample.root, "--format", "csv", "--to", tmp_path, "--table", "gold.deals", "--json")
+    code, out, _ = medallion(
+        "export", "--lakehouse", sample.root, "--format", "csv", "--to", tmp_path, "--table", "gold.deals", "--json"
+    )
     assert code == 0
     assert json.loads(out) == [{"table": "gold.deals", "rows": 15, "path": str(tmp_path / "gold.deals.csv")}]
 
@@ -153,7 +168,9 @@ def test_files_that_cannot_be_read(medallion, tmp_path):
     source.mkdir()
     (source / "customers.csv").write_bytes(b"customer_id,customer_name\nC1,\x00\n")
     (source / "products.csv").write_text("product_id,product_name\nP1,x\n")
-    (source / "interactions.csv").write_text("interaction_id,customer_id,channel,occurred_at,outcome\nI1,C1,call,2025-01-01,good\n")
+    (source / "interactions.csv").write_text(
+        "interaction_id,customer_id,channel,occurred_at,outcome\nI1,C1,call,2025-01-01,good\n"
+    )
     (source / "notes.md").write_text("hello")
     args = ("run", "--source", source, "--lakehouse", lake)
     code, out, err = medallion(*args, "--json")

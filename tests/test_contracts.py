@@ -34,7 +34,10 @@ BROKEN = [
     ),
     (lead("{name: source, quality: [{metric: niceness}]}"), "quality check 'niceness' is not known"),
     (lead("{name: source, quality: [{metric: nullValues, severity: shout}]}"), "severity 'shout' is not known"),
-    (HEAD + "schema:\n  - name: leads\n    customProperties: [{property: versionColumn, value: nope}]\n", "versionColumn 'nope'"),
+    (
+        HEAD + "schema:\n  - name: leads\n    customProperties: [{property: versionColumn, value: nope}]\n",
+        "versionColumn 'nope'",
+    ),
     (lead("{name: product_id, relationships: [{type: foreignKey, to: planets.id}]}"), "refers to planets.id"),
 ]
 

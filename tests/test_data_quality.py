@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+
 from conftest import NOW
 
 CUSTOMERS = "customer_id,customer_name,employee_count,created_at\n"
@@ -53,7 +54,7 @@ def conformed(spark, tmp_path_factory):
 
 @pytest.mark.parametrize("line", range(2, len(CASES) + 2), ids=[record for record, _, _ in CASES])
 def test_checks(conformed, line):
-    record, refused, tolerated = CASES[line - 2]
+    _, refused, tolerated = CASES[line - 2]
     row = conformed[line]
     assert sorted(row["_failed_checks"] or []) == sorted([*refused, *tolerated])
     assert len(row["_reasons"] or []) == len(refused)
@@ -75,7 +76,9 @@ def test_quality_metrics(deliver, rows):
         }
     )  # fmt: skip
     found = rows(lake, "select entity, column_name, metric, rows, failed, value from ops.quality_metrics")
-    by_name = {(row["entity"], row["column_name"], row["metric"]): (row["rows"], row["failed"], row["value"]) for row in found}
+    by_name = {
+        (row["entity"], row["column_name"], row["metric"]): (row["rows"], row["failed"], row["value"]) for row in found
+    }
     assert by_name["customers", "customer_id", "completeness"] == (4, 1, 0.75)
     assert by_name["customers", "customer_id", "uniqueness"] == (4, 1, 0.75)
     assert by_name["customers", "employee_count", "validity"] == (4, 2, 0.5)
@@ -94,7 +97,9 @@ def test_accounts_balance_in_the_tables(sample, rows):
 
 
 def test_a_late_parent_lets_new_rows_in(deliver, rows):
-    refused, lake = deliver({"customers.csv": CUSTOMERS + "C1,Acme,,\n", "interactions.csv": TOUCHES + GOOD.replace("C1", "C2") + "\n"})
+    refused, lake = deliver(
+        {"customers.csv": CUSTOMERS + "C1,Acme,,\n", "interactions.csv": TOUCHES + GOOD.replace("C1", "C2") + "\n"}
+    )
     assert refused.accounts[1]["quarantined"] == 1
     accepted, _ = deliver(
         {"customers.csv": CUSTOMERS + "C2,Bolt,,\n", "interactions.csv": TOUCHES + GOOD.replace("C1", "C2") + "\n\n"},

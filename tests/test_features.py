@@ -22,7 +22,16 @@ def account(name, **more):
 
 def lead(name, customer, status, value, opened, closed=None, **more):
     names = [item.split()[0] for item in LEAD.split(", ")]
-    values = {"lead_id": name, "customer_id": customer, "status": status, "deal_value": value, "created_at": opened, "closed_at": closed, "source": "event", **more}
+    values = {
+        "lead_id": name,
+        "customer_id": customer,
+        "status": status,
+        "deal_value": value,
+        "created_at": opened,
+        "closed_at": closed,
+        "source": "event",
+        **more,
+    }
     return tuple(values.get(column) for column in names)
 
 
@@ -86,7 +95,12 @@ def test_features_of_a_silent_account(frame):
     unknown = ("preferred_channel", "days_since_last_interaction", "win_rate", "conversion_rate", "positive_rate",
                "average_deal_value", "average_cycle_days", "hours_to_first_touch", "activity_trend")  # fmt: skip
     assert {name: row[name] for name in unknown} == dict.fromkeys(unknown)
-    assert (row["has_email"], row["has_phone"], row["size_band"], row["segment"]) == (False, False, "unknown", "Dormant")
+    assert (row["has_email"], row["has_phone"], row["size_band"], row["segment"]) == (
+        False,
+        False,
+        "unknown",
+        "Dormant",
+    )
     assert (row["score_engagement"], row["score_recency"], row["score_intent"]) == (0, 0, 0)
     assert row["lead_score"] == 12  # 30 * (.5 * .5 + .3 * .5), half up
 
@@ -111,7 +125,9 @@ def test_preferred_channel(frame, touched, preferred):
 def test_what_happens_later_changes_nothing(frame):
     """Later deals, closes and touches, whatever they say, leave the features of an earlier moment as they were."""
     early = Moment(datetime(2025, 4, 15))
-    before = made(frame, ACCOUNTS, [x for x in LEADS if x[8] < early.as_of], [x for x in TOUCHES if x[4] < early.as_of], early)
+    before = made(
+        frame, ACCOUNTS, [x for x in LEADS if x[8] < early.as_of], [x for x in TOUCHES if x[4] < early.as_of], early
+    )
     after = made(frame, ACCOUNTS, LEADS, TOUCHES, early)
     flipped = [lead("L9", "A", "lost", D(9), at("2025-04-15")), *LEADS]
     assert before == after == made(frame, ACCOUNTS, flipped, TOUCHES, early)
@@ -125,7 +141,10 @@ def test_a_deal_that_closes_later_is_open(frame):
 
 
 def test_the_moment_itself_is_not_included(frame):
-    midnight = [touch("1", "A", "call", "positive", datetime(2025, 7, 1)), touch("2", "A", "call", "positive", datetime(2025, 6, 30, 23, 59, 59, 999999))]
+    midnight = [
+        touch("1", "A", "call", "positive", datetime(2025, 7, 1)),
+        touch("2", "A", "call", "positive", datetime(2025, 6, 30, 23, 59, 59, 999999)),
+    ]
     row = made(frame, ACCOUNTS, [], midnight)["A"]
     assert (row["interactions"], row["days_since_last_interaction"]) == (1, 0)
 
@@ -135,13 +154,36 @@ def test_order_and_place_of_rows_never_matter(spark, frame):
 
     pick = random.Random(3)  # noqa: S311
     accounts = [account(f"C{n}") for n in range(30)]
-    leads = [lead(f"L{n}", f"C{pick.randrange(30)}", pick.choice(["won", "lost", "open"]), D(pick.randrange(1, 10**6)) / 100, at("2025-01-01") + timedelta(days=pick.randrange(90)), at("2025-05-01")) for n in range(80)]
-    touches = [touch(f"T{n}", f"C{pick.randrange(30)}", pick.choice(["call", "email", "other"]), pick.choice(["positive", "neutral", "negative"]), at("2025-03-01") + timedelta(days=pick.randrange(120)), n) for n in range(500)]
+    leads = [
+        lead(
+            f"L{n}",
+            f"C{pick.randrange(30)}",
+            pick.choice(["won", "lost", "open"]),
+            D(pick.randrange(1, 10**6)) / 100,
+            at("2025-01-01") + timedelta(days=pick.randrange(90)),
+            at("2025-05-01"),
+        )
+        for n in range(80)
+    ]
+    touches = [
+        touch(
+            f"T{n}",
+            f"C{pick.randrange(30)}",
+            pick.choice(["call", "email", "other"]),
+            pick.choice(["positive", "neutral", "negative"]),
+            at("2025-03-01") + timedelta(days=pick.randrange(120)),
+            n,
+        )
+        for n in range(500)
+    ]
     one = gold.customer_features(frame(CUSTOMER, *accounts), frame(LEAD, *leads), frame(TOUCH, *touches), MOMENT)
     for rows in (accounts, leads, touches):
         pick.shuffle(rows)
     other = gold.customer_features(
-        frame(CUSTOMER, *accounts).repartition(3), frame(LEAD, *leads).repartition(5), frame(TOUCH, *touches).repartition(7), MOMENT
+        frame(CUSTOMER, *accounts).repartition(3),
+        frame(LEAD, *leads).repartition(5),
+        frame(TOUCH, *touches).repartition(7),
+        MOMENT,
     )
     assert sorted(map(tuple, one.collect())) == sorted(map(tuple, other.collect()))
 

@@ -46,9 +46,27 @@ def features(frame, customers, moment=MOMENT):
     accounts, leads, touches = [], [], []
     for name, employees, email, phone, sources, touched in customers:
         contact = ("a@x.example" if email else None, "+1" if phone else None)
-        accounts.append((name, f"Name of {name}", None, None, None, employees, None, None, *contact, datetime(2024, 1, 1)))
+        accounts.append(
+            (name, f"Name of {name}", None, None, None, employees, None, None, *contact, datetime(2024, 1, 1))
+        )
         for number, source in enumerate(sources):
-            leads.append((f"{name}-{number}", name, source, "open", None, Decimal(10), None, None, datetime(2025, 6, 1), None, None, None, None))
+            leads.append(
+                (
+                    f"{name}-{number}",
+                    name,
+                    source,
+                    "open",
+                    None,
+                    Decimal(10),
+                    None,
+                    None,
+                    datetime(2025, 6, 1),
+                    None,
+                    None,
+                    None,
+                    None,
+                )
+            )
         for number, (channel, outcome, age) in enumerate(touched):
             moment_of = datetime.combine(DAY - timedelta(days=age), datetime.min.time()) + timedelta(hours=9)
             touches.append((f"{name}-{number}", name, channel, None, moment_of, None, outcome))
@@ -78,13 +96,17 @@ def test_the_engine_scores_as_the_formula_says(frame):
 
 
 def test_scores_of_the_sample(sample, rows):
-    found = {row["customer_id"]: row["lead_score"] for row in rows(sample, "select customer_id, lead_score from gold.customer_features")}
+    found = {
+        row["customer_id"]: row["lead_score"]
+        for row in rows(sample, "select customer_id, lead_score from gold.customer_features")
+    }
     wanted = [95, 96, 96, 96, 95, 90, 95, 89, 96, 96, 45, 86, 78]
     assert found == {f"C{number:03}": score for number, score in enumerate(wanted, start=1)}
 
 
 @pytest.mark.parametrize(
-    ("score", "band"), [(100, "Hot"), (80, "Hot"), (79, "Warm"), (60, "Warm"), (59, "Cool"), (40, "Cool"), (39, "Cold"), (0, "Cold")]
+    ("score", "band"),
+    [(100, "Hot"), (80, "Hot"), (79, "Warm"), (60, "Warm"), (59, "Cool"), (40, "Cool"), (39, "Cold"), (0, "Cold")],
 )
 def test_bands(frame, score, band):
     from medallion.scoring.rules import lead_quality
@@ -104,7 +126,13 @@ def test_renaming_a_customer_changes_nothing(frame):
 @given(st.integers(0, 10**6))
 def test_fresher_positive_engagement_never_lowers_the_score(frame, seed):
     customers = [c for c in generated(40, seed) if c[5]]
-    fresher = [(*c[:5], [(ch, o, max(0, age - 5)) if o in ("positive", "meeting_booked") else (ch, o, age) for ch, o, age in c[5]]) for c in customers]
+    fresher = [
+        (
+            *c[:5],
+            [(ch, o, max(0, age - 5)) if o in ("positive", "meeting_booked") else (ch, o, age) for ch, o, age in c[5]],
+        )
+        for c in customers
+    ]
     before, after = features(frame, customers), features(frame, fresher)
     assert all(after[name]["lead_score"] >= before[name]["lead_score"] for name in before)
 
@@ -124,7 +152,9 @@ def wilson(won, n, z=1.645):
 
 def test_base_rate_by_band(sample, rows):
     """The sample's probabilities from its own deals, in plain Python."""
-    deals = rows(sample, "select status, created_at::date as opened, closed_at::date as closed, lead_quality from gold.deals")
+    deals = rows(
+        sample, "select status, created_at::date as opened, closed_at::date as closed, lead_quality from gold.deals"
+    )
     mature = [d for d in deals if (DAY - d["opened"]).days >= 90]
     converted = [d for d in mature if d["status"] == "won" and (d["closed"] - d["opened"]).days < 90]
     base = (len(converted) + 0.5) / (len(mature) + 1)
@@ -140,7 +170,9 @@ def test_base_rate_by_band(sample, rows):
         closed = [d for d in deals if d["lead_quality"] == band and d["status"] != "open"]
         assert row["band_closed_leads"] == len(closed)
         if closed:
-            assert row["band_win_rate"] == pytest.approx(sum(d["status"] == "won" for d in closed) / len(closed), abs=1e-6)
+            assert row["band_win_rate"] == pytest.approx(
+                sum(d["status"] == "won" for d in closed) / len(closed), abs=1e-6
+            )
 
 
 def test_no_deal_old_enough_gives_no_probability(frame):

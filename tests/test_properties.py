@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from conftest import NOW
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from conftest import NOW
 
 CALM = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=20)
@@ -51,7 +52,14 @@ def test_timestamps_read_what_is_written(spark, moments):
     from medallion.contracts.model import DATE_FORMATS
 
     whole = [moment.replace(second=0, microsecond=0) for moment in moments]
-    forms = ["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:00Z", "%m/%d/%Y %H:%M", "%Y/%m/%d %H:%M", "%d %b %Y %H:%M", "%b %d, %Y %H:%M"]
+    forms = [
+        "%Y-%m-%d %H:%M",
+        "%Y-%m-%dT%H:%M:00Z",
+        "%m/%d/%Y %H:%M",
+        "%Y/%m/%d %H:%M",
+        "%d %b %Y %H:%M",
+        "%b %d, %Y %H:%M",
+    ]
     texts = [moment.strftime(forms[i % len(forms)]) for i, moment in enumerate(whole)]
     assert computed(spark, texts, lambda c: words.parse_timestamp(c, DATE_FORMATS)) == whole
 
@@ -79,7 +87,16 @@ def test_every_row_of_random_batches_is_in_one_account(spark, deliveries):
     for number, delivery in enumerate(deliveries):
         now = NOW + timedelta(days=number)
         rows = [
-            (key, None if version is None else day + timedelta(days=version), Decimal(value), refused, now, f"b{number}", "f", place)
+            (
+                key,
+                None if version is None else day + timedelta(days=version),
+                Decimal(value),
+                refused,
+                now,
+                f"b{number}",
+                "f",
+                place,
+            )
             for place, (key, version, value, refused) in enumerate(delivery)
         ]
         schema = "lead_id string, updated_at timestamp, deal_value decimal(18,2), refused boolean, known_at timestamp, _batch_id string, _source_file string, _source_row bigint"

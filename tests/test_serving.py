@@ -60,13 +60,14 @@ NASTY = ["=SUM(A1)", "+1", "-1", "@x", "\tx", "\rx", 'say "hi"', "two\nlines", "
 def nasty(spark, tmp_path_factory):
     """A lakehouse whose customers have names that spreadsheets and CSV readers stumble over."""
     from conftest import NOW
-
     from medallion import pipeline
     from medallion.config import load
 
     folder = tmp_path_factory.mktemp("nasty")
     with (folder / "customers.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([["customer_id", "customer_name"], *([f"C{n:02}", name] for n, name in enumerate(NASTY))])
+        csv.writer(file).writerows(
+            [["customer_id", "customer_name"], *([f"C{n:02}", name] for n, name in enumerate(NASTY))]
+        )
     lake = Lakehouse(str(folder / "lakehouse"))
     pipeline.run(load(None, source=str(folder), lakehouse=lake.root), NOW)
     return lake
@@ -90,7 +91,9 @@ def test_parquet_export_is_exact(nasty, tmp_path):
 
 def test_everything_of_silver_and_gold_is_exported(sample, tmp_path):
     written = export(sample, tmp_path / "new" / "folder", "csv")
-    assert {row["table"] for row in written} == {name for name in sample.tables() if name.split(".")[0] in ("silver", "gold")}
+    assert {row["table"] for row in written} == {
+        name for name in sample.tables() if name.split(".")[0] in ("silver", "gold")
+    }
     assert not list(tmp_path.rglob("*.part"))
     assert sum(row["rows"] for row in written if row["table"] == "gold.customer_features") == 13
 

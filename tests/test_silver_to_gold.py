@@ -8,10 +8,10 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal as D
 
 import pytest
-from conftest import NOW
 from test_features import at, lead, touch
 from test_lead_score import CUSTOMER, LEAD, TOUCH
 
+from conftest import NOW
 from medallion.errors import ConservationError
 from medallion.features import Moment
 
@@ -31,7 +31,10 @@ def world():
         leads.append(lead(f"L{n:03}", f"C{pick.randrange(25):02}", status, value, opened, closed))
     for n in range(400):
         day = at("2024-12-01") + timedelta(days=pick.randrange(210), hours=pick.randrange(9))
-        channel, outcome = pick.choice(["call", "email", "meeting"]), pick.choice(["positive", "neutral", "no_answer", "meeting_booked", "negative"])
+        channel, outcome = (
+            pick.choice(["call", "email", "meeting"]),
+            pick.choice(["positive", "neutral", "no_answer", "meeting_booked", "negative"]),
+        )
         touches.append(touch(f"T{n:03}", f"C{pick.randrange(25):02}", channel, outcome, day, pick.randrange(60)))
     return leads, touches
 
@@ -44,7 +47,10 @@ def test_sales_summary(frame, world):
     from medallion import gold
 
     leads, touches = world
-    rows = [r.asDict() for r in gold.sales_summary(frame(LEAD, *leads), frame(TOUCH, *touches), MOMENT).orderBy("day").collect()]
+    rows = [
+        r.asDict()
+        for r in gold.sales_summary(frame(LEAD, *leads), frame(TOUCH, *touches), MOMENT).orderBy("day").collect()
+    ]
     days = [row["day"] for row in rows]
     first = min([x[8].date() for x in leads] + [x[4].date() for x in touches])
     assert days == [first + timedelta(days=n) for n in range((date(2025, 6, 30) - first).days + 1)]
@@ -78,11 +84,16 @@ def test_attribution_adds_up_to_the_cent(frame, world):
     from medallion import gold
 
     leads, touches = world
-    found = {r["channel"]: r.asDict() for r in gold.channel_performance(frame(LEAD, *leads), frame(TOUCH, *touches), MOMENT).collect()}
+    found = {
+        r["channel"]: r.asDict()
+        for r in gold.channel_performance(frame(LEAD, *leads), frame(TOUCH, *touches), MOMENT).collect()
+    }
     expected = defaultdict(int)
     for won in closed_by(leads, "won"):
         cents = int((won[5] or 0) * 100)
-        near = Counter(x[2] for x in touches if x[1] == won[1] and x[4] < won[9] and (won[9].date() - x[4].date()).days <= 90)
+        near = Counter(
+            x[2] for x in touches if x[1] == won[1] and x[4] < won[9] and (won[9].date() - x[4].date()).days <= 90
+        )
         if not near:
             expected["unattributed"] += cents
             continue
@@ -91,17 +102,25 @@ def test_attribution_adds_up_to_the_cent(frame, world):
         for channel, part in parts.items():
             expected[channel] += part
     assert {name: int(row["attributed_revenue"] * 100) for name, row in found.items()} == dict(expected)
-    assert sum(row["attributed_revenue"] for row in found.values()) == sum((x[5] or D(0) for x in closed_by(leads, "won")), D(0))
-    assert sum(row["attributed_deals"] for row in found.values()) == pytest.approx(len(closed_by(leads, "won")), abs=0.01)
+    assert sum(row["attributed_revenue"] for row in found.values()) == sum(
+        (x[5] or D(0) for x in closed_by(leads, "won")), D(0)
+    )
+    assert sum(row["attributed_deals"] for row in found.values()) == pytest.approx(
+        len(closed_by(leads, "won")), abs=0.01
+    )
 
 
 def test_channel_performance(frame):
     from medallion import gold
 
-    touches = [touch(str(n), f"C{n % 2}", "call", "positive" if n < 6 else "neutral", at("2025-05-01"), 10) for n in range(15)]
+    touches = [
+        touch(str(n), f"C{n % 2}", "call", "positive" if n < 6 else "neutral", at("2025-05-01"), 10) for n in range(15)
+    ]
     (row,) = gold.channel_performance(frame(LEAD), frame(TOUCH, *touches), MOMENT).collect()
     assert (row.interactions, row.customers, row.positive_touches, row.total_duration_minutes) == (15, 2, 6, 150)
-    assert (row.positive_rate, row.positive_rate_low, row.positive_rate_high) == pytest.approx((0.4, 0.198, 0.643), abs=0.001)
+    assert (row.positive_rate, row.positive_rate_low, row.positive_rate_high) == pytest.approx(
+        (0.4, 0.198, 0.643), abs=0.001
+    )
     assert (row.minutes_per_positive, row.attributed_revenue, row.minutes_per_1000_usd) == (25.0, D(0), None)
 
 
@@ -124,7 +143,10 @@ def test_top_customers(frame):
 
 
 def test_deals(sample, rows):
-    found = rows(sample, "select status, count(*) as n, sum(deal_value) as value, count(probability_to_convert) as p, count(age_days) as age, count(cycle_days) as cycle from gold.deals group by 1 order by 1")
+    found = rows(
+        sample,
+        "select status, count(*) as n, sum(deal_value) as value, count(probability_to_convert) as p, count(age_days) as age, count(cycle_days) as cycle from gold.deals group by 1 order by 1",
+    )
     assert found == [
         {"status": "lost", "n": 5, "value": D("502000.00"), "p": 0, "age": 0, "cycle": 5},
         {"status": "open", "n": 4, "value": D("345000.00"), "p": 4, "age": 4, "cycle": 0},
@@ -136,7 +158,13 @@ def test_a_broken_table_is_noticed(frame, sample, spark):
     from medallion import store
     from medallion.pipeline.silver_to_gold import gold_contract, verify
 
-    for name in ("gold.customer_features", "gold.sales_summary", "gold.channel_performance", "gold.top_customers", "gold.deals"):
+    for name in (
+        "gold.customer_features",
+        "gold.sales_summary",
+        "gold.channel_performance",
+        "gold.top_customers",
+        "gold.deals",
+    ):
         whole, contract = store.read(spark, sample, name), gold_contract(name)
         verify(whole, contract)
         with pytest.raises(ConservationError, match="unique"):
@@ -157,7 +185,10 @@ def test_an_earlier_moment(deliver, rows):
     assert rows(lake, late) == [{"n": 0}]
     early = rows(lake, "select count(*) as n from silver.leads_clean where created_at < '2025-04-01'")
     assert rows(lake, "select count(*) as n from gold.deals") == early
-    assert rows(lake, "select max(last_interaction_at) < '2025-04-01' or max(last_interaction_at) is null as ok from gold.customer_features") == [{"ok": True}]
+    assert rows(
+        lake,
+        "select max(last_interaction_at) < '2025-04-01' or max(last_interaction_at) is null as ok from gold.customer_features",
+    ) == [{"ok": True}]
     again, _ = deliver(files)  # nothing new, but another moment
     assert again.changed
     assert again.accounts == []
@@ -165,7 +196,10 @@ def test_an_earlier_moment(deliver, rows):
 
 
 def test_there_may_be_nothing_of_something(deliver, rows):
-    files = {"customers.csv": "customer_id,customer_name\nC1,Acme\n", "leads.csv": "lead_id,customer_id,status,deal_value,created_at\nL1,C1,open,10,2025-06-01\n"}
+    files = {
+        "customers.csv": "customer_id,customer_name\nC1,Acme\n",
+        "leads.csv": "lead_id,customer_id,status,deal_value,created_at\nL1,C1,open,10,2025-06-01\n",
+    }
     _, lake = deliver(files, now=NOW)
     assert rows(lake, "select * from gold.channel_performance") == []
     assert rows(lake, "select * from gold.top_customers") == []

@@ -120,13 +120,13 @@ def test_headers(tmp_path):
 
 def test_json_lines(tmp_path):
     content = (
-        '{"product_id": "P1", "product_name": "Gr\\u00f6\\u00dfe", "list_price": 10.5, "tags": ["a", "b"]}\n'
-        "\n"
-        '{"product_id": "P2", "product_name": null}\n'
-        "not json\n"
-        '["a list"]\n'
-        '{"product_id": "P3", "product_name": "x", "big": 12345678901234567890123}'
-    ).encode()
+        b'{"product_id": "P1", "product_name": "Gr\\u00f6\\u00dfe", "list_price": 10.5, "tags": ["a", "b"]}\n'
+        b"\n"
+        b'{"product_id": "P2", "product_name": null}\n'
+        b"not json\n"
+        b'["a list"]\n'
+        b'{"product_id": "P3", "product_name": "x", "big": 12345678901234567890123}'
+    )
     _, rows = read(tmp_path, "products.jsonl", content)
     assert cells(rows, "product_id", "product_name", "list_price", "tags", "big", "_malformed") == [
         (1, "P1", "Größe", "10.5", '["a","b"]', None, None),
@@ -178,7 +178,11 @@ def test_files_that_are_refused(tmp_path, name, content, message):
 
 
 def test_what_holds_back_what(tmp_path):
-    sample = {"customers": b"broken", "leads": b"lead_id,customer_id,status,created_at\n", "products": b"product_id,product_name\n"}
+    sample = {
+        "customers": b"broken",
+        "leads": b"lead_id,customer_id,status,created_at\n",
+        "products": b"product_id,product_name\n",
+    }
     for name, content in sample.items():
         (tmp_path / f"{name}.csv").write_bytes(content)
     scan = sources.scan(str(tmp_path), contracts.entities())
@@ -190,7 +194,9 @@ def test_what_holds_back_what(tmp_path):
 
 
 def test_the_header_decides_between_entities(tmp_path):
-    (tmp_path / "customer_interactions.csv").write_text("activity_id,account_id,type,date,result\n1,2,call,2025-01-01,good\n")
+    (tmp_path / "customer_interactions.csv").write_text(
+        "activity_id,account_id,type,date,result\n1,2,call,2025-01-01,good\n"
+    )
     patterns = contracts.entities()["interactions"].file_patterns
     assert "interaction*" in patterns
     scan = sources.scan(str(tmp_path), contracts.entities())

@@ -131,7 +131,7 @@ def run(
     settings = _settings(
         config, source=source, lakehouse=lakehouse, as_of=as_of, contracts=tuple(contract) if contract else None
     )
-    screen = Console(stderr=as_json)
+    screen = show.screen(stderr=as_json)
     with show.Progressing(screen) as report:
         result = pipeline.run(settings, utc_now(), report)
     lake = _lake(config, settings.lakehouse)
@@ -184,7 +184,7 @@ def insights(lakehouse: LakehouseOption = None, config: Config = None, as_json: 
     if as_json:
         _dump({**figures, "as_of": day})
     else:
-        show.insights(Console(), figures, day)
+        show.insights(show.screen(), figures, day)
 
 
 @app.command(epilog="**Examples**\n\n`medallion status`\n\n`medallion status --json | jq .row_accounts`")
@@ -199,7 +199,7 @@ def status(lakehouse: LakehouseOption = None, config: Config = None, as_json: Js
     if as_json:
         _dump(document)
         return
-    screen = Console()
+    screen = show.screen()
     show.records(screen, "Runs", document["runs"])
     show.records(screen, "Batches", document["batches"])
     show.records(screen, "Row accounts", document["row_accounts"])
@@ -217,7 +217,7 @@ def tables(lakehouse: LakehouseOption = None, config: Config = None, as_json: Js
     if as_json:
         _dump(found)
     else:
-        show.records(Console(), "Tables", [{k: v for k, v in row.items() if k != "path"} for row in found])
+        show.records(show.screen(), "Tables", [{k: v for k, v in row.items() if k != "path"} for row in found])
 
 
 @app.command(
@@ -244,4 +244,4 @@ def export(
     if as_json:
         _dump(written)
     else:
-        show.records(Console(), "Exported", written)
+        show.records(show.screen(), "Exported", written)

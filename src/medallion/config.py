@@ -66,7 +66,9 @@ def load(path: Path | None = None, **overrides: Any) -> Settings:
         key = ".".join(str(part) for part in first["loc"])
         source = "the command line" if first["loc"] and first["loc"][0] in given else str(chosen)
         known = ", ".join(Settings.model_fields)
-        reason = "is not a setting" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+        reason = (
+            "is not a setting" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+        )
         shown = "" if first["type"] == "extra_forbidden" else f" (value: {first.get('input')!r})"
         raise ContractError(f"{source}: {key}: {reason}{shown}", f"Settings: {known}.") from error
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -14,6 +15,18 @@ from rich.table import Table
 from medallion import metrics
 from medallion.pipeline import Result
 from medallion.pipeline.steps import Report
+
+#: Identifiers, which a reader wants whole on one line.
+_WHOLE = {"table", "entity", "batch_id", "run_id", "state", "failed_check"}
+_LOG_WIDTH = 120
+
+
+def screen(stderr: bool = False) -> Console:
+    """A console as wide as the terminal, or wide enough for the tables where there is none."""
+    console = Console(stderr=stderr)
+    if not console.is_terminal:
+        console = Console(stderr=stderr, width=max(console.width, _LOG_WIDTH))
+    return console
 
 
 class Progressing:
@@ -54,10 +67,20 @@ def records(console: Console, title: str, rows: Iterable[dict[str, Any]], note: 
     rows = list(rows)
     if not rows:
         return
-    table = Table(title=title, title_justify="left", title_style="bold", caption=note or None, caption_justify="left")
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        caption=note or None,
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
     for name in rows[0]:
         number = all(isinstance(row[name], int | float | None) and not isinstance(row[name], bool) for row in rows)
-        table.add_column(name.replace("_", " "), justify="right" if number else "left", overflow="fold")
+        table.add_column(
+            name.replace("_", " "), justify="right" if number else "left", overflow="fold", no_wrap=name in _WHOLE
+        )
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
     console.print(table)
@@ -78,7 +101,14 @@ def _cell(value: Any) -> str:
 def insights(console: Console, figures: dict[str, Any], day: Any) -> None:
     """The figures with their labels and definitions."""
     title = f"Insights as of {day}" if day else "Insights (no events in the data yet)"
-    table = Table(title=title, title_justify="left", title_style="bold", show_header=False)
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        show_header=False,
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
     table.add_column(style="bold")
     table.add_column(justify="right", style="cyan", no_wrap=True)
     table.add_column(style="dim")
@@ -115,6 +145,7 @@ def run(console: Console, result: Result, lakehouse: str) -> None:
             f"{quarantined} rows are in {lakehouse}/silver/quarantine with their reasons; `medallion status` counts them.",
             highlight=False,
             markup=False,
+            soft_wrap=True,
         )
     if result.ignored and result.changed:
         console.print(f"Not a CRM export, left alone: {', '.join(result.ignored)}", highlight=False, markup=False)

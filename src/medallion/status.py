@@ -62,7 +62,8 @@ def status(lake: Lakehouse, now: datetime, overrides: Iterable[Path] = ()) -> di
     with query.connect(lake) as connection:
         runs = query.rows(
             connection,
-            "select run_id, batch_id, started_at, seconds, as_of, version, engine from ops.runs "
+            "select run_id, batch_id, started_at, seconds, cast(as_of - interval 1 microsecond as date) as as_of, "
+                "version, engine from ops.runs "
             f"order by started_at desc limit {_RUNS}",
         ) if lake.exists("ops.runs") else []  # fmt: skip
         accounts = query.rows(
