@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from conftest import ROOT
 
+from conftest import ROOT
 from medallion import contracts, metrics, status
 from medallion.gold.customer_features import FEATURES
 from medallion.pipeline.silver_to_gold import STEPS
