@@ -24,7 +24,7 @@ SOURCE = "case source when 'referral' then 1.0 when 'website' then 0.8 when 'eve
 
 def text(column: str) -> str:
     """Trimmed, placeholders null."""
-    return f"nullif(nullif(nullif(trim({column}), ''), '-'), 'N/A')"
+    return f"case when trim({column}) not in ('', '-', 'N/A') then trim({column}) end"
 
 
 def code(column: str) -> str:
@@ -44,19 +44,24 @@ STAGED = {
     "customers": f"select upper(trim(customer_id)) as customer_id, {text('customer_name')} as customer_name, {text('industry')} as industry, case lower(trim(country)) when 'usa' then 'United States' when 'uk' then 'United Kingdom' else {text('country')} end as country, {text('city')} as city, try_cast({text('employee_count')} as bigint) as employee_count, {money('annual_revenue')} as annual_revenue, {text('account_manager')} as account_manager, lower({text('email')}) as email, regexp_replace({text('phone')}, '[^0-9+]', '', 'g') as phone, {moment('created_at')} as created_at, {moment('updated_at')} as updated_at, line, case when nullif(trim(customer_id), '') is null then 'customer_id: is missing' end as reason from bronze_customers",
     "leads": f"""select l.*, case when l.customer_id is null then 'customer_id: is missing' when c.customer_id is null then 'customer_id: is not a known customer'
         when l.status is null then 'status: is not accepted' when l.created_at is null then 'created_at: cannot be read' end as reason
-        from (select upper(trim(lead_id)) as lead_id, upper({text('customer_id')}) as customer_id, upper({text('product_id')}) as product_id, {text('lead_name')} as lead_name, lower({text('email')}) as email, {text('phone')} as phone, {text('company')} as company, {code('source')} as source,
-          case {code('status')} when '_closed_won_' then 'won' when 'closed_won' then 'won' when 'lost' then 'lost' when 'open' then 'open' end as status, {code('stage')} as stage, {money('deal_value')} as deal_value, 'USD' as currency, {moment('created_at')} as created_at, {moment('updated_at')} as updated_at,
-          {moment('closed_at')} as closed_at, try_cast(expected_close_date as date) as expected_close_date, {text('owner')} as owner, line from bronze_leads) l
+        from (select upper(trim(lead_id)) as lead_id, upper({text("customer_id")}) as customer_id, upper({text("product_id")}) as product_id, {text("lead_name")} as lead_name, lower({text("email")}) as email, {text("phone")} as phone, {text("company")} as company, {code("source")} as source,
+          case {code("status")} when '_closed_won_' then 'won' when 'closed_won' then 'won' when 'lost' then 'lost' when 'open' then 'open' end as status, {code("stage")} as stage, {money("deal_value")} as deal_value, 'USD' as currency, {moment("created_at")} as created_at, {moment("updated_at")} as updated_at,
+          {moment("closed_at")} as closed_at, try_cast(expected_close_date as date) as expected_close_date, {text("owner")} as owner, line from bronze_leads) l
         left join customers_clean c on l.customer_id = c.customer_id""",
     "interactions": f"""select i.*, case when c.customer_id is null then 'customer_id: is not a known customer' when i.occurred_at is null then 'occurred_at: cannot be read'
         when i.channel is null then 'channel: is missing' when i.outcome is null then 'outcome: is not accepted' end as reason
-        from (select upper(trim(interaction_id)) as interaction_id, upper({text('customer_id')}) as customer_id, upper({text('lead_id')}) as lead_id,
-          case {code('channel')} when 'call' then 'call' when 'e_mail' then 'email' when 'whatsapp' then 'whatsapp' when 'meeting' then 'meeting' else 'other' end as channel, {code('direction')} as direction, {moment('occurred_at')} as occurred_at,
-          try_cast({text('duration_minutes')} as bigint) as duration_minutes, case {code('outcome')} when 'positive' then 'positive' when 'neutral' then 'neutral' when 'negative' then 'negative' when 'no_answer' then 'no_answer' when 'meeting_booked' then 'meeting_booked' end as outcome, {text('notes')} as notes, line from bronze_interactions) i
+        from (select upper(trim(interaction_id)) as interaction_id, upper({text("customer_id")}) as customer_id, upper({text("lead_id")}) as lead_id,
+          case lower(trim(channel)) when 'call' then 'call' when 'e-mail' then 'email' when 'whatsapp' then 'whatsapp' when 'meeting' then 'meeting' else 'other' end as channel, lower(trim(direction)) as direction, {moment("occurred_at")} as occurred_at,
+          try_cast({text("duration_minutes")} as bigint) as duration_minutes, case lower(trim(outcome)) when 'positive' then 'positive' when 'neutral' then 'neutral' when 'negative' then 'negative' when 'no answer' then 'no_answer' when 'meeting booked' then 'meeting_booked' end as outcome, {text("notes")} as notes, line from bronze_interactions) i
         left join customers_clean c on i.customer_id = c.customer_id""",
 }
 KEYS = {"products": "product_id", "customers": "customer_id", "leads": "lead_id", "interactions": "interaction_id"}
-VERSION = {"products": "line", "customers": "updated_at desc, line", "leads": "updated_at desc, line", "interactions": "line"}
+VERSION = {
+    "products": "line",
+    "customers": "updated_at desc, line",
+    "leads": "updated_at desc, line",
+    "interactions": "line",
+}
 
 
 def silver(db: duckdb.DuckDBPyConnection, out: Path, name: str) -> None:
@@ -64,13 +69,17 @@ def silver(db: duckdb.DuckDBPyConnection, out: Path, name: str) -> None:
     db.execute(f"create table staged_{name} as {STAGED[name]}")
     columns = [row[0] for row in db.execute(f"describe staged_{name}").fetchall() if row[0] not in ("line", "reason")]
     values = ", ".join(c for c in columns)
-    db.execute(f"create table repeated as select {key} from staged_{name} where reason is null group by 1 having count(*) > 1")
+    db.execute(
+        f"create table repeated as select {key} from staged_{name} where reason is null group by 1 having count(*) > 1"
+    )
     db.execute(f"""create table judged as select *, row_number() over (partition by {key} order by (n > 1), {VERSION[name]} desc) as rank from
         (select *, row_number() over (partition by {values} order by line) as n from staged_{name} where reason is null and {key} in (select {key} from repeated))""")
     calm = f"staged_{name} s anti join repeated r on s.{key} = r.{key} where reason is null"
     history = f"select {values}, line, 'accepted' as account, now() as known_at, hash({values}) as version from {calm} union all select {values}, line, case when rank = 1 then 'accepted' else 'superseded' end, now(), hash({values}) from judged where n = 1"
     db.execute(f"copy ({history}) to '{out}/silver_{name}_history.parquet'")
-    db.execute(f"create table {name}_clean as select {values}, line from read_parquet('{out}/silver_{name}_history.parquet') where account = 'accepted'")
+    db.execute(
+        f"create table {name}_clean as select {values}, line from read_parquet('{out}/silver_{name}_history.parquet') where account = 'accepted'"
+    )
     db.execute(f"copy {name}_clean to '{out}/silver_{name}_clean.parquet'")
     db.execute(f"copy (select * from staged_{name} where reason is not null) to '{out}/quarantine_{name}.parquet'")
     db.execute(f"""create table account_{name} as select count(*) as rows_read, count(*) filter (reason is not null) as quarantined,
@@ -82,8 +91,13 @@ def gold(db: duckdb.DuckDBPyConnection, out: Path) -> None:
     newest = "select greatest((select max(occurred_at) from interactions_clean), (select greatest(max(created_at), max(updated_at), max(closed_at)) from leads_clean))::date"
     day = db.execute(newest).fetchone()[0]
     age = f"date_diff('day', occurred_at::date, date '{day}')"
-    channels = ", ".join(f"count(*) filter (channel = '{c}') as {c}" for c in ("call", "email", "whatsapp", "meeting", "other"))
-    outcomes = ", ".join(f"count(*) filter (outcome = '{o}') as {o}" for o in ("meeting_booked", "positive", "neutral", "negative", "no_answer"))
+    channels = ", ".join(
+        f"count(*) filter (channel = '{c}') as {c}" for c in ("call", "email", "whatsapp", "meeting", "other")
+    )
+    outcomes = ", ".join(
+        f"count(*) filter (outcome = '{o}') as {o}"
+        for o in ("meeting_booked", "positive", "neutral", "negative", "no_answer")
+    )
     preferred = ", ".join(
         f"case when count(*) filter (channel = '{c}') > 0 then {{'rate': round((count(*) filter (channel = '{c}' and outcome in ('positive', 'meeting_booked')) + 1) / (count(*) filter (channel = '{c}') + 2), 6), 'last': max(occurred_at) filter (channel = '{c}'), 'place': {9 - i}, 'name': '{c}'}} end"
         for i, c in enumerate(("call", "email", "meeting", "other", "whatsapp"))
@@ -112,11 +126,17 @@ def gold(db: duckdb.DuckDBPyConnection, out: Path) -> None:
         coalesce(round(case when last_interaction_at is not null then pow(2.0, -greatest(0, date_diff('day', last_interaction_at::date, date '{day}') - 14) / 30.0) end, 6), 0) as rec,
         coalesce(intent, 0) as int_
         from customers_clean c left join bought b using (customer_id) left join touched t using (customer_id))""")
-    db.execute("""create table customer_features as select *, case when lead_score >= 80 then 'Hot' when lead_score >= 60 then 'Warm' when lead_score >= 40 then 'Cool' else 'Cold' end as lead_quality from scored""")
+    db.execute(
+        """create table customer_features as select *, case when lead_score >= 80 then 'Hot' when lead_score >= 60 then 'Warm' when lead_score >= 40 then 'Cool' else 'Cold' end as lead_quality from scored"""
+    )
     db.execute("""create table rates as select lead_quality, (sum(converted) + 10 * any_value(p)) / (sum(mature) + 10) as probability
         from customer_features, (select (sum(converted) + 0.5) / (sum(mature) + 1) as p from customer_features) group by 1""")
-    db.execute(f"copy (select f.*, r.probability, 1 - pow(1 - r.probability, coalesce(open_leads, 0)) as probability_to_convert from customer_features f left join rates r using (lead_quality)) to '{out}/gold_customer_features.parquet'")
-    db.execute(f"copy (select l.*, f.customer_name, f.industry, f.lead_score, f.lead_quality, case when status = 'open' then r.probability end as probability from leads_clean l left join customer_features f using (customer_id) left join rates r using (lead_quality)) to '{out}/gold_deals.parquet'")
+    db.execute(
+        f"copy (select f.*, r.probability, 1 - pow(1 - r.probability, coalesce(open_leads, 0)) as probability_to_convert from customer_features f left join rates r using (lead_quality)) to '{out}/gold_customer_features.parquet'"
+    )
+    db.execute(
+        f"copy (select l.*, f.customer_name, f.industry, f.lead_score, f.lead_quality, case when status = 'open' then r.probability end as probability from leads_clean l left join customer_features f using (customer_id) left join rates r using (lead_quality)) to '{out}/gold_deals.parquet'"
+    )
     db.execute(f"""create table sales_summary as with d as (
         select created_at::date as day, 1 as new, 0 as won, 0 as lost, 0::decimal(18,2) as revenue, deal_value as new_value, 0::decimal(18,2) as left_value, 0 as touches from leads_clean
         union all select closed_at::date, 0, (status = 'won')::int, (status = 'lost')::int, case when status = 'won' then deal_value else 0 end, 0, deal_value, 0 from leads_clean where closed_at is not null
@@ -137,20 +157,28 @@ def gold(db: duckdb.DuckDBPyConnection, out: Path) -> None:
       revenue as (select channel, sum(part) / 100.0 as attributed_revenue from whole group by 1)
       select * from (select channel, count(*) as interactions, count(distinct customer_id) as customers, {outcomes}, sum(duration_minutes) as minutes from interactions_clean group by 1) full join revenue using (channel)""")
     db.execute(f"copy channel_performance to '{out}/gold_channel_performance.parquet'")
-    db.execute(f"copy (select row_number() over (order by won_value desc, lead_score desc, customer_id) as rank, customer_id, won_value from customer_features where won_value > 0 order by rank limit 50) to '{out}/gold_top_customers.parquet'")
+    db.execute(
+        f"copy (select row_number() over (order by won_value desc, lead_score desc, customer_id) as rank, customer_id, won_value from customer_features where won_value > 0 order by rank limit 50) to '{out}/gold_top_customers.parquet'"
+    )
 
 
 def main(exports: Path, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect(str(out / "work.duckdb")) as db:
+    with duckdb.connect() as db:
         db.execute("set enable_progress_bar = false; set threads = 2; set preserve_insertion_order = true")
         for name in KEYS:
-            db.execute(f"create table bronze_{name} as select *, row_number() over () + 1 as line from read_csv('{exports / name}.csv', all_varchar = true, header = true)")
-            db.execute(f"copy bronze_{name} to '{out}/bronze_{name}.parquet'")
+            db.execute(
+                f"copy (select *, row_number() over () + 1 as line from read_csv('{exports / name}.csv', all_varchar = true, "
+                f"header = true)) to '{out}/bronze_{name}.parquet'"
+            )
+            db.execute(f"create view bronze_{name} as from '{out}/bronze_{name}.parquet'")
             silver(db, out, name)
-            db.execute(f"drop table bronze_{name}")
         gold(db, out)
-        db.execute(f"copy (select * from (" + " union all ".join(f"select '{n}' as entity, * from account_{n}" for n in KEYS) + f")) to '{out}/accounts.parquet'")
+        db.execute(
+            "copy (select * from ("
+            + " union all ".join(f"select '{n}' as entity, * from account_{n}" for n in KEYS)
+            + f")) to '{out}/accounts.parquet'"
+        )
 
 
 if __name__ == "__main__":

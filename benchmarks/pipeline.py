@@ -82,7 +82,13 @@ def compare(lakehouse: Path, hand: Path) -> list[str]:
     with query.connect(Lakehouse(str(lakehouse))) as ours:
         for name, (our_sql, hand_sql) in checks.items():
             mine, theirs = ours.execute(our_sql).fetchall(), duckdb.sql(hand_sql.format(hand)).fetchall()
-            plain = [sorted(tuple(float(v) if hasattr(v, "as_tuple") or isinstance(v, int | float) else str(v) for v in row) for row in rows) for rows in (mine, theirs)]
+            plain = [
+                sorted(
+                    tuple(float(v) if hasattr(v, "as_tuple") or isinstance(v, int | float) else str(v) for v in row)
+                    for row in rows
+                )
+                for rows in (mine, theirs)
+            ]
             if len(plain[0]) != len(plain[1]) or any(not same(a, b) for a, b in zip(*plain, strict=True)):
                 odd = [(a, b) for a, b in zip(*plain, strict=False) if not same(a, b)][:2]
                 different.append(f"{name}: {len(mine)} and {len(theirs)} rows, such as {odd}")
@@ -90,7 +96,10 @@ def compare(lakehouse: Path, hand: Path) -> list[str]:
 
 
 def same(one: tuple, other: tuple) -> bool:
-    return all(abs(a - b) < 0.005 if isinstance(a, float) and isinstance(b, float) else a == b for a, b in zip(one, other, strict=True))
+    return all(
+        abs(a - b) < 0.005 if isinstance(a, float) and isinstance(b, float) else a == b
+        for a, b in zip(one, other, strict=True)
+    )
 
 
 def spread(runs: list[dict], key: str) -> str:
@@ -114,7 +123,17 @@ def main() -> None:
     for number in range(arguments.runs + 1):  # the first pair warms up and is compared
         shutil.rmtree(lakehouse, ignore_errors=True)
         shutil.rmtree(hand, ignore_errors=True)
-        our_command = [sys.executable, "-m", "medallion", "run", "--source", str(exports), "--lakehouse", str(lakehouse), "--json"]
+        our_command = [
+            sys.executable,
+            "-m",
+            "medallion",
+            "run",
+            "--source",
+            str(exports),
+            "--lakehouse",
+            str(lakehouse),
+            "--json",
+        ]
         mine = measured(our_command, log)
         text = log.read_text()
         mine["steps"] = json.loads(text[text.index("\n{") :])["steps"]
@@ -126,7 +145,9 @@ def main() -> None:
             continue
         ours.append(mine)
         theirs.append(other)
-        print(f"pair {number}: ours {mine['wall']:.1f} s, DuckDB by hand {other['wall']:.1f} s, ratio {mine['wall'] / other['wall']:.2f}")
+        print(
+            f"pair {number}: ours {mine['wall']:.1f} s, DuckDB by hand {other['wall']:.1f} s, ratio {mine['wall'] / other['wall']:.2f}"
+        )
     ratios = [mine["wall"] / other["wall"] for mine, other in zip(ours, theirs, strict=True)]
     print(f"\n{size} interactions, {os.cpu_count()} cores          min    median       max")
     for name, runs in (("medallion on Sail", ours), ("DuckDB by hand", theirs)):

@@ -67,7 +67,7 @@ def test_leads_raw_to_clean(deliver, rows):
     assert refused == [
         {
             "record_key": "L5",
-            "reasons": ["deal_value: is outside 0 to any: '-5.00'"],
+            "reasons": ["deal_value: is not 0 or more: '-5.00'"],
             "failed_checks": ["deal_value.range"],
             "source_row": 6,
         }
@@ -174,7 +174,7 @@ def test_second_day_every_planted_row_is_in_its_account(two_days, rows):
         "interactions": (8, 3, 1, 0, 4),
     }
     reasons = {(row["entity"], row["source_row"]): row["reasons"] for row in refused}
-    assert reasons["leads", 8] == ["deal_value: cannot be read as decimal(18,2): 'call me'"]
+    assert reasons["leads", 8] == ["deal_value: cannot be read as an amount in USD: 'call me'"]
     assert reasons["leads", 11] == [
         "record: the record does not have the header's number of cells: 19 cells, the header has 18"
     ]

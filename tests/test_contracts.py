@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from medallion import contracts
-from medallion.errors import ContractError
+from medallion.errors import ContractError, LakehouseError
 
 HEAD = "apiVersion: v3.1.0\nkind: DataContract\nid: x\nversion: 1.0.0\nstatus: active\n"
 
@@ -75,6 +75,28 @@ def test_an_override_says_only_what_differs(tmp_path):
     assert "null" not in status.checks
     assert mine.column_names == shipped.column_names
     assert [c for c in mine.columns if c.name != "status"] == [c for c in shipped.columns if c.name != "status"]
+
+
+def test_a_column_of_ones_own(deliver, rows, tmp_path):
+    """A contract that gains a column: tables grow, earlier rows have null there; a changed type is refused."""
+    mine = tmp_path / "mine.odcs.yaml"
+    mine.write_text(
+        f"{HEAD}schema:\n  - name: customers\n    properties:\n"
+        "      - {name: tier, logicalType: integer, physicalType: bigint, description: Support tier.}\n"
+    )
+    deliver({"customers.csv": "customer_id,customer_name\nC1,Acme\n"})
+    deliver({"customers.csv": "customer_id,customer_name,Tier\nC2,Bolt,3\n"}, contracts=(mine,))
+    _, lake = deliver({"customers.csv": "customer_id,customer_name\nC3,Cog\n"})
+    assert rows(lake, "select customer_id, tier from silver.customers_clean order by 1") == [
+        {"customer_id": "C1", "tier": None},
+        {"customer_id": "C2", "tier": 3},
+        {"customer_id": "C3", "tier": None},
+    ]
+    before = lake.version("silver.customers_clean")
+    mine.write_text(mine.read_text().replace("bigint", "string").replace("integer", "string"))
+    with pytest.raises(LakehouseError, match="column tier is bigint, but its contract now says string"):
+        deliver({"customers.csv": "customer_id,customer_name,Tier\nC4,Dot,gold\n"}, contracts=(mine,))
+    assert lake.version("silver.customers_clean") == before
 
 
 def test_shipped_contracts_are_whole():

@@ -64,7 +64,7 @@ def test_checks(conformed, line):
 
 
 def test_messages_name_the_value(conformed):
-    assert conformed[11]["_reasons"] == ["occurred_at: cannot be read as timestamp: '31/02/2025'"]
+    assert conformed[11]["_reasons"] == ["occurred_at: cannot be read as a date and time: '31/02/2025'"]
     assert conformed[18]["_raw"] == '{"_record":"I1,C1,call"}'
 
 

@@ -114,7 +114,7 @@ def test_every_row_of_random_batches_is_in_one_account(spark, deliveries):
         assert {row["_source_row"]: row["_outcome"] for row in judged} == model(known, rows)
         known += [row for row in rows if not row[3]]
         added = silver.versions(silver.outcomes(staged, history, entity))
-        kept = spark.createDataFrame(added.toArrow())
+        kept = spark.createDataFrame([tuple(row) for row in added.collect()], added.schema)
         history = kept if history is None else history.unionByName(kept)
     latest = {key: max((r for r in known if r[0] == key), key=order)[2] for key in {row[0] for row in known}}
     if history is not None and known:

@@ -22,13 +22,20 @@ from medallion.contracts import Entity, Severity
 #: Text of each check: what is wrong with the value.
 MESSAGES = {
     "null": "is missing",
-    "readable": "cannot be read as {type}",
+    "readable": "cannot be read as {kind}",
     "accepted": "is not an accepted value",
-    "range": "is outside {range}",
+    "range": "is not {range}",
     "pattern": "is not a well-formed identifier",
     "future": "lies after the file was read",
     "reference": "is not a known {entity}",
     "shape": "the record does not have the header's number of cells",
+}
+_KINDS = {
+    "money": "an amount in USD",
+    "integer": "a whole number",
+    "date": "a date",
+    "timestamp": "a date and time",
+    "phone": "a telephone number",
 }
 _SEPARATOR = ": "
 _LONGEST_VALUE = 80
@@ -122,9 +129,16 @@ def _fails(name: str, column: Declared, value: Column, text: Column, found: Mapp
 
 
 def _message(column: Declared, name: str, shown: Column) -> Column:
-    bounds = f"{column.minimum if column.minimum is not None else '-inf'} to {column.maximum or 'any'}"
+    low, high = column.minimum, column.maximum
+    bounds = (
+        f"{low} to {high}"
+        if low is not None and high is not None
+        else f"{low} or more"
+        if high is None
+        else f"up to {high}"
+    )
     entity = (column.reference.entity if column.reference else "").removesuffix("s")
-    text = MESSAGES[name].format(type=column.type, range=bounds, entity=entity)
+    text = MESSAGES[name].format(kind=_KINDS.get(column.kind, column.type), range=bounds, entity=entity)
     head = F.lit(f"{column.name}{_SEPARATOR}{text}")
     if name == "null":
         return head

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import statistics
 from collections.abc import Iterable
+from pathlib import Path
 
 from medallion import contracts, metrics
 from medallion.contracts import Column, Table
@@ -108,3 +111,28 @@ def metric_dictionary() -> str:
         for name, metric in metrics.metrics().items()
     ]
     return _table(("metric", "label", "definition", "expression (Spark SQL)", "source", "dimensions"), rows)
+
+
+def benchmark(path: Path) -> str:
+    """The figures that benchmarks/pipeline.py kept."""
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    rows = []
+    for label, key in (("Medallion on Sail", "medallion"), ("DuckDB by hand", "duckdb_by_hand")):
+        middle = {name: statistics.median(run[name] for run in kept[key]) for name in ("wall", "cpu", "peak_mib")}
+        rows.append((label, f"{middle['wall']:.1f}", f"{middle['cpu']:.1f}", f"{middle['peak_mib']:,.0f}"))
+    versions = ", ".join(f"{name} {version}" for name, version in kept["versions"].items())
+    return "\n\n".join(
+        [
+            f"{kept['interactions']:,} interactions, {len(kept['medallion'])} pairs of runs, {kept['machine']['cores']} "
+            f"cores, Python {kept['machine']['python']}, {versions}; medians:",
+            _table(("", "seconds", "CPU seconds", "peak MiB"), rows),
+            f"Ratio of the seconds, pair by pair, median: **{kept['ratio_median']:.2f}**.",
+        ]
+    )
+
+
+def stages(path: Path) -> str:
+    """Median seconds of each step of the pipeline in a kept benchmark."""
+    runs = json.loads(path.read_text(encoding="utf-8"))["medallion"]
+    rows = [(step, f"{statistics.median(run['steps'][step] for run in runs):.1f}") for step in runs[0]["steps"]]
+    return _table(("step", "seconds"), rows)

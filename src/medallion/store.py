@@ -115,12 +115,16 @@ def save(
     Raises:
         LakehouseError: What was read back does not have the contract's columns and types.
     """
-    frame = _shaped(frame, contract)
     options: dict[str, str] = {}
     if not lake.exists(contract.name):
-        frame, append = _nullable(spark, contract).unionByName(frame), True
-    elif not append and _types(lake, contract.name) != _wanted(contract):
-        frame, options = _nullable(spark, contract).unionByName(frame), {"overwriteSchema": "true"}
+        frame, append = _nullable(spark, contract).unionByName(_shaped(frame, _wanted(contract))), True
+    elif append:
+        frame = _shaped(frame, _grown(lake, contract))
+    elif _types(lake, contract.name) != _wanted(contract):
+        frame = _nullable(spark, contract).unionByName(_shaped(frame, _wanted(contract)))
+        options = {"overwriteSchema": "true"}
+    else:
+        frame = _shaped(frame, _wanted(contract))
     _commit(frame, lake.path(contract.name), "append" if append else "overwrite", options)
     _check(lake, contract)
     return lake.version(contract.name)
@@ -132,10 +136,45 @@ def create(spark: SparkSession, lake: Lakehouse, contract: Table) -> None:
         _commit(_nullable(spark, contract), lake.path(contract.name), "append", {})
 
 
-def _shaped(frame: DataFrame, contract: Table) -> DataFrame:
+def _shaped(frame: DataFrame, schema: list[tuple[str, str]]) -> DataFrame:
+    """The frame in exactly these columns and types; a column that it does not have is null."""
     from pyspark.sql import functions as F
 
-    return frame.select(*(F.col(column.name).cast(column.type).alias(column.name) for column in contract.columns))
+    present = set(frame.columns)
+    return frame.select(
+        *((F.col(f"`{name}`") if name in present else F.lit(None)).cast(kind).alias(name) for name, kind in schema)
+    )
+
+
+def _grown(lake: Lakehouse, contract: Table) -> list[tuple[str, str]]:
+    """The columns of an existing table after it was given those that its contract has gained, null so far.
+
+    Raises:
+        LakehouseError: A column has another type than the contract says; appending would make it null.
+    """
+    found, wanted = _types(lake, contract.name), _wanted(contract)
+    known = dict(found)
+    for name, kind in wanted:
+        if known.get(name, kind) != kind:
+            raise LakehouseError(
+                f"{contract.name}: column {name} is {known[name]}, but its contract now says {kind}",
+                "Start a new lakehouse with --lakehouse, or keep the type.",
+            )
+    gained = [(name, kind) for name, kind in wanted if name not in known]
+    _add_columns(lake, contract.name, gained)
+    return [*found, *gained]
+
+
+def _add_columns(lake: Lakehouse, name: str, columns: list[tuple[str, str]]) -> None:
+    from deltalake.schema import ArrayType, Field, PrimitiveType
+
+    def field(column: str, kind: str) -> Field:
+        if kind.startswith("array<"):
+            return Field(column, ArrayType(PrimitiveType("string"), contains_null=True))
+        return Field(column, PrimitiveType({"bigint": "long", "int": "integer"}.get(kind, kind)))
+
+    if columns:
+        lake.delta(name).alter.add_columns([field(column, kind) for column, kind in columns])
 
 
 def _nullable(spark: SparkSession, contract: Table) -> DataFrame:
@@ -169,11 +208,11 @@ def _wanted(contract: Table) -> list[tuple[str, str]]:
 
 
 def _check(lake: Lakehouse, contract: Table) -> None:
-    found, wanted = _types(lake, contract.name), _wanted(contract)
-    if found != wanted:
-        odd = [f"{name} {kind}" for name, kind in set(found) ^ set(wanted)]
+    found = dict(_types(lake, contract.name))
+    odd = [f"{name} {kind}" for name, kind in _wanted(contract) if found.get(name) != kind]
+    if odd:
         raise LakehouseError(
-            f"{contract.name}: what was written does not match its contract: {', '.join(sorted(odd))}",
+            f"{contract.name}: what was written does not match its contract: {', '.join(odd)}",
             "Restore the version before with `deltalake` and report this as a defect.",
         )
 
@@ -184,8 +223,7 @@ def merge(frame: DataFrame, spark: SparkSession, lake: Lakehouse, contract: Tabl
     Gives the new version.
     """
     create(spark, lake, contract)
-    _check(lake, contract)
-    frame = _shaped(frame, contract)
+    frame = _shaped(frame, _grown(lake, contract))
     view = f"_merge_{contract.name.replace('.', '_')}"
     frame.createOrReplaceTempView(view)
     on = " AND ".join(f"t.`{name}` = s.`{name}`" for name in contract.key)
@@ -212,25 +250,13 @@ def append_raw(frame: DataFrame, spark: SparkSession, lake: Lakehouse, name: str
     Columns that the table does not have yet are added to it first (as nullable text), those that the frame
     does not have become null.
     """
-    from deltalake.schema import Field, PrimitiveType
-    from pyspark.sql import functions as F
-
     if not lake.exists(name):
         schema = ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in frame.schema.fields)
         _commit(spark.createDataFrame([], schema), lake.path(name), "append", {})
-    known = dict(_types(lake, name))
-    added = [column for column in frame.columns if column not in known]
-    if added:
-        lake.delta(name).alter.add_columns([Field(column, PrimitiveType("string")) for column in added])
-        known.update(dict.fromkeys(added, "string"))
-    present = set(frame.columns)
-    whole = frame.select(
-        *(
-            (F.col(f"`{column}`") if column in present else F.lit(None)).cast(kind).alias(column)
-            for column, kind in known.items()
-        )
-    )
-    _commit(whole, lake.path(name), "append", {})
+    known = _types(lake, name)
+    gained = [(column, "string") for column in frame.columns if column not in dict(known)]
+    _add_columns(lake, name, gained)
+    _commit(_shaped(frame, [*known, *gained]), lake.path(name), "append", {})
     return lake.version(name)
 
 

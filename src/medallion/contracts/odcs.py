@@ -192,6 +192,8 @@ def _checks(declared: SchemaProperty, changed: Column, start: Column, place: str
     for check, applies in implied.items():
         if applies:
             found.setdefault(check, "reject")
+    if changed.kind == "phone":  # a text without a digit becomes null, and that is worth counting
+        found.setdefault("readable", "warn")
     for quality in declared.quality or []:
         check = _METRIC_CHECKS.get(quality.metric or "") or str(quality.implementation)
         if check not in {*_METRIC_CHECKS.values(), *_CUSTOM_CHECKS}:
