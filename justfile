@@ -35,11 +35,11 @@ fmt:
 
 # Write the generated parts of the docs anew.
 docs:
-    .venv/bin/cog -r README.md ARCHITECTURE.md docs/*.md
+    .venv/bin/cog -r README.md ARCHITECTURE.md SETUP_GUIDE.md docs/*.md
 
 # Check that the generated parts of the docs are current.
 docs-check:
-    .venv/bin/cog --check README.md ARCHITECTURE.md docs/*.md
+    .venv/bin/cog --check README.md ARCHITECTURE.md SETUP_GUIDE.md docs/*.md
 
 # Compile the lock for Python 3.11 and 3.12 from pyproject.toml.
 lock:
