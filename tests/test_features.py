@@ -188,6 +188,21 @@ def test_order_and_place_of_rows_never_matter(spark, frame):
     assert sorted(map(tuple, one.collect())) == sorted(map(tuple, other.collect()))
 
 
+def test_engagement_is_summed_in_whole_numbers(frame):
+    """Exactly the sum of rounded billionths, so no order of rows can change it."""
+    from medallion.features import TOUCHES
+
+    pick = random.Random(5)  # noqa: S311
+    ages = [pick.randrange(200) for _ in range(300)]
+    touches = [
+        touch(str(n), "A", "call", "positive", at("2025-06-30") - timedelta(days=age)) for n, age in enumerate(ages)
+    ]
+    (feature,) = (feature for feature in TOUCHES if feature.name == "engagement_nano")
+    found = frame(TOUCH, *touches).agg(feature.column(MOMENT).alias("value"))
+    assert found.schema["value"].dataType.simpleString() == "bigint"
+    assert found.collect()[0]["value"] == sum(round(1.25 * 2 ** (-age / 45) * 10**9) for age in ages)
+
+
 def test_every_feature_is_defined():
     from medallion.gold.customer_features import CONTRACT, FEATURES
 

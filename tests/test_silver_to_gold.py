@@ -174,6 +174,77 @@ def test_a_broken_table_is_noticed(frame, sample, spark):
         verify(features.withColumn("won_leads", features["won_leads"] + 1), gold_contract("gold.customer_features"))
 
 
+def test_a_broken_table_ends_the_run(deliver, monkeypatch):
+    from medallion import gold
+
+    whole = gold.top_customers
+    monkeypatch.setattr(gold, "top_customers", lambda features: whole(features).unionByName(whole(features)))
+    files = {
+        "customers.csv": "customer_id,customer_name\nC1,Acme\n",
+        "leads.csv": "lead_id,customer_id,status,deal_value,created_at\nL1,C1,won,10,2025-06-01\n",
+    }
+    with pytest.raises(ConservationError, match=r"gold\.top_customers: 1 rows break the rule: unique rank"):
+        deliver(files)
+
+
+def test_revenue_is_one_number(deliver, monkeypatch):
+    from pyspark.sql import functions as F
+
+    from medallion import gold
+
+    whole = gold.sales_summary
+    doubled = (F.col("revenue") * 2).cast("decimal(18,2)")
+    monkeypatch.setattr(gold, "sales_summary", lambda *inputs: whole(*inputs).withColumn("revenue", doubled))
+    files = {
+        "customers.csv": "customer_id,customer_name\nC1,Acme\n",
+        "leads.csv": "lead_id,customer_id,status,deal_value,created_at\nL1,C1,won,10,2025-06-01\n",
+    }
+    with pytest.raises(ConservationError, match="Revenue differs"):
+        deliver(files)
+
+
+VERSIONS = [
+    # value, changed, learned
+    (D(100), at("2025-03-01"), NOW),
+    (D(200), at("2025-05-01"), NOW),
+    (D(150), at("2025-04-01"), NOW + timedelta(days=5)),  # a correction that was learned late
+]
+
+
+@pytest.mark.parametrize(
+    ("as_of", "known_as_of", "value"),
+    [
+        ("2025-06-01", None, 200),
+        ("2025-04-15", None, 150),
+        ("2025-04-15", NOW + timedelta(days=1), 100),  # as it would have been answered then
+        ("2025-03-15", None, 100),
+        ("2025-05-01 09:00:00", None, 150),  # strictly before
+        ("2025-02-01", None, 100),  # only later versions are known: the earliest stands in
+    ],
+)
+def test_rewind_picks_the_version_that_held(frame, as_of, known_as_of, value):
+    from pyspark.sql import functions as F
+
+    from medallion import contracts, silver
+
+    entity = contracts.entities()["leads"]
+    kinds = ", ".join(f"{column.name} {column.type}" for column in entity.history.columns)
+    rows = []
+    for place, (amount, changed, known) in enumerate(VERSIONS):
+        values = {
+            "lead_id": "L1",
+            "deal_value": amount,
+            "updated_at": changed,
+            "known_at": known,
+            "_source_file": "f",
+            "_source_row": place,
+        }
+        rows.append(tuple(values.get(name) for name in entity.history.column_names))
+    cut = None if known_as_of is None else F.lit(known_as_of.isoformat(sep=" ")).cast("timestamp")
+    found = silver.rewind(frame(kinds, *rows), entity, F.lit(as_of).cast("timestamp"), cut).collect()
+    assert [row["deal_value"] for row in found] == [D(value)]
+
+
 def test_an_earlier_moment(deliver, rows):
     from conftest import ROOT
 

@@ -22,7 +22,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    epilog="Exit status: 0 the laws hold and every file was read; 1 something is wrong, the message says what; "
+    epilog="**Examples**\n\n`medallion run` · then `medallion insights`, `medallion status`, "
+    "`medallion export --format csv --to export`\n\n"
+    "Exit status: 0 the laws hold and every file was read; 1 something is wrong, the message says what; "
     "2 the command line is wrong.",
 )
 _debug = False
