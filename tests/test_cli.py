@@ -208,9 +208,9 @@ def test_a_bad_file_leaves_what_was_good(medallion, sample, tmp_path):
 
 def test_a_record_too_long_to_read(medallion, tmp_path, monkeypatch):
     """Found only while the engine reads: the delivery is taken back, and the next one comes in."""
-    from medallion import bronze
+    from medallion import parsing
 
-    monkeypatch.setattr(bronze, "_BLOCK", 4096)
+    monkeypatch.setattr(parsing, "_BLOCK", 4096)
     source, lake = tmp_path / "in", tmp_path / "lake"
     source.mkdir()
     (source / "customers.csv").write_text(f'customer_id,customer_name\nC1,a\nC2,"{"x" * 20000}"\n')

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from medallion import bronze, contracts, sources
+from medallion import bronze, contracts, parsing, sources
 from medallion.errors import SourceError
 
 HEADER = "product_id,product_name,category"
@@ -22,7 +22,7 @@ def read(folder, name: str, content: bytes):
         raise SourceError(scan.refused[0].problem, scan.refused[0].remedy)
     (file,) = scan.files
     columns = bronze.columns_of([file])
-    table = pa.Table.from_batches(list(bronze.parse(file, columns)))
+    table = pa.Table.from_batches(list(parsing.parse(file, columns)))
     return file, sorted(table.to_pylist(), key=lambda row: row["_source_row"])
 
 
@@ -79,7 +79,7 @@ def test_lines_after_quoted_line_ends_blank_lines_and_ragged_records(tmp_path):
 
 
 def test_line_numbers_hold_across_blocks(tmp_path, monkeypatch):
-    monkeypatch.setattr(bronze, "_BLOCK", 64)
+    monkeypatch.setattr(parsing, "_BLOCK", 64)
     lines = [HEADER]
     expected = []
     for number in range(200):

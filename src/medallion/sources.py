@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import fnmatch
-import hashlib
 import io
 import re
 from collections.abc import Iterable, Mapping
@@ -21,6 +20,7 @@ import pyarrow.parquet as pq
 from medallion.contracts import Entity
 from medallion.contracts.odcs import code
 from medallion.errors import SourceError
+from medallion.files import Content, filesystem, fingerprint, json_lines, read_through
 
 FORMATS = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv",
@@ -28,8 +28,6 @@ FORMATS = {
     ".parquet": "parquet",
 }  # fmt: skip
 _DELIMITERS = (",", ";", "\t", "|")
-_CHUNK = 1 << 20
-_HEAD = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -81,14 +79,6 @@ class Scan:
     files: tuple[SourceFile, ...]
     refused: tuple[Refusal, ...]
     ignored: tuple[str, ...]
-
-
-def filesystem(uri: str) -> tuple[pa.fs.FileSystem, str]:
-    """The file system and path of a folder or file, given as a local path or a URI."""
-    if re.match(r"^[a-z][a-z0-9+]*://", uri):
-        found, path = pa.fs.FileSystem.from_uri(uri)
-        return found, str(path)
-    return pa.fs.LocalFileSystem(), uri
 
 
 def scan(folder: str, entities: Mapping[str, Entity]) -> Scan:
@@ -175,81 +165,13 @@ def _inspect(fs: pa.fs.FileSystem, path: str, uri: str, name: str, candidates: l
     form = FORMATS[_split(name)[1]]
     if form == "parquet":
         return _inspect_parquet(fs, path, uri, name, candidates)
-    content = _read_through(fs, path, name)
+    content = read_through(fs, path, name)
     if form == "jsonl":
         names = _json_names(fs, path, content.encoding, name)
         return _fit(uri, name, form, content, ",", names, candidates)
     head = content.head.decode(content.encoding, errors="replace").lstrip("\ufeff")
     delimiter, header = _header(head, candidates)
     return _fit(uri, name, form, content, delimiter, header, candidates)
-
-
-@dataclass
-class _Content:
-    digest: str
-    size: int
-    encoding: str
-    head: bytes
-    quoted: bool
-
-
-def _read_through(fs: pa.fs.FileSystem, path: str, name: str) -> _Content:
-    """One pass over the text: its hash and encoding; refuses what is empty, cut short or binary."""
-    digest = hashlib.sha256()
-    head, size, lines, quoted, utf8 = b"", 0, 1, False, True
-    rest = b""
-    try:
-        with open_stream(fs, path) as stream:
-            while chunk := stream.read(_CHUNK):
-                digest.update(chunk)
-                size += len(chunk)
-                head += chunk[: _HEAD - len(head)] if len(head) < _HEAD else b""
-                quoted = quoted or b'"' in chunk
-                if b"\0" in chunk and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
-                    line = lines + chunk[: chunk.index(b"\0")].count(b"\n")
-                    raise SourceError(
-                        f"{name}: line {line}: holds a NUL byte, so this is not text",
-                        "Export it as CSV in UTF-8 (a workbook renamed to .csv is not one).",
-                    )
-                lines += chunk.count(b"\n")
-                if utf8 and (rest or not chunk.isascii()):
-                    utf8, rest = _utf8(rest + chunk)
-    except OSError as error:
-        raise SourceError(f"{name}: cannot be read: {error}", "Check the file is complete; export it again.") from error
-    if not head.strip(b"\xef\xbb\xbf \t\r\n"):
-        raise SourceError(f"{name}: the file is empty", "Export it again, or remove it.")
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encoding = "utf-16"
-    elif utf8 and not rest:
-        encoding = "utf-8"
-    else:
-        encoding = "cp1252" if _is_cp1252(fs, path) else "latin-1"
-    return _Content(digest.hexdigest(), size, encoding, head, quoted)
-
-
-def _utf8(data: bytes) -> tuple[bool, bytes]:
-    """Whether data is UTF-8, and the unfinished character at its end."""
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        cut = error.reason == "unexpected end of data" and len(data) - error.start < 4
-        return cut, data[error.start :] if cut else b""
-    return True, b""
-
-
-def _is_cp1252(fs: pa.fs.FileSystem, path: str) -> bool:
-    undefined = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
-    with open_stream(fs, path) as stream:
-        while chunk := stream.read(_CHUNK):
-            if undefined.search(chunk):
-                return False
-    return True
-
-
-def open_stream(fs: pa.fs.FileSystem, path: str) -> pa.NativeFile:
-    """The uncompressed bytes of a file; `.gz` is unpacked on the way."""
-    compression = "gzip" if path.lower().endswith(".gz") else None
-    return fs.open_input_stream(path, compression=compression)
 
 
 def _header(head: str, candidates: list[Entity]) -> tuple[str, list[str]]:
@@ -285,32 +207,13 @@ def _json_names(fs: pa.fs.FileSystem, path: str, encoding: str, name: str) -> li
     return list(names)
 
 
-def json_lines(fs: pa.fs.FileSystem, path: str) -> Iterable[pa.Table]:
-    """The lines of a text file as tables of one column `line`, in order, a few MiB at a time."""
-    from pyarrow import csv as pacsv
-
-    with open_stream(fs, path) as stream:
-        reader = pacsv.open_csv(
-            stream,
-            read_options=pacsv.ReadOptions(column_names=["line"], use_threads=False, block_size=_CHUNK * 16),
-            parse_options=pacsv.ParseOptions(delimiter="\x01", quote_char=False, ignore_empty_lines=False),
-            convert_options=pacsv.ConvertOptions(column_types={"line": pa.string()}, strings_can_be_null=False),
-        )
-        for batch in reader:
-            yield pa.Table.from_batches([batch])
-
-
 def _inspect_parquet(fs: pa.fs.FileSystem, path: str, uri: str, name: str, candidates: list[Entity]) -> SourceFile:
-    digest, size = hashlib.sha256(), 0
     try:
-        with fs.open_input_stream(path, compression=None) as stream:
-            while chunk := stream.read(_CHUNK):
-                digest.update(chunk)
-                size += len(chunk)
+        digest, size = fingerprint(fs, path)
         names = pq.read_schema(path, filesystem=fs).names
     except (OSError, pa.ArrowInvalid) as error:
         raise SourceError(f"{name}: is not a readable Parquet file: {error}", "Export it again.") from error
-    content = _Content(digest.hexdigest(), size, "utf-8", b"", False)
+    content = Content(digest, size, "utf-8", b"", False)
     return _fit(uri, name, "parquet", content, ",", list(names), candidates)
 
 
@@ -346,7 +249,7 @@ def _fit(
     uri: str,
     name: str,
     form: str,
-    content: _Content,
+    content: Content,
     delimiter: str,
     header: list[str],
     candidates: list[Entity],

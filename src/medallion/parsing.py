@@ -1,0 +1,248 @@
+"""Source files to record batches, streaming: pyarrow reads CSV, DuckDB reads JSON lines and Parquet.
+
+Runs inside the engine's tasks. Nothing is interpreted: every cell is the text it was, a record that does not split
+into the header's cells is kept whole and marked, and each record has the line on which it starts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv as pacsv
+
+from medallion.errors import SourceError
+from medallion.files import filesystem, json_lines, open_stream
+from medallion.sources import SourceFile
+
+_BLOCK = 8 << 20
+
+
+def parse(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """The records of one file in batches of `columns` plus source file, source row and what is malformed.
+
+    Raises:
+        SourceError: The file cannot be read to its end; names the file.
+    """
+    try:
+        if file.format == "csv":
+            yield from _parse_csv(file, columns)
+        elif file.format == "jsonl":
+            yield from _parse_json_lines(file, columns)
+        else:
+            yield from _parse_parquet(file, columns)
+    except (pa.ArrowInvalid, OSError, UnicodeError) as error:
+        reason = re.sub(r"\s+", " ", str(error))[:300]
+        raise SourceError(f"{file.name}: cannot be read to its end: {reason}", "Export the file again.") from error
+
+
+def _parse_csv(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    fs, path = filesystem(file.uri)
+    header = [written for written, _ in file.columns]
+    names = [name for _, name in file.columns]
+    malformed: list[tuple[int, int, str]] = []
+
+    def keep(record: Any) -> str:
+        malformed.append((record.number, record.actual_columns, record.text))
+        return "skip"
+
+    lines = _Lines(header)
+    with open_stream(fs, path) as stream:
+        reader = pacsv.open_csv(
+            stream,
+            read_options=pacsv.ReadOptions(
+                use_threads=False,
+                block_size=_BLOCK,
+                encoding="utf8" if file.encoding == "utf-8" else file.encoding,
+                column_names=names,
+                skip_rows_after_names=1,
+            ),
+            parse_options=pacsv.ParseOptions(
+                delimiter=file.delimiter,
+                newlines_in_values=file.quoted,
+                ignore_empty_lines=False,
+                invalid_row_handler=keep,
+            ),
+            convert_options=pacsv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+            ),
+        )
+        for batch in reader:
+            reached = lines.place(batch, malformed, file.quoted)
+            yield from _malformed_batch(file, columns, names, lines.taken)
+            blank = _blank(batch)
+            if blank is not None:
+                batch, reached = (
+                    batch.filter(pc.invert(blank)),
+                    reached[~blank.to_numpy(zero_copy_only=False)],
+                )
+            yield _batch(file, columns, dict(zip(names, batch.columns, strict=True)), reached)
+    lines.rest(malformed)
+    yield from _malformed_batch(file, columns, names, lines.taken)
+
+
+class _Lines:
+    """Gives records their line numbers, which pyarrow does not.
+
+    pyarrow numbers malformed records only, counting records from 1 (the header); good records fill the gaps in
+    between. A quoted line end moves everything after it one line down.
+    """
+
+    def __init__(self, header: list[str]) -> None:
+        self.record = 2
+        self.shift = sum(cell.count("\n") for cell in header)
+        self.done = 0
+        self.taken: list[tuple[int, int, str]] = []
+
+    def place(self, batch: pa.RecordBatch, malformed: list[tuple[int, int, str]], quoted: bool) -> np.ndarray:
+        """Lines of the batch's records; `taken` becomes the malformed records met on the way, with lines."""
+        self.taken = []
+        count = batch.num_rows
+        waiting = malformed[self.done :]
+        numbers = np.arange(self.record, self.record + count + len(waiting), dtype=np.int64)
+        if waiting:
+            numbers = np.setdiff1d(numbers, np.array([number for number, _, _ in waiting], dtype=np.int64))
+        numbers = numbers[:count]
+        if not count:
+            return numbers
+        breaks = _line_ends(batch) if quoted else None
+        passed = [item for item in waiting if item[0] < numbers[-1]]
+        shifts = np.full(count, self.shift, dtype=np.int64)
+        if breaks is not None:
+            shifts += np.concatenate([[0], np.cumsum(breaks)[:-1]])
+        for number, cells, text in passed:
+            after = numbers > number
+            inside = text.count("\n")
+            before = int(breaks[~after].sum()) if breaks is not None else 0
+            self.taken.append((number + self.shift + before, cells, text))
+            shifts[after] += inside
+            self.shift += inside
+        if breaks is not None:
+            self.shift += int(breaks.sum())
+        self.done += len(passed)
+        self.record = int(numbers[-1]) + 1
+        return numbers + shifts
+
+    def rest(self, malformed: list[tuple[int, int, str]]) -> None:
+        """`taken` becomes the malformed records after the last good one."""
+        self.taken = []
+        for number, cells, text in malformed[self.done :]:
+            self.taken.append((number + self.shift, cells, text))
+            self.shift += text.count("\n")
+        self.done = len(malformed)
+
+
+def _line_ends(batch: pa.RecordBatch) -> np.ndarray | None:
+    """Line ends inside the cells of each record, None when there are none."""
+    total = None
+    for column in batch.columns:
+        if pc.any(pc.match_substring(column, "\n")).as_py():
+            found = pc.count_substring(column, "\n").to_numpy(zero_copy_only=False).astype(np.int64)
+            total = found if total is None else total + found
+    return total
+
+
+def _blank(batch: pa.RecordBatch) -> pa.Array | None:
+    """True for lines without any value, None when there are none: such a line is no record."""
+    blank = pc.equal(batch.column(0), "")
+    if not pc.any(blank).as_py():
+        return None
+    for column in batch.columns[1:]:
+        blank = pc.and_(blank, pc.equal(column, ""))
+    return blank
+
+
+def _malformed_batch(
+    file: SourceFile, columns: list[str], names: list[str], taken: list[tuple[int, int, str]]
+) -> Iterator[pa.RecordBatch]:
+    if taken:
+        reasons = [f"{cells} cells, the header has {len(names)}" for _, cells, _ in taken]
+        yield _batch(
+            file,
+            columns,
+            {},
+            np.array([line for line, _, _ in taken]),
+            [text for _, _, text in taken],
+            reasons,
+        )
+
+
+def _batch(
+    file: SourceFile,
+    columns: list[str],
+    cells: dict[str, pa.Array],
+    lines: np.ndarray,
+    malformed: list[str] | pa.Array | None = None,
+    reasons: list[str] | None = None,
+) -> pa.RecordBatch:
+    count = len(lines)
+    nothing = pa.nulls(count, pa.string())
+    made = [cells.get(name, nothing) for name in columns]
+    made.append(pa.repeat(pa.scalar(file.name, pa.string()), count))
+    made.append(pa.array(lines, pa.int64()))
+    made.append(nothing if malformed is None else pa.array(malformed, pa.string()))
+    made.append(nothing if reasons is None else pa.array(reasons, pa.string()))
+    return pa.RecordBatch.from_arrays(
+        made, names=[*columns, "_source_file", "_source_row", "_malformed", "_malformed_reason"]
+    )
+
+
+def _parse_json_lines(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    import duckdb
+
+    fs, path = filesystem(file.uri)
+    keys = ", ".join(f"document->>{_literal(_json_path(written))}" for written, _ in file.columns)
+    parsed = "(select number, line, try_cast(line as json) as document from lines)"
+    good = "coalesce(json_type(document) = 'OBJECT', false)"
+    start = 1
+    with duckdb.connect() as connection:
+        for lines in json_lines(fs, path):
+            numbered = lines.append_column("number", pa.array(np.arange(start, start + lines.num_rows)))
+            start += lines.num_rows
+            connection.register("lines", numbered)
+            kept = connection.sql(f"select number, {keys} from {parsed} where {good}").to_arrow_table()
+            wrong = connection.sql(
+                f"select number, line from {parsed} where trim(line) <> '' and not {good}"
+            ).to_arrow_table()
+            for part in kept.combine_chunks().to_batches():
+                cells = {name: part.column(i) for i, (_, name) in enumerate(file.columns, start=1)}
+                yield _batch(file, columns, cells, part.column(0).to_numpy())
+            for part in wrong.combine_chunks().to_batches():
+                reasons = ["not a JSON object"] * part.num_rows
+                yield _batch(file, columns, {}, part.column(0).to_numpy(), part.column(1), reasons)
+
+
+def _json_path(key: str) -> str:
+    escaped = key.replace("\\", "\\\\").replace('"', '\\"')
+    return f'$."{escaped}"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _parse_parquet(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    import duckdb
+    import pyarrow.parquet as pq
+
+    fs, path = filesystem(file.uri)
+    start = 1
+    with duckdb.connect() as connection, fs.open_input_file(path) as stream:
+        connection.execute("set timezone = 'UTC'")
+        for batch in pq.ParquetFile(stream).iter_batches():
+            connection.register("part", pa.Table.from_batches([batch]))
+            texts = ", ".join(
+                f"cast({_identifier(written)} as varchar) as {_identifier(name)}" for written, name in file.columns
+            )
+            for part in connection.sql(f"select {texts} from part").to_arrow_table().combine_chunks().to_batches():
+                lines = np.arange(start, start + part.num_rows, dtype=np.int64)
+                start += part.num_rows
+                yield _batch(file, columns, {name: part.column(name) for _, name in file.columns}, lines)
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
