@@ -193,6 +193,15 @@ def test_what_holds_back_what(tmp_path):
     }
 
 
+def test_a_file_is_remembered_by_its_whole_path(tmp_path, monkeypatch):
+    """A killed run may be continued from another folder, and an engine may run in one."""
+    (tmp_path / "products.csv").write_text("product_id,product_name\nP1,x\n")
+    monkeypatch.chdir(tmp_path)
+    (file,) = sources.scan(".", contracts.entities()).files
+    monkeypatch.chdir("/")
+    assert len(list(parsing.parse(file, bronze.columns_of([file])))) == 1
+
+
 def test_the_header_decides_between_entities(tmp_path):
     (tmp_path / "customer_interactions.csv").write_text(
         "activity_id,account_id,type,date,result\n1,2,call,2025-01-01,good\n"

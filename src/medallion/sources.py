@@ -11,6 +11,7 @@ import io
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -93,6 +94,7 @@ def scan(folder: str, entities: Mapping[str, Entity]) -> Scan:
     fs, base = filesystem(folder)
     if fs.get_file_info(base).type != pa.fs.FileType.Directory:
         raise SourceError(f"{folder}: there is no such folder", "Name the folder of your exports with --source.")
+    home = folder.rstrip("/") if "://" in folder else str(Path(folder).absolute())
     found: list[SourceFile] = []
     refused: list[Refusal] = []
     ignored: list[str] = []
@@ -106,7 +108,7 @@ def scan(folder: str, entities: Mapping[str, Entity]) -> Scan:
             ignored.append(name)
             continue
         try:
-            found.append(_inspect(fs, str(info.path), f"{folder.rstrip('/')}/{name}", name, candidates))
+            found.append(_inspect(fs, str(info.path), f"{home}/{name}", name, candidates))
         except SourceError as error:
             refused.append(Refusal(name, candidates[0].name, error.problem, error.remedy))
     if not found and not refused:

@@ -41,7 +41,7 @@ class Lakehouse:
     root: str
 
     def path(self, name: str) -> str:
-        """The folder of a table.
+        """The folder of a table, absolute: an engine may run in another folder.
 
         Raises:
             ValueError: The name is not `layer.table`.
@@ -49,7 +49,8 @@ class Lakehouse:
         if not _NAME.fullmatch(name):
             raise ValueError(f"not a table name: {name!r}")
         layer, table = name.split(".")
-        return f"{self.root.rstrip('/')}/{layer}/{table}"
+        root = self.root if "://" in self.root else str(Path(self.root).absolute())
+        return f"{root.rstrip('/')}/{layer}/{table}"
 
     def delta(self, name: str) -> DeltaTable:
         """The Delta table of that name, for its log and versions.
