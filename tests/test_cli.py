@@ -147,6 +147,10 @@ CONFIGS = [
     ("engine: warp\n", "engine: Input should be"),
     ("score: {parts: {fit: 300}}\n", "score.parts.fit: Input should be less than or equal to 100"),
     ("score: {sorce: {}}\n", "score.sorce: is not a setting"),
+    ("score: {parts: {fit: 40}}\n", "score.parts: fit, engagement, recency and intent add up to 110, not to 100"),
+    ("score: {bands: {hot: 50}}\n", "score.bands: hot 50, warm 60 and cool 40 do not fall from 100 to 0"),
+    ("score: {outcome: {postive: 1}}\n", "score.outcome: postive is not one of meeting_booked, positive"),
+    ("as_of: 9999-12-31\n", "as_of: use latest, today or a date such as 2025-06-30"),
     ("- a\n- b\n", "is not a list of `key: value` lines"),
     ("source: [\n", "cannot be read"),
 ]
@@ -223,6 +227,16 @@ def test_a_record_too_long_to_read(medallion, tmp_path, monkeypatch):
     code, out, _ = medallion(*args, "--json")
     assert code == 0
     assert [(row["rows_read"], row["accepted"]) for row in json.loads(out)["row_accounts"]] == [(1, 1)]
+
+
+@pytest.mark.skipif("SPARK_REMOTE" in os.environ, reason="the embedded engine only")
+@pytest.mark.parametrize("folder", ["two words", "Größe", "[prod]"])
+def test_a_folder_that_the_engine_would_misread(medallion, tmp_path, folder):
+    args = ("run", "--source", ROOT / "data", "--lakehouse", tmp_path / folder / "lake")
+    code, _, err = medallion(*args)
+    assert code == 1
+    assert "the embedded engine cannot write to a folder with" in err
+    assert [path.name for path in tmp_path.iterdir()] == [folder]
 
 
 def test_a_lakehouse_that_another_run_writes_to(medallion, sample):

@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 from medallion import contracts, metrics, status
 from medallion.gold.customer_features import FEATURES
-from medallion.pipeline.silver_to_gold import STEPS
+from medallion.pipeline.silver_to_gold import STEPS, gold_contract
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCS = README + "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").rglob("*.md")))
@@ -18,6 +18,37 @@ DOCS = README + "".join(path.read_text(encoding="utf-8") for path in sorted((ROO
 @pytest.mark.parametrize("name", [*contracts.tables(), *(step.table for step in STEPS)])
 def test_every_table_is_documented(name):
     assert name in DOCS
+
+
+ENTITIES = contracts.entities().values()
+SHIPPED = [
+    *(silver for entity in ENTITIES for silver in (entity.clean, entity.history)),
+    *(gold_contract(step.table) for step in STEPS),
+    *(contracts.table(name) for name in contracts.tables() if not name.startswith("gold.")),
+]
+
+
+@pytest.mark.parametrize("table", SHIPPED, ids=lambda table: table.name)
+def test_every_column_is_described(table):
+    entity = table.name.removeprefix("silver.").rpartition("_")[0]
+    assert table.name in DOCS or table.name.replace(entity, "<entity>") in DOCS
+    assert table.grain.startswith("one row per ")
+    assert table.key
+    for column in table.columns:
+        assert column.description.endswith("."), column.name
+        counted = column.name.endswith(("_days", "_hours", "_minutes", "_value", "_revenue", "_rate", "_share"))
+        if counted and column.type != "boolean":
+            assert column.unit, column.name
+    assert {*table.key} <= {*table.column_names}
+
+
+def test_every_metric_is_described():
+    for name, metric in metrics.metrics().items():
+        assert metric.measure.comment.endswith("."), name
+        assert metric.measure.format.type == "currency" or metric.measure.format.currency_code is None, name
+        for dimension in metric.view.dimensions:
+            assert dimension.display_name, name
+            assert dimension.comment, name
 
 
 @pytest.mark.parametrize("name", [*(feature.name for feature in FEATURES), *metrics.metrics()])

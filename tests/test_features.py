@@ -12,6 +12,7 @@ from test_lead_score import CUSTOMER, LEAD, TOUCH
 from medallion.features import Moment
 
 MOMENT = Moment(datetime(2025, 7, 1))
+LEAD_NAMES = [item.split()[0] for item in LEAD.split(", ")]
 
 
 def account(name, **more):
@@ -21,7 +22,6 @@ def account(name, **more):
 
 
 def lead(name, customer, status, value, opened, closed=None, **more):
-    names = [item.split()[0] for item in LEAD.split(", ")]
     values = {
         "lead_id": name,
         "customer_id": customer,
@@ -32,7 +32,7 @@ def lead(name, customer, status, value, opened, closed=None, **more):
         "source": "event",
         **more,
     }
-    return tuple(values.get(column) for column in names)
+    return tuple(values.get(column) for column in LEAD_NAMES)
 
 
 def touch(name, customer, channel, outcome, at, minutes=None, direction=None):
@@ -122,15 +122,202 @@ def test_preferred_channel(frame, touched, preferred):
     assert made(frame, ACCOUNTS, [], touches)["A"]["preferred_channel"] == preferred
 
 
+SMS = touch("1", "A", "sms", "positive", at("2025-06-29"), 10)  # a channel that a contract has added
+
+
+def test_a_channel_without_a_name_of_its_own_is_other(frame):
+    row = made(frame, ACCOUNTS, [], [SMS, touch("2", "A", "email", "neutral", at("2025-06-30"))])["A"]
+    assert (row["interactions"], row["emails"], row["other_touches"]) == (2, 1, 1)
+    assert row["preferred_channel"] == "other"
+
+
+CYCLES = [
+    # won deals (opened, closed)                                                   -> average cycle in days
+    ([("2025-01-01", "2025-01-11"), ("2025-01-01", "2025-01-31")], 20.0),
+    ([("2025-01-01", "2025-01-11"), (None, "2025-01-31")], 10.0),  # one whose opening is not known says nothing
+    ([(None, "2025-01-31")], None),
+    ([], None),
+]
+
+
+@pytest.mark.parametrize(("won", "days"), CYCLES)
+def test_average_cycle(frame, won, days):
+    leads = [
+        lead(str(n), "A", "won", D(1), opened and at(opened), at(closed)) for n, (opened, closed) in enumerate(won)
+    ]
+    assert made(frame, ACCOUNTS, leads)["A"]["average_cycle_days"] == days
+
+
+MONETARY = [
+    # won by A, by B, by no account -> digit of A (the average buyer has half of what A and B have together)
+    (300, 100, None, 4),
+    (300, 100, 10_000, 4),  # a deal without an account has no buyer
+    (100, 100, None, 4),
+    (100, 300, None, 3),
+    (100, 301, None, 2),
+    (0, 300, None, 1),
+    (100, 0, None, 4),
+]
+
+
+@pytest.mark.parametrize(("mine", "others", "nobodys", "digit"), MONETARY)
+def test_monetary_value_is_against_the_average_buyer(frame, mine, others, nobodys, digit):
+    sums = {"A": mine, "B": others, None: nobodys}
+    leads = [lead(str(who), who, "won", D(n), at("2025-01-01"), at("2025-02-01")) for who, n in sums.items() if n]
+    assert made(frame, ACCOUNTS, leads)["A"]["rfm_monetary"] == digit
+
+
+SEGMENTS = [
+    # days since the last touch, days since each win -> recency, frequency, segment (B bought for the same sum)
+    (14, [200], 5, 2, "Champion"),
+    (15, [200], 4, 2, "Champion"),
+    (30, [], 4, 1, "Prospect"),
+    (31, [], 3, 1, "Prospect"),
+    (60, [200], 3, 2, "Champion"),
+    (61, [200, 300], 2, 3, "At risk"),
+    (91, [90], 2, 2, "At risk"),
+    (91, [91], 1, 2, "At risk"),
+    (91, [3], 5, 2, "Champion"),  # a purchase is activity too
+    (91, [], 1, 1, "Dormant"),
+    (None, [], 1, 1, "Dormant"),
+    (None, [0, 0, 0, 0, 0, 0], 5, 5, "Champion"),
+]
+
+
+@pytest.mark.parametrize(("quiet", "wins", "recency", "frequency", "segment"), SEGMENTS)
+def test_segments(frame, quiet, wins, recency, frequency, segment):
+    today = at("2025-06-30")
+    touches = [] if quiet is None else [touch("1", "A", "call", "neutral", today - timedelta(days=quiet))]
+    leads = [
+        lead(str(n), "A", "won", D(10), at("2024-01-01"), today - timedelta(days=days)) for n, days in enumerate(wins)
+    ]
+    row = made(frame, ACCOUNTS, leads, touches)["A"]
+    assert (row["rfm_recency"], row["rfm_frequency"], row["segment"]) == (recency, frequency, segment)
+
+
+def test_a_small_buyer_is_no_champion(frame):
+    leads = [lead(who, who, "won", D(n), at("2025-06-01"), at("2025-06-20")) for who, n in (("A", 10), ("B", 90))]
+    found = made(frame, ACCOUNTS, leads)
+    assert (found["A"]["segment"], found["B"]["segment"]) == ("Customer", "Champion")
+
+
+TOUCHED = [
+    # first touch, hours after the first deal was opened
+    (timedelta(hours=1, minutes=30), 1.5),
+    (timedelta(0), 0.0),
+    (timedelta(days=2), 48.0),
+    (timedelta(seconds=-1), None),
+]
+
+
+@pytest.mark.parametrize(("later", "hours"), TOUCHED)
+def test_hours_to_first_touch(frame, later, hours):
+    leads = [lead(str(n), "A", "open", None, at("2025-06-01") + timedelta(days=n)) for n in range(2)]
+    touches = [touch("1", "A", "call", "neutral", at("2025-06-01") + later)]
+    assert made(frame, ACCOUNTS, leads, touches)["A"]["hours_to_first_touch"] == hours
+
+
+def crowd(seed: int):
+    """Accounts, deals and touches of a half year at random."""
+    pick = random.Random(seed)  # noqa: S311
+    start = at("2025-01-01")
+    leads, touches = [], []
+    for n in range(80):
+        status, opened = pick.choice(["won", "lost", "open"]), start + timedelta(days=pick.randrange(160))
+        closed = None if status == "open" else opened + timedelta(days=pick.randrange(60))
+        leads.append(lead(f"L{n}", f"C{pick.randrange(20)}", status, D(pick.randrange(10**6)) / 100, opened, closed))
+    for n in range(300):
+        channel, outcome = pick.choice(["call", "email", "other"]), pick.choice(["positive", "neutral", "negative"])
+        when = start + timedelta(days=pick.randrange(180), hours=pick.randrange(12))
+        touches.append(touch(f"T{n}", f"C{pick.randrange(20)}", channel, outcome, when, n))
+    return [account(f"C{n}", created_at=start) for n in range(20)], leads, touches
+
+
+OPENED, CLOSED, STATUS = (LEAD_NAMES.index(name) for name in ("created_at", "closed_at", "status"))
+
+
 def test_what_happens_later_changes_nothing(frame):
     """Later deals, closes and touches, whatever they say, leave the features of an earlier moment as they were."""
+    accounts, leads, touches = crowd(seed=4)
     early = Moment(datetime(2025, 4, 15))
-    before = made(
-        frame, ACCOUNTS, [x for x in LEADS if x[8] < early.as_of], [x for x in TOUCHES if x[4] < early.as_of], early
-    )
-    after = made(frame, ACCOUNTS, LEADS, TOUCHES, early)
-    flipped = [lead("L9", "A", "lost", D(9), at("2025-04-15")), *LEADS]
-    assert before == after == made(frame, ACCOUNTS, flipped, TOUCHES, early)
+    then = early.as_of
+    before = [row for row in leads if row[OPENED] < then]
+    kept = [row for row in touches if row[4] < then]
+    assert 20 < len(before) < len(leads)
+    assert any(row[CLOSED] and row[CLOSED] >= then for row in before)
+
+    def changed(row, **values):
+        return tuple(values.get(name, value) for name, value in zip(LEAD_NAMES, row, strict=True))
+
+    futures = {
+        "as it came": (leads, touches),
+        "cut off": (before, kept),
+        "never closed": (
+            [
+                changed(row, status="open", closed_at=None) if row[CLOSED] and row[CLOSED] >= then else row
+                for row in leads
+            ],
+            touches,
+        ),
+        "won and lost the other way round": (
+            [
+                changed(row, status={"won": "lost", "lost": "won"}[row[STATUS]])
+                if row[CLOSED] and row[CLOSED] >= then
+                else row
+                for row in leads
+            ],
+            [row if row[4] < then else (*row[:2], "meeting", None, row[4], 999, "positive") for row in touches],
+        ),
+        "moved": (
+            leads,
+            [row if row[4] < then else (*row[:4], row[4] + timedelta(days=99), *row[5:]) for row in touches],
+        ),
+    }
+    found = {name: made(frame, accounts, *rows, early) for name, rows in futures.items()}
+    for name, features in found.items():
+        assert features == found["as it came"], name
+
+
+def test_what_was_learned_later_changes_nothing(frame):
+    """A moment of the past, known as it was then, has the same features after corrections have arrived."""
+    from medallion import contracts, gold, silver
+
+    entity = contracts.entities()["leads"]
+    kinds = ", ".join(f"{column.name} {column.type}" for column in entity.history.columns)
+
+    def version(name, status, value, opened, closed, known):
+        values = {
+            "lead_id": name, "customer_id": "A", "status": status, "deal_value": D(value), "created_at": at(opened),
+            "closed_at": closed and at(closed), "updated_at": at(closed or opened), "known_at": at(known),
+            "_source_file": "f", "_source_row": 1,
+        }  # fmt: skip
+        return tuple(values.get(column) for column in entity.history.column_names)
+
+    first = [
+        version("L1", "won", 300, "2025-01-01", "2025-02-01", "2025-03-01"),
+        version("L2", "open", 100, "2025-02-01", None, "2025-03-01"),
+    ]
+    later = [
+        version("L1", "lost", 300, "2025-01-01", "2025-02-20", "2025-06-01"),  # corrected
+        version("L3", "won", 900, "2025-01-05", "2025-02-10", "2025-06-01"),  # learned late
+        version("L2", "won", 150, "2025-02-01", "2025-05-01", "2025-06-01"),
+    ]
+    moment, known = Moment(datetime(2025, 4, 1)), datetime(2025, 4, 2)
+
+    def features(history, known_as_of):
+        from pyspark.sql import functions as F
+
+        cut = known_as_of and F.lit(known_as_of.isoformat(sep=" ")).cast("timestamp")
+        leads = silver.rewind(frame(kinds, *history), entity, moment.instant, cut)
+        accounts = frame(CUSTOMER, *[account("A", created_at=None)])
+        return [row.asDict() for row in gold.customer_features(accounts, leads, frame(TOUCH), moment).collect()]
+
+    (then,) = features(first, None)
+    assert (then["won_leads"], then["won_value"], then["open_value"]) == (1, D("300.00"), D("100.00"))
+    assert features([*first, *later], known) == [then]
+    (now,) = features([*first, *later], None)
+    assert (now["won_leads"], now["lost_leads"], now["won_value"]) == (1, 1, D("900.00"))
+    assert now["open_value"] == D("100.00")  # its new value came after the moment
 
 
 def test_a_deal_that_closes_later_is_open(frame):

@@ -144,6 +144,30 @@ def test_weights_change_the_score(frame):
     assert features(frame, customers)["A"]["score_fit"] == pytest.approx(0.2 + 0.15 + 0.2)
 
 
+def test_given_weights_change_only_what_they_name():
+    weights = ScoreWeights(source={"cold_call": 0.9, "partner": 0.3}, intent={"neutral": 0.5})
+    assert weights.source == {**SOURCE, "other": 0.5, "cold_call": 0.9, "partner": 0.3}
+    assert weights.intent == {**INTENT, "neutral": 0.5}
+    assert weights.outcome == OUTCOME
+
+
+WRONG_WEIGHTS = [
+    ({"parts": {"fit": 40}}, "add up to 110, not to 100"),
+    ({"fit": {"size": 0.5}}, "add up to 1.2, not to 1"),
+    ({"bands": {"hot": 50}}, "hot 50, warm 60 and cool 40 do not fall"),
+    ({"bands": {"hot": 101}}, "do not fall from 100 to 0"),
+    ({"outcome": {"postive": 1}}, "postive is not one of meeting_booked, positive"),
+    ({"size": {"1-49": 1}}, "1-49 is not one of 1-50"),
+    ({"channel": {"call": 20}}, "less than or equal to 2"),
+]
+
+
+@pytest.mark.parametrize(("given", "says"), WRONG_WEIGHTS)
+def test_weights_that_make_no_score_are_refused(given, says):
+    with pytest.raises(ValueError, match=says):
+        ScoreWeights(**given)
+
+
 def wilson(won, n, z=1.645):
     p = won / n
     middle, spread = p + z * z / (2 * n), z * (p * (1 - p) / n + z * z / (4 * n * n)) ** 0.5
@@ -173,6 +197,57 @@ def test_base_rate_by_band(sample, rows):
             assert row["band_win_rate"] == pytest.approx(
                 sum(d["status"] == "won" for d in closed) / len(closed), abs=1e-6
             )
+
+
+def test_base_rate_of_generated_deals(frame):
+    """Shrinkage, interval and the chance of several open deals, in plain Python, over all four bands."""
+    from medallion import gold
+
+    pick = random.Random(9)  # noqa: S311
+    customers = [(f"B{n:02}", 500, True, True) for n in range(40)]
+    accounts = [(c, c, None, None, None, size, None, None, "a", "1", datetime(2024, 1, 1)) for c, size, *_ in customers]
+    touches, leads = [], []
+    for n, (customer, *_) in enumerate(customers):
+        for place in range(n % 4):
+            when = datetime(2025, 6, 29) - timedelta(days=pick.randrange(90))
+            touches.append((f"{customer}-{place}", customer, "call", None, when, None, "positive"))
+        for place in range(pick.randrange(6)):
+            opened = datetime(2025, 6, 30) - timedelta(days=pick.choice([0, 30, 89, 90, 91, 200]))
+            closed = opened + timedelta(days=pick.choice([0, 30, 89, 90, 91, 150]))
+            status = "open" if closed >= MOMENT.as_of else pick.choice(["won", "lost", "open"])
+            ended = None if status == "open" else closed
+            leads.append(
+                (
+                    f"{customer}-{place}",
+                    customer,
+                    "event",
+                    status,
+                    None,
+                    Decimal(10),
+                    None,
+                    None,
+                    opened,
+                    ended,
+                    *[None] * 3,
+                )
+            )
+    found = gold.customer_features(frame(CUSTOMER, *accounts), frame(LEAD, *leads), frame(TOUCH, *touches), MOMENT)
+    rows = {row["customer_id"]: row.asDict() for row in found.collect()}
+    mature = [x for x in leads if (DAY - x[8].date()).days >= 90]
+    converted = [x for x in mature if x[3] == "won" and (x[9] - x[8]).days < 90]
+    assert 0 < len(converted) < len(mature) < len(leads)
+    base = (len(converted) + 0.5) / (len(mature) + 1)
+    assert len({row["lead_quality"] for row in rows.values()}) >= 3
+    assert max(row["open_leads"] for row in rows.values()) > 1
+    for row in rows.values():
+        band = {name for name, other in rows.items() if other["lead_quality"] == row["lead_quality"]}
+        n = sum(x[1] in band for x in mature) + 10
+        won = sum(x[1] in band for x in converted) + 10 * base
+        open_leads = sum(x[1] == row["customer_id"] and x[3] == "open" for x in leads)
+        assert row["lead_probability"] == pytest.approx(won / n, abs=1e-6)
+        assert (row["lead_probability_low"], row["lead_probability_high"]) == pytest.approx(wilson(won, n), abs=2e-6)
+        assert row["probability_to_convert"] == pytest.approx(1 - (1 - won / n) ** open_leads, abs=1e-5)
+        assert float(row["weighted_pipeline"]) == pytest.approx(open_leads * 10 * won / n, abs=0.01)
 
 
 def test_no_deal_old_enough_gives_no_probability(frame):

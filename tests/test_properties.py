@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -123,31 +124,94 @@ def test_every_row_of_random_batches_is_in_one_account(spark, deliveries):
 
 
 def order(row):
-    """Newest version time, then first known among equals is no rival, then last known, then place."""
+    """Oldest version time first, none before any, then first known, then place."""
     return (row[1] is not None, row[1] or datetime.min, row[4], row[7])
 
 
 def model(known, rows):
-    """Account of each valid row by going through them in the order of arrival."""
-    found, seen = {}, {(row[0], row[1], row[2]) for row in known}
-    versions = {}
-    for row in known:
-        if row[0] not in versions or order(row) > order(versions[row[0]]):
-            versions[row[0]] = row
-    fresh = []
-    for row in rows:
-        if row[3]:
-            continue
-        if (row[0], row[1], row[2]) in seen:
-            found[row[7]] = "duplicate"
-        else:
-            seen.add((row[0], row[1], row[2]))
-            fresh.append(row)
-            if row[0] not in versions or order(row) > order(versions[row[0]]):
-                versions[row[0]] = row
-    for row in fresh:
-        found[row[7]] = "accepted" if versions[row[0]] is row else "superseded"
+    """Account of each valid row: a repeat of its predecessor in order, else the newest of its key or not."""
+    fresh = [row for row in rows if not row[3]]
+    found = {}
+    for key in {row[0] for row in fresh}:
+        line = sorted((row for row in (*known, *fresh) if row[0] == key), key=order)
+        repeats = [later for earlier, later in pairwise(line) if (earlier[1], earlier[2]) == (later[1], later[2])]
+        newest = [row for row in line if row not in repeats][-1]
+        for row in line:
+            if row in fresh:
+                found[row[7]] = "duplicate" if row in repeats else "accepted" if row is newest else "superseded"
     return found
+
+
+CELL = st.text(st.characters(codec="utf-8", exclude_characters="\x00\r", exclude_categories=("Cs",)), max_size=6)
+RECORDS = st.lists(
+    st.one_of(st.lists(CELL, min_size=3, max_size=3), st.lists(CELL, min_size=1, max_size=5), st.just([])), max_size=25
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(RECORDS, st.sampled_from([",", ";", "\t", "|"]), st.sampled_from(["\n", "\r\n"]), st.sampled_from([64, 1 << 20]))
+def test_records_and_lines_are_those_of_the_csv_module(tmp_path, records, delimiter, end, block):
+    """Whatever is written comes back cell for cell, on its line; what does not split is kept whole."""
+    import csv
+    import io
+
+    import pyarrow as pa
+
+    from medallion import bronze, contracts, parsing, sources
+
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter=delimiter, lineterminator=end)
+    writer.writerow(["product_id", "product_name", "category"])
+    expected = []
+    for record in records:
+        line = text.getvalue().count("\n") + 1
+        writer.writerow(record)
+        if any(record) or record == [""]:  # the last is written as "", which is a cell
+            expected.append((line, tuple(record) if len(record) == 3 else None))
+    (tmp_path / "products.csv").write_bytes(text.getvalue().encode())
+    longest = max((len(",".join(record).encode()) for record in records), default=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parsing, "_BLOCK", max(block, 4 * longest + 64))
+        (file,) = sources.scan(str(tmp_path), contracts.entities()).files
+        batches = list(parsing.parse(file, bronze.columns_of([file])))
+    rows = pa.Table.from_batches(batches).to_pylist() if batches else []
+    found = [
+        (r["_source_row"], None if r["_malformed"] else (r["product_id"], r["product_name"], r["category"]))
+        for r in rows
+    ]
+    assert sorted(found, key=lambda row: row[0]) == expected
+
+
+PLAIN = st.text('ab1 ,"\n', max_size=4)
+
+
+@settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.sampled_from(["A", "B", " a", "#", ""]), PLAIN), min_size=1, max_size=30))
+def test_every_row_of_a_file_is_in_the_tables(spark, tmp_path_factory, records):
+    """The whole pipeline on any file: what the csv module counts is what is accounted for, table by table."""
+    import csv
+
+    from medallion import pipeline, query
+    from medallion.config import load
+    from medallion.store import Lakehouse
+
+    folder = tmp_path_factory.mktemp("any")
+    with (folder / "customers.csv").open("w", newline="") as out:
+        csv.writer(out).writerows([("customer_id", "customer_name"), *records])
+    lake = Lakehouse(str(folder / "lakehouse"))
+    (account,) = pipeline.run(
+        load(None, source=str(folder), lakehouse=lake.root), NOW, halves=[pipeline.BRONZE_TO_SILVER]
+    ).accounts
+    count = "select count(*) as n from {}"
+    with query.connect(lake) as connection:
+        kept = query.rows(connection, count.format("silver.customers_history"))[0]["n"]
+        clean = query.rows(connection, "select customer_id from silver.customers_clean")
+        refused = query.rows(connection, count.format("silver.quarantine"))[0]["n"]
+    good = [key.strip().upper() for key, name in records if key.strip(" ") in ("A", "B", "a") and name.strip()]
+    assert account["rows_read"] == sum(1 for record in records if any(record))
+    assert account["rows_read"] == kept + refused + account["duplicate"]
+    assert refused == account["rows_read"] - len(good)
+    assert {row["customer_id"] for row in clean} == set(good)
 
 
 if __name__ == "__main__":

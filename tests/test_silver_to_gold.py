@@ -73,6 +73,9 @@ def test_sales_summary(frame, world):
         running["leads"] += len(new)
         running["won"] += len(won)
         running["touches"] += row["interactions"]
+        assert row["revenue_30d"] == sum(
+            (x[5] or D(0) for x in closed_by(leads, "won") if month <= x[9].date() <= day), D(0)
+        )
         assert row["cumulative_revenue"] == revenue
         assert (row["cumulative_leads"], row["cumulative_won_leads"], row["cumulative_interactions"]) == (
             running["leads"], running["won"], running["touches"],
@@ -140,6 +143,97 @@ def test_top_customers(frame):
     assert rows[0].revenue_share == pytest.approx(float(1000 / total), abs=1e-6)
     assert rows[-1].cumulative_share == pytest.approx(float(sum(values[n] for n in wanted) / total), abs=1e-6)
     assert rows[0].next_step == "Win back: ask for news by call"
+
+
+TIES = [
+    # won value, touches, name: the one with more won value, then the better score, then the name comes first
+    (100, 0, "Z"),
+    (100, 2, "Y"),
+    (100, 0, "A"),
+    (200, 0, "M"),
+    (0, 2, "N"),  # without revenue nobody is a top customer
+]
+
+
+def test_ties_among_top_customers(frame):
+    from medallion import gold
+
+    accounts = [(name, name, *[None] * 8, None) for _, _, name in TIES]
+    leads = [lead(name, name, "won", D(n), at("2025-01-01"), at("2025-02-01")) for n, _, name in TIES]
+    leads.append(lead("nobody's", None, "won", D(9000), at("2025-01-01"), at("2025-02-01")))
+    touches = [
+        touch(f"{name}{n}", name, "call", "positive", at("2025-06-20")) for _, count, name in TIES for n in range(count)
+    ]
+    features = gold.customer_features(frame(CUSTOMER, *accounts), frame(LEAD, *leads), frame(TOUCH, *touches), MOMENT)
+    rows = gold.top_customers(features).orderBy("rank").collect()
+    assert [row.customer_id for row in rows] == ["M", "Y", "A", "Z"]
+    assert [row.revenue_share for row in rows] == [0.4, 0.2, 0.2, 0.2]
+    assert [row.cumulative_share for row in rows] == [0.4, 0.6, 0.8, 1.0]
+
+
+NEXT_STEPS = [
+    # open deals, days since the last touch, days since the win, channel, outcome -> what to do next
+    (1, None, 10, None, None, "Make first contact on the open deal"),
+    (1, 15, 10, "email", "neutral", "Revive the open deal by email"),
+    (1, 14, 10, "email", "neutral", "Move the open deal forward by email"),
+    (0, None, 61, None, None, "Win back: ask for news by call"),
+    (0, None, 60, None, None, "Keep in touch by call"),  # bought lately, though nobody wrote a touch down
+    (0, 61, 61, "whatsapp", "positive", "Win back: ask for news by whatsapp"),
+    (0, 60, 100, "other", "positive", "Open a follow-up deal by their usual channel"),
+    (0, 5, 100, "meeting", "neutral", "Keep in touch by meeting"),
+]
+
+
+@pytest.mark.parametrize(("open_deals", "quiet", "won", "channel", "outcome", "step"), NEXT_STEPS)
+def test_next_step(frame, open_deals, quiet, won, channel, outcome, step):
+    from medallion import gold
+
+    today = at("2025-06-30")
+    leads = [lead("W", "A", "won", D(10), at("2025-01-01"), today - timedelta(days=won))]
+    leads += [lead(f"O{n}", "A", "open", D(10), at("2025-06-01")) for n in range(open_deals)]
+    touches = [] if quiet is None else [touch("1", "A", channel, outcome, today - timedelta(days=quiet))]
+    features = gold.customer_features(
+        frame(CUSTOMER, ("A", "A", *[None] * 8, None)), frame(LEAD, *leads), frame(TOUCH, *touches), MOMENT
+    )
+    assert gold.top_customers(features).collect()[0].next_step == step
+
+
+LAST_TOUCHES = [
+    # touch, hours or days before the win         -> who brought it
+    ("call", timedelta(days=90, hours=2), "call"),  # the window is in days: the 90th day before counts whole
+    ("call", timedelta(days=91), "unattributed"),
+    ("call", timedelta(seconds=1), "call"),
+    ("call", timedelta(0), "unattributed"),
+    ("call", timedelta(days=-1), "unattributed"),
+]
+
+
+@pytest.mark.parametrize(("channel", "before", "brought"), LAST_TOUCHES)
+def test_the_window_of_attribution(frame, channel, before, brought):
+    from medallion import gold
+
+    won = at("2025-05-01", 12)
+    leads = [lead("L", "A", "won", D("0.01"), at("2025-01-01"), won)]
+    found = gold.channel_performance(
+        frame(LEAD, *leads), frame(TOUCH, touch("1", "A", channel, "positive", won - before)), MOMENT
+    ).collect()
+    assert [row.channel for row in found if row.attributed_revenue] == [brought]
+
+
+def test_cents_that_cannot_be_divided(frame):
+    """A cent each is left over of 100 in three equal parts: to the first channel by name; a busier one first."""
+    from medallion import gold
+
+    won = at("2025-05-01")
+    leads = [lead("L", "A", "won", D("1.00"), at("2025-01-01"), won), lead("M", "B", "won", D("0.05"), won, won)]
+    touches = [touch(c, "A", c, "neutral", at("2025-04-01")) for c in ("call", "email", "whatsapp")]
+    touches += [touch(f"b{n}", "B", "whatsapp" if n else "call", "neutral", at("2025-04-01")) for n in range(3)]
+    found = gold.channel_performance(frame(LEAD, *leads), frame(TOUCH, *touches), MOMENT).collect()
+    assert {row.channel: (str(row.attributed_revenue), row.attributed_deals) for row in found} == {
+        "call": ("0.35", 0.6667),  # 0.34 + 0.01
+        "email": ("0.33", 0.3333),
+        "whatsapp": ("0.37", 1.0),  # 0.33 + 0.04
+    }
 
 
 def test_deals(sample, rows):
@@ -264,6 +358,51 @@ def test_an_earlier_moment(deliver, rows):
     assert again.changed
     assert again.accounts == []
     assert again.as_of == date(2025, 6, 30)
+
+
+def test_deals_without_account_value_or_day(deliver, rows, tmp_path):
+    """What a contract of one's own lets in: the sums hold, and nothing is counted for the wrong customer."""
+    contract = tmp_path / "mine.odcs.yaml"
+    contract.write_text(
+        "apiVersion: v3.1.0\nkind: DataContract\nid: x\nname: x\nversion: 1.0.0\nstatus: active\nschema:\n"
+        "  - name: interactions\n    properties: [{name: channel, enum: [{value: sms}]}]\n"
+        "  - name: leads\n    properties: [{name: customer_id, required: false}, {name: created_at, required: false}]\n"
+    )
+    files = {
+        "customers.csv": "customer_id,customer_name\nC1,Acme\n",
+        "leads.csv": "lead_id,customer_id,status,deal_value,created_at,closed_at\n"
+        "L1,C1,won,10,2025-06-01,2025-06-11\nL2,,won,1000,2025-06-01,2025-06-03\nL3,C1,won,5,,2025-06-04\n"
+        "L4,,open,77,2025-05-01,\nL5,C1,lost,,2025-01-01,2025-02-01\n",
+        "interactions.csv": "interaction_id,customer_id,channel,occurred_at,outcome\nI1,C1,sms,2025-06-02,positive\n",
+    }
+    _, lake = deliver(files, contracts=(contract,))
+    (row,) = rows(lake, "select * from gold.customer_features")
+    assert (row["leads"], row["won_value"], row["average_cycle_days"]) == (3, D("15.00"), 10.0)
+    assert (row["other_touches"], row["preferred_channel"], row["rfm_monetary"]) == (1, "other", 4)
+    assert rows(lake, "select channel, attributed_revenue from gold.channel_performance order by 1") == [
+        {"channel": "sms", "attributed_revenue": D("15.00")},
+        {"channel": "unattributed", "attributed_revenue": D("1000.00")},
+    ]
+    assert rows(lake, "select rank, won_value, revenue_share from gold.top_customers") == [
+        {"rank": 1, "won_value": D("15.00"), "revenue_share": 1.0}
+    ]
+    last = "select open_leads, open_pipeline, cumulative_revenue from gold.sales_summary order by day desc limit 1"
+    assert rows(lake, last) == [{"open_leads": 1, "open_pipeline": D("77.00"), "cumulative_revenue": D("1015.00")}]
+
+
+def test_nothing_at_all(frame):
+    from medallion import gold
+
+    customers, leads, touches = frame(CUSTOMER), frame(LEAD), frame(TOUCH)
+    features = gold.customer_features(customers, leads, touches, MOMENT)
+    for made in (
+        features,
+        gold.deals(leads, features, MOMENT),
+        gold.sales_summary(leads, touches, MOMENT),
+        gold.channel_performance(leads, touches, MOMENT),
+        gold.top_customers(features),
+    ):
+        assert made.collect() == []
 
 
 def test_there_may_be_nothing_of_something(deliver, rows):

@@ -30,14 +30,22 @@ def columns_of(files: Iterable[SourceFile]) -> list[str]:
     return list(dict.fromkeys(name for file in files for _, name in file.columns))
 
 
-def mapping_of(files: Iterable[SourceFile]) -> dict[str, list[str]]:
-    """Per canonical column the bronze columns that hold it in these files."""
-    found: dict[str, list[str]] = {}
+def mapping_of(files: Iterable[SourceFile]) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Per canonical column the bronze columns that hold it, each with its files; none named means all of them.
+
+    A header means something in its own file only: `Name` is the contact in one and, beside `Contact`, the deal in
+    the next.
+    """
+    files = list(files)
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
     for file in files:
         for canonical, name in file.mapping.items():
-            if name not in found.setdefault(canonical, []):
-                found[canonical].append(name)
-    return found
+            held = found.setdefault(canonical, {})
+            held[name] = (*held.get(name, ()), file.name)
+    return {
+        canonical: {name: () if len(names) == len(files) else names for name, names in held.items()}
+        for canonical, held in found.items()
+    }
 
 
 def rows(specifications: DataFrame, columns: list[str], batch_id: str, ingested_at: str) -> DataFrame:

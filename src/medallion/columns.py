@@ -14,6 +14,9 @@ from pyspark.sql import functions as F
 
 #: White space other than the plain space: tabs, line ends, no-break and typographic spaces, byte-order mark.
 _ODD_SPACE = "\t\n\r\x0b\x0c\u00a0\u2000-\u200b\u202f\u3000\ufeff"
+_SPACES = " " + _ODD_SPACE.replace("\u2000-\u200b", "".join(map(chr, range(0x2000, 0x200C))))
+#: Plain figures. One to three digits, a point and three more is either: 1.234 may be 1234 written on the Continent.
+_PLAIN = r"0+\.[0-9]+|[0-9]+(\.([0-9]{1,2}|[0-9]{4,}))?|[0-9]{4,}\.[0-9]{3}"
 
 
 def squish(text: Column) -> Column:
@@ -27,15 +30,15 @@ def squish(text: Column) -> Column:
 
 
 def null_if_placeholder(text: Column, placeholders: Iterable[str]) -> Column:
-    """Null where the trimmed text, in lower case, is one of `placeholders`.
+    r"""Null where the text without white space around it, in lower case, is one of `placeholders`.
 
-    >>> show(["N/A", "-", " ", "Nash"], lambda c: null_if_placeholder(c, ["", "-", "n/a"]))
-    [None, None, None, 'Nash']
+    >>> show(["N/A", "-", "          ", "\u00a0", "Nash"], lambda c: null_if_placeholder(c, ["", "-", "n/a"]))
+    [None, None, None, None, 'Nash']
     """
     words = sorted(set(placeholders))
     longest = max((len(word) for word in words), default=0)
-    short = F.length(text) <= longest
-    return F.when(short & F.lower(F.trim(text)).isin(words), F.lit(None)).otherwise(text)
+    bare = F.btrim(text, F.lit(_SPACES))
+    return F.when((F.length(bare) <= longest) & F.lower(bare).isin(words), F.lit(None)).otherwise(text)
 
 
 def identifier(text: Column) -> Column:
@@ -49,12 +52,12 @@ def identifier(text: Column) -> Column:
 
 
 def code(text: Column) -> Column:
-    """Lower case, every run of other characters than letters and digits one underscore.
+    """Lower case, every run of other characters than letters and digits (of any script) one underscore.
 
-    >>> show(["Closed - Won", " Proposal/Quote "], code)
-    ['closed_won', 'proposal_quote']
+    >>> show(["Closed - Won", " Proposal/Quote ", "Größe A"], code)
+    ['closed_won', 'proposal_quote', 'größe_a']
     """
-    return F.trim(F.regexp_replace(F.lower(text), "[^a-z0-9]+", "_"), F.lit("_"))
+    return F.trim(F.regexp_replace(F.lower(text), r"[^\p{L}\p{N}]+", "_"), F.lit("_"))
 
 
 def canonical(text: Column, spellings: Mapping[str, str]) -> Column:
@@ -79,38 +82,41 @@ def _lookup(key: Column, spellings: Mapping[str, str]) -> Column:
     return found
 
 
-def money(text: Column) -> Column:
-    """An amount in US dollars as DECIMAL(18,2), rounded half up to cents.
+def money(text: Column, kind: str = "decimal(18,2)") -> Column:
+    """An amount in US dollars, of type `kind`; as DECIMAL(18,2) it is rounded half up to cents.
 
-    Reads a leading or trailing dollar sign or USD, thousands commas, `1.234,56` (both marks present, so not
-    ambiguous) and accountants' parentheses. Another currency, a word or a bare `1,5` is not read.
+    Reads a dollar sign or USD before or after, thousands commas or spaces, `1.234,56` (both marks present, so not
+    ambiguous) and accountants' parentheses. Another currency, a word, a bare `1,5` is not read, nor `1.234` for a
+    `kind` of up to two decimals.
 
-    >>> show(["$350,000", "USD 98,000.50 ", "(1,200)", "1.234,56", "call me", "€5"], money)
-    ['350000.00', '98000.50', '-1200.00', '1234.56', None, None]
+    >>> show(["$350,000", "USD 98,000.50 ", "(1,200)", "1.234,56", "call me", "€5", "1.234"], money)
+    ['350000.00', '98000.50', '-1200.00', '1234.56', None, None, None]
     """
-    plain = text.rlike(r"^-?[0-9]+(\.[0-9]+)?$")
-    bare = F.regexp_replace(F.upper(text), rf"US ?\$|USD|\$|[ {_ODD_SPACE}]", "")
-    signed = F.when(bare.rlike(r"^\([^()]+\)$"), F.concat(F.lit("-"), F.translate(bare, "()", ""))).otherwise(bare)
-    english = signed.rlike(r"^-?([0-9]{1,3}(,[0-9]{3})+|[0-9]+)(\.[0-9]+)?$")
+    plain = _PLAIN if kind.endswith((",0)", ",1)", ",2)")) else r"[0-9]+(\.[0-9]+)?"
+    sign = r"(?:US ?\$|USD|\$)"
+    spaced = F.trim(F.regexp_replace(F.upper(text), f"[ {_ODD_SPACE}]+", " "))
+    bare = F.regexp_replace(F.regexp_replace(spaced, rf"^(-?\(?) ?{sign} ?", "$1"), rf" ?{sign}(\)?)$", "$1")
+    signed = F.when(bare.rlike(r"^\([^()-]+\)$"), F.concat(F.lit("-"), F.translate(bare, "()", ""))).otherwise(bare)
+    english = signed.rlike(rf"^-?([0-9]{{1,3}}((,[0-9]{{3}})+|( [0-9]{{3}})+)(\.[0-9]+)?|{plain})$")
     continental = signed.rlike(r"^-?[0-9]{1,3}(\.[0-9]{3})+,[0-9]+$")
     written = (
-        F.when(english, F.translate(signed, ",", ""))
+        F.when(english, F.translate(signed, ", ", ""))
         .when(continental, F.translate(F.translate(signed, ".", ""), ",", "."))
         .otherwise(F.lit(None))
     )
-    return F.when(plain, text).otherwise(written).try_cast("decimal(18,2)")
+    return F.when(text.rlike(f"^-?({plain})$"), text).otherwise(written).try_cast(kind)
 
 
 def integer(text: Column) -> Column:
-    """A whole number as BIGINT; thousands commas and a decimal part of zeros are allowed.
+    """A whole number as BIGINT; thousands commas and one or two decimal zeros are allowed.
 
-    >>> show(["1,200", " 350 ", "12.0", "12.5", "a few"], integer)
-    [1200, 350, 12, None, None]
+    >>> show(["1,200", " 350 ", "12.0", "12.5", "1.200", "12.000", "a few"], integer)
+    [1200, 350, 12, None, None, None, None]
     """
     trimmed = F.trim(text)
     plain = trimmed.rlike("^-?[0-9]+$")
-    grouped = trimmed.rlike(r"^-?([0-9]{1,3}(,[0-9]{3})+|[0-9]+)(\.0+)?$")
-    written = F.when(grouped, F.regexp_replace(F.translate(trimmed, ",", ""), r"\.0+$", ""))
+    grouped = trimmed.rlike(r"^-?([0-9]{1,3}(,[0-9]{3})+|[0-9]+)(\.00?)?$")
+    written = F.when(grouped, F.regexp_replace(F.translate(trimmed, ",", ""), r"\.00?$", ""))
     return F.when(plain, trimmed).otherwise(written).try_cast("bigint")
 
 
@@ -148,13 +154,13 @@ def email(text: Column) -> Column:
 
 
 def phone(text: Column) -> Column:
-    """A telephone number as digits with an optional leading plus, and `x` before an extension.
+    """A telephone number as digits with an optional leading plus, and `x` before an extension; never two in one.
 
-    >>> show(["+1 (415) 555-0101", "415.555.0102 ext. 7", "ask"], phone)
-    ['+14155550101', '4155550102x7', None]
+    >>> show(["+1 (415) 555-0101", "415.555.0102 ext. 7", "ask", "+1 415 / +1 416"], phone)
+    ['+14155550101', '4155550102x7', None, None]
     """
     digits = F.regexp_replace(F.regexp_replace(F.lower(text), "ext[a-z.]*", "x"), "[^0-9+x]", "")
-    return F.when(digits.rlike("[0-9]"), digits).otherwise(F.lit(None))
+    return F.when(digits.rlike(r"^\+?[0-9]+(x[0-9]+)?$"), digits).otherwise(F.lit(None))
 
 
 def half_up(number: Column) -> Column:

@@ -34,8 +34,8 @@ class Settings(BaseModel):
         text = value.isoformat() if isinstance(value, date) else str(value)
         if text not in ("latest", "today"):
             try:
-                date.fromisoformat(text)
-            except ValueError:
+                end_of_day(date.fromisoformat(text))
+            except (ValueError, OverflowError):
                 raise ValueError("use latest, today or a date such as 2025-06-30") from None
         return text
 

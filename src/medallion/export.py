@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
+import duckdb
+
 from medallion import query
 from medallion.errors import MedallionError
 from medallion.store import Lakehouse
@@ -16,7 +18,7 @@ Format = Literal["parquet", "csv"]
 def export(lake: Lakehouse, folder: Path, form: Format, names: Iterable[str] = ()) -> list[dict[str, Any]]:
     """Write tables as `<folder>/<layer>.<table>.<form>`; gives one record per file (table, rows, path).
 
-    Each file is written under another name first and put in place when it is whole. In CSV a text that a
+    Each file is written under another name first, put in place when it is whole and removed when it fails. In CSV a text that a
     spreadsheet would take for a formula (it starts with `=`, `+`, `-`, `@`, tab or carriage return) gets a
     leading apostrophe, and lists are written as JSON.
 
@@ -35,22 +37,25 @@ def export(lake: Lakehouse, folder: Path, form: Format, names: Iterable[str] = (
         wanted = list(names) or [name for name in present if not name.startswith("ops.")]
         if unknown := [name for name in wanted if name not in present]:
             raise MedallionError(f"There is no table {unknown[0]}", f"Tables: {', '.join(present)}.")
-        written = []
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for name in wanted:
-                target = folder / f"{name}.{form}"
-                part = target.with_suffix(target.suffix + ".part")
-                select = f"select * from {name}" if form == "parquet" else _for_spreadsheets(connection, name)
-                options = "format parquet" if form == "parquet" else "format csv, header"
-                place = str(part).replace("'", "''")
-                connection.execute(f"copy ({select}) to '{place}' ({options})")
-                part.replace(target)
-                count = query.rows(connection, f"select count(*) as n from {name}")[0]["n"]
-                written.append({"table": name, "rows": count, "path": str(target)})
-        except OSError as error:
+            return [_write(connection, name, folder / f"{name}.{form}", form) for name in wanted]
+        except (OSError, duckdb.IOException) as error:
             raise MedallionError(f"{folder}: cannot be written: {error}", "Choose another folder with --to.") from error
-    return written
+
+
+def _write(connection: Any, name: str, target: Path, form: Format) -> dict[str, Any]:
+    part = target.with_suffix(target.suffix + ".part")
+    select = f"select * from {name}" if form == "parquet" else _for_spreadsheets(connection, name)
+    options = "format parquet" if form == "parquet" else "format csv, header"
+    place = str(part).replace("'", "''")
+    try:
+        count = connection.execute(f"copy ({select}) to '{place}' ({options})").fetchone()[0]
+        part.replace(target)
+    finally:
+        if part.is_file():
+            part.unlink()
+    return {"table": name, "rows": count, "path": str(target)}
 
 
 def _for_spreadsheets(connection: Any, name: str) -> str:

@@ -6,8 +6,11 @@ into the header's cells is kept whole and marked, and each record has the line o
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,10 +19,11 @@ import pyarrow.compute as pc
 from pyarrow import csv as pacsv
 
 from medallion.errors import SourceError
-from medallion.files import filesystem, json_lines, open_stream
+from medallion.files import filesystem, open_stream, text_lines
 from medallion.sources import SourceFile
 
 _BLOCK = 8 << 20
+_Good = tuple[pa.RecordBatch, np.ndarray]
 
 
 def parse(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
@@ -37,6 +41,8 @@ def parse(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
             yield from _parse_parquet(file, columns)
     except (pa.ArrowInvalid, OSError, UnicodeError) as error:
         reason = re.sub(r"\s+", " ", str(error))[:300]
+        if "straddling" in reason:
+            reason = f"a record is longer than {_BLOCK >> 20} MiB; is a quotation mark never closed?"
         raise SourceError(f"{file.name}: cannot be read to its end: {reason}", "Export the file again.") from error
 
 
@@ -51,6 +57,9 @@ def _parse_csv(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]
         return "skip"
 
     lines = _Lines(header)
+    if _only_header(file, fs, path):
+        return
+    last: _Good | None = None
     with open_stream(fs, path) as stream:
         reader = pacsv.open_csv(
             stream,
@@ -74,15 +83,45 @@ def _parse_csv(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]
         for batch in reader:
             reached = lines.place(batch, malformed, file.quoted)
             yield from _malformed_batch(file, columns, names, lines.taken)
-            blank = _blank(batch)
-            if blank is not None:
-                batch, reached = (
-                    batch.filter(pc.invert(blank)),
-                    reached[~blank.to_numpy(zero_copy_only=False)],
-                )
-            yield _batch(file, columns, dict(zip(names, batch.columns, strict=True)), reached)
+            if last:
+                yield _good_batch(file, columns, names, *last)
+            if batch.num_rows:
+                last = batch, reached
+    if last:
+        batch, reached = last
+        if file.quoted and not file.ends_quoted and not malformed[lines.done :] and _unclosed(batch):
+            text = file.delimiter.join(str(column[-1]) for column in batch.columns)
+            reason = "a quotation mark is opened and never closed"
+            yield _batch(file, columns, {}, reached[-1:], [text.rstrip("\r\n")], [reason])
+            batch, reached = batch.slice(0, batch.num_rows - 1), reached[:-1]
+        yield _good_batch(file, columns, names, batch, reached)
     lines.rest(malformed)
     yield from _malformed_batch(file, columns, names, lines.taken)
+
+
+def _only_header(file: SourceFile, fs: pa.fs.FileSystem, path: str) -> bool:
+    """Whether a small file is one record, the header: pyarrow fails on one without a line end."""
+    if file.size_bytes > _BLOCK >> 7:
+        return False
+    with open_stream(fs, path) as stream:
+        text = stream.read().decode(file.encoding)
+    records = csv.reader(io.StringIO(text, newline=""), delimiter=file.delimiter)
+    return not any(islice(records, 1, None))
+
+
+def _unclosed(batch: pa.RecordBatch) -> bool:
+    """Whether the last record of a text that does not end in a quotation mark goes over line ends to its end."""
+    return bool(re.search("[\r\n]", str(batch.column(batch.num_columns - 1)[-1])))
+
+
+def _good_batch(
+    file: SourceFile, columns: list[str], names: list[str], batch: pa.RecordBatch, reached: np.ndarray
+) -> pa.RecordBatch:
+    """The records of a batch without its blank lines."""
+    blank = _blank(batch)
+    if blank is not None:
+        batch, reached = batch.filter(pc.invert(blank)), reached[~blank.to_numpy(zero_copy_only=False)]
+    return _batch(file, columns, dict(zip(names, batch.columns, strict=True)), reached)
 
 
 class _Lines:
@@ -159,6 +198,7 @@ def _blank(batch: pa.RecordBatch) -> pa.Array | None:
 def _malformed_batch(
     file: SourceFile, columns: list[str], names: list[str], taken: list[tuple[int, int, str]]
 ) -> Iterator[pa.RecordBatch]:
+    taken = [record for record in taken if record[2].strip(file.delimiter + "\r\n")]  # delimiters alone: no record
     if taken:
         reasons = [f"{cells} cells, the header has {len(names)}" for _, cells, _ in taken]
         yield _batch(
@@ -195,12 +235,12 @@ def _parse_json_lines(file: SourceFile, columns: list[str]) -> Iterator[pa.Recor
     import duckdb
 
     fs, path = filesystem(file.uri)
-    keys = ", ".join(f"document->>{_literal(_json_path(written))}" for written, _ in file.columns)
+    keys = ", ".join(f"document->>{_literal(_json_pointer(written))}" for written, _ in file.columns)
     parsed = "(select number, line, try_cast(line as json) as document from lines)"
     good = "coalesce(json_type(document) = 'OBJECT', false)"
     start = 1
     with duckdb.connect() as connection:
-        for lines in json_lines(fs, path):
+        for lines in text_lines(fs, path):
             numbered = lines.append_column("number", pa.array(np.arange(start, start + lines.num_rows)))
             start += lines.num_rows
             connection.register("lines", numbered)
@@ -216,9 +256,9 @@ def _parse_json_lines(file: SourceFile, columns: list[str]) -> Iterator[pa.Recor
                 yield _batch(file, columns, {}, part.column(0).to_numpy(), part.column(1), reasons)
 
 
-def _json_path(key: str) -> str:
-    escaped = key.replace("\\", "\\\\").replace('"', '\\"')
-    return f'$."{escaped}"'
+def _json_pointer(key: str) -> str:
+    """RFC 6901, which unlike a path can name every key."""
+    return "/" + key.replace("~", "~0").replace("/", "~1")
 
 
 def _literal(text: str) -> str:
@@ -234,15 +274,11 @@ def _parse_parquet(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBa
     with duckdb.connect() as connection, fs.open_input_file(path) as stream:
         connection.execute("set timezone = 'UTC'")
         for batch in pq.ParquetFile(stream).iter_batches():
-            connection.register("part", pa.Table.from_batches([batch]))
-            texts = ", ".join(
-                f"cast({_identifier(written)} as varchar) as {_identifier(name)}" for written, name in file.columns
-            )
+            places = [f"c{place}" for place in range(batch.num_columns)]  # names may differ in case alone
+            connection.register("part", pa.Table.from_batches([batch]).rename_columns(places))
+            texts = ", ".join(f"cast({place} as varchar) as {place}" for place in places)
             for part in connection.sql(f"select {texts} from part").to_arrow_table().combine_chunks().to_batches():
                 lines = np.arange(start, start + part.num_rows, dtype=np.int64)
                 start += part.num_rows
-                yield _batch(file, columns, {name: part.column(name) for _, name in file.columns}, lines)
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+                cells = {name: part.column(place) for (_, name), place in zip(file.columns, places, strict=True)}
+                yield _batch(file, columns, cells, lines)

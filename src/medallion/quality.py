@@ -77,7 +77,7 @@ def _readers(column: Declared):  # type: ignore[no-untyped-def]
         "free_text": F.trim,
         "identifier": words.identifier,
         "code": words.code,
-        "money": words.money,
+        "money": lambda text: words.money(text, column.type),
         "integer": words.integer,
         "email": words.email,
         "phone": words.phone,

@@ -6,9 +6,11 @@ was opened, so that figures read from it belong together.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import unquote
 
 import duckdb
 from deltalake import DeltaTable
@@ -46,15 +48,27 @@ def _select(table: DeltaTable, name: str) -> str:
             f"{name}: uses deletion vectors, which are not read here",
             "Purge them (REORG TABLE ... APPLY (PURGE)) and leave delta.enableDeletionVectors off.",
         )
+    fields = {'"' + field.name.replace('"', '""') + '"': field.type for field in table.schema().fields}
+    typed = ", ".join(f"cast(null as {_duckdb_type(kind)}) as {name}" for name, kind in fields.items())
     files = table.file_uris()
     if not files:
-        columns = ", ".join(
-            f'cast(null as {_duckdb_type(field.type)}) as "{field.name}"' for field in table.schema().fields
-        )
-        return f"select {columns} where false"
-    listed = ", ".join("'" + path.removeprefix("file://").replace("'", "''") + "'" for path in files)
-    columns = ", ".join(f'"{field.name}"' for field in table.schema().fields)
-    return f"select {columns} from read_parquet([{listed}], union_by_name = true)"
+        return f"select {typed} where false"
+    listed = ", ".join("'" + _pattern(uri).replace("'", "''") + "'" for uri in files)
+    # by name, since a column that a table has gained may not be in any of its files yet
+    return (
+        f"select {', '.join(fields)} from (from read_parquet([{listed}], union_by_name = true) "
+        f"union all by name select {typed} where false)"
+    )
+
+
+def _pattern(uri: str) -> str:
+    """The file of a Delta log as DuckDB wants it: a local path in plain letters that matches nothing but itself.
+
+    >>> _pattern("/my%20lake/[a]/part-0.parquet"), _pattern("az://lake/part-0.parquet")
+    ('/my lake/[[]a]/part-0.parquet', 'az://lake/part-0.parquet')
+    """
+    path = uri.removeprefix("file://")
+    return path if "://" in path else re.sub(r"([*?[])", r"[\1]", unquote(path))
 
 
 def _duckdb_type(delta_type: Any) -> str:

@@ -6,12 +6,31 @@ import json
 import statistics
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from medallion import contracts, metrics
+from medallion import contracts, metrics, quality
 from medallion.contracts import Column, Table
 from medallion.features import Feature
 from medallion.gold.customer_features import FEATURES
 from medallion.pipeline.silver_to_gold import STEPS, gold_contract
+
+#: Exit status of the command and what it means.
+_EXIT_STATUS = {
+    0: "The laws hold and every file was read, or there was nothing new.",
+    1: "Something is wrong; the message says what, where and what to do. With unreadable files the rest was loaded.",
+    2: "The command line is wrong; nothing was done.",
+}
+#: What each check of a contract asks, in the order in which it is declared.
+_ASKS = {
+    "null": "a required cell has a value",
+    "readable": "the text can be read as the column's type",
+    "accepted": "the value is in the closed list, by one of its spellings",
+    "range": "the number lies between minimum and maximum",
+    "pattern": "the identifier is well-formed",
+    "future": "the event does not lie after the moment of reading",
+    "reference": "the key that is referred to is known",
+    "shape": "the record splits into the header's cells (`record.shape`; always refuses)",
+}
 
 
 def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -54,6 +73,54 @@ def entity_columns(name: str) -> str:
         for column in contracts.entities()[name].columns
     ]
     return _table(("column", "type", "meaning", "checks", "headers also read"), rows)
+
+
+def checks() -> str:
+    """Every kind of check: what it asks and what a refusal says."""
+    rows = [(_code(name), _ASKS[name], _code(text)) for name, text in quality.MESSAGES.items()]
+    return _table(("check", "asks that", "message"), rows)
+
+
+def exit_codes() -> str:
+    """What the exit status of the command means."""
+    return _table(("exit status", "meaning"), [(str(code), text) for code, text in _EXIT_STATUS.items()])
+
+
+def commands(command: Any) -> str:
+    """Every subcommand with its options and examples.
+
+    Args:
+        command: The command group that `typer.main.get_command` makes of the application.
+    """
+    parts = []
+    for name, sub in command.commands.items():
+        rows = [
+            (_code(", ".join(option.opts)), _option_note(option), option.help or "")
+            for option in sub.params
+            if option.name != "help"
+        ]
+        examples = (sub.epilog or "").replace("**Examples**", "").strip().split("\n\n")
+        parts.append(
+            "\n\n".join(
+                [
+                    f"## medallion {name}",
+                    sub.help or "",
+                    _table(("option", "", "meaning"), rows),
+                    "Examples:\n\n" + "\n".join(f"- {example}" for example in examples),
+                ]
+            )
+        )
+    return "\n\n".join(parts)
+
+
+def _option_note(option: Any) -> str:
+    words = [
+        "required" if option.required else "",
+        "repeatable" if option.multiple else "",
+        "flag" if getattr(option, "is_flag", False) else "",
+        f"default {_code(str(option.default))}" if option.default and option.default is not True else "",
+    ]
+    return ", ".join(word for word in words if word)
 
 
 def provenance() -> str:
@@ -103,6 +170,7 @@ def metric_dictionary() -> str:
         (
             _code(name),
             metric.measure.display_name,
+            _written_as(metric.measure.format),
             metric.measure.comment,
             _code(metric.measure.expr),
             _code(metric.view.source),
@@ -110,7 +178,13 @@ def metric_dictionary() -> str:
         )
         for name, metric in metrics.metrics().items()
     ]
-    return _table(("metric", "label", "definition", "expression (Spark SQL)", "source", "dimensions"), rows)
+    return _table(("metric", "label", "format", "definition", "expression (Spark SQL)", "source", "dimensions"), rows)
+
+
+def _written_as(form: metrics.Format) -> str:
+    unit = {"currency": form.currency_code or "currency", "percentage": "%", "number": "number"}[form.type]
+    places = form.decimal_places.places
+    return f"{unit}, {places} decimal{'' if places == 1 else 's'}" if places else unit
 
 
 def benchmark(path: Path) -> str:

@@ -4,7 +4,7 @@ Every record of a batch ends in exactly one account:
 
 - `accepted`: valid, and the current version of its key when it arrived;
 - `superseded`: valid, but a newer version of its key was known or came with it; kept in history only;
-- `duplicate`: the same key and the same cleaned values as a version that is known; adds nothing;
+- `duplicate`: the same cleaned values as the version of its key just before it; adds nothing;
 - `quarantined`: refused by the contract.
 """
 
@@ -26,20 +26,23 @@ _SOURCE = ("known_at", "_batch_id", "_source_file", "_source_row")
 
 
 def conform(
-    bronze: DataFrame, entity: Entity, mapping: Mapping[str, list[str]], parents: Mapping[str, DataFrame]
+    bronze: DataFrame,
+    entity: Entity,
+    mapping: Mapping[str, Mapping[str, tuple[str, ...]]],
+    parents: Mapping[str, DataFrame],
 ) -> DataFrame:
     """Every record of a batch as `entity.staged`: typed values, what is wrong with it, the raw row if refused.
 
     Args:
         bronze: Rows of one batch, all cells as text.
         entity: The contract.
-        mapping: Per canonical column, the bronze columns that may hold it, the first with a value wins.
+        mapping: Per canonical column, the bronze columns that hold it and in which files; no file means in all.
         parents: Per referring column, the known keys of the entity it refers to, as one distinct column `_key`.
     """
     cells = [_quoted(name) for name in bronze.columns if not name.startswith("_")]
     texts = {
         column.name: F.coalesce(
-            *(words.null_if_placeholder(F.col(_quoted(name)), entity.placeholders) for name in sources)
+            *(words.null_if_placeholder(_held(name, files), entity.placeholders) for name, files in sources.items())
         )
         for column in entity.columns
         if (sources := mapping.get(column.name))
@@ -55,7 +58,7 @@ def conform(
     texts = {name: F.col(f"_text_{name}") for name in texts}
     missing = F.lit(None).cast("string")
     values = {
-        column.name: quality.read(texts.get(column.name, missing), column).cast(column.type)
+        column.name: quality.read(texts.get(column.name, missing), column).try_cast(column.type)
         for column in entity.columns
     }
     typed = raw.select(*(value.alias(name) for name, value in values.items()), *carried)
@@ -95,6 +98,12 @@ def _evaluated(typed: DataFrame, made: list[quality.Check]) -> tuple[DataFrame, 
     ]
 
 
+def _held(name: str, files: tuple[str, ...]) -> Column:
+    """The cell of a bronze column, in rows of these files only; of all when none is named."""
+    cell = F.col(_quoted(name))
+    return F.when(F.col("_source_file").isin(*files), cell) if files else cell
+
+
 def _quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
@@ -132,8 +141,9 @@ def outcomes(staged: DataFrame, history: DataFrame | None, entity: Entity) -> Da
     """The valid rows of a batch with `_outcome`: accepted, superseded or duplicate.
 
     Only keys that occur more than once, in the batch or in `history` (versions known before it), are sorted;
-    the others pass through. Of equal versions the one known first counts; among different ones the newest by
-    the contract's version column, then the one known last, then the one further down in the source.
+    the others pass through. The newest version by the contract's version column counts, then the one known
+    last, then the one further down in the source; a version equal to the one before it in that order repeats it.
+    So a value that comes back (10, 12, 10 in three deliveries) counts again.
     """
     rows = valid(staged).withColumn("_key_hash", F.xxhash64(entity.key))
     hashes = rows.select("_key_hash")
@@ -155,17 +165,17 @@ def outcomes(staged: DataFrame, history: DataFrame | None, entity: Entity) -> Da
 
 def _judge(rows: DataFrame, entity: Entity) -> DataFrame:
     """`_outcome` of each row of contested keys."""
-    arrival = [F.col("known_at"), F.col("_source_file"), F.col("_source_row")]
-    same = Window.partitionBy(entity.key, "_version_hash").orderBy(*arrival)
-    first = rows.withColumn("_repeat", F.row_number().over(same))
+    arrival = ("known_at", "_source_file", "_source_row")
+    oldest = [F.asc_nulls_first(entity.version_column)] if entity.version_column else []
     newest = [F.desc_nulls_last(entity.version_column)] if entity.version_column else []
-    order = Window.partitionBy(entity.key, F.col("_repeat") > 1).orderBy(
-        *newest, *(column.desc() for column in arrival)
-    )
-    ranked = first.withColumn("_rank", F.row_number().over(order))
+    in_order = Window.partitionBy(entity.key).orderBy(*oldest, *map(F.asc, arrival))
+    before = F.lag("_version_hash").over(in_order)
+    told = rows.withColumn("_repeat", F.coalesce(before == F.col("_version_hash"), F.lit(False)))
+    last_first = Window.partitionBy(entity.key, "_repeat").orderBy(*newest, *map(F.desc, arrival))
+    ranked = told.withColumn("_rank", F.row_number().over(last_first))
     return ranked.withColumn(
         "_outcome",
-        F.when(F.col("_repeat") > 1, F.lit("duplicate"))
+        F.when(F.col("_repeat"), F.lit("duplicate"))
         .when(F.col("_rank") == 1, F.lit("accepted"))
         .otherwise(F.lit("superseded")),
     )

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from medallion.contracts import Entity
 from medallion.contracts.odcs import code
 from medallion.errors import SourceError
-from medallion.files import Content, filesystem, fingerprint, json_lines, read_through
+from medallion.files import Content, filesystem, fingerprint, read_through, text_lines
 
 FORMATS = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv",
@@ -49,6 +49,7 @@ class SourceFile:
     encoding: str = "utf-8"
     delimiter: str = ","
     quoted: bool = False
+    ends_quoted: bool = False
     columns: tuple[tuple[str, str], ...] = ()
     mapping: dict[str, str] = field(default_factory=dict)
 
@@ -71,6 +72,14 @@ class Refusal:
     entity: str | None
     problem: str
     remedy: str
+
+
+class _UnfitError(SourceError):
+    """A header that lacks a column which its entity needs."""
+
+    def __init__(self, problem: str, remedy: str, entity: str) -> None:
+        super().__init__(problem, remedy)
+        self.entity = entity
 
 
 @dataclass(frozen=True)
@@ -109,6 +118,8 @@ def scan(folder: str, entities: Mapping[str, Entity]) -> Scan:
             continue
         try:
             found.append(_inspect(fs, str(info.path), f"{home}/{name}", name, candidates))
+        except _UnfitError as error:
+            refused.append(Refusal(name, error.entity, error.problem, error.remedy))
         except SourceError as error:
             refused.append(Refusal(name, candidates[0].name, error.problem, error.remedy))
     if not found and not refused:
@@ -173,6 +184,8 @@ def _inspect(fs: pa.fs.FileSystem, path: str, uri: str, name: str, candidates: l
         return _fit(uri, name, form, content, ",", names, candidates)
     head = content.head.decode(content.encoding, errors="replace").lstrip("\ufeff")
     delimiter, header = _header(head, candidates)
+    if not header:
+        raise SourceError(f"{name}: line 1: is blank, and no header", "Put the header on the first line.")
     return _fit(uri, name, form, content, delimiter, header, candidates)
 
 
@@ -185,8 +198,11 @@ def _header(head: str, candidates: list[Entity]) -> tuple[str, list[str]]:
     def known(header: list[str]) -> int:
         return max(len(columns_of(entity, header)) for entity in candidates)
 
-    best = max(_DELIMITERS, key=lambda delimiter: (known(cells(delimiter)), len(cells(delimiter))))
-    return best, cells(best)
+    try:
+        best = max(_DELIMITERS, key=lambda delimiter: (known(cells(delimiter)), len(cells(delimiter))))
+        return best, cells(best)
+    except csv.Error:  # a cell of more than 128 KiB
+        return ",", [head[:80]]
 
 
 def _json_names(fs: pa.fs.FileSystem, path: str, encoding: str, name: str) -> list[str]:
@@ -197,7 +213,7 @@ def _json_names(fs: pa.fs.FileSystem, path: str, encoding: str, name: str) -> li
         raise SourceError(f"{name}: JSON lines must be UTF-8, this looks like {encoding}", "Export it as UTF-8.")
     names: dict[str, None] = {}
     with duckdb.connect() as connection:
-        for batch in json_lines(fs, path):
+        for batch in text_lines(fs, path):
             connection.register("lines", batch)
             rows = connection.sql(
                 "select distinct unnest(json_keys(document)) from "
@@ -219,11 +235,28 @@ def _inspect_parquet(fs: pa.fs.FileSystem, path: str, uri: str, name: str, candi
     return _fit(uri, name, "parquet", content, ",", list(names), candidates)
 
 
+def unchanged(file: SourceFile) -> None:
+    """Look again at a file that an interrupted run was to read.
+
+    Raises:
+        SourceError: It is gone, or holds something else by now.
+    """
+    fs, path = filesystem(file.uri)
+    try:
+        parquet = file.format == "parquet"
+        digest = fingerprint(fs, path)[0] if parquet else read_through(fs, path, file.name).digest
+    except (OSError, SourceError) as error:
+        raise SourceError(f"{file.name}: is gone or damaged since a run was interrupted: {error}") from error
+    if digest != file.content_hash:
+        raise SourceError(f"{file.name}: has changed since a run was interrupted")
+
+
 def columns_of(entity: Entity, header: Iterable[str]) -> dict[str, str]:
     """Per canonical column the header that holds it: its own name first, then its synonyms in their order."""
     by_code: dict[str, str] = {}
     for written in header:
-        by_code.setdefault(code(written).replace("_", ""), written)
+        if bare := code(written).replace("_", ""):
+            by_code.setdefault(bare, written)
     found = {}
     for column in entity.columns:
         for name in (column.name, *column.synonyms):
@@ -264,9 +297,10 @@ def _fit(
         if needed and column.name not in found:
             accepted = ", ".join((column.name, *column.synonyms))
             shown = ", ".join(header[:12]) + (" ..." if len(header) > 12 else "")
-            raise SourceError(
+            raise _UnfitError(
                 f"{name}: line 1: no column holds {column.name}, which {entity.name} need (header: {shown})",
                 f"Rename the column to one of: {accepted}; or map it in a contract.",
+                entity.name,
             )
     names = bronze_names(header)
     by_header = dict(reversed(list(zip(header, names, strict=True))))
@@ -280,6 +314,7 @@ def _fit(
         encoding=content.encoding,
         delimiter=delimiter,
         quoted=content.quoted,
+        ends_quoted=content.ends_quoted,
         columns=tuple(zip(header, names, strict=True)),
         mapping={canonical: by_header[written] for canonical, written in found.items()},
     )

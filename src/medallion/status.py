@@ -54,12 +54,15 @@ def _grain(name: str) -> str:
 def status(lake: Lakehouse, now: datetime, overrides: Iterable[Path] = ()) -> dict[str, Any]:
     """Runs, batches, row accounts, quarantine and freshness of a lakehouse as plain values.
 
-    Freshness compares the hours since the newest event of an entity with what its contract promises.
+    Freshness compares the hours since the newest event of an entity with what its contract promises. A date
+    after the reading of its row is a plan or a mistake, not an event.
 
     Raises:
-        LakehouseError: There is no lakehouse, or no run has finished in it.
+        LakehouseError: There is no lakehouse, or no batch has been finished in it.
     """
     with query.connect(lake) as connection:
+        for name in ("ops.row_accounts", "silver.quarantine", *(x.clean.name for x in contracts.entities().values())):
+            lake.delta(name)
         runs = query.rows(
             connection,
             "select run_id, batch_id, started_at, seconds, cast(as_of - interval 1 microsecond as date) as as_of, "
@@ -98,7 +101,9 @@ def status(lake: Lakehouse, now: datetime, overrides: Iterable[Path] = ()) -> di
 
 
 def _freshness(connection: Any, entity: contracts.Entity, now: datetime) -> dict[str, Any] | None:
-    events = [f"max({column.name})" for column in entity.columns if column.event]
+    events = [
+        f"max(case when {column.name} <= known_at then {column.name} end)" for column in entity.columns if column.event
+    ]
     if not events:
         return None
     value = query.rows(connection, f"select greatest({', '.join(events)}, null) as newest from {entity.clean.name}")
@@ -125,15 +130,21 @@ def insights(lake: Lakehouse) -> dict[str, Any]:
     """The figures of the gold tables, by metric name.
 
     Raises:
-        LakehouseError: There is no gold yet.
+        LakehouseError: There is no gold yet, or not all of it.
     """
-    lake.delta("gold.customer_features")
+    for name in sorted({metric.view.source for metric in metrics.metrics().values()}):
+        lake.delta(name)
     with query.connect(lake, layers=("gold",)) as connection:
         return dict(metrics.insights(connection))
 
 
 def as_of(lake: Lakehouse) -> date | None:
-    """The last day that the gold tables include; None when they are empty."""
+    """The last day that the gold tables include; None when they are empty.
+
+    Raises:
+        LakehouseError: There is no gold yet.
+    """
+    lake.delta("gold.sales_summary")
     with query.connect(lake, layers=("gold",)) as connection:
         found = query.rows(connection, "select max(day) as day from gold.sales_summary")[0]["day"]
     return found if isinstance(found, date) else None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from math import isclose
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 Weight = Annotated[float, Field(ge=-1, le=2)]
 Days = Annotated[float, Field(gt=0, le=3650)]
@@ -22,6 +23,12 @@ class Parts(_Strict):
     recency: Annotated[float, Field(ge=0, le=100)] = 20
     intent: Annotated[float, Field(ge=0, le=100)] = 15
 
+    @model_validator(mode="after")
+    def _add_up(self) -> Self:
+        if not isclose(total := self.fit + self.engagement + self.recency + self.intent, 100, abs_tol=1e-6):
+            raise ValueError(f"fit, engagement, recency and intent add up to {total:g}, not to 100")
+        return self
+
 
 class Fit(_Strict):
     """Shares of source, size and reachability within fit; they add up to 1."""
@@ -29,6 +36,12 @@ class Fit(_Strict):
     source: Annotated[float, Field(ge=0, le=1)] = 0.5
     size: Annotated[float, Field(ge=0, le=1)] = 0.3
     reach: Annotated[float, Field(ge=0, le=1)] = 0.2
+
+    @model_validator(mode="after")
+    def _add_up(self) -> Self:
+        if not isclose(total := self.source + self.size + self.reach, 1, abs_tol=1e-6):
+            raise ValueError(f"source, size and reach add up to {total:g}, not to 1")
+        return self
 
 
 class Bands(_Strict):
@@ -38,11 +51,18 @@ class Bands(_Strict):
     warm: int = 60
     cool: int = 40
 
+    @model_validator(mode="after")
+    def _fall(self) -> Self:
+        if not 100 >= self.hot > self.warm > self.cool > 0:
+            raise ValueError(f"hot {self.hot}, warm {self.warm} and cool {self.cool} do not fall from 100 to 0")
+        return self
+
 
 class ScoreWeights(_Strict):
     """Everything the rule score is made of.
 
-    A channel, source or outcome that a mapping does not name weighs as its `other`, or 0 without one.
+    A mapping that is given changes the weights that it names; the others keep their defaults. A source or channel
+    without a weight, which a contract has added, weighs as `other`.
     """
 
     parts: Parts = Parts()
@@ -66,3 +86,14 @@ class ScoreWeights(_Strict):
     intent_window_days: Annotated[int, Field(gt=0)] = 60
     horizon_days: Annotated[int, Field(gt=0)] = 90
     prior_leads: Annotated[float, Field(gt=0)] = 10
+
+    @field_validator("source", "size", "channel", "outcome", "intent", mode="before")
+    @classmethod
+    def _over_the_defaults(cls, given: Any, info: ValidationInfo) -> Any:
+        if not isinstance(given, dict):
+            return given
+        known = cls.model_fields[str(info.field_name)].default
+        unknown = [str(name) for name in given if name not in known]
+        if unknown and info.field_name not in ("source", "channel"):
+            raise ValueError(f"{unknown[0]} is not one of {', '.join(known)}")
+        return {**known, **given}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from importlib.resources import files
 from pathlib import Path
 
@@ -42,7 +43,24 @@ def entities(overrides: Iterable[Path] = ()) -> dict[str, Entity]:
                     f"{item.name}.{column.name}: refers to {target.entity}.{target.column}, which is no key",
                     "Refer to the primary key of one of the entities.",
                 )
+    _parents_first(known)
     return known
+
+
+def _parents_first(known: dict[str, Entity]) -> None:
+    """Refuse references that go in a circle: no order of loading would know the parents first."""
+    needs = {
+        item.name: {c.reference.entity for c in item.references if c.reference}
+        - (set() if item.name in item.depends_on else {item.name})
+        for item in known.values()
+    }
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        circle = " to ".join(error.args[1])
+        raise ContractError(
+            f"references go in a circle: {circle}", "Leave one out; one to its own entity needs severity warn."
+        ) from error
 
 
 @cache

@@ -15,7 +15,7 @@ PLACEHOLDERS: tuple[str, ...] = (
 #: Formats tried, in order, for a date or timestamp that is not ISO 8601. Month comes first where a slash
 #: date is ambiguous; a source whose exports are day-first says so in its own contract.
 DATE_FORMATS: tuple[str, ...] = (
-    "M/d/yyyy", "M/d/yyyy H:mm", "M/d/yyyy H:mm:ss",
+    "M/d/yyyy", "M/d/yyyy H:mm", "M/d/yyyy H:mm:ss", "M/d/yyyy h:mm a", "M/d/yyyy h:mm:ss a",
     "yyyy/M/d", "yyyy/M/d H:mm", "yyyy/M/d H:mm:ss",
     "d MMM yyyy", "d MMM yyyy H:mm", "MMM d, yyyy", "MMM d, yyyy H:mm",
     "d.M.yyyy", "d.M.yyyy H:mm",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -33,16 +34,26 @@ _COLUMN_PROPERTIES = {"spellings", "fallback", "default", "unit", "event", "date
 _OBJECT_PROPERTIES = {"filePatterns", "versionColumn", "placeholders", "dateFormats", "invariants"}
 _METRIC_CHECKS = {"nullValues": "null", "invalidValues": "accepted"}
 _CUSTOM_CHECKS = {"readable", "range", "pattern", "future", "reference"}
+_BASIS = {
+    "readable": "a type other than string",
+    "accepted": "an enum",
+    "range": "minimum or maximum under logicalTypeOptions",
+    "pattern": "pattern under logicalTypeOptions",
+    "future": "the custom property event",
+    "reference": "a relationship",
+}
+_NO_DATE_LETTERS = str.maketrans("", "", "yMdHhKkmsSaXxZzVO")
+_UNORDERED = {"string", "boolean", "date", "timestamp", "array<string>"}
 _HOURS = {"h": 1.0, "d": 24.0, "w": 168.0}
 
 
 def code(text: str) -> str:
     """The form in which headers and spellings are compared: lower case, other characters as one underscore.
 
-    >>> code(" Closed-Won ")
-    'closed_won'
+    >>> code(" Closed-Won "), code("Größe (m²)"), code("客户 编号")
+    ('closed_won', 'größe_m²', '客户_编号')
     """
-    return re.sub(r"[^a-z0-9]+", "_", text.strip().lower()).strip("_")
+    return re.sub(r"[\W_]+", "_", text.strip().lower()).strip("_")
 
 
 def read_objects(path: Path) -> list[tuple[SchemaObject, OpenDataContractStandard]]:
@@ -95,10 +106,12 @@ def column(
     extra = custom(declared, _COLUMN_PROPERTIES, place)
     start = base or _blank(declared, place)
     options = declared.logicalTypeOptions or {}
-    spellings = dict(start.spellings)
     accepted = tuple(str(item.value) for item in declared.enum or []) or start.accepted
+    spellings = {form: value for form, value in start.spellings.items() if not accepted or value in accepted}
     _add_spellings(spellings, {value: [] for value in accepted}, place)
     _add_spellings(spellings, extra.get("spellings") or {}, place)
+    if accepted and (strange := sorted({*spellings.values(), *_given(extra.get("fallback"))} - {*accepted})):
+        raise ContractError(f"{place}: {strange[0]!r} is not one of the values in enum", "Add it to enum, or drop it.")
     reference = start.reference
     for relation in declared.relationships or []:
         target = str(relation.to).split(".")
@@ -118,7 +131,7 @@ def column(
         fallback=extra.get("fallback", start.fallback),
         default=extra.get("default", start.default),
         derive=declared.transformLogic or start.derive,
-        date_formats=tuple(extra.get("dateFormats") or formats or start.date_formats),
+        date_formats=_texts(extra, "dateFormats", place) or formats or start.date_formats,
         pattern=options.get("pattern", start.pattern),
         minimum=options.get("minimum", start.minimum),
         maximum=options.get("maximum", start.maximum),
@@ -127,6 +140,40 @@ def column(
     )
     _validate(changed, place)
     return replace(changed, checks=_checks(declared, changed, start, place))
+
+
+def _given(value: Any) -> tuple[str, ...]:
+    return () if value is None else (str(value),)
+
+
+def _texts(extra: dict[str, Any], name: str, place: str) -> tuple[str, ...]:
+    """A custom property that is a list of texts; one text alone would be taken for a list of letters."""
+    value = extra.get(name) or []
+    if not isinstance(value, list):
+        raise ContractError(f"{place}: {name} is {value!r}, not a list", f"Write [{value}].")
+    for item in value if name == "dateFormats" else ():
+        letters = re.sub(r"'[^']*'", "", str(item))
+        if "'" in letters or re.search(r"[A-Za-z]", letters.translate(_NO_DATE_LETTERS)) or "y" not in letters:
+            raise ContractError(
+                f"{place}: dateFormats {item!r} is not a date format", "Write one such as d/M/yyyy H:mm."
+            )
+    return tuple(str(item) for item in value)
+
+
+def _expression(sql: str, names: Iterable[str], place: str) -> None:
+    """Refuse a default or derived value that is not Spark SQL over the entity's columns."""
+    import sqlglot
+
+    try:
+        tree = sqlglot.parse_one(sql, dialect="spark")
+    except sqlglot.errors.SqlglotError as error:
+        reason = re.sub(r"\x1b\[\d*m", "", str(error)).splitlines()[0]
+        raise ContractError(f"{place}: {sql!r} is not an SQL expression: {reason}", "Mend it.") from error
+    strange = sorted({found.name for found in tree.find_all(sqlglot.exp.Column)} - {*names})
+    if strange:
+        raise ContractError(
+            f"{place}: {sql!r} names {strange[0]!r}, which is not a column", "Quote a text: \"'text'\"."
+        )
 
 
 def _blank(declared: SchemaProperty, place: str) -> Column:
@@ -154,9 +201,17 @@ def _validate(changed: Column, place: str) -> None:
             f"{place}: semanticType {changed.kind!r} is not known",
             f"Use one of {', '.join(sorted(_SEMANTIC_KINDS))}, or leave it out.",
         )
+    for bound in (changed.minimum, changed.maximum):
+        if bound is not None and (type(bound) not in (int, float) or changed.type in _UNORDERED):
+            raise ContractError(
+                f"{place}: minimum or maximum {bound!r} does not fit type {changed.type}",
+                "Give numbers, for columns of numbers.",
+            )
     if changed.pattern is not None:
         try:
-            re.compile(changed.pattern)
+            re.compile(str(changed.pattern))
+            if changed.type != "string" or re.search(r"\(\?<?[=!]", str(changed.pattern)):
+                raise re.error("only for columns of text, and without looking ahead or behind")
         except re.error as error:
             raise ContractError(f"{place}: pattern {changed.pattern!r}: {error}", "Mend the pattern.") from error
 
@@ -201,6 +256,10 @@ def _checks(declared: SchemaProperty, changed: Column, start: Column, place: str
                 f"{place}: quality check {quality.metric or quality.implementation!r} is not known",
                 f"Use metric {' or '.join(_METRIC_CHECKS)}, or implementation {', '.join(sorted(_CUSTOM_CHECKS))}.",
             )
+        if not implied.get(check, True):
+            raise ContractError(
+                f"{place}: quality check {check!r} has nothing to check by", f"Declare {_BASIS[check]}, or drop it."
+            )
         severity = quality.severity or "reject"
         if severity not in ("reject", "warn"):
             raise ContractError(f"{place}: severity {severity!r} is not known", "Use reject or warn.")
@@ -216,23 +275,39 @@ def entity(declared: SchemaObject, contract: OpenDataContractStandard, path: Pat
     """
     place = f"{path}: {declared.name}"
     extra = custom(declared, _OBJECT_PROPERTIES, place)
-    formats = extra.get("dateFormats")
+    formats = _texts(extra, "dateFormats", place)
     columns = {item.name: item for item in base.columns} if base else {}
     if formats:
-        columns = {name: replace(item, date_formats=tuple(formats)) for name, item in columns.items()}
-    keys = []
+        columns = {name: replace(item, date_formats=formats) for name, item in columns.items()}
+    keys: list[str] = []
+    said: set[str] = set()
     for item in declared.properties or []:
-        columns[str(item.name)] = column(item, place, columns.get(str(item.name)), tuple(formats) if formats else None)
+        if str(item.name) in said:
+            raise ContractError(f"{place}.{item.name}: is described twice", "Say all of a column in one place.")
+        said.add(str(item.name))
+        columns[str(item.name)] = column(item, place, columns.get(str(item.name)), formats or None)
+        if columns[str(item.name)].type.startswith("array"):
+            raise ContractError(f"{place}.{item.name}: a cell cannot be read as a list", "Use string.")
         if item.primaryKey:
             keys.append(str(item.name))
+    for name, made in columns.items():
+        if base and name in said:
+            for sql in filter(None, (made.default, made.derive)):
+                _expression(str(sql), columns, f"{place}.{name}")
     if not keys and base:
         keys = [base.key]
     if len(keys) != 1:
         raise ContractError(f"{place}: has {len(keys)} primary keys", "Mark exactly one column primaryKey: true.")
+    if columns[keys[0]].checks.get("null") != "reject" or columns[keys[0]].type != "string":
+        raise ContractError(
+            f"{place}.{keys[0]}: is the key, so it must be required and a string", "Say required: true."
+        )
     version = extra.get("versionColumn", base.version_column if base else None)
-    if version is not None and version not in columns:
-        raise ContractError(f"{place}: versionColumn {version!r} is not a column", "Name one of its columns.")
-    placeholders = tuple(str(item).strip().lower() for item in extra.get("placeholders") or ())
+    if version is not None and (version not in columns or columns[version].type not in ("timestamp", "date")):
+        raise ContractError(
+            f"{place}: versionColumn {version!r} is not a column of moments", "Name one of its timestamp columns."
+        )
+    placeholders = tuple(item.strip().lower() for item in _texts(extra, "placeholders", place))
     return Entity(
         name=str(declared.name),
         grain=declared.dataGranularityDescription or (base.grain if base else "one row per record"),
@@ -240,16 +315,22 @@ def entity(declared: SchemaObject, contract: OpenDataContractStandard, path: Pat
         columns=tuple(columns.values()),
         key=keys[0],
         version_column=version,
-        file_patterns=tuple(extra.get("filePatterns") or (base.file_patterns if base else ())),
+        file_patterns=_texts(extra, "filePatterns", place) or (base.file_patterns if base else ()),
         placeholders=tuple(dict.fromkeys((*(base.placeholders if base else PLACEHOLDERS), *placeholders))),
-        freshness_hours=_freshness(contract, str(declared.name), base),
+        freshness_hours=_freshness(contract, str(declared.name), base, place),
     )
 
 
-def _freshness(contract: OpenDataContractStandard, name: str, base: Entity | None) -> float | None:
+def _freshness(contract: OpenDataContractStandard, name: str, base: Entity | None, place: str) -> float | None:
     for promise in contract.slaProperties or []:
         if promise.property == "latency" and str(promise.element).split(".")[0] == name:
-            return float(str(promise.value)) * _HOURS.get(str(promise.unit), 1.0)
+            try:
+                return float(str(promise.value)) * _HOURS[str(promise.unit)]
+            except (ValueError, KeyError) as error:
+                raise ContractError(
+                    f"{place}: latency {promise.value!r} {promise.unit!r} is not a time",
+                    "Write value: 2, unit: h, d or w.",
+                ) from error
     return base.freshness_hours if base else None
 
 

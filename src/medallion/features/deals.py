@@ -109,6 +109,12 @@ def won_cycle_days(moment: Moment) -> Column:
     return F.coalesce(F.sum(F.when(_is("won"), days)), F.lit(0))
 
 
+@DEALS.add("bigint", "deals")
+def dated_won_leads(moment: Moment) -> Column:
+    """Deals won of which both days are known, opening and winning."""
+    return F.count_if(_is("won") & F.col("closed_at").isNotNull() & F.col("created_at").isNotNull())
+
+
 def is_mature(moment: Moment) -> Column:
     """Deals opened at least the horizon (90 days) ago, so that it is known whether they converted in it."""
     age = moment.days_since(F.col("created_at"))

@@ -87,8 +87,8 @@ def average_deal_value(moment: Moment) -> Column:
 
 @DERIVED.add("double", "days")
 def average_cycle_days(moment: Moment) -> Column:
-    """Days from opening to winning, on average; null when no deal was won."""
-    return F.round(share(F.col("won_cycle_days"), F.col("won_leads")), 2)
+    """Days from opening to winning per deal won of which both are known; null when there is none."""
+    return F.round(share(F.col("won_cycle_days"), F.col("dated_won_leads")), 2)
 
 
 @DERIVED.add("bigint", "1-5")
@@ -126,7 +126,7 @@ def rfm_score(moment: Moment) -> Column:
 
 @DERIVED.add("string")
 def segment(moment: Moment) -> Column:
-    """Champion (bought above average, active), Customer (bought, active), At risk (bought, silent for 60 days),
+    """Champion (bought above average, active), Customer (bought, active), At risk (bought, silent for more than 60 days),
     Prospect (not bought, active) or Dormant.
     """
     bought, active = F.col("won_leads") > 0, F.col("rfm_recency") >= 3

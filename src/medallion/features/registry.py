@@ -18,11 +18,10 @@ from medallion.weights import ScoreWeights
 class Moment:
     """The moment that features describe: everything strictly before `as_of` (UTC) has happened.
 
-    `known_as_of`, when given, also leaves out what was learned at or after it.
+    What was known at some time is for `medallion.silver.rewind` to say, of the tables that features are computed from.
     """
 
     as_of: datetime
-    known_as_of: datetime | None = None
     weights: ScoreWeights = field(default_factory=ScoreWeights)
 
     @property

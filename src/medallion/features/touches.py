@@ -11,6 +11,7 @@ from medallion.features.registry import Features, Moment
 
 TOUCHES = Features("silver.interactions_clean")
 
+#: A channel that a contract adds to these counts as `other`.
 CHANNELS = ("call", "email", "meeting", "other", "whatsapp")
 OUTCOMES = ("meeting_booked", "positive", "neutral", "negative", "no_answer")
 #: Engagement is summed in whole billionths: a sum of doubles depends on the order of rows, this one does not.
@@ -20,6 +21,13 @@ NANO = 1_000_000_000
 def is_positive() -> Column:
     """Touches that went well: a positive answer or a booked meeting."""
     return F.col("outcome").isin("positive", "meeting_booked")
+
+
+def is_channel(name: str) -> Column:
+    """Touches of a channel; `other` is every channel that has no name of its own."""
+    if name == "other":
+        return ~F.col("channel").isin([channel for channel in CHANNELS if channel != "other"])
+    return F.col("channel") == name
 
 
 def weight_of(column: str, weights: Mapping[str, float]) -> Column:
@@ -44,31 +52,31 @@ def interactions(moment: Moment) -> Column:
 @TOUCHES.add("bigint", "touches")
 def calls(moment: Moment) -> Column:
     """Calls."""
-    return F.count_if(F.col("channel") == "call")
+    return F.count_if(is_channel("call"))
 
 
 @TOUCHES.add("bigint", "touches")
 def emails(moment: Moment) -> Column:
     """E-mails."""
-    return F.count_if(F.col("channel") == "email")
+    return F.count_if(is_channel("email"))
 
 
 @TOUCHES.add("bigint", "touches")
 def whatsapps(moment: Moment) -> Column:
     """WhatsApp messages."""
-    return F.count_if(F.col("channel") == "whatsapp")
+    return F.count_if(is_channel("whatsapp"))
 
 
 @TOUCHES.add("bigint", "touches")
 def meetings(moment: Moment) -> Column:
     """Meetings held."""
-    return F.count_if(F.col("channel") == "meeting")
+    return F.count_if(is_channel("meeting"))
 
 
 @TOUCHES.add("bigint", "touches")
 def other_touches(moment: Moment) -> Column:
     """Touches of any other channel."""
-    return F.count_if(F.col("channel") == "other")
+    return F.count_if(is_channel("other"))
 
 
 @TOUCHES.add("bigint", "touches")
@@ -176,7 +184,7 @@ def preferred_channel(moment: Moment) -> Column:
     """
     codes = []
     for place, channel in enumerate(sorted(CHANNELS)):
-        mine = F.col("channel") == channel
+        mine = is_channel(channel)
         touched, well = F.count_if(mine), F.count_if(mine & is_positive())
         rate = F.round((well + F.lit(1.0)) / (touched + F.lit(2.0)) * F.lit(1e6)).cast("bigint")
         last = F.unix_micros(F.max(F.when(mine, F.col("occurred_at"))))

@@ -21,7 +21,14 @@ from medallion.scoring.base_rate import PROBABILITY, with_probability
 from medallion.scoring.rules import BANDING, QUALITY, RULES
 
 #: Features that only feed others.
-_INTERNAL = {"engagement_nano", "account_has_email", "account_has_phone", "deal_has_email", "deal_has_phone"}
+_INTERNAL = {
+    "engagement_nano",
+    "dated_won_leads",
+    "account_has_email",
+    "account_has_phone",
+    "deal_has_email",
+    "deal_has_phone",
+}
 _ALL = (ACCOUNT, DEALS, TOUCHES, DERIVED, RULES, BANDING, QUALITY, PROBABILITY)
 
 FEATURES: tuple[Feature, ...] = tuple(feature for group in _ALL for feature in group if feature.name not in _INTERNAL)
@@ -83,7 +90,7 @@ def customer_features(customers: DataFrame, leads: DataFrame, interactions: Data
 
 def _average_won_value(deals: DataFrame) -> DataFrame:
     """Revenue per buying customer, one row with `_average_won_value`."""
-    won = deals.filter((F.col("status") == "won") & (F.col("deal_value") > 0))
+    won = deals.filter((F.col("status") == "won") & (F.col("deal_value") > 0) & F.col("customer_id").isNotNull())
     totals = won.agg(F.sum("deal_value").alias("value"), F.countDistinct("customer_id").alias("buyers"))
     average = F.round(F.col("value").cast("double") / F.col("buyers").cast("double"), 6)
     return totals.select(F.when(F.col("buyers") > 0, average).alias("_average_won_value"))

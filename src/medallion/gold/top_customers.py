@@ -11,7 +11,7 @@ LIMIT = 50
 
 
 def top_customers(customer_features: DataFrame) -> DataFrame:
-    """At most 50 rows: customers by won value, then score, then identifier. Shares are of all revenue."""
+    """At most 50 rows: customers by won value, then score, then identifier. Shares are of the revenue of all customers."""
     total = customer_features.agg(F.sum("won_value").alias("_revenue"))
     order = [F.desc("won_value"), F.desc("lead_score"), F.asc("customer_id")]
     # sorted and cut first, so that the numbering window sees fifty rows however many customers there are
@@ -42,14 +42,15 @@ def top_customers(customer_features: DataFrame) -> DataFrame:
 
 def next_step() -> Column:
     """What to do next with a customer, in words, from its features."""
-    quiet = F.col("days_since_last_interaction")
+    quiet, idle = F.col("days_since_last_interaction"), F.col("days_since_last_activity")
     has_open = F.col("open_leads") > 0
-    how = F.coalesce(F.col("preferred_channel"), F.lit("call"))
+    preferred = F.coalesce(F.col("preferred_channel"), F.lit("call"))
+    how = F.when(preferred == "other", F.lit("their usual channel")).otherwise(preferred)
     return (
         F.when(has_open & quiet.isNull(), "Make first contact on the open deal")
         .when(has_open & (quiet > 14), F.concat(F.lit("Revive the open deal by "), how))
         .when(has_open, F.concat(F.lit("Move the open deal forward by "), how))
-        .when(quiet.isNull() | (quiet > 60), F.concat(F.lit("Win back: ask for news by "), how))
+        .when(idle.isNull() | (idle > 60), F.concat(F.lit("Win back: ask for news by "), how))
         .when(F.col("best_recent_intent") >= 0.8, F.concat(F.lit("Open a follow-up deal by "), how))
         .otherwise(F.concat(F.lit("Keep in touch by "), how))
     )

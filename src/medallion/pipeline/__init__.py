@@ -93,6 +93,7 @@ def run(
         if todo or stale:
             with steps.step("start the engine"):
                 spark = session(settings.engine, settings.memory_gib)
+            _check_folder(lake)
             for batch in todo:
                 result.accounts += bronze_to_silver(spark, lake, entities, batch, result.run_id, now, steps)
                 result.batch_id = batch.batch_id
@@ -161,6 +162,21 @@ def writing(lake: Lakehouse) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _check_folder(lake: Lakehouse) -> None:
+    """Sail 0.7 puts the log and the files of a table into two other folders where a path has such characters.
+
+    Raises:
+        LakehouseError: The embedded engine cannot write to a folder of that name.
+    """
+    path = str(Path(lake.root).absolute())
+    odd = [letter for letter in path if not (letter.isascii() and (letter.isalnum() or letter in "/!$&'()+,-.:;=@_"))]
+    if odd and "://" not in lake.root and engine_name() == "sail":
+        raise LakehouseError(
+            f"{path}: the embedded engine cannot write to a folder with {odd[0]!r} in its path",
+            "Choose a --lakehouse with plain letters, digits, - and _ only.",
+        )
 
 
 def _goal(settings: Settings, now: datetime) -> date | None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from medallion import contracts, store
+from medallion import contracts, sources, store
 from medallion.contracts import Entity, Table
 from medallion.errors import ConservationError, SourceError
 from medallion.pipeline import batches
@@ -86,6 +86,8 @@ def _ingest(
         frame = bronze.rows(listed, bronze.columns_of(files), batch.batch_id, batch.known_at.isoformat(sep=" "))
         if retried:
             store.take_back(spark, lake, name, _mine(batch))
+            for file in files:
+                sources.unchanged(file)
         store.append_raw(frame, spark, lake, name)
 
     try:
@@ -93,14 +95,15 @@ def _ingest(
             largest_first = sorted(present, key=lambda e: -sum(f.size_bytes for f in batch.files_of(e.name)))
             list(pool.map(load, largest_first))
     except Exception as error:
-        reason = re.search(r"SourceError: (.*?)(?:\\n|\n|$)", str(error))
+        told = re.search(r"SourceError: (.*?)(?:\\n|\n|$)", str(error))
+        reason = error.problem if isinstance(error, SourceError) else told.group(1) if told else None
         if not reason:
             raise
         for entity in present:
             store.take_back(spark, lake, f"bronze.{entity.name}", _mine(batch))
         batches.record(spark, lake, batch, batches.ABANDONED, now)
         raise SourceError(
-            reason.group(1), "Mend or remove the file and run again; nothing of this delivery was kept."
+            reason, "Mend or remove the file and run again; nothing of this delivery was kept."
         ) from error
 
 

@@ -2,7 +2,8 @@
 
 The estimate for a band is the share of its deals that were won within the horizon (90 days) of being opened,
 among deals old enough for the horizon to have passed, shrunk towards the share over all bands by the weight of
-ten deals: `(won + 10*p) / (n + 10)`. The interval is Wilson's at 90 % for the same counts.
+ten deals: `(won + 10*p) / (n + 10)`, where `p` is `(won + 0.5) / (n + 1)` of all bands together, so that it is
+never quite 0 or 1. The interval is Wilson's at 90 % for the same counts.
 """
 
 from __future__ import annotations
