@@ -97,6 +97,13 @@ def test_line_numbers_hold_across_blocks(tmp_path, monkeypatch):
     assert cells(rows, "product_id") == expected
 
 
+def test_a_block_of_malformed_records_alone_repeats_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(parsing, "_BLOCK", 64)
+    content = "product_id,product_name\nA,Anvil\nB,Bolt\n" + "only one cell\n" * 20
+    _, rows = read(tmp_path, "products.csv", content.encode())
+    assert [row["_source_row"] for row in rows] == list(range(2, 24))
+
+
 def test_an_unclosed_quote_loses_nothing(tmp_path):
     _, rows = read(tmp_path, "products.csv", f'{HEADER}\nP1,x,a\nP2,"open,b\nP3,y,c\n'.encode())
     assert rows[0]["product_id"] == "P1"

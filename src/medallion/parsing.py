@@ -83,10 +83,11 @@ def _parse_csv(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]
         for batch in reader:
             reached = lines.place(batch, malformed, file.quoted)
             yield from _malformed_batch(file, columns, names, lines.taken)
+            if not batch.num_rows:
+                continue
             if last:
                 yield _good_batch(file, columns, names, *last)
-            if batch.num_rows:
-                last = batch, reached
+            last = batch, reached
     if last:
         batch, reached = last
         if file.quoted and not file.ends_quoted and not malformed[lines.done :] and _unclosed(batch):
