@@ -109,7 +109,7 @@ HALVES = [
     ({"bronze.leads"}, status.insights, "no table gold.channel_performance"),
     ({"gold.channel_performance", "gold.customer_features"}, status.insights, "no table gold.deals"),
     ({"gold.deals"}, status.as_of, "no table gold.sales_summary"),
-    ({"silver.quarantine"}, lambda lake: status.status(lake, NOW), "no table ops.row_accounts"),
+    ({"silver.quarantine"}, lambda lake: status.status(lake, NOW), "no table ops.batches"),
 ]
 
 

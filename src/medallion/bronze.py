@@ -9,6 +9,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from medallion.contracts import Filling
 from medallion.parsing import parse
 from medallion.sources import SourceFile
 
@@ -30,20 +31,20 @@ def columns_of(files: Iterable[SourceFile]) -> list[str]:
     return list(dict.fromkeys(name for file in files for _, name in file.columns))
 
 
-def mapping_of(files: Iterable[SourceFile]) -> dict[str, dict[str, tuple[str, ...]]]:
-    """Per canonical column the bronze columns that hold it, each with its files; none named means all of them.
+def mapping_of(files: Iterable[SourceFile]) -> dict[str, dict[Filling, tuple[str, ...]]]:
+    """Per canonical column what fills it, each filling with its files; none named means all of them.
 
     A header means something in its own file only: `Name` is the contact in one and, beside `Contact`, the deal in
     the next.
     """
     files = list(files)
-    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    found: dict[str, dict[Filling, tuple[str, ...]]] = {}
     for file in files:
-        for canonical, name in file.mapping.items():
+        for canonical, filling in file.mapping.items():
             held = found.setdefault(canonical, {})
-            held[name] = (*held.get(name, ()), file.name)
+            held[filling] = (*held.get(filling, ()), file.name)
     return {
-        canonical: {name: () if len(names) == len(files) else names for name, names in held.items()}
+        canonical: {filling: () if len(names) == len(files) else names for filling, names in held.items()}
         for canonical, held in found.items()
     }
 

@@ -107,6 +107,17 @@ def money(text: Column, kind: str = "decimal(18,2)") -> Column:
     return F.when(text.rlike(f"^-?({plain})$"), text).otherwise(written).try_cast(kind)
 
 
+def decimal_point(text: Column) -> Column:
+    """Figures written with a decimal comma, `1.234,5` or `1.234`, with a decimal point; other texts as they are.
+
+    >>> show(["1.234,56", "98,5", "1.234", "12.5", "$ 7 500,00", "soon"], decimal_point)
+    ['1234.56', '98.5', '1234', '12.5', '$ 7500.00', 'soon']
+    """
+    bare = F.regexp_replace(text, f"([0-9])[ {_ODD_SPACE}]([0-9])", "$1$2")
+    comma = bare.rlike(r"^[^0-9.,]*([0-9]{1,3}(\.[0-9]{3})*|[0-9]+)(,[0-9]+)?[^0-9.,]*$")
+    return F.when(comma, F.translate(F.translate(bare, ".", ""), ",", ".")).otherwise(text)
+
+
 def integer(text: Column) -> Column:
     """A whole number as BIGINT; thousands commas and one or two decimal zeros are allowed.
 

@@ -23,6 +23,7 @@ class Settings(BaseModel):
     source: str = "data"
     lakehouse: str = "lakehouse"
     contracts: tuple[Path, ...] = ()
+    accept: bool = False
     engine: Literal["auto", "sail", "remote", "databricks"] = "auto"
     memory_gib: Annotated[float, Field(gt=0)] | None = None
     as_of: str = "latest"

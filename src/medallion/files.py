@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import re
+import zipfile
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,6 +31,64 @@ def filesystem(uri: str) -> tuple[pa.fs.FileSystem, str]:
     return pa.fs.LocalFileSystem(), uri
 
 
+#: What opening or unpacking a damaged file may raise.
+UNREADABLE = (
+    OSError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+    RuntimeError,
+    NotImplementedError,
+    pa.ArrowInvalid,
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the bytes of a table lie: a file, or a member of a zip archive, packed by gzip or not."""
+
+    fs: Any
+    path: str
+    member: str = ""
+
+    @classmethod
+    def at(cls, uri: str, member: str = "") -> Place:
+        """The place of a file given as a local path or a URI."""
+        return cls(*filesystem(uri), member)
+
+    @contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        """The unpacked bytes; nothing is written anywhere on the way."""
+        packed = (self.member or self.path).lower().endswith(".gz")
+        if not self.member:
+            with self.fs.open_input_stream(self.path, compression="gzip" if packed else None) as stream:
+                yield stream
+            return
+        with self.archive() as archive, archive.open(self.member) as stream:
+            yield cast(BinaryIO, gzip.GzipFile(fileobj=stream) if packed else stream)
+
+    @contextmanager
+    def archive(self) -> Iterator[zipfile.ZipFile]:
+        """The zip archive at the path."""
+        with self.fs.open_input_file(self.path) as whole, zipfile.ZipFile(whole) as archive:
+            yield archive
+
+    @contextmanager
+    def seekable(self) -> Iterator[Any]:
+        """The file as it lies, or a packed one in memory: Parquet is read from its end."""
+        if self.member or self.path.lower().endswith(".gz"):
+            with self.open() as stream:
+                yield pa.BufferReader(stream.read())
+        else:
+            with self.fs.open_input_file(self.path) as stream:
+                yield stream
+
+    def beginning(self, size: int = 8) -> bytes:
+        """The first bytes, unpacked."""
+        with self.open() as stream:
+            return bytes(stream.read(size))
+
+
 @dataclass
 class Content:
     """What one pass over a text file tells: SHA-256 of the unpacked content, its size, encoding and beginning.
@@ -41,14 +104,14 @@ class Content:
     ends_quoted: bool = False
 
 
-def read_through(fs: pa.fs.FileSystem, path: str, name: str) -> Content:
+def read_through(place: Place, name: str) -> Content:
     """One pass over the text: its hash and encoding; refuses what is empty, cut short or binary."""
     digest = hashlib.sha256()
     head, size, lines, quoted, utf8 = b"", 0, 1, False, True
     rest = end = b""
     accented = False  # a letter outside ASCII was read as UTF-8
     try:
-        with open_stream(fs, path) as stream:
+        with place.open() as stream:
             while chunk := stream.read(_CHUNK):
                 digest.update(chunk)
                 size += len(chunk)
@@ -69,7 +132,7 @@ def read_through(fs: pa.fs.FileSystem, path: str, name: str) -> Content:
                         raise _mixed(name, lines + fine.count(b"\n"))
                 lines += chunk.count(b"\n")
                 end = (end + chunk[-_TAIL:]).rstrip(b"\r\n\0")[-1:] or end
-    except OSError as error:
+    except UNREADABLE as error:
         raise SourceError(f"{name}: cannot be read: {error}", "Check the file is complete; export it again.") from error
     if not head.strip(b"\xef\xbb\xbf \t\r\n"):
         raise SourceError(f"{name}: the file is empty", "Export it again, or remove it.")
@@ -80,7 +143,7 @@ def read_through(fs: pa.fs.FileSystem, path: str, name: str) -> Content:
     elif accented:
         raise _mixed(name, lines)
     else:
-        encoding = "cp1252" if _is_cp1252(fs, path) else "latin-1"
+        encoding = "cp1252" if _is_cp1252(place) else "latin-1"
     return Content(digest.hexdigest(), size, encoding, head, quoted, end == b'"')
 
 
@@ -110,35 +173,29 @@ def _utf8(data: bytes) -> tuple[bool, bytes]:
     return True, b""
 
 
-def _is_cp1252(fs: pa.fs.FileSystem, path: str) -> bool:
+def _is_cp1252(place: Place) -> bool:
     undefined = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
-    with open_stream(fs, path) as stream:
+    with place.open() as stream:
         while chunk := stream.read(_CHUNK):
             if undefined.search(chunk):
                 return False
     return True
 
 
-def fingerprint(fs: pa.fs.FileSystem, path: str) -> tuple[str, int]:
-    """SHA-256 of a file's bytes as they are, and how many."""
+def fingerprint(place: Place) -> tuple[str, int]:
+    """SHA-256 of the unpacked bytes, and how many."""
     digest, size = hashlib.sha256(), 0
-    with fs.open_input_stream(path, compression=None) as stream:
+    with place.open() as stream:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
             size += len(chunk)
     return digest.hexdigest(), size
 
 
-def open_stream(fs: pa.fs.FileSystem, path: str) -> pa.NativeFile:
-    """The uncompressed bytes of a file; `.gz` is unpacked on the way."""
-    compression = "gzip" if path.lower().endswith(".gz") else None
-    return fs.open_input_stream(path, compression=compression)
-
-
-def text_lines(fs: pa.fs.FileSystem, path: str) -> Iterator[pa.Table]:
+def text_lines(place: Place) -> Iterator[pa.Table]:
     """The lines of a UTF-8 file as tables of one column `line`, in order, a few MiB at a time."""
     rest, begun = b"", False
-    with open_stream(fs, path) as stream:
+    with place.open() as stream:
         while chunk := stream.read(_CHUNK * 16):
             data = rest + (chunk if begun else chunk.removeprefix(b"\xef\xbb\xbf"))
             cut = data.rfind(b"\n") + 1

@@ -18,8 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as pacsv
 
+from medallion import workbooks
 from medallion.errors import SourceError
-from medallion.files import filesystem, open_stream, text_lines
+from medallion.files import UNREADABLE, text_lines
 from medallion.sources import SourceFile
 
 _BLOCK = 8 << 20
@@ -37,9 +38,11 @@ def parse(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
             yield from _parse_csv(file, columns)
         elif file.format == "jsonl":
             yield from _parse_json_lines(file, columns)
+        elif file.format == "workbook":
+            yield from _parse_sheet(file, columns)
         else:
             yield from _parse_parquet(file, columns)
-    except (pa.ArrowInvalid, OSError, UnicodeError) as error:
+    except (pa.ArrowInvalid, UnicodeError, *UNREADABLE) as error:
         reason = re.sub(r"\s+", " ", str(error))[:300]
         if "straddling" in reason:
             reason = f"a record is longer than {_BLOCK >> 20} MiB; is a quotation mark never closed?"
@@ -47,7 +50,6 @@ def parse(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
 
 
 def _parse_csv(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    fs, path = filesystem(file.uri)
     header = [written for written, _ in file.columns]
     names = [name for _, name in file.columns]
     malformed: list[tuple[int, int, str]] = []
@@ -56,11 +58,11 @@ def _parse_csv(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]
         malformed.append((record.number, record.actual_columns, record.text))
         return "skip"
 
-    lines = _Lines(header)
-    if _only_header(file, fs, path):
+    lines = _Lines(header, file.header_line)
+    if _only_header(file):
         return
     last: _Good | None = None
-    with open_stream(fs, path) as stream:
+    with file.place.open() as stream:
         reader = pacsv.open_csv(
             stream,
             read_options=pacsv.ReadOptions(
@@ -68,6 +70,7 @@ def _parse_csv(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]
                 block_size=_BLOCK,
                 encoding="utf8" if file.encoding == "utf-8" else file.encoding,
                 column_names=names,
+                skip_rows=file.header_line - 1,
                 skip_rows_after_names=1,
             ),
             parse_options=pacsv.ParseOptions(
@@ -100,12 +103,13 @@ def _parse_csv(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]
     yield from _malformed_batch(file, columns, names, lines.taken)
 
 
-def _only_header(file: SourceFile, fs: pa.fs.FileSystem, path: str) -> bool:
+def _only_header(file: SourceFile) -> bool:
     """Whether a small file is one record, the header: pyarrow fails on one without a line end."""
     if file.size_bytes > _BLOCK >> 7:
         return False
-    with open_stream(fs, path) as stream:
+    with file.place.open() as stream:
         text = stream.read().decode(file.encoding)
+    text = "\n".join(text.split("\n")[file.header_line - 1 :])
     records = csv.reader(io.StringIO(text, newline=""), delimiter=file.delimiter)
     return not any(islice(records, 1, None))
 
@@ -128,12 +132,12 @@ def _good_batch(
 class _Lines:
     """Gives records their line numbers, which pyarrow does not.
 
-    pyarrow numbers malformed records only, counting records from 1 (the header); good records fill the gaps in
-    between. A quoted line end moves everything after it one line down.
+    pyarrow numbers malformed records only, counting the lines above the header and then records; good records fill
+    the gaps in between. A quoted line end moves everything after it one line down.
     """
 
-    def __init__(self, header: list[str]) -> None:
-        self.record = 2
+    def __init__(self, header: list[str], header_line: int = 1) -> None:
+        self.record = header_line + 1
         self.shift = sum(cell.count("\n") for cell in header)
         self.done = 0
         self.taken: list[tuple[int, int, str]] = []
@@ -235,13 +239,12 @@ def _batch(
 def _parse_json_lines(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
     import duckdb
 
-    fs, path = filesystem(file.uri)
     keys = ", ".join(f"document->>{_literal(_json_pointer(written))}" for written, _ in file.columns)
     parsed = "(select number, line, try_cast(line as json) as document from lines)"
     good = "coalesce(json_type(document) = 'OBJECT', false)"
     start = 1
     with duckdb.connect() as connection:
-        for lines in text_lines(fs, path):
+        for lines in text_lines(file.place):
             numbered = lines.append_column("number", pa.array(np.arange(start, start + lines.num_rows)))
             start += lines.num_rows
             connection.register("lines", numbered)
@@ -270,9 +273,8 @@ def _parse_parquet(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBa
     import duckdb
     import pyarrow.parquet as pq
 
-    fs, path = filesystem(file.uri)
     start = 1
-    with duckdb.connect() as connection, fs.open_input_file(path) as stream:
+    with duckdb.connect() as connection, file.place.seekable() as stream:
         connection.execute("set timezone = 'UTC'")
         for batch in pq.ParquetFile(stream).iter_batches():
             places = [f"c{place}" for place in range(batch.num_columns)]  # names may differ in case alone
@@ -283,3 +285,26 @@ def _parse_parquet(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBa
                 start += part.num_rows
                 cells = {name: part.column(place) for (_, name), place in zip(file.columns, places, strict=True)}
                 yield _batch(file, columns, cells, lines)
+
+
+_SHEET_ROWS = 20_000
+
+
+def _parse_sheet(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    names = [name for _, name in file.columns]
+    width = len(names)
+    rows = enumerate(workbooks.rows(file.place, file.name, file.sheet), start=1)
+    records = ((line, row) for line, row in islice(rows, file.header_line, None) if any(cell.strip() for cell in row))
+    while part := list(islice(records, _SHEET_ROWS)):
+        fitting = [(line, row) for line, row in part if not any(cell.strip() for cell in row[width:])]
+        beyond = [(line, row) for line, row in part if any(cell.strip() for cell in row[width:])]
+        if fitting:
+            cells = {
+                name: pa.array([row[place] if place < len(row) else "" for _, row in fitting], pa.string())
+                for place, name in enumerate(names)
+            }
+            yield _batch(file, columns, cells, np.array([line for line, _ in fitting], dtype=np.int64))
+        if beyond:
+            reasons = [f"cells to the right of the header's {width}" for _ in beyond]
+            texts = ["\t".join(row) for _, row in beyond]
+            yield _batch(file, columns, {}, np.array([line for line, _ in beyond], dtype=np.int64), texts, reasons)

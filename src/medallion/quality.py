@@ -28,7 +28,8 @@ MESSAGES = {
     "pattern": "is not a well-formed identifier",
     "future": "lies after the file was read",
     "reference": "is not a known {entity}",
-    "shape": "the record does not have the header's number of cells",
+    "lookup": "leads to {no} {entity}",
+    "shape": "cannot be read",
 }
 _KINDS = {
     "money": "an amount in USD",
@@ -87,7 +88,11 @@ def _readers(column: Declared):  # type: ignore[no-untyped-def]
 
 
 def checks(
-    entity: Entity, texts: Mapping[str, Column], read_as: Mapping[str, Column], found: Mapping[str, Column]
+    entity: Entity,
+    texts: Mapping[str, Column],
+    read_as: Mapping[str, Column],
+    found: Mapping[str, Column],
+    looked_up: Mapping[str, Lookup] | None = None,
 ) -> list[Check]:
     """The checks that a contract asks for.
 
@@ -96,6 +101,7 @@ def checks(
         texts: Per canonical column, the cell's text, null for a placeholder.
         read_as: Per column that is filled or derived, what the cell was read as before that.
         found: Per referring column, true where the referred key exists.
+        looked_up: Per column that is looked up in another entity, how that went.
     """
     made = []
     for column in entity.columns:
@@ -107,7 +113,27 @@ def checks(
             if fails is not None:
                 shown = text if name in ("readable", "accepted") else value.cast("string")
                 made.append(Check(column.name, name, severity, fails, _message(column, name, shown)))
+        if looked_up and (lookup := looked_up.get(column.name)):
+            made.append(_lookup(column, lookup, text))
     return made
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """A column looked up in `entity`: true in `stray` where a text leads to nothing or, in `several`, to many."""
+
+    entity: str
+    stray: Column
+    several: Column
+
+
+def _lookup(column: Declared, lookup: Lookup, text: Column) -> Check:
+    one = lookup.entity.removesuffix("s").replace("_", " ")
+    none = MESSAGES["lookup"].format(no="no", entity=one)
+    many = MESSAGES["lookup"].format(no="several", entity=lookup.entity.replace("_", " "))
+    head = F.when(lookup.several, F.lit(many)).otherwise(F.lit(none))
+    message = F.concat(F.lit(f"{column.name}{_SEPARATOR}"), head, *_quoted(text))
+    return Check(column.name, "lookup", column.lookup_severity, lookup.stray, message)
 
 
 def _fails(name: str, column: Declared, value: Column, text: Column, found: Mapping[str, Column]) -> Column | None:
@@ -142,12 +168,11 @@ def _message(column: Declared, name: str, shown: Column) -> Column:
     head = F.lit(f"{column.name}{_SEPARATOR}{text}")
     if name == "null":
         return head
-    return F.concat(
-        head,
-        F.lit(f"{_SEPARATOR}'"),
-        F.coalesce(F.substring(shown, 1, _LONGEST_VALUE), F.lit("")),
-        F.lit("'"),
-    )
+    return F.concat(head, *_quoted(shown))
+
+
+def _quoted(shown: Column) -> tuple[Column, ...]:
+    return F.lit(f"{_SEPARATOR}'"), F.coalesce(F.substring(shown, 1, _LONGEST_VALUE), F.lit("")), F.lit("'")
 
 
 def messages(made: list[Check]) -> Column:
@@ -214,7 +239,7 @@ def measure(staged: DataFrame, entity: Entity, repeated: int) -> DataFrame:
 
 _METRICS = {
     "validity": {"readable", "accepted", "range", "pattern", "future"},
-    "integrity": {"reference"},
+    "integrity": {"reference", "lookup"},
 }
 
 

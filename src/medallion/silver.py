@@ -11,7 +11,7 @@ Every record of a batch ends in exactly one account:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
@@ -19,7 +19,9 @@ from pyspark.sql import functions as F
 
 from medallion import columns as words
 from medallion import quality
-from medallion.contracts import Entity
+from medallion.contracts import Column as Declared
+from medallion.contracts import Entity, Filling
+from medallion.contracts.odcs import code
 
 #: Where a row came from, as bronze has it.
 _SOURCE = ("known_at", "_batch_id", "_source_file", "_source_row")
@@ -28,40 +30,42 @@ _SOURCE = ("known_at", "_batch_id", "_source_file", "_source_row")
 def conform(
     bronze: DataFrame,
     entity: Entity,
-    mapping: Mapping[str, Mapping[str, tuple[str, ...]]],
+    mapping: Mapping[str, Mapping[Filling, tuple[str, ...]]],
     parents: Mapping[str, DataFrame],
+    lookups: Mapping[Filling, LookupTable] | None = None,
 ) -> DataFrame:
     """Every record of a batch as `entity.staged`: typed values, what is wrong with it, the raw row if refused.
 
     Args:
-        bronze: Rows of one batch, all cells as text.
+        bronze: Rows of one batch, all cells as text. A column `=name` holds corrections: where it is not null it
+            stands in place of what the file says of the canonical column `name`.
         entity: The contract.
-        mapping: Per canonical column, the bronze columns that hold it and in which files; no file means in all.
+        mapping: Per canonical column, what fills it and in which files; no file means in all.
         parents: Per referring column, the known keys of the entity it refers to, as one distinct column `_key`.
+        lookups: Per filling that is looked up in another entity, the `lookup_table` for it.
     """
     cells = [_quoted(name) for name in bronze.columns if not name.startswith("_")]
-    texts = {
-        column.name: F.coalesce(
-            *(words.null_if_placeholder(_held(name, files), entity.placeholders) for name, files in sources.items())
-        )
+    filled = {
+        column.name: _texts(column.name, sources, entity, bronze.columns)
         for column in entity.columns
-        if (sources := mapping.get(column.name))
+        if (sources := _with_correction(column.name, mapping, bronze.columns))
     }
-    carried = (*_SOURCE, "_malformed", "_malformed_reason", "_cells", *(f"_text_{name}" for name in texts))
+    parts = {f"_text_{name}_{place}": text for name, of in filled.items() for place, (_, text) in enumerate(of)}
     raw = bronze.withColumnRenamed("_ingested_at", "known_at").select(
         *_SOURCE,
         "_malformed",
         "_malformed_reason",
         F.struct(*cells, F.col("_malformed").alias("_record")).alias("_cells"),
-        *(text.alias(f"_text_{name}") for name, text in texts.items()),
+        *(text.alias(name) for name, text in parts.items()),
     )
-    texts = {name: F.col(f"_text_{name}") for name in texts}
-    missing = F.lit(None).cast("string")
+    texts = {name: F.coalesce(*(F.col(f"_text_{name}_{i}") for i in range(len(of)))) for name, of in filled.items()}
     values = {
-        column.name: quality.read(texts.get(column.name, missing), column).try_cast(column.type)
+        column.name: _value(column, [filling for filling, _ in filled.get(column.name, ())]).try_cast(column.type)
         for column in entity.columns
     }
+    carried = (*_SOURCE, "_malformed", "_malformed_reason", "_cells", *parts)
     typed = raw.select(*(value.alias(name) for name, value in values.items()), *carried)
+    typed, looked_up = _look_up(typed, entity, filled, texts, lookups or {})
     changed = [column.name for column in entity.columns if column.fallback or column.default or column.derive]
     if changed:
         typed = typed.withColumns({f"_read_{name}": F.col(name) for name in changed})
@@ -72,7 +76,7 @@ def conform(
         typed = typed.join(renamed, F.col(name) == F.col(f"_key_{name}"), how="left")
         found[name] = F.col(f"_key_{name}").isNotNull()
     read_as = {name: F.col(f"_read_{name}") for name in changed}
-    typed, made = _evaluated(typed, [*_shape(), *quality.checks(entity, texts, read_as, found)])
+    typed, made = _evaluated(typed, [*_shape(), *quality.checks(entity, texts, read_as, found, looked_up)])
     return typed.select(
         *entity.column_names,
         *_SOURCE,
@@ -81,6 +85,125 @@ def conform(
         quality.failed_checks(made).alias("_failed_checks"),
         F.when(quality.refuses(made), F.to_json("_cells")).alias("_raw"),
     )
+
+
+def _with_correction(
+    name: str, mapping: Mapping[str, Mapping[Filling, tuple[str, ...]]], columns: list[str]
+) -> dict[Filling, tuple[str, ...]]:
+    corrected: dict[Filling, tuple[str, ...]] = {Filling(column=f"={name}"): ()} if f"={name}" in columns else {}
+    return {**corrected, **mapping.get(name, {})}
+
+
+def _texts(
+    name: str, sources: Mapping[Filling, tuple[str, ...]], entity: Entity, columns: list[str]
+) -> list[tuple[Filling, Column]]:
+    """What fills a canonical column, each with its text: null for a placeholder and in rows of other files."""
+    corrected = F.col(_quoted(f"={name}")).isNotNull() if f"={name}" in columns else None
+    made = []
+    for filling, files in sources.items():
+        if filling.column is not None:
+            text = words.null_if_placeholder(F.col(_quoted(filling.column)), entity.placeholders)
+        elif filling.sql is not None:
+            text = words.null_if_placeholder(F.expr(filling.sql).cast("string"), entity.placeholders)
+        else:
+            text = F.lit(filling.value)
+        if files:
+            text = F.when(F.col("_source_file").isin(*files), text)
+        if corrected is not None and filling.column != f"={name}":
+            text = F.when(~corrected, text)
+        made.append((filling, text))
+    return made
+
+
+def _value(column: Declared, fillings: list[Filling]) -> Column:
+    """The typed value of a canonical column, read from the first of its texts that is there."""
+    if not fillings:
+        return quality.read(F.lit(None).cast("string"), column)
+    texts = [F.col(f"_text_{column.name}_{place}") for place in range(len(fillings))]
+    *former, value = (_read(text, column, filling) for text, filling in zip(texts, fillings, strict=True))
+    for text, read in reversed(list(zip(texts, former, strict=False))):
+        value = F.when(text.isNotNull(), read).otherwise(value)
+    return value
+
+
+def _read(text: Column, column: Declared, filling: Filling) -> Column:
+    if filling.lookup:
+        return F.lit(None).cast("string")
+    if filling.values:
+        meant = words.canonical(text, _forms(filling.values))
+        text = F.coalesce(meant, F.when(text.isNotNull(), F.lit(filling.otherwise)) if filling.otherwise else text)
+    elif filling.otherwise:
+        text = F.coalesce(text, F.lit(filling.otherwise))
+    if filling.decimal_comma:
+        text = words.decimal_point(text)
+    return quality.read(text, replace(column, date_formats=filling.date_formats or column.date_formats))
+
+
+def _forms(values: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """Every form of a spelling that a text is compared in; the first to claim a form has it."""
+    forms: dict[str, str] = {}
+    for written, value in values:
+        for form in (written.strip().lower(), code(written)):
+            if form:
+                forms.setdefault(form, value)
+    return forms
+
+
+@dataclass(frozen=True)
+class LookupTable:
+    """What texts of another entity's column `by` lead to: `_by` (in comparable form), `_take` and `_hits`, how many."""
+
+    frame: DataFrame
+    by: Declared
+
+    def comparable(self, text: Column) -> Column:
+        """How texts are compared: identifiers as keys, others by their words."""
+        return words.identifier(text) if self.by.kind == "identifier" else words.code(text)
+
+
+def lookup_table(parent: DataFrame, entity: Entity, filling: Filling) -> LookupTable:
+    """The table for a filling that is looked up in `entity`, of which `parent` is the clean table."""
+    by, take = entity.column(str(filling.by)), filling.take or entity.key
+    made = LookupTable(parent, by)
+    key, value = made.comparable(F.col(by.name).cast("string")), F.col(take).cast("string")
+    pairs = parent.select(key.alias("_by"), value.alias("_take"))
+    known = pairs.filter(F.col("_by").isNotNull() & (F.col("_by") != "") & F.col("_take").isNotNull())
+    hits = known.groupBy("_by").agg(F.min("_take").alias("_take"), F.countDistinct("_take").alias("_hits"))
+    return LookupTable(hits, by)
+
+
+def _look_up(
+    typed: DataFrame,
+    entity: Entity,
+    filled: Mapping[str, list[tuple[Filling, Column]]],
+    texts: Mapping[str, Column],
+    lookups: Mapping[Filling, LookupTable],
+) -> tuple[DataFrame, dict[str, quality.Lookup]]:
+    """Put what a text leads to in another entity in its place, and tell where it leads nowhere."""
+    done = {}
+    for name, of in filled.items():
+        flags = []
+        for place, (filling, _) in enumerate(of):
+            if filling not in lookups:
+                continue
+            table, here = lookups[filling], f"{name}_{place}"
+            text = F.col(f"_text_{here}")
+            found = table.frame.select(
+                *(F.col(column).alias(f"{column}_{here}") for column in ("_by", "_take", "_hits"))
+            )
+            typed = typed.withColumn(f"_for_{here}", table.comparable(text))
+            typed = typed.join(found, F.col(f"_for_{here}") == F.col(f"_by_{here}"), how="left")
+            hit = F.when(F.col(f"_hits_{here}") == 1, F.col(f"_take_{here}"))
+            typed = typed.withColumn(name, F.coalesce(F.col(name), hit))
+            stray = text.isNotNull() & ~F.coalesce(F.col(f"_hits_{here}") == 1, F.lit(False))
+            flags.append((filling, stray, F.coalesce(F.col(f"_hits_{here}") > 1, F.lit(False))))
+        if flags:
+            done[name] = quality.Lookup(
+                str(flags[0][0].lookup),
+                reduce(Column.__or__, (stray for _, stray, _ in flags)),
+                reduce(Column.__or__, (several for _, _, several in flags)),
+            )
+    return typed, done
 
 
 def _evaluated(typed: DataFrame, made: list[quality.Check]) -> tuple[DataFrame, list[quality.Check]]:
@@ -96,12 +219,6 @@ def _evaluated(typed: DataFrame, made: list[quality.Check]) -> tuple[DataFrame, 
     return typed.select("*", *(fails.alias(name) for name, fails in flags.items())), [
         replace(check, fails=F.col(name)) for name, check in zip(flags, made, strict=True)
     ]
-
-
-def _held(name: str, files: tuple[str, ...]) -> Column:
-    """The cell of a bronze column, in rows of these files only; of all when none is named."""
-    cell = F.col(_quoted(name))
-    return F.when(F.col("_source_file").isin(*files), cell) if files else cell
 
 
 def _quoted(name: str) -> str:

@@ -5,39 +5,37 @@ Looks at files only; nothing is loaded. Works on any folder that pyarrow reaches
 
 from __future__ import annotations
 
-import csv
 import fnmatch
-import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from hashlib import sha256
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.fs
 import pyarrow.parquet as pq
 
-from medallion.contracts import Entity
-from medallion.contracts.odcs import code
+from medallion import delivery, headers, workbooks
+from medallion.contracts import Column, Entity, Filling, Source
+from medallion.contracts.odcs import code, names_in
+from medallion.delivery import FORMATS, Part
 from medallion.errors import SourceError
-from medallion.files import Content, filesystem, fingerprint, read_through, text_lines
+from medallion.files import UNREADABLE, Content, Place, fingerprint, read_through, text_lines
+from medallion.headers import Header
 
-FORMATS = {
-    ".csv": "csv", ".tsv": "csv", ".txt": "csv",
-    ".jsonl": "jsonl", ".ndjson": "jsonl",
-    ".parquet": "parquet",
-}  # fmt: skip
-_DELIMITERS = (",", ";", "\t", "|")
+#: Rows of a sheet in which its header is looked for.
+_SHEET_HEAD = 60
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One export file and how to read it.
+    """One export table and how to read it as one entity.
 
-    `columns` pairs each header, as written, with its bronze column; `mapping` gives per canonical column the
-    bronze column that holds it. `content_hash` is the SHA-256 of the uncompressed content, so that a file
-    delivered again under another name, or compressed, is known.
+    `uri`, `member` of an archive and `sheet` of a workbook say where it lies. `columns` pairs each header, as
+    written, with its bronze column; `mapping` gives what fills each canonical column. `content_hash` is the SHA-256
+    of the unpacked content, so that a file delivered again under another name, or compressed, is known; for a sheet
+    it is that of the workbook and its name.
     """
 
     uri: str
@@ -50,18 +48,34 @@ class SourceFile:
     delimiter: str = ","
     quoted: bool = False
     ends_quoted: bool = False
+    member: str = ""
+    sheet: str = ""
+    header_line: int = 1
     columns: tuple[tuple[str, str], ...] = ()
-    mapping: dict[str, str] = field(default_factory=dict)
+    mapping: dict[str, Filling] = field(default_factory=dict)
+
+    @property
+    def place(self) -> Place:
+        """Where its bytes lie."""
+        return Place.at(self.uri, self.member)
+
+    @property
+    def columns_read(self) -> set[str]:
+        """Bronze columns that fill a canonical column."""
+        named = {item.column for item in self.mapping.values() if item.column}
+        return named.union(*(names_in(item.sql) for item in self.mapping.values() if item.sql))
 
     def as_dict(self) -> dict[str, Any]:
         """The record as plain values, for the batch journal."""
-        return asdict(self)
+        mapping = {name: item.model_dump(exclude_defaults=True) for name, item in self.mapping.items()}
+        return {**asdict(self), "mapping": mapping}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> SourceFile:
         """The record that `as_dict` gave."""
         columns = tuple((str(header), str(name)) for header, name in values["columns"])
-        return cls(**{**values, "columns": columns})
+        mapping = {name: Filling.model_validate(item) for name, item in values["mapping"].items()}
+        return cls(**{**values, "columns": columns, "mapping": mapping})
 
 
 @dataclass(frozen=True)
@@ -92,7 +106,7 @@ class Scan:
 
 
 def scan(folder: str, entities: Mapping[str, Entity]) -> Scan:
-    """Look at every file directly in `folder`.
+    """Look at every table directly in `folder`; one may feed several entities.
 
     A file that is refused holds back the files whose rows refer to its entity: without their parents those
     rows would all be quarantined.
@@ -100,35 +114,90 @@ def scan(folder: str, entities: Mapping[str, Entity]) -> Scan:
     Raises:
         SourceError: The folder does not exist or holds nothing that a contract recognises.
     """
-    fs, base = filesystem(folder)
-    if fs.get_file_info(base).type != pa.fs.FileType.Directory:
-        raise SourceError(f"{folder}: there is no such folder", "Name the folder of your exports with --source.")
-    home = folder.rstrip("/") if "://" in folder else str(Path(folder).absolute())
     found: list[SourceFile] = []
     refused: list[Refusal] = []
     ignored: list[str] = []
-    listing = sorted(fs.get_file_info(pa.fs.FileSelector(base)), key=lambda info: str(info.path))
-    for info in listing:
-        name = str(info.base_name)
-        if info.type != pa.fs.FileType.File or name.startswith((".", "_")):
+    for part in delivery.parts(folder):
+        if isinstance(part, str):
+            ignored.append(part)
             continue
-        candidates = _by_name(name, entities)
-        if not candidates:
-            ignored.append(name)
-            continue
-        try:
-            found.append(_inspect(fs, str(info.path), f"{home}/{name}", name, candidates))
-        except _UnfitError as error:
-            refused.append(Refusal(name, error.entity, error.problem, error.remedy))
-        except SourceError as error:
-            refused.append(Refusal(name, candidates[0].name, error.problem, error.remedy))
+        claims = _claims(part, entities)
+        if not claims:
+            ignored.append(part.name)
+        elif isinstance(part, Part):
+            _take(part, claims, found, refused)
+        else:
+            for claim in claims:
+                refused.append(Refusal(part.name, claim.entities[0].name, part.error.problem, part.error.remedy))
     if not found and not refused:
-        patterns = ", ".join(pattern for entity in entities.values() for pattern in entity.file_patterns)
+        patterns = ", ".join(dict.fromkeys(pattern for entity in entities.values() for pattern in _patterns(entity)))
         raise SourceError(
             f"{folder}: no file here is recognised ({', '.join(ignored) or 'the folder is empty'})",
-            f"Name files by what they hold ({patterns}, as .csv, .jsonl or .parquet), or say it in a contract.",
+            f"Let `medallion init {folder}` propose a contract, or name files by what they hold: {patterns}.",
         )
     return _hold_back(found, refused, ignored, entities)
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """Who a table may feed: the entity of a declared source, or the one of these that its header fits best."""
+
+    entities: tuple[Entity, ...]
+    source: Source | None = None
+
+    def known(self, header: Sequence[str]) -> int:
+        """How many of the header's cells are asked for."""
+        if self.source and self.source.columns:
+            wanted = {_bare(item.column) for item in self.source.columns.values() if item.column}
+            return len(wanted & {_bare(cell) for cell in header})
+        return max(len(columns_of(entity, header)) for entity in self.entities)
+
+
+def _claims(part: Part | delivery.Unreadable, entities: Mapping[str, Entity]) -> list[_Claim]:
+    declared = [
+        _Claim((entity,), source)
+        for entity in entities.values()
+        if (source := next((item for item in entity.sources if _feeds(item, part)), None))
+    ]
+    named = tuple(item for item in entities.values() if not item.sources and _is_named(item, part.stems))
+    return [*declared, _Claim(named)] if named else declared
+
+
+def _patterns(entity: Entity) -> tuple[str, ...]:
+    return tuple(source.file for source in entity.sources) or entity.file_patterns
+
+
+def _feeds(source: Source, part: Part | delivery.Unreadable) -> bool:
+    stem, suffix = delivery.split(source.file)
+    pattern = (stem if suffix in FORMATS else source.file).lower()
+    sheet = part.sheet if isinstance(part, Part) else ""
+    if source.sheet is not None:
+        named = bool(sheet) and fnmatch.fnmatchcase(sheet.lower(), source.sheet.lower())
+        return named and fnmatch.fnmatchcase(part.stems[-1].lower(), pattern)
+    return any(fnmatch.fnmatchcase(stem.lower(), pattern) for stem in part.stems)
+
+
+def _is_named(entity: Entity, stems: Iterable[str]) -> bool:
+    """Whether a pattern of the entity fits a name from one of its words on, such as `crm_leads_2025`."""
+    ends = [
+        lower[start:]
+        for lower in map(str.lower, stems)
+        for start in (0, *(m.end() for m in re.finditer(r"[_\-. ]", lower)))
+    ]
+    return any(fnmatch.fnmatchcase(end, pattern.lower()) for end in ends for pattern in entity.file_patterns)
+
+
+def _take(part: Part, claims: list[_Claim], found: list[SourceFile], refused: list[Refusal]) -> None:
+    try:
+        content, header = look(part, claims)
+    except SourceError as error:
+        refused += [Refusal(part.name, claim.entities[0].name, error.problem, error.remedy) for claim in claims]
+        return
+    for claim in claims:
+        try:
+            found.append(_fit(part, content, header, claim))
+        except _UnfitError as error:
+            refused.append(Refusal(part.name, error.entity, error.problem, error.remedy))
 
 
 def _hold_back(
@@ -154,66 +223,46 @@ def _hold_back(
     return Scan(tuple(kept), tuple(refused), tuple(ignored))
 
 
-def _by_name(name: str, entities: Mapping[str, Entity]) -> list[Entity]:
-    """Entities of which a pattern fits the name from one of its words on, such as `crm_leads_2025`."""
-    stem, suffix = _split(name)
-    if suffix not in FORMATS:
-        return []
-    lower = stem.lower()
-    ends = [lower, *(lower[found.end() :] for found in re.finditer(r"[_\-. ]", lower))]
-    return [
-        entity
-        for entity in entities.values()
-        if any(fnmatch.fnmatchcase(end, pattern.lower()) for end in ends for pattern in entity.file_patterns)
-    ]
+def look(part: Part, claims: Sequence[_Claim] = ()) -> tuple[Content, Header]:
+    """Read a table through once: what it is as text, and its header.
+
+    Raises:
+        SourceError: It is damaged, empty, or has no header.
+    """
+
+    def known(header: Sequence[str]) -> int:
+        return max((claim.known(header) for claim in claims), default=0)
+
+    line = next((claim.source.header_line for claim in claims if claim.source and claim.source.header_line), None)
+    header: Header | None
+    if part.format == "parquet":
+        return _parquet(part)
+    if part.format == "workbook":
+        digest, size = fingerprint(part.place)
+        content = Content(sha256(f"{digest} {part.sheet}".encode()).hexdigest(), size, "utf-8", b"", False)
+        rows = workbooks.rows(part.place, part.name, part.sheet)
+        header = headers.of_rows(list(islice(rows, max(_SHEET_HEAD, line or 0))), known, line)
+    else:
+        content = read_through(part.place, part.name)
+        if part.format == "jsonl":
+            return content, Header(tuple(_json_names(part, content.encoding)), 1)
+        text = content.head.decode(content.encoding, errors="replace").lstrip("\ufeff")
+        header = headers.of_text(text, known, line)
+    if header is None:
+        where = f"line {line}: is blank or not there" if line else "line 1: nothing here looks like a header"
+        raise SourceError(f"{part.name}: {where}", "Put the header on the first line, or say headerLine in a contract.")
+    return content, header
 
 
-def _split(name: str) -> tuple[str, str]:
-    bare = name.removesuffix(".gz").removesuffix(".GZ")
-    stem, dot, suffix = bare.rpartition(".")
-    return (stem, f".{suffix.lower()}") if dot else (bare, "")
-
-
-def _inspect(fs: pa.fs.FileSystem, path: str, uri: str, name: str, candidates: list[Entity]) -> SourceFile:
-    form = FORMATS[_split(name)[1]]
-    if form == "parquet":
-        return _inspect_parquet(fs, path, uri, name, candidates)
-    content = read_through(fs, path, name)
-    if form == "jsonl":
-        names = _json_names(fs, path, content.encoding, name)
-        return _fit(uri, name, form, content, ",", names, candidates)
-    head = content.head.decode(content.encoding, errors="replace").lstrip("\ufeff")
-    delimiter, header = _header(head, candidates)
-    if not header:
-        raise SourceError(f"{name}: line 1: is blank, and no header", "Put the header on the first line.")
-    return _fit(uri, name, form, content, delimiter, header, candidates)
-
-
-def _header(head: str, candidates: list[Entity]) -> tuple[str, list[str]]:
-    """Delimiter and header cells: the delimiter under which most cells are known headers, then most cells."""
-
-    def cells(delimiter: str) -> list[str]:
-        return next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), [])
-
-    def known(header: list[str]) -> int:
-        return max(len(columns_of(entity, header)) for entity in candidates)
-
-    try:
-        best = max(_DELIMITERS, key=lambda delimiter: (known(cells(delimiter)), len(cells(delimiter))))
-        return best, cells(best)
-    except csv.Error:  # a cell of more than 128 KiB
-        return ",", [head[:80]]
-
-
-def _json_names(fs: pa.fs.FileSystem, path: str, encoding: str, name: str) -> list[str]:
+def _json_names(part: Part, encoding: str) -> list[str]:
     """Every key of the records, in order of first appearance."""
     import duckdb
 
     if encoding != "utf-8":
-        raise SourceError(f"{name}: JSON lines must be UTF-8, this looks like {encoding}", "Export it as UTF-8.")
+        raise SourceError(f"{part.name}: JSON lines must be UTF-8, this looks like {encoding}", "Export it as UTF-8.")
     names: dict[str, None] = {}
     with duckdb.connect() as connection:
-        for batch in text_lines(fs, path):
+        for batch in text_lines(part.place):
             connection.register("lines", batch)
             rows = connection.sql(
                 "select distinct unnest(json_keys(document)) from "
@@ -221,18 +270,18 @@ def _json_names(fs: pa.fs.FileSystem, path: str, encoding: str, name: str) -> li
             ).fetchall()
             names.update(dict.fromkeys(sorted(str(row[0]) for row in rows)))
     if not names:
-        raise SourceError(f"{name}: line 1: is not a JSON object", "Write one JSON object per line.")
+        raise SourceError(f"{part.name}: line 1: is not a JSON object", "Write one JSON object per line.")
     return list(names)
 
 
-def _inspect_parquet(fs: pa.fs.FileSystem, path: str, uri: str, name: str, candidates: list[Entity]) -> SourceFile:
+def _parquet(part: Part) -> tuple[Content, Header]:
     try:
-        digest, size = fingerprint(fs, path)
-        names = pq.read_schema(path, filesystem=fs).names
-    except (OSError, pa.ArrowInvalid) as error:
-        raise SourceError(f"{name}: is not a readable Parquet file: {error}", "Export it again.") from error
-    content = Content(digest, size, "utf-8", b"", False)
-    return _fit(uri, name, "parquet", content, ",", list(names), candidates)
+        digest, size = fingerprint(part.place)
+        with part.place.seekable() as stream:
+            names = pq.read_schema(stream).names
+    except (*UNREADABLE, pa.ArrowInvalid) as error:
+        raise SourceError(f"{part.name}: is not a readable Parquet file: {error}", "Export it again.") from error
+    return Content(digest, size, "utf-8", b"", False), Header(tuple(names), 1)
 
 
 def unchanged(file: SourceFile) -> None:
@@ -241,11 +290,14 @@ def unchanged(file: SourceFile) -> None:
     Raises:
         SourceError: It is gone, or holds something else by now.
     """
-    fs, path = filesystem(file.uri)
     try:
-        parquet = file.format == "parquet"
-        digest = fingerprint(fs, path)[0] if parquet else read_through(fs, path, file.name).digest
-    except (OSError, SourceError) as error:
+        place = file.place
+        if file.format in ("parquet", "workbook"):
+            digest = fingerprint(place)[0]
+            digest = sha256(f"{digest} {file.sheet}".encode()).hexdigest() if file.sheet else digest
+        else:
+            digest = read_through(place, file.name).digest
+    except (*UNREADABLE, KeyError, SourceError) as error:
         raise SourceError(f"{file.name}: is gone or damaged since a run was interrupted: {error}") from error
     if digest != file.content_hash:
         raise SourceError(f"{file.name}: has changed since a run was interrupted")
@@ -255,12 +307,12 @@ def columns_of(entity: Entity, header: Iterable[str]) -> dict[str, str]:
     """Per canonical column the header that holds it: its own name first, then its synonyms in their order."""
     by_code: dict[str, str] = {}
     for written in header:
-        if bare := code(written).replace("_", ""):
+        if bare := _bare(written):
             by_code.setdefault(bare, written)
     found = {}
     for column in entity.columns:
         for name in (column.name, *column.synonyms):
-            written_as = by_code.get(code(name).replace("_", ""))
+            written_as = by_code.get(_bare(name))
             if written_as is not None:
                 found[column.name] = written_as
                 break
@@ -280,41 +332,111 @@ def bronze_names(header: Iterable[str]) -> list[str]:
     return names
 
 
-def _fit(
-    uri: str,
-    name: str,
-    form: str,
-    content: Content,
-    delimiter: str,
-    header: list[str],
-    candidates: list[Entity],
-) -> SourceFile:
-    """The file as the candidate entity that its header fits best; refused when a required column is missing."""
-    entity = max(candidates, key=lambda item: (item.key in columns_of(item, header), len(columns_of(item, header))))
-    found = columns_of(entity, header)
-    for column in entity.columns:
-        needed = column.checks.get("null") == "reject" and column.default is None and column.derive is None
-        if needed and column.name not in found:
-            accepted = ", ".join((column.name, *column.synonyms))
-            shown = ", ".join(header[:12]) + (" ..." if len(header) > 12 else "")
-            raise _UnfitError(
-                f"{name}: line 1: no column holds {column.name}, which {entity.name} need (header: {shown})",
-                f"Rename the column to one of: {accepted}; or map it in a contract.",
-                entity.name,
-            )
-    names = bronze_names(header)
-    by_header = dict(reversed(list(zip(header, names, strict=True))))
+def _bare(name: str) -> str:
+    """The form in which headers are compared: letters and digits alone, in lower case."""
+    return code(name).replace("_", "")
+
+
+def _fit(part: Part, content: Content, header: Header, claim: _Claim) -> SourceFile:
+    """The table as the claim's entity that its header fits best; refused when a required column is missing."""
+    cells = header.cells
+    entity = max(claim.entities, key=lambda e: (e.key in columns_of(e, cells), len(columns_of(e, cells))))
+    names = bronze_names(cells)
+    by_header = dict(reversed(list(zip(cells, names, strict=True))))
+    if claim.source and claim.source.columns is not None:
+        mapping = _declared(part, header, entity, claim.source, names)
+    else:
+        mapping = {name: Filling(column=by_header[cell]) for name, cell in columns_of(entity, cells).items()}
+        for column in entity.columns:
+            if _is_needed(column) and column.name not in mapping:
+                accepted = ", ".join((column.name, *column.synonyms))
+                raise _UnfitError(
+                    f"{part.name}: line {header.line}: no column holds {column.name}, which {entity.name} need "
+                    f"(header: {_shown(cells)})",
+                    f"Rename the column to one of: {accepted}; or map it in a contract (`medallion init`).",
+                    entity.name,
+                )
+    if claim.source:
+        mapping = {name: _as_source(item, entity.column(name), claim.source) for name, item in mapping.items()}
     return SourceFile(
-        uri=uri,
-        name=name,
+        uri=part.uri,
+        name=part.name,
         entity=entity.name,
-        format=form,
+        format=part.format,
         content_hash=content.digest,
         size_bytes=content.size,
         encoding=content.encoding,
-        delimiter=delimiter,
+        delimiter=header.delimiter,
         quoted=content.quoted,
         ends_quoted=content.ends_quoted,
-        columns=tuple(zip(header, names, strict=True)),
-        mapping={canonical: by_header[written] for canonical, written in found.items()},
+        member=part.place.member,
+        sheet=part.sheet,
+        header_line=header.line,
+        columns=tuple(zip(cells, names, strict=True)),
+        mapping=mapping,
     )
+
+
+def remapped(file: SourceFile, entities: Mapping[str, Entity]) -> SourceFile:
+    """A file that was read before, as the present contracts map it; as it was where they no longer know it."""
+    known = {entity.name: entity for entity in entities.values() if entity.name == file.entity}
+    base = file.name.removesuffix(f"#{file.sheet}").rpartition("/")[2]
+    stem = delivery.split(base)[0]
+    part = Part(file.uri, file.name, file.format, file.place, (file.sheet, stem) if file.sheet else (stem,), file.sheet)
+    header = Header(tuple(written for written, _ in file.columns), file.header_line, file.delimiter)
+    content = Content(file.content_hash, file.size_bytes, file.encoding, b"", file.quoted, file.ends_quoted)
+    for claim in _claims(part, known):
+        try:
+            return _fit(part, content, header, claim)
+        except _UnfitError:
+            continue
+    return file
+
+
+def _is_needed(column: Column) -> bool:
+    return column.checks.get("null") == "reject" and column.default is None and column.derive is None
+
+
+def _shown(cells: Sequence[str]) -> str:
+    return ", ".join(cells[:12]) + (" ..." if len(cells) > 12 else "")
+
+
+def _declared(part: Part, header: Header, entity: Entity, source: Source, names: list[str]) -> dict[str, Filling]:
+    """What fills each canonical column by a declared source; a column that is not there is left out if it may be."""
+    exact = dict(reversed(list(zip(header.cells, names, strict=True))))
+    loose = dict(reversed([(_bare(cell), name) for cell, name in exact.items()]))
+    mapping = {}
+    for name, item in (source.columns or {}).items():
+        lacking: list[str] = []
+        if item.column is not None:
+            held = exact.get(item.column) or loose.get(_bare(item.column))
+            lacking = [] if held else [item.column]
+            item = item.model_copy(update={"column": held})
+        elif item.sql is not None:
+            lacking = sorted(names_in(item.sql) - {*names})
+        if not lacking:
+            mapping[name] = item.model_copy(update={"confidence": None, "reason": ""})
+        elif _is_needed(entity.column(name)):
+            raise _UnfitError(
+                f"{part.name}: line {header.line}: has no column {lacking[0]!r}, which {entity.name}.{name} is filled "
+                f"from (header: {_shown(header.cells)})",
+                "Export it with that column, or change the contract.",
+                entity.name,
+            )
+    for column in entity.columns:
+        if _is_needed(column) and column.name not in (source.columns or {}):
+            raise _UnfitError(
+                f"{part.name}: the contract says nothing of {entity.name}.{column.name}, which is required",
+                f"Add it to the columns of {source.file}, or say `required: false` of the column.",
+                entity.name,
+            )
+    return mapping
+
+
+def _as_source(item: Filling, column: Column, source: Source) -> Filling:
+    """A filling with what its source says of dates and amounts, where it says nothing itself."""
+    if column.kind in ("date", "timestamp") and not item.date_formats:
+        return item.model_copy(update={"date_formats": source.date_formats})
+    if column.kind in ("money", "integer") and source.decimal_comma:
+        return item.model_copy(update={"decimal_comma": True})
+    return item

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from medallion import contracts, metrics, query
 from medallion.contracts import Table
-from medallion.pipeline import batches
+from medallion.pipeline import batches, drift, remembered
 from medallion.pipeline.silver_to_gold import gold_contract
 from medallion.store import Lakehouse
 
@@ -23,6 +23,7 @@ def tables(lake: Lakehouse) -> list[dict[str, Any]]:
         LakehouseError: There is no lakehouse.
     """
     found = []
+    entities = contracts.entities(remembered.overrides(lake))
     with query.connect(lake, layers=("bronze", "silver", "gold", "ops")) as connection:
         for name in lake.tables():
             count = query.rows(connection, f"select count(*) as n from {name}")[0]["n"]
@@ -33,17 +34,17 @@ def tables(lake: Lakehouse) -> list[dict[str, Any]]:
                     "rows": count,
                     "columns": len(delta.schema().fields),
                     "version": delta.version(),
-                    "grain": _grain(name),
+                    "grain": _grain(name, entities),
                     "path": lake.path(name),
                 }
             )
     return found
 
 
-def _grain(name: str) -> str:
+def _grain(name: str, entities: Mapping[str, contracts.Entity]) -> str:
     if name.startswith("bronze."):
         return "one row per record of an export, cells as text"
-    for entity in contracts.entities().values():
+    for entity in entities.values():
         for contract in (entity.clean, entity.history, entity.staged):
             if contract.name == name:
                 return contract.grain
@@ -57,47 +58,73 @@ def status(lake: Lakehouse, now: datetime, overrides: Iterable[Path] = ()) -> di
     Freshness compares the hours since the newest event of an entity with what its contract promises. A date
     after the reading of its row is a plan or a mistake, not an event.
 
+    Quarantine counts records that wait there. A lakehouse that a run has left half made shows as far as it is.
+
     Raises:
-        LakehouseError: There is no lakehouse, or no batch has been finished in it.
+        LakehouseError: There is no lakehouse.
     """
-    with query.connect(lake) as connection:
-        for name in ("ops.row_accounts", "silver.quarantine", *(x.clean.name for x in contracts.entities().values())):
-            lake.delta(name)
-        runs = query.rows(
-            connection,
-            "select run_id, batch_id, started_at, seconds, cast(as_of - interval 1 microsecond as date) as as_of, "
-                "version, engine from ops.runs "
-            f"order by started_at desc limit {_RUNS}",
-        ) if lake.exists("ops.runs") else []  # fmt: skip
-        accounts = query.rows(
-            connection,
-            "select batch_id, entity, rows_read, accepted, duplicate, superseded, quarantined, balanced "
-            "from ops.row_accounts order by known_at, batch_id, entity",
-        )
-        reasons = query.rows(
-            connection,
-            "select entity, failed_check, count(*) as records from "
-            "(select entity, unnest(failed_checks) as failed_check from silver.quarantine) "
-            "group by all order by records desc, entity, failed_check",
-        )
-        fresh = [_freshness(connection, entity, now) for entity in contracts.entities(overrides).values()]
-    return {
+    journal = batches.history(lake)
+    if not journal:
+        with query.connect(lake):
+            lake.delta(batches.JOURNAL)
+    entities = contracts.entities(remembered.overrides(lake, overrides))
+    document: dict[str, Any] = {
         "lakehouse": lake.root,
-        "runs": [_plain(row) for row in runs],
+        "contracts": [item.path for item in remembered.overrides(lake, overrides)],
+        "runs": [],
         "batches": [
             {
                 "batch_id": batch.batch_id,
                 "state": batch.state,
                 "known_at": batch.known_at.isoformat(sep=" ", timespec="seconds"),
-                "files": [file.name for file in batch.files],
+                "files": [] if batch.origin else list(dict.fromkeys(file.name for file in batch.files)),
+                "takes_up": batch.origin,
             }
-            for batch in batches.history(lake)
+            for batch in journal
         ],
-        "row_accounts": [_plain(row) for row in accounts],
-        "quarantine": [_plain(row) for row in reasons],
-        "freshness": [row for row in fresh if row],
+        "drift": _drift(journal),
+        "row_accounts": [],
+        "quarantine": [],
+        "freshness": [],
         "tables": {name: lake.version(name) for name in lake.tables()},
     }
+    with query.connect(lake) as connection:
+
+        def rows(table: str, sql: str) -> list[dict[str, Any]]:
+            return [_plain(row) for row in query.rows(connection, sql)] if lake.exists(table) else []
+
+        document["runs"] = rows(
+            "ops.runs",
+            "select run_id, batch_id, started_at, seconds, cast(as_of - interval 1 microsecond as date) as as_of, "
+            f"version, engine from ops.runs order by started_at desc limit {_RUNS}",
+        )
+        document["row_accounts"] = rows(
+            "ops.row_accounts",
+            "select batch_id, entity, rows_read, accepted, duplicate, superseded, quarantined, balanced "
+            "from ops.row_accounts order by known_at, batch_id, entity",
+        )
+        document["quarantine"] = rows(
+            "silver.quarantine",
+            "select entity, failed_check, count(*) as records from "
+            "(select entity, unnest(failed_checks) as failed_check from silver.quarantine where resolved_by is null) "
+            "group by all order by records desc, entity, failed_check",
+        )
+        fresh = [_freshness(connection, entity, now) for entity in entities.values() if lake.exists(entity.clean.name)]
+        document["freshness"] = [row for row in fresh if row]
+    return document
+
+
+def _drift(journal: list[batches.Batch]) -> list[dict[str, Any]]:
+    """Tables whose columns differ from those of the table before them."""
+    found = []
+    for place, batch in enumerate(journal):
+        for file in batch.files if not batch.origin else ():
+            gone, new = (sorted(change(file, journal[:place])) for change in (drift.missing, drift.gained))
+            if gone or new:
+                found.append(
+                    {"batch_id": batch.batch_id, "file": file.name, "new_columns": new, "missing_columns": gone}
+                )
+    return found
 
 
 def _freshness(connection: Any, entity: contracts.Entity, now: datetime) -> dict[str, Any] | None:

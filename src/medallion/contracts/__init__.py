@@ -6,6 +6,7 @@ gives any gold, ops or quarantine table. Both are what code, checks and docs are
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -13,28 +14,40 @@ from importlib.resources import files
 from pathlib import Path
 
 from medallion.contracts import odcs
+from medallion.contracts.filling import CONFIDENT, Filling, Override, Source
 from medallion.contracts.model import PROVENANCE, Column, Entity, Reference, Severity, Table
 from medallion.errors import ContractError
 
 ENTITY_NAMES = ("customers", "products", "leads", "interactions")
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _HOME = Path(str(files("medallion.contracts")))
 
 
-def entities(overrides: Iterable[Path] = ()) -> dict[str, Entity]:
-    """The four entities by name, parents before children, with `overrides` laid over them in order.
+def entities(overrides: Iterable[Path | Override] = ()) -> dict[str, Entity]:
+    """The entities by name, parents before children: the four shipped ones with `overrides` laid over them in order.
+
+    An override may describe further ones, such as a table of stages that deals are looked up in.
 
     Raises:
-        ContractError: A file cannot be used, names an entity that does not exist, or refers to one.
+        ContractError: A file cannot be used, or refers to an entity or a column that does not exist.
     """
     known = dict(_shipped())
-    for path in overrides:
-        for declared, contract in odcs.read_objects(path):
+    for given in overrides:
+        override = given if isinstance(given, Override) else Override.read(given)
+        for declared, contract in odcs.read_objects(override):
             name = str(declared.name)
-            if name not in known:
+            if not _NAME.fullmatch(name) or name == "quarantine":
                 raise ContractError(
-                    f"{path}: schema {name!r} is not an entity", f"Use one of {', '.join(ENTITY_NAMES)}."
+                    f"{override.path}: schema {name!r} cannot be the name of an entity",
+                    f"Use one of {', '.join(ENTITY_NAMES)}, or a new name in lower_snake_case.",
                 )
-            known[name] = odcs.entity(declared, contract, path, known[name])
+            if name not in known and not any(item.primaryKey for item in declared.properties or []):
+                raise ContractError(
+                    f"{override.path}: schema {name!r} is not an entity, and describes no new one",
+                    f"Use one of {', '.join(known)}, or mark the key of a new one primaryKey: true.",
+                )
+            known[name] = odcs.entity(declared, contract, override.path, known.get(name))
+            _needs_files(known[name], override.path)
     for item in known.values():
         for column in item.references:
             target = column.reference
@@ -43,19 +56,36 @@ def entities(overrides: Iterable[Path] = ()) -> dict[str, Entity]:
                     f"{item.name}.{column.name}: refers to {target.entity}.{target.column}, which is no key",
                     "Refer to the primary key of one of the entities.",
                 )
-    _parents_first(known)
-    return known
+        for source in item.sources:
+            _check_lookups(item, source, known)
+    return {name: known[name] for name in _parents_first(known)}
 
 
-def _parents_first(known: dict[str, Entity]) -> None:
-    """Refuse references that go in a circle: no order of loading would know the parents first."""
-    needs = {
-        item.name: {c.reference.entity for c in item.references if c.reference}
-        - (set() if item.name in item.depends_on else {item.name})
-        for item in known.values()
-    }
+def _needs_files(item: Entity, path: str) -> None:
+    if not item.sources and not item.file_patterns:
+        raise ContractError(f"{path}: {item.name}: no file feeds it", "Give it the custom property sources.")
+
+
+def _check_lookups(item: Entity, source: Source, known: dict[str, Entity]) -> None:
+    for name, filling in (source.columns or {}).items():
+        if filling.lookup is None:
+            continue
+        place = f"{item.name}.{name} from {source.file}"
+        target = known.get(filling.lookup)
+        if target is None or target is item:
+            raise ContractError(f"{place}: {filling.lookup!r} is no other entity", f"Use one of {', '.join(known)}.")
+        for column in (str(filling.by), filling.take or target.key):
+            if column not in target.column_names:
+                raise ContractError(
+                    f"{place}: {target.name} has no column {column!r}", f"Columns: {', '.join(target.column_names)}."
+                )
+
+
+def _parents_first(known: dict[str, Entity]) -> list[str]:
+    """Names in an order of loading; refuses references that go in a circle, where none knows the parents first."""
+    needs = {item.name: set(item.parents) | ({item.name} & item.depends_on) for item in known.values()}
     try:
-        TopologicalSorter(needs).prepare()
+        return list(TopologicalSorter(needs).static_order())
     except CycleError as error:
         circle = " to ".join(error.args[1])
         raise ContractError(
@@ -63,13 +93,18 @@ def _parents_first(known: dict[str, Entity]) -> None:
         ) from error
 
 
+def guesses(found: Iterable[Entity]) -> list[str]:
+    """What the contracts say with too little confidence to run on, one sentence each."""
+    return [f"{item.name}: {guess}" for item in found for source in item.sources for guess in source.guesses()]
+
+
 @cache
 def _shipped() -> dict[str, Entity]:
     found = {}
     for name in ENTITY_NAMES:
-        path = _HOME / f"{name}.odcs.yaml"
-        for declared, contract in odcs.read_objects(path):
-            found[name] = odcs.entity(declared, contract, path, None)
+        override = Override.read(_HOME / f"{name}.odcs.yaml")
+        for declared, contract in odcs.read_objects(override):
+            found[name] = odcs.entity(declared, contract, override.path, None)
     return found
 
 
@@ -78,8 +113,8 @@ def tables() -> dict[str, Table]:
     """Tables declared in `tables/*.odcs.yaml`, by qualified name such as `gold.sales_summary`."""
     found = {}
     for path in sorted((_HOME / "tables").glob("*.odcs.yaml")):
-        for declared, _ in odcs.read_objects(path):
-            made = odcs.table(declared, path)
+        for declared, _ in odcs.read_objects(Override.read(path)):
+            made = odcs.table(declared, str(path))
             found[made.name] = made
     return found
 
@@ -90,14 +125,19 @@ def table(name: str) -> Table:
 
 
 __all__ = [
+    "CONFIDENT",
     "ENTITY_NAMES",
     "PROVENANCE",
     "Column",
     "Entity",
+    "Filling",
+    "Override",
     "Reference",
     "Severity",
+    "Source",
     "Table",
     "entities",
+    "guesses",
     "table",
     "tables",
 ]

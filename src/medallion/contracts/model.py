@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from medallion.contracts.filling import Source
+
 Severity = Literal["reject", "warn"]
 
 #: Cells that mean "no value", compared after trimming and lower-casing.
@@ -59,6 +61,11 @@ class Column:
     reference: Reference | None = None
     checks: dict[str, Severity] = field(default_factory=dict)
 
+    @property
+    def lookup_severity(self) -> Severity:
+        """What a text that leads to no row of another entity means: as bad as a missing value or a wrong key."""
+        return "reject" if "reject" in (self.checks.get("null"), self.checks.get("reference")) else "warn"
+
 
 @dataclass(frozen=True)
 class Table:
@@ -86,7 +93,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Entity:
-    """One kind of CRM record, the contract between an export and its silver tables."""
+    """One kind of CRM record, the contract between an export and its silver tables.
+
+    Files are known by `sources` where a contract declares them, else by `file_patterns`.
+    """
 
     name: str
     grain: str
@@ -97,6 +107,7 @@ class Entity:
     file_patterns: tuple[str, ...]
     placeholders: tuple[str, ...] = PLACEHOLDERS
     freshness_hours: float | None = None
+    sources: tuple[Source, ...] = ()
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -112,10 +123,31 @@ class Entity:
     def depends_on(self) -> frozenset[str]:
         """Entities whose rows must be known first, or rows of this one would be refused."""
         return frozenset(
-            column.reference.entity
-            for column in self.columns
-            if column.reference and column.checks.get("reference") == "reject"
+            {
+                column.reference.entity
+                for column in self.columns
+                if column.reference and column.checks.get("reference") == "reject"
+            }
+            | {
+                filling.lookup
+                for source in self.sources
+                for name, filling in (source.columns or {}).items()
+                if filling.lookup and self.column(name).lookup_severity == "reject"
+            }
         )
+
+    @property
+    def parents(self) -> frozenset[str]:
+        """Other entities that its rows refer to or are looked up in, and that are therefore loaded before it."""
+        named = {column.reference.entity for column in self.references if column.reference}
+        return frozenset(named.union(*(source.lookups for source in self.sources)) - {self.name})
+
+    def column(self, name: str) -> Column:
+        """The canonical column of that name; KeyError when there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"{self.name} has no column {name}")
 
     @property
     def clean(self) -> Table:

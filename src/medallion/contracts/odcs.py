@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, cast
 
 from open_data_contract_standard.model import (
@@ -15,7 +14,8 @@ from open_data_contract_standard.model import (
 )
 from pydantic import ValidationError
 
-from medallion.contracts import yaml
+from medallion.contracts import filling, yaml
+from medallion.contracts.filling import Override
 from medallion.contracts.model import (
     DATE_FORMATS,
     PLACEHOLDERS,
@@ -31,7 +31,7 @@ _KINDS = {"string": "text", "integer": "integer", "number": "money", "date": "da
 _SEMANTIC_KINDS = {"identifier", "code", "money", "email", "phone", "text", "free_text"}
 _TYPES = re.compile(r"string|bigint|double|boolean|date|timestamp|decimal\(\d+,\d+\)|array<string>")
 _COLUMN_PROPERTIES = {"spellings", "fallback", "default", "unit", "event", "dateFormats"}
-_OBJECT_PROPERTIES = {"filePatterns", "versionColumn", "placeholders", "dateFormats", "invariants"}
+_OBJECT_PROPERTIES = {"filePatterns", "versionColumn", "placeholders", "dateFormats", "invariants", "sources"}
 _METRIC_CHECKS = {"nullValues": "null", "invalidValues": "accepted"}
 _CUSTOM_CHECKS = {"readable", "range", "pattern", "future", "reference"}
 _BASIS = {
@@ -56,17 +56,16 @@ def code(text: str) -> str:
     return re.sub(r"[\W_]+", "_", text.strip().lower()).strip("_")
 
 
-def read_objects(path: Path) -> list[tuple[SchemaObject, OpenDataContractStandard]]:
+def read_objects(override: Override) -> list[tuple[SchemaObject, OpenDataContractStandard]]:
     """The schema objects of one ODCS file, each with the contract it stands in.
 
     Raises:
-        ContractError: The file is missing, is not YAML or breaks the standard; names file, place and reason.
+        ContractError: The text is not YAML or breaks the standard; names file, place and reason.
     """
+    path = override.path
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ContractError(f"{path}: cannot be read: {error.strerror}", "Check the path.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        data = yaml.load(override.text)
+    except yaml.YAMLError as error:
         raise ContractError(f"{path}: is not valid YAML: {error}", "Mend the file at that place.") from error
     if not isinstance(data, dict) or data.get("kind") != "DataContract":
         raise ContractError(f"{path}: kind is not DataContract", "An ODCS file starts with kind: DataContract.")
@@ -151,17 +150,35 @@ def _texts(extra: dict[str, Any], name: str, place: str) -> tuple[str, ...]:
     value = extra.get(name) or []
     if not isinstance(value, list):
         raise ContractError(f"{place}: {name} is {value!r}, not a list", f"Write [{value}].")
-    for item in value if name == "dateFormats" else ():
-        letters = re.sub(r"'[^']*'", "", str(item))
+    texts = tuple(str(item) for item in value)
+    if name == "dateFormats":
+        _check_formats(texts, place)
+    return texts
+
+
+def _check_formats(formats: Iterable[str], place: str) -> None:
+    for item in formats:
+        letters = re.sub(r"'[^']*'", "", item)
         if "'" in letters or re.search(r"[A-Za-z]", letters.translate(_NO_DATE_LETTERS)) or "y" not in letters:
             raise ContractError(
                 f"{place}: dateFormats {item!r} is not a date format", "Write one such as d/M/yyyy H:mm."
             )
-    return tuple(str(item) for item in value)
 
 
 def _expression(sql: str, names: Iterable[str], place: str) -> None:
     """Refuse a default or derived value that is not Spark SQL over the entity's columns."""
+    if strange := sorted(_parsed(sql, place) - {*names}):
+        raise ContractError(
+            f"{place}: {sql!r} names {strange[0]!r}, which is not a column", "Quote a text: \"'text'\"."
+        )
+
+
+def _parsed(sql: str, place: str) -> set[str]:
+    """The names of columns in a Spark SQL expression.
+
+    Raises:
+        ContractError: It is not one.
+    """
     import sqlglot
 
     try:
@@ -169,11 +186,14 @@ def _expression(sql: str, names: Iterable[str], place: str) -> None:
     except sqlglot.errors.SqlglotError as error:
         reason = re.sub(r"\x1b\[\d*m", "", str(error)).splitlines()[0]
         raise ContractError(f"{place}: {sql!r} is not an SQL expression: {reason}", "Mend it.") from error
-    strange = sorted({found.name for found in tree.find_all(sqlglot.exp.Column)} - {*names})
-    if strange:
-        raise ContractError(
-            f"{place}: {sql!r} names {strange[0]!r}, which is not a column", "Quote a text: \"'text'\"."
-        )
+    if isinstance(tree, sqlglot.exp.Query | sqlglot.exp.Command) or tree.find(sqlglot.exp.Subquery):
+        raise ContractError(f"{place}: {sql!r} is a statement, not an expression", "Write an expression over columns.")
+    return {found.name for found in tree.find_all(sqlglot.exp.Column)}
+
+
+def names_in(sql: str) -> set[str]:
+    """The names of columns in a Spark SQL expression that a contract has been checked for."""
+    return _parsed(sql, "sql")
 
 
 def _blank(declared: SchemaProperty, place: str) -> Column:
@@ -267,7 +287,7 @@ def _checks(declared: SchemaProperty, changed: Column, start: Column, place: str
     return found
 
 
-def entity(declared: SchemaObject, contract: OpenDataContractStandard, path: Path, base: Entity | None) -> Entity:
+def entity(declared: SchemaObject, contract: OpenDataContractStandard, path: str, base: Entity | None) -> Entity:
     """An entity from its declaration; with `base`, the declaration overrides and adds.
 
     Raises:
@@ -318,7 +338,28 @@ def entity(declared: SchemaObject, contract: OpenDataContractStandard, path: Pat
         file_patterns=_texts(extra, "filePatterns", place) or (base.file_patterns if base else ()),
         placeholders=tuple(dict.fromkeys((*(base.placeholders if base else PLACEHOLDERS), *placeholders))),
         freshness_hours=_freshness(contract, str(declared.name), base, place),
+        sources=_sources(extra, base, columns, place),
     )
+
+
+def _sources(
+    extra: dict[str, Any], base: Entity | None, columns: dict[str, Column], place: str
+) -> tuple[filling.Source, ...]:
+    """The files that feed the entity: those of this contract beside those of the contracts before it."""
+    found = filling.sources(extra.get("sources") or [], place)
+    for source in found:
+        where = f"{place}: sources: {source.file}"
+        _check_formats(source.date_formats, where)
+        for name, item in (source.columns or {}).items():
+            if name not in columns:
+                raise ContractError(
+                    f"{where}: {name!r} is not a column of {place.rpartition(' ')[2]}",
+                    f"Columns: {', '.join(columns)}.",
+                )
+            _check_formats(item.date_formats, f"{where}: {name}")
+            if item.sql is not None:
+                _parsed(item.sql, f"{where}: {name}")
+    return (*(base.sources if base else ()), *found)
 
 
 def _freshness(contract: OpenDataContractStandard, name: str, base: Entity | None, place: str) -> float | None:
@@ -334,7 +375,7 @@ def _freshness(contract: OpenDataContractStandard, name: str, base: Entity | Non
     return base.freshness_hours if base else None
 
 
-def table(declared: SchemaObject, path: Path) -> Table:
+def table(declared: SchemaObject, path: str) -> Table:
     """A table that the pipeline makes (gold, ops, quarantine) from its declaration."""
     place = f"{path}: {declared.name}"
     extra = custom(declared, _OBJECT_PROPERTIES, place)
@@ -353,4 +394,4 @@ def table(declared: SchemaObject, path: Path) -> Table:
     )
 
 
-__all__ = ["DATE_FORMATS", "code", "entity", "read_objects", "table"]
+__all__ = ["DATE_FORMATS", "code", "entity", "names_in", "read_objects", "table"]

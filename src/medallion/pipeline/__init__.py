@@ -20,9 +20,8 @@ from filelock import FileLock, Timeout
 
 from medallion import __version__, contracts, query, sources, store
 from medallion.config import Settings, end_of_day
-from medallion.contracts import Entity
-from medallion.errors import LakehouseError, SourceError
-from medallion.pipeline import batches
+from medallion.errors import ContractError, LakehouseError, SourceError
+from medallion.pipeline import batches, drift, remembered
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.bronze_to_silver import bronze_to_silver
 from medallion.pipeline.silver_to_gold import STEPS, silver_to_gold
@@ -47,6 +46,9 @@ class Result:
     ignored: list[str] = field(default_factory=list)
     refused: list[sources.Refusal] = field(default_factory=list)
     new_columns: dict[str, list[str]] = field(default_factory=dict)
+    missing_columns: dict[str, list[str]] = field(default_factory=dict)
+    skipped_lines: dict[str, int] = field(default_factory=dict)
+    contracts: list[str] = field(default_factory=list)
     accounts: list[dict[str, Any]] = field(default_factory=list)
     steps: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
@@ -72,67 +74,159 @@ def run(
         halves: Do only one of `BRONZE_TO_SILVER` and `SILVER_TO_GOLD`.
 
     Raises:
+        ContractError: A contract cannot be used, or says something that is only a guess.
         SourceError: Nothing in the folder can be read.
         LakehouseError: Another run is writing, or the folder cannot be written.
         ConservationError: A law does not hold; the batch is left unfinished.
     """
-    started = time.perf_counter()
-    lake = Lakehouse(settings.lakehouse)
-    entities = contracts.entities(settings.contracts)
-    result = Result(run_id=f"{now:%Y%m%dT%H%M%S.%f}"[:-3])
-    steps = Steps(report)
+    work = _Work(settings, now, report)
     scan = sources.Scan((), (), ())
     if BRONZE_TO_SILVER in halves:
-        with steps.step("look at the source files"):
-            scan = sources.scan(settings.source, entities)
-    result.refused, result.ignored = list(scan.refused), list(scan.ignored)
-    goal = _goal(settings, now)
-    with writing(lake):
-        todo = _todo(lake, scan, now, result) if BRONZE_TO_SILVER in halves else []
-        stale = SILVER_TO_GOLD in halves and (bool(todo) or not _is_current(lake, entities, settings, goal))
+        with work.steps.step("look at the source files"):
+            scan = sources.scan(settings.source, work.entities)
+    work.result.refused, work.result.ignored = list(scan.refused), list(scan.ignored)
+    with writing(work.lake):
+        todo = [(batch, _NOTHING) for batch in work.files(scan)] if BRONZE_TO_SILVER in halves else []
+        return work.do(todo, with_gold=SILVER_TO_GOLD in halves)
+
+
+def take_up(
+    settings: Settings,
+    now: datetime,
+    chosen: Mapping[str, Collection[str]],
+    report: Report = lambda name, seconds: None,
+) -> Result:
+    """Take refused records up again, with their corrections and by the present contracts; then gold up to date.
+
+    Each batch of files whose records are among them gives one batch of its own.
+
+    Args:
+        settings: Which lakehouse, as of when.
+        now: The clock, UTC without zone; becomes `known_at` of what is accepted.
+        chosen: Per batch of files, identifiers of records that wait in `silver.quarantine`.
+        report: Is told of each step.
+
+    Raises:
+        LakehouseError: Another run is writing, or there is no such batch.
+        ConservationError: A law does not hold; the batch is left unfinished.
+    """
+    work = _Work(settings, now, report)
+    with writing(work.lake):
+        known = {batch.batch_id: batch for batch in batches.history(work.lake)}
+        todo = [(batch, _NOTHING) for batch in work.pending()]
+        for place, (origin, ids) in enumerate(sorted(chosen.items())):
+            files = tuple(sources.remapped(file, work.entities) for file in known[origin].files)
+            todo.append((Batch.again(known[origin], files, now + timedelta(microseconds=place)), frozenset(ids)))
+        return work.do(todo, with_gold=True)
+
+
+_NOTHING: frozenset[str] = frozenset()
+
+
+class _Work:
+    """One run: what it is to do, with which contracts, and what came of it."""
+
+    def __init__(self, settings: Settings, now: datetime, report: Report) -> None:
+        self.started = time.perf_counter()
+        self.settings, self.now = settings, now
+        self.lake = Lakehouse(settings.lakehouse)
+        self.overrides = remembered.overrides(self.lake, settings.contracts)
+        self.entities = contracts.entities(self.overrides)
+        if not settings.accept and (guesses := contracts.guesses(self.entities.values())):
+            raise ContractError(
+                f"The contract still guesses: {'; '.join(guesses[:5])}{f' and {len(guesses) - 5} more' * (len(guesses) > 5)}",
+                "Read each, correct it and delete its confidence line; or run on the guesses with --accept.",
+            )
+        self.goal = _goal(settings, now)
+        self.steps = Steps(report)
+        self.result = Result(run_id=f"{now:%Y%m%dT%H%M%S.%f}"[:-3], contracts=[item.path for item in self.overrides])
+
+    def pending(self) -> list[Batch]:
+        """Batches that a killed run left unfinished."""
+        return [b for b in batches.history(self.lake) if b.state in (batches.STARTED, batches.INGESTED)]
+
+    def files(self, scan: sources.Scan) -> list[Batch]:
+        """What a killed run left unfinished, then one batch of the tables whose content was never read as theirs."""
+        known = batches.history(self.lake)
+        kept = [batch for batch in known if batch.state != batches.ABANDONED]
+        read = {(file.content_hash, file.entity) for batch in kept for file in batch.files}
+        new: dict[tuple[str, str], sources.SourceFile] = {}
+        for file in scan.files:
+            key = (file.content_hash, file.entity)
+            if key in read or key in new:
+                self.result.already_known += [file.name] * (file.name not in self.result.already_known)
+            else:
+                new[key] = file
+        if not known and not new:
+            raise SourceError("\n".join(item.problem for item in scan.refused), scan.refused[0].remedy)
+        return [*self.pending(), *([Batch.of(tuple(new.values()), self.now)] if new else [])]
+
+    def do(self, todo: list[tuple[Batch, frozenset[str]]], with_gold: bool) -> Result:
+        """Take batches through bronze and silver, bring gold up to date where it is not, write down what was done."""
+        lake, entities, settings, result, now = self.lake, self.entities, self.settings, self.result, self.now
+        stale = with_gold and (bool(todo) or not self._is_current())
         if todo or stale:
-            with steps.step("start the engine"):
+            with self.steps.step("start the engine"):
                 spark = session(settings.engine, settings.memory_gib)
             _check_folder(lake)
-            for batch in todo:
-                result.accounts += bronze_to_silver(spark, lake, entities, batch, result.run_id, now, steps)
+            remembered.remember(spark, lake, self.overrides, now)
+            before = batches.history(lake)
+            for batch, chosen in todo:
+                result.accounts += bronze_to_silver(
+                    spark, lake, entities, batch, result.run_id, now, self.steps, chosen
+                )
                 result.batch_id = batch.batch_id
-                result.files += [file.name for file in batch.files]
-                result.new_columns |= _unmapped(batch)
+                if not batch.origin:
+                    result.files += [file.name for file in batch.files]
+                    self._tell_columns(batch, before)
             if stale:
-                result.as_of = silver_to_gold(spark, lake, entities, goal, settings.score, steps)
+                result.as_of = silver_to_gold(spark, lake, entities, self.goal, settings.score, self.steps)
             result.changed = True
-            result.steps, result.seconds = steps.seconds, round(time.perf_counter() - started, 3)
-            fingerprint = _fingerprint(lake, entities, settings, goal) if stale else None
-            _record_run(spark, lake, result, fingerprint, now)
-    result.steps, result.seconds = steps.seconds, round(time.perf_counter() - started, 3)
-    return result
+            result.steps, result.seconds = self.steps.seconds, round(time.perf_counter() - self.started, 3)
+            _record_run(spark, lake, result, self._fingerprint() if stale else None, now)
+        result.steps, result.seconds = self.steps.seconds, round(time.perf_counter() - self.started, 3)
+        return result
 
+    def _tell_columns(self, batch: Batch, before: list[Batch]) -> None:
+        """Note columns that no contract reads, those that earlier files of the entity had, and lines above a header."""
+        for name in dict.fromkeys(file.name for file in batch.files):
+            here = [file for file in batch.files if file.name == name]
+            mapped = set().union(*(file.columns_read for file in here))
+            written = [header for header, _ in here[0].columns]
+            extra = [
+                f"{header} (as {column})" if written.count(header) > 1 else header
+                for header, column in here[0].columns
+                if column not in mapped
+            ]
+            if extra:
+                self.result.new_columns[name] = extra
+            if here[0].header_line > 1:
+                self.result.skipped_lines[name] = here[0].header_line - 1
+            if gone := sorted(set().union(*(drift.missing(file, before) for file in here))):
+                self.result.missing_columns[name] = gone
 
-def _todo(lake: Lakehouse, scan: sources.Scan, now: datetime, result: Result) -> list[Batch]:
-    """What a killed run left unfinished, then one batch of the files whose content was never read."""
-    known = batches.history(lake)
-    pending = [batch for batch in known if batch.state in (batches.STARTED, batches.INGESTED)]
-    read = {file.content_hash for batch in known if batch.state != batches.ABANDONED for file in batch.files}
-    new: dict[str, sources.SourceFile] = {}
-    for file in scan.files:
-        if file.content_hash in read or file.content_hash in new:
-            result.already_known.append(file.name)
-        else:
-            new[file.content_hash] = file
-    if not known and not new:
-        raise SourceError("\n".join(item.problem for item in scan.refused), scan.refused[0].remedy)
-    return [*pending, *([Batch.of(tuple(new.values()), now)] if new else [])]
+    def _fingerprint(self) -> str:
+        """What gold depends on, as a hash: silver versions, the moment, contracts, weights and the code's version."""
+        names = [entity.clean.name for entity in self.entities.values()]
+        inputs = {
+            "silver": {name: self.lake.version(name) for name in names},
+            "as_of": str(self.goal),
+            "score": self.settings.score.model_dump(mode="json"),
+            "contracts": remembered.fingerprint(self.overrides),
+            "version": __version__,
+        }
+        return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
 
-
-def _unmapped(batch: Batch) -> dict[str, list[str]]:
-    """Per file the columns that no contract reads; they are kept in bronze."""
-    found = {}
-    for file in batch.files:
-        mapped = set(file.mapping.values())
-        if extra := [header for header, name in file.columns if name not in mapped]:
-            found[file.name] = extra
-    return found
+    def _is_current(self) -> bool:
+        lake = self.lake
+        if not lake.exists("ops.runs") or not all(lake.exists(step.table) for step in STEPS):
+            return False
+        with query.connect(lake, layers=["ops"]) as connection:
+            last = query.rows(
+                connection,
+                "select fingerprint from ops.runs where fingerprint is not null order by started_at desc limit 1",
+            )
+        return bool(last) and last[0]["fingerprint"] == self._fingerprint()
 
 
 @contextmanager
@@ -183,28 +277,6 @@ def _goal(settings: Settings, now: datetime) -> date | None:
     if settings.as_of == "latest":
         return None
     return now.date() if settings.as_of == "today" else date.fromisoformat(settings.as_of)
-
-
-def _fingerprint(lake: Lakehouse, entities: Mapping[str, Entity], settings: Settings, goal: date | None) -> str:
-    """What gold depends on, as a hash: silver versions, the moment, the weights and the code's version."""
-    inputs = {
-        "silver": {entity.clean.name: lake.version(entity.clean.name) for entity in entities.values()},
-        "as_of": str(goal),
-        "score": settings.score.model_dump(mode="json"),
-        "version": __version__,
-    }
-    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _is_current(lake: Lakehouse, entities: Mapping[str, Entity], settings: Settings, goal: date | None) -> bool:
-    if not lake.exists("ops.runs") or not all(lake.exists(step.table) for step in STEPS):
-        return False
-    with query.connect(lake, layers=["ops"]) as connection:
-        last = query.rows(
-            connection,
-            "select fingerprint from ops.runs where fingerprint is not null order by started_at desc limit 1",
-        )
-    return bool(last) and last[0]["fingerprint"] == _fingerprint(lake, entities, settings, goal)
 
 
 def _record_run(spark: SparkSession, lake: Lakehouse, result: Result, fingerprint: str | None, now: datetime) -> None:

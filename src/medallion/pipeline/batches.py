@@ -22,18 +22,27 @@ STARTED, INGESTED, FINISHED, ABANDONED = "started", "ingested", "finished", "aba
 
 @dataclass(frozen=True)
 class Batch:
-    """Files read together. `known_at` is when they were learned, the same however often the batch is retried."""
+    """Files read together. `known_at` is when they were learned, the same however often the batch is retried.
+
+    A batch with an `origin` reads no files: it takes up again rows of that batch which the contract had refused.
+    """
 
     batch_id: str
     known_at: datetime
     files: tuple[SourceFile, ...]
     state: str = STARTED
+    origin: str = ""
 
     @classmethod
     def of(cls, files: tuple[SourceFile, ...], now: datetime) -> Batch:
         """A new batch, named by its time and content."""
         content = hashlib.sha256("".join(sorted(file.content_hash for file in files)).encode()).hexdigest()
         return cls(f"{now:%Y%m%dT%H%M%S}-{content[:8]}", now, files)
+
+    @classmethod
+    def again(cls, origin: Batch, files: tuple[SourceFile, ...], now: datetime) -> Batch:
+        """A new batch that takes up refused rows of `origin`; `files` as they are to be read now."""
+        return cls(f"{now:%Y%m%dT%H%M%S}-again-{origin.batch_id[-8:]}", now, files, origin=origin.batch_id)
 
     def files_of(self, entity: str) -> list[SourceFile]:
         """The batch's files of one entity."""
@@ -47,7 +56,7 @@ def history(lake: Lakehouse) -> list[Batch]:
     with query.connect(lake, layers=["ops"]) as connection:
         found = query.rows(
             connection,
-            f"select batch_id, state, known_at, files from {JOURNAL} "
+            f"select * from {JOURNAL} "
             "qualify row_number() over (partition by batch_id order by recorded_at desc, "
             "list_position(['started', 'ingested', 'finished', 'abandoned'], state) desc) = 1 order by known_at, batch_id",
         )
@@ -57,6 +66,7 @@ def history(lake: Lakehouse) -> list[Batch]:
             row["known_at"].replace(tzinfo=None),
             tuple(SourceFile.from_dict(item) for item in json.loads(row["files"])),
             row["state"],
+            row.get("origin") or "",
         )
         for row in found
     ]
@@ -65,8 +75,9 @@ def history(lake: Lakehouse) -> list[Batch]:
 def record(spark: SparkSession, lake: Lakehouse, batch: Batch, state: str, now: datetime) -> None:
     """Write that the batch has reached a state."""
     files = json.dumps([file.as_dict() for file in batch.files])
-    row = [(batch.batch_id, state, batch.known_at.isoformat(sep=" "), now.isoformat(sep=" "), files)]
+    known_at, recorded_at = batch.known_at.isoformat(sep=" "), now.isoformat(sep=" ")
     frame = spark.createDataFrame(
-        row, "batch_id string, state string, known_at string, recorded_at string, files string"
+        [(batch.batch_id, state, known_at, recorded_at, files, batch.origin or None)],
+        "batch_id string, state string, known_at string, recorded_at string, files string, origin string",
     )
     store.save(frame, spark, lake, table(JOURNAL), append=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from medallion import contracts, sources, store
-from medallion.contracts import Entity, Table
+from medallion.contracts import Entity, Filling, Table
 from medallion.errors import ConservationError, SourceError
 from medallion.pipeline import batches
 from medallion.pipeline.batches import Batch
@@ -20,6 +20,8 @@ from medallion.store import Lakehouse
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+
+    from medallion.silver import LookupTable
 
 _WORKERS = 2
 _OPS = ("silver.quarantine", "ops.row_accounts", "ops.quality_metrics")
@@ -33,8 +35,19 @@ def bronze_to_silver(
     run_id: str,
     now: datetime,
     steps: Steps,
+    chosen: Collection[str] = (),
 ) -> list[dict[str, Any]]:
     """Take a batch through bronze and silver; gives its row accounts, one per entity.
+
+    Args:
+        spark: The session.
+        lake: The lakehouse.
+        entities: The contracts.
+        batch: What to read.
+        run_id: The run.
+        now: Its time.
+        steps: What is told of each step.
+        chosen: For a batch that takes up refused rows again, their identifiers in quarantine.
 
     Raises:
         SourceError: A file cannot be read to its end; what was read of the batch is taken back.
@@ -47,15 +60,22 @@ def bronze_to_silver(
     if batch.state == batches.STARTED:
         if not retried:
             batches.record(spark, lake, batch, batches.STARTED, now)
-        with steps.step("bronze: read the files"):
-            _ingest(spark, lake, batch, present, now, retried)
+        if batch.origin:
+            with steps.step("silver: take up refused rows"):
+                if not _take_up(spark, lake, batch, chosen):
+                    batches.record(spark, lake, batch, batches.ABANDONED, now)
+                    return []
+        else:
+            with steps.step("bronze: read the files"):
+                _ingest(spark, lake, batch, present, now, retried)
         batches.record(spark, lake, batch, batches.INGESTED, now)
 
     def conform(name: str) -> None:
         with steps.step(f"silver: {name}"):
             _conform(spark, lake, entities[name], entities, batch, retried)
 
-    in_order({entity.name: _parents(entity, present) for entity in present}, conform, _WORKERS)
+    names = {entity.name for entity in present}
+    in_order({entity.name: set(entity.parents) & names for entity in present}, conform, _WORKERS)
     with steps.step("silver: quarantine, accounts, quality"):
         _quarantine(spark, lake, present, batch, retried)
         accounts = _accounts(spark, lake, present, batch, run_id, retried)
@@ -66,13 +86,8 @@ def bronze_to_silver(
     return accounts
 
 
-def _parents(entity: Entity, present: list[Entity]) -> set[str]:
-    names = {other.name for other in present} - {entity.name}
-    return {column.reference.entity for column in entity.references if column.reference} & names
-
-
-def _mine(batch: Batch, column: str = "_batch_id") -> str:
-    return f"{column} = '{batch.batch_id}'"
+def _mine(batch: Batch, column: str = "_batch_id", batch_id: str = "") -> str:
+    return f"{column} = '{batch_id or batch.batch_id}'"
 
 
 def _ingest(
@@ -107,6 +122,42 @@ def _ingest(
         ) from error
 
 
+def _take_up(spark: SparkSession, lake: Lakehouse, batch: Batch, chosen: Collection[str]) -> bool:
+    """Mark the chosen rows as taken up by this batch, all or none; whether there are any."""
+    from pyspark.sql import functions as F
+
+    contract = contracts.table("silver.quarantine")
+    quarantine = store.read(spark, lake, contract.name)
+    if chosen:
+        ids = spark.createDataFrame([(item,) for item in sorted(chosen)], "quarantine_id string")
+        waiting = quarantine.filter(_mine(batch, "batch_id", batch.origin) + " AND resolved_by IS NULL")
+        mine = waiting.join(ids, on="quarantine_id", how="left_semi")
+        store.merge(mine.withColumn("resolved_by", F.lit(batch.batch_id)), spark, lake, contract)
+    marked = store.read(spark, lake, contract.name).filter(_mine(batch, "resolved_by"))
+    return not marked.isEmpty()
+
+
+def _raw(spark: SparkSession, lake: Lakehouse, entity: Entity, batch: Batch) -> DataFrame:
+    """The records of a batch as bronze has them, or as refused rows and their corrections have them."""
+    from medallion import bronze, corrections
+
+    if not batch.origin:
+        return store.read(spark, lake, f"bronze.{entity.name}").filter(_mine(batch))
+    refused = _refused(spark, lake, entity, batch)
+    store.create(spark, lake, contracts.table("ops.corrections"))
+    ids = refused.select("quarantine_id")
+    made = store.read(spark, lake, "ops.corrections").join(ids, on="quarantine_id", how="left_semi")
+    columns = bronze.columns_of(batch.files_of(entity.name))
+    corrected = [f"={column.name}" for column in entity.columns]
+    known_at = batch.known_at.isoformat(sep=" ")
+    return corrections.taken_up(refused, made, [*columns, *corrected], batch.batch_id, known_at)
+
+
+def _refused(spark: SparkSession, lake: Lakehouse, entity: Entity, batch: Batch) -> DataFrame:
+    quarantine = store.read(spark, lake, "silver.quarantine")
+    return quarantine.filter(f"{_mine(batch, 'resolved_by')} AND entity = '{entity.name}'")
+
+
 def _conform(
     spark: SparkSession,
     lake: Lakehouse,
@@ -118,10 +169,16 @@ def _conform(
     """One entity of a batch from bronze to its staged, history and clean tables."""
     from medallion import bronze, silver
 
-    raw = store.read(spark, lake, f"bronze.{entity.name}").filter(_mine(batch))
+    raw = _raw(spark, lake, entity, batch)
     mapping = bronze.mapping_of(batch.files_of(entity.name))
     parents = _parent_keys(spark, lake, entity, entities)
-    store.save(silver.conform(raw, entity, mapping, parents), spark, lake, entity.staged)
+    lookups = {
+        filling: _lookup_table(spark, lake, entities[filling.lookup], filling)
+        for fillings in mapping.values()
+        for filling in fillings
+        if filling.lookup
+    }
+    store.save(silver.conform(raw, entity, mapping, parents, lookups), spark, lake, entity.staged)
     staged = store.read(spark, lake, entity.staged.name)
 
     judged = silver.outcomes(staged, _earlier(spark, lake, entity, batch), entity)
@@ -151,6 +208,13 @@ def _parent_keys(
         elif column.checks.get("reference") == "reject":
             keys[column.name] = spark.createDataFrame([], "_key string")
     return keys
+
+
+def _lookup_table(spark: SparkSession, lake: Lakehouse, parent: Entity, filling: Filling) -> LookupTable:
+    from medallion import silver
+
+    store.create(spark, lake, parent.clean)
+    return silver.lookup_table(store.read(spark, lake, parent.clean.name), parent, filling)
 
 
 def _earlier(spark: SparkSession, lake: Lakehouse, entity: Entity, batch: Batch) -> DataFrame | None:
@@ -197,7 +261,9 @@ def _accounts(
         parts.append(
             silver.account(
                 entity,
-                store.read(spark, lake, f"bronze.{entity.name}").filter(_mine(batch)),
+                _refused(spark, lake, entity, batch)
+                if batch.origin
+                else store.read(spark, lake, f"bronze.{entity.name}").filter(_mine(batch)),
                 judged,
                 store.read(spark, lake, entity.history.name).filter(_mine(batch)),
                 quarantine.filter(F.col("entity") == entity.name),

@@ -1,0 +1,157 @@
+"""Which files feed an entity, and what fills each of its columns there: the custom property `sources` of a contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic.alias_generators import to_camel
+
+from medallion.errors import ContractError
+
+#: What is said with less confidence than this is a guess, and nothing runs on a guess.
+CONFIDENT = 0.8
+
+
+class _Declared(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, alias_generator=to_camel, validate_by_name=True, coerce_numbers_to_str=True
+    )
+
+
+class Filling(_Declared):
+    """What fills one canonical column in the rows of one file: a `column`, a constant `value` or an `sql` expression.
+
+    `values` maps spellings to values, `otherwise` stands for a spelling that is not listed. With `lookup` the text is
+    looked for in the column `by` of that entity, and the row takes its column `take` (its key, unless said). In a
+    contract `column` is a header as written; for a file that has been looked at it is the bronze column.
+    """
+
+    column: str | None = None
+    value: str | None = None
+    sql: str | None = None
+    values: tuple[tuple[str, str], ...] = ()
+    otherwise: str | None = None
+    lookup: str | None = None
+    by: str | None = None
+    take: str | None = None
+    date_formats: tuple[str, ...] = ()
+    decimal_comma: bool = False
+    confidence: float | None = Field(default=None, ge=0, le=1)
+    reason: str = ""
+
+    @field_validator("values", mode="before")
+    @classmethod
+    def _pairs(cls, given: Any) -> Any:
+        if isinstance(given, Mapping):
+            return tuple((_text(key), _text(value)) for key, value in given.items())
+        return given
+
+    @field_validator("value", "otherwise", mode="before")
+    @classmethod
+    def _plain(cls, given: Any) -> Any:
+        return _text(given) if given is not None else None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Filling:
+        if sum(item is not None for item in (self.column, self.value, self.sql)) != 1:
+            raise ValueError("say one of column, value and sql")
+        if (self.lookup is None) != (self.by is None) or (self.take and not self.lookup):
+            raise ValueError("lookup and by go together, and take needs both")
+        return self
+
+
+def _text(value: Any) -> str:
+    """YAML reads `yes` and `TRUE` as booleans; a cell has `true`."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+class Source(_Declared):
+    """Files that feed an entity, by a pattern of their name, and how to read them.
+
+    `columns` is complete: a canonical column that it does not name stays empty. Without it, headers are matched by
+    the synonyms of the contract. `header_line` counts from 1.
+    """
+
+    file: str
+    sheet: str | None = None
+    header_line: int | None = Field(default=None, ge=1)
+    date_formats: tuple[str, ...] = ()
+    decimal_comma: bool = False
+    columns: dict[str, Filling] | None = None
+    confidence: float | None = Field(default=None, ge=0, le=1)
+    reason: str = ""
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _short_form(cls, given: Any) -> Any:
+        if isinstance(given, Mapping):
+            return {name: item if isinstance(item, Mapping) else {"column": item} for name, item in given.items()}
+        return given
+
+    @property
+    def lookups(self) -> frozenset[str]:
+        """Entities that its columns are looked up in."""
+        return frozenset(item.lookup for item in (self.columns or {}).values() if item.lookup)
+
+    def guesses(self) -> list[str]:
+        """What it says with too little confidence, one sentence each."""
+        found = []
+        if self.confidence is not None and self.confidence < CONFIDENT:
+            found.append(f"that {self.file} feeds it ({self.confidence:.2f}{_because(self.reason)})")
+        for name, item in (self.columns or {}).items():
+            if item.confidence is not None and item.confidence < CONFIDENT:
+                origin = item.column or item.sql or f"the value {item.value!r}"
+                found.append(f"{name} from {origin} in {self.file} ({item.confidence:.2f}{_because(item.reason)})")
+        return found
+
+
+def _because(reason: str) -> str:
+    return f": {reason}" if reason else ""
+
+
+def sources(given: Any, place: str) -> tuple[Source, ...]:
+    """The declared sources of an entity.
+
+    Raises:
+        ContractError: The declaration cannot be used; names the place in it.
+    """
+    if not isinstance(given, list):
+        raise ContractError(f"{place}: sources is not a list", 'Write `- file: "Opportunity*"` and so on.')
+    found = []
+    for item in given:
+        try:
+            found.append(Source.model_validate(item))
+        except ValidationError as error:
+            first = error.errors()[0]
+            at = ".".join(str(part) for part in first["loc"])
+            name = item.get("file", "?") if isinstance(item, dict) else item
+            message = first["msg"].removeprefix("Value error, ")
+            raise ContractError(
+                f"{place}: sources: {name}: {at}: {message}", "See docs/SOURCES.md for what a source may say."
+            ) from error
+    return tuple(found)
+
+
+class Override:
+    """The text of a contract file and the path by which it is named in messages."""
+
+    def __init__(self, path: str, text: str) -> None:
+        self.path = path
+        self.text = text
+
+    @classmethod
+    def read(cls, path: Path) -> Override:
+        """The file's text.
+
+        Raises:
+            ContractError: It cannot be read.
+        """
+        try:
+            return cls(str(path), path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ContractError(f"{path}: cannot be read: {error.strerror}", "Check the path.") from error
+        except UnicodeDecodeError as error:
+            raise ContractError(f"{path}: is not UTF-8: {error}", "Save the file as UTF-8.") from error

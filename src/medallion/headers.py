@@ -1,0 +1,99 @@
+"""Where the header of a table is, and what separates its cells."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+_DELIMITERS = (",", ";", "\t", "|")
+#: Records looked at for a header that is not the first line.
+_DEPTH = 30
+
+#: How many columns of a header somebody knows.
+Known = Callable[[Sequence[str]], int]
+
+
+@dataclass(frozen=True)
+class Header:
+    """The cells of a header, the line on which it starts and the delimiter."""
+
+    cells: tuple[str, ...]
+    line: int
+    delimiter: str = ","
+
+
+def of_text(head: str, known: Known, line: int | None = None) -> Header | None:
+    """The header of a delimited text, from its beginning: on `line`, or on the line that looks most like one.
+
+    The delimiter is the one under which most of its cells are known, then under which there are most cells.
+    """
+    found = [header for delimiter in _DELIMITERS if (header := _with(head, delimiter, known, line))]
+    return max(found, key=lambda header: (known(header.cells), len(header.cells)), default=None)
+
+
+def _with(head: str, delimiter: str, known: Known, line: int | None) -> Header | None:
+    reader = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
+    records, start = [], 1
+    try:
+        for cells in islice(reader, max(_DEPTH, line or 0)):
+            records.append((start, cells))
+            start = reader.line_num + 1
+    except csv.Error:  # a cell of more than 128 KiB
+        if not records:
+            records = [(1, [head[:80]])]
+    at = _place(
+        [cells for _, cells in records], known, next((i for i, (n, _) in enumerate(records) if n == line), line)
+    )
+    return None if at is None else Header(tuple(records[at][1]), records[at][0], delimiter)
+
+
+def of_rows(rows: Sequence[Sequence[str]], known: Known, line: int | None = None) -> Header | None:
+    """The header of a sheet, from its first rows; cells to the right of the last named one do not count."""
+    at = _place(rows[: max(_DEPTH, line or 0)], known, None if line is None else line - 1)
+    return None if at is None else Header(tuple(_trimmed(rows[at])), at + 1)
+
+
+def _trimmed(cells: Sequence[str]) -> list[str]:
+    kept = list(cells)
+    while kept and not kept[-1].strip():
+        kept.pop()
+    return kept
+
+
+def _place(records: Sequence[Sequence[str]], known: Known, wanted: int | None) -> int | None:
+    """Place of the header among the first records.
+
+    The first record that is not blank, unless a later one has more known names, or stands out by its shape: it is as
+    wide as the table while what is above it is a title.
+    """
+    if wanted is not None:
+        return wanted if wanted < len(records) and any(records[wanted]) else None
+    filled = [sum(1 for cell in cells if cell.strip()) for cells in records]
+    first = next((place for place, count in enumerate(filled) if count), None)
+    if first is None:
+        return None
+    scores = [known(cells) if count else 0 for cells, count in zip(records, filled, strict=True)]
+    best = max(range(len(records)), key=lambda place: (scores[place], -place))
+    if scores[best] > max(scores[first], 1):
+        return best
+    if scores[first] == 0 and (shaped := _by_shape(records, filled)) is not None:
+        return shaped
+    return first
+
+
+def _by_shape(records: Sequence[Sequence[str]], filled: Sequence[int]) -> int | None:
+    """The first record with about as many cells as the widest, all of them different words and none a figure."""
+    widest = max(filled)
+    for place, cells in enumerate(records):
+        named = [cell.strip().lower() for cell in cells if cell.strip()]
+        if len(named) >= max(2, 0.8 * widest) and len(set(named)) == len(named) and not any(map(_figure, named)):
+            return place
+    return None
+
+
+def _figure(cell: str) -> bool:
+    return bool(re.fullmatch(r"[\d\s.,:/%$€£+()-]*\d[\d\s.,:/%$€£+()-]*", cell))

@@ -1,0 +1,53 @@
+"""The contract files that a lakehouse was made with: said once, they hold for every later command."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medallion import query, store
+from medallion.contracts import Override, table
+from medallion.store import Lakehouse
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_TABLE = "ops.contracts"
+
+
+def overrides(lake: Lakehouse, given: Iterable[Path] = ()) -> tuple[Override, ...]:
+    """The contract files to use: those given, else those that the lakehouse was last used with.
+
+    Raises:
+        ContractError: A given file cannot be read.
+    """
+    return tuple(Override.read(path) for path in given) or _known(lake)
+
+
+def _known(lake: Lakehouse) -> tuple[Override, ...]:
+    if not lake.exists(_TABLE):
+        return ()
+    with query.connect(lake, layers=["ops"]) as connection:
+        rows = query.rows(
+            connection,
+            f"select path, content from {_TABLE} where known_at = (select max(known_at) from {_TABLE}) order by position",
+        )
+    return tuple(Override(row["path"], row["content"]) for row in rows)
+
+
+def remember(spark: SparkSession, lake: Lakehouse, used: tuple[Override, ...], now: datetime) -> None:
+    """Write down the contract files that a run uses, unless they are those of the run before."""
+    if not used or fingerprint(used) == fingerprint(_known(lake)):
+        return
+    contract = table(_TABLE)
+    rows = [(now, position, item.path, item.text) for position, item in enumerate(used)]
+    schema = ", ".join(f"`{column.name}` {column.type}" for column in contract.columns)
+    store.save(spark.createDataFrame(rows, schema), spark, lake, contract, append=True)
+
+
+def fingerprint(used: Iterable[Override]) -> str:
+    """A hash of the texts of contract files, in their order."""
+    return hashlib.sha256("\0".join(item.text for item in used).encode()).hexdigest()[:16]
