@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -31,6 +33,11 @@ _debug = False
 
 Config = Annotated[Path | None, typer.Option("--config", help="Settings file [default: config/config.yaml].")]
 LakehouseOption = Annotated[str | None, typer.Option("--lakehouse", help="Folder of the tables [default: lakehouse].")]
+ContractOption = Annotated[
+    list[Path] | None,
+    typer.Option("--contract", help="Contract file laid over the shipped ones; may be given again. Remembered."),
+]
+AcceptOption = Annotated[bool, typer.Option("--accept", help="Run on a contract's guesses too.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 
 
@@ -119,9 +126,8 @@ def run(
         str | None,
         typer.Option("--as-of", help="Last day to count: `latest` (newest event in the data), `today` or a date."),
     ] = None,
-    contract: Annotated[
-        list[Path] | None, typer.Option(help="Contract file laid over the shipped ones; may be given again.")
-    ] = None,
+    contract: ContractOption = None,
+    accept: AcceptOption = False,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
@@ -131,7 +137,12 @@ def run(
     from medallion.config import utc_now
 
     settings = _settings(
-        config, source=source, lakehouse=lakehouse, as_of=as_of, contracts=tuple(contract) if contract else None
+        config,
+        source=source,
+        lakehouse=lakehouse,
+        as_of=as_of,
+        contracts=tuple(contract) if contract else None,
+        accept=accept or None,
     )
     screen = show.screen(stderr=as_json)
     with show.Progressing(screen) as report:
@@ -167,12 +178,54 @@ def _document(result: Any, figures: dict[str, Any], day: Any, lake: Any) -> dict
         "files_refused": [
             {"file": item.name, "problem": item.problem, "remedy": item.remedy} for item in result.refused
         ],
+        "contracts": result.contracts,
         "columns_not_mapped": result.new_columns,
+        "columns_missing": result.missing_columns,
+        "lines_above_header": result.skipped_lines,
         "row_accounts": [{k: v for k, v in row.items() if k != "known_at"} for row in result.accounts],
         "tables": {name: lake.version(name) for name in lake.tables()},
         "steps": result.steps,
         "seconds": result.seconds,
     }
+
+
+@app.command(
+    epilog="""**Examples**
+
+`medallion init exports/hubspot` · writes config/sources/hubspot.odcs.yaml
+
+`medallion init exports/old-crm --out crm.odcs.yaml` · then review it, and
+
+`medallion run --source exports/old-crm --contract crm.odcs.yaml`"""
+)
+def init(
+    folder: Annotated[str, typer.Argument(help="Folder of exports that no contract knows yet.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Contract file to write [default: config/sources/FOLDER.odcs.yaml].")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Look at unknown exports and propose a contract for them, to be reviewed."""
+    from medallion import console as show
+    from medallion import proposal
+    from medallion.errors import SourceError
+
+    name = re.sub(r"\W+", "_", Path(folder).resolve().name).strip("_") or "exports"
+    target = out or Path("config/sources", f"{name}.odcs.yaml")
+    if target.exists() and not force:
+        raise SourceError(f"{target}: is there already", "Name another file with --out, or write over it with --force.")
+    proposed = proposal.propose(folder, name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(proposed.text, encoding="utf-8")
+    if as_json:
+        _dump({"contract": str(target), **asdict(proposed, dict_factory=_without_text)})
+    else:
+        show.proposed(show.screen(), proposed, folder, str(target))
+
+
+def _without_text(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in pairs if name != "text"}
 
 
 @app.command(epilog="**Examples**\n\n`medallion insights`\n\n`medallion insights --json | jq .win_rate`")

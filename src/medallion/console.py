@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from medallion import metrics
+from medallion.contracts import CONFIDENT
 from medallion.pipeline import Result
 from medallion.pipeline.steps import Report
+from medallion.proposal import Proposed
 
 #: Identifiers, which a reader wants whole on one line.
 _WHOLE = {"table", "entity", "batch_id", "run_id", "state", "failed_check"}
@@ -116,6 +119,33 @@ def insights(console: Console, figures: dict[str, Any], day: Any) -> None:
         measure = metrics.metrics()[name].measure
         table.add_row(measure.display_name, metrics.written(name, value), measure.comment)
     console.print(table)
+
+
+def proposed(console: Console, found: Proposed, folder: str, target: str) -> None:
+    """What a proposed contract says, what needs a person's eyes, and what to do next."""
+    if found.system:
+        console.print(f"Looks like an export from [bold]{escape(found.system)}[/].", highlight=False)
+    records(console, "Proposed", found.tables)
+    doubtful = [
+        {name: row.get(name) for name in ("table", "entity", "column", "from", "confidence", "reason")}
+        for row in found.columns
+        if row.get("confidence") is not None and row["confidence"] < CONFIDENT
+    ]
+    records(console, "To review: nothing runs on these unless you confirm them", doubtful)
+    for table, columns in found.not_mapped.items():
+        shown = ", ".join(columns[:12]) + (f" and {len(columns) - 12} more" if len(columns) > 12 else "")
+        console.print(f"{table}: not mapped: {shown}", highlight=False, markup=False, soft_wrap=True)
+    for table, why in found.not_used.items():
+        console.print(f"Not used: {table}: {why}", highlight=False, markup=False, soft_wrap=True)
+    for error in found.unreadable:
+        console.print(f"Not read: {error.problem}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"\nWritten: {target}", highlight=False, markup=False, soft_wrap=True)
+    console.print(
+        f"Next:    read it, then medallion run --source {shlex.quote(folder)} --contract {shlex.quote(target)}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 _ACCOUNT = ("entity", "rows_read", "accepted", "duplicate", "superseded", "quarantined")

@@ -107,6 +107,8 @@ def _texts(
             text = words.null_if_placeholder(F.expr(filling.sql).cast("string"), entity.placeholders)
         else:
             text = F.lit(filling.value)
+        if filling.empty is not None:
+            text = F.coalesce(text, F.lit(filling.empty))
         if files:
             text = F.when(F.col("_source_file").isin(*files), text)
         if corrected is not None and filling.column != f"={name}":
@@ -132,8 +134,6 @@ def _read(text: Column, column: Declared, filling: Filling) -> Column:
     if filling.values:
         meant = words.canonical(text, _forms(filling.values))
         text = F.coalesce(meant, F.when(text.isNotNull(), F.lit(filling.otherwise)) if filling.otherwise else text)
-    elif filling.otherwise:
-        text = F.coalesce(text, F.lit(filling.otherwise))
     if filling.decimal_comma:
         text = words.decimal_point(text)
     return quality.read(text, replace(column, date_formats=filling.date_formats or column.date_formats))

@@ -22,7 +22,7 @@ from medallion.contracts.odcs import code, names_in
 from medallion.delivery import FORMATS, Part
 from medallion.errors import SourceError
 from medallion.files import UNREADABLE, Content, Place, fingerprint, read_through, text_lines
-from medallion.headers import Header
+from medallion.headers import Header, Known
 
 #: Rows of a sheet in which its header is looked for.
 _SHEET_HEAD = 60
@@ -189,7 +189,7 @@ def _is_named(entity: Entity, stems: Iterable[str]) -> bool:
 
 def _take(part: Part, claims: list[_Claim], found: list[SourceFile], refused: list[Refusal]) -> None:
     try:
-        content, header = look(part, claims)
+        content, header = look(part, lambda cells: max(claim.known(cells) for claim in claims), _line(claims))
     except SourceError as error:
         refused += [Refusal(part.name, claim.entities[0].name, error.problem, error.remedy) for claim in claims]
         return
@@ -223,17 +223,21 @@ def _hold_back(
     return Scan(tuple(kept), tuple(refused), tuple(ignored))
 
 
-def look(part: Part, claims: Sequence[_Claim] = ()) -> tuple[Content, Header]:
+def _line(claims: Iterable[_Claim]) -> int | None:
+    return next((claim.source.header_line for claim in claims if claim.source and claim.source.header_line), None)
+
+
+def look(part: Part, known: Known, line: int | None = None) -> tuple[Content, Header]:
     """Read a table through once: what it is as text, and its header.
+
+    Args:
+        part: The table.
+        known: How many cells of a header are known.
+        line: Where the header is, where that has been said.
 
     Raises:
         SourceError: It is damaged, empty, or has no header.
     """
-
-    def known(header: Sequence[str]) -> int:
-        return max((claim.known(header) for claim in claims), default=0)
-
-    line = next((claim.source.header_line for claim in claims if claim.source and claim.source.header_line), None)
     header: Header | None
     if part.format == "parquet":
         return _parquet(part)
@@ -358,10 +362,17 @@ def _fit(part: Part, content: Content, header: Header, claim: _Claim) -> SourceF
                 )
     if claim.source:
         mapping = {name: _as_source(item, entity.column(name), claim.source) for name, item in mapping.items()}
+    return described(part, content, header, entity.name, mapping)
+
+
+def described(
+    part: Part, content: Content, header: Header, entity: str, mapping: Mapping[str, Filling] | None = None
+) -> SourceFile:
+    """How a table that has been looked at is to be read."""
     return SourceFile(
         uri=part.uri,
         name=part.name,
-        entity=entity.name,
+        entity=entity,
         format=part.format,
         content_hash=content.digest,
         size_bytes=content.size,
@@ -372,8 +383,8 @@ def _fit(part: Part, content: Content, header: Header, claim: _Claim) -> SourceF
         member=part.place.member,
         sheet=part.sheet,
         header_line=header.line,
-        columns=tuple(zip(cells, names, strict=True)),
-        mapping=mapping,
+        columns=tuple(zip(header.cells, bronze_names(header.cells), strict=True)),
+        mapping=dict(mapping or {}),
     )
 
 

@@ -31,6 +31,7 @@ def _workbook(place: Place, name: str) -> Iterator[CalamineWorkbook]:
                 raise SourceError(
                     f"{name}: the workbook unpacks to {unpacked >> 20:,} MiB", "Export the sheet as CSV instead."
                 )
+        content.seek(0)
         yield CalamineWorkbook.from_filelike(content)
     except CalamineError as error:
         protected = "password" in str(error).lower() or "encrypted" in str(error).lower()

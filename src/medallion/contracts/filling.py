@@ -24,7 +24,8 @@ class _Declared(BaseModel):
 class Filling(_Declared):
     """What fills one canonical column in the rows of one file: a `column`, a constant `value` or an `sql` expression.
 
-    `values` maps spellings to values, `otherwise` stands for a spelling that is not listed. With `lookup` the text is
+    `values` maps spellings to values, `otherwise` stands for a spelling that is not listed, `empty` for an empty cell.
+    With `lookup` the text is
     looked for in the column `by` of that entity, and the row takes its column `take` (its key, unless said). In a
     contract `column` is a header as written; for a file that has been looked at it is the bronze column.
     """
@@ -34,6 +35,7 @@ class Filling(_Declared):
     sql: str | None = None
     values: tuple[tuple[str, str], ...] = ()
     otherwise: str | None = None
+    empty: str | None = None
     lookup: str | None = None
     by: str | None = None
     take: str | None = None
@@ -49,7 +51,7 @@ class Filling(_Declared):
             return tuple((_text(key), _text(value)) for key, value in given.items())
         return given
 
-    @field_validator("value", "otherwise", mode="before")
+    @field_validator("value", "otherwise", "empty", mode="before")
     @classmethod
     def _plain(cls, given: Any) -> Any:
         return _text(given) if given is not None else None

@@ -357,6 +357,13 @@ def _sources(
                     f"Columns: {', '.join(columns)}.",
                 )
             _check_formats(item.date_formats, f"{where}: {name}")
+            if columns[name].accepted and not columns[name].fallback:
+                meant = {value for _, value in item.values} | {*_given(item.otherwise), *_given(item.empty)}
+                if strange := sorted(meant - {*columns[name].accepted}):
+                    raise ContractError(
+                        f"{where}: {name}: {strange[0]!r} is not one of {', '.join(columns[name].accepted)}",
+                        "Correct it.",
+                    )
             if item.sql is not None:
                 _parsed(item.sql, f"{where}: {name}")
     return (*(base.sources if base else ()), *found)

@@ -1,0 +1,58 @@
+"""From a folder of unknown exports to a contract that a person can review."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from medallion import contracts
+from medallion.errors import SourceError
+from medallion.proposal import plan, profile, vocabulary, write
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """The contract's text, what it says table by table, and the files that could not be read."""
+
+    text: str
+    system: str | None
+    tables: list[dict[str, Any]]
+    columns: list[dict[str, Any]]
+    not_mapped: dict[str, list[str]]
+    not_used: dict[str, str]
+    unreadable: list[SourceError]
+
+
+def propose(folder: str, name: str) -> Proposed:
+    """Profile every table of a folder and propose a contract for them.
+
+    Raises:
+        SourceError: There is no such folder, or nothing in it looks like a CRM export.
+    """
+    tables: list[profile.Table] = []
+    unreadable: list[SourceError] = []
+    others: list[str] = []
+    for found in profile.tables(folder, vocabulary.known):
+        if isinstance(found, profile.Table):
+            tables.append(found)
+        elif isinstance(found, SourceError):
+            unreadable.append(found)
+        else:
+            others.append(found)
+    proposal = plan.plan(tables, contracts.entities())
+    if not proposal.feeds:
+        seen = ", ".join([*(table.file.name for table in tables), *others]) or "the folder is empty"
+        reasons = "; ".join(error.problem for error in unreadable)
+        raise SourceError(
+            f"{folder}: nothing here looks like a CRM export ({seen}{'; ' if reasons else ''}{reasons})",
+            "Write a contract by hand; docs/SOURCES.md shows how.",
+        )
+    return Proposed(
+        write.contract(proposal, name, folder),
+        proposal.system,
+        write.summary(proposal),
+        write.details(proposal),
+        {table: [column.header for column in columns] for table, columns in write.not_mapped(proposal).items()},
+        {**proposal.left, **dict.fromkeys(others, "holds no table")},
+        unreadable,
+    )

@@ -1,0 +1,188 @@
+"""Which table holds which entity, and which of its columns is which canonical column: names first, values as judges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from medallion.contracts import Entity
+from medallion.contracts.model import Column as Declared
+from medallion.proposal import vocabulary
+from medallion.proposal.profile import Column, Table
+from medallion.proposal.vocabulary import Meaning
+
+#: A column is proposed from this confidence on; below, it is only mentioned.
+PROPOSED = 0.6
+#: What finding a column says of the kind of table. Columns that any table may have say nothing.
+TELLING = {
+    "leads": {"deal_value": 2.5, "status": 1.5, "stage": 2.5, "expected_close_date": 1.5, "closed_at": 1.5, "source": 1.0,
+              "lead_id": 0.5, "customer_id": 0.5, "company": 0.5, "owner": 0.5, "product_id": 0.5, "created_at": 0.3},
+    "customers": {"industry": 2.0, "employee_count": 2.0, "annual_revenue": 1.5, "country": 1.0, "city": 1.0,
+                  "customer_name": 1.0, "customer_id": 0.3, "account_manager": 0.5},
+    "interactions": {"occurred_at": 1.5, "channel": 1.5, "direction": 2.0, "outcome": 2.0, "duration_minutes": 2.0,
+                     "notes": 1.0, "customer_id": 0.5, "lead_id": 0.5},
+    "products": {"list_price": 2.5, "category": 1.5, "launch_date": 1.5, "product_name": 1.0, "product_id": 0.5},
+}  # fmt: skip
+_BY_NAME = 3.0
+_ENOUGH = 3.5
+#: Points at which a table is as likely the entity as not.
+_HALF = 1.6
+_CLOSED = {"leads": ("status", "source"), "interactions": ("channel", "direction", "outcome")}
+
+
+@dataclass
+class Match:
+    """A table as an entity: per canonical column its header, and how sure both are."""
+
+    table: Table
+    entity: Entity
+    confidence: float
+    reason: str
+    columns: dict[str, tuple[Column, Meaning]] = field(default_factory=dict)
+    perhaps: dict[str, tuple[Column, Meaning]] = field(default_factory=dict)
+
+
+def understood(entity: str, canonical: str, column: Column, declared: Declared) -> float:
+    """Share of rows whose value of a closed column is understood."""
+    if not column.filled:
+        return 0.0
+    good = sum(count for text, count in column.counts.items() if meaning(entity, declared, text))
+    return good / column.filled
+
+
+def meaning(entity: str, declared: Declared, text: str) -> Meaning | None:
+    """What a value of a closed column means by the contract's spellings and the vocabulary."""
+    from medallion.contracts.odcs import code
+
+    if found := declared.spellings.get(text.strip().lower()) or declared.spellings.get(code(text)):
+        return Meaning(found, 0.99, "a spelling that the contract knows")
+    return vocabulary.value(f"{entity}.{declared.name}", text)
+
+
+def score(column: Column, entity: Entity, declared: Declared, system: str | None) -> Meaning | None:
+    """How sure it is that a column is a canonical one; None when its name says nothing of it."""
+    named = vocabulary.header(column.header, entity, declared.name, system)
+    if named is None:
+        return None
+    factor, why = _judged(column, entity, declared)
+    told = f"{named.reason}; {why}" if why else named.reason
+    return Meaning(declared.name, round(min(named.confidence * factor, 0.99), 2), told)
+
+
+def _judged(column: Column, entity: Entity, declared: Declared) -> tuple[float, str]:
+    """What the values say to a name: a factor, and why."""
+    if not column.filled:
+        return 0.88, "but it is empty"
+    kind = declared.kind
+    if declared.name == entity.key:
+        if column.is_unique:
+            return 1.0, "every row has its own"
+        return (
+            (0.95, "nearly every row has its own")
+            if column.repeats < 0.1 and column.filled > 0.98 * column.rows
+            else (0.3, "but values repeat")
+        )
+    if kind in ("date", "timestamp"):
+        dates = column.share("date")
+        return (1.0, "dates") if dates > 0.8 else (0.1, "but no dates")
+    if declared.name == "duration_minutes" and column.share("clock") > 0.7:
+        return 1.0, "hours and minutes"
+    if kind in ("money", "integer"):
+        numbers = column.share("number")
+        if numbers < 0.7 or column.share("date") > 0.5:
+            return 0.15, "but no figures"
+        return 1.0, "figures"
+    if kind == "email":
+        return (1.0, "addresses") if column.share("email") > 0.6 else (0.75, "but few look like addresses")
+    if kind == "phone":
+        return (1.0, "numbers") if column.share("phone") > 0.6 else (0.7, "but few look like telephone numbers")
+    if declared.name in _CLOSED.get(entity.name, ()):
+        share = understood(entity.name, declared.name, column, declared)
+        meant = {found.value for text in column.counts if (found := meaning(entity.name, declared, text))}
+        if declared.name == "status" and {"won", "lost"} <= meant and column.distinct <= 30:
+            return 1.0, "it tells won from lost"
+        if share >= 0.5:
+            return 1.0, f"{share:.0%} of its values are understood"
+        if column.distinct > 60 or column.share("date") > 0.5 or column.share("number") > 0.6:
+            return 0.2, "but its values are none of the expected"
+        return (0.85 if declared.fallback else 0.6), f"but only {share:.0%} of its values are understood"
+    if declared.name == "stage":
+        few = column.distinct <= max(12, 0.3 * column.filled)
+        return (
+            (1.0, f"{column.distinct} stages")
+            if few and column.share("date") < 0.5
+            else (0.4, "but it has many values")
+        )
+    if declared.name in (
+        "customer_name",
+        "lead_name",
+        "company",
+        "industry",
+        "country",
+        "city",
+        "product_name",
+        "category",
+    ):
+        if column.share("date") > 0.5 or column.share("number") > 0.8:
+            return 0.3, "but figures, not words"
+        if column.share("flag") > 0.9:
+            return 0.2, "but only yes and no"
+    if declared.name in ("owner", "account_manager") and (column.share("date") > 0.5 or column.share("flag") > 0.9):
+        return 0.2, "but not names"
+    return 1.0, ""
+
+
+def assign(table: Table, entity: Entity, system: str | None) -> Match:
+    """The best pairing of a table's columns with those of an entity, each header used once."""
+    offers = []
+    for column in table.columns:
+        for declared in entity.columns:
+            if found := score(column, entity, declared, system):
+                offers.append((found.confidence, column.filled / max(column.rows, 1), column, found))
+    offers.sort(key=lambda offer: (-offer[0], -round(offer[1], 1), table.columns.index(offer[2])))
+    chosen: dict[str, tuple[Column, Meaning]] = {}
+    perhaps: dict[str, tuple[Column, Meaning]] = {}
+    used: set[str] = set()
+    for confidence, _, column, found in offers:
+        if found.value in chosen or column.name in used:
+            continue
+        if confidence >= PROPOSED:
+            chosen[found.value] = (column, found)
+            used.add(column.name)
+        elif found.value not in perhaps:
+            perhaps[found.value] = (column, found)
+    perhaps = {name: pair for name, pair in perhaps.items() if name not in chosen and pair[0].name not in used}
+    points = sum(TELLING[entity.name].get(name, 0.0) * found.confidence for name, (_, found) in chosen.items())
+    named = max(vocabulary.kind_of_file(stem, entity.name) for stem in table.stems)
+    total = points + _BY_NAME * named
+    reasons = [f"{len(chosen)} columns"] + (["its name"] if named > 0 else [])
+    return Match(
+        table,
+        entity,
+        round(max(0.0, min(0.99, total / (total + _HALF))), 2) if total > 0 else 0.0,
+        " and ".join(reasons),
+        chosen,
+        perhaps,
+    )
+
+
+def kinds(tables: list[Table], entities: Mapping[str, Entity], system: str | None) -> list[Match]:
+    """The tables that hold an entity, each as the one that it fits best."""
+    found = []
+    for table in tables:
+        best = max((assign(table, entities[name], system) for name in TELLING), key=lambda match: match.confidence)
+        if best.confidence >= _ENOUGH / (_ENOUGH + _HALF) and _has_essentials(best):
+            found.append(best)
+    return found
+
+
+def _has_essentials(match: Match) -> bool:
+    """Without these a table cannot be the entity, however it is named."""
+    have = match.columns
+    if match.entity.name == "leads":
+        return bool({"status", "stage", "deal_value", "closed_at"} & {*have})
+    if match.entity.name == "interactions":
+        return "occurred_at" in have
+    if match.entity.name == "customers":
+        return bool({"customer_name", "customer_id"} & {*have})
+    return bool({"product_name", "product_id"} & {*have})

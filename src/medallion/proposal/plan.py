@@ -1,0 +1,707 @@
+"""What a contract for a folder would say: which table feeds which entity, and what fills each column there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from medallion.contracts import CONFIDENT, Entity, Filling
+from medallion.contracts.odcs import code
+from medallion.proposal import match, vocabulary
+from medallion.proposal.match import Match
+from medallion.proposal.profile import Column, Table
+
+_FLAG_YES = "('true', '1', 'yes', 'y', 't')"
+_DAY_FIRST = ("d/M/yyyy", "d/M/yyyy H:mm", "d/M/yyyy H:mm:ss", "d/M/yyyy h:mm a")
+_MONTH_FIRST = ("M/d/yyyy", "M/d/yyyy H:mm", "M/d/yyyy H:mm:ss", "M/d/yyyy h:mm a")
+_DOTTED = ("d.M.yyyy", "d.M.yyyy H:mm", "d.M.yyyy H:mm:ss")
+#: Share of rows that may lack a required value before the requirement is questioned.
+_FEW = 0.02
+_CHANNELS = {
+    "call": {"call", "calls", "phone", "phonecall", "phonecalls", "anruf", "anrufe", "llamada", "llamadas"},
+    "email": {"email", "emails", "mails", "correo", "correos"},
+    "meeting": {"meeting", "meetings", "appointment", "appointments", "event", "events", "reunion", "reuniones", "termin", "termine"},
+    "whatsapp": {"whatsapp"},
+}  # fmt: skip
+_PLAIN_KEY = re.compile(r"[A-Z0-9][A-Z0-9_.:-]*")
+
+
+@dataclass
+class Feed:
+    """One table as the source of one entity."""
+
+    table: Table
+    entity: str
+    confidence: float
+    reason: str
+    fillings: dict[str, Filling] = field(default_factory=dict)
+    comments: list[str] = field(default_factory=list)
+
+    @property
+    def unmapped(self) -> list[Column]:
+        """Columns with values that fill nothing."""
+        read = {item.column for item in self.fillings.values()}
+        told = " ".join(item.sql or "" for item in self.fillings.values())
+        return [c for c in self.table.columns if c.filled and c.header not in read and f"`{c.name}`" not in told]
+
+
+@dataclass
+class Proposal:
+    """What is proposed for a folder."""
+
+    system: str | None
+    feeds: list[Feed]
+    #: Per entity and column, what of the shipped contract changes.
+    properties: dict[str, dict[str, dict[str, Any]]]
+    #: Further entities that others are looked up in, each with its key column.
+    further: dict[str, str]
+    #: Tables that feed nothing, and why.
+    left: dict[str, str]
+
+    def of(self, entity: str) -> list[Feed]:
+        """The feeds of an entity."""
+        return [feed for feed in self.feeds if feed.entity == entity]
+
+
+def plan(tables: list[Table], entities: Mapping[str, Entity]) -> Proposal:
+    """A proposal for the tables of a folder."""
+    system = vocabulary.systems([[column.header for column in table.columns] for table in tables])
+    matches = _without_histories(match.kinds(tables, entities, system))
+    planner = _Planner(tables, entities, matches)
+    feeds = [planner.feed(found) for found in matches]
+    planner.complete(feeds)
+    used = {id(feed.table) for feed in planner.feeds}
+    left = {table.file.name: _why_not(table, entities, system) for table in tables if id(table) not in used}
+    return Proposal(system, planner.feeds, planner.properties, planner.further, left)
+
+
+def _why_not(table: Table, entities: Mapping[str, Entity], system: str | None) -> str:
+    if not table.rows:
+        return "no rows"
+    best = max((match.assign(table, entities[name], system) for name in match.TELLING), key=lambda m: m.confidence)
+    if not best.confidence:
+        return "nothing in it speaks for an entity"
+    return f"most like {best.entity.name} ({best.confidence:.2f}), but not enough"
+
+
+def _without_histories(matches: list[Match]) -> list[Match]:
+    """Leave out tables named as something else, such as a history, where another table holds the same entity."""
+
+    def doubtful(found: Match) -> bool:
+        return max(vocabulary.kind_of_file(stem, found.entity.name) for stem in found.table.stems) < 0
+
+    plain = {found.entity.name for found in matches if not doubtful(found)}
+    return [found for found in matches if not doubtful(found) or found.entity.name not in plain]
+
+
+def _norm(text: str) -> str:
+    return code(text)
+
+
+def _forms(column: Column) -> set[str]:
+    return {form for text in column.counts if (form := _norm(text))}
+
+
+class _Planner:
+    """Works the feeds out together: keys of one are what the references of another are held against."""
+
+    def __init__(self, tables: list[Table], entities: Mapping[str, Entity], matches: list[Match]) -> None:
+        self.tables, self.entities, self.matches = tables, entities, matches
+        self.feeds: list[Feed] = []
+        self.properties: dict[str, dict[str, dict[str, Any]]] = {}
+        self.further: dict[str, str] = {}
+        self.day_first = self._folder_day_first()
+        self.named = {
+            name: self._values(name, "customer_name" if name == "customers" else "product_name")
+            for name in ("customers", "products")
+        }
+        self.keys = {name: self._values(name, entities[name].key) for name in ("customers", "products", "leads")}
+
+    def _values(self, entity: str, canonical: str) -> set[str]:
+        found: set[str] = set()
+        for item in self.matches:
+            if item.entity.name == entity and canonical in item.columns:
+                found |= _forms(item.columns[canonical][0])
+        return found
+
+    def _folder_day_first(self) -> bool | None:
+        votes = [told for table in self.tables for column in table.columns if (told := column.day_first()) is not None]
+        if votes:
+            return votes.count(True) >= votes.count(False)
+        foreign = any(column.comma or "dot" in column.styles() for table in self.tables for column in table.columns)
+        return True if foreign else None
+
+    # one table
+
+    def feed(self, found: Match) -> Feed:
+        """A table's own columns; what has to be looked up elsewhere comes later."""
+        feed = Feed(found.table, found.entity.name, found.confidence, found.reason)
+        for canonical, (column, meant) in found.columns.items():
+            declared = found.entity.column(canonical)
+            item = Filling(column=column.header, confidence=meant.confidence, reason=meant.reason)
+            if declared.kind in ("date", "timestamp"):
+                item = self._dated(item, column)
+            elif declared.kind == "money":
+                item = self._amount(item, column)
+            elif canonical == "duration_minutes":
+                item = _duration(item, column)
+            elif canonical == "currency":
+                item = self._currency(item, column, feed)
+            elif canonical in ("source", "channel", "direction", "outcome"):
+                item = self._valued(item, column, feed, declared)
+            feed.fillings[canonical] = item
+        closing = feed.fillings.get("closed_at")
+        words = set(vocabulary.tokens(str(closing.column))) if closing else set()
+        planned = words & {"close", "closing", "cierre", "cloture", "abschluss"} and "actual" not in words
+        if closing and planned and "expected_close_date" not in feed.fillings:
+            reason = "one date for both: planned while the deal is open"
+            feed.fillings["expected_close_date"] = closing.model_copy(update={"reason": reason})
+        for canonical, (column, meant) in found.perhaps.items():
+            feed.comments.append(f"perhaps {canonical}: {column.header} ({meant.confidence:.2f}: {meant.reason})")
+        self.feeds.append(feed)
+        return feed
+
+    def _dated(self, item: Filling, column: Column) -> Filling:
+        styles = column.styles()
+        told = column.day_first()
+        day = told if told is not None else self.day_first
+        ambiguous = day is None and "slash" in styles
+        dashed = tuple(form.replace("/", "-") for form in (_MONTH_FIRST if day is False else _DAY_FIRST))
+        by_style = {
+            "slash": _DAY_FIRST if day else _MONTH_FIRST,
+            "dash": dashed,
+            "dashed words": ("d-MMM-yyyy", "d-MMM-yyyy H:mm", "d-MMM-yyyy H:mm:ss"),
+            "dot": _DOTTED,
+            "words": ("d MMM yyyy", "d MMM yyyy H:mm", "MMM d, yyyy", "MMM d, yyyy H:mm", "MMM d, yyyy h:mm a"),
+            "words without comma": ("MMM d yyyy", "MMM d yyyy H:mm"),
+            "year": ("yyyy/M/d", "yyyy/M/d H:mm", "yyyy/M/d H:mm:ss"),
+        }
+        special = {"dash", "dashed words", "words without comma"} & styles
+        if (
+            special
+            or (day and "slash" in styles)
+            or ("dot" in styles and any(text.count(":") > 1 for text in column.counts))
+        ):
+            formats = [form for style, forms in by_style.items() if style in styles for form in forms]
+        else:
+            formats = []
+        if ambiguous:
+            return item.model_copy(
+                update={
+                    "date_formats": tuple(formats),
+                    "confidence": 0.6,
+                    "reason": f"{item.reason}; day or month first?",
+                }
+            )
+        return item.model_copy(update={"date_formats": tuple(formats)})
+
+    def _amount(self, item: Filling, column: Column) -> Filling:
+        if any("€" in text or "EUR" in text for text in column.counts):
+            sql = f"regexp_replace(`{column.name}`, '[€ ]|EUR', '')"
+            return Filling(
+                sql=sql, decimal_comma=column.comma, confidence=0.6, reason="amounts in euro; nothing is converted"
+            )
+        if sum(bool(re.search(r"\d ?[kKmM]$", text)) for text in column.counts) > 0.05 * column.distinct:
+            bare = f"lower(regexp_replace(`{column.name}`, '[$, ]', ''))"
+            times = f"cast(regexp_replace({bare}, '[km]$', '') as double)"
+            sql = (
+                f"CASE WHEN {bare} rlike '^[0-9.]+k$' THEN cast(cast({times} * 1000 as decimal(18,2)) as string) "
+                f"WHEN {bare} rlike '^[0-9.]+m$' THEN cast(cast({times} * 1000000 as decimal(18,2)) as string) "
+                f"ELSE `{column.name}` END"
+            )
+            return Filling(sql=sql, confidence=item.confidence, reason=f"{item.reason}; k and M written out")
+        return item.model_copy(update={"decimal_comma": column.comma})
+
+    def _currency(self, item: Filling, column: Column, feed: Feed) -> Filling:
+        """One foreign currency may become the one of the lakehouse; of several, all but dollars are refused."""
+        dollars = self.entities[feed.entity].column("currency").spellings
+        foreign = {text: count for text, count in column.counts.items() if text.strip().lower() not in dollars}
+        if not foreign:
+            return item
+        told = ", ".join(f"{text} ({count})" for text, count in list(foreign.items())[:6])
+        if len(foreign) > 1 or column.distinct > 1:
+            feed.comments.append(f"currency: amounts are never converted, so these rows are refused: {told}")
+            return item
+        code = next(iter(foreign))
+        self._change(feed.entity, "currency", {
+            "enum": [{"value": code}],
+            "customProperties": [{"property": "default", "value": f"'{code}'"}],
+        })  # fmt: skip
+        return item.model_copy(
+            update={
+                "confidence": 0.6,
+                "reason": f"every amount is in {code}; figures are shown as dollars all the same",
+            }
+        )
+
+    def _valued(self, item: Filling, column: Column, feed: Feed, declared: Any) -> Filling:
+        values, unknown = _spellings(feed.entity, declared, column)
+        update: dict[str, Any] = {"values": values}
+        if unknown:
+            shown = ", ".join(f"{text!r} ({count})" for text, count in unknown[:8])
+            feed.comments.append(f"{declared.name}: not understood: {shown}")
+        lacking = 1 - column.filled / max(column.rows, 1)
+        if declared.name == "outcome" and lacking > 0:
+            update |= {
+                "empty": "neutral",
+                "confidence": min(item.confidence or 0, 0.75 if lacking > _FEW else 0.8),
+                "reason": f"{item.reason}; {lacking:.0%} are empty, taken as neutral",
+            }
+        elif declared.name == "channel" and lacking > 0:
+            update["empty"] = _channel_of(feed.table) or "other"
+        return item.model_copy(update=update)
+
+    # what one table says of another
+
+    def complete(self, feeds: list[Feed]) -> None:
+        """Keys, references, states and what is required and missing."""
+        for feed in list(feeds):
+            self._key(feed)
+        for feed in [item for item in feeds if item.entity == "leads"]:
+            _status(feed, self.entities["leads"])
+        if not self.named["customers"]:
+            self._customers_from_deals(feeds)
+        for feed in [item for item in feeds if item.entity in ("leads", "interactions")]:
+            self._product(feed)
+            self._customer(feed)
+            self._lead(feed)
+        for feed in [item for item in feeds if item.entity == "interactions"]:
+            self._by_deal(feed)
+            _interaction(feed)
+        self._same_ids([item for item in feeds if item.entity == "interactions"])
+        for feed in list(self.feeds):
+            self._required(feed)
+        order = ["customers", "products", *self.further, "leads", "interactions"]
+        self.feeds = sorted((f for f in self.feeds if self._possible(f)), key=lambda feed: order.index(feed.entity))
+
+    def _possible(self, feed: Feed) -> bool:
+        needed = {"leads": ("lead_id", "status"), "interactions": ("interaction_id", "occurred_at")}
+        return all(name in feed.fillings for name in needed.get(feed.entity, ()))
+
+    def _key(self, feed: Feed) -> None:
+        entity = self.entities[feed.entity]
+        key = entity.key
+        name = {"customers": "customer_name", "products": "product_name"}.get(feed.entity)
+        if key not in feed.fillings and name in feed.fillings:
+            item = feed.fillings[name]
+            feed.fillings = {
+                key: item.model_copy(update={"reason": "no other identifier; names are keys"}),
+                **feed.fillings,
+            }
+        elif name and name not in feed.fillings and key in feed.fillings:
+            feed.fillings[name] = feed.fillings[key].model_copy(update={"reason": "no name; the identifier stands in"})
+        if key not in feed.fillings and (column := _own_number(feed)):
+            named = bool({"number", "id", "key", "code", "ref"} & set(vocabulary.tokens(column.header)))
+            reason = "every row has its own, and nothing else tells them apart"
+            item = Filling(column=column.header, confidence=0.88 if named else 0.8, reason=reason)
+            feed.fillings = {key: item, **feed.fillings}
+            if feed.entity in self.keys:
+                self.keys[feed.entity] |= _forms(column)
+        if key not in feed.fillings:
+            cells = ", ".join(f"`{column.name}`" for column in feed.table.columns)
+            feed.fillings = {
+                key: Filling(
+                    sql=f"md5(concat_ws('|', {cells}))", confidence=0.65, reason="no identifier; a hash of all cells"
+                ),
+                **feed.fillings,
+            }
+            return
+        held = feed.fillings[key]
+        if held.column is None:
+            return
+        texts = feed.table.column(held.column).counts
+        upper = {re.sub(r"\s+", "", text).upper() for text in texts}
+        plain = all(_PLAIN_KEY.fullmatch(text) for text in upper)
+        if plain and len(upper) >= 0.999 * len(texts):
+            return
+        why = "has other characters than a code" if not plain else "differs by case alone"
+        feed.comments.append(f"{key} {why}, so it is compared as written")
+        self._change(
+            feed.entity, key, {"primaryKey": True, "semanticType": "text", "logicalTypeOptions": {"pattern": r"^\S.*$"}}
+        )
+        for other in self.entities.values():
+            for declared in other.columns:
+                if declared.reference and declared.reference.entity == feed.entity:
+                    self._change(other.name, declared.name, {"semanticType": "text"})
+
+    def _change(self, entity: str, column: str, what: dict[str, Any]) -> None:
+        self.properties.setdefault(entity, {}).setdefault(column, {}).update(what)
+
+    def _customers_from_deals(self, feeds: list[Feed]) -> None:
+        """Without a table of accounts, the deals tell which there are."""
+        for feed in [
+            item for item in feeds if item.entity == "leads" and {"company", "customer_id"} & {*item.fillings}
+        ]:
+            name = feed.fillings.get("company") or feed.fillings["customer_id"]
+            key = feed.fillings.get("customer_id") or name
+            if name.column is None or key.column is None:
+                continue
+            reason = "no table of accounts; those that deals name"
+            made = Feed(feed.table, "customers", 0.8, reason)
+            made.fillings = {
+                "customer_id": key.model_copy(update={"reason": reason}),
+                "customer_name": name.model_copy(update={"reason": reason}),
+            }
+            self.feeds.append(made)
+            self._key(made)
+            self.named["customers"] |= _forms(feed.table.column(name.column))
+            self.keys["customers"] |= _forms(feed.table.column(key.column))
+
+    def _best(self, table: Table, wanted: set[str], first: str | None) -> tuple[Column, float] | None:
+        """The column whose values are most among those wanted; the one already matched by name wins a tie."""
+        if not wanted:
+            return None
+        shares = []
+        for column in table.columns:
+            forms = _forms(column)
+            if forms and (column.header == first or len(forms) >= min(3, len(wanted))):
+                shares.append((round(len(forms & wanted) / len(forms), 2), column.header == first, column))
+        shares.sort(key=lambda item: (item[0], item[1]), reverse=True)
+        return (shares[0][2], shares[0][0]) if shares and shares[0][0] >= 0.5 else None
+
+    def _customer(self, feed: Feed) -> None:
+        """Who the row is about: by identifier, by name, or through a table of contacts."""
+        held = feed.fillings.get("customer_id")
+        first = held.column if held else None
+        by_key = self._best(feed.table, self.keys["customers"], first)
+        company = feed.fillings.get("company")
+        by_name = self._best(feed.table, self.named["customers"], company.column if company else first)
+        if held and held.sql:
+            return
+        if (
+            by_key
+            and (not by_name or by_key[1] >= by_name[1] - 0.05)
+            and self.keys["customers"] != self.named["customers"]
+        ):
+            column, share = by_key
+            feed.fillings["customer_id"] = Filling(
+                column=column.header, confidence=_sure(share), reason=f"{share:.0%} of its values are known accounts"
+            )
+        elif by_name:
+            column, share = by_name
+            feed.fillings["customer_id"] = Filling(
+                column=column.header,
+                lookup="customers",
+                by="customer_name",
+                confidence=_sure(share),
+                reason=f"{share:.0%} of its values are names of accounts",
+            )
+        elif not self._first_of_several(feed, first) and not self._bridge(feed) and held and self.keys["customers"]:
+            forms = _forms(feed.table.column(first)) if first else set()
+            known = len(forms & self.keys["customers"])
+            reason = f"{held.reason}; but {known or 'none'} of its {len(forms)} values are known accounts"
+            update = {"confidence": min(held.confidence or 0, 0.7), "reason": reason}
+            feed.fillings["customer_id"] = held.model_copy(update=update)
+            if not known:
+                feed.comments.append("customer_id: rows of unknown accounts are kept and counted as warnings")
+                check = {"type": "custom", "engine": "medallion", "implementation": "reference", "severity": "warn"}
+                self._change(feed.entity, "customer_id", {"quality": [check]})
+
+    def _first_of_several(self, feed: Feed, first: str | None) -> bool:
+        """A cell that lists several identifiers counts for the first of them."""
+        if first is None:
+            return False
+        column = feed.table.column(first)
+        for mark in (";", ",", "|"):
+            forms = {_norm(text.split(mark)[0]) for text in column.counts if text}
+            share = len(forms & self.keys["customers"]) / max(len(forms), 1)
+            if share >= 0.5 and any(mark in text for text in column.counts):
+                feed.fillings["customer_id"] = Filling(
+                    sql=f"trim(substring_index(`{column.name}`, '{mark}', 1))",
+                    confidence=_sure(share),
+                    reason=f"the first where several are listed; {share:.0%} are known accounts",
+                )
+                return True
+        return False
+
+    def _bridge(self, feed: Feed) -> bool:
+        """Through another table: its key is in this one, and it knows the account."""
+        used = {id(item.table) for item in self.feeds}
+        for table in self.tables:
+            if id(table) in used:
+                continue
+            keys = [
+                column for column in table.columns if column.filled and column.is_unique and column.share("date") < 0.5
+            ]
+            for key in keys:
+                here = self._best(feed.table, _forms(key), None)
+                told = self._best(table, self.keys["customers"], None)
+                named = self._best(table, self.named["customers"], None)
+                if not here or not (told or named) or here[1] < 0.6:
+                    continue
+                name = re.sub(r"[^a-z0-9]+", "_", table.stems[0].lower()).strip("_")
+                name = name if re.match(r"[a-z]", name) and name not in self.entities else f"further_{name}"
+                by_key = told is not None and (named is None or told[1] >= named[1])
+                column, share = told if by_key and told else named  # type: ignore[misc]
+                reason = f"{share:.0%} of its values are {'known accounts' if by_key else 'names of accounts'}"
+                customer = Filling(column=column.header, confidence=_sure(share), reason=reason)
+                if not by_key:
+                    customer = customer.model_copy(update={"lookup": "customers", "by": "customer_name"})
+                further = Feed(table, name, 0.85, f"leads from {feed.table.file.name} to its account")
+                further.fillings = {
+                    "record_id": Filling(column=key.header, confidence=0.95, reason="every row has its own"),
+                    "customer_id": customer,
+                }
+                self.further[name] = "record_id"
+                self.feeds.append(further)
+                feed.fillings["customer_id"] = Filling(
+                    column=here[0].header,
+                    lookup=name,
+                    by="record_id",
+                    take="customer_id",
+                    confidence=_sure(here[1]),
+                    reason=f"{here[1]:.0%} of its values are in {table.file.name}, which knows the account",
+                )
+                return True
+        return False
+
+    def _lead(self, feed: Feed) -> None:
+        """The deal that a touch was about."""
+        if feed.entity != "interactions" or not self.keys["leads"]:
+            return
+        held = feed.fillings.get("lead_id")
+        named = feed.table.column(held.column) if held and held.column else None
+        found: tuple[Column, float] | None = None
+        if named is not None and named.filled:
+            forms = _forms(named)
+            share = round(len(forms & self.keys["leads"]) / max(len(forms), 1), 2)
+            found = (named, share) if share >= 0.5 else None
+        else:
+            other = self._best(feed.table, self.keys["leads"], None)
+            used = {item.column for item in feed.fillings.values()}
+            codes = other is not None and other[0].header not in used and not all(t.isdigit() for t in other[0].counts)
+            found = other if codes else None
+        if found:
+            column, share = found
+            reason = f"{share:.0%} of its values are known deals"
+            feed.fillings["lead_id"] = Filling(column=column.header, confidence=_sure(share), reason=reason)
+            return
+        if held and held.column:
+            forms = _forms(feed.table.column(held.column))
+            if forms and len(forms & self.keys["leads"]) < 0.2 * len(forms):
+                feed.fillings.pop("lead_id")
+                feed.comments.append(f"perhaps lead_id: {held.column}, but its values are not identifiers of deals")
+
+    def _by_deal(self, feed: Feed) -> None:
+        """The account of a touch is that of its deal, where nothing else tells it."""
+        lead = feed.fillings.get("lead_id")
+        if "customer_id" in feed.fillings or lead is None or not self.keys["leads"]:
+            return
+        feed.fillings["customer_id"] = lead.model_copy(
+            update={"lookup": "leads", "by": "lead_id", "take": "customer_id", "reason": "the account of the deal"}
+        )
+
+    def _product(self, feed: Feed) -> None:
+        held = feed.fillings.get("product_id")
+        if feed.entity != "leads" or not self.keys["products"]:
+            return
+        first = held.column if held else None
+        by_key, by_name = (
+            self._best(feed.table, self.keys["products"], first),
+            self._best(feed.table, self.named["products"], first),
+        )
+        if by_name and (not by_key or by_name[1] >= by_key[1]):
+            column, share = by_name
+            feed.fillings["product_id"] = Filling(
+                column=column.header,
+                lookup="products",
+                by="product_name",
+                confidence=_sure(share),
+                reason=f"{share:.0%} of its values are names of products",
+                values=_almost(column, feed_of(self.feeds, "products"), "product_name"),
+            )
+        elif by_key:
+            column, share = by_key
+            feed.fillings["product_id"] = Filling(
+                column=column.header, confidence=_sure(share), reason=f"{share:.0%} of its values are known products"
+            )
+
+    def _same_ids(self, feeds: list[Feed]) -> None:
+        """Tables that number their touches each from one get a mark before the number."""
+        for feed in feeds:
+            held = feed.fillings.get("interaction_id")
+            if held is None or held.column is None or len(feeds) < 2:
+                continue
+            mine = _forms(feed.table.column(held.column))
+            for other in feeds:
+                theirs = other.fillings.get("interaction_id")
+                if other is feed or theirs is None or (theirs.column is None and theirs.sql is None):
+                    continue
+                column = theirs.column or next(
+                    (c.header for c in other.table.columns if f"`{c.name}`" in str(theirs.sql)), None
+                )
+                if column and mine & _forms(other.table.column(column)):
+                    mark = re.sub(r"[^A-Z0-9]+", "-", feed.table.stems[0].upper())[:12].strip("-")
+                    name = feed.table.column(held.column).name
+                    feed.fillings["interaction_id"] = Filling(
+                        sql=f"concat('{mark}-', `{name}`)",
+                        confidence=0.85,
+                        reason=f"the same numbers are used in {other.table.file.name}",
+                    )
+                    break
+
+    def _required(self, feed: Feed) -> None:
+        """Requirements of the shipped contract that this export cannot keep."""
+        if feed.entity not in self.entities:
+            return
+        entity = self.entities[feed.entity]
+        for column in entity.columns:
+            if column.checks.get("null") != "reject" or column.default or column.derive or column.name == entity.key:
+                continue
+            item = feed.fillings.get(column.name)
+            lacking = 1.0
+            if item is not None:
+                held = feed.table.column(item.column) if item.column else None
+                lacking = 1 - held.filled / max(held.rows, 1) if held and item.empty is None else 0.0
+            if lacking > _FEW and column.name not in ("status", "occurred_at", "channel", "outcome"):
+                what = {"required": False, "quality": [{"metric": "nullValues", "mustBe": 0, "severity": "warn"}]}
+                self._change(feed.entity, column.name, what)
+                told = f"{lacking:.0%} of the rows have no" if item else "no column holds"
+                feed.comments.append(f"{told} {column.name}; such rows are kept and counted as incomplete")
+
+
+def _own_number(feed: Feed) -> Column | None:
+    """The first column that numbers the rows, of those that fill nothing yet."""
+    used = {item.column for item in feed.fillings.values()}
+    for column in feed.table.columns:
+        full = column.filled >= 0.97 * column.rows and column.distinct >= 0.97 * column.filled and column.filled > 1
+        number = column.share("code") + column.share("number") > 0.9 and not any("." in text for text in column.counts)
+        other = column.share("date") > 0.5 or column.share("email") > 0.5 or column.share("phone") > 0.9
+        if full and number and not other and column.header not in used:
+            return column
+    return None
+
+
+def feed_of(feeds: Iterable[Feed], entity: str) -> Feed | None:
+    """The first feed of an entity."""
+    return next((feed for feed in feeds if feed.entity == entity), None)
+
+
+def _sure(share: float) -> float:
+    return round(0.6 + 0.38 * share, 2) if share >= 0.55 else 0.7
+
+
+def _almost(column: Column, feed: Feed | None, canonical: str) -> tuple[tuple[str, str], ...]:
+    """Spellings that lead nowhere but differ from a known name by spaces and signs alone."""
+    item = feed.fillings.get(canonical) if feed else None
+    if feed is None or item is None or item.column is None:
+        return ()
+    names = {_norm(text).replace("_", ""): text for text in feed.table.column(item.column).counts}
+    exact = {_norm(text) for text in feed.table.column(item.column).counts}
+    return tuple(
+        (text, names[bare])
+        for text in column.counts
+        if _norm(text) not in exact and (bare := _norm(text).replace("_", "")) in names
+    )
+
+
+def _spellings(entity: str, declared: Any, column: Column) -> tuple[tuple[tuple[str, str], ...], list[tuple[str, int]]]:
+    """Values of a closed column that the contract does not know itself with what they mean, and those not understood."""
+    values, unknown = [], []
+    for text, count in column.counts.most_common(200):
+        known = declared.spellings.get(text.strip().lower()) or declared.spellings.get(code(text))
+        if known:
+            continue
+        meant = vocabulary.value(f"{entity}.{declared.name}", text)
+        if meant and meant.confidence >= CONFIDENT:
+            values.append((text, meant.value))
+        else:
+            unknown.append((text, count))
+    return tuple(values), unknown
+
+
+def _duration(item: Filling, column: Column) -> Filling:
+    words = set(vocabulary.tokens(column.header))
+    if any(re.fullmatch(r"\d{1,2}:\d{2}(:\d{2})?", text) for text in column.counts):
+        sql = f"cast(split(`{column.name}`, ':')[0] as int) * 60 + cast(split(`{column.name}`, ':')[1] as int)"
+        return Filling(sql=sql, confidence=0.85, reason="hours and minutes")
+    for word, parts in (
+        ("milliseconds", 60_000),
+        ("millis", 60_000),
+        ("ms", 60_000),
+        ("seconds", 60),
+        ("segundos", 60),
+        ("sekunden", 60),
+    ):
+        if word in words:
+            sql = f"cast(round(try_cast(`{column.name}` as double) / {parts}) as bigint)"
+            return Filling(sql=sql, confidence=item.confidence, reason=f"{item.reason}; in {word}")
+    return item
+
+
+def _channel_of(table: Table) -> str | None:
+    words = {word for stem in table.stems for word in vocabulary.tokens(stem)}
+    return next((channel for channel, names in _CHANNELS.items() if words & names), None)
+
+
+def _interaction(feed: Feed) -> None:
+    """Channel and outcome where the table has no column for them."""
+    if "channel" not in feed.fillings:
+        channel = _channel_of(feed.table)
+        reason = "the table's name" if channel else "nothing tells the channel"
+        feed.fillings["channel"] = Filling(value=channel or "other", confidence=0.9 if channel else 0.5, reason=reason)
+    outcome = feed.fillings.get("outcome")
+    if outcome is None or (outcome.column and not feed.table.column(outcome.column).filled):
+        reason = "nothing tells how it went" if outcome is None else f"{outcome.column} is empty"
+        feed.fillings["outcome"] = Filling(value="neutral", confidence=0.5, reason=reason)
+
+
+def _flag(table: Table, *names: str) -> Column | None:
+    for column in table.columns:
+        if "".join(vocabulary.tokens(column.header)).removeprefix("is") in names and column.share("flag") > 0.9:
+            return column
+    return None
+
+
+def _status(feed: Feed, leads: Entity) -> None:
+    """The state of a deal: from flags, from a column of states, from stages, from times of winning and losing."""
+    declared = leads.column("status")
+    table = feed.table
+    won, closed = _flag(table, "won", "closedwon"), _flag(table, "closed")
+    if won and closed and won.filled:
+        sql = (
+            f"CASE WHEN lower(`{won.name}`) IN {_FLAG_YES} THEN 'won' "
+            f"WHEN lower(`{closed.name}`) IN {_FLAG_YES} THEN 'lost' ELSE 'open' END"
+        )
+        feed.fillings["status"] = Filling(sql=sql, confidence=0.97, reason=f"{won.header} and {closed.header}")
+        return
+    offers = []
+    for canonical in ("status", "stage"):
+        held = feed.fillings.get(canonical)
+        if held is None or held.column is None:
+            continue
+        column = table.column(held.column)
+        meant = {text: m for text in column.counts if (m := match.meaning("leads", declared, text))}
+        share = sum(column.counts[text] for text in meant) / max(column.filled, 1)
+        ends = {m.value for m in meant.values()} & {"won", "lost"}
+        offers.append((len(ends) + share + (0.1 if canonical == "status" else 0), canonical, column, share, ends, held))
+    if offers and max(offers, key=lambda o: o[0])[3] > 0:
+        _, canonical, column, share, ends, held = max(offers, key=lambda offer: offer[0])
+        values, unknown = _spellings("leads", declared, column)
+        told = ", ".join(f"{text!r} ({count})" for text, count in unknown[:8])
+        confidence = min(held.confidence or 0.9, 0.93 if ends == {"won", "lost"} else 0.82 if ends else 0.65)
+        update: dict[str, Any] = {
+            "values": values,
+            "confidence": confidence,
+            "reason": f"{share:.0%} of its values are understood",
+        }
+        if unknown and ends == {"won", "lost"} and share >= 0.3:
+            update |= {"otherwise": "open", "reason": f"{canonical}s that are neither won nor lost are open: {told}"}
+        elif unknown:
+            feed.comments.append(f"status: not understood in {column.header}: {told}")
+        feed.fillings["status"] = held.model_copy(update=update)
+        return
+    won_at, lost_at = _moment(table, "won"), _moment(table, "lost")
+    if won_at and lost_at:
+        sql = f"CASE WHEN `{won_at.name}` <> '' THEN 'won' WHEN `{lost_at.name}` <> '' THEN 'lost' ELSE 'open' END"
+        feed.fillings["status"] = Filling(sql=sql, confidence=0.9, reason=f"{won_at.header} and {lost_at.header}")
+        return
+    old = feed.fillings.get("status")
+    reason = f"no value of {old.column} is understood" if old else "nothing tells the state of a deal"
+    feed.fillings["status"] = Filling(value="open", confidence=0.3, reason=reason)
+
+
+def _moment(table: Table, word: str) -> Column | None:
+    return next((c for c in table.columns if word in vocabulary.tokens(c.header) and c.share("date") > 0.8), None)

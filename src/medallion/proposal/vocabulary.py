@@ -1,0 +1,204 @@
+"""The words of `vocabulary.yaml`: how headers, values and names of files are compared with them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from rapidfuzz import fuzz
+
+from medallion.contracts import Entity, yaml
+from medallion.contracts.odcs import code
+
+Tokens = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What something probably means, how sure that is (0 to 1) and why."""
+
+    value: str
+    confidence: float
+    reason: str
+
+
+@cache
+def _document() -> dict[str, Any]:
+    text = files("medallion.proposal").joinpath("vocabulary.yaml").read_text(encoding="utf-8")
+    document: dict[str, Any] = yaml.load(text)
+    return document
+
+
+@cache
+def tokens(text: str) -> Tokens:
+    """Words of a header: camel case split, no accents, lower case, signs and abbreviations written out.
+
+    >>> tokens("StageName"), tokens("Opp_Amt (USD)"), tokens("Größe m²"), tokens("property_hs_timestamp")
+    (('stage', 'name'), ('opportunity', 'amount', 'usd'), ('grosse', 'm2'), ('property', 'hs', 'timestamp'))
+    """
+    short = _document()["abbreviations"]
+    signs = re.sub(r"[$€£]+", " price ", text.replace("#", " number "))
+    return tuple(short.get(word, word) for word in words_of(signs))
+
+
+@cache
+def words_of(text: str) -> Tokens:
+    """Words of a value: camel case split, no accents, lower case.
+
+    >>> words_of("Closed - Won"), words_of("No contestó"), words_of("LinkedIn")
+    (('closed', 'won'), ('no', 'contesto'), ('linked', 'in'))
+    """
+    split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", text).replace("ß", "ss")
+    plain = unicodedata.normalize("NFKD", split)
+    bare = "".join(letter for letter in plain if not unicodedata.combining(letter)).lower()
+    return tuple(re.findall(r"[^\W_]+", bare))
+
+
+def _bare(text: str) -> str:
+    return "".join(re.findall(r"[a-z0-9]+", text.lower()))
+
+
+def without_noise(words: Tokens, entity: str) -> Tokens:
+    """The words without those that say nothing, and without the entity's own name before them."""
+    kept = tuple(word for word in words if word not in _document()["noise"]) or words
+    for prefix in sorted(_document()["kinds"][entity]["prefixes"], key=len, reverse=True):
+        head = tokens(prefix)
+        if len(kept) > len(head) and kept[: len(head)] == head:
+            return kept[len(head) :]
+    return kept
+
+
+@cache
+def _phrases(entity: str, column: str) -> list[tuple[Tokens, bool]]:
+    """Phrases for a column as words, each with whether it is weak."""
+    return [
+        (tokens(str(phrase).removeprefix("~")), str(phrase).startswith("~"))
+        for phrase in _document()["columns"][entity].get(column, ())
+    ]
+
+
+def header(written: str, entity: Entity, column: str, system: str | None) -> Meaning | None:
+    """How well a header names a canonical column; None when it does not."""
+    standard = {
+        _bare(name): meant for name, meant in (_document()["systems"].get(system, {}).get(entity.name, {})).items()
+    }
+    if system and _bare(written) in standard:
+        named = standard[_bare(written)] == column
+        return Meaning(column, 0.97, f"{system} calls it so") if named else None
+    words = tokens(written)
+    declared = entity.column(column)
+    if any(_bare(written) == _bare(name) for name in (column, *declared.synonyms)):
+        return Meaning(column, 0.96 if column == code(written) else 0.91, "its name")
+    bare = without_noise(words, entity.name)
+    best = 0.0
+    for phrase, weak in _phrases(entity.name, column):
+        if phrase in (words, bare):
+            score = 0.7 if weak else 0.94 if phrase == words else 0.92
+        elif weak or not bare:
+            continue
+        elif len(phrase) == len(bare) and all(map(_begins, bare, phrase)):
+            score = 0.84
+        elif (close := fuzz.ratio(" ".join(phrase), " ".join(bare))) >= 86 and len("".join(phrase)) > 4:
+            score = 0.8 * close / 100
+        elif len(bare) == 1 and len(phrase) == 1 and len(phrase[0]) >= 6 and bare[0].endswith(phrase[0]):
+            score = 0.8
+        elif set(phrase) <= set(bare):
+            score = 0.76 - 0.07 * (len(bare) - len(phrase))
+        elif set(bare) < set(phrase) and len(bare[0]) > 2:
+            score = 0.55
+        else:
+            continue
+        best = max(best, score)
+    return Meaning(column, round(best, 2), "its name") if best >= 0.45 else None
+
+
+def _begins(short: str, word: str) -> bool:
+    """Whether a word is another one cut short.
+
+    >>> _begins("vorauss", "voraussichtlicher"), _begins("last", "lasting"), _begins("date", "date")
+    (True, False, True)
+    """
+    return short == word or (len(short) >= 4 and len(word) >= len(short) + 4 and word.startswith(short))
+
+
+def systems(headers: list[list[str]]) -> str | None:
+    """The system that the headers of a folder speak for, None without at least three words of one."""
+    seen = {_bare(written) for row in headers for written in row}
+    hits = {name: len(seen & set(known["signature"])) for name, known in _document()["systems"].items()}
+    best = max(hits, key=lambda name: hits[name])
+    return best if hits[best] >= 3 else None
+
+
+def kind_of_file(stem: str, entity: str) -> float:
+    """How much a file's name speaks for an entity: 1 for one of its words, -1 for a word of something else."""
+    words = set(tokens(re.sub(r"\d{4,}", " ", stem)))
+    mine = bool(words & set(_document()["kinds"][entity]["names"]))
+    none = bool(words & set(_document()["kinds"]["none"]["names"]))
+    others = any(
+        words & set(known["names"]) for name, known in _document()["kinds"].items() if name not in (entity, "none")
+    )
+    if none:
+        return -1.0
+    if mine:
+        return 0.5 if others else 1.0
+    return -0.3 if others else 0.0
+
+
+@cache
+def _values(column: str) -> list[tuple[Tokens, str]]:
+    return [
+        (words_of(str(phrase)), value) for value, listed in _document()["values"][column].items() for phrase in listed
+    ]
+
+
+@cache
+def value(entity_column: str, written: str) -> Meaning | None:
+    """What a spelling of a closed column means, such as `leads.status`; None when no word of it is known."""
+    words = words_of(written)
+    if not words:
+        return None
+    joined = "".join(words)
+    found: list[tuple[int, float, str, str]] = []
+    for phrase, meant in _values(entity_column):
+        said = " ".join(phrase)
+        if phrase == words or said.replace(" ", "") == joined:
+            return Meaning(meant, 0.95, "the word for it")
+        if any(words[place : place + len(phrase)] == phrase for place in range(len(words) - len(phrase) + 1)):
+            found.append((len(said), 0.9 if len(phrase) > 1 else 0.84, meant, f"says {said!r}"))
+        elif len(said) >= 5 and any(word != said and word.endswith(said) for word in words):
+            found.append((len(said) - 1, 0.82, meant, f"ends in {said!r}"))
+    if found:
+        longest = max(item[0] for item in found)
+        top = [item for item in found if item[0] == longest]
+        _, confidence, meant, reason = top[0]
+        return Meaning(meant, confidence if len({item[2] for item in top}) == 1 else 0.7, reason)
+    listed = _values(entity_column)
+    score, meant, said = max(
+        (fuzz.ratio(" ".join(phrase), " ".join(words)), meant, " ".join(phrase)) for phrase, meant in listed
+    )
+    if score >= 85 and len(joined) >= 5:
+        return Meaning(meant, 0.8, f"almost {said!r}")
+    return None
+
+
+def known(cells: Sequence[str]) -> int:
+    """How many cells of a header are words for some column."""
+    phrases = _all_phrases()
+    return sum(1 for cell in set(cells) if len(cell) < 80 and tokens(cell) in phrases)
+
+
+@cache
+def _all_phrases() -> frozenset[Tokens]:
+    listed = _document()["columns"].values()
+    return frozenset(
+        tokens(str(phrase))
+        for columns in listed
+        for phrases in columns.values()
+        for phrase in phrases
+        if phrase[0] != "~"
+    )

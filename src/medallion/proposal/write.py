@@ -1,0 +1,196 @@
+"""A proposal as a contract file that a person reads and edits: every guess with its confidence and its reason."""
+
+from __future__ import annotations
+
+import fnmatch
+import glob
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from medallion import contracts
+from medallion.contracts import CONFIDENT, Filling
+from medallion.proposal.plan import Feed, Proposal
+from medallion.proposal.profile import Column
+
+
+def contract(proposal: Proposal, name: str, folder: str) -> str:
+    """The ODCS contract override as YAML."""
+    guesses = sum(1 for feed in proposal.feeds for _ in _doubtful(feed))
+    lines = [
+        f"# Proposed by `medallion init` for {_plain(folder)}"
+        + (f", which looks like {proposal.system}." if proposal.system else "."),
+        "# Read it, correct it, and delete the `confidence` of what you have checked: nothing runs on a guess below "
+        f"{CONFIDENT:.2f}.",
+        f"# {guesses} of its entries are such guesses." if guesses else "# None of its entries is such a guess.",
+        "# docs/SOURCES.md tells what may stand here.",
+        "apiVersion: v3.1.0",
+        "kind: DataContract",
+        f"id: {_scalar(f'source.{name}')}",
+        f"name: {_scalar(name)}",
+        "version: 1.0.0",
+        "status: draft",
+        "description:",
+        f"  purpose: {_scalar(f'How the exports in {_plain(folder)} are read.')}",
+        "schema:",
+    ]
+    for entity in dict.fromkeys(feed.entity for feed in proposal.feeds):
+        lines += _entity(entity, proposal)
+    if proposal.left:
+        lines += ["", "# Not used:"]
+        lines += [f"#   {_plain(table)}: {_plain(why)}" for table, why in proposal.left.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _entity(entity: str, proposal: Proposal) -> list[str]:
+    lines = [f"  - name: {entity}"]
+    key = proposal.further.get(entity)
+    if key:
+        lines += [
+            "    description: Looked up by others; not used beyond that.",
+            "    dataGranularityDescription: one row per record",
+        ]
+    lines += ["    customProperties:", "      - property: sources", "        value:"]
+    written: set[str] = set()
+    for feed in proposal.of(entity):
+        source = _source(feed, proposal)
+        if source[0] + "".join(source[2:]) not in written:  # files of one shape and one name but for a date
+            written.add(source[0] + "".join(source[2:]))
+            lines += [f"          {line}" for line in source]
+    if key:
+        lines += [
+            "    properties:",
+            f"      - {{name: {key}, primaryKey: true, required: true, logicalType: string, physicalType: string}}",
+            "      - {name: customer_id, logicalType: string, physicalType: string}",
+        ]
+    elif changes := proposal.properties.get(entity):
+        lines.append("    properties:")
+        lines += [f"      - {_flow({'name': name, **what})}" for name, what in changes.items()]
+    return lines
+
+
+def _source(feed: Feed, proposal: Proposal) -> list[str]:
+    file = feed.table.file
+    lines = [f"- file: {_scalar(pattern(feed, proposal.feeds))}"]
+    lines.append(f"  # {_plain(file.name)}: {feed.table.rows:,} rows, {len(feed.table.columns)} columns")
+    if file.sheet:
+        lines.append(f"  sheet: {_scalar(glob.escape(file.sheet))}")
+    if file.header_line > 1:
+        lines.append(f"  headerLine: {file.header_line}")
+    lines += [f"  confidence: {feed.confidence:.2f}", f"  reason: {_scalar(feed.reason)}", "  columns:"]
+    lines += [f"    {name}: {_filling(item)}" for name, item in _in_order(feed)]
+    lines += [f"    # {_plain(comment)}" for comment in feed.comments]
+    if feed.unmapped:
+        lines.append("    # not mapped, kept in bronze:")
+        lines += [f"    #   {_plain(column.header)}: {_plain(column.examples())}" for column in feed.unmapped]
+    return lines
+
+
+def _in_order(feed: Feed) -> list[tuple[str, Filling]]:
+    """What fills the columns, in the order that their contract has them."""
+    entity = contracts.entities().get(feed.entity)
+    order = entity.column_names if entity else tuple(feed.fillings)
+    return sorted(feed.fillings.items(), key=lambda pair: order.index(pair[0]))
+
+
+def _filling(item: Filling) -> str:
+    given = item.model_dump(exclude_defaults=True, by_alias=True)
+    if "values" in given:
+        given["values"] = dict(given["values"])
+    if "dateFormats" in given:
+        given["dateFormats"] = list(given["dateFormats"])
+    return _flow(given)
+
+
+def _flow(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_scalar(name)}: {_flow(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_flow(item) for item in value) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return f"{value:g}"
+    return _scalar(str(value))
+
+
+def _scalar(text: str) -> str:
+    """A YAML scalar: as it is where that is safe, else in quotation marks as JSON has them."""
+    return text if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.]*", text) and text.lower() not in _WORDS else json.dumps(text)
+
+
+_WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
+
+
+def _plain(text: str) -> str:
+    """A text for a comment: one line, without control characters."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text)[:200]
+
+
+def pattern(feed: Feed, feeds: Iterable[Feed]) -> str:
+    """The pattern of the table's files: its name, open where a date or a number stands, unless that fits others too."""
+    stem = feed.table.stems[-1]
+    exact = glob.escape(stem)
+    cut = re.sub(r"[ _-]*(\d{1,4}[-_.]\d{1,2}[-_.]\d{1,4}|\d{1,2}[A-Z][a-z]{2}\d{4}|(?<=[ _-])\d{3,}).*$", "", stem)
+    if cut == stem or len(cut) < 3:
+        return exact
+    wide = f"{glob.escape(cut)}*"
+    columns = [column.header for column in feed.table.columns]
+    for other in feeds:
+        same = other.entity == feed.entity and [column.header for column in other.table.columns] == columns
+        if (
+            other.table is not feed.table
+            and not same
+            and fnmatch.fnmatchcase(other.table.stems[-1].lower(), wide.lower())
+        ):
+            return exact
+    return wide
+
+
+def _doubtful(feed: Feed) -> Iterable[tuple[str, Filling | None]]:
+    if feed.confidence < CONFIDENT:
+        yield "", None
+    for name, item in feed.fillings.items():
+        if item.confidence is not None and item.confidence < CONFIDENT:
+            yield name, item
+
+
+def summary(proposal: Proposal) -> list[dict[str, Any]]:
+    """One record per table and entity: how much of it is mapped, and what needs a person's eyes."""
+    return [
+        {
+            "table": feed.table.file.name,
+            "rows": feed.table.rows,
+            "entity": feed.entity,
+            "confidence": feed.confidence,
+            "columns": f"{len(feed.fillings)} filled, {len(feed.unmapped)} not mapped",
+            "to_review": [name or "the entity" for name, _ in _doubtful(feed)],
+        }
+        for feed in proposal.feeds
+    ]
+
+
+def details(proposal: Proposal) -> list[dict[str, Any]]:
+    """One record per filled column, with its confidence and reason."""
+    return [
+        {
+            "table": feed.table.file.name,
+            "entity": feed.entity,
+            "column": name,
+            **item.model_dump(exclude_defaults=True, by_alias=True, exclude={"column"}),
+            "from": item.column or item.sql or item.value,
+        }
+        for feed in proposal.feeds
+        for name, item in _in_order(feed)
+    ]
+
+
+def not_mapped(proposal: Proposal) -> dict[str, list[Column]]:
+    """Per table the columns with values that fill nothing in any entity."""
+    found: dict[str, list[Column]] = {}
+    for feed in proposal.feeds:
+        name = feed.table.file.name
+        kept = feed.unmapped
+        found[name] = [column for column in kept if name not in found or column in found[name]]
+    return {name: columns for name, columns in found.items() if columns}
