@@ -262,6 +262,167 @@ def status(lakehouse: LakehouseOption = None, config: Config = None, as_json: Js
     show.records(screen, "Freshness", document["freshness"], "hours from the newest event to now")
 
 
+queue = typer.Typer(help="Refused records: see them, correct them, take them up again.", no_args_is_help=True)
+app.add_typer(queue, name="quarantine")
+
+Reason = Annotated[
+    str | None, typer.Option("--reason", help="Failed check such as `status.accepted`, or a column such as `status`.")
+]
+
+
+@queue.command(
+    "list", epilog="**Examples**\n\n`medallion quarantine list`\n\n`medallion quarantine list --reason status.accepted`"
+)
+def quarantine_list(
+    reason: Reason = None,
+    entity: Annotated[str | None, typer.Option(help="Only records of this entity.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many to show.")] = 50,
+    lakehouse: LakehouseOption = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """List the records that wait, each with its reasons and its place in the file."""
+    from medallion import console as show
+    from medallion import quarantine
+
+    found = quarantine.waiting(_lake(config, lakehouse), reason, entity)
+    if as_json:
+        _dump(found)
+        return
+    screen = show.screen()
+    rows = [
+        {
+            "id": row["quarantine_id"],
+            "entity": row["entity"],
+            "key": row["record_key"],
+            "source": f"{row['source_file']}:{row['source_row']}",
+            "reasons": "; ".join(row["reasons"] or ()),
+            "corrected": ", ".join(f"{name}={value}" for name, value in row["corrections"].items()),
+        }
+        for row in found[:limit]
+    ]
+    show.records(screen, f"{len(found):,} waiting records", rows)
+    show.queue(screen, len(found), limit)
+
+
+@queue.command("show", epilog="**Examples**\n\n`medallion quarantine show 3F2A`")
+def quarantine_show(
+    quarantine_id: Annotated[str, typer.Argument(help="Identifier of the record, or the beginning of it.")],
+    lakehouse: LakehouseOption = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Show one record: its cells as they came, what fills which column, what was corrected."""
+    from medallion import console as show
+    from medallion import quarantine
+
+    found = quarantine.record(_lake(config, lakehouse), quarantine_id)
+    if as_json:
+        _dump(found)
+    else:
+        show.refused(show.screen(), found)
+
+
+@queue.command(
+    "suggest",
+    epilog="**Examples**\n\n`medallion quarantine suggest`\n\n`medallion quarantine suggest --out corrections.csv`",
+)
+def quarantine_suggest(
+    reason: Reason = None,
+    out: Annotated[Path | None, typer.Option(help="Write them as CSV, for `fix --from`.")] = None,
+    lakehouse: LakehouseOption = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Suggest likely repairs, each with its reason; nothing is changed."""
+    from medallion import console as show
+    from medallion import quarantine
+
+    settings = _settings(config, lakehouse=lakehouse)
+    found = quarantine.suggest(_lake(config, lakehouse), settings, reason)
+    if out:
+        quarantine.write_suggestions(found, out)
+    if as_json:
+        _dump(found)
+        return
+    screen = show.screen()
+    rows = [{"id" if name == "quarantine_id" else name: value for name, value in row.items()} for row in found[:50]]
+    show.records(screen, f"{len(found):,} suggestions", rows)
+    if out:
+        show.line(screen, f"Written: {out}. Read it, delete what is wrong, then medallion quarantine fix --from {out}")
+    elif not found:
+        show.line(screen, "No suggestion for what waits.")
+
+
+@queue.command(
+    "fix",
+    epilog="**Examples**\n\n`medallion quarantine fix 3F2A --set status=won --set deal_value=1200`\n\n"
+    "`medallion quarantine fix --from corrections.csv`",
+)
+def quarantine_fix(
+    quarantine_id: Annotated[str | None, typer.Argument(help="Identifier of the record, or its beginning.")] = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", help="column=value; may be given again. An empty value is none.")
+    ] = None,
+    source: Annotated[Path | None, typer.Option("--from", help="CSV with quarantine_id, column, value.")] = None,
+    who: Annotated[str | None, typer.Option("--by", help="Who corrects [default: the user of this system].")] = None,
+    lakehouse: LakehouseOption = None,
+    config: Config = None,
+) -> None:
+    """Write corrections down: who, when, before and after. `replay` then takes the records up again."""
+    import getpass
+
+    from medallion import console as show
+    from medallion import quarantine
+    from medallion.config import utc_now
+
+    corrections = list(quarantine.from_csv(source)) if source else []
+    for text in assignments or ():
+        column, given, value = text.partition("=")
+        if not given or not quarantine_id:
+            raise typer.BadParameter(f"{text!r}: write ID --set column=value", param_hint="--set")
+        corrections.append(quarantine.Correction(quarantine_id, column.strip(), value))
+    if not corrections:
+        raise typer.BadParameter("say what: ID --set column=value, or --from FILE", param_hint="--set")
+    count = quarantine.fix(_settings(config, lakehouse=lakehouse), corrections, who or getpass.getuser(), utc_now())
+    show.line(show.screen(), f"{count} corrections written down. Next: medallion quarantine replay")
+
+
+@queue.command(
+    "replay",
+    epilog="**Examples**\n\n`medallion quarantine replay` · the corrected ones\n\n"
+    "`medallion quarantine replay --reason customer_id.reference` · missing accounts have arrived\n\n"
+    "`medallion quarantine replay --all --contract crm.odcs.yaml` · the contract has changed",
+)
+def quarantine_replay(
+    ids: Annotated[list[str] | None, typer.Argument(help="Identifiers of records [default: the corrected].")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every waiting record.")] = False,
+    reason: Reason = None,
+    contract: ContractOption = None,
+    accept: AcceptOption = False,
+    lakehouse: LakehouseOption = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Take records through the contract again; they are accepted or refused once more, and gold follows."""
+    from medallion import console as show
+    from medallion import quarantine
+    from medallion.config import utc_now
+
+    settings = _settings(
+        config, lakehouse=lakehouse, contracts=tuple(contract) if contract else None, accept=accept or None
+    )
+    screen = show.screen(stderr=as_json)
+    with show.Progressing(screen) as report:
+        result = quarantine.take_up(settings, utc_now(), report, everything=everything, reason=reason, ids=ids or ())
+    if as_json:
+        _dump({"row_accounts": [] if result is None else result.accounts})
+    elif result is None:
+        show.line(screen, "Nothing to take up: no waiting record has corrections. --all tries every one.")
+    else:
+        show.run(screen, result, settings.lakehouse)
+
+
 @app.command(epilog="**Examples**\n\n`medallion tables`\n\n`medallion tables --lakehouse /data/lake --json`")
 def tables(lakehouse: LakehouseOption = None, config: Config = None, as_json: Json = False) -> None:
     """List the tables with their rows, version and grain."""

@@ -148,6 +148,35 @@ def proposed(console: Console, found: Proposed, folder: str, target: str) -> Non
     )
 
 
+def line(console: Console, text: str) -> None:
+    """One line of plain text."""
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def queue(console: Console, count: int, limit: int) -> None:
+    """What to do about waiting records."""
+    if count > limit:
+        line(console, f"The first {limit} of {count:,}; --limit shows more.")
+    if count:
+        line(console, "Next: medallion quarantine show ID · suggest · fix ID --set column=value · replay")
+    else:
+        line(console, "Nothing waits in quarantine.")
+
+
+def refused(console: Console, record: dict[str, Any]) -> None:
+    """One refused record: why, what it says and what was corrected."""
+    state = f"taken up by {record['resolved_by']}" if record["resolved_by"] else "waiting"
+    line(console, f"{record['quarantine_id']}  {record['entity']}  {state}")
+    line(console, f"{record['source_file']}, line {record['source_row']}, read {record['known_at']:%Y-%m-%d %H:%M} UTC")
+    for reason in record["reasons"] or ():
+        line(console, f"  {reason}")
+    columns = [{"column": name, "says": said} for name, said in record["columns"].items()]
+    records(console, "What fills the columns", columns)
+    filled = {name for name in record["cells"] if record["cells"][name]}
+    records(console, "Its cells", [{"cell": name, "text": record["cells"][name]} for name in sorted(filled)])
+    records(console, "Corrections", record["corrections"])
+
+
 _ACCOUNT = ("entity", "rows_read", "accepted", "duplicate", "superseded", "quarantined")
 
 
@@ -169,10 +198,17 @@ def run(console: Console, result: Result, lakehouse: str) -> None:
         if not account["rows_read"]:
             console.print(f"{account['entity']}: a header and no rows", highlight=False, markup=False)
     for file, columns in result.new_columns.items():
-        console.print(f"{file}: kept in bronze, not mapped: {', '.join(columns)}", highlight=False, markup=False)
+        line(console, f"{file}: kept in bronze, not mapped: {', '.join(columns)}")
+    for file, columns in result.missing_columns.items():
+        line(console, f"{file}: lacks what the file before it had: {', '.join(columns)}")
+    for file, count in result.skipped_lines.items():
+        line(console, f"{file}: {count} {'line' if count == 1 else 'lines'} above the header not read")
+    for path in result.contracts:
+        line(console, f"Read by the contract {path}")
     if quarantined := sum(account["quarantined"] for account in result.accounts):
         console.print(
-            f"{quarantined} rows are in {lakehouse}/silver/quarantine with their reasons; `medallion status` counts them.",
+            f"{quarantined:,} {'row waits' if quarantined == 1 else 'rows wait'} in quarantine with "
+            f"{'its' if quarantined == 1 else 'their'} reasons: medallion quarantine list{_at(lakehouse)}",
             highlight=False,
             markup=False,
             soft_wrap=True,
@@ -181,14 +217,22 @@ def run(console: Console, result: Result, lakehouse: str) -> None:
         console.print(f"Not a CRM export, left alone: {', '.join(result.ignored)}", highlight=False, markup=False)
 
 
+def _at(lakehouse: str) -> str:
+    """The option that names the lakehouse, where it is not the usual one."""
+    return "" if lakehouse == "lakehouse" else f" --lakehouse {shlex.quote(lakehouse)}"
+
+
 def next_steps(console: Console, source: str, lakehouse: str) -> None:
     """Where the tables are and what to try."""
     lines = [
         "",
         f"Tables: {lakehouse}/{{bronze,silver,gold,ops}} (Delta)",
-        "Next:   medallion tables · medallion status · medallion export --format csv --to export",
+        f"Next:   medallion tables{_at(lakehouse)} · medallion status{_at(lakehouse)}",
+        f"        medallion export --format csv --to export{_at(lakehouse)}",
     ]
     if (updates := Path(source, "updates")).is_dir():
-        lines.append(f"        medallion run --source {updates}   (a second delivery into the same tables)")
+        lines.append(
+            f"        medallion run --source {updates}{_at(lakehouse)}   (a second delivery into the same tables)"
+        )
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -25,6 +25,7 @@ _CHANNELS = {
     "meeting": {"meeting", "meetings", "appointment", "appointments", "event", "events", "reunion", "reuniones", "termin", "termine"},
     "whatsapp": {"whatsapp"},
 }  # fmt: skip
+_SIGNS = {"€": "EUR", "euro": "EUR", "euros": "EUR", "£": "GBP", "pounds": "GBP"}
 _PLAIN_KEY = re.compile(r"[A-Z0-9][A-Z0-9_.:-]*")
 
 
@@ -172,13 +173,14 @@ class _Planner:
         by_style = {
             "slash": _DAY_FIRST if day else _MONTH_FIRST,
             "dash": dashed,
+            "compact": ("yyyyMMdd", "yyyyMMddHHmmss"),
             "dashed words": ("d-MMM-yyyy", "d-MMM-yyyy H:mm", "d-MMM-yyyy H:mm:ss"),
             "dot": _DOTTED,
             "words": ("d MMM yyyy", "d MMM yyyy H:mm", "MMM d, yyyy", "MMM d, yyyy H:mm", "MMM d, yyyy h:mm a"),
             "words without comma": ("MMM d yyyy", "MMM d yyyy H:mm"),
             "year": ("yyyy/M/d", "yyyy/M/d H:mm", "yyyy/M/d H:mm:ss"),
         }
-        special = {"dash", "dashed words", "words without comma"} & styles
+        special = {"dash", "dashed words", "compact", "words without comma"} & styles
         if (
             special
             or (day and "slash" in styles)
@@ -217,24 +219,24 @@ class _Planner:
     def _currency(self, item: Filling, column: Column, feed: Feed) -> Filling:
         """One foreign currency may become the one of the lakehouse; of several, all but dollars are refused."""
         dollars = self.entities[feed.entity].column("currency").spellings
-        foreign = {text: count for text, count in column.counts.items() if text.strip().lower() not in dollars}
-        if not foreign:
+        codes: dict[str, list[str]] = {}
+        for text in column.counts:
+            if text.strip().lower() not in dollars:
+                codes.setdefault(_SIGNS.get(text.strip().lower(), text.strip().upper()), []).append(text)
+        if not codes:
             return item
-        told = ", ".join(f"{text} ({count})" for text, count in list(foreign.items())[:6])
-        if len(foreign) > 1 or column.distinct > 1:
+        told = ", ".join(f"{name} ({sum(column.counts[text] for text in texts)})" for name, texts in codes.items())
+        foreign = sum(len(texts) for texts in codes.values())
+        if len(codes) > 1 or foreign < column.distinct:
             feed.comments.append(f"currency: amounts are never converted, so these rows are refused: {told}")
             return item
-        code = next(iter(foreign))
-        self._change(feed.entity, "currency", {
-            "enum": [{"value": code}],
-            "customProperties": [{"property": "default", "value": f"'{code}'"}],
-        })  # fmt: skip
-        return item.model_copy(
-            update={
-                "confidence": 0.6,
-                "reason": f"every amount is in {code}; figures are shown as dollars all the same",
-            }
-        )
+        name, texts = next(iter(codes.items()))
+        properties: list[dict[str, Any]] = [{"property": "default", "value": f"'{name}'"}]
+        if others := sorted({text.strip().lower() for text in texts} - {name.lower()}):
+            properties.append({"property": "spellings", "value": {name: others}})
+        self._change(feed.entity, "currency", {"enum": [{"value": name}], "customProperties": properties})
+        reason = f"every amount is in {name}; figures are shown as dollars all the same"
+        return item.model_copy(update={"confidence": 0.6, "reason": reason})
 
     def _valued(self, item: Filling, column: Column, feed: Feed, declared: Any) -> Filling:
         values, unknown = _spellings(feed.entity, declared, column)

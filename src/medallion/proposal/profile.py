@@ -27,6 +27,7 @@ _DATES = {
     "year": r"\d{4}/\d{1,2}/\d{1,2}" + _TIME,
     "words": r"\d{1,2} [A-Z][a-z]{2} \d{4}" + _TIME + r"|[A-Z][a-z]{2} \d{1,2}, \d{4}" + _TIME,
     "words without comma": r"[A-Z][a-z]{2} \d{1,2} \d{4}" + _TIME,
+    "compact": r"(19|20)\d{2}[01]\d[0-3]\d([0-2]\d[0-5]\d[0-5]\d)?",
     "dashed words": r"\d{1,2}-[A-Z][a-z]{2}-\d{4}" + _TIME,
 }
 _SHAPES = {

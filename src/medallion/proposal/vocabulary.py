@@ -101,6 +101,8 @@ def header(written: str, entity: Entity, column: str, system: str | None) -> Mea
             score = 0.7 if weak else 0.94 if phrase == words else 0.92
         elif weak or not bare:
             continue
+        elif len(phrase) > 1 and set(phrase) in (set(words), set(bare)):
+            score = 0.88
         elif len(phrase) == len(bare) and all(map(_begins, bare, phrase)):
             score = 0.84
         elif (close := fuzz.ratio(" ".join(phrase), " ".join(bare))) >= 86 and len("".join(phrase)) > 4:
