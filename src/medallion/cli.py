@@ -423,6 +423,46 @@ def quarantine_replay(
         show.run(screen, result, settings.lakehouse)
 
 
+@app.command(
+    epilog="**Examples**\n\n`medallion forget C004 --reason 'GDPR request 2025-17' --dry-run`\n\n"
+    "`medallion forget C004 --reason 'GDPR request 2025-17'`"
+)
+def forget(
+    customer_id: Annotated[str, typer.Argument(help="Key of the account, as in silver.customers_clean.")],
+    reason: Annotated[str, typer.Option(help="Why; it is kept, so name no one in it.")],
+    who: Annotated[str | None, typer.Option("--by", help="Who asks for it [default: the user of this system].")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would go.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    lakehouse: LakehouseOption = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Forget an account and its people: out of every layer and version, and not back with the next export."""
+    import getpass
+
+    from medallion import console as show
+    from medallion import erasure
+    from medallion.config import utc_now
+
+    if not (dry_run or yes):
+        typer.confirm(f"Remove everything about {customer_id}? It cannot be undone", abort=True, err=True)
+    screen = show.screen(stderr=as_json)
+    with show.Progressing(screen) as report:
+        result = erasure.forget(
+            _settings(config, lakehouse=lakehouse),
+            customer_id,
+            reason,
+            who or getpass.getuser(),
+            utc_now(),
+            report,
+            dry_run=dry_run,
+        )
+    if as_json:
+        _dump(result)
+    else:
+        show.erased(screen, result)
+
+
 @app.command(epilog="**Examples**\n\n`medallion tables`\n\n`medallion tables --lakehouse /data/lake --json`")
 def tables(lakehouse: LakehouseOption = None, config: Config = None, as_json: Json = False) -> None:
     """List the tables with their rows, version and grain."""

@@ -177,6 +177,24 @@ def refused(console: Console, record: dict[str, Any]) -> None:
     records(console, "Corrections", record["corrections"])
 
 
+def erased(console: Console, result: dict[str, Any]) -> None:
+    """What an erasure removed, or would remove."""
+    if result.get("dry_run"):
+        rows = [row for row in result["tables"] if row["about_the_account"]]
+        records(console, "Would be removed", rows, "gold is computed again without the account")
+        return
+    rows = [row for row in result["tables"] if row["rows_removed"] or row["rows_blanked"]]
+    records(console, "Removed", rows)
+    versions = sum(row["versions_purged"] for row in result["tables"])
+    line(console, f"{versions} older versions purged in {len(result['tables'])} tables; time travel into them is gone.")
+    line(
+        console,
+        f"{result['files_searched']} remaining files searched for {result['terms_searched']} terms: nothing found.",
+    )
+    line(console, f"Not touched: {result['not_touched']}")
+    line(console, f"Certificate: {result['certificate']}")
+
+
 _ACCOUNT = ("entity", "rows_read", "accepted", "duplicate", "superseded", "quarantined")
 
 

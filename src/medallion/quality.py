@@ -30,7 +30,10 @@ MESSAGES = {
     "reference": "is not a known {entity}",
     "lookup": "leads to {no} {entity}",
     "shape": "cannot be read",
+    "erased": "withheld, since it is about someone who was forgotten",
 }
+#: Why a record of someone who was forgotten has no cells.
+ERASED = "about someone who was forgotten"
 _KINDS = {
     "money": "an amount in USD",
     "integer": "a whole number",

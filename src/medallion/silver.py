@@ -46,7 +46,7 @@ def conform(
     """
     cells = [_quoted(name) for name in bronze.columns if not name.startswith("_")]
     filled = {
-        column.name: _texts(column.name, sources, entity, bronze.columns)
+        column.name: texts_of(column.name, sources, entity, bronze.columns)
         for column in entity.columns
         if (sources := _with_correction(column.name, mapping, bronze.columns))
     }
@@ -94,10 +94,17 @@ def _with_correction(
     return {**corrected, **mapping.get(name, {})}
 
 
-def _texts(
+def texts_of(
     name: str, sources: Mapping[Filling, tuple[str, ...]], entity: Entity, columns: list[str]
 ) -> list[tuple[Filling, Column]]:
-    """What fills a canonical column, each with its text: null for a placeholder and in rows of other files."""
+    """What fills a canonical column, each with its text: null for a placeholder and in rows of other files.
+
+    Args:
+        name: The column.
+        sources: What fills it, and in which files.
+        entity: Its contract.
+        columns: Columns of the bronze rows.
+    """
     corrected = F.col(_quoted(f"={name}")).isNotNull() if f"={name}" in columns else None
     made = []
     for filling, files in sources.items():
@@ -213,7 +220,7 @@ def _evaluated(typed: DataFrame, made: list[quality.Check]) -> tuple[DataFrame, 
     """
     whole = F.col("_malformed").isNull()
     flags = {
-        f"_fails_{place}": check.fails if check.name == "shape" else whole & check.fails
+        f"_fails_{place}": check.fails if check.column == "record" else whole & check.fails
         for place, check in enumerate(made)
     }
     return typed.select("*", *(fails.alias(name) for name, fails in flags.items())), [
@@ -244,9 +251,14 @@ def _complete(typed: DataFrame, entity: Entity, texts: Mapping[str, Column]) -> 
 
 
 def _shape() -> list[quality.Check]:
-    """The check that the record could be split into the header's cells."""
+    """The checks that the record could be split into the header's cells, and that it may be kept."""
+    erased = F.col("_malformed_reason") == F.lit(quality.ERASED)
+    erased = F.col("_malformed").isNotNull() & F.coalesce(erased, F.lit(False))
     message = F.concat(F.lit(f"record: {quality.MESSAGES['shape']}: "), F.col("_malformed_reason"))
-    return [quality.Check("record", "shape", "reject", F.col("_malformed").isNotNull(), message)]
+    return [
+        quality.Check("record", "shape", "reject", F.col("_malformed").isNotNull() & ~erased, message),
+        quality.Check("record", "erased", "reject", erased, F.lit(f"record: {quality.MESSAGES['erased']}")),
+    ]
 
 
 def valid(staged: DataFrame) -> DataFrame:

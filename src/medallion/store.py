@@ -267,6 +267,38 @@ def take_back(spark: SparkSession, lake: Lakehouse, name: str, where: str) -> No
         _execute(spark, f"DELETE FROM delta.`{lake.path(name)}` WHERE {where}")
 
 
+def replace(frame: DataFrame, lake: Lakehouse, name: str) -> None:
+    """Put the rows of a frame in place of a table's, whose columns they have; one commit."""
+    _commit(_shaped(frame, _types(lake, name)), lake.path(name), "overwrite", {})
+
+
+def purge(lake: Lakehouse, name: str) -> tuple[int, int]:
+    """Remove everything of a table but its newest version; gives how many versions and data files went.
+
+    What older versions held stays readable in their files, and in the statistics of the log, until this is done.
+    """
+    table = lake.delta(name)
+    before = len(table.history())
+    table.alter.set_table_properties(_KEEP_NOTHING)
+    table = lake.delta(name)
+    gone = table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
+    table = lake.delta(name)
+    table.create_checkpoint()
+    table.cleanup_metadata()
+    lake.delta(name).alter.set_table_properties(_KEEP_AS_USUAL)
+    return before, len(gone)
+
+
+_KEEP_NOTHING = {
+    "delta.logRetentionDuration": "interval 0 seconds",
+    "delta.deletedFileRetentionDuration": "interval 0 seconds",
+}
+_KEEP_AS_USUAL = {
+    "delta.logRetentionDuration": "interval 30 days",
+    "delta.deletedFileRetentionDuration": "interval 7 days",
+}
+
+
 def drop(lake: Lakehouse, names: Iterable[str]) -> None:
     """Remove tables that hold work in progress only."""
     for name in names:

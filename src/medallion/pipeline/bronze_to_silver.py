@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from medallion import contracts, sources, store
 from medallion.contracts import Entity, Filling, Table
 from medallion.errors import ConservationError, SourceError
-from medallion.pipeline import batches
+from medallion.pipeline import batches, forgotten
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.steps import Steps, in_order
 from medallion.store import Lakehouse
@@ -67,7 +67,7 @@ def bronze_to_silver(
                     return []
         else:
             with steps.step("bronze: read the files"):
-                _ingest(spark, lake, batch, present, now, retried)
+                _ingest(spark, lake, entities, batch, present, now, retried)
         batches.record(spark, lake, batch, batches.INGESTED, now)
 
     def conform(name: str) -> None:
@@ -91,14 +91,24 @@ def _mine(batch: Batch, column: str = "_batch_id", batch_id: str = "") -> str:
 
 
 def _ingest(
-    spark: SparkSession, lake: Lakehouse, batch: Batch, present: list[Entity], now: datetime, retried: bool
+    spark: SparkSession,
+    lake: Lakehouse,
+    entities: Mapping[str, Entity],
+    batch: Batch,
+    present: list[Entity],
+    now: datetime,
+    retried: bool,
 ) -> None:
-    from medallion import bronze
+    from medallion import bronze, erased
+
+    gone = forgotten.known(lake)
 
     def load(entity: Entity) -> None:
         files, name = batch.files_of(entity.name), f"bronze.{entity.name}"
         listed = spark.createDataFrame([(json.dumps(file.as_dict()),) for file in files], "file string")
         frame = bronze.rows(listed, bronze.columns_of(files), batch.batch_id, batch.known_at.isoformat(sep=" "))
+        if gone.hashes:
+            frame = erased.withheld(frame, entity, entities, bronze.mapping_of(files), gone)
         if retried:
             store.take_back(spark, lake, name, _mine(batch))
             for file in files:

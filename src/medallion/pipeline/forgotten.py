@@ -1,0 +1,48 @@
+"""Whom a lakehouse has forgotten: the hashes that every delivery is held against."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from medallion import query, store
+from medallion.contracts import table
+from medallion.erased import Forgotten
+from medallion.store import Lakehouse
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+TABLE = "ops.erasures"
+STARTED, FINISHED = "started", "finished"
+
+
+def known(lake: Lakehouse) -> Forgotten:
+    """Everyone who was forgotten, with the salt; a new salt where nobody was."""
+    if not lake.exists(TABLE):
+        return Forgotten(secrets.token_hex(16))
+    with query.connect(lake, layers=["ops"]) as connection:
+        rows = query.rows(connection, f"select distinct kind, value_hash, salt from {TABLE}")
+    hashes: dict[str, set[str]] = {}
+    for row in rows:
+        hashes.setdefault(row["kind"], set()).add(row["value_hash"])
+    return Forgotten(rows[0]["salt"], {kind: frozenset(values) for kind, values in hashes.items()})
+
+
+def record(
+    spark: SparkSession,
+    lake: Lakehouse,
+    forgotten: Forgotten,
+    erasure: tuple[str, str, str],
+    state: str,
+    now: datetime,
+) -> None:
+    """Write down that an erasure (its identifier, who, why) of `forgotten` has reached a state."""
+    contract = table(TABLE)
+    erasure_id, who, reason = erasure
+    pairs: Iterable[tuple[str, str]] = ((kind, value) for kind, values in forgotten.hashes.items() for value in values)
+    rows = [(erasure_id, kind, value, state, now, who, reason, forgotten.salt) for kind, value in sorted(pairs)]
+    schema = ", ".join(f"`{column.name}` {column.type}" for column in contract.columns)
+    store.save(spark.createDataFrame(rows, schema), spark, lake, contract, append=True)
