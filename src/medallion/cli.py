@@ -228,6 +228,73 @@ def _without_text(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return {name: value for name, value in pairs if name != "text"}
 
 
+@app.command(
+    epilog="**Examples**\n\n`medallion replay 2025-06-30` · the figures of that day, by what is known now\n\n"
+    "`medallion replay 2025-06-30 --known-as-of 2025-07-01 --to june` · as they were computed that night, kept in june"
+)
+def replay(
+    day: Annotated[str, typer.Argument(help="Last day to count, such as 2025-06-30.")],
+    known_as_of: Annotated[
+        str | None,
+        typer.Option(
+            help="Count only what was known before this moment (UTC): a date and time, or a date for its end."
+        ),
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", help="Lakehouse to write gold into [default: shown only, and gone after].")
+    ] = None,
+    lakehouse: LakehouseOption = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Compute gold as it was on a day, beside the lakehouse; the lakehouse itself is only read."""
+    import tempfile
+
+    from medallion import console as show
+    from medallion import pipeline, status
+    from medallion.store import Lakehouse
+
+    settings = _settings(config, lakehouse=lakehouse)
+    last, known = _day(day, "DAY"), _moment(known_as_of)
+    screen = show.screen(stderr=as_json)
+    with tempfile.TemporaryDirectory(prefix="medallion-") as folder:
+        target = to or folder
+        with show.Progressing(screen) as report:
+            pipeline.replay(settings, last, known, target, report)
+        figures = status.insights(Lakehouse(target))
+    if as_json:
+        _dump({**figures, "as_of": last, "known_as_of": known, "lakehouse": to})
+    else:
+        show.insights(screen, figures, last)
+        if to:
+            show.line(screen, f"Tables: {to}/gold (Delta)")
+
+
+def _day(text: str, name: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a date such as 2025-06-30", param_hint=name) from None
+
+
+def _moment(text: str | None) -> datetime | None:
+    """A moment in UTC; a day alone means through its end."""
+    from datetime import UTC
+
+    from medallion.config import end_of_day
+
+    if text is None:
+        return None
+    try:
+        if len(text) == len("2025-06-30"):
+            return end_of_day(date.fromisoformat(text))
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    except ValueError:
+        message = f"{text!r} is not a date, nor a moment such as 2025-06-30T18:00"
+        raise typer.BadParameter(message, param_hint="--known-as-of") from None
+
+
 @app.command(epilog="**Examples**\n\n`medallion insights`\n\n`medallion insights --json | jq .win_rate`")
 def insights(lakehouse: LakehouseOption = None, config: Config = None, as_json: Json = False) -> None:
     """Print the figures of the gold tables."""

@@ -344,7 +344,7 @@ def _bare(name: str) -> str:
 def _fit(part: Part, content: Content, header: Header, claim: _Claim) -> SourceFile:
     """The table as the claim's entity that its header fits best; refused when a required column is missing."""
     cells = header.cells
-    entity = max(claim.entities, key=lambda e: (e.key in columns_of(e, cells), len(columns_of(e, cells))))
+    entity = max(claim.entities, key=lambda entity: _fitness(entity, cells))
     names = bronze_names(cells)
     by_header = dict(reversed(list(zip(cells, names, strict=True))))
     if claim.source and claim.source.columns is not None:
@@ -363,6 +363,12 @@ def _fit(part: Part, content: Content, header: Header, claim: _Claim) -> SourceF
     if claim.source:
         mapping = {name: _as_source(item, entity.column(name), claim.source) for name, item in mapping.items()}
     return described(part, content, header, entity.name, mapping)
+
+
+def _fitness(entity: Entity, cells: Sequence[str]) -> tuple[bool, bool, int]:
+    """How well a header fits an entity: nothing needed is missing, its key is there, how many columns are."""
+    found = columns_of(entity, cells)
+    return all(c.name in found for c in entity.columns if _is_needed(c)), entity.key in found, len(found)
 
 
 def described(

@@ -1,6 +1,6 @@
 """The data contracts: one ODCS file per entity and per table that the pipeline makes.
 
-`entities()` gives the four CRM entities, with a user's own contract files laid over them; `table(name)`
+`entities()` gives the CRM entities, with a user's own contract files laid over them; `table(name)`
 gives any gold, ops or quarantine table. Both are what code, checks and docs are made from.
 """
 
@@ -19,12 +19,14 @@ from medallion.contracts.model import PROVENANCE, Column, Entity, Reference, Sev
 from medallion.errors import ContractError
 
 ENTITY_NAMES = ("customers", "products", "leads", "interactions")
+#: Shipped entities that few exports have; their tables are there once a file was.
+FURTHER_NAMES = ("stage_changes",)
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _HOME = Path(str(files("medallion.contracts")))
 
 
 def entities(overrides: Iterable[Path | Override] = ()) -> dict[str, Entity]:
-    """The entities by name, parents before children: the four shipped ones with `overrides` laid over them in order.
+    """The entities by name, parents before children: the shipped ones with `overrides` laid over them in order.
 
     An override may describe further ones, such as a table of stages that deals are looked up in.
 
@@ -39,7 +41,7 @@ def entities(overrides: Iterable[Path | Override] = ()) -> dict[str, Entity]:
             if not _NAME.fullmatch(name) or name == "quarantine":
                 raise ContractError(
                     f"{override.path}: schema {name!r} cannot be the name of an entity",
-                    f"Use one of {', '.join(ENTITY_NAMES)}, or a new name in lower_snake_case.",
+                    f"Use one of {', '.join(known)}, or a new name in lower_snake_case.",
                 )
             if name not in known and not any(item.primaryKey for item in declared.properties or []):
                 raise ContractError(
@@ -101,7 +103,7 @@ def guesses(found: Iterable[Entity]) -> list[str]:
 @cache
 def _shipped() -> dict[str, Entity]:
     found = {}
-    for name in ENTITY_NAMES:
+    for name in (*ENTITY_NAMES, *FURTHER_NAMES):
         override = Override.read(_HOME / f"{name}.odcs.yaml")
         for declared, contract in odcs.read_objects(override):
             found[name] = odcs.entity(declared, contract, override.path, None)
@@ -127,6 +129,7 @@ def table(name: str) -> Table:
 __all__ = [
     "CONFIDENT",
     "ENTITY_NAMES",
+    "FURTHER_NAMES",
     "PROVENANCE",
     "Column",
     "Entity",

@@ -4,6 +4,7 @@ from medallion.gold.channel_performance import channel_performance
 from medallion.gold.customer_features import customer_features
 from medallion.gold.deals import deals
 from medallion.gold.sales_summary import sales_summary
+from medallion.gold.stage_history import stage_history
 from medallion.gold.top_customers import top_customers
 
-__all__ = ["channel_performance", "customer_features", "deals", "sales_summary", "top_customers"]
+__all__ = ["channel_performance", "customer_features", "deals", "sales_summary", "stage_history", "top_customers"]

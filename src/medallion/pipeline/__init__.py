@@ -120,6 +120,49 @@ def take_up(
         return work.do(todo, with_gold=True)
 
 
+def replay(
+    settings: Settings,
+    day: date,
+    known_as_of: datetime | None,
+    target: str,
+    report: Report = lambda name, seconds: None,
+) -> None:
+    """Write the gold tables into another lakehouse as they would have been computed at the end of a day.
+
+    Reads only versions of silver that were known before `known_as_of`, so what has arrived since then changes nothing.
+    Contracts and weights are those of now.
+
+    Args:
+        settings: Which lakehouse, and how gold is scored.
+        day: The last day to count.
+        known_as_of: Moment before which a version must have been known, UTC; None is everything known by now.
+        target: Lakehouse to write gold into.
+        report: Is told of each step.
+
+    Raises:
+        LakehouseError: There is no lakehouse, nothing was known by then, or the target is the lakehouse itself.
+    """
+    lake, other = Lakehouse(settings.lakehouse), Lakehouse(target)
+    for name in ("silver.customers_history", "silver.leads_history"):
+        lake.delta(name)
+    if lake.path("gold.deals") == other.path("gold.deals") or other.exists("ops.batches"):
+        raise LakehouseError(f"{target}: is a lakehouse with batches of its own", "Name another folder with --to.")
+    known = [batch.known_at for batch in batches.history(lake) if batch.state == batches.FINISHED]
+    if known_as_of is not None and not any(moment < known_as_of for moment in known):
+        first = f"; the first batch was read at {min(known):%Y-%m-%d %H:%M:%S} UTC" if known else ""
+        raise LakehouseError(
+            f"{lake.root}: nothing was known before {known_as_of:%Y-%m-%d %H:%M:%S} UTC{first}",
+            "Choose a later --known-as-of, or leave it out for what is known by now.",
+        )
+    steps = Steps(report)
+    entities = contracts.entities(remembered.overrides(lake, settings.contracts))
+    with steps.step("start the engine"):
+        spark = session(settings.engine, settings.memory_gib)
+    _check_folder(other)
+    with writing(other):
+        silver_to_gold(spark, lake, entities, day, settings.score, steps, known_as_of, other)
+
+
 _NOTHING: frozenset[str] = frozenset()
 
 

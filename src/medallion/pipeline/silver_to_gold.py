@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from medallion import contracts, store
@@ -39,6 +39,7 @@ STEPS: tuple[Step, ...] = (
     Step("gold.sales_summary", ("silver.leads_clean", "silver.interactions_clean", "moment")),
     Step("gold.channel_performance", ("silver.leads_clean", "silver.interactions_clean", "moment")),
     Step("gold.top_customers", ("gold.customer_features",)),
+    Step("gold.stage_history", ("silver.leads_history", "silver.stage_changes_clean", "moment")),
 )
 
 
@@ -49,37 +50,61 @@ def silver_to_gold(
     as_of: date | None,
     weights: ScoreWeights,
     steps: Steps,
+    known_as_of: datetime | None = None,
+    target: Lakehouse | None = None,
 ) -> date:
     """Recompute every gold table as of the end of a day; None is the day of the newest event. Gives the day.
+
+    Args:
+        spark: The session.
+        lake: Where silver is.
+        entities: The contracts.
+        as_of: The last day to count.
+        weights: The weights of the score.
+        steps: What is told of each step.
+        known_as_of: Count only what was known before this moment, exclusive; None is everything known by now.
+        target: Where gold goes; the same lakehouse unless said.
 
     Raises:
         ConservationError: A gold table breaks an invariant of its contract, or revenue differs between tables.
     """
+    from pyspark.sql import functions as F
+
     from medallion import gold, silver
     from medallion.features import Moment
 
-    frames: dict[str, DataFrame] = {}
-    for entity in entities.values():
-        store.create(spark, lake, entity.history)
-        store.create(spark, lake, entity.clean)
-        frames[entity.clean.name] = store.read(spark, lake, entity.clean.name)
-    events = {name: frames[entity.clean.name] for name, entity in entities.items()}
+    for name in contracts.ENTITY_NAMES:
+        store.create(spark, lake, entities[name].history)
+        store.create(spark, lake, entities[name].clean)
+    there = [entity for entity in entities.values() if lake.exists(entity.clean.name)]
+    frames: dict[str, DataFrame] = {
+        entity.clean.name: store.read(spark, lake, entity.clean.name)
+        if entity in there
+        else spark.createDataFrame([], ", ".join(f"`{column.name}` {column.type}" for column in entity.clean.columns))
+        for entity in entities.values()
+    }
+    events = {entity.name: frames[entity.clean.name] for entity in there}
     newest = silver.newest_event(events, entities).collect()[0]["newest"]
     day = as_of or (newest.date() if newest else _NO_EVENTS)
     moment = Moment(end_of_day(day), weights=weights)
-    if newest and newest >= moment.as_of:
-        for entity in entities.values():
+    known = None if known_as_of is None else F.lit(known_as_of.isoformat(sep=" ")).cast("timestamp")
+    frames["silver.leads_history"] = store.read(spark, lake, entities["leads"].history.name)
+    if known is not None:
+        frames["silver.leads_history"] = frames["silver.leads_history"].filter(F.col("known_at") < known)
+    if known is not None or (newest and newest >= moment.as_of):
+        for entity in there:
             versions = store.read(spark, lake, entity.history.name)
-            frames[entity.clean.name] = silver.rewind(versions, entity, moment.instant, None)
+            frames[entity.clean.name] = silver.rewind(versions, entity, moment.instant, known)
 
+    target = target or lake
     by_table = {step.table: step for step in STEPS}
 
     def make(name: str) -> None:
         with steps.step(name.replace(".", ": ")):
             inputs = [moment if given == "moment" else frames[given] for given in by_table[name].inputs]
             contract = gold_contract(name)
-            store.save(getattr(gold, name.removeprefix("gold."))(*inputs), spark, lake, contract)
-            frames[name] = store.read(spark, lake, name)
+            store.save(getattr(gold, name.removeprefix("gold."))(*inputs), spark, target, contract)
+            frames[name] = store.read(spark, target, name)
             verify(frames[name], contract)
 
     needs = {name: {given for given in step.inputs if given in by_table} for name, step in by_table.items()}

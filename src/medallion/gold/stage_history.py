@@ -1,0 +1,48 @@
+"""`gold.stage_history`: the stages that deals went through, and how long they stayed."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from medallion.features import Moment
+
+_SECONDS_A_DAY = 86_400.0
+
+
+def stage_history(versions: DataFrame, changes: DataFrame, moment: Moment) -> DataFrame:
+    """One row per deal and stay in a stage, before the moment.
+
+    What a file says of a deal stands in place of what its versions tell: a version tells of a stage at the latest when
+    the CRM last changed the deal, a file when it was entered.
+
+    Args:
+        versions: `silver.leads_history`, as far as it was known.
+        changes: `silver.stage_changes_clean`.
+        moment: The moment; stages entered later are left out.
+    """
+    entered = F.coalesce("updated_at", "created_at", "known_at")
+    from_files = changes.select("lead_id", "stage", "entered_at", F.lit("file").alias("told_by"))
+    from_files = from_files.filter(F.col("lead_id").isNotNull() & (F.col("entered_at") < moment.instant))
+    told = from_files.select("lead_id").distinct()
+    from_versions = versions.select("lead_id", "stage", entered.alias("entered_at"), F.lit("version").alias("told_by"))
+    from_versions = from_versions.filter(F.col("stage").isNotNull() & (F.col("entered_at") < moment.instant))
+    from_versions = from_versions.join(told, on="lead_id", how="left_anti")
+    every = from_files.unionByName(from_versions)
+    # two entries at one moment: one of them counts, the same one every time
+    one = every.groupBy("lead_id", "entered_at", "told_by").agg(F.max("stage").alias("stage"))
+    in_order = Window.partitionBy("lead_id").orderBy("entered_at")
+    before = F.lag("stage").over(in_order)
+    changed = one.withColumn("_before", before).filter(F.col("_before").isNull() | (F.col("_before") != F.col("stage")))
+    left = changed.withColumn("left_at", F.lead("entered_at").over(in_order))
+    until = F.coalesce(F.col("left_at"), moment.instant)
+    seconds = (F.unix_micros(until) - F.unix_micros("entered_at")).cast("double") / F.lit(1e6)
+    return left.select(
+        "lead_id",
+        "entered_at",
+        "stage",
+        "left_at",
+        F.round(seconds / F.lit(_SECONDS_A_DAY), 3).alias("days_in_stage"),
+        "told_by",
+        moment.today.alias("as_of"),
+    )
