@@ -187,9 +187,7 @@ def test_second_day_every_planted_row_is_in_its_account(two_days, rows):
     }
     reasons = {(row["entity"], row["source_row"]): row["reasons"] for row in refused}
     assert reasons["leads", 8] == ["deal_value: cannot be read as an amount in USD: 'call me'"]
-    assert reasons["leads", 11] == [
-        "record: cannot be read: 19 cells, the header has 18"
-    ]
+    assert reasons["leads", 11] == ["record: cannot be read: 19 cells, the header has 18"]
     assert reasons["interactions", 8] == [
         "customer_id: is not a known customer: 'C998'",
         "occurred_at: cannot be read as a date and time: '31/02/2025 11:00'",

@@ -120,7 +120,10 @@ def test_cells_survive_exactly(tmp_path):
 
 def test_headers(tmp_path):
     file, rows = read(tmp_path, "products.csv", "SKU,Product Name,Wert (€),Wert (€),客户,\nP1,a,1,2,3,4\n".encode())
-    assert {name: item.column for name, item in file.mapping.items()} == {"product_id": "sku", "product_name": "product_name"}
+    assert {name: item.column for name, item in file.mapping.items()} == {
+        "product_id": "sku",
+        "product_name": "product_name",
+    }
     assert [name for _, name in file.columns] == ["sku", "product_name", "wert", "wert_2", "客户", "column_6"]
     assert rows[0]["wert_2"] == "2"
 

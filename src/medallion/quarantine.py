@@ -54,7 +54,7 @@ def waiting(lake: Lakehouse, reason: str | None = None, entity: str | None = Non
         fixed = _latest(connection, lake)
         found = query.rows(
             connection,
-            f"select * from {TABLE} where resolved_by is null and (? is null or entity = ?) and (? is null or "
+            f"select * from {TABLE} where resolved_by is null and not list_contains(failed_checks, 'record.erased') and (? is null or entity = ?) and (? is null or "
             "list_contains(failed_checks, ?) or len(list_filter(failed_checks, lambda x: starts_with(x, ?))) > 0) "
             "order by known_at, entity, source_file, source_row",
             [entity, entity, reason, reason, f"{reason}."],
@@ -227,9 +227,9 @@ def take_up(
     chosen = [_found(open_records, item) for item in ids]
     if not chosen:
         chosen = [row for row in open_records.values() if everything or reason or row["corrections"]]
-    by_batch: dict[str, list[str]] = {}
+    by_batch: dict[str, dict[str, str]] = {}
     for row in chosen:
-        by_batch.setdefault(row["batch_id"], []).append(row["quarantine_id"])
+        by_batch.setdefault(row["batch_id"], {})[row["quarantine_id"]] = row["entity"]
     return pipeline.take_up(settings, now, by_batch, report) if by_batch else None
 
 
@@ -313,7 +313,7 @@ def _repairs(
         yield from _figures(said)
     elif check == "pattern":
         bare = re.sub(r"[^A-Z0-9_.:-]+", "", said.upper()).strip("_.:-")
-        if bare and bare != said:
+        if bare and bare != said and not said.startswith("#"):  # a spreadsheet's error is no key
             yield bare, "without characters that identifiers do not have"
 
 

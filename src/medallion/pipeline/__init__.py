@@ -93,7 +93,7 @@ def run(
 def take_up(
     settings: Settings,
     now: datetime,
-    chosen: Mapping[str, Collection[str]],
+    chosen: Mapping[str, Mapping[str, str]],
     report: Report = lambda name, seconds: None,
 ) -> Result:
     """Take refused records up again, with their corrections and by the present contracts; then gold up to date.
@@ -103,7 +103,7 @@ def take_up(
     Args:
         settings: Which lakehouse, as of when.
         now: The clock, UTC without zone; becomes `known_at` of what is accepted.
-        chosen: Per batch of files, identifiers of records that wait in `silver.quarantine`.
+        chosen: Per batch of files, identifiers of records that wait in `silver.quarantine`, each with its entity.
         report: Is told of each step.
 
     Raises:
@@ -115,8 +115,10 @@ def take_up(
         known = {batch.batch_id: batch for batch in batches.history(work.lake)}
         todo = [(batch, _NOTHING) for batch in work.pending()]
         for place, (origin, ids) in enumerate(sorted(chosen.items())):
-            files = tuple(sources.remapped(file, work.entities) for file in known[origin].files)
-            todo.append((Batch.again(known[origin], files, now + timedelta(microseconds=place)), frozenset(ids)))
+            files = [file for file in known[origin].files if file.entity in ids.values()]
+            mapped = tuple(sources.remapped(file, work.entities) for file in files)
+            moment = now + timedelta(microseconds=place)
+            todo.append((Batch.again(known[origin], mapped, sorted(ids), moment), frozenset(ids)))
         return work.do(todo, with_gold=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -40,9 +41,10 @@ class Batch:
         return cls(f"{now:%Y%m%dT%H%M%S}-{content[:8]}", now, files)
 
     @classmethod
-    def again(cls, origin: Batch, files: tuple[SourceFile, ...], now: datetime) -> Batch:
+    def again(cls, origin: Batch, files: tuple[SourceFile, ...], ids: Sequence[str], now: datetime) -> Batch:
         """A new batch that takes up refused rows of `origin`; `files` as they are to be read now."""
-        return cls(f"{now:%Y%m%dT%H%M%S}-again-{origin.batch_id[-8:]}", now, files, origin=origin.batch_id)
+        content = hashlib.sha256(f"{origin.batch_id} {' '.join(ids)}".encode()).hexdigest()
+        return cls(f"{now:%Y%m%dT%H%M%S}-again-{content[:8]}", now, files, origin=origin.batch_id)
 
     def files_of(self, entity: str) -> list[SourceFile]:
         """The batch's files of one entity."""

@@ -141,7 +141,7 @@ def verify(frame: DataFrame, contract: Table) -> None:
 
 
 def _distinct(frame: DataFrame, contract: Table) -> int:
-    return frame.select(*contract.key).distinct().count()
+    return int(frame.select(*contract.key).distinct().count())
 
 
 def _compare_revenue(frames: Mapping[str, DataFrame]) -> None:

@@ -1,0 +1,212 @@
+"""Forgetting an account: nothing of it is left in any file, nothing else changes, and it does not come back."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from conftest import NOW, ROOT
+from medallion import erasure, pipeline, quarantine, store
+from medallion.config import load
+from medallion.errors import LakehouseError
+from medallion.store import Lakehouse
+
+LATER = NOW + timedelta(days=1)
+
+
+@pytest.fixture
+def lake(deliver, spark, tmp_path):
+    lake = Lakehouse(str(tmp_path / "lakehouse"))
+    for place, folder in enumerate(("data", "data/updates")):
+        settings = load(None, source=str(ROOT / folder), lakehouse=lake.root)
+        pipeline.run(settings, NOW + timedelta(minutes=place))
+    return lake
+
+
+def forget(lake, customer="C004", **more):
+    return erasure.forget(load(None, lakehouse=lake.root), customer, "request 17", "ana", LATER, **more)
+
+
+def subject(rows, lake, customer="C004"):
+    leads = rows(
+        lake, f"select lead_id, lead_name, email, phone from silver.leads_history where customer_id = '{customer}'"
+    )
+    account = rows(
+        lake, f"select customer_name, email, phone from silver.customers_history where customer_id = '{customer}'"
+    )
+    touches = rows(lake, f"select interaction_id from silver.interactions_history where customer_id = '{customer}'")
+    return {str(value) for row in (*leads, *account, *touches) for value in row.values() if value} | {customer}
+
+
+def everything(rows, lake):
+    """The clean tables and gold without C004."""
+    silver = {
+        name: rows(
+            lake, f"select * exclude (_batch_id) from silver.{name}_clean where customer_id <> 'C004' order by all"
+        )
+        for name in ("customers", "leads", "interactions")
+    }
+    return silver, rows(lake, "select * from gold.deals where customer_id <> 'C004' order by lead_id")
+
+
+def test_nothing_is_left_and_nothing_else_changes(lake, rows):
+    terms = subject(rows, lake)
+    assert len(terms) > 8
+    _, before = erasure.search(Path(lake.root), sorted(terms))
+    assert len(before) > 10, "the search does find what is there"
+    others, deals = everything(rows, lake)
+    certificate = forget(lake)
+    files, found = erasure.search(Path(lake.root), sorted(terms))
+    assert found == []
+    assert files == certificate["files_searched"] + 1, "every file but the certificate itself was searched"
+    assert everything(rows, lake)[0] == others
+    kept = [
+        {k: v for k, v in row.items() if k not in ("weighted_value", "probability_to_convert")}
+        for row in everything(rows, lake)[1]
+    ]
+    assert [row["lead_id"] for row in kept] == [row["lead_id"] for row in deals]
+    assert rows(lake, "select count(*) as n from gold.customer_features where customer_id = 'C004'") == [{"n": 0}]
+
+
+def test_the_certificate_says_what_was_done_and_names_no_one(lake, rows):
+    terms = subject(rows, lake)
+    rehearsal = forget(lake, dry_run=True)
+    certificate = forget(lake)
+    text = Path(certificate["certificate"]).read_text()
+    assert not any(term in text for term in terms)
+    told = json.loads(text)
+    assert (told["reason"], told["forgotten_by"], told["found"]) == ("request 17", "ana", [])
+    would = {row["table"]: row["about_the_account"] for row in rehearsal["tables"] if row["about_the_account"]}
+    assert would == {row["table"]: row["rows_removed"] for row in told["tables"] if row["rows_removed"]}
+    assert would["silver.leads_clean"] == told["records"]["leads"]
+    assert all(row["versions_purged"] for row in told["tables"])
+    assert "leads.csv" in told["not_touched"]
+    stored = rows(lake, "select * from ops.erasures")
+    assert {row["state"] for row in stored} == {"started", "finished"}
+    assert all(len(row["value_hash"]) == 64 for row in stored)
+
+
+def test_a_rehearsal_changes_nothing(lake):
+    versions = {name: lake.version(name) for name in lake.tables()}
+    forget(lake, dry_run=True)
+    assert {name: lake.version(name) for name in lake.tables()} == versions
+
+
+def test_the_next_export_does_not_bring_it_back(lake, deliver, rows):
+    """Neither the account, nor a new deal or touch of it, nor a record that does not even split into cells."""
+    terms = subject(rows, lake)
+    forget(lake)
+    result, same = deliver(
+        {
+            "customers.csv": "customer_id,customer_name,email\n c004 ,Somebody,new@cobalt.example\nC900,Nova,n@nova.example\n",
+            "leads.csv": "lead_id,customer_id,status,created_at,lead_name\nL-9001,C004,open,2025-06-30,Ivy Stone\n"
+            "L-9002,C900,open,2025-06-30,Kim Park\nL-9003,C004,open,2025-06-30,Ivy Stone,and one cell too many\n",
+            "interactions.csv": "interaction_id,customer_id,channel,outcome,occurred_at,notes\n"
+            "I-9001,C004,call,positive,2025-06-30,Ivy Stone called back\nI-9002,C900,call,positive,2025-06-30,fine\n",
+        },
+        now=LATER + timedelta(hours=1),
+    )
+    assert same.root == lake.root
+    accounts = {a["entity"]: (a["rows_read"], a["accepted"], a["quarantined"], a["balanced"]) for a in result.accounts}
+    assert accounts == {"customers": (2, 1, 1, True), "leads": (3, 1, 2, True), "interactions": (2, 1, 1, True)}
+    _, found = erasure.search(Path(lake.root), sorted(terms | {"Ivy Stone", "new@cobalt.example"}))
+    assert found == []
+    assert quarantine.waiting(lake, "record.erased") == [], "there is nothing to correct about them"
+    reasons = rows(
+        lake,
+        "select distinct reasons[1] as r from silver.quarantine where list_contains(failed_checks, 'record.erased')",
+    )
+    assert reasons == [{"r": "record: withheld, since it is about someone who was forgotten"}]
+
+
+def test_mentions_in_the_records_of_others_are_blanked(deliver, rows):
+    _, lake = deliver(
+        {
+            "customers.csv": "customer_id,customer_name,email,phone\nC1,Anvil Works,ann@anvil.example,+1 (415) 555-0101\nC2,Bolt,b@bolt.example,\n",
+            "interactions.csv": "interaction_id,customer_id,channel,outcome,occurred_at,notes\n"
+            '1,C1,call,positive,2025-01-01,hello\n2,C2,call,positive,2025-01-02,"Met Anvil Works; write to ANN@anvil.example, not annex"\n',
+        }
+    )
+    certificate = forget(lake, "C1")
+    assert rows(lake, "select notes from silver.interactions_clean") == [
+        {"notes": "Met [erased]; write to [erased], not annex"}
+    ]
+    blanked = {row["table"]: row["rows_blanked"] for row in certificate["tables"] if row["rows_blanked"]}
+    assert blanked == {"bronze.interactions": 1, "silver.interactions_clean": 1, "silver.interactions_history": 1}
+
+
+def test_short_keys_are_told_apart_by_their_column(deliver, rows):
+    """Customer 5 goes; the 5 minutes of a call with customer 6 stay."""
+    _, lake = deliver(
+        {
+            "customers.csv": "customer_id,customer_name\n5,Five\n6,Six\n",
+            "leads.csv": "lead_id,customer_id,status,created_at\n5,6,open,2025-01-01\n6,5,open,2025-01-01\n",
+            "interactions.csv": "interaction_id,customer_id,lead_id,channel,outcome,occurred_at,duration_minutes\n"
+            "5,6,5,call,positive,2025-01-01,5\n6,5,6,call,positive,2025-01-01,6\n",
+        }
+    )
+    forget(lake, "5")
+    assert rows(lake, "select lead_id, customer_id from silver.leads_clean") == [{"lead_id": "5", "customer_id": "6"}]
+    assert rows(lake, "select interaction_id, duration_minutes as d from silver.interactions_clean") == [
+        {"interaction_id": "5", "d": 5}
+    ]
+
+
+def test_a_refused_record_of_it_goes_too(deliver, rows):
+    _, lake = deliver(
+        {
+            "customers.csv": "customer_id,customer_name\nC1,Anvil\nC2,Bolt\n",
+            "leads.csv": "lead_id,customer_id,status,created_at,email\nL1,C1,perhaps,2025-01-01,ann@anvil.example\nL2,C2,perhaps,2025-01-01,b@bolt.example\n"
+            "L3,C1,open,2025-01-01\n",
+        }
+    )
+    assert len(quarantine.waiting(lake)) == 3
+    forget(lake, "C1")
+    assert [row["record_key"] for row in quarantine.waiting(lake)] == ["L2"]
+    assert erasure.search(Path(lake.root), ["ann@anvil.example"])[1] == []
+
+
+def test_an_interrupted_erasure_is_done_again(lake, rows, monkeypatch):
+    terms = subject(rows, lake)
+    calls = []
+
+    def fails(*arguments):
+        calls.append(arguments)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return replace(*arguments)
+
+    replace = store.replace
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "replace", fails)
+        with pytest.raises(KeyboardInterrupt):
+            forget(lake)
+    forget(lake)
+    assert erasure.search(Path(lake.root), sorted(terms))[1] == []
+
+
+def test_who_is_not_there(lake):
+    with pytest.raises(LakehouseError, match="there is no customer C777"):
+        forget(lake, "C777")
+    with pytest.raises(LakehouseError, match="there is no table silver.customers_history"):
+        erasure.forget(load(None, lakehouse=lake.root + "-none"), "C1", "x", "ana", NOW)
+
+
+def test_the_command_asks_first(lake, monkeypatch, capsys):
+    from medallion import cli
+
+    monkeypatch.setattr(sys, "argv", ["medallion", "forget", "C004", "--reason", "x", "--lakehouse", lake.root])
+    monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 1
+    assert "Remove everything about C004?" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--dry-run"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert "Would be removed" in capsys.readouterr().out

@@ -1,0 +1,312 @@
+"""`medallion init`: what is proposed for exports that no contract knows, and that it runs."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+import xlsxwriter
+
+from conftest import NOW
+from medallion import contracts, pipeline, proposal, query
+from medallion.config import load
+from medallion.contracts import Override
+from medallion.errors import ContractError, SourceError
+from medallion.proposal import match, profile, vocabulary
+from medallion.store import Lakehouse
+
+# Small folders with the headers and the mess of real exports. Per table and entity: canonical column -> header.
+SALESFORCE = {
+    "Account.csv": "Id,Name,Industry,BillingCountry,BillingCity,NumberOfEmployees,AnnualRevenue,OwnerId,CreatedDate,LastModifiedDate,IsDeleted\n"
+    "0011G00000aAAQAC,Acme Corp,Software,United States,Austin,250,12000000,005A,2024-01-05T09:00:00Z,2025-01-05T09:00:00Z,false\n"
+    "0011G00000bBBQAC,Bolt GmbH,Retail,Germany,Berlin,40,,005B,2024-02-05T09:00:00Z,2025-01-06T09:00:00Z,false\n"
+    "0011G00000cCCQAC,Cog SA,Energy,France,Lyon,,900000,005A,2024-03-05T09:00:00Z,2025-01-07T09:00:00Z,false\n",
+    "Opportunity.csv": "Id,AccountId,Name,StageName,Amount,CloseDate,CreatedDate,LastModifiedDate,LeadSource,OwnerId,IsWon,IsClosed,Probability\n"
+    "0061G00000d01QAA,0011G00000aAAQAC,Acme renewal,Closed Won,15000,2025-02-01,2024-12-01T10:00:00Z,2025-02-01T10:00:00Z,Web,005A,true,true,100\n"
+    "0061G00000d02QAA,0011G00000bBBQAC,Bolt pilot,Closed Lost,9000.50,2025-02-03,2024-12-05T10:00:00Z,2025-02-03T10:00:00Z,Partner Referral,005B,false,true,0\n"
+    "0061G00000d03QAA,0011G00000cCCQAC,Cog rollout,Negotiation/Review,72000,2025-09-01,2025-01-11T10:00:00Z,2025-03-01T10:00:00Z,Trade Show,005A,false,false,70\n",
+    "Task.csv": "Id,AccountId,WhatId,TaskSubtype,CallType,ActivityDate,CallDurationInSeconds,CallDisposition,Description\n"
+    "00T1G00000e01UAA,0011G00000aAAQAC,0061G00000d01QAA,Call,Outbound,2025-01-10,600,Interested,asked for a quote\n"
+    "00T1G00000e02UAA,0011G00000bBBQAC,0061G00000d02QAA,Email,,2025-01-12,,Not Interested,\n"
+    "00T1G00000e03UAA,0011G00000cCCQAC,0061G00000d03QAA,Call,Inbound,2025-01-15,95,No Answer,\n",
+    "User.csv": "Id,Username,Profile\n005A,ana,Rep\n005B,bo,Rep\n",
+}
+SALESFORCE_KEY = {
+    ("Account.csv", "customers"): {"customer_id": "Id", "customer_name": "Name", "industry": "Industry", "country": "BillingCountry",
+                                   "city": "BillingCity", "employee_count": "NumberOfEmployees", "annual_revenue": "AnnualRevenue",
+                                   "account_manager": "OwnerId", "created_at": "CreatedDate", "updated_at": "LastModifiedDate"},
+    ("Opportunity.csv", "leads"): {"lead_id": "Id", "customer_id": "AccountId", "stage": "StageName", "deal_value": "Amount",
+                                   "closed_at": "CloseDate", "created_at": "CreatedDate", "updated_at": "LastModifiedDate",
+                                   "source": "LeadSource", "owner": "OwnerId"},
+    ("Task.csv", "interactions"): {"interaction_id": "Id", "customer_id": "AccountId", "lead_id": "WhatId", "channel": "TaskSubtype",
+                                   "direction": "CallType", "occurred_at": "ActivityDate", "outcome": "CallDisposition", "notes": "Description"},
+}  # fmt: skip
+GERMAN = {
+    "Kunden.csv": "Kundennummer;Firma;Branche;Land;Ort;Mitarbeiterzahl;Jahresumsatz;Betreuer;angelegt am\n"
+    "10001;Müller & Söhne;Maschinenbau;Deutschland;Ulm;120;1.250.000,50;Weber;01.02.2023\n"
+    "10002;Hafen AG;Logistik;Deutschland;Kiel;35;980.000,00;Kraus;15.03.2023\n"
+    "10003;Tal KG;Handel;Österreich;Linz;8;75.000,00;Weber;28.04.2023\n",
+    "Verkaufschancen.csv": "Chancennummer;Kunde;Phase;Auftragswert;erstellt am;Abschlussdatum;Verkäufer\n"
+    'V-1;Müller & Söhne;gewonnen;"12.500,00";13.01.2025;20.02.2025;Weber\n'
+    "V-2;Hafen AG;verloren;8.000,50;14.01.2025;25.02.2025;Kraus\n"
+    "V-3;Tal KG;Angebot;700,00;31.01.2025;;Weber\n",
+}
+GERMAN_KEY = {
+    ("Kunden.csv", "customers"): {"customer_id": "Kundennummer", "customer_name": "Firma", "industry": "Branche", "country": "Land",
+                                  "city": "Ort", "employee_count": "Mitarbeiterzahl", "annual_revenue": "Jahresumsatz",
+                                  "account_manager": "Betreuer", "created_at": "angelegt am"},
+    ("Verkaufschancen.csv", "leads"): {"lead_id": "Chancennummer", "customer_id": "Kunde", "status": "Phase", "stage": "Phase",
+                                       "deal_value": "Auftragswert", "created_at": "erstellt am", "closed_at": "Abschlussdatum",
+                                       "owner": "Verkäufer"},
+}  # fmt: skip
+NAMES_ONLY = {
+    "accounts.csv": "account,sector,employees,office_location\nAcme Corporation,technolgy,2822,United States\n"
+    "Betasoloin,medical,495,United States\nCancity,retail,2448,Kenya\n",
+    "products.csv": "product,series,sales_price\nGTX Basic,GTX,550\nGTX Pro,GTX,4821\nMG Special,MG,55\n",
+    "sales_pipeline.csv": "opportunity_id,sales_agent,product,account,deal_stage,engage_date,close_date,close_value\n"
+    "1C1I7A6R,Moses Frase,GTX Basic,Cancity,Won,2016-10-20,2017-03-01,1054\n"
+    "Z063OYW0,Darcel Schlecht,GTXPro,Acme Corporation,Lost,2016-10-25,2017-03-11,0\n"
+    "EC4QE1BX,Darcel Schlecht,MG Special,Cancity,Prospecting,,,\n"
+    "MV1LWRNH,Moses Frase,GTX Basic,,Engaging,2016-10-25,,\n",
+    "data_dictionary.csv": "Table,Field,Description\naccounts,account,Company name\n",
+}
+NAMES_ONLY_KEY = {
+    ("accounts.csv", "customers"): {"customer_id": "account", "customer_name": "account", "industry": "sector",
+                                    "employee_count": "employees", "country": "office_location"},
+    ("products.csv", "products"): {"product_id": "product", "product_name": "product", "category": "series", "list_price": "sales_price"},
+    ("sales_pipeline.csv", "leads"): {"lead_id": "opportunity_id", "owner": "sales_agent", "product_id": "product", "customer_id": "account",
+                                      "status": "deal_stage", "stage": "deal_stage", "created_at": "engage_date",
+                                      "closed_at": "close_date", "deal_value": "close_value"},
+}  # fmt: skip
+FOLDERS = {
+    "salesforce": (SALESFORCE, SALESFORCE_KEY),
+    "german": (GERMAN, GERMAN_KEY),
+    "names": (NAMES_ONLY, NAMES_ONLY_KEY),
+}
+
+
+@pytest.fixture
+def export(tmp_path):
+    def write(files: dict[str, str | bytes]) -> str:
+        folder = tmp_path / "export"
+        folder.mkdir(exist_ok=True)
+        for name, content in files.items():
+            (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+        return str(folder)
+
+    return write
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_columns_are_those_of_the_answer_key(export, name):
+    files, key = FOLDERS[name]
+    found = proposal.propose(export(files), name)
+    told = {}
+    for row in found.columns:
+        told.setdefault((row["table"], row["entity"]), {})[row["column"]] = row["from"]
+    assert set(told) == set(key)
+    wrong = {
+        (*place, column): (told[place].get(column), header)
+        for place, columns in key.items()
+        for column, header in columns.items()
+        if told[place].get(column) != header
+    }
+    assert wrong == {}
+    for row in found.columns:
+        assert 0 <= row["confidence"] <= 1
+        assert row["reason"]
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_proposal_runs_from_init_to_gold(spark, export, tmp_path, name):
+    files, _ = FOLDERS[name]
+    folder = export(files)
+    path = tmp_path / "proposed.odcs.yaml"
+    path.write_text(proposal.propose(folder, name).text)
+    settings = load(None, source=folder, lakehouse=str(tmp_path / "lakehouse"), contracts=(path,), accept=True)
+    result = pipeline.run(settings, NOW)
+    assert result.refused == []
+    counts = {account["entity"]: (account["accepted"], account["quarantined"]) for account in result.accounts}
+    expected = {"salesforce": {"customers": (3, 0), "leads": (3, 0), "interactions": (3, 0)},
+                "german": {"customers": (3, 0), "leads": (3, 0)},
+                "names": {"customers": (3, 0), "products": (3, 0), "leads": (4, 0)}}[name]  # fmt: skip
+    assert counts == expected
+    with query.connect(Lakehouse(settings.lakehouse)) as connection:
+        leads = (
+            "select status, deal_value::varchar as v from silver.leads_clean order by created_at nulls last, lead_id"
+        )
+        states = [tuple(row.values()) for row in query.rows(connection, leads)]
+    assert (
+        states
+        == {
+            "salesforce": [("won", "15000.00"), ("lost", "9000.50"), ("open", "72000.00")],
+            "german": [("won", "12500.00"), ("lost", "8000.50"), ("open", "700.00")],
+            "names": [("won", "1054.00"), ("open", None), ("lost", "0.00"), ("open", None)],
+        }[name]
+    )
+
+
+def test_what_is_not_sure_waits_for_a_person(export, tmp_path):
+    """Nothing tells how a touch went, and a date may be of May or of March."""
+    files = {
+        "Accounts.csv": "Account ID,Account Name\nA1,Anvil\nA2,Bolt\n",
+        "Calls.csv": "Call ID,Account ID,Call Date\nK1,A1,03/05/2025\nK2,A2,04/06/2025\n",
+    }
+    folder = export(files)
+    found = proposal.propose(folder, "calls")
+    doubtful = {row["column"]: row["reason"] for row in found.columns if row["confidence"] < contracts.CONFIDENT}
+    assert doubtful == {
+        "outcome": "nothing tells how it went",
+        "occurred_at": "its name; dates; day or month first?",
+    }
+    path = tmp_path / "calls.odcs.yaml"
+    path.write_text(found.text)
+    settings = load(None, source=folder, lakehouse=str(tmp_path / "lakehouse"), contracts=(path,))
+    with pytest.raises(ContractError, match="still guesses: .*outcome from the value 'neutral' in Calls"):
+        pipeline.run(settings, NOW)
+
+
+def test_days_first_are_told_by_one_that_cannot_be_a_month(export):
+    files = {"deals.csv": "Deal ID,Company,Status,Amount,Created\n1,Anvil,won,5,03/05/2025\n2,Bolt,lost,5,25/05/2025\n"}
+    (row,) = (
+        row
+        for row in proposal.propose(export(files), "x").columns
+        if (row["entity"], row["column"]) == ("leads", "created_at")
+    )
+    assert row["dateFormats"][0] == "d/M/yyyy"
+    assert row["confidence"] > contracts.CONFIDENT
+
+
+def test_accounts_are_told_by_deals_where_nothing_else_does(export):
+    files = {
+        "deals.csv": "Deal ID,Company,Status,Amount,Created\n1,Anvil,won,5,2025-01-01\n2,Anvil,lost,5,2025-01-01\n"
+    }
+    found = proposal.propose(export(files), "x")
+    assert [(row["entity"], row["table"]) for row in found.tables] == [
+        ("customers", "deals.csv"),
+        ("leads", "deals.csv"),
+    ]
+
+
+def test_a_workbook_with_a_title_and_foreign_words(export, spark, tmp_path):
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out)
+    customers, deals = book.add_worksheet("Clientes"), book.add_worksheet("Oportunidades")
+    for place, row in enumerate([["Clientes 2025"], [], ["Código cliente", "Razón social", "País", "Nº empleados"],
+                                 ["C-1", "Aceros Sur", "España", 25], ["C-2", "Bolsas Rey", "España", 8]]):  # fmt: skip
+        customers.write_row(place, 0, row)
+    for place, row in enumerate([["Código oportunidad", "Cliente", "Estado", "Importe", "Fecha de creación"],
+                                 ["O-1", "Aceros Sur", "Ganada", "1.200,50", "25/01/2025"], ["O-2", "Bolsas Rey", "Perdida", "300,00", "03/02/2025"]]):  # fmt: skip
+        deals.write_row(place, 0, row)
+    book.close()
+    folder = export({"CRM.xlsx": out.getvalue()})
+    path = tmp_path / "crm.odcs.yaml"
+    path.write_text(proposal.propose(folder, "crm").text)
+    settings = load(None, source=folder, lakehouse=str(tmp_path / "lakehouse"), contracts=(path,), accept=True)
+    pipeline.run(settings, NOW)
+    with query.connect(Lakehouse(settings.lakehouse)) as connection:
+        found = query.rows(
+            connection,
+            "select lead_id, customer_id, status, deal_value::varchar as v, created_at::date::varchar as d from silver.leads_clean order by 1",
+        )
+    assert [tuple(row.values()) for row in found] == [
+        ("O-1", "C-1", "won", "1200.50", "2025-01-25"),
+        ("O-2", "C-2", "lost", "300.00", "2025-02-03"),
+    ]
+
+
+HOSTILE = [
+    '=cmd|"/c calc"!A1',
+    "a\nb: c",
+    "# not a comment",
+    "{{ x }}",
+    "'; drop table",
+    "[red]x[/]",
+    '"',
+    "\\",
+    "x" * 5000,
+    "- a",
+    "&a *a",
+    "!!python/object:os.system",
+    "\u2028x",
+    "客户",
+    "a\x07b",
+]
+
+
+def test_hostile_headers_and_values_stay_text(export):
+    """Whatever stands in a cell, the contract is the YAML that was meant."""
+    import csv
+
+    header = io.StringIO()
+    writer = csv.writer(header, lineterminator="\n")
+    writer.writerow(["Deal ID", "Company", "Status", "Amount", "Created", "Source", *HOSTILE])
+    for place, text in enumerate(HOSTILE):
+        writer.writerow([f"D{place}", text, ["won", "lost", "open"][place % 3], "5", "2025-01-01", text, *HOSTILE])
+    folder = export({"deals [1]*?.csv": header.getvalue()})
+    found = proposal.propose(folder, "hostile")
+    entities = contracts.entities([Override("hostile.yaml", found.text)])
+    (source,) = entities["leads"].sources
+    assert source.columns is not None
+    assert source.columns["lead_id"].column == "Deal ID"
+    from medallion import sources
+
+    assert {file.entity for file in sources.scan(folder, entities).files} == {"customers", "leads"}
+
+
+def test_nothing_that_looks_like_a_crm(export):
+    with pytest.raises(SourceError, match=r"nothing here looks like a CRM export \(readings.csv\)"):
+        proposal.propose(export({"readings.csv": "sensor,celsius\nx,1\ny,2\n"}), "x")
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "meant"),
+    [
+        ("leads.status", "Closed - Won", "won"), ("leads.status", "Closed Lost - Price", "lost"), ("leads.status", "Perdida", "lost"),
+        ("leads.status", "In Verhandlung", "open"), ("leads.status", "Blue", None), ("leads.source", "Word of mouth", "referral"),
+        ("leads.source", "LinkedIn Ads", "linkedin"), ("interactions.outcome", "Not interested", "negative"),
+        ("interactions.outcome", "Very interested", "positive"), ("interactions.outcome", "No contestó", "no_answer"),
+        ("interactions.channel", "Video-Call", "meeting"), ("interactions.channel", "Anruf", "call"), ("interactions.outcome", "42", None),
+    ],
+)  # fmt: skip
+def test_what_values_mean(column, text, meant):
+    found = vocabulary.value(column, text)
+    assert (found.value if found else None) == meant
+
+
+def test_a_name_is_not_believed_against_its_values():
+    leads = contracts.entities()["leads"]
+    amounts = profile.Column("Amount", "amount", 3)
+    amounts.counts.update(["soon", "later", "never"])
+    assert match.score(amounts, leads, leads.column("deal_value"), None).confidence < match.PROPOSED
+    amounts.counts.clear()
+    amounts.counts.update(["$5", "1,200.50", "7"])
+    assert match.score(amounts, leads, leads.column("deal_value"), None).confidence > contracts.CONFIDENT
+
+
+def test_the_command(export, tmp_path, monkeypatch, capsys):
+    import sys
+
+    from medallion import cli
+
+    def call(*args: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["medallion", *args])
+        try:
+            cli.main()
+        except SystemExit as end:
+            return int(end.code or 0)
+        return 0
+
+    folder = export(SALESFORCE)
+    monkeypatch.chdir(tmp_path)
+    assert call("init", folder) == 0
+    shown = capsys.readouterr().out
+    assert "Looks like an export from Salesforce" in shown
+    assert Path("config/sources/export.odcs.yaml").is_file()
+    assert call("init", folder) == 1
+    assert "is there already" in capsys.readouterr().err
+    assert call("init", folder, "--force", "--json") == 0
+    assert '"contract": "config/sources/export.odcs.yaml"' in capsys.readouterr().out
+    assert call("init", str(tmp_path / "nope")) == 1
+    assert "there is no such folder" in capsys.readouterr().err
