@@ -59,8 +59,11 @@ def test_every_feature_and_metric_is_documented(name):
 def test_every_command_is_documented():
     from medallion.cli import app
 
-    for command in app.registered_commands:
-        assert f"`medallion {command.name or command.callback.__name__}" in README
+    groups = {group.name: group.typer_instance.registered_commands for group in app.registered_groups}
+    for group, commands in {"": app.registered_commands, **groups}.items():
+        for command in commands:
+            name = f"{group} {command.name or command.callback.__name__}".strip()
+            assert f"`medallion {name}" in README, name
 
 
 def test_the_readme_tells_the_figures_of_the_sample(sample):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from dataclasses import asdict
@@ -47,6 +48,8 @@ def main() -> None:
         app()
     except MedallionError as error:
         _fail(error)
+    except KeyboardInterrupt:
+        _stop()
     except Exception as error:
         if _debug:
             raise
@@ -58,13 +61,21 @@ def main() -> None:
         )
 
 
+def _stop() -> NoReturn:
+    """End at once: the engine would finish what it is at, and nothing half-written counts."""
+    Console(stderr=True).print("\nStopped. What was begun is continued by the next run.")
+    os._exit(130)
+
+
 def _fail(error: MedallionError) -> NoReturn:
     if _debug:
         raise error
+    from medallion.console import plain
+
     console = Console(stderr=True)
-    console.print(f"[bold red]Error:[/] {escape(error.problem)}", highlight=False, soft_wrap=True)
+    console.print(f"[bold red]Error:[/] {escape(plain(error.problem))}", highlight=False, soft_wrap=True)
     if error.remedy:
-        console.print(escape(error.remedy), highlight=False, soft_wrap=True)
+        console.print(escape(plain(error.remedy)), highlight=False, soft_wrap=True)
     sys.exit(1)
 
 
@@ -157,7 +168,7 @@ def run(
         show.next_steps(screen, settings.source, settings.lakehouse)
     for refusal in result.refused:
         Console(stderr=True).print(
-            f"[bold red]Not read:[/] {escape(refusal.problem)}\n{escape(refusal.remedy)}",
+            f"[bold red]Not read:[/] {escape(show.plain(refusal.problem))}\n{escape(show.plain(refusal.remedy))}",
             highlight=False,
             soft_wrap=True,
         )
@@ -271,9 +282,11 @@ def replay(
 
 
 def _day(text: str, name: str) -> date:
+    from medallion.config import end_of_day
+
     try:
-        return date.fromisoformat(text)
-    except ValueError:
+        return end_of_day(date.fromisoformat(text)).date() and date.fromisoformat(text)
+    except (ValueError, OverflowError):
         raise typer.BadParameter(f"{text!r} is not a date such as 2025-06-30", param_hint=name) from None
 
 
@@ -290,7 +303,7 @@ def _moment(text: str | None) -> datetime | None:
             return end_of_day(date.fromisoformat(text))
         moment = datetime.fromisoformat(text)
         return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-    except ValueError:
+    except (ValueError, OverflowError):
         message = f"{text!r} is not a date, nor a moment such as 2025-06-30T18:00"
         raise typer.BadParameter(message, param_hint="--known-as-of") from None
 

@@ -97,8 +97,13 @@ def _cell(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, list):
-        return escape(", ".join(str(item) for item in value))
-    return escape(str(value))
+        return escape(plain(", ".join(str(item) for item in value)))
+    return escape(plain(str(value)))
+
+
+def plain(text: str) -> str:
+    """A text without what would steer a terminal: control characters and changes of direction are spelled out."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text)
 
 
 def insights(console: Console, figures: dict[str, Any], day: Any) -> None:
@@ -134,11 +139,11 @@ def proposed(console: Console, found: Proposed, folder: str, target: str) -> Non
     records(console, "To review: nothing runs on these unless you confirm them", doubtful)
     for table, columns in found.not_mapped.items():
         shown = ", ".join(columns[:12]) + (f" and {len(columns) - 12} more" if len(columns) > 12 else "")
-        console.print(f"{table}: not mapped: {shown}", highlight=False, markup=False, soft_wrap=True)
+        line(console, f"{table}: not mapped: {shown}")
     for table, why in found.not_used.items():
-        console.print(f"Not used: {table}: {why}", highlight=False, markup=False, soft_wrap=True)
+        line(console, f"Not used: {table}: {why}")
     for error in found.unreadable:
-        console.print(f"Not read: {error.problem}", highlight=False, markup=False, soft_wrap=True)
+        line(console, f"Not read: {error.problem}")
     console.print(f"\nWritten: {target}", highlight=False, markup=False, soft_wrap=True)
     console.print(
         f"Next:    read it, then medallion run --source {shlex.quote(folder)} --contract {shlex.quote(target)}",
@@ -150,7 +155,7 @@ def proposed(console: Console, found: Proposed, folder: str, target: str) -> Non
 
 def line(console: Console, text: str) -> None:
     """One line of plain text."""
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
+    console.print(plain(text), highlight=False, markup=False, soft_wrap=True)
 
 
 def queue(console: Console, count: int, limit: int) -> None:
@@ -195,6 +200,11 @@ def erased(console: Console, result: dict[str, Any]) -> None:
     line(console, f"Certificate: {result['certificate']}")
 
 
+def _some(names: list[str]) -> str:
+    """The first names of a list, and how many more there are."""
+    return ", ".join(names[:20]) + (f" and {len(names) - 20:,} more" if len(names) > 20 else "")
+
+
 _ACCOUNT = ("entity", "rows_read", "accepted", "duplicate", "superseded", "quarantined")
 
 
@@ -216,11 +226,13 @@ def run(console: Console, result: Result, lakehouse: str) -> None:
         if not account["rows_read"]:
             console.print(f"{account['entity']}: a header and no rows", highlight=False, markup=False)
     for file, columns in result.new_columns.items():
-        line(console, f"{file}: kept in bronze, not mapped: {', '.join(columns)}")
+        line(console, f"{file}: kept in bronze, not mapped: {_some(columns)}")
     for file, columns in result.missing_columns.items():
-        line(console, f"{file}: lacks what the file before it had: {', '.join(columns)}")
+        line(console, f"{file}: lacks what the file before it had: {_some(columns)}")
     for file, count in result.skipped_lines.items():
         line(console, f"{file}: {count} {'line' if count == 1 else 'lines'} above the header not read")
+    if result.unfed and result.changed:
+        line(console, f"No file here for these sources of the contract: {_some(result.unfed)}")
     for path in result.contracts:
         line(console, f"Read by the contract {path}")
     if quarantined := sum(account["quarantined"] for account in result.accounts):
@@ -232,7 +244,7 @@ def run(console: Console, result: Result, lakehouse: str) -> None:
             soft_wrap=True,
         )
     if result.ignored and result.changed:
-        console.print(f"Not a CRM export, left alone: {', '.join(result.ignored)}", highlight=False, markup=False)
+        line(console, f"Not a CRM export, left alone: {_some(result.ignored)}")
 
 
 def _at(lakehouse: str) -> str:

@@ -5,6 +5,7 @@ What a file is, its first bytes say and not its name: a workbook called `.csv` i
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -65,10 +66,33 @@ def parts(folder: str) -> Iterator[Part | Unreadable | str]:
     if fs.get_file_info(base).type != pa.fs.FileType.Directory:
         raise SourceError(f"{folder}: there is no such folder", "Name the folder of your exports with --source.")
     home = folder.rstrip("/") if "://" in folder else str(Path(folder).absolute())
-    for info in sorted(fs.get_file_info(pa.fs.FileSelector(base)), key=lambda info: str(info.path)):
-        name = str(info.base_name)
-        if info.type == pa.fs.FileType.File and not name.startswith((".", "_", "~$")):
-            yield from _parts(Place(fs, str(info.path)), f"{home}/{name}", name, name)
+    for name, path, is_file in _listed(fs, base):
+        if name.startswith((".", "~$")):
+            continue
+        if not _sayable(name):
+            error = SourceError(f"{name!a}: a file name that is not UTF-8", "Rename the file.")
+            yield Unreadable(name.encode("utf-8", "replace").decode(), (split(name)[0],), error)
+        elif is_file and not name.startswith("_"):
+            yield from _parts(Place(fs, path), f"{home}/{name}", name, name)
+        elif is_file or split(name)[1] in FORMATS:
+            yield name
+
+
+def _listed(fs: pa.fs.FileSystem, base: str) -> list[tuple[str, str, bool]]:
+    """Name and path of everything in a folder, in order of name, and whether it is a file."""
+    if isinstance(fs, pa.fs.LocalFileSystem):
+        with os.scandir(base) as entries:
+            return sorted((entry.name, entry.path, entry.is_file()) for entry in entries)
+    infos = fs.get_file_info(pa.fs.FileSelector(base))
+    return sorted((str(info.base_name), str(info.path), info.type == pa.fs.FileType.File) for info in infos)
+
+
+def _sayable(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _parts(place: Place, uri: str, name: str, own: str) -> Iterator[Part | Unreadable | str]:
@@ -120,6 +144,10 @@ def _format(place: Place, name: str, named: str) -> str:
         return "workbook" if is_workbook or named == "workbook" else "archive"
     if start.startswith(_OLE):
         return "workbook"
+    if named == "csv" and start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b'{"'):
+        return "jsonl"
+    if start.startswith(b"PK\x05\x06"):
+        raise SourceError(f"{name}: is an empty archive", "Export it again.")
     if start.startswith(_PARQUET):
         return "parquet"
     if re.match(rb"(\xef\xbb\xbf)?\s*<(!doctype|html|table|\?xml|meta|head)", start, re.IGNORECASE):
@@ -136,13 +164,18 @@ def _format(place: Place, name: str, named: str) -> str:
 def _members(place: Place, uri: str, name: str) -> Iterator[Part | Unreadable | str]:
     with place.archive() as archive:
         infos = sorted((info for info in archive.infolist() if not info.is_dir()), key=lambda info: info.filename)
+    seen: set[str] = set()
     for info in infos:
         own = info.filename.rpartition("/")[2]
-        if own.startswith((".", "_")) or info.filename.startswith("__MACOSX/"):
-            continue
         told = f"{name}/{info.filename}"
+        if own.startswith((".", "_")) or info.filename.startswith("__MACOSX/"):
+            if own.startswith("_") and not info.filename.startswith("__MACOSX/"):
+                yield told
+            continue
         problem = ""
-        if info.flag_bits & 1:
+        if info.filename in seen:
+            problem = "is the second member of that name"
+        elif info.flag_bits & 1:
             problem = "is encrypted"
         elif info.file_size > _BOMB_BYTES and info.file_size > _BOMB_RATIO * max(info.compress_size, 1):
             problem = f"would unpack to {info.file_size >> 20:,} MiB, {_BOMB_RATIO} times its size"
@@ -150,4 +183,5 @@ def _members(place: Place, uri: str, name: str) -> Iterator[Part | Unreadable | 
             error = SourceError(f"{told}: {problem}", "Unpack it first, if you trust it.")
             yield Unreadable(told, (split(own)[0],), error)
         else:
+            seen.add(info.filename)
             yield from _parts(Place(place.fs, place.path, info.filename), uri, told, own)

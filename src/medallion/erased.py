@@ -18,9 +18,7 @@ from medallion.contracts import Entity, Filling
 from medallion.contracts.odcs import code
 
 _MARK = "(withheld)"
-_BETWEEN_CELLS = ',;|\t"{}'
-#: Cells of a record that does not split into the header's in which a key is looked for.
-_CELLS = 40
+_BETWEEN_CELLS = r"[,;|\t\"{}]+"
 
 
 @dataclass(frozen=True)
@@ -72,6 +70,8 @@ def about(
 ) -> Column:
     """True for rows of bronze that name one of the forgotten as their own key, by a reference or by a lookup.
 
+    To be selected, not filtered by: Sail 0.7 cannot push a lambda down into a scan.
+
     Args:
         bronze: Rows as bronze has them.
         entity: Their contract.
@@ -88,12 +88,12 @@ def about(
     key = entities["customers"].column(entities["customers"].key)
     known = sorted(forgotten.hashes.get(f"customers.{key.name}", ()))
     if known:
-        texts = F.translate(F.col("_malformed"), _BETWEEN_CELLS, "," * len(_BETWEEN_CELLS))
-        cells = [F.split_part(texts, F.lit(","), F.lit(place)) for place in range(1, _CELLS + 1)]
         head = F.lit(f"{forgotten.salt}customers.{key.name}:")
-        hashed = F.array(*(F.sha2(F.concat(head, comparable_column(cell, key)), 256) for cell in cells))
-        named = F.coalesce(F.arrays_overlap(hashed, F.array(*map(F.lit, known))), F.lit(False))
-        tests.append(F.when(F.col("_malformed").isNotNull(), named).otherwise(F.lit(False)))
+        cells = F.transform(
+            F.split("_malformed", _BETWEEN_CELLS),
+            lambda cell: F.sha2(F.concat(head, comparable_column(cell, key)), 256),
+        )
+        tests.append(F.coalesce(F.arrays_overlap(cells, F.array(*map(F.lit, known))), F.lit(False)))
     return reduce(Column.__or__, tests)
 
 

@@ -33,6 +33,8 @@ _ERASED = "[erased]"
 #: Terms looked for in one regular expression.
 _AT_ONCE = 200
 _SHORTEST = 4
+#: Stands between the parts of a place; no file name has it.
+_MARK = "\x01"
 _PROVENANCE = ("_batch_id", "_source_file", "_source_row")
 
 
@@ -236,16 +238,11 @@ class _Erasure:
             if entity is None:
                 return None
             files = [file for batch in self.journal if not batch.origin for file in batch.files_of(table)]
-            direct = erased.about(frame, entity, self.entities, bronze.mapping_of(files), self.mine)
-            told = frame.withColumn("_direct", direct)
-            places = self._places(entity)
-            told = told.join(places, on=list(_PROVENANCE), how="left").withColumn(
-                "_direct", F.col("_direct") | F.coalesce(F.col("_place"), F.lit(False))
+            places = self._bronze_places(frame, entity, bronze.mapping_of(files))
+            told = frame.join(places.withColumn("_place", F.lit(True)), on=list(_PROVENANCE), how="left")
+            return (
+                told.withColumn("_about", F.col("_place").isNotNull()).drop("_place").select(*frame.columns, "_about")
             )
-            hashes = told.filter("_direct").select(F.col("_row_hash").alias("_same")).distinct()
-            told = told.join(hashes, F.col("_row_hash") == F.col("_same"), how="left")
-            about = F.col("_direct") | F.col("_same").isNotNull()
-            return told.withColumn("_about", about).drop("_direct", "_place", "_same")
         if name in ("silver.quarantine", "ops.corrections"):
             ids = sorted(self.refused)
             return frame.withColumn("_about", F.col("quarantine_id").isin(ids) if ids else F.lit(False))
@@ -266,27 +263,35 @@ class _Erasure:
         either = reduce(lambda one, other: one | other, [F.coalesce(test, F.lit(False)) for test in tests])
         return frame.withColumn("_about", either)
 
-    def _places(self, entity: Entity) -> DataFrame:
-        """Where in the files the account's rows of an entity stood, by silver and by quarantine."""
+    def _bronze_places(self, frame: DataFrame, entity: Entity, mapping: Any) -> DataFrame:
+        """Where in the files the account's rows of an entity stood: by their cells, by silver, by quarantine, and
+        the same rows delivered again.
+        """
         from pyspark.sql import functions as F
 
-        parts = []
+        about = erased.about(frame, entity, self.entities, mapping, self.mine)
+        place = F.concat_ws(_MARK, "_batch_id", "_source_file", F.col("_source_row").cast("string"))
+        listed = frame.agg(F.collect_list(F.when(about, place)).alias("places")).collect()[0]["places"]
+        schema = "_batch_id string, _source_file string, _source_row bigint"
+        rows = [tuple(text.split(_MARK)) for text in listed or ()]
+        found = self.spark.createDataFrame([(batch, file, int(row)) for batch, file, row in rows], schema)
         if self.lake.exists(entity.history.name):
             versions = store.read(self.spark, self.lake, entity.history.name)
-            parts.append(versions.filter(self._about_silver(entity)).select(*_PROVENANCE))
+            found = found.unionByName(versions.filter(self._about_silver(entity)).select(*_PROVENANCE))
         quarantine = store.read(self.spark, self.lake, "silver.quarantine")
-        refused = quarantine.filter(
-            (F.col("entity") == entity.name) & F.col("quarantine_id").isin(sorted(self.refused) or [""])
-        )
-        parts.append(
+        ids = sorted(self.refused) or [""]
+        refused = quarantine.filter((F.col("entity") == entity.name) & F.col("quarantine_id").isin(ids))
+        found = found.unionByName(
             refused.select(
                 F.col("batch_id").alias("_batch_id"),
                 F.col("source_file").alias("_source_file"),
                 F.col("source_row").alias("_source_row"),
             )
         )
-        whole = reduce(lambda one, other: one.unionByName(other), parts)
-        return whole.distinct().withColumn("_place", F.lit(True))
+        hashes = frame.join(found, on=list(_PROVENANCE), how="left_semi").select("_row_hash").distinct()
+        again = frame.join(hashes, on="_row_hash", how="left_semi").select(*_PROVENANCE)
+        collected = {tuple(row) for row in found.unionByName(again).collect()}
+        return self.spark.createDataFrame(sorted(collected), schema)
 
     def count(self) -> list[dict[str, Any]]:
         """Per table the rows that are about the account."""
@@ -335,10 +340,10 @@ class _Erasure:
                     "files_removed": files,
                 }
             )
+        forgotten.record(self.spark, self.lake, self.mine, (self.erasure_id, who, reason), forgotten.FINISHED, self.now)
         with self.steps.step("search every remaining file"):
             searched, findings = search(Path(self.lake.root), self.subject.terms())
         left = [row for row in self.count() if row["about_the_account"]]
-        forgotten.record(self.spark, self.lake, self.mine, (self.erasure_id, who, reason), forgotten.FINISHED, self.now)
         found = [*findings, *(f"{row['table']}: {row['about_the_account']} rows" for row in left)]
         certificate = {
             "erasure_id": self.erasure_id,

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.fs
 
 from medallion.errors import SourceError
@@ -21,6 +20,7 @@ from medallion.errors import SourceError
 _CHUNK = 1 << 20
 _HEAD = 1 << 18
 _TAIL = 1 << 12
+_LONGEST_LINE = 8 << 20
 
 
 def filesystem(uri: str) -> tuple[pa.fs.FileSystem, str]:
@@ -136,6 +136,8 @@ def read_through(place: Place, name: str) -> Content:
         raise SourceError(f"{name}: cannot be read: {error}", "Check the file is complete; export it again.") from error
     if not head.strip(b"\xef\xbb\xbf \t\r\n"):
         raise SourceError(f"{name}: the file is empty", "Export it again, or remove it.")
+    if head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        raise SourceError(f"{name}: is UTF-32, which is not read", "Export it as UTF-8.")
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
     elif utf8 and not rest:
@@ -192,20 +194,22 @@ def fingerprint(place: Place) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
-def text_lines(place: Place) -> Iterator[pa.Table]:
-    """The lines of a UTF-8 file as tables of one column `line`, in order, a few MiB at a time."""
+def text_lines(place: Place) -> Iterator[list[str]]:
+    """The lines of a UTF-8 file in order, a few MiB at a time.
+
+    Raises:
+        SourceError: A line is longer than any record can be.
+    """
     rest, begun = b"", False
     with place.open() as stream:
         while chunk := stream.read(_CHUNK * 16):
             data = rest + (chunk if begun else chunk.removeprefix(b"\xef\xbb\xbf"))
             cut = data.rfind(b"\n") + 1
             rest, begun = data[cut:], True
+            if len(rest) > _LONGEST_LINE:
+                name = (place.member or place.path).rpartition("/")[2]
+                raise SourceError(f"{name}: a line is longer than {_LONGEST_LINE >> 20} MiB", "Write a record a line.")
             if cut:
-                yield _lines(data[: cut - 1])
+                yield data[: cut - 1].decode("utf-8").split("\n")
     if rest:
-        yield _lines(rest)
-
-
-def _lines(data: bytes) -> pa.Table:
-    whole = pa.array([data.decode("utf-8")], pa.large_string())
-    return pa.table({"line": pc.split_pattern(whole, "\n").flatten().cast(pa.string())})
+        yield rest.decode("utf-8").split("\n")

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -42,7 +44,7 @@ def parse(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
             yield from _parse_sheet(file, columns)
         else:
             yield from _parse_parquet(file, columns)
-    except (pa.ArrowInvalid, UnicodeError, *UNREADABLE) as error:
+    except (pa.ArrowException, UnicodeError, duckdb.Error, *UNREADABLE) as error:
         reason = re.sub(r"\s+", " ", str(error))[:300]
         if "straddling" in reason:
             reason = f"a record is longer than {_BLOCK >> 20} MiB; is a quotation mark never closed?"
@@ -89,7 +91,7 @@ def _parse_csv(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]
             if not batch.num_rows:
                 continue
             if last:
-                yield _good_batch(file, columns, names, *last)
+                yield from _records(file, columns, names, *last)
             last = batch, reached
     if last:
         batch, reached = last
@@ -98,18 +100,18 @@ def _parse_csv(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]
             reason = "a quotation mark is opened and never closed"
             yield _batch(file, columns, {}, reached[-1:], [text.rstrip("\r\n")], [reason])
             batch, reached = batch.slice(0, batch.num_rows - 1), reached[:-1]
-        yield _good_batch(file, columns, names, batch, reached)
+        yield from _records(file, columns, names, batch, reached)
     lines.rest(malformed)
     yield from _malformed_batch(file, columns, names, lines.taken)
 
 
 def _only_header(file: SourceFile) -> bool:
     """Whether a small file is one record, the header: pyarrow fails on one without a line end."""
-    if file.size_bytes > _BLOCK >> 7:
+    if file.size_bytes > _BLOCK:
         return False
     with file.place.open() as stream:
         text = stream.read().decode(file.encoding)
-    text = "\n".join(text.split("\n")[file.header_line - 1 :])
+    text = "\n".join(re.split("\r\n|\r|\n", text)[file.header_line - 1 :])
     records = csv.reader(io.StringIO(text, newline=""), delimiter=file.delimiter)
     return not any(islice(records, 1, None))
 
@@ -119,14 +121,47 @@ def _unclosed(batch: pa.RecordBatch) -> bool:
     return bool(re.search("[\r\n]", str(batch.column(batch.num_columns - 1)[-1])))
 
 
-def _good_batch(
+def _records(
     file: SourceFile, columns: list[str], names: list[str], batch: pa.RecordBatch, reached: np.ndarray
-) -> pa.RecordBatch:
-    """The records of a batch without its blank lines."""
+) -> Iterator[pa.RecordBatch]:
+    """The records of a batch without its blank lines; those that cannot be meant as they stand are malformed."""
+    odd = _swallowed(file, batch) if file.quoted else {}
+    odd |= dict.fromkeys(_repeats(file, batch), "repeats the header")
+    if odd:
+        at = sorted(odd)
+        texts = [file.delimiter.join(str(column[place]) for column in batch.columns) for place in at]
+        yield _batch(file, columns, {}, reached[at], texts, [odd[place] for place in at])
+        kept = np.setdiff1d(np.arange(batch.num_rows), at)
+        batch, reached = batch.take(pa.array(kept)), reached[kept]
     blank = _blank(batch)
     if blank is not None:
         batch, reached = batch.filter(pc.invert(blank)), reached[~blank.to_numpy(zero_copy_only=False)]
-    return _batch(file, columns, dict(zip(names, batch.columns, strict=True)), reached)
+    yield _batch(file, columns, dict(zip(names, batch.columns, strict=True)), reached)
+
+
+def _repeats(file: SourceFile, batch: pa.RecordBatch) -> list[int]:
+    """Records that are the header once more: files put one after the other."""
+    same = pa.scalar(True)
+    for (written, _), column in zip(file.columns, batch.columns, strict=True):
+        same = pc.and_(same, pc.equal(pc.utf8_trim(column, "\ufeff "), written.strip("\ufeff ")))
+        if not pc.any(same).as_py():
+            return []
+    return [int(place) for place in np.flatnonzero(same.to_numpy(zero_copy_only=False))]
+
+
+def _swallowed(file: SourceFile, batch: pa.RecordBatch) -> dict[int, str]:
+    """Records with a cell over line ends of which a line reads like a record of its own, with its key first."""
+    found = {}
+    width = len(file.columns)
+    for column in batch.columns if width > 1 else ():
+        if not pc.any(pc.match_substring(column, "\n")).as_py():
+            continue
+        for place in np.flatnonzero(pc.match_substring(column, "\n").to_numpy(zero_copy_only=False)):
+            for line in str(column[int(place)]).splitlines()[1:]:
+                cells = line.split(file.delimiter)
+                if len(cells) == width and re.fullmatch(r"\S*\d\S*", cells[0]):
+                    found[int(place)] = "a cell goes on over records; is a quotation mark missing?"
+    return found
 
 
 class _Lines:
@@ -237,40 +272,56 @@ def _batch(
 
 
 def _parse_json_lines(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    import duckdb
-
-    keys = ", ".join(f"document->>{_literal(_json_pointer(written))}" for written, _ in file.columns)
-    parsed = "(select number, line, try_cast(line as json) as document from lines)"
-    good = "coalesce(json_type(document) = 'OBJECT', false)"
     start = 1
-    with duckdb.connect() as connection:
-        for lines in text_lines(file.place):
-            numbered = lines.append_column("number", pa.array(np.arange(start, start + lines.num_rows)))
-            start += lines.num_rows
-            connection.register("lines", numbered)
-            kept = connection.sql(f"select number, {keys} from {parsed} where {good}").to_arrow_table()
-            wrong = connection.sql(
-                f"select number, line from {parsed} where trim(line) <> '' and not {good}"
-            ).to_arrow_table()
-            for part in kept.combine_chunks().to_batches():
-                cells = {name: part.column(i) for i, (_, name) in enumerate(file.columns, start=1)}
-                yield _batch(file, columns, cells, part.column(0).to_numpy())
-            for part in wrong.combine_chunks().to_batches():
-                reasons = ["not a JSON object"] * part.num_rows
-                yield _batch(file, columns, {}, part.column(0).to_numpy(), part.column(1), reasons)
+    for lines in text_lines(file.place):
+        found = [(start + place, line, _document(line)) for place, line in enumerate(lines) if line.strip()]
+        start += len(lines)
+        good = [(number, document) for number, _, document in found if document is not None]
+        if good:
+            cells = {
+                name: pa.array([_cell(document.get(written)) for _, document in good], pa.string())
+                for written, name in file.columns
+            }
+            yield _batch(file, columns, cells, np.array([number for number, _ in good], dtype=np.int64))
+        wrong = [(number, line) for number, line, document in found if document is None]
+        if wrong:
+            numbers = np.array([number for number, _ in wrong], dtype=np.int64)
+            yield _batch(file, columns, {}, numbers, [line for _, line in wrong], ["not a JSON object"] * len(wrong))
 
 
-def _json_pointer(key: str) -> str:
-    """RFC 6901, which unlike a path can name every key."""
-    return "/" + key.replace("~", "~0").replace("/", "~1")
+class _Figure(str):
+    """A number as it was written."""
 
 
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def _document(line: str) -> dict[str, Any] | None:
+    """The JSON object of a line, its figures as the text they were."""
+    try:
+        document = json.loads(line, parse_float=_Figure, parse_int=_Figure)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _cell(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else _nested(value)
+
+
+def _nested(value: Any) -> str:
+    """A list or object as JSON again, its numbers as they were written."""
+    if isinstance(value, _Figure):
+        return value
+    if isinstance(value, list):
+        return "[" + ",".join(map(_nested, value)) + "]"
+    if isinstance(value, dict):
+        return (
+            "{"
+            + ",".join(f"{json.dumps(key, ensure_ascii=False)}:{_nested(item)}" for key, item in value.items())
+            + "}"
+        )
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _parse_parquet(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    import duckdb
     import pyarrow.parquet as pq
 
     start = 1
@@ -295,7 +346,15 @@ def _parse_sheet(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatc
     width = len(names)
     rows = enumerate(workbooks.rows(file.place, file.name, file.sheet), start=1)
     records = ((line, row) for line, row in islice(rows, file.header_line, None) if any(cell.strip() for cell in row))
+    header = [written.strip() for written, _ in file.columns]
     while part := list(islice(records, _SHEET_ROWS)):
+        again = [(line, row) for line, row in part if [cell.strip() for cell in row[:width]] == header]
+        if again:
+            texts = ["\t".join(row) for _, row in again]
+            lines = np.array([line for line, _ in again], dtype=np.int64)
+            yield _batch(file, columns, {}, lines, texts, ["repeats the header"] * len(again))
+            taken = {line for line, _ in again}
+            part = [(line, row) for line, row in part if line not in taken]
         fitting = [(line, row) for line, row in part if not any(cell.strip() for cell in row[width:])]
         beyond = [(line, row) for line, row in part if any(cell.strip() for cell in row[width:])]
         if fitting:

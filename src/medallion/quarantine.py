@@ -191,6 +191,8 @@ def from_csv(path: Path) -> Iterator[Correction]:
             if lacking := {"quarantine_id", "column", "value"} - {*(reader.fieldnames or ())}:
                 raise MedallionError(f"{path}: line 1: has no column {sorted(lacking)[0]}", "See `suggest --out`.")
             for row in reader:
+                if None in row:
+                    raise MedallionError(f"{path}: line {reader.line_num}: has more cells than the header", "Quote it.")
                 if not row["quarantine_id"] or not row["column"] or row["value"] is None:
                     raise MedallionError(
                         f"{path}: line {reader.line_num}: a cell is missing", "Fill or delete the line."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ _ASKS = {
     "pattern": "the identifier is well-formed",
     "future": "the event does not lie after the moment of reading",
     "reference": "the key that is referred to is known",
+    "lookup": "the text leads to one row of another entity (where a source says `lookup`)",
+    "erased": "the record is not about someone who was forgotten (`record.erased`; always refuses)",
     "shape": "the record splits into the header's cells (`record.shape`; always refuses)",
 }
 
@@ -93,7 +95,7 @@ def commands(command: Any) -> str:
         command: The command group that `typer.main.get_command` makes of the application.
     """
     parts = []
-    for name, sub in command.commands.items():
+    for name, sub in _leaves(command.commands):
         rows = [
             (_code(", ".join(option.opts)), _option_note(option), option.help or "")
             for option in sub.params
@@ -111,6 +113,14 @@ def commands(command: Any) -> str:
             )
         )
     return "\n\n".join(parts)
+
+
+def _leaves(named: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, sub in named.items():
+        if hasattr(sub, "commands"):
+            yield from _leaves(sub.commands, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", sub
 
 
 def _option_note(option: Any) -> str:
@@ -201,6 +211,32 @@ def benchmark(path: Path) -> str:
             f"cores, Python {kept['machine']['python']}, {versions}; medians:",
             _table(("", "seconds", "CPU seconds", "peak MiB"), rows),
             f"Ratio of the seconds, pair by pair, median: **{kept['ratio_median']:.2f}**.",
+        ]
+    )
+
+
+def incremental(path: Path) -> str:
+    """The figures that benchmarks/incremental.py kept."""
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    middle = {
+        name: {
+            step: statistics.median(run["steps"].get(step, 0.0) for run in kept[name])
+            for step in kept[name][0]["steps"]
+        }
+        for name in ("full", "batch")
+    }
+    whole = {name: statistics.median(run["wall"] for run in kept[name]) for name in ("full", "batch")}
+    rows = [("whole process", f"{whole['full']:.1f}", f"{whole['batch']:.1f}")]
+    rows += [
+        (step, f"{middle['full'].get(step, 0.0):.1f}", f"{middle['batch'].get(step, 0.0):.1f}")
+        for step in middle["full"]
+    ]
+    return "\n\n".join(
+        [
+            f"{kept['interactions']:,} interactions, then 1 % more of them with 1 % of the deals changed; medians of "
+            f"{len(kept['full'])} pairs, {kept['machine']['cores']} cores:",
+            _table(("step", "full run, seconds", "1 % batch, seconds"), rows),
+            f"The batch takes **{kept['ratio_median']:.0%}** of the full run.",
         ]
     )
 

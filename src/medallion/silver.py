@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from medallion import columns as words
@@ -22,6 +22,7 @@ from medallion import quality
 from medallion.contracts import Column as Declared
 from medallion.contracts import Entity, Filling
 from medallion.contracts.odcs import code
+from medallion.errors import ContractError
 
 #: Where a row came from, as bronze has it.
 _SOURCE = ("known_at", "_batch_id", "_source_file", "_source_row")
@@ -166,6 +167,20 @@ class LookupTable:
     def comparable(self, text: Column) -> Column:
         """How texts are compared: identifiers as keys, others by their words."""
         return words.identifier(text) if self.by.kind == "identifier" else words.code(text)
+
+
+def tried(spark: SparkSession, columns: list[str], sql: str, place: str) -> None:
+    """Evaluate an expression over columns of text that have no rows.
+
+    Raises:
+        ContractError: The engine does not know it, or it is no expression over one row.
+    """
+    schema = ", ".join(f"{_quoted(name)} string" for name in columns)
+    try:
+        spark.createDataFrame([], schema).select(F.expr(sql).cast("string").alias("value")).collect()
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0][:200]
+        raise ContractError(f"{place}: {sql!r} cannot be evaluated: {reason}", "Correct it in the contract.") from error
 
 
 def lookup_table(parent: DataFrame, entity: Entity, filling: Filling) -> LookupTable:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from itertools import islice
 from typing import Any
@@ -98,11 +98,15 @@ class _UnfitError(SourceError):
 
 @dataclass(frozen=True)
 class Scan:
-    """What a folder holds: files to read, files refused with a reason, files that are no CRM export."""
+    """What a folder holds: files to read, files refused with a reason, files that are no CRM export.
+
+    `unfed` names declared sources that no file is, as `entity: pattern`.
+    """
 
     files: tuple[SourceFile, ...]
     refused: tuple[Refusal, ...]
     ignored: tuple[str, ...]
+    unfed: tuple[str, ...] = ()
 
 
 def scan(folder: str, entities: Mapping[str, Entity]) -> Scan:
@@ -117,13 +121,18 @@ def scan(folder: str, entities: Mapping[str, Entity]) -> Scan:
     found: list[SourceFile] = []
     refused: list[Refusal] = []
     ignored: list[str] = []
+    fed: set[tuple[str, str]] = set()
     for part in delivery.parts(folder):
         if isinstance(part, str):
             ignored.append(part)
             continue
         claims = _claims(part, entities)
+        fed |= {(claim.entities[0].name, claim.source.file) for claim in claims if claim.source}
         if not claims:
-            ignored.append(part.name)
+            if isinstance(part, Part):
+                ignored.append(part.name)
+            else:  # what is in it cannot be seen, so it may be anything
+                refused.append(Refusal(part.name, None, part.error.problem, part.error.remedy))
         elif isinstance(part, Part):
             _take(part, claims, found, refused)
         else:
@@ -135,7 +144,9 @@ def scan(folder: str, entities: Mapping[str, Entity]) -> Scan:
             f"{folder}: no file here is recognised ({', '.join(ignored) or 'the folder is empty'})",
             f"Let `medallion init {folder}` propose a contract, or name files by what they hold: {patterns}.",
         )
-    return _hold_back(found, refused, ignored, entities)
+    scan = _hold_back(found, refused, ignored, entities)
+    declared = [(entity.name, source.file) for entity in entities.values() for source in entity.sources]
+    return replace(scan, unfed=tuple(f"{name}: {file}" for name, file in declared if (name, file) not in fed))
 
 
 @dataclass(frozen=True)
@@ -266,8 +277,8 @@ def _json_names(part: Part, encoding: str) -> list[str]:
         raise SourceError(f"{part.name}: JSON lines must be UTF-8, this looks like {encoding}", "Export it as UTF-8.")
     names: dict[str, None] = {}
     with duckdb.connect() as connection:
-        for batch in text_lines(part.place):
-            connection.register("lines", batch)
+        for lines in text_lines(part.place):
+            connection.register("lines", pa.table({"line": lines}))
             rows = connection.sql(
                 "select distinct unnest(json_keys(document)) from "
                 "(select try_cast(line as json) as document from lines) where json_type(document) = 'OBJECT'"
@@ -309,8 +320,9 @@ def unchanged(file: SourceFile) -> None:
 
 def columns_of(entity: Entity, header: Iterable[str]) -> dict[str, str]:
     """Per canonical column the header that holds it: its own name first, then its synonyms in their order."""
+    header = list(header)
     by_code: dict[str, str] = {}
-    for written in header:
+    for written in sorted(header, key=lambda cell: cell != cell.lower()):  # a key in lower case is the plainest
         if bare := _bare(written):
             by_code.setdefault(bare, written)
     found = {}
@@ -326,12 +338,14 @@ def columns_of(entity: Entity, header: Iterable[str]) -> dict[str, str]:
 def bronze_names(header: Iterable[str]) -> list[str]:
     """Column names for headers as written: lower case, `_` for what Delta does not allow, made unique."""
     names: list[str] = []
+    taken: set[str] = set()
     for position, written in enumerate(header, start=1):
         bare = re.sub(r"\W+", "_", written.strip().lower()).strip("_")[:200] or f"column_{position}"
         name, count = bare, 1
-        while name in names:
+        while name in taken:
             count += 1
             name = f"{bare}_{count}"
+        taken.add(name)
         names.append(name)
     return names
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,21 +17,23 @@ from medallion.errors import SourceError
 from medallion.files import UNREADABLE, Place
 
 #: A workbook is held in memory, unpacked.
-_LARGEST = 2 << 30
+_LARGEST = 1 << 30
+_HEAD = 1 << 20
+#: Cells of the rectangle of one sheet, empty ones too.
+_MOST_CELLS = 50_000_000
 
 
 @contextmanager
 def _workbook(place: Place, name: str) -> Iterator[CalamineWorkbook]:
     try:
         with place.open() as stream:
-            content = io.BytesIO(stream.read())
+            content = io.BytesIO(stream.read(_LARGEST + 1))
+        if content.getbuffer().nbytes > _LARGEST:
+            raise SourceError(f"{name}: is larger than {_LARGEST >> 20:,} MiB", "Export the sheet as CSV instead.")
+        if "EncryptedPackage".encode("utf-16-le") in content.getbuffer()[:_HEAD].tobytes():
+            raise SourceError(f"{name}: the workbook needs a password", "Save it without one.")
         if zipfile.is_zipfile(content):
-            with zipfile.ZipFile(content) as parts:
-                unpacked = sum(part.file_size for part in parts.infolist())
-            if unpacked > _LARGEST:
-                raise SourceError(
-                    f"{name}: the workbook unpacks to {unpacked >> 20:,} MiB", "Export the sheet as CSV instead."
-                )
+            _check_size(content, name)
         content.seek(0)
         yield CalamineWorkbook.from_filelike(content)
     except CalamineError as error:
@@ -41,6 +44,40 @@ def _workbook(place: Place, name: str) -> Iterator[CalamineWorkbook]:
         ) from error
     except UNREADABLE as error:
         raise SourceError(f"{name}: cannot be read: {error}", "Check the file is complete; export it again.") from error
+
+
+def _check_size(content: io.BytesIO, name: str) -> None:
+    """Refuse what would not fit into memory: a sheet is held as a rectangle that reaches to its farthest cell."""
+    with zipfile.ZipFile(content) as parts:
+        unpacked = sum(part.file_size for part in parts.infolist())
+        if unpacked > _LARGEST:
+            raise SourceError(
+                f"{name}: the workbook unpacks to {unpacked >> 20:,} MiB", "Export the sheet as CSV instead."
+            )
+        for part in parts.infolist():
+            if not re.fullmatch(r"xl/worksheets/[^/]+\.xml", part.filename):
+                continue
+            rows = columns = 0
+            with parts.open(part) as stream:
+                rest = b""
+                while chunk := stream.read(1 << 20):
+                    for letters, row in re.findall(rb'<c r="([A-Z]{1,3})(\d{1,7})"', rest + chunk):
+                        rows = max(rows, int(row))
+                        columns = max(columns, _number(letters))
+                    rest = chunk[-32:]
+            if rows * columns > _MOST_CELLS:
+                raise SourceError(
+                    f"{name}: a sheet reaches to row {rows:,} and column {columns:,}, far beyond its table",
+                    "Delete the stray cell, or export the sheet as CSV.",
+                )
+
+
+def _number(letters: bytes) -> int:
+    """The number of a column: A is 1, XFD is 16,384."""
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
 
 
 def sheets(place: Place, name: str) -> tuple[list[str], list[str]]:

@@ -49,7 +49,8 @@ def entities(overrides: Iterable[Path | Override] = ()) -> dict[str, Entity]:
                     f"Use one of {', '.join(known)}, or mark the key of a new one primaryKey: true.",
                 )
             known[name] = odcs.entity(declared, contract, override.path, known.get(name))
-            _needs_files(known[name], override.path)
+            if name not in _shipped():
+                _needs_files(known[name], override.path)
     for item in known.values():
         for column in item.references:
             target = column.reference

@@ -77,9 +77,9 @@ class Source(_Declared):
     the synonyms of the contract. `header_line` counts from 1.
     """
 
-    file: str
+    file: str = Field(min_length=1)
     sheet: str | None = None
-    header_line: int | None = Field(default=None, ge=1)
+    header_line: int | None = Field(default=None, ge=1, le=1_000_000)
     date_formats: tuple[str, ...] = ()
     decimal_comma: bool = False
     columns: dict[str, Filling] | None = None

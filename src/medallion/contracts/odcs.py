@@ -43,6 +43,16 @@ _BASIS = {
     "reference": "a relationship",
 }
 _NO_DATE_LETTERS = str.maketrans("", "", "yMdHhKkmsSaXxZzVO")
+_NOT_ALWAYS_THE_SAME = (
+    "Rand",
+    "Randn",
+    "Uuid",
+    "CurrentTimestamp",
+    "CurrentDate",
+    "CurrentTime",
+    "CurrentDatetime",
+    "CurrentUser",
+)
 _UNORDERED = {"string", "boolean", "date", "timestamp", "array<string>"}
 _HOURS = {"h": 1.0, "d": 24.0, "w": 168.0}
 
@@ -74,7 +84,7 @@ def read_objects(override: Override) -> list[tuple[SchemaObject, OpenDataContrac
             f"{path}: apiVersion is {data.get('apiVersion')!r}", "Write it for ODCS v3, such as v3.1.0."
         )
     try:
-        contract = OpenDataContractStandard(**data)
+        contract = OpenDataContractStandard(**{str(name): value for name, value in data.items()})
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
@@ -186,8 +196,19 @@ def _parsed(sql: str, place: str) -> set[str]:
     except sqlglot.errors.SqlglotError as error:
         reason = re.sub(r"\x1b\[\d*m", "", str(error)).splitlines()[0]
         raise ContractError(f"{place}: {sql!r} is not an SQL expression: {reason}", "Mend it.") from error
-    if isinstance(tree, sqlglot.exp.Query | sqlglot.exp.Command) or tree.find(sqlglot.exp.Subquery):
+    exp = sqlglot.exp
+    if isinstance(tree, exp.Command | exp.Alias | exp.Drop) or tree.find(exp.Query, exp.Values, exp.Table):
         raise ContractError(f"{place}: {sql!r} is a statement, not an expression", "Write an expression over columns.")
+    if found := tree.find(exp.AggFunc, exp.Window, exp.UDTF, exp.Explode, exp.Star):
+        raise ContractError(
+            f"{place}: {sql!r} looks at more than one row: {found.sql(dialect='spark')}",
+            "Write an expression over the columns of one row.",
+        )
+    if found := tree.find(*(getattr(exp, name) for name in _NOT_ALWAYS_THE_SAME if hasattr(exp, name))):
+        raise ContractError(
+            f"{place}: {sql!r} is not the same every time: {found.sql(dialect='spark')}",
+            "Leave the clock and chance out.",
+        )
     return {found.name for found in tree.find_all(sqlglot.exp.Column)}
 
 
@@ -211,7 +232,8 @@ def _kind(declared: SchemaProperty, start: Column) -> str:
 
 
 def _validate(changed: Column, place: str) -> None:
-    if not _TYPES.fullmatch(changed.type):
+    digits = re.fullmatch(r"decimal\((\d+),(\d+)\)", changed.type)
+    if not _TYPES.fullmatch(changed.type) or (digits and not int(digits[2]) <= int(digits[1]) <= 38):
         raise ContractError(
             f"{place}: physicalType {changed.type!r} is not known",
             "Use string, bigint, double, boolean, date, timestamp, decimal(p,s) or array<string>.",
@@ -230,8 +252,8 @@ def _validate(changed: Column, place: str) -> None:
     if changed.pattern is not None:
         try:
             re.compile(str(changed.pattern))
-            if changed.type != "string" or re.search(r"\(\?<?[=!]", str(changed.pattern)):
-                raise re.error("only for columns of text, and without looking ahead or behind")
+            if changed.type != "string" or re.search(r"\(\?<?[=!]|\\[1-9]", str(changed.pattern)):
+                raise re.error("only for columns of text, without looking ahead, behind or back")
         except re.error as error:
             raise ContractError(f"{place}: pattern {changed.pattern!r}: {error}", "Mend the pattern.") from error
 
@@ -305,6 +327,8 @@ def entity(declared: SchemaObject, contract: OpenDataContractStandard, path: str
         if str(item.name) in said:
             raise ContractError(f"{place}.{item.name}: is described twice", "Say all of a column in one place.")
         said.add(str(item.name))
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", str(item.name)) or item.name == "known_at":
+            raise ContractError(f"{place}.{item.name}: cannot be a column's name", "Use a name in lower_snake_case.")
         columns[str(item.name)] = column(item, place, columns.get(str(item.name)), formats or None)
         if columns[str(item.name)].type.startswith("array"):
             raise ContractError(f"{place}.{item.name}: a cell cannot be read as a list", "Use string.")
@@ -335,7 +359,9 @@ def entity(declared: SchemaObject, contract: OpenDataContractStandard, path: str
         columns=tuple(columns.values()),
         key=keys[0],
         version_column=version,
-        file_patterns=_texts(extra, "filePatterns", place) or (base.file_patterns if base else ()),
+        file_patterns=_texts(extra, "filePatterns", place)
+        if "filePatterns" in extra or base is None
+        else base.file_patterns,
         placeholders=tuple(dict.fromkeys((*(base.placeholders if base else PLACEHOLDERS), *placeholders))),
         freshness_hours=_freshness(contract, str(declared.name), base, place),
         sources=_sources(extra, base, columns, place),

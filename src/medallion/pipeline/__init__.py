@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,6 +49,7 @@ class Result:
     missing_columns: dict[str, list[str]] = field(default_factory=dict)
     skipped_lines: dict[str, int] = field(default_factory=dict)
     contracts: list[str] = field(default_factory=list)
+    unfed: list[str] = field(default_factory=list)
     accounts: list[dict[str, Any]] = field(default_factory=list)
     steps: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
@@ -85,6 +86,7 @@ def run(
         with work.steps.step("look at the source files"):
             scan = sources.scan(settings.source, work.entities)
     work.result.refused, work.result.ignored = list(scan.refused), list(scan.ignored)
+    work.result.unfed = list(scan.unfed)
     with writing(work.lake):
         todo = [(batch, _NOTHING) for batch in work.files(scan)] if BRONZE_TO_SILVER in halves else []
         return work.do(todo, with_gold=SILVER_TO_GOLD in halves)
@@ -188,7 +190,11 @@ class _Work:
 
     def pending(self) -> list[Batch]:
         """Batches that a killed run left unfinished."""
-        return [b for b in batches.history(self.lake) if b.state in (batches.STARTED, batches.INGESTED)]
+        waiting = [b for b in batches.history(self.lake) if b.state in (batches.STARTED, batches.INGESTED)]
+        return [
+            replace(batch, files=tuple(sources.remapped(file, self.entities) for file in batch.files))
+            for batch in waiting
+        ]
 
     def files(self, scan: sources.Scan) -> list[Batch]:
         """What a killed run left unfinished, then one batch of the tables whose content was never read as theirs."""
@@ -215,6 +221,7 @@ class _Work:
                 spark = session(settings.engine, settings.memory_gib)
             _check_folder(lake)
             remembered.remember(spark, lake, self.overrides, now)
+            self._try_expressions(spark, [batch for batch, _ in todo])
             before = batches.history(lake)
             for batch, chosen in todo:
                 result.accounts += bronze_to_silver(
@@ -231,6 +238,16 @@ class _Work:
             _record_run(spark, lake, result, self._fingerprint() if stale else None, now)
         result.steps, result.seconds = self.steps.seconds, round(time.perf_counter() - self.started, 3)
         return result
+
+    def _try_expressions(self, spark: SparkSession, todo: list[Batch]) -> None:
+        """Refuse a contract's expression that the engine does not know, before anything is written."""
+        from medallion import silver
+
+        for entity in self.entities.values():
+            for file in {f.uri + f.sheet + f.member: f for batch in todo for f in batch.files_of(entity.name)}.values():
+                for name, item in file.mapping.items():
+                    if item.sql is not None:
+                        silver.tried(spark, [column for _, column in file.columns], item.sql, f"{entity.name}.{name}")
 
     def _tell_columns(self, batch: Batch, before: list[Batch]) -> None:
         """Note columns that no contract reads, those that earlier files of the entity had, and lines above a header."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from medallion import contracts
+from medallion.contracts import Override
 from medallion.errors import SourceError
 from medallion.proposal import plan, profile, vocabulary, write
 
@@ -47,8 +48,10 @@ def propose(folder: str, name: str) -> Proposed:
             f"{folder}: nothing here looks like a CRM export ({seen}{'; ' if reasons else ''}{reasons})",
             "Write a contract by hand; docs/SOURCES.md shows how.",
         )
+    text = write.contract(proposal, name, folder)
+    contracts.entities([Override("the proposal", text)])  # what was written is what was meant
     return Proposed(
-        write.contract(proposal, name, folder),
+        text,
         proposal.system,
         write.summary(proposal),
         write.details(proposal),

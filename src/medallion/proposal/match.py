@@ -170,6 +170,8 @@ def kinds(tables: list[Table], entities: Mapping[str, Entity], system: str | Non
     """The tables that hold an entity, each as the one that it fits best."""
     found = []
     for table in tables:
+        if len(table.columns) < 2:  # more likely a delimiter that is not known
+            continue
         best = max((assign(table, entities[name], system) for name in TELLING), key=lambda match: match.confidence)
         if best.confidence >= _ENOUGH / (_ENOUGH + _HALF) and _has_essentials(best):
             found.append(best)

@@ -19,6 +19,8 @@ _MONTH_FIRST = ("M/d/yyyy", "M/d/yyyy H:mm", "M/d/yyyy H:mm:ss", "M/d/yyyy h:mm 
 _DOTTED = ("d.M.yyyy", "d.M.yyyy H:mm", "d.M.yyyy H:mm:ss")
 #: Share of rows that may lack a required value before the requirement is questioned.
 _FEW = 0.02
+#: A longer text is no value of a closed list.
+_LONGEST_VALUE = 100
 _CHANNELS = {
     "call": {"call", "calls", "phone", "phonecall", "phonecalls", "anruf", "anrufe", "llamada", "llamadas"},
     "email": {"email", "emails", "mails", "correo", "correos"},
@@ -603,6 +605,8 @@ def _spellings(entity: str, declared: Any, column: Column) -> tuple[tuple[tuple[
     """Values of a closed column that the contract does not know itself with what they mean, and those not understood."""
     values, unknown = [], []
     for text, count in column.counts.most_common(200):
+        if len(text) > _LONGEST_VALUE:
+            continue
         known = declared.spellings.get(text.strip().lower()) or declared.spellings.get(code(text))
         if known:
             continue

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import fnmatch
 import glob
-import json
 import re
 from collections.abc import Iterable
 from typing import Any
 
 from medallion import contracts
-from medallion.contracts import CONFIDENT, Filling
+from medallion.contracts import CONFIDENT, Filling, yaml
 from medallion.proposal.plan import Feed, Proposal
 from medallion.proposal.profile import Column
 
@@ -37,6 +36,12 @@ def contract(proposal: Proposal, name: str, folder: str) -> str:
     ]
     for entity in dict.fromkeys(feed.entity for feed in proposal.feeds):
         lines += _entity(entity, proposal)
+    for entity in contracts.entities():
+        if not proposal.of(entity):
+            lines += [
+                f"  - name: {entity}  # nothing here holds any",
+                "    customProperties: [{property: filePatterns, value: []}]",
+            ]
     if proposal.left:
         lines += ["", "# Not used:"]
         lines += [f"#   {_plain(table)}: {_plain(why)}" for table, why in proposal.left.items()]
@@ -116,8 +121,10 @@ def _flow(value: Any) -> str:
 
 
 def _scalar(text: str) -> str:
-    """A YAML scalar: as it is where that is safe, else in quotation marks as JSON has them."""
-    return text if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.]*", text) and text.lower() not in _WORDS else json.dumps(text)
+    """A YAML scalar: as it is where that is safe, else in quotation marks."""
+    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.]*", text) and text.lower() not in _WORDS:
+        return text
+    return yaml.quoted(text)
 
 
 _WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
@@ -125,7 +132,7 @@ _WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 
 def _plain(text: str) -> str:
     """A text for a comment: one line, without control characters."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text)[:200]
+    return "".join(letter if letter.isprintable() else " " for letter in text[:200])
 
 
 def pattern(feed: Feed, feeds: Iterable[Feed]) -> str:
