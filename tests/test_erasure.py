@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -19,13 +20,19 @@ from medallion.store import Lakehouse
 LATER = NOW + timedelta(days=1)
 
 
-@pytest.fixture
-def lake(deliver, spark, tmp_path):
-    lake = Lakehouse(str(tmp_path / "lakehouse"))
+@pytest.fixture(scope="module")
+def two_days(spark, tmp_path_factory):
+    root = tmp_path_factory.mktemp("two_days") / "lakehouse"
     for place, folder in enumerate(("data", "data/updates")):
-        settings = load(None, source=str(ROOT / folder), lakehouse=lake.root)
-        pipeline.run(settings, NOW + timedelta(minutes=place))
-    return lake
+        pipeline.run(load(None, source=str(ROOT / folder), lakehouse=str(root)), NOW + timedelta(minutes=place))
+    return root
+
+
+@pytest.fixture
+def lake(two_days, tmp_path):
+    """A lakehouse of one's own with the sample and its second day."""
+    shutil.copytree(two_days, tmp_path / "lakehouse")
+    return Lakehouse(str(tmp_path / "lakehouse"))
 
 
 def forget(lake, customer="C004", **more):

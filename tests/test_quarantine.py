@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import sys
 from datetime import timedelta
 
 import pytest
 
 from conftest import NOW
-from medallion import contracts, quarantine
+from medallion import contracts, pipeline, quarantine
 from medallion.config import load
 from medallion.errors import LakehouseError, MedallionError
 from medallion.quarantine import Correction
+from medallion.store import Lakehouse
 
 CUSTOMERS = "customer_id,customer_name\nC1,Anvil\nC22,Bolt\n"
 LEADS = (
@@ -26,11 +28,21 @@ LEADS = (
 LATER = NOW + timedelta(hours=1)
 
 
-@pytest.fixture
-def refused(deliver):
-    result, lake = deliver({"customers.csv": CUSTOMERS, "leads.csv": LEADS})
+@pytest.fixture(scope="module")
+def delivered(spark, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("refused")
+    (folder / "customers.csv").write_text(CUSTOMERS)
+    (folder / "leads.csv").write_text(LEADS)
+    result = pipeline.run(load(None, source=str(folder), lakehouse=str(folder / "lakehouse")), NOW)
     assert [(a["accepted"], a["quarantined"]) for a in result.accounts] == [(2, 0), (1, 4)]
-    return lake
+    return folder / "lakehouse"
+
+
+@pytest.fixture
+def refused(delivered, tmp_path):
+    """A lakehouse of one's own with two customers, a deal and four refused ones."""
+    shutil.copytree(delivered, tmp_path / "lakehouse")
+    return Lakehouse(str(tmp_path / "lakehouse"))
 
 
 def settings(lake):
@@ -171,8 +183,6 @@ def test_a_record_that_did_not_split_is_made_of_its_corrections(deliver, rows):
 )
 def test_a_killed_attempt_is_finished_or_forgotten(refused, monkeypatch, rows, killed_in, is_finished):
     import importlib
-
-    from medallion import pipeline
 
     steps = importlib.import_module("medallion.pipeline.bronze_to_silver")
     quarantine.fix(settings(refused), [Correction(ids(refused)["L1"], "status", "won")], "ana", NOW)
