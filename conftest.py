@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+main = sys.modules["__main__"]
+if not hasattr(main, "__file__"):  # a worker of pytest-xdist, which PySpark would take for its own doctests
+    main.__file__ = __file__
 
 
 @pytest.fixture(autouse=True)
