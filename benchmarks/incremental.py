@@ -68,7 +68,17 @@ def main() -> None:
     log = arguments.work / "incremental.log"
 
     def run(source: Path, into: Path) -> dict:
-        command = [sys.executable, "-m", "medallion", "run", "--json", "--source", str(source), "--lakehouse", str(into)]
+        command = [
+            sys.executable,
+            "-m",
+            "medallion",
+            "run",
+            "--json",
+            "--source",
+            str(source),
+            "--lakehouse",
+            str(into),
+        ]
         taken = measured(command, log)
         text = log.read_text()
         return {**taken, "steps": json.loads(text[text.index("\n{") :])["steps"]}
@@ -83,7 +93,9 @@ def main() -> None:
         if number:
             full.append(first)
             added.append(second)
-            print(f"pair {number}: full {first['wall']:.1f} s, batch {second['wall']:.1f} s, {second['wall'] / first['wall']:.1%}")
+            print(
+                f"pair {number}: full {first['wall']:.1f} s, batch {second['wall']:.1f} s, {second['wall'] / first['wall']:.1%}"
+            )
     ratios = [one["wall"] / whole["wall"] for one, whole in zip(added, full, strict=True)]
     result = {
         "interactions": count(size),

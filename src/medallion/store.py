@@ -221,10 +221,14 @@ def _check(lake: Lakehouse, contract: Table) -> None:
 def merge(frame: DataFrame, spark: SparkSession, lake: Lakehouse, contract: Table) -> int:
     """Insert or replace rows by the contract's key, one commit; the frame has one row per key.
 
+    Rows whose keys are all new are appended: a MERGE writes every file of the table anew, whatever it changes.
     Gives the new version.
     """
     create(spark, lake, contract)
     frame = _shaped(frame, _grown(lake, contract))
+    keys = list(contract.key)
+    if read(spark, lake, contract.name).select(*keys).join(frame.select(*keys), on=keys, how="left_semi").isEmpty():
+        return save(frame, spark, lake, contract, append=True)
     view = f"_merge_{contract.name.replace('.', '_')}"
     frame.createOrReplaceTempView(view)
     on = " AND ".join(f"t.`{name}` = s.`{name}`" for name in contract.key)

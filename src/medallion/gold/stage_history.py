@@ -10,7 +10,7 @@ from medallion.features import Moment
 _SECONDS_A_DAY = 86_400.0
 
 
-def stage_history(versions: DataFrame, changes: DataFrame, moment: Moment) -> DataFrame:
+def stage_history(versions: DataFrame, changes: DataFrame | None, moment: Moment) -> DataFrame:
     """One row per deal and stay in a stage, before the moment.
 
     What a file says of a deal stands in place of what its versions tell: a version tells of a stage at the latest when
@@ -18,17 +18,17 @@ def stage_history(versions: DataFrame, changes: DataFrame, moment: Moment) -> Da
 
     Args:
         versions: `silver.leads_history`, as far as it was known.
-        changes: `silver.stage_changes_clean`.
+        changes: `silver.stage_changes_clean`; None where no export has them.
         moment: The moment; stages entered later are left out.
     """
     entered = F.coalesce("updated_at", "created_at", "known_at")
-    from_files = changes.select("lead_id", "stage", "entered_at", F.lit("file").alias("told_by"))
-    from_files = from_files.filter(F.col("lead_id").isNotNull() & (F.col("entered_at") < moment.instant))
-    told = from_files.select("lead_id").distinct()
-    from_versions = versions.select("lead_id", "stage", entered.alias("entered_at"), F.lit("version").alias("told_by"))
-    from_versions = from_versions.filter(F.col("stage").isNotNull() & (F.col("entered_at") < moment.instant))
-    from_versions = from_versions.join(told, on="lead_id", how="left_anti")
-    every = from_files.unionByName(from_versions)
+    every = versions.select("lead_id", "stage", entered.alias("entered_at"), F.lit("version").alias("told_by"))
+    every = every.filter(F.col("stage").isNotNull() & (F.col("entered_at") < moment.instant))
+    if changes is not None:
+        from_files = changes.select("lead_id", "stage", "entered_at", F.lit("file").alias("told_by"))
+        from_files = from_files.filter(F.col("lead_id").isNotNull() & (F.col("entered_at") < moment.instant))
+        told = from_files.select("lead_id").distinct()
+        every = from_files.unionByName(every.join(told, on="lead_id", how="left_anti"))
     # two entries at one moment: one of them counts, the same one every time
     one = every.groupBy("lead_id", "entered_at", "told_by").agg(F.max("stage").alias("stage"))
     in_order = Window.partitionBy("lead_id").orderBy("entered_at")

@@ -77,12 +77,7 @@ def silver_to_gold(
         store.create(spark, lake, entities[name].history)
         store.create(spark, lake, entities[name].clean)
     there = [entity for entity in entities.values() if lake.exists(entity.clean.name)]
-    frames: dict[str, DataFrame] = {
-        entity.clean.name: store.read(spark, lake, entity.clean.name)
-        if entity in there
-        else spark.createDataFrame([], ", ".join(f"`{column.name}` {column.type}" for column in entity.clean.columns))
-        for entity in entities.values()
-    }
+    frames: dict[str, DataFrame] = {entity.clean.name: store.read(spark, lake, entity.clean.name) for entity in there}
     events = {entity.name: frames[entity.clean.name] for entity in there}
     newest = silver.newest_event(events, entities).collect()[0]["newest"]
     day = as_of or (newest.date() if newest else _NO_EVENTS)
@@ -101,7 +96,7 @@ def silver_to_gold(
 
     def make(name: str) -> None:
         with steps.step(name.replace(".", ": ")):
-            inputs = [moment if given == "moment" else frames[given] for given in by_table[name].inputs]
+            inputs = [moment if given == "moment" else frames.get(given) for given in by_table[name].inputs]
             contract = gold_contract(name)
             store.save(getattr(gold, name.removeprefix("gold."))(*inputs), spark, target, contract)
             frames[name] = store.read(spark, target, name)
