@@ -92,7 +92,7 @@ def test_likely_repairs_are_suggested_with_their_reason(refused):
         ("leads.csv:2", "status"): ("won", "nearest known: 'won', 86 of 100 alike"),
         ("leads.csv:3", "deal_value"): ("12000.00", "thousands or millions written out"),
         ("leads.csv:4", "created_at"): ("2025-02-13", "day and month in the other order"),
-    } | {key: value for key, value in found.items() if key == ("leads.csv:3", "customer_id")}
+    }
 
 
 def test_corrected_records_are_taken_up_and_the_rest_waits(refused, rows):
@@ -265,14 +265,11 @@ def test_the_commands(refused, monkeypatch, capsys, tmp_path):
     assert "4 waiting records" in shown
     key = ids(refused)["L1"]
     assert "status: is not an accepted value: 'wonn'" in call("show", key)[1]
-    assert (
-        "2 suggestions" in call("suggest", "--reason", "created_at")[1]
-        or "1 suggestions" in call("suggest", "--reason", "created_at")[1]
-    )
+    assert "1 suggestion" in call("suggest", "--reason", "created_at")[1]
     assert "Nothing to take up" in call("replay")[1]
     assert call("fix", key, "--set", "status")[0] == 2
     assert call("fix")[0] == 2
-    assert "1 corrections written down" in call("fix", key, "--set", "status=won", "--by", "ana")[1]
+    assert "1 correction written down" in call("fix", key, "--set", "status=won", "--by", "ana")[1]
     code, shown = call("replay")
     assert code == 0
     assert "leads 1 1 0 0 0" in shown

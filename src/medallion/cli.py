@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import sys
 from dataclasses import asdict
 from datetime import date, datetime
@@ -44,12 +45,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document inst
 
 def main() -> None:
     """Run the command; a user's mistake is told in one message, a traceback only with `--debug`."""
+    before = signal.signal(signal.SIGINT, lambda *_: _stop())
     try:
         app()
     except MedallionError as error:
         _fail(error)
-    except KeyboardInterrupt:
-        _stop()
     except Exception as error:
         if _debug:
             raise
@@ -59,10 +59,12 @@ def main() -> None:
                 f"Unexpected {type(error).__name__}: {reason[0][:300]}", "Run again with --debug for the traceback."
             )
         )
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _stop() -> NoReturn:
-    """End at once: the engine would finish what it is at, and nothing half-written counts."""
+    """End at once: threads would wait for what the engine is at, and nothing half-written counts."""
     Console(stderr=True).print("\nStopped. What was begun is continued by the next run.")
     os._exit(130)
 
@@ -381,7 +383,7 @@ def quarantine_list(
         }
         for row in found[:limit]
     ]
-    show.records(screen, f"{len(found):,} waiting records", rows)
+    show.records(screen, show.many(len(found), "waiting record"), rows)
     show.queue(screen, len(found), limit)
 
 
@@ -427,7 +429,7 @@ def quarantine_suggest(
         return
     screen = show.screen()
     rows = [{"id" if name == "quarantine_id" else name: value for name, value in row.items()} for row in found[:50]]
-    show.records(screen, f"{len(found):,} suggestions", rows)
+    show.records(screen, show.many(len(found), "suggestion"), rows)
     if out:
         show.line(screen, f"Written: {out}. Read it, delete what is wrong, then medallion quarantine fix --from {out}")
     elif not found:
@@ -465,7 +467,7 @@ def quarantine_fix(
     if not corrections:
         raise typer.BadParameter("say what: ID --set column=value, or --from FILE", param_hint="--set")
     count = quarantine.fix(_settings(config, lakehouse=lakehouse), corrections, who or getpass.getuser(), utc_now())
-    show.line(show.screen(), f"{count} corrections written down. Next: medallion quarantine replay")
+    show.line(show.screen(), f"{show.many(count, 'correction')} written down. Next: medallion quarantine replay")
 
 
 @queue.command(

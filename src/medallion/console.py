@@ -153,6 +153,15 @@ def proposed(console: Console, found: Proposed, folder: str, target: str) -> Non
     )
 
 
+def many(count: int, what: str) -> str:
+    """A count with its noun.
+
+    >>> many(1, "record"), many(1200, "record")
+    ('1 record', '1,200 records')
+    """
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def line(console: Console, text: str) -> None:
     """One line of plain text."""
     console.print(plain(text), highlight=False, markup=False, soft_wrap=True)
@@ -230,7 +239,7 @@ def run(console: Console, result: Result, lakehouse: str) -> None:
     for file, columns in result.missing_columns.items():
         line(console, f"{file}: lacks what the file before it had: {_some(columns)}")
     for file, count in result.skipped_lines.items():
-        line(console, f"{file}: {count} {'line' if count == 1 else 'lines'} above the header not read")
+        line(console, f"{file}: {many(count, 'line')} above the header not read")
     if result.unfed and result.changed:
         line(console, f"No file here for these sources of the contract: {_some(result.unfed)}")
     for path in result.contracts:

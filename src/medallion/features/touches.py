@@ -179,9 +179,8 @@ def best_recent_intent(moment: Moment) -> Column:
 def preferred_channel(moment: Moment) -> Column:
     """Channel with the best smoothed rate of positive outcomes, (positive + 1) / (touches + 2); ties go to the
     one used last, then by name.
-
-    Each channel is coded as a sortable text of rate, time of the last touch and inverse alphabetical place.
     """
+    # each channel coded as a sortable text of rate, time of the last touch and inverse alphabetical place
     codes = []
     for place, channel in enumerate(sorted(CHANNELS)):
         mine = is_channel(channel)
