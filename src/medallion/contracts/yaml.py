@@ -12,7 +12,7 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 def quoted(text: str) -> str:
     """A text as a scalar in quotation marks on one line, whatever is in it."""
-    return str(yaml.safe_dump(text, default_style='"', width=float("inf"), allow_unicode=False)).strip()
+    return str(yaml.safe_dump(text, default_style='"', width=float("inf"), allow_unicode=True)).strip()
 
 
 def load(text: str) -> Any:
