@@ -82,9 +82,16 @@ def _listed(fs: pa.fs.FileSystem, base: str) -> list[tuple[str, str, bool]]:
     """Name and path of everything in a folder, in order of name, and whether it is a file."""
     if isinstance(fs, pa.fs.LocalFileSystem):
         with os.scandir(base) as entries:
-            return sorted((entry.name, entry.path, entry.is_file()) for entry in entries)
+            return sorted((entry.name, entry.path, _is_file(entry)) for entry in entries)
     infos = fs.get_file_info(pa.fs.FileSelector(base))
     return sorted((str(info.base_name), str(info.path), info.type == pa.fs.FileType.File) for info in infos)
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link to itself
+        return False
 
 
 def _sayable(name: str) -> bool:
