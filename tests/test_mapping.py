@@ -152,6 +152,32 @@ def test_a_lookup_over_two_tables_and_an_optional_one(deliver, contract, rows):
     ]
 
 
+def test_an_optional_lookup_that_leads_to_several_is_left_empty_and_counted(deliver, contract, rows):
+    products = schema("products", "- file: Products\n  columns: {product_id: Id, product_name: Name}")
+    leads = schema(
+        "leads",
+        """
+- file: Opportunity
+  columns:
+    lead_id: Id
+    customer_id: Account
+    product_id: {column: Product, lookup: products, by: product_name}
+    status: {value: open}
+    created_at: {value: "2025-01-01"}
+""",
+    )
+    files = {
+        "Account.csv": ACCOUNTS,
+        "Products.csv": "Id,Name\nP1,Anvil\nP2,Bolt\nP3,BOLT\n",
+        "Opportunity.csv": "Id,Account,Product\nO1,A1,anvil\nO2,A1,Bolt\nO3,A1,Cog\n",
+    }
+    _, lake = deliver(files, contracts=(contract(CUSTOMERS, products, leads),))
+    found = rows(lake, "select lead_id, product_id from silver.leads_clean order by 1")
+    assert [tuple(row.values()) for row in found] == [("O1", "P1"), ("O2", None), ("O3", None)]
+    sql = "select failed::int as n from ops.quality_metrics where entity = 'leads' and column_name = 'product_id' and metric = 'integrity'"
+    assert rows(lake, sql) == [{"n": 2}]
+
+
 def test_one_file_feeds_two_entities_and_is_read_once(deliver, contract):
     """Accounts told by the deals alone; delivered again under another name it adds nothing."""
     customers = schema("customers", '- file: "deals*"\n  columns: {customer_id: Account No, customer_name: Account}')

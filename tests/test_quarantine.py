@@ -135,6 +135,14 @@ def test_corrected_records_are_taken_up_and_the_rest_waits(refused, rows):
     ]
 
 
+def test_the_latest_correction_of_a_column_counts(refused, rows):
+    key = ids(refused)["L1"]
+    for minutes, state in enumerate(("won", "lost", "open")):
+        quarantine.fix(settings(refused), [Correction(key, "status", state)], "ana", NOW + timedelta(minutes=minutes))
+    again(refused)
+    assert rows(refused, "select status from silver.leads_clean where lead_id = 'L1'") == [{"status": "open"}]
+
+
 def test_nothing_to_take_up(refused):
     assert again(refused) is None
 

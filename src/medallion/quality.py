@@ -210,9 +210,11 @@ def measure(staged: DataFrame, entity: Entity, repeated: int) -> DataFrame:
     """
     failed = {f"{column.name}:completeness": F.count_if(F.col(column.name).isNull()) for column in entity.columns}
     failed[f"{entity.key}:uniqueness"] = F.lit(repeated)
+    looked_up = {name for source in entity.sources for name, item in (source.columns or {}).items() if item.lookup}
     for column in entity.columns:
         for metric, names in _METRICS.items():
-            codes = [f"{column.name}.{name}" for name in column.checks if name in names]
+            asked = (*column.checks, *(["lookup"] if column.name in looked_up else []))
+            codes = [f"{column.name}.{name}" for name in asked if name in names]
             if codes:
                 hit = reduce(Column.__or__, (F.array_contains("_failed_checks", code) for code in codes))
                 failed[f"{column.name}:{metric}"] = F.count_if(F.coalesce(hit, F.lit(False)))
