@@ -264,7 +264,8 @@ class Process:
         exposure *= world.touch_rate * np.array(world.rep_pace)[leads.pace]
 
         def total(values: Floats | NDArray[np.bool_]) -> Floats:
-            return np.bincount(leads.account, np.asarray(values, dtype=float), minlength=count)[:, None]
+            summed = np.bincount(leads.account, np.asarray(values, dtype=float), minlength=count)
+            return np.asarray(summed[:, None], dtype=np.float64)
 
         level = self.interest[None, :]
         weights = np.log(np.array(world.interest_share))[None, :] + seen @ np.log(self.kinds).T

@@ -197,4 +197,4 @@ class Calendar:
 
     def when(self, active: Floats) -> Floats:
         """The time at which that much activity had passed: the inverse of `active`."""
-        return np.interp(active, self._active, np.arange(len(self._active), dtype=float))
+        return np.asarray(np.interp(active, self._active, np.arange(len(self._active), dtype=float)), dtype=np.float64)
