@@ -304,10 +304,10 @@ class Exporter:
             {
                 "lead_id": _text("L-", owner, "-", pa.array(leads.number[open_])),
                 "customer_id": _text("C", owner),
-                "probability": (weights * given).sum(axis=1),
-                "probability_given_interest": given[np.arange(len(open_)), leads.interest[open_]],
+                "probability": np.round((weights * given).sum(axis=1), 9),
+                "probability_given_interest": np.round(given[np.arange(len(open_)), leads.interest[open_]], 9),
                 "interest": self.process.interest[leads.interest[open_]],
-                "expected_interest": weights @ self.process.interest,
+                "expected_interest": np.round(weights @ self.process.interest, 9),
                 "stage": _pick(STAGES, leads.stage[open_]),
                 "engagement": leads.engagement[open_],
                 "touches": leads.touches[open_],
@@ -350,13 +350,13 @@ class Files:
         """Append each row to its delivery's file; each file starts with a header."""
         self.rows[name] += len(table)
         if len(self.folders) == 1:
-            return self._append(self.folders[0] / f"{name}.csv", table)
+            self._append(self.folders[0] / f"{name}.csv", table)
+            return
         order = np.argsort(delivery, kind="stable")
         ordered = table.take(pa.array(order))
-        numbers, starts = np.unique(delivery[order], return_index=True)
-        for number, start, end in zip(numbers, starts, [*starts[1:], len(table)], strict=True):
-            self._append(self.folders[number] / f"{name}.csv", ordered.slice(start, end - start))
-        return None
+        numbers, starts, counts = np.unique(delivery[order], return_index=True, return_counts=True)
+        for number, start, count in zip(numbers, starts, counts, strict=True):
+            self._append(self.folders[number] / f"{name}.csv", ordered.slice(start, count))
 
     def _append(self, path: Path, table: pa.Table) -> None:
         begun = path.exists()
