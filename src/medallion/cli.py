@@ -381,9 +381,8 @@ def simulate(
         return
     screen = show.screen()
     files = [{"file": f"{name}.csv", "rows": rows} for name, rows in made["rows"].items()]
-    show.records(
-        screen, f"Simulated {world.first_day} to {day}", [*files, {"file": "truth.parquet", "rows": made["open_leads"]}]
-    )
+    show.records(screen, "Simulated", [*files, {"file": "truth.parquet", "rows": made["open_leads"]}])
+    show.line(screen, f"{world.first_day} to {day}, mess: {mess}, batches: {batches:,}")
     first = out if batches == 1 else out / f"day_{1:0{max(3, len(str(batches)))}d}"
     show.line(screen, f"Written: {out}, in {perf_counter() - begun:.1f} s. Next: medallion run --source {first}")
 
