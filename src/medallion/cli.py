@@ -344,6 +344,49 @@ def status(lakehouse: LakehouseOption = None, config: Config = None, as_json: Js
     show.records(screen, "Freshness", document["freshness"], "hours from the newest event to now")
 
 
+@app.command(
+    epilog="**Examples**\n\n`medallion simulate --customers 1000 --days 730 --seed 1 --out world` · then\n\n"
+    "`medallion run --source world --lakehouse world-lake`\n\n"
+    "`medallion simulate --customers 1000 --days 730 --seed 1 --out messy --mess some` · with what real exports do\n\n"
+    "`medallion simulate --customers 1000 --days 730 --seed 1 --out daily --batches 7` · day_001 to day_007"
+)
+def simulate(
+    customers: Annotated[int, typer.Option(help="Accounts; about 20 touches each in two years.")],
+    days: Annotated[int, typer.Option(help="Days simulated, ending with the last day.")],
+    seed: Annotated[int, typer.Option(help="Whole number; the same seed gives the same bytes.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    mess: Annotated[str, typer.Option(help="What is wrong with the exports: none, some or much.")] = "none",
+    batches: Annotated[
+        int, typer.Option(help="Deliveries: the last ones hold one day each, the first all before them.")
+    ] = 1,
+    last_day: Annotated[str, typer.Option(help="Last simulated day.")] = "2025-06-30",
+    force: Annotated[bool, typer.Option("--force", help="Replace a simulation that is there.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write exports of a simulated CRM world, with the true probability of every open deal beside them."""
+    from time import perf_counter
+
+    from medallion import console as show
+    from medallion import simulate as simulating
+
+    begun = perf_counter()
+    try:
+        day = date.fromisoformat(last_day)
+    except ValueError:
+        raise typer.BadParameter(f"{last_day!r} is not a date such as 2025-06-30", param_hint="--last-day") from None
+    world = simulating.World(customers, days, seed, last_day=day)
+    made = simulating.simulate(world, out, mess, batches, force=force)
+    if as_json:
+        _dump({**made, "out": str(out), "seconds": round(perf_counter() - begun, 3)})
+        return
+    screen = show.screen()
+    files = [{"file": f"{name}.csv", "rows": rows} for name, rows in made["rows"].items()]
+    show.records(screen, "Simulated", [*files, {"file": "truth.parquet", "rows": made["open_leads"]}])
+    show.line(screen, f"{world.first_day} to {day}, mess: {mess}, batches: {batches:,}")
+    first = out if batches == 1 else out / f"day_{1:0{max(3, len(str(batches)))}d}"
+    show.line(screen, f"Written: {out}, in {perf_counter() - begun:.1f} s. Next: medallion run --source {first}")
+
+
 queue = typer.Typer(help="Refused records: see them, correct them, take them up again.", no_args_is_help=True)
 app.add_typer(queue, name="quarantine")
 
