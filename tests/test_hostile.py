@@ -10,7 +10,7 @@ import pytest
 import xlsxwriter
 
 from medallion import contracts, sources
-from medallion.errors import ContractError
+from medallion.errors import ContractError, MedallionError
 
 GOOD = "customer_id,customer_name\nC1,Anvil\n"
 
@@ -173,3 +173,13 @@ def test_what_would_steer_a_terminal_is_spelled_out():
     from medallion.console import plain
 
     assert plain("na\x1b[31mme\x00 \u202eabc ü") == "na\\x1b[31mme\\x00 \\u202eabc ü"
+
+
+@pytest.mark.parametrize("address", ["sc://127.0.0.1:9", "sc://127.0.0.1:9/;token=secret", "sc://127.0.0.1:not-a-port"])
+def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch, address):
+    from medallion import session
+
+    monkeypatch.setenv("SPARK_REMOTE", address)
+    with pytest.raises(MedallionError, match="nothing answers there") as error:
+        session._remote(None)
+    assert "secret" not in str(error.value)

@@ -8,9 +8,11 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 import warnings
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from medallion.errors import MedallionError
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 ENGINES = ("auto", "sail", "remote", "databricks")
+#: Port of Spark Connect where an address names none, and seconds to wait for an answer.
+_CONNECT_PORT, _PATIENCE = 15002, 10
 _lock = threading.Lock()
 _open: dict[str, Any] = {}
 
@@ -96,12 +100,26 @@ def _half_of_memory_gib() -> float:
         return 4.0
 
 
+def _answers(address: str) -> None:
+    """Refuse an address at which nothing listens: the client would wait for it without end."""
+    try:
+        target = urlsplit(address)
+        with socket.create_connection((target.hostname or "", target.port or _CONNECT_PORT), timeout=_PATIENCE):
+            return
+    except (OSError, ValueError) as error:
+        raise MedallionError(
+            f"SPARK_REMOTE {address.split(';')[0]}: nothing answers there: {error}",
+            "Start the Spark Connect server, or unset SPARK_REMOTE to use the embedded engine.",
+        ) from error
+
+
 def _remote(memory_gib: float | None) -> SparkSession:
     from pyspark.sql import SparkSession
 
     address = os.environ.get("SPARK_REMOTE")
     if not address:
         raise MedallionError("engine is remote, but SPARK_REMOTE is not set", "Set it to sc://HOST:PORT.")
+    _answers(address)
     return SparkSession.builder.remote(address).getOrCreate()
 
 
