@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
-from medallion.contracts import CONFIDENT, Entity, Filling
+from medallion.contracts import Entity, Filling
 from medallion.contracts.odcs import code
-from medallion.proposal import match, vocabulary
+from medallion.proposal import cells, match, state, vocabulary
+from medallion.proposal.feeds import Feed, Proposal, feed_of
 from medallion.proposal.match import Match
 from medallion.proposal.profile import Column, Table
 
-_FLAG_YES = "('true', '1', 'yes', 'y', 't')"
-_DAY_FIRST = ("d/M/yyyy", "d/M/yyyy H:mm", "d/M/yyyy H:mm:ss", "d/M/yyyy h:mm a")
-_MONTH_FIRST = ("M/d/yyyy", "M/d/yyyy H:mm", "M/d/yyyy H:mm:ss", "M/d/yyyy h:mm a")
-_DOTTED = ("d.M.yyyy", "d.M.yyyy H:mm", "d.M.yyyy H:mm:ss")
 #: Share of rows that may lack a required value before the requirement is questioned.
 _FEW = 0.02
-#: A longer text is no value of a closed list.
-_LONGEST_VALUE = 100
 _CHANNELS = {
     "call": {"call", "calls", "phone", "phonecall", "phonecalls", "anruf", "anrufe", "llamada", "llamadas"},
     "email": {"email", "emails", "mails", "correo", "correos"},
@@ -29,43 +23,6 @@ _CHANNELS = {
 }  # fmt: skip
 _SIGNS = {"€": "EUR", "euro": "EUR", "euros": "EUR", "£": "GBP", "pounds": "GBP"}
 _PLAIN_KEY = re.compile(r"[A-Z0-9][A-Z0-9_.:-]*")
-
-
-@dataclass
-class Feed:
-    """One table as the source of one entity."""
-
-    table: Table
-    entity: str
-    confidence: float
-    reason: str
-    fillings: dict[str, Filling] = field(default_factory=dict)
-    comments: list[str] = field(default_factory=list)
-
-    @property
-    def unmapped(self) -> list[Column]:
-        """Columns with values that fill nothing."""
-        read = {item.column for item in self.fillings.values()}
-        told = " ".join(item.sql or "" for item in self.fillings.values())
-        return [c for c in self.table.columns if c.filled and c.header not in read and f"`{c.name}`" not in told]
-
-
-@dataclass
-class Proposal:
-    """What is proposed for a folder."""
-
-    system: str | None
-    feeds: list[Feed]
-    #: Per entity and column, what of the shipped contract changes.
-    properties: dict[str, dict[str, dict[str, Any]]]
-    #: Further entities that others are looked up in, each with its key column.
-    further: dict[str, str]
-    #: Tables that feed nothing, and why.
-    left: dict[str, str]
-
-    def of(self, entity: str) -> list[Feed]:
-        """The feeds of an entity."""
-        return [feed for feed in self.feeds if feed.entity == entity]
 
 
 def plan(tables: list[Table], entities: Mapping[str, Entity]) -> Proposal:
@@ -145,11 +102,11 @@ class _Planner:
             declared = found.entity.column(canonical)
             item = Filling(column=column.header, confidence=meant.confidence, reason=meant.reason)
             if declared.kind in ("date", "timestamp"):
-                item = self._dated(item, column)
+                item = cells.dated(item, column, self.day_first)
             elif declared.kind == "money":
-                item = self._amount(item, column)
+                item = cells.amount(item, column)
             elif canonical == "duration_minutes":
-                item = _duration(item, column)
+                item = cells.duration(item, column)
             elif canonical == "currency":
                 item = self._currency(item, column, feed)
             elif canonical in ("source", "channel", "direction", "outcome"):
@@ -165,58 +122,6 @@ class _Planner:
             feed.comments.append(f"perhaps {canonical}: {column.header} ({meant.confidence:.2f}: {meant.reason})")
         self.feeds.append(feed)
         return feed
-
-    def _dated(self, item: Filling, column: Column) -> Filling:
-        styles = column.styles()
-        told = column.day_first()
-        day = told if told is not None else self.day_first
-        ambiguous = day is None and "slash" in styles
-        dashed = tuple(form.replace("/", "-") for form in (_MONTH_FIRST if day is False else _DAY_FIRST))
-        by_style = {
-            "slash": _DAY_FIRST if day else _MONTH_FIRST,
-            "dash": dashed,
-            "compact": ("yyyyMMdd", "yyyyMMddHHmmss"),
-            "dashed words": ("d-MMM-yyyy", "d-MMM-yyyy H:mm", "d-MMM-yyyy H:mm:ss"),
-            "dot": _DOTTED,
-            "words": ("d MMM yyyy", "d MMM yyyy H:mm", "MMM d, yyyy", "MMM d, yyyy H:mm", "MMM d, yyyy h:mm a"),
-            "words without comma": ("MMM d yyyy", "MMM d yyyy H:mm"),
-            "year": ("yyyy/M/d", "yyyy/M/d H:mm", "yyyy/M/d H:mm:ss"),
-        }
-        special = {"dash", "dashed words", "compact", "words without comma"} & styles
-        if (
-            special
-            or (day and "slash" in styles)
-            or ("dot" in styles and any(text.count(":") > 1 for text in column.counts))
-        ):
-            formats = [form for style, forms in by_style.items() if style in styles for form in forms]
-        else:
-            formats = []
-        if ambiguous:
-            return item.model_copy(
-                update={
-                    "date_formats": tuple(formats),
-                    "confidence": 0.6,
-                    "reason": f"{item.reason}; day or month first?",
-                }
-            )
-        return item.model_copy(update={"date_formats": tuple(formats)})
-
-    def _amount(self, item: Filling, column: Column) -> Filling:
-        if any("€" in text or "EUR" in text for text in column.counts):
-            sql = f"regexp_replace(`{column.name}`, '[€ ]|EUR', '')"
-            return Filling(
-                sql=sql, decimal_comma=column.comma, confidence=0.6, reason="amounts in euro; nothing is converted"
-            )
-        if sum(bool(re.search(r"\d ?[kKmM]$", text)) for text in column.counts) > 0.05 * column.distinct:
-            bare = f"lower(regexp_replace(`{column.name}`, '[$, ]', ''))"
-            times = f"cast(regexp_replace({bare}, '[km]$', '') as double)"
-            sql = (
-                f"CASE WHEN {bare} rlike '^[0-9.]+k$' THEN cast(cast({times} * 1000 as decimal(18,2)) as string) "
-                f"WHEN {bare} rlike '^[0-9.]+m$' THEN cast(cast({times} * 1000000 as decimal(18,2)) as string) "
-                f"ELSE `{column.name}` END"
-            )
-            return Filling(sql=sql, confidence=item.confidence, reason=f"{item.reason}; k and M written out")
-        return item.model_copy(update={"decimal_comma": column.comma})
 
     def _currency(self, item: Filling, column: Column, feed: Feed) -> Filling:
         """One foreign currency may become the one of the lakehouse; of several, all but dollars are refused."""
@@ -241,7 +146,7 @@ class _Planner:
         return item.model_copy(update={"confidence": 0.6, "reason": reason})
 
     def _valued(self, item: Filling, column: Column, feed: Feed, declared: Any) -> Filling:
-        values, unknown = _spellings(feed.entity, declared, column)
+        values, unknown = cells.spellings(feed.entity, declared, column)
         update: dict[str, Any] = {"values": values}
         if unknown:
             shown = ", ".join(f"{text!r} ({count})" for text, count in unknown[:8])
@@ -264,7 +169,7 @@ class _Planner:
         for feed in list(feeds):
             self._key(feed)
         for feed in [item for item in feeds if item.entity == "leads"]:
-            _status(feed, self.entities["leads"])
+            state.status(feed, self.entities["leads"])
         if not self.named["customers"]:
             self._customers_from_deals(feeds)
         for feed in [item for item in feeds if item.entity in ("leads", "interactions")]:
@@ -578,11 +483,6 @@ def _own_number(feed: Feed) -> Column | None:
     return None
 
 
-def feed_of(feeds: Iterable[Feed], entity: str) -> Feed | None:
-    """The first feed of an entity."""
-    return next((feed for feed in feeds if feed.entity == entity), None)
-
-
 def _sure(share: float) -> float:
     return round(0.6 + 0.38 * share, 2) if share >= 0.55 else 0.7
 
@@ -601,42 +501,6 @@ def _almost(column: Column, feed: Feed | None, canonical: str) -> tuple[tuple[st
     )
 
 
-def _spellings(entity: str, declared: Any, column: Column) -> tuple[tuple[tuple[str, str], ...], list[tuple[str, int]]]:
-    """Values of a closed column that the contract does not know itself with what they mean, and those not understood."""
-    values, unknown = [], []
-    for text, count in column.counts.most_common(200):
-        if len(text) > _LONGEST_VALUE:
-            continue
-        known = declared.spellings.get(text.strip().lower()) or declared.spellings.get(code(text))
-        if known:
-            continue
-        meant = vocabulary.value(f"{entity}.{declared.name}", text)
-        if meant and meant.confidence >= CONFIDENT:
-            values.append((text, meant.value))
-        else:
-            unknown.append((text, count))
-    return tuple(values), unknown
-
-
-def _duration(item: Filling, column: Column) -> Filling:
-    words = set(vocabulary.tokens(column.header))
-    if any(re.fullmatch(r"\d{1,2}:\d{2}(:\d{2})?", text) for text in column.counts):
-        sql = f"cast(split(`{column.name}`, ':')[0] as int) * 60 + cast(split(`{column.name}`, ':')[1] as int)"
-        return Filling(sql=sql, confidence=0.85, reason="hours and minutes")
-    for word, parts in (
-        ("milliseconds", 60_000),
-        ("millis", 60_000),
-        ("ms", 60_000),
-        ("seconds", 60),
-        ("segundos", 60),
-        ("sekunden", 60),
-    ):
-        if word in words:
-            sql = f"cast(round(try_cast(`{column.name}` as double) / {parts}) as bigint)"
-            return Filling(sql=sql, confidence=item.confidence, reason=f"{item.reason}; in {word}")
-    return item
-
-
 def _channel_of(table: Table) -> str | None:
     words = {word for stem in table.stems for word in vocabulary.tokens(stem)}
     return next((channel for channel, names in _CHANNELS.items() if words & names), None)
@@ -652,62 +516,3 @@ def _interaction(feed: Feed) -> None:
     if outcome is None or (outcome.column and not feed.table.column(outcome.column).filled):
         reason = "nothing tells how it went" if outcome is None else f"{outcome.column} is empty"
         feed.fillings["outcome"] = Filling(value="neutral", confidence=0.5, reason=reason)
-
-
-def _flag(table: Table, *names: str) -> Column | None:
-    for column in table.columns:
-        if "".join(vocabulary.tokens(column.header)).removeprefix("is") in names and column.share("flag") > 0.9:
-            return column
-    return None
-
-
-def _status(feed: Feed, leads: Entity) -> None:
-    """The state of a deal: from flags, from a column of states, from stages, from times of winning and losing."""
-    declared = leads.column("status")
-    table = feed.table
-    won, closed = _flag(table, "won", "closedwon"), _flag(table, "closed")
-    if won and closed and won.filled:
-        sql = (
-            f"CASE WHEN lower(`{won.name}`) IN {_FLAG_YES} THEN 'won' "
-            f"WHEN lower(`{closed.name}`) IN {_FLAG_YES} THEN 'lost' ELSE 'open' END"
-        )
-        feed.fillings["status"] = Filling(sql=sql, confidence=0.97, reason=f"{won.header} and {closed.header}")
-        return
-    offers = []
-    for canonical in ("status", "stage"):
-        held = feed.fillings.get(canonical)
-        if held is None or held.column is None:
-            continue
-        column = table.column(held.column)
-        meant = {text: m for text in column.counts if (m := match.meaning("leads", declared, text))}
-        share = sum(column.counts[text] for text in meant) / max(column.filled, 1)
-        ends = {m.value for m in meant.values()} & {"won", "lost"}
-        offers.append((len(ends) + share + (0.1 if canonical == "status" else 0), canonical, column, share, ends, held))
-    if offers and max(offers, key=lambda o: o[0])[3] > 0:
-        _, canonical, column, share, ends, held = max(offers, key=lambda offer: offer[0])
-        values, unknown = _spellings("leads", declared, column)
-        told = ", ".join(f"{text!r} ({count})" for text, count in unknown[:8])
-        confidence = min(held.confidence or 0.9, 0.93 if ends == {"won", "lost"} else 0.82 if ends else 0.65)
-        update: dict[str, Any] = {
-            "values": values,
-            "confidence": confidence,
-            "reason": f"{share:.0%} of its values are understood",
-        }
-        if unknown and ends == {"won", "lost"} and share >= 0.3:
-            update |= {"otherwise": "open", "reason": f"{canonical}s that are neither won nor lost are open: {told}"}
-        elif unknown:
-            feed.comments.append(f"status: not understood in {column.header}: {told}")
-        feed.fillings["status"] = held.model_copy(update=update)
-        return
-    won_at, lost_at = _moment(table, "won"), _moment(table, "lost")
-    if won_at and lost_at:
-        sql = f"CASE WHEN `{won_at.name}` <> '' THEN 'won' WHEN `{lost_at.name}` <> '' THEN 'lost' ELSE 'open' END"
-        feed.fillings["status"] = Filling(sql=sql, confidence=0.9, reason=f"{won_at.header} and {lost_at.header}")
-        return
-    old = feed.fillings.get("status")
-    reason = f"no value of {old.column} is understood" if old else "nothing tells the state of a deal"
-    feed.fillings["status"] = Filling(value="open", confidence=0.3, reason=reason)
-
-
-def _moment(table: Table, word: str) -> Column | None:
-    return next((c for c in table.columns if word in vocabulary.tokens(c.header) and c.share("date") > 0.8), None)

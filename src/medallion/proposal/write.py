@@ -10,7 +10,7 @@ from typing import Any
 
 from medallion import contracts
 from medallion.contracts import CONFIDENT, Filling, yaml
-from medallion.proposal.plan import Feed, Proposal
+from medallion.proposal.feeds import Feed, Proposal
 from medallion.proposal.profile import Column
 
 

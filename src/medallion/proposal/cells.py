@@ -1,0 +1,110 @@
+"""How the cells of one column are to be read: dates, amounts, durations, spellings."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from medallion.contracts import CONFIDENT, Filling
+from medallion.contracts.odcs import code
+from medallion.proposal import vocabulary
+from medallion.proposal.profile import Column
+
+_DAY_FIRST = ("d/M/yyyy", "d/M/yyyy H:mm", "d/M/yyyy H:mm:ss", "d/M/yyyy h:mm a")
+_MONTH_FIRST = ("M/d/yyyy", "M/d/yyyy H:mm", "M/d/yyyy H:mm:ss", "M/d/yyyy h:mm a")
+_DOTTED = ("d.M.yyyy", "d.M.yyyy H:mm", "d.M.yyyy H:mm:ss")
+#: A longer text is no value of a closed list.
+_LONGEST_VALUE = 100
+
+
+def dated(item: Filling, column: Column, day_first: bool | None) -> Filling:
+    """A column of dates with the formats that it needs; whether days come first may be known of the folder only."""
+    styles = column.styles()
+    told = column.day_first()
+    day = told if told is not None else day_first
+    ambiguous = day is None and "slash" in styles
+    dashed = tuple(form.replace("/", "-") for form in (_MONTH_FIRST if day is False else _DAY_FIRST))
+    by_style = {
+        "slash": _DAY_FIRST if day else _MONTH_FIRST,
+        "dash": dashed,
+        "compact": ("yyyyMMdd", "yyyyMMddHHmmss"),
+        "dashed words": ("d-MMM-yyyy", "d-MMM-yyyy H:mm", "d-MMM-yyyy H:mm:ss"),
+        "dot": _DOTTED,
+        "words": ("d MMM yyyy", "d MMM yyyy H:mm", "MMM d, yyyy", "MMM d, yyyy H:mm", "MMM d, yyyy h:mm a"),
+        "words without comma": ("MMM d yyyy", "MMM d yyyy H:mm"),
+        "year": ("yyyy/M/d", "yyyy/M/d H:mm", "yyyy/M/d H:mm:ss"),
+    }
+    special = {"dash", "dashed words", "compact", "words without comma"} & styles
+    if (
+        special
+        or (day and "slash" in styles)
+        or ("dot" in styles and any(text.count(":") > 1 for text in column.counts))
+    ):
+        formats = [form for style, forms in by_style.items() if style in styles for form in forms]
+    else:
+        formats = []
+    if ambiguous:
+        return item.model_copy(
+            update={
+                "date_formats": tuple(formats),
+                "confidence": 0.6,
+                "reason": f"{item.reason}; day or month first?",
+            }
+        )
+    return item.model_copy(update={"date_formats": tuple(formats)})
+
+
+def amount(item: Filling, column: Column) -> Filling:
+    """A column of amounts as its figures are written."""
+    if any("€" in text or "EUR" in text for text in column.counts):
+        sql = f"regexp_replace(`{column.name}`, '[€ ]|EUR', '')"
+        return Filling(
+            sql=sql, decimal_comma=column.comma, confidence=0.6, reason="amounts in euro; nothing is converted"
+        )
+    if sum(bool(re.search(r"\d ?[kKmM]$", text)) for text in column.counts) > 0.05 * column.distinct:
+        bare = f"lower(regexp_replace(`{column.name}`, '[$, ]', ''))"
+        times = f"cast(regexp_replace({bare}, '[km]$', '') as double)"
+        sql = (
+            f"CASE WHEN {bare} rlike '^[0-9.]+k$' THEN cast(cast({times} * 1000 as decimal(18,2)) as string) "
+            f"WHEN {bare} rlike '^[0-9.]+m$' THEN cast(cast({times} * 1000000 as decimal(18,2)) as string) "
+            f"ELSE `{column.name}` END"
+        )
+        return Filling(sql=sql, confidence=item.confidence, reason=f"{item.reason}; k and M written out")
+    return item.model_copy(update={"decimal_comma": column.comma})
+
+
+def spellings(entity: str, declared: Any, column: Column) -> tuple[tuple[tuple[str, str], ...], list[tuple[str, int]]]:
+    """Values of a closed column that the contract does not know itself with what they mean, and those not understood."""
+    values, unknown = [], []
+    for text, count in column.counts.most_common(200):
+        if len(text) > _LONGEST_VALUE:
+            continue
+        known = declared.spellings.get(text.strip().lower()) or declared.spellings.get(code(text))
+        if known:
+            continue
+        meant = vocabulary.value(f"{entity}.{declared.name}", text)
+        if meant and meant.confidence >= CONFIDENT:
+            values.append((text, meant.value))
+        else:
+            unknown.append((text, count))
+    return tuple(values), unknown
+
+
+def duration(item: Filling, column: Column) -> Filling:
+    """A column of durations in minutes, whatever it counts in."""
+    words = set(vocabulary.tokens(column.header))
+    if any(re.fullmatch(r"\d{1,2}:\d{2}(:\d{2})?", text) for text in column.counts):
+        sql = f"cast(split(`{column.name}`, ':')[0] as int) * 60 + cast(split(`{column.name}`, ':')[1] as int)"
+        return Filling(sql=sql, confidence=0.85, reason="hours and minutes")
+    for word, parts in (
+        ("milliseconds", 60_000),
+        ("millis", 60_000),
+        ("ms", 60_000),
+        ("seconds", 60),
+        ("segundos", 60),
+        ("sekunden", 60),
+    ):
+        if word in words:
+            sql = f"cast(round(try_cast(`{column.name}` as double) / {parts}) as bigint)"
+            return Filling(sql=sql, confidence=item.confidence, reason=f"{item.reason}; in {word}")
+    return item

@@ -1,0 +1,52 @@
+"""What is proposed: tables as sources of entities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from medallion.contracts import Filling
+from medallion.proposal.profile import Column, Table
+
+
+@dataclass
+class Feed:
+    """One table as the source of one entity."""
+
+    table: Table
+    entity: str
+    confidence: float
+    reason: str
+    fillings: dict[str, Filling] = field(default_factory=dict)
+    comments: list[str] = field(default_factory=list)
+
+    @property
+    def unmapped(self) -> list[Column]:
+        """Columns with values that fill nothing."""
+        read = {item.column for item in self.fillings.values()}
+        told = " ".join(item.sql or "" for item in self.fillings.values())
+        return [c for c in self.table.columns if c.filled and c.header not in read and f"`{c.name}`" not in told]
+
+
+@dataclass
+class Proposal:
+    """What is proposed for a folder."""
+
+    system: str | None
+    feeds: list[Feed]
+    #: Per entity and column, what of the shipped contract changes.
+    properties: dict[str, dict[str, dict[str, Any]]]
+    #: Further entities that others are looked up in, each with its key column.
+    further: dict[str, str]
+    #: Tables that feed nothing, and why.
+    left: dict[str, str]
+
+    def of(self, entity: str) -> list[Feed]:
+        """The feeds of an entity."""
+        return [feed for feed in self.feeds if feed.entity == entity]
+
+
+def feed_of(feeds: Iterable[Feed], entity: str) -> Feed | None:
+    """The first feed of an entity."""
+    return next((feed for feed in feeds if feed.entity == entity), None)

@@ -1,0 +1,72 @@
+"""The state of a deal: from flags, from a column of states, from stages, from times of winning and losing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from medallion.contracts import Entity, Filling
+from medallion.proposal import match, vocabulary
+from medallion.proposal.cells import spellings
+from medallion.proposal.feeds import Feed
+from medallion.proposal.profile import Column, Table
+
+_FLAG_YES = "('true', '1', 'yes', 'y', 't')"
+
+
+def _flag(table: Table, *names: str) -> Column | None:
+    for column in table.columns:
+        if "".join(vocabulary.tokens(column.header)).removeprefix("is") in names and column.share("flag") > 0.9:
+            return column
+    return None
+
+
+def status(feed: Feed, leads: Entity) -> None:
+    """The state of a deal: from flags, from a column of states, from stages, from times of winning and losing."""
+    declared = leads.column("status")
+    table = feed.table
+    won, closed = _flag(table, "won", "closedwon"), _flag(table, "closed")
+    if won and closed and won.filled:
+        sql = (
+            f"CASE WHEN lower(`{won.name}`) IN {_FLAG_YES} THEN 'won' "
+            f"WHEN lower(`{closed.name}`) IN {_FLAG_YES} THEN 'lost' ELSE 'open' END"
+        )
+        feed.fillings["status"] = Filling(sql=sql, confidence=0.97, reason=f"{won.header} and {closed.header}")
+        return
+    offers = []
+    for canonical in ("status", "stage"):
+        held = feed.fillings.get(canonical)
+        if held is None or held.column is None:
+            continue
+        column = table.column(held.column)
+        meant = {text: m for text in column.counts if (m := match.meaning("leads", declared, text))}
+        share = sum(column.counts[text] for text in meant) / max(column.filled, 1)
+        ends = {m.value for m in meant.values()} & {"won", "lost"}
+        offers.append((len(ends) + share + (0.1 if canonical == "status" else 0), canonical, column, share, ends, held))
+    if offers and max(offers, key=lambda o: o[0])[3] > 0:
+        _, canonical, column, share, ends, held = max(offers, key=lambda offer: offer[0])
+        values, unknown = spellings("leads", declared, column)
+        told = ", ".join(f"{text!r} ({count})" for text, count in unknown[:8])
+        confidence = min(held.confidence or 0.9, 0.93 if ends == {"won", "lost"} else 0.82 if ends else 0.65)
+        update: dict[str, Any] = {
+            "values": values,
+            "confidence": confidence,
+            "reason": f"{share:.0%} of its values are understood",
+        }
+        if unknown and ends == {"won", "lost"} and share >= 0.3:
+            update |= {"otherwise": "open", "reason": f"{canonical}s that are neither won nor lost are open: {told}"}
+        elif unknown:
+            feed.comments.append(f"status: not understood in {column.header}: {told}")
+        feed.fillings["status"] = held.model_copy(update=update)
+        return
+    won_at, lost_at = _moment(table, "won"), _moment(table, "lost")
+    if won_at and lost_at:
+        sql = f"CASE WHEN `{won_at.name}` <> '' THEN 'won' WHEN `{lost_at.name}` <> '' THEN 'lost' ELSE 'open' END"
+        feed.fillings["status"] = Filling(sql=sql, confidence=0.9, reason=f"{won_at.header} and {lost_at.header}")
+        return
+    old = feed.fillings.get("status")
+    reason = f"no value of {old.column} is understood" if old else "nothing tells the state of a deal"
+    feed.fillings["status"] = Filling(value="open", confidence=0.3, reason=reason)
+
+
+def _moment(table: Table, word: str) -> Column | None:
+    return next((c for c in table.columns if word in vocabulary.tokens(c.header) and c.share("date") > 0.8), None)
