@@ -178,6 +178,51 @@ def test_an_optional_lookup_that_leads_to_several_is_left_empty_and_counted(deli
     assert rows(lake, sql) == [{"n": 2}]
 
 
+def test_a_stage_behind_a_code_is_read_as_any_other(deliver, contract, rows):
+    """What a lookup takes goes through the column's own reading; values stand before it is looked up."""
+    stages = """  - name: deal_stages
+    customProperties:
+      - property: sources
+        value:
+          - file: Stages
+            columns: {stage_id: Id, label: Label, state: State}
+    properties:
+      - {name: stage_id, primaryKey: true, required: true, logicalType: string, physicalType: string}
+      - {name: label, logicalType: string, physicalType: string}
+      - {name: state, logicalType: string, physicalType: string}
+"""
+    leads = schema(
+        "leads",
+        """
+- file: Opportunity
+  columns:
+    lead_id: Id
+    customer_id: {column: Account, lookup: customers, by: customer_name, values: {The Bolts: Bolt GmbH}}
+    status: {column: Stage, lookup: deal_stages, by: stage_id, take: state}
+    stage: {column: Stage, lookup: deal_stages, by: stage_id, take: label}
+    created_at: {value: "2025-01-01"}
+""",
+    )
+    files = {
+        "Account.csv": ACCOUNTS,
+        "Stages.csv": "Id,Label,State\ns1,Contract Sent,Closed-Won\ns2,First Call,Odd\n",
+        "Opportunity.csv": "Id,Account,Stage\nO1,The Bolts,s1\nO2,Anvil & Sons,s2\nO3,Bolt Gmb,s1\n",
+    }
+    _, lake = deliver(files, contracts=(contract(CUSTOMERS, stages, leads),))
+    found = rows(lake, "select lead_id, customer_id, status, stage from silver.leads_clean")
+    assert [tuple(row.values()) for row in found] == [("O1", "A2", "won", "contract_sent")]
+    refused = rows(lake, "select record_key, reasons[1] as reason from silver.quarantine order by 1")
+    assert [tuple(row.values()) for row in refused] == [
+        ("O2", "status: is not an accepted value: 's2'"),
+        ("O3", "customer_id: leads to no customer: 'Bolt Gmb'"),
+    ]
+    from medallion import quarantine
+    from medallion.config import load
+
+    suggested = quarantine.suggest(lake, load(None, lakehouse=lake.root), "customer_id.lookup")
+    assert [(row["value"], row["before"]) for row in suggested] == [("A2", "Bolt Gmb")], "a key, not a name"
+
+
 def test_one_file_feeds_two_entities_and_is_read_once(deliver, contract):
     """Accounts told by the deals alone; delivered again under another name it adds nothing."""
     customers = schema("customers", '- file: "deals*"\n  columns: {customer_id: Account No, customer_name: Account}')

@@ -286,6 +286,18 @@ class _Known:
             self.read[key] = [str(row["value"]) for row in query.rows(self.connection, sql)] if exists else []
         return self.read[key]
 
+    def keys_by(self, entity: str, by: str, take: str | None) -> dict[str, str]:
+        """Per text of a column that leads to one row alone, what a lookup takes from there."""
+        found = self.entities[entity]
+        value, table = take or found.key, found.clean.name
+        if not self.lake.exists(table):
+            return {}
+        sql = (
+            f'select "{by}" as text, min("{value}")::varchar as value from {table} where "{by}" is not null '
+            f'group by 1 having count(distinct "{value}") = 1 order by 1'
+        )
+        return {str(row["text"]): row["value"] for row in query.rows(self.connection, sql)}
+
 
 def _repairs(
     entity: Entity, column: str, check: str, said: str | None, item: Filling | None, known: _Known
@@ -308,7 +320,8 @@ def _repairs(
             yield said, f"{declared.reference.entity} has come to know it; take the record up again"
         yield from _nearest(bare, keys)
     elif check == "lookup" and item and item.lookup and item.by:
-        yield from _nearest(said, known.values(item.lookup, item.by))
+        taken = known.keys_by(item.lookup, item.by, item.take)
+        yield from _nearest(said, list(taken), taken)
     elif check in ("readable", "future") and declared.kind in ("date", "timestamp"):
         yield from _dates(said)
     elif check == "readable" and declared.kind in ("money", "integer"):

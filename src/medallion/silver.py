@@ -139,12 +139,18 @@ def _value(column: Declared, fillings: list[Filling]) -> Column:
 def _read(text: Column, column: Declared, filling: Filling) -> Column:
     if filling.lookup:
         return F.lit(None).cast("string")
-    if filling.values:
-        meant = words.canonical(text, _forms(filling.values))
-        text = F.coalesce(meant, F.when(text.isNotNull(), F.lit(filling.otherwise)) if filling.otherwise else text)
+    text = _meant(text, filling)
     if filling.decimal_comma:
         text = words.decimal_point(text)
     return quality.read(text, replace(column, date_formats=filling.date_formats or column.date_formats))
+
+
+def _meant(text: Column, filling: Filling) -> Column:
+    """What a spelling stands for, by the values of its filling."""
+    if not filling.values:
+        return text
+    meant = words.canonical(text, _forms(filling.values))
+    return F.coalesce(meant, F.when(text.isNotNull(), F.lit(filling.otherwise)) if filling.otherwise else text)
 
 
 def _forms(values: tuple[tuple[str, str], ...]) -> dict[str, str]:
@@ -213,10 +219,11 @@ def _look_up(
             found = table.frame.select(
                 *(F.col(column).alias(f"{column}_{here}") for column in ("_by", "_take", "_hits"))
             )
-            typed = typed.withColumn(f"_for_{here}", table.comparable(text))
+            typed = typed.withColumn(f"_for_{here}", table.comparable(_meant(text, filling)))
             typed = typed.join(found, F.col(f"_for_{here}") == F.col(f"_by_{here}"), how="left")
             hit = F.when(F.col(f"_hits_{here}") == 1, F.col(f"_take_{here}"))
-            typed = typed.withColumn(name, F.coalesce(F.col(name), hit))
+            declared = entity.column(name)
+            typed = typed.withColumn(name, F.coalesce(F.col(name), quality.read(hit, declared).try_cast(declared.type)))
             stray = text.isNotNull() & ~F.coalesce(F.col(f"_hits_{here}") == 1, F.lit(False))
             flags.append((filling, stray, F.coalesce(F.col(f"_hits_{here}") > 1, F.lit(False))))
         if flags:
