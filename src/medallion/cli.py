@@ -29,7 +29,7 @@ app = typer.Typer(
     epilog="**Examples**\n\n`medallion run` · then `medallion insights`, `medallion status`, "
     "`medallion export --format csv --to export`\n\n"
     "Exit status: 0 the laws hold and every file was read; 1 something is wrong, the message says what; "
-    "2 the command line is wrong.",
+    "2 the command line is wrong; 3 too little to learn from.",
 )
 _debug = False
 
@@ -78,7 +78,7 @@ def _fail(error: MedallionError) -> NoReturn:
     console.print(f"[bold red]Error:[/] {escape(plain(error.problem))}", highlight=False, soft_wrap=True)
     if error.remedy:
         console.print(escape(plain(error.remedy)), highlight=False, soft_wrap=True)
-    sys.exit(1)
+    sys.exit(error.exit_status)
 
 
 def _print_version(wanted: bool) -> None:
@@ -626,3 +626,151 @@ def export(
         _dump(written)
     else:
         show.records(show.screen(), "Exported", written)
+
+
+Models = Annotated[str | None, typer.Option("--models", help="Folder of the models [default: LAKEHOUSE/models].")]
+
+
+@app.command(
+    epilog="**Examples**\n\n`medallion train` · learn from the lakehouse, if there is enough to learn from\n\n"
+    "`medallion train --if-needed` · only when `medallion monitor` says so\n\n"
+    "`medallion train --as-of 2025-03-31 --horizon 60`"
+)
+def train(
+    horizon: Annotated[int | None, typer.Option(min=1, max=730, help="Days within which a win counts.")] = None,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="Learn from outcomes up to this day.")] = None,
+    if_needed: Annotated[bool, typer.Option("--if-needed", help="Only when monitoring recommends it.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Let the new model speak even if it cannot be shown to be as good.")
+    ] = False,
+    models: Models = None,
+    lakehouse: LakehouseOption = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Learn the probability of winning an open deal, test it on later deals, and let the best model speak."""
+    from medallion import console as show
+    from medallion import console_scoring as tell
+    from medallion.config import utc_now
+    from medallion.pipeline import learning, monitoring
+
+    settings = _settings(config, lakehouse=lakehouse, as_of=as_of, models=models)
+    if horizon is not None:
+        settings = settings.model_copy(update={"score": settings.score.model_copy(update={"horizon_days": horizon})})
+    screen = show.screen(stderr=as_json)
+    with show.Progressing(screen) as report:
+        watched = monitoring.watch(settings, report) if if_needed else None
+        if watched and watched.recommendation == monitoring.KEEP:
+            outcome = None
+        else:
+            outcome = learning.train(settings, utc_now(), report, anyway=replace)
+    if as_json:
+        _dump(
+            asdict(outcome)
+            if outcome
+            else {"version": None, "reason": "not needed", "champion": watched and watched.champion}
+        )
+    elif outcome:
+        tell.trained(screen, outcome)
+    else:
+        show.line(screen, f"Not needed: {'; '.join(watched.because) if watched else ''}.")
+
+
+@app.command(
+    epilog="**Examples**\n\n`medallion score` · the open deals most likely to be won, and why\n\n"
+    "`medallion score --top 50 --json`"
+)
+def score(
+    top: Annotated[int, typer.Option(min=1, max=1000, help="How many deals to show.")] = 15,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="Score as of this day.")] = None,
+    models: Models = None,
+    lakehouse: LakehouseOption = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Score the open deals, bring gold up to date with the scores, and show the best."""
+    from medallion import console as show
+    from medallion import console_scoring as tell
+    from medallion import pipeline, status
+    from medallion.config import utc_now
+
+    settings = _settings(config, lakehouse=lakehouse, as_of=as_of, models=models)
+    lake = _lake(config, settings.lakehouse)
+    lake.delta("silver.leads_clean")
+    screen = show.screen(stderr=as_json)
+    with show.Progressing(screen) as report:
+        result = pipeline.run(settings, utc_now(), report, halves=[pipeline.SILVER_TO_GOLD])
+    found = status.scores(lake, top)
+    if as_json:
+        _dump({"changed": result.changed, **found})
+    else:
+        tell.scores(screen, found)
+
+
+@app.command(epilog="**Examples**\n\n`medallion explain L001`\n\n`medallion explain C004 --json`")
+def explain(
+    key: Annotated[str, typer.Argument(help="A deal or an account, such as L001 or C004.")],
+    models: Models = None,
+    lakehouse: LakehouseOption = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Tell why a deal or an account has its score, what would change it, and the rows behind it."""
+    from medallion import console as show
+    from medallion import console_scoring as tell
+    from medallion import explain as explaining
+
+    found = explaining.explain(_settings(config, lakehouse=lakehouse, models=models), key)
+    if as_json:
+        _dump(found)
+    else:
+        tell.explained(show.screen(), found)
+
+
+@app.command(epilog="**Examples**\n\n`medallion monitor`\n\n`medallion monitor --json | jq .recommendation`")
+def monitor(
+    models: Models = None, lakehouse: LakehouseOption = None, config: Config = None, as_json: Json = False
+) -> None:
+    """Hold the model against the open deals of now and against what became of those it scored."""
+    from medallion import console as show
+    from medallion import console_scoring as tell
+    from medallion.pipeline import monitoring
+
+    screen = show.screen(stderr=as_json)
+    with show.Progressing(screen) as report:
+        found = monitoring.watch(_settings(config, lakehouse=lakehouse, models=models), report)
+    if as_json:
+        _dump(asdict(found))
+    else:
+        tell.watched(screen, found)
+
+
+@app.command(
+    "models",
+    epilog="**Examples**\n\n`medallion models`\n\n`medallion models --use 2025-06-30-logistic-1a2b3c4d` · an earlier one\n\n"
+    "`medallion models --use rules` · none: the rates per score band speak",
+)
+def list_models(
+    use: Annotated[str | None, typer.Option("--use", help="Let this version speak, or `rules`.")] = None,
+    models: Models = None,
+    lakehouse: LakehouseOption = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """List the trained models, or choose the one that speaks."""
+    from medallion import console as show
+    from medallion.pipeline import learning
+
+    settings = _settings(config, lakehouse=lakehouse, models=models)
+    if use is not None:
+        learning.use(settings, use)
+    found = learning.versions(settings)
+    screen = show.screen()
+    if as_json:
+        _dump(found)
+    elif found:
+        show.records(screen, "Models", found)
+    else:
+        show.line(screen, "No model was trained yet: the rates per score band speak. Next: medallion train")
+    if use is not None and not as_json:
+        show.line(screen, "Next: medallion score, which brings gold up to date with it")

@@ -28,6 +28,9 @@ class Settings(BaseModel):
     memory_gib: Annotated[float, Field(gt=0)] | None = None
     as_of: str = "latest"
     score: ScoreWeights = ScoreWeights()
+    models: str | None = None
+    fixed_columns: tuple[Literal["owner"], ...] = ()
+    mlflow: str | None = None
 
     @field_validator("as_of", mode="before")
     @classmethod

@@ -20,7 +20,7 @@ from medallion.config import Settings
 from medallion.contracts import Entity
 from medallion.erased import Forgotten
 from medallion.errors import LakehouseError
-from medallion.pipeline import batches, forgotten, remembered
+from medallion.pipeline import batches, forgotten, learning, remembered
 from medallion.pipeline.silver_to_gold import STEPS, silver_to_gold
 from medallion.pipeline.steps import Report, Steps
 from medallion.session import session
@@ -325,7 +325,8 @@ class _Erasure:
             with self.steps.step(f"erase: {name}"):
                 removed[name] = self._rewrite(name)
         if day is not None:
-            silver_to_gold(self.spark, self.lake, self.entities, day, self.settings.score, self.steps)
+            model = learning.champion(self.settings)
+            silver_to_gold(self.spark, self.lake, self.entities, day, self.settings.score, self.steps, champion=model)
         tables = []
         for name in self.lake.tables():
             with self.steps.step(f"purge: {name}"):

@@ -11,6 +11,9 @@ class MedallionError(Exception):
         remedy: What to do next, one sentence.
     """
 
+    #: What the command exits with.
+    exit_status = 1
+
     def __init__(self, problem: str, remedy: str = "") -> None:
         super().__init__(problem if not remedy else f"{problem}\n{remedy}")
         self.problem = problem

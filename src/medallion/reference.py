@@ -19,6 +19,7 @@ _EXIT_STATUS = {
     0: "The laws hold and every file was read, or there was nothing new.",
     1: "Something is wrong; the message says what, where and what to do. With unreadable files the rest was loaded.",
     2: "The command line is wrong; nothing was done.",
+    3: "`medallion train` only: too little to learn from; the message says what there is and what is needed.",
 }
 #: What each check of a contract asks, in the order in which it is declared.
 _ASKS = {

@@ -175,3 +175,31 @@ def as_of(lake: Lakehouse) -> date | None:
     with query.connect(lake, layers=("gold",)) as connection:
         found = query.rows(connection, "select max(day) as day from gold.sales_summary")[0]["day"]
     return found if isinstance(found, date) else None
+
+
+def scores(lake: Lakehouse, top: int) -> dict[str, Any]:
+    """The open deals most likely to be won, by their last scores, and how many there are.
+
+    Raises:
+        LakehouseError: There are no scores.
+    """
+    lake.delta("gold.lead_scores")
+    latest = (
+        "from gold.lead_scores where (as_of, known_as_of) = "
+        "(select (as_of, known_as_of) from gold.lead_scores order by known_as_of desc, as_of desc limit 1)"
+    )
+    with query.connect(lake, layers=["gold"]) as connection:
+        whole = query.rows(
+            connection,
+            f"select count(*) as open_deals, max(as_of) as as_of, max(model_version) as model_version, "
+            f"round(sum(probability), 2) as expected_wins {latest}",
+        )[0]
+        best = query.rows(
+            connection,
+            f"select s.lead_id, d.customer_name, d.owner, d.deal_value, s.probability, s.probability_low, "
+            f"s.probability_high, s.probability_source, s.tier, s.lead_score, s.lead_quality, s.trend, s.reasons_up, "
+            f"s.reasons_down from (select * {latest}) s join gold.deals d using (lead_id) "
+            "order by s.probability desc nulls last, s.lead_score desc, s.lead_id limit $1",
+            [top],
+        )
+    return {**whole, "deals": best}

@@ -3,8 +3,17 @@
 from medallion.gold.channel_performance import channel_performance
 from medallion.gold.customer_features import customer_features
 from medallion.gold.deals import deals
+from medallion.gold.lead_scores import lead_scores
 from medallion.gold.sales_summary import sales_summary
 from medallion.gold.stage_history import stage_history
 from medallion.gold.top_customers import top_customers
 
-__all__ = ["channel_performance", "customer_features", "deals", "sales_summary", "stage_history", "top_customers"]
+__all__ = [
+    "channel_performance",
+    "customer_features",
+    "deals",
+    "lead_scores",
+    "sales_summary",
+    "stage_history",
+    "top_customers",
+]

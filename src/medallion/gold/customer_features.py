@@ -60,7 +60,13 @@ _COUNTED = (
 )
 
 
-def customer_features(customers: DataFrame, leads: DataFrame, interactions: DataFrame, moment: Moment) -> DataFrame:
+def customer_features(
+    customers: DataFrame,
+    leads: DataFrame,
+    interactions: DataFrame,
+    moment: Moment,
+    scored: DataFrame | None = None,
+) -> DataFrame:
     """One row per customer that existed at the moment, columns as in `CONTRACT`.
 
     Args:
@@ -68,6 +74,7 @@ def customer_features(customers: DataFrame, leads: DataFrame, interactions: Data
         leads: `silver.leads_clean`, or its rewound history.
         interactions: `silver.interactions_clean`, or its rewound history.
         moment: The moment and the weights of the score.
+        scored: A model's scores of the open deals at the moment; None without a model.
     """
     deals = leads_as_of(leads, moment)
     accounts = customers_as_of(customers, moment).select(*ACCOUNT.columns(moment))
@@ -79,7 +86,7 @@ def customer_features(customers: DataFrame, leads: DataFrame, interactions: Data
     row = whole.join(_average_won_value(deals), how="cross")
     for group in (*(_one_by_one(DERIVED)), RULES, BANDING, QUALITY):
         row = row.withColumns({feature.name: feature.column(moment).cast(feature.type) for feature in group})
-    scored = with_probability(row, deals, moment)
+    scored = with_probability(row, deals, moment, scored)
     published = [feature for feature in FEATURES if feature not in PROBABILITY]
     return scored.select(
         *(feature.name for feature in published),

@@ -8,8 +8,15 @@ from pyspark.sql import functions as F
 from medallion.features import Moment, leads_as_of
 
 
-def deals(leads: DataFrame, customer_features: DataFrame, moment: Moment) -> DataFrame:
-    """One row per deal opened before the moment; amounts in USD, probability for open deals only."""
+def deals(leads: DataFrame, customer_features: DataFrame, moment: Moment, scored: DataFrame | None = None) -> DataFrame:
+    """One row per deal opened before the moment; amounts in USD, probability for open deals only.
+
+    Args:
+        leads: `silver.leads_clean`, or its rewound history.
+        customer_features: `gold.customer_features` of the same moment.
+        moment: The moment.
+        scored: A model's scores of the open deals; a deal that it left out has the probability of its account.
+    """
     account = customer_features.select(
         "customer_id",
         "customer_name",
@@ -23,7 +30,11 @@ def deals(leads: DataFrame, customer_features: DataFrame, moment: Moment) -> Dat
     )
     joined = leads_as_of(leads, moment).join(account, on="customer_id", how="left")
     is_open = F.col("status") == "open"
-    probability = F.when(is_open, F.col("lead_probability"))
+    by_model = F.lit(None).cast("double")
+    if scored is not None:
+        mine = scored.select("lead_id", F.col("probability").alias("_by_model"))
+        joined, by_model = joined.join(mine, on="lead_id", how="left"), F.col("_by_model")
+    probability = F.when(is_open, F.coalesce(by_model, F.col("lead_probability")))
     return joined.select(
         "lead_id",
         "customer_id",

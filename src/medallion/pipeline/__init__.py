@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from medallion import __version__, contracts, query, sources, store
 from medallion.config import Settings, end_of_day
 from medallion.errors import ContractError, LakehouseError, SourceError
-from medallion.pipeline import batches, drift, remembered
+from medallion.pipeline import batches, drift, learning, remembered
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.bronze_to_silver import bronze_to_silver
 from medallion.pipeline.silver_to_gold import STEPS, silver_to_gold
@@ -164,7 +164,11 @@ def replay(
         spark = session(settings.engine, settings.memory_gib)
     _check_folder(other)
     with writing(other):
-        silver_to_gold(spark, lake, entities, day, settings.score, steps, known_as_of, other)
+        model = learning.champion(settings)
+        score_at = known_as_of or max(known) + timedelta(microseconds=1)
+        silver_to_gold(
+            spark, lake, entities, day, settings.score, steps, known_as_of, other, champion=model, score_at=score_at
+        )
 
 
 _NOTHING: frozenset[str] = frozenset()
@@ -185,6 +189,7 @@ class _Work:
                 "Read each, correct it and delete its confidence line; or run on the guesses with --accept.",
             )
         self.goal = _goal(settings, now)
+        self.model = learning.champion(settings)
         self.steps = Steps(report)
         self.result = Result(run_id=f"{now:%Y%m%dT%H%M%S.%f}"[:-3], contracts=[item.path for item in self.overrides])
 
@@ -232,7 +237,9 @@ class _Work:
                     result.files += [file.name for file in batch.files]
                     self._tell_columns(batch, before)
             if stale:
-                result.as_of = silver_to_gold(spark, lake, entities, self.goal, settings.score, self.steps)
+                result.as_of = silver_to_gold(
+                    spark, lake, entities, self.goal, settings.score, self.steps, champion=self.model, score_at=now
+                )
             result.changed = True
             result.steps, result.seconds = self.steps.seconds, round(time.perf_counter() - self.started, 3)
             _record_run(spark, lake, result, self._fingerprint() if stale else None, now)
@@ -274,6 +281,7 @@ class _Work:
             "silver": {name: self.lake.version(name) for name in names},
             "as_of": str(self.goal),
             "score": self.settings.score.model_dump(mode="json"),
+            "model": self.model.scorer.version if self.model else None,
             "contracts": remembered.fingerprint(self.overrides),
             "version": __version__,
         }

@@ -18,6 +18,11 @@ from medallion.weights import ScoreWeights
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from medallion.features import Moment
+    from medallion.scoring.registry import Entry
+
+#: A model's scores of open deals, an input that is there when a model is.
+SCORED = "ops.scored_leads"
 _WORKERS = 2
 _NO_EVENTS = date(1970, 1, 1)
 
@@ -33,9 +38,9 @@ class Step:
 STEPS: tuple[Step, ...] = (
     Step(
         "gold.customer_features",
-        ("silver.customers_clean", "silver.leads_clean", "silver.interactions_clean", "moment"),
+        ("silver.customers_clean", "silver.leads_clean", "silver.interactions_clean", "moment", SCORED),
     ),
-    Step("gold.deals", ("silver.leads_clean", "gold.customer_features", "moment")),
+    Step("gold.deals", ("silver.leads_clean", "gold.customer_features", "moment", SCORED)),
     Step("gold.sales_summary", ("silver.leads_clean", "silver.interactions_clean", "moment")),
     Step("gold.channel_performance", ("silver.leads_clean", "silver.interactions_clean", "moment")),
     Step("gold.top_customers", ("gold.customer_features",)),
@@ -52,6 +57,8 @@ def silver_to_gold(
     steps: Steps,
     known_as_of: datetime | None = None,
     target: Lakehouse | None = None,
+    champion: Entry | None = None,
+    score_at: datetime | None = None,
 ) -> date:
     """Recompute every gold table as of the end of a day; None is the day of the newest event. Gives the day.
 
@@ -64,6 +71,8 @@ def silver_to_gold(
         steps: What is told of each step.
         known_as_of: Count only what was known before this moment, exclusive; None is everything known by now.
         target: Where gold goes; the same lakehouse unless said.
+        champion: The model that speaks; it is silent about days before the one it was trained on.
+        score_at: Add the scores to `gold.lead_scores`, as known at this moment; None leaves that table alone.
 
     Raises:
         ConservationError: A gold table breaks an invariant of its contract, or revenue differs between tables.
@@ -92,6 +101,9 @@ def silver_to_gold(
             frames[entity.clean.name] = silver.rewind(versions, entity, moment.instant, known)
 
     target = target or lake
+    if champion is not None and champion.as_of <= day:
+        with steps.step("gold: score open deals"):
+            frames[SCORED] = _scored(spark, target, frames, moment, champion)
     by_table = {step.table: step for step in STEPS}
 
     def make(name: str) -> None:
@@ -106,15 +118,59 @@ def silver_to_gold(
     in_order(needs, make, _WORKERS)
     with steps.step("gold: compare revenue"):
         _compare_revenue(frames)
+    if score_at is not None:
+        with steps.step("gold: lead_scores"):
+            _append_scores(spark, target, frames, moment, score_at)
+    store.drop(target, [SCORED])
     return day
 
 
+def _scored(
+    spark: SparkSession, lake: Lakehouse, frames: Mapping[str, DataFrame], moment: Moment, champion: Entry
+) -> DataFrame:
+    from medallion.scoring import predict, snapshots
+
+    facts = snapshots.current(
+        frames["silver.customers_clean"],
+        frames["silver.leads_clean"],
+        frames["silver.interactions_clean"],
+        frames.get("silver.stage_changes_clean"),
+    )
+    rows = snapshots.snapshots(facts, [moment.as_of], moment.weights, champion.fixed)
+    store.save(predict.scored(rows, champion.scorer), spark, lake, predict.WORK)
+    return store.read(spark, lake, SCORED)
+
+
+def _append_scores(
+    spark: SparkSession, lake: Lakehouse, frames: Mapping[str, DataFrame], moment: Moment, known_at: datetime
+) -> None:
+    from medallion import gold
+
+    contract = contracts.table("gold.lead_scores")
+    before = None
+    same = f"as_of = DATE '{moment.day}' AND known_as_of = TIMESTAMP '{known_at.isoformat(sep=' ')}'"
+    if lake.exists(contract.name):
+        before = store.read(spark, lake, contract.name)
+        if not before.filter(same).isEmpty():
+            store.take_back(spark, lake, contract.name, same)
+            before = store.read(spark, lake, contract.name)
+    rows = gold.lead_scores(
+        frames["gold.deals"], frames["gold.customer_features"], frames.get(SCORED), before, moment, known_at
+    )
+    store.save(rows, spark, lake, contract, append=True)
+    verify(store.read(spark, lake, contract.name).filter(same), contract)
+
+
 def gold_contract(name: str) -> Table:
-    """The contract of a gold table; that of customer_features is made from its features."""
+    """The contract of a gold table; those of customer_features and lead_snapshots are made from their features."""
     if name == "gold.customer_features":
         from medallion.gold.customer_features import CONTRACT
 
         return CONTRACT
+    if name == "gold.lead_snapshots":
+        from medallion.scoring import snapshots
+
+        return snapshots.CONTRACT
     return contracts.table(name)
 
 

@@ -1,0 +1,158 @@
+"""`gold.lead_scores`: every score that was ever given to an open deal, with its reasons and its trend."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from medallion.features import Moment
+from medallion.scoring.base_rate import NO_EVIDENCE, SOURCE
+
+#: A change of the odds by less than a tenth is no trend.
+_STEADY = 0.1
+#: Days within which a score counts as the last one.
+_LOOK_BACK_DAYS = 120
+_MODEL_COLUMNS = ("tier", "model_version", "horizon_days", "reasons_up", "reasons_down")
+
+
+def lead_scores(
+    deals: DataFrame,
+    customer_features: DataFrame,
+    scored: DataFrame | None,
+    previous: DataFrame | None,
+    moment: Moment,
+    known_as_of: datetime,
+) -> DataFrame:
+    """One row per open deal; to be appended.
+
+    Args:
+        deals: `gold.deals` of the moment.
+        customer_features: `gold.customer_features` of the moment.
+        scored: A model's scores of the open deals; None without a model.
+        previous: The table so far; None where there is none.
+        moment: The moment.
+        known_as_of: Moment before which everything was known that counts.
+    """
+    opened = deals.filter(F.col("status") == "open").select(
+        "lead_id", "customer_id", "probability_to_convert", "lead_score", "lead_quality", "as_of"
+    )
+    account = customer_features.select(
+        "customer_id",
+        "lead_probability_low",
+        "lead_probability_high",
+        "score_fit",
+        "score_engagement",
+        "score_recency",
+        "score_intent",
+        "days_since_last_interaction",
+    )
+    row = opened.join(account, on="customer_id", how="left")
+    if scored is not None:
+        mine = scored.select("lead_id", "probability_low", "probability_high", *_MODEL_COLUMNS)
+        row = row.join(mine, on="lead_id", how="left")
+    else:
+        kinds = {"probability_low": "double", "probability_high": "double", "model_version": "string"}
+        kinds |= {"tier": "bigint", "horizon_days": "bigint"}
+        kinds |= {"reasons_up": "array<string>", "reasons_down": "array<string>"}
+        row = row.withColumns({name: F.lit(None).cast(kind) for name, kind in kinds.items()})
+    by_model = F.col("model_version").isNotNull()
+    p = F.col("probability_to_convert")
+    up, down = _rule_reasons(moment)
+    row = row.withColumns(
+        {
+            "probability_source": F.when(by_model, "model").when(p.isNotNull(), SOURCE).otherwise(NO_EVIDENCE),
+            "probability_low": F.when(by_model, F.col("probability_low")).otherwise(F.col("lead_probability_low")),
+            "probability_high": F.when(by_model, F.col("probability_high")).otherwise(F.col("lead_probability_high")),
+            "horizon_days": F.coalesce("horizon_days", F.lit(moment.weights.horizon_days).cast("bigint")),
+            "reasons_up": F.when(by_model, F.col("reasons_up")).otherwise(up),
+            "reasons_down": F.when(by_model, F.col("reasons_down")).otherwise(down),
+        }
+    )
+    return _with_trend(row, previous, moment).select(
+        "lead_id",
+        "customer_id",
+        "as_of",
+        F.lit(known_as_of.isoformat(sep=" ")).cast("timestamp").alias("known_as_of"),
+        "probability_source",
+        "model_version",
+        "horizon_days",
+        p.alias("probability"),
+        "probability_low",
+        "probability_high",
+        "tier",
+        "lead_score",
+        "lead_quality",
+        "reasons_up",
+        "reasons_down",
+        "previous_probability",
+        "previous_as_of",
+        "trend",
+    )
+
+
+def _with_trend(row: DataFrame, previous: DataFrame | None, moment: Moment) -> DataFrame:
+    """With the last score by the same means on an earlier day, and where it went from there."""
+    if previous is None:
+        none = {"previous_probability": "double", "previous_as_of": "date"}
+        row = row.withColumns({name: F.lit(None).cast(kind) for name, kind in none.items()})
+    else:
+        age = F.datediff(moment.today, F.col("as_of"))
+        latest = Window.partitionBy("lead_id").orderBy(F.desc("as_of"), F.desc("known_as_of"))
+        before = previous.filter((age > 0) & (age <= _LOOK_BACK_DAYS) & F.col("probability").isNotNull())
+        before = before.withColumn("_place", F.row_number().over(latest)).filter(F.col("_place") == 1)
+        before = before.select(
+            "lead_id",
+            F.col("probability").alias("_before"),
+            F.col("as_of").alias("_before_as_of"),
+            F.coalesce("model_version", "probability_source").alias("_before_by"),
+        )
+        same = F.coalesce("model_version", "probability_source") == F.col("_before_by")
+        row = row.join(before, on="lead_id", how="left").withColumns(
+            {
+                "previous_probability": F.when(same, F.col("_before")),
+                "previous_as_of": F.when(same, F.col("_before_as_of")),
+            }
+        )
+    change = _log_odds(F.col("probability_to_convert")) - _log_odds(F.col("previous_probability"))
+    trend = (
+        F.when(change.isNull(), "not enough information")
+        .when(change > _STEADY, "improving")
+        .when(change < -_STEADY, "declining")
+        .otherwise("steady")
+    )
+    return row.withColumn("trend", trend)
+
+
+def _log_odds(p: Column) -> Column:
+    held = F.greatest(F.lit(1e-6), F.least(F.lit(1 - 1e-6), p))
+    return F.when(p.isNotNull(), F.log(held / (F.lit(1.0) - held)))
+
+
+def _rule_reasons(moment: Moment) -> tuple[Column, Column]:
+    """What the rule score says, for deals that no model speaks of: its full parts and its empty ones."""
+    weights, days = moment.weights.parts, F.col("days_since_last_interaction")
+    last = (
+        F.when(days.isNull(), "never touched")
+        .when(days == 0, "touched today")
+        .when(days == 1, "last touch 1 day ago")
+        .otherwise(F.concat(F.lit("last touch "), days.cast("string"), F.lit(" days ago")))
+    )
+    parts = {
+        "score_fit": ("Fits well", "Fits poorly", None, weights.fit),
+        "score_engagement": ("Much engagement", "Little engagement", None, weights.engagement),
+        "score_recency": ("In touch", "Out of touch", last, weights.recency),
+        "score_intent": ("Clear intent in 60 days", "No clear intent in 60 days", None, weights.intent),
+    }
+    up, down = [], []
+    for name, (well, badly, more, points) in parts.items():
+        got = F.concat(
+            F.lit(" ("),
+            *([more, F.lit("; ")] if more is not None else []),
+            F.round(F.col(name) * F.lit(float(points))).cast("bigint").cast("string"),
+            F.lit(f" of {points:g} points)"),
+        )
+        up.append(F.when(F.col(name) >= 0.7, F.concat(F.lit(well), got)))
+        down.append(F.when(F.col(name) < 0.4, F.concat(F.lit(badly), got)))
+    return F.array_compact(F.array(*up)), F.array_compact(F.array(*down))

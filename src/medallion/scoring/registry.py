@@ -1,0 +1,185 @@
+"""The models of a lakehouse as files: JSON and UBJSON, with hashes that are checked before anything is used.
+
+    <folder>/champion.json              which version speaks, and the hash of its model.json
+    <folder>/<version>/model.json       what it learned, its tiers, the signature of its signals, the hash of its trees
+    <folder>/<version>/model.ubj        trees, where it has any
+    <folder>/<version>/evaluation.json  model_card.md  reliability.svg
+
+Nothing here is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from medallion.errors import LakehouseError
+from medallion.scoring.predict import Scorer
+from medallion.scoring.signals import SIGNALS
+
+FORMAT = 1
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,80}")
+
+
+def signature() -> str:
+    """Hash of what the signals are: names, types and definitions. A model of other signals is not used."""
+    told = [[s.name, s.type, s.definition] for s in SIGNALS]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A registered model: what scores, and everything else that its file says."""
+
+    scorer: Scorer
+    document: Mapping[str, Any]
+    folder: Path
+
+    @property
+    def as_of(self) -> date:
+        """The last day whose outcomes it learned from: it says nothing of days before."""
+        return date.fromisoformat(str(self.document["as_of"]))
+
+    @property
+    def fixed(self) -> tuple[str, ...]:
+        """Columns of a deal that were trusted not to change."""
+        return tuple(self.document.get("fixed_columns", ()))
+
+    @property
+    def evaluation(self) -> dict[str, Any]:
+        """The evaluation beside the model; empty when it is missing."""
+        path = self.folder / "evaluation.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def register(folder: Path, document: dict[str, Any], trees: bytes | None, texts: Mapping[str, str]) -> str:
+    """Write a model as a version of its own and give its name; the same model is the same version.
+
+    Args:
+        folder: The registry.
+        document: Content of model.json without `format`, `version`, `signals` and `trees_sha256`.
+        trees: Content of model.ubj.
+        texts: Further files by name.
+    """
+    told = {
+        "format": FORMAT,
+        "signals": signature(),
+        "trees_sha256": hashlib.sha256(trees).hexdigest() if trees else None,
+        **document,
+    }
+    told["version"] = f"{told['as_of']}-{told['kind']}-{_digest(json.dumps(told, sort_keys=True).encode())[:8]}"
+    target = folder / str(told["version"])
+    target.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        _write(target / name, text.encode())
+    if trees:
+        _write(target / "model.ubj", trees)
+    _write(target / "model.json", (json.dumps(told, indent=1) + "\n").encode())
+    return str(told["version"])
+
+
+def crown(folder: Path, version: str) -> None:
+    """Make a version the one that speaks."""
+    seal = _digest((folder / version / "model.json").read_bytes())
+    _write(folder / "champion.json", (json.dumps({"version": version, "sha256": seal}, indent=1) + "\n").encode())
+
+
+def champion(folder: Path) -> Entry | None:
+    """The version that speaks; None where none was trained.
+
+    Raises:
+        LakehouseError: Its files are missing, were changed since they were registered, or do not fit this program.
+    """
+    pointer = folder / "champion.json"
+    if not pointer.is_file():
+        return None
+    told = _json(pointer)
+    version = str(told.get("version"))
+    if not _VERSION.fullmatch(version):
+        raise LakehouseError(f"{pointer}: {version!r} is not the name of a model", _AGAIN)
+    return load(folder / version, told.get("sha256"))
+
+
+def versions(folder: Path) -> list[str]:
+    """Names of all registered versions."""
+    return sorted(path.parent.name for path in folder.glob("*/model.json"))
+
+
+def load(folder: Path, seal: str | None = None) -> Entry:
+    """The model of a folder.
+
+    Args:
+        folder: Folder with model.json.
+        seal: SHA-256 that model.json must have; None where nothing vouches for it.
+
+    Raises:
+        LakehouseError: As `champion`.
+    """
+    path = folder / "model.json"
+    document = _json(path, seal)
+    if document.get("format") != FORMAT:
+        raise LakehouseError(f"{path}: has format {document.get('format')!r}, this program reads {FORMAT}", _AGAIN)
+    if document.get("signals") != signature():
+        raise LakehouseError(f"{path}: was trained with other signals than this program computes", _AGAIN)
+    trees = None
+    if document.get("trees_sha256"):
+        try:
+            trees = (folder / "model.ubj").read_bytes()
+        except OSError as error:
+            raise LakehouseError(f"{folder / 'model.ubj'}: cannot be read: {error.strerror}", _AGAIN) from error
+        if _digest(trees) != document["trees_sha256"]:
+            raise LakehouseError(f"{folder / 'model.ubj'}: was changed since it was registered", _AGAIN)
+    try:
+        scorer = Scorer(
+            version=str(document["version"]),
+            kind=str(document["kind"]),
+            document=document["model"],
+            trees=trees,
+            calibrator=(float(document["calibrator"]["a"]), float(document["calibrator"]["b"])),
+            tiers=[{name: float(value) for name, value in tier.items()} for tier in document["tiers"]],
+            horizon_days=int(document["horizon_days"]),
+            trained_on=str(document["trained_on"]),
+        )
+        unknown = set(scorer.model.names) - {signal.name for signal in SIGNALS} - {"lead_score"}
+        date.fromisoformat(str(document["as_of"]))
+        if unknown or not scorer.tiers:
+            raise ValueError(f"unknown signals {sorted(unknown)}" if unknown else "there are no tiers")
+    except (KeyError, TypeError, ValueError) as error:
+        raise LakehouseError(f"{path}: is not a model: {error}", _AGAIN) from error
+    return Entry(scorer, document, folder)
+
+
+_AGAIN = "Train again with `medallion train`, or put the file back as it was."
+
+
+def _json(path: Path, seal: str | None = None) -> dict[str, Any]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise LakehouseError(f"{path}: cannot be read: {error.strerror}", _AGAIN) from error
+    if seal is not None and _digest(content) != seal:
+        raise LakehouseError(f"{path}: was changed since it was registered", _AGAIN)
+    try:
+        document = json.loads(content)
+    except ValueError as error:
+        raise LakehouseError(f"{path}: is not JSON: {error}", _AGAIN) from error
+    if not isinstance(document, dict):
+        raise LakehouseError(f"{path}: is not a model", _AGAIN)
+    return document
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_bytes(content)
+    part.replace(path)

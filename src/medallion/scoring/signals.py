@@ -1,0 +1,296 @@
+"""What the model may know of an open deal: each signal a small function, its docstring the definition.
+
+A signal is computed for a deal and a cutoff from what had happened and was known before the cutoff. None of them holds
+an amount of money, an outcome of the deal itself, or who somebody is. `SIGNALS` lists them in the order of
+`gold.lead_snapshots`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import pi
+from typing import Literal
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from medallion.features import Feature, Features, Moment, ScoreWeights, account
+from medallion.features.touches import is_positive
+
+#: Days in which a touch loses half its weight in the fading sums.
+FADING_DAYS = 30.0
+#: Days after which a touch no longer counts.
+LOOK_BACK_DAYS = 365
+#: Deals that the average weighs in shrunken win rates.
+PRIOR_DEALS = 5.0
+_YEAR = 365.25
+
+
+@dataclass(frozen=True)
+class Cutoff(Moment):
+    """The moment of each row, its column `cutoff`, which is the end of a day."""
+
+    def __init__(self, weights: ScoreWeights) -> None:
+        object.__setattr__(self, "weights", weights)
+
+    @property
+    def instant(self) -> Column:
+        """The row's cutoff."""
+        return F.col("cutoff")
+
+    @property
+    def today(self) -> Column:
+        """The last day before the row's cutoff."""
+        return F.date_sub(F.col("cutoff").cast("date"), 1)
+
+
+DEAL = Features("the deal")
+ACCOUNT = Features("its account")
+TOUCHES = Features("touches of the last year")
+HISTORY = Features("earlier deals")
+STAGES = Features("stage changes")
+SEASON = Features("the calendar")
+
+
+@DEAL.add("string")
+def source(moment: Moment) -> Column:
+    """What brought the deal."""
+    return F.col("source")
+
+
+@DEAL.add("bigint", "days")
+def days_open(moment: Moment) -> Column:
+    """Days since the deal was opened."""
+    return moment.days_since(F.col("created_at"))
+
+
+@ACCOUNT.add("string")
+def industry(moment: Moment) -> Column:
+    """Industry of the account."""
+    return F.col("industry")
+
+
+@ACCOUNT.add("string")
+def country(moment: Moment) -> Column:
+    """Country of the account."""
+    return F.col("country")
+
+
+@ACCOUNT.add("string")
+def size_band(moment: Moment) -> Column:
+    """Company size: 1-50, 51-200, 201-1000, 1000+ or unknown."""
+    return account.size_band(moment)
+
+
+@ACCOUNT.add("bigint", "people")
+def employee_count(moment: Moment) -> Column:
+    """Number of employees."""
+    return F.col("employee_count")
+
+
+@ACCOUNT.add("bigint", "days")
+def account_age_days(moment: Moment) -> Column:
+    """Days since the account was added to the CRM."""
+    return moment.days_since(F.col("account_created_at"))
+
+
+def _own() -> Column:
+    return F.col("touch_lead") == F.col("lead_id")
+
+
+def _age(moment: Moment) -> Column:
+    return moment.days_since(F.col("occurred_at"))
+
+
+def _fading(moment: Moment, which: Column) -> Column:
+    """Sum of weights that halve every `FADING_DAYS`; in whole millionths, so that the order of rows does not matter."""
+    weight = F.pow(F.lit(2.0), -_age(moment).cast("double") / F.lit(FADING_DAYS))
+    micro = F.sum(F.when(which, F.round(weight * F.lit(1e6)).cast("bigint")))
+    return F.coalesce(micro, F.lit(0)).cast("double") / F.lit(1e6)
+
+
+@TOUCHES.add("bigint", "touches")
+def touches_30d(moment: Moment) -> Column:
+    """Touches of the account in the last 30 days."""
+    return F.count_if(_age(moment) < 30)
+
+
+@TOUCHES.add("bigint", "touches")
+def touches_90d(moment: Moment) -> Column:
+    """Touches of the account in the last 90 days."""
+    return F.count_if(_age(moment) < 90)
+
+
+@TOUCHES.add("bigint", "touches")
+def touches_365d(moment: Moment) -> Column:
+    """Touches of the account in the last year."""
+    return F.count("occurred_at")
+
+
+@TOUCHES.add("bigint", "touches")
+def positive_365d(moment: Moment) -> Column:
+    """Touches of the account in the last year that went well: a positive answer or a booked meeting."""
+    return F.count_if(is_positive())
+
+
+@TOUCHES.add("bigint", "touches")
+def negative_365d(moment: Moment) -> Column:
+    """Touches of the account in the last year with a negative outcome."""
+    return F.count_if(F.col("outcome") == "negative")
+
+
+@TOUCHES.add("bigint", "touches")
+def unanswered_365d(moment: Moment) -> Column:
+    """Touches of the account in the last year without an answer."""
+    return F.count_if(F.col("outcome") == "no_answer")
+
+
+@TOUCHES.add("bigint", "days")
+def days_since_touch(moment: Moment) -> Column:
+    """Days since the account was last touched; null without a touch in the last year."""
+    return F.min(_age(moment))
+
+
+@TOUCHES.add("bigint", "days")
+def days_since_positive(moment: Moment) -> Column:
+    """Days since a touch of the account last went well; null without one in the last year."""
+    return F.min(F.when(is_positive(), _age(moment)))
+
+
+@TOUCHES.add("bigint", "touches")
+def deal_touches(moment: Moment) -> Column:
+    """Touches about this deal."""
+    return F.count_if(_own())
+
+
+@TOUCHES.add("bigint", "touches")
+def deal_touches_30d(moment: Moment) -> Column:
+    """Touches about this deal in the last 30 days."""
+    return F.count_if(_own() & (_age(moment) < 30))
+
+
+@TOUCHES.add("bigint", "days")
+def days_since_deal_touch(moment: Moment) -> Column:
+    """Days since the last touch about this deal; null without one."""
+    return F.min(F.when(_own(), _age(moment)))
+
+
+@TOUCHES.add("double", "fading touches")
+def deal_meetings_booked(moment: Moment) -> Column:
+    """Meetings booked over this deal, each fading by half every 30 days."""
+    return _fading(moment, _own() & (F.col("outcome") == "meeting_booked"))
+
+
+@TOUCHES.add("double", "fading touches")
+def deal_positive(moment: Moment) -> Column:
+    """Positive answers over this deal, each fading by half every 30 days."""
+    return _fading(moment, _own() & (F.col("outcome") == "positive"))
+
+
+@TOUCHES.add("double", "fading touches")
+def deal_neutral(moment: Moment) -> Column:
+    """Neutral answers over this deal, each fading by half every 30 days."""
+    return _fading(moment, _own() & (F.col("outcome") == "neutral"))
+
+
+@TOUCHES.add("double", "fading touches")
+def deal_negative(moment: Moment) -> Column:
+    """Negative answers over this deal, each fading by half every 30 days."""
+    return _fading(moment, _own() & (F.col("outcome") == "negative"))
+
+
+@TOUCHES.add("double", "fading touches")
+def deal_meetings(moment: Moment) -> Column:
+    """Meetings held over this deal, each fading by half every 30 days."""
+    return _fading(moment, _own() & (F.col("channel") == "meeting"))
+
+
+@TOUCHES.add("double", "fading touches")
+def deal_calls(moment: Moment) -> Column:
+    """Calls over this deal, each fading by half every 30 days."""
+    return _fading(moment, _own() & (F.col("channel") == "call"))
+
+
+@HISTORY.add("bigint", "deals")
+def account_closed(moment: Moment) -> Column:
+    """Other deals of the account that had been won or lost."""
+    return F.count_if(F.col("other_status") != "open")
+
+
+@HISTORY.add("bigint", "deals")
+def account_open(moment: Moment) -> Column:
+    """Other deals of the account that were open."""
+    return F.count_if(F.col("other_status") == "open")
+
+
+RATES = Features("earlier deals")
+
+
+@RATES.add("double", "share")
+def account_win_lift(moment: Moment) -> Column:
+    """How far the share of the account's other closed deals that had been won lies above everyone's, shrunk by the weight
+    of 5 deals; 0 without such deals.
+    """
+    return _lift(F.col("account_won"), F.col("account_closed"))
+
+
+@RATES.add("double", "share")
+def owner_win_lift(moment: Moment) -> Column:
+    """How far the share of the owner's closed deals that were won lies above everyone's, shrunk by the weight of 5
+    deals; only where the owner is trusted, since many a CRM hands a deal over when it is won.
+    """
+    return F.when(F.col("owner").isNotNull(), _lift(F.col("owner_won"), F.col("owner_ended")))
+
+
+def _lift(won: Column, ended: Column) -> Column:
+    """`(won + k*p) / (ended + k) - p`, with `p` the share of all."""
+    won, ended = F.coalesce(won, F.lit(0)).cast("double"), F.coalesce(ended, F.lit(0)).cast("double")
+    everyone = F.coalesce((F.col("all_won") + F.lit(0.5)) / (F.col("all_ended") + F.lit(1.0)), F.lit(0.5))
+    prior = F.lit(PRIOR_DEALS)
+    return F.round((won + prior * everyone) / (ended + prior) - everyone, 6)
+
+
+@STAGES.add("string")
+def stage(moment: Moment) -> Column:
+    """Stage that the deal was in; null where no export tells when stages were entered."""
+    return F.col("stage")
+
+
+@STAGES.add("bigint", "days")
+def days_in_stage(moment: Moment) -> Column:
+    """Days since the deal entered its stage."""
+    return moment.days_since(F.col("stage_entered_at"))
+
+
+@STAGES.add("bigint", "changes")
+def stage_moves(moment: Moment) -> Column:
+    """How often the deal had entered a stage."""
+    return F.col("stage_moves")
+
+
+@SEASON.add("double", "-1 to 1")
+def season_cos(moment: Moment) -> Column:
+    """Time of year, 1 in mid-winter and -1 in mid-summer; only with a year of snapshots or more."""
+    return F.round(F.cos(_angle(moment)), 6)
+
+
+@SEASON.add("double", "-1 to 1")
+def season_sin(moment: Moment) -> Column:
+    """Time of year, 1 in spring and -1 in autumn; only with a year of snapshots or more."""
+    return F.round(F.sin(_angle(moment)), 6)
+
+
+def _angle(moment: Moment) -> Column:
+    return F.dayofyear(moment.instant).cast("double") * F.lit(2 * pi / _YEAR)
+
+
+SIGNALS: tuple[Feature, ...] = (*DEAL, *ACCOUNT, *TOUCHES, *HISTORY, *RATES, *STAGES, *SEASON)
+
+Kind = Literal["category", "amount", "share"]
+
+
+def kind(signal: Feature) -> Kind:
+    """How a signal enters a model: a category, an amount from 0 (on a log scale where lines are fitted), or a share."""
+    if signal.type == "string":
+        return "category"
+    return "share" if signal.unit in ("share", "-1 to 1") else "amount"

@@ -1,0 +1,317 @@
+"""Point-in-time snapshots: what was known of each open deal at a cutoff, and what became of it.
+
+The time line of one row:
+
+    ... touches, stages, earlier deals ...  | cutoff |  ... won within the horizon? ...  | horizon over
+    known and happened strictly before it ->          -> the label, read from what is known today
+
+Rows that came with the first delivery are taken to have been known when they happened: a first export is history. What
+came later is known from the run that read it, and only then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from medallion.contracts import Column as Declared
+from medallion.contracts import Table
+from medallion.features import ScoreWeights, account, touches
+from medallion.features.deals import best_source_weight
+from medallion.scoring import rules, signals
+from medallion.scoring.signals import SIGNALS, Cutoff
+
+#: Days between cutoffs; no multiple of 7, or all would fall on one day of the week and scores on others.
+EVERY_DAYS = 27
+#: Cutoffs at most: more than five years back tells of another market.
+AT_MOST = 65
+
+CONTRACT = Table(
+    name="gold.lead_snapshots",
+    grain="one row per deal and cutoff at which it was open",
+    description="What the last training learned from: signals as they were known at the cutoff, and the outcome.",
+    key=("lead_id", "cutoff"),
+    columns=(
+        Declared("lead_id", "string", "The deal."),
+        Declared("customer_id", "string", "Its account."),
+        Declared("cutoff", "timestamp", "Everything strictly before it was known; nothing from it on."),
+        Declared("won", "bigint", "1 when the deal was won from the cutoff on and within the horizon, else 0."),
+        Declared("lead_score", "bigint", "Rule score of the account at the cutoff.", unit="0-100"),
+        *(signal.declared for signal in SIGNALS),
+    ),
+    invariants=("won IN (0, 1)", "days_open >= 0", "lead_score BETWEEN 0 AND 100"),
+)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What snapshots are made from: silver history with the time in which each version was the one known.
+
+    Each frame has `known_from` (null: since it happened) and `known_until` (null: still).
+    """
+
+    customers: DataFrame
+    leads: DataFrame
+    interactions: DataFrame
+    stage_changes: DataFrame | None = None
+
+
+def current(customers: DataFrame, leads: DataFrame, interactions: DataFrame, stage_changes: DataFrame | None) -> Facts:
+    """Facts from the tables of current versions, all of which are known: what scoring reads."""
+
+    def known(frame: DataFrame) -> DataFrame:
+        nothing = F.lit(None).cast("timestamp")
+        return frame.withColumns({"known_from": nothing, "known_until": nothing})
+
+    stages = None if stage_changes is None else known(stage_changes)
+    return Facts(known(customers), known(leads), known(interactions), stages)
+
+
+def versions(history: DataFrame, key: str, first_known: datetime, *, single: bool = False) -> DataFrame:
+    """The versions that were ever current, each with `known_from` and `known_until`.
+
+    Args:
+        history: A table `silver.<entity>_history`.
+        key: Its key column.
+        first_known: `known_at` of the first delivery.
+        single: Promise that no key has two such versions; saves sorting them.
+    """
+    current = history.filter(F.col("_outcome") == "accepted")
+    first = F.lit(first_known.isoformat(sep=" ")).cast("timestamp")
+    learned = F.when(F.col("known_at") > first, F.col("known_at"))
+    if single:
+        until = F.lit(None).cast("timestamp")
+    else:
+        until = F.lead("known_at").over(Window.partitionBy(key).orderBy("known_at", "_source_file", "_source_row"))
+    return current.withColumns({"known_from": learned, "known_until": until})
+
+
+def cutoffs(last: datetime, first: datetime | None, every: int = EVERY_DAYS) -> list[datetime]:
+    """Ends of days from `last` back to `first`, exclusive, `every` days apart, earliest first."""
+    found: list[datetime] = []
+    while first is not None and last > first and len(found) < AT_MOST:
+        found.append(last)
+        last -= timedelta(days=every)
+    return found[::-1]
+
+
+def happened(event: Column) -> Column:
+    """Whether something had happened at the row's cutoff: strictly before it."""
+    return event < F.col("cutoff")
+
+
+def was_known() -> Column:
+    """Whether a version was the one known at the row's cutoff: learned strictly before it, and not superseded yet."""
+    learned = F.coalesce(F.col("known_from") < F.col("cutoff"), F.lit(True))
+    return learned & F.coalesce(F.col("known_until") >= F.col("cutoff"), F.lit(True))
+
+
+def has_ended(closed_at: Column) -> Column:
+    """Whether a deal had ended at the row's cutoff."""
+    return happened(closed_at)
+
+
+def is_another(lead_id: Column) -> Column:
+    """Whether a deal is not the one that the row is about."""
+    return lead_id != F.col("lead_id")
+
+
+def snapshots(
+    facts: Facts,
+    moments: Collection[datetime],
+    weights: ScoreWeights,
+    fixed: Collection[str] = (),
+    accounts: Collection[str] | None = None,
+) -> DataFrame:
+    """One row per cutoff and deal that was open then: keys, `lead_score` and all signals.
+
+    Args:
+        facts: Versions of silver rows.
+        moments: The cutoffs, ends of days.
+        weights: Of the rule score.
+        fixed: Columns of a deal that the CRM is trusted not to change once it was opened. Only `owner` makes a
+            difference; without it there is no owner in the signals.
+        accounts: Only deals of these; None is all. What all deals tell together still comes from all.
+    """
+    cutoff = Cutoff(weights)
+    deals = _open_deals(facts.leads, moments)
+    if accounts is not None:
+        deals = deals.filter(F.col("customer_id").isin(list(accounts)))
+    parts = [_of_account(deals, facts.customers), _of_touches(deals, facts.interactions, cutoff)]
+    parts.append(_of_history(deals, facts.leads, cutoff))
+    if facts.stage_changes is not None:
+        parts.append(_of_stages(deals, facts.stage_changes))
+    whole = reduce(lambda one, other: one.join(other, on=["lead_id", "cutoff"], how="left"), parts, deals)
+    whole = whole.join(_of_everyone(facts.leads, moments), on="cutoff", how="left")
+    if "owner" in fixed:
+        whole = whole.join(_of_owners(facts.leads, moments), on=["owner", "cutoff"], how="left")
+    whole = _with_rest(whole.withColumns({name: F.coalesce(name, F.lit(0)) for name in _COUNTS}))
+    columns = [F.col(s.name) if s in _AGGREGATED else s.column(cutoff).cast(s.type).alias(s.name) for s in SIGNALS]
+    return _with_rule_score(whole, cutoff).select("lead_id", "customer_id", "cutoff", "lead_score", *columns)
+
+
+#: Signals that come out of aggregations; those of them that count something are 0 where there was nothing.
+_AGGREGATED = (*signals.TOUCHES, *signals.HISTORY)
+_COUNTS = ("account_won", *(s.name for s in _AGGREGATED if s.unit in ("touches", "fading touches", "deals")))
+_OPTIONAL = {
+    "owner_won": "bigint",
+    "owner_ended": "bigint",
+    "stage": "string",
+    "stage_entered_at": "timestamp",
+    "stage_moves": "bigint",
+}
+
+
+def _with_rest(whole: DataFrame) -> DataFrame:
+    """With the columns that only some exports can fill, null where this one cannot; an owner that is not trusted is null."""
+    absent = {name: F.lit(None).cast(kind) for name, kind in _OPTIONAL.items() if name not in whole.columns}
+    if "owner_won" in absent:
+        absent["owner"] = F.lit(None).cast("string")
+    return whole.withColumns(absent) if absent else whole
+
+
+def labelled(rows: DataFrame, leads: DataFrame, horizon_days: int, as_of: datetime) -> DataFrame:
+    """Snapshots with `won`: 1 for a deal won in `[cutoff, cutoff + horizon)`, else 0.
+
+    Deals of which we know today that they had ended before the cutoff, or that ended on a day no one wrote down, are
+    left out: no one could have said what would become of them.
+
+    Args:
+        rows: Snapshots, with cutoffs whose horizon was over at `as_of`.
+        leads: The latest versions, `silver.leads_clean`.
+        horizon_days: Length of the horizon.
+        as_of: Moment from which on nothing is known of outcomes.
+    """
+    known = F.col("closed_at") < F.lit(as_of.isoformat(sep=" ")).cast("timestamp")
+    ends = leads.select("lead_id", F.when(F.coalesce(known, F.lit(True)), F.col("status")).alias("end"), "closed_at")
+    told = rows.join(ends, on="lead_id", how="inner")
+    told = told.filter(
+        (F.col("closed_at") >= F.col("cutoff")) | (F.col("closed_at").isNull() & (F.col("end") == "open"))
+    )
+    within = F.col("closed_at") < F.col("cutoff") + F.expr(f"interval {int(horizon_days)} days")
+    won = F.coalesce((F.col("end") == "won") & within, F.lit(False)).cast("bigint")
+    return told.withColumn("won", won).drop("end", "closed_at")
+
+
+def _at(frame: DataFrame, moments: Collection[datetime]) -> DataFrame:
+    """Every row at every cutoff."""
+    days = F.array(*(F.lit(moment.isoformat(sep=" ")).cast("timestamp") for moment in sorted(moments)))
+    return frame.withColumn("cutoff", F.explode(days))
+
+
+def _open_deals(leads: DataFrame, moments: Collection[datetime]) -> DataFrame:
+    """Deals at the cutoffs at which they were open, as they were known then."""
+    closed = (F.col("status") != "open") & F.coalesce(has_ended(F.col("closed_at")), F.lit(True))
+    at = _at(leads, moments).filter(happened(F.col("created_at")) & was_known() & ~closed)
+    return at.select("lead_id", "customer_id", "cutoff", "source", "owner", "created_at")
+
+
+def _of_account(deals: DataFrame, customers: DataFrame) -> DataFrame:
+    mine = customers.select(
+        "customer_id",
+        "industry",
+        "country",
+        "employee_count",
+        F.col("created_at").alias("account_created_at"),
+        F.col("email").isNotNull().alias("account_has_email"),
+        F.col("phone").isNotNull().alias("account_has_phone"),
+        "known_from",
+        "known_until",
+    )
+    joined = deals.select("lead_id", "cutoff", "customer_id").join(mine, on="customer_id", how="inner")
+    return joined.filter(was_known()).drop("customer_id", "known_from", "known_until")
+
+
+def _of_touches(deals: DataFrame, interactions: DataFrame, cutoff: Cutoff) -> DataFrame:
+    """Signals from the touches of a deal's account, and what the rule score takes from them."""
+    mine = interactions.select(
+        "customer_id", F.col("lead_id").alias("touch_lead"), "channel", "outcome", "occurred_at", "known_from", "known_until"
+    )  # fmt: skip
+    joined = deals.select("lead_id", "cutoff", "customer_id").join(mine, on="customer_id", how="inner")
+    recent = cutoff.days_since(F.col("occurred_at")) < signals.LOOK_BACK_DAYS
+    seen = joined.filter(happened(F.col("occurred_at")) & was_known() & recent)
+    return seen.groupBy("lead_id", "cutoff").agg(
+        *signals.TOUCHES.columns(cutoff),
+        touches.engagement_nano(cutoff).alias("engagement_nano"),
+        touches.best_recent_intent(cutoff).alias("best_recent_intent"),
+    )
+
+
+def _of_history(deals: DataFrame, leads: DataFrame, cutoff: Cutoff) -> DataFrame:
+    """Signals from the account's other deals, and what the rule score takes from all its deals."""
+    ended = (F.col("status") != "open") & has_ended(F.col("closed_at"))
+    others = leads.select(
+        "customer_id",
+        F.col("lead_id").alias("other"),
+        F.col("source"),
+        "status",
+        F.col("created_at").alias("other_created_at"),
+        "closed_at",
+        "email",
+        "phone",
+        "known_from",
+        "known_until",
+    )
+    joined = deals.select("lead_id", "cutoff", "customer_id").join(others, on="customer_id", how="inner")
+    there = joined.filter(happened(F.col("other_created_at")) & was_known())
+    status = F.when(ended, F.col("status")).when((F.col("status") == "open") | F.col("closed_at").isNotNull(), "open")
+    told = there.withColumn("other_status", F.when(is_another(F.col("other")), status))
+    return told.groupBy("lead_id", "cutoff").agg(
+        *signals.HISTORY.columns(cutoff),
+        F.count_if(F.col("other_status") == "won").alias("account_won"),
+        best_source_weight(cutoff).alias("best_source_weight"),
+        (F.count("email") > 0).alias("deal_has_email"),
+        (F.count("phone") > 0).alias("deal_has_phone"),
+    )
+
+
+def _of_stages(deals: DataFrame, changes: DataFrame) -> DataFrame:
+    """The stage that a deal was in, since when, and how often it had entered one."""
+    mine = changes.select("lead_id", "stage", "entered_at", "known_from", "known_until")
+    joined = deals.select("lead_id", "cutoff").join(mine, on="lead_id", how="inner")
+    seen = joined.filter(happened(F.col("entered_at")) & was_known())
+    # a sortable text of time and stage: the latest entry, and at one moment always the same one
+    coded = F.concat(F.lpad((F.unix_micros("entered_at") + F.lit(10**17)).cast("string"), 19, "0"), F.col("stage"))
+    latest = seen.groupBy("lead_id", "cutoff").agg(
+        F.max(coded).alias("_latest"), F.max("entered_at").alias("stage_entered_at"), F.count("stage").alias("stage_moves")
+    )  # fmt: skip
+    return latest.withColumn("stage", F.expr("substring(_latest, 20)")).drop("_latest")
+
+
+def _ended(leads: DataFrame, moments: Collection[datetime]) -> DataFrame:
+    deals = leads.filter((F.col("status") != "open") & F.col("closed_at").isNotNull())
+    deals = deals.select("lead_id", "owner", "status", "closed_at", "known_from", "known_until")
+    return _at(deals, moments).filter(has_ended(F.col("closed_at")) & was_known())
+
+
+def _of_everyone(leads: DataFrame, moments: Collection[datetime]) -> DataFrame:
+    return _ended(leads, moments).groupBy("cutoff").agg(
+        F.count_if(F.col("status") == "won").alias("all_won"), F.count(F.lit(1)).alias("all_ended")
+    )  # fmt: skip
+
+
+def _of_owners(leads: DataFrame, moments: Collection[datetime]) -> DataFrame:
+    return _ended(leads, moments).groupBy("owner", "cutoff").agg(
+        F.count_if(F.col("status") == "won").alias("owner_won"), F.count(F.lit(1)).alias("owner_ended")
+    )  # fmt: skip
+
+
+def _with_rule_score(whole: DataFrame, cutoff: Cutoff) -> DataFrame:
+    """With `lead_score` of the account at the cutoff, by the functions that make it in gold."""
+    no = F.lit(False)
+    row = whole.withColumns(
+        {
+            "size_band": account.size_band(cutoff),
+            "days_since_last_interaction": F.col("days_since_touch"),
+            "has_email": F.coalesce("account_has_email", no) | F.coalesce("deal_has_email", no),
+            "has_phone": F.coalesce("account_has_phone", no) | F.coalesce("deal_has_phone", no),
+        }
+    )
+    for group in (rules.RULES, rules.BANDING):
+        row = row.withColumns({part.name: part.column(cutoff).cast(part.type) for part in group})
+    return row

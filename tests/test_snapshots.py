@@ -1,0 +1,310 @@
+"""Point-in-time snapshots: what counts at a cutoff, what does not, and that the leak checks would notice."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from medallion.weights import ScoreWeights
+
+CUTOFF = datetime(2025, 3, 1)
+BEFORE, AFTER = CUTOFF - timedelta(microseconds=1), CUTOFF + timedelta(days=10)
+DAY = timedelta(days=1)
+
+CUSTOMER = (
+    "customer_id string, customer_name string, industry string, country string, employee_count bigint, "
+    "created_at timestamp, email string, phone string, known_from timestamp, known_until timestamp"
+)
+LEAD = (
+    "lead_id string, customer_id string, source string, owner string, status string, deal_value decimal(18,2), "
+    "created_at timestamp, closed_at timestamp, email string, phone string, known_from timestamp, known_until timestamp"
+)
+TOUCH = (
+    "interaction_id string, customer_id string, lead_id string, channel string, outcome string, occurred_at timestamp, "
+    "known_from timestamp, known_until timestamp"
+)
+STAGE = "lead_id string, stage string, entered_at timestamp, known_from timestamp, known_until timestamp"
+
+
+def lead(lead_id="L1", status="open", created=CUTOFF - 30 * DAY, closed=None, known=(None, None), **other):
+    return (
+        lead_id, other.get("customer", "C1"), other.get("source", "website"), other.get("owner", "Ann"), status,
+        Decimal(other.get("value", 100)), created, closed, "a@b.example", None, *known,
+    )  # fmt: skip
+
+
+def touch(number, at, deal="L1", outcome="positive", known=(None, None), channel="call", customer="C1"):
+    return (f"I{number}", customer, deal, channel, outcome, at, *known)
+
+
+@pytest.fixture
+def taken(frame):
+    """`taken(leads, touches, ...)` gives the snapshots as dicts by deal."""
+    from medallion.scoring.snapshots import Facts, snapshots
+
+    def make(leads, touches=(), stages=None, name="Acme", fixed=(), moments=(CUTOFF,)):
+        customer = ("C1", name, "Retail", "Germany", 120, CUTOFF - 99 * DAY, None, "1", None, None)
+        facts = Facts(
+            frame(CUSTOMER, customer, ("C2", "Other", None, None, None, CUTOFF - 9 * DAY, None, None, None, None)),
+            frame(LEAD, *leads),
+            frame(TOUCH, *touches),
+            None if stages is None else frame(STAGE, *stages),
+        )
+        rows = snapshots(facts, moments, ScoreWeights(), fixed).collect()
+        return {(row["lead_id"], row["cutoff"].replace(tzinfo=None)): row.asDict() for row in rows}
+
+    return make
+
+
+def at(found, deal="L1", moment=CUTOFF):
+    return found.get((deal, moment))
+
+
+TIMES = [
+    # what happens, when, whether it counts at the cutoff
+    ("a touch just before", BEFORE, None, True),
+    ("a touch at the very cutoff", CUTOFF, None, False),
+    ("a touch after it", AFTER, None, False),
+    ("a touch before it that was learned after it", BEFORE - DAY, AFTER, False),
+    ("a touch before it that was learned at the very cutoff", BEFORE - DAY, CUTOFF, False),
+    ("a touch before it that was learned before it", BEFORE - DAY, BEFORE, True),
+    ("a touch more than a year before", CUTOFF - 366 * DAY, None, False),
+]
+
+
+@pytest.mark.parametrize(("what", "happened", "learned", "counts"), TIMES, ids=[row[0] for row in TIMES])
+def test_what_counts_at_a_cutoff(taken, what, happened, learned, counts):
+    row = at(taken([lead(created=CUTOFF - 400 * DAY)], [touch(1, happened, known=(learned, None))]))
+    assert row["deal_touches"] == row["touches_365d"] == row["positive_365d"] == int(counts)
+    assert (row["days_since_touch"] is not None) is counts
+
+
+def test_the_version_that_was_known_counts(taken):
+    """A correction that came after the cutoff changes nothing at it; one before it does."""
+    first = touch(1, CUTOFF - 9 * DAY, outcome="positive", known=(None, AFTER))
+    corrected = touch(1, CUTOFF - 9 * DAY, outcome="negative", known=(AFTER, None))
+    row = at(taken([lead()], [first, corrected]))
+    assert (row["deal_touches"], row["positive_365d"], row["negative_365d"]) == (1, 1, 0)
+    late = {"first": (None, BEFORE), "corrected": (BEFORE, None)}
+    versions = [first[:-2] + late["first"], corrected[:-2] + late["corrected"]]
+    row = at(taken([lead()], versions))
+    assert (row["deal_touches"], row["positive_365d"], row["negative_365d"]) == (1, 0, 1)
+
+
+LIVES = [
+    # created, status, closed, known, whether it was open at the cutoff
+    (BEFORE, "open", None, None, True),
+    (CUTOFF, "open", None, None, False),
+    (CUTOFF - DAY, "won", BEFORE, None, False),
+    (CUTOFF - DAY, "won", CUTOFF, None, True),
+    (CUTOFF - DAY, "lost", AFTER, None, True),
+    (CUTOFF - DAY, "lost", None, None, False),
+    (CUTOFF - DAY, "open", None, CUTOFF, False),
+    (None, "open", None, None, False),
+]
+
+
+@pytest.mark.parametrize(("created", "status", "closed", "known", "is_open"), LIVES)
+def test_which_deals_are_open_at_a_cutoff(taken, created, status, closed, known, is_open):
+    found = taken([lead(status=status, created=created, closed=closed, known=(known, None))])
+    assert (at(found) is not None) is is_open
+
+
+def test_history_of_the_account_leaves_out_the_deal_itself_and_what_had_not_ended(taken):
+    others = [
+        lead("L2", "won", CUTOFF - 90 * DAY, BEFORE),
+        lead("L3", "lost", CUTOFF - 90 * DAY, CUTOFF),
+        lead("L4", "won", CUTOFF - 90 * DAY, AFTER),
+        lead("L5", "open", CUTOFF - 90 * DAY),
+        lead("L6", "won", CUTOFF - 90 * DAY, BEFORE, customer="C2"),
+        lead("L7", "lost", CUTOFF - 90 * DAY, CUTOFF - 2 * DAY, known=(AFTER, None)),
+    ]
+    row = at(taken([lead(), *others]))
+    assert (row["account_closed"], row["account_open"]) == (1, 3)
+    assert row["account_win_lift"] == pytest.approx((1 + 5 * 2.5 / 3) / 6 - 2.5 / 3, abs=1e-6)
+    assert at(taken([lead()]))["account_win_lift"] == 0
+
+
+def test_an_owner_speaks_only_where_it_is_trusted(taken):
+    deals = [lead(), lead("L2", "won", CUTOFF - 90 * DAY, BEFORE, customer="C2"), lead("L3", "lost", CUTOFF - 90 * DAY, BEFORE, owner="Bob", customer="C2")]  # fmt: skip
+    assert at(taken(deals))["owner_win_lift"] is None
+    assert at(taken(deals, fixed=["owner"]))["owner_win_lift"] == pytest.approx((1 + 5 * 0.5) / 6 - 0.5, abs=1e-6)
+
+
+def test_the_stage_is_the_last_one_entered_before(taken):
+    stages = [
+        ("L1", "new", CUTOFF - 30 * DAY, None, None),
+        ("L1", "proposal", BEFORE - 3 * DAY, None, None),
+        ("L1", "won", CUTOFF, None, None),
+        ("L1", "demo", BEFORE - DAY, AFTER, None),
+    ]
+    row = at(taken([lead()], stages=stages))
+    assert (row["stage"], row["days_in_stage"], row["stage_moves"]) == ("proposal", 3, 2)
+    assert at(taken([lead()]))["stage"] is None
+
+
+def test_names_and_amounts_change_nothing(taken):
+    touches = [touch(n, CUTOFF - n * DAY) for n in range(1, 5)]
+    plain = taken([lead(value=100)], touches)
+    assert plain == taken([lead(value=999_999)], touches, name="Renamed & Co")
+
+
+def test_later_data_changes_no_earlier_snapshot(taken):
+    touches = [touch(n, CUTOFF - n * DAY) for n in range(1, 5)]
+    moments = [CUTOFF - 7 * DAY, CUTOFF]
+    earlier = taken([lead()], touches, moments=moments)
+    later = [touch(9, AFTER), touch(8, CUTOFF - DAY, outcome="meeting_booked", known=(AFTER, None))]
+    closed = lead(status="lost", closed=AFTER)
+    more = [closed, lead("L9", "won", CUTOFF + DAY, AFTER)]
+    assert taken(more, [*touches, *later], moments=moments) == earlier
+    assert len(earlier) == 2
+
+
+LABELS = [
+    ("won", CUTOFF, 1),
+    ("won", CUTOFF + 90 * DAY - timedelta(microseconds=1), 1),
+    ("won", CUTOFF + 90 * DAY, 0),
+    ("lost", CUTOFF + DAY, 0),
+    ("open", None, 0),
+    ("won", BEFORE, None),
+    ("lost", None, None),
+    ("won", CUTOFF + 300 * DAY, 0),
+]
+
+
+@pytest.mark.parametrize(("status", "closed", "won"), LABELS)
+def test_labels(frame, status, closed, won):
+    from medallion.scoring.snapshots import labelled
+
+    rows = frame("lead_id string, cutoff timestamp", ("L1", CUTOFF))
+    leads = frame(LEAD, lead(status=status, closed=closed))
+    found = [row["won"] for row in labelled(rows, leads, 90, CUTOFF + 200 * DAY).collect()]
+    assert found == ([] if won is None else [won])
+
+
+def test_cutoffs_end_where_the_horizon_is_over():
+    from medallion.scoring.snapshots import AT_MOST, cutoffs
+
+    found = cutoffs(CUTOFF, CUTOFF - 60 * DAY)
+    assert found == [CUTOFF - 54 * DAY, CUTOFF - 27 * DAY, CUTOFF]
+    assert cutoffs(CUTOFF, None) == cutoffs(CUTOFF, CUTOFF) == []
+    assert len(cutoffs(CUTOFF, datetime(1, 1, 1))) == AT_MOST
+    assert len({day.weekday() for day in cutoffs(CUTOFF, CUTOFF - 200 * DAY)}) == 7
+
+
+def test_the_rule_score_of_a_snapshot_is_that_of_gold(spark, sample):
+    from medallion import query, store
+    from medallion.scoring.snapshots import current, snapshots
+
+    frames = [store.read(spark, sample, f"silver.{name}_clean") for name in ("customers", "leads", "interactions")]
+    rows = snapshots(current(*frames, None), [datetime(2025, 7, 1)], ScoreWeights()).collect()
+    with query.connect(sample) as connection:
+        gold = query.rows(connection, "select lead_id, lead_score, as_of from gold.deals where status = 'open'")
+    assert {row["lead_id"]: row["lead_score"] for row in gold} == {row["lead_id"]: row["lead_score"] for row in rows}
+    assert {str(row["as_of"]) for row in gold} == {"2025-06-30"}
+
+
+# leaks
+
+
+@pytest.fixture(scope="module")
+def world(spark):
+    """Facts of a small world, a third of whose touches and some of whose deals were learned late."""
+    import numpy as np
+
+    from medallion.scoring.snapshots import Facts
+
+    rng = np.random.default_rng(3)
+    start, count = datetime(2025, 1, 1), 60
+    customers = [(f"C{n}", f"Name {n}", "Retail", "Germany", n * 7, start, None, "1", None, None) for n in range(count)]
+    leads, touches, stages = [], [], []
+    for n in range(count * 2):
+        created = start + timedelta(days=float(rng.integers(0, 90)), seconds=float(rng.integers(0, 86_400)))
+        ended = rng.random() < 0.7
+        closed = created + timedelta(days=float(rng.integers(5, 90))) if ended else None
+        status = ("won", "lost")[int(rng.integers(0, 2))] if ended else "open"
+        leads.append(lead(f"L{n}", status, created, closed, customer=f"C{n % (count - 15)}"))
+        stages.append((f"L{n}", "new", created, None, None))
+        stages.append((f"L{n}", "proposal", created + timedelta(days=12), None, None))
+        for k in range(int(rng.integers(1, 9))):
+            moment = created + timedelta(days=float(rng.integers(0, 80)), seconds=k)
+            late = moment + timedelta(days=15) if rng.random() < 0.33 else None
+            outcome = ("positive", "negative", "no_answer")[int(rng.integers(0, 3))]
+            touches.append(touch(f"{n}-{k}", moment, f"L{n}", outcome, (late, None), customer=f"C{n % (count - 15)}"))
+
+    tables = ((CUSTOMER, customers), (LEAD, leads), (TOUCH, touches), (STAGE, stages))
+    return Facts(*(spark.createDataFrame(rows, schema) for schema, rows in tables))
+
+
+MOMENTS = [datetime(2025, 3, 10), datetime(2025, 4, 1), datetime(2025, 4, 20)]
+
+
+def test_the_code_does_not_leak(world):
+    from medallion.scoring import leaks
+
+    found = leaks.check(world, MOMENTS, ScoreWeights(), ["owner"])
+    assert [item.name for item in found] == list(leaks.CHECKS)
+    assert all(item.passed for item in found), found
+
+
+def _known_always():
+    from pyspark.sql import functions as F
+
+    return F.lit(True)
+
+
+def _closed_at_as_age(original):
+    from pyspark.sql import functions as F
+
+    def deals(leads, moments):
+        ends = leads.select("lead_id", F.col("closed_at").alias("_end"))
+        rows = original(leads, moments).join(ends, on="lead_id", how="left")
+        return rows.withColumn("created_at", F.coalesce("_end", "created_at")).drop("_end")
+
+    return deals
+
+
+def _any_stage(deals, changes):
+    """The stage of whichever row comes first, instead of the last one entered."""
+    from pyspark.sql import functions as F
+
+    from medallion.scoring import snapshots
+
+    joined = deals.select("lead_id", "cutoff").join(changes, on="lead_id", how="inner")
+    seen = joined.filter(snapshots.happened(F.col("entered_at")) & snapshots.was_known())
+    return seen.groupBy("lead_id", "cutoff").agg(
+        F.first("stage").alias("stage"),
+        F.max("entered_at").alias("stage_entered_at"),
+        F.count("stage").alias("stage_moves"),
+    )
+
+
+def _bugs():
+    from medallion.scoring import snapshots
+
+    return [
+        ("strict at the cutoff", "happened", lambda event: event <= _cutoff(), {"nothing at the beginning"}),
+        ("known-time filter", "was_known", _known_always, {"truncate the future", "shuffle the future"}),
+        ("end of the account's deals", "has_ended", lambda closed: closed.isNotNull(), {"truncate the future", "flip later outcomes"}),
+        ("own deal left out", "is_another", lambda lead_id: _known_always(), {"nothing at the beginning"}),
+        ("closed-at as a signal", "_open_deals", _closed_at_as_age(snapshots._open_deals), {"truncate the future"}),
+        ("order of rows", "_of_stages", _any_stage, {"order of rows"}),
+    ]  # fmt: skip
+
+
+def _cutoff():
+    from pyspark.sql import functions as F
+
+    return F.col("cutoff")
+
+
+@pytest.mark.parametrize("place", range(6))
+def test_every_leak_that_is_put_in_is_noticed(world, monkeypatch, place):
+    from medallion.scoring import leaks, snapshots
+
+    _, name, broken, noticed = _bugs()[place]
+    monkeypatch.setattr(snapshots, name, broken)
+    failed = {item.name for item in leaks.check(world, MOMENTS, ScoreWeights()) if item.differ}
+    assert failed & noticed, failed
