@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from medallion import __version__, contracts, query, store
+from medallion import __version__, charts, contracts, query, store
 from medallion.config import Settings, end_of_day
 from medallion.errors import LakehouseError, MedallionError
 from medallion.pipeline import batches, remembered
@@ -190,6 +190,11 @@ class _Training:
             learned = training.learn(rows, self.horizon, evidence.kinds, self.settings.score, SEED)
         with self.steps.step("compare and register"):
             self._conclude(outcome, learned, leaks, rows, anyway)
+        if self.settings.mlflow:
+            from medallion.pipeline import tracking
+
+            with self.steps.step("MLflow"):
+                tracking.track(self.settings.mlflow, outcome)
         return outcome
 
     def _day(self) -> date:
@@ -290,6 +295,8 @@ class _Training:
 
     def _trained_on(self) -> str:
         """Where the deals came from, in words: a simulation says so in the folder of its exports."""
+        from medallion.scoring import registry
+
         for batch in batches.history(self.lake):
             for file in batch.files:
                 parts = urlsplit(file.uri)
@@ -297,7 +304,7 @@ class _Training:
                 if here is not None and (here.parent / "simulation.json").is_file():
                     world = json.loads((here.parent / "simulation.json").read_text(encoding="utf-8")).get("world", {})
                     return (
-                        f"a simulated world of {world.get('customers')} customers over {world.get('days')} days, "
+                        f"{registry.SIMULATED} of {world.get('customers')} customers over {world.get('days')} days, "
                         f"seed {world.get('seed')}"
                     )
         return "the deals of this lakehouse"
@@ -337,8 +344,10 @@ class _Training:
         outcome.promoted = not outcome.reason
         texts = {
             "evaluation.json": json.dumps(evaluation, indent=1) + "\n",
-            "model_card.md": card.card(evaluation, learned.model.names),
+            "model_card.md": card.card(evaluation, learned.model.names, picture=charts.available()),
         }
+        if charts.available():
+            texts["reliability.svg"] = charts.svg(charts.reliability(evaluation["reliability"], self.horizon))
         outcome.version = registry.register(self.where, document, trees, texts)
         if outcome.promoted:
             registry.crown(self.where, outcome.version)

@@ -13,12 +13,13 @@ _HEADS = ("", "n", "won", "forecast", "ROC-AUC", "PR-AUC", "Brier", "log loss", 
 _NAMES = {"rules": "rates per score band", "logistic": "logistic regression", "xgboost": "XGBoost"}
 
 
-def card(evaluation: dict[str, Any], names: Sequence[str]) -> str:
+def card(evaluation: dict[str, Any], names: Sequence[str], *, picture: bool = True) -> str:
     """The card as Markdown.
 
     Args:
         evaluation: What training found, as in evaluation.json.
         names: Signals that the model uses.
+        picture: Whether reliability.svg lies beside it.
     """
     e = evaluation
     day = e["as_of"]
@@ -47,7 +48,7 @@ def card(evaluation: dict[str, Any], names: Sequence[str]) -> str:
         _gains(e),
         f"Of deals of accounts that the model had never seen: {_sentence(e['grouped_by_account'])}",
         "## Reliability",
-        "![Forecast and share won](reliability.svg)",
+        "![Forecast and share won](reliability.svg)" if picture else "",
         _table(
             ("forecast", "from", "to", "won", "90 % interval", "snapshots", "deals"),
             [

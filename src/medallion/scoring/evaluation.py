@@ -146,8 +146,8 @@ class Gain:
 
     @property
     def no_worse(self) -> bool:
-        """Whether it is not more likely worse than at least as good."""
-        return self.sure >= 0.5
+        """Whether it is at least as good, or more likely better than not."""
+        return self.log_loss >= 0 or self.sure >= 0.5
 
 
 def gain(won: Floats, before: Floats, after: Floats, accounts: Sequence[Any] | NDArray[Any], seed: int) -> Gain:

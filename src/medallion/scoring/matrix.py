@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from medallion.scoring.readiness import INSTEAD, NotReadyError
-from medallion.scoring.signals import SIGNALS, kind
+from medallion.scoring.signals import SIGNALS, Kind, kind
 
 Floats = NDArray[np.float64]
 
@@ -29,35 +29,42 @@ class Encoder:
     Attributes:
         signals: Per signal in use, its categories; empty for amounts and shares. A category that is not among them
             has zeros only, an unknown one has a column of its own, `None`.
+        amounts: Signals that a line takes on a log scale.
     """
 
     signals: Mapping[str, tuple[str | None, ...]]
+    amounts: frozenset[str] = frozenset()
 
     @classmethod
-    def fit(cls, rows: pa.Table) -> Encoder:
+    def fit(cls, rows: pa.Table, kinds: Mapping[str, Kind] | None = None) -> Encoder:
         """Leave out what is constant, what is always unknown, and the season where there is not a year of it.
+
+        Args:
+            rows: Rows to learn from.
+            kinds: Kind of each column that is a signal; those of `SIGNALS` when None.
 
         Raises:
             NotReadyError: No signal is left.
         """
+        kinds = kinds or {signal.name: kind(signal) for signal in SIGNALS}
         found: dict[str, tuple[str | None, ...]] = {}
-        for signal in SIGNALS:
-            column = rows[signal.name]
-            if signal.name in _SEASON and _days(rows) < _DAYS_OF_SEASONS:
+        for name in kinds:
+            column = rows[name]
+            if name in _SEASON and _days(rows) < _DAYS_OF_SEASONS:
                 continue
-            if kind(signal) == "category":
+            if kinds[name] == "category":
                 counts = pc.value_counts(column).to_pylist()
                 often = sorted(
                     (-c["counts"], c["values"] or "", c["values"]) for c in counts if c["counts"] >= LEAST_ROWS
                 )
                 levels = tuple(value for _, _, value in often[:MOST_LEVELS])
                 if len(counts) > 1 and levels:
-                    found[signal.name] = levels
+                    found[name] = levels
             elif pc.count_distinct(column, mode="all").as_py() > 1 and column.null_count < len(column):
-                found[signal.name] = ()
+                found[name] = ()
         if not found:
             raise NotReadyError("Too little to learn from: every signal is the same for all deals", INSTEAD)
-        return cls(found)
+        return cls(found, frozenset(name for name in found if kinds[name] == "amount"))
 
     @property
     def columns(self) -> list[tuple[str, str | None]]:
@@ -71,10 +78,9 @@ class Encoder:
         return np.array([places[name] for name, _ in self.columns], dtype=np.int64)
 
     @property
-    def amounts(self) -> NDArray[np.bool_]:
-        """Per column of the matrix whether it is an amount, which a line takes on a log scale."""
-        kinds = {signal.name: kind(signal) for signal in SIGNALS}
-        return np.array([kinds[name] == "amount" for name, _ in self.columns])
+    def on_log_scale(self) -> NDArray[np.bool_]:
+        """Per column of the matrix whether a line takes it on a log scale."""
+        return np.array([name in self.amounts for name, _ in self.columns])
 
     def transform(self, rows: pa.Table | pa.RecordBatch) -> Floats:
         """The matrix, rows by `columns`."""
@@ -94,12 +100,12 @@ class Encoder:
 
     def dump(self) -> dict[str, Any]:
         """As JSON."""
-        return {name: list(levels) for name, levels in self.signals.items()}
+        return {"signals": {n: list(levels) for n, levels in self.signals.items()}, "amounts": sorted(self.amounts)}
 
     @classmethod
-    def load(cls, document: Mapping[str, Sequence[str | None]]) -> Encoder:
+    def load(cls, document: Mapping[str, Any]) -> Encoder:
         """From JSON."""
-        return cls({name: tuple(levels) for name, levels in document.items()})
+        return cls({n: tuple(levels) for n, levels in document["signals"].items()}, frozenset(document["amounts"]))
 
 
 def _days(rows: pa.Table) -> int:

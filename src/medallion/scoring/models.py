@@ -16,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from medallion.scoring.matrix import Encoder, Floats
+from medallion.scoring.signals import Kind
 from medallion.weights import Bands
 
 #: Parameters that 50 rounds of tuning did not beat (docs/LEAD_SCORING.md); trees are added while a later slice gains.
@@ -122,17 +123,18 @@ class Logistic:
     kind: str = "logistic"
 
     @classmethod
-    def fit(cls, rows: pa.Table, won: Floats, penalty: float) -> Logistic:
+    def fit(cls, rows: pa.Table, won: Floats, penalty: float, kinds: Mapping[str, Kind] | None = None) -> Logistic:
         """Learn weights.
 
         Args:
             rows: Snapshots.
             won: 0 or 1 per row.
-            penalty: Inverse strength of the quadratic penalty per row of a thousand, as scikit-learn's `C`.
+            penalty: Inverse strength of the quadratic penalty, as scikit-learn's `C`.
+            kinds: As for `Encoder.fit`.
         """
         from sklearn.linear_model import LogisticRegression
 
-        encoder = Encoder.fit(rows)
+        encoder = Encoder.fit(rows, kinds)
         x = _on_log_scale(encoder.transform(rows), encoder)
         unknown = np.asarray(np.isnan(x).any(axis=0))
         means = np.nan_to_num(np.nanmean(x, axis=0))
@@ -179,7 +181,7 @@ class Logistic:
 
 
 def _on_log_scale(x: Floats, encoder: Encoder) -> Floats:
-    amounts = encoder.amounts
+    amounts = encoder.on_log_scale
     x[:, amounts] = np.log1p(np.maximum(x[:, amounts], 0))
     return x
 
@@ -202,7 +204,13 @@ class Boosted:
 
     @classmethod
     def fit(
-        cls, rows: pa.Table, won: Floats, seed: int, rounds: int | None, later: tuple[pa.Table, Floats] | None = None
+        cls,
+        rows: pa.Table,
+        won: Floats,
+        seed: int,
+        rounds: int | None,
+        later: tuple[pa.Table, Floats] | None = None,
+        kinds: Mapping[str, Kind] | None = None,
     ) -> Boosted:
         """Learn trees.
 
@@ -212,10 +220,11 @@ class Boosted:
             seed: Of the samples that each tree sees.
             rounds: How many trees; None adds them while `later` gains.
             later: A later slice that tells when to stop.
+            kinds: As for `Encoder.fit`.
         """
         import xgboost
 
-        encoder = Encoder.fit(rows)
+        encoder = Encoder.fit(rows, kinds)
         data = xgboost.QuantileDMatrix(encoder.transform(rows), label=won)
         parameters = {**TREES, "seed": seed, "base_score": float(np.clip(won.mean(), 0.001, 0.999))}
         if later is not None and rounds is None:

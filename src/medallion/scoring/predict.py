@@ -74,6 +74,16 @@ class Scorer:
         """P(won within the horizon) per row."""
         return Calibrator(*self.calibrator)(self.model.margins(rows))
 
+    def predict_proba(self, rows: Any) -> Floats:
+        """Probabilities of not winning and of winning, n by 2, as scikit-learn gives them.
+
+        Args:
+            rows: Snapshots, as an Arrow table or a pandas DataFrame.
+        """
+        table = rows if isinstance(rows, (pa.Table, pa.RecordBatch)) else pa.Table.from_pandas(rows)
+        won = self.probabilities(table)
+        return np.column_stack([1 - won, won])
+
     def tier(self, probability: Floats) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Tier per probability, 1 for the lowest."""
         starts = [tier["from"] for tier in self.tiers[1:]]

@@ -24,6 +24,8 @@ from medallion.scoring.predict import Scorer
 from medallion.scoring.signals import SIGNALS
 
 FORMAT = 1
+#: How the origin of a model begins that never saw a real customer; its name says so wherever it speaks.
+SIMULATED = "a simulated world"
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,80}")
 
 
@@ -53,9 +55,9 @@ class Entry:
 
     @property
     def evaluation(self) -> dict[str, Any]:
-        """The evaluation beside the model; empty when it is missing."""
-        path = self.folder / "evaluation.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        """The evaluation beside the model, or in the registry itself where it was published; empty without one."""
+        paths = [folder / "evaluation.json" for folder in (self.folder, self.folder.parent)]
+        return next((json.loads(path.read_text(encoding="utf-8")) for path in paths if path.is_file()), {})
 
 
 def register(folder: Path, document: dict[str, Any], trees: bytes | None, texts: Mapping[str, str]) -> str:
@@ -68,12 +70,14 @@ def register(folder: Path, document: dict[str, Any], trees: bytes | None, texts:
         texts: Further files by name.
     """
     told = {
+        **document,
         "format": FORMAT,
         "signals": signature(),
-        "trees_sha256": hashlib.sha256(trees).hexdigest() if trees else None,
-        **document,
+        "trees_sha256": _digest(trees) if trees else None,
     }
-    told["version"] = f"{told['as_of']}-{told['kind']}-{_digest(json.dumps(told, sort_keys=True).encode())[:8]}"
+    told.pop("version", None)
+    world = "-simulated" if str(told["trained_on"]).startswith(SIMULATED) else ""
+    told["version"] = f"{told['as_of']}-{told['kind']}{world}-{_digest(json.dumps(told, sort_keys=True).encode())[:8]}"
     target = folder / str(told["version"])
     target.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():

@@ -1,0 +1,32 @@
+"""Hold the model of this folder against another simulated world, whose truth is known: `python models/model_evaluation.py`.
+
+A door to `medallion.pipeline.publishing`. For your own deals: the model card that `medallion train` writes, and
+`medallion monitor`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+from medallion.pipeline import publishing
+
+HERE = Path(__file__).resolve().parent
+
+
+def main() -> None:
+    """Simulate a world that the model has not seen, score its open deals, compare with the truth."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--customers", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=2)
+    parser.add_argument("--models", type=Path, default=HERE)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as work:
+        found = publishing.against_truth(Path(work), given.models, given.customers, given.seed)
+    print(json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main()
