@@ -601,8 +601,10 @@ def test_mlflow_holds_runs_and_the_alias(learned, tmp_path):
     assert run.data.metrics[f"{kind}_roc_auc"] == outcome.evaluation["candidates"][kind]["roc_auc"]
     assert "simulated" in run.data.params["trained_on"]
     assert {item.path for item in client.list_artifacts(version.run_id)} >= {"model.json", "model_card.md"}
-    with pytest.raises(MedallionError, match="MLflow at"):
-        tracking.track("sqlite:////proc/mlflow.db", outcome)
+    (tmp_path / "words.db").write_text("no database, only words, and enough of them to be read as a header" * 4)
+    for bad in (f"sqlite:///{tmp_path}/words.db", f"sqlite:///{tmp_path}/missing/mlflow.db"):
+        with pytest.raises(MedallionError, match="MLflow at"):
+            tracking.track(bad, outcome)
 
 
 def test_the_shipped_model_says_what_it_is_and_is_current(tmp_path):

@@ -707,9 +707,9 @@ def score(
         tell.scores(screen, found)
 
 
-@app.command(epilog="**Examples**\n\n`medallion explain L001`\n\n`medallion explain C004 --json`")
+@app.command(epilog="**Examples**\n\n`medallion explain L-1012`\n\n`medallion explain C004 --json`")
 def explain(
-    key: Annotated[str, typer.Argument(help="A deal or an account, such as L001 or C004.")],
+    key: Annotated[str, typer.Argument(help="A deal or an account, such as L-1012 or C004.")],
     models: Models = None,
     lakehouse: LakehouseOption = None,
     config: Config = None,

@@ -93,9 +93,10 @@ def explained(console: Console, found: dict[str, Any]) -> None:
             if row["probability_low"] is None
             else f" ({_percent(row['probability_low'])} to {_percent(row['probability_high'])})"
         )
+        trend = "" if row["trend"] == "not enough information" else f", {row['trend']}"
         show.line(
             console,
-            f"{row['lead_id']}: {_percent(row['probability'])}{interval} within {row['horizon_days']} days, {by}, {row['trend']}",
+            f"{row['lead_id']}: {_percent(row['probability'])}{interval} within {row['horizon_days']} days, {by}{trend}",
         )
         for sign, reasons in (("+", row["reasons_up"]), ("-", row["reasons_down"])):
             for reason in reasons or ():

@@ -13,6 +13,8 @@ from medallion.contracts import Column, Table
 from medallion.features import Feature
 from medallion.gold.customer_features import FEATURES
 from medallion.pipeline.silver_to_gold import STEPS, gold_contract
+from medallion.scoring.leaks import CHECKS
+from medallion.scoring.signals import SIGNALS
 
 #: Exit status of the command and what it means.
 _EXIT_STATUS = {
@@ -173,6 +175,61 @@ def features() -> str:
         rows = [(_code(f.name), f.type, f.unit, f.definition) for f in members]
         parts.append(f"### From {source}\n\n" + _table(("feature", "type", "unit", "definition"), rows))
     return "\n\n".join(parts)
+
+
+def signals() -> str:
+    """What a model may know of a deal."""
+    rows = [(_code(s.name), s.source, s.unit, s.definition) for s in SIGNALS]
+    return _table(("signal", "about", "unit", "definition"), rows)
+
+
+def leak_checks() -> str:
+    """The checks that every training runs on its own data."""
+    return _table(("check", "what is changed; no snapshot may differ"), CHECKS.items())
+
+
+def lead_scoring(path: Path) -> str:
+    """The figures that benchmarks/lead_scoring.py kept."""
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    rows = [
+        (
+            str(run["seed"]),
+            f"{run['roc_auc']:.3f}",
+            f"{run['roc_auc_of_the_oracle']:.3f}",
+            f"{run['ece']:.3f}",
+            f"{run['reported']:.3f}",
+            f"{run['leaking']['reported']:.3f}",
+            f"{run['leaking']['future']:.3f}",
+        )
+        for run in kept["runs"]
+    ]
+    header = ("seed", "AUC of ours", "AUC of the oracle", "ECE of ours", "ours says of itself")
+    return "\n\n".join(
+        [
+            f"Worlds of {kept['customers']:,} customers over {kept['days']} days, about "
+            f"{statistics.median(run['open_deals'] for run in kept['runs']):,.0f} open deals each:",
+            _table((*header, "leaking recipe says of itself", "leaking recipe's AUC"), rows),
+        ]
+    )
+
+
+def scoring_speed(path: Path) -> str:
+    """The figures that benchmarks/scoring.py kept."""
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    made, scored = kept["snapshots"], kept["scores"]
+    rows = [
+        (
+            "snapshots",
+            f"{made['snapshots']:,} from {made['deals']:,} deals, {made['touches']:,} touches and "
+            f"{made['stage_changes']:,} stage changes",
+            f"{made['seconds']:.0f} s, peak {made['peak_mib']:,} MiB",
+        )
+    ]
+    rows += [
+        (f"scores with reasons, {name}", f"{scored['rows']:,} rows", f"{scored[kind]['rows_per_second']:,} rows/s")
+        for kind, name in (("logistic", "logistic regression"), ("xgboost", "XGBoost"))
+    ]
+    return _table(("what", "how much", f"on {kept['cores']} cores"), rows)
 
 
 def metric_dictionary() -> str:

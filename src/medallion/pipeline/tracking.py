@@ -7,6 +7,8 @@ people and tools that look there. An SQLite file does as a store: `mlflow: sqlit
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +42,8 @@ def track(uri: str, outcome: Outcome) -> None:
         raise MedallionError(
             f"MLflow is not installed: {error}", "Install it with: pip install 'medallion-crm[mlflow]'"
         ) from error
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    _openable(uri)
     folder = Path(outcome.folder, outcome.version)
     evaluation = outcome.evaluation
     try:
@@ -64,9 +68,24 @@ def track(uri: str, outcome: Outcome) -> None:
         if outcome.promoted:
             client.set_registered_model_alias(MODEL, ALIAS, version.version)
     except (MlflowException, OSError) as error:
-        raise MedallionError(
-            f"MLflow at {uri}: {str(error).splitlines()[0][:300]}",
-            "The model is registered in the lakehouse all the same. Check `mlflow` in config.yaml.",
-        ) from error
+        raise _unusable(uri, error) from error
     finally:
         mlflow.set_tracking_uri(None)
+
+
+def _openable(uri: str) -> None:
+    """Refuse an SQLite file that cannot be opened at once; MLflow would try for two minutes."""
+    if not uri.startswith("sqlite:///"):
+        return
+    try:
+        with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as connection:
+            connection.execute("select count(*) from sqlite_master")
+    except sqlite3.Error as error:
+        raise _unusable(uri, error) from error
+
+
+def _unusable(uri: str, error: Exception) -> MedallionError:
+    return MedallionError(
+        f"MLflow at {uri}: {str(error).splitlines()[0][:300]}",
+        "The model is registered in the lakehouse all the same. Check `mlflow` in config.yaml.",
+    )

@@ -25,7 +25,7 @@ def card(evaluation: dict[str, Any], names: Sequence[str], *, picture: bool = Tr
     day = e["as_of"]
     parts = [
         "# Model card: P(an open deal is won)",
-        f"**{_NAMES[e['champion']].capitalize()}**, trained on {e['trained_on']}.",
+        f"**{_upper(_NAMES[e['champion']])}**, trained on {e['trained_on']}.",
         _warning(e["trained_on"]),
         f"It estimates the probability that an open deal is won within {e['horizon_days']} days. It learned from outcomes "
         f"up to {day}, and speaks for open deals from that day on.",
@@ -99,7 +99,7 @@ def _gains(e: dict[str, Any]) -> str:
             g = one["gain"]
             verdict = "taken" if g["low"] > 0 else "not taken"
             told.append(
-                f"{_NAMES[kind].capitalize()} lowers the log loss of the best before it by {g['log_loss']:.4f} (90 % interval "
+                f"{_upper(_NAMES[kind])} lowers the log loss of the best before it by {g['log_loss']:.4f} (90 % interval "
                 f"{g['low']:.4f} to {g['high']:.4f}, accounts drawn 1,000 times): {verdict}."
             )
         if one["calibrator"] != {"a": 0.0, "b": 1.0}:
@@ -172,3 +172,7 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     lines = [" | ".join(head), " | ".join("---" for _ in head)]
     lines += [" | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in row) for row in rows]
     return "\n".join(f"| {line} |" for line in lines)
+
+
+def _upper(name: str) -> str:
+    return name[:1].upper() + name[1:]

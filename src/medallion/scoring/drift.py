@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from medallion.scoring.matrix import MOST_LEVELS, Floats
-from medallion.scoring.signals import SIGNALS, kind
+from medallion.scoring.signals import SEASON, SIGNALS, kind
 
 WATCH, DRIFTED = 0.1, 0.25
 _LEAST_SHARE = 1e-4
@@ -34,12 +34,13 @@ def profile(rows: pa.Table, names: Sequence[str], effects: Floats) -> dict[str, 
         effects: What each adds to the logarithm of the odds, for some of the rows.
     """
     kinds = {signal.name: kind(signal) for signal in SIGNALS}
+    calendar = {signal.name for signal in SEASON}
     ages = {signal.name for signal in SIGNALS if signal.unit == "days"}
     size = np.abs(effects).mean(axis=0) if len(effects) else np.zeros(len(names))
     weight = dict(zip(names, size / max(float(size.sum()), 1e-12), strict=True))
     found: dict[str, dict[str, Any]] = {}
     for name in names:
-        if name.startswith("season"):
+        if name in calendar:
             continue  # the calendar moves on by itself
         column = rows[name]
         if kinds[name] == "category":

@@ -12,13 +12,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from medallion.scoring.readiness import INSTEAD, NotReadyError
-from medallion.scoring.signals import SIGNALS, Kind, kind
+from medallion.scoring.signals import SEASON, SIGNALS, Kind, kind
 
 Floats = NDArray[np.float64]
 
 #: Categories kept per signal, and rows that one needs to be kept.
 MOST_LEVELS, LEAST_ROWS = 20, 30
-_SEASON = ("season_cos", "season_sin")
+_SEASON = frozenset(signal.name for signal in SEASON)
 _DAYS_OF_SEASONS = 365
 
 

@@ -50,6 +50,9 @@ class Model(Protocol):
     def contributions(self, rows: pa.Table | pa.RecordBatch, *, exact: bool = False) -> Floats:
         """What each signal adds to the logarithm of the odds: rows by `names`."""
 
+    def both(self, rows: pa.Table | pa.RecordBatch) -> tuple[Floats, Floats]:
+        """Margins and approximate contributions, from rows that are encoded once."""
+
     @property
     def names(self) -> list[str]:
         """Signals in use."""
@@ -97,8 +100,12 @@ class BandRates:
 
     def contributions(self, rows: pa.Table | pa.RecordBatch, *, exact: bool = False) -> Floats:
         """All of it comes from the score."""
+        return self.both(rows)[1]
+
+    def both(self, rows: pa.Table | pa.RecordBatch) -> tuple[Floats, Floats]:
+        """Margins, and how far they lie from their mean."""
         margins = self.margins(rows)
-        return np.asarray((margins - margins.mean())[:, None])
+        return margins, np.asarray((margins - margins.mean())[:, None])
 
     def dump(self) -> dict[str, Any]:
         """As JSON."""
@@ -165,8 +172,13 @@ class Logistic:
 
     def contributions(self, rows: pa.Table | pa.RecordBatch, *, exact: bool = False) -> Floats:
         """What each signal adds; always exact."""
+        return self.both(rows)[1]
+
+    def both(self, rows: pa.Table | pa.RecordBatch) -> tuple[Floats, Floats]:
+        """Margins and contributions."""
+        terms = self._terms(rows)
         groups = np.concatenate([self.encoder.groups, self.encoder.groups[self.unknown]])
-        return _by_signal(self._terms(rows), groups, len(self.encoder.signals))
+        return np.asarray(terms.sum(axis=1) + self.intercept), _by_signal(terms, groups, len(self.encoder.signals))
 
     def dump(self) -> dict[str, Any]:
         """As JSON."""
@@ -259,15 +271,24 @@ class Boosted:
 
     def margins(self, rows: pa.Table | pa.RecordBatch) -> Floats:
         """Logarithm of the odds per row."""
-        if not rows.num_rows:
-            return np.zeros(0)
-        return np.asarray(self._booster.predict(self._data(rows), output_margin=True), dtype=np.float64)
+        return self._margins(self._data(rows)) if rows.num_rows else np.zeros(0)
 
     def contributions(self, rows: pa.Table | pa.RecordBatch, *, exact: bool = False) -> Floats:
         """What each signal adds: SHAP values when `exact`, else Saabas' approximation, which is far faster."""
+        return self._contributions(self._data(rows), exact) if rows.num_rows else np.zeros((0, len(self.names)))
+
+    def both(self, rows: pa.Table | pa.RecordBatch) -> tuple[Floats, Floats]:
+        """Margins and approximate contributions."""
         if not rows.num_rows:
-            return np.zeros((0, len(self.names)))
-        terms = self._booster.predict(self._data(rows), pred_contribs=True, approx_contribs=not exact)
+            return np.zeros(0), np.zeros((0, len(self.names)))
+        data = self._data(rows)
+        return self._margins(data), self._contributions(data, exact=False)
+
+    def _margins(self, data: Any) -> Floats:
+        return np.asarray(self._booster.predict(data, output_margin=True), dtype=np.float64)
+
+    def _contributions(self, data: Any, exact: bool) -> Floats:
+        terms = self._booster.predict(data, pred_contribs=True, approx_contribs=not exact)
         return _by_signal(np.asarray(terms[:, :-1], dtype=np.float64), self.encoder.groups, len(self.names))
 
     def dump(self) -> dict[str, Any]:

@@ -102,10 +102,11 @@ class Scorer:
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Scores of a batch of snapshots, columns as in `SCHEMA`; reasons by the fast approximation."""
-        probability = np.round(self.probabilities(batch), 6)
+        margins, effects = self.model.both(batch)
+        probability = np.round(Calibrator(*self.calibrator)(margins), 6)
         tier = self.tier(probability)
         low, high = self.interval(probability)
-        up, down = reasons(batch, self.model.names, self.model.contributions(batch))
+        up, down = reasons(batch, self.model.names, effects)
         count = batch.num_rows
         return pa.RecordBatch.from_arrays(
             [

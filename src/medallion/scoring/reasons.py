@@ -7,8 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from medallion.scoring.matrix import Floats
+
+Places = NDArray[np.int64]
 
 #: Reasons given each way, and the least effect on the logarithm of the odds that is worth a word.
 MOST, LEAST_EFFECT = 5, 0.02
@@ -96,6 +99,8 @@ PHRASES: dict[str, Phrase] = {
     "stage_moves": Phrase("Entered {} stages", "Entered 1 stage", unknown="No stage change known"),
     "season_cos": Phrase("Time of year"),
     "season_sin": Phrase("Time of year"),
+    "half_season_cos": Phrase("Time of year"),
+    "half_season_sin": Phrase("Time of year"),
 }  # fmt: skip
 
 
@@ -107,21 +112,36 @@ def reasons(rows: pa.Table | pa.RecordBatch, names: list[str], effects: Floats) 
         names: Signals, in the order of the columns of `effects`.
         effects: What each signal adds to the logarithm of the odds.
     """
-    texts = pa.concat_arrays([PHRASES[name].of(_whole(rows.column(name))).cast(pa.string()) for name in names])
-    return _best(texts, effects), _best(texts, -effects)
+    order = np.argsort(-effects, axis=1)
+    most = min(MOST, len(names))
+    best, worst = order[:, :most], order[:, ::-1][:, :most]
+    up = np.take_along_axis(effects, best, axis=1) >= LEAST_EFFECT
+    down = np.take_along_axis(effects, worst, axis=1) <= -LEAST_EFFECT
+    told = np.concatenate([best[up], worst[down]])
+    of = np.concatenate([np.nonzero(up)[0], np.nonzero(down)[0]])
+    texts = _texts(rows, names, told, of)
+    here = int(up.sum())
+    return _lists(texts.slice(0, here), up), _lists(texts.slice(here), down)
 
 
-def _best(texts: pa.Array, effects: Floats) -> pa.Array:
-    """Per row the texts of its largest effects; `texts` holds one text per signal and row, signal by signal."""
-    count, width = effects.shape
-    most = min(MOST, width)
-    if not count:
-        return pa.array([], pa.list_(pa.string()))
-    order = np.argsort(-effects, axis=1, kind="stable")[:, :most]
-    good = np.take_along_axis(effects, order, axis=1) >= LEAST_EFFECT
-    places = (order * count + np.arange(count)[:, None])[good]
-    offsets = np.concatenate([[0], np.cumsum(good.sum(axis=1))]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), texts.take(pa.array(places)))
+def _texts(rows: pa.Table | pa.RecordBatch, names: list[str], told: Places, of: Places) -> pa.Array:
+    """A text for each pair of a signal's place and a row's; only these are put into words."""
+    by_signal = np.argsort(told, kind="stable")
+    ends = np.cumsum(np.bincount(told, minlength=len(names)))
+    parts = [pa.array([], pa.string())]
+    for name, pairs in zip(names, np.split(by_signal, ends[:-1]), strict=True):
+        if len(pairs):
+            chosen = _whole(rows.column(name)).take(pa.array(of[pairs])).dictionary_encode("encode")
+            words = PHRASES[name].of(chosen.dictionary).cast(pa.string())
+            parts.append(words.take(chosen.indices))
+    back = np.empty_like(by_signal)
+    back[by_signal] = np.arange(len(by_signal))
+    return pa.concat_arrays(parts).take(pa.array(back))
+
+
+def _lists(texts: pa.Array, chosen: NDArray[np.bool_]) -> pa.Array:
+    offsets = np.concatenate([[0], np.cumsum(chosen.sum(axis=1))]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), texts)
 
 
 def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:

@@ -280,6 +280,18 @@ def season_sin(moment: Moment) -> Column:
     return F.round(F.sin(_angle(moment)), 6)
 
 
+@SEASON.add("double", "-1 to 1")
+def half_season_cos(moment: Moment) -> Column:
+    """Time of half-year, 1 in mid-winter and mid-summer, -1 in spring and autumn; only with a year of snapshots or more."""
+    return F.round(F.cos(_angle(moment) * F.lit(2.0)), 6)
+
+
+@SEASON.add("double", "-1 to 1")
+def half_season_sin(moment: Moment) -> Column:
+    """Time of half-year, 1 in February and August, -1 in May and November; only with a year of snapshots or more."""
+    return F.round(F.sin(_angle(moment) * F.lit(2.0)), 6)
+
+
 def _angle(moment: Moment) -> Column:
     return F.dayofyear(moment.instant).cast("double") * F.lit(2 * pi / _YEAR)
 
