@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+import json
 import random
+import statistics
 from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 
 from conftest import NOW
-from medallion import metrics, query, store
+from medallion import metrics, query
 from medallion.errors import ContractError
 from medallion.store import Lakehouse
 
@@ -53,19 +55,30 @@ def generated(spark, tmp_path_factory):
 
 
 @pytest.mark.parametrize("lakehouse", ["sample", "generated"])
-@pytest.mark.parametrize("name", sorted(metrics.metrics()))
-def test_spark_and_duckdb_agree(request, spark, name, lakehouse):
-    """In value and in order, total and by every dimension."""
+def test_spark_and_duckdb_agree(request, spark, lakehouse):
+    """In value and in order, total and by every dimension, all metrics."""
+    from medallion import metric_check
+    from medallion.config import load
+
     lake = request.getfixturevalue(lakehouse)
-    metric = metrics.metrics()[name]
-    view = metric.view.source.replace(".", "_")
-    store.read(spark, lake, metric.view.source).createOrReplaceTempView(view)
-    for by in (None, *(dimension.name for dimension in metric.view.dimensions)):
-        with query.connect(lake, layers=("gold",)) as connection:
-            served = connection.execute(metric.duckdb_sql(by)).fetchall()
-        computed = [tuple(row) for row in spark.sql(metric.spark_sql(view, by)).collect()]
-        assert numbers(served) == numbers(computed), by
-        assert served, by
+    found = metric_check.check(load(None, lakehouse=lake.root), lake)
+    assert [row for row in found if not row["same"]] == []
+    assert [row["metric"] for row in found] == list(metrics.metrics())
+    assert sum(row["queries"] for row in found) > 400
+
+
+def test_a_difference_between_the_routes_is_told(sample, spark, declared):
+    """A median that DuckDB takes from the data and Spark interpolates."""
+    from medallion import metric_check
+    from medallion.config import load
+
+    declared(
+        VIEW.replace("COUNT(1)", "'PERCENTILE(CAST(deal_value AS DOUBLE), 0.5)'"),
+        VIEW.replace("all_deals", "honest"),
+    )
+    found = {row["metric"]: row["by"] for row in metric_check.check(load(None, lakehouse=sample.root), sample)}
+    assert found["honest"] == []
+    assert "status" in found["all_deals"]
 
 
 def test_parts_add_up_to_the_whole(generated):
@@ -75,39 +88,170 @@ def test_parts_add_up_to_the_whole(generated):
             metric = metrics.metrics()[name]
             for dimension in metric.view.dimensions:
                 parts = connection.execute(metric.duckdb_sql(dimension.name)).fetchall()
-                total = sum(Decimal(str(value)) for _, value in parts)
+                total = sum(Decimal(str(value)) for _, value, _ in parts)
                 assert float(total) == pytest.approx(metrics.value(connection, name)), (name, dimension.name)
 
 
 def test_values_of_generated_deals(generated):
     """Each metric written down a second time, over the rows of gold."""
-    with query.connect(generated, layers=("gold",)) as connection:
+    with query.connect(generated) as connection:
         found = {name: metrics.value(connection, name) for name in metrics.metrics()}
         deals = query.rows(connection, "select * from gold.deals")
         customers = query.rows(connection, "select * from gold.customer_features")
         channels = query.rows(connection, "select * from gold.channel_performance")
+        stays = query.rows(connection, "select * from gold.stage_history")
+        silver = query.rows(connection, "select * from silver.interactions_clean")
     won, lost, still = ([d for d in deals if d["status"] == status] for status in ("won", "lost", "open"))
     valued = [d["deal_value"] for d in deals if d["has_value"]]
     assert won and lost and still and len(valued) < len(deals)  # noqa: PT018
     touches = sum(c["interactions"] for c in channels)
+    buyers = [c for c in customers if c["won_leads"]]
+    cycle = statistics.mean(d["cycle_days"] for d in won)
+    left = [s["days_in_stage"] for s in stays if s["left_at"]]
+
+    def value(some):
+        return sum(d["deal_value"] or 0 for d in some)
+
     expected = {
         "total_leads": len(deals),
+        "open_leads": len(still),
         "won_leads": len(won),
+        "lost_leads": len(lost),
         "total_deal_value": sum(valued),
         "average_deal_value": sum(valued) / len(valued),
+        "median_deal_value": statistics.median(valued),
         "conversion_rate": len(won) / len(deals),
+        "conversion_rate_by_value": value(won) / sum(valued),
         "win_rate": len(won) / (len(won) + len(lost)),
-        "revenue": sum(d["deal_value"] for d in won),
-        "open_pipeline": sum(d["deal_value"] for d in still),
+        "win_rate_by_value": value(won) / (value(won) + value(lost)),
+        "revenue": value(won),
+        "average_won_value": value(won) / sum(d["has_value"] for d in won),
+        "lost_value": value(lost),
+        "open_pipeline": value(still),
         "weighted_pipeline": sum(d["weighted_value"] or 0 for d in still),
+        "hot_pipeline": value(d for d in still if d["lead_quality"] == "Hot"),
+        "pipeline_coverage": value(still) / 1_000_000,
+        "expected_wins": sum(d["probability_to_convert"] or 0 for d in still),
+        "average_probability": statistics.mean(p for d in still if (p := d["probability_to_convert"]) is not None),
+        "average_cycle_days": cycle,
+        "sales_velocity": len(still)
+        * float(value(won) / sum(d["has_value"] for d in won))
+        * len(won)
+        / (len(won) + len(lost))
+        / cycle,
+        "silent_deals": sum((d["days_since_last_interaction"] or 9999) > 30 for d in still),
+        "overdue_deals": sum(bool(d["expected_close_date"] and d["expected_close_date"] < d["as_of"]) for d in still),
         "total_customers": 60,
+        "buying_customers": len(buyers),
+        "active_customers": sum(c["interactions_90d"] > 0 for c in customers),
         "average_lead_score": sum(c["lead_score"] for c in customers) / 60,
+        "hot_customers": sum(c["lead_score"] >= 80 for c in customers),
         "hot_lead_share": sum(c["lead_score"] >= 80 for c in customers) / 60,
+        "average_engagement_score": sum(c["engagement_score"] for c in customers) / 60,
+        "revenue_per_customer": sum(c["won_value"] for c in buyers) / len(buyers),
         "top_customer_revenue": max(c["won_value"] for c in customers),
+        "top_customer_share": max(c["won_value"] for c in customers) / value(won),
+        "interactions_per_customer": 300 / 60,
+        "interactions_per_won_deal": 300 / len(won),
+        "median_response_hours": statistics.median(
+            c["hours_to_first_touch"] for c in customers if c["hours_to_first_touch"] is not None
+        ),
         "total_interactions": 300,
         "positive_rate": sum(c["positive_touches"] for c in channels) / touches,
+        "no_answer_rate": sum(t["outcome"] == "no_answer" for t in silver) / 300,
+        "meetings_booked": 0,
+        "average_duration_minutes": sum(t["duration_minutes"] or 0 for t in silver) / 300,
+        "attributed_revenue": value(won),
+        "touches": 300,
+        "touched_customers": len({t["customer_id"] for t in silver}),
+        "touch_positive_rate": sum(t["outcome"] == "positive" for t in silver) / 300,
+        "average_days_in_stage": None if not left else statistics.mean(left),
+        "stage_entries": len(stays),
     }
-    assert found == {name: pytest.approx(float(value), abs=1e-6) for name, value in expected.items()}
+    assert found.keys() == expected.keys()
+    for name, wanted in expected.items():
+        assert found[name] == (None if wanted is None else pytest.approx(float(wanted), abs=1e-5)), name
+
+
+def test_filters_and_splits(sample):
+    with query.connect(sample) as connection:
+
+        def ask(name, by=None, *filters, **more):
+            return metrics.ask(connection, name, by, [metrics.Filter.parse(text) for text in filters], **more)
+
+        whole = ask("revenue", "owner")
+        assert sum(row["value"] for row in whole.rows) == metrics.value(connection, "revenue") == 1_090_000
+        assert sum(row["n"] for row in whole.rows) == 15
+        one = whole.rows[0]["owner"]
+        alone, rest = ask("revenue", None, f"owner={one}"), ask("revenue", None, f"owner!={one}")
+        assert alone.value == whole.rows[0]["value"]
+        assert alone.value + rest.value == 1_090_000
+        assert "?" in alone.sql
+        assert one not in alone.sql
+        assert alone.bindings == (one,)
+        late = ask("revenue", "closed_month", "closed_month>=2025-04", "status=won")
+        assert [row["closed_month"] for row in late.rows] == ["2025-04", "2025-06"]
+        largest = ask("revenue", "owner", largest=1)
+        assert largest.rows == [max(whole.rows, key=lambda row: row["value"])]
+        assert ask("revenue", None, "industry=nowhere").rows == [{"value": 0, "n": 0}]
+        assert ask("win_rate", None, "industry=nowhere").value is None
+        assert ask("total_leads", None, "closed_month=").value == 4
+        assert ask("total_leads", None, "closed_month!=").value == 11
+        assert ask("pipeline_coverage", parameters={"sales_target": 345_000}).value == 1
+        assert ask("total_leads", ["source", "status"]).rows[0].keys() == {"source", "status", "value", "n"}
+
+
+HOSTILE = ["x' OR 1=1 --", "'; drop table gold.deals; --", '"', "\\", "%", "a" * 10_000, "ﷺ\x00"]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_values_are_only_values(sample, text):
+    with query.connect(sample) as connection:
+        for operator in ("=", ">="):
+            found = metrics.ask(connection, "total_leads", "source", [metrics.Filter("source", (text,), operator)])
+            assert text not in found.sql
+            assert operator == ">=" or found.rows == []
+        assert metrics.value(connection, "total_leads") == 15
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda c: metrics.ask(c, "win_rat"), "win_rate"),
+        (lambda c: metrics.ask(c, "win_rate", "1; drop table x"), "cannot be split"),
+        (lambda c: metrics.ask(c, "win_rate", None, [metrics.Filter("mood", ("x",))]), "cannot be split"),
+        (lambda c: metrics.ask(c, "win_rate", None, [metrics.Filter("owner", ("x",), "LIKE")]), "no operator"),
+        (lambda c: metrics.ask(c, "win_rate", None, [metrics.Filter("owner", ("x", "y"), ">=")]), "one value"),
+        (lambda c: metrics.ask(c, "win_rate", parameters={"sales_target": 1}), "no parameter"),
+        (lambda c: metrics.Filter.parse("owner"), "cannot read the filter"),
+        (lambda c: metrics.Filter.parse("1=1"), "cannot read the filter"),
+    ],
+)
+def test_what_cannot_be_asked(sample, call, told):
+    with query.connect(sample) as connection, pytest.raises(ContractError) as error:
+        call(connection)
+    assert told in f"{error.value.problem} {error.value.remedy}"
+
+
+def test_the_command(sample, capsys):
+    from typer.testing import CliRunner
+
+    from medallion.cli import app
+
+    def run(*words):
+        return CliRunner().invoke(app, ["metrics", *words])
+
+    assert "win_rate" in run("list").output
+    assert "Won deals as a share" in run("show", "win_rate").output
+    told = json.loads(
+        run(
+            "value", "win_rate", "--by", "source", "--where", "status=won,lost", "--lakehouse", sample.root, "--json"
+        ).output
+    )
+    assert told["as_of"] == "2025-06-30"
+    assert told["table_versions"]["gold.deals"] >= 0
+    assert {row["source"]: row["n"] for row in told["rows"]}["referral"] > 1
+    assert len(json.loads(run("list", "--json").output)) == len(metrics.metrics()) >= 25
 
 
 VIEW = """
@@ -135,7 +279,7 @@ def declared(tmp_path, monkeypatch):
         for number, text in enumerate(texts):
             (tmp_path / f"{'mine' if not number else 'other'}.yaml").write_text(text)
         metrics.metrics.cache_clear()
-        monkeypatch.setattr(metrics, "files", lambda package: tmp_path)
+        monkeypatch.setattr("medallion.metrics.declared.files", lambda package: tmp_path)
         return metrics.metrics()
 
     yield load
@@ -158,8 +302,10 @@ def test_a_name_is_declared_once(declared):
 
 def test_a_filter_holds_on_both_routes(declared):
     metric = declared(VIEW + "filter: status <> 'open'\n")["all_deals"]
-    assert metric.spark_sql("t") == "SELECT COUNT(1) AS value FROM t WHERE status <> 'open'"
-    assert metric.duckdb_sql("status").startswith("SELECT status AS status, COUNT(1) AS value FROM gold.deals WHERE")
+    assert metric.spark_sql("t") == "SELECT COUNT(1) AS value, COUNT(1) AS n FROM t WHERE (status <> 'open')"
+    assert metric.duckdb_sql("status").startswith(
+        "SELECT status AS status, COUNT(1) AS value, COUNT(1) AS n FROM gold.deals WHERE"
+    )
 
 
 def test_an_unknown_dimension_is_refused():

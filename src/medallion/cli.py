@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -16,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from medallion import __version__
+from medallion import __version__, console_metrics
 from medallion.errors import MedallionError
 
 app = typer.Typer(
@@ -99,12 +98,9 @@ def _common(
 
 
 def _dump(document: dict[str, Any] | list[Any]) -> None:
-    def plain(value: Any) -> Any:
-        if isinstance(value, datetime):
-            return value.isoformat(sep=" ", timespec="seconds")
-        return value.isoformat() if isinstance(value, date) else str(value)
+    from medallion.console import dump
 
-    typer.echo(json.dumps(document, indent=2, default=plain))
+    dump(document)
 
 
 def _settings(config: Path | None, **overrides: Any) -> Any:
@@ -774,3 +770,6 @@ def list_models(
         show.line(screen, "No model was trained yet: the rates per score band speak. Next: medallion train")
     if use is not None and not as_json:
         show.line(screen, "Next: medallion score, which brings gold up to date with it")
+
+
+console_metrics.add_to(app)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shlex
+import sys
 from collections.abc import Iterable
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,17 @@ def screen(stderr: bool = False) -> Console:
     if not console.is_terminal:
         console = Console(stderr=stderr, width=max(console.width, _LOG_WIDTH))
     return console
+
+
+def dump(document: dict[str, Any] | list[Any]) -> None:
+    """Print a document as JSON; moments without zone are UTC."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, datetime):
+            return value.isoformat(sep=" ", timespec="seconds")
+        return value.isoformat() if isinstance(value, date) else str(value)
+
+    sys.stdout.write(json.dumps(document, indent=2, default=plain) + "\n")
 
 
 class Progressing:

@@ -44,8 +44,6 @@ def session(engine: str = "auto", memory_gib: float | None = None) -> SparkSessi
             _open["spark"] = {"sail": _sail, "remote": _remote, "databricks": _active}[chosen](memory_gib)
             _open["engine"] = chosen
             _open["spark"].conf.set("spark.sql.session.timeZone", "UTC")
-            # call sites for error messages: half of the time that building a plan takes
-            _open["spark"].conf.set("spark.python.sql.dataFrameDebugging.enabled", "false")
         return _open["spark"]
 
 
@@ -90,7 +88,10 @@ def _sail(memory_gib: float | None) -> SparkSession:
     server.start(background=True)
     _open["server"] = server
     _, port = server.listening_address
-    return SparkSession.builder.remote(f"sc://127.0.0.1:{port}").getOrCreate()
+    spark = SparkSession.builder.remote(f"sc://127.0.0.1:{port}").getOrCreate()
+    # call sites for error messages: half of the time that building a plan takes; fixed at its start on Apache Spark
+    spark.conf.set("spark.python.sql.dataFrameDebugging.enabled", "false")
+    return spark
 
 
 def _half_of_memory_gib() -> float:

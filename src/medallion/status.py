@@ -153,14 +153,23 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def needs(lake: Lakehouse, tables: Iterable[str]) -> None:
+    """Make sure that the tables are there.
+
+    Raises:
+        LakehouseError: One is not.
+    """
+    for name in tables:
+        lake.delta(name)
+
+
 def insights(lake: Lakehouse) -> dict[str, Any]:
     """The figures of the gold tables, by metric name.
 
     Raises:
         LakehouseError: There is no gold yet, or not all of it.
     """
-    for name in sorted({metric.view.source for metric in metrics.metrics().values()}):
-        lake.delta(name)
+    needs(lake, sorted({table for name in metrics.INSIGHTS for table in metrics.named(name).view.tables}))
     with query.connect(lake, layers=("gold",)) as connection:
         return dict(metrics.insights(connection))
 

@@ -289,6 +289,9 @@ def purge(lake: Lakehouse, name: str) -> tuple[int, int]:
     table = lake.delta(name)
     table.create_checkpoint()
     table.cleanup_metadata()
+    # Apache Spark keeps a summary of each version, statistics included; the log does not need them
+    for path in Path(lake.path(name), "_delta_log").glob("*.crc"):
+        path.unlink()
     lake.delta(name).alter.set_table_properties(_KEEP_AS_USUAL)
     return before, len(gone)
 

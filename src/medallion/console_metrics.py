@@ -1,0 +1,151 @@
+"""The commands `medallion metrics list`, `show`, `value` and `check`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Lake = Annotated[str | None, typer.Option("--lakehouse", help="Folder of the tables [default: lakehouse].")]
+Config = Annotated[Path | None, typer.Option("--config", help="Settings file [default: config/config.yaml].")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
+Name = Annotated[str, typer.Argument(help="A metric, such as win_rate.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give the app these commands."""
+    group = typer.Typer(
+        no_args_is_help=True, help="One definition per number: look it up, ask for its value, check it."
+    )
+    group.command("list", epilog="**Examples**\n\n`medallion metrics list`")(list_metrics)
+    group.command("show", epilog="**Examples**\n\n`medallion metrics show win_rate`")(show_metric)
+    group.command(
+        "value",
+        epilog="**Examples**\n\n`medallion metrics value win_rate --by source`\n\n"
+        "`medallion metrics value revenue --by owner --where 'closed_month>=2025-01' --where industry=Retail,Media`\n\n"
+        "`medallion metrics value pipeline_coverage --set sales_target=500000 --json`",
+    )(value)
+    group.command("check", epilog="**Examples**\n\n`medallion metrics check`")(check)
+    app.add_typer(group, name="metrics")
+
+
+def list_metrics(as_json: Json = False) -> None:
+    """List all metrics with what they mean and what they may be split by."""
+    from medallion import console as show
+    from medallion import metrics
+
+    rows = [
+        {
+            "metric": name,
+            "label": metric.measure.display_name,
+            "means": metric.measure.comment,
+            "dimensions": ", ".join(one.name for one in metric.view.dimensions),
+        }
+        for name, metric in metrics.metrics().items()
+    ]
+    if as_json:
+        show.dump(rows)
+    else:
+        show.records(show.screen(), show.many(len(rows), "metric"), rows)
+
+
+def show_metric(name: Name, as_json: Json = False) -> None:
+    """Show a metric: meaning, expression, source, parameters, dimensions, and its query."""
+    from medallion import console as show
+    from medallion import metrics
+
+    metric = metrics.named(name)
+    told: dict[str, Any] = {
+        "metric": name,
+        "label": metric.measure.display_name,
+        "means": metric.measure.comment,
+        "format": metric.measure.format.model_dump(),
+        "expression": metric.measure.expr,
+        "source": metric.view.source,
+        "parameters": [one.model_dump() for one in metric.parameters],
+        "dimensions": [one.model_dump() for one in metric.view.dimensions],
+        "spark_sql": metric.spark_sql(),
+        "duckdb_sql": metric.duckdb_sql(),
+    }
+    if as_json:
+        show.dump(told)
+        return
+    screen = show.screen()
+    for key in ("label", "means", "expression", "source", "spark_sql", "duckdb_sql"):
+        show.line(screen, f"{key.replace('_', ' ')}: {told[key]}")
+    show.records(screen, "Parameters", told["parameters"])
+    show.records(screen, "Dimensions", told["dimensions"])
+
+
+def value(
+    name: Name,
+    by: Annotated[list[str] | None, typer.Option("--by", help="Dimension to split by; may be given again.")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option("--where", help="Filter such as industry=Retail,Media; all must hold.")
+    ] = None,
+    given: Annotated[list[str] | None, typer.Option("--set", help="Parameter such as sales_target=500000.")] = None,
+    largest: Annotated[int | None, typer.Option("--top", min=1, help="Only the largest values.")] = None,
+    lakehouse: Lake = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Tell the value of a metric, total or split, with the rows behind it and the query that was run."""
+    from medallion import console as show
+    from medallion import metrics, query, status
+    from medallion.config import load
+    from medallion.errors import ContractError
+    from medallion.store import Lakehouse
+
+    metric = metrics.named(name)
+    filters = [metrics.Filter.parse(text) for text in where or ()]
+    try:
+        parameters = {key: float(text) for key, _, text in (one.partition("=") for one in given or ())}
+    except ValueError as error:
+        raise ContractError(f"--set {given}: {error}", "Write NAME=NUMBER.") from error
+    lake = Lakehouse(load(config, lakehouse=lakehouse).lakehouse)
+    status.needs(lake, metric.view.tables)
+    with query.connect(lake, layers=("gold", "silver")) as connection:
+        found = metrics.ask(connection, name, by, filters, parameters, largest)
+    if as_json:
+        show.dump(
+            {
+                "metric": name,
+                "as_of": status.as_of(lake),
+                "by": list(found.by),
+                "where": [str(one) for one in found.filters],
+                "parameters": dict(found.parameters),
+                "rows": found.rows,
+                "sql": found.sql,
+                "bindings": list(found.bindings),
+                "table_versions": {table: lake.version(table) for table in metric.view.tables},
+            }
+        )
+        return
+    screen = show.screen()
+    rows = [{**row, "value": metrics.written(name, row["value"])} for row in found.rows]
+    show.records(screen, f"{metric.measure.display_name} as of {status.as_of(lake)}", rows, metric.measure.comment)
+    if not rows:
+        show.line(screen, "No rows.")
+
+
+def check(lakehouse: Lake = None, config: Config = None, as_json: Json = False) -> None:
+    """Compute every metric, total and by each dimension, with Spark and with DuckDB, and compare."""
+    from medallion import console as show
+    from medallion import metric_check
+    from medallion.config import load
+    from medallion.store import Lakehouse
+
+    settings = load(config, lakehouse=lakehouse)
+    screen = show.screen(stderr=as_json)
+    with show.Progressing(screen) as report:
+        found = metric_check.check(settings, Lakehouse(settings.lakehouse), report)
+    different = [row for row in found if not row["same"]]
+    if as_json:
+        show.dump(found)
+    else:
+        show.records(screen, "Different", different)
+        queries = sum(row["queries"] for row in found)
+        show.line(screen, f"{show.many(len(found), 'metric')}, {queries} queries each way, {len(different)} different.")
+    if different:
+        raise typer.Exit(1)

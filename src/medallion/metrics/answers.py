@@ -1,0 +1,175 @@
+"""What a metric is worth: asked with dimensions, filters and parameters, answered by DuckDB, with its query.
+
+Names come from people, addresses and agents, so they are looked up and never put into SQL; values are bound.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+import sqlglot
+
+from medallion.errors import ContractError
+from medallion.metrics.declared import Metric, metrics
+from medallion.metrics.writing import plain
+
+#: The figures that a run ends with, in the order in which they are told.
+INSIGHTS = (
+    "total_deal_value", "average_deal_value", "revenue", "open_pipeline", "weighted_pipeline",
+    "total_customers", "total_interactions", "average_lead_score", "hot_lead_share",
+    "conversion_rate", "win_rate", "top_customer_revenue",
+)  # fmt: skip
+_OPERATORS = ("!=", ">=", "<=", "=", ">", "<")
+_CONDITION = re.compile(r"\s*([a-z_]+)\s*(!=|>=|<=|=|>|<)\s*(.*?)\s*", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A condition on a dimension, whose values are compared as text: dates and months as ISO text.
+
+    Attributes:
+        dimension: Its name.
+        values: What it may be (with `=`) or may not be (with `!=`); one value for the others. Empty text is unknown.
+        operator: One of `=`, `!=`, `>=`, `<=`, `>`, `<`.
+    """
+
+    dimension: str
+    values: tuple[str, ...]
+    operator: str = "="
+
+    @classmethod
+    def parse(cls, text: str) -> Filter:
+        """A filter from text such as `industry=Retail,Media` or `closed_month>=2025-01`.
+
+        Raises:
+            ContractError: It is none.
+        """
+        found = _CONDITION.fullmatch(text)
+        if not found:
+            raise ContractError(
+                f"cannot read the filter {text!r}", "Write DIMENSION=VALUE, several values with commas; or >=, <=, !=."
+            )
+        name, operator, values = found.groups()
+        parts = values.split(",") if operator in ("=", "!=") else [values]
+        return cls(name, tuple(part.strip() for part in parts), operator)
+
+    def __str__(self) -> str:
+        return f"{self.dimension}{self.operator}{','.join(self.values)}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A metric's values with where they come from.
+
+    Attributes:
+        metric: The metric.
+        by: Dimensions that it is split by.
+        rows: One per combination, in their order: the dimensions, `value` and `n`, the rows behind it. One row
+            without dimensions. A value is None where there is nothing to compute it from.
+        sql: The query that DuckDB ran, with `?` for each of `bindings`.
+        bindings: The values of the filters, in order.
+        filters: The filters.
+        parameters: What the expression's parameters were.
+    """
+
+    metric: Metric
+    by: tuple[str, ...]
+    rows: list[dict[str, Any]]
+    sql: str
+    bindings: tuple[str, ...] = ()
+    filters: tuple[Filter, ...] = ()
+    parameters: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def value(self) -> float | int | None:
+        """The total; that of the first row when split."""
+        return self.rows[0]["value"] if self.rows else None
+
+
+def named(name: str) -> Metric:
+    """The metric of that name.
+
+    Raises:
+        ContractError: There is none; the message names the nearest.
+    """
+    known = metrics()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+        raise ContractError(
+            f"there is no metric {name!r}",
+            f"Nearest: {', '.join(near)}." if near else "`medallion metrics list` has them all.",
+        )
+    return known[name]
+
+
+def ask(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    by: str | Sequence[str] | None = None,
+    where: Iterable[Filter] = (),
+    parameters: Mapping[str, float] | None = None,
+    largest: int | None = None,
+) -> Answer:
+    """Compute a metric.
+
+    Args:
+        connection: From `medallion.query.connect`, with the layers gold and silver.
+        name: The metric.
+        by: Dimensions to split by.
+        where: Filters, all of which must hold.
+        parameters: Values of its parameters, where they are not the defaults.
+        largest: Only that many rows, the largest values first, ties in the order of the dimensions.
+
+    Raises:
+        ContractError: There is no such metric, dimension, operator or parameter.
+    """
+    metric, split = named(name), tuple([by] if isinstance(by, str) else by or ())
+    filters, bindings = tuple(where), []
+    conditions = []
+    for one in filters:
+        text, values = _condition(metric, one)
+        conditions.append(text)
+        bindings += values
+    spark_sql = metric.spark_sql(by=split, where=conditions, parameters=parameters)
+    sql = sqlglot.transpile(spark_sql, read="spark", write="duckdb")[0]
+    if split and largest is not None:
+        order = ", ".join(str(place) for place in range(1, len(split) + 1))
+        sql = f"SELECT * FROM ({sql}) ORDER BY value DESC NULLS LAST, {order} LIMIT {int(largest)}"
+    result = connection.execute(sql, bindings)
+    columns = [column[0] for column in result.description or ()]
+    rows = [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
+    rows = [{**row, "value": plain(row["value"])} for row in rows]
+    used = {p.name: p.default for p in metric.parameters} | dict(parameters or {})
+    return Answer(metric, split, rows, sql, tuple(bindings), filters, used)
+
+
+def _condition(metric: Metric, one: Filter) -> tuple[str, list[str]]:
+    """A condition in Spark SQL with `?` for its values, and the values."""
+    if one.operator not in _OPERATORS:
+        raise ContractError(f"{one.operator!r} is no operator of a filter", f"Operators: {' '.join(_OPERATORS)}.")
+    text = f"CAST({metric.dimension(one.dimension).expr} AS STRING)"
+    if one.operator not in ("=", "!="):
+        if len(one.values) != 1:
+            raise ContractError(f"{one}: {one.operator} takes one value", "Give several values with = or !=.")
+        return f"{text} {one.operator} ?", list(one.values)
+    known = [value for value in one.values if value != ""]
+    parts = [f"{text} IN ({', '.join('?' * len(known))})"] if known else []
+    if len(known) < len(one.values):
+        parts.append(f"{text} IS NULL")
+    chosen = " OR ".join(parts) or "FALSE"
+    return (chosen if one.operator == "=" else f"COALESCE(NOT ({chosen}), TRUE)"), known
+
+
+def value(connection: duckdb.DuckDBPyConnection, name: str) -> float | int | None:
+    """The total of a metric; None where there is nothing to compute it from."""
+    return ask(connection, name).value
+
+
+def insights(connection: duckdb.DuckDBPyConnection) -> dict[str, float | int | None]:
+    """The figures that a run ends with, by metric name."""
+    return {name: value(connection, name) for name in INSIGHTS}

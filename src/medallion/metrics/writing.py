@@ -1,0 +1,36 @@
+"""Values as JSON has them and as a person reads them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from medallion.metrics.declared import metrics
+
+
+def plain(number: Any) -> float | int | None:
+    """A figure as JSON has it: whole numbers as int, others as float rounded to six decimals.
+
+    >>> plain(Decimal("1937000.00")), plain(0.84615384615), plain(None)
+    (1937000, 0.846154, None)
+    """
+    if number is None or isinstance(number, int):
+        return number
+    rounded = round(float(number), 6)
+    return int(rounded) if isinstance(number, Decimal) and rounded.is_integer() else rounded
+
+
+def written(name: str, number: float | int | None) -> str:
+    """A metric's value as a person reads it.
+
+    >>> written("total_deal_value", 1937000), written("hot_lead_share", 0.846154), written("win_rate", None)
+    ('$1,937,000', '84.6 %', 'no data')
+    """
+    if number is None:
+        return "no data"
+    form = metrics()[name].measure.format
+    places = form.decimal_places.places
+    if form.type == "percentage":
+        return f"{number * 100:,.{places}f} %"
+    text = f"{number:,.{places}f}"
+    return f"${text}" if form.type == "currency" else text
