@@ -174,6 +174,19 @@ def phone(text: Column) -> Column:
     return F.when(digits.rlike(r"^\+?[0-9]+(x[0-9]+)?$"), digits).otherwise(F.lit(None))
 
 
+def rounded(number: Column, places: int = 0) -> Column:
+    """A double rounded to some decimal places, halves up; the same on every engine, which `round` is not.
+
+    Apache Spark rounds what the shortest text of a number says, others its binary value: 1.005 gives 1.01 or 1.0.
+    Multiplication, addition and `floor` are the same everywhere.
+
+    >>> show(["0.125", "1.005", "-0.125", None], lambda c: rounded(c.cast("double"), 2))
+    [0.13, 1.0, -0.12, None]
+    """
+    scale = F.lit(float(10**places))
+    return F.floor(number * scale + F.lit(0.5)).cast("bigint").cast("double") / scale
+
+
 def half_up(number: Column) -> Column:
     """A double rounded half up to a whole number, as BIGINT.
 
@@ -183,12 +196,12 @@ def half_up(number: Column) -> Column:
     >>> show(["95.5", "95.49999999999999", "44.4"], lambda c: half_up(c.cast("double")))
     [96, 96, 44]
     """
-    return F.floor(F.round(number, 6) + F.lit(0.5)).cast("bigint")
+    return F.floor(rounded(number, 6) + F.lit(0.5)).cast("bigint")
 
 
 def share(part: Column, whole: Column) -> Column:
     """`part / whole` as a double rounded to six decimals, null when `whole` is zero."""
-    return F.when(whole != 0, F.round(part.cast("double") / whole.cast("double"), 6))
+    return F.when(whole != 0, rounded(part.cast("double") / whole.cast("double"), 6))
 
 
 def wilson(successes: Column, trials: Column, z: float) -> tuple[Column, Column]:
@@ -197,13 +210,13 @@ def wilson(successes: Column, trials: Column, z: float) -> tuple[Column, Column]
     E. B. Wilson, Probable inference, JASA 22 (1927). `z` is the normal quantile: 1.96 for 95 %, 1.645 for 90 %.
 
     >>> low, high = wilson(F.lit(6.0), F.lit(15.0), 1.645)
-    >>> show(["x"], lambda c: F.round(low, 2)), show(["x"], lambda c: F.round(high, 2))
+    >>> show(["x"], lambda c: rounded(low, 2)), show(["x"], lambda c: rounded(high, 2))
     ([0.22], [0.61])
     """
     n, p = trials.cast("double"), successes.cast("double") / trials.cast("double")
     middle = p + F.lit(z * z / 2) / n
     spread = F.lit(z) * F.sqrt(p * (F.lit(1.0) - p) / n + F.lit(z * z / 4) / (n * n))
     below = F.lit(1.0) + F.lit(z * z) / n
-    low = F.greatest(F.round((middle - spread) / below, 6), F.lit(0.0))
-    high = F.least(F.round((middle + spread) / below, 6), F.lit(1.0))
+    low = F.greatest(rounded((middle - spread) / below, 6), F.lit(0.0))
+    high = F.least(rounded((middle + spread) / below, 6), F.lit(1.0))
     return F.when(trials > 0, low), F.when(trials > 0, high)

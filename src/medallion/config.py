@@ -15,6 +15,21 @@ from medallion.weights import ScoreWeights
 DEFAULT_PATH = Path("config/config.yaml")
 
 
+class AgentSettings(BaseModel):
+    """What the sales agent is told."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    capacity: Annotated[int, Field(ge=1)] = 20
+    rest_days: Annotated[int, Field(ge=0)] = 2
+    suppressions: Path | None = None
+    tone: Literal["friendly", "formal", "brief"] = "friendly"
+    signature: str = ""
+    model: str | None = None
+    base_url: str | None = None
+    timeout_seconds: Annotated[float, Field(gt=0)] = 30.0
+
+
 class Settings(BaseModel):
     """Everything a run can be told, with its default."""
 
@@ -31,6 +46,7 @@ class Settings(BaseModel):
     models: str | None = None
     fixed_columns: tuple[Literal["owner"], ...] = ()
     mlflow: str | None = None
+    agent: AgentSettings = AgentSettings()
 
     @field_validator("as_of", mode="before")
     @classmethod

@@ -16,6 +16,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from medallion import columns as words
+from medallion.columns import rounded
 from medallion.contracts import Column as Declared
 from medallion.contracts import Entity, Severity
 
@@ -225,7 +226,7 @@ def measure(staged: DataFrame, entity: Entity, repeated: int) -> DataFrame:
     seconds = F.greatest(*newest, nothing) if newest else nothing
     totals = staged.agg(
         F.count(F.lit(1)).alias("rows"),
-        F.round((F.unix_seconds(F.max("known_at")) - seconds) / F.lit(3600.0), 2).alias("hours"),
+        rounded((F.unix_seconds(F.max("known_at")) - seconds) / F.lit(3600.0), 2).alias("hours"),
         *(value.cast("bigint").alias(name) for name, value in failed.items()),
         F.lit(0).cast("bigint").alias(":freshness"),  # unpivot wants columns of one nullability
     )
@@ -251,4 +252,4 @@ _METRICS = {
 def passed_share(failed: Column, rows: Column) -> Column:
     """`1 - failed / rows`, 1 for no rows."""
     share = F.lit(1.0) - failed.cast("double") / rows.cast("double")
-    return F.when(rows > 0, F.round(share, 6)).otherwise(F.lit(1.0))
+    return F.when(rows > 0, rounded(share, 6)).otherwise(F.lit(1.0))

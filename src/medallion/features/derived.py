@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from medallion.columns import share
+from medallion.columns import rounded, share
 from medallion.features.registry import Features, Moment
 
 DERIVED = Features("other features")
@@ -38,7 +38,7 @@ def days_since_last_activity(moment: Moment) -> Column:
 @DERIVED.add("double", "minutes")
 def average_duration_minutes(moment: Moment) -> Column:
     """Minutes per touch."""
-    return F.round(share(F.col("total_duration_minutes"), F.col("interactions")), 2)
+    return rounded(share(F.col("total_duration_minutes"), F.col("interactions")), 2)
 
 
 @DERIVED.add("double", "share")
@@ -57,13 +57,13 @@ def response_rate(moment: Moment) -> Column:
 def hours_to_first_touch(moment: Moment) -> Column:
     """Hours from the first deal's opening to the first touch; null when the account was touched before."""
     seconds = F.unix_seconds("first_interaction_at") - F.unix_seconds("first_lead_at")
-    return F.when(seconds >= 0, F.round(seconds / F.lit(3600.0), 2))
+    return F.when(seconds >= 0, rounded(seconds / F.lit(3600.0), 2))
 
 
 @DERIVED.add("double", "ratio")
 def activity_trend(moment: Moment) -> Column:
     """Touches of the last 30 days against the monthly average of the last 90; above 1 is rising."""
-    return F.round(share(F.col("interactions_30d") * 3, F.col("interactions_90d")), 4)
+    return rounded(share(F.col("interactions_30d") * 3, F.col("interactions_90d")), 4)
 
 
 @DERIVED.add("double", "share")
@@ -82,13 +82,13 @@ def conversion_rate(moment: Moment) -> Column:
 def average_deal_value(moment: Moment) -> Column:
     """Value per deal that has one; null when none has."""
     value, count = F.col("total_deal_value").cast("double"), F.col("valued_leads")
-    return F.when(count > 0, F.round(value / count.cast("double"), 2))
+    return F.when(count > 0, rounded(value / count.cast("double"), 2))
 
 
 @DERIVED.add("double", "days")
 def average_cycle_days(moment: Moment) -> Column:
     """Days from opening to winning per deal won of which both are known; null when there is none."""
-    return F.round(share(F.col("won_cycle_days"), F.col("dated_won_leads")), 2)
+    return rounded(share(F.col("won_cycle_days"), F.col("dated_won_leads")), 2)
 
 
 @DERIVED.add("bigint", "1-5")
@@ -136,4 +136,23 @@ def segment(moment: Moment) -> Column:
         .when(bought, "At risk")
         .when(active, "Prospect")
         .otherwise("Dormant")
+    )
+
+
+@DERIVED.add("string")
+def next_step(moment: Moment) -> Column:
+    """What to do next, in words: first contact, revive or move forward an open deal, win back, follow up, or keep in
+    touch.
+    """
+    quiet, idle = F.col("days_since_last_interaction"), F.col("days_since_last_activity")
+    has_open = F.col("open_leads") > 0
+    preferred = F.coalesce(F.col("preferred_channel"), F.lit("call"))
+    how = F.when(preferred == "other", F.lit("their usual channel")).otherwise(preferred)
+    return (
+        F.when(has_open & quiet.isNull(), "Make first contact on the open deal")
+        .when(has_open & (quiet > 14), F.concat(F.lit("Revive the open deal by "), how))
+        .when(has_open, F.concat(F.lit("Move the open deal forward by "), how))
+        .when(idle.isNull() | (idle > 60), F.concat(F.lit("Win back: ask for news by "), how))
+        .when(F.col("best_recent_intent") >= 0.8, F.concat(F.lit("Open a follow-up deal by "), how))
+        .otherwise(F.concat(F.lit("Keep in touch by "), how))
     )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from medallion.columns import rounded
 from medallion.features.registry import Features, Moment
 
 TOUCHES = Features("silver.interactions_clean")
@@ -164,7 +165,7 @@ def engagement_nano(moment: Moment) -> Column:
     age = moment.days_since(F.col("occurred_at")).cast("double")
     fading = F.pow(F.lit(2.0), -age / F.lit(float(weights.engagement_half_life_days)))
     touch = weight_of("channel", weights.channel) * weight_of("outcome", weights.outcome)
-    return F.sum(F.round(touch * fading * F.lit(float(NANO))).cast("bigint"))
+    return F.sum(rounded(touch * fading * F.lit(float(NANO))).cast("bigint"))
 
 
 @TOUCHES.add("double", "0-1")
@@ -185,7 +186,7 @@ def preferred_channel(moment: Moment) -> Column:
     for place, channel in enumerate(sorted(CHANNELS)):
         mine = is_channel(channel)
         touched, well = F.count_if(mine), F.count_if(mine & is_positive())
-        rate = F.round((well + F.lit(1.0)) / (touched + F.lit(2.0)) * F.lit(1e6)).cast("bigint")
+        rate = rounded((well + F.lit(1.0)) / (touched + F.lit(2.0)) * F.lit(1e6)).cast("bigint")
         last = F.unix_micros(F.max(F.when(mine, F.col("occurred_at"))))
         coded = F.concat(
             F.lpad(rate.cast("string"), 7, "0"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from medallion.columns import share, wilson
+from medallion.columns import rounded, share, wilson
 from medallion.features import Moment, interactions_as_of, leads_as_of
 from medallion.features.touches import OUTCOMES, is_positive
 
@@ -46,15 +46,15 @@ def channel_performance(leads: DataFrame, interactions: DataFrame, moment: Momen
     return whole.select(
         "channel",
         *counts,
-        F.round(share(minutes, all_touches), 2).alias("average_duration_minutes"),
+        rounded(share(minutes, all_touches), 2).alias("average_duration_minutes"),
         share(positive, all_touches).alias("positive_rate"),
         low.alias("positive_rate_low"),
         high.alias("positive_rate_high"),
         "attributed_revenue",
         "attributed_deals",
-        F.round(share(F.col("attributed_revenue"), all_touches), 2).alias("revenue_per_interaction"),
-        F.round(share(minutes, positive), 2).alias("minutes_per_positive"),
-        F.round(share(minutes * 1000, F.col("attributed_revenue")), 4).alias("minutes_per_1000_usd"),
+        rounded(share(F.col("attributed_revenue"), all_touches), 2).alias("revenue_per_interaction"),
+        rounded(share(minutes, positive), 2).alias("minutes_per_positive"),
+        rounded(share(minutes * 1000, F.col("attributed_revenue")), 4).alias("minutes_per_1000_usd"),
         "last_interaction_at",
     )
 
@@ -85,7 +85,7 @@ def attributed_revenue(deals: DataFrame, touches: DataFrame) -> DataFrame:
         "channel",
         (F.col("part") + F.when(F.col("place") == 1, left_over).otherwise(F.lit(0))).alias("part"),
         # whole millionths, since a sum of doubles would depend on the order of rows
-        F.round(F.col("n") / F.col("total") * F.lit(1e6)).cast("bigint").alias("micro_deals"),
+        rounded(F.col("n") / F.col("total") * F.lit(1e6)).cast("bigint").alias("micro_deals"),
     )
     untouched = won.join(parts.select("lead_id").distinct(), on="lead_id", how="left_anti").select(
         "lead_id",
@@ -100,6 +100,6 @@ def attributed_revenue(deals: DataFrame, touches: DataFrame) -> DataFrame:
             (F.sum("part").cast("decimal(20,0)") / F.lit(100).cast("decimal(3,0)"))
             .cast("decimal(18,2)")
             .alias("attributed_revenue"),
-            F.round(F.sum("micro_deals") / F.lit(1e6), 4).alias("attributed_deals"),
+            rounded(F.sum("micro_deals") / F.lit(1e6), 4).alias("attributed_deals"),
         )
     )

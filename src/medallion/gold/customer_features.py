@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from medallion.columns import rounded
 from medallion.contracts import Column, Table
 from medallion.features import (
     ACCOUNT,
@@ -99,13 +100,13 @@ def _average_won_value(deals: DataFrame) -> DataFrame:
     """Revenue per buying customer, one row with `_average_won_value`."""
     won = deals.filter((F.col("status") == "won") & (F.col("deal_value") > 0) & F.col("customer_id").isNotNull())
     totals = won.agg(F.sum("deal_value").alias("value"), F.countDistinct("customer_id").alias("buyers"))
-    average = F.round(F.col("value").cast("double") / F.col("buyers").cast("double"), 6)
+    average = rounded(F.col("value").cast("double") / F.col("buyers").cast("double"), 6)
     return totals.select(F.when(F.col("buyers") > 0, average).alias("_average_won_value"))
 
 
 def _one_by_one(features: list[Feature]) -> list[list[Feature]]:
     """Features in levels: a level ends where a feature reads one of the same level."""
-    reads_earlier = {"days_since_last_activity", "rfm_recency", "rfm_score", "segment"}
+    reads_earlier = {"days_since_last_activity", "rfm_recency", "rfm_score", "segment", "next_step"}
     levels: list[list[Feature]] = [[]]
     for feature in features:
         if feature.name in reads_earlier and levels[-1]:

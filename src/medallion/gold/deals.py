@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from medallion.columns import rounded
 from medallion.features import Moment, leads_as_of
 
 
@@ -57,7 +58,7 @@ def deals(leads: DataFrame, customer_features: DataFrame, moment: Moment, scored
         "lead_score",
         "lead_quality",
         probability.alias("probability_to_convert"),
-        F.round(F.col("deal_value").cast("double") * probability, 2).alias("weighted_value"),
+        rounded(F.col("deal_value").cast("double") * probability, 2).alias("weighted_value"),
         "days_since_last_interaction",
         moment.today.alias("as_of"),
     )

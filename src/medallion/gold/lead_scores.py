@@ -7,6 +7,7 @@ from datetime import datetime
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from medallion.columns import rounded
 from medallion.features import Moment
 from medallion.scoring.base_rate import NO_EVIDENCE, SOURCE
 
@@ -150,7 +151,7 @@ def _rule_reasons(moment: Moment) -> tuple[Column, Column]:
         got = F.concat(
             F.lit(" ("),
             *([more, F.lit("; ")] if more is not None else []),
-            F.round(F.col(name) * F.lit(float(points))).cast("bigint").cast("string"),
+            rounded(F.col(name) * F.lit(float(points))).cast("bigint").cast("string"),
             F.lit(f" of {points:g} points)"),
         )
         up.append(F.when(F.col(name) >= 0.7, F.concat(F.lit(well), got)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from medallion.columns import rounded
 from medallion.features import Moment
 
 _SECONDS_A_DAY = 86_400.0
@@ -42,7 +43,7 @@ def stage_history(versions: DataFrame, changes: DataFrame | None, moment: Moment
         "entered_at",
         "stage",
         "left_at",
-        F.round(seconds / F.lit(_SECONDS_A_DAY), 3).alias("days_in_stage"),
+        rounded(seconds / F.lit(_SECONDS_A_DAY), 3).alias("days_in_stage"),
         "told_by",
         moment.today.alias("as_of"),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from medallion.columns import share
@@ -35,22 +35,6 @@ def top_customers(customer_features: DataFrame) -> DataFrame:
         "probability_to_convert",
         "segment",
         "days_since_last_interaction",
-        next_step().alias("next_step"),
+        "next_step",
         "as_of",
-    )
-
-
-def next_step() -> Column:
-    """What to do next with a customer, in words, from its features."""
-    quiet, idle = F.col("days_since_last_interaction"), F.col("days_since_last_activity")
-    has_open = F.col("open_leads") > 0
-    preferred = F.coalesce(F.col("preferred_channel"), F.lit("call"))
-    how = F.when(preferred == "other", F.lit("their usual channel")).otherwise(preferred)
-    return (
-        F.when(has_open & quiet.isNull(), "Make first contact on the open deal")
-        .when(has_open & (quiet > 14), F.concat(F.lit("Revive the open deal by "), how))
-        .when(has_open, F.concat(F.lit("Move the open deal forward by "), how))
-        .when(idle.isNull() | (idle > 60), F.concat(F.lit("Win back: ask for news by "), how))
-        .when(F.col("best_recent_intent") >= 0.8, F.concat(F.lit("Open a follow-up deal by "), how))
-        .otherwise(F.concat(F.lit("Keep in touch by "), how))
     )

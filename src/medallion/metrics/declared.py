@@ -52,15 +52,22 @@ class Dimension(_Strict):
     expr: str
     display_name: str
     comment: str
+    synonyms: tuple[str, ...] = ()
 
 
 class Measure(_Strict):
-    """One metric: its expression over the view's source."""
+    """One metric: its expression over the view's source.
+
+    Attributes:
+        period: The dimension, a day, that a period of time restricts; None for what only has a present state.
+    """
 
     name: str
     expr: str
     display_name: str
     comment: str
+    synonyms: tuple[str, ...] = ()
+    period: str | None = None
     format: Format
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from medallion.columns import share, wilson
+from medallion.columns import rounded, share, wilson
 from medallion.features import Features, Moment
 from medallion.features.deals import has_converted, is_mature
 
@@ -53,7 +53,7 @@ def with_probability(
     low, high = wilson(won, n, _Z_90)
     rated = joined.withColumns(
         {
-            "_band_probability": F.round(won / n, 6),
+            "_band_probability": rounded(won / n, 6),
             "_band_low": F.when(base.isNotNull(), low),
             "_band_high": F.when(base.isNotNull(), high),
         }
@@ -83,11 +83,11 @@ def _by_account(scored: DataFrame, deals: DataFrame) -> DataFrame:
     columns = {
         "_scored_leads": F.count(F.lit(1)),
         "_scored_value": F.sum(worth),
-        "_scored_weighted": F.sum(F.round(worth.cast("double") * p, 2).cast("decimal(18,2)")),
-        "_nano_none": F.sum(F.round(F.log(F.greatest(F.lit(1e-12), F.lit(1.0) - p)) * F.lit(1e9)).cast("bigint")),
-        "_micro_probability": F.sum(F.round(p * F.lit(1e6)).cast("bigint")),
-        "_micro_low": F.sum(F.round(F.col("probability_low") * F.lit(1e6)).cast("bigint")),
-        "_micro_high": F.sum(F.round(F.col("probability_high") * F.lit(1e6)).cast("bigint")),
+        "_scored_weighted": F.sum(rounded(worth.cast("double") * p, 2).cast("decimal(18,2)")),
+        "_nano_none": F.sum(rounded(F.log(F.greatest(F.lit(1e-12), F.lit(1.0) - p)) * F.lit(1e9)).cast("bigint")),
+        "_micro_probability": F.sum(rounded(p * F.lit(1e6)).cast("bigint")),
+        "_micro_low": F.sum(rounded(F.col("probability_low") * F.lit(1e6)).cast("bigint")),
+        "_micro_high": F.sum(rounded(F.col("probability_high") * F.lit(1e6)).cast("bigint")),
         "_model_version": F.max("model_version"),
     }
     joined = scored.join(values, on="lead_id", how="inner")
@@ -96,7 +96,7 @@ def _by_account(scored: DataFrame, deals: DataFrame) -> DataFrame:
 
 def _of_deal(micro: str, band: str) -> Column:
     """Mean over the scored deals, else that of the band."""
-    mean = F.round(F.col(micro).cast("double") / F.col("_scored_leads").cast("double") / F.lit(1e6), 6)
+    mean = rounded(F.col(micro).cast("double") / F.col("_scored_leads").cast("double") / F.lit(1e6), 6)
     return F.coalesce(F.when(F.col("_scored_leads") > 0, mean), F.col(band))
 
 
@@ -146,7 +146,7 @@ def probability_to_convert(moment: Moment) -> Column:
     by_band = F.pow(F.lit(1.0) - F.col("_band_probability"), _unscored().cast("double"))
     of_the_rest = F.when(_unscored() == 0, F.lit(1.0)).otherwise(by_band)
     none = F.exp(F.coalesce("_nano_none", F.lit(0)).cast("double") / F.lit(1e9)) * of_the_rest
-    return F.when(F.coalesce("open_leads", F.lit(0)) == 0, F.lit(0.0)).otherwise(F.round(F.lit(1.0) - none, 6))
+    return F.when(F.coalesce("open_leads", F.lit(0)) == 0, F.lit(0.0)).otherwise(rounded(F.lit(1.0) - none, 6))
 
 
 @PROBABILITY.add("string")
@@ -164,4 +164,4 @@ def weighted_pipeline(moment: Moment) -> Column:
     scored = F.coalesce(F.col("_scored_weighted").cast("double"), F.lit(0.0))
     rest = F.col("open_value").cast("double") - F.coalesce(F.col("_scored_value").cast("double"), F.lit(0.0))
     of_rest = F.when(rest == 0, F.lit(0.0)).otherwise(rest * F.col("_band_probability"))
-    return F.when(F.col("open_value") == 0, F.col("open_value")).otherwise(F.round(scored + of_rest, 2))
+    return F.when(F.col("open_value") == 0, F.col("open_value")).otherwise(rounded(scored + of_rest, 2))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from medallion.columns import half_up
+from medallion.columns import half_up, rounded
 from medallion.features import Features, Moment
 from medallion.features.touches import NANO, weight_of
 
@@ -17,7 +17,7 @@ RULES = Features("rule score")
 
 
 def _unit(part: Column) -> Column:
-    return F.round(F.greatest(F.lit(0.0), F.least(F.lit(1.0), part)), 6)
+    return rounded(F.greatest(F.lit(0.0), F.least(F.lit(1.0), part)), 6)
 
 
 @RULES.add("double", "0-1")

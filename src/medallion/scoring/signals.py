@@ -14,6 +14,7 @@ from typing import Literal
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from medallion.columns import rounded
 from medallion.features import Feature, Features, Moment, ScoreWeights, account
 from medallion.features.touches import is_positive
 
@@ -105,7 +106,7 @@ def _age(moment: Moment) -> Column:
 def _fading(moment: Moment, which: Column) -> Column:
     """Sum of weights that halve every `FADING_DAYS`; in whole millionths, so that the order of rows does not matter."""
     weight = F.pow(F.lit(2.0), -_age(moment).cast("double") / F.lit(FADING_DAYS))
-    micro = F.sum(F.when(which, F.round(weight * F.lit(1e6)).cast("bigint")))
+    micro = F.sum(F.when(which, rounded(weight * F.lit(1e6)).cast("bigint")))
     return F.coalesce(micro, F.lit(0)).cast("double") / F.lit(1e6)
 
 
@@ -247,7 +248,7 @@ def _lift(won: Column, ended: Column) -> Column:
     won, ended = F.coalesce(won, F.lit(0)).cast("double"), F.coalesce(ended, F.lit(0)).cast("double")
     everyone = F.coalesce((F.col("all_won") + F.lit(0.5)) / (F.col("all_ended") + F.lit(1.0)), F.lit(0.5))
     prior = F.lit(PRIOR_DEALS)
-    return F.round((won + prior * everyone) / (ended + prior) - everyone, 6)
+    return rounded((won + prior * everyone) / (ended + prior) - everyone, 6)
 
 
 @STAGES.add("string")
@@ -271,25 +272,25 @@ def stage_moves(moment: Moment) -> Column:
 @SEASON.add("double", "-1 to 1")
 def season_cos(moment: Moment) -> Column:
     """Time of year, 1 in mid-winter and -1 in mid-summer; only with a year of snapshots or more."""
-    return F.round(F.cos(_angle(moment)), 6)
+    return rounded(F.cos(_angle(moment)), 6)
 
 
 @SEASON.add("double", "-1 to 1")
 def season_sin(moment: Moment) -> Column:
     """Time of year, 1 in spring and -1 in autumn; only with a year of snapshots or more."""
-    return F.round(F.sin(_angle(moment)), 6)
+    return rounded(F.sin(_angle(moment)), 6)
 
 
 @SEASON.add("double", "-1 to 1")
 def half_season_cos(moment: Moment) -> Column:
     """Time of half-year, 1 in mid-winter and mid-summer, -1 in spring and autumn; only with a year of snapshots or more."""
-    return F.round(F.cos(_angle(moment) * F.lit(2.0)), 6)
+    return rounded(F.cos(_angle(moment) * F.lit(2.0)), 6)
 
 
 @SEASON.add("double", "-1 to 1")
 def half_season_sin(moment: Moment) -> Column:
     """Time of half-year, 1 in February and August, -1 in May and November; only with a year of snapshots or more."""
-    return F.round(F.sin(_angle(moment) * F.lit(2.0)), 6)
+    return rounded(F.sin(_angle(moment) * F.lit(2.0)), 6)
 
 
 def _angle(moment: Moment) -> Column:

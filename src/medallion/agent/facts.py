@@ -1,0 +1,153 @@
+"""Facts: what a tool found, each cell of which can be referred to, written out, and traced to its table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Literal
+
+from medallion.metrics import plain
+
+Kind = Literal["text", "number", "usd", "percent", "date", "moment", "list"]
+
+#: A reference to a cell: `F2.0.revenue` is column `revenue` of row 0 of the second finding.
+REFERENCE = re.compile(r"\{\s*(F\d+)\.(\d+)\.([a-z_0-9]+)\s*\}")
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column of a finding: its name, what a person calls it, and how it is written."""
+
+    name: str
+    label: str
+    kind: Kind = "text"
+    places: int = 0
+
+    def written(self, value: Any) -> str:
+        """The value as a person reads it.
+
+        >>> Field("revenue", "Revenue", "usd").written(1090000), Field("p", "Probability", "percent", 1).written(0.237)
+        ('$1,090,000', '23.7 %')
+        """
+        if value is None or value == "":
+            return "unknown"
+        if self.kind == "list":
+            return "; ".join(str(part) for part in value) or "none"
+        if self.kind in ("usd", "number", "percent") and not isinstance(value, bool):
+            number = float(value) * (100 if self.kind == "percent" else 1)
+            text = f"{number:,.{self.places}f}"
+            return f"${text}" if self.kind == "usd" else f"{text} %" if self.kind == "percent" else text
+        if isinstance(value, datetime):
+            return value.strftime("%Y-%m-%d %H:%M")
+        return value.isoformat() if isinstance(value, date) else str(value)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one tool call found: rows of one table version, and the query that gave them.
+
+    Attributes:
+        tool: The tool.
+        title: What it is, in words without figures.
+        fields: Columns, in order.
+        key: Columns that tell one row from another.
+        rows: One dict per row.
+        tables: Versions of the tables that were read, by name.
+        sql: The query, with `?` for each of `bindings`.
+        as_of: Last day that the figures include.
+        note: What a reader should know beside them.
+    """
+
+    tool: str
+    title: str
+    fields: tuple[Field, ...]
+    key: tuple[str, ...]
+    rows: list[dict[str, Any]]
+    tables: Mapping[str, int]
+    sql: str
+    bindings: tuple[Any, ...] = ()
+    as_of: date | None = None
+    note: str = ""
+
+    def field(self, name: str) -> Field | None:
+        """The column of that name."""
+        return next((one for one in self.fields if one.name == name), None)
+
+    def written(self, row: Mapping[str, Any], name: str) -> str:
+        """A cell of a row as a person reads it."""
+        found = self.field(name)
+        return found.written(row.get(name)) if found else str(row.get(name))
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Where one written value comes from."""
+
+    reference: str
+    label: str
+    written: str
+    value: Any
+    column: str
+    key: dict[str, Any]
+    tables: Mapping[str, int]
+    sql: str
+    bindings: tuple[Any, ...]
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "reference": self.reference,
+            "label": self.label,
+            "written": self.written,
+            "value": simple(self.value),
+            "column": self.column,
+            "key": {name: simple(value) for name, value in self.key.items()},
+            "tables": dict(self.tables),
+            "sql": self.sql,
+            "bindings": [simple(value) for value in self.bindings],
+        }
+
+
+def simple(value: Any) -> Any:
+    """A value as JSON has it."""
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    if isinstance(value, (list, tuple)):
+        return [simple(part) for part in value]
+    return value if isinstance(value, (str, bool)) or value is None else plain(value)
+
+
+@dataclass
+class Ledger:
+    """The findings of one question, in the order in which tools gave them: `F1`, `F2` and so on."""
+
+    found: list[Found] = field(default_factory=list)
+
+    def add(self, found: Found) -> str:
+        """Keep a finding and give its name."""
+        self.found.append(found)
+        return f"F{len(self.found)}"
+
+    def receipt(self, name: str, row: int, column: str) -> Receipt | None:
+        """The receipt of a cell; None where there is no such cell."""
+        place = int(name[1:]) - 1
+        if not 0 <= place < len(self.found):
+            return None
+        found = self.found[place]
+        about = found.field(column)
+        if about is None or not 0 <= row < len(found.rows):
+            return None
+        one = found.rows[row]
+        return Receipt(
+            f"{name}.{row}.{column}",
+            about.label,
+            about.written(one.get(column)),
+            one.get(column),
+            column,
+            {key: one.get(key) for key in found.key},
+            found.tables,
+            found.sql,
+            found.bindings,
+        )

@@ -1,0 +1,125 @@
+"""What the agent may read: gold and touches without free text or anything that identifies a person, in DuckDB.
+
+Tables are loaded without the columns that a contract marks as personal, instead of hiding them: what is not there
+cannot be asked for in another way.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import duckdb
+
+from medallion import contracts, query, status
+from medallion.errors import LakehouseError
+from medallion.store import Lakehouse
+
+#: Tables that the agent reads, with the columns that it does not: free text is untrusted and may name people.
+TABLES: dict[str, tuple[str, ...]] = {
+    "gold.customer_features": (),
+    "gold.deals": (),
+    "gold.sales_summary": (),
+    "gold.channel_performance": (),
+    "gold.top_customers": (),
+    "gold.stage_history": (),
+    "gold.lead_scores": (),
+    "silver.interactions_clean": ("notes", "_source_file", "_source_row", "_batch_id", "_version_hash", "known_at"),
+}
+#: Seconds that one query may take.
+PATIENCE = 10.0
+
+
+@dataclass
+class Serving:
+    """A lakehouse as the agent sees it: one version of each table, read-only.
+
+    Attributes:
+        lake: The lakehouse.
+        versions: Version of each table that is read.
+        as_of: Last day that gold includes.
+    """
+
+    lake: Lakehouse
+    connection: duckdb.DuckDBPyConnection
+    versions: dict[str, int]
+    as_of: date | None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def rows(self, sql: str, bindings: Any = ()) -> list[dict[str, Any]]:
+        """The rows of a query as dicts; ended after `PATIENCE` seconds.
+
+        Raises:
+            LakehouseError: It took too long.
+        """
+        with self.lock, stopping(self.connection, PATIENCE):
+            try:
+                return query.rows(self.connection, sql, bindings)
+            except duckdb.InterruptException as error:
+                raise LakehouseError(
+                    f"the query took more than {PATIENCE:.0f} seconds", "Ask for less at once."
+                ) from error
+
+    def read(self, *names: str) -> dict[str, int]:
+        """Versions of these tables, for a receipt."""
+        return {name: self.versions[name] for name in names if name in self.versions}
+
+
+@contextmanager
+def stopping(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
+    """Interrupt what a connection is at after some seconds."""
+    timer = threading.Timer(seconds, connection.interrupt)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def personal(name: str) -> set[str]:
+    """Columns of a table that its contract marks as personal."""
+    entity = next((e for e in contracts.entities().values() if e.clean.name == name), None)
+    return {column.name for column in entity.columns if column.pii} if entity else set()
+
+
+@contextmanager
+def serve(lake: Lakehouse, *, copies: bool = False, locked: bool = False) -> Iterator[Serving]:
+    """Open a lakehouse for the agent.
+
+    Args:
+        lake: The lakehouse.
+        copies: Load the tables into memory, for a process that answers many questions.
+        locked: Load them and then shut every door of DuckDB: no files, no network, no settings.
+
+    Raises:
+        LakehouseError: There is no gold yet.
+    """
+    status.needs(lake, [name for name in TABLES if name != "gold.lead_scores"])
+    with query.connect(lake, layers=("gold", "silver")) as connection:
+        versions = {}
+        connection.execute("create schema agent_gold; create schema agent_silver")
+        for name, hidden in TABLES.items():
+            if not lake.exists(name):
+                continue
+            versions[name] = lake.version(name)
+            shown = ", ".join(
+                f'"{column}"' for column in connection.table(name).columns if column not in {*hidden, *personal(name)}
+            )
+            kind = "table" if copies or locked else "view"
+            connection.execute(f"create {kind} agent_{name} as select {shown} from {name}")
+        if copies or locked:
+            for layer in ("gold", "silver"):
+                connection.execute(f"drop schema {layer} cascade")
+            for layer in ("gold", "silver"):
+                connection.execute(f"create schema {layer}")
+            for name in versions:
+                connection.execute(f"create view {name} as from agent_{name}")
+            if copies:
+                connection.execute("create index by_customer on agent_gold.customer_features(customer_id)")
+        if locked:
+            connection.execute("set enable_external_access = false; set lock_configuration = true")
+        yield Serving(lake, connection, versions, status.as_of(lake))

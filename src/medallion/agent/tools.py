@@ -1,0 +1,504 @@
+"""The agent's tools: plain functions over PII-free gold, each of which gives findings with receipts.
+
+They read, and they never write; what should change in a CRM is proposed (`medallion.agent.actions`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from medallion import metrics
+from medallion.agent import sql_guard
+from medallion.agent.facts import Field, Found
+from medallion.agent.rules import Rules, Suppressed
+from medallion.agent.serving import TABLES, Serving, serve
+from medallion.errors import MedallionError
+from medallion.metrics import Filter
+
+_FEATURES, _DEALS, _SCORES = "gold.customer_features", "gold.deals", "gold.lead_scores"
+_TOUCHES = "silver.interactions_clean"
+#: Touches over all accounts that an hour needs before it is recommended.
+LEAST_TOUCHES = 20
+
+
+@dataclass
+class Tools:
+    """The tools of one conversation.
+
+    Attributes:
+        serving: What is read.
+        rules: Capacity, rest after a contact, who must not be contacted.
+    """
+
+    serving: Serving
+    rules: Rules
+
+    def call_plan(self, owner: str | None = None, capacity: int | None = None, day: date | None = None) -> Found:
+        """Accounts to contact on a day, those with most expected value first, at most `capacity` for each rep.
+
+        One row per account with an open deal: the rep of its best deal, the next step, channel and hour, the expected
+        value (sum of value times probability of its open deals), reasons, and what happened last. Accounts that were
+        touched within the days of rest, and those that must not be contacted, are left out and counted in the note.
+
+        Args:
+            owner: Only this rep's accounts.
+            capacity: Accounts per rep; the setting without it.
+            day: The day of the calls; the day after gold's last without it.
+
+        Raises:
+            MedallionError: There is no such rep, or the capacity is not positive.
+        """
+        most = self.rules.capacity if capacity is None else capacity
+        if most < 1:
+            raise MedallionError(f"capacity {most} is not at least 1", "Give a whole number from 1.")
+        known = [row["owner"] for row in self.serving.rows(f"select distinct owner from {_DEALS} order by 1")]
+        if owner is not None and owner.casefold() not in {str(name).casefold() for name in known}:
+            names = ", ".join(str(name) for name in known[:20])
+            raise MedallionError(f"no deal belongs to {owner!r}", f"Owners: {names}.")
+        on = day or self._day() + timedelta(days=1)
+        blocked = [one for one in self.rules.suppressed if one.until is None or one.until >= on]
+        sql = f"""
+with best as (
+  select customer_id, owner, lead_id, deal_value, probability_to_convert,
+         sum(weighted_value) over (partition by customer_id) as expected_value,
+         sum(deal_value) over (partition by customer_id) as at_stake,
+         row_number() over (partition by customer_id order by weighted_value desc nulls last, lead_id) as place
+  from {_DEALS} where status = 'open' and customer_id is not null),
+ranked as (
+  select b.owner, f.customer_id, f.customer_name, b.lead_id, f.next_step, f.preferred_channel, f.has_email, f.has_phone,
+         b.expected_value, b.at_stake, b.probability_to_convert as probability, f.lead_score, f.lead_quality,
+         f.last_interaction_at, f.days_since_last_interaction + date_diff('day', f.as_of, cast(? as date)) as days_silent,
+         row_number() over (partition by b.owner order by b.expected_value desc nulls last, f.lead_score desc, f.customer_id) as place
+  from best b join {_FEATURES} f using (customer_id)
+  where b.place = 1 and (? is null or lower(b.owner) = lower(?))
+    and not (f.customer_id in (select unnest(?)))
+    and coalesce(f.last_interaction_at < cast(? as date) - cast(? as integer), true))
+select * exclude (place), place as rank from ranked where place <= ? order by owner nulls last, place"""
+        nobody = sorted({one.customer_id for one in blocked if one.channel is None})
+        bindings = [on, owner, owner, nobody, on, self.rules.rest_days, most]
+        rows = self.serving.rows(sql, bindings)
+        ids = [row["customer_id"] for row in rows]
+        hours, last, why = self._hours(), self._last(ids), self._reasons([row["lead_id"] for row in rows])
+        for row in rows:
+            row["channel"] = self._channel(row, blocked)
+            row["hour"] = hours.get(row["channel"])
+            row |= last.get(row["customer_id"], {"last_channel": None, "last_outcome": None})
+            row["reasons"] = why.get(row["lead_id"]) or []
+        rows = [row for row in rows if row["channel"]]
+        resting = self.serving.rows(
+            f"select count(distinct d.customer_id) as n from {_DEALS} d join {_FEATURES} f using (customer_id) "
+            "where d.status = 'open' and f.last_interaction_at >= cast(? as date) - cast(? as integer)",
+            [on, self.rules.rest_days],
+        )[0]["n"]
+        return self._found(
+            "call_plan",
+            f"Who to contact on {on.isoformat()}",
+            (
+                Field("rank", "Rank", "number"),
+                Field("owner", "Owner"),
+                Field("customer_id", "Account key"),
+                Field("customer_name", "Account"),
+                Field("lead_id", "Deal"),
+                Field("next_step", "Next step"),
+                Field("channel", "Channel"),
+                Field("hour", "Best hour (UTC)", "number"),
+                Field("expected_value", "Expected value", "usd"),
+                Field("at_stake", "At stake", "usd"),
+                Field("probability", "Probability of the best deal", "percent", 1),
+                Field("lead_score", "Lead score", "number"),
+                Field("lead_quality", "Band"),
+                Field("reasons", "Why", "list"),
+                Field("last_interaction_at", "Last contact", "moment"),
+                Field("last_channel", "Last channel"),
+                Field("last_outcome", "Last outcome"),
+                Field("days_silent", "Days since", "number"),
+            ),
+            ("customer_id",),
+            rows,
+            (_DEALS, _FEATURES, _SCORES, _TOUCHES),
+            sql,
+            bindings,
+            f"Left out: {resting:,} with a contact in the last {self.rules.rest_days} days, {len(nobody):,} not to be contacted.",
+        )
+
+    def account_brief(self, customer: str) -> list[Found]:
+        """One account on a page: what it is worth, its open deals, its last touches, what works, what is next.
+
+        Args:
+            customer: Key or name.
+
+        Raises:
+            MedallionError: There is no such account, or several; the message names them.
+        """
+        key = self.one_customer(customer)
+        facts = (
+            Field("customer_id", "Account key"), Field("customer_name", "Account"), Field("industry", "Industry"),
+            Field("country", "Country"), Field("size_band", "Company size"), Field("account_manager", "Account manager"),
+            Field("lead_score", "Lead score", "number"), Field("lead_quality", "Band"), Field("segment", "Segment"),
+            Field("probability_to_convert", "Probability to convert", "percent", 1),
+            Field("won_value", "Revenue", "usd"), Field("open_value", "Open value", "usd"),
+            Field("weighted_pipeline", "Expected value", "usd"), Field("open_leads", "Open deals", "number"),
+            Field("won_leads", "Deals won", "number"), Field("lost_leads", "Deals lost", "number"),
+            Field("interactions", "Touches", "number"), Field("calls", "Calls", "number"),
+            Field("emails", "E-mails", "number"), Field("meetings", "Meetings", "number"),
+            Field("whatsapps", "WhatsApp messages", "number"), Field("positive_touches", "Positive touches", "number"),
+            Field("positive_rate", "Positive rate", "percent", 1), Field("preferred_channel", "Preferred channel"),
+            Field("last_interaction_at", "Last contact", "moment"),
+            Field("days_since_last_interaction", "Days since last contact", "number"),
+            Field("employee_count", "Employees", "number"), Field("engagement_score", "Engagement", "number"),
+            Field("next_step", "Next step"),
+        )  # fmt: skip
+        sql = f"select {', '.join(one.name for one in facts)} from {_FEATURES} where customer_id = ?"
+        account = self._found(
+            "account_brief",
+            "The account",
+            facts,
+            ("customer_id",),
+            self.serving.rows(sql, [key]),
+            (_FEATURES,),
+            sql,
+            [key],
+        )
+        sql_deals = (
+            f"select lead_id, stage, source, owner, deal_value, probability_to_convert, weighted_value, age_days, "
+            f"expected_close_date from {_DEALS} where customer_id = ? and status = 'open' "
+            "order by weighted_value desc nulls last, lead_id limit 10"
+        )
+        deals = self._found(
+            "account_brief",
+            "Open deals",
+            (
+                Field("lead_id", "Deal"), Field("stage", "Stage"), Field("source", "Source"), Field("owner", "Owner"),
+                Field("deal_value", "Value", "usd"), Field("probability_to_convert", "Probability", "percent", 1),
+                Field("weighted_value", "Expected value", "usd"), Field("age_days", "Days open", "number"),
+                Field("expected_close_date", "Expected close", "date"),
+            ),
+            ("lead_id",),
+            self.serving.rows(sql_deals, [key]),
+            (_DEALS,),
+            sql_deals,
+            [key],
+        )  # fmt: skip
+        sql_touches = (
+            f"select interaction_id, occurred_at, channel, outcome, direction from {_TOUCHES} where customer_id = ? "
+            "order by occurred_at desc, interaction_id limit 5"
+        )
+        touches = self._found(
+            "account_brief",
+            "Last touches",
+            (
+                Field("interaction_id", "Touch"), Field("occurred_at", "When", "moment"), Field("channel", "Channel"),
+                Field("outcome", "Outcome"), Field("direction", "Direction"),
+            ),
+            ("interaction_id",),
+            self.serving.rows(sql_touches, [key]),
+            (_TOUCHES,),
+            sql_touches,
+            [key],
+        )  # fmt: skip
+        return [account, deals, touches]
+
+    def metric_value(
+        self, metric: str, by: list[str] | None = None, where: list[str] | None = None, top: int | None = None
+    ) -> Found:
+        """The value of a metric of the dictionary, total or split, filtered.
+
+        Args:
+            metric: Its name, such as win_rate.
+            by: Dimensions to split by.
+            where: Filters such as `industry=Retail` or `closed_date>=2025-01-01`; all must hold.
+            top: Only that many rows, the largest values first.
+
+        Raises:
+            ContractError: There is no such metric, dimension or filter.
+        """
+        with self.serving.lock:
+            found = metrics.ask(
+                self.serving.connection, metric, by or (), [Filter.parse(text) for text in where or ()], None, top
+            )
+        view, measure = found.metric.view, found.metric.measure
+        split = tuple(
+            Field(name, dimension.display_name) for name in found.by if (dimension := view.dimension(name)) is not None
+        )
+        kind = {"currency": "usd", "percentage": "percent"}.get(measure.format.type, "number")
+        value = Field("value", measure.display_name, kind, measure.format.decimal_places.places)  # type: ignore[arg-type]
+        title = measure.display_name
+        if found.filters:
+            title += f" where {' and '.join(str(one) for one in found.filters)}"
+        return Found(
+            "metric_value",
+            title,
+            (*split, value, Field("n", "Rows behind it", "number")),
+            found.by,
+            found.rows,
+            self.serving.read(*view.tables),
+            found.sql,
+            found.bindings,
+            self.serving.as_of,
+            measure.comment,
+        )
+
+    def top_customers(self, count: int = 10) -> Found:
+        """The customers who brought most revenue, at most fifty."""
+        sql = (
+            "select rank, customer_id, customer_name, industry, won_value, revenue_share, open_value, lead_score, "
+            "lead_quality, next_step from gold.top_customers order by rank limit ?"
+        )
+        fields = (
+            Field("rank", "Rank", "number"), Field("customer_id", "Account key"), Field("customer_name", "Account"),
+            Field("industry", "Industry"), Field("won_value", "Revenue", "usd"),
+            Field("revenue_share", "Share of all revenue", "percent", 1), Field("open_value", "Open value", "usd"),
+            Field("lead_score", "Lead score", "number"), Field("lead_quality", "Band"), Field("next_step", "Next step"),
+        )  # fmt: skip
+        bindings = [max(1, min(int(count), 50))]
+        rows = self.serving.rows(sql, bindings)
+        return self._found(
+            "top_customers",
+            "Customers by revenue",
+            fields,
+            ("customer_id",),
+            rows,
+            ("gold.top_customers",),
+            sql,
+            bindings,
+        )
+
+    def compare_channels(self) -> Found:
+        """What each channel brings: touches, positive rate with its interval, revenue shared among touches."""
+        sql = (
+            "select channel, interactions, positive_rate, positive_rate_low, positive_rate_high, attributed_revenue, "
+            "average_duration_minutes from gold.channel_performance where interactions > 0 "
+            "order by positive_rate desc nulls last, channel"
+        )
+        fields = (
+            Field("channel", "Channel"), Field("interactions", "Touches", "number"),
+            Field("positive_rate", "Positive rate", "percent", 1),
+            Field("positive_rate_low", "at least (95 %)", "percent", 1),
+            Field("positive_rate_high", "at most (95 %)", "percent", 1),
+            Field("attributed_revenue", "Attributed revenue", "usd"),
+            Field("average_duration_minutes", "Minutes per touch", "number", 1),
+        )  # fmt: skip
+        rows = self.serving.rows(sql)
+        found = self._found(
+            "compare_channels", "Channels", fields, ("channel",), rows, ("gold.channel_performance",), sql
+        )
+        apart = [r for r in rows[1:] if rows[0]["positive_rate_low"] > r["positive_rate_high"]] if rows else []
+        note = "Intervals overlap: the differences may be chance." if rows and len(apart) < len(rows) - 1 else ""
+        return Found(**{**found.__dict__, "note": note})
+
+    def explain_score(self, key: str) -> list[Found]:
+        """Why a deal or an account has its score: parts of the rule score, and the reasons of each open deal.
+
+        Raises:
+            MedallionError: There is neither a deal nor an account of that key or name.
+        """
+        deal = self.serving.rows(f"select customer_id from {_DEALS} where upper(lead_id) = upper(?)", [key.strip()])
+        customer = deal[0]["customer_id"] if deal and deal[0]["customer_id"] else self.one_customer(key)
+        fields = (
+            Field("customer_id", "Account key"), Field("customer_name", "Account"),
+            Field("lead_score", "Lead score", "number"), Field("lead_quality", "Band"),
+            Field("score_fit", "Fit", "percent"), Field("score_engagement", "Engagement", "percent"),
+            Field("score_recency", "Recency", "percent"), Field("score_intent", "Intent", "percent"),
+            Field("band_win_rate", "Win rate of the band", "percent", 1),
+        )  # fmt: skip
+        sql = f"select {', '.join(one.name for one in fields)} from {_FEATURES} where customer_id = ?"
+        rows = self.serving.rows(sql, [customer])
+        parts = self._found(
+            "explain_score", "Rule score", fields, ("customer_id",), rows, (_FEATURES,), sql, [customer]
+        )
+        if _SCORES not in self.serving.versions:
+            return [parts]
+        sql_scores = (
+            f"select lead_id, probability, probability_low, probability_high, probability_source, model_version, "
+            f"horizon_days, reasons_up, reasons_down, trend from {_SCORES} where customer_id = ? and as_of = ? "
+            "qualify row_number() over (partition by lead_id order by known_as_of desc) = 1 "
+            "order by probability desc nulls last, lead_id"
+        )
+        bindings = [customer, self.serving.as_of]
+        scores = self._found(
+            "explain_score",
+            "Probability of open deals",
+            (
+                Field("lead_id", "Deal"), Field("probability", "Probability", "percent", 1),
+                Field("probability_low", "at least (90 %)", "percent", 1),
+                Field("probability_high", "at most (90 %)", "percent", 1),
+                Field("horizon_days", "Within days", "number"), Field("probability_source", "From"),
+                Field("model_version", "Model"), Field("reasons_up", "For it", "list"),
+                Field("reasons_down", "Against it", "list"), Field("trend", "Trend"),
+            ),
+            ("lead_id",),
+            self.serving.rows(sql_scores, bindings),
+            (_SCORES,),
+            sql_scores,
+            bindings,
+        )  # fmt: skip
+        return [parts, scores]
+
+    def find_customer(self, text: str, count: int = 10) -> Found:
+        """Accounts whose key is, or whose name holds, a text; the nearest names when none does."""
+        words = " ".join(text.split())
+        sql = (
+            f"select customer_id, customer_name, industry, country, lead_score from {_FEATURES} "
+            "where upper(customer_id) = upper(?) or contains(lower(customer_name), lower(?)) "
+            "order by upper(customer_id) = upper(?) desc, lower(customer_name) = lower(?) desc, customer_name, customer_id limit ?"
+        )
+        bindings: list[Any] = [words, words, words, words, max(1, min(int(count), 50))]
+        rows = self.serving.rows(sql, bindings) if words else []
+        note = ""
+        if not rows:
+            sql = (
+                f"select customer_id, customer_name, industry, country, lead_score from {_FEATURES} "
+                "where customer_name is not null "
+                "order by jaro_winkler_similarity(lower(customer_name), lower(?)) desc, customer_name, customer_id limit ?"
+            )
+            bindings = [words, min(max(1, int(count)), 5)]
+            rows, note = self.serving.rows(sql, bindings), f"No account is called {words!r}; these are the nearest."
+        fields = (
+            Field("customer_id", "Account key"), Field("customer_name", "Account"), Field("industry", "Industry"),
+            Field("country", "Country"), Field("lead_score", "Lead score", "number"),
+        )  # fmt: skip
+        return self._found(
+            "find_customer", "Accounts", fields, ("customer_id",), rows, (_FEATURES,), sql, bindings, note
+        )
+
+    def pipeline_forecast(self) -> Found:
+        """Open deals by the month in which their owners expect them to close: value, and value times probability."""
+        sql = (
+            f"select coalesce(strftime(expected_close_date, '%Y-%m'), 'no date') as month, count(*) as open_deals, "
+            f"sum(deal_value) as open_value, sum(weighted_value) as expected_value from {_DEALS} "
+            "where status = 'open' group by 1 order by 1"
+        )
+        fields = (
+            Field("month", "Expected to close"), Field("open_deals", "Open deals", "number"),
+            Field("open_value", "Value", "usd"), Field("expected_value", "Expected value", "usd"),
+        )  # fmt: skip
+        rows = self.serving.rows(sql)
+        note = "The probability is of being won within the horizon of the forecast, whatever the expected date."
+        return self._found(
+            "pipeline_forecast", "Forecast of the pipeline", fields, ("month",), rows, (_DEALS,), sql, (), note
+        )
+
+    def run_safe_sql(self, sql: str) -> Found:
+        """Run one SELECT over the agent's tables: parsed, held against a list of what is allowed, at most 200 rows.
+
+        It runs in a database of its own in which every door is shut: no files, no network, no settings.
+
+        Raises:
+            MedallionError: It is not allowed, fails, or takes too long.
+        """
+        import duckdb
+
+        text = sql_guard.checked(sql, set(self.serving.versions))
+        with serve(self.serving.lake, locked=True) as locked:
+            try:
+                rows = locked.rows(text)
+            except duckdb.Error as error:
+                raise MedallionError(f"the query fails: {str(error).splitlines()[0]}", "Check its columns.") from error
+        names = list(rows[0]) if rows else []
+        fields = tuple(
+            Field(name, name.replace("_", " "), _kind(rows, name), 2 * _fraction(rows, name)) for name in names
+        )
+        return self._found("run_safe_sql", "Result of the query", fields, (), rows, tuple(TABLES), text)
+
+    def one_customer(self, text: str) -> str:
+        """The key of the one account that a key or name means.
+
+        Raises:
+            MedallionError: None or several; the message names the nearest.
+        """
+        found = self.find_customer(text)
+        named = [row for row in found.rows if str(row["customer_name"]).casefold() == " ".join(text.split()).casefold()]
+        keyed = [row for row in found.rows if str(row["customer_id"]).casefold() == text.strip().casefold()]
+        several = keyed or named or found.rows
+        shown = ", ".join(f"{row['customer_name']} ({row['customer_id']})" for row in found.rows[:5])
+        if found.note:
+            raise MedallionError(f"there is no account {text!r}", f"Nearest: {shown}." if shown else "There are none.")
+        if len(several) > 1:
+            raise MedallionError(f"{text!r} may mean several accounts", f"Say which: {shown}.")
+        return str(several[0]["customer_id"])
+
+    def _day(self) -> date:
+        return self.serving.as_of or date(1970, 1, 1)
+
+    def _found(
+        self,
+        tool: str,
+        title: str,
+        fields: tuple[Field, ...],
+        key: tuple[str, ...],
+        rows: list[dict[str, Any]],
+        tables: tuple[str, ...],
+        sql: str,
+        bindings: Any = (),
+        note: str = "",
+    ) -> Found:
+        return Found(
+            tool, title, fields, key, rows, self.serving.read(*tables), sql, tuple(bindings), self.serving.as_of, note
+        )
+
+    def _hours(self) -> dict[str, int]:
+        """Per channel the hour with the best smoothed rate of positive outcomes, among hours with enough touches."""
+        rows = self.serving.rows(
+            f"select channel, hour(occurred_at) as hour, count(*) as n, "
+            f"count(*) filter (outcome in ('positive', 'meeting_booked')) as well from {_TOUCHES} group by 1, 2 "
+            "having count(*) >= ? order by channel, (well + 1) / (n + 2) desc, hour",
+            [LEAST_TOUCHES],
+        )
+        best: dict[str, int] = {}
+        for row in rows:
+            best.setdefault(row["channel"], row["hour"])
+        return best
+
+    def _last(self, customers: list[str]) -> dict[str, dict[str, Any]]:
+        rows = self.serving.rows(
+            f"select customer_id, channel as last_channel, outcome as last_outcome from {_TOUCHES} "
+            "where customer_id in (select unnest(?)) "
+            "qualify row_number() over (partition by customer_id order by occurred_at desc, interaction_id) = 1",
+            [customers],
+        )
+        return {row.pop("customer_id"): row for row in rows}
+
+    def _reasons(self, deals: list[str]) -> Mapping[str, list[str]]:
+        if _SCORES not in self.serving.versions:
+            return {}
+        rows = self.serving.rows(
+            f"select lead_id, reasons_up[:3] as reasons from {_SCORES} where lead_id in (select unnest(?)) and as_of = ? "
+            "qualify row_number() over (partition by lead_id order by known_as_of desc) = 1",
+            [deals, self.serving.as_of],
+        )
+        return {row["lead_id"]: row["reasons"] for row in rows}
+
+    @staticmethod
+    def _channel(row: Mapping[str, Any], blocked: list[Suppressed]) -> str | None:
+        """The preferred channel, or the next one that the account can be reached on and has not refused."""
+        refused = {one.channel for one in blocked if one.customer_id == row["customer_id"]}
+        reachable = {"call": row["has_phone"], "whatsapp": row["has_phone"], "email": row["has_email"], "meeting": True}
+        wanted = [row["preferred_channel"], "call", "email", "whatsapp", "meeting"]
+        return next((one for one in wanted if one and one not in refused and reachable.get(one)), None)
+
+
+def _kind(rows: list[dict[str, Any]], name: str) -> Any:
+    values = [row[name] for row in rows if row[name] is not None]
+    numbers = values and all(not isinstance(v, (str, bool, list, date)) for v in values)
+    return "list" if values and isinstance(values[0], list) else "number" if numbers else "text"
+
+
+def _fraction(rows: list[dict[str, Any]], name: str) -> bool:
+    return any(isinstance(row[name], float) and row[name] != int(row[name]) for row in rows if row[name] is not None)
+
+
+#: What a model or a client may call, by name.
+READING: tuple[Callable[..., Any], ...] = (
+    Tools.call_plan,
+    Tools.account_brief,
+    Tools.metric_value,
+    Tools.top_customers,
+    Tools.compare_channels,
+    Tools.explain_score,
+    Tools.find_customer,
+    Tools.pipeline_forecast,
+    Tools.run_safe_sql,
+)
