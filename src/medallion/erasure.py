@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medallion import contracts, erased, pipeline, query, status, store
+from medallion.agent import audit
+from medallion.agent.actions import Actions
 from medallion.config import Settings
 from medallion.contracts import Entity
 from medallion.erased import Forgotten
@@ -246,6 +248,10 @@ class _Erasure:
         if name in ("silver.quarantine", "ops.corrections"):
             ids = sorted(self.refused)
             return frame.withColumn("_about", F.col("quarantine_id").isin(ids) if ids else F.lit(False))
+        if name == audit.TABLE:
+            whole = F.concat_ws(" ", *frame.columns)
+            told = [F.contains(whole, F.lit(word)) for word in sorted({*self.subject.terms(), *self.subject.spoken})]
+            return frame.withColumn("_about", reduce(lambda one, other: one | other, told, F.lit(False)))
         entity = self.entities.get(table.removesuffix("_history").removesuffix("_clean"))
         if layer == "silver" and entity is not None:
             return frame.withColumn("_about", self._about_silver(entity))
@@ -324,6 +330,7 @@ class _Erasure:
         for name in names:
             with self.steps.step(f"erase: {name}"):
                 removed[name] = self._rewrite(name)
+        Actions(self.lake).forget({key for keys in self.subject.keys.values() for key in keys})
         if day is not None:
             model = learning.champion(self.settings)
             silver_to_gold(self.spark, self.lake, self.entities, day, self.settings.score, self.steps, champion=model)
@@ -402,7 +409,7 @@ class _Erasure:
         """Take the account's rows out of a table, and its addresses, numbers and names out of the others."""
         from pyspark.sql import functions as F
 
-        if name.startswith("ops.") and name != "ops.corrections":
+        if name.startswith("ops.") and name not in ("ops.corrections", audit.TABLE):
             return 0, 0
         if name in {step.table for step in STEPS}:
             return 0, 0

@@ -232,6 +232,24 @@ def scoring_speed(path: Path) -> str:
     return _table(("what", "how much", f"on {kept['cores']} cores"), rows)
 
 
+def agent_score(path: Path) -> str:
+    """The figures that benchmarks/agent.py kept."""
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    planner, hostile = kept["planner"], kept["hostile"]
+    parts = [
+        f"Of {planner['questions']} questions the planner answers **{planner['right']} rightly**, declines "
+        f"{planner['declined']} and answers {planner['wrong']} wrongly. Of {hostile['runs']} runs of hostile models of "
+        f"{hostile['kinds']} kinds **{len(hostile['unsafe'])} showed anything unsafe**; each was answered by the planner."
+    ]
+    if "speed" in kept:
+        rows = [
+            (_code(name), f"{t['median_ms']:.0f}", f"{t['p95_ms']:.0f}") for name, t in kept["speed"]["tools"].items()
+        ]
+        parts.append(f"Tools on {kept['speed']['customers']:,} customers, tables in memory, two cores:")
+        parts.append(_table(("tool", "median, ms", "95th percentile, ms"), rows))
+    return "\n\n".join(parts)
+
+
 def metric_dictionary() -> str:
     """Every metric with its expression and source."""
     rows = [

@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -240,6 +241,28 @@ class Actions:
             self._write({"event": "applied", **told})
             return self.one(one.action_id, now)
 
+    def forget(self, keys: Collection[str]) -> int:
+        """Take out every proposal about these records and its files, and chain the rest anew; gives how many went."""
+        if not self.path.is_file():
+            return 0
+        with self._locked():
+            events = list(self.events())
+            gone = {
+                e["action_id"] for e in events if e["event"] == "proposed" and (e["key"] in keys or _names(e, keys))
+            }
+            if not gone:
+                return 0
+            part, before = self.path.with_suffix(".part"), ""
+            with part.open("w", encoding="utf-8") as file:
+                for event in events:
+                    if event["action_id"] not in gone:
+                        before = _seal({"before": before, **event})
+                        file.write(json.dumps({**event, "chain": before}, sort_keys=True) + "\n")
+            part.replace(self.path)
+            for action_id in gone:
+                (self.path.parent / "outbox" / f"{action_id}.json").unlink(missing_ok=True)
+            return len(gone)
+
     def events(self) -> Iterator[dict[str, Any]]:
         """The record, line by line, each held against the one before it.
 
@@ -278,6 +301,12 @@ class Actions:
 
 
 _SEALED = ("kind", "key", "changes", "reason", "proposed_by", "proposed_at", "expires_at")
+
+
+def _names(event: Mapping[str, Any], keys: Collection[str]) -> bool:
+    """Whether a proposal's texts name one of the records."""
+    words = set(re.findall(r"[\w-]+", " ".join([event["reason"], *event["changes"].values()])))
+    return bool(words & set(keys))
 
 
 def _seal(told: Mapping[str, Any]) -> str:

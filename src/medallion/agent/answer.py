@@ -58,11 +58,13 @@ def planned(tools: Tools, vocabulary: Vocabulary, question: str) -> Answer:
     """Answer without a model, or say why not."""
     understood = vocabulary.understand(question)
     if isinstance(understood, Declined):
-        return Answer(question, "", declined=understood.reason, closest=understood.closest)
+        return Answer(
+            question, "", declined=understood.reason, closest=understood.closest or vocabulary.closest(question)
+        )
     try:
         found = called(tools, understood)
     except MedallionError as error:
-        return Answer(question, "", declined=error.problem, closest=(error.remedy,) if error.remedy else ())
+        return Answer(question, "", declined=error.problem, closest=(error.remedy or vocabulary.closest(question)[0],))
     ledger = Ledger()
     for one in found:
         ledger.add(one)

@@ -18,152 +18,14 @@ from medallion import metrics
 from medallion.agent.serving import Serving
 
 _STOP = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "of",
-        "in",
-        "on",
-        "at",
-        "for",
-        "from",
-        "to",
-        "by",
-        "per",
-        "with",
-        "and",
-        "or",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "do",
-        "does",
-        "did",
-        "done",
-        "have",
-        "has",
-        "had",
-        "having",
-        "how",
-        "many",
-        "much",
-        "what",
-        "whats",
-        "which",
-        "who",
-        "whom",
-        "whose",
-        "when",
-        "where",
-        "our",
-        "us",
-        "we",
-        "i",
-        "me",
-        "my",
-        "you",
-        "your",
-        "it",
-        "its",
-        "this",
-        "that",
-        "these",
-        "those",
-        "there",
-        "their",
-        "they",
-        "them",
-        "show",
-        "tell",
-        "give",
-        "list",
-        "display",
-        "find",
-        "get",
-        "let",
-        "please",
-        "can",
-        "could",
-        "would",
-        "should",
-        "will",
-        "number",
-        "count",
-        "amount",
-        "figure",
-        "value",
-        "total",
-        "overall",
-        "all",
-        "altogether",
-        "any",
-        "currently",
-        "current",
-        "now",
-        "today",
-        "so",
-        "far",
-        "as",
-        "many",
-        "each",
-        "every",
-        "split",
-        "broken",
-        "down",
-        "across",
-        "made",
-        "make",
-        "makes",
-        "did",
-        "bring",
-        "brought",
-        "come",
-        "came",
-        "s",
-        "than",
-        "about",
-        "most",
-        "least",
-        "best",
-        "worst",
-        "highest",
-        "lowest",
-        "largest",
-        "smallest",
-        "biggest",
-        "top",
-        "bottom",
-        "rank",
-        "ranked",
-        "ranking",
-        "order",
-        "ordered",
-        "sorted",
-        "compare",
-        "compared",
-        "vs",
-        "versus",
-        "between",
-        "during",
-        "within",
-        "only",
-        "just",
-        "whole",
-        "entire",
-        "company's",
-        "company",
-        "team",
-        "business",
-        "have",
-        "got",
-        "gotten",
-        "been",
-        "rate",
-    ]
+    """a an the of in on at for from to by per with and or is are was were be been do does did done have has had
+    having how many much what whats which who whom whose when where our us we i me my you your it its this that
+    these those there their they them show tell give list display find get let please can could would should
+    will number count amount figure value total overall all altogether any currently current now today so far as
+    many each every split broken down across made make makes did bring brought come came s than about most least
+    best worst highest lowest largest smallest biggest top bottom rank ranked ranking order ordered sorted
+    compare compared vs versus between during within only just whole entire company's company team business have
+    got gotten been rate brings bring brought long last lasts take takes show shows""".split()  # noqa: SIM905
 )
 _NUMBERS = {
     w: n
@@ -257,6 +119,7 @@ class Vocabulary:
                 for row in rows:
                     if isinstance(row[dimension], str) and row[dimension]:
                         said.setdefault(_plain(row[dimension]), row[dimension])
+                        said.setdefault(_plain(row[dimension].replace("_", " ")), row[dimension])
             self._values[key] = said
         return self._values[key]
 
@@ -303,7 +166,7 @@ class _Reading:
         """Questions that a tool answers by itself."""
         ask = self.left.strip()
         if re.search(
-            r"\b(who|whom) (should|do|can|must|shall)? ?(i|we|\w+)? ?(to )?(call|contact|phone|ring|visit)|\bcall list\b|\bcall plan\b|who to call",
+            r"\b(?:who|whom) (?:should |do |can |must |shall )?(?:\w+ ){0,4}(?:to )?(?:call|contact|phone|ring|visit)|\bcall list\b|\bcall plan\b|who to call",
             ask,
         ):
             return self._plan()
@@ -461,6 +324,7 @@ class _Reading:
             _ended,
             self.left,
         )
+        self.left = re.sub(r" (?:were|was|are|is|be|been|have|has|had|did|do|does)(?= )", "", self.left)
         said = self.take(self.words.phrases)
         if said is None:
             return Declined(f"I know no metric in {self.question!r}", self.words.closest(self.left.strip()))
@@ -477,6 +341,10 @@ class _Reading:
         where = self._filters(metric, by)
         if isinstance(where, Declined):
             return where
+        if period and self.words.serving.as_of and period[0] > self.words.serving.as_of:
+            return Declined(
+                f"the figures end on {self.words.serving.as_of.isoformat()}", ("Show the pipeline forecast",)
+            )
         if period:
             if metric.measure.period is None:
                 return Declined(
