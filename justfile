@@ -21,6 +21,11 @@ run *args:
 test *args:
     {{python}} -m pytest {{args}}
 
+# Tests against the Azure storage emulator and the real parser of the Azure CLI; needs npm.
+azure *args:
+    bash scripts/azure_tools.sh
+    {{python}} -m pytest -n 0 -m azure {{args}}
+
 # Style, types and arrows.
 lint:
     .venv/bin/ruff check .
