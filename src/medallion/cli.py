@@ -781,3 +781,7 @@ app.command(
     "`medallion upload data --to adls --at abfss://lakehouse@crmlake.dfs.core.windows.net/landing`\n\n"
     "`medallion upload data --to volume --at /Volumes/crm_dev/bronze/landing`"
 )(console_deploy.upload)
+app.command(epilog="**Examples**\n\n`medallion gate`\n\n`medallion gate --max-refused 0.02 --json`")(
+    console_deploy.gate
+)
+app.add_typer(console_deploy.databricks, name="databricks")

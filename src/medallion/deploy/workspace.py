@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import configparser
+import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from medallion.errors import MedallionError
 
@@ -13,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Seconds for which a request is tried again, and that one answer may take.
 _PATIENCE, _ANSWER = 90, 30
+#: Seconds for a connection.
+_CONNECT = 10
 _SIGN_IN = (
     "Sign in with `databricks auth login --host https://...` or `az login` and set DATABRICKS_HOST, or set "
     "DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET of a service principal; name a profile in "
@@ -38,6 +45,7 @@ def client(profile: str | None = None, host: str | None = None, patience: int = 
         raise MedallionError(
             f"The Databricks SDK is not installed: {error}", "Install it with: pip install 'medallion-crm[databricks]'"
         ) from error
+    _answers(host or _known_host(profile))
     try:
         config = Config(
             profile=profile,
@@ -50,6 +58,31 @@ def client(profile: str | None = None, host: str | None = None, patience: int = 
         return WorkspaceClient(config=config)
     except (ValueError, OSError, TimeoutError) as error:
         raise MedallionError(f"Not signed in to Databricks: {_brief(error)}", _SIGN_IN) from error
+
+
+def _known_host(profile: str | None) -> str:
+    """The workspace that environment or profile name, empty when neither does."""
+    if profile is None and (host := os.environ.get("DATABRICKS_HOST")):
+        return host
+    parser = configparser.ConfigParser()
+    parser.read(Path(os.environ.get("DATABRICKS_CONFIG_FILE", "~/.databrickscfg")).expanduser())
+    section = profile or os.environ.get("DATABRICKS_CONFIG_PROFILE") or "DEFAULT"
+    return parser.get(section, "host", fallback="")
+
+
+def _answers(host: str) -> None:
+    """Refuse a host at which nothing listens: the SDK would ask it for minutes."""
+    address = urlsplit(host if "://" in host else f"https://{host}")
+    if not address.hostname:
+        return
+    try:
+        port = address.port or {"http": 80}.get(address.scheme, 443)
+        with socket.create_connection((address.hostname, port), timeout=_CONNECT):
+            return
+    except (OSError, ValueError) as error:
+        raise MedallionError(
+            f"{address.hostname}: nothing answers there: {error}", "Check DATABRICKS_HOST or the profile's host."
+        ) from error
 
 
 @contextmanager
