@@ -35,7 +35,7 @@ TASK_FIELDS = TASK_KINDS | {
 }  # fmt: skip
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """An answer that is not 200."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
@@ -43,8 +43,8 @@ class Refused(Exception):
         self.status, self.code, self.message = status, code, message
 
 
-def missing(what: str) -> Refused:
-    return Refused(404, "RESOURCE_DOES_NOT_EXIST", f"{what} does not exist.")
+def missing(what: str) -> RefusedError:
+    return RefusedError(404, "RESOURCE_DOES_NOT_EXIST", f"{what} does not exist.")
 
 
 class Workspace:
@@ -111,7 +111,7 @@ class Workspace:
         for pattern, name in self.ROUTES:
             if match := re.fullmatch(pattern, api):
                 return getattr(self, name)(*(unquote(part) for part in match.groups()), query=query, body=body, raw=raw)
-        raise Refused(404, "ENDPOINT_NOT_FOUND", f"No API found for '{api}'")
+        raise RefusedError(404, "ENDPOINT_NOT_FOUND", f"No API found for '{api}'")
 
     ROUTES = (
         (r"GET /api/2.1/unity-catalog/catalogs/([^/]+)", "get_catalog"),
@@ -137,12 +137,12 @@ class Workspace:
 
     def get_catalog(self, name: str, **_: Any) -> Any:
         if name not in self.catalogs:
-            raise Refused(404, "CATALOG_DOES_NOT_EXIST", f"Catalog '{name}' does not exist.")
+            raise RefusedError(404, "CATALOG_DOES_NOT_EXIST", f"Catalog '{name}' does not exist.")
         return {"name": name}
 
     def get_schema(self, full: str, **_: Any) -> Any:
         if full not in self.schemas:
-            raise Refused(404, "SCHEMA_DOES_NOT_EXIST", f"Schema '{full}' does not exist.")
+            raise RefusedError(404, "SCHEMA_DOES_NOT_EXIST", f"Schema '{full}' does not exist.")
         return self.schemas[full]
 
     def create_schema(self, body: Any, **_: Any) -> Any:
@@ -151,13 +151,13 @@ class Workspace:
         self.get_catalog(body["catalog_name"])
         self._granted("CREATE SCHEMA", f"Catalog '{body['catalog_name']}'")
         if full in self.schemas:
-            raise Refused(400, "SCHEMA_ALREADY_EXISTS", f"Schema '{full}' already exists")
+            raise RefusedError(400, "SCHEMA_ALREADY_EXISTS", f"Schema '{full}' already exists")
         self.schemas[full] = {**body, "full_name": full}
         return self.schemas[full]
 
     def get_volume(self, full: str, **_: Any) -> Any:
         if full not in self.volumes:
-            raise Refused(404, "VOLUME_DOES_NOT_EXIST", f"Volume '{full}' does not exist.")
+            raise RefusedError(404, "VOLUME_DOES_NOT_EXIST", f"Volume '{full}' does not exist.")
         return self.volumes[full]
 
     def create_volume(self, body: Any, **_: Any) -> Any:
@@ -167,7 +167,7 @@ class Workspace:
         self._granted("CREATE VOLUME", f"Schema '{schema}'")
         full = f"{schema}.{body['name']}"
         if full in self.volumes:
-            raise Refused(400, "VOLUME_ALREADY_EXISTS", f"Volume '{full}' already exists")
+            raise RefusedError(400, "VOLUME_ALREADY_EXISTS", f"Volume '{full}' already exists")
         self.volumes[full] = {**body, "full_name": full}
         self.folders.add("/Volumes/" + full.replace(".", "/"))
         return self.volumes[full]
@@ -175,7 +175,7 @@ class Workspace:
     def _volume_of(self, path: str) -> None:
         parts = path.split("/")
         if ".." in parts or parts[1] != "Volumes" or len(parts) < 5:
-            raise Refused(400, "INVALID_PARAMETER_VALUE", f"Invalid path: {path}")
+            raise RefusedError(400, "INVALID_PARAMETER_VALUE", f"Invalid path: {path}")
         if ".".join(parts[2:5]) not in self.volumes:
             raise missing(f"Volume {'.'.join(parts[2:5])}")
 
@@ -186,7 +186,7 @@ class Workspace:
             if path.rpartition("/")[0] not in self.folders:
                 raise missing(f"The directory of {path}")
             if path in self.files and query.get("overwrite") != "true":
-                raise Refused(409, "ALREADY_EXISTS", f"{path} already exists.")
+                raise RefusedError(409, "ALREADY_EXISTS", f"{path} already exists.")
             self.files[path] = raw
             return None
         if path not in self.files:
@@ -221,10 +221,10 @@ class Workspace:
         if path.rpartition("/")[0] not in self.objects:
             raise missing(f"The parent folder {path.rpartition('/')[0]}")
         if path in self.objects and str(body.get("overwrite")).lower() != "true":
-            raise Refused(400, "RESOURCE_ALREADY_EXISTS", f"{path} already exists. Please pass overwrite as true.")
+            raise RefusedError(400, "RESOURCE_ALREADY_EXISTS", f"{path} already exists. Please pass overwrite as true.")
         content = base64.b64decode(body["content"], validate=True)
         if body["format"] == "SOURCE" and not content.startswith(b"# Databricks notebook source"):
-            raise Refused(400, "INVALID_PARAMETER_VALUE", "not a notebook in source format")
+            raise RefusedError(400, "INVALID_PARAMETER_VALUE", "not a notebook in source format")
         known = self.objects.get(path, {"object_id": next(self._count)})
         self.objects[path] = {
             "object_type": "NOTEBOOK", "path": path, "language": body.get("language"), "content": content,
@@ -243,7 +243,7 @@ class Workspace:
         self.get_status(query={"path": path})
         below = [name for name in self.objects if name.startswith(f"{path}/")]
         if below and not body.get("recursive"):
-            raise Refused(400, "DIRECTORY_NOT_EMPTY", f"Folder ({path}) is not empty")
+            raise RefusedError(400, "DIRECTORY_NOT_EMPTY", f"Folder ({path}) is not empty")
         for name in (*below, path):
             del self.objects[name]
         return {}
@@ -260,12 +260,12 @@ class Workspace:
 
     def _check_job(self, settings: Any) -> None:
         if unknown := set(settings) - JOB_FIELDS:
-            raise Refused(400, "INVALID_PARAMETER_VALUE", f"unknown fields: {sorted(unknown)}")
+            raise RefusedError(400, "INVALID_PARAMETER_VALUE", f"unknown fields: {sorted(unknown)}")
         if not settings.get("name"):
-            raise Refused(400, "INVALID_PARAMETER_VALUE", "Job needs a name")
+            raise RefusedError(400, "INVALID_PARAMETER_VALUE", "Job needs a name")
         for key, value in settings.get("tags", {}).items():
             if not re.fullmatch(r"[\w+\-=.:/@ ]{1,127}", key + value):
-                raise Refused(400, "INVALID_PARAMETER_VALUE", f"Invalid tag {key}={value}")
+                raise RefusedError(400, "INVALID_PARAMETER_VALUE", f"Invalid tag {key}={value}")
         keys = [task["task_key"] for task in settings.get("tasks", [])]
         places = {item["environment_key"] for item in settings.get("environments", [])}
         places |= {item["job_cluster_key"] for item in settings.get("job_clusters", [])}
@@ -275,13 +275,13 @@ class Workspace:
                     raise missing(f"Dependency {needed}")
         for task in settings.get("tasks", []):
             if unknown := set(task) - TASK_FIELDS:
-                raise Refused(400, "INVALID_PARAMETER_VALUE", f"unknown fields: {sorted(unknown)}")
+                raise RefusedError(400, "INVALID_PARAMETER_VALUE", f"unknown fields: {sorted(unknown)}")
             if len(set(task) & TASK_KINDS) != 1 or keys.count(task["task_key"]) > 1:
-                raise Refused(400, "INVALID_PARAMETER_VALUE", f"Task {task['task_key']} is malformed")
+                raise RefusedError(400, "INVALID_PARAMETER_VALUE", f"Task {task['task_key']} is malformed")
             if (task.get("environment_key") or task.get("job_cluster_key")) not in places:
-                raise Refused(400, "INVALID_PARAMETER_VALUE", f"Task {task['task_key']} runs nowhere")
+                raise RefusedError(400, "INVALID_PARAMETER_VALUE", f"Task {task['task_key']} runs nowhere")
             if not {item["task_key"] for item in task.get("depends_on", [])} <= set(keys):
-                raise Refused(400, "INVALID_PARAMETER_VALUE", f"Task {task['task_key']} depends on nothing known")
+                raise RefusedError(400, "INVALID_PARAMETER_VALUE", f"Task {task['task_key']} depends on nothing known")
             if notebook := task.get("notebook_task"):
                 self.get_status(query={"path": notebook["notebook_path"]})
 
@@ -295,7 +295,7 @@ class Workspace:
 
     def _job(self, number: Any) -> Any:
         if int(number) not in self.jobs:
-            raise Refused(400, "INVALID_PARAMETER_VALUE", f"Job {number} does not exist.")
+            raise RefusedError(400, "INVALID_PARAMETER_VALUE", f"Job {number} does not exist.")
         return self.jobs[int(number)]
 
     def reset_job(self, body: Any, **_: Any) -> Any:
@@ -321,7 +321,7 @@ class Workspace:
                 return {"run_id": run["run_id"]}
         known = {item["name"] for item in job["settings"].get("parameters", [])}
         if unknown := set(body.get("job_parameters", {})) - known:
-            raise Refused(400, "INVALID_PARAMETER_VALUE", f"unknown job parameters {sorted(unknown)}")
+            raise RefusedError(400, "INVALID_PARAMETER_VALUE", f"unknown job parameters {sorted(unknown)}")
         number = next(self._count)
         self.runs[number] = {
             "run_id": number, "job_id": job["job_id"], "token": body.get("idempotency_token"), "looks": 0,
@@ -340,7 +340,11 @@ class Workspace:
                 code = "UPSTREAM_FAILED" if failed else self.results.get(key, "SUCCESS")
                 failed = failed or code != "SUCCESS"
                 state = {"state": "TERMINATED", "termination_details": {"code": code, "type": "SUCCESS", "message": ""}}
-            states.append({"task_key": key, "run_id": run["run_id"] * 100 + place, "status": state})
+            item = {"task_key": key, "run_id": run["run_id"] * 100 + place, "status": state}
+            if state.get("termination_details", {}).get("code") == "UPSTREAM_FAILED":  # the older field alone has it
+                item |= {"status": {"state": "TERMINATED"}}
+                item |= {"state": {"life_cycle_state": "TERMINATED", "result_state": "UPSTREAM_FAILED"}}
+            states.append(item)
         ended = run["looks"] >= len(run["tasks"])
         codes = [item["status"].get("termination_details", {}).get("code") for item in states]
         worst = next((code for code in codes if code not in ("SUCCESS", None)), "SUCCESS")
@@ -369,11 +373,11 @@ class Workspace:
 
     def _granted(self, grant: str, what: str) -> None:
         if grant not in self.grants:
-            raise Refused(403, "PERMISSION_DENIED", f"User does not have {grant} on {what}.")
+            raise RefusedError(403, "PERMISSION_DENIED", f"User does not have {grant} on {what}.")
 
     def _fields(self, body: Any, needed: set[str], allowed: set[str]) -> None:
         if not isinstance(body, dict) or not needed <= set(body) or not set(body) <= needed | allowed:
-            raise Refused(400, "INVALID_PARAMETER_VALUE", f"fields {sorted(body or [])}, wanted {sorted(needed)}")
+            raise RefusedError(400, "INVALID_PARAMETER_VALUE", f"fields {sorted(body or [])}, wanted {sorted(needed)}")
 
     # --- HTTP --------------------------------------------------------------------------------------------------------
 
@@ -381,7 +385,7 @@ class Workspace:
         told = {key: value[0] for key, value in parse_qs(raw.decode()).items()}
         pair = base64.b64decode(header.removeprefix("Basic ")).decode() if header.startswith("Basic ") else ""
         if told.get("grant_type") != "client_credentials" or pair != f"{CLIENT_ID}:{CLIENT_SECRET}":
-            raise Refused(401, "invalid_client", "Client authentication failed")
+            raise RefusedError(401, "invalid_client", "Client authentication failed")
         self.issued += 1
         token = f"machine-token-{self.issued}"
         self.tokens[token] = time.time() + 3600
@@ -411,7 +415,7 @@ class Workspace:
                         else:
                             answer = self._answer(path, query, raw)
                         status = fault["status"] if fault else 200
-                    except Refused as refusal:
+                    except RefusedError as refusal:
                         answer = {"error_code": refusal.code, "message": refusal.message}
                         status = fault["status"] if fault else refusal.status
                 if status == 0:
@@ -450,7 +454,7 @@ class Workspace:
                 if path == "/oidc/v1/token":
                     return workspace.login(raw, authorization)
                 if workspace.tokens.get(authorization.removeprefix("Bearer "), 0) < time.time():
-                    raise Refused(
+                    raise RefusedError(
                         401, "UNAUTHENTICATED", "Credential was not sent or was of an unsupported type for this API."
                     )
                 kind = self.headers.get("Content-Type", "")
@@ -483,6 +487,6 @@ class Workspace:
                 if self.command != "HEAD":
                     self.wfile.write(content)
 
-            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _serve
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _serve  # noqa: N815
 
         return Handler

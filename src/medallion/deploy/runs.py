@@ -88,7 +88,10 @@ def _state(task: Any) -> str:
     if not task.status or not task.status.state:
         return "PENDING"
     ended = task.status.termination_details
-    return str(ended.code.value if ended and ended.code else task.status.state.value)
+    if ended and ended.code:
+        return str(ended.code.value)
+    older = task.state.result_state if task.state else None  # which tells of failures upstream, too
+    return str(older.value if older else task.status.state.value)
 
 
 def status(client: WorkspaceClient, deployment: Deployment) -> dict[str, Any]:
