@@ -43,6 +43,20 @@ def _emulated(uri: str) -> tuple[pa.fs.FileSystem, str]:
     return fs, f"{found.container}/{found.path}".rstrip("/")
 
 
+def folders(uri: str) -> list[str]:
+    """Names of the folders directly in a folder, in order; none where there is no such folder."""
+    fs, path = filesystem(uri)
+    found = fs.get_file_info(pa.fs.FileSelector(path, allow_not_found=True))
+    return sorted(str(info.base_name) for info in found if info.type == pa.fs.FileType.Directory)
+
+
+def remove_folder(uri: str) -> None:
+    """Remove a folder with everything in it, where there is one."""
+    fs, path = filesystem(uri)
+    if fs.get_file_info(path).type == pa.fs.FileType.Directory:
+        fs.delete_dir(path)
+
+
 #: What opening or unpacking a damaged file may raise.
 UNREADABLE = (
     OSError,
