@@ -26,6 +26,11 @@ azure *args:
     bash scripts/azure_tools.sh
     {{python}} -m pytest -n 0 -m azure {{args}}
 
+# The declarative pipeline of gold on Apache Spark, dry and for real, compared with the job; needs Java 17.
+declarative *args:
+    bash scripts/spark_tools.sh
+    {{python}} -m pytest -n 0 -m declarative {{args}}
+
 # Style, types and arrows.
 lint:
     .venv/bin/ruff check .

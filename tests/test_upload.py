@@ -129,5 +129,30 @@ def test_the_emulator_is_used_only_when_asked_for(monkeypatch):
     assert azure.emulator() == "http://127.0.0.1:10009"
 
 
+def test_an_address_that_cannot_be_reached_is_told_in_words(monkeypatch, tmp_path):
+    """Storage and sources ask `az login` for a token when told to, and its refusal is passed on."""
+    from medallion import sources
+    from medallion.contracts import entities
+    from medallion.errors import LakehouseError
+    from medallion.store import Lakehouse
+
+    asked = tmp_path / "asked"
+    (tmp_path / "az").write_text(f"#!/bin/sh\necho \"$*\" >> {asked}\necho 'ERROR: Please run az login' >&2\nexit 1\n")
+    (tmp_path / "az").chmod(0o755)
+    monkeypatch.delenv("AZURE_STORAGE_USE_EMULATOR", raising=False)
+    monkeypatch.setenv("AZURE_USE_AZURE_CLI", "true")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    address = "abfss://lakehouse@crmlakenowhere.dfs.core.windows.net/tables"
+    with pytest.raises(LakehouseError, match="cannot be reached: .*az login") as told:
+        Lakehouse(address).delta("gold.deals")
+    assert "\x1b" not in str(told.value)
+    assert "AZURE_USE_AZURE_CLI" in told.value.remedy
+    with pytest.raises(SourceError, match="cannot be reached"):
+        sources.scan(address, entities())
+    assert set(asked.read_text().splitlines()) == {
+        "account get-access-token --output json --scope https://storage.azure.com/.default"
+    }
+
+
 if __name__ == "__main__":
     raise SystemExit(pytest.main([__file__]))

@@ -67,3 +67,17 @@ def emulator() -> str | None:
 def is_address(uri: str) -> bool:
     """Whether a path is meant as an address in Azure storage."""
     return urlsplit(uri).scheme in ("abfs", "abfss")
+
+
+#: What helps when an address cannot be reached.
+SIGN_IN = (
+    "Check the address. Sign in with `az login` and set AZURE_USE_AZURE_CLI=true, or run where there is a managed "
+    "identity; the role Storage Blob Data Contributor on the container is needed."
+)
+
+
+def reason(error: BaseException) -> str:
+    """Why a library could not reach an address, one line without colours and frames."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    text = re.sub(r"[^\x20-\x7e]+", " ", text)
+    return re.sub(r"\s+", " ", text).strip()[:300] or type(error).__name__

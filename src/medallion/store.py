@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -18,7 +19,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 from tenacity import retry, retry_if_exception_message, stop_after_attempt, wait_random_exponential
 
-from medallion import files, unity
+from medallion import azure, files, unity
 from medallion.contracts import Table
 from medallion.errors import LakehouseError
 
@@ -71,7 +72,8 @@ class Lakehouse:
                 if not unity.exists(self.root, name):
                     raise TableNotFoundError(name)
                 return cast(DeltaTable, unity.Table(self.root, name))
-            return DeltaTable(self.path(name))
+            with self._reached():
+                return DeltaTable(self.path(name))
         except TableNotFoundError as error:
             raise LakehouseError(
                 f"{self.root}: there is no table {name}", "Run `medallion run` first, or check --lakehouse."
@@ -79,7 +81,20 @@ class Lakehouse:
 
     def exists(self, name: str) -> bool:
         """Whether the table has been written."""
-        return unity.exists(self.root, name) if self.in_catalog else DeltaTable.is_deltatable(self.path(name))
+        if self.in_catalog:
+            return unity.exists(self.root, name)
+        with self._reached():
+            return DeltaTable.is_deltatable(self.path(name))
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        """Tell of an address that cannot be reached in words."""
+        try:
+            yield
+        except OSError as error:
+            if "://" not in self.root:
+                raise
+            raise LakehouseError(f"{self.root}: cannot be reached: {azure.reason(error)}", azure.SIGN_IN) from error
 
     def version(self, name: str) -> int:
         """Number of the table's newest commit, counted from 0; -1 when there is no table."""
