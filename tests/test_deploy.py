@@ -133,6 +133,14 @@ def test_new_code_gets_a_path_of_its_own_and_old_runs_keep_theirs(there, deploym
     assert used not in before
 
 
+def test_a_wheel_that_is_not_whole_is_sent_again(there, deployment):
+    made = deployment()
+    deploy(made)
+    there.files[made.wheel] = b"PK"
+    assert deploy(made) == ["wheel"]
+    assert there.files[made.wheel] == made.content
+
+
 def test_a_changed_setting_updates_the_job_and_its_permissions(there, deployment):
     deploy(deployment())
     assert deploy(deployment(schedule="0 0 6 * * ?", operators="sales-ops")) == ["job"]

@@ -111,6 +111,20 @@ def test_what_unity_catalog_does_itself_is_left_to_it():
         unity.Table("uc://crm_dev", "gold.deals").vacuum()
 
 
+def test_models_go_to_the_registry_of_the_catalog():
+    from medallion.pipeline import tracking
+
+    assert tracking._places("databricks", "crm_dev") == (
+        "databricks-uc",
+        "crm_dev.ops.medallion_lead_scoring",
+        "/Shared/medallion_lead_scoring",
+    )
+    assert tracking._places("databricks://prod", "crm")[0] == "databricks-uc://prod"
+    assert tracking._places("sqlite:///x.db", None) == ("sqlite:///x.db", tracking.MODEL, tracking.EXPERIMENT)
+    with pytest.raises(MedallionError, match="the lakehouse is in no catalog"):
+        tracking._places("databricks", None)
+
+
 def test_forgetting_is_for_folders(fresh):
     from datetime import datetime
 

@@ -47,6 +47,11 @@ class Lakehouse:
         """Whether the tables are those of a catalog, which only the engine can reach."""
         return self.root.startswith(unity.PREFIX)
 
+    @property
+    def catalog(self) -> str | None:
+        """The catalog of Unity Catalog that the tables are in, None elsewhere."""
+        return unity.catalog(self.root) if self.in_catalog else None
+
     def path(self, name: str) -> str:
         """The folder of a table, absolute since an engine may run in another folder; in a catalog, its quoted name.
 
