@@ -41,6 +41,7 @@ def track(uri: str, outcome: Outcome, catalog: str | None = None) -> None:
         import mlflow
         from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient
+        from sqlalchemy.exc import SQLAlchemyError
     except ImportError as error:
         raise MedallionError(
             f"MLflow is not installed: {error}", "Install it with: pip install 'medallion-crm[mlflow]'"
@@ -71,7 +72,7 @@ def track(uri: str, outcome: Outcome, catalog: str | None = None) -> None:
         version = client.create_model_version(model, source=run.artifact_uri, run_id=run.run_id)
         if outcome.promoted:
             client.set_registered_model_alias(model, ALIAS, version.version)
-    except (MlflowException, OSError) as error:
+    except (MlflowException, SQLAlchemyError, OSError) as error:
         raise MedallionError(
             f"MLflow at {uri}: {str(error).splitlines()[0][:300]}",
             "The model is registered in the lakehouse all the same. Check `mlflow` in config.yaml.",
