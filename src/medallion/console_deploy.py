@@ -253,7 +253,9 @@ def status(
         screen = show.screen()
         show.line(screen, f"Job {found['job_id']}: {found['url']}")
         show.line(screen, f"Schedule: {found['schedule']} UTC{', paused' * found['paused']}")
-        rows = [{k: row[k] for k in ("run_id", "state", "result", "message")} for row in found["runs"]]
+        rows = [
+            {"run": str(row["run_id"]), **{k: row[k] for k in ("state", "result", "message")}} for row in found["runs"]
+        ]
         show.records(screen, "Last runs", rows)
     ended = [row["result"] for row in found["runs"] if row["result"]]
     if check and (found["job_id"] is None or (ended and ended[0] != runs.SUCCESS)):

@@ -9,6 +9,7 @@ the catalog that the lakehouse is in.
 from __future__ import annotations
 
 import os
+import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 EXPERIMENT = MODEL = "medallion_lead_scoring"
 ALIAS = "champion"
+_SQLITE = "sqlite:///"
 
 
 def track(uri: str, outcome: Outcome, catalog: str | None = None) -> None:
@@ -49,6 +51,7 @@ def track(uri: str, outcome: Outcome, catalog: str | None = None) -> None:
     folder = Path(outcome.folder, outcome.version)
     evaluation = outcome.evaluation
     store, model, experiment_name = _places(uri, catalog)
+    _openable(uri)
     try:
         client = MlflowClient(tracking_uri=uri, registry_uri=store)
         found = client.get_experiment_by_name(experiment_name)
@@ -79,6 +82,19 @@ def track(uri: str, outcome: Outcome, catalog: str | None = None) -> None:
         ) from error
     finally:
         mlflow.set_tracking_uri(None)
+
+
+def _openable(uri: str) -> None:
+    """Refuse an SQLite file that cannot be opened; MLflow would try for minutes.
+
+    Raises:
+        MedallionError: It cannot be opened or made.
+    """
+    if uri.startswith(_SQLITE):
+        try:
+            sqlite3.connect(uri.removeprefix(_SQLITE)).close()
+        except sqlite3.Error as error:
+            raise MedallionError(f"MLflow at {uri}: {error}", "Check `mlflow` in config.yaml.") from error
 
 
 def _places(uri: str, catalog: str | None) -> tuple[str, str, str]:
