@@ -21,6 +21,16 @@ run *args:
 test *args:
     {{python}} -m pytest {{args}}
 
+# Tests against the Azure storage emulator and the real parser of the Azure CLI; needs npm.
+azure *args:
+    bash scripts/azure_tools.sh
+    {{python}} -m pytest -n 0 -m azure {{args}}
+
+# The declarative pipeline of gold on Apache Spark, dry and for real, compared with the job; needs Java 17.
+declarative *args:
+    bash scripts/spark_tools.sh
+    {{python}} -m pytest -n 0 -m declarative {{args}}
+
 # Style, types and arrows.
 lint:
     .venv/bin/ruff check .

@@ -16,6 +16,8 @@ if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
 ROOT = Path(__file__).resolve().parents[1]
+#: Run by other environments, which have what they import.
+collect_ignore = ["doubles"]
 #: The moment at which tests "read" files; after every event of the sample.
 NOW = datetime(2025, 7, 1, 8, 0)
 
@@ -90,3 +92,45 @@ def rows(spark: Any) -> Callable[..., list[dict[str, Any]]]:
             return query.rows(connection, sql)
 
     return select
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Azurite on a port of its own; everything in this process and its children that speaks Azure speaks to it."""
+    import signal
+    import socket
+    import subprocess
+    import time
+    from urllib.request import urlopen
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    flags = ["--silent", "--disableTelemetry", "--inMemoryPersistence", "--skipApiVersionCheck"]
+    server = subprocess.Popen(
+        [
+            str(ROOT / ".tools" / "azurite" / "node_modules" / ".bin" / "azurite-blob"),
+            *flags,
+            "--blobHost",
+            "127.0.0.1",
+            "--blobPort",
+            str(port),
+        ],
+        cwd=tmp_path_factory.mktemp("azurite"),
+        start_new_session=True,
+    )
+    before = {name: os.environ.get(name) for name in ("AZURE_STORAGE_USE_EMULATOR", "AZURITE_BLOB_STORAGE_URL")}
+    os.environ.update(AZURE_STORAGE_USE_EMULATOR="true", AZURITE_BLOB_STORAGE_URL=url)
+    for _ in range(150):
+        try:
+            urlopen(url, timeout=1)
+        except OSError as error:
+            if hasattr(error, "code"):  # it answers, if only to refuse
+                break
+            time.sleep(0.2)
+    yield url
+    os.killpg(server.pid, signal.SIGTERM)
+    server.wait()
+    for name, value in before.items():
+        os.environ.pop(name) if value is None else os.environ.update({name: value})

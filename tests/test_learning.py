@@ -590,12 +590,18 @@ def test_mlflow_holds_runs_and_the_alias(learned, tmp_path):
     from mlflow.tracking import MlflowClient
 
     from medallion.pipeline import tracking
+    from medallion.scoring import signals
 
     _, outcome = learned
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     tracking.track(uri, outcome)
     client = MlflowClient(tracking_uri=uri, registry_uri=uri)
     version = client.get_model_version_by_alias(tracking.MODEL, tracking.ALIAS)
+    from mlflow.models import Model
+
+    described = Model.load(version.source.removeprefix("file://"))
+    assert [column.name for column in described.signature.inputs.inputs] == [signal.name for signal in signals.SIGNALS]
+    assert described.signature.outputs.input_names() == ["probability"]
     run = client.get_run(version.run_id)
     kind = outcome.evaluation["champion"]
     assert run.data.metrics[f"{kind}_roc_auc"] == outcome.evaluation["candidates"][kind]["roc_auc"]

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from medallion import __version__, console_agent, console_metrics
+from medallion import __version__, console_agent, console_deploy, console_metrics
 from medallion.errors import MedallionError
 
 app = typer.Typer(
@@ -774,3 +774,12 @@ def list_models(
 
 console_metrics.add_to(app)
 console_agent.add_to(app)
+app.command(
+    epilog="**Examples**\n\n"
+    "`medallion upload data --to adls --at abfss://lakehouse@crmlake.dfs.core.windows.net/landing`\n\n"
+    "`medallion upload data --to volume --at /Volumes/crm_dev/bronze/landing`"
+)(console_deploy.upload)
+app.command(epilog="**Examples**\n\n`medallion gate`\n\n`medallion gate --max-refused 0.02 --json`")(
+    console_deploy.gate
+)
+app.add_typer(console_deploy.databricks, name="databricks")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.fs
 
-from medallion import workbooks
+from medallion import azure, workbooks
 from medallion.errors import SourceError
 from medallion.files import UNREADABLE, Place, filesystem
 
@@ -63,7 +63,11 @@ def parts(folder: str) -> Iterator[Part | Unreadable | str]:
         SourceError: There is no such folder.
     """
     fs, base = filesystem(folder)
-    if fs.get_file_info(base).type != pa.fs.FileType.Directory:
+    try:
+        kind = fs.get_file_info(base).type
+    except (OSError, pa.ArrowException) as cause:
+        raise SourceError(f"{folder}: cannot be reached: {azure.reason(cause)}", azure.SIGN_IN) from cause
+    if kind != pa.fs.FileType.Directory:
         raise SourceError(f"{folder}: there is no such folder", "Name the folder of your exports with --source.")
     home = folder.rstrip("/") if "://" in folder else str(Path(folder).absolute())
     for name, path, is_file in _listed(fs, base):

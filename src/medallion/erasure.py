@@ -98,6 +98,11 @@ class _Erasure:
     def __init__(self, settings: Settings, customer_id: str, now: datetime, steps: Steps) -> None:
         self.settings, self.now, self.steps = settings, now, steps
         self.lake = Lakehouse(settings.lakehouse)
+        if "://" in self.lake.root:
+            raise LakehouseError(
+                f"{self.lake.root}: forgetting works on the files of a folder, so that it can prove that nothing is left",
+                "In Unity Catalog delete by key, then REORG TABLE ... APPLY (PURGE) and VACUUM; see docs/DEPLOYMENT.md.",
+            )
         self.lake.delta("silver.customers_history")
         self.entities = contracts.entities(remembered.overrides(self.lake, settings.contracts))
         self.erasure_id = f"{now:%Y%m%dT%H%M%S%f}"

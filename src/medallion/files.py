@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.fs
 
+from medallion import azure
 from medallion.errors import SourceError
 
 _CHUNK = 1 << 20
@@ -25,10 +27,34 @@ _LONGEST_LINE = 8 << 20
 
 def filesystem(uri: str) -> tuple[pa.fs.FileSystem, str]:
     """The file system and path of a folder or file, given as a local path or a URI."""
+    if azure.is_address(uri) and azure.emulator():
+        return _emulated(uri)
     if re.match(r"^[a-z][a-z0-9+]*://", uri):
         found, path = pa.fs.FileSystem.from_uri(uri)
         return found, str(path)
     return pa.fs.LocalFileSystem(), uri
+
+
+def _emulated(uri: str) -> tuple[pa.fs.FileSystem, str]:
+    found, at = azure.address(uri), urlsplit(azure.emulator() or "")
+    place = {"blob_storage_authority": at.netloc, "dfs_storage_authority": at.netloc}
+    scheme = {"blob_storage_scheme": at.scheme, "dfs_storage_scheme": at.scheme}
+    fs = pa.fs.AzureFileSystem(azure.EMULATOR_ACCOUNT, account_key=azure.EMULATOR_KEY, **place, **scheme)
+    return fs, f"{found.container}/{found.path}".rstrip("/")
+
+
+def folders(uri: str) -> list[str]:
+    """Names of the folders directly in a folder, in order; none where there is no such folder."""
+    fs, path = filesystem(uri)
+    found = fs.get_file_info(pa.fs.FileSelector(path, allow_not_found=True))
+    return sorted(str(info.base_name) for info in found if info.type == pa.fs.FileType.Directory)
+
+
+def remove_folder(uri: str) -> None:
+    """Remove a folder with everything in it, where there is one."""
+    fs, path = filesystem(uri)
+    if fs.get_file_info(path).type == pa.fs.FileType.Directory:
+        fs.delete_dir(path)
 
 
 #: What opening or unpacking a damaged file may raise.

@@ -14,6 +14,7 @@ PARAMETERS = {
     "source": "folder of CRM exports",
     "lakehouse": "folder of the tables",
     "as_of": "latest, today or a date",
+    "models": "folder of the models",
     "contract": "contract files laid over the shipped ones, separated by commas",
     "config": "settings file",
 }
@@ -31,7 +32,7 @@ def settings(names: Mapping[str, Any]) -> Settings:
     given = _widgets(names["dbutils"]) if "dbutils" in names else _options()
     contracts = tuple(Path(item.strip()) for item in given["contract"].split(",") if item.strip())
     config = Path(given["config"]) if given["config"] else None
-    overrides = {name: given[name] or None for name in ("source", "lakehouse", "as_of")}
+    overrides = {name: given[name] or None for name in ("source", "lakehouse", "as_of", "models")}
     return load(config, contracts=contracts or None, **overrides)
 
 

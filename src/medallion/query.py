@@ -9,14 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 import duckdb
 from deltalake import DeltaTable
 
+from medallion import unity
 from medallion.errors import LakehouseError
 from medallion.store import LAYERS, Lakehouse
+
+_TABLE = re.compile(rf"\b(?:{'|'.join(LAYERS)})\.[a-z][a-z0-9_]*")
 
 
 @contextmanager
@@ -36,9 +39,50 @@ def connect(lake: Lakehouse, layers: Iterable[str] = ("silver", "gold", "ops")) 
         connection.execute("set timezone = 'UTC'; set enable_progress_bar = false")
         for layer in LAYERS:
             connection.execute(f"create schema {layer}")
+        if lake.in_catalog:
+            yield cast(duckdb.DuckDBPyConnection, _Fetching(connection, lake, names))
+            return
         for name in names:
-            connection.execute(f"create view {name} as {_select(lake.delta(name), name)}")
+            if "://" in lake.root:
+                # the files are where delta-rs can sign in and DuckDB cannot
+                _register(connection, name, lake.delta(name).to_pyarrow_dataset())
+            else:
+                connection.execute(f"create view {name} as {_select(lake.delta(name), name)}")
         yield connection
+
+
+def _register(connection: duckdb.DuckDBPyConnection, name: str, rows: Any) -> None:
+    held = name.replace(".", "__")
+    connection.register(held, rows)
+    connection.execute(f"create view {name} as select * from {held}")
+
+
+class _Fetching:
+    """A connection to the tables of a catalog: those that a query names are fetched through the engine before it runs.
+
+    Each is fetched once, whole; for tables that do not fit into memory a SQL warehouse is the better place to ask.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, lake: Lakehouse, names: Iterable[str]) -> None:
+        self._connection, self._lake, self._waiting = connection, lake, set(names)
+
+    def execute(self, sql: str, *arguments: Any) -> duckdb.DuckDBPyConnection:
+        self._fetch(sql)
+        return self._connection.execute(sql, *arguments)
+
+    def sql(self, sql: str, **arguments: Any) -> duckdb.DuckDBPyRelation:
+        self._fetch(sql)
+        return self._connection.sql(sql, **arguments)
+
+    def _fetch(self, sql: str) -> None:
+        for name in sorted(self._waiting & set(_TABLE.findall(sql))):
+            rows = unity.arrow(self._lake.root, name)
+            self._connection.execute(f"create table {name} as from rows")  # the variable; DuckDB finds it by its name
+            del rows
+            self._waiting.discard(name)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
 
 
 def _select(table: DeltaTable, name: str) -> str:

@@ -2,7 +2,7 @@
 
 - `sail` (default): an embedded Spark Connect server in this process, no JVM;
 - `remote`: the Spark Connect server that `SPARK_REMOTE` names;
-- `databricks`: the session that the notebook or job already has.
+- `databricks`: the session that the notebook or job already has; elsewhere, Databricks Connect.
 """
 
 from __future__ import annotations
@@ -125,7 +125,30 @@ def _remote(memory_gib: float | None) -> SparkSession:
 
 
 def _active(memory_gib: float | None) -> SparkSession:
+    if "DATABRICKS_RUNTIME_VERSION" not in os.environ:
+        return _databricks_connect()
     from pyspark.sql import SparkSession
 
     spark = SparkSession.getActiveSession()
     return spark if spark is not None else SparkSession.builder.getOrCreate()
+
+
+def _databricks_connect() -> SparkSession:
+    """A session on a cluster or serverless compute, from a laptop; signed in as the Databricks SDK is."""
+    try:
+        from databricks.connect import DatabricksSession
+    except ImportError as error:
+        raise MedallionError(
+            f"engine is databricks, but this is no notebook or job, and Databricks Connect is not installed: {error}",
+            "Install databricks-connect into an environment without pyspark, or use another engine.",
+        ) from error
+    builder = DatabricksSession.builder
+    if not os.environ.get("DATABRICKS_CLUSTER_ID"):
+        builder = builder.serverless(True)
+    try:
+        return builder.getOrCreate()
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+        raise MedallionError(
+            f"Databricks Connect: {reason}", "Check the login (`databricks auth login`) and DATABRICKS_CLUSTER_ID."
+        ) from error

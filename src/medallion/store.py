@@ -1,7 +1,7 @@
 """Read, write and merge named tables of a lakehouse: the only module that knows where a table lies.
 
 A table is named `layer.table`, such as `gold.sales_summary`, and lies as a Delta table under
-`<root>/<layer>/<table>`. Every write casts to the table's contract, is one atomic commit, is tried again when
+`<root>/<layer>/<table>`, or in Unity Catalog where the root is `uc://CATALOG`. Every write casts to the table's contract, is one atomic commit, is tried again when
 another writer was faster, and is checked by reading the schema back.
 """
 
@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 from tenacity import retry, retry_if_exception_message, stop_after_attempt, wait_random_exponential
 
+from medallion import azure, files, unity
 from medallion.contracts import Table
 from medallion.errors import LakehouseError
 
@@ -36,18 +38,30 @@ _again = retry(
 
 @dataclass(frozen=True)
 class Lakehouse:
-    """Where the tables lie: a folder. Frozen, so that it can be handed to threads."""
+    """Where the tables lie: a folder, an address or a catalog. Frozen, so that it can be handed to threads."""
 
     root: str
 
+    @property
+    def in_catalog(self) -> bool:
+        """Whether the tables are those of a catalog, which only the engine can reach."""
+        return self.root.startswith(unity.PREFIX)
+
+    @property
+    def catalog(self) -> str | None:
+        """The catalog of Unity Catalog that the tables are in, None elsewhere."""
+        return unity.catalog(self.root) if self.in_catalog else None
+
     def path(self, name: str) -> str:
-        """The folder of a table, absolute: an engine may run in another folder.
+        """The folder of a table, absolute since an engine may run in another folder; in a catalog, its quoted name.
 
         Raises:
             ValueError: The name is not `layer.table`.
         """
         if not _NAME.fullmatch(name):
             raise ValueError(f"not a table name: {name!r}")
+        if self.in_catalog:
+            return unity.quoted(self.root, name)
         layer, table = name.split(".")
         root = self.root if "://" in self.root else str(Path(self.root).absolute())
         return f"{root.rstrip('/')}/{layer}/{table}"
@@ -59,7 +73,12 @@ class Lakehouse:
             LakehouseError: There is no such table.
         """
         try:
-            return DeltaTable(self.path(name))
+            if self.in_catalog:
+                if not unity.exists(self.root, name):
+                    raise TableNotFoundError(name)
+                return cast(DeltaTable, unity.Table(self.root, name))
+            with self._reached():
+                return DeltaTable(self.path(name))
         except TableNotFoundError as error:
             raise LakehouseError(
                 f"{self.root}: there is no table {name}", "Run `medallion run` first, or check --lakehouse."
@@ -67,7 +86,20 @@ class Lakehouse:
 
     def exists(self, name: str) -> bool:
         """Whether the table has been written."""
-        return DeltaTable.is_deltatable(self.path(name))
+        if self.in_catalog:
+            return unity.exists(self.root, name)
+        with self._reached():
+            return DeltaTable.is_deltatable(self.path(name))
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        """Tell of an address that cannot be reached in words."""
+        try:
+            yield
+        except OSError as error:
+            if "://" not in self.root:
+                raise
+            raise LakehouseError(f"{self.root}: cannot be reached: {azure.reason(error)}", azure.SIGN_IN) from error
 
     def version(self, name: str) -> int:
         """Number of the table's newest commit, counted from 0; -1 when there is no table."""
@@ -75,6 +107,13 @@ class Lakehouse:
 
     def tables(self) -> list[str]:
         """Names of all tables that exist, by layer."""
+        if self.in_catalog:
+            return unity.tables(self.root, LAYERS)
+        if "://" in self.root:
+            found = (
+                f"{layer}.{name}" for layer in LAYERS for name in files.folders(f"{self.root.rstrip('/')}/{layer}")
+            )
+            return [name for name in found if _NAME.fullmatch(name) and self.exists(name)]
         names = []
         for layer in LAYERS:
             for folder in sorted(Path(self.root, layer).glob("*/_delta_log")):
@@ -93,7 +132,7 @@ def read(spark: SparkSession, lake: Lakehouse, name: str, version: int | None = 
     reader = spark.read.format("delta")
     if version is not None:
         reader = reader.option("versionAsOf", version)
-    return reader.load(lake.path(name))
+    return reader.table(lake.path(name)) if lake.in_catalog else reader.load(lake.path(name))
 
 
 def save(
@@ -189,7 +228,18 @@ def _nullable(spark: SparkSession, contract: Table) -> DataFrame:
 
 @_again
 def _commit(frame: DataFrame, path: str, mode: str, options: dict[str, str]) -> None:
-    frame.write.format("delta").mode(mode).options(**options).save(path)
+    writer = frame.write.format("delta").mode(mode).options(**options)
+    writer.saveAsTable(path) if _quoted(path) else writer.save(path)
+
+
+def _quoted(path: str) -> bool:
+    return path.startswith("`")
+
+
+def _sql(lake: Lakehouse, name: str) -> str:
+    """The table as SQL names it."""
+    path = lake.path(name)
+    return path if _quoted(path) else f"delta.`{path}`"
 
 
 def _types(lake: Lakehouse, name: str) -> list[tuple[str, str]]:
@@ -233,7 +283,7 @@ def merge(frame: DataFrame, spark: SparkSession, lake: Lakehouse, contract: Tabl
     frame.createOrReplaceTempView(view)
     on = " AND ".join(f"t.`{name}` = s.`{name}`" for name in contract.key)
     statement = (
-        f"MERGE INTO delta.`{lake.path(contract.name)}` AS t USING {view} AS s ON {on} "
+        f"MERGE INTO {_sql(lake, contract.name)} AS t USING {view} AS s ON {on} "
         "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
     )
     try:
@@ -268,7 +318,7 @@ def append_raw(frame: DataFrame, spark: SparkSession, lake: Lakehouse, name: str
 def take_back(spark: SparkSession, lake: Lakehouse, name: str, where: str) -> None:
     """Delete the rows for which a SQL condition holds, one commit; nothing when there is no such table."""
     if lake.exists(name):
-        _execute(spark, f"DELETE FROM delta.`{lake.path(name)}` WHERE {where}")
+        _execute(spark, f"DELETE FROM {_sql(lake, name)} WHERE {where}")
 
 
 def replace(frame: DataFrame, lake: Lakehouse, name: str) -> None:
@@ -309,4 +359,9 @@ _KEEP_AS_USUAL = {
 def drop(lake: Lakehouse, names: Iterable[str]) -> None:
     """Remove tables that hold work in progress only."""
     for name in names:
-        shutil.rmtree(lake.path(name), ignore_errors=True)
+        if lake.in_catalog:
+            unity.drop(lake.root, name)
+        elif "://" in lake.root:
+            files.remove_folder(lake.path(name))
+        else:
+            shutil.rmtree(lake.path(name), ignore_errors=True)

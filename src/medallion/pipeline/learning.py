@@ -194,7 +194,7 @@ class _Training:
             from medallion.pipeline import tracking
 
             with self.steps.step("MLflow"):
-                tracking.track(self.settings.mlflow, outcome)
+                tracking.track(self.settings.mlflow, outcome, self.lake.catalog)
         return outcome
 
     def _day(self) -> date:

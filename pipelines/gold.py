@@ -1,0 +1,74 @@
+"""Gold as a declarative pipeline: the same functions, each a materialized view over the silver tables.
+
+For teams that run Lakeflow or Spark Declarative Pipelines: the engine orders the views and refreshes them. Silver stays
+with the job, which keeps the batch journal and the accounts of every row. The views lie beside the job's tables, in a
+schema of their own. Settings of the pipeline: `medallion.catalog` (empty: the session's own), `medallion.as_of`
+(a date; empty: the day of the newest event) and `medallion.schema` (where silver is found).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from pyspark import pipelines as dp
+from pyspark.sql import SparkSession
+
+from medallion import contracts, gold, silver
+from medallion.config import end_of_day
+from medallion.features import Moment
+from medallion.pipeline.silver_to_gold import STEPS, Step
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+spark = SparkSession.getActiveSession() or SparkSession.builder.getOrCreate()
+_ENTITIES = contracts.entities()
+#: Views of this pipeline by the name of the table that the job writes.
+MADE = {step.table: step.table.removeprefix("gold.") for step in STEPS}
+
+
+def _setting(name: str) -> str:
+    return str(spark.conf.get(f"medallion.{name}", "") or "")
+
+
+def _silver(name: str) -> DataFrame:
+    catalog = _setting("catalog")
+    return spark.read.table(f"`{catalog}`.{name}" if catalog else name)
+
+
+def _moment() -> Moment:
+    told = _setting("as_of")
+    if told:
+        return Moment(end_of_day(date.fromisoformat(told)))
+    events = {name: _silver(_ENTITIES[name].clean.name) for name in contracts.ENTITY_NAMES}
+    newest = silver.newest_event(events, _ENTITIES).collect()[0]["newest"]
+    return Moment(end_of_day(newest.date()))
+
+
+_MOMENT = _moment()
+_SOURCES = {name for step in STEPS for name in step.inputs if name.startswith("silver.")}
+
+
+def _declare(step: Step) -> None:
+    """A materialized view of a gold table; its inputs are silver tables and views declared here."""
+    contract = contracts.table(step.table) if step.table in contracts.tables() else None
+
+    def made() -> DataFrame:
+        inputs = []
+        for name in step.inputs:
+            if name == "moment":
+                inputs.append(_MOMENT)
+            elif name in MADE:
+                inputs.append(spark.read.table(MADE[name]))
+            else:
+                inputs.append(_silver(name) if name in _SOURCES and name not in _ABSENT else None)
+        return getattr(gold, MADE[step.table])(*inputs)
+
+    dp.materialized_view(made, name=MADE[step.table], comment=contract.grain if contract else None)
+
+
+#: Silver tables that only some sources feed, and the scores of a model, which the job adds.
+_ABSENT = {"silver.stage_changes_clean"}
+for _step in STEPS:
+    _declare(_step)

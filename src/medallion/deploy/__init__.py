@@ -1,0 +1,1 @@
+"""Azure and Databricks: exports up, the job and what it needs into a workspace."""

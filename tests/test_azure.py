@@ -1,0 +1,214 @@
+"""Azure storage for real, as far as the emulator goes, and the real parser of the Azure CLI: `just azure`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+import uuid
+
+import pytest
+
+from conftest import ROOT
+from medallion import azure
+from medallion.deploy import adls, upload
+from medallion.errors import MedallionError
+
+pytestmark = pytest.mark.azure
+
+TOOLS = ROOT / ".tools"
+
+
+@pytest.fixture
+def root(emulator):
+    """The address of a new container."""
+    name = f"lake-{uuid.uuid4().hex[:12]}"
+    uri = f"abfss://{name}@devstoreaccount1.dfs.core.windows.net"
+    adls.container(azure.address(uri)).create_container()
+    return uri
+
+
+def contents(uri):
+    """Every blob of a container: name, content and MD5."""
+    client = adls.container(azure.address(uri))
+    return {blob.name: client.download_blob(blob.name).readall() for blob in client.list_blobs()}
+
+
+def exports(folder, **sizes):
+    folder.mkdir()
+    maker = random.Random(7)  # noqa: S311
+    for name, size in sizes.items():
+        (folder / f"{name}.csv").write_bytes(maker.randbytes(size))
+    return upload.listed(folder)
+
+
+def send(items, uri, **options):
+    seen = []
+    done = upload.upload(items, adls.Adls(uri), seen.append, **options)
+    assert sum(seen) == sum(item.size for item in items if item)
+    return {item.name: item.outcome for item in done}
+
+
+def test_everything_arrives_once(root, tmp_path):
+    items = exports(tmp_path / "exports", leads=3 << 20, customers=17 << 20, empty=0)
+    uri = f"{root}/landing"
+    assert send(items, uri) == {"customers.csv": "sent", "empty.csv": "sent", "leads.csv": "sent"}
+    found = contents(uri)
+    assert set(found) == {f"landing/{item.name}" for item in items}
+    for item in items:
+        assert found[f"landing/{item.name}"] == item.path.read_bytes()
+        properties = adls.container(azure.address(uri)).get_blob_client(f"landing/{item.name}").get_blob_properties()
+        assert (
+            properties.content_settings.content_md5
+            == hashlib.md5(item.path.read_bytes(), usedforsecurity=False).digest()
+        )
+    assert set(send(items, uri).values()) == {"there"}
+
+
+def test_other_content_is_written_over_only_when_asked(root, tmp_path):
+    (item,) = exports(tmp_path / "exports", leads=1000)
+    send([item], root)
+    item.path.write_bytes(b"z" * 1000)
+    refused = upload.upload([item], adls.Adls(root), lambda size: None)
+    assert refused[0].outcome == "refused"
+    assert "--replace" in refused[0].problem
+    assert contents(root)["leads.csv"] != b"z" * 1000
+    assert send([item], root, replace=True) == {"leads.csv": "sent"}
+    assert contents(root)["leads.csv"] == b"z" * 1000
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_an_upload_cut_at_any_block_goes_on_from_there(root, tmp_path, monkeypatch, seed):
+    from azure.core.exceptions import ServiceRequestError
+    from azure.storage.blob import BlobClient
+
+    monkeypatch.setattr(upload, "BLOCK_BYTES", 64 << 10)
+    (item,) = exports(tmp_path / "exports", leads=(20 * 64 << 10) + 5)
+    at, calls, real = random.Random(seed).randrange(21), [], BlobClient.stage_block  # noqa: S311
+
+    def cut(self, block_id, data, **options):
+        calls.append(len(data))
+        if len(calls) > at:
+            raise ServiceRequestError("cut")
+        return real(self, block_id, data, **options)
+
+    monkeypatch.setattr(BlobClient, "stage_block", cut)
+    with pytest.raises(MedallionError, match="does not answer"):
+        upload.upload([item], adls.Adls(root), lambda size: None)
+    assert contents(root) == {}, "a file that is not whole is not seen"
+
+    sent = []
+    monkeypatch.setattr(BlobClient, "stage_block", lambda *a, **o: sent.append(len(a[2])) or real(*a, **o))
+    (done,) = upload.upload([item], adls.Adls(root), lambda size: None)
+    assert done.outcome == "sent"
+    assert sum(sent) + done.resumed_bytes == item.size
+    assert len(sent) == 21 - at
+    assert contents(root)["leads.csv"] == item.path.read_bytes()
+
+
+def test_a_killed_upload_goes_on_from_there(root, tmp_path):
+    (item,) = exports(tmp_path / "exports", leads=200 << 20)
+    line = [
+        sys.executable,
+        str(ROOT / "scripts" / "upload_data.py"),
+        str(item.path.parent),
+        "--to",
+        "adls",
+        "--at",
+        root,
+    ]
+    blob = adls.container(azure.address(root)).get_blob_client("leads.csv")
+    killed = subprocess.Popen([*line, "--workers", "1"], stderr=subprocess.DEVNULL)
+    for _ in range(600):
+        if len(adls._uncommitted(blob)) >= 3:
+            break
+        time.sleep(0.02)
+    killed.kill()
+    killed.wait()
+    assert contents(root) == {}
+    done = json.loads(subprocess.check_output([*line, "--json"], stderr=subprocess.DEVNULL))
+    assert done["files"][0]["outcome"] == "sent"
+    assert 3 * upload.BLOCK_BYTES <= done["files"][0]["resumed_bytes"] < item.size
+    assert hashlib.sha256(contents(root)["leads.csv"]).hexdigest() == done["files"][0]["sha256"]
+
+
+def test_a_file_that_grows_meanwhile_is_not_sent(root, tmp_path, monkeypatch):
+    monkeypatch.setattr(upload, "BLOCK_BYTES", 1000)
+    first, second = exports(tmp_path / "exports", a=5000, b=5000)
+    found = upload.fingerprint(first)
+    first.path.write_bytes(b"y" * 5000)
+    with pytest.raises(MedallionError, match="changes while it is sent"):
+        adls.Adls(root).put(first, found, lambda size: None, replace=False)
+    assert send([second], root) == {"b.csv": "sent"}
+
+
+def test_no_container(emulator, tmp_path):
+    items = exports(tmp_path / "exports", leads=10)
+    with pytest.raises(MedallionError, match="ContainerNotFound") as told:
+        upload.upload(items, adls.Adls("abfss://nowhere@devstoreaccount1.dfs.core.windows.net/x"), lambda size: None)
+    assert "setup_azure_storage.sh" in told.value.remedy
+
+
+def test_no_key_is_ever_printed(root, tmp_path):
+    exports(tmp_path / "exports", leads=10)
+    line = [sys.executable, str(ROOT / "scripts" / "upload_data.py"), str(tmp_path / "exports"), "--to", "adls", "--at"]
+    for at in (root, "abfss://nowhere@devstoreaccount1.dfs.core.windows.net/x"):
+        for options in ([], ["--json"]):
+            done = subprocess.run([*line, at, *options], capture_output=True, text=True)
+            assert azure.EMULATOR_KEY[:12] not in done.stdout + done.stderr
+            assert "Authorization" not in done.stdout + done.stderr
+
+
+# --- the Azure CLI ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def az(tmp_path):
+    """Runs the setup script with the real parser of `az` in front of nothing."""
+    shim = tmp_path / "az"
+    shim.write_text(f'#!/bin/sh\nexec {TOOLS}/az/bin/python {ROOT}/tests/doubles/az.py "$@"\n')
+    shim.chmod(0o755)
+    log = tmp_path / "az.jsonl"
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "AZ_LOG": str(log)}
+    environment["AZURE_CONFIG_DIR"] = str(tmp_path / "config")
+
+    def run(*line, **more):
+        log.write_text("")
+        done = subprocess.run(line, capture_output=True, text=True, env={**environment, **more})
+        return done, [json.loads(item) for item in log.read_text().splitlines()]
+
+    return run
+
+
+def test_the_azure_cli_takes_every_line(az):
+    everything = [
+        "--with-workspace",
+        "--with-key-vault",
+        "--with-data-factory",
+        "https://adb-1.2.azuredatabricks.net",
+        "42",
+    ]
+    everything += ["--uploader", "11111111-2222-3333-4444-555555555555", "--allow-ip", "203.0.113.0/24"]
+    script = ["bash", str(ROOT / "scripts" / "setup_azure_storage.sh")]
+    arguments = ["--group", "rg-crm", "--account", "crmlake01", "--location", "westeurope", *everything]
+    done, lines = az(*script, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert len(lines) == 10
+    done, lines = az(*script, *arguments, "--what-if", AZ_GROUP_EXISTS="true")
+    assert done.returncode == 0, done.stderr
+    assert [line[2] for line in lines if line[0] == "deployment"] == ["what-if"] * 3
+    assert not [line for line in lines if line[:2] == ["group", "create"]]
+
+
+def test_the_parser_is_the_real_one(az):
+    done, lines = az("az", "group", "create", "--name", "x", "--location", "westeurope", "--nonsense", "1")
+    assert (done.returncode, lines) == (2, [])
+    assert "unrecognized arguments: --nonsense" in done.stderr
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__, "-m", "azure", "-n", "0"]))

@@ -1,0 +1,63 @@
+"""The quality gate, and the way a wheel task ends."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+
+import pytest
+
+from conftest import NOW, ROOT
+from medallion import gate, task
+from medallion.errors import LakehouseError, MedallionError
+from medallion.store import Lakehouse
+
+
+def test_a_clean_delivery_passes(sample):
+    assert [check.name for check in gate.checks(sample)] == ["conservation", "refused", "gold", "finished"]
+    assert gate.as_dict(gate.checks(sample))["passed"] is True
+
+
+def test_too_many_refused_rows_close_it_and_only_the_newest_delivery_counts(deliver):
+    def files(folder):
+        return {path.name: path.read_bytes() for path in (ROOT / "data" / folder).glob("*.csv")}
+
+    deliver(files("."))
+    _, lake = deliver(files("updates"), now=NOW + timedelta(days=1))
+    found = {check.name: check for check in gate.checks(lake)}
+    assert (found["refused"].passed, found["refused"].value) == (False, "41.7% of 24 rows")
+    assert found["conservation"].passed
+    assert {check.name: check.passed for check in gate.checks(lake, 0.42)}["refused"]
+
+
+def test_rows_that_are_lost_close_it(deliver):
+    from deltalake import DeltaTable
+
+    _, lake = deliver({"customers.csv": "customer_id,customer_name\nC1,One\n"})
+    DeltaTable(lake.path("ops.row_accounts")).update(updates={"accepted": "accepted - 1"})
+    assert {check.name: check.passed for check in gate.checks(lake)}["conservation"] is False
+    DeltaTable(lake.path("ops.batches")).delete("state = 'finished'")
+    assert {check.name: check.passed for check in gate.checks(lake)}["finished"] is False
+    DeltaTable(lake.path("gold.customer_features")).delete()
+    assert {check.name: check.passed for check in gate.checks(lake)}["gold"] is False
+
+
+def test_nothing_to_check(tmp_path):
+    with pytest.raises(LakehouseError, match="there is no table ops.row_accounts"):
+        gate.checks(Lakehouse(str(tmp_path)))
+
+
+def test_a_task_that_works_returns_and_one_that_does_not_raises(sample, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["medallion-task", "gate", "--lakehouse", sample.root])
+    task.main()
+    assert "every row accounted for" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["medallion-task", "gate", "--lakehouse", str(ROOT / "nowhere")])
+    with pytest.raises(LakehouseError):
+        task.main()
+    monkeypatch.setattr(sys, "argv", ["medallion-task", "databricks", "status", "--target", "moon"])
+    with pytest.raises(MedallionError):
+        task.main()
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))

@@ -1,0 +1,139 @@
+"""Which engine is taken, and what is said when it cannot be had."""
+
+from __future__ import annotations
+
+import sys
+import types
+
+import pytest
+
+from medallion import session, unity
+from medallion.errors import LakehouseError, MedallionError
+from medallion.store import Lakehouse
+
+
+class Session:
+    """As much of a session as `session.session` touches."""
+
+    def __init__(self):
+        self.set = {}
+        self.conf = types.SimpleNamespace(set=self.set.__setitem__)
+
+
+@pytest.fixture
+def fresh(monkeypatch):
+    """No session is open, and nothing in the environment names an engine."""
+    monkeypatch.setattr(session, "_open", {})
+    for name in ("DATABRICKS_RUNTIME_VERSION", "SPARK_REMOTE", "DATABRICKS_CLUSTER_ID"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+def connect(monkeypatch, error=None):
+    """A stand-in for Databricks Connect; gives what its builder was told."""
+    told = []
+
+    class Builder:
+        def serverless(self, wanted):
+            told.append(("serverless", wanted))
+            return self
+
+        def getOrCreate(self):  # noqa: N802
+            told.append("session")
+            if error:
+                raise error
+            return Session()
+
+    module = types.ModuleType("databricks.connect")
+    module.DatabricksSession = types.SimpleNamespace(builder=Builder())
+    monkeypatch.setitem(sys.modules, "databricks.connect", module)
+    return told
+
+
+def test_outside_of_databricks_its_engine_is_databricks_connect(fresh):
+    told = connect(fresh)
+    found = session.session("databricks")
+    assert told == [("serverless", True), "session"]
+    assert session.engine_name() == "databricks"
+    # serverless compute refuses settings that it does not know
+    assert found.set == {"spark.sql.session.timeZone": "UTC"}
+
+
+def test_a_cluster_that_is_named_is_used(fresh):
+    fresh.setenv("DATABRICKS_CLUSTER_ID", "0123-456789-abcdef")
+    told = connect(fresh)
+    session.session("databricks")
+    assert told == ["session"]
+
+
+def test_without_databricks_connect(fresh):
+    fresh.setitem(sys.modules, "databricks.connect", None)
+    with pytest.raises(MedallionError, match="Databricks Connect is not installed"):
+        session.session("databricks")
+    assert session.engine_name() == ""
+
+
+def test_what_databricks_connect_says_is_passed_on_in_one_line(fresh):
+    connect(fresh, RuntimeError("cluster 7 is gone\nlong trace"))
+    with pytest.raises(MedallionError, match="Databricks Connect: cluster 7 is gone") as told:
+        session.session("databricks")
+    assert "long trace" not in told.value.problem
+
+
+@pytest.mark.parametrize(
+    ("environment", "engine"),
+    [
+        ({}, "sail"),
+        ({"SPARK_REMOTE": "sc://127.0.0.1:1"}, "remote"),
+        ({"SPARK_REMOTE": "sc://127.0.0.1:1", "DATABRICKS_RUNTIME_VERSION": "17.3"}, "databricks"),
+    ],
+)
+def test_auto_takes_what_it_finds(fresh, environment, engine):
+    for name, value in environment.items():
+        fresh.setenv(name, value)
+    assert session._choose("auto") == engine
+
+
+@pytest.mark.parametrize("root", ["uc://", "uc://a b", "uc://a`; drop table x; --", "uc://a/b", "uc://a.b"])
+def test_names_that_are_no_catalog_are_refused(root):
+    with pytest.raises(LakehouseError, match="names no catalog"):
+        Lakehouse(root).path("gold.deals")
+
+
+def test_tables_of_a_catalog_are_named_in_quotes():
+    assert Lakehouse("uc://crm_dev").path("gold.deals") == "`crm_dev`.`gold`.`deals`"
+    assert Lakehouse("uc://crm_dev").in_catalog
+    assert not Lakehouse("abfss://lake@account.dfs.core.windows.net/x").in_catalog
+
+
+def test_what_unity_catalog_does_itself_is_left_to_it():
+    with pytest.raises(LakehouseError, match="vacuum is left to Unity Catalog"):
+        unity.Table("uc://crm_dev", "gold.deals").vacuum()
+
+
+def test_models_go_to_the_registry_of_the_catalog():
+    from medallion.pipeline import tracking
+
+    assert tracking._places("databricks", "crm_dev") == (
+        "databricks-uc",
+        "crm_dev.ops.medallion_lead_scoring",
+        "/Shared/medallion_lead_scoring",
+    )
+    assert tracking._places("databricks://prod", "crm")[0] == "databricks-uc://prod"
+    assert tracking._places("sqlite:///x.db", None) == ("sqlite:///x.db", tracking.MODEL, tracking.EXPERIMENT)
+    with pytest.raises(MedallionError, match="the lakehouse is in no catalog"):
+        tracking._places("databricks", None)
+
+
+def test_forgetting_is_for_folders(fresh):
+    from datetime import datetime
+
+    from medallion import erasure
+    from medallion.config import load
+
+    with pytest.raises(LakehouseError, match="forgetting works on the files of a folder"):
+        erasure.forget(load(None, lakehouse="uc://crm_dev"), "C001", "asked", "ann", datetime(2025, 7, 1))
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))
