@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from medallion import __version__
+from medallion import __version__, console_report
 from medallion.errors import MedallionError
 
 app = typer.Typer(
@@ -774,3 +774,6 @@ def list_models(
         show.line(screen, "No model was trained yet: the rates per score band speak. Next: medallion train")
     if use is not None and not as_json:
         show.line(screen, "Next: medallion score, which brings gold up to date with it")
+
+
+console_report.add_to(app)
