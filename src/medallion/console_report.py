@@ -18,6 +18,10 @@ def add_to(app: typer.Typer) -> None:
         epilog="**Examples**\n\n`medallion eda` · writes analysis/EDA_REPORT.html and what goes with it\n\n"
         "`medallion eda --lakehouse /data/lake --out june`"
     )(eda)
+    app.command(
+        epilog="**Examples**\n\n`medallion slides` · writes presentation/presentation.pptx and the speaker's notes\n\n"
+        "`medallion slides --lakehouse /data/lake --out june`"
+    )(slides)
 
 
 def eda(
@@ -38,3 +42,21 @@ def eda(
         written = reporting.eda(lake, out, progress)
     show.records(screen, "Written", [{"file": str(path), "kB": round(path.stat().st_size / 1000)} for path in written])
     show.line(screen, f"In {perf_counter() - begun:.1f} s. Open {out / 'EDA_REPORT.html'} in a browser.")
+
+
+def slides(
+    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("presentation"),
+    lakehouse: Lake = None,
+    config: Config = None,
+) -> None:
+    """Write six slides with the figures of the lakehouse, and what to say to them."""
+    from medallion import console as show
+    from medallion import report as reporting
+    from medallion.config import load
+    from medallion.store import Lakehouse
+
+    lake = Lakehouse(load(config, lakehouse=lakehouse).lakehouse)
+    screen = show.screen()
+    with show.Progressing(screen) as progress:
+        written = reporting.slides(lake, out, progress)
+    show.records(screen, "Written", [{"file": str(path), "kB": round(path.stat().st_size / 1000)} for path in written])

@@ -67,6 +67,31 @@ def eda(lake: Lakehouse, out: Path, report: Report = lambda *_: None) -> list[Pa
     return written
 
 
+def slides(lake: Lakehouse, out: Path, report: Report = lambda *_: None) -> list[Path]:
+    """Write the slides and the speaker's notes into a folder; gives the files.
+
+    Args:
+        lake: The lakehouse, which is only read.
+        out: Folder, made when missing; files of the same names are replaced, each when it is whole.
+        report: Called with each step's name before it (no seconds) and after it.
+
+    Raises:
+        LakehouseError: There is no lakehouse, or no gold in it.
+        MedallionError: Slides are not installed, or the folder cannot be written.
+    """
+    from medallion.report import deck
+    from medallion.report.presentation import presentation
+
+    with _step(report, "slides: figures"):
+        found, profiles = gathered(lake)
+    with _step(report, "slides: file and notes"):
+        made = deck.slides(found, profiles)
+        return [
+            _put(out / "presentation.pptx", presentation(made, found)),
+            _put(out / "presentation_notes.md", deck.notes(made).encode()),
+        ]
+
+
 def gathered(lake: Lakehouse) -> tuple[Facts, list[Profile]]:
     """The figures and profiles of a lakehouse.
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import combinations
 from typing import Any
 
 import duckdb
+import numpy as np
 import sqlglot
+from numpy.typing import NDArray
 
 from medallion import metrics, query
 from medallion.report import uncertainty
@@ -255,32 +258,43 @@ def _described(
 
 
 def _correlations(connection: duckdb.DuckDBPyConnection) -> tuple[list[Row], int, int]:
-    """Spearman's rho of each pair, both known, strongest first; customers looked at; pairs looked at."""
+    """Spearman's rho of each pair over the customers with both known, strongest first; customers and pairs looked at."""
     names = list(CORRELATED)
     columns = ", ".join(f"cast({name} as double) as {name}" for name in names)
-    connection.execute(
-        f"create or replace temp table _sampled as select {columns} from gold.customer_features "
-        f"order by hash(customer_id), customer_id limit {SAMPLE}"
-    )
-    pairs = [
-        (a, b) for place, a in enumerate(names) for b in names[place + 1 :] if not CORRELATED[a][1] & CORRELATED[b][1]
-    ]
-    found = []
-    for a, b in pairs:
-        row = _one(
-            connection,
-            f"select corr(x, y) as rho, count(*) as n from (select rank() over (order by {a}) + "
-            f"(count(*) over (partition by {a}) - 1) / 2.0 as x, rank() over (order by {b}) + "
-            f"(count(*) over (partition by {b}) - 1) / 2.0 as y from _sampled where {a} is not null and {b} is not null)",
-        )
-        if row["rho"] is not None and row["n"] >= FEWEST and row["rho"] == row["rho"]:
-            found.append({"a": CORRELATED[a][0], "b": CORRELATED[b][0], "rho": row["rho"], "n": row["n"]})
+    sampled = connection.execute(
+        f"select {columns} from gold.customer_features order by hash(customer_id), customer_id limit {SAMPLE}"
+    ).fetchnumpy()
+    values: dict[str, NDArray[np.float64]] = {
+        name: np.ma.filled(np.ma.asarray(sampled[name], dtype=float), np.nan) for name in names
+    }
+    found: list[Row] = []
+    for a, b in combinations(names, 2):
+        if CORRELATED[a][1] & CORRELATED[b][1]:
+            continue
+        known = ~(np.isnan(values[a]) | np.isnan(values[b]))
+        if (n := int(known.sum())) < FEWEST:
+            continue
+        x, y = _ranks(values[a][known]), _ranks(values[b][known])
+        if x.std() and y.std():
+            rho = float(np.clip(np.corrcoef(x, y)[0, 1], -1, 1))
+            found.append({"a": CORRELATED[a][0], "b": CORRELATED[b][0], "rho": round(rho, 9), "n": n})
     for row in found:
         row["low"], row["high"] = uncertainty.rank_correlation(row["rho"], row["n"])
         row["safe_low"], row["safe_high"] = uncertainty.rank_correlation(row["rho"], row["n"], looks=len(found))
-    looked_at = _one(connection, "select count(*) as n from _sampled")["n"]
-    connection.execute("drop table _sampled")
-    return sorted(found, key=lambda row: (-round(abs(row["rho"]), 9), row["a"], row["b"])), looked_at, len(found)
+    found.sort(key=lambda row: (-abs(row["rho"]), row["a"], row["b"]))
+    return found, len(values[names[0]]), len(found)
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ranks from 1, equal values sharing the mean of theirs.
+
+    >>> _ranks(np.array([10.0, 30.0, 10.0, 20.0])).tolist()
+    [1.5, 4.0, 1.5, 3.0]
+    """
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(count)
+    shared: NDArray[np.float64] = (last - (count - 1) / 2)[place]
+    return shared
 
 
 def _concentration(connection: duckdb.DuckDBPyConnection) -> Row:

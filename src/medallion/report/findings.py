@@ -38,8 +38,8 @@ def findings(facts: Facts, profiles: Sequence[Profile]) -> list[str]:
         _attention(facts),
         _weekend(facts),
         _correlated(facts),
-        _cleaned(profiles),
-        _gaps(profiles),
+        cleaned(profiles),
+        gaps(profiles),
     ]
     return [sentence for sentence in told if sentence]
 
@@ -200,7 +200,8 @@ def _correlated(facts: Facts) -> str:
     )
 
 
-def _cleaned(profiles: Sequence[Profile]) -> str:
+def cleaned(profiles: Sequence[Profile]) -> str:
+    """What cleaning had to do."""
     filled, untidy = sum(item.filled for item in profiles), sum(item.untidy for item in profiles)
     if not filled:
         return "No export with rows has been read yet."
@@ -221,18 +222,19 @@ def _cleaned(profiles: Sequence[Profile]) -> str:
     )  # fmt: skip
 
 
-def _gaps(profiles: Sequence[Profile]) -> str:
-    gaps = [
+def gaps(profiles: Sequence[Profile]) -> str:
+    """What is still missing after it."""
+    found = [
         (1 - cell.values / cell.rows, f"{item.entity}.{cell.column}", cell)
         for item in profiles
         for cell in item.cells
         if cell.rows and cell.values < cell.rows
     ]
-    if not gaps:
+    if not found:
         return "After cleaning no cell is empty." if any(item.filled for item in profiles) else ""
-    gaps.sort(key=lambda gap: (-gap[0], gap[1]))
-    named = [f"{where} ({percent(share)})" for share, where, _ in gaps[:4]]
-    return f"Cleaning invents nothing: {count(len(gaps), 'column')} still have gaps, widest {enumerated(named)}."
+    found.sort(key=lambda gap: (-gap[0], gap[1]))
+    named = [f"{where} ({percent(share)})" for share, where, _ in found[:4]]
+    return f"Cleaning invents nothing: {count(len(found), 'column')} still have gaps, widest {enumerated(named)}."
 
 
 def caveats(facts: Facts, profiles: Sequence[Profile]) -> list[str]:

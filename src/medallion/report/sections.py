@@ -93,7 +93,7 @@ def _cells(item: Profile) -> Table:
     rows = [
         (
             cell.column,
-            share(cell.filled, cell.cells or item.accounts["rows_read"]),
+            share(cell.filled, cell.cells) or "not given",
             f"{cell.placeholders:,}" if cell.placeholders else "",
             share(cell.untidy, cell.filled) if cell.filled else "",
             spelled(cell),
