@@ -55,8 +55,8 @@ def slides(
     from medallion.config import load
     from medallion.store import Lakehouse
 
-    lake = Lakehouse(load(config, lakehouse=lakehouse).lakehouse)
+    settings = load(config, lakehouse=lakehouse)
     screen = show.screen()
     with show.Progressing(screen) as progress:
-        written = reporting.slides(lake, out, progress)
+        written = reporting.slides(Lakehouse(settings.lakehouse), out, settings.score, progress)
     show.records(screen, "Written", [{"file": str(path), "kB": round(path.stat().st_size / 1000)} for path in written])

@@ -6,6 +6,7 @@ Rows are those of `medallion.report.facts` and of the gold tables: metrics under
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import ceil, floor
 
 from medallion.charts import marks
 from medallion.charts.marks import Chart, Row, distinct
@@ -149,7 +150,15 @@ def rates(
     ]
     dashed = "" if overall is None else f"; dashed: all, {percent(overall)}"
     caption = f"Dots with 95 % intervals, {_n(known, of, noun)}{dashed}"
-    return marks.intervals(made, title, caption, str(spaced(rate)), reference=overall if made else None, width=width)
+    return marks.intervals(
+        made, title, caption, str(spaced(rate)), domain=_tenths(made), reference=overall if made else None, width=width
+    )
+
+
+def _tenths(rows: Sequence[Row]) -> tuple[float, float]:
+    """Ends of an axis of shares: whole tenths around all intervals."""
+    low, high = min((row["low"] for row in rows), default=0), max((row["high"] for row in rows), default=1)
+    return max(0, floor(low * 10 - 0.2)) / 10, min(10, ceil(high * 10 + 0.2)) / 10
 
 
 def score_distribution(rows: Sequence[Row]) -> Chart:

@@ -23,6 +23,7 @@ from medallion.report import profile, sections
 from medallion.report.facts import Facts
 from medallion.report.profile import Profile
 from medallion.store import Lakehouse
+from medallion.weights import ScoreWeights
 
 Report = Callable[[str, float | None], None]
 
@@ -67,12 +68,13 @@ def eda(lake: Lakehouse, out: Path, report: Report = lambda *_: None) -> list[Pa
     return written
 
 
-def slides(lake: Lakehouse, out: Path, report: Report = lambda *_: None) -> list[Path]:
+def slides(lake: Lakehouse, out: Path, weights: ScoreWeights, report: Report = lambda *_: None) -> list[Path]:
     """Write the slides and the speaker's notes into a folder; gives the files.
 
     Args:
         lake: The lakehouse, which is only read.
         out: Folder, made when missing; files of the same names are replaced, each when it is whole.
+        weights: Weights of the rule score, which a slide shows.
         report: Called with each step's name before it (no seconds) and after it.
 
     Raises:
@@ -85,7 +87,7 @@ def slides(lake: Lakehouse, out: Path, report: Report = lambda *_: None) -> list
     with _step(report, "slides: figures"):
         found, profiles = gathered(lake)
     with _step(report, "slides: file and notes"):
-        made = deck.slides(found, profiles)
+        made = deck.slides(found, profiles, weights)
         return [
             _put(out / "presentation.pptx", presentation(made, found)),
             _put(out / "presentation_notes.md", deck.notes(made).encode()),

@@ -12,10 +12,11 @@ from medallion.report.facts import Facts, folded
 from medallion.report.findings import findings, gaps
 from medallion.report.profile import Profile
 from medallion.report.wording import among, count, money, name, percent, spaced, span
+from medallion.scoring.readiness import MIN_LOST, MIN_WON
 from medallion.weights import ScoreWeights
 
 #: Categories that a chart on a slide has room for.
-_FEW = 6
+_FEW = 8
 #: Entities that a table on a slide has room for.
 _ENTITIES = 7
 
@@ -46,13 +47,13 @@ class Bars:
     each: bool = False
 
 
-def slides(facts: Facts, profiles: Sequence[Profile]) -> list[Slide]:
-    """The six slides in their order."""
+def slides(facts: Facts, profiles: Sequence[Profile], weights: ScoreWeights) -> list[Slide]:
+    """The six slides in their order; `weights` are those of the rule score."""
     return [
         _problem(facts, profiles),
         _architecture(facts, profiles),
         _data(profiles),
-        _scores(facts),
+        _scores(facts, weights),
         _results(facts, profiles),
         _deployment(facts),
     ]
@@ -80,11 +81,15 @@ def _problem(facts: Facts, profiles: Sequence[Profile]) -> Slide:
         default=None,
     )
     bullets = [
-        f"Exports disagree with themselves: {among(untidy, filled)} filled cells are not written as they must be read.",
         "Totals differ from tool to tool, as each counts by a definition of its own.",
         f"{count(int(facts.attention['open_leads']), 'open deal')} worth {money(facts.attention['open_value'])} wait, and a list sorted by name does not say which to call first.",
         "A score that has seen the outcome looks brilliant on paper and fails on the next deal.",
     ]
+    if untidy:
+        bullets.insert(
+            0,
+            f"Exports disagree with themselves: {among(untidy, filled)} filled cells are not written as they must be read.",
+        )
     if worst:
         bullets.insert(
             1,
@@ -94,7 +99,7 @@ def _problem(facts: Facts, profiles: Sequence[Profile]) -> Slide:
         "A CRM knows whom to call next, but its exports hide it",
         [
             f"We start from what every sales team has: exports. These hold {count(read, 'record')}.",
-            f"Of their filled cells {_share(untidy, filled)} are not written the way they have to be read: dates in several forms, amounts as text, one value in many spellings.",
+            f"Of their filled cells {_share(untidy, filled)} are not written the way they have to be read{': dates in several forms, amounts as text, one value in many spellings' if untidy else ''}.",
             f"Meanwhile {count(int(facts.attention['open_leads']), 'deal')} worth {money(facts.attention['open_value'])} are open, and somebody has to decide whom to call first.",
         ],
         tiles=[
@@ -133,34 +138,12 @@ def _data(profiles: Sequence[Profile]) -> Slide:
         sums = (f"{sum(item.accounts[a] for item in rest):,}" for a in accounts)
         rows = [*rows[: _ENTITIES - 1], (f"{len(rest)} others", *sums)]
     total = ("all", *(f"{sum(item.accounts[a] for item in profiles):,}" for a in accounts))
-    cells = sorted(
-        (
-            (cell.untidy / cell.filled, f"{item.entity}.{cell.column}")
-            for item in profiles
-            for cell in item.cells
-            if cell.untidy
-        ),
-        key=lambda found: (-found[0], found[1]),
-    )[:8]
-    bars = (
-        [
-            Bars(
-                "Filled cells rewritten by cleaning",
-                [where for _, where in cells],
-                {"share": [share for share, _ in cells]},
-                [OUTCOME["meeting_booked"]],
-                "0%",
-            )
-        ]
-        if cells
-        else []
-    )
+    bars, caption = _worst(profiles)
     said = f"refused {count(refused, 'record')}, each with its reasons" if refused else "refused none"
-    title = (
-        f"All {read:,} records accounted for; {_share(untidy, filled)} of cells needed cleaning"
-        if read
-        else "No records have been read yet"
-    )
+    title = "No records have been read yet"
+    if read:
+        tail = f"{_share(untidy, filled)} of cells needed cleaning" if untidy else "no cell needed cleaning"
+        title = f"All {read:,} records accounted for; {tail}"
     return Slide(
         title,
         [
@@ -171,24 +154,33 @@ def _data(profiles: Sequence[Profile]) -> Slide:
         table=[("entity", "read", "accepted", "duplicate", "superseded", "refused"), *rows, total],
         bars=bars,
         bullets=[text for text in (gaps(profiles),) if text],
-        caption="Rewritten: not written as the contract has the value. Columns with most, share of filled cells.",
+        caption=caption,
     )  # fmt: skip
 
 
-def _scores(facts: Facts) -> Slide:
-    parts = ScoreWeights().parts
+def _worst(profiles: Sequence[Profile]) -> tuple[list[Bars], str]:
+    """The columns where cleaning had most to do, or else those with most gaps, and the words below the chart."""
+    every = [(f"{item.entity}.{cell.column}", cell) for item in profiles for cell in item.cells]
+    untidy = {where: cell.untidy / cell.filled for where, cell in every if cell.untidy}
+    empty = {where: 1 - cell.values / cell.rows for where, cell in every if cell.values < cell.rows}
+    shares, title, caption = (
+        (untidy, "Filled cells rewritten by cleaning", "Rewritten: not written as the contract has the value. Columns with most, share of filled cells.")
+        if untidy
+        else (empty, "Rows without a value", "Columns of silver with most gaps, share of rows.")
+    )  # fmt: skip
+    most = sorted(shares, key=lambda where: (-shares[where], where))[:8]
+    if not most:
+        return [], ""
+    return [Bars(title, most, {"share": [shares[where] for where in most]}, [OUTCOME["meeting_booked"]], "0%")], caption
+
+
+def _scores(facts: Facts, weights: ScoreWeights) -> Slide:
+    parts = weights.parts
     bands = {row["lead_quality"]: row["total_customers"] for row in facts.customers_by["lead_quality"]}
     ended = {row["lead_quality"]: row for row in facts.by["lead_quality"]}
     known = [band for band in QUALITY if band in bands]
     whole = int(facts.figures["total_customers"] or 0)
-    rule_based = any(row["probability_source"] == "base_rate_by_band" for row in facts.probability)
-    speaks = (
-        "Too few closed deals for a model: probabilities are shrunken win rates per score band."
-        if rule_based
-        else "Probabilities come from the model that did best on later deals."
-    )
-    if not facts.probability:
-        speaks = "No deal is open, so no probability is given."
+    speaks = _speaks(facts)
     return Slide(
         f"A score that explains itself: {facts.written('hot_lead_share')} of customers are Hot",
         [
@@ -199,15 +191,15 @@ def _scores(facts: Facts) -> Slide:
         table=[
             ("part", "points", "what counts"),
             ("fit", f"{parts.fit:g}", "source, company size, whether the account can be reached"),
-            ("engagement", f"{parts.engagement:g}", "touches by channel and outcome, fading by half every 45 days"),
-            ("recency", f"{parts.recency:g}", "days since the last touch, beyond two weeks"),
-            ("intent", f"{parts.intent:g}", "best outcome of the last 60 days"),
+            ("engagement", f"{parts.engagement:g}", f"touches by channel and outcome, fading by half every {weights.engagement_half_life_days:g} days"),
+            ("recency", f"{parts.recency:g}", f"days since the last touch, after the first {weights.recency_grace_days:g}"),
+            ("intent", f"{parts.intent:g}", f"best outcome of the last {weights.intent_window_days:g} days"),
         ],
         bars=[Bars("Customers by band", known, {"customers": [float(bands[band]) for band in known]}, [QUALITY[band] for band in known], each=True)] if known else [],
         second=[
-            ("band", "customers", "won of closed", "win rate"),
+            ("band", "customers", "closed", "win rate"),
             *(
-                (band, f"{bands[band]:,}", f"{deals['won_leads']:,} of {deals['closed_leads']:,}" if deals else "", percent(deals["win_rate"]) if deals else "")
+                (band, f"{bands[band]:,}", f"{deals['closed_leads']:,}" if deals else "0", percent(deals["win_rate"]) if deals else "")
                 for band in known
                 for deals in [ended.get(band)]
             ),
@@ -215,6 +207,19 @@ def _scores(facts: Facts) -> Slide:
         caption="Win rates describe deals that have ended; touches after a close count in the score, so they foretell nothing.",
         bullets=[speaks, f"Mean score {facts.written('average_lead_score')} of {count(whole, 'customer')}; a band is a priority, not a probability."],
     )  # fmt: skip
+
+
+def _speaks(facts: Facts) -> str:
+    """What the probabilities of the open deals rest on."""
+    if not facts.probability:
+        return "No deal is open, so no probability is given."
+    if all(row["probability_source"] != "base_rate_by_band" for row in facts.probability):
+        return "Probabilities come from the model that did best on later deals."
+    won, lost = (sum(row[field] for row in facts.by["status"]) for field in ("won_leads", "lost_leads"))
+    until = "Until then probabilities are shrunken win rates per score band."
+    if won < MIN_WON or lost < MIN_LOST:
+        return f"{won:,} won and {lost:,} lost are too few for a model: {MIN_WON} and {MIN_LOST} are needed. {until}"
+    return f"{won:,} won and {lost:,} lost deals are enough to train a model. {until}"
 
 
 def _results(facts: Facts, profiles: Sequence[Profile]) -> Slide:
@@ -242,7 +247,7 @@ def _results(facts: Facts, profiles: Sequence[Profile]) -> Slide:
                 names,
                 {"revenue": [float(row["revenue"]) for row in industries]},
                 [OUTCOME["meeting_booked"]],
-                "$#,##0",
+                '$#,##0.0,,"M"' if max(row["revenue"] for row in industries) >= 1e7 else "$#,##0",
             )
         )
     interval = (
@@ -258,7 +263,7 @@ def _results(facts: Facts, profiles: Sequence[Profile]) -> Slide:
         [*findings(facts, profiles)[:6], "What these figures cannot say: what causes what, and how the open deals end."],
         tiles=[
             (facts.written("revenue"), "revenue of the deals won"),
-            (facts.written("win_rate"), f"win rate, {won:,} of {closed:,} closed"),
+            (facts.written("win_rate"), f"win rate of {closed:,} closed"),
             (facts.written("open_pipeline"), "open pipeline"),
             (facts.written("weighted_pipeline"), "weighted by probability"),
         ],

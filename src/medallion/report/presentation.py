@@ -255,7 +255,7 @@ def _bars(page: Any, bars: Bars, left: float, top: float, width: float, height: 
     across, upwards = chart.value_axis, chart.category_axis
     across.visible, across.has_major_gridlines, across.minimum_scale = False, False, 0
     totals = [sum(values) for values in zip(*bars.series.values(), strict=True)]
-    across.maximum_scale = max(totals, default=1) * (1.05 if stacked else 1.25) or 1
+    across.maximum_scale = max(totals, default=1) * (1.05 if stacked else 1.35) or 1
     upwards.reverse_order, upwards.format.line.fill.background = True, upwards.format.line.fill.background
     upwards.format.line.fill.background()
     upwards.major_tick_mark = upwards.minor_tick_mark = -4142
@@ -272,9 +272,10 @@ def _bars(page: Any, bars: Bars, left: float, top: float, width: float, height: 
             point.format.fill.solid()
             point.format.fill.fore_color.rgb = _colour(colour)
     if stacked:
+        readable = f'[<{0.05 * max(totals):.0f}]"";{bars.form}' if max(totals) >= 20 else f"{bars.form};;"
         for series, colour in zip(plot.series, bars.colours, strict=True):
             labels = series.data_labels
-            labels.show_value, labels.number_format, labels.number_format_is_linked = True, f"{bars.form};;", False
+            labels.show_value, labels.number_format, labels.number_format_is_linked = True, readable, False
             labels.font.size, labels.font.color.rgb = Pt(12), _colour(INK if colour == PALE else "#FFFFFF")
     else:
         plot.has_data_labels = True
@@ -386,11 +387,12 @@ def _arrow(page: Any, here: Any, leaving: int, there: Any, entering: int) -> Non
 
 
 def _data(page: Any, slide: Slide) -> None:
-    _table(
-        page, slide.table, MARGIN, TOP + 0.15, (1.65, 0.85, 1.15, 1.2, 1.35, 1.0), last_bold=True, named="Row accounts"
-    )
+    longest = max(len(cell) for row in slide.table[1:] for cell in row[1:])
+    widths = (1.6, *[1.13] * (len(slide.table[0]) - 1))
+    size = 13 if longest <= 8 else 12
+    _table(page, slide.table, MARGIN, TOP + 0.15, widths, size=size, last_bold=True, named="Row accounts")
     below = TOP + 0.15 + 0.42 * len(slide.table) + 0.3
-    _text(page, slide.bullets, MARGIN, below, 7.2, 2.2, size=16, bullets=True, named="Points")
+    _text(page, slide.bullets, MARGIN, below, 7.2, 1.4, size=16, bullets=True, named="Points")
     for bars in slide.bars:
         _bars(page, bars, MARGIN + 7.5, TOP + 0.1, _FULL - 7.5, 4.75)
     _caption(page, slide.caption)
@@ -403,8 +405,8 @@ def _scores(page: Any, slide: Slide) -> None:
     for bars in slide.bars:
         _bars(page, bars, MARGIN + 7.5, TOP + 0.1, right, 2.6)
     if len(slide.second) > 1:
-        widths = (right * 0.22, right * 0.26, right * 0.27, right * 0.25)
-        _table(page, slide.second, MARGIN + 7.5, TOP + 3.0, widths, row_height=0.38, named="Bands and outcomes")
+        widths = (right * 0.22, right * 0.26, right * 0.28, right * 0.24)
+        _table(page, slide.second, MARGIN + 7.5, TOP + 2.95, widths, row_height=0.38, named="Bands and outcomes")
     _caption(page, slide.caption)
 
 
