@@ -388,7 +388,7 @@ def _arrow(page: Any, here: Any, leaving: int, there: Any, entering: int) -> Non
 
 def _data(page: Any, slide: Slide) -> None:
     longest = max(len(cell) for row in slide.table[1:] for cell in row[1:])
-    widths = (1.6, *[1.13] * (len(slide.table[0]) - 1))
+    widths = (1.45, 1.12, 1.12, 1.12, 1.28, 1.12)
     size = 13 if longest <= 8 else 12
     _table(page, slide.table, MARGIN, TOP + 0.15, widths, size=size, last_bold=True, named="Row accounts")
     below = TOP + 0.15 + 0.42 * len(slide.table) + 0.3
