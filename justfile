@@ -41,6 +41,29 @@ docs:
 docs-check:
     .venv/bin/cog --check README.md ARCHITECTURE.md SETUP_GUIDE.md docs/*.md
 
+# Write the shipped analysis and slides anew, from the sample.
+reports:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    .venv/bin/medallion run --source data --lakehouse "$work"
+    .venv/bin/medallion eda --lakehouse "$work" --out analysis
+    .venv/bin/medallion slides --lakehouse "$work" --out presentation
+
+# Open the report's page in headless Chromium: every chart is drawn, nothing is refused (needs chromium).
+page:
+    {{python}} -m pytest -n 0 -m browser tests/test_page.py
+
+# Draw the slides as PNG, to be looked at (needs LibreOffice Impress and poppler-utils).
+look folder="presentation":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    work=$(mktemp -d)
+    soffice --headless --convert-to pdf --outdir "$work" {{folder}}/presentation.pptx >/dev/null
+    pdftoppm -r 80 -png "$work/presentation.pdf" "$work/slide"
+    ls "$work"/*.png
+
 # Compile the lock for Python 3.11 and 3.12 from pyproject.toml.
 lock:
     bash scripts/lock.sh

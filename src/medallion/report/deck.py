@@ -162,7 +162,7 @@ def _worst(profiles: Sequence[Profile]) -> tuple[list[Bars], str]:
     """The columns where cleaning had most to do, or else those with most gaps, and the words below the chart."""
     every = [(f"{item.entity}.{cell.column}", cell) for item in profiles for cell in item.cells]
     untidy = {where: cell.untidy / cell.filled for where, cell in every if cell.untidy}
-    empty = {where: 1 - cell.values / cell.rows for where, cell in every if cell.values < cell.rows}
+    empty = {where: 1 - cell.values / cell.rows for where, cell in every if 0 < cell.values < cell.rows}
     shares, title, caption = (
         (untidy, "Filled cells rewritten by cleaning", "Rewritten: not written as the contract has the value. Columns with most, share of filled cells.")
         if untidy

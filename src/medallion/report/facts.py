@@ -36,6 +36,8 @@ EXACT = 5_000_000
 #: Days without a touch after which an open deal counts as untouched.
 SILENT_DAYS = 30
 
+#: Metrics that the report begins with.
+FIGURES = (*metrics.INSIGHTS, "total_leads", "won_leads", "positive_rate")
 _COUNTS = {
     "open_leads": "COUNT(CASE WHEN status = 'open' THEN 1 END)",
     "lost_leads": "COUNT(CASE WHEN status = 'lost' THEN 1 END)",
@@ -122,7 +124,7 @@ def gather(connection: duckdb.DuckDBPyConnection, lake: Lakehouse) -> Facts:
     correlations, correlated, pairs = _correlations(connection)
     return Facts(
         as_of=_one(connection, "select max(day) as day from gold.sales_summary")["day"],
-        figures={name: metrics.value(connection, name) for name in metrics.metrics()},
+        figures={name: metrics.value(connection, name) for name in FIGURES},
         by={name: _deals_by(connection, name) for name in ("status", "source", "stage", "industry", "size_band", "lead_quality")},
         customers_by={name: _customers_by(connection, name) for name in ("lead_quality", "size_band", "industry", "segment", "country")},
         channels=_channels(connection),

@@ -59,10 +59,10 @@ def _outcome(facts: Facts) -> str:
     if not won + lost:
         return f"All {count(opened, 'deal')} are open: there is no win rate yet."
     low, high = uncertainty.wilson(won, won + lost)
+    so_far = f"; of all {count(whole, 'deal')}, open ones included, {facts.written('conversion_rate')} are won so far"
     return (
         f"{won:,} of {count(won + lost, 'closed deal')} were won, a win rate of {facts.written('win_rate')} "
-        f"(95 % interval {span(low, high)}); of all {count(whole, 'deal')}, open ones included, "
-        f"{facts.written('conversion_rate')} are won so far."
+        f"(95 % interval {span(low, high)}){so_far if opened else '; no deal is open'}."
     )
 
 
@@ -73,7 +73,7 @@ def _pipeline(facts: Facts) -> str:
     weighted = facts.figures["weighted_pipeline"]
     tail = "" if weighted is None else f", worth {facts.written('weighted_pipeline')} by its probability of being won"
     if not opened:
-        return f"The deals won brought {facts.written('revenue')}; no deal is open."
+        return f"The deals won brought {facts.written('revenue')}."
     return (
         f"The deals won brought {facts.written('revenue')}; {count(opened, 'open deal')} hold "
         f"{facts.written('open_pipeline')}{tail}."
@@ -224,17 +224,22 @@ def cleaned(profiles: Sequence[Profile]) -> str:
 
 def gaps(profiles: Sequence[Profile]) -> str:
     """What is still missing after it."""
-    found = [
-        (1 - cell.values / cell.rows, f"{item.entity}.{cell.column}", cell)
-        for item in profiles
-        for cell in item.cells
-        if cell.rows and cell.values < cell.rows
-    ]
+    every = [(f"{item.entity}.{cell.column}", cell) for item in profiles for cell in item.cells if cell.rows]
+    absent = [where for where, cell in every if not cell.values]
+    found = [(1 - cell.values / cell.rows, where) for where, cell in every if 0 < cell.values < cell.rows]
+    if not every:
+        return ""
+    nowhere = (
+        f"{count(len(absent), 'column')} {'has' if len(absent) == 1 else 'have'} no value at all" if absent else ""
+    )
     if not found:
-        return "After cleaning no cell is empty." if any(item.filled for item in profiles) else ""
+        return (
+            f"After cleaning {nowhere}, and no other cell is empty." if absent else "After cleaning no cell is empty."
+        )
     found.sort(key=lambda gap: (-gap[0], gap[1]))
-    named = [f"{where} ({percent(share)})" for share, where, _ in found[:4]]
-    return f"Cleaning invents nothing: {count(len(found), 'column')} still have gaps, widest {enumerated(named)}."
+    named = [f"{where} ({percent(share)})" for share, where in found[:4]]
+    text = f"Cleaning invents nothing: {count(len(found), 'column')} still {'has' if len(found) == 1 else 'have'} gaps, widest {enumerated(named)}"
+    return f"{text}; {nowhere}." if absent else f"{text}."
 
 
 def caveats(facts: Facts, profiles: Sequence[Profile]) -> list[str]:
@@ -280,7 +285,9 @@ def caveats(facts: Facts, profiles: Sequence[Profile]) -> list[str]:
         )
     missing = facts.attention["without_value"]
     if missing:
-        told.append(f"The whole pipeline. {count(missing, 'open deal')} have no value and count as 0.")
+        told.append(
+            f"The whole pipeline. {count(missing, 'open deal')} {'has' if missing == 1 else 'have'} no value, counted as 0."
+        )
     if facts.correlated == SAMPLE:
         told.append(
             f"Correlations beyond the third decimal: they are computed from {SAMPLE:,} customers drawn by a hash of their key."

@@ -133,28 +133,41 @@ def _before(
     ]
     if not measured:
         return {}
-    bare = ", ".join(
-        f"{text} as c{place}, trim({text}, {_SPACES}) as b{place}" for place, (_, text) in enumerate(measured)
-    )
+    places = range(len(measured))
+    cells = ", ".join(f"{text} as c{place}" for place, (_, text) in enumerate(measured))
+    bare = ", ".join(f"{_TRIMMED.format(cell=f'c{place}')} as b{place}" for place in places)
+    verdicts = ", ".join(f"{_verdict(column, place, entity)} as v{place}" for place, (column, _) in enumerate(measured))
+    distinct = "approx_count_distinct({})" if many else "count(distinct {})"
     sums = ["count(*) as n"]
     for place, (column, _) in enumerate(measured):
-        cell, trimmed = f"c{place}", f"b{place}"
-        none = f"(length({trimmed}) <= {_longest(entity)} and lower({trimmed}) in ({_words(entity.placeholders)}))"
-        spellings = f"count(distinct {cell}) filter (not {none})"
-        if many:
-            spellings = f"approx_count_distinct(case when not {none} then {cell} end)"
+        spelled = column.kind in _SPELLED and not column.pii
         sums += [
-            f"count({cell}) as cells{place}",
-            f"count(*) filter (not {none}) as filled{place}",
-            f"count(*) filter ({none} and {trimmed} <> '') as placeholders{place}",
-            f"count(*) filter (not {none} and not {_tidy(column, cell)}) as untidy{place}",
-            f"{spellings if column.kind in _SPELLED and not column.pii else 'null'} as spellings{place}",
+            f"count(v{place}) as cells{place}",
+            f"count(*) filter (v{place} >= {_TIDY}) as filled{place}",
+            f"count(*) filter (v{place} = {_PLACEHOLDER}) as placeholders{place}",
+            f"count(*) filter (v{place} = {_UNTIDY}) as untidy{place}",
+            f"{distinct.format(f'case when v{place} >= {_TIDY} then c{place} end') if spelled else 'null'} as spellings{place}",
         ]
-    row = query.rows(
-        connection, f"select {', '.join(sums)} from (select {bare} from bronze.{entity.name} where _malformed is null)"
-    )[0]
+    raw = f"select {cells} from bronze.{entity.name} where _malformed is null"
+    judged = f"select *, {verdicts} from (select *, {bare} from ({raw}))"
+    row = query.rows(connection, f"select {', '.join(sums)} from ({judged})")[0]
     names = ("cells", "filled", "placeholders", "untidy", "spellings")
     return {column.name: {name: row[f"{name}{place}"] for name in names} for place, (column, _) in enumerate(measured)}
+
+
+#: What a cell turns out to be; null for a record without the column.
+_EMPTY, _PLACEHOLDER, _TIDY, _UNTIDY = range(4)
+
+
+def _verdict(column: Column, place: int, entity: Entity) -> str:
+    """What the cell `c<place>`, trimmed `b<place>`, is, as SQL; the dear looks are only taken at filled cells."""
+    cell, trimmed = f"c{place}", f"b{place}"
+    longest = max((len(word.encode()) for word in entity.placeholders), default=0)
+    return (
+        f"cast(case when {cell} is null then null when {trimmed} = '' then {_EMPTY} "
+        f"when strlen({trimmed}) <= {longest} and lower({trimmed}) in ({_words(entity.placeholders)}) then {_PLACEHOLDER} "
+        f"when {_tidy(column, cell, trimmed)} then {_TIDY} else {_UNTIDY} end as tinyint)"
+    )
 
 
 def _cell(fillings: Mapping[Filling, tuple[str, ...]], present: Iterable[str]) -> str | None:
@@ -172,34 +185,34 @@ def _words(texts: Iterable[str]) -> str:
     return ", ".join("'" + text.replace("'", "''") + "'" for text in sorted(set(texts)))
 
 
-def _longest(entity: Entity) -> int:
-    return max((len(word) for word in entity.placeholders), default=0)
-
-
 #: What a reader takes for white space: the plain space, controls, no-break and typographic spaces.
 _SPACES = "' ' || chr(9) || chr(10) || chr(13) || chr(160) || chr(8239) || chr(12288) || chr(65279)"
-_SQUISHED = (
-    "({cell} = trim({cell}, "
-    + _SPACES
-    + ") and not contains({cell}, '  ') and not contains({cell}, chr(160)) and not contains({cell}, chr(10)))"
+#: Trimming by a set of characters is dear: only cells that begin or end with something else than plain letters need it.
+_TRIMMED = (
+    "case when unicode({cell}) not between 33 and 126 or unicode(right({cell}, 1)) not between 33 and 126 "
+    f"then trim({{cell}}, {_SPACES}) else {{cell}} end"
 )
 
 
-def _tidy(column: Column, cell: str) -> str:
+def _tidy(column: Column, cell: str, trimmed: str) -> str:
     """Whether a filled cell is written as the contract has the value, as SQL."""
     if column.accepted:
         return f"{cell} in ({_words(column.accepted)})"
-    squished = _SQUISHED.format(cell=cell)
+    squished = f"({cell} = {trimmed} and not contains({cell}, '  ') and not contains({cell}, chr(160)) and not contains({cell}, chr(10)))"
+    patterns = {
+        "code": r"[\p{Ll}\p{N}_]+",
+        "phone": r"\+?[0-9]+",
+        "money": r"-?[0-9]+(\.[0-9]{1,2})?",
+        "integer": r"-?[0-9]+",
+        "date": r"\d{4}-\d\d-\d\d",
+        "timestamp": r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?",
+    }
+    if column.kind in patterns:
+        return f"regexp_full_match({cell}, '{patterns[column.kind]}')"
     return {
-        "free_text": f"({cell} = trim({cell}, {_SPACES}))",
+        "free_text": f"({cell} = {trimmed})",
         "identifier": f"({squished} and {cell} = upper({cell}))",
-        "code": f"regexp_full_match({cell}, '[\\p{{Ll}}\\p{{N}}_]+')",
         "email": f"({squished} and {cell} = lower({cell}))",
-        "phone": f"regexp_full_match({cell}, '\\+?[0-9]+')",
-        "money": f"regexp_full_match({cell}, '-?[0-9]+(\\.[0-9]{{1,2}})?')",
-        "integer": f"regexp_full_match({cell}, '-?[0-9]+')",
-        "date": f"regexp_full_match({cell}, '\\d{{4}}-\\d\\d-\\d\\d')",
-        "timestamp": f"regexp_full_match({cell}, '\\d{{4}}-\\d\\d-\\d\\d([ T]\\d\\d:\\d\\d(:\\d\\d(\\.\\d+)?)?(Z|[+-]\\d\\d:?\\d\\d)?)?')",
     }.get(column.kind, squished)
 
 

@@ -41,8 +41,8 @@ def document(facts: Facts, profiles: Sequence[Profile]) -> Document:
 
 def _short(facts: Facts, profiles: Sequence[Profile]) -> Section:
     rows = [
-        (metric.measure.display_name, facts.written(key), metric.measure.comment)
-        for key, metric in metrics.metrics().items()
+        (metrics.metrics()[key].measure.display_name, facts.written(key), metrics.metrics()[key].measure.comment)
+        for key in facts.figures
     ]
     return Section(
         "In short",
