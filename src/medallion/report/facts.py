@@ -214,7 +214,7 @@ def _outcomes(connection: duckdb.DuckDBPyConnection) -> list[Row]:
     return [{"outcome": name, "interactions": int(row[name])} for name in OUTCOMES]
 
 
-OUTCOMES = ("meeting_booked", "positive", "neutral", "negative", "no_answer")
+OUTCOMES = ("meeting_booked", "positive", "neutral", "no_answer", "negative")
 
 
 def _months(connection: duckdb.DuckDBPyConnection) -> list[Row]:

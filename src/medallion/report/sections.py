@@ -250,7 +250,7 @@ def _customers(facts: Facts) -> Section:
                 row["lead_quality"],
                 f"{row['total_customers']:,}",
                 percent(row["total_customers"] / whole),
-                number(row["average_lead_score"]),
+                f"{row['average_lead_score']:.1f}",
                 money(row["revenue"]),
                 f"{deals['won_leads']:,} of {closed:,}" if deals else "",
                 percent(deals["win_rate"]) if deals and closed else "",
@@ -258,7 +258,7 @@ def _customers(facts: Facts) -> Section:
             )
         )
     segments = [
-        (name(row["segment"]), f"{row['total_customers']:,}", number(row["average_lead_score"]), money(row["revenue"]))
+        (name(row["segment"]), f"{row['total_customers']:,}", f"{row['average_lead_score']:.1f}", money(row["revenue"]))
         for row in facts.customers_by["segment"]
     ]
     blocks: list[Block] = [
