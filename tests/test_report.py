@@ -234,13 +234,17 @@ STATES = {
         {"customers.csv": CUSTOMERS + ONE},
         ["There are no deals yet", "No correlation can be computed".lower()],
     ),
-    "all open": (
+    "all open, many industries": (
         {
-            "customers.csv": CUSTOMERS + ONE + "C2,Beta,Energy,Norway,400\n",
-            "leads.csv": LEADS + "L1,C1,referral,open,100,2025-06-01,\nL2,C2,email,open,,2025-06-02,\n",
+            "customers.csv": CUSTOMERS
+            + "".join(f"C{n},Shop {n},A rather long name of an industry number {n},Norway,{n}\n" for n in range(1, 61)),
+            "leads.csv": LEADS + "".join(f"L{n},C{n},referral,open,{n if n > 1 else ''},2025-05-01,\n" for n in range(1, 61)),
             "interactions.csv": TOUCHES + "I1,C1,call,2025-06-03 10:00,positive,hello\n",
         },
-        ["All 2 deals are open: there is no win rate yet", "1 open deal has no value", "No customer has brought revenue yet"],
+        [
+            "All 60 deals are open: there is no win rate yet", "1 open deal has no value", "21 others",
+            "No customer has brought revenue yet", "59 worth $1,829 belong to customers without a touch",
+        ],
     ),
     "no industry, hostile names": (
         {
@@ -251,14 +255,6 @@ STATES = {
             + "".join(f"L{n},C{n},referral,{'won' if n % 3 else 'lost'},{60 - n}00,2025-05-01,2025-06-0{n % 9 + 1}\n" for n in range(1, 60)),
         },
         ["No industry is known for any of the 59 closed deals", "No deal's account has a known industry"],
-    ),
-    "many industries": (
-        {
-            "customers.csv": CUSTOMERS
-            + "".join(f"C{n},Shop {n},A rather long name of an industry number {n},Norway,{n}\n" for n in range(1, 61)),
-            "leads.csv": LEADS + "".join(f"L{n},C{n},referral,won,{n}00,2025-05-01,2025-06-01\n" for n in range(1, 61)),
-        },
-        ["21 others"],
     ),
 }  # fmt: skip
 
