@@ -204,7 +204,7 @@ def cleaned(profiles: Sequence[Profile]) -> str:
     """What cleaning had to do."""
     filled, untidy = sum(item.filled for item in profiles), sum(item.untidy for item in profiles)
     if not filled:
-        return "No export with rows has been read yet."
+        return "No records have been read here, so nothing can be said about their quality."
     read = sum(item.accounts["rows_read"] for item in profiles)
     refused = sum(item.accounts["quarantined"] for item in profiles)
     doubles = sum(item.accounts["duplicate"] for item in profiles)

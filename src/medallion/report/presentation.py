@@ -321,7 +321,7 @@ def _architecture(page: Any, slide: Slide) -> None:
     below = _box(
         page,
         "Quarantine",
-        "refused, with reasons, file and line",
+        "refused, each with its reasons",
         ORANGE,
         "#FFFFFF",
         MARGIN + 2 * (width + gap),

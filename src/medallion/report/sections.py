@@ -56,7 +56,7 @@ def _short(facts: Facts, profiles: Sequence[Profile]) -> Section:
 def _quality(profiles: Sequence[Profile]) -> Section:
     title = "Data quality, before and after cleaning"
     if not any(item.accounts["rows_read"] for item in profiles):
-        return Section(title, [Paragraph("No records have been read: there is nothing to compare.")])
+        return Section(title, [Paragraph("No records have been read here: there is nothing to compare.")])
     accounts = ("rows_read", "accepted", "duplicate", "superseded", "quarantined")
     blocks: list[Block] = [
         Table(
