@@ -55,6 +55,10 @@ reports:
 page:
     {{python}} -m pytest -n 0 -m browser tests/test_page.py
 
+# Write the script of pages with charts anew, after a new vl-convert.
+vega:
+    {{python}} -c "from medallion.charts import render; render.BUNDLE.write_text(render.bundle(), encoding='utf-8')"
+
 # Draw the slides as PNG, to be looked at (needs LibreOffice Impress and poppler-utils).
 look folder="presentation":
     #!/usr/bin/env bash

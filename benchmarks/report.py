@@ -45,7 +45,7 @@ def measure(lake: str, out: str, rounds: int) -> dict[str, Any]:
                 "processor_seconds": round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 1),
                 "peak_mib": round(after.ru_maxrss / 1024),
                 "load": round(load, 1),
-                "steps": {line[12:].strip(): float(line[:8]) for line in shown.splitlines() if " s  report" in line},
+                "steps": {line[11:].strip(): float(line[:7]) for line in shown.splitlines() if " s  report" in line},
             }
         )
     return min(found, key=lambda row: row["seconds"])

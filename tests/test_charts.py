@@ -113,5 +113,11 @@ def test_png_is_a_picture_twice_as_large():
     assert (width, height) == tuple(2 * side for side in struct.unpack(">II", small[16:24]))
 
 
+def test_the_script_of_pages_is_that_of_the_installed_versions():
+    from medallion.charts import render
+
+    assert render.BUNDLE.read_text(encoding="utf-8") == render.bundle(), "run `just vega` and commit what it writes"
+
+
 if __name__ == "__main__":
     raise SystemExit(pytest.main([__file__]))
