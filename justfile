@@ -31,6 +31,14 @@ declarative *args:
     bash scripts/spark_tools.sh
     {{python}} -m pytest -n 0 -m declarative {{args}}
 
+# Whole scenarios on embedded Sail and on a real Apache Spark server with Delta Lake: every table, cell by cell.
+parity *args:
+    SPARK_SMALL=1 bash scripts/with_spark.sh {{python}} -m pytest -n 0 tests/parity {{args}}
+
+# The default tests on Apache Spark instead of Sail; takes long.
+test-on-spark *args:
+    SPARK_SMALL=1 bash scripts/with_spark.sh {{python}} -m pytest -n 2 {{args}}
+
 # Style, types and arrows.
 lint:
     .venv/bin/ruff check .
@@ -50,6 +58,33 @@ docs:
 # Check that the generated parts of the docs are current.
 docs-check:
     .venv/bin/cog --check README.md ARCHITECTURE.md SETUP_GUIDE.md docs/*.md
+
+# Write the shipped analysis and slides anew, from the sample.
+reports:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    .venv/bin/medallion run --source data --lakehouse "$work"
+    .venv/bin/medallion eda --lakehouse "$work" --out analysis
+    .venv/bin/medallion slides --lakehouse "$work" --out presentation
+
+# Open the report's page in headless Chromium: every chart is drawn, nothing is refused (needs chromium).
+page:
+    {{python}} -m pytest -n 0 -m browser tests/test_page.py
+
+# Write the script of pages with charts anew, after a new vl-convert.
+vega:
+    {{python}} -c "from medallion.charts import render; render.BUNDLE.write_text(render.bundle(), encoding='utf-8')"
+
+# Draw the slides as PNG, to be looked at (needs LibreOffice Impress and poppler-utils).
+look folder="presentation":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    work=$(mktemp -d)
+    soffice --headless --convert-to pdf --outdir "$work" {{folder}}/presentation.pptx >/dev/null
+    pdftoppm -r 80 -png "$work/presentation.pdf" "$work/slide"
+    ls "$work"/*.png
 
 # Compile the lock for Python 3.11 and 3.12 from pyproject.toml.
 lock:

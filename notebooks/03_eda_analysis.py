@@ -1,25 +1,31 @@
 # Databricks notebook source
 # MAGIC %md
-# MAGIC # Exploration
-# MAGIC What the lakehouse holds, how clean the deliveries were, and the figures by channel.
+# MAGIC # Exploratory analysis
+# MAGIC Data quality before and after cleaning, deals, interactions, customers, industries, correlations and what the
+# MAGIC numbers cannot say: as text, as one page with charts, as pictures, and the customer features as CSV.
 # MAGIC
 # MAGIC Runs here as a job task with widgets, and on a laptop as
-# MAGIC `python notebooks/03_eda_analysis.py --lakehouse lakehouse`.
+# MAGIC `python notebooks/03_eda_analysis.py --lakehouse lakehouse --out analysis`.
 
 # COMMAND ----------
 
-from medallion import notebook, query, status
+from medallion import notebook, report
 from medallion.store import Lakehouse
 
 settings = notebook.settings(globals())
-lake = Lakehouse(settings.lakehouse)
+out = notebook.out(globals(), "analysis")
 
 # COMMAND ----------
 
-for table in status.tables(lake):
-    print(f"{table['table']:<32}{table['rows']:>9,} rows  {table['grain']}")
+written = report.eda(Lakehouse(settings.lakehouse), out, notebook.say)
 
 # COMMAND ----------
 
-with query.connect(lake, layers=["gold"]) as connection:
-    print(connection.sql("select * from gold.channel_performance order by channel"))
+# MAGIC %md
+# MAGIC The report as text; the page beside it has the charts.
+
+# COMMAND ----------
+
+print((out / "EDA_REPORT.txt").read_text(encoding="utf-8"))
+for path in written:
+    print(f"Written: {path}")
