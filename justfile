@@ -39,6 +39,10 @@ parity *args:
 test-on-spark *args:
     SPARK_SMALL=1 bash scripts/with_spark.sh {{python}} -m pytest -n 2 {{args}}
 
+# Kill 200 runs at random moments; takes about half an hour.
+faults kills="200":
+    MEDALLION_KILLS={{kills}} {{python}} -m pytest -n 2 tests/faults
+
 # Style, types and arrows.
 lint:
     .venv/bin/ruff check .

@@ -61,6 +61,7 @@ export SPARK_HOME
         spark-internal >"$log" 2>&1
 ) &
 server=$!
+# shellcheck disable=SC2329 # called by the trap
 stop() {
     kill -- "-$server" 2>/dev/null || kill "$server" 2>/dev/null || true
     wait "$server" 2>/dev/null || true

@@ -7,7 +7,7 @@ was opened, so that figures read from it belong together.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 from urllib.parse import unquote
@@ -23,14 +23,16 @@ _TABLE = re.compile(rf"\b(?:{'|'.join(LAYERS)})\.[a-z][a-z0-9_]*")
 
 
 @contextmanager
-def connect(lake: Lakehouse, layers: Iterable[str] = ("silver", "gold", "ops")) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB connection with a view per table of `layers`, in UTC.
+def connect(
+    lake: Lakehouse, layers: Iterable[str] = ("silver", "gold", "ops"), only: Container[str] | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB connection with a view per table of `layers`, in UTC; of those in `only` where it is given.
 
     Raises:
         LakehouseError: There is no lakehouse, or a table uses deletion vectors, which Parquet readers ignore.
     """
     wanted = set(layers)
-    names = [name for name in lake.tables() if name.split(".")[0] in wanted]
+    names = [name for name in lake.tables() if name.split(".")[0] in wanted and (only is None or name in only)]
     if not names:
         raise LakehouseError(
             f"{lake.root}: there is no lakehouse here", "Run `medallion run` first, or check --lakehouse."

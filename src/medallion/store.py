@@ -160,7 +160,7 @@ def save(
         frame, append = _nullable(spark, contract).unionByName(_shaped(frame, _wanted(contract))), True
     elif append:
         frame = _shaped(frame, _grown(lake, contract))
-    elif _types(lake, contract.name) != _wanted(contract):
+    elif spark_types(lake, contract.name) != _wanted(contract):
         frame = _nullable(spark, contract).unionByName(_shaped(frame, _wanted(contract)))
         options = {"overwriteSchema": "true"}
     else:
@@ -192,7 +192,7 @@ def _grown(lake: Lakehouse, contract: Table) -> list[tuple[str, str]]:
     Raises:
         LakehouseError: A column has another type than the contract says; appending would make it null.
     """
-    found, wanted = _types(lake, contract.name), _wanted(contract)
+    found, wanted = spark_types(lake, contract.name), _wanted(contract)
     known = dict(found)
     for name, kind in wanted:
         if known.get(name, kind) != kind:
@@ -242,7 +242,8 @@ def _sql(lake: Lakehouse, name: str) -> str:
     return path if _quoted(path) else f"delta.`{path}`"
 
 
-def _types(lake: Lakehouse, name: str) -> list[tuple[str, str]]:
+def spark_types(lake: Lakehouse, name: str) -> list[tuple[str, str]]:
+    """Columns of a table with their types as Spark writes them, in order."""
     fields = lake.delta(name).schema().fields
     return [(field.name, _spark_type(field.type)) for field in fields]
 
@@ -259,7 +260,7 @@ def _wanted(contract: Table) -> list[tuple[str, str]]:
 
 
 def _check(lake: Lakehouse, contract: Table) -> None:
-    found = dict(_types(lake, contract.name))
+    found = dict(spark_types(lake, contract.name))
     odd = [f"{name} {kind}" for name, kind in _wanted(contract) if found.get(name) != kind]
     if odd:
         raise LakehouseError(
@@ -308,7 +309,7 @@ def append_raw(frame: DataFrame, spark: SparkSession, lake: Lakehouse, name: str
     if not lake.exists(name):
         schema = ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in frame.schema.fields)
         _commit(spark.createDataFrame([], schema), lake.path(name), "append", {})
-    known = _types(lake, name)
+    known = spark_types(lake, name)
     gained = [(column, "string") for column in frame.columns if column not in dict(known)]
     _add_columns(lake, name, gained)
     _commit(_shaped(frame, [*known, *gained]), lake.path(name), "append", {})
@@ -323,7 +324,7 @@ def take_back(spark: SparkSession, lake: Lakehouse, name: str, where: str) -> No
 
 def replace(frame: DataFrame, lake: Lakehouse, name: str) -> None:
     """Put the rows of a frame in place of a table's, whose columns they have; one commit."""
-    _commit(_shaped(frame, _types(lake, name)), lake.path(name), "overwrite", {})
+    _commit(_shaped(frame, spark_types(lake, name)), lake.path(name), "overwrite", {})
 
 
 def purge(lake: Lakehouse, name: str) -> tuple[int, int]:

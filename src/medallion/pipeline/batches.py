@@ -75,7 +75,12 @@ def history(lake: Lakehouse) -> list[Batch]:
 
 
 def record(spark: SparkSession, lake: Lakehouse, batch: Batch, state: str, now: datetime) -> None:
-    """Write that the batch has reached a state."""
+    """Write that the batch has reached a state, never before its last one: a clock may have been moved back."""
+    if lake.exists(JOURNAL):
+        with query.connect(lake, layers=["ops"], only={JOURNAL}) as connection:
+            sql = f"select max(recorded_at) as last from {JOURNAL} where batch_id = ?"
+            last = query.rows(connection, sql, [batch.batch_id])[0]["last"]
+        now = max(now, last.replace(tzinfo=None)) if last else now
     files = json.dumps([file.as_dict() for file in batch.files])
     known_at, recorded_at = batch.known_at.isoformat(sep=" "), now.isoformat(sep=" ")
     frame = spark.createDataFrame(

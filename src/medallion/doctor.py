@@ -1,0 +1,222 @@
+"""Whether a lakehouse is whole: logs, files, orphans, schemas, keys, row accounts, models, proposals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deltalake import DeltaTable
+
+from medallion import contracts, query
+from medallion.agent.actions import Actions
+from medallion.config import Settings
+from medallion.contracts import Table
+from medallion.errors import LakehouseError, MedallionError
+from medallion.pipeline import batches, learning, remembered
+from medallion.pipeline.silver_to_gold import STEPS, gold_contract
+from medallion.scoring import registry
+from medallion.store import LAYERS, Lakehouse, spark_types
+
+OK, WARNING, BROKEN = "ok", "warning", "broken"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check: what was looked at, how it is, and what to do where it is not well."""
+
+    check: str
+    about: str
+    state: str
+    says: str
+    remedy: str = ""
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Every check on a lakehouse in a folder, the worst first. Reads only.
+
+    Raises:
+        LakehouseError: There is no lakehouse, or it is not in a folder.
+    """
+    lake = Lakehouse(settings.lakehouse)
+    if "://" in lake.root:
+        raise LakehouseError(
+            f"{lake.root}: only a folder can be examined", "Look at the tables with the platform's tools."
+        )
+    folders = [path for layer in LAYERS for path in sorted(Path(lake.root, layer).glob("*")) if path.is_dir()]
+    if not folders:
+        raise LakehouseError(
+            f"{lake.root}: there is no lakehouse here", "Run `medallion run` first, or check --lakehouse."
+        )
+    found: list[Finding] = []
+    readable = []
+    for folder in folders:
+        name = f"{folder.parent.name}.{folder.name}"
+        if folder.parent.name == "ops" and not (folder / "_delta_log").is_dir():
+            continue  # certificates
+        of_table = list(_files(lake, name, folder))
+        found += of_table
+        if all(one.state != BROKEN for one in of_table):
+            readable.append(name)
+    entities = (
+        contracts.entities(remembered.overrides(lake, settings.contracts)) if _has(readable, "ops.batches") else {}
+    )
+    known: dict[str, Table] = {step.table: gold_contract(step.table) for step in STEPS}
+    known |= {table.name: table for entity in entities.values() for table in (entity.clean, entity.history)}
+    found += [one for name in readable if name in known for one in _contract(lake, known[name])]
+    if _has(readable, "ops.batches"):
+        found += _journal(lake)
+    found += _accounts(lake, readable, list(entities))
+    found += _models(settings)
+    found += _proposals(lake)
+    return sorted(found, key=lambda one: ((BROKEN, WARNING, OK).index(one.state), one.check, one.about))
+
+
+def _has(names: list[str], name: str) -> bool:
+    return name in names
+
+
+def _files(lake: Lakehouse, name: str, folder: Path) -> Iterator[Finding]:
+    """The log can be read, every file that it names is there in its size, and no other lies about."""
+    try:
+        table = DeltaTable(str(folder))
+        actions = table.get_add_actions(flatten=True)
+        named = dict(zip(actions.column("path").to_pylist(), actions.column("size_bytes").to_pylist(), strict=True))
+    except Exception as error:  # noqa: BLE001 - whatever a damaged log makes of the library
+        yield Finding(
+            "log", name, BROKEN, f"cannot be read: {str(error).splitlines()[0][:200]}", "Restore it from a backup."
+        )
+        return
+    lost = [path for path in named if not (folder / _local(path)).is_file()]
+    cut = [p for p, size in named.items() if p not in lost and (folder / _local(p)).stat().st_size != size]
+    for what, paths in (("missing", lost), ("of another size than written", cut)):
+        if paths:
+            yield Finding(
+                "files", name, BROKEN, f"{len(paths)} of {len(named)} data files {what}, such as {paths[0]}",
+                f"`medallion restore --table {name} --to VERSION`, or a backup.",
+            )  # fmt: skip
+    if not lost and not cut:
+        yield Finding("files", name, OK, f"version {table.version()}, {len(named)} files")
+    kept = {_local(path) for path in named}
+    spare = [
+        p for p in folder.rglob("*.parquet") if "_delta_log" not in p.parts and str(p.relative_to(folder)) not in kept
+    ]
+    if spare:
+        size = sum(path.stat().st_size for path in spare)
+        yield Finding("old files", name, OK, f"{len(spare)} files of earlier versions, {size / 1e6:,.1f} MB")
+
+
+def _local(path: str) -> str:
+    from urllib.parse import unquote
+
+    return unquote(path)
+
+
+def _contract(lake: Lakehouse, contract: Table) -> Iterator[Finding]:
+    """Columns, types and key are those of the contract."""
+    found = dict(spark_types(lake, contract.name))
+    odd = [c.name for c in contract.columns if c.name in found and found[c.name] != c.type]
+    lacking = [c.name for c in contract.columns if c.name not in found]
+    if odd:
+        yield Finding(
+            "schema", contract.name, BROKEN, f"columns of another type: {', '.join(odd)}", "Start a new lakehouse."
+        )
+    elif lacking:
+        yield Finding(
+            "schema", contract.name, WARNING, f"columns not there yet: {', '.join(lacking)}", "`medallion run`."
+        )
+    if contract.name.endswith("_history") or odd or not set(contract.key) <= set(found):
+        return
+    keys = ", ".join(f'"{key}"' for key in contract.key)
+    with query.connect(lake, LAYERS, only={contract.name}) as connection:
+        rows, distinct = connection.execute(
+            f"select (select count(*) from {contract.name}), (select count(*) from (select distinct {keys} from {contract.name}))"
+        ).fetchone() or (0, 0)
+    if rows != distinct:
+        yield Finding(
+            "key", contract.name, BROKEN, f"{rows - distinct:,} rows repeat a key", "Report this as a defect."
+        )
+
+
+def _journal(lake: Lakehouse) -> Iterator[Finding]:
+    """No batch is left in the middle."""
+    for batch in batches.history(lake):
+        if batch.state in (batches.STARTED, batches.INGESTED):
+            yield Finding(
+                "journal",
+                batch.batch_id,
+                WARNING,
+                f"a run was interrupted ({batch.state})",
+                "`medallion run` continues it.",
+            )
+
+
+def _accounts(lake: Lakehouse, names: list[str], entities: list[str]) -> Iterator[Finding]:
+    """What was counted when a batch was read is there still: bronze, history, quarantine."""
+    if "ops.row_accounts" not in names:
+        return
+    with query.connect(lake, LAYERS, only=names) as connection:
+        rows = query.rows(
+            connection,
+            "select entity, sum(rows_read) as rows_read, sum(accepted) as accepted, sum(superseded) as superseded, "
+            "sum(duplicate) as duplicate, sum(quarantined) as quarantined from ops.row_accounts group by 1 order by 1",
+        )
+        forgotten = "ops.erasures" in names
+        for row in rows:
+            counted = row["accepted"] + row["superseded"] + row["duplicate"] + row["quarantined"]
+            history = f"silver.{row['entity']}_history"
+            kept = connection.execute(f"select count(*) from {history}").fetchone() if history in names else (0,)
+            there = int(kept[0]) if kept else 0
+            if row["rows_read"] != counted:
+                yield Finding(
+                    "accounts",
+                    row["entity"],
+                    BROKEN,
+                    f"{row['rows_read']:,} rows read, {counted:,} accounted for",
+                    "Report this as a defect.",
+                )
+            elif there != row["accepted"] + row["superseded"] and not forgotten:
+                yield Finding(
+                    "accounts", row["entity"], BROKEN,
+                    f"{history} has {there:,} versions, the accounts say {row['accepted'] + row['superseded']:,}",
+                    "`medallion restore --to RUN`, or a backup.",
+                )  # fmt: skip
+            else:
+                yield Finding("accounts", row["entity"], OK, f"{row['rows_read']:,} rows read, all accounted for")
+
+
+def _models(settings: Settings) -> Iterator[Finding]:
+    """Every model can be loaded, and the one that speaks is unchanged."""
+    folder = learning.folder(settings)
+    if folder is None or not folder.is_dir():
+        return
+    for version in registry.versions(folder):
+        try:
+            registry.load(folder / version)
+        except LakehouseError as error:
+            yield Finding("models", version, WARNING, error.problem, error.remedy or "")
+    try:
+        speaks = registry.champion(folder)
+    except LakehouseError as error:
+        yield Finding("models", "champion", BROKEN, error.problem, error.remedy or "")
+        return
+    if speaks:
+        yield Finding("models", speaks.scorer.version, OK, "speaks, unchanged since it was registered")
+
+
+def _proposals(lake: Lakehouse) -> Iterator[Finding]:
+    """The record of proposed changes is whole."""
+    try:
+        count = sum(1 for _ in Actions(lake).events())
+    except MedallionError as error:
+        yield Finding("proposals", "actions.jsonl", BROKEN, error.problem, error.remedy or "")
+        return
+    if count:
+        yield Finding("proposals", "actions.jsonl", OK, f"{count:,} entries, chain whole")
+
+
+def document(found: list[Finding]) -> dict[str, Any]:
+    """As JSON: the worst state and all findings."""
+    worst = next((state for state in (BROKEN, WARNING) if any(one.state == state for one in found)), OK)
+    return {"state": worst, "findings": [one.__dict__ for one in found]}

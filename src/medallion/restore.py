@@ -1,0 +1,111 @@
+"""Back to an earlier state: a whole lakehouse as a run left it, or one table at one version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import unquote
+
+from deltalake import DeltaTable
+
+from medallion import store
+from medallion.errors import LakehouseError
+from medallion.pipeline import writing
+from medallion.store import Lakehouse
+
+RUNS = "ops.runs"
+
+
+@dataclass(frozen=True)
+class Move:
+    """What happens to one table: from a version to an earlier one; `to` is None for a table that was not there yet."""
+
+    table: str
+    now: int
+    to: int | None
+
+
+def points(lake: Lakehouse) -> list[tuple[int, datetime]]:
+    """States that can be gone back to: versions of `ops.runs` with the moment at which the run ended (UTC), oldest first.
+
+    A run writes `ops.runs` last, so every table's newest version at that moment is the one that the run left.
+    """
+    history = lake.delta(RUNS).history()
+    told = {int(one["version"]): int(one["timestamp"]) for one in history if "timestamp" in one}
+    return [(version, datetime.fromtimestamp(stamp / 1000, UTC)) for version, stamp in sorted(told.items())]
+
+
+def plan(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
+    """What going back would do.
+
+    Args:
+        lake: A lakehouse in a folder.
+        to: A moment (UTC), for which the last run that had ended by then is taken; or, with `table`, a version.
+        table: Only this table.
+
+    Raises:
+        LakehouseError: There is no such state or version, or files of it were removed since, by an erasure for one.
+    """
+    if "://" in lake.root:
+        raise LakehouseError(f"{lake.root}: only a folder can be restored", "Use RESTORE TABLE on the platform.")
+    if table is not None and to.isdigit():
+        moves = [Move(table, lake.delta(table).version(), int(to))]
+    else:
+        moment = _moment(to)
+        ended = [stamp for _, stamp in points(lake) if stamp <= moment]
+        if not ended:
+            known = ", ".join(f"{stamp:%Y-%m-%dT%H:%M:%S}" for _, stamp in points(lake)[-5:])
+            raise LakehouseError(f"{lake.root}: no run had ended by {to}", f"Last runs ended at: {known or 'none'}.")
+        moves = [
+            Move(name, lake.version(name), _version_at(lake, name, ended[-1]))
+            for name in ([table] if table else lake.tables())
+        ]
+    moves = [move for move in moves if move.to != move.now]
+    for move in moves:
+        if move.to is not None:
+            _has_files(lake, move)
+    return moves
+
+
+def apply(lake: Lakehouse, moves: list[Move]) -> None:
+    """Go back, `ops.runs` last; each table is one commit that can itself be undone, so a kill in between is repeated.
+
+    Raises:
+        LakehouseError: Another run is writing.
+    """
+    with writing(lake):
+        for move in sorted(moves, key=lambda one: one.table == RUNS):
+            if move.to is None:
+                store.drop(lake, [move.table])
+            else:
+                lake.delta(move.table).restore(move.to)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        told = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise LakehouseError(f"--to {text!r} is no moment", "Write it as 2025-07-01T08:00:00, in UTC.") from error
+    return told if told.tzinfo else told.replace(tzinfo=UTC)
+
+
+def _version_at(lake: Lakehouse, name: str, moment: datetime) -> int | None:
+    stamps = {int(one["version"]): int(one["timestamp"]) for one in lake.delta(name).history() if "timestamp" in one}
+    return max((v for v, stamp in stamps.items() if stamp <= moment.timestamp() * 1000), default=None)
+
+
+def _has_files(lake: Lakehouse, move: Move) -> None:
+    try:
+        table = DeltaTable(lake.path(move.table), version=move.to)
+        lost = [uri for uri in table.file_uris() if not Path(unquote(uri.removeprefix("file://"))).is_file()]
+    except Exception as error:
+        raise LakehouseError(
+            f"{move.table}: there is no version {move.to}: {str(error).splitlines()[0][:160]}",
+            f"It is at version {move.now}; an erasure removes all earlier ones.",
+        ) from error
+    if lost:
+        raise LakehouseError(
+            f"{move.table}: {len(lost)} files of version {move.to} are no longer there",
+            "An erasure or a clean-up removed them; nothing was changed.",
+        )

@@ -1,0 +1,145 @@
+"""Damaged lakehouses and hostile machines: a clear message, and nothing made worse."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from conftest import NOW, ROOT
+from medallion import doctor, pipeline, restore
+from medallion.config import load
+from medallion.errors import LakehouseError
+from medallion.store import Lakehouse
+
+
+@pytest.fixture
+def lake(sample, tmp_path):
+    """A copy of the sample's lakehouse, to be damaged."""
+    shutil.copytree(sample.root, tmp_path / "lake")
+    return Lakehouse(str(tmp_path / "lake"))
+
+
+def states(lake):
+    return {(one.check, one.about): one.state for one in doctor.examine(load(None, lakehouse=lake.root))}
+
+
+def data_file(lake, name):
+    return next(path for path in Path(lake.path(name)).rglob("*.parquet") if "_delta_log" not in path.parts)
+
+
+def test_a_whole_lakehouse_is_whole(lake):
+    assert set(states(lake).values()) == {doctor.OK}
+
+
+def test_a_deleted_file_is_told_and_other_checks_go_on(lake):
+    data_file(lake, "gold.deals").unlink()
+    found = states(lake)
+    assert found["files", "gold.deals"] == doctor.BROKEN
+    assert found["accounts", "leads"] == doctor.OK
+
+
+def test_a_cut_file_is_told(lake):
+    path = data_file(lake, "silver.leads_clean")
+    path.write_bytes(path.read_bytes()[:-10])
+    assert states(lake)["files", "silver.leads_clean"] == doctor.BROKEN
+
+
+def test_a_damaged_log_is_told(lake):
+    log = Path(lake.path("gold.deals"), "_delta_log")
+    sorted(log.glob("*.json"))[-1].write_text("{not json")
+    assert states(lake)["log", "gold.deals"] == doctor.BROKEN
+
+
+def test_lost_rows_are_told(lake):
+    from deltalake import DeltaTable
+
+    DeltaTable(lake.path("silver.leads_history")).delete("lead_id = 'L-1001'")
+    assert states(lake)["accounts", "leads"] == doctor.BROKEN
+
+
+def test_a_repeated_key_is_told(lake):
+    from deltalake import DeltaTable, write_deltalake
+
+    table = DeltaTable(lake.path("gold.deals"))
+    write_deltalake(lake.path("gold.deals"), table.to_pyarrow_table().slice(0, 1), mode="append")
+    assert states(lake)["key", "gold.deals"] == doctor.BROKEN
+
+
+def test_back_to_an_earlier_run_and_forth_again(lake, spark):
+    from faults.test_kills import content
+
+    before = content(lake)
+    update = load(None, source=str(ROOT / "data" / "updates"), lakehouse=lake.root)
+    moment = restore.points(lake)[-1][1].isoformat()
+    pipeline.run(update, NOW + timedelta(days=1))
+    after = content(lake)
+    assert after != before
+    moves = restore.plan(lake, moment)
+    assert len(moves) > 10
+    restore.apply(lake, moves)
+    assert {name: rows for name, rows in content(lake).items() if rows} == {
+        n: rows for n, rows in before.items() if rows
+    }
+    assert restore.plan(lake, moment)[:1] != moves[:1]
+    pipeline.run(update, NOW + timedelta(days=1))
+    assert content(lake) == after
+
+
+def test_what_cannot_be_gone_back_to(lake):
+    from medallion import store
+
+    with pytest.raises(LakehouseError, match="no run had ended by"):
+        restore.plan(lake, "2001-01-01")
+    with pytest.raises(LakehouseError, match="is no moment"):
+        restore.plan(lake, "yesterday")
+    with pytest.raises(LakehouseError, match="there is no version 99"):
+        restore.plan(lake, "99", "gold.deals")
+    pipeline.run(load(None, source=str(ROOT / "data" / "updates"), lakehouse=lake.root), NOW + timedelta(days=1))
+    store.purge(lake, "gold.deals")
+    with pytest.raises(LakehouseError, match=r"no version 0|no longer there"):
+        restore.plan(lake, "0", "gold.deals")
+
+
+def medallion(*words, **more):
+    return subprocess.run([sys.executable, "-m", "medallion", *words], capture_output=True, text=True, **more)
+
+
+def test_a_disk_that_is_full(tmp_path):
+    """A limit on the size of files stands in for a full disk: writing fails in the same place."""
+    limited = f"ulimit -f 8; exec {sys.executable} -m medallion run --source {ROOT}/data --lakehouse {tmp_path}/lake"
+    done = subprocess.run(["bash", "-c", limited], capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    again = medallion("run", "--source", f"{ROOT}/data", "--lakehouse", f"{tmp_path}/lake", "--json")
+    assert again.returncode == 0
+    assert json.loads(again.stdout)["total_deal_value"] == 1937000
+    assert {one.state for one in doctor.examine(load(None, lakehouse=f"{tmp_path}/lake"))} == {doctor.OK}
+
+
+def test_a_clock_that_was_moved_back(lake, spark):
+    """Between two runs, and between a run that was killed and the one that completes it."""
+    from medallion.pipeline import batches
+
+    update = load(None, source=str(ROOT / "data" / "updates"), lakehouse=lake.root)
+    pipeline.run(update, NOW - timedelta(days=10))
+    (done,) = (one for one in batches.history(lake) if len(one.files) == 3)
+    batches.record(spark, lake, done, batches.INGESTED, NOW + timedelta(days=400))
+    assert states(lake)["journal", done.batch_id] == doctor.WARNING
+    pipeline.run(update, NOW)
+    assert set(states(lake).values()) == {doctor.OK}
+    assert not pipeline.run(update, NOW).changed
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_a_folder_that_cannot_be_written(lake):
+    Path(lake.root, "gold").chmod(0o500)
+    done = medallion("run", "--source", str(ROOT / "data" / "updates"), "--lakehouse", lake.root)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr

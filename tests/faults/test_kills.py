@@ -1,0 +1,96 @@
+"""A run killed with -9 at any moment: the next run completes it, and everything is as if it had never been killed.
+
+`MEDALLION_KILLS` is how many; `just faults` takes 200.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from conftest import NOW, ROOT
+from medallion import doctor, query
+from medallion.config import load
+from medallion.store import LAYERS, Lakehouse
+
+KILLS = int(os.environ.get("MEDALLION_KILLS", "6"))
+#: Columns that tell when and in which run, not what.
+WHEN = {"known_at", "known_as_of", "_batch_id", "_ingested_at", "batch_id", "run_id", "quarantined_at", "quarantine_id"}
+
+
+def content(lake: Lakehouse) -> dict[str, list[str]]:
+    """What is in bronze, silver and gold, without when it came there."""
+    found = {}
+    with query.connect(lake, LAYERS) as connection:
+        for name in lake.tables():
+            if name.startswith("ops."):
+                continue
+            columns = [f'"{c}"' for c in sorted(connection.table(name).columns) if c not in WHEN]
+            found[name] = [
+                str(row)
+                for row in connection.execute(f"select {', '.join(columns)} from {name} order by all").fetchall()
+            ]
+    return found
+
+
+@pytest.fixture(scope="module")
+def unbroken(spark, tmp_path_factory):
+    """Per stage, a lakehouse before the run and what is in it after a run that nobody killed."""
+    from medallion import pipeline
+
+    folder = tmp_path_factory.mktemp("unbroken")
+    first, second = folder / "first", folder / "second"
+    pipeline.run(load(None, source=str(ROOT / "data"), lakehouse=str(first)), NOW)
+    shutil.copytree(first, second)
+    pipeline.run(load(None, source=str(ROOT / "data" / "updates"), lakehouse=str(second)), NOW + timedelta(days=1))
+    return [
+        (None, ROOT / "data", content(Lakehouse(str(first)))),
+        (first, ROOT / "data" / "updates", content(Lakehouse(str(second)))),
+    ]
+
+
+def killed(lake: Path, source: Path, after: float) -> bool:
+    """Start a run and kill it after some seconds; whether it was still running."""
+    command = [sys.executable, "-m", "medallion", "run", "--source", str(source), "--lakehouse", str(lake)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        process.wait(after)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return True
+    return False
+
+
+def test_killed_at_random_moments(spark, unbroken, tmp_path):
+    from medallion import pipeline
+
+    pick = random.Random(os.environ.get("MEDALLION_KILL_SEED", "1"))  # noqa: S311
+    before, source, _ = unbroken[0]
+    started = time.perf_counter()
+    assert not killed(tmp_path / "whole", source, 120)
+    usual = time.perf_counter() - started
+    hit = 0
+    for number in range(KILLS):
+        before, source, expected = unbroken[number % 2]
+        lake = tmp_path / f"lake_{number}"
+        if before:
+            shutil.copytree(before, lake)
+        hit += killed(lake, source, pick.uniform(0.3, 1.0) * usual)
+        settings = load(None, source=str(source), lakehouse=str(lake))
+        pipeline.run(settings, NOW + timedelta(days=2))
+        assert content(Lakehouse(str(lake))) == expected, number
+        bad = [one for one in doctor.examine(settings) if one.state != doctor.OK]
+        assert not bad, number
+        assert not pipeline.run(settings, NOW + timedelta(days=3)).changed, number
+        shutil.rmtree(lake)
+    assert hit >= KILLS // 2
