@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -349,6 +350,16 @@ def _goal(settings: Settings, now: datetime) -> date | None:
     return now.date() if settings.as_of == "today" else date.fromisoformat(settings.as_of)
 
 
+def _peak_mib() -> float | None:
+    """Largest resident memory of this process so far."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10  # bytes there, kibibytes elsewhere
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1)
+
+
 def _record_run(spark: SparkSession, lake: Lakehouse, result: Result, fingerprint: str | None, now: datetime) -> None:
     contract = contracts.table("ops.runs")
     row = {
@@ -362,6 +373,8 @@ def _record_run(spark: SparkSession, lake: Lakehouse, result: Result, fingerprin
         "engine": engine_name(),
         "seconds": result.seconds,
         "steps": json.dumps(result.steps),
+        "rows_read": sum(int(account["rows_read"]) for account in result.accounts),
+        "peak_mib": _peak_mib(),
     }
     schema = ", ".join(f"`{column.name}` {column.type}" for column in contract.columns)
     frame = spark.createDataFrame([tuple(row[name] for name in contract.column_names)], schema)
