@@ -159,8 +159,11 @@ def check(
 
 
 def _in_dax(lake: Any) -> list[dict[str, Any]]:
-    from medallion import metrics, powerbi, query, status
+    from medallion import metrics, query, status
+    from medallion.powerbi.check import check as compare
+    from medallion.powerbi.model import model
+    from medallion.powerbi.rows import read
 
     status.needs(lake, sorted({table for metric in metrics.metrics().values() for table in metric.view.tables}))
     with query.connect(lake, layers=("gold", "silver")) as connection:
-        return powerbi.check(connection, powerbi.model(), powerbi.read(connection, powerbi.model()))
+        return compare(connection, model(), read(connection, model()))

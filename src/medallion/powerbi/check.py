@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
@@ -65,7 +66,7 @@ def _contexts(
     for name, field in reached:
         for value in values[name]:
             yield [_filter(name, [value])], {field: [_day(value)]}
-    for (one, first), (other, second) in zip(reached, reached[1:], strict=False):
+    for (one, first), (other, second) in itertools.pairwise(reached):
         left, right = values[one][:2], values[other][-2:]
         fields = {first: [_day(v) for v in left], second: [_day(v) for v in right]}
         yield [_filter(one, left), _filter(other, right)], fields

@@ -79,6 +79,28 @@ class Evaluator:
         found = {row[at]: row[order] for row in self._tables[field[0]]["rows"]}
         return sorted(found, key=lambda value: (value is None, found[value] if value is not None else 0))
 
+    def combinations(self, fields: Sequence[Field], filters: Mapping[Field, Iterable[Any]]) -> list[tuple[Any, ...]]:
+        """The combinations of columns that occur, looked up from the table on the many side of the others."""
+        tables = list(dict.fromkeys(table for table, _ in (*fields, *filters)))
+        base = next((one for one in ("Deals", "Touches") if one in tables), tables[0])
+        table = self.model.table(base)
+        found: dict[tuple[Any, ...], None] = {}
+        for row in self._tables[base]["rows"]:
+            here = {(base, one.name): value for one, value in zip(table.columns, row, strict=True)}
+            for other in tables:
+                here |= self._one_side(base, other, here) if other != base else {}
+            if all(here[field] in values for field, values in filters.items()):
+                found[tuple(here[field] for field in fields)] = None
+        return list(found)
+
+    def _one_side(self, base: str, other: str, here: Mapping[Field, Any]) -> dict[Field, Any]:
+        """The row of another table that a row belongs to; blanks where it belongs to none."""
+        link = next(one for one in self.model.relationships if (one.table, one.to, one.active) == (base, other, True))
+        table = self.model.table(other)
+        at = table.columns.index(table.column(link.to_column))
+        match = next((row for row in self._tables[other]["rows"] if row[at] == here[base, link.column]), None)
+        return {(other, one.name): match and match[n] for n, one in enumerate(table.columns)}
+
 
 def _number(cell: Any) -> Any:
     """Money as the evaluator takes it; to a cent it is the same up to some 90 trillion."""

@@ -167,6 +167,7 @@ WITHOUT = {"Deals": ("created_month", "created_date")}
 
 _QUALITY = ("Hot", "Warm", "Cool", "Cold")
 _SIZES = ("1-50", "51-200", "201-1000", "1000+")
+_OUTCOMES = ("meeting_booked", "positive", "neutral", "no_answer", "negative")
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -245,7 +246,8 @@ def _tables() -> Iterator[Table]:
     weekday = "(DATEDIFF(CAST(occurred_at AS DATE), DATE '1900-01-01') % 7) + 1"
     yield Table("Touches", outcome, "One row per touch, up to the day that the other tables describe.", tuple(_of(
         outcome,
-        ("customer_id", None), ("channel", None), ("outcome", "Outcome"), ("direction", "Direction"),
+        ("customer_id", None), ("channel", None), ("outcome", "Outcome"),
+        _rank("outcome_order", "outcome", _OUTCOMES), ("direction", "Direction"),
         ("duration_minutes", "Minutes"),
         _day("day", "occurred_date", "occurred_at", "Day of the touch (UTC).", hidden=True),
         Column("Hour", "hour", "Int64", "Hour of the day (UTC).", sql="HOUR(occurred_at)",
@@ -260,7 +262,7 @@ def _tables() -> Iterator[Table]:
         "gold.channel_performance",
         ("channel", "Channel"), ("interactions", None), ("meeting_booked", None), ("positive_touches", None),
         ("no_answer", None), ("total_duration_minutes", None), ("attributed_revenue", None),
-        ("positive_rate_low", "Positive rate, at least"), ("positive_rate_high", "Positive rate, at most"),
+        ("positive_rate_low", "Positive rate low"), ("positive_rate_high", "Positive rate high"),
         ("minutes_per_positive", "Minutes per positive outcome"),
     )))  # fmt: skip
     yield Table("Stages", "gold.stage_history", "One row per deal and stay in a stage.", tuple(_of(
@@ -309,6 +311,7 @@ _KEYS = {(one.to, one.to_column) for one in RELATIONSHIPS}
 _SORTED = {
     ("Customers", "Company size"): "size_band_order",
     ("Customers", "Lead quality"): "lead_quality_order",
+    ("Touches", "Outcome"): "outcome_order",
     ("Touches", "Weekday"): "weekday_order",
 }
 
