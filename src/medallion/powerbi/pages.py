@@ -112,9 +112,9 @@ def _page(
     slicer = 168
     left = WIDTH - EDGE - len(slicers) * slicer - (len(slicers) - 1) * GAP
     put("textbox", title, {}, Box(EDGE, 14, left - EDGE - GAP, 62), f"{title}. {question}", text=question)
-    for place, field in enumerate(slicers):
+    for place, chosen in enumerate(slicers):
         box = Box(left + place * (slicer + GAP), 14, slicer, 62)
-        put("slicer", field[1], {"Values": (field,)}, box, f"Choose {field[1].lower()}")
+        put("slicer", chosen[1], {"Values": (chosen,)}, box, f"Choose {chosen[1].lower()}")
     for card, box in zip(cards, _across(len(cards), 88, 84), strict=True):
         measure, told = (card, card) if isinstance(card, str) else card
         put("card", told, {"Values": (measure,)}, box, f"{told}: one figure")
@@ -156,7 +156,7 @@ def pages() -> tuple[Page, ...]:
                 _chart("clusteredBarChart", "Where does the open pipeline stand?", stage, "Open pipeline",
                        alt="Bars: value of the open deals in each stage, the largest first",
                        where=still_open, sort="Open pipeline"),
-                _chart("clusteredColumnChart", "Does the score tell who buys?", quality, "Win rate",
+                _chart("clusteredColumnChart", "Do high scores go with wins?", quality, "Win rate",
                        alt="Columns: win rate of the closed deals of Hot, Warm, Cool and Cold customers"),
                 _chart("clusteredBarChart", "Which sources win?", source, "Win rate",
                        alt="Bars: win rate by lead source, the highest first", sort="Win rate"),
@@ -216,7 +216,7 @@ def pages() -> tuple[Page, ...]:
             "sales_performance", "Sales Performance",
             "Are we winning more, and faster, and who does?",
             (("Date", "Quarter"), source, industry),
-            ("Revenue", "Deals won", "Win rate", "Average won value", "Sales cycle"),
+            ("Revenue", "Deals won", "Win rate", "Average won value", ("Sales cycle", "Sales cycle (days)")),
             (
                 _Chart("lineClusteredColumnComboChart", "Revenue and win rate by month closed", {
                     "Category": (month,), "Y": ("Revenue",), "Y2": ("Win rate",),

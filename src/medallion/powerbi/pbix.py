@@ -108,9 +108,7 @@ def _data_model(model: Model, rows: Rows, source: Source) -> bytes:
             HOME, measure.name, measure.expression, measure.description, format_string=measure.form, data_type="Double"
         )
     for one in model.relationships:
-        builder.add_relationship(
-            one.table, one.column, one.to, one.to_column, is_active=one.active, auto_orient=False
-        )
+        builder.add_relationship(one.table, one.column, one.to, one.to_column, is_active=one.active, auto_orient=False)
     metadata, files = _modify_metadata_and_encode(
         create_empty_metadata_db(), _stored_tables(builder._tables), builder._measures, builder._relationships
     )
@@ -138,9 +136,7 @@ def _completed(metadata: bytes, model: Model, source: Source) -> bytes:
 
 def _tables(connection: sqlite3.Connection, model: Model, source: Source) -> None:
     for table in model.tables:
-        (place,) = connection.execute(
-            "SELECT ID FROM [Table] WHERE Name = ? AND ModelID = 1", (table.name,)
-        ).fetchone()
+        (place,) = connection.execute("SELECT ID FROM [Table] WHERE Name = ? AND ModelID = 1", (table.name,)).fetchone()
         connection.execute(
             "UPDATE [Table] SET Description = ?, LineageTag = ?, DataCategory = ? WHERE ID = ?",
             (table.description, tmdl.tag("table", table.name), "Time" if table.kind == "dates" else None, place),
@@ -207,6 +203,4 @@ def _largest(connection: sqlite3.Connection) -> int:
     """The largest identifier in any table: all share one counter."""
     names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     having = [n for n in names if any(c[1] == "ID" for c in connection.execute(f"PRAGMA table_info([{n}])"))]
-    return max(connection.execute(f"SELECT COALESCE(MAX(ID), 0) FROM [{one}]").fetchone()[0] for one in having)
-
-
+    return max(int(connection.execute(f"SELECT COALESCE(MAX(ID), 0) FROM [{n}]").fetchone()[0]) for n in having)

@@ -90,28 +90,34 @@ def _where(visual: Visual) -> dict[Place, list[Any]]:
     return {visual.where[0]: list(visual.where[1])} if visual.where else {}
 
 
+def _column(field: Field) -> Place:
+    if isinstance(field, str):
+        raise TypeError(f"{field} is a measure where a column belongs")
+    return field
+
+
 def _series(visual: Visual, evaluator: Evaluator) -> tuple[list[tuple[Any, list[Any]]], list[str]]:
     """Categories with the value of each series, and the names of the series."""
-    category = visual.fields["Category"][0]
+    category = _column(visual.fields["Category"][0])
     measures = [str(one) for one in (*visual.fields["Y"], *visual.fields.get("Y2", ()))]
-    split = visual.fields.get("Series")
+    split = [_column(one) for one in visual.fields.get("Series", ())]
     found = []
-    for value in evaluator.distinct(category):  # type: ignore[arg-type]
-        here = {**_where(visual), category: [value]}
+    for value in evaluator.distinct(category):
+        here: dict[Place, list[Any]] = {**_where(visual), category: [value]}
         if split:
-            legend = evaluator.distinct(split[0])  # type: ignore[arg-type]
+            legend = evaluator.distinct(split[0])
             told = [
-                evaluator.values(measures, {**here, split[0]: [one]}, by=[category, split[0]])[measures[0]]  # type: ignore[dict-item, list-item]
+                evaluator.values(measures, {**here, split[0]: [one]}, by=[category, split[0]])[measures[0]]
                 for one in legend
             ]
         else:
-            told = list(evaluator.values(measures, here, by=[category]).values())  # type: ignore[arg-type, list-item]
+            told = list(evaluator.values(measures, here, by=[category]).values())
         if any(one is not None for one in told):
             found.append((value, told))
     if visual.sort:
         at = measures.index(str(visual.sort))
         found.sort(key=lambda row: -(row[1][at] or 0))
-    names = [_label(one) for one in evaluator.distinct(split[0])] if split else measures  # type: ignore[arg-type]
+    names = [_label(one) for one in evaluator.distinct(split[0])] if split else measures
     return found, names
 
 
@@ -143,9 +149,9 @@ def _columns(visual: Visual, box: Box, evaluator: Evaluator) -> list[str]:
     parts, top = _legend(names, colours, box)
     top += 14
     heights = [[value or 0 for value in told[:bars]] for _, told in rows]
-    most = max((sum(one) if stacked else max(one, default=0) for one in heights), default=0) or 1
+    most: float = float(max((sum(one) if stacked else max(one, default=0) for one in heights), default=0) or 1)
     # a share is drawn up to 1, a sum up to its largest
-    highest = max((float(told[-1] or 0) for _, told in rows), default=0) or 1 if not bars else 1
+    highest = 1.0 if bars else max((float(told[-1] or 0) for _, told in rows), default=0.0) or 1.0
     step = box.width / max(len(rows), 1)
     wide = min(64.0, step * 0.7) / (1 if stacked or not bars else bars)
     bottom = box.y + box.height - 18
@@ -155,13 +161,13 @@ def _columns(visual: Visual, box: Box, evaluator: Evaluator) -> list[str]:
         left = box.x + place * step + (step - wide * (1 if stacked else bars)) / 2
         if len(rows) <= 8 or place % (len(rows) // 8 + 1) == 0:
             parts.append(_text(box.x + (place + 0.5) * step, bottom + 14, _label(category), 11, SOFT, middle=True))
-        base = bottom
+        base: float = bottom
         for n, value in enumerate(told[:bars]):
             tall = room * float(value or 0) / most
             x = left if stacked else left + n * wide
             parts.append(_rect(x, base - tall, wide - 1, tall, colours[n]))
             base -= tall if stacked else 0
-            if bars == 1 and value is not None and len(rows) <= 12 and not line:
+            if bars == 1 and value is not None and step >= 44 and not line:
                 shown = written(evaluator.model, names[n], value)
                 parts.append(_text(x + wide / 2, bottom - tall - 4, shown, 11, middle=True))
         if line and told[-1] is not None:
@@ -177,10 +183,10 @@ def _columns(visual: Visual, box: Box, evaluator: Evaluator) -> list[str]:
 
 
 def _scatter(visual: Visual, box: Box, evaluator: Evaluator) -> list[str]:
-    category, across, up = visual.fields["Category"][0], str(visual.fields["X"][0]), str(visual.fields["Y"][0])
+    category, across, up = _column(visual.fields["Category"][0]), str(visual.fields["X"][0]), str(visual.fields["Y"][0])
     points = []
-    for value in evaluator.distinct(category):  # type: ignore[arg-type]
-        told = evaluator.values([across, up], {category: [value]}, by=[category])  # type: ignore[dict-item, list-item]
+    for value in evaluator.distinct(category):
+        told = evaluator.values([across, up], {category: [value]}, by=[category])
         if None not in told.values():
             points.append((float(told[across]), float(told[up])))
     widest, highest = (max((one[n] for one in points), default=0) or 1 for n in (0, 1))
@@ -203,7 +209,9 @@ def _table(visual: Visual, box: Box, evaluator: Evaluator) -> list[str]:
     fields = visual.fields["Values"]
     rows = _rows(visual, fields, evaluator)
     fits = int((box.height - 22) // 18)
-    shown = [[written(evaluator.model, one, cell) for one, cell in zip(fields, row, strict=True)] for row in rows[:fits]]
+    shown = [
+        [written(evaluator.model, one, cell) for one, cell in zip(fields, row, strict=True)] for row in rows[:fits]
+    ]
     heads = [one if isinstance(one, str) else one[1] for one in fields]
     needs = [max(len(head), *(len(row[n]) for row in shown), 5) for n, head in enumerate(heads)]
     edges = [0.0, *itertools.accumulate(box.width * need / sum(needs) for need in needs)]
@@ -291,5 +299,3 @@ def _text(
     anchor = ' text-anchor="middle"' if middle else ' text-anchor="end"' if end else ""
     weight = ' font-weight="bold"' if bold else ""
     return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{fill}"{weight}{anchor}>{escape(value)}</text>'
-
-

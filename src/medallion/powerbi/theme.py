@@ -52,7 +52,9 @@ def theme() -> dict[str, Any]:
         "visualStyles": {
             "*": {"*": everywhere},
             "page": {"*": {"background": [{"color": colour(CANVAS), "transparency": 0}]}},
-            "textbox": {"*": {"background": [{"show": False}], "border": [{"show": False}], "title": [{"show": False}]}},
+            "textbox": {
+                "*": {"background": [{"show": False}], "border": [{"show": False}], "title": [{"show": False}]}
+            },
             "card": {"*": {"categoryLabels": [{"show": False}], "labels": [{"fontSize": 20, "labelDisplayUnits": 1}]}},
             "slicer": {"*": {"data": [{"mode": "Dropdown"}], "header": [{"show": False}]}},
         },

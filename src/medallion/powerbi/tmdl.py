@@ -180,7 +180,11 @@ def _annotation(key: str, value: str) -> dict[str, str]:
 
 
 def _tmsl_table(table: Table, model: Model, source: Source) -> dict[str, Any]:
-    found: dict[str, Any] = {"name": table.name, "description": table.description, "lineageTag": tag("table", table.name)}
+    found: dict[str, Any] = {
+        "name": table.name,
+        "description": table.description,
+        "lineageTag": tag("table", table.name),
+    }
     if table.kind == "dates":
         found["dataCategory"] = "Time"
     found["columns"] = [
