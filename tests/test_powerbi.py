@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import json
 import re
@@ -88,7 +87,9 @@ def test_an_independent_reader_sees_the_same_cells(which, sample, deliver, tmp_p
     assert sorted(reader.tables) == sorted(one.name for one in model.model().tables)
     for table in model.model().tables:
         # Power BI strips blanks at the end of texts
-        told = [tuple(c.rstrip() if isinstance(c, str) else plain(c) for c in row) for row in expected.tables[table.name]]
+        told = [
+            tuple(c.rstrip() if isinstance(c, str) else plain(c) for c in row) for row in expected.tables[table.name]
+        ]
         assert cells(reader, table) == told, table.name
     if which == "hostile":
         names = {row[1] for row in cells(reader, model.model().table("Customers"))}
@@ -147,7 +148,9 @@ def test_what_the_builder_has_no_words_for_is_in_the_model(built):
     keys = found.execute("select ExplicitName from [Column] where IsKey = 1 and Type = 1").fetchall()
     assert keys == [("Date",)]
     sorted_by = dict(
-        found.execute("select c.ExplicitName, s.ExplicitName from [Column] c join [Column] s on s.ID = c.SortByColumnID")
+        found.execute(
+            "select c.ExplicitName, s.ExplicitName from [Column] c join [Column] s on s.ID = c.SortByColumnID"
+        )
     )
     assert sorted_by["Lead quality"] == "lead_quality_order"
     hidden = {name for (name,) in found.execute("select ExplicitName from [Column] where IsHidden = 1 and Type = 1")}
@@ -164,7 +167,7 @@ def test_what_the_builder_has_no_words_for_is_in_the_model(built):
         if any(column[1] == "ID" for column in found.execute(f"pragma table_info([{table}])")):
             ids += [row[0] for row in found.execute(f"select ID from [{table}]")]
     assert max(ids) <= int(largest)
-    names = [row for row in found.execute("select ObjectID, ObjectType, Name from Annotation")]
+    names = list(found.execute("select ObjectID, ObjectType, Name from Annotation"))
     assert len(names) == len(set(names)), "an annotation is there twice"
 
 
@@ -196,7 +199,9 @@ def test_measures_that_need_the_date_table(sample):
     """Deals by the day they were opened, and stocks at the end of a month, against SQL."""
     evaluator = Evaluator(model.model(), read(sample))
     with query.connect(sample, layers=("gold",)) as connection:
-        opened = {r["created_month"]: r["value"] for r in metrics.ask(connection, "total_leads", by="created_month").rows}
+        opened = {
+            r["created_month"]: r["value"] for r in metrics.ask(connection, "total_leads", by="created_month").rows
+        }
         last = query.rows(
             connection,
             "select strftime(day, '%Y-%m') as month, max_by(open_pipeline, day) as p, max_by(revenue_30d, day) as r, "

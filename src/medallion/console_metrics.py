@@ -27,6 +27,7 @@ def add_to(app: typer.Typer) -> None:
         "`medallion metrics value pipeline_coverage --set sales_target=500000 --json`",
     )(value)
     group.command("check", epilog="**Examples**\n\n`medallion metrics check`\n\n`medallion metrics check --dax`")(check)
+    group.command("databricks", epilog="**Examples**\n\n`medallion metrics databricks --catalog crm`")(databricks)
     app.add_typer(group, name="metrics")
 
 
@@ -167,3 +168,19 @@ def _in_dax(lake: Any) -> list[dict[str, Any]]:
     status.needs(lake, sorted({table for metric in metrics.metrics().values() for table in metric.view.tables}))
     with query.connect(lake, layers=("gold", "silver")) as connection:
         return compare(connection, model(), read(connection, model()))
+
+
+def databricks(
+    out: Annotated[Path, typer.Option("--out", help="Folder to write into.")] = Path("dashboards/databricks"),
+    catalog: Annotated[str, typer.Option("--catalog", help="Catalog with the schemas silver and gold.")] = "crm",
+    as_json: Json = False,
+) -> None:
+    """Write the metrics as Unity Catalog metric views, and an AI/BI dashboard over them."""
+    from medallion import console as show
+    from medallion.powerbi.databricks import write
+
+    rows = [{"file": str(path)} for path in write(out, catalog)]
+    if as_json:
+        show.dump(rows)
+    else:
+        show.records(show.screen(), "Databricks files", rows)
