@@ -124,7 +124,7 @@ def test_an_independent_reader_sees_measures_relationships_and_queries(built):
     }
     assert found == {(one.table, one.column, one.to, one.to_column, one.active) for one in whole.relationships}
     queries = {r.TableName: r.Expression for r in reader.power_query.itertuples()}
-    assert queries == {one.name: m.partition(one, whole) for one in whole.tables}
+    assert queries == {one.name: m.partition(one, whole, m.Folder()) for one in whole.tables}
     parameters = {r.ParameterName: r.Expression for r in reader.m_parameters.itertuples()}
     assert parameters == {one.name: one.text for one in m.expressions(m.Folder())}
 
@@ -311,6 +311,41 @@ def test_a_build_after_new_data_changes_the_data_and_nothing_else(built, sample,
     third = pbixray.PBIXRay(str(other / f"{build.NAME}.pbix"))
     assert cells(third, model.model().table("Deals")) != cells(first, model.model().table("Deals"))
     assert third.dax_measures.equals(first.dax_measures)
+
+
+def test_what_a_warehouse_is_asked_gives_the_same_rows(deliver, spark):
+    """The SQL of the Databricks source, run by Spark, against what DuckDB read."""
+    from medallion import store
+
+    _, lake = deliver(HOSTILE)
+    found, whole = read(lake), model.model()
+    names = {one.source for one in whole.tables if one.kind == "gold"}
+    for name in names:
+        store.read(spark, lake, name).createOrReplaceTempView(name.replace(".", "_"))
+    for table in whole.tables:
+        if table.kind not in ("gold", "dates"):
+            continue
+        sql = rows.spark_sql(table, "crm")
+        for name in names:
+            sql = sql.replace(f"`crm`.{name}", name.replace(".", "_"))
+        told = [tuple(row) for row in spark.sql(sql).collect()]
+        days = [tuple(v.date() if isinstance(v, datetime) else v for v in row) for row in found.tables[table.name]]
+        assert sorted(map(str, told)) == sorted(map(str, days)), table.name
+
+
+def test_a_live_report_asks_the_warehouse(sample, tmp_path):
+    source = m.Databricks("adb-1.azuredatabricks.net", "/sql/1.0/warehouses/x", "crm", live=True)
+    with query.connect(sample, layers=("gold", "silver")) as connection:
+        with pytest.raises(MedallionError, match="a live report holds no data"):
+            build.build(connection, tmp_path, source)
+        build.build(connection, tmp_path, source, with_data=False)
+    tables = tmp_path / f"{build.NAME}.SemanticModel/definition/tables"
+    modes = {path.stem: re.search(r"mode: (\w+)", path.read_text())[1] for path in tables.iterdir()}
+    assert {name for name, mode in modes.items() if mode == "import"} == {"Metrics", "Sales target"}
+    deals = (tables / "Deals.tmdl").read_text()
+    assert 'FROM `" & DatabricksCatalog & "`.gold.deals"' in deals
+    assert "Gold(" not in deals
+    assert not (tmp_path / f"{build.NAME}.pbix").exists()
 
 
 def test_what_was_told_before_does_not_stay_behind(built, sample, tmp_path):

@@ -21,7 +21,7 @@ def add_to(app: typer.Typer) -> None:
         epilog="**Examples**\n\n`medallion powerbi build`\n\n"
         r"`medallion powerbi build --out /tmp/report --folder 'D:\sales\export'`" + "\n\n"
         "`medallion powerbi build --no-data --host adb-1.2.azuredatabricks.net "
-        "--http-path /sql/1.0/warehouses/abc --catalog crm`",
+        "--http-path /sql/1.0/warehouses/abc --catalog crm --live`",
     )(build)
     app.add_typer(group, name="powerbi")
 
@@ -34,6 +34,7 @@ def build(
     host: Annotated[str | None, typer.Option("--host", help="Databricks: server hostname of the warehouse.")] = None,
     http_path: Annotated[str | None, typer.Option("--http-path", help="Databricks: HTTP path of it.")] = None,
     catalog: Annotated[str | None, typer.Option("--catalog", help="Databricks: catalog with silver and gold.")] = None,
+    live: Annotated[bool, typer.Option("--live", help="Databricks: ask the warehouse at each look.")] = False,
     data: Annotated[bool, typer.Option("--data/--no-data", help="Write the .pbix with the data in it.")] = True,
     pictures: Annotated[bool, typer.Option("--pictures", help="Also draw each page as a picture.")] = False,
     lakehouse: Lake = None,
@@ -50,13 +51,15 @@ def build(
     from medallion.powerbi.model import model
     from medallion.store import Lakehouse
 
-    warehouse = [one for one in (host, http_path, catalog) if one]
-    if warehouse and (len(warehouse) < 3 or folder):
+    warehouse = Databricks(host, http_path, catalog, live) if host and http_path and catalog else None
+    if (host or http_path or catalog) and (warehouse is None or folder):
         raise MedallionError(
             "a Databricks source is --host, --http-path and --catalog together, without --folder",
             "The warehouse's page in Databricks shows host and path under Connection details.",
         )
-    source: Source = Databricks(*warehouse) if warehouse else Folder(folder) if folder else Folder()
+    if live and not warehouse:
+        raise MedallionError("--live needs a Databricks source", "Give --host, --http-path and --catalog.")
+    source: Source = warehouse or (Folder(folder) if folder else Folder())
     lake = Lakehouse(load(config, lakehouse=lakehouse).lakehouse)
     status.needs(lake, [table.source for table in model().tables if table.kind == "gold"])
     with query.connect(lake, layers=("gold", "silver")) as connection:

@@ -13,7 +13,7 @@ import duckdb
 
 from medallion.errors import MedallionError
 from medallion.powerbi import evaluate, layout, pbix, rows, sketch, theme, tmdl
-from medallion.powerbi.m import Folder, Source
+from medallion.powerbi.m import Databricks, Folder, Source
 from medallion.powerbi.model import Model, model
 
 NAME = "sales_pipeline_dashboard"
@@ -56,13 +56,17 @@ def build(
     """
     evaluate.needed()
     whole, refreshed = model(), source or Folder()
+    if isinstance(refreshed, Databricks) and refreshed.live and with_data:
+        raise MedallionError("a live report holds no data", "Add --no-data to --live.")
+    if pictures and not with_data:
+        raise MedallionError("pages are drawn from the data", "Leave away --no-data or --pictures.")
     found = rows.Rows({})
     if with_data:
         count = rows.size(connection, whole)
         if count > MOST_ROWS:
             raise MedallionError(
                 f"{count:,} rows, and a .pbix is written with at most {MOST_ROWS:,}",
-                "Add --no-data and let Power BI load them: from a folder, or live from Databricks.",
+                "Add --no-data and let Power BI load them, or --no-data --live with a Databricks source to ask the warehouse.",
             )
         found = rows.read(connection, whole)
     try:

@@ -24,11 +24,12 @@ class Folder:
 
 @dataclass(frozen=True)
 class Databricks:
-    """Tables of Unity Catalog through a SQL warehouse."""
+    """Tables of Unity Catalog through a SQL warehouse, copied at each refresh or, `live`, asked at each look."""
 
     host: str
     http_path: str
     catalog: str
+    live: bool = False
 
 
 Source = Folder | Databricks
@@ -56,39 +57,20 @@ def text(value: str) -> str:
 
 def expressions(source: Source) -> list[Expression]:
     """The parameters that say where the data lie, and the functions that read them."""
-    if isinstance(source, Folder):
-        found = [
-            _parameter("GoldFolder", source.path, "Folder that `medallion export --to` wrote its Parquet files into."),
-            Expression(
-                "Gold",
-                '(name as text) as table => Parquet.Document(File.Contents(GoldFolder & "\\" & name & ".parquet"))',
-                "One exported table by its qualified name, such as gold.deals.",
-            ),
-        ]
-    else:
-        found = [
+    if isinstance(source, Databricks):
+        return [
             _parameter("DatabricksHost", source.host, "Server hostname of the SQL warehouse."),
             _parameter("DatabricksPath", source.http_path, "HTTP path of the SQL warehouse."),
             _parameter("DatabricksCatalog", source.catalog, "Catalog that holds the schemas silver and gold."),
-            Expression(
-                "Gold",
-                "\n".join(
-                    [
-                        "(name as text) as table =>",
-                        "let",
-                        "    Catalogs = Databricks.Catalogs(DatabricksHost, DatabricksPath, []),",
-                        '    Schemas = Catalogs{[Name = DatabricksCatalog, Kind = "Database"]}[Data],',
-                        '    Tables = Schemas{[Name = Text.BeforeDelimiter(name, "."), Kind = "Schema"]}[Data]',
-                        "in",
-                        '    Tables{[Name = Text.AfterDelimiter(name, "."), Kind = "Table"]}[Data]',
-                    ]
-                ),
-                "One table of Unity Catalog by schema and name, such as gold.deals.",
-            ),
         ]
     first = f"#date({rows.FIRST_DAY.year}, {rows.FIRST_DAY.month}, {rows.FIRST_DAY.day})"
     return [
-        *found,
+        _parameter("GoldFolder", source.path, "Folder that `medallion export --to` wrote its Parquet files into."),
+        Expression(
+            "Gold",
+            '(name as text) as table => Parquet.Document(File.Contents(GoldFolder & "\\" & name & ".parquet"))',
+            "One exported table by its qualified name, such as gold.deals.",
+        ),
         Expression(
             "Utc",
             "(value) => if value is datetimezone then DateTimeZone.RemoveZone(DateTimeZone.SwitchZone(value, 0)) "
@@ -108,8 +90,16 @@ def _parameter(name: str, value: str, description: str) -> Expression:
     return Expression(name, told, description, parameter=True)
 
 
-def partition(table: Table, model: Model) -> str:
+def mode(table: Table, source: Source) -> str:
+    """How a table is stored: a copy, or nothing but the query."""
+    live = isinstance(source, Databricks) and source.live and table.kind in ("gold", "dates")
+    return "directQuery" if live else "import"
+
+
+def partition(table: Table, model: Model, source: Source) -> str:
     """The query of a table."""
+    if isinstance(source, Databricks) and table.kind in ("gold", "dates"):
+        return _warehouse(table)
     if table.kind == "dates":
         return _dates(model)
     if table.kind == "metrics":
@@ -121,6 +111,27 @@ def partition(table: Table, model: Model) -> str:
         values = json.dumps(parameter_values(one))[1:-1]
         return f"Table.FromColumns({{{{{values}}}}}, type table [{one} = Int64.Type])"
     return _gold(table)
+
+
+#: Stands in a query for the catalog, which is a parameter.
+_CATALOG = "DatabricksCatalog"
+
+
+def _warehouse(table: Table) -> str:
+    """The table's SQL, run by the warehouse."""
+    before, *after = rows.spark_sql(table, _CATALOG).split(_CATALOG)
+    sql = " & DatabricksCatalog & ".join(map(text, [before, *after]))
+    return _let(
+        [
+            (
+                "Catalogs",
+                "Databricks.Catalogs(DatabricksHost, DatabricksPath, "
+                "[Catalog = null, Database = null, EnableAutomaticProxyDiscovery = null])",
+            ),
+            ("Catalog", 'Catalogs{[Name = DatabricksCatalog, Kind = "Database"]}[Data]'),
+            ("Rows", f"Value.NativeQuery(Catalog, {sql}, null, [EnableFolding = true])"),
+        ]
+    )
 
 
 def _gold(table: Table) -> str:

@@ -142,7 +142,7 @@ def _tables(connection: sqlite3.Connection, model: Model, source: Source) -> Non
             (table.description, tmdl.tag("table", table.name), "Time" if table.kind == "dates" else None, place),
         )
         connection.execute(
-            "UPDATE [Partition] SET QueryDefinition = ? WHERE TableID = ?", (partition(table, model), place)
+            "UPDATE [Partition] SET QueryDefinition = ? WHERE TableID = ?", (partition(table, model, source), place)
         )
         ids = dict(connection.execute("SELECT ExplicitName, ID FROM [Column] WHERE TableID = ?", (place,)))
         for one in table.columns:

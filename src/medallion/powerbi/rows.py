@@ -76,15 +76,42 @@ def read(connection: duckdb.DuckDBPyConnection, model: Model) -> Rows:
     return found
 
 
+def spark_sql(table: Table, catalog: str | None = None) -> str:
+    """The query of a table of the kind `gold` or `dates` in Spark SQL, days held as Power BI holds them.
+
+    With a catalog it is for Databricks: tables in that catalog.
+    """
+    within = f"`{catalog}`." if catalog else ""
+    if table.kind == "dates":
+        ends = (
+            f"SELECT GREATEST(MAKE_DATE(YEAR(MIN(day)), 1, 1), DATE '{FIRST_DAY}') AS first, "
+            f"MAKE_DATE(YEAR(MAX(day)), 12, 31) AS last FROM {within}gold.sales_summary"
+        )
+        return (
+            "SELECT date, YEAR(date) AS year, CONCAT(YEAR(date), '-Q', QUARTER(date)) AS quarter, "
+            "DATE_FORMAT(date, 'yyyy-MM') AS month "
+            f"FROM (SELECT EXPLODE(SEQUENCE(first, last, INTERVAL 1 DAY)) AS date FROM ({ends}))"
+        )
+    columns = []
+    for one in table.columns:
+        value = one.sql or one.source
+        if one.type == "DateTime":
+            value = f"CASE WHEN {value} < DATE '{FIRST_DAY}' THEN DATE '{FIRST_DAY}' ELSE {value} END"
+        columns.append(value if value == one.source else f"{value} AS {one.source}")
+    return f"SELECT {', '.join(columns)} FROM {within}{table.source}{_until(table, within)}"
+
+
+def _until(table: Table, within: str = "") -> str:
+    if not table.until:
+        return ""
+    return f" WHERE CAST({table.until} AS DATE) <= (SELECT MAX(as_of) FROM {within}gold.customer_features)"
+
+
 def _query(table: Table, count: bool = False) -> str:
-    """The query of a table in DuckDB's SQL."""
+    """The query of a table in DuckDB's SQL, days as they are."""
     columns = [f"{one.sql} AS {one.source}" if one.sql else one.source for one in table.columns]
-    where = ""
-    if table.until:
-        where = f" WHERE CAST({table.until} AS DATE) <= (SELECT MAX(as_of) FROM gold.customer_features)"
-    order = "" if count else " ORDER BY ALL NULLS FIRST"
-    text = f"SELECT {', '.join(columns)} FROM {table.source}{where}"
-    return sqlglot.transpile(text, read="spark", write="duckdb")[0] + order
+    text = f"SELECT {', '.join(columns)} FROM {table.source}{_until(table)}"
+    return sqlglot.transpile(text, read="spark", write="duckdb")[0] + ("" if count else " ORDER BY ALL NULLS FIRST")
 
 
 def _held(table: Table, rows: list[Row], notes: list[str]) -> list[Row]:

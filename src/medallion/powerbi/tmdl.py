@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from medallion.powerbi.m import Source, expressions, partition
+from medallion.powerbi.m import Source, expressions, mode, partition
 from medallion.powerbi.model import HOME, Column, Measure, Model, Table
 
 #: Names of types in TMDL and TMSL.
@@ -104,8 +104,8 @@ def _table(table: Table, model: Model, source: Source) -> list[str]:
             lines += _measure(measure)
     for column in table.columns:
         lines += _column(table, column)
-    lines += [f"\tpartition {name(table.name)} = m", "\t\tmode: import"]
-    text = partition(table, model)
+    lines += [f"\tpartition {name(table.name)} = m", f"\t\tmode: {mode(table, source)}"]
+    text = partition(table, model, source)
     lines += ["\t\tsource =" + _block(text, 4), "", "\tannotation PBI_ResultType = Table", ""]
     return lines
 
@@ -211,8 +211,8 @@ def _tmsl_table(table: Table, model: Model, source: Source) -> dict[str, Any]:
     found["partitions"] = [
         {
             "name": table.name,
-            "mode": "import",
-            "source": {"type": "m", "expression": partition(table, model).split("\n")},
+            "mode": mode(table, source),
+            "source": {"type": "m", "expression": partition(table, model, source).split("\n")},
         }
     ]
     found["annotations"] = [_annotation("PBI_ResultType", "Table")]
