@@ -414,6 +414,27 @@ def test_empty_tables_make_a_report_too(deliver, tmp_path):
     assert len(reader.get_table("Customers")) == 4
 
 
+def test_the_guide_tells_the_figures_of_the_sample(sample):
+    guide = (ROOT / "dashboards" / "dashboard_guide.md").read_text(encoding="utf-8")
+    (checklist,) = re.findall(r"## Five minutes in Desktop\n(.*)", guide, re.S)
+    with query.connect(sample, layers=("gold", "silver")) as connection:
+
+        def told(name, *where):
+            answer = metrics.ask(connection, name, where=[metrics.Filter.parse(one) for one in where])
+            return metrics.written(name, answer.value).replace(" %", "%")
+
+        for text, name in [("open pipeline", "open_pipeline"), ("weighted pipeline", "weighted_pipeline"),
+                           ("revenue", "revenue"), ("win rate", "win_rate")]:  # fmt: skip
+            assert f"{text} {told(name)}" in checklist
+        one = "source=referral"
+        assert f"revenue {told('revenue', one)}, win rate {told('win_rate', one)}" in checklist
+        for table in ("Customers", "Deals", "Touches"):
+            count = len(rows.read(connection, model.model()).tables[table])
+            assert f"{table} {count} rows" in checklist or f"{table} {count}" in checklist
+    for page in pages.pages():
+        assert f"### {page.title}\n\n*{page.question}*\n" in guide
+
+
 def test_texts_in_power_query_are_texts():
     assert m.text('a"b #(lf)\n') == '"a""b #(#)(lf)#(lf)"'
     for source in (m.Folder('C:\\a "b"'), m.Databricks("host", "/path", 'cat"alog')):

@@ -25,7 +25,7 @@ TYPES: dict[str, Type] = {
     "string": "String", "bigint": "Int64", "int": "Int64", "double": "Double", "decimal(18,2)": "Decimal",
     "date": "DateTime", "boolean": "Boolean",
 }  # fmt: skip
-USD, SHARE, WHOLE, DAY = '"$"#,0', "0.0%", "#,0", "yyyy-mm-dd"
+USD, SHARE, WHOLE, DAY = r"\$#,0", "0.0%", "#,0", "yyyy-mm-dd"
 
 
 @dataclass(frozen=True)
@@ -318,7 +318,7 @@ _SORTED = {
 
 def _last(column: str) -> str:
     """The value on the last day in the filter context that has one: stocks must not be summed over days."""
-    return f"LASTNONBLANKVALUE('Date'[Date], SUM('Daily'[{column}]))"
+    return f"LASTNONBLANKVALUE('Date'[Date], CALCULATE(SUM('Daily'[{column}])))"
 
 
 def _dated() -> Iterator[Measure]:
@@ -421,17 +421,18 @@ def _timestamp(column: Column) -> str:
 
 
 def form(given: Format) -> str:
-    """A format string of Power BI.
+    """A format string of Power BI; signs are escaped, since TMDL would take a quote for the start of a text.
 
-    >>> form(Format(type="percentage"))
-    '0%'
+    >>> form(Format(type="percentage")), form(Format(type="currency", currency_code="EUR"))
+    ('0%', '#,0 \\\\E\\\\U\\\\R')
     """
     places = "." + "0" * given.decimal_places.places if given.decimal_places.places else ""
     if given.type == "percentage":
         return f"0{places}%"
     if given.type == "currency":
-        sign = "$" if given.currency_code in (None, "USD") else f"{given.currency_code} "
-        return f'"{sign}"#,0{places}'
+        if given.currency_code in (None, "USD"):
+            return rf"\$#,0{places}"
+        return f"#,0{places} " + "".join(f"\\{sign}" for sign in str(given.currency_code))
     return f"#,0{places}"
 
 

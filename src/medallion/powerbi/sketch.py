@@ -254,11 +254,11 @@ def written(model: Model, field: Field, value: Any) -> str:
         return value.date().isoformat()
     if isinstance(value, str) or form is None:
         return str(value)
-    places = len(form.rpartition(".")[2].rstrip("%")) if "." in form else 0
-    if form.endswith("%"):
+    digits, _, after = form.replace("\\", "").partition(" ")
+    places = len(digits.rpartition(".")[2].rstrip("%")) if "." in digits else 0
+    if digits.endswith("%"):
         return f"{float(value) * 100:.{places}f}%"
-    sign = form.split('"')[1] if form.startswith('"') else ""
-    return f"{sign}{float(value):,.{places}f}"
+    return f"{'$' if digits.startswith('$') else ''}{float(value):,.{places}f} {after}".rstrip()
 
 
 def _label(value: Any) -> str:
