@@ -41,6 +41,12 @@ docs:
 docs-check:
     .venv/bin/cog --check README.md ARCHITECTURE.md SETUP_GUIDE.md docs/*.md
 
+# Write dashboards/ anew from the sample.
+dashboards:
+    .venv/bin/medallion run --source data --lakehouse /tmp/medallion_sample
+    .venv/bin/medallion powerbi build --lakehouse /tmp/medallion_sample --pictures
+    .venv/bin/medallion metrics databricks
+
 # Compile the lock for Python 3.11 and 3.12 from pyproject.toml.
 lock:
     bash scripts/lock.sh

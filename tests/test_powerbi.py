@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import pytest
 
-from conftest import ROOT
+from conftest import NOW, ROOT
 from medallion import metrics, query
 from medallion.errors import MedallionError
 from medallion.powerbi import build, m, model, pages, rows, tmdl
@@ -57,6 +57,21 @@ def written(lake, folder):
 
 
 @pytest.fixture(scope="module")
+def hostile(spark, tmp_path_factory):
+    """A lakehouse of those."""
+    from medallion import pipeline
+    from medallion.config import load
+    from medallion.store import Lakehouse
+
+    folder = tmp_path_factory.mktemp("hostile")
+    for name, text in HOSTILE.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    lake = Lakehouse(str(folder / "lakehouse"))
+    pipeline.run(load(None, source=str(folder), lakehouse=lake.root), NOW)
+    return lake
+
+
+@pytest.fixture(scope="module")
 def built(sample, tmp_path_factory):
     folder = tmp_path_factory.mktemp("dashboards")
     written(sample, folder)
@@ -80,8 +95,8 @@ def cells(reader, table):
 
 
 @pytest.mark.parametrize("which", ["sample", "hostile"])
-def test_an_independent_reader_sees_the_same_cells(which, sample, deliver, tmp_path):
-    lake = sample if which == "sample" else deliver(HOSTILE)[1]
+def test_an_independent_reader_sees_the_same_cells(which, request, tmp_path):
+    lake = request.getfixturevalue(which)
     written(lake, tmp_path)
     reader, expected = pbixray.PBIXRay(str(tmp_path / f"{build.NAME}.pbix")), read(lake)
     assert sorted(reader.tables) == sorted(one.name for one in model.model().tables)
@@ -296,10 +311,10 @@ def test_the_project_and_the_template_tell_the_same_model(built):
     assert "isActive: false" in (folder / "relationships.tmdl").read_text()
 
 
-def test_a_build_after_new_data_changes_the_data_and_nothing_else(built, sample, deliver, tmp_path):
+def test_a_build_after_new_data_changes_the_data_and_nothing_else(built, sample, hostile, tmp_path):
     again, other = tmp_path / "again", tmp_path / "other"
     written(sample, again)
-    written(deliver(HOSTILE)[1], other)
+    written(hostile, other)
     for path in built.rglob("*"):
         if path.is_file() and path.suffix != ".pbix":
             content = path.read_bytes()
@@ -313,15 +328,14 @@ def test_a_build_after_new_data_changes_the_data_and_nothing_else(built, sample,
     assert third.dax_measures.equals(first.dax_measures)
 
 
-def test_what_a_warehouse_is_asked_gives_the_same_rows(deliver, spark):
+def test_what_a_warehouse_is_asked_gives_the_same_rows(hostile, spark):
     """The SQL of the Databricks source, run by Spark, against what DuckDB read."""
     from medallion import store
 
-    _, lake = deliver(HOSTILE)
-    found, whole = read(lake), model.model()
+    found, whole = read(hostile), model.model()
     names = {one.source for one in whole.tables if one.kind == "gold"}
     for name in names:
-        store.read(spark, lake, name).createOrReplaceTempView(name.replace(".", "_"))
+        store.read(spark, hostile, name).createOrReplaceTempView(name.replace(".", "_"))
     for table in whole.tables:
         if table.kind not in ("gold", "dates"):
             continue
@@ -453,12 +467,12 @@ def test_the_shipped_files_are_those_of_the_sample(built):
         assert cells(first, table) == cells(second, table), table.name
 
 
-def test_pages_are_drawn_whatever_the_names(deliver):
+def test_pages_are_drawn_whatever_the_names(hostile):
     from xml.etree import ElementTree
 
     from medallion.powerbi import sketch
 
-    evaluator = Evaluator(model.model(), read(deliver(HOSTILE)[1]))
+    evaluator = Evaluator(model.model(), read(hostile))
     for page in pages.pages():
         drawn = ElementTree.fromstring(sketch.svg(page, evaluator))  # noqa: S314
         texts = {one.text for one in drawn.iter() if one.text}

@@ -13,7 +13,7 @@ import duckdb
 from medallion import metrics
 from medallion.metrics import Filter, Metric
 from medallion.powerbi.evaluate import Evaluator, Field
-from medallion.powerbi.model import Model, dimension
+from medallion.powerbi.model import Measure, Model, dimension
 from medallion.powerbi.rows import Rows
 
 
@@ -31,18 +31,25 @@ def check(connection: duckdb.DuckDBPyConnection, model: Model, rows: Rows, most:
         not, each as text with both values.
     """
     evaluator = Evaluator(model, rows)
-    found = []
+    views: dict[str, list[Measure]] = {}
     for measure in model.measures:
-        if measure.metric is None:
-            continue
-        metric, contexts, different = metrics.named(measure.metric), 0, []
-        for filters, fields in _contexts(connection, metric, most):
-            answer = metrics.ask(connection, metric.name, where=filters)
-            value = evaluator.values([measure.name], fields, by=list(fields))[measure.name]
-            contexts += 1
-            if not same(value, answer.value, rows=answer.rows[0]["n"]):
-                different.append(f"{' and '.join(map(str, filters)) or 'total'}: DAX {value}, metric {answer.value}")
-        found.append({"metric": metric.name, "contexts": contexts, "same": not different, "different": different})
+        if measure.metric:
+            views.setdefault(measure.folder, []).append(measure)
+    found = []
+    for measures in views.values():
+        different: dict[str, list[str]] = {str(one.metric): [] for one in measures}
+        contexts = list(_contexts(connection, metrics.named(str(measures[0].metric)), most))
+        for filters, fields in contexts:
+            values = evaluator.values([one.name for one in measures], fields, by=list(fields))
+            for one in measures:
+                answer = metrics.ask(connection, str(one.metric), where=filters)
+                if not same(values[one.name], answer.value, rows=answer.rows[0]["n"]):
+                    told = f"{' and '.join(map(str, filters)) or 'total'}: "
+                    different[answer.metric.name].append(f"{told}DAX {values[one.name]}, metric {answer.value}")
+        found += [
+            {"metric": name, "contexts": len(contexts), "same": not wrong, "different": wrong}
+            for name, wrong in different.items()
+        ]
     return found
 
 

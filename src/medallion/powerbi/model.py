@@ -421,7 +421,7 @@ def _timestamp(column: Column) -> str:
 
 
 def form(given: Format) -> str:
-    """A format string of Power BI; signs are escaped, since TMDL would take a quote for the start of a text.
+    r"""A format string of Power BI; signs are escaped, since TMDL would take a quote for the start of a text.
 
     >>> form(Format(type="percentage")), form(Format(type="currency", currency_code="EUR"))
     ('0%', '#,0 \\\\E\\\\U\\\\R')
