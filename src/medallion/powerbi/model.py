@@ -424,7 +424,7 @@ def form(given: Format) -> str:
     r"""A format string of Power BI; signs are escaped, since TMDL would take a quote for the start of a text.
 
     >>> form(Format(type="percentage")), form(Format(type="currency", currency_code="EUR"))
-    ('0%', '#,0 \\\\E\\\\U\\\\R')
+    ('0%', '#,0 \\E\\U\\R')
     """
     places = "." + "0" * given.decimal_places.places if given.decimal_places.places else ""
     if given.type == "percentage":
