@@ -90,6 +90,12 @@ look folder="presentation":
     pdftoppm -r 80 -png "$work/presentation.pdf" "$work/slide"
     ls "$work"/*.png
 
+# Write dashboards/ anew from the sample.
+dashboards:
+    .venv/bin/medallion run --source data --lakehouse build/sample
+    .venv/bin/medallion powerbi build --lakehouse build/sample --pictures
+    .venv/bin/medallion metrics databricks
+
 # Compile the lock for Python 3.11 and 3.12 from pyproject.toml.
 lock:
     bash scripts/lock.sh

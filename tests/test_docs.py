@@ -94,6 +94,7 @@ def test_links_lead_somewhere():
         ROOT / "ARCHITECTURE.md",
         ROOT / "SETUP_GUIDE.md",
         ROOT / "CONTRIBUTING.md",
+        ROOT / "dashboards" / "dashboard_guide.md",
         *(ROOT / "docs").rglob("*.md"),
     ]:
         for target in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):

@@ -15,7 +15,15 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from medallion import __version__, console_agent, console_deploy, console_metrics, console_report, console_upkeep
+from medallion import (
+    __version__,
+    console_agent,
+    console_deploy,
+    console_metrics,
+    console_powerbi,
+    console_report,
+    console_upkeep,
+)
 from medallion.errors import MedallionError
 
 app = typer.Typer(
@@ -776,6 +784,7 @@ console_metrics.add_to(app)
 console_agent.add_to(app)
 console_report.add_to(app)
 console_upkeep.add_to(app)
+console_powerbi.add_to(app)
 app.command(
     epilog="**Examples**\n\n"
     "`medallion upload data --to adls --at abfss://lakehouse@crmlake.dfs.core.windows.net/landing`\n\n"

@@ -26,7 +26,8 @@ def add_to(app: typer.Typer) -> None:
         "`medallion metrics value revenue --by owner --where 'closed_month>=2025-01' --where industry=Retail,Media`\n\n"
         "`medallion metrics value pipeline_coverage --set sales_target=500000 --json`",
     )(value)
-    group.command("check", epilog="**Examples**\n\n`medallion metrics check`")(check)
+    group.command("check", epilog="**Examples**\n\n`medallion metrics check`\n\n`medallion metrics check --dax`")(check)
+    group.command("databricks", epilog="**Examples**\n\n`medallion metrics databricks --catalog crm`")(databricks)
     app.add_typer(group, name="metrics")
 
 
@@ -129,23 +130,57 @@ def value(
         show.line(screen, "No rows.")
 
 
-def check(lakehouse: Lake = None, config: Config = None, as_json: Json = False) -> None:
-    """Compute every metric, total and by each dimension, with Spark and with DuckDB, and compare."""
+def check(
+    dax: Annotated[bool, typer.Option("--dax", help="Evaluate the measures of the Power BI model instead.")] = False,
+    lakehouse: Lake = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Compute every metric by two routes and compare: with Spark and with DuckDB, or in DAX and with DuckDB."""
     from medallion import console as show
     from medallion import metric_check
     from medallion.config import load
     from medallion.store import Lakehouse
 
     settings = load(config, lakehouse=lakehouse)
+    lake = Lakehouse(settings.lakehouse)
     screen = show.screen(stderr=as_json)
     with show.Progressing(screen) as report:
-        found = metric_check.check(settings, Lakehouse(settings.lakehouse), report)
+        found = _in_dax(lake) if dax else metric_check.check(settings, lake, report)
     different = [row for row in found if not row["same"]]
     if as_json:
         show.dump(found)
     else:
         show.records(screen, "Different", different)
-        queries = sum(row["queries"] for row in found)
-        show.line(screen, f"{show.many(len(found), 'metric')}, {queries} queries each way, {len(different)} different.")
+        counted = sum(row["contexts" if dax else "queries"] for row in found)
+        told = f"{counted} filter contexts" if dax else f"{counted} queries each way"
+        show.line(screen, f"{show.many(len(found), 'metric')}, {told}, {len(different)} different.")
     if different:
         raise typer.Exit(1)
+
+
+def _in_dax(lake: Any) -> list[dict[str, Any]]:
+    from medallion import metrics, query, status
+    from medallion.powerbi.check import check as compare
+    from medallion.powerbi.model import model
+    from medallion.powerbi.rows import read
+
+    status.needs(lake, sorted({table for metric in metrics.metrics().values() for table in metric.view.tables}))
+    with query.connect(lake, layers=("gold", "silver")) as connection:
+        return compare(connection, model(), read(connection, model()))
+
+
+def databricks(
+    out: Annotated[Path, typer.Option("--out", help="Folder to write into.")] = Path("dashboards/databricks"),
+    catalog: Annotated[str, typer.Option("--catalog", help="Catalog with the schemas silver and gold.")] = "crm",
+    as_json: Json = False,
+) -> None:
+    """Write the metrics as Unity Catalog metric views, and an AI/BI dashboard over them."""
+    from medallion import console as show
+    from medallion.powerbi.databricks import write
+
+    rows = [{"file": str(path)} for path in write(out, catalog)]
+    if as_json:
+        show.dump(rows)
+    else:
+        show.records(show.screen(), "Databricks files", rows)

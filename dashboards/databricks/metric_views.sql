@@ -1,0 +1,709 @@
+-- Metric views of Unity Catalog, written by `medallion metrics databricks`; they need a SQL warehouse or Databricks Runtime 17.2.
+
+CREATE OR REPLACE VIEW `crm`.gold.customers_metrics
+WITH METRICS
+LANGUAGE YAML
+AS $$
+version: '1.1'
+comment: Customers with their features and score, one row per customer.
+source: '`crm`.gold.customer_features'
+dimensions:
+- name: industry
+  expr: industry
+  display_name: Industry
+  comment: Industry of the account
+  synonyms:
+  - industries
+  - sector
+  - sectors
+- name: country
+  expr: country
+  display_name: Country
+  comment: Country of the head office
+  synonyms:
+  - countries
+- name: size_band
+  expr: size_band
+  display_name: Company size
+  comment: Band of the number of employees
+  synonyms:
+  - company size
+  - company sizes
+  - size
+  - sizes
+- name: lead_quality
+  expr: lead_quality
+  display_name: Lead quality
+  comment: Band of the rule score
+  synonyms:
+  - quality
+  - band
+  - bands
+  - score band
+  - lead quality
+- name: segment
+  expr: segment
+  display_name: Segment
+  comment: Segment by recency, frequency and monetary value
+  synonyms:
+  - segments
+- name: preferred_channel
+  expr: preferred_channel
+  display_name: Preferred channel
+  comment: Channel that the account answers best on
+  synonyms:
+  - preferred channel
+- name: account_manager
+  expr: account_manager
+  display_name: Account manager
+  comment: Who looks after the account
+  synonyms:
+  - account managers
+measures:
+- name: total_customers
+  expr: COUNT(1)
+  display_name: Customers
+  comment: Accounts, whether they bought or not.
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 0
+- name: buying_customers
+  expr: COUNT(CASE WHEN won_leads > 0 THEN 1 END)
+  display_name: Buying customers
+  comment: Accounts with at least one deal won.
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 0
+- name: active_customers
+  expr: COUNT(CASE WHEN interactions_90d > 0 THEN 1 END)
+  display_name: Active customers
+  comment: Accounts touched in the last 90 days.
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 0
+- name: average_lead_score
+  expr: AVG(lead_score)
+  display_name: Average lead score
+  comment: Mean rule score over all customers, 0 to 100.
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 1
+- name: hot_customers
+  expr: COUNT(CASE WHEN lead_quality = 'Hot' THEN 1 END)
+  display_name: Hot customers
+  comment: Customers with a score of 80 or more.
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 0
+- name: hot_lead_share
+  expr: COUNT(CASE WHEN lead_quality = 'Hot' THEN 1 END) / NULLIF(COUNT(1), 0)
+  display_name: Hot share
+  comment: Customers with a score of 80 or more as a share of all customers.
+  format:
+    type: percentage
+    decimal_places:
+      type: exact
+      places: 1
+- name: average_engagement_score
+  expr: AVG(engagement_score)
+  display_name: Average engagement
+  comment: Mean engagement score over all customers, 0 to 100.
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 1
+- name: revenue_per_customer
+  expr: CAST(SUM(won_value) AS DOUBLE) / NULLIF(COUNT(CASE WHEN won_leads > 0 THEN 1 END), 0)
+  display_name: Revenue per buying customer
+  comment: Won value per account that bought.
+  format:
+    type: currency
+    currency_code: USD
+    decimal_places:
+      type: exact
+      places: 0
+- name: top_customer_revenue
+  expr: MAX(won_value)
+  display_name: Top customer's revenue
+  comment: Won value of the customer who brought most.
+  format:
+    type: currency
+    currency_code: USD
+    decimal_places:
+      type: exact
+      places: 0
+- name: top_customer_share
+  expr: CAST(MAX(won_value) AS DOUBLE) / NULLIF(CAST(SUM(won_value) AS DOUBLE), 0)
+  display_name: Top customer's share
+  comment: Won value of the customer who brought most as a share of all won value; how much hangs on one account.
+  format:
+    type: percentage
+    decimal_places:
+      type: exact
+      places: 1
+- name: interactions_per_customer
+  expr: SUM(interactions) / NULLIF(COUNT(1), 0)
+  display_name: Interactions per customer
+  comment: Touches per account, those never touched included.
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 1
+- name: interactions_per_won_deal
+  expr: SUM(interactions) / NULLIF(SUM(won_leads), 0)
+  display_name: Interactions per won deal
+  comment: Touches of all accounts per deal won; what a win costs in attention.
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 1
+- name: median_response_hours
+  expr: MEDIAN(hours_to_first_touch)
+  display_name: Lead response time
+  comment: Median hours from an account's first deal to the first touch after it; accounts never touched since have none.
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 1
+$$;
+
+CREATE OR REPLACE VIEW `crm`.gold.deals_metrics
+WITH METRICS
+LANGUAGE YAML
+AS $$
+version: '1.1'
+comment: Deals, one row per deal.
+source: '`crm`.gold.deals'
+dimensions:
+- name: status
+  expr: status
+  display_name: Status
+  comment: open, won or lost
+  synonyms:
+  - statuses
+- name: source
+  expr: source
+  display_name: Lead source
+  comment: Where the deal came from
+  synonyms:
+  - sources
+  - lead source
+  - lead sources
+- name: stage
+  expr: stage
+  display_name: Stage
+  comment: Pipeline stage
+  synonyms:
+  - stages
+  - pipeline stage
+- name: industry
+  expr: industry
+  display_name: Industry
+  comment: Industry of the account
+  synonyms:
+  - industries
+  - sector
+  - sectors
+- name: country
+  expr: country
+  display_name: Country
+  comment: Country of the head office
+  synonyms:
+  - countries
+- name: size_band
+  expr: size_band
+  display_name: Company size
+  comment: Band of the number of employees
+  synonyms:
+  - company size
+  - company sizes
+  - size
+  - sizes
+- name: lead_quality
+  expr: lead_quality
+  display_name: Lead quality
+  comment: Band of the customer's rule score
+  synonyms:
+  - quality
+  - band
+  - bands
+  - score band
+  - lead quality
+- name: owner
+  expr: owner
+  display_name: Owner
+  comment: Sales rep who owns the deal
+  synonyms:
+  - owners
+  - rep
+  - reps
+  - sales rep
+  - sales reps
+  - salesperson
+  - seller
+  - sellers
+- name: product_id
+  expr: product_id
+  display_name: Product
+  comment: Product of the deal
+  synonyms:
+  - product
+  - products
+- name: created_month
+  expr: DATE_FORMAT(created_at, 'yyyy-MM')
+  display_name: Month opened
+  comment: Month in which the deal was opened, UTC
+  synonyms:
+  - month opened
+  - month created
+- name: closed_month
+  expr: DATE_FORMAT(closed_at, 'yyyy-MM')
+  display_name: Month closed
+  comment: Month in which the deal was won or lost, UTC
+  synonyms:
+  - month closed
+- name: created_date
+  expr: CAST(created_at AS DATE)
+  display_name: Day opened
+  comment: Day on which the deal was opened, UTC
+  synonyms:
+  - day opened
+- name: closed_date
+  expr: CAST(closed_at AS DATE)
+  display_name: Day closed
+  comment: Day on which the deal was won or lost, UTC
+  synonyms:
+  - day closed
+measures:
+- name: total_deal_value
+  expr: COALESCE(SUM(deal_value), 0)
+  display_name: Total deal value
+  comment: Value of all deals, whatever their state.
+  format:
+    type: currency
+    currency_code: USD
+    decimal_places:
+      type: exact
+      places: 0
+- name: average_deal_value
+  expr: CAST(SUM(deal_value) AS DOUBLE) / NULLIF(COUNT(CASE WHEN has_value THEN 1 END), 0)
+  display_name: Average deal value
+  comment: Value per deal that has one.
+  format:
+    type: currency
+    currency_code: USD
+    decimal_places:
+      type: exact
+      places: 0
+- name: median_deal_value
+  expr: MEDIAN(CASE WHEN has_value THEN CAST(deal_value AS DOUBLE) END)
+  display_name: Median deal value
+  comment: Value that half of the deals with a value reach.
+  format:
+    type: currency
+    currency_code: USD
+    decimal_places:
+      type: exact
+      places: 0
+- name: total_leads
+  expr: COUNT(1)
+  display_name: Deals
+  comment: All deals, whatever their state.
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 0
+- name: open_leads
+  expr: COUNT(CASE WHEN status = 'open' THEN 1 END)
+  display_name: Open deals
+  comment: Deals with status open.
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 0
+- name: won_leads
+  expr: COUNT(CASE WHEN status = 'won' THEN 1 END)
+  display_name: Deals won
+  comment: Deals with status won.
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 0
+- name: lost_leads
+  expr: COUNT(CASE WHEN status = 'lost' THEN 1 END)
+  display_name: Deals lost
+  comment: Deals with status lost.
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 0
+- name: conversion_rate
+  expr: COUNT(CASE WHEN status = 'won' THEN 1 END) / NULLIF(COUNT(1), 0)
+  display_name: Conversion rate
+  comment: Won deals as a share of all deals, open ones included.
+  format:
+    type: percentage
+    decimal_places:
+      type: exact
+      places: 1
+- name: conversion_rate_by_value
+  expr: CAST(SUM(CASE WHEN status = 'won' THEN deal_value END) AS DOUBLE) / NULLIF(CAST(SUM(deal_value) AS DOUBLE), 0)
+  display_name: Conversion rate by value
+  comment: Won value as a share of the value of all deals, open ones included.
+  format:
+    type: percentage
+    decimal_places:
+      type: exact
+      places: 1
+- name: win_rate
+  expr: COUNT(CASE WHEN status = 'won' THEN 1 END) / NULLIF(COUNT(CASE WHEN status IN ('won', 'lost') THEN 1 END), 0)
+  display_name: Win rate
+  comment: Won deals as a share of closed deals.
+  format:
+    type: percentage
+    decimal_places:
+      type: exact
+      places: 1
+- name: win_rate_by_value
+  expr: CAST(SUM(CASE WHEN status = 'won' THEN deal_value END) AS DOUBLE) / NULLIF(CAST(SUM(CASE WHEN status IN ('won', 'lost') THEN deal_value END) AS DOUBLE), 0)
+  display_name: Win rate by value
+  comment: Won value as a share of the value of closed deals.
+  format:
+    type: percentage
+    decimal_places:
+      type: exact
+      places: 1
+- name: revenue
+  expr: COALESCE(SUM(CASE WHEN status = 'won' THEN deal_value END), 0)
+  display_name: Revenue
+  comment: Value of the deals won.
+  format:
+    type: currency
+    currency_code: USD
+    decimal_places:
+      type: exact
+      places: 0
+- name: average_won_value
+  expr: CAST(SUM(CASE WHEN status = 'won' THEN deal_value END) AS DOUBLE) / NULLIF(COUNT(CASE WHEN status = 'won' AND has_value THEN 1 END), 0)
+  display_name: Average won value
+  comment: Value per deal won that has one.
+  format:
+    type: currency
+    currency_code: USD
+    decimal_places:
+      type: exact
+      places: 0
+- name: lost_value
+  expr: COALESCE(SUM(CASE WHEN status = 'lost' THEN deal_value END), 0)
+  display_name: Lost value
+  comment: Value of the deals lost.
+  format:
+    type: currency
+    currency_code: USD
+    decimal_places:
+      type: exact
+      places: 0
+- name: open_pipeline
+  expr: COALESCE(SUM(CASE WHEN status = 'open' THEN deal_value END), 0)
+  display_name: Open pipeline
+  comment: Value of the open deals.
+  format:
+    type: currency
+    currency_code: USD
+    decimal_places:
+      type: exact
+      places: 0
+- name: weighted_pipeline
+  expr: SUM(weighted_value)
+  display_name: Weighted pipeline
+  comment: Open value times the probability to convert; a deal without an account has none.
+  format:
+    type: currency
+    currency_code: USD
+    decimal_places:
+      type: exact
+      places: 0
+- name: hot_pipeline
+  expr: COALESCE(SUM(CASE WHEN status = 'open' AND lead_quality = 'Hot' THEN deal_value END), 0)
+  display_name: Hot pipeline
+  comment: Value of the open deals of Hot customers.
+  format:
+    type: currency
+    currency_code: USD
+    decimal_places:
+      type: exact
+      places: 0
+- name: pipeline_coverage
+  expr: CAST(SUM(CASE WHEN status = 'open' THEN deal_value END) AS DOUBLE) / NULLIF(1000000.0, 0)
+  display_name: Pipeline coverage
+  comment: Value of the open deals per dollar of the sales target.
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 2
+- name: expected_wins
+  expr: SUM(CASE WHEN status = 'open' THEN probability_to_convert END)
+  display_name: Expected wins
+  comment: Sum of the probabilities of the open deals, within the horizon of the forecast.
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 1
+- name: average_probability
+  expr: AVG(CASE WHEN status = 'open' THEN probability_to_convert END)
+  display_name: Average probability
+  comment: Mean probability of the open deals to be won within the horizon.
+  format:
+    type: percentage
+    decimal_places:
+      type: exact
+      places: 1
+- name: average_cycle_days
+  expr: AVG(CASE WHEN status = 'won' THEN cycle_days END)
+  display_name: Sales cycle
+  comment: Mean days from opening to winning, of deals won.
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 1
+- name: sales_velocity
+  expr: COUNT(CASE WHEN status = 'open' THEN 1 END) * (CAST(SUM(CASE WHEN status = 'won' THEN deal_value END) AS DOUBLE) / NULLIF(COUNT(CASE WHEN status = 'won' AND has_value THEN 1 END), 0)) * (COUNT(CASE WHEN status = 'won' THEN 1 END) / NULLIF(COUNT(CASE WHEN status IN ('won', 'lost') THEN 1 END), 0)) / NULLIF(AVG(CASE WHEN status = 'won' THEN cycle_days END), 0)
+  display_name: Sales velocity
+  comment: 'USD per day that the pipeline yields: open deals times average won value times win rate over the sales cycle.'
+  format:
+    type: currency
+    currency_code: USD
+    decimal_places:
+      type: exact
+      places: 0
+- name: silent_deals
+  expr: COUNT(CASE WHEN status = 'open' AND COALESCE(days_since_last_interaction, 9999) > 30 THEN 1 END)
+  display_name: Silent deals
+  comment: Open deals whose account was not touched in the last 30 days, or never.
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 0
+- name: overdue_deals
+  expr: COUNT(CASE WHEN status = 'open' AND expected_close_date < as_of THEN 1 END)
+  display_name: Overdue deals
+  comment: Open deals whose expected close date has passed.
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 0
+$$;
+
+CREATE OR REPLACE VIEW `crm`.gold.channels_metrics
+WITH METRICS
+LANGUAGE YAML
+AS $$
+version: '1.1'
+comment: Touches, summed per channel.
+source: '`crm`.gold.channel_performance'
+dimensions:
+- name: channel
+  expr: channel
+  display_name: Channel
+  comment: How the account was reached
+  synonyms:
+  - channels
+measures:
+- name: total_interactions
+  expr: COALESCE(SUM(interactions), 0)
+  display_name: Interactions
+  comment: Touches of any channel.
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 0
+- name: positive_rate
+  expr: SUM(positive_touches) / NULLIF(SUM(interactions), 0)
+  display_name: Positive rate
+  comment: Touches with a positive answer or a booked meeting as a share of all touches.
+  format:
+    type: percentage
+    decimal_places:
+      type: exact
+      places: 1
+- name: no_answer_rate
+  expr: SUM(no_answer) / NULLIF(SUM(interactions), 0)
+  display_name: No-answer rate
+  comment: Touches without an answer as a share of all touches.
+  format:
+    type: percentage
+    decimal_places:
+      type: exact
+      places: 1
+- name: meetings_booked
+  expr: COALESCE(SUM(meeting_booked), 0)
+  display_name: Meetings booked
+  comment: Touches that ended with a booked meeting.
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 0
+- name: average_duration_minutes
+  expr: SUM(total_duration_minutes) / NULLIF(SUM(interactions), 0)
+  display_name: Minutes per interaction
+  comment: Minutes spent per touch, those without a duration counting as none.
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 1
+- name: attributed_revenue
+  expr: COALESCE(SUM(attributed_revenue), 0)
+  display_name: Attributed revenue
+  comment: Won value shared among the touches of the 90 days before each win; adds up to all revenue.
+  format:
+    type: currency
+    currency_code: USD
+    decimal_places:
+      type: exact
+      places: 0
+$$;
+
+CREATE OR REPLACE VIEW `crm`.gold.stages_metrics
+WITH METRICS
+LANGUAGE YAML
+AS $$
+version: '1.1'
+comment: Stays of deals in stages, one row each.
+source: '`crm`.gold.stage_history'
+dimensions:
+- name: stage
+  expr: stage
+  display_name: Stage
+  comment: Stage that the deal was in
+  synonyms:
+  - stages
+  - pipeline stage
+measures:
+- name: average_days_in_stage
+  expr: AVG(CASE WHEN left_at IS NOT NULL THEN days_in_stage END)
+  display_name: Days in stage
+  comment: Mean days that deals stayed in a stage before they left it.
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 1
+- name: stage_entries
+  expr: COUNT(1)
+  display_name: Stages entered
+  comment: How often deals entered a stage.
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 0
+$$;
+
+CREATE OR REPLACE VIEW `crm`.gold.touches_metrics
+WITH METRICS
+LANGUAGE YAML
+AS $$
+version: '1.1'
+comment: Touches, one row each, up to the day that gold describes.
+source: SELECT t.*, m.as_of FROM `crm`.silver.interactions_clean AS t CROSS JOIN (SELECT MAX(as_of) AS as_of FROM `crm`.gold.customer_features) AS m WHERE CAST(t.occurred_at AS DATE) <= m.as_of
+dimensions:
+- name: channel
+  expr: channel
+  display_name: Channel
+  comment: How the account was reached
+  synonyms:
+  - channels
+- name: outcome
+  expr: outcome
+  display_name: Outcome
+  comment: What came of the touch
+  synonyms:
+  - outcomes
+- name: direction
+  expr: direction
+  display_name: Direction
+  comment: inbound, outbound, or unknown
+  synonyms:
+  - directions
+- name: hour
+  expr: HOUR(occurred_at)
+  display_name: Hour
+  comment: Hour of the day, UTC
+  synonyms:
+  - hours
+  - hour of the day
+- name: weekday
+  expr: (DATEDIFF(CAST(occurred_at AS DATE), DATE '1900-01-01') % 7) + 1
+  display_name: Weekday
+  comment: Day of the week, 1 for Monday to 7 for Sunday, UTC
+  synonyms:
+  - weekdays
+  - day of the week
+- name: month
+  expr: DATE_FORMAT(occurred_at, 'yyyy-MM')
+  display_name: Month
+  comment: Month of the touch, UTC
+  synonyms:
+  - months
+- name: date
+  expr: CAST(occurred_at AS DATE)
+  display_name: Day
+  comment: Day of the touch, UTC
+  synonyms:
+  - day
+  - days
+measures:
+- name: touches
+  expr: COUNT(1)
+  display_name: Touches
+  comment: Touches, for a look by hour, day, outcome or direction.
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 0
+- name: touched_customers
+  expr: COUNT(DISTINCT customer_id)
+  display_name: Customers touched
+  comment: Accounts with at least one touch.
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 0
+- name: touch_positive_rate
+  expr: COUNT(CASE WHEN outcome IN ('positive', 'meeting_booked') THEN 1 END) / NULLIF(COUNT(1), 0)
+  display_name: Positive rate of touches
+  comment: Touches with a positive answer or a booked meeting as a share of touches, for a look by hour, day or direction.
+  format:
+    type: percentage
+    decimal_places:
+      type: exact
+      places: 1
+$$;

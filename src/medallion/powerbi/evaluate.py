@@ -1,0 +1,107 @@
+"""DAX evaluated without Power BI, by pbix-mcp, to compare measures with metrics and to draw pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from medallion.errors import MedallionError
+from medallion.powerbi.model import Model
+from medallion.powerbi.rows import Rows
+
+Field = tuple[str, str]
+
+
+def available() -> bool:
+    """Whether the extra `powerbi` is installed."""
+    try:
+        import pbix_mcp.dax.engine  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def needed() -> None:
+    """Raise where the extra `powerbi` is missing."""
+    if not available():
+        raise MedallionError("pbix-mcp is not installed", "pip install 'medallion-crm[powerbi]'")
+
+
+class Evaluator:
+    """A model with its rows, asked for the values of measures in a filter context."""
+
+    def __init__(self, model: Model, rows: Rows) -> None:
+        needed()
+        self.model = model
+        self._tables: dict[str, dict[str, list[Any]]] = {
+            table.name: {
+                "columns": [one.name for one in table.columns],
+                "rows": [[_number(cell) for cell in row] for row in rows.tables[table.name]],
+            }
+            for table in model.tables
+        }
+        self._measures = {one.name: one.expression for one in model.measures}
+        self._relationships = [
+            {
+                "FromTable": one.table, "FromColumn": one.column, "ToTable": one.to, "ToColumn": one.to_column,
+                "IsActive": int(one.active), "FromCardinality": 2, "ToCardinality": 1, "CrossFilteringBehavior": 1,
+            }
+            for one in model.relationships
+        ]  # fmt: skip
+
+    def values(
+        self, names: Sequence[str], filters: Mapping[Field, Iterable[Any]] | None = None, by: Sequence[Field] = ()
+    ) -> dict[str, Any]:
+        """What measures are worth under filters: the values that a column may have, None for blank.
+
+        `by` names the columns of `filters` that a visual is split by, the others being slicers.
+        """
+        from pbix_mcp.dax.engine import evaluate_measures_batch
+
+        context = {f"{table}.{column}": list(values) for (table, column), values in (filters or {}).items()}
+        grouped = {f"{table}.{column}" for table, column in by}
+        found: dict[str, Any] = evaluate_measures_batch(
+            list(names), self._tables, self._measures, context,
+            relationships=self._relationships, date_tables={"Date": "Date"},
+            group_keys=grouped or None,
+            selected_filters={k: v for k, v in context.items() if k not in grouped} if grouped else None,
+            model_columns={name: set(table["columns"]) for name, table in self._tables.items()},
+        )  # fmt: skip
+        return found
+
+    def distinct(self, field: Field) -> list[Any]:
+        """The values of a column in the order that a visual shows them: by its sort column, blank last."""
+        table = self.model.table(field[0])
+        at = table.columns.index(table.column(field[1]))
+        sort = table.columns[at].sort_by
+        order = table.columns.index(table.column(sort)) if sort else at
+        found = {row[at]: row[order] for row in self._tables[field[0]]["rows"]}
+        return sorted(found, key=lambda value: (value is None, found[value] if value is not None else 0))
+
+    def combinations(self, fields: Sequence[Field], filters: Mapping[Field, Iterable[Any]]) -> list[tuple[Any, ...]]:
+        """The combinations of columns that occur, looked up from the table on the many side of the others."""
+        tables = list(dict.fromkeys(table for table, _ in (*fields, *filters)))
+        base = next((one for one in ("Deals", "Touches") if one in tables), tables[0])
+        table = self.model.table(base)
+        found: dict[tuple[Any, ...], None] = {}
+        for row in self._tables[base]["rows"]:
+            here = {(base, one.name): value for one, value in zip(table.columns, row, strict=True)}
+            for other in tables:
+                here |= self._one_side(base, other, here) if other != base else {}
+            if all(here[field] in values for field, values in filters.items()):
+                found[tuple(here[field] for field in fields)] = None
+        return list(found)
+
+    def _one_side(self, base: str, other: str, here: Mapping[Field, Any]) -> dict[Field, Any]:
+        """The row of another table that a row belongs to; blanks where it belongs to none."""
+        link = next(one for one in self.model.relationships if (one.table, one.to, one.active) == (base, other, True))
+        table = self.model.table(other)
+        at = table.columns.index(table.column(link.to_column))
+        match = next((row for row in self._tables[other]["rows"] if row[at] == here[base, link.column]), None)
+        return {(other, one.name): match and match[n] for n, one in enumerate(table.columns)}
+
+
+def _number(cell: Any) -> Any:
+    """Money as the evaluator takes it; to a cent it is the same up to some 90 trillion."""
+    return float(cell) if isinstance(cell, Decimal) else cell

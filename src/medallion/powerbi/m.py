@@ -1,0 +1,191 @@
+"""Power Query (M): where the model's tables come from when it is refreshed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from medallion.powerbi import rows
+from medallion.powerbi.model import Model, Table, parameter_values
+
+#: M types by type of the model.
+_TYPES = {
+    "String": "type text", "Int64": "Int64.Type", "Double": "type number", "Decimal": "Currency.Type",
+    "DateTime": "type date", "Boolean": "type logical",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The Parquet files that `medallion export --to` writes."""
+
+    path: str = r"C:\medallion\export"
+
+
+@dataclass(frozen=True)
+class Databricks:
+    """Tables of Unity Catalog through a SQL warehouse, copied at each refresh or, `live`, asked at each look."""
+
+    host: str
+    http_path: str
+    catalog: str
+    live: bool = False
+
+
+Source = Folder | Databricks
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A shared query: a parameter, or a function that the tables call."""
+
+    name: str
+    text: str
+    description: str
+    parameter: bool = False
+
+
+def text(value: str) -> str:
+    """A text in M.
+
+    >>> text('a "b" #(lf)')
+    '"a ""b"" #(#)(lf)"'
+    """
+    escaped = value.replace('"', '""').replace("#(", "#(#)(").replace("\r", "#(cr)").replace("\n", "#(lf)")
+    return f'"{escaped}"'
+
+
+def expressions(source: Source) -> list[Expression]:
+    """The parameters that say where the data lie, and the functions that read them."""
+    if isinstance(source, Databricks):
+        return [
+            _parameter("DatabricksHost", source.host, "Server hostname of the SQL warehouse."),
+            _parameter("DatabricksPath", source.http_path, "HTTP path of the SQL warehouse."),
+            _parameter("DatabricksCatalog", source.catalog, "Catalog that holds the schemas silver and gold."),
+        ]
+    first = f"#date({rows.FIRST_DAY.year}, {rows.FIRST_DAY.month}, {rows.FIRST_DAY.day})"
+    return [
+        _parameter("GoldFolder", source.path, "Folder that `medallion export --to` wrote its Parquet files into."),
+        Expression(
+            "Gold",
+            '(name as text) as table => Parquet.Document(File.Contents(GoldFolder & "\\" & name & ".parquet"))',
+            "One exported table by its qualified name, such as gold.deals.",
+        ),
+        Expression(
+            "Utc",
+            "(value) => if value is datetimezone then DateTimeZone.RemoveZone(DateTimeZone.SwitchZone(value, 0)) "
+            "else DateTime.From(value)",
+            "A moment in UTC without its zone.",
+        ),
+        Expression(
+            "Day",
+            f"(value) => if value = null then null else List.Max({{DateTime.Date(Utc(value)), {first}}})",
+            "The UTC day of a moment, none before the first that DAX counts.",
+        ),
+    ]
+
+
+def _parameter(name: str, value: str, description: str) -> Expression:
+    told = f'{text(value)} meta [IsParameterQuery=true, Type="Text", IsParameterQueryRequired=true]'
+    return Expression(name, told, description, parameter=True)
+
+
+def mode(table: Table, source: Source) -> str:
+    """How a table is stored: a copy, or nothing but the query."""
+    live = isinstance(source, Databricks) and source.live and table.kind in ("gold", "dates")
+    return "directQuery" if live else "import"
+
+
+def partition(table: Table, model: Model, source: Source) -> str:
+    """The query of a table."""
+    if isinstance(source, Databricks) and table.kind in ("gold", "dates"):
+        return _warehouse(table)
+    if table.kind == "dates":
+        return _dates(model)
+    if table.kind == "metrics":
+        fields = ", ".join(f"{one.source} = text" for one in table.columns)
+        listed = ",\n        ".join("{" + ", ".join(map(text, row)) + "}" for row in rows.dictionary())
+        return f"#table(\n    type table [{fields}],\n    {{\n        {listed}\n    }}\n)"
+    if table.kind == "parameter":
+        one = table.columns[0].source
+        values = json.dumps(parameter_values(one))[1:-1]
+        return f"Table.FromColumns({{{{{values}}}}}, type table [{one} = Int64.Type])"
+    return _gold(table)
+
+
+#: Stands in a query for the catalog, which is a parameter.
+_CATALOG = "DatabricksCatalog"
+
+
+def _warehouse(table: Table) -> str:
+    """The table's SQL, run by the warehouse."""
+    before, *after = rows.spark_sql(table, _CATALOG).split(_CATALOG)
+    sql = " & DatabricksCatalog & ".join(map(text, [before, *after]))
+    return _let(
+        [
+            (
+                "Catalogs",
+                "Databricks.Catalogs(DatabricksHost, DatabricksPath, "
+                "[Catalog = null, Database = null, EnableAutomaticProxyDiscovery = null])",
+            ),
+            ("Catalog", 'Catalogs{[Name = DatabricksCatalog, Kind = "Database"]}[Data]'),
+            ("Rows", f"Value.NativeQuery(Catalog, {sql}, null, [EnableFolding = true])"),
+        ]
+    )
+
+
+def _gold(table: Table) -> str:
+    steps = [("Source", f"Gold({text(table.source)})")]
+    if table.until:
+        steps += [
+            ("Until", 'List.Max(List.Transform(Gold("gold.customer_features")[as_of], Day))'),
+            ("Kept", f"Table.SelectRows(Source, each Day([{table.until}]) <= Until)"),
+        ]
+    for one in table.columns:
+        if one.m:
+            last = steps[-1][0]
+            steps.append((f"With_{one.source}", f'Table.AddColumn({last}, "{one.source}", each {one.m})'))
+    names = ", ".join(f'"{one.source}"' for one in table.columns)
+    steps.append(("Chosen", f"Table.SelectColumns({steps[-1][0]}, {{{names}}})"))
+    days = [one.source for one in table.columns if one.type == "DateTime" and not one.m]
+    if days:
+        cut = ", ".join(f'{{"{one}", Day}}' for one in days)
+        steps.append(("Days", f"Table.TransformColumns(Chosen, {{{cut}}})"))
+    typed = ", ".join(f'{{"{one.source}", {_TYPES[one.type]}}}' for one in table.columns)
+    steps.append(("Typed", f'Table.TransformColumnTypes({steps[-1][0]}, {{{typed}}}, "en-US")'))
+    return _let(steps)
+
+
+def _dates(model: Model) -> str:
+    columns = [
+        f"{one.table}[{model.table(one.table).column(one.column).source}]"
+        for one in model.relationships
+        if one.to == "Date"
+    ]
+    first = f"#date({rows.FIRST_DAY.year}, {rows.FIRST_DAY.month}, {rows.FIRST_DAY.day})"
+    return _let(
+        [
+            ("Known", f"List.RemoveNulls(List.Combine({{{', '.join(columns)}}}))"),
+            ("Ends", "if List.IsEmpty(Known) then {#date(2000, 1, 1)} else Known"),
+            ("First", f"List.Max({{#date(Date.Year(List.Min(Ends)), 1, 1), {first}}})"),
+            ("Last", "#date(Date.Year(List.Max(Ends)), 12, 31)"),
+            ("Days", "List.Dates(First, Duration.Days(Last - First) + 1, #duration(1, 0, 0, 0))"),
+            ("Dates", "Table.FromColumns({Days}, type table [date = date])"),
+            ("Years", 'Table.AddColumn(Dates, "year", each Date.Year([date]), Int64.Type)'),
+            (
+                "Quarters",
+                'Table.AddColumn(Years, "quarter", each Text.From([year]) & "-Q" & '
+                "Text.From(Date.QuarterOfYear([date])), type text)",
+            ),
+            (
+                "Months",
+                'Table.AddColumn(Quarters, "month", each Date.ToText([date], [Format = "yyyy-MM", Culture = "en-US"]), '
+                "type text)",
+            ),
+        ]
+    )
+
+
+def _let(steps: list[tuple[str, str]]) -> str:
+    lines = ",\n".join(f"    {name} = {step}" for name, step in steps)
+    return f"let\n{lines}\nin\n    {steps[-1][0]}"

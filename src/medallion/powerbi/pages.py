@@ -1,0 +1,238 @@
+"""The report's pages, told once: which visual shows what, where, and which question it answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal
+
+from medallion.powerbi.theme import COUNTED, OUTCOME
+
+Kind = Literal[
+    "textbox", "slicer", "card", "clusteredBarChart", "clusteredColumnChart", "columnChart", "lineChart",
+    "lineClusteredColumnComboChart", "scatterChart", "tableEx",
+]  # fmt: skip
+#: A measure by name, or a column by table and name.
+Field = str | tuple[str, str]
+
+WIDTH, HEIGHT, EDGE, GAP = 1280, 720, 24, 12
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in pixels of a page of 1280 by 720."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Visual:
+    """One visual.
+
+    Attributes:
+        kind: Its type in Power BI.
+        title: What stands above it; of a text box, the heading.
+        fields: Fields by role, in order.
+        box: Where.
+        order: Place in the tab order, from 1.
+        alt: What a screen reader tells.
+        where: Values that a column must have, a filter of this visual alone.
+        sort: Field to sort by, falling; by category, rising, without.
+        text: Second line of a text box.
+        colours: Colours of series that have a meaning of their own.
+    """
+
+    kind: Kind
+    title: str
+    fields: dict[str, tuple[Field, ...]]
+    box: Box
+    order: int
+    alt: str
+    where: tuple[tuple[str, str], tuple[Any, ...]] | None = None
+    sort: Field | None = None
+    text: str = ""
+    colours: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """A name that is unique on its page and the same in every build."""
+        plain = re.sub(r"[^a-z0-9]+", "_", f"{self.kind}_{self.title}".lower()).strip("_")
+        return f"{self.order:02d}_{plain}"[:50]
+
+    @property
+    def used(self) -> Iterator[Field]:
+        """All fields, those of the filter too."""
+        for fields in self.fields.values():
+            yield from fields
+        if self.where:
+            yield self.where[0]
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page: the question it answers and its visuals in tab order."""
+
+    name: str
+    title: str
+    question: str
+    visuals: tuple[Visual, ...]
+
+
+@dataclass(frozen=True)
+class _Chart:
+    kind: Kind
+    title: str
+    fields: dict[str, tuple[Field, ...]]
+    alt: str
+    where: tuple[tuple[str, str], tuple[Any, ...]] | None = None
+    sort: Field | None = None
+    colours: dict[str, str] = field(default_factory=dict)
+
+
+def _page(
+    name: str, title: str, question: str, slicers: tuple[tuple[str, str], ...],
+    cards: tuple[str | tuple[str, str], ...],
+    charts: tuple[_Chart, ...], table: _Chart, beside: _Chart | None = None,
+) -> Page:  # fmt: skip
+    """Heading and slicers, cards, charts, and a table below with room for a chart beside it, on one grid."""
+    visuals: list[Visual] = []
+
+    def put(kind: Kind, title: str, fields: dict[str, tuple[Field, ...]], box: Box, alt: str, **more: Any) -> None:
+        visuals.append(Visual(kind, title, fields, box, len(visuals) + 1, alt, **more))
+
+    def draw(chart: _Chart, box: Box) -> None:
+        put(chart.kind, chart.title, chart.fields, box, chart.alt,
+            where=chart.where, sort=chart.sort, colours=chart.colours)  # fmt: skip
+
+    slicer = 168
+    left = WIDTH - EDGE - len(slicers) * slicer - (len(slicers) - 1) * GAP
+    put("textbox", title, {}, Box(EDGE, 14, left - EDGE - GAP, 62), f"{title}. {question}", text=question)
+    for place, chosen in enumerate(slicers):
+        box = Box(left + place * (slicer + GAP), 14, slicer, 62)
+        put("slicer", chosen[1], {"Values": (chosen,)}, box, f"Choose {chosen[1].lower()}")
+    for card, box in zip(cards, _across(len(cards), 88, 84), strict=True):
+        measure, told = (card, card) if isinstance(card, str) else card
+        put("card", told, {"Values": (measure,)}, box, f"{told}: one figure")
+    for chart, box in zip(charts, _across(len(charts), 184, 264), strict=True):
+        draw(chart, box)
+    columns = _across(3, 460, 244)
+    last = columns[1] if beside else columns[2]
+    draw(table, Box(EDGE, 460, last.x + last.width - EDGE, 244))
+    if beside:
+        draw(beside, columns[2])
+    return Page(name, title, question, tuple(visuals))
+
+
+def _across(count: int, y: int, height: int) -> list[Box]:
+    """Boxes side by side over the whole width."""
+    room = WIDTH - 2 * EDGE - (count - 1) * GAP
+    edges = [EDGE + round(place * (room / count + GAP)) for place in range(count + 1)]
+    return [Box(edges[n], y, edges[n + 1] - edges[n] - GAP, height) for n in range(count)]
+
+
+def _chart(kind: Kind, title: str, category: Field, *values: Field, alt: str, **more: Any) -> _Chart:
+    return _Chart(kind, title, {"Category": (category,), "Y": values}, alt, **more)
+
+
+@cache
+def pages() -> tuple[Page, ...]:
+    """The four pages."""
+    quality, industry = ("Customers", "Lead quality"), ("Customers", "Industry")
+    stage, source, owner = ("Deals", "Stage"), ("Deals", "Lead source"), ("Deals", "Owner")
+    month, channel, customer = ("Date", "Month"), ("Channels", "Channel"), ("Customers", "Customer")
+    still_open = (("Deals", "Status"), ("open",))
+    return (
+        _page(
+            "lead_scoring_pipeline", "Lead Scoring & Pipeline",
+            "Which open deals deserve the next call, and is the pipeline enough for the target?",
+            (owner, industry, ("Sales target", "Sales target")),
+            ("Open pipeline", "Weighted pipeline", "Pipeline coverage", "Hot pipeline", "Expected wins", "Silent deals"),
+            (
+                _chart("clusteredBarChart", "Where does the open pipeline stand?", stage, "Open pipeline",
+                       alt="Bars: value of the open deals in each stage, the largest first",
+                       where=still_open, sort="Open pipeline"),
+                _chart("clusteredColumnChart", "Do high scores go with wins?", quality, "Win rate",
+                       alt="Columns: win rate of the closed deals of Hot, Warm, Cool and Cold customers"),
+                _chart("clusteredBarChart", "Which sources win?", source, "Win rate",
+                       alt="Bars: win rate by lead source, the highest first", sort="Win rate"),
+            ),
+            _Chart("tableEx", "Whom to call first?", {"Values": (
+                customer, quality, ("Customers", "Lead score"), ("Deals", "Deal"), stage, owner, ("Deals", "Expected close"),
+                "Open pipeline", "Average probability", "Weighted pipeline",
+            )}, "Table: open deals by weighted value, the largest first", where=still_open, sort="Weighted pipeline"),
+        ),
+        _page(
+            "customer_analytics", "Customer Analytics",
+            "Who are our customers, what do they bring, and how much hangs on a few of them?",
+            (("Customers", "Country"), ("Customers", "Company size"), ("Customers", "Account manager")),
+            ("Customers", "Buying customers", "Average lead score", "Hot share",
+             ("Revenue per buying customer", "Revenue per buyer"), "Top customer's share"),
+            (
+                _chart("clusteredBarChart", "Which industries bring revenue?", industry, "Revenue",
+                       alt="Bars: revenue by industry, the largest first", sort="Revenue"),
+                _chart("clusteredBarChart", "Which segments are they in?", ("Customers", "Segment"), "Customers",
+                       alt="Bars: number of customers by segment, the largest first", sort="Customers"),
+                _Chart("scatterChart", "Does engagement go with revenue?", {
+                    "Category": (customer,), "X": ("Average engagement",), "Y": ("Revenue",),
+                }, "Points: engagement score and revenue of each customer"),
+            ),
+            _Chart("tableEx", "Who brings most?", {"Values": (
+                customer, industry, ("Customers", "Country"), quality, ("Customers", "Segment"),
+                ("Customers", "Preferred channel"), "Average lead score", "Revenue", "Open pipeline", "Win rate",
+            )}, "Table: customers by revenue, the largest first", sort="Revenue"),
+        ),
+        _page(
+            "interaction_analytics", "Interaction Analytics",
+            "Which way of reaching out works, when, and what does a win cost in attention?",
+            (("Date", "Quarter"), industry, channel),
+            ("Touches", "Customers touched", "Positive rate of touches",
+             ("Interactions per won deal", "Touches per win (all time)"),
+             ("Lead response time", "Hours to touch (all time)")),
+            (
+                _chart("clusteredBarChart", "Which channels get an answer?", channel, "Positive rate of touches",
+                       alt="Bars: share of touches with a positive outcome by channel, the highest first",
+                       sort="Positive rate of touches"),
+                _Chart("columnChart", "What comes of our touches?", {
+                    "Category": (month,), "Series": (("Touches", "Outcome"),), "Y": ("Touches",),
+                }, "Stacked columns: touches by month and outcome", colours=OUTCOME),
+                _chart("clusteredColumnChart", "On which days do people answer?", ("Touches", "Weekday"),
+                       "Positive rate of touches",
+                       alt="Columns: share of touches with a positive outcome by day of the week"),
+            ),
+            _Chart("tableEx", "What does each channel bring? (all time, all customers)", {"Values": (
+                channel, "Interactions", "Positive rate", "Meetings booked", "No-answer rate",
+                "Minutes per interaction", "Attributed revenue",
+            )}, "Table: channels with touches, rates, time and attributed revenue", sort="Interactions"),
+            _chart("clusteredColumnChart", "At which hour do people answer?", ("Touches", "Hour"),
+                   "Positive rate of touches",
+                   alt="Columns: share of touches with a positive outcome by hour of the day (UTC)"),
+        ),
+        _page(
+            "sales_performance", "Sales Performance",
+            "Are we winning more, and faster, and who does?",
+            (("Date", "Quarter"), source, industry),
+            ("Revenue", "Deals won", "Win rate", "Average won value", ("Sales cycle", "Sales cycle (days)")),
+            (
+                _Chart("lineClusteredColumnComboChart", "Revenue and win rate by month closed", {
+                    "Category": (month,), "Y": ("Revenue",), "Y2": ("Win rate",),
+                }, "Columns: revenue by month; line: win rate"),
+                _chart("clusteredColumnChart", "Do we open as many deals as we close?", month, "Deals opened",
+                       "Deals won", "Deals lost", alt="Columns: deals opened, won and lost by month",
+                       colours=COUNTED),
+                _chart("clusteredBarChart", "Who wins?", owner, "Revenue",
+                       alt="Bars: revenue by owner, the largest first", sort="Revenue"),
+            ),
+            _Chart("tableEx", "How does each rep do?", {"Values": (
+                owner, "Deals won", "Deals lost", "Win rate", "Win rate by value", "Revenue", "Average won value",
+                "Sales cycle",
+            )}, "Table: owners by revenue, the largest first", where=(("Deals", "Status"), ("won", "lost")),
+                sort="Revenue"),
+            _Chart("lineChart", "How does revenue add up?", {"Category": (month,), "Y": ("Revenue to date",)},
+                   "Line: revenue up to the end of each month"),
+        ),
+    )  # fmt: skip

@@ -1,0 +1,203 @@
+"""The rows of the model's tables, read from the lakehouse, and what Power BI cannot hold told by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+import sqlglot
+
+from medallion.errors import MedallionError
+from medallion.metrics import metrics
+from medallion.powerbi.model import Model, Table, parameter_values
+
+#: The first day that DAX counts: 1900 was no leap year, but its calendar says so.
+FIRST_DAY = date(1900, 3, 1)
+#: Money has four digits after the point in 64 bits.
+MOST_MONEY = Decimal(2**63 - 1) / 10000
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows by table, in the order of the table's columns.
+
+    Attributes:
+        tables: The rows.
+        notes: What is not in them as it is in the lakehouse, in words.
+    """
+
+    tables: dict[str, list[Row]]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """Rows of all tables."""
+        return sum(len(rows) for rows in self.tables.values())
+
+
+def size(connection: duckdb.DuckDBPyConnection, model: Model) -> int:
+    """How many rows the model's tables have, without reading them."""
+    return sum(
+        _one(connection, f"SELECT COUNT(*) FROM ({_query(table, count=True)})")
+        for table in model.tables
+        if table.kind == "gold"
+    )
+
+
+def read(connection: duckdb.DuckDBPyConnection, model: Model) -> Rows:
+    """All rows of the model, ordered so that equal data give equal rows.
+
+    Args:
+        connection: From `medallion.query.connect`, with the layers gold and silver.
+        model: The model.
+
+    Raises:
+        MedallionError: Two keys that Power BI takes for one, or a value that it cannot hold.
+    """
+    found = Rows({})
+    for table in model.tables:
+        if table.kind == "gold":
+            rows = connection.execute(_query(table)).fetchall()
+            found.tables[table.name] = _held(table, rows, found.notes)
+            _unique(table, found.tables[table.name])
+    for table in model.tables:
+        if table.kind == "dates":
+            found.tables[table.name] = list(calendar(_days(model, found)))
+        elif table.kind == "metrics":
+            found.tables[table.name] = dictionary()
+        elif table.kind == "parameter":
+            found.tables[table.name] = [(value,) for value in parameter_values(table.columns[0].source)]
+    return found
+
+
+def spark_sql(table: Table, catalog: str | None = None) -> str:
+    """The query of a table of the kind `gold` or `dates` in Spark SQL, days held as Power BI holds them.
+
+    With a catalog it is for Databricks: tables in that catalog.
+    """
+    within = f"`{catalog}`." if catalog else ""
+    if table.kind == "dates":
+        ends = (
+            f"SELECT GREATEST(MAKE_DATE(YEAR(MIN(day)), 1, 1), DATE '{FIRST_DAY}') AS first, "
+            f"MAKE_DATE(YEAR(MAX(day)), 12, 31) AS last FROM {within}gold.sales_summary"
+        )
+        return (
+            "SELECT date, YEAR(date) AS year, CONCAT(YEAR(date), '-Q', QUARTER(date)) AS quarter, "
+            "DATE_FORMAT(date, 'yyyy-MM') AS month "
+            f"FROM (SELECT EXPLODE(SEQUENCE(first, last, INTERVAL 1 DAY)) AS date FROM ({ends}))"
+        )
+    columns = []
+    for one in table.columns:
+        value = one.sql or one.source
+        if one.type == "DateTime":
+            value = f"CASE WHEN {value} < DATE '{FIRST_DAY}' THEN DATE '{FIRST_DAY}' ELSE {value} END"
+        columns.append(value if value == one.source else f"{value} AS {one.source}")
+    return f"SELECT {', '.join(columns)} FROM {within}{table.source}{_until(table, within)}"
+
+
+def _until(table: Table, within: str = "") -> str:
+    if not table.until:
+        return ""
+    return f" WHERE CAST({table.until} AS DATE) <= (SELECT MAX(as_of) FROM {within}gold.customer_features)"
+
+
+def _query(table: Table, count: bool = False) -> str:
+    """The query of a table in DuckDB's SQL, days as they are."""
+    columns = [f"{one.sql} AS {one.source}" if one.sql else one.source for one in table.columns]
+    text = f"SELECT {', '.join(columns)} FROM {table.source}{_until(table)}"
+    return sqlglot.transpile(text, read="spark", write="duckdb")[0] + ("" if count else " ORDER BY ALL NULLS FIRST")
+
+
+def _held(table: Table, rows: list[Row], notes: list[str]) -> list[Row]:
+    """The rows as Power BI holds them: days as moments, none before its calendar begins, so that later is still later."""
+    dated = [n for n, one in enumerate(table.columns) if one.type == "DateTime"]
+    money = [n for n, one in enumerate(table.columns) if one.type == "Decimal"]
+    early = dict.fromkeys(dated, 0)
+    held = []
+    for row in rows:
+        cells = list(row)
+        for n in dated:
+            day = cells[n]
+            if day is not None and day < FIRST_DAY:
+                early[n] += 1
+                day = FIRST_DAY
+            cells[n] = day and datetime(day.year, day.month, day.day)  # noqa: DTZ001
+        for n in money:
+            if cells[n] is not None and abs(cells[n]) > MOST_MONEY:
+                raise MedallionError(
+                    f"{table.source}: {table.columns[n].source} has {cells[n]}, more than the {MOST_MONEY} that "
+                    "Power BI holds as money",
+                    "Correct it in the CRM, or look at the data through Databricks.",
+                )
+        held.append(tuple(cells))
+    for n, times in early.items():
+        if times:
+            one = table.columns[n]
+            notes.append(f"{table.source}.{one.source}: {times} before {FIRST_DAY} told as that day, the first of DAX")
+    return held
+
+
+def _unique(table: Table, rows: list[Row]) -> None:
+    """That no two keys differ by nothing that Power BI sees: it ignores case and what is blank at the end."""
+    if table.key is None:
+        return
+    at, seen = table.columns.index(table.key), dict[str, str]()
+    for row in rows:
+        if not isinstance(row[at], str):
+            continue
+        alike = row[at].rstrip().lower()
+        if alike in seen:
+            raise MedallionError(
+                f"{table.source}: {table.key.source} {seen[alike]!r} and {row[at]!r} are one and the same to Power BI, "
+                "which ignores case",
+                "Give one of them another identifier in the CRM.",
+            )
+        seen[alike] = row[at]
+
+
+def _days(model: Model, rows: Rows) -> tuple[date, date]:
+    """First and last day that facts refer to the date table by."""
+    ends: list[datetime] = []
+    for one in model.relationships:
+        if one.to == "Date":
+            table = model.table(one.table)
+            at = table.columns.index(table.column(one.column))
+            days = [row[at] for row in rows.tables[one.table] if row[at] is not None]
+            ends += [min(days), max(days)] if days else []
+    if not ends:
+        return date(2000, 1, 1), date(2000, 12, 31)
+    return min(ends).date(), max(ends).date()
+
+
+def calendar(span: tuple[date, date]) -> Iterator[Row]:
+    """The date table: every day of the calendar years of the span, as time intelligence wants it."""
+    day, last = date(span[0].year, 1, 1), date(span[1].year, 12, 31)
+    day = max(day, FIRST_DAY)
+    while day <= last:
+        moment = datetime(day.year, day.month, day.day)  # noqa: DTZ001
+        yield moment, day.year, f"{day.year:04d}-Q{(day.month + 2) // 3}", f"{day.year:04d}-{day.month:02d}"
+        day += timedelta(days=1)
+
+
+def dictionary() -> list[Row]:
+    """The metrics with what they mean, in the order of their labels."""
+    return sorted(
+        (m.measure.display_name, m.name, m.measure.comment, " ".join(m.measure.expr.split()), ", ".join(m.view.tables))
+        for m in metrics().values()
+    )
+
+
+def cells(table: Table, row: Row) -> dict[str, Any]:
+    """A row by the names that readers see."""
+    return {one.name: value for one, value in zip(table.columns, row, strict=True)}
+
+
+def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
+    found = connection.execute(sql).fetchone()
+    return int(found[0]) if found else 0
