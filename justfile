@@ -31,6 +31,10 @@ declarative *args:
     bash scripts/spark_tools.sh
     {{python}} -m pytest -n 0 -m declarative {{args}}
 
+# Tests that take more than ten seconds each.
+slow *args:
+    {{python}} -m pytest -m slow {{args}}
+
 # Whole scenarios on embedded Sail and on a real Apache Spark server with Delta Lake: every table, cell by cell.
 parity *args:
     SPARK_SMALL=1 bash scripts/with_spark.sh {{python}} -m pytest -n 0 tests/parity {{args}}
@@ -41,7 +45,7 @@ test-on-spark *args:
 
 # Kill 200 runs at random moments; takes about half an hour.
 faults kills="200":
-    MEDALLION_KILLS={{kills}} {{python}} -m pytest -n 2 tests/faults
+    MEDALLION_KILLS={{kills}} {{python}} -m pytest -n 2 -m '' tests/faults
 
 # Style, types and arrows.
 lint:

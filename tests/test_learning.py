@@ -466,6 +466,7 @@ def test_every_signal_has_words():
 # again, and watching
 
 
+@pytest.mark.slow
 def test_a_new_model_waits_for_later_deals(copied):
     from medallion.pipeline import learning
 
@@ -586,6 +587,7 @@ def test_without_the_extra_training_says_what_to_install(learned, monkeypatch):
     assert "medallion-crm[ml]" in caught.value.remedy
 
 
+@pytest.mark.slow
 def test_mlflow_holds_runs_and_the_alias(learned, tmp_path):
     from mlflow.tracking import MlflowClient
 

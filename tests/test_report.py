@@ -259,6 +259,7 @@ STATES = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", STATES)
 def test_any_state_of_the_data_is_told_in_words_and_drawn(deliver, tmp_path, monkeypatch, state):
     files, sentences = STATES[state]

@@ -71,6 +71,7 @@ def killed(lake: Path, source: Path, after: float) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments(spark, unbroken, tmp_path):
     from medallion import pipeline
 
