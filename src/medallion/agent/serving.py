@@ -49,6 +49,7 @@ class Serving:
     versions: dict[str, int]
     as_of: date | None
     lock: threading.Lock = field(default_factory=threading.Lock)
+    prepared: set[str] = field(default_factory=set)
 
     def rows(self, sql: str, bindings: Any = ()) -> list[dict[str, Any]]:
         """The rows of a query as dicts; ended after `PATIENCE` seconds.
@@ -63,6 +64,13 @@ class Serving:
                 raise LakehouseError(
                     f"the query took more than {PATIENCE:.0f} seconds", "Ask for less at once."
                 ) from error
+
+    def prepare(self, name: str, sql: str) -> None:
+        """Compute a table of this name once: what it is made of does not change while it is served."""
+        with self.lock:
+            if name not in self.prepared:
+                self.connection.execute(f"create temp table {name} as {sql}")
+                self.prepared.add(name)
 
     def read(self, *names: str) -> dict[str, int]:
         """Versions of these tables, for a receipt."""

@@ -20,6 +20,16 @@ from medallion.metrics import Filter
 
 _FEATURES, _DEALS, _SCORES = "gold.customer_features", "gold.deals", "gold.lead_scores"
 _TOUCHES = "silver.interactions_clean"
+#: One row per account with an open deal, with its best one.
+_OPEN_ACCOUNTS = f"""
+select b.owner, f.customer_id, f.customer_name, b.lead_id, f.next_step, f.preferred_channel, f.has_email, f.has_phone,
+       b.expected_value, b.at_stake, b.probability_to_convert as probability, f.lead_score, f.lead_quality,
+       f.last_interaction_at, f.days_since_last_interaction as days_since_last, f.as_of
+from (select *, sum(weighted_value) over (partition by customer_id) as expected_value,
+             sum(deal_value) over (partition by customer_id) as at_stake,
+             row_number() over (partition by customer_id order by weighted_value desc nulls last, lead_id) as place
+      from {_DEALS} where status = 'open' and customer_id is not null) b
+join {_FEATURES} f using (customer_id) where b.place = 1"""
 #: Touches over all accounts that an hour needs before it is recommended.
 LEAST_TOUCHES = 20
 
@@ -54,34 +64,26 @@ class Tools:
         most = self.rules.capacity if capacity is None else capacity
         if most < 1:
             raise MedallionError(f"capacity {most} is not at least 1", "Give a whole number from 1.")
-        known = [row["owner"] for row in self.serving.rows(f"select distinct owner from {_DEALS} order by 1")]
+        self.serving.prepare("owners", f"select distinct owner from {_DEALS}")
+        known = [row["owner"] for row in self.serving.rows("select owner from owners order by 1")]
         if owner is not None and owner.casefold() not in {str(name).casefold() for name in known}:
             names = ", ".join(str(name) for name in known[:20])
             raise MedallionError(f"no deal belongs to {owner!r}", f"Owners: {names}.")
         on = day or self._day() + timedelta(days=1)
         blocked = [one for one in self.rules.suppressed if one.until is None or one.until >= on]
-        sql = f"""
-with best as (
-  select customer_id, owner, lead_id, deal_value, probability_to_convert,
-         sum(weighted_value) over (partition by customer_id) as expected_value,
-         sum(deal_value) over (partition by customer_id) as at_stake,
-         row_number() over (partition by customer_id order by weighted_value desc nulls last, lead_id) as place
-  from {_DEALS} where status = 'open' and customer_id is not null),
-ranked as (
-  select b.owner, f.customer_id, f.customer_name, b.lead_id, f.next_step, f.preferred_channel, f.has_email, f.has_phone,
-         b.expected_value, b.at_stake, b.probability_to_convert as probability, f.lead_score, f.lead_quality,
-         f.last_interaction_at, f.days_since_last_interaction + date_diff('day', f.as_of, cast(? as date)) as days_silent,
-         row_number() over (partition by b.owner order by b.expected_value desc nulls last, f.lead_score desc, f.customer_id) as place
-  from best b join {_FEATURES} f using (customer_id)
-  where b.place = 1 and (? is null or lower(b.owner) = lower(?))
-    and not (f.customer_id in (select unnest(?)))
-    and coalesce(f.last_interaction_at < cast(? as date) - cast(? as integer), true))
-select * exclude (place), place as rank from ranked where place <= ? order by owner nulls last, place"""
+        query = """
+select * exclude (place), place as rank, days_since_last + date_diff('day', as_of, cast(? as date)) as days_silent from (
+  select *, row_number() over (partition by owner order by expected_value desc nulls last, lead_score desc, customer_id) as place
+  from open_accounts
+  where (? is null or lower(owner) = lower(?)) and not (customer_id in (select unnest(?)))
+    and coalesce(last_interaction_at < cast(? as date) - cast(? as integer), true))
+where place <= ? order by owner nulls last, place"""
+        sql = f"with open_accounts as ({_OPEN_ACCOUNTS}){query}"
         nobody = sorted({one.customer_id for one in blocked if one.channel is None})
         bindings = [on, owner, owner, nobody, on, self.rules.rest_days, most]
-        rows = self.serving.rows(sql, bindings)
-        ids = [row["customer_id"] for row in rows]
-        hours, last, why = self._hours(), self._last(ids), self._reasons([row["lead_id"] for row in rows])
+        self.serving.prepare("open_accounts", _OPEN_ACCOUNTS)
+        rows = self.serving.rows(query, bindings)
+        hours, last, why = self._hours(), self._last(rows), self._reasons([row["lead_id"] for row in rows])
         for row in rows:
             row["channel"] = self._channel(row, blocked)
             row["hour"] = hours.get(row["channel"])
@@ -89,8 +91,7 @@ select * exclude (place), place as rank from ranked where place <= ? order by ow
             row["reasons"] = why.get(row["lead_id"]) or []
         rows = [row for row in rows if row["channel"]]
         resting = self.serving.rows(
-            f"select count(distinct d.customer_id) as n from {_DEALS} d join {_FEATURES} f using (customer_id) "
-            "where d.status = 'open' and f.last_interaction_at >= cast(? as date) - cast(? as integer)",
+            "select count(*) as n from open_accounts where last_interaction_at >= cast(? as date) - cast(? as integer)",
             [on, self.rules.rest_days],
         )[0]["n"]
         return self._found(
@@ -441,23 +442,26 @@ select * exclude (place), place as rank from ranked where place <= ? order by ow
 
     def _hours(self) -> dict[str, int]:
         """Per channel the hour with the best smoothed rate of positive outcomes, among hours with enough touches."""
-        rows = self.serving.rows(
+        self.serving.prepare(
+            "hours",
             f"select channel, hour(occurred_at) as hour, count(*) as n, "
-            f"count(*) filter (outcome in ('positive', 'meeting_booked')) as well from {_TOUCHES} group by 1, 2 "
-            "having count(*) >= ? order by channel, (well + 1) / (n + 2) desc, hour",
-            [LEAST_TOUCHES],
+            f"count(*) filter (outcome in ('positive', 'meeting_booked')) as well from {_TOUCHES} group by 1, 2",
+        )
+        rows = self.serving.rows(
+            "select * from hours where n >= ? order by channel, (well + 1) / (n + 2) desc, hour", [LEAST_TOUCHES]
         )
         best: dict[str, int] = {}
         for row in rows:
             best.setdefault(row["channel"], row["hour"])
         return best
 
-    def _last(self, customers: list[str]) -> dict[str, dict[str, Any]]:
+    def _last(self, accounts: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """Channel and outcome of each account's last touch, whose moment gold knows."""
         rows = self.serving.rows(
             f"select customer_id, channel as last_channel, outcome as last_outcome from {_TOUCHES} "
-            "where customer_id in (select unnest(?)) "
+            "where occurred_at in (select unnest(?::timestamptz[])) and customer_id in (select unnest(?)) "
             "qualify row_number() over (partition by customer_id order by occurred_at desc, interaction_id) = 1",
-            [customers],
+            [[row["last_interaction_at"] for row in accounts], [row["customer_id"] for row in accounts]],
         )
         return {row.pop("customer_id"): row for row in rows}
 
