@@ -311,6 +311,31 @@ def test_the_project_and_the_template_tell_the_same_model(built):
     assert "isActive: false" in (folder / "relationships.tmdl").read_text()
 
 
+def test_a_reader_of_tmdl_sees_the_model(built):
+    """The parser of pbix-mcp, which takes no part in writing the text."""
+    from pbix_mcp.formats.tmdl_reader import parse_tmdl_folder
+
+    found, whole = parse_tmdl_folder(str(built / f"{build.NAME}.SemanticModel" / "definition")), model.model()
+    tables = {one["name"]: one for one in found["tables"]}
+    assert sorted(tables) == sorted(one.name for one in whole.tables)
+    for table in whole.tables:
+        told = [
+            (c["name"], c["data_type"], c["source_column"], c["is_hidden"], c["sort_by_column"], c["format_string"])
+            for c in tables[table.name]["columns"]
+        ]
+        assert told == [(c.name, c.type, c.source, c.hidden, c.sort_by, c.form) for c in table.columns]
+        (query_,) = tables[table.name]["partitions"]
+        assert query_["source"] == m.partition(table, whole, m.Folder())
+    measures = [(one["name"], one["expression"], one["format_string"]) for one in tables["Metrics"]["measures"]]
+    assert measures == [(one.name, one.expression, one.form) for one in whole.measures]
+    links = [
+        (r["from_table"], r["from_column"], r["to_table"], r["to_column"], r["is_active"])
+        for r in found["relationships"]
+    ]
+    assert links == [(r.table, r.column, r.to, r.to_column, r.active) for r in whole.relationships]
+    assert [one["name"] for one in found["expressions"]] == [one.name for one in m.expressions(m.Folder())]
+
+
 def test_a_build_after_new_data_changes_the_data_and_nothing_else(built, sample, hostile, tmp_path):
     again, other = tmp_path / "again", tmp_path / "other"
     written(sample, again)

@@ -78,11 +78,10 @@ def _container(visual: Visual, model: Model) -> dict[str, Any]:
         found |= {"query": _dumped(query), "dataTransforms": _dumped(transforms)}
     single["drillFilterOtherVisuals"] = True
     single["objects"], single["vcObjects"] = _objects(visual), _frame(visual)
-    position = {key: value for key, value in _position(visual).items() if key != "tabOrder"}
     found["config"] = _dumped(
         {
             "name": visual.name,
-            "layouts": [{"id": 0, "position": {**position, "tabOrder": visual.order}}],
+            "layouts": [{"id": 0, "position": _position(visual)}],
             "singleVisual": single,
         }
     )
