@@ -46,7 +46,7 @@ def export(lake: Lakehouse, folder: Path, form: Format, names: Iterable[str] = (
 
 def _write(connection: Any, name: str, target: Path, form: Format) -> dict[str, Any]:
     part = target.with_suffix(target.suffix + ".part")
-    select = f"select * from {name}" if form == "parquet" else _for_spreadsheets(connection, name)
+    select = f"select * from {name}" if form == "parquet" else query.for_spreadsheets(connection, name)
     options = "format parquet" if form == "parquet" else "format csv, header"
     place = str(part).replace("'", "''")
     try:
@@ -56,17 +56,3 @@ def _write(connection: Any, name: str, target: Path, form: Format) -> dict[str, 
         if part.is_file():
             part.unlink()
     return {"table": name, "rows": count, "path": str(target)}
-
-
-def _for_spreadsheets(connection: Any, name: str) -> str:
-    columns = []
-    for row in query.rows(connection, f"describe {name}"):
-        column, kind = '"' + row["column_name"].replace('"', '""') + '"', row["column_type"]
-        if kind == "VARCHAR":
-            value = f"case when regexp_matches({column}, '^[=+\\-@\\t\\r]') then '''' || {column} else {column} end"
-        elif kind.endswith("[]"):
-            value = f"to_json({column})"
-        else:
-            value = column
-        columns.append(f"{value} as {column}")
-    return f"select {', '.join(columns)} from {name}"

@@ -16,6 +16,7 @@ PARAMETERS = {
     "as_of": "latest, today or a date",
     "contract": "contract files laid over the shipped ones, separated by commas",
     "config": "settings file",
+    "out": "folder to write files into, where the notebook writes any",
 }
 
 
@@ -28,11 +29,20 @@ def settings(names: Mapping[str, Any]) -> Settings:
     Raises:
         ContractError: A value is wrong.
     """
-    given = _widgets(names["dbutils"]) if "dbutils" in names else _options()
+    given = _given(names)
     contracts = tuple(Path(item.strip()) for item in given["contract"].split(",") if item.strip())
     config = Path(given["config"]) if given["config"] else None
     overrides = {name: given[name] or None for name in ("source", "lakehouse", "as_of")}
     return load(config, contracts=contracts or None, **overrides)
+
+
+def out(names: Mapping[str, Any], default: str) -> Path:
+    """The folder that the notebook writes files into, `default` unless it was given one."""
+    return Path(_given(names)["out"] or default)
+
+
+def _given(names: Mapping[str, Any]) -> dict[str, str]:
+    return _widgets(names["dbutils"]) if "dbutils" in names else _options()
 
 
 def _widgets(dbutils: Any) -> dict[str, str]:

@@ -83,3 +83,22 @@ def rows(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Iterable[A
     cursor = connection.execute(sql, list(parameters))
     names = [column[0] for column in cursor.description or []]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def for_spreadsheets(connection: duckdb.DuckDBPyConnection, name: str) -> str:
+    """A select of a table whose cells a spreadsheet takes as they are.
+
+    A text that it would take for a formula (it starts with `=`, `+`, `-`, `@`, tab or carriage return) gets a leading
+    apostrophe, and lists become JSON.
+    """
+    columns = []
+    for row in rows(connection, f"describe {name}"):
+        column, kind = '"' + row["column_name"].replace('"', '""') + '"', row["column_type"]
+        if kind == "VARCHAR":
+            value = f"case when regexp_matches({column}, '^[=+\\-@\\t\\r]') then '''' || {column} else {column} end"
+        elif kind.endswith("[]"):
+            value = f"to_json({column})"
+        else:
+            value = column
+        columns.append(f"{value} as {column}")
+    return f"select {', '.join(columns)} from {name}"

@@ -1,39 +1,11 @@
-"""Charts, each defined once: from a few aggregated rows to Vega-Lite, and from there to SVG for reports and cards."""
+"""The reliability picture of a model card."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from medallion.errors import MedallionError
-
-#: Colours that are told apart by colour-blind readers (Okabe and Ito 2008), on a light ground.
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#767676"
-
-
-def available() -> bool:
-    """Whether the extra `charts` is installed."""
-    try:
-        import altair  # noqa: F401
-        import vl_convert  # noqa: F401
-    except ImportError:
-        return False
-    return True
-
-
-def svg(chart: Mapping[str, Any]) -> str:
-    """A Vega-Lite chart as SVG, drawn without a browser.
-
-    Raises:
-        MedallionError: The extra `charts` is not installed.
-    """
-    try:
-        import vl_convert
-    except ImportError as error:
-        raise MedallionError(
-            f"Charts are not installed: {error}", "Install them with: pip install 'medallion-crm[charts]'"
-        ) from error
-    return str(vl_convert.vegalite_to_svg(dict(chart)))
+from medallion.charts.theme import BLUE, GREY
 
 
 def reliability(rows: Sequence[Mapping[str, float]], horizon_days: int) -> dict[str, Any]:

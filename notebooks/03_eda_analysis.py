@@ -1,0 +1,31 @@
+# Databricks notebook source
+# MAGIC %md
+# MAGIC # Exploratory analysis
+# MAGIC Data quality before and after cleaning, deals, interactions, customers, industries, correlations and what the
+# MAGIC numbers cannot say: as text, as one page with charts, as pictures, and the customer features as CSV.
+# MAGIC
+# MAGIC Runs here as a job task with widgets, and on a laptop as
+# MAGIC `python notebooks/03_eda_analysis.py --lakehouse lakehouse --out analysis`.
+
+# COMMAND ----------
+
+from medallion import notebook, report
+from medallion.store import Lakehouse
+
+settings = notebook.settings(globals())
+out = notebook.out(globals(), "analysis")
+
+# COMMAND ----------
+
+written = report.eda(Lakehouse(settings.lakehouse), out, notebook.say)
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC The report as text; the page beside it has the charts.
+
+# COMMAND ----------
+
+print((out / "EDA_REPORT.txt").read_text(encoding="utf-8"))
+for path in written:
+    print(f"Written: {path}")

@@ -1,0 +1,304 @@
+"""The charts of this product: which figures, in which form, under which words.
+
+Rows are those of `medallion.report.facts` and of the gold tables: metrics under their names, amounts in USD.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import ceil, floor
+
+from medallion.charts import marks
+from medallion.charts.marks import Chart, Row, distinct
+from medallion.charts.theme import AMBER, OUTCOME, QUALITY, STATUS
+
+#: Company sizes from small to large.
+SIZES = ("1-50", "51-200", "201-1000", "1000+", "unknown")
+_MILLION, _BILLION = 1e7, 1e10
+
+
+def usd(amount: float) -> str:
+    """An amount as a chart writes it: whole dollars, from ten million on in millions or billions.
+
+    >>> usd(1090000), usd(571961900), usd(12_345_678_900)
+    ('$1,090,000', '$572.0M', '$12.3B')
+    """
+    if abs(amount) >= _BILLION:
+        return f"${amount / 1e9:,.1f}B"
+    return f"${amount / 1e6:,.1f}M" if abs(amount) >= _MILLION else f"${amount:,.0f}"
+
+
+def percent(share: float | None) -> str:
+    """A share as a chart writes it.
+
+    >>> percent(0.545455), percent(None)
+    ('54.5 %', 'no data')
+    """
+    return "no data" if share is None else f"{share * 100:,.1f} %"
+
+
+def spaced(name: object) -> str | None:
+    """A code such as `no_answer` in plain words; None stays None.
+
+    >>> spaced("no_answer")
+    'no answer'
+    """
+    return None if name is None else str(name).replace("_", " ")
+
+
+def _n(rows: Sequence[Row], field: str, noun: str) -> str:
+    return f"n = {sum(int(row[field]) for row in rows):,} {noun}"
+
+
+def _labelled(rows: Sequence[Row], field: str) -> list[tuple[str, Row]]:
+    return list(zip(distinct([spaced(row[field]) for row in rows]), rows, strict=True))
+
+
+def deal_status(rows: Sequence[Row]) -> Chart:
+    """Deals by status with their value."""
+    made = [
+        {
+            "label": name,
+            "value": row["total_leads"],
+            "text": f"{row['total_leads']:,} · {usd(row['total_deal_value'])}",
+        }
+        for name, row in _labelled(rows, "status")
+    ]
+    return marks.bars(
+        made, "Deals by status", f"Deals and their value, {_n(rows, 'total_leads', 'deals')}", "deals", colours=STATUS
+    )
+
+
+def lead_sources(rows: Sequence[Row]) -> Chart:
+    """Deals by source, parted by status."""
+    return marks.stacks(
+        [
+            {
+                "label": name,
+                "parts": {"won": row["won_leads"], "open": row["open_leads"], "lost": row["lost_leads"]},
+                "total": f"{row['total_leads']:,}",
+            }
+            for name, row in _labelled(rows, "source")
+        ],
+        "Lead sources",
+        f"Deals by source and status, {_n(rows, 'total_leads', 'deals')}",
+        "deals",
+        STATUS,
+    )
+
+
+def channels(rows: Sequence[Row]) -> Chart:
+    """Touches by channel, parted by outcome; channels without a touch are left out."""
+    used = [row for row in rows if row["interactions"]]
+    return marks.stacks(
+        [
+            {"label": name, "parts": {o: row[o] for o in OUTCOME}, "total": f"{row['interactions']:,}"}
+            for name, row in _labelled(used, "channel")
+        ],
+        "Channels",
+        f"Touches by channel and outcome, {_n(used, 'interactions', 'touches')}",
+        "touches",
+        OUTCOME,
+        names={name: str(spaced(name)) for name in OUTCOME},
+    )
+
+
+def outcomes(rows: Sequence[Row]) -> Chart:
+    """Touches by outcome, from the best to the worst."""
+    whole = sum(row["interactions"] for row in rows)
+    if not whole:
+        return marks.nothing("Outcomes", "Touches by outcome, n = 0 touches")
+    made = [
+        {
+            "label": spaced(row["outcome"]),
+            "value": row["interactions"],
+            "text": f"{row['interactions']:,} · {percent(row['interactions'] / whole)}",
+        }
+        for row in sorted(rows, key=lambda row: list(OUTCOME).index(row["outcome"]))
+    ]
+    return marks.bars(
+        made,
+        "Outcomes",
+        f"Touches by outcome and share, n = {whole:,} touches",
+        "touches",
+        colours={str(spaced(name)): colour for name, colour in OUTCOME.items()},
+    )
+
+
+def rates(
+    rows: Sequence[Row],
+    field: str,
+    title: str,
+    *,
+    rate: str = "win_rate",
+    of: str = "closed_leads",
+    noun: str = "closed deals",
+    overall: float | None = None,
+    width: int = marks.WIDTH,
+) -> Chart:
+    """A rate per category with its 95 % interval and n; the dashed line is the rate of all."""
+    known = [row for row in rows if row[of] and row[rate] is not None]
+    made = [
+        {
+            "label": name,
+            "value": row[rate],
+            "low": row[f"{rate}_low"],
+            "high": row[f"{rate}_high"],
+            "text": f"{percent(row[rate])} of {row[of]:,}",
+        }
+        for name, row in _labelled(known, field)
+    ]
+    dashed = "" if overall is None else f"; dashed: all, {percent(overall)}"
+    caption = f"Dots with 95 % intervals, {_n(known, of, noun)}{dashed}"
+    return marks.intervals(
+        made, title, caption, str(spaced(rate)), domain=_tenths(made), reference=overall if made else None, width=width
+    )
+
+
+def _tenths(rows: Sequence[Row]) -> tuple[float, float]:
+    """Ends of an axis of shares: whole tenths around all intervals."""
+    low, high = min((row["low"] for row in rows), default=0), max((row["high"] for row in rows), default=1)
+    return max(0, floor(low * 10 - 0.2)) / 10, min(10, ceil(high * 10 + 0.2)) / 10
+
+
+def score_distribution(rows: Sequence[Row]) -> Chart:
+    """Customers by lead score in steps of five, coloured by band."""
+    if not rows:
+        return marks.nothing("Lead score", "Customers by rule score, n = 0 customers", 2 * marks.WIDTH)
+    bands = {name: colour for name, colour in QUALITY.items() if any(row["lead_quality"] == name for row in rows)}
+    held = {(row["low"], row["lead_quality"]): row["customers"] for row in rows}
+    made = [
+        {
+            "label": f"{low}–{low + 4 if low < 95 else 100}",
+            "value": held.get((low, band), 0),
+            "text": f"{held.get((low, band), 0):,} {band}",
+            "part": band,
+        }
+        for low in range(0, 100, 5)
+        for band in ([name for name in bands if (low, name) in held] or list(bands)[:1])
+    ]
+    return marks.columns(
+        made,
+        "Lead score",
+        f"Customers by rule score, in steps of 5 points, {_n(rows, 'customers', 'customers')}",
+        "lead score, 0 to 100",
+        "customers",
+        colours=bands,
+        width=2 * marks.WIDTH,
+    )
+
+
+def quality_bands(rows: Sequence[Row]) -> Chart:
+    """Customers by quality band and their share."""
+    whole = sum(row["total_customers"] for row in rows) or 1
+    order = list(QUALITY)
+    ranked = sorted(
+        rows, key=lambda row: order.index(row["lead_quality"]) if row["lead_quality"] in order else len(order)
+    )
+    made = [
+        {
+            "label": name,
+            "value": row["total_customers"],
+            "text": f"{row['total_customers']:,} · {percent(row['total_customers'] / whole)}",
+        }
+        for name, row in _labelled(ranked, "lead_quality")
+    ]
+    caption = f"Customers by band and share, {_n(rows, 'total_customers', 'customers')}"
+    return marks.bars(made, "Quality bands", caption, "customers", colours=QUALITY)
+
+
+def top_customers(rows: Sequence[Row], revenue: float) -> Chart:
+    """Customers with most revenue and their share of all of it."""
+    names = distinct([row["customer_name"] or row["customer_id"] for row in rows])
+    made = [
+        {
+            "label": name,
+            "value": float(row["won_value"]),
+            "text": f"{usd(float(row['won_value']))} · {percent(row['revenue_share'])}",
+        }
+        for name, row in zip(names, rows, strict=True)
+    ]
+    caption = f"Revenue in USD and share of all {usd(revenue)}, {len(made):,} customers with most"
+    return marks.bars(made, "Revenue by customer", caption, "revenue, USD", form="$~s")
+
+
+def revenue_by(rows: Sequence[Row], field: str, title: str) -> Chart:
+    """Revenue by a category of the account, with the deals won."""
+    made = [
+        {
+            "label": name,
+            "value": row["revenue"],
+            "text": f"{usd(row['revenue'])} · {row['won_leads']:,} won" if row["won_leads"] else "none won",
+        }
+        for name, row in _labelled(rows, field)
+    ]
+    caption = (
+        f"Revenue in USD and deals won, {_n(rows, 'won_leads', 'deals won')} of {sum(r['total_leads'] for r in rows):,}"
+    )
+    return marks.bars(made, title, caption, "revenue, USD", form="$~s")
+
+
+def company_size(rows: Sequence[Row]) -> Chart:
+    """Customers by company size with their mean score."""
+    order = {name: place for place, name in enumerate(SIZES)}
+    ranked = sorted(rows, key=lambda row: order.get(row["size_band"], len(order)))
+    made = [
+        {
+            "label": name,
+            "value": row["total_customers"],
+            "text": f"{row['total_customers']:,} · mean score {row['average_lead_score']:.1f}",
+        }
+        for name, row in _labelled(ranked, "size_band")
+    ]
+    caption = f"Customers by employees, {_n(rows, 'total_customers', 'customers')}"
+    return marks.bars(made, "Company size", caption, "customers", colours=dict.fromkeys(SIZES, AMBER))
+
+
+def by_size(rows: Sequence[Row]) -> list[Row]:
+    """Rows of company sizes from small to large."""
+    order = {name: place for place, name in enumerate(SIZES)}
+    return sorted(rows, key=lambda row: order.get(row["size_band"], len(order)))
+
+
+def months(rows: Sequence[Row], field: str = "revenue") -> Chart:
+    """Revenue by month of closing; the last month may not be over."""
+    made = [{"label": f"{row['month']:%b %Y}", "value": row[field], "text": usd(row[field])} for row in rows]
+    if not any(row["value"] for row in made):
+        return marks.nothing("Revenue by month", "No revenue with a close date yet", 2 * marks.WIDTH)
+    caption = f"Revenue in USD by the month of closing, {_n(rows, 'won_leads', 'deals won')}"
+    return marks.columns(
+        made, "Revenue by month", caption, "month", "revenue, USD", form="$~s", tilt=-45, width=2 * marks.WIDTH
+    )
+
+
+def correlations(rows: Sequence[Row], looks: int) -> Chart:
+    """Rank correlations with intervals that hold for all pairs looked at together."""
+    made = [
+        {
+            "label": f"{row['a']} – {row['b']}",
+            "value": row["rho"],
+            "low": row["safe_low"],
+            "high": row["safe_high"],
+            "text": f"{row['rho']:+.2f}, n = {row['n']:,}",
+        }
+        for row in rows
+    ]
+    return marks.intervals(
+        made,
+        "Strongest rank correlations",
+        f"Spearman's rho with 95 % intervals corrected for {looks:,} pairs",
+        "rho",
+        domain=(-1, 1),
+        form="+.1f",
+        reference=0 if made else None,
+    )
+
+
+def untidy(rows: Sequence[Mapping[str, object]]) -> Chart:
+    """Columns by the share of their filled cells that were not written as the contract has them."""
+    made = [
+        {"label": row["column"], "value": float(row["share"]) * 100, "text": f"{percent(float(row['share']))} of {row['filled']:,}"}  # type: ignore[arg-type]
+        for row in rows
+    ]  # fmt: skip
+    caption = f"Filled cells rewritten by cleaning, the {len(made)} columns with most"
+    return marks.bars(made, "Cells that needed cleaning", caption, "% of filled cells", colours={}, form="~s")

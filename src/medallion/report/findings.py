@@ -1,0 +1,292 @@
+"""What stands out, in sentences with the figures in them, and what the figures cannot say.
+
+A difference is called one only when its interval, corrected for all differences looked at together, leaves zero out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from medallion.report import uncertainty
+from medallion.report.facts import SAMPLE, SILENT_DAYS, Facts
+from medallion.report.profile import Profile
+from medallion.report.wording import among, count, enumerated, money, name, percent, spaced, span
+
+#: Share of one band from which the bands no longer rank a list.
+_CROWDED = 0.7
+#: Closed deals below which one more win moves the win rate visibly.
+_SMALL = 100
+#: Correlations that are told.
+TOLD = 10
+
+
+def findings(facts: Facts, profiles: Sequence[Profile]) -> list[str]:
+    """The findings, one or two sentences each, from outcomes to data."""
+    told = [
+        _outcome(facts),
+        _pipeline(facts),
+        _concentration(facts),
+        _differences(facts.by["source"], "source", "source", "win rate", "won_leads", "closed_leads", "closed deals"),
+        _differences(
+            facts.by["industry"], "industry", "industry", "win rate", "won_leads", "closed_leads", "closed deals"
+        ),
+        _differences(
+            facts.channels, "channel", "channel", "positive rate", "positive_touches", "interactions", "touches"
+        ),
+        _bands(facts),
+        _attention(facts),
+        _weekend(facts),
+        _correlated(facts),
+        cleaned(profiles),
+        gaps(profiles),
+    ]
+    return [sentence for sentence in told if sentence]
+
+
+def _closed(facts: Facts) -> tuple[int, int, int]:
+    """Deals won, lost and open."""
+    rows = facts.by["status"]
+    won, lost, opened = (sum(row[field] for row in rows) for field in ("won_leads", "lost_leads", "open_leads"))
+    return won, lost, opened
+
+
+def _outcome(facts: Facts) -> str:
+    won, lost, opened = _closed(facts)
+    whole = won + lost + opened
+    if not whole:
+        return "There are no deals yet: nothing can be said about winning."
+    if not won + lost:
+        return f"All {count(opened, 'deal')} are open: there is no win rate yet."
+    low, high = uncertainty.wilson(won, won + lost)
+    return (
+        f"{won:,} of {count(won + lost, 'closed deal')} were won, a win rate of {facts.written('win_rate')} "
+        f"(95 % interval {span(low, high)}); of all {count(whole, 'deal')}, open ones included, "
+        f"{facts.written('conversion_rate')} are won so far."
+    )
+
+
+def _pipeline(facts: Facts) -> str:
+    _, _, opened = _closed(facts)
+    if not facts.figures["total_leads"]:
+        return ""
+    weighted = facts.figures["weighted_pipeline"]
+    tail = "" if weighted is None else f", worth {facts.written('weighted_pipeline')} by its probability of being won"
+    if not opened:
+        return f"The deals won brought {facts.written('revenue')}; no deal is open."
+    return (
+        f"The deals won brought {facts.written('revenue')}; {count(opened, 'open deal')} hold "
+        f"{facts.written('open_pipeline')}{tail}."
+    )
+
+
+def _concentration(facts: Facts) -> str:
+    held, revenue = facts.concentration, float(facts.concentration["revenue"])
+    if not held["buyers"] or not facts.top:
+        return ""
+    first = facts.top[0]
+    who = name(first["customer_name"] or first["customer_id"])
+    text = f"{who} alone brought {money(held['first'])}, {percent(float(held['first']) / revenue)} of the revenue"
+    if held["buyers"] > 30:
+        text = (
+            f"The tenth of the buying customers with most revenue ({held['tenth_count']:,} of {held['buyers']:,}) brought "
+            f"{percent(float(held['tenth']) / revenue)} of it; {who}, the first, {percent(float(held['first']) / revenue)}"
+        )
+    elif held["buyers"] > 3:
+        text += f", the first three {percent(float(held['three']) / revenue)}"
+    return f"{text}."
+
+
+def _differences(
+    rows: Sequence[dict[str, Any]], field: str, noun: str, rate: str, part: str, whole: str, of: str
+) -> str:
+    compared = [row for row in rows if row[field] is not None and row[whole]]
+    if not compared:
+        everything = sum(row[whole] for row in rows)
+        return f"No {noun} is known for any of the {everything:,} {of}." if everything else ""
+    if len(compared) == 1:
+        return f"All {of} with a known {noun} are of one: {name(spaced(compared[0][field]))}."
+    parts, wholes = sum(row[part] for row in rows), sum(row[whole] for row in rows)
+    beyond = []
+    for row in compared:
+        low, high = uncertainty.difference(
+            row[part], row[whole], parts - row[part], wholes - row[whole], looks=len(compared)
+        )
+        if low > 0 or high < 0:
+            others = (parts - row[part]) / (wholes - row[whole])
+            beyond.append((min(abs(low), abs(high)), row, others))
+    if not beyond:
+        most = max(compared, key=lambda row: row[whole])
+        return (
+            f"No {noun} differs in {rate} from the others beyond chance, with {len(compared)} compared: the largest, "
+            f"{name(spaced(most[field]))}, has {among(most[part], most[whole])} of its {of}, all together "
+            f"{among(parts, wholes)}."
+        )
+    beyond.sort(key=lambda found: -found[0])
+    sentences = [
+        f"{name(spaced(row[field]))} {percent(row[part] / row[whole])} of {row[whole]:,} (the others {percent(others)})"
+        for _, row, others in beyond[:4]
+    ]
+    more = f" and {len(beyond) - 4} more" if len(beyond) > 4 else ""
+    return (
+        f"By {noun}, {len(beyond)} of {len(compared)} differ in {rate} from the others beyond chance: "
+        f"{enumerated(sentences)}{more}."
+    )
+
+
+def _bands(facts: Facts) -> str:
+    rows, whole = facts.customers_by["lead_quality"], facts.figures["total_customers"]
+    if not whole:
+        return "There are no customers yet."
+    largest = max(rows, key=lambda row: (row["total_customers"], row["lead_quality"]))
+    text = (
+        f"The mean lead score is {facts.written('average_lead_score')}; "
+        f"{among(largest['total_customers'], int(whole))} customers are {largest['lead_quality']}"
+    )
+    if whole > 1 and largest["total_customers"] / whole >= _CROWDED:
+        return f"{text}, so the bands alone hardly rank this list: go by score and value within the band."
+    return f"{text}, the largest band; {facts.written('hot_lead_share')} are Hot."
+
+
+def _attention(facts: Facts) -> str:
+    held = facts.attention
+    if not held["open_leads"]:
+        return ""
+    parts = []
+    if held["overdue"]:
+        parts.append(f"{held['overdue']:,} worth {money(held['overdue_value'])} have passed their expected close")
+    if held["silent"]:
+        parts.append(
+            f"{held['silent']:,} worth {money(held['silent_value'])} belong to customers without a touch for more than {SILENT_DAYS} days"
+        )
+    if not parts:
+        return (
+            f"None of the {count(held['open_leads'], 'open deal')} is past its expected close, and every one had a touch "
+            f"within {SILENT_DAYS} days."
+        )
+    return f"Of {count(held['open_leads'], 'open deal')}, {enumerated(parts)}."
+
+
+def _weekend(facts: Facts) -> str:
+    held = facts.weekdays
+    if not held["interactions"]:
+        return "There are no interactions yet."
+    return (
+        f"{among(held['weekend'], held['interactions'])} touches fell on a Saturday or Sunday (UTC); "
+        f"they run from {held['first']} to {held['last']}."
+    )
+
+
+def safe(facts: Facts) -> list[dict[str, Any]]:
+    """Correlations whose interval, corrected for all pairs, leaves zero out, strongest first."""
+    return [row for row in facts.correlations if row["safe_low"] > 0 or row["safe_high"] < 0]
+
+
+def _correlated(facts: Facts) -> str:
+    if not facts.pairs:
+        return ""
+    found = safe(facts)
+    if not found:
+        return (
+            f"None of {facts.pairs} pairs of customer figures goes together beyond chance at n = {facts.correlated:,}; "
+            f"about {max(1, round(facts.pairs * 0.05))} would at 5 % by chance alone."
+        )
+    named = [f"{row['a']} and {row['b']} (rho {row['rho']:+.2f}, n = {row['n']:,})" for row in found[:3]]
+    if len(found) == 1:
+        return f"Of {facts.pairs} pairs of customer figures one goes together beyond chance: {named[0]}."
+    return (
+        f"Of {facts.pairs} pairs of customer figures {len(found)} go together beyond chance, most of all "
+        f"{enumerated(named)}."
+    )
+
+
+def cleaned(profiles: Sequence[Profile]) -> str:
+    """What cleaning had to do."""
+    filled, untidy = sum(item.filled for item in profiles), sum(item.untidy for item in profiles)
+    if not filled:
+        return "No export with rows has been read yet."
+    read = sum(item.accounts["rows_read"] for item in profiles)
+    refused = sum(item.accounts["quarantined"] for item in profiles)
+    doubles = sum(item.accounts["duplicate"] for item in profiles)
+    none = sum(item.placeholders for item in profiles)
+    where, worst = max(
+        ((f"{item.entity}.{cell.column}", cell) for item in profiles for cell in item.cells if cell.filled),
+        key=lambda found: (found[1].untidy / found[1].filled, found[1].filled, found[0]),
+    )
+    text = f"Of {filled:,} filled cells in {count(read, 'record')}, {untidy:,} ({percent(untidy / filled)}) were not written as the contract has them"
+    text += f", most often {where} ({worst.untidy:,} of {worst.filled:,})" if untidy else ""
+    text += f"; {count(none, 'cell')} said that there is no value in a word such as N/A" if none else ""
+    return (
+        f"{text}. Cleaning left {'no record' if not refused else count(refused, 'record')} refused and found "
+        f"{'no duplicate' if not doubles else count(doubles, 'duplicate')}."
+    )  # fmt: skip
+
+
+def gaps(profiles: Sequence[Profile]) -> str:
+    """What is still missing after it."""
+    found = [
+        (1 - cell.values / cell.rows, f"{item.entity}.{cell.column}", cell)
+        for item in profiles
+        for cell in item.cells
+        if cell.rows and cell.values < cell.rows
+    ]
+    if not found:
+        return "After cleaning no cell is empty." if any(item.filled for item in profiles) else ""
+    found.sort(key=lambda gap: (-gap[0], gap[1]))
+    named = [f"{where} ({percent(share)})" for share, where, _ in found[:4]]
+    return f"Cleaning invents nothing: {count(len(found), 'column')} still have gaps, widest {enumerated(named)}."
+
+
+def caveats(facts: Facts, profiles: Sequence[Profile]) -> list[str]:
+    """What the figures cannot say."""
+    won, lost, opened = _closed(facts)
+    closed = won + lost
+    told = []
+    if 0 < closed < _SMALL:
+        told.append(
+            f"How good the team is. With {count(closed, 'closed deal')}, one deal more or less won moves the win rate by "
+            f"{100 / closed:.1f} points; the intervals say how far off it may be."
+        )
+    told.append(
+        "What causes what. These are observations, not an experiment: a source or channel with a better rate may have "
+        "had the better accounts."
+    )
+    if opened:
+        told.append(
+            "How the open deals end. A young deal that is lost later is open today, so rates by month or by source "
+            "still move; win rates count closed deals only."
+        )
+    if facts.figures["total_customers"]:
+        told.append(
+            "Whether the lead score foresees wins. It counts touches after a close as well, so a band's win rate here is a "
+            "description; `medallion train` tests forecasts on later deals."
+        )
+    sources = {row["probability_source"] for row in facts.probability}
+    if "base_rate_by_band" in sources:
+        told.append(
+            "The chance of a single deal. Where no model has earned its place, a probability is the shrunken win rate of a "
+            "score band, the same for every deal in it."
+        )
+    told.append(
+        "What was earned. Revenue is the value of won deals in USD as the CRM has it: no invoices, no costs, no margin."
+    )
+    if facts.weekdays["interactions"]:
+        told.append(
+            f"What happened outside the exports. Touches are known from {facts.weekdays['first']} to "
+            f"{facts.weekdays['last']} only, and calls nobody logged are in no figure."
+        )
+        told.append(
+            "What a channel is worth. Attributed revenue shares a win among the touches of the 90 days before it; that is bookkeeping, not effect."
+        )
+    missing = facts.attention["without_value"]
+    if missing:
+        told.append(f"The whole pipeline. {count(missing, 'open deal')} have no value and count as 0.")
+    if facts.correlated == SAMPLE:
+        told.append(
+            f"Correlations beyond the third decimal: they are computed from {SAMPLE:,} customers drawn by a hash of their key."
+        )
+    if any(cell.about for item in profiles for cell in item.cells):
+        told.append(
+            "Exact numbers of spellings in the largest tables: they are estimates, about 2 % off, and marked with ~."
+        )
+    return told
