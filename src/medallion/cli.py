@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from medallion import __version__, console_metrics, console_report
+from medallion import __version__, console_dashboard, console_metrics, console_report
 from medallion.errors import MedallionError
 
 app = typer.Typer(
@@ -774,3 +774,4 @@ def list_models(
 
 console_metrics.add_to(app)
 console_report.add_to(app)
+console_dashboard.add_to(app)
