@@ -55,7 +55,9 @@ def dashboard(
         from medallion.dashboard.export import export as write
 
         write(settings, export, pii=show_pii)
-        show.line(show.screen(), f"{export}: {export.stat().st_size / 1000:,.0f} kB, opens without a server or network.")
+        show.line(
+            show.screen(), f"{export}: {export.stat().st_size / 1000:,.0f} kB, opens without a server or network."
+        )
         return
     password = None
     if password_env is not None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from medallion.charts import theme
 from medallion.config import Settings, utc_now
-from medallion.dashboard import health, pages, parameters, pictures, web, words
+from medallion.dashboard import health, pages, pictures, web, words
 from medallion.dashboard.parameters import Given
 from medallion.dashboard.reading import Reading
 from medallion.errors import MedallionError
@@ -18,6 +19,7 @@ from medallion.store import Lakehouse
 
 #: Rows of each table.
 ROWS = 50
+MODES: tuple[theme.Mode, theme.Mode] = ("light", "dark")
 
 
 def export(settings: Settings, target: Path, *, pii: bool = False) -> None:
@@ -38,7 +40,9 @@ def export(settings: Settings, target: Path, *, pii: bool = False) -> None:
         part.write_text(text, encoding="utf-8")
         part.replace(target)
     except OSError as error:
-        raise MedallionError(f"{target}: cannot be written: {error.strerror}", "Choose another --export FILE.") from error
+        raise MedallionError(
+            f"{target}: cannot be written: {error.strerror}", "Choose another --export FILE."
+        ) from error
 
 
 def page(reading: Reading, settings: Settings, *, pii: bool = False) -> str:
@@ -50,6 +54,7 @@ def page(reading: Reading, settings: Settings, *, pii: bool = False) -> str:
         as_of=reading.as_of,
         lakehouse=Path(reading.lake.root).name,
         pages=[_page(one, reading, pii=pii) for one in pages.PAGES.values()],
+        reliability=_reliability(health.model(reading, settings)),
         health=health.health(reading, settings, utc_now()),
         pii=pii,
         health_title=words.PAGES["health"][0],
@@ -60,18 +65,23 @@ def _page(shown: pages.Page, reading: Reading, *, pii: bool) -> dict[str, object
     context = web.page_context(shown, Given(), reading, pii=pii, size=ROWS)
     drawn = []
     for part in shown.parts:
-        split = pages.split(part, Given(), reading)
         size: pictures.Size = "wide" if part.wide else "normal"
-        drawn.append(
-            {
-                "part": part,
-                "says": pictures.says(split),
-                "light": _picture(pictures.svg(split, size, "light")),
-                "dark": _picture(pictures.svg(split, size, "dark")),
-            }
-        )
-    left_out = [name for name in shown.filters if parameters.CHOICES.get(name)]
-    return {**context, "drawn": drawn, "left_out": left_out}
+        if isinstance(part, pages.Trend):
+            chart, says = pictures.trend(part, part.rows(Given(), reading), size), f"{part.title}, by day."
+        else:
+            split = pages.split(part, Given(), reading)
+            chart, says = pictures.draw(split, size), pictures.says(split)
+        light, dark = (_picture(pictures.svg(chart, mode)) for mode in MODES)
+        drawn.append({"part": part, "says": says, "light": light, "dark": dark})
+    return {**context, "drawn": drawn}
+
+
+def _reliability(model: dict[str, object]) -> dict[str, str] | None:
+    rows, days = model.get("reliability"), model.get("horizon_days")
+    if not isinstance(rows, list) or not isinstance(days, int) or not rows:
+        return None
+    light, dark = (_picture(pictures.svg(pictures.reliability(rows, days, "normal"), mode)) for mode in MODES)
+    return {"light": light, "dark": dark}
 
 
 def _picture(svg: str) -> str:

@@ -11,7 +11,14 @@ from medallion.dashboard.reading import Reading
 from medallion.errors import MedallionError
 
 _CANDIDATES = {"rules": "Rates per score band", "logistic": "Logistic regression", "xgboost": "XGBoost"}
-_FIGURES = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC", "brier": "Brier", "log_loss": "Log loss", "ece": "ECE", "lift_at_10": "Lift at 10 %"}
+_FIGURES = {
+    "roc_auc": "ROC-AUC",
+    "pr_auc": "PR-AUC",
+    "brier": "Brier",
+    "log_loss": "Log loss",
+    "ece": "ECE",
+    "lift_at_10": "Lift at 10 %",
+}
 #: Batches whose accounts are shown, the newest.
 BATCHES = 20
 
@@ -61,11 +68,18 @@ def model(reading: Reading, settings: Settings) -> dict[str, Any]:
             "simulated": "simulated" in entry.scorer.trained_on,
             "figures": _FIGURES,
             "candidates": [
-                {"name": _CANDIDATES.get(name, name), "chosen": name == entry.scorer.kind, **{f: row.get(f) for f in _FIGURES}}
+                {
+                    "name": _CANDIDATES.get(name, name),
+                    "chosen": name == entry.scorer.kind,
+                    **{f: row.get(f) for f in _FIGURES},
+                }
                 for name, row in evaluation.get("candidates", {}).items()
             ],
             "tested": evaluation.get("deals", {}).get("test"),
-            "leaks": [(check.get("name") or check.get("check"), bool(check.get("passed"))) for check in evaluation.get("leak_checks", [])],
+            "leaks": [
+                (check.get("name") or check.get("check"), bool(check.get("passed")))
+                for check in evaluation.get("leak_checks", [])
+            ],
             "reliability": evaluation.get("reliability", []),
         }
 

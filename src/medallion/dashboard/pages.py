@@ -23,6 +23,7 @@ class Card:
         name: The metric.
         label: Its name for people.
         text: The value as it is read.
+        unit: What it is counted in, where the value does not say so.
         means: Its definition.
         n: Rows behind it.
         address: The page that explains it.
@@ -33,6 +34,7 @@ class Card:
     name: str
     label: str
     text: str
+    unit: str
     means: str
     n: int
     address: str
@@ -68,15 +70,45 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Trend:
+    """A column of gold.sales_summary over its days.
+
+    Attributes:
+        name: In addresses.
+        title: Heading.
+        column: What is drawn.
+        kind: How its values are written.
+        says: What to know when reading it.
+        wide: Whether it takes the whole width.
+    """
+
+    name: str
+    title: str
+    column: str
+    kind: str
+    says: str = ""
+    wide: bool = False
+
+    def rows(self, found: Given, reading: Reading) -> list[dict[str, Any]]:
+        """Its `day` and `value`, within the dates of the page."""
+        sql = (
+            f"select day, {self.column} as value from gold.sales_summary "
+            "where ($1 is null or day >= cast($1 as date)) and ($2 is null or day <= cast($2 as date)) order by day"
+        )
+        return reading.rows(sql, [found.get("from"), found.get("to")])
+
+
+@dataclass(frozen=True)
 class Page:
     """A page: what narrows it, and what stands on it in order."""
 
     name: str
     filters: tuple[str, ...]
     cards: tuple[str, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[Part | Trend, ...]
     table: str | None
     more: tuple[str, ...] = ()
+    size: int = tables.PAGE
 
     @property
     def title(self) -> str:
@@ -89,6 +121,7 @@ class Page:
         return [*self.filters, *(tables.STATE if self.table else ())]
 
 
+_EVERY = "All industries and owners."
 _OPEN, _WON = (Filter("status", ("open",)),), (Filter("status", ("won",)),)
 SIZES = ("1-50", "51-200", "201-1000", "1000+", "unknown")
 WEEKDAYS = {"1": "Mon", "2": "Tue", "3": "Wed", "4": "Thu", "5": "Fri", "6": "Sat", "7": "Sun"}
@@ -108,6 +141,7 @@ PAGES = {
             ),
             "calls",
             ("moves",),
+            size=12,
         ),
         Page(
             "customers",
@@ -116,7 +150,7 @@ PAGES = {
             (
                 Part("quality", "Customers by band", ("total_customers", "average_lead_score", "revenue_per_customer"), "lead_quality", order=parameters.BANDS),
                 Part("segments", "Customers by segment", ("total_customers", "average_lead_score", "revenue_per_customer"), "segment"),
-                Part("industries", "Revenue by industry", ("revenue", "won_leads", "win_rate", "open_pipeline"), "industry"),
+                Part("industries", "Revenue by industry", ("revenue", "won_leads", "win_rate", "open_pipeline"), "industry", says=f"The {MOST} with most."),
                 Part("sizes", "Customers by company size", ("total_customers", "average_lead_score", "revenue_per_customer"), "size_band", order=SIZES),
             ),
             "customers",
@@ -143,7 +177,9 @@ PAGES = {
             (
                 Part("months", "Revenue by month", ("revenue", "won_leads", "average_won_value"), "closed_month", form="columns", order="name", wide=True, where=_WON),
                 Part("win_months", "Win rate by month of closing", ("win_rate", "won_leads", "lost_leads"), "closed_month", form="columns", order="name", wide=True, where=(Filter("status", ("won", "lost")),)),
-                Part("reps", "Revenue by owner", ("revenue", "won_leads", "win_rate", "average_cycle_days", "open_pipeline"), "owner"),
+                Trend("revenue_30d", "Revenue of the last 30 days", "revenue_30d", "usd", _EVERY),
+                Trend("open_pipeline", "Open pipeline at the end of the day", "open_pipeline", "usd", _EVERY),
+                Part("reps", "Revenue by owner", ("revenue", "won_leads", "win_rate", "average_cycle_days", "open_pipeline"), "owner", says=f"The {MOST} with most."),
                 Part("won_sources", "Win rate by source", ("win_rate", "won_leads", "lost_leads"), "source"),
             ),
             "top",
@@ -163,14 +199,16 @@ def card(name: str, found: Given, reading: Reading) -> Card:
     where = parameters.filters(metric, found)
     answer = reading.ask(name, where=where)
     address = Given(tuple(parameters.of_dimensions(where).items())).query()
+    rows, n = tables.behind(reading, name, where)
     return Card(
         name,
         metric.measure.display_name,
         metrics.written(name, answer.value),
+        words.UNITS.get(name, ""),
         metric.measure.comment,
-        answer.rows[0]["n"],
+        n,
         f"/metrics/{name}{address}",
-        tables.rows_address(name, where),
+        rows,
         parameters.left_out(metric, found),
     )
 
@@ -217,7 +255,7 @@ def split(part: Part, found: Given, reading: Reading) -> Split:
     for key, row in answers[part.metrics[0]].items():
         values = {name: (answers[name].get(key) or {}).get("value") for name in part.metrics}
         rows.append({"key": key, "label": label(part.by, key), "n": row["n"], **values})
-    rows = _ordered(rows, part)
+    rows = _ordered(_filled(rows, part), part)
     kept = rows if part.form == "columns" else rows[:MOST]
     return Split(part, kept, first, len(rows) - len(kept))
 
@@ -237,6 +275,26 @@ def label(by: str, key: str | None) -> str:
     return key.replace("_", " ")
 
 
+def _filled(rows: list[dict[str, Any]], part: Part) -> list[dict[str, Any]]:
+    """Hours, weekdays and months in between that have no rows: what counts or sums is 0 there, a rate is unknown."""
+    known = {row["key"] for row in rows if row["key"] is not None}
+    if part.form != "columns" or not known:
+        return rows
+    if part.by == "hour":
+        span = [str(hour) for hour in range(24)]
+    elif part.by == "weekday":
+        span = list(WEEKDAYS)
+    else:
+        first, last = (int(text[:4]) * 12 + int(text[5:7]) - 1 for text in (min(known), max(known)))
+        span = [f"{month // 12:04d}-{month % 12 + 1:02d}" for month in range(first, last + 1)]
+    nothing = {
+        name: 0 if metrics.named(name).measure.expr.startswith(("COUNT(", "COALESCE(")) else None
+        for name in part.metrics
+    }
+    nothing = {name: None if "/" in metrics.named(name).measure.expr else value for name, value in nothing.items()}
+    return rows + [{"key": key, "label": label(part.by, key), "n": 0, **nothing} for key in span if key not in known]
+
+
 def _ordered(rows: list[dict[str, Any]], part: Part) -> list[dict[str, Any]]:
     if isinstance(part.order, tuple):
         place = {name: at for at, name in enumerate(part.order)}
@@ -251,7 +309,7 @@ def _natural(key: str | None) -> tuple[int, str]:
     return (int(key), "") if key is not None and key.isdecimal() else (0, key or "")
 
 
-def part_of(page: Page, name: str) -> Part | None:
+def part_of(page: Page, name: str) -> Part | Trend | None:
     """A part of a page by its name."""
     return next((part for part in page.parts if part.name == name), None)
 

@@ -75,7 +75,9 @@ def given(pairs: Sequence[tuple[str, str]], allowed: Iterable[str]) -> Given:
     known, seen = set(allowed), {}
     for name, value in pairs:
         if name not in known:
-            raise BadRequestError(words.say("unknown_parameter", name=name[:40], known=", ".join(sorted(known)) or "none"))
+            raise BadRequestError(
+                words.say("unknown_parameter", name=name[:40], known=", ".join(sorted(known)) or "none")
+            )
         if name in seen:
             raise BadRequestError(words.say("given_twice", name=name))
         if len(value) > LONGEST or any(not letter.isprintable() for letter in value):
@@ -141,7 +143,11 @@ def left_out(metric: Metric, found: Given) -> tuple[str, ...]:
     """Filters of a page that say nothing of a metric: it is not narrowed by them."""
     concerned = [name for name, dimension in CHOICES.items() if metric.view.dimension(dimension)]
     concerned += DATES if _dated(metric) else []
-    return tuple(dict.fromkeys("dates" if n in DATES else n for n, _ in found.values if n in (*CHOICES, *DATES) and n not in concerned))
+    return tuple(
+        dict.fromkeys(
+            "dates" if n in DATES else n for n, _ in found.values if n in (*CHOICES, *DATES) and n not in concerned
+        )
+    )
 
 
 def _dated(metric: Metric) -> str | None:

@@ -81,7 +81,7 @@ def _features(account: dict[str, Any]) -> list[dict[str, Any]]:
             "label": column.name.replace("_", " "),
             "value": account[column.name],
             "kind": units.get(column.unit or "", kinds.get(column.type, "text")),
-            "unit": column.unit if column.unit not in units else None,
+            "unit": column.unit if column.unit in ("days", "hours", "minutes") else None,
             "means": column.description,
         }
         for column in table.columns

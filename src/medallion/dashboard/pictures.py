@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from medallion import charts, metrics
 from medallion.charts import marks, theme
-from medallion.dashboard.pages import Split
+from medallion.dashboard import writing
+from medallion.dashboard.pages import Split, Trend
 
 Size = Literal["wide", "normal", "narrow"]
 #: Pixels of a whole chart: across the page, in half of it, on a phone.
@@ -34,7 +35,7 @@ def draw(found: Split, size: Size) -> dict[str, Any]:
     if part.form == "columns":
         chart = marks.columns(
             made, part.title, "", part_axis(part.by), metric.measure.display_name, form=form,
-            tilt=-45 if part.by.endswith("month") and len(made) > 6 else 0, width=across - 84, height=200,
+            tilt=-45 if part.by.endswith("month") and len(made) > 6 else 0, width=min(across - 84, 90 * len(made) + 60), height=200,
         )  # fmt: skip
     else:
         gutter = min(theme.LABEL_LIMIT, max((len(row["label"]) for row in made), default=0) * 6.6) + 10
@@ -42,8 +43,7 @@ def draw(found: Split, size: Size) -> dict[str, Any]:
             made, part.title, "", metric.measure.display_name, form=form, colours=_COLOURS.get(part.by),
             width=int(across - gutter - _PADDING),
         )  # fmt: skip
-    chart = {key: value for key, value in chart.items() if key != "title"}
-    return {**chart, "background": "transparent"}
+    return _untitled(chart)
 
 
 def part_axis(by: str) -> str:
@@ -51,24 +51,47 @@ def part_axis(by: str) -> str:
     return {"hour": "hour of the day, UTC", "weekday": "weekday, UTC"}.get(by, "month")
 
 
-def svg(found: Split, size: Size, mode: theme.Mode) -> str:
-    """The chart as a picture."""
-    return charts.svg(_document(found, size, mode))
+def trend(found: Trend, rows: list[dict[str, Any]], size: Size) -> dict[str, Any]:
+    """A column of the daily summary as a line."""
+    made = [
+        {
+            "day": row["day"].isoformat(),
+            "value": None if row["value"] is None else float(row["value"]),
+            "text": writing.cell(found.kind, row["value"]),
+        }
+        for row in rows
+    ]
+    form = {"usd": "$~s", "percent": ".0%"}.get(found.kind, "~s")
+    chart = marks.course(made, found.title, "", found.title, form=form, width=ACROSS[size] - 84)
+    return _untitled(chart)
 
 
-def vega_lite(found: Split, size: Size, mode: theme.Mode) -> dict[str, Any]:
-    """The chart as a document for Vega-Embed."""
-    return _document(found, size, mode)
+def reliability(rows: list[dict[str, Any]], horizon_days: int, size: Size) -> dict[str, Any]:
+    """Forecast against share won, of the model that speaks."""
+    side = 240 if size == "narrow" else 400
+    return {**_untitled(charts.reliability(rows, horizon_days)), "width": side, "height": side}
 
 
-def _document(found: Split, size: Size, mode: theme.Mode) -> dict[str, Any]:
-    document = charts.themed(draw(found, size), mode)
-    return {**document, "config": {**document["config"], "background": "transparent", "padding": 4}}
+def _untitled(chart: dict[str, Any]) -> dict[str, Any]:
+    return {**{key: value for key, value in chart.items() if key != "title"}, "background": "transparent"}
+
+
+def svg(chart: dict[str, Any], mode: theme.Mode) -> str:
+    """A chart as a picture."""
+    return charts.svg(document(chart, mode))
+
+
+def document(chart: dict[str, Any], mode: theme.Mode) -> dict[str, Any]:
+    """A chart for Vega-Embed, in the colours of `mode`."""
+    made = charts.themed(chart, mode)
+    return {**made, "config": {**made["config"], "background": "transparent", "padding": 4}}
 
 
 def says(found: Split) -> str:
     """The figure in one sentence, for those who do not see it."""
+    if not found.rows:
+        return f"{found.part.title}: no rows."
     metric = metrics.named(found.part.metrics[0])
     told = [f"{row['label']} {metrics.written(metric.name, row[metric.name])}" for row in found.rows[:6]]
     more = f" and {len(found.rows) - 6} more" if len(found.rows) > 6 else ""
-    return f"{found.part.title}: {', '.join(told)}{more}." if told else f"{found.part.title}: no rows."
+    return f"{found.part.title}: {', '.join(told)}{more}."

@@ -29,7 +29,13 @@ REMEMBERED = 4000
 LOOK = 1.0
 #: Tables whose log moves when a run, an erasure or a correction has ended: then, and not in between, figures change.
 _SIGNS = ("ops.runs", "ops.erasures", "ops.corrections")
-_NEEDED = ("gold.deals", "gold.customer_features", "gold.channel_performance", "gold.sales_summary", "gold.top_customers")
+_NEEDED = (
+    "gold.deals",
+    "gold.customer_features",
+    "gold.channel_performance",
+    "gold.sales_summary",
+    "gold.top_customers",
+)
 
 
 class Reading:
@@ -75,7 +81,8 @@ class Reading:
                     self._known.popitem(last=False)
             else:
                 self._known.move_to_end(key)
-        return cell.value(compute)
+        found: T = cell.value(compute)
+        return found
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A cursor of its own for a thread, in UTC."""

@@ -63,6 +63,8 @@ def _listen(host: str, port: int) -> socket.socket:
         found.bind((host, port))
     except OSError as error:
         found.close()
-        raise MedallionError(f"{host}:{port}: cannot listen there: {error.strerror}", "Choose another --port.") from error
+        raise MedallionError(
+            f"{host}:{port}: cannot listen there: {error.strerror}", "Choose another --port."
+        ) from error
     found.listen(128)
     return found

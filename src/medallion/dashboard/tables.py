@@ -21,7 +21,9 @@ from medallion.dashboard.parameters import BadRequestError, Given
 from medallion.dashboard.reading import Reading
 from medallion.metrics import Filter, metrics
 
-Kind = Literal["text", "badge", "status", "usd", "number", "decimal", "percent", "day", "moment", "list", "trend"]
+Kind = Literal[
+    "text", "badge", "status", "usd", "number", "decimal", "percent", "day", "moment", "list", "why", "trend"
+]
 NUMBERS = ("usd", "number", "decimal", "percent")
 PAGE = 25
 #: Parameters of every table.
@@ -66,6 +68,7 @@ class Table:
         search: Columns that a search looks into.
         like: A metric whose view has the same rows: its dimensions become filters.
         dimensions: Filters beside these, name to expression.
+        stacked: Whether rows stand as cards on a phone.
         needs: Tables without which there is nothing to show.
     """
 
@@ -80,6 +83,7 @@ class Table:
     like: str | None = None
     dimensions: Mapping[str, str] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
+    stacked: bool = False
 
     @cached_property
     def filters(self) -> dict[str, bool]:
@@ -128,7 +132,9 @@ class Slice:
     after: str | None
 
 
-def page(reading: Reading, table: Table, found: Given, where: tuple[Filter, ...], *, pii: bool, size: int = PAGE) -> Slice:
+def page(
+    reading: Reading, table: Table, found: Given, where: tuple[Filter, ...], *, pii: bool, size: int = PAGE
+) -> Slice:
     """A page of a table.
 
     Raises:
@@ -160,7 +166,9 @@ def page(reading: Reading, table: Table, found: Given, where: tuple[Filter, ...]
     more_rows = len(rows) > size
     rows = rows[:size]
     last = rows[-1] if more_rows else None
-    beyond = None if last is None else json.dumps([last[f"_key{p}"] for p in range(1 + len(table.key))], ensure_ascii=False)
+    beyond = (
+        None if last is None else json.dumps([last[f"_key{p}"] for p in range(1 + len(table.key))], ensure_ascii=False)
+    )
     return Slice(table, columns, rows, count, int(at or 0), sort, descending, search, beyond)
 
 
@@ -175,7 +183,7 @@ def _asked(reading: Reading, sql: str, bindings: tuple[Any, ...]) -> list[dict[s
 
 def _order(table: Table, columns: tuple[Column, ...], text: str) -> tuple[str, bool]:
     name = text.removeprefix("-")
-    known = [column.name for column in columns if column.kind != "list"]
+    known = [column.name for column in columns if column.kind not in ("list", "why")]
     if name not in known:
         raise BadRequestError(words.say("no_such_column", name=name[:40], known=", ".join(known)))
     return name, text.startswith("-")
@@ -290,14 +298,13 @@ _CALLS = Table(
         Column("weighted_value", "Expected", "usd", help="Value times chance"),
         Column("days_since_last_interaction", "Days silent", "number", help="Days since the account was last touched"),
         Column("owner", "Owner"),
-        Column("stage", "Stage"),
-        Column("reasons_up", "What speaks for it", "list"),
-        Column("reasons_down", "What speaks against", "list"),
+        Column("reasons_up", "Why", "why", link_by="reasons_down", help="What speaks for the deal, and against it"),
     ),
     "-probability",
     ("customer_name", "lead_id", "owner"),
     dimensions={"industry": "industry", "owner": "owner", "lead_quality": "lead_quality"},
     needs=("gold.lead_scores",),
+    stacked=True,
 )  # fmt: skip
 
 _MOVES = Table(
@@ -319,6 +326,7 @@ _MOVES = Table(
     ("customer_name", "lead_id", "owner"),
     dimensions=_CALLS.dimensions,
     needs=("gold.lead_scores",),
+    stacked=True,
 )
 
 _DEALS = Table(
@@ -356,7 +364,6 @@ _CUSTOMERS = Table(
     ("customer_id",),
     (
         Column("customer_name", "Customer", link=_CUSTOMER, link_by="customer_id"),
-        Column("customer_id", "Account"),
         Column("segment", "Segment"),
         Column("lead_score", "Score", "number", help="Rule score, 0 to 100"),
         Column("lead_quality", "Band", "badge"),
@@ -368,7 +375,6 @@ _CUSTOMERS = Table(
         Column("preferred_channel", "Answers best on"),
         Column("industry", "Industry"),
         Column("size_band", "Employees"),
-        Column("country", "Country"),
     ),
     "-lead_score",
     ("customer_name", "customer_id"),
@@ -457,7 +463,6 @@ _TOP = Table(
         Column("lead_quality", "Band", "badge"),
         Column("segment", "Segment"),
         Column("next_step", "Next step"),
-        Column("industry", "Industry"),
         Column("account_manager", "Account manager"),
     ),
     "rank",
@@ -517,16 +522,27 @@ TABLES = {
 _BEHIND = {metrics()[table.like].view.source: table.name for table in TABLES.values() if table.like}
 #: What narrows these rows to those that a metric counts or sums.
 _COUNTED = {
-    **dict.fromkeys(("revenue", "won_leads", "average_won_value", "average_cycle_days"), {"status": "won"}),
-    **dict.fromkeys(("lost_leads", "lost_value"), {"status": "lost"}),
-    **dict.fromkeys(("open_leads", "open_pipeline", "weighted_pipeline", "expected_wins", "average_probability", "silent_deals", "overdue_deals", "pipeline_coverage"), {"status": "open"}),
+    **{name: {"status": "won"} for name in ("revenue", "won_leads", "average_won_value", "average_cycle_days")},
+    **{name: {"status": "lost"} for name in ("lost_leads", "lost_value")},
+    **{name: {"status": "open"} for name in ("open_leads", "open_pipeline", "weighted_pipeline", "expected_wins", "average_probability", "silent_deals", "overdue_deals", "pipeline_coverage")},
     "hot_pipeline": {"status": "open", "lead_quality": "Hot"},
-    **dict.fromkeys(("hot_customers",), {"lead_quality": "Hot"}),
+    "hot_customers": {"lead_quality": "Hot"},
 }  # fmt: skip
 
 
+def behind(reading: Reading, name: str, where: tuple[Filter, ...]) -> tuple[str, int]:
+    """The page of the rows that a metric counts or sums, as far as filters can tell them, and how many these are."""
+    told = {one.dimension for one in where if one.operator == "="}
+    more = {key: text for key, text in _COUNTED.get(name, {}).items() if key not in told}
+    narrowed = (*where, *(Filter(key, (text,)) for key, text in more.items()))
+    return _address(name, narrowed), int(reading.ask(name, where=narrowed).rows[0]["n"])
+
+
 def rows_address(name: str, where: tuple[Filter, ...]) -> str:
-    """The page of the rows that a metric counts or sums, as far as filters can tell them."""
+    """The page of the rows that a metric looks at."""
+    return _address(name, where)
+
+
+def _address(name: str, where: tuple[Filter, ...]) -> str:
     table = _BEHIND[metrics()[name].view.source]
-    found = Given(tuple({**_COUNTED.get(name, {}), **parameters.of_dimensions(where)}.items()))
-    return f"/rows/{table}{found.query()}"
+    return f"/rows/{table}{Given(tuple(parameters.of_dimensions(where).items())).query()}"

@@ -68,7 +68,9 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.globals.update(words=words, cell=writing.cell, written=metrics.written, NUMBERS=tables.NUMBERS, version=_version())
+    found.globals.update(
+        words=words, cell=writing.cell, written=metrics.written, NUMBERS=tables.NUMBERS, version=_version()
+    )
     found.filters["spaced"] = lambda text: "" if text is None else str(text).replace("_", " ")
     return found
 
@@ -100,7 +102,15 @@ class Dashboard:
         """The page about the data."""
         parameters.given(request.query_params.multi_items(), ())
         told = health.health(reading, self.options.settings, utc_now())
-        return self._html(request, reading, "health.html.j2", page="health", title=words.PAGES["health"][0], health=told)
+        return self._html(
+            request,
+            reading,
+            "health.html.j2",
+            page="health",
+            title=words.PAGES["health"][0],
+            health=told,
+            nothing=Given(),
+        )
 
     def metric(self, request: Request, reading: Reading) -> Response:
         """What a metric is, what it is worth, and where it comes from."""
@@ -169,6 +179,10 @@ class Dashboard:
     def figure(self, request: Request, reading: Reading) -> Response:
         """A figure as a table, each row with the rows behind it."""
         page, part, found = self._part(request, reading, ())
+        if isinstance(part, pages.Trend):
+            return RedirectResponse(
+                f"/rows/days{Given(found.values).query(only=(), day_from=found.get('from'), day_to=found.get('to'))}"
+            )
         split = pages.split(part, found, reading)
         first = metrics.named(part.metrics[0])
         where = (*part.where, *parameters.filters(first, found))
@@ -182,17 +196,38 @@ class Dashboard:
         """A figure as SVG, or as JSON for Vega-Embed."""
         from medallion.dashboard import pictures
 
-        _page, part, found = self._part(request, reading, ("mode", "size", "v"))
+        kind = request.path_params["kind"]
+        if kind not in ("svg", "json"):
+            raise HTTPException(404, words.say("not_found"))
+        draw, found = self._drawing(request, reading)
         mode, size = found.get("mode") or "light", found.get("size") or "normal"
         if mode not in ("light", "dark") or size not in pictures.ACROSS:
-            raise BadRequestError(words.say("not_found"))
-        split = pages.split(part, found, reading)
-        if request.path_params["kind"] == "json":
-            return JSONResponse(pictures.vega_lite(split, size, mode), headers=_KEEP)  # type: ignore[arg-type]
-        drawn = reading.once(("svg", part, found, mode, size), lambda: pictures.svg(split, size, mode))  # type: ignore[arg-type]
+            raise BadRequestError(words.say("no_such_look"))
+        key = ("drawn", request.url.path, found)
+        if kind == "json":
+            return JSONResponse(pictures.document(draw(size), mode), headers=_KEEP)  # type: ignore[arg-type]
+        drawn = reading.once(key, lambda: pictures.svg(draw(size), mode))  # type: ignore[arg-type]
         return Response(drawn, media_type="image/svg+xml", headers=_KEEP)
 
-    def _part(self, request: Request, reading: Reading, more: tuple[str, ...]) -> tuple[pages.Page, pages.Part, Given]:
+    def _drawing(self, request: Request, reading: Reading) -> tuple[Callable[[Any], dict[str, Any]], Given]:
+        """What draws the figure of an address in some size, and the parameters."""
+        from medallion.dashboard import pictures
+
+        look = ("mode", "size", "v")
+        if request.path_params["page"] == "health" and request.path_params["part"] == "reliability":
+            told = health.model(reading, self.options.settings)
+            if not told.get("reliability"):
+                raise HTTPException(404, words.say("not_found"))
+            given = parameters.given(request.query_params.multi_items(), look)
+            return lambda size: pictures.reliability(told["reliability"], told["horizon_days"], size), given
+        _page, part, found = self._part(request, reading, look)
+        if isinstance(part, pages.Trend):
+            return lambda size: pictures.trend(part, part.rows(found, reading), size), found
+        return lambda size: pictures.draw(pages.split(part, found, reading), size), found
+
+    def _part(
+        self, request: Request, reading: Reading, more: tuple[str, ...]
+    ) -> tuple[pages.Page, pages.Part | pages.Trend, Given]:
         page = pages.PAGES.get(request.path_params["page"])
         part = pages.part_of(page, request.path_params["part"]) if page else None
         if page is None or part is None:
@@ -220,22 +255,30 @@ class Dashboard:
         if chosen not in THEMES:
             raise BadRequestError(words.say("no_such_theme", name=chosen[:20]))
         response = RedirectResponse(_back(request), status_code=303)
-        response.set_cookie("theme", chosen, max_age=31_536_000, httponly=True, samesite="strict", secure=self.options.door.secure)
+        response.set_cookie(
+            "theme", chosen, max_age=31_536_000, httponly=True, samesite="strict", secure=self.options.door.secure
+        )
         return response
 
     async def sign_in(self, request: Request) -> Response:
         """Ask for the password, and let in who knows it."""
-        door, context = self.options.door, {"page": "", "title": "Sign in", "problem": ""}
+
+        def again(status: int, problem: str) -> Response:
+            return self._html(request, None, "sign_in.html.j2", status, page="", title="Sign in", problem=problem)
+
+        door = self.options.door
         if request.method == "GET":
-            return self._html(request, None, "sign_in.html.j2", **context)
+            return again(200, "")
         who = request.client.host if request.client else ""
         if door.too_many(who):
-            return self._html(request, None, "sign_in.html.j2", 429, **{**context, "problem": words.say("too_many")})
+            return again(429, words.say("too_many"))
         token = door.enter(who, (await _form(request)).get("password", ""))
         if token is None:
-            return self._html(request, None, "sign_in.html.j2", 403, **{**context, "problem": words.say("sign_in_failed")})
+            return again(403, words.say("sign_in_failed"))
         response = RedirectResponse("/pipeline", status_code=303)
-        response.set_cookie(safety.COOKIE, token, max_age=safety.SESSION_SECONDS, httponly=True, samesite="strict", secure=door.secure)
+        response.set_cookie(
+            safety.COOKIE, token, max_age=safety.SESSION_SECONDS, httponly=True, samesite="strict", secure=door.secure
+        )
         return response
 
     async def sign_out(self, request: Request) -> Response:
@@ -263,7 +306,11 @@ class Dashboard:
         if isinstance(error, BadRequestError):
             status, title, problem = 400, words.say("bad_request"), str(error)
         elif isinstance(error, HTTPException):
-            status, title, problem = error.status_code, words.say("missing"), error.detail if error.status_code == 404 else words.say("not_found")
+            status, title, problem = (
+                error.status_code,
+                words.say("missing"),
+                error.detail if error.status_code == 404 else words.say("not_found"),
+            )
         elif isinstance(error, MedallionError):
             status, title, problem, remedy = 503, words.say("unavailable"), error.problem, error.remedy
         else:
@@ -271,7 +318,9 @@ class Dashboard:
             traceback.print_exception(error, file=sys.stderr)
         return self._html(request, None, "error.html.j2", status, page="", title=title, problem=problem, remedy=remedy)
 
-    def _html(self, request: Request, reading: Reading | None, template: str, status: int = 200, **context: Any) -> Response:
+    def _html(
+        self, request: Request, reading: Reading | None, template: str, status: int = 200, **context: Any
+    ) -> Response:
         theme = request.cookies.get("theme")
         text = self.templates.get_template(template).render(
             theme=theme if theme in THEMES else "system",
@@ -289,7 +338,9 @@ class Dashboard:
 _KEEP = {"cache-control": "private, max-age=86400"}
 
 
-def page_context(page: pages.Page, found: Given, reading: Reading, *, pii: bool, size: int = tables.PAGE) -> dict[str, Any]:
+def page_context(
+    page: pages.Page, found: Given, reading: Reading, *, pii: bool, size: int = tables.PAGE
+) -> dict[str, Any]:
     """What the template of a page needs."""
     filters = Given(tuple((name, value) for name, value in found.values if name in page.filters))
     context: dict[str, Any] = {
@@ -301,7 +352,9 @@ def page_context(page: pages.Page, found: Given, reading: Reading, *, pii: bool,
         "filters": filters,
         "options": {name: parameters.options(name, reading) for name in page.filters if name in parameters.CHOICES},
         "cards": pages.cards(page, filters, reading),
-        "slice": _slice(page.table, page, found, filters, reading, pii=pii, size=size) if page.table else None,
+        "slice": _slice(page.table, page, found, filters, reading, pii=pii, size=size or page.size)
+        if page.table
+        else None,
         "more": [_slice(name, page, filters, filters, reading, pii=pii, size=10) for name in page.more],
         "observed": pages.observed(reading) if page.name == "pipeline" else [],
         "base": f"/{page.name}",
@@ -311,7 +364,9 @@ def page_context(page: pages.Page, found: Given, reading: Reading, *, pii: bool,
     return context
 
 
-def _slice(name: str, page: pages.Page, found: Given, filters: Given, reading: Reading, *, pii: bool, size: int) -> tables.Slice:
+def _slice(
+    name: str, page: pages.Page, found: Given, filters: Given, reading: Reading, *, pii: bool, size: int
+) -> tables.Slice:
     table = tables.TABLES[name]
     return tables.page(reading, table, found, _where(table, filters), pii=pii, size=size)
 

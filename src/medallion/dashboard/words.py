@@ -17,6 +17,13 @@ FILTERS = {
 }  # fmt: skip
 ALL = {"industry": "All industries", "owner": "All owners", "band": "All bands", "channel": "All channels"}
 
+#: What a metric is counted in, where its value does not say so.
+UNITS = {
+    "median_response_hours": "hours", "average_cycle_days": "days", "average_days_in_stage": "days",
+    "average_duration_minutes": "minutes", "sales_velocity": "a day", "average_lead_score": "of 100",
+    "average_engagement_score": "of 100",
+}  # fmt: skip
+
 TEXTS = {
     "unknown_parameter": "This page has no parameter {name!r}. It takes: {known}.",
     "given_twice": "The parameter {name!r} is given twice; give it once.",
@@ -30,6 +37,7 @@ TEXTS = {
     "no_such_metric": "There is no metric {name!r}.",
     "no_such_dimension": "{metric} cannot be split by {name!r}.",
     "no_such_theme": "There is no theme {name!r}; there are light, dark and system.",
+    "no_such_look": "A picture is light or dark, and wide, normal or narrow.",
     "not_found": "There is no such page.",
     "no_customer": "There is no account {key!r} in gold.",
     "bad_request": "This address does not work",

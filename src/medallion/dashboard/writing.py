@@ -16,6 +16,8 @@ def cell(kind: str, value: Any) -> str:
     """
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if kind == "usd":
         return usd(float(value))
     if kind == "percent":
