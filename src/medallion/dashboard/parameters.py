@@ -5,6 +5,7 @@ Everything in an address is checked here, before anything else sees it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -184,6 +185,15 @@ def to_filters(found: Given, dimensions: Mapping[str, bool]) -> tuple[Filter, ..
                 if text:
                     chosen.append(Filter(name, (day(name + end, text).isoformat(),), operator))
     return tuple(chosen)
+
+
+def is_day(expression: str) -> bool:
+    """Whether a dimension's expression gives days, which may be narrowed from and to.
+
+    >>> is_day("CAST(closed_at AS DATE)"), is_day("industry")
+    (True, False)
+    """
+    return re.fullmatch(r"(TRY_)?CAST\([^()]+ AS DATE\)", expression) is not None
 
 
 def allowed_of(dimensions: Mapping[str, bool]) -> list[str]:

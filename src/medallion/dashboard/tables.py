@@ -88,7 +88,7 @@ class Table:
     @cached_property
     def filters(self) -> dict[str, bool]:
         """Names of its filters, with whether they are days."""
-        return {name: sql.startswith("CAST(") and sql.endswith(" AS DATE)") for name, sql in self.expressions.items()}
+        return {name: parameters.is_day(sql) for name, sql in self.expressions.items()}
 
     @cached_property
     def expressions(self) -> dict[str, str]:

@@ -339,7 +339,7 @@ _KEEP = {"cache-control": "private, max-age=86400"}
 
 
 def page_context(
-    page: pages.Page, found: Given, reading: Reading, *, pii: bool, size: int = tables.PAGE
+    page: pages.Page, found: Given, reading: Reading, *, pii: bool, size: int | None = None
 ) -> dict[str, Any]:
     """What the template of a page needs."""
     filters = Given(tuple((name, value) for name, value in found.values if name in page.filters))
@@ -383,7 +383,7 @@ def _table_filters(name: str, filters: Given) -> Given:
 
 
 def _dimensions(metric: metrics.Metric) -> dict[str, bool]:
-    return {one.name: one.expr.startswith("CAST(") and one.expr.endswith(" AS DATE)") for one in metric.view.dimensions}
+    return {one.name: parameters.is_day(one.expr) for one in metric.view.dimensions}
 
 
 def _nav(request: Request) -> list[tuple[str, str, str]]:

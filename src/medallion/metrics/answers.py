@@ -9,6 +9,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import duckdb
@@ -136,7 +137,7 @@ def ask(
         conditions.append(text)
         bindings += values
     spark_sql = metric.spark_sql(by=split, where=conditions, parameters=parameters)
-    sql = sqlglot.transpile(spark_sql, read="spark", write="duckdb")[0]
+    sql = _for_duckdb(spark_sql)
     if split and largest is not None:
         order = ", ".join(str(place) for place in range(1, len(split) + 1))
         sql = f"SELECT * FROM ({sql}) ORDER BY value DESC NULLS LAST, {order} LIMIT {int(largest)}"
@@ -146,6 +147,12 @@ def ask(
     rows = [{**row, "value": plain(row["value"])} for row in rows]
     used = {p.name: p.default for p in metric.parameters} | dict(parameters or {})
     return Answer(metric, split, rows, sql, tuple(bindings), filters, used)
+
+
+@lru_cache(maxsize=4096)
+def _for_duckdb(spark_sql: str) -> str:
+    """The same query for DuckDB. Values are bound, so the same question comes in the same words."""
+    return sqlglot.transpile(spark_sql, read="spark", write="duckdb")[0]
 
 
 def _condition(metric: Metric, one: Filter) -> tuple[str, list[str]]:
