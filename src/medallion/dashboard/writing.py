@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from medallion.charts.sales import usd
-
 
 def cell(kind: str, value: Any) -> str:
     """A value of a table as it is read; empty where it is not known.
@@ -19,7 +17,7 @@ def cell(kind: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if kind == "usd":
-        return usd(float(value))
+        return f"${float(value):,.0f}"
     if kind == "percent":
         return f"{float(value) * 100:,.1f} %"
     if kind == "decimal":

@@ -2,6 +2,9 @@
 // Pictures come drawn from the server; Vega takes over when a pointer or the keyboard reaches one.
 (() => {
   document.documentElement.classList.add("js");
+  const nav = document.querySelector(".side nav");
+  const here = nav?.querySelector("[aria-current]");
+  if (here) nav.scrollLeft = here.offsetLeft - 16;
   let vega = null;
   const load = () => {
     vega = vega || new Promise((resolve, reject) => {
@@ -50,5 +53,9 @@
     if (event.key === "Escape") document.activeElement?.closest(".card")?.classList.add("quiet");
   });
   document.addEventListener("focusout", (event) => event.target.closest?.(".card")?.classList.remove("quiet"));
+  document.addEventListener("htmx:configRequest", (event) => {
+    const form = event.detail.formData; // what is not chosen stays out of the address
+    for (const name of [...form.keys()]) if (form.get(name) === "") form.delete(name);
+  });
   document.addEventListener("htmx:responseError", (event) => { location.href = event.detail.pathInfo.requestPath; });
 })();
