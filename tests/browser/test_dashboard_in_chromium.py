@@ -215,7 +215,7 @@ def test_charts_answer_to_the_pointer_and_show_texts_as_texts(visit, address):
     trend.hover()
     page.wait_for_selector('[data-chart*="/charts/sales/revenue_30d"][data-drawn="yes"]', timeout=30000)
     labels = trend.locator(".role-axis-label").first
-    before = labels.inner_text()
+    before = labels.text_content()
     trend.locator("svg").hover()
     page.mouse.wheel(0, -600)
     page.wait_for_function(
