@@ -190,7 +190,10 @@ PAGES = {
 
 def cards(page: Page, found: Given, reading: Reading) -> list[Card]:
     """The metrics at the top of a page."""
-    return [card(name, found, reading) for name in page.cards if _there(metrics.named(name), reading)]
+    known = [name for name in page.cards if _there(metrics.named(name), reading)]
+    wheres = {name: parameters.filters(metrics.named(name), found) for name in known}
+    reading.ahead([*wheres.items(), *((name, tables.counted(name, where)) for name, where in wheres.items())])
+    return [card(name, found, reading) for name in known]
 
 
 def card(name: str, found: Given, reading: Reading) -> Card:

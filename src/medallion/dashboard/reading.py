@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
@@ -116,6 +117,22 @@ class Reading:
 
         return self.once(("ask", name, by, where, largest, tuple(sorted((parameters or {}).items()))), compute)
 
+    def ahead(self, wanted: Iterable[tuple[str, tuple[Filter, ...]]]) -> None:
+        """Compute totals that are about to be asked for, those of one view and filter in one pass."""
+        groups: dict[tuple[str, tuple[Filter, ...]], list[str]] = {}
+        for name, where in dict.fromkeys(wanted):
+            groups.setdefault((metrics.named(name).view.source, where), []).append(name)
+        for (source, where), names in groups.items():
+
+            def compute(names: list[str] = names, where: tuple[Filter, ...] = where) -> list[Answer]:
+                with self._slots, self.cursor() as cursor:
+                    return metrics.together(cursor, names, where)
+
+            if len(names) > 1:
+                found = self.once(("together", source, where, tuple(names)), compute)
+                for name, answer in zip(names, found, strict=True):
+                    self.once(("ask", name, (), where, None, ()), partial(_held, answer))
+
     def values(self, table: str, column: str) -> tuple[str, ...]:
         """The values of a column that stand in a filter: known ones, in order."""
         sql = f"select distinct cast({column} as varchar) as value from {table} where {column} is not null order by 1"
@@ -125,6 +142,10 @@ class Reading:
     def as_of(self) -> Any:
         """The last day that gold includes; None when it is empty."""
         return self.rows("select max(day) as day from gold.sales_summary")[0]["day"]
+
+
+def _held(answer: Answer) -> Answer:
+    return answer
 
 
 class _Once:

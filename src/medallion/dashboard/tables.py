@@ -62,7 +62,7 @@ class Table:
         title: Heading.
         says: What one row is.
         source: Relation that is read: the name of a table or a query in parentheses.
-        key: Columns that tell rows apart.
+        key: The column that tells rows apart.
         columns: What is shown, in order.
         sort: Sorting without another wish, `-` before the name for the largest first.
         search: Columns that a search looks into.
@@ -156,20 +156,36 @@ def page(
         conditions, bindings = [*conditions, condition], (*bindings, *more)
     keys = ", ".join(_quoted(name) for name in table.key)
     direction = "desc" if descending else "asc"
-    shown = ", ".join(dict.fromkeys(_quoted(n) for c in columns for n in (c.name, c.link_by or c.name)))
     tail = ", ".join(f"cast({_quoted(n)} as varchar) as _key{place}" for place, n in enumerate((sort, *table.key)))
-    sql = (
-        f"select {shown}, {tail} from {table.source}{_where(conditions)} "
-        f"order by {_quoted(sort)} {direction} nulls last, {keys} limit {size + 1}"
+    # first which rows, by narrow columns alone; then all that is shown of these few
+    places = _asked(
+        reading,
+        f"select {tail} from {table.source}{_where(conditions)} "
+        f"order by {_quoted(sort)} {direction} nulls last, {keys} limit {size + 1}",
+        bindings,
     )
-    rows = _asked(reading, sql, bindings)
-    more_rows = len(rows) > size
-    rows = rows[:size]
-    last = rows[-1] if more_rows else None
-    beyond = (
-        None if last is None else json.dumps([last[f"_key{p}"] for p in range(1 + len(table.key))], ensure_ascii=False)
-    )
+    rows = _shown(reading, table, columns, places[:size])
+    last = places[size - 1] if len(places) > size else None
+    beyond = None if last is None else json.dumps(list(last.values()), ensure_ascii=False)
     return Slice(table, columns, rows, count, int(at or 0), sort, descending, search, beyond)
+
+
+def _shown(
+    reading: Reading, table: Table, columns: tuple[Column, ...], places: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The rows of these places, in their order."""
+    if not places:
+        return []
+    (key,) = table.key
+    kind = _kinds(reading, table)[key]
+    names = ", ".join(dict.fromkeys(_quoted(n) for c in columns for n in (c.name, c.link_by or c.name)))
+    marks = ", ".join([f"cast(? as {kind})"] * len(places))
+    found = reading.rows(
+        f"select {names}, cast({_quoted(key)} as varchar) as _key1 from {table.source} where {_quoted(key)} in ({marks})",
+        [place["_key1"] for place in places],
+    )
+    by_key = {row["_key1"]: row for row in found}
+    return [by_key[place["_key1"]] for place in places]
 
 
 def _asked(reading: Reading, sql: str, bindings: tuple[Any, ...]) -> list[dict[str, Any]]:
@@ -532,10 +548,15 @@ _COUNTED = {
 
 def behind(reading: Reading, name: str, where: tuple[Filter, ...]) -> tuple[str, int]:
     """The page of the rows that a metric counts or sums, as far as filters can tell them, and how many these are."""
+    narrowed = counted(name, where)
+    return _address(name, narrowed), int(reading.ask(name, where=narrowed).rows[0]["n"])
+
+
+def counted(name: str, where: tuple[Filter, ...]) -> tuple[Filter, ...]:
+    """Filters, and those that leave the rows which a metric counts or sums."""
     told = {one.dimension for one in where if one.operator == "="}
     more = {key: text for key, text in _COUNTED.get(name, {}).items() if key not in told}
-    narrowed = (*where, *(Filter(key, (text,)) for key, text in more.items()))
-    return _address(name, narrowed), int(reading.ask(name, where=narrowed).rows[0]["n"])
+    return (*where, *(Filter(key, (text,)) for key, text in more.items()))
 
 
 def rows_address(name: str, where: tuple[Filter, ...]) -> str:
