@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from medallion import status
 from medallion.config import Settings
 from medallion.dashboard.reading import Reading
 from medallion.errors import MedallionError
@@ -25,6 +24,8 @@ BATCHES = 20
 
 def health(reading: Reading, settings: Settings, now: datetime) -> dict[str, Any]:
     """What the page shows; `now` is UTC without zone."""
+    from medallion import status  # brings the pipeline along, which no other page needs
+
     minute = now.replace(second=0, microsecond=0)
     found = reading.once(("status", minute), lambda: status.status(reading.lake, minute, settings.contracts))
     accounts = found["row_accounts"]
