@@ -96,7 +96,17 @@ class Dashboard:
         """One of the pages with metrics, figures and a table."""
         page = pages.PAGES[request.path_params["page"]]
         found = parameters.checked(parameters.given(request.query_params.multi_items(), page.allowed), reading)
-        return self._html(request, reading, "page.html.j2", **page_context(page, found, reading, pii=self.options.pii))
+
+        def made() -> Response:
+            return self._html(
+                request, reading, "page.html.j2", **page_context(page, found, reading, pii=self.options.pii)
+            )
+
+        if request.url.query:
+            return made()
+        # what everybody opens is written once per version and theme
+        held = reading.once(("page", page.name, request.cookies.get("theme")), made)
+        return HTMLResponse(bytes(held.body), headers=dict(held.headers))
 
     def health(self, request: Request, reading: Reading) -> Response:
         """The page about the data."""
