@@ -104,6 +104,10 @@ dashboards:
 lock:
     bash scripts/lock.sh
 
+# The dashboard in a real Chromium: painted, accessible, by keyboard, as one file.
+browser *args:
+    bash scripts/with_browser.sh {{python}} -m pytest -n 0 tests/browser {{args}}
+
 # Check that the lock fits pyproject.toml.
 lock-check:
     bash scripts/lock.sh --check

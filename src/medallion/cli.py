@@ -18,6 +18,7 @@ from rich.markup import escape
 from medallion import (
     __version__,
     console_agent,
+    console_dashboard,
     console_deploy,
     console_metrics,
     console_powerbi,
@@ -783,6 +784,7 @@ def list_models(
 console_metrics.add_to(app)
 console_agent.add_to(app)
 console_report.add_to(app)
+console_dashboard.add_to(app)
 console_upkeep.add_to(app)
 console_powerbi.add_to(app)
 app.command(

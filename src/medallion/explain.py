@@ -79,14 +79,14 @@ def explain(settings: Settings, key: str) -> dict[str, Any]:
             name: account[name]
             for name in ("customer_id", "customer_name", "industry", "size_band", "open_leads", "probability_to_convert", "probability_source", "as_of")
         },
-        "rule_score": _rule_score(account, settings.score),
+        "rule_score": rule_score(account, settings.score),
         "scores": scored,
         "model": _by_model(settings, lake, entry, account["as_of"], account["customer_id"], ids) if entry and ids else None,
         "rows": behind,
     }  # fmt: skip
 
 
-def _rule_score(account: dict[str, Any], weights: ScoreWeights) -> dict[str, Any]:
+def rule_score(account: dict[str, Any], weights: ScoreWeights) -> dict[str, Any]:
     """The parts of the rule score in points, and what a touch of today would make of it."""
     points = {part: getattr(weights.parts, part) for part in _PARTS}
     return {

@@ -285,6 +285,45 @@ def columns(
     return _document(bar.properties(width=width, height=height), title, caption)
 
 
+def course(
+    rows: Sequence[Row],
+    title: str,
+    caption: str,
+    side: str,
+    *,
+    form: str = "~s",
+    width: int = WIDTH,
+    height: int = 200,
+) -> Chart:
+    """A line over days, with the ground under it filled; where it is drawn live, wheel and drag move along the days.
+
+    Args:
+        rows: `day` as ISO text, `value`, and `text` for the tooltip, in the order of the days; None leaves a gap.
+        title: What is shown.
+        caption: Of what.
+        side: Name and unit upwards.
+        form: d3 format of the side.
+        width: Pixels of the plot.
+        height: Pixels of the plot.
+    """
+    import altair as alt
+
+    if not any(row["value"] is not None for row in rows):
+        return nothing(title, caption, width)
+    values = [
+        {"day": row["day"], "value": None if row["value"] is None else float(row["value"]), "text": row["text"]}
+        for row in rows
+    ]
+    zoom = alt.selection_interval(bind="scales", encodings=["x"], name="zoom")
+    base = alt.Chart(alt.InlineData(values=values)).encode(
+        x=alt.X("day:T", title=None, axis=alt.Axis(grid=False, labelOverlap=True, tickCount=max(3, width // 90))),
+        y=alt.Y("value:Q", title=side, axis=alt.Axis(format=form, labelExpr=_PLAIN, tickCount=4)),
+        tooltip=[alt.Tooltip("day:T", title="day", format="%Y-%m-%d"), alt.Tooltip("text:N", title=side)],
+    )
+    drawn = base.mark_area(color=BLUE, opacity=0.12) + base.mark_line(color=BLUE, strokeWidth=2, tooltip=True)
+    return _document(drawn.add_params(zoom).properties(width=width, height=height), title, caption)
+
+
 def nothing(title: str, caption: str, width: int = WIDTH) -> Chart:
     """The chart's place with the words that there is nothing to show."""
     import altair as alt

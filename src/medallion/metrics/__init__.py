@@ -3,7 +3,7 @@
 Expressions are Spark SQL. DuckDB runs what sqlglot makes of them.
 """
 
-from medallion.metrics.answers import INSIGHTS, Answer, Filter, ask, insights, named, value
+from medallion.metrics.answers import INSIGHTS, Answer, Filter, ask, insights, named, together, value
 from medallion.metrics.declared import Dimension, Format, Measure, Metric, MetricView, Parameter, metrics
 from medallion.metrics.writing import plain, written
 
@@ -22,6 +22,7 @@ __all__ = [
     "metrics",
     "named",
     "plain",
+    "together",
     "value",
     "written",
 ]

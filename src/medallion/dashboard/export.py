@@ -1,0 +1,96 @@
+"""The dashboard as one file: all pages below each other, pictures drawn, no script, no server, no network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib.resources import files
+from pathlib import Path
+
+from markupsafe import Markup
+
+from medallion.charts import theme
+from medallion.config import Settings, utc_now
+from medallion.dashboard import health, pages, pictures, web, words
+from medallion.dashboard.parameters import Given
+from medallion.dashboard.reading import Reading
+from medallion.errors import MedallionError
+from medallion.store import Lakehouse
+
+#: Rows of each table.
+ROWS = 50
+MODES: tuple[theme.Mode, theme.Mode] = ("light", "dark")
+
+
+def export(settings: Settings, target: Path, *, pii: bool = False) -> None:
+    """Write the file, whole or not at all.
+
+    Raises:
+        LakehouseError: There is no lakehouse, or no gold in it.
+        MedallionError: The file cannot be written, or charts are not installed.
+    """
+    reading = Reading(Lakehouse(settings.lakehouse))
+    try:
+        text = page(reading, settings, pii=pii)
+    finally:
+        reading.close()
+    part = target.with_name(f".{target.name}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(text, encoding="utf-8")
+        part.replace(target)
+    except OSError as error:
+        raise MedallionError(
+            f"{target}: cannot be written: {error.strerror}", "Choose another --export FILE."
+        ) from error
+
+
+def page(reading: Reading, settings: Settings, *, pii: bool = False) -> str:
+    """The file's content."""
+    style = _resource("app.css") + _resource("export.css")
+    return web.environment().get_template("export.html.j2").render(
+        style=Markup(style),  # noqa: S704 - the package's own file
+        policy=f"default-src 'none'; style-src {_hash(style)}; img-src data:",
+        as_of=reading.as_of,
+        lakehouse=Path(reading.lake.root).name,
+        pages=[_page(one, reading, pii=pii) for one in pages.PAGES.values()],
+        reliability=_reliability(health.model(reading, settings)),
+        health=health.health(reading, settings, utc_now()),
+        pii=pii,
+        health_title=words.PAGES["health"][0],
+    )  # fmt: skip
+
+
+def _page(shown: pages.Page, reading: Reading, *, pii: bool) -> dict[str, object]:
+    context = web.page_context(shown, Given(), reading, pii=pii, size=ROWS)
+    drawn = []
+    for part in shown.parts:
+        size: pictures.Size = "wide" if part.wide else "normal"
+        if isinstance(part, pages.Trend):
+            chart, says = pictures.trend(part, part.rows(Given(), reading), size), f"{part.title}, by day."
+        else:
+            split = pages.split(part, Given(), reading)
+            chart, says = pictures.draw(split, size), pictures.says(split)
+        light, dark = (_picture(pictures.svg(chart, mode)) for mode in MODES)
+        drawn.append({"part": part, "says": says, "light": light, "dark": dark})
+    return {**context, "drawn": drawn}
+
+
+def _reliability(model: dict[str, object]) -> dict[str, str] | None:
+    rows, days = model.get("reliability"), model.get("horizon_days")
+    if not isinstance(rows, list) or not isinstance(days, int) or not rows:
+        return None
+    light, dark = (_picture(pictures.svg(pictures.reliability(rows, days, "normal"), mode)) for mode in MODES)
+    return {"light": light, "dark": dark}
+
+
+def _picture(svg: str) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+
+
+def _resource(name: str) -> str:
+    return (files("medallion.dashboard") / "static" / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,0 +1,89 @@
+"""The page of one customer: features, parts of the score with reasons, time line, deals, and the rows behind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from medallion.config import end_of_day
+from medallion.dashboard.reading import Reading
+from medallion.weights import ScoreWeights
+
+#: Events that the time line shows at most, the newest.
+EVENTS = 100
+
+
+def customer(reading: Reading, weights: ScoreWeights, key: str) -> dict[str, Any] | None:
+    """Everything about one account; None when there is none of that key."""
+    from medallion import explain
+
+    found = reading.rows("select * from gold.customer_features where customer_id = ?", [key])
+    if not found:
+        return None
+    account = found[0]
+    scores = (
+        reading.rows(
+            "select * from gold.lead_scores where customer_id = ? and as_of = ? "
+            "qualify row_number() over (partition by lead_id order by known_as_of desc) = 1 "
+            "order by probability desc nulls last, lead_id",
+            [key, account["as_of"]],
+        )
+        if "gold.lead_scores" in reading.tables
+        else []
+    )
+    deals = reading.rows(
+        "select d.*, c._source_file as file, c._source_row as line from gold.deals d "
+        "left join silver.leads_clean c using (lead_id) where d.customer_id = ? order by d.created_at desc, d.lead_id",
+        [key],
+    )
+    return {
+        "account": account,
+        "score": explain.rule_score(account, weights),
+        "scores": scores,
+        "deals": deals,
+        "events": _events(reading, key, account["as_of"]),
+        "features": _features(account),
+    }
+
+
+def _events(reading: Reading, key: str, day: Any) -> list[dict[str, Any]]:
+    parts = [
+        "select created_at as happened, 'deal opened' as what, lead_id as about, source as detail, null as file, null as line "
+        "from gold.deals where customer_id = $1 and created_at is not null",
+        "select closed_at, 'deal ' || status, lead_id, null, null, null from gold.deals where customer_id = $1 and closed_at is not null",
+    ]
+    if "silver.interactions_clean" in reading.tables:
+        parts.append(
+            "select occurred_at, channel, lead_id, outcome, _source_file, _source_row from silver.interactions_clean "
+            "where customer_id = $1 and occurred_at < $2"
+        )
+    if "gold.stage_history" in reading.tables:
+        parts.append(
+            "select entered_at, 'stage', lead_id, stage, null, null from gold.stage_history "
+            "where lead_id in (select lead_id from gold.deals where customer_id = $1)"
+        )
+    sql = f"select * from ({' union all '.join(parts)}) where $2 is not null order by happened desc, what, about limit {EVENTS}"
+    return reading.rows(sql, [key, end_of_day(day)])
+
+
+#: Columns of gold that the head of the page already shows.
+_SHOWN = {"customer_id", "customer_name", "as_of", "lead_score", "lead_quality"}
+
+
+def _features(account: dict[str, Any]) -> list[dict[str, Any]]:
+    from medallion.pipeline.silver_to_gold import gold_contract
+
+    table = gold_contract("gold.customer_features")
+    units = {"USD": "usd", "share": "percent", "probability": "percent"}
+    kinds = {"bigint": "number", "int": "number", "double": "decimal", "timestamp": "moment", "date": "day"}
+    return [
+        {
+            "name": column.name,
+            "label": column.name.replace("_", " "),
+            "value": account[column.name],
+            "kind": units.get(column.unit or "", kinds.get(column.type, "text")),
+            "unit": column.unit if column.unit in ("days", "hours", "minutes") else None,
+            "means": column.description,
+        }
+        for column in table.columns
+        if column.name not in _SHOWN and column.name in account and not column.pii
+    ]

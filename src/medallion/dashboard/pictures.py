@@ -1,0 +1,97 @@
+"""The figures of the dashboard: a split metric as a Vega-Lite chart, in the forms and colours of `medallion.charts`."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from medallion import charts, metrics
+from medallion.charts import marks, theme
+from medallion.dashboard import writing
+from medallion.dashboard.pages import Split, Trend
+
+Size = Literal["wide", "normal", "narrow"]
+#: Pixels of a whole chart: across the page, in half of it, on a phone.
+ACROSS = {"wide": 1130, "normal": 520, "narrow": 318}
+_COLOURS: dict[str, dict[str, str]] = {
+    "lead_quality": dict(theme.QUALITY),
+    "outcome": {name.replace("_", " "): colour for name, colour in theme.OUTCOME.items()},
+    "status": dict(theme.STATUS),
+}
+_AXES = {"currency": "$~s", "percentage": ".0%", "number": "~s"}
+_PADDING = 34
+
+
+def draw(found: Split, size: Size) -> dict[str, Any]:
+    """A split as a chart: without title, which the page has, and on whatever ground it stands."""
+    part = found.part
+    metric = metrics.named(part.metrics[0])
+    across, form = ACROSS[size], _AXES[metric.measure.format.type]
+    names = marks.distinct([row["label"] for row in found.rows], 16 if size == "narrow" else 30)
+    made = [
+        {"label": name, "value": row[metric.name], "text": metrics.written(metric.name, row[metric.name])}
+        for name, row in zip(names, found.rows, strict=True)
+        if row[metric.name] is not None
+    ]
+    if part.form == "columns":
+        chart = marks.columns(
+            made, part.title, "", part_axis(part.by), metric.measure.display_name, form=form,
+            tilt=-45 if part.by.endswith("month") and len(made) > 6 else 0, width=min(across - 84, 90 * len(made) + 60), height=200,
+        )  # fmt: skip
+    else:
+        gutter = min(theme.LABEL_LIMIT, max((len(row["label"]) for row in made), default=0) * 6.6) + 10
+        chart = marks.bars(
+            made, part.title, "", metric.measure.display_name, form=form, colours=_COLOURS.get(part.by),
+            width=int(across - gutter - _PADDING),
+        )  # fmt: skip
+    return _untitled(chart)
+
+
+def part_axis(by: str) -> str:
+    """A dimension as an axis names it."""
+    return {"hour": "hour of the day, UTC", "weekday": "weekday, UTC"}.get(by, "month")
+
+
+def trend(found: Trend, rows: list[dict[str, Any]], size: Size) -> dict[str, Any]:
+    """A column of the daily summary as a line."""
+    made = [
+        {
+            "day": row["day"].isoformat(),
+            "value": None if row["value"] is None else float(row["value"]),
+            "text": writing.cell(found.kind, row["value"]),
+        }
+        for row in rows
+    ]
+    form = {"usd": "$~s", "percent": ".0%"}.get(found.kind, "~s")
+    chart = marks.course(made, found.title, "", found.title, form=form, width=ACROSS[size] - 84)
+    return _untitled(chart)
+
+
+def reliability(rows: list[dict[str, Any]], horizon_days: int, size: Size) -> dict[str, Any]:
+    """Forecast against share won, of the model that speaks."""
+    side = 240 if size == "narrow" else 400
+    return {**_untitled(charts.reliability(rows, horizon_days)), "width": side, "height": side}
+
+
+def _untitled(chart: dict[str, Any]) -> dict[str, Any]:
+    return {**{key: value for key, value in chart.items() if key != "title"}, "background": "transparent"}
+
+
+def svg(chart: dict[str, Any], mode: theme.Mode) -> str:
+    """A chart as a picture."""
+    return charts.svg(document(chart, mode))
+
+
+def document(chart: dict[str, Any], mode: theme.Mode) -> dict[str, Any]:
+    """A chart for Vega-Embed, in the colours of `mode`."""
+    made = charts.themed(chart, mode)
+    return {**made, "config": {**made["config"], "background": "transparent", "padding": 4}}
+
+
+def says(found: Split) -> str:
+    """The figure in one sentence, for those who do not see it."""
+    if not found.rows:
+        return f"{found.part.title}: no rows."
+    metric = metrics.named(found.part.metrics[0])
+    told = [f"{row['label']} {metrics.written(metric.name, row[metric.name])}" for row in found.rows[:6]]
+    more = f" and {len(found.rows) - 6} more" if len(found.rows) > 6 else ""
+    return f"{found.part.title}: {', '.join(told)}{more}."

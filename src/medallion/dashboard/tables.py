@@ -1,0 +1,569 @@
+"""Tables of rows: which columns they show, how they are sorted, searched, paged and written to a file, in DuckDB.
+
+Pages are found by the key of the last row (keyset), so that the thousandth page costs what the first does. Names in
+an address are looked up here and never put into SQL; values are bound.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import sqlglot
+
+from medallion import query
+from medallion.dashboard import parameters, words
+from medallion.dashboard.parameters import BadRequestError, Given
+from medallion.dashboard.reading import Reading
+from medallion.metrics import Filter, metrics
+
+Kind = Literal[
+    "text", "badge", "status", "usd", "number", "decimal", "percent", "day", "moment", "list", "why", "trend"
+]
+NUMBERS = ("usd", "number", "decimal", "percent")
+PAGE = 25
+#: Parameters of every table.
+STATE = ("sort", "q", "after", "at")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        name: Its name in the source.
+        label: What stands above it.
+        kind: How its values are written.
+        link: Page that a value leads to, with `{}` for the value of `link_by`.
+        link_by: Column whose value goes into the link; the column itself without.
+        pii: Shown with --show-pii alone.
+        help: What it means, where the label does not say it.
+    """
+
+    name: str
+    label: str
+    kind: Kind = "text"
+    link: str | None = None
+    link_by: str | None = None
+    pii: bool = False
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows that a page shows.
+
+    Attributes:
+        name: Name in addresses.
+        title: Heading.
+        says: What one row is.
+        source: Relation that is read: the name of a table or a query in parentheses.
+        key: The column that tells rows apart.
+        columns: What is shown, in order.
+        sort: Sorting without another wish, `-` before the name for the largest first.
+        search: Columns that a search looks into.
+        like: A metric whose view has the same rows: its dimensions become filters.
+        dimensions: Filters beside these, name to expression.
+        stacked: Whether rows stand as cards on a phone.
+        needs: Tables without which there is nothing to show.
+    """
+
+    name: str
+    title: str
+    says: str
+    source: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    sort: str
+    search: tuple[str, ...] = ()
+    like: str | None = None
+    dimensions: Mapping[str, str] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    stacked: bool = False
+
+    @cached_property
+    def filters(self) -> dict[str, bool]:
+        """Names of its filters, with whether they are days."""
+        return {name: parameters.is_day(sql) for name, sql in self.expressions.items()}
+
+    @cached_property
+    def expressions(self) -> dict[str, str]:
+        """Its filters as expressions of DuckDB."""
+        own = dict(self.dimensions)
+        if self.like:
+            for one in metrics()[self.like].view.dimensions:
+                own[one.name] = sqlglot.transpile(one.expr, read="spark", write="duckdb")[0]
+        return own
+
+    @property
+    def allowed(self) -> list[str]:
+        """Names of the parameters that it takes."""
+        return [*STATE, *parameters.allowed_of(self.filters)]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One page of a table.
+
+    Attributes:
+        table: The table.
+        columns: What may be shown of it.
+        rows: The rows.
+        count: Rows of all pages.
+        at: Place of the first row, from 0.
+        sort: Column that it is sorted by.
+        descending: Whether the largest come first.
+        search: What was searched for.
+        after: Where the next page begins; None on the last.
+    """
+
+    table: Table
+    columns: tuple[Column, ...]
+    rows: list[dict[str, Any]]
+    count: int
+    at: int
+    sort: str
+    descending: bool
+    search: str
+    after: str | None
+
+
+def page(
+    reading: Reading, table: Table, found: Given, where: tuple[Filter, ...], *, pii: bool, size: int = PAGE
+) -> Slice:
+    """A page of a table.
+
+    Raises:
+        BadRequestError: The address names no column of it, or no place in it.
+    """
+    columns = tuple(column for column in table.columns if pii or not column.pii)
+    sort, descending = _order(table, columns, found.get("sort") or table.sort)
+    search = found.get("q") or ""
+    if any(name not in reading.tables for name in table.needs):
+        return Slice(table, columns, [], 0, 0, sort, descending, search, None)
+    conditions, bindings = _conditions(table, where, search)
+    narrowed = f"from {table.source}{_where(conditions)}"
+    count = reading.rows(f"select count(*) as n {narrowed}", bindings)[0]["n"]
+    after, at = found.get("after"), found.get("at")
+    if at is not None and not (at.isdecimal() and len(at) < 12 and after):
+        raise BadRequestError(words.say("no_such_place"))
+    if after:
+        condition, more = _beyond(table, _kinds(reading, table), sort, descending, after)
+        conditions, bindings = [*conditions, condition], (*bindings, *more)
+    keys = ", ".join(_quoted(name) for name in table.key)
+    direction = "desc" if descending else "asc"
+    tail = ", ".join(f"cast({_quoted(n)} as varchar) as _key{place}" for place, n in enumerate((sort, *table.key)))
+    # first which rows, by narrow columns alone; then all that is shown of these few
+    places = _asked(
+        reading,
+        f"select {tail} from {table.source}{_where(conditions)} "
+        f"order by {_quoted(sort)} {direction} nulls last, {keys} limit {size + 1}",
+        bindings,
+    )
+    rows = _shown(reading, table, columns, places[:size])
+    last = places[size - 1] if len(places) > size else None
+    beyond = None if last is None else json.dumps(list(last.values()), ensure_ascii=False)
+    return Slice(table, columns, rows, count, int(at or 0), sort, descending, search, beyond)
+
+
+def _shown(
+    reading: Reading, table: Table, columns: tuple[Column, ...], places: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The rows of these places, in their order."""
+    if not places:
+        return []
+    (key,) = table.key
+    kind = _kinds(reading, table)[key]
+    names = ", ".join(dict.fromkeys(_quoted(n) for c in columns for n in (c.name, c.link_by or c.name)))
+    marks = ", ".join([f"cast(? as {kind})"] * len(places))
+    found = reading.rows(
+        f"select {names}, cast({_quoted(key)} as varchar) as _key1 from {table.source} where {_quoted(key)} in ({marks})",
+        [place["_key1"] for place in places],
+    )
+    by_key = {row["_key1"]: row for row in found}
+    return [by_key[place["_key1"]] for place in places]
+
+
+def _asked(reading: Reading, sql: str, bindings: tuple[Any, ...]) -> list[dict[str, Any]]:
+    import duckdb
+
+    try:
+        return reading.rows(sql, bindings)
+    except (duckdb.ConversionException, duckdb.InvalidInputException) as error:  # a place that is none of this table's
+        raise BadRequestError(words.say("no_such_place")) from error
+
+
+def _order(table: Table, columns: tuple[Column, ...], text: str) -> tuple[str, bool]:
+    name = text.removeprefix("-")
+    known = [column.name for column in columns if column.kind not in ("list", "why")]
+    if name not in known:
+        raise BadRequestError(words.say("no_such_column", name=name[:40], known=", ".join(known)))
+    return name, text.startswith("-")
+
+
+def _conditions(table: Table, where: tuple[Filter, ...], search: str) -> tuple[list[str], tuple[Any, ...]]:
+    conditions, bindings = [], []
+    for one in where:
+        text = f"cast({table.expressions[one.dimension]} as varchar)"
+        if one.values[0] == "" and one.operator == "=":
+            conditions.append(f"{text} is null")
+            continue
+        conditions.append(f"{text} {one.operator} ?")
+        bindings.append(one.values[0])
+    if search and table.search:
+        parts = [f"contains(lower(cast({_quoted(name)} as varchar)), lower(?))" for name in table.search]
+        conditions.append(f"({' or '.join(parts)})")
+        bindings += [search] * len(parts)
+    return conditions, tuple(bindings)
+
+
+def _beyond(
+    table: Table, kinds: Mapping[str, str], sort: str, descending: bool, text: str
+) -> tuple[str, tuple[Any, ...]]:
+    """The rows after one: of equal ones those with a larger key, and unknown values at the end."""
+    try:
+        place = json.loads(text)
+    except ValueError:
+        place = None
+    if not isinstance(place, list) or len(place) != 1 + len(table.key) or not all(isinstance(p, str | None) for p in place) or None in place[1:]:  # fmt: skip
+        raise BadRequestError(words.say("no_such_place"))
+    value, *keys = place
+    column = _quoted(sort)
+    key = f"({', '.join(_quoted(name) for name in table.key)}) > ({', '.join(_as(kinds, name) for name in table.key)})"
+    if value is None:
+        return f"({column} is null and {key})", tuple(keys)
+    beyond = "<" if descending else ">"
+    bound = _as(kinds, sort)
+    condition = f"({column} is null or {column} {beyond} {bound} or ({column} = {bound} and {key}))"
+    return condition, (value, value, *keys)
+
+
+def _as(kinds: Mapping[str, str], name: str) -> str:
+    """A bound value, compared as the column's own type."""
+    return f"cast(? as {kinds[name]})"
+
+
+def _kinds(reading: Reading, table: Table) -> dict[str, str]:
+    described = reading.rows(f"describe (from {table.source})")
+    return {row["column_name"]: row["column_type"] for row in described}
+
+
+def _where(conditions: list[str]) -> str:
+    return f" where {' and '.join(conditions)}" if conditions else ""
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def download(reading: Reading, table: Table, found: Given, where: tuple[Filter, ...], to: Path, *, pii: bool) -> None:
+    """Write all rows, as they are narrowed and sorted, to a CSV that spreadsheets take as it is, or to Parquet.
+
+    Raises:
+        BadRequestError: The address names no column of it.
+    """
+    columns = tuple(column for column in table.columns if pii or not column.pii)
+    sort, descending = _order(table, columns, found.get("sort") or table.sort)
+    conditions, bindings = _conditions(table, where, found.get("q") or "")
+    if any(name not in reading.tables for name in table.needs):
+        raise BadRequestError(words.say("nothing_to_download"))
+    shown = ", ".join(dict.fromkeys(_quoted(n) for c in columns for n in (c.name, c.link_by or c.name)))
+    keys = ", ".join(_quoted(name) for name in table.key)
+    direction = "desc" if descending else "asc"
+    chosen = f"select {shown} from {table.source}{_where(conditions)} order by {_quoted(sort)} {direction} nulls last, {keys}"
+    name = str(to).replace("'", "''")
+    with reading.cursor() as cursor:
+        if to.suffix == ".parquet":
+            cursor.execute(f"copy ({chosen}) to '{name}' (format parquet)", list(bindings))
+            return
+        part = name + ".part.parquet"
+        cursor.execute(f"copy ({chosen}) to '{part}' (format parquet)", list(bindings))
+        safe = query.for_spreadsheets(cursor, f"(from read_parquet('{part}'))")
+        cursor.execute(f"copy ({safe}) to '{name}' (format csv, header)")
+        Path(str(to) + ".part.parquet").unlink()
+
+
+_NEWEST = (
+    "(as_of, known_as_of) = (select (as_of, known_as_of) from gold.lead_scores "
+    "order by known_as_of desc, as_of desc limit 1)"
+)
+_CUSTOMER = "/customers/{}"
+#: Reasons of a refusal without the value that was refused: it may be a person's.
+_REASONS = "list_transform(reasons, lambda x: regexp_replace(x, ':? ''.*$', ''))"
+
+_CALLS = Table(
+    "calls",
+    "Who to call now, and why",
+    "One row per open deal with its last score; the likeliest first.",
+    "(select s.lead_id, s.customer_id, coalesce(d.customer_name, s.customer_id, s.lead_id) as customer_name, d.owner, d.industry, d.stage, "
+    "d.deal_value, d.weighted_value, s.probability, s.probability_low, s.probability_high, s.lead_score, s.lead_quality, s.trend, "
+    "s.reasons_up, s.reasons_down, d.days_since_last_interaction, d.expected_close_date, s.previous_probability, s.probability_source "
+    f"from (from gold.lead_scores where {_NEWEST}) s join gold.deals d using (lead_id) where d.status = 'open')",
+    ("lead_id",),
+    (
+        Column("customer_name", "Customer", link=_CUSTOMER, link_by="customer_id"),
+        Column("lead_id", "Deal", link="/rows/deals?q={}"),
+        Column("probability", "Chance", "percent", help="Probability that the deal is won within the horizon of the forecast"),
+        Column("trend", "Trend", "trend", help="Against the last score of an earlier day"),
+        Column("lead_quality", "Band", "badge", help="Band of the rule score: Hot 80 and more, Warm 60, Cool 40, else Cold"),
+        Column("deal_value", "Value", "usd"),
+        Column("weighted_value", "Expected", "usd", help="Value times chance"),
+        Column("days_since_last_interaction", "Days silent", "number", help="Days since the account was last touched"),
+        Column("owner", "Owner"),
+        Column("reasons_up", "Why", "why", link_by="reasons_down", help="What speaks for the deal, and against it"),
+    ),
+    "-probability",
+    ("customer_name", "lead_id", "owner"),
+    dimensions={"industry": "industry", "owner": "owner", "lead_quality": "lead_quality"},
+    needs=("gold.lead_scores",),
+    stacked=True,
+)  # fmt: skip
+
+_MOVES = Table(
+    "moves",
+    "What changed since the last score",
+    "One row per open deal whose odds moved by more than a tenth.",
+    f"(select *, probability - previous_probability as moved from {_CALLS.source} where trend in ('improving', 'declining'))",
+    ("lead_id",),
+    (
+        Column("customer_name", "Customer", link=_CUSTOMER, link_by="customer_id"),
+        Column("lead_id", "Deal", link="/rows/deals?q={}"),
+        Column("trend", "Trend", "trend"),
+        Column("previous_probability", "Before", "percent"),
+        Column("probability", "Now", "percent"),
+        Column("deal_value", "Value", "usd"),
+        Column("owner", "Owner"),
+    ),
+    "-deal_value",
+    ("customer_name", "lead_id", "owner"),
+    dimensions=_CALLS.dimensions,
+    needs=("gold.lead_scores",),
+    stacked=True,
+)
+
+_DEALS = Table(
+    "deals",
+    "Deals",
+    "One row per deal.",
+    "gold.deals",
+    ("lead_id",),
+    (
+        Column("lead_id", "Deal"),
+        Column("customer_name", "Customer", link=_CUSTOMER, link_by="customer_id"),
+        Column("status", "Status", "status"),
+        Column("stage", "Stage"),
+        Column("deal_value", "Value", "usd"),
+        Column("probability_to_convert", "Chance", "percent"),
+        Column("weighted_value", "Expected", "usd"),
+        Column("owner", "Owner"),
+        Column("source", "Source"),
+        Column("industry", "Industry"),
+        Column("lead_quality", "Band", "badge"),
+        Column("created_at", "Opened", "day"),
+        Column("closed_at", "Closed", "day"),
+        Column("cycle_days", "Cycle days", "number"),
+    ),
+    "-deal_value",
+    ("lead_id", "customer_name", "owner", "customer_id"),
+    like="total_leads",
+)
+
+_CUSTOMERS = Table(
+    "customers",
+    "Customers",
+    "One row per account.",
+    "gold.customer_features",
+    ("customer_id",),
+    (
+        Column("customer_name", "Customer", link=_CUSTOMER, link_by="customer_id"),
+        Column("segment", "Segment"),
+        Column("lead_score", "Score", "number", help="Rule score, 0 to 100"),
+        Column("lead_quality", "Band", "badge"),
+        Column("won_value", "Revenue", "usd"),
+        Column("open_value", "Open value", "usd"),
+        Column("win_rate", "Win rate", "percent"),
+        Column("interactions", "Touches", "number"),
+        Column("days_since_last_interaction", "Days silent", "number"),
+        Column("preferred_channel", "Answers best on"),
+        Column("industry", "Industry"),
+        Column("size_band", "Employees"),
+    ),
+    "-lead_score",
+    ("customer_name", "customer_id"),
+    like="total_customers",
+)
+
+_CHANNELS = Table(
+    "channels",
+    "Channels",
+    "One row per channel, over all time.",
+    "gold.channel_performance",
+    ("channel",),
+    (
+        Column("channel", "Channel"),
+        Column("interactions", "Touches", "number"),
+        Column("customers", "Customers", "number"),
+        Column("positive_rate", "Positive rate", "percent"),
+        Column("meeting_booked", "Meetings booked", "number"),
+        Column("no_answer", "No answer", "number"),
+        Column("average_duration_minutes", "Minutes each", "decimal"),
+        Column("attributed_revenue", "Attributed revenue", "usd"),
+        Column("revenue_per_interaction", "Revenue per touch", "usd"),
+    ),
+    "-interactions",
+    like="total_interactions",
+)
+
+_TOUCHES = Table(
+    "touches",
+    "Touches",
+    "One row per touch, up to the day that gold describes.",
+    f"({sqlglot.transpile(metrics()['touches'].view.source, read='spark', write='duckdb')[0]})",
+    ("interaction_id",),
+    (
+        Column("interaction_id", "Touch"),
+        Column("occurred_at", "When (UTC)", "moment"),
+        Column("channel", "Channel"),
+        Column("direction", "Direction"),
+        Column("outcome", "Outcome"),
+        Column("duration_minutes", "Minutes", "number"),
+        Column("customer_id", "Account", link=_CUSTOMER),
+        Column("lead_id", "Deal", link="/rows/deals?q={}"),
+        Column("notes", "Notes", pii=True),
+        Column("_source_file", "File"),
+        Column("_source_row", "Line", "number"),
+    ),
+    "-occurred_at",
+    ("interaction_id", "customer_id", "lead_id"),
+    like="touches",
+    needs=("silver.interactions_clean",),
+)
+
+_STAGES = Table(
+    "stages",
+    "Stays in stages",
+    "One row per deal and stay in a stage.",
+    "(select *, lead_id || ' ' || cast(entered_at as varchar) as stay from gold.stage_history)",
+    ("stay",),
+    (
+        Column("lead_id", "Deal", link="/rows/deals?q={}"),
+        Column("stage", "Stage"),
+        Column("entered_at", "Entered (UTC)", "moment"),
+        Column("left_at", "Left (UTC)", "moment"),
+        Column("days_in_stage", "Days", "decimal"),
+        Column("told_by", "Told by"),
+    ),
+    "-entered_at",
+    ("lead_id", "stage"),
+    like="stage_entries",
+    needs=("gold.stage_history",),
+)
+
+_TOP = Table(
+    "top",
+    "Customers with most revenue",
+    "One row per customer, at most 50, over all time.",
+    "gold.top_customers",
+    ("rank",),
+    (
+        Column("rank", "Rank", "number"),
+        Column("customer_name", "Customer", link=_CUSTOMER, link_by="customer_id"),
+        Column("won_value", "Revenue", "usd"),
+        Column("revenue_share", "Share", "percent"),
+        Column("cumulative_share", "Share so far", "percent"),
+        Column("open_value", "Open value", "usd"),
+        Column("lead_quality", "Band", "badge"),
+        Column("segment", "Segment"),
+        Column("next_step", "Next step"),
+        Column("account_manager", "Account manager"),
+    ),
+    "rank",
+    ("customer_name", "account_manager"),
+    dimensions={"industry": "industry"},
+)
+
+_DAYS = Table(
+    "days",
+    "Days of the sales team",
+    "One row per day, without gaps.",
+    "gold.sales_summary",
+    ("day",),
+    (
+        Column("day", "Day", "day"),
+        Column("new_leads", "Opened", "number"),
+        Column("won_leads", "Won", "number"),
+        Column("lost_leads", "Lost", "number"),
+        Column("revenue", "Revenue", "usd"),
+        Column("interactions", "Touches", "number"),
+        Column("open_leads", "Open deals", "number"),
+        Column("open_pipeline", "Open pipeline", "usd"),
+        Column("win_rate_30d", "Win rate, 30 days", "percent"),
+        Column("revenue_30d", "Revenue, 30 days", "usd"),
+    ),
+    "-day",
+    dimensions={"day": "CAST(day AS DATE)"},
+)
+
+_QUARANTINE = Table(
+    "quarantine",
+    "Records waiting in quarantine",
+    "One row per refused record with its place in the file.",
+    f"(select *, {_REASONS} as told from silver.quarantine where resolved_by is null)",
+    ("quarantine_id",),
+    (
+        Column("entity", "Entity"),
+        Column("record_key", "Key"),
+        Column("source_file", "File"),
+        Column("source_row", "Line", "number"),
+        Column("told", "Why", "list"),
+        Column("reasons", "Why, with the value", "list", pii=True),
+        Column("known_at", "Read (UTC)", "moment"),
+        Column("quarantine_id", "Identifier"),
+    ),
+    "-known_at",
+    ("entity", "record_key", "source_file"),
+    dimensions={"entity": "entity"},
+    needs=("silver.quarantine",),
+)
+
+TABLES = {
+    table.name: table
+    for table in (_CALLS, _MOVES, _DEALS, _CUSTOMERS, _CHANNELS, _TOUCHES, _STAGES, _TOP, _DAYS, _QUARANTINE)
+}
+#: Which table has the rows behind a metric, by the source of its view.
+_BEHIND = {metrics()[table.like].view.source: table.name for table in TABLES.values() if table.like}
+#: What narrows these rows to those that a metric counts or sums.
+_COUNTED = {
+    **{name: {"status": "won"} for name in ("revenue", "won_leads", "average_won_value", "average_cycle_days")},
+    **{name: {"status": "lost"} for name in ("lost_leads", "lost_value")},
+    **{name: {"status": "open"} for name in ("open_leads", "open_pipeline", "weighted_pipeline", "expected_wins", "average_probability", "silent_deals", "overdue_deals", "pipeline_coverage")},
+    "hot_pipeline": {"status": "open", "lead_quality": "Hot"},
+    "hot_customers": {"lead_quality": "Hot"},
+}  # fmt: skip
+
+
+def behind(reading: Reading, name: str, where: tuple[Filter, ...]) -> tuple[str, int]:
+    """The page of the rows that a metric counts or sums, as far as filters can tell them, and how many these are."""
+    narrowed = counted(name, where)
+    return _address(name, narrowed), int(reading.ask(name, where=narrowed).rows[0]["n"])
+
+
+def counted(name: str, where: tuple[Filter, ...]) -> tuple[Filter, ...]:
+    """Filters, and those that leave the rows which a metric counts or sums."""
+    told = {one.dimension for one in where if one.operator == "="}
+    more = {key: text for key, text in _COUNTED.get(name, {}).items() if key not in told}
+    return (*where, *(Filter(key, (text,)) for key, text in more.items()))
+
+
+def rows_address(name: str, where: tuple[Filter, ...]) -> str:
+    """The page of the rows that a metric looks at."""
+    return _address(name, where)
+
+
+def _address(name: str, where: tuple[Filter, ...]) -> str:
+    table = _BEHIND[metrics()[name].view.source]
+    return f"/rows/{table}{Given(tuple(parameters.of_dimensions(where).items())).query()}"

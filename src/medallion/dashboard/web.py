@@ -1,0 +1,511 @@
+"""The dashboard as a web application: addresses, checks, pages, pictures, downloads."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import duckdb
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from medallion import __version__, charts, metrics
+from medallion.config import Settings, utc_now
+from medallion.dashboard import health, pages, parameters, people, safety, tables, words, writing
+from medallion.dashboard.parameters import BadRequestError, Given
+from medallion.dashboard.reading import Reading, Source
+from medallion.errors import ContractError, MedallionError
+from medallion.store import Lakehouse
+
+THEMES = ("system", "light", "dark")
+_STATIC = {
+    "app.css": "text/css", "app.js": "text/javascript", "htmx.min.js": "text/javascript", "icon.svg": "image/svg+xml",
+}  # fmt: skip
+_MOST_FORM = 4096
+
+
+@dataclass
+class Options:
+    """How a dashboard is shown.
+
+    Attributes:
+        settings: Lakehouse, weights of the score, contracts, models.
+        door: Who may come in.
+        pii: Whether personal data is shown.
+        debug: Whether the terminal gets tracebacks.
+    """
+
+    settings: Settings
+    door: safety.Door = field(default_factory=safety.Door)
+    pii: bool = False
+    debug: bool = False
+
+
+def environment() -> Environment:
+    """The templates, with everything escaped."""
+    found = Environment(
+        loader=PackageLoader("medallion.dashboard"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.globals.update(
+        words=words, cell=writing.cell, written=metrics.written, NUMBERS=tables.NUMBERS, version=_version()
+    )
+    found.filters["spaced"] = lambda text: "" if text is None else str(text).replace("_", " ")
+    return found
+
+
+def _version() -> str:
+    """Changes with the package's own files, so that a browser does not keep old ones."""
+    content = b"".join((files("medallion.dashboard") / "static" / name).read_bytes() for name in ("app.css", "app.js"))
+    return f"{__version__}-{hashlib.sha256(content).hexdigest()[:8]}"
+
+
+class Dashboard:
+    """Answers requests from one lakehouse."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.source = Source(Lakehouse(options.settings.lakehouse))
+        self.templates = environment()
+        self._scripts: dict[str, bytes] = {}
+
+    # pages ---------------------------------------------------------------------------------------------------------
+
+    def page(self, request: Request, reading: Reading) -> Response:
+        """One of the pages with metrics, figures and a table."""
+        page = pages.PAGES[request.path_params["page"]]
+        found = parameters.checked(parameters.given(request.query_params.multi_items(), page.allowed), reading)
+
+        def made() -> Response:
+            return self._html(
+                request, reading, "page.html.j2", **page_context(page, found, reading, pii=self.options.pii)
+            )
+
+        if request.url.query:
+            return made()
+        # what everybody opens is written once per version and theme
+        held = reading.once(("page", page.name, request.cookies.get("theme")), made)
+        return HTMLResponse(bytes(held.body), headers=dict(held.headers))
+
+    def health(self, request: Request, reading: Reading) -> Response:
+        """The page about the data."""
+        parameters.given(request.query_params.multi_items(), ())
+        told = health.health(reading, self.options.settings, utc_now())
+        return self._html(
+            request,
+            reading,
+            "health.html.j2",
+            page="health",
+            title=words.PAGES["health"][0],
+            health=told,
+            nothing=Given(),
+        )
+
+    def metric(self, request: Request, reading: Reading) -> Response:
+        """What a metric is, what it is worth, and where it comes from."""
+        name = request.path_params["name"]
+        try:
+            metric = metrics.named(name)
+        except ContractError as error:
+            raise HTTPException(404, words.say("no_such_metric", name=name[:60])) from error
+        dimensions = _dimensions(metric)
+        found = parameters.given(request.query_params.multi_items(), [*parameters.allowed_of(dimensions), "by"])
+        where = parameters.to_filters(found, dimensions)
+        by = found.get("by")
+        if by is not None and by not in dimensions:
+            raise BadRequestError(words.say("no_such_dimension", metric=name, name=by))
+        answer = reading.ask(name, where=where)
+        split = reading.ask(name, (by,), where, largest=200) if by else None
+        return self._html(
+            request, reading, "metric.html.j2", page="", title=metric.measure.display_name, metric=metric, answer=answer, by=by,
+            split=split, found=found, rows=tables.rows_address(name, where), label=pages.label,
+            row_address=lambda key: tables.rows_address(name, (*where, metrics.Filter(by or "", (key or "",)))),
+        )  # fmt: skip
+
+    def rows(self, request: Request, reading: Reading) -> Response:
+        """The rows of a table."""
+        table = tables.TABLES.get(request.path_params["table"])
+        if table is None:
+            raise HTTPException(404, words.say("not_found"))
+        found = parameters.given(request.query_params.multi_items(), table.allowed)
+        where = parameters.to_filters(found, table.filters)
+        slice_ = tables.page(reading, table, found, where, pii=self.options.pii, size=50)
+        told = [(name, value) for name, value in found.values if name not in tables.STATE]
+        return self._html(
+            request, reading, "rows.html.j2", page="", title=table.title, slice=slice_, found=found, told=told,
+            base=f"/rows/{table.name}", download=f"/rows/{table.name}",
+        )  # fmt: skip
+
+    def download(self, request: Request, reading: Reading) -> Response:
+        """The rows of a table as a file."""
+        table, kind = tables.TABLES.get(request.path_params["table"]), request.path_params["kind"]
+        if table is None or kind not in ("csv", "parquet"):
+            raise HTTPException(404, words.say("not_found"))
+        found = parameters.given(request.query_params.multi_items(), table.allowed)
+        where = parameters.to_filters(found, table.filters)
+        folder = tempfile.TemporaryDirectory(prefix="medallion-")
+        path = Path(folder.name, f"{table.name}.{kind}")
+        try:
+            tables.download(reading, table, found, where, path, pii=self.options.pii)
+        except BaseException:
+            folder.cleanup()
+            raise
+        media = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}[kind]
+        return FileResponse(path, media_type=media, filename=path.name, background=BackgroundTask(folder.cleanup))
+
+    def customer(self, request: Request, reading: Reading) -> Response:
+        """One customer."""
+        parameters.given(request.query_params.multi_items(), ())
+        key = request.path_params["key"]
+        found = people.customer(reading, self.options.settings.score, key)
+        if found is None:
+            raise HTTPException(404, words.say("no_customer", key=key[:60]))
+        name = found["account"]["customer_name"] or key
+        return self._html(request, reading, "customer.html.j2", page="customers", title=name, told=found)
+
+    # figures -------------------------------------------------------------------------------------------------------
+
+    def figure(self, request: Request, reading: Reading) -> Response:
+        """A figure as a table, each row with the rows behind it."""
+        page, part, found = self._part(request, reading, ())
+        if isinstance(part, pages.Trend):
+            return RedirectResponse(
+                f"/rows/days{Given(found.values).query(only=(), day_from=found.get('from'), day_to=found.get('to'))}"
+            )
+        split = pages.split(part, found, reading)
+        first = metrics.named(part.metrics[0])
+        where = (*part.where, *parameters.filters(first, found))
+        return self._html(
+            request, reading, "figure.html.j2", page=page.name, title=part.title, part=part, split=split, found=found, owner=page,
+            columns=[metrics.named(name) for name in part.metrics],
+            row_address=lambda key: tables.rows_address(first.name, (*where, metrics.Filter(part.by, (key or "",)))),
+        )  # fmt: skip
+
+    def picture(self, request: Request, reading: Reading) -> Response:
+        """A figure as SVG, or as JSON for Vega-Embed."""
+        from medallion.dashboard import pictures
+
+        kind = request.path_params["kind"]
+        if kind not in ("svg", "json"):
+            raise HTTPException(404, words.say("not_found"))
+        draw, found = self._drawing(request, reading)
+        mode, size = found.get("mode") or "light", found.get("size") or "normal"
+        if mode not in ("light", "dark") or size not in pictures.ACROSS:
+            raise BadRequestError(words.say("no_such_look"))
+        key = ("drawn", request.url.path, found)
+        if kind == "json":
+            return JSONResponse(pictures.document(draw(size), mode), headers=_KEEP)  # type: ignore[arg-type]
+        drawn = reading.once(key, lambda: pictures.svg(draw(size), mode))  # type: ignore[arg-type]
+        return Response(drawn, media_type="image/svg+xml", headers=_KEEP)
+
+    def _drawing(self, request: Request, reading: Reading) -> tuple[Callable[[Any], dict[str, Any]], Given]:
+        """What draws the figure of an address in some size, and the parameters."""
+        from medallion.dashboard import pictures
+
+        look = ("mode", "size", "v")
+        if request.path_params["page"] == "health" and request.path_params["part"] == "reliability":
+            told = health.model(reading, self.options.settings)
+            if not told.get("reliability"):
+                raise HTTPException(404, words.say("not_found"))
+            given = parameters.given(request.query_params.multi_items(), look)
+            return lambda size: pictures.reliability(told["reliability"], told["horizon_days"], size), given
+        _page, part, found = self._part(request, reading, look)
+        if isinstance(part, pages.Trend):
+            return lambda size: pictures.trend(part, part.rows(found, reading), size), found
+        return lambda size: pictures.draw(pages.split(part, found, reading), size), found
+
+    def _part(
+        self, request: Request, reading: Reading, more: tuple[str, ...]
+    ) -> tuple[pages.Page, pages.Part | pages.Trend, Given]:
+        page = pages.PAGES.get(request.path_params["page"])
+        part = pages.part_of(page, request.path_params["part"]) if page else None
+        if page is None or part is None:
+            raise HTTPException(404, words.say("not_found"))
+        found = parameters.given(request.query_params.multi_items(), [*page.filters, *more])
+        return page, part, parameters.checked(found, reading)
+
+    # the rest ------------------------------------------------------------------------------------------------------
+
+    def static(self, request: Request) -> Response:
+        """The package's own files."""
+        name = request.path_params["name"]
+        if name == "vega.js":
+            if name not in self._scripts:
+                self._scripts[name] = charts.javascript().encode()
+            return Response(self._scripts[name], media_type="text/javascript", headers=_KEEP)
+        if name not in _STATIC:
+            raise HTTPException(404, words.say("not_found"))
+        content = (files("medallion.dashboard") / "static" / name).read_bytes()
+        return Response(content, media_type=_STATIC[name], headers=_KEEP)
+
+    async def theme(self, request: Request) -> Response:
+        """Remember light, dark or what the system says, and go back."""
+        chosen = (await _form(request)).get("theme", "")
+        if chosen not in THEMES:
+            raise BadRequestError(words.say("no_such_theme", name=chosen[:20]))
+        response = RedirectResponse(_back(request), status_code=303)
+        response.set_cookie(
+            "theme", chosen, max_age=31_536_000, httponly=True, samesite="strict", secure=self.options.door.secure
+        )
+        return response
+
+    async def sign_in(self, request: Request) -> Response:
+        """Ask for the password, and let in who knows it."""
+
+        def again(status: int, problem: str) -> Response:
+            return self._html(request, None, "sign_in.html.j2", status, page="", title="Sign in", problem=problem)
+
+        door = self.options.door
+        if request.method == "GET":
+            return again(200, "")
+        who = request.client.host if request.client else ""
+        if door.too_many(who):
+            return again(429, words.say("too_many"))
+        token = door.enter(who, (await _form(request)).get("password", ""))
+        if token is None:
+            return again(403, words.say("sign_in_failed"))
+        response = RedirectResponse("/pipeline", status_code=303)
+        response.set_cookie(
+            safety.COOKIE, token, max_age=safety.SESSION_SECONDS, httponly=True, samesite="strict", secure=door.secure
+        )
+        return response
+
+    async def sign_out(self, request: Request) -> Response:
+        """End the session."""
+        self.options.door.leave(request.cookies.get(safety.COOKIE))
+        response = RedirectResponse("/sign-in", status_code=303)
+        response.delete_cookie(safety.COOKIE)
+        return response
+
+    def answering(self, answer: Callable[[Request, Reading], Response]) -> Callable[[Request], Response]:
+        """An endpoint that reads the newest version, and reads anew when a version's files were taken away."""
+
+        def endpoint(request: Request) -> Response:
+            try:
+                return answer(request, self.source.reading())
+            except duckdb.IOException:
+                self.source.forget()
+                return answer(request, self.source.reading())
+
+        return endpoint
+
+    def failed(self, request: Request, error: Exception) -> Response:
+        """A page that says what is wrong, with the right status; never a stack trace."""
+        remedy = ""
+        if isinstance(error, BadRequestError):
+            status, title, problem = 400, words.say("bad_request"), str(error)
+        elif isinstance(error, HTTPException):
+            status, title, problem = (
+                error.status_code,
+                words.say("missing"),
+                error.detail if error.status_code == 404 else words.say("not_found"),
+            )
+        elif isinstance(error, MedallionError):
+            status, title, problem, remedy = 503, words.say("unavailable"), error.problem, error.remedy
+        else:
+            status, title, problem = 500, words.say("broken"), words.say("broken_more")
+            traceback.print_exception(error, file=sys.stderr)
+        return self._html(request, None, "error.html.j2", status, page="", title=title, problem=problem, remedy=remedy)
+
+    def _html(
+        self, request: Request, reading: Reading | None, template: str, status: int = 200, **context: Any
+    ) -> Response:
+        theme = request.cookies.get("theme")
+        text = self.templates.get_template(template).render(
+            theme=theme if theme in THEMES else "system",
+            themes=THEMES,
+            as_of=reading.as_of if reading else None,
+            sign=reading.sign if reading else "",
+            pii=self.options.pii,
+            signed_in=self.options.door.password is not None,
+            nav=_nav(request) if reading else (),
+            **context,
+        )
+        return HTMLResponse(text, status, headers={"cache-control": "no-store", "vary": "HX-Request, Cookie"})
+
+
+_KEEP = {"cache-control": "private, max-age=86400"}
+
+
+def page_context(
+    page: pages.Page, found: Given, reading: Reading, *, pii: bool, size: int | None = None
+) -> dict[str, Any]:
+    """What the template of a page needs."""
+    filters = Given(tuple((name, value) for name, value in found.values if name in page.filters))
+    context: dict[str, Any] = {
+        "page": page.name,
+        "title": page.title,
+        "says": words.PAGES[page.name][1],
+        "shown": page,
+        "found": found,
+        "filters": filters,
+        "options": {name: parameters.options(name, reading) for name in page.filters if name in parameters.CHOICES},
+        "cards": pages.cards(page, filters, reading),
+        "slice": _slice(page.table, page, found, filters, reading, pii=pii, size=size or page.size)
+        if page.table
+        else None,
+        "more": [_slice(name, page, filters, filters, reading, pii=pii, size=10) for name in page.more],
+        "observed": pages.observed(reading) if page.name == "pipeline" else [],
+        "base": f"/{page.name}",
+        "download": f"/rows/{page.table}",
+        "table_query": _table_filters(page.table, filters).query() if page.table else "",
+    }
+    return context
+
+
+def _slice(
+    name: str, page: pages.Page, found: Given, filters: Given, reading: Reading, *, pii: bool, size: int
+) -> tables.Slice:
+    table = tables.TABLES[name]
+    return tables.page(reading, table, found, _where(table, filters), pii=pii, size=size)
+
+
+def _where(table: tables.Table, filters: Given) -> tuple[metrics.Filter, ...]:
+    return parameters.to_filters(_table_filters(table.name, filters), table.filters)
+
+
+def _table_filters(name: str, filters: Given) -> Given:
+    """The filters of a page as a table names them; those that it does not know are left out."""
+    known = tables.TABLES[name].filters
+    renamed = {dimension: filters.get(choice) for choice, dimension in parameters.CHOICES.items() if dimension in known}
+    return Given(tuple((key, value) for key, value in renamed.items() if value))
+
+
+def _dimensions(metric: metrics.Metric) -> dict[str, bool]:
+    return {one.name: parameters.is_day(one.expr) for one in metric.view.dimensions}
+
+
+def _nav(request: Request) -> list[tuple[str, str, str]]:
+    """The pages with their addresses, which keep the filters that they know."""
+    here = dict(request.query_params)
+    found = []
+    for name, (title, _) in words.PAGES.items():
+        known = pages.PAGES[name].filters if name in pages.PAGES else ()
+        kept = Given(tuple((key, here[key]) for key in known if here.get(key)))
+        found.append((name, title, f"/{name}{kept.query()}"))
+    return found
+
+
+async def _form(request: Request) -> dict[str, str]:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MOST_FORM:
+            raise BadRequestError(words.say("not_text", name="form", longest=_MOST_FORM))
+    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+def _back(request: Request) -> str:
+    """Where a form was sent from, on this server."""
+    came = urlsplit(request.headers.get("referer", ""))
+    if came.netloc != request.headers.get("host") or not came.path.startswith("/") or came.path.startswith("//"):
+        return "/pipeline"
+    return came.path + (f"?{came.query}" if came.query else "")
+
+
+class Guard:
+    """Lets in who may come in, and gives every answer the headers that keep it safe."""
+
+    def __init__(self, app: ASGIApp, dashboard: Dashboard) -> None:
+        self.app, self.dashboard = app, dashboard
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in safety.HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        request, door = Request(scope, receive), self.dashboard.options.door
+        if not door.answers_to(request.headers.get("host", "")):
+            answer: Response = PlainTextResponse(words.say("wrong_host"), 421)
+        elif scope["path"] in ("/sign-in", "/alive") or scope["path"].startswith("/static/app."):
+            await self.app(scope, receive, with_headers)
+            return
+        elif not door.knows(request.cookies.get(safety.COOKIE), request.headers):
+            if door.password is None or (door.user_header and not request.headers.get(door.user_header)):
+                answer = PlainTextResponse(words.say("no_user"), 401)
+            else:
+                answer = RedirectResponse("/sign-in", status_code=303)
+        else:
+            await self.app(scope, receive, with_headers)
+            return
+        await answer(scope, receive, with_headers)
+
+
+def application(options: Options) -> Starlette:
+    """The application, to be given to a server."""
+    shown = Dashboard(options)
+
+    def asked(path: str, answer: Callable[[Request, Reading], Response]) -> Route:
+        return Route(path, shown.answering(answer), methods=["GET"])
+
+    async def home(request: Request) -> Response:
+        return RedirectResponse("/pipeline")
+
+    async def alive(request: Request) -> Response:
+        return PlainTextResponse("alive")
+
+    async def failed(request: Request, error: Exception) -> Response:
+        return await run_in_threadpool(shown.failed, request, error)
+
+    return Starlette(
+        routes=[
+            Route("/", home),
+            Route("/alive", alive),
+            Route("/sign-in", shown.sign_in, methods=["GET", "POST"]),
+            Route("/sign-out", shown.sign_out, methods=["POST"]),
+            Route("/theme", shown.theme, methods=["POST"]),
+            Route("/static/{name}", shown.static),
+            asked("/health", shown.health),
+            asked("/metrics/{name}", shown.metric),
+            asked("/rows/{table}.{kind}", shown.download),
+            asked("/rows/{table}", shown.rows),
+            asked("/figures/{page}/{part}", shown.figure),
+            asked("/charts/{page}/{part}.{kind}", shown.picture),
+            asked("/customers/{key:path}", shown.customer),
+            *(Route(f"/{name}", _named(shown, name), methods=["GET"]) for name in pages.PAGES),
+        ],
+        middleware=[Middleware(Guard, dashboard=shown), Middleware(GZipMiddleware, minimum_size=600)],
+        exception_handlers={
+            BadRequestError: failed,
+            MedallionError: failed,
+            HTTPException: failed,
+            Exception: failed,
+        },
+    )
+
+
+def _named(shown: Dashboard, name: str) -> Callable[[Request], Response]:
+    def page(request: Request, reading: Reading) -> Response:
+        request.path_params["page"] = name
+        return shown.page(request, reading)
+
+    return shown.answering(page)

@@ -1,0 +1,68 @@
+"""Every English text of the dashboard that is not a metric's own, in one place."""
+
+from __future__ import annotations
+
+TITLE = "Medallion"
+
+#: Pages in their order: path, name, what they answer.
+PAGES = {
+    "pipeline": ("Lead Scoring & Pipeline", "Who to call now and why, and what the open deals are worth."),
+    "customers": ("Customer Analytics", "Who the customers are, how they score and who brings the revenue."),
+    "interactions": ("Interaction Analytics", "Which channels, hours and days get answers."),
+    "sales": ("Sales Performance", "Revenue, win rate, velocity and cycle, by month, rep and customer."),
+    "health": ("Data health", "Where every row went, how fresh the data is, and what the model is worth."),
+}
+FILTERS = {
+    "from": "From", "to": "To", "industry": "Industry", "owner": "Owner", "band": "Band", "channel": "Channel",
+}  # fmt: skip
+ALL = {"industry": "All industries", "owner": "All owners", "band": "All bands", "channel": "All channels"}
+
+#: What a metric is counted in, where its value does not say so.
+UNITS = {
+    "median_response_hours": "hours", "average_cycle_days": "days", "average_days_in_stage": "days",
+    "average_duration_minutes": "minutes", "sales_velocity": "a day", "average_lead_score": "of 100",
+    "average_engagement_score": "of 100",
+}  # fmt: skip
+
+TEXTS = {
+    "unknown_parameter": "This page has no parameter {name!r}. It takes: {known}.",
+    "given_twice": "The parameter {name!r} is given twice; give it once.",
+    "not_text": "The value of {name!r} is not plain text of at most {longest} letters.",
+    "not_a_day": "{name}: {value!r} is not a day. Write it as 2025-06-30.",
+    "no_such_value": "{name}: there is no {value!r} in this data.",
+    "dates_turned": "The first day, {start}, is after the last, {end}.",
+    "no_such_place": "The address names no place in this table. Start from its first page.",
+    "no_such_column": "The table has no column {name!r} to sort by. It has: {known}.",
+    "nothing_to_download": "There are no rows to download.",
+    "no_such_metric": "There is no metric {name!r}.",
+    "no_such_dimension": "{metric} cannot be split by {name!r}.",
+    "no_such_theme": "There is no theme {name!r}; there are light, dark and system.",
+    "no_such_look": "A picture is light or dark, and wide, normal or narrow.",
+    "not_found": "There is no such page.",
+    "no_customer": "There is no account {key!r} in gold.",
+    "bad_request": "This address does not work",
+    "missing": "Not found",
+    "unavailable": "No data to show yet",
+    "broken": "Something went wrong",
+    "broken_more": "The page could not be made. The server's terminal says why.",
+    "sign_in_failed": "This is not the password.",
+    "too_many": "Too many attempts. Wait a minute and try again.",
+    "no_user": "This dashboard opens through its sign-in proxy alone.",
+    "wrong_host": "This dashboard does not answer to that host name.",
+}
+
+#: What stands where a table has no rows.
+EMPTY = {
+    "calls": "No deal is open, so there is nobody to call.",
+    "moves": "No deal's odds moved by more than a tenth since the last score of an earlier day.",
+    "quarantine": "Nothing waits in quarantine: every record was accepted.",
+    "drift": "The columns of every file were those of the file before it.",
+    "top": "No deal is won yet.",
+    "channels": "Nobody was touched yet.",
+    "": "No rows.",
+}
+
+
+def say(key: str, /, **values: object) -> str:
+    """A text with its values."""
+    return TEXTS[key].format(**values)

@@ -1,0 +1,495 @@
+"""The dashboard: its numbers are the metrics', its addresses are checked, its texts are escaped, its door holds."""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+from datetime import timedelta
+from urllib.parse import quote, urlencode
+
+import pyarrow.parquet as pq
+import pytest
+from starlette.testclient import TestClient
+
+from conftest import NOW
+from medallion import metrics, query
+from medallion.config import load
+from medallion.dashboard import pages, safety, tables, words
+from medallion.dashboard.export import export
+from medallion.dashboard.serving import serve
+from medallion.dashboard.web import Options, application
+from medallion.errors import LakehouseError, MedallionError
+from medallion.metrics import Filter, written
+
+PAGES = [f"/{name}" for name in words.PAGES]
+SAFE = ("127.0.0.1", "localhost", "testserver")
+
+
+def open_dashboard(lake, door=None, **options):
+    door = door or safety.Door(hosts=SAFE)
+    return TestClient(application(Options(load(None, lakehouse=lake.root), door, **options)), follow_redirects=False)
+
+
+@pytest.fixture(scope="module")
+def client(sample):
+    return open_dashboard(sample)
+
+
+@pytest.fixture(scope="module")
+def connection(sample):
+    with query.connect(sample) as found:
+        yield found
+
+
+def body(client, address, status=200):
+    answer = client.get(address)
+    assert answer.status_code == status, (address, answer.status_code, answer.text[:500])
+    return answer.text
+
+
+def cards(text):
+    """Metric to the text of its value and to the address of the rows behind."""
+    found = re.findall(
+        r'data-metric="(\w+)">.*?<p class="value[^"]*">([^<]*?)\s*(?:<span.*?)?</p>.*?href="([^"]*)">([\d,]+) rows?<',
+        text,
+        re.DOTALL,
+    )
+    return {
+        name: (html.unescape(value.strip()), html.unescape(rows), int(n.replace(",", "")))
+        for name, value, rows, n in found
+    }
+
+
+FILTERED = {
+    "pipeline": ({"industry": "Retail"}, {"owner": "Priya Nair", "band": "Hot"}),
+    "customers": ({"band": "Cool"},),
+    "interactions": ({"from": "2025-06-10", "to": "2025-06-20"}, {"channel": "call"}),
+    "sales": ({"from": "2025-03-01"}, {"owner": "Tom Brannigan", "to": "2025-05-31"}),
+}
+DIMENSIONS = {"industry": "industry", "owner": "owner", "band": "lead_quality", "channel": "channel"}
+#: Said once more here, so that a change of the dashboard's own table of dates is a decision.
+BY_CLOSING = {"revenue", "won_leads", "win_rate", "win_rate_by_value", "average_won_value", "average_cycle_days"}
+BY_OPENING = {"conversion_rate"}
+
+
+def expected(connection, name, given):
+    view = metrics.named(name).view
+    where = [Filter(DIMENSIONS[k], (v,)) for k, v in given.items() if k in DIMENSIONS and view.dimension(DIMENSIONS[k])]
+    dated = (
+        "closed_date"
+        if name in BY_CLOSING
+        else "created_date"
+        if name in BY_OPENING
+        else "date"
+        if view.dimension("date")
+        else None
+    )
+    where += [Filter(dated, (given[k],), o) for k, o in (("from", ">="), ("to", "<=")) if k in given and dated]
+    return metrics.ask(connection, name, where=where)
+
+
+@pytest.mark.parametrize(
+    ("page", "given"), [(page, given) for page, views in FILTERED.items() for given in ({}, *views)], ids=str
+)
+def test_every_number_is_the_metrics_value(client, connection, page, given):
+    found = cards(body(client, f"/{page}?{urlencode(given)}"))
+    assert set(found) == set(pages.PAGES[page].cards)
+    for name, (text, _rows, _n) in found.items():
+        assert text == written(name, expected(connection, name, given).value), name
+
+
+@pytest.mark.parametrize("page", pages.PAGES)
+def test_every_number_leads_to_its_rows(client, page):
+    for given in ({}, *FILTERED[page]):
+        for name, (_text, rows, n) in cards(body(client, f"/{page}?{urlencode(given)}")).items():
+            told = re.search(r'<p class="foot"[^>]*>\s*(?:[\d,]+–[\d,]+ of ([\d,]+))?', body(client, rows)).group(1)
+            assert int((told or "0").replace(",", "")) == n, (name, rows)
+
+
+def test_the_rows_behind_add_up_to_the_number(client, connection):
+    sums = {"open_pipeline", "hot_pipeline", "revenue"}
+    counts = {"open_leads", "won_leads", "total_customers", "touches"}
+    seen = set()
+    for page in pages.PAGES:
+        for given in ({}, *FILTERED[page]):
+            for name, (text, address, _n) in cards(body(client, f"/{page}?{urlencode(given)}")).items():
+                if name in sums | counts:
+                    rows = pq.read_table(
+                        io.BytesIO(
+                            client.get(
+                                address.replace("?", ".parquet?") if "?" in address else address + ".parquet"
+                            ).content
+                        )
+                    )
+                    value = sum(rows["deal_value"].to_pylist()) if name in sums else rows.num_rows
+                    assert text == written(name, float(value)), (name, address)
+                    seen.add(name)
+    assert seen == sums | counts
+
+
+def test_metrics_asked_together_are_those_asked_alone(connection):
+    for source in {metric.view.source for metric in metrics.metrics().values()}:
+        names = [name for name, metric in metrics.metrics().items() if metric.view.source == source]
+        view = metrics.named(names[0]).view
+        days = [one.name for one in view.dimensions if one.name in ("date", "closed_date")]
+        for where in [(), *((Filter(day, ("2025-03-02",), ">="),) for day in days)]:
+            for name, answer in zip(names, metrics.together(connection, names, where), strict=True):
+                alone = metrics.ask(connection, name, where=where)
+                assert (answer.rows, answer.sql, answer.bindings) == (alone.rows, alone.sql, alone.bindings), name
+
+
+@pytest.mark.parametrize(("page", "part"), [(p.name, part) for p in pages.PAGES.values() for part in p.parts], ids=str)
+def test_every_figure_is_the_metrics_values(client, connection, page, part):
+    if isinstance(part, pages.Trend):
+        assert (
+            client.get(f"/figures/{page}/{part.name}?from=2025-03-01" if page == "sales" else "").headers["location"]
+            == "/rows/days?day_from=2025-03-01"
+        )
+        drawn = client.get(f"/charts/{page}/{part.name}.json").json()
+        values = (
+            {row["day"]: row["value"] for row in next(iter(drawn["datasets"].values()))}
+            if "datasets" in drawn
+            else {row["day"]: row["value"] for row in drawn["data"]["values"]}
+        )
+        wanted = query.rows(
+            connection,
+            f"select cast(day as varchar) as day, cast({part.column} as double) as value from gold.sales_summary",
+        )
+        assert values == {row["day"]: row["value"] for row in wanted}
+        return
+    text = body(client, f"/figures/{page}/{part.name}")
+    rows = re.findall(r'<tr data-key="([^"]*)">(.*?)</tr>', text, re.DOTALL)
+    assert rows
+    for place, name in enumerate(part.metrics):
+        values = {
+            ("" if row[part.by] is None else str(row[part.by])): row["value"]
+            for row in metrics.ask(connection, name, part.by, part.where).rows
+        }
+        for key, cells in rows:
+            shown = re.findall(r'data-metric="(\w+)">([^<]*)<', cells)[place]
+            filled = (
+                0
+                if part.form == "columns"
+                and name in ("touches", "revenue", "won_leads", "lost_leads", "touched_customers")
+                else None
+            )
+            assert shown == (name, written(name, values.get(html.unescape(key), filled))), (key, name)
+    drawn = client.get(f"/charts/{page}/{part.name}.svg")
+    assert drawn.status_code == 200
+    assert drawn.headers["content-type"].startswith("image/svg+xml")
+    empty = all(
+        value is None
+        for value in (row["value"] for row in metrics.ask(connection, part.metrics[0], part.by, part.where).rows)
+    )
+    assert ("Nothing to show" in drawn.text) is empty
+
+
+def test_the_data_page_tells_the_row_accounts(client, connection):
+    text = body(client, "/health")
+    names = ("rows_read", "accepted", "duplicate", "superseded", "quarantined")
+    wanted = query.rows(
+        connection, f"select {', '.join(f'sum({n})::bigint as {n}' for n in names)} from ops.row_accounts"
+    )[0]
+    assert {n: int(v.replace(",", "")) for n, v in re.findall(r'data-account="(\w+)">([\d,]+)<', text)} == wanted
+    assert "holds for every batch" in text
+
+
+def test_metric_pages_tell_definition_query_and_split(client, connection):
+    for name, metric in metrics.metrics().items():
+        by = metric.view.dimensions[0].name
+        text = html.unescape(body(client, f"/metrics/{name}?by={by}"))
+        assert metric.measure.comment in text
+        assert metric.measure.expr in text
+        for row in metrics.ask(connection, name, by, largest=200).rows:
+            assert f'<td class="n">{written(name, row["value"])}</td>' in text, (name, row)
+
+
+@pytest.mark.parametrize("table", tables.TABLES)
+def test_pages_of_a_table_give_every_row_once_in_order(sample, table):
+    from medallion.dashboard.parameters import Given
+    from medallion.dashboard.reading import Reading
+
+    reading, declared = Reading(sample), tables.TABLES[table]
+
+    def keys(state, size):
+        got = tables.page(reading, declared, Given(tuple(state.items())), (), pii=False, size=size)
+        return got, [tuple(row[f"_key{place}"] for place in (1,)) for row in got.rows]
+
+    for column in [one for one in declared.columns if one.kind not in ("list", "why") and not one.pii]:
+        for sort in (column.name, f"-{column.name}"):
+            whole, wanted = keys({"sort": sort}, 1000)
+            seen, state = [], {"sort": sort}
+            while state:
+                got, more = keys(state, max(3, whole.count // 4))
+                seen += more
+                state = {"sort": sort, "after": got.after, "at": str(len(seen))} if got.after else {}
+            assert seen == wanted, sort
+            assert len(set(seen)) == whole.count, sort
+            values = [row[column.name] for row in whole.rows if row[column.name] is not None]
+            assert values == sorted(values, reverse=sort.startswith("-")), sort
+
+
+HOSTILE = [
+    "/pipeline?unknown=1",
+    "/pipeline?industry=Retail&industry=Media",
+    "/pipeline?industry=' or 1=1 --",
+    "/pipeline?industry=<script>alert(1)</script>",
+    "/pipeline?band=hot",
+    "/pipeline?sort=deal_value; drop view gold.deals",
+    "/pipeline?sort=reasons_up",
+    "/pipeline?after=[]",
+    "/pipeline?after=%5B%22x%22,%22L-1%22%5D",
+    "/pipeline?after=%7B%7D&at=1",
+    "/pipeline?at=3",
+    "/pipeline?q=" + "x" * 201,
+    "/pipeline?q=a%00b",
+    "/sales?from=yesterday",
+    "/sales?from=2025-02-30",
+    "/sales?from=20250230",
+    "/sales?from=2025-06-30&to=2025-01-01",
+    "/sales?band=Hot",
+    "/interactions?channel=pigeon",
+    "/metrics/win_rate?by=password",
+    "/metrics/win_rate?where=1",
+    "/rows/deals?closed_date_from=1",
+    "/rows/deals?sort=email",
+    "/rows/deals.csv?sort=nothing",
+    "/figures/sales/months?owner=Nobody",
+    "/charts/sales/months.svg?mode=pink",
+    "/charts/sales/months.svg?size=1000000",
+    "/health?x=1",
+    "/customers/C001?x=1",
+]  # fmt: skip
+MISSING = [
+    "/nothing",
+    "/rows/secrets",
+    "/rows/silver.leads_clean",
+    "/rows/deals.exe",
+    "/metrics/none",
+    "/figures/sales/none",
+    "/figures/none/none",
+    "/charts/sales/months.png",
+    "/charts/none/none.svg",
+    "/customers/" + quote("' or 1=1 --"),
+    "/customers/",
+    "/static/../web.py",
+    "/static/%2e%2e%2fweb.py",
+    "/static/none.js",
+]
+
+
+@pytest.mark.parametrize(("address", "status"), [*((one, 400) for one in HOSTILE), *((one, 404) for one in MISSING)])
+def test_what_is_not_there_is_said_in_words(client, address, status):
+    text = body(client, address, status)
+    assert "<h1>" in text
+    assert "Traceback" not in text
+    assert "<script>" not in text
+    assert "duckdb" not in text.lower()
+
+
+def every_page(client):
+    """Each page, and each that a page leads to."""
+    seen, wanted = {}, list(PAGES)
+    while wanted:
+        address = wanted.pop(0)
+        if address in seen or address.startswith(("/static", "#")):
+            continue
+        answer = client.get(address)
+        assert answer.status_code in (200, 303, 307), (address, answer.status_code)
+        seen[address] = answer
+        if len(seen) < 80 and "text/html" in answer.headers.get("content-type", ""):
+            wanted += [html.unescape(one).split("#")[0] for one in re.findall(r'href="(/[^"]*)"', answer.text)]
+    return seen
+
+
+def test_every_link_leads_somewhere_and_every_answer_is_kept_safe(client):
+    found = every_page(client)
+    assert len(found) > 70
+    for address, answer in found.items():
+        policy = answer.headers["content-security-policy"]
+        assert "script-src 'self';" in policy, address
+        assert "unsafe" not in policy, address
+        assert answer.headers["x-content-type-options"] == "nosniff", address
+        if "text/html" in answer.headers.get("content-type", ""):
+            assert not re.search(
+                r"<script(?![^>]*\ssrc=)|<style|\son\w+=|\sstyle=|javascript:|https?://", answer.text
+            ), address
+            assert answer.headers["cache-control"] == "no-store", address
+    assert client.get("/static/vega.js").status_code == 200
+
+
+EVIL = "<img src=x onerror=alert(1)>"
+FORMULA = '=HYPERLINK("http://x")'
+
+
+@pytest.fixture(scope="module")
+def evil(spark, tmp_path_factory):
+    from medallion import pipeline
+    from medallion.store import Lakehouse
+
+    folder = tmp_path_factory.mktemp("evil")
+    (folder / "in").mkdir()
+    (folder / "in" / "customers.csv").write_text(
+        "customer_id,customer_name,industry,country,employee_count,created_at,email\n"
+        f"C1,{EVIL},{EVIL},DE,10,2025-01-01,secret@example.org\n"
+        f'C2,"{FORMULA.replace(chr(34), chr(34) * 2)}",\'; drop table x; --,DE,10,2025-01-01,\n'
+    )
+    (folder / "in" / "leads.csv").write_text(
+        "lead_id,customer_id,lead_name,source,status,stage,deal_value,created_at,closed_at,owner\n"
+        f"L1,C1,Secret Person,{EVIL},open,{EVIL},100,2025-06-01,,{EVIL}\n"
+        f'L2,C2,Secret Person,website,won,closed,200,2025-05-01,2025-06-02,"+{FORMULA.replace(chr(34), chr(34) * 2)}"\n'
+        "L3,nobody,Secret Person,website,won,closed,200,2025-05-01,2025-06-02,x\n"
+    )
+    (folder / "in" / "interactions.csv").write_text(
+        "interaction_id,customer_id,lead_id,channel,occurred_at,duration_minutes,outcome,notes\n"
+        "I1,C1,L1,call,2025-06-20 10:00,5,positive,Secret note\n"
+        "I2,C1,L1,call,Secret moment,5,positive,Secret note\n"
+    )
+    lake = Lakehouse(str(folder / "lakehouse"))
+    pipeline.run(load(None, source=str(folder / "in"), lakehouse=lake.root), NOW)
+    return lake
+
+
+@pytest.fixture(scope="module")
+def evil_pages(evil):
+    return every_page(open_dashboard(evil))
+
+
+def test_texts_of_the_crm_stay_texts(evil, evil_pages):
+    shown, found = open_dashboard(evil), evil_pages
+    assert "/customers/C1" in found
+    escaped = 0
+    for address, answer in found.items():
+        if "text/html" in answer.headers.get("content-type", ""):
+            assert "<img src=x" not in answer.text, address
+            escaped += html.escape(EVIL) in answer.text
+    assert escaped > 5
+    assert html.escape(EVIL) in body(shown, f"/pipeline?{urlencode({'industry': EVIL})}")
+
+
+def test_a_download_is_safe_for_spreadsheets_and_complete(evil, client, connection):
+    text = open_dashboard(evil).get("/rows/deals.csv").text
+    assert "'+=HYPERLINK" in text
+    assert "'=HYPERLINK" in open_dashboard(evil).get("/rows/customers.csv").text
+    answer = client.get("/rows/deals.parquet?status=won&sort=-deal_value")
+    table = pq.read_table(io.BytesIO(answer.content))
+    wanted = query.rows(
+        connection, "select lead_id from gold.deals where status = 'won' order by deal_value desc, lead_id"
+    )
+    assert table["lead_id"].to_pylist() == [row["lead_id"] for row in wanted]
+    assert 'filename="deals.parquet"' in answer.headers["content-disposition"]
+
+
+def test_personal_data_stays_out_unless_asked_for(evil, evil_pages, tmp_path):
+    for address, answer in evil_pages.items():
+        assert "secret" not in answer.text.lower(), address
+    shown = open_dashboard(evil, pii=True)
+    assert "Secret note" in body(shown, "/rows/touches")
+    assert "Secret moment" in html.unescape(body(shown, "/rows/quarantine"))
+    assert "Secret note" in shown.get("/rows/touches.csv").text
+    assert "secret" not in open_dashboard(evil).get("/rows/touches.csv").text.lower()
+    export(load(None, lakehouse=evil.root), tmp_path / "one.html")
+    text = (tmp_path / "one.html").read_text()
+    assert "secret" not in text.lower()
+    assert "<img src=x" not in text
+    assert html.escape(EVIL) in text
+
+
+def test_the_file_needs_nothing_else(sample, connection, tmp_path):
+    export(load(None, lakehouse=sample.root), tmp_path / "one.html")
+    text = (tmp_path / "one.html").read_text()
+    assert not re.search(r"<script|<link|https?://(?!www\.w3\.org)|href=\"(?!#)|\bstyle=", text)
+    assert "default-src 'none'" in html.unescape(text)
+    for page in pages.PAGES.values():
+        for name in page.cards:
+            shown = re.search(rf'data-metric="{name}">.*?<p class="value[^"]*">([^<]*)', text, re.DOTALL).group(1)
+            assert html.unescape(shown.strip()) == written(name, metrics.value(connection, name)), name
+    assert text.count("data:image/svg+xml") == 2 * sum(len(page.parts) for page in pages.PAGES.values())
+    with pytest.raises(MedallionError, match="cannot be written"):
+        export(load(None, lakehouse=sample.root), tmp_path / "one.html" / "two.html")
+
+
+def test_a_password_is_asked_for_and_guessing_is_slowed(sample):
+    door = safety.Door("correct horse", hosts=SAFE, secure=True)
+    shown = TestClient(
+        application(Options(load(None, lakehouse=sample.root), door)),
+        base_url="https://localhost",
+        follow_redirects=False,
+    )
+    for address in [*PAGES, "/rows/deals.csv", "/charts/sales/months.svg", "/metrics/revenue", "/static/vega.js"]:
+        answer = shown.get(address)
+        assert (answer.status_code, answer.headers.get("location")) == (303, "/sign-in"), address
+    assert shown.post("/sign-in", data={"password": "wrong"}).status_code == 403
+    answer = shown.post("/sign-in", data={"password": "correct horse"})
+    assert answer.status_code == 303
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "secure" in cookie
+    assert "samesite=strict" in cookie
+    assert shown.get("/pipeline").status_code == 200
+    stolen = answer.cookies[safety.COOKIE]
+    assert shown.post("/sign-out").status_code == 303
+    assert shown.get("/pipeline", headers={"cookie": f"{safety.COOKIE}={stolen}"}).status_code == 303
+    for _ in range(safety.ATTEMPTS):
+        shown.post("/sign-in", data={"password": "wrong"})
+    assert shown.post("/sign-in", data={"password": "correct horse"}).status_code == 429
+
+
+def test_only_its_own_host_names_and_the_proxys_users_are_answered(sample):
+    shown = open_dashboard(sample, safety.Door())
+    assert shown.get("/pipeline", headers={"host": "evil.example"}).status_code == 421
+    assert shown.get("/pipeline", headers={"host": "127.0.0.1:8787"}).status_code == 200
+    assert shown.get("/pipeline", headers={"host": "[::1]:8787"}).status_code == 200
+    behind = open_dashboard(sample, safety.Door(user_header="x-user", hosts=None))
+    assert behind.get("/pipeline").status_code == 401
+    assert behind.get("/pipeline", headers={"x-user": "ann"}).status_code == 200
+    with pytest.raises(MedallionError, match="opens the dashboard to others"):
+        serve(load(None, lakehouse=sample.root), "192.0.2.1", 0)
+
+
+def test_themes_are_remembered_and_lead_back_here_only(client):
+    answer = client.post("/theme", data={"theme": "dark"}, headers={"referer": "http://testserver/sales?owner=x"})
+    assert answer.headers["location"] == "/sales?owner=x"
+    assert "theme=dark" in answer.headers["set-cookie"]
+    answer = client.post("/theme", data={"theme": "dark"}, headers={"referer": "http://evil.example/sales"})
+    assert answer.headers["location"] == "/pipeline"
+    assert client.post("/theme", data={"theme": "<script>"}).status_code == 400
+    client.cookies.set("theme", "dark")
+    assert 'data-theme="dark"' in body(client, "/sales")
+    client.cookies.clear()
+
+
+def test_nothing_writes(client):
+    for address in PAGES:
+        for method in ("post", "put", "delete", "patch"):
+            assert getattr(client, method)(address).status_code in (404, 405)
+
+
+def test_a_new_run_shows_and_a_missing_lakehouse_is_said(deliver, tmp_path, monkeypatch):
+    from medallion.store import Lakehouse
+
+    monkeypatch.setattr("medallion.dashboard.reading.LOOK", 0.0)
+    empty = open_dashboard(Lakehouse(str(tmp_path / "nowhere")))
+    text = body(empty, "/pipeline", 503)
+    assert "there is no lakehouse here" in text
+    assert "medallion run" in text
+    customers = "customer_id,customer_name,industry,country,employee_count,created_at\nC1,One,Retail,DE,10,2025-01-01\n"
+    leads = "lead_id,customer_id,source,status,stage,deal_value,created_at,closed_at,owner\n"
+    _, lake = deliver({"customers.csv": customers, "leads.csv": leads})
+    shown = open_dashboard(lake)
+    for address in PAGES:
+        body(shown, address)
+    text = body(shown, "/pipeline")
+    assert words.EMPTY["calls"] in text
+    assert cards(text)["open_leads"][0] == "0"
+    assert "no data" in cards(body(shown, "/sales"))["win_rate"][0]
+    export(load(None, lakehouse=lake.root), tmp_path / "empty.html")
+    deliver({"leads.csv": leads + "L1,C1,website,open,new,5000,2025-06-01,,Ann\n"}, NOW + timedelta(days=1))
+    assert cards(body(shown, "/pipeline"))["open_pipeline"][0] == "$5,000"
+    with pytest.raises(LakehouseError):
+        serve(load(None, lakehouse=str(tmp_path / "nowhere")), "127.0.0.1", 0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))
