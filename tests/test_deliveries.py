@@ -180,6 +180,7 @@ def gold(lake):
         return {step.table: query.rows(connection, f"select * from {step.table} order by all") for step in STEPS}
 
 
+@pytest.mark.slow
 def test_a_replay_is_what_was_computed_then(deliver, tmp_path):
     """Gold of 30 June as known that night is the same before and after late rows and corrections arrived, to the byte."""
     _, lake = deliver(FIRST, now=datetime(2025, 6, 30, 22))

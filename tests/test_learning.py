@@ -502,6 +502,7 @@ def test_the_better_one_on_the_same_later_deals_speaks(learned, present, may):
     assert (reason is None) is may, reason
 
 
+@pytest.mark.slow
 def test_watching(copied):
     from medallion import pipeline
     from medallion.pipeline import learning, monitoring
