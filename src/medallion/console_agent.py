@@ -68,7 +68,7 @@ def _tools(config: Path | None, lakehouse: str | None, *, copies: bool = False) 
 
     settings = load(config, lakehouse=lakehouse)
     with serve(Lakehouse(settings.lakehouse), copies=copies) as serving:
-        yield Tools(serving, rules(settings.agent)), settings
+        yield Tools(serving, rules(settings.agent), settings.agent.trace_content), settings
 
 
 def _notes(screen: Console, tools: Tools) -> None:
@@ -198,17 +198,19 @@ def draft(
 
 
 def _answer(tools: Tools, settings: Settings, vocabulary: Any, question: str, door: str) -> Answer:
-    from medallion.agent import audit
+    from medallion.agent import audit, spans
     from medallion.agent.answer import planned
     from medallion.config import utc_now
 
     started = time.perf_counter()
-    if settings.agent.model:
-        from medallion.agent import model
+    with spans.question(door, question, settings.agent.trace_content) as answers:
+        if settings.agent.model:
+            from medallion.agent import model
 
-        answer = model.answered(tools, vocabulary, settings.agent, question)
-    else:
-        answer = planned(tools, vocabulary, question)
+            answer = model.answered(tools, vocabulary, settings.agent, question)
+        else:
+            answer = planned(tools, vocabulary, question)
+        answers.append(answer)
     audit.record(tools.serving.lake, answer, door, utc_now(), round(time.perf_counter() - started, 4))
     return answer
 

@@ -99,7 +99,7 @@ class HubSpot(Crm):
 
         try:
             answer = self._client.request(method, path, **more)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise Later(f"cannot be reached: {self._clean(error) or type(error).__name__}") from None
         wait = patience(answer.status_code, answer.headers.get("retry-after"))
         if wait is not None:

@@ -103,20 +103,22 @@ class Salesforce(Crm):
             kind: SFType = getattr(self._client, self.target(proposal))
             return call(self._client, kind)
         except SalesforceAuthenticationFailed as error:
-            raise MedallionError(f"Salesforce does not accept {secret}: {self._clean(error)}", "Check it.") from None
+            wrong = MedallionError(f"Salesforce does not accept {secret}: {self._clean(error)}", "Check it.")
         except SalesforceError as error:
             reasons = list(_reasons(error.content))
             if error.status == 404 and all("NOT_FOUND" in words and "ield" not in words for _, words in reasons):
                 return None
             if error.status == 300:
-                raise self._several(proposal, str(error.content)) from None
-            raise self._refused(error.status, proposal, reasons, secret) from None
+                wrong = self._several(proposal, str(error.content))
+            else:
+                wrong = self._refused(error.status, proposal, reasons, secret)
         except requests.exceptions.SSLError as error:
-            raise MedallionError(f"Salesforce's certificate is not trusted: {self._clean(error)}", "") from None
-        except (requests.ConnectionError, requests.Timeout) as error:
+            wrong = MedallionError(f"Salesforce's certificate is not trusted: {self._clean(error)}", "")
+        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
             raise Later(f"cannot be reached: {type(error).__name__}") from None
         except requests.RequestException as error:
-            raise MedallionError(f"Salesforce answers what cannot be read: {self._clean(error)}", "") from None
+            wrong = MedallionError(f"Salesforce answers what cannot be read: {self._clean(error)}", "")
+        raise wrong  # outside of the handler: the library's error holds the answer as it came
 
     def _several(self, proposal: Proposal, which: str) -> MedallionError:
         return MedallionError(
