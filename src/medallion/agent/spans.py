@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from medallion.agent.audit import without_personal
+from medallion.agent.personal import without_personal
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
