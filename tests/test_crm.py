@@ -261,6 +261,12 @@ def test_settings_that_cannot_be(settings, told):
         CrmSettings.model_validate({"kind": "hubspot", **settings})
 
 
+def test_a_client_that_is_not_installed(there, monkeypatch):
+    monkeypatch.setattr(crm, "find_spec", lambda _: None)
+    with pytest.raises(MedallionError, match=r"is not installed\npip install 'medallion-crm\[crm\]'"):
+        executor(there)
+
+
 # secrets
 
 

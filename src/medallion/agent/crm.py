@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from importlib.util import find_spec
 from typing import ClassVar, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
@@ -241,8 +242,11 @@ def executor(settings: CrmSettings) -> Crm:
     """The executor of the settings; it connects, and asks for its secrets, when it is first used.
 
     Raises:
-        MedallionError: The settings name a field that may not be changed.
+        MedallionError: The client is not installed, or the settings name a field that may not be changed.
     """
+    library = {"hubspot": "httpx", "salesforce": "simple_salesforce"}[settings.kind]
+    if find_spec(library) is None:
+        raise MedallionError(f"{library} is not installed", "pip install 'medallion-crm[crm]'")
     if settings.kind == "hubspot":
         from medallion.agent.hubspot import HubSpot
 
@@ -250,11 +254,6 @@ def executor(settings: CrmSettings) -> Crm:
     from medallion.agent.salesforce import Salesforce
 
     return Salesforce(settings)
-
-
-def missing(error: ImportError) -> MedallionError:
-    """What to install."""
-    return MedallionError(f"the CRM's client is not installed: {error}", "pip install 'medallion-crm[crm]'")
 
 
 def patience(status: int, header: str | None) -> Later | None:

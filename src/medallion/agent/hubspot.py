@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from medallion.agent.actions import Proposal
-from medallion.agent.crm import Crm, Later, Record, missing, patience
+from medallion.agent.crm import Crm, Later, Record, patience
 from medallion.config import CrmRecord
 from medallion.errors import MedallionError
 
@@ -34,10 +34,8 @@ class HubSpot(Crm):
 
     @cached_property
     def _client(self) -> httpx.Client:
-        try:
-            import httpx
-        except ImportError as error:
-            raise missing(error) from error
+        import httpx
+
         return httpx.Client(
             base_url=self.settings.base_url or ADDRESS,
             headers={"authorization": f"Bearer {self._secret(TOKEN)}"},

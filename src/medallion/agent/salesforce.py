@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from medallion.agent.actions import Proposal
-from medallion.agent.crm import Crm, Later, Record, missing, patience
+from medallion.agent.crm import Crm, Later, Record, patience
 from medallion.config import CrmRecord
 from medallion.errors import MedallionError
 
@@ -38,10 +38,8 @@ class Salesforce(Crm):
 
     @cached_property
     def _client(self) -> Client:
-        try:
-            from simple_salesforce.api import Salesforce as Client
-        except ImportError as error:
-            raise missing(error) from error
+        from simple_salesforce.api import Salesforce as Client
+
         session = _session(self.settings.timeout_seconds)
         if os.environ.get(KEY):
             key, secret = self._secret(KEY), self._secret(SECRET)
