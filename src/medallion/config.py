@@ -4,15 +4,78 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from medallion.contracts import yaml
 from medallion.errors import ContractError
 from medallion.weights import ScoreWeights
 
 DEFAULT_PATH = Path("config/config.yaml")
+
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+
+
+class CrmRecord(BaseModel):
+    """How a kind of record is called in the CRM.
+
+    Attributes:
+        object: Its name there; by default companies and deals (HubSpot), Account and Opportunity (Salesforce).
+        external_id: The property that holds our key; by default the CRM's own identifier.
+        unique: Whether the CRM keeps that property unique; if not, the record is searched for and has to be the only one.
+        create: Whether a record that is not there is created.
+        fields: The CRM's property per field of ours; others cannot be written.
+        values: The CRM's value per value of ours, for fields with a list of values.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    object: Name | None = None
+    external_id: Name | None = None
+    unique: bool = True
+    create: bool = False
+    fields: dict[str, Name] = Field(min_length=1)
+    values: dict[str, dict[str, str]] = {}
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.create and (self.external_id is None or not self.unique):
+            raise ValueError("create needs an external_id that the CRM keeps unique, or the same record comes twice")
+        if unknown := sorted(set(self.values) - set(self.fields)):
+            raise ValueError(f"values of {', '.join(unknown)}, which fields does not name")
+        if len(set(self.fields.values())) < len(self.fields):
+            raise ValueError("two fields go to the same property")
+        return self
+
+
+class CrmSettings(BaseModel):
+    """The CRM to which approved changes are written; its secrets come from the environment only."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["hubspot", "salesforce"]
+    base_url: str | None = None
+    customer: CrmRecord | None = None
+    deal: CrmRecord | None = None
+    attempts: Annotated[int, Field(ge=1, le=10)] = 5
+    timeout_seconds: Annotated[float, Field(gt=0)] = 20.0
+
+    @field_validator("base_url")
+    @classmethod
+    def _guarded(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                told = urlsplit(value)
+                host, _ = told.hostname, told.port
+            except ValueError:
+                raise ValueError(f"{value!r} is no address") from None
+            here = told.scheme == "http" and host in ("127.0.0.1", "localhost", "::1")
+            if not host or told.username or told.password or not (told.scheme == "https" or here):
+                raise ValueError("use an https address without a user; a token does not travel in the open")
+        return value
 
 
 class AgentSettings(BaseModel):
@@ -28,6 +91,8 @@ class AgentSettings(BaseModel):
     model: str | None = None
     base_url: str | None = None
     timeout_seconds: Annotated[float, Field(gt=0)] = 30.0
+    trace_content: bool = False
+    crm: CrmSettings | None = None
 
 
 class Settings(BaseModel):

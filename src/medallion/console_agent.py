@@ -68,7 +68,7 @@ def _tools(config: Path | None, lakehouse: str | None, *, copies: bool = False) 
 
     settings = load(config, lakehouse=lakehouse)
     with serve(Lakehouse(settings.lakehouse), copies=copies) as serving:
-        yield Tools(serving, rules(settings.agent)), settings
+        yield Tools(serving, rules(settings.agent), settings.agent.trace_content), settings
 
 
 def _notes(screen: Console, tools: Tools) -> None:
@@ -198,17 +198,19 @@ def draft(
 
 
 def _answer(tools: Tools, settings: Settings, vocabulary: Any, question: str, door: str) -> Answer:
-    from medallion.agent import audit
+    from medallion.agent import audit, spans
     from medallion.agent.answer import planned
     from medallion.config import utc_now
 
     started = time.perf_counter()
-    if settings.agent.model:
-        from medallion.agent import model
+    with spans.question(door, question, settings.agent.trace_content) as answers:
+        if settings.agent.model:
+            from medallion.agent import model
 
-        answer = model.answered(tools, vocabulary, settings.agent, question)
-    else:
-        answer = planned(tools, vocabulary, question)
+            answer = model.answered(tools, vocabulary, settings.agent, question)
+        else:
+            answer = planned(tools, vocabulary, question)
+        answers.append(answer)
     audit.record(tools.serving.lake, answer, door, utc_now(), round(time.perf_counter() - started, 4))
     return answer
 
@@ -371,21 +373,35 @@ def _decide(action: str, state: str, who: str | None, lakehouse: str | None, con
 def apply(
     action: Action,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")] = False,
-    outbox: Annotated[Path | None, typer.Option(help="Folder of the outbox [default: LAKEHOUSE/agent/outbox].")] = None,
+    outbox: Annotated[
+        Path | None,
+        typer.Option(help="Write to this folder, whatever CRM is set [default without one: LAKEHOUSE/agent/outbox]."),
+    ] = None,
     who: Who = None,
     lakehouse: Lake = None,
     config: Config = None,
 ) -> None:
-    """Apply an approved change: written to the outbox, read back, on record."""
+    """Apply an approved change: written to the CRM of the settings or to the outbox, read back, on record."""
     from medallion import console as show
-    from medallion.agent.actions import Outbox
-    from medallion.config import utc_now
+    from medallion.agent import crm
+    from medallion.agent.actions import Actions, Outbox
+    from medallion.config import load, utc_now
+    from medallion.store import Lakehouse
 
-    actions = _actions(config, lakehouse)
-    executor = Outbox(outbox or actions.path.parent / "outbox")
+    settings = load(config, lakehouse=lakehouse)
+    actions = Actions(Lakehouse(settings.lakehouse))
+    executor: Outbox | crm.Crm
+    if settings.agent.crm is not None and outbox is None:
+        executor = crm.executor(settings.agent.crm)
+    else:
+        executor = Outbox(outbox or actions.path.parent / "outbox")
     done = actions.apply(action, executor, who or getpass.getuser(), utc_now(), dry_run=dry_run)
-    changes = ", ".join(f"{name}={value}" for name, value in done.changes.items())
-    where = f"to {executor.folder}/{done.action_id}.json"
+    changes = done.changes
+    if isinstance(executor, Outbox):
+        where = f"{executor.folder}/{done.action_id}.json"
+    else:
+        where, changes = f"{executor.label}, {executor.target(done)}", executor.wanted(done)
+    told = ", ".join(f"{name}={value}" for name, value in changes.items())
     show.line(
-        show.screen(), f"{'Would be written' if dry_run else 'Written'} {where}: {done.kind} {done.key}: {changes}"
+        show.screen(), f"{'Would be written' if dry_run else 'Written'} to {where}: {done.kind} {done.key}: {told}"
     )

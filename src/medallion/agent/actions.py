@@ -231,13 +231,20 @@ class Actions:
                 executor.apply(one)
                 found = {name: executor.read_back(one).get(name) for name in one.changes}
             except (OSError, KeyError, ValueError, MedallionError) as error:
-                self._write({"event": "failed", **told, "error": str(error)[:300]})
+                problem, remedy = (
+                    (error.problem, error.remedy) if isinstance(error, MedallionError) else (str(error), "")
+                )
+                self._write({"event": "failed", **told, "error": problem[:300]})
                 raise MedallionError(
-                    f"{one.action_id} was not applied: {error}", "Mend the cause and propose it again."
+                    f"{one.action_id} failed: {problem}", f"{remedy} Mend the cause and propose it again.".strip()
                 ) from error
             if found != dict(one.changes):
-                self._write({"event": "failed", **told, "error": "read back otherwise"})
-                raise MedallionError(f"{one.action_id}: the CRM says otherwise afterwards", "Look at the record there.")
+                wrong = ", ".join(name for name in one.changes if found[name] != one.changes[name])
+                self._write({"event": "failed", **told, "error": f"read back otherwise: {wrong}"})
+                raise MedallionError(
+                    f"{one.action_id}: the CRM says otherwise afterwards in {wrong}",
+                    "Look at the record there: it may be changed in part.",
+                )
             self._write({"event": "applied", **told})
             return self.one(one.action_id, now)
 

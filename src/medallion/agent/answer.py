@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from medallion.agent import spans
 from medallion.agent.facts import Found, Ledger, Receipt
 from medallion.agent.tools import Tools
 from medallion.agent.words import Call, Declined, Vocabulary
@@ -74,7 +75,8 @@ def planned(tools: Tools, vocabulary: Vocabulary, question: str) -> Answer:
 
 def called(tools: Tools, call: Call) -> list[Found]:
     """What a tool finds, always as a list."""
-    result = getattr(tools, call.tool)(**call.arguments)
+    with spans.tool(call.tool, call.arguments, tools.trace_content):
+        result = getattr(tools, call.tool)(**call.arguments)
     return result if isinstance(result, list) else [result]
 
 

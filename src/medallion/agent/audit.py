@@ -6,17 +6,16 @@ Questions are kept as they were asked, without what looks like an e-mail address
 from __future__ import annotations
 
 import json
-import re
 import uuid
 from datetime import datetime
 
 import pyarrow as pa
 
 from medallion.agent.answer import Answer
+from medallion.agent.personal import without_personal
 from medallion.store import Lakehouse
 
 TABLE = "ops.agent_log"
-_PERSONAL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+|\+?\d[\d ()/-]{6,}\d")
 SCHEMA = pa.schema(
     [
         ("entry_id", pa.string()),
@@ -31,15 +30,6 @@ SCHEMA = pa.schema(
         ("seconds", pa.float64()),
     ]
 )
-
-
-def without_personal(text: str) -> str:
-    """A text without e-mail addresses and telephone numbers; dates and amounts stay.
-
-    >>> without_personal("call ann@example.com or +49 170 1234567 about 2025-06-30")
-    'call [removed] or [removed] about 2025-06-30'
-    """
-    return _PERSONAL.sub(lambda m: m[0] if re.fullmatch(r"\d{4}-\d{2}-\d{2}", m[0]) else "[removed]", text)
 
 
 def record(lake: Lakehouse, answer: Answer, door: str, now: datetime, seconds: float) -> str:

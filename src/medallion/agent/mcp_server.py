@@ -13,7 +13,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from medallion import metrics
-from medallion.agent import audit
+from medallion.agent import audit, spans
 from medallion.agent.actions import Actions
 from medallion.agent.answer import Answer, planned, references
 from medallion.agent.facts import Found
@@ -53,7 +53,8 @@ def server(tools: Tools, host: str = "127.0.0.1", port: int = 8765) -> FastMCP:
         def run(**arguments: Any) -> dict[str, Any]:
             started = time.perf_counter()
             try:
-                result = function(tools, **arguments)
+                with spans.tool(function.__name__, arguments, tools.trace_content):
+                    result = function(tools, **arguments)
             except (MedallionError, TypeError, ValueError) as error:
                 raise ToolError(str(error)[:500]) from error
             found: list[Found] = result if isinstance(result, list) else [result]
@@ -76,7 +77,9 @@ def server(tools: Tools, host: str = "127.0.0.1", port: int = 8765) -> FastMCP:
     @made.tool()
     def ask(question: str) -> dict[str, Any]:
         """Answer a question in plain words by the metrics' vocabulary, without a language model; declines what it cannot."""
-        answer = planned(tools, vocabulary, question[:2000])
+        with spans.question("mcp", question[:2000], tools.trace_content) as answers:
+            answer = planned(tools, vocabulary, question[:2000])
+            answers.append(answer)
         audit.record(lake, answer, "mcp", utc_now(), 0.0)
         return answer.document()
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from medallion import metrics
-from medallion.agent import prose
+from medallion.agent import prose, spans
 from medallion.agent.answer import Answer, planned, references
 from medallion.agent.facts import Found, Ledger
 from medallion.agent.tools import READING, Tools
@@ -89,7 +89,8 @@ def agent(model: Model | str) -> Agent[Conversation, str]:
             told = context.deps
             told.calls.append(function.__name__)
             try:
-                result = function(told.tools, **arguments)
+                with spans.tool(function.__name__, arguments, told.tools.trace_content):
+                    result = function(told.tools, **arguments)
             except (MedallionError, TypeError, ValueError) as error:
                 raise ModelRetry(str(error)[:500]) from error
             found: list[Found] = result if isinstance(result, list) else [result]

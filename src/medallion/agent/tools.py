@@ -41,10 +41,12 @@ class Tools:
     Attributes:
         serving: What is read.
         rules: Capacity, rest after a contact, who must not be contacted.
+        trace_content: Whether spans hold what was asked and answered.
     """
 
     serving: Serving
     rules: Rules
+    trace_content: bool = False
 
     def call_plan(self, owner: str | None = None, capacity: int | None = None, day: date | None = None) -> Found:
         """Accounts to contact on a day, those with most expected value first, at most `capacity` for each rep.
