@@ -222,6 +222,7 @@ def served(crm: Crm, certificate: Path | None = None) -> Iterator[Crm]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def log_message(self, *_: Any) -> None:
             pass
