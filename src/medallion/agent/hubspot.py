@@ -1,7 +1,7 @@
 """Approved changes into HubSpot, over the documented API for objects, version 3.
 
 Plain httpx and not HubSpot's own client: that is four megabytes of generated modules without a release since May 2025, and
-five endpoints are needed.
+four endpoints are needed.
 """
 
 from __future__ import annotations
