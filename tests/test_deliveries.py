@@ -153,6 +153,7 @@ Deliveries.TestCase.settings = settings(
 
 
 @pytest.mark.usefixtures("spark")
+@pytest.mark.slow
 class TestDeliveries(Deliveries.TestCase):
     """The state machine as a test."""
 

@@ -17,6 +17,8 @@ from medallion.config import load
 from medallion.errors import LakehouseError
 from medallion.store import Lakehouse
 
+pytestmark = pytest.mark.slow  # CI runs them, and `just slow`
+
 LATER = NOW + timedelta(days=1)
 
 

@@ -16,6 +16,8 @@ from conftest import NOW
 from medallion.errors import LakehouseError, MedallionError
 from medallion.scoring.readiness import Evidence, NotReadyError
 
+pytestmark = pytest.mark.slow  # CI runs them, and `just slow`
+
 
 @pytest.fixture(scope="module")
 def learned(spark, tmp_path_factory):
