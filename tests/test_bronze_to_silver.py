@@ -312,7 +312,7 @@ def test_a_value_that_comes_back(frame):
             F.xxhash64("product_id", "list_price").alias("_version_hash"),
             F.lit(None).cast("array<string>").alias("_reasons"),
         )
-        last = silver.outcomes(staged, kept, entity)
+        last = silver.outcomes(staged, silver.contested(staged, kept, entity), kept, entity)
         judged = {**(judged or {}), **{row.product_id: row._outcome for row in last.collect()}}
         added = silver.versions(last)
         kept = added if kept is None else kept.unionByName(added)
@@ -334,7 +334,8 @@ def test_a_header_means_something_in_its_own_file_only(spark, tmp_path):
     files = sources.scan(str(tmp_path), contracts.entities()).files
     listed = spark.createDataFrame([(json.dumps(file.as_dict()),) for file in files], "file string")
     raw = bronze.rows(listed, bronze.columns_of(files), "b1", NOW.isoformat(sep=" "))
-    staged = silver.conform(raw, contracts.entities()["leads"], bronze.mapping_of(files), {})
+    entity = contracts.entities()["leads"]
+    staged = silver.conform(silver.readings(raw, entity, bronze.mapping_of(files)), entity, {})
     found = {row.lead_id: row.lead_name for row in staged.collect()}
     assert found == {"L1": "Ana", "L2": "Ben", "L3": None}
 

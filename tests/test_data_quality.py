@@ -48,7 +48,9 @@ def conformed(spark, tmp_path_factory):
     raw = bronze.rows(listed, bronze.columns_of([file]), "b1", NOW.isoformat(sep=" "))
     known = spark.createDataFrame([("C1",)], "_key string")
     entity = contracts.entities()["interactions"]
-    staged = silver.conform(raw, entity, bronze.mapping_of([file]), {"customer_id": known})
+    found = silver.readings(raw, entity, bronze.mapping_of([file]))
+    strays = silver.strays(found, {"customer_id": known})
+    staged = silver.conform(found, entity, {"customer_id": strays})
     return {row["_source_row"]: row.asDict() for row in staged.collect()}
 
 

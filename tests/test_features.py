@@ -377,6 +377,7 @@ def test_order_and_place_of_rows_never_matter(spark, frame):
 
 def test_engagement_is_summed_in_whole_numbers(frame):
     """Exactly the sum of rounded billionths, so no order of rows can change it."""
+    from medallion import gold
     from medallion.features import TOUCHES
 
     pick = random.Random(5)  # noqa: S311
@@ -385,9 +386,11 @@ def test_engagement_is_summed_in_whole_numbers(frame):
         touch(str(n), "A", "call", "positive", at("2025-06-30") - timedelta(days=age)) for n, age in enumerate(ages)
     ]
     (feature,) = (feature for feature in TOUCHES if feature.name == "engagement_nano")
-    found = frame(TOUCH, *touches).agg(feature.column(MOMENT).alias("value"))
+    found = gold.touch_totals(frame(TOUCH, *touches), MOMENT).agg(feature.column(MOMENT).alias("value"))
     assert found.schema["value"].dataType.simpleString() == "bigint"
-    assert found.collect()[0]["value"] == sum(round(1.25 * 2 ** (-age / 45) * 10**9) for age in ages)
+    in_block = 19  # days since the block of 90 days began, counted from 1970
+    weighed = sum(round(1.25 * 2 ** ((in_block - age) / 45) * 10**9) for age in ages)
+    assert found.collect()[0]["value"] == round(weighed * 2 ** (-in_block / 45))
 
 
 def test_every_feature_is_defined():

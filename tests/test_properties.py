@@ -109,12 +109,13 @@ def test_every_row_of_random_batches_is_in_one_account(spark, deliveries):
             F.xxhash64("lead_id", "updated_at", "deal_value").alias("_version_hash"),
             F.when(F.col("refused"), F.array(F.lit("no"))).alias("_reasons"),
         )  # fmt: skip
-        judged = [row.asDict() for row in silver.outcomes(staged, history, entity).collect()]
+        told = silver.outcomes(staged, silver.contested(staged, history, entity), history, entity)
+        judged = [row.asDict() for row in told.collect()]
         accounts = Counter(row["_outcome"] for row in judged)
         assert accounts.total() + sum(1 for row in rows if row[3]) == len(rows)
         assert {row["_source_row"]: row["_outcome"] for row in judged} == model(known, rows)
         known += [row for row in rows if not row[3]]
-        added = silver.versions(silver.outcomes(staged, history, entity))
+        added = silver.versions(told)
         kept = spark.createDataFrame([tuple(row) for row in added.collect()], added.schema)
         history = kept if history is None else history.unionByName(kept)
     latest = {key: max((r for r in known if r[0] == key), key=order)[2] for key in {row[0] for row in known}}

@@ -69,7 +69,9 @@ def canonical(text: Column, spellings: Mapping[str, str]) -> Column:
     >>> show([" WON ", "Closed-Won", "maybe"], lambda c: canonical(c, forms))
     ['won', 'won', None]
     """
-    return F.coalesce(_lookup(F.lower(F.trim(text)), spellings), _lookup(code(text), spellings))
+    # the usual ways to write a form, so that few texts need the dear `code`
+    written = {form.replace("_", mark): value for form, value in spellings.items() for mark in " -" if "_" in form}
+    return F.coalesce(_lookup(F.lower(F.trim(text)), {**written, **spellings}), _lookup(code(text), spellings))
 
 
 def _lookup(key: Column, spellings: Mapping[str, str]) -> Column:

@@ -338,7 +338,9 @@ class _Erasure:
         Actions(self.lake).forget({key for keys in self.subject.keys.values() for key in keys})
         if day is not None:
             model = learning.champion(self.settings)
-            silver_to_gold(self.spark, self.lake, self.entities, day, self.settings.score, self.steps, champion=model)
+            silver_to_gold(
+                self.spark, self.lake, self.entities, day, self.settings.score, self.steps, champion=model, anew=True
+            )
         tables = []
         for name in self.lake.tables():
             with self.steps.step(f"purge: {name}"):

@@ -28,21 +28,29 @@ from medallion.errors import ContractError
 _SOURCE = ("known_at", "_batch_id", "_source_file", "_source_row")
 
 
-def conform(
+@dataclass(frozen=True)
+class Readings:
+    """Every record of a batch with its cells, their texts and the values read from them; what `conform` starts from."""
+
+    frame: DataFrame
+    texts: Mapping[str, Column]
+    read_as: Mapping[str, Column]
+    looked_up: Mapping[str, quality.Lookup]
+
+
+def readings(
     bronze: DataFrame,
     entity: Entity,
     mapping: Mapping[str, Mapping[Filling, tuple[str, ...]]],
-    parents: Mapping[str, DataFrame],
     lookups: Mapping[Filling, LookupTable] | None = None,
-) -> DataFrame:
-    """Every record of a batch as `entity.staged`: typed values, what is wrong with it, the raw row if refused.
+) -> Readings:
+    """The records of a batch, read by the contract.
 
     Args:
         bronze: Rows of one batch, all cells as text. A column `=name` holds corrections: where it is not null it
             stands in place of what the file says of the canonical column `name`.
         entity: The contract.
         mapping: Per canonical column, what fills it and in which files; no file means in all.
-        parents: Per referring column, the known keys of the entity it refers to, as one distinct column `_key`.
         lookups: Per filling that is looked up in another entity, the `lookup_table` for it.
     """
     cells = [_quoted(name) for name in bronze.columns if not name.startswith("_")]
@@ -71,13 +79,43 @@ def conform(
     if changed:
         typed = typed.withColumns({f"_read_{name}": F.col(name) for name in changed})
     typed = _complete(typed, entity, texts)
-    found = {}
+    return Readings(typed, texts, {name: F.col(f"_read_{name}") for name in changed}, looked_up)
+
+
+def strays(found: Readings, parents: Mapping[str, DataFrame]) -> DataFrame:
+    """One row per referring column and key that no known row has: `referring` and `key`.
+
+    A few keys as a rule, so that marking the rows which have them need not move the others, as a join with all known
+    keys would.
+
+    Args:
+        found: The records of a batch.
+        parents: Per referring column, the known keys of the entity it refers to, as one column `_key`.
+    """
+    parts = []
     for name, keys in parents.items():
-        renamed = keys.select(F.col("_key").alias(f"_key_{name}"))
-        typed = typed.join(renamed, F.col(name) == F.col(f"_key_{name}"), how="left")
-        found[name] = F.col(f"_key_{name}").isNotNull()
-    read_as = {name: F.col(f"_read_{name}") for name in changed}
-    typed, made = _evaluated(typed, [*_shape(), *quality.checks(entity, texts, read_as, found, looked_up)])
+        asked = found.frame.select(F.col(name).cast("string").alias("key")).filter(F.col("key").isNotNull())
+        unknown = asked.join(keys, F.col("key") == F.col("_key"), how="left_anti").distinct()
+        parts.append(unknown.select(F.lit(name).alias("referring"), "key"))
+    return reduce(DataFrame.unionByName, parts)
+
+
+def conform(found: Readings, entity: Entity, unknown: Mapping[str, DataFrame]) -> DataFrame:
+    """Every record of a batch as `entity.staged`: typed values, what is wrong with it, the raw row if refused.
+
+    Args:
+        found: The records of a batch.
+        entity: The contract.
+        unknown: Per referring column that is checked, the keys that lead nowhere, distinct, as one column `key`.
+    """
+    typed, known = found.frame, {}
+    for name, keys in unknown.items():
+        typed = typed.join(
+            keys.select(F.col("key").alias(f"_stray_{name}")), F.col(name) == F.col(f"_stray_{name}"), how="left"
+        )
+        known[name] = F.col(f"_stray_{name}").isNull()
+    checks = quality.checks(entity, found.texts, found.read_as, known, found.looked_up)
+    typed, made = _evaluated(typed, [*_shape(), *checks])
     return typed.select(
         *entity.column_names,
         *_SOURCE,
@@ -288,30 +326,47 @@ def valid(staged: DataFrame) -> DataFrame:
     return staged.filter(F.col("_reasons").isNull())
 
 
-def outcomes(staged: DataFrame, history: DataFrame | None, entity: Entity) -> DataFrame:
+def contested(staged: DataFrame, history: DataFrame | None, entity: Entity) -> DataFrame:
+    """Keys of a batch that need judging, by hash: `key_hash`, and whether a version was `known` before the batch.
+
+    One row per key that occurs more than once in the batch, or in `history` (versions known before it). The rows of
+    all other keys are accepted as they are.
+    """
+    hashes = valid(staged).select(F.xxhash64(entity.key).alias("key_hash"))
+    repeated = hashes.groupBy("key_hash").agg(F.count(F.lit(1)).alias("n")).filter(F.col("n") > 1)
+    repeated = repeated.select("key_hash", F.lit(False).alias("known"))
+    if history is None:
+        return repeated
+    known = history.select(F.xxhash64(entity.key).alias("key_hash"))
+    met = hashes.join(known, on="key_hash", how="left_semi").distinct()
+    both = repeated.unionByName(met.withColumn("known", F.lit(True)))
+    return both.groupBy("key_hash").agg((F.count_if("known") > 0).alias("known"))
+
+
+def outcomes(staged: DataFrame, asked: DataFrame, history: DataFrame | None, entity: Entity) -> DataFrame:
     """The valid rows of a batch with `_outcome`: accepted, superseded or duplicate.
 
-    Only keys that occur more than once, in the batch or in `history` (versions known before it), are sorted;
-    the others pass through. The newest version by the contract's version column counts, then the one known
-    last, then the one further down in the source; a version equal to the one before it in that order repeats it.
-    So a value that comes back (10, 12, 10 in three deliveries) counts again.
+    Only keys that are asked for are sorted; the others pass through. The newest version by the contract's version
+    column counts, then the one known last, then the one further down in the source; a version equal to the one before
+    it in that order repeats it. So a value that comes back (10, 12, 10 in three deliveries) counts again.
+
+    Args:
+        staged: The batch.
+        asked: What `contested` gives.
+        history: Versions known before the batch; None when no key that is asked for has any.
+        entity: The contract.
     """
-    rows = valid(staged).withColumn("_key_hash", F.xxhash64(entity.key))
-    hashes = rows.select("_key_hash")
-    contested = hashes.groupBy("_key_hash").agg(F.count(F.lit(1)).alias("n")).filter(F.col("n") > 1)
-    contested = contested.select("_key_hash")
-    if history is not None:
-        known = history.withColumn("_key_hash", F.xxhash64(entity.key))
-        met = hashes.join(known.select("_key_hash"), on="_key_hash", how="left_semi")
-        contested = contested.unionByName(met).distinct()
-    calm = rows.join(contested, on="_key_hash", how="left_anti").withColumn("_outcome", F.lit("accepted"))
     names = [*entity.column_names, *_SOURCE, "_version_hash"]
-    new = rows.join(contested, on="_key_hash", how="left_semi").select(*names, F.lit(True).alias("_new"))
+    hashes = asked.select("key_hash")
+
+    def joined(rows: DataFrame, how: str) -> DataFrame:
+        return rows.withColumn("key_hash", F.xxhash64(entity.key)).join(hashes, on="key_hash", how=how).select(*names)
+
+    calm = joined(valid(staged), "left_anti").withColumn("_outcome", F.lit("accepted"))
+    rows = joined(valid(staged), "left_semi").withColumn("_new", F.lit(True))
     if history is not None:
-        old = known.join(contested, on="_key_hash", how="left_semi").select(*names, F.lit(False).alias("_new"))
-        new = new.unionByName(old)
-    judged = _judge(new, entity).filter(F.col("_new"))
-    return calm.select(*names, "_outcome").unionByName(judged.select(*names, "_outcome"))
+        rows = rows.unionByName(joined(history, "left_semi").withColumn("_new", F.lit(False)))
+    return calm.unionByName(_judge(rows, entity).filter(F.col("_new")).select(*calm.columns))
 
 
 def _judge(rows: DataFrame, entity: Entity) -> DataFrame:

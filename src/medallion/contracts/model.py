@@ -177,6 +177,29 @@ class Entity:
         )
         return self._silver("staged", f"one row per record of the batch ({self.name})", (), flags)
 
+    @property
+    def strays(self) -> Table:
+        """`silver.<entity>_strays`: keys of the batch in work that refer to nothing known."""
+        columns = (
+            Column("referring", "string", "Column that refers to another entity."),
+            Column("key", "string", "Key that no row of that entity has."),
+        )
+        return Table(f"silver.{self.name}_strays", "one row per column and key", self.description, (), columns)
+
+    @property
+    def contested(self) -> Table:
+        """`silver.<entity>_contested`: keys of the batch in work that have more than one version."""
+        columns = (
+            Column("key_hash", "bigint", "xxhash64 of the key."),
+            Column("known", "boolean", "Whether a version was known before the batch."),
+        )
+        return Table(f"silver.{self.name}_contested", "one row per key", self.description, (), columns)
+
+    @property
+    def work(self) -> tuple[str, ...]:
+        """Names of the tables that only hold a batch in work."""
+        return tuple(table.name for table in (self.staged, self.strays, self.contested))
+
     def _silver(self, suffix: str, grain: str, key: tuple[str, ...], extra: tuple[Column, ...] = ()) -> Table:
         return Table(f"silver.{self.name}_{suffix}", grain, self.description, key, (*self.columns, *PROVENANCE, *extra))
 

@@ -4,17 +4,18 @@
 """
 
 from medallion.features.account import ACCOUNT
-from medallion.features.as_of import customers_as_of, interactions_as_of, leads_as_of
+from medallion.features.as_of import customers_as_of, interactions_as_of, leads_as_of, recent_interactions
 from medallion.features.deals import DEALS
 from medallion.features.derived import DERIVED
 from medallion.features.registry import Feature, Features, Moment
-from medallion.features.touches import TOUCHES
+from medallion.features.touches import RECENT, TOUCHES
 from medallion.weights import ScoreWeights
 
 __all__ = [
     "ACCOUNT",
     "DEALS",
     "DERIVED",
+    "RECENT",
     "TOUCHES",
     "Feature",
     "Features",
@@ -23,4 +24,5 @@ __all__ = [
     "customers_as_of",
     "interactions_as_of",
     "leads_as_of",
+    "recent_interactions",
 ]

@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from medallion.features.registry import Moment
+from medallion.features.touches import recent_days
 
 
 def customers_as_of(customers: DataFrame, moment: Moment) -> DataFrame:
@@ -32,3 +33,9 @@ def leads_as_of(leads: DataFrame, moment: Moment) -> DataFrame:
 def interactions_as_of(interactions: DataFrame, moment: Moment) -> DataFrame:
     """Touches that had happened."""
     return interactions.filter(F.col("occurred_at") < moment.instant)
+
+
+def recent_interactions(interactions: DataFrame, moment: Moment) -> DataFrame:
+    """Touches that had happened, of the last months only: those that `RECENT` looks at."""
+    first = F.date_sub(moment.today, recent_days(moment)).cast("timestamp")
+    return interactions_as_of(interactions, moment).filter(F.col("occurred_at") >= first)

@@ -1,22 +1,33 @@
-"""Features that an account's touches give: aggregates over `interactions_as_of`, one row per customer."""
+"""Features that an account's touches give, one row per customer.
+
+`TOUCHES` are aggregates over `gold.touch_totals`, where touches are added up by customer; `RECENT` over the touches of the
+last months.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
+from hashlib import sha256
+from math import ceil
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from medallion import __version__
 from medallion.columns import rounded
 from medallion.features.registry import Features, Moment
 
-TOUCHES = Features("silver.interactions_clean")
+TOUCHES = Features("gold.touch_totals")
+RECENT = Features("silver.interactions_clean")
 
 #: A channel that a contract adds to these counts as `other`.
 CHANNELS = ("call", "email", "meeting", "other", "whatsapp")
 OUTCOMES = ("meeting_booked", "positive", "neutral", "negative", "no_answer")
 #: Engagement is summed in whole billionths: a sum of doubles depends on the order of rows, this one does not.
 NANO = 1_000_000_000
+#: Added to seconds since 1970, so that no touch lies before 0.
+_BEFORE_1970 = 10_000_000_000
 
 
 def is_positive() -> Column:
@@ -44,154 +55,202 @@ def _within(moment: Moment, days: int, before: int = 0) -> Column:
     return (age >= before) & (age < before + days)
 
 
+def recent_days(moment: Moment) -> int:
+    """Days that `RECENT` looks back."""
+    return max(90, moment.weights.intent_window_days + 1)
+
+
+# --- engagement: touches that fade, added up so that a day more costs nothing ----------------------------------------
+
+
+def _fading_block(moment: Moment) -> int:
+    """Days for which touches are weighed as of the same day; twice the half-life, so that no weight exceeds 4."""
+    return max(1, ceil(2 * moment.weights.engagement_half_life_days))
+
+
+def _fading_base(moment: Moment) -> Column:
+    """The day, as a number since 1970, as of which touches are weighed: the start of the block of the moment's day."""
+    today = F.unix_date(moment.today)
+    return today - today % F.lit(_fading_block(moment))
+
+
+def weighed_nano(moment: Moment) -> Column:
+    """A touch by its channel and outcome, fading or growing to the start of the block of days, in whole billionths."""
+    weights = moment.weights
+    age = (_fading_base(moment) - F.unix_date(F.col("occurred_at").cast("date"))).cast("double")
+    fading = F.pow(F.lit(2.0), -age / F.lit(float(weights.engagement_half_life_days)))
+    touch = weight_of("channel", weights.channel) * weight_of("outcome", weights.outcome)
+    return rounded(touch * fading * F.lit(float(NANO))).cast("bigint")
+
+
+def faded_nano(weighed: Column, moment: Moment) -> Column:
+    """What a sum of `weighed_nano` has faded to at the moment, in whole billionths."""
+    age = (F.unix_date(moment.today) - _fading_base(moment)).cast("double")
+    fading = F.pow(F.lit(2.0), -age / F.lit(float(moment.weights.engagement_half_life_days)))
+    return rounded(weighed.cast("double") * fading).cast("bigint")
+
+
+def totals_basis(moment: Moment) -> str:
+    """What totals of touches depend on besides the touches: weights, the day they are weighed as of, the code."""
+    weights = moment.weights
+    day = (moment.day - date(1970, 1, 1)).days
+    parts = (weights.channel, weights.outcome, weights.engagement_half_life_days, day - day % _fading_block(moment))
+    return sha256(repr((*parts, __version__)).encode()).hexdigest()[:16]
+
+
+# --- over gold.touch_totals ------------------------------------------------------------------------------------------
+
+
+def _total(column: str) -> Column:
+    return F.coalesce(F.sum(column), F.lit(0))
+
+
 @TOUCHES.add("bigint", "touches")
 def interactions(moment: Moment) -> Column:
     """Touches of any channel."""
-    return F.count(F.lit(1))
+    return _total("touches")
 
 
 @TOUCHES.add("bigint", "touches")
 def calls(moment: Moment) -> Column:
     """Calls."""
-    return F.count_if(is_channel("call"))
+    return _total("call_touches")
 
 
 @TOUCHES.add("bigint", "touches")
 def emails(moment: Moment) -> Column:
     """E-mails."""
-    return F.count_if(is_channel("email"))
+    return _total("email_touches")
 
 
 @TOUCHES.add("bigint", "touches")
 def whatsapps(moment: Moment) -> Column:
     """WhatsApp messages."""
-    return F.count_if(is_channel("whatsapp"))
+    return _total("whatsapp_touches")
 
 
 @TOUCHES.add("bigint", "touches")
 def meetings(moment: Moment) -> Column:
     """Meetings held."""
-    return F.count_if(is_channel("meeting"))
+    return _total("meeting_touches")
 
 
 @TOUCHES.add("bigint", "touches")
 def other_touches(moment: Moment) -> Column:
     """Touches of any other channel."""
-    return F.count_if(is_channel("other"))
+    return _total("other_touches")
 
 
 @TOUCHES.add("bigint", "touches")
 def inbound(moment: Moment) -> Column:
     """Touches that the customer started."""
-    return F.count_if(F.col("direction") == "inbound")
+    return _total("inbound")
 
 
 @TOUCHES.add("bigint", "touches")
 def outbound(moment: Moment) -> Column:
     """Touches that we started."""
-    return F.count_if(F.col("direction") == "outbound")
+    return _total("outbound")
 
 
 @TOUCHES.add("bigint", "touches")
 def meetings_booked(moment: Moment) -> Column:
     """Touches that ended with a booked meeting."""
-    return F.count_if(F.col("outcome") == "meeting_booked")
+    return _total("meeting_booked")
 
 
 @TOUCHES.add("bigint", "touches")
 def positive_touches(moment: Moment) -> Column:
     """Touches with a positive answer or a booked meeting."""
-    return F.count_if(is_positive())
+    return _total("meeting_booked") + _total("positive")
 
 
 @TOUCHES.add("bigint", "touches")
 def neutral_touches(moment: Moment) -> Column:
     """Touches with a neutral outcome."""
-    return F.count_if(F.col("outcome") == "neutral")
+    return _total("neutral")
 
 
 @TOUCHES.add("bigint", "touches")
 def negative_touches(moment: Moment) -> Column:
     """Touches with a negative outcome."""
-    return F.count_if(F.col("outcome") == "negative")
+    return _total("negative")
 
 
 @TOUCHES.add("bigint", "touches")
 def unanswered_touches(moment: Moment) -> Column:
     """Touches without an answer."""
-    return F.count_if(F.col("outcome") == "no_answer")
+    return _total("no_answer")
 
 
 @TOUCHES.add("timestamp")
 def first_interaction_at(moment: Moment) -> Column:
     """When the account was first touched."""
-    return F.min("occurred_at")
+    return F.min("first_at")
 
 
 @TOUCHES.add("timestamp")
 def last_interaction_at(moment: Moment) -> Column:
     """When the account was last touched."""
-    return F.max("occurred_at")
+    return F.max("last_at")
 
 
 @TOUCHES.add("timestamp")
 def last_positive_at(moment: Moment) -> Column:
     """When a touch last went well."""
-    return F.max(F.when(is_positive(), F.col("occurred_at")))
+    return F.max("last_positive_at")
 
 
 @TOUCHES.add("bigint", "minutes")
 def total_duration_minutes(moment: Moment) -> Column:
     """Minutes spent on all touches."""
-    return F.coalesce(F.sum("duration_minutes"), F.lit(0))
-
-
-@TOUCHES.add("bigint", "touches")
-def interactions_30d(moment: Moment) -> Column:
-    """Touches in the last 30 days."""
-    return F.count_if(_within(moment, 30))
-
-
-@TOUCHES.add("bigint", "touches")
-def interactions_90d(moment: Moment) -> Column:
-    """Touches in the last 90 days."""
-    return F.count_if(_within(moment, 90))
+    return _total("duration_minutes")
 
 
 @TOUCHES.add("bigint", "billionths")
 def engagement_nano(moment: Moment) -> Column:
     """Touches weighted by channel and outcome, each losing half its weight every 45 days, in billionths."""
-    weights = moment.weights
-    age = moment.days_since(F.col("occurred_at")).cast("double")
-    fading = F.pow(F.lit(2.0), -age / F.lit(float(weights.engagement_half_life_days)))
-    touch = weight_of("channel", weights.channel) * weight_of("outcome", weights.outcome)
-    return F.sum(rounded(touch * fading * F.lit(float(NANO))).cast("bigint"))
-
-
-@TOUCHES.add("double", "0-1")
-def best_recent_intent(moment: Moment) -> Column:
-    """Weight of the best outcome in the last 60 days."""
-    weights = moment.weights
-    recent = _within(moment, weights.intent_window_days + 1)
-    return F.max(F.when(recent, weight_of("outcome", weights.intent)))
+    return faded_nano(F.sum("weighed_nano"), moment)
 
 
 @TOUCHES.add("string")
 def preferred_channel(moment: Moment) -> Column:
     """Channel with the best smoothed rate of positive outcomes, (positive + 1) / (touches + 2); ties go to the
-    one used last, then by name.
+    one used last, by the second, then by name.
     """
-    # each channel coded as a sortable text of rate, time of the last touch and inverse alphabetical place
-    codes = []
-    for place, channel in enumerate(sorted(CHANNELS)):
-        mine = is_channel(channel)
-        touched, well = F.count_if(mine), F.count_if(mine & is_positive())
+    # a number per channel, of its rate in millionths, the second of its last touch, and its inverse alphabetical place
+    names, codes = sorted(CHANNELS), []
+    for place, channel in enumerate(names):
+        touched, well = _total(f"{channel}_touches"), _total(f"{channel}_positive")
         rate = rounded((well + F.lit(1.0)) / (touched + F.lit(2.0)) * F.lit(1e6)).cast("bigint")
-        last = F.unix_micros(F.max(F.when(mine, F.col("occurred_at"))))
-        coded = F.concat(
-            F.lpad(rate.cast("string"), 7, "0"),
-            F.lpad((last + F.lit(10**17)).cast("string"), 19, "0"),
-            F.lit(f"{9 - place}{channel}"),
-        )
-        codes.append(F.when(touched > 0, coded))
-    return F.substring(F.greatest(*codes), 28, 20)
+        last = F.unix_seconds(F.max(f"{channel}_last_at")) + F.lit(_BEFORE_1970)
+        code = rate * F.lit(10**12) + last * F.lit(10) + F.lit(9 - place)
+        codes.append(F.when(touched > 0, code))
+    best = F.lit(9) - F.greatest(*codes) % F.lit(10)
+    chosen = F.when(best == 0, names[0])
+    for place, channel in enumerate(names[1:], start=1):
+        chosen = chosen.when(best == place, channel)
+    return chosen
+
+
+# --- over single touches ---------------------------------------------------------------------------------------------
+
+
+@RECENT.add("bigint", "touches")
+def interactions_30d(moment: Moment) -> Column:
+    """Touches in the last 30 days."""
+    return F.count_if(_within(moment, 30))
+
+
+@RECENT.add("bigint", "touches")
+def interactions_90d(moment: Moment) -> Column:
+    """Touches in the last 90 days."""
+    return F.count_if(_within(moment, 90))
+
+
+@RECENT.add("double", "0-1")
+def best_recent_intent(moment: Moment) -> Column:
+    """Weight of the best outcome in the last 60 days."""
+    weights = moment.weights
+    recent = _within(moment, weights.intent_window_days + 1)
+    return F.max(F.when(recent, weight_of("outcome", weights.intent)))

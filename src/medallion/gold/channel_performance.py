@@ -2,36 +2,52 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from medallion.columns import rounded, share, wilson
-from medallion.features import Moment, interactions_as_of, leads_as_of
-from medallion.features.touches import OUTCOMES, is_positive
+from medallion.features import Moment, interactions_as_of
+from medallion.features.touches import CHANNELS, OUTCOMES, is_positive
+from medallion.gold.attribution import attribution
+from medallion.gold.touch_days import touch_days
 
-#: Days before a win in which a touch has a part in it.
-ATTRIBUTION_DAYS = 90
-UNATTRIBUTED = "unattributed"
 _Z_95 = 1.96
 
 
-def channel_performance(leads: DataFrame, interactions: DataFrame, moment: Moment) -> DataFrame:
-    """One row per channel; its `attributed_revenue` adds up to all revenue.
+def channel_performance(
+    leads: DataFrame,
+    interactions: DataFrame,
+    moment: Moment,
+    days: DataFrame | None = None,
+    attributed: DataFrame | None = None,
+    totals: DataFrame | None = None,
+) -> DataFrame:
+    """One row per channel; its `attributed_revenue` adds up to all revenue, `unattributed` is that of no channel.
 
-    Attribution is linear: the value of a won deal is shared among the touches of its customer in the 90 days
-    before the win, cent by cent, what cannot be divided going to the channel with most touches. A win without
-    such a touch is in the row `unattributed`.
+    Args:
+        leads: `silver.leads_clean`, or its rewound history.
+        interactions: `silver.interactions_clean`, or its rewound history.
+        moment: The moment.
+        days: `gold.touch_days` of the moment; made from the touches when None.
+        attributed: `gold.attribution` of the moment; made from deals and touches when None.
+        totals: `gold.touch_totals` of the moment, where there are no other channels than it has; customers are
+            counted among the touches when None.
     """
-    touches = interactions_as_of(interactions, moment)
-    measured = touches.groupBy("channel").agg(
-        F.count(F.lit(1)).alias("interactions"),
-        F.countDistinct("customer_id").alias("customers"),
-        *(F.count_if(F.col("outcome") == outcome).alias(outcome) for outcome in OUTCOMES),
-        F.count_if(is_positive()).alias("positive_touches"),
-        F.coalesce(F.sum("duration_minutes"), F.lit(0)).alias("total_duration_minutes"),
-        F.max("occurred_at").alias("last_interaction_at"),
+    days = touch_days(interactions, moment) if days is None else days
+    attributed = attribution(leads, interactions, moment) if attributed is None else attributed
+    measured = days.groupBy("channel").agg(
+        F.sum("touches").alias("interactions"),
+        *(F.sum(F.when(F.col("outcome") == name, F.col("touches")).otherwise(0)).alias(name) for name in OUTCOMES),
+        F.sum(F.when(is_positive(), F.col("touches")).otherwise(0)).alias("positive_touches"),
+        F.sum("duration_minutes").alias("total_duration_minutes"),
+        F.max("last_at").alias("last_interaction_at"),
     )
-    revenue = attributed_revenue(leads_as_of(leads, moment), touches)
+    customers = _touched(interactions, moment) if totals is None else _counted(totals)
+    measured = measured.join(customers, on="channel", how="left")
+    revenue = attributed.groupBy("channel").agg(
+        F.sum("attributed_revenue").cast("decimal(18,2)").alias("attributed_revenue"),
+        rounded(F.sum("deal_millionths") / F.lit(1e6), 4).alias("attributed_deals"),
+    )
     joined = measured.join(revenue, on="channel", how="full")
     counts = ("interactions", "customers", *OUTCOMES, "positive_touches", "total_duration_minutes")
     whole = joined.withColumns({name: F.coalesce(name, F.lit(0).cast("bigint")) for name in counts}).withColumns(
@@ -59,47 +75,14 @@ def channel_performance(leads: DataFrame, interactions: DataFrame, moment: Momen
     )
 
 
-def attributed_revenue(deals: DataFrame, touches: DataFrame) -> DataFrame:
-    """Revenue and deals won per channel: `channel`, `attributed_revenue`, `attributed_deals`."""
-    won = deals.filter(F.col("status") == "won").select(
-        "lead_id",
-        F.col("customer_id").alias("_customer"),
-        "closed_at",
-        F.coalesce((F.col("deal_value") * 100).cast("bigint"), F.lit(0)).alias("cents"),
-    )
-    mine = touches.select("customer_id", "channel", "occurred_at")
-    age = F.datediff(F.col("closed_at"), F.col("occurred_at"))
-    near = (
-        (F.col("customer_id") == F.col("_customer"))
-        & (F.col("occurred_at") < F.col("closed_at"))
-        & (age <= ATTRIBUTION_DAYS)
-    )
-    counted = won.join(mine, near, how="inner").groupBy("lead_id", "cents", "channel").agg(F.count(F.lit(1)).alias("n"))
-    deal = Window.partitionBy("lead_id")
-    shared = counted.withColumns(
-        {"total": F.sum("n").over(deal), "place": F.row_number().over(deal.orderBy(F.desc("n"), "channel"))}
-    ).withColumn("part", F.floor(F.expr("(cents * n) div total")))
-    left_over = F.col("cents") - F.sum("part").over(deal)
-    parts = shared.select(
-        "lead_id",
-        "channel",
-        (F.col("part") + F.when(F.col("place") == 1, left_over).otherwise(F.lit(0))).alias("part"),
-        # whole millionths, since a sum of doubles would depend on the order of rows
-        rounded(F.col("n") / F.col("total") * F.lit(1e6)).cast("bigint").alias("micro_deals"),
-    )
-    untouched = won.join(parts.select("lead_id").distinct(), on="lead_id", how="left_anti").select(
-        "lead_id",
-        F.lit(UNATTRIBUTED).alias("channel"),
-        F.col("cents").alias("part"),
-        F.lit(1_000_000).cast("bigint").alias("micro_deals"),
-    )
-    return (
-        parts.unionByName(untouched)
-        .groupBy("channel")
-        .agg(
-            (F.sum("part").cast("decimal(20,0)") / F.lit(100).cast("decimal(3,0)"))
-            .cast("decimal(18,2)")
-            .alias("attributed_revenue"),
-            rounded(F.sum("micro_deals") / F.lit(1e6), 4).alias("attributed_deals"),
-        )
-    )
+def _touched(interactions: DataFrame, moment: Moment) -> DataFrame:
+    touches = interactions_as_of(interactions, moment)
+    return touches.groupBy("channel").agg(F.countDistinct("customer_id").alias("customers"))
+
+
+def _counted(totals: DataFrame) -> DataFrame:
+    """Customers per channel, from the touches that each has had over it."""
+    sums = totals.groupBy("customer_id").agg(*(F.sum(f"{name}_touches").alias(name) for name in CHANNELS))
+    row = sums.agg(*(F.count_if(F.col(name) > 0).alias(name) for name in CHANNELS))
+    pairs = [F.struct(F.lit(name).alias("channel"), F.col(name).alias("customers")) for name in CHANNELS]
+    return row.select(F.explode(F.array(*pairs)).alias("pair")).select("pair.channel", "pair.customers")

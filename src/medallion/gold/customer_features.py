@@ -11,13 +11,15 @@ from medallion.features import (
     ACCOUNT,
     DEALS,
     DERIVED,
+    RECENT,
     TOUCHES,
     Feature,
     Moment,
     customers_as_of,
-    interactions_as_of,
     leads_as_of,
+    recent_interactions,
 )
+from medallion.gold.touch_totals import touch_totals
 from medallion.scoring.base_rate import PROBABILITY, with_probability
 from medallion.scoring.rules import BANDING, QUALITY, RULES
 
@@ -30,7 +32,7 @@ _INTERNAL = {
     "deal_has_email",
     "deal_has_phone",
 }
-_ALL = (ACCOUNT, DEALS, TOUCHES, DERIVED, RULES, BANDING, QUALITY, PROBABILITY)
+_ALL = (ACCOUNT, DEALS, TOUCHES, RECENT, DERIVED, RULES, BANDING, QUALITY, PROBABILITY)
 
 FEATURES: tuple[Feature, ...] = tuple(feature for group in _ALL for feature in group if feature.name not in _INTERNAL)
 
@@ -52,7 +54,7 @@ CONTRACT = Table(
 )
 
 _COUNTED = (
-    *(feature.name for feature in (*DEALS, *TOUCHES) if feature.unit in ("deals", "touches", "minutes")),
+    *(feature.name for feature in (*DEALS, *TOUCHES, *RECENT) if feature.unit in ("deals", "touches", "minutes")),
     "total_deal_value",
     "open_value",
     "won_value",
@@ -67,6 +69,7 @@ def customer_features(
     interactions: DataFrame,
     moment: Moment,
     scored: DataFrame | None = None,
+    totals: DataFrame | None = None,
 ) -> DataFrame:
     """One row per customer that existed at the moment, columns as in `CONTRACT`.
 
@@ -76,13 +79,17 @@ def customer_features(
         interactions: `silver.interactions_clean`, or its rewound history.
         moment: The moment and the weights of the score.
         scored: A model's scores of the open deals at the moment; None without a model.
+        totals: `gold.touch_totals` of the moment; made from the touches when None.
     """
+    totals = touch_totals(interactions, moment) if totals is None else totals
     deals = leads_as_of(leads, moment)
     accounts = customers_as_of(customers, moment).select(*ACCOUNT.columns(moment))
     by_deal = deals.groupBy("customer_id").agg(*DEALS.columns(moment))
-    touched = interactions_as_of(interactions, moment)
-    by_touch = touched.groupBy("customer_id").agg(*TOUCHES.columns(moment))
-    joined = accounts.join(by_deal, on="customer_id", how="left").join(by_touch, on="customer_id", how="left")
+    by_touch = totals.groupBy("customer_id").agg(*TOUCHES.columns(moment))
+    recent = recent_interactions(interactions, moment).groupBy("customer_id").agg(*RECENT.columns(moment))
+    joined = accounts
+    for part in (by_deal, by_touch, recent):
+        joined = joined.join(part, on="customer_id", how="left")
     whole = joined.withColumns({name: F.coalesce(name, F.lit(0)) for name in _COUNTED})
     row = whole.join(_average_won_value(deals), how="cross")
     for group in (*(_one_by_one(DERIVED)), RULES, BANDING, QUALITY):

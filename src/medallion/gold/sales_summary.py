@@ -8,20 +8,29 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from medallion.columns import share
-from medallion.features import Moment, interactions_as_of, leads_as_of
+from medallion.features import Moment, leads_as_of
+from medallion.gold.touch_days import touch_days
 
 _COUNTS = ("new_leads", "won_leads", "lost_leads", "interactions")
 _VALUES = ("new_value", "revenue", "lost_value", "_closed_value")
 
 
-def sales_summary(leads: DataFrame, interactions: DataFrame, moment: Moment) -> DataFrame:
+def sales_summary(
+    leads: DataFrame, interactions: DataFrame, moment: Moment, days: DataFrame | None = None
+) -> DataFrame:
     """One row per day from the first event to `moment.day`; amounts in USD, rates as shares.
 
     The open pipeline at the end of a day is what had been opened by then less what had been closed; a deal
     without an opening date is in no day's pipeline.
+
+    Args:
+        leads: `silver.leads_clean`, or its rewound history.
+        interactions: `silver.interactions_clean`, or its rewound history.
+        moment: The moment.
+        days: `gold.touch_days` of the moment; made from the touches when None.
     """
     deals = leads_as_of(leads, moment)
-    daily = _daily(deals, interactions_as_of(interactions, moment))
+    daily = _daily(deals, touch_days(interactions, moment) if days is None else days)
     span = daily.agg(F.min("day").alias("first"))
     days = span.select(F.explode(F.sequence("first", moment.today, F.expr("interval 1 day"))).alias("day"))
     filled = days.join(daily, on="day", how="left")
@@ -52,7 +61,7 @@ def sales_summary(leads: DataFrame, interactions: DataFrame, moment: Moment) -> 
     )
 
 
-def _daily(deals: DataFrame, touches: DataFrame) -> DataFrame:
+def _daily(deals: DataFrame, days: DataFrame) -> DataFrame:
     value = F.coalesce("deal_value", F.lit(0).cast("decimal(18,2)"))
     dated = F.col("created_at").isNotNull()
     opened = deals.filter(dated).groupBy(F.col("created_at").cast("date").alias("day"))
@@ -73,8 +82,6 @@ def _daily(deals: DataFrame, touches: DataFrame) -> DataFrame:
     left = ended.filter(dated).groupBy(leaves).agg(
         F.count(F.lit(1)).alias("_closed"), F.sum(value).alias("_closed_value")
     )  # fmt: skip
-    touched = touches.groupBy(F.col("occurred_at").cast("date").alias("day")).agg(
-        F.count(F.lit(1)).alias("interactions")
-    )
+    touched = days.groupBy("day").agg(F.sum("touches").alias("interactions"))
     parts = [new, results, left, touched]
     return reduce(lambda one, other: one.join(other, on="day", how="full"), parts)

@@ -30,12 +30,10 @@ def stage_history(versions: DataFrame, changes: DataFrame | None, moment: Moment
         from_files = from_files.filter(F.col("lead_id").isNotNull() & (F.col("entered_at") < moment.instant))
         told = from_files.select("lead_id").distinct()
         every = from_files.unionByName(every.join(told, on="lead_id", how="left_anti"))
-    # two entries at one moment: one of them counts, the same one every time
-    one = every.groupBy("lead_id", "entered_at", "told_by").agg(F.max("stage").alias("stage"))
-    in_order = Window.partitionBy("lead_id").orderBy("entered_at")
-    before = F.lag("stage").over(in_order)
-    changed = one.withColumn("_before", before).filter(F.col("_before").isNull() | (F.col("_before") != F.col("stage")))
-    left = changed.withColumn("left_at", F.lead("entered_at").over(in_order))
+    # most deals were told of once: only the others have to be sorted
+    several = every.groupBy("lead_id").agg(F.count(F.lit(1)).alias("n")).filter(F.col("n") > 1).select("lead_id")
+    once = every.join(several, on="lead_id", how="left_anti").withColumn("left_at", F.lit(None).cast("timestamp"))
+    left = once.unionByName(_stays(every.join(several, on="lead_id", how="left_semi")))
     until = F.coalesce(F.col("left_at"), moment.instant)
     seconds = (F.unix_micros(until) - F.unix_micros("entered_at")).cast("double") / F.lit(1e6)
     return left.select(
@@ -47,3 +45,13 @@ def stage_history(versions: DataFrame, changes: DataFrame | None, moment: Moment
         "told_by",
         moment.today.alias("as_of"),
     )
+
+
+def _stays(entries: DataFrame) -> DataFrame:
+    """Entries that changed the stage, each with when it was left."""
+    # two entries at one moment: one of them counts, the same one every time
+    one = entries.groupBy("lead_id", "entered_at", "told_by").agg(F.max("stage").alias("stage"))
+    in_order = Window.partitionBy("lead_id").orderBy("entered_at")
+    before = F.lag("stage").over(in_order)
+    changed = one.withColumn("_before", before).filter(F.col("_before").isNull() | (F.col("_before") != F.col("stage")))
+    return changed.withColumn("left_at", F.lead("entered_at").over(in_order)).drop("_before")

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from medallion.silver import LookupTable
 
 _WORKERS = 2
+#: What is done for each entity: its records against the contract, then its versions into history and clean table.
+_CONFORM, _KEEP = "conform", "keep"
 _OPS = ("silver.quarantine", "ops.row_accounts", "ops.quality_metrics")
 
 
@@ -70,20 +72,37 @@ def bronze_to_silver(
                 _ingest(spark, lake, entities, batch, present, now, retried)
         batches.record(spark, lake, batch, batches.INGESTED, now)
 
-    def conform(name: str) -> None:
-        with steps.step(f"silver: {name}"):
-            _conform(spark, lake, entities[name], entities, batch, retried)
+    def work(task: tuple[str, str]) -> None:
+        kind, name = task
+        with steps.step(f"silver: {kind} {name}"):
+            (_conform if kind == _CONFORM else _keep)(spark, lake, entities[name], entities, batch, retried)
 
-    names = {entity.name for entity in present}
-    in_order({entity.name: set(entity.parents) & names for entity in present}, conform, _WORKERS)
+    in_order(_tasks(present), work, _WORKERS)
     with steps.step("silver: quarantine, accounts, quality"):
         _quarantine(spark, lake, present, batch, retried)
         accounts = _accounts(spark, lake, present, batch, run_id, retried)
         _quality(spark, lake, present, batch, accounts, retried)
     _conserve(accounts, batch)
     batches.record(spark, lake, batch, batches.FINISHED, now)
-    store.drop(lake, [entity.staged.name for entity in present])
+    store.drop(lake, [name for entity in present for name in entity.work])
     return accounts
+
+
+def _tasks(present: list[Entity]) -> dict[tuple[str, str], set[tuple[str, str]]]:
+    """What is to be done for a batch, each with what must be done before it.
+
+    A record is held against the records that it refers to as soon as those have been read; what is looked up in
+    another entity is looked up in its clean table.
+    """
+    names = {entity.name for entity in present}
+    needs: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for entity in present:
+        looked_up = {name for source in entity.sources for name in source.lookups}
+        needs[_CONFORM, entity.name] = {
+            (_KEEP if name in looked_up else _CONFORM, name) for name in entity.parents & names
+        }
+        needs[_KEEP, entity.name] = {(_CONFORM, entity.name)}
+    return needs
 
 
 def _mine(batch: Batch, column: str = "_batch_id", batch_id: str = "") -> str:
@@ -176,45 +195,81 @@ def _conform(
     batch: Batch,
     retried: bool,
 ) -> None:
-    """One entity of a batch from bronze to its staged, history and clean tables."""
+    """One entity of a batch from bronze to its staged table."""
+    from pyspark.sql import functions as F
+
     from medallion import bronze, silver
 
-    raw = _raw(spark, lake, entity, batch)
     mapping = bronze.mapping_of(batch.files_of(entity.name))
-    parents = _parent_keys(spark, lake, entity, entities)
     lookups = {
         filling: _lookup_table(spark, lake, entities[filling.lookup], filling)
         for fillings in mapping.values()
         for filling in fillings
         if filling.lookup
     }
-    store.save(silver.conform(raw, entity, mapping, parents, lookups), spark, lake, entity.staged)
-    staged = store.read(spark, lake, entity.staged.name)
+    found = silver.readings(_raw(spark, lake, entity, batch), entity, mapping, lookups)
+    parents, unknown = _parent_keys(spark, lake, entity, entities, batch), {}
+    if parents:
+        store.save(silver.strays(found, parents), spark, lake, entity.strays)
+        leading_nowhere = store.read(spark, lake, entity.strays.name)
+        unknown = {name: leading_nowhere.filter(F.col("referring") == name) for name in parents}
+    store.save(silver.conform(found, entity, unknown), spark, lake, entity.staged)
 
-    judged = silver.outcomes(staged, _earlier(spark, lake, entity, batch), entity)
+
+def _keep(
+    spark: SparkSession,
+    lake: Lakehouse,
+    entity: Entity,
+    entities: Mapping[str, Entity],
+    batch: Batch,
+    retried: bool,
+) -> None:
+    """One entity of a batch from its staged table to its history and clean tables."""
+    from medallion import silver
+
+    staged = store.read(spark, lake, entity.staged.name)
+    store.save(silver.contested(staged, _earlier(spark, lake, entity, batch), entity), spark, lake, entity.contested)
+    judged, met = _judged(spark, lake, entity, batch)
     _save_once(silver.versions(judged), spark, lake, entity.history, _mine(batch), retried)
-    added = store.read(spark, lake, entity.history.name).filter(_mine(batch))
-    current = silver.current(added, entity)
-    if lake.exists(entity.clean.name):
+    kept = store.read(spark, lake, entity.history.name).filter(_mine(batch))
+    current = silver.current(kept, entity)
+    if met or retried:
         store.merge(current, spark, lake, entity.clean)
     else:
-        store.save(current, spark, lake, entity.clean)
+        store.save(current, spark, lake, entity.clean, append=True)
+
+
+def _judged(spark: SparkSession, lake: Lakehouse, entity: Entity, batch: Batch) -> tuple[DataFrame, bool]:
+    """The valid rows of a batch with their outcome, and whether a key of theirs was known before the batch."""
+    from medallion import silver
+
+    asked = store.read(spark, lake, entity.contested.name)
+    met = not asked.filter("known").isEmpty()
+    history = _earlier(spark, lake, entity, batch) if met else None
+    return silver.outcomes(store.read(spark, lake, entity.staged.name), asked, history, entity), met
 
 
 def _parent_keys(
-    spark: SparkSession, lake: Lakehouse, entity: Entity, entities: Mapping[str, Entity]
+    spark: SparkSession, lake: Lakehouse, entity: Entity, entities: Mapping[str, Entity], batch: Batch
 ) -> dict[str, DataFrame]:
-    """Known keys per referring column; without any, a reference that may be null-checked only is left out."""
+    """Known keys per referring column, those of the batch among them; without any, a reference that may lead nowhere
+    is left out.
+    """
     from pyspark.sql import functions as F
+
+    from medallion import silver
 
     keys = {}
     for column in entity.references:
         target = column.reference
         if target is None:
             continue
-        clean = entities[target.entity].clean.name
-        if lake.exists(clean):
-            keys[column.name] = store.read(spark, lake, clean).select(F.col(target.column).alias("_key"))
+        parent, key = entities[target.entity], F.col(target.column).cast("string").alias("_key")
+        known = [store.read(spark, lake, parent.clean.name).select(key)] if lake.exists(parent.clean.name) else []
+        if batch.files_of(parent.name) and parent.name != entity.name:
+            known.append(silver.valid(store.read(spark, lake, parent.staged.name)).select(key))
+        if known:
+            keys[column.name] = reduce(lambda one, other: one.unionByName(other), known)
         elif column.checks.get("reference") == "reject":
             keys[column.name] = spark.createDataFrame([], "_key string")
     return keys
@@ -228,11 +283,10 @@ def _lookup_table(spark: SparkSession, lake: Lakehouse, parent: Entity, filling:
 
 
 def _earlier(spark: SparkSession, lake: Lakehouse, entity: Entity, batch: Batch) -> DataFrame | None:
-    """Versions known before the batch, None when there are none."""
+    """Versions known before the batch, None when there is no history."""
     if not lake.exists(entity.history.name):
         return None
-    earlier = store.read(spark, lake, entity.history.name).filter(f"NOT ({_mine(batch)})")
-    return None if earlier.isEmpty() else earlier
+    return store.read(spark, lake, entity.history.name).filter(f"NOT ({_mine(batch)})")
 
 
 def _save_once(
@@ -266,8 +320,7 @@ def _accounts(
     parts = []
     quarantine = store.read(spark, lake, "silver.quarantine").filter(_mine(batch, "batch_id"))
     for entity in present:
-        staged = store.read(spark, lake, entity.staged.name)
-        judged = silver.outcomes(staged, _earlier(spark, lake, entity, batch), entity)
+        judged, _ = _judged(spark, lake, entity, batch)
         parts.append(
             silver.account(
                 entity,

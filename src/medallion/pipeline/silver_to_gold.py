@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from medallion import contracts, store
 from medallion.config import end_of_day
 from medallion.contracts import Entity, Table
 from medallion.errors import ConservationError
+from medallion.pipeline.additions import ATTRIBUTION, DAYS, TOTALS, Additions, additions
 from medallion.pipeline.steps import Steps, in_order
 from medallion.store import Lakehouse
 from medallion.weights import ScoreWeights
@@ -29,20 +30,42 @@ _NO_EVENTS = date(1970, 1, 1)
 
 @dataclass(frozen=True)
 class Step:
-    """One gold table and the inputs of the function of its name, in order; `moment` is the moment itself."""
+    """One gold table and the inputs of the function of its name, in order; `moment` is the moment itself, `known_to` when
+    the newest touch was learned.
+    """
 
     table: str
     inputs: tuple[str, ...]
 
 
 STEPS: tuple[Step, ...] = (
+    Step("gold.touch_totals", ("silver.interactions_clean", "moment", "known_to")),
     Step(
         "gold.customer_features",
-        ("silver.customers_clean", "silver.leads_clean", "silver.interactions_clean", "moment", SCORED),
+        (
+            "silver.customers_clean",
+            "silver.leads_clean",
+            "silver.interactions_clean",
+            "moment",
+            SCORED,
+            "gold.touch_totals",
+        ),
     ),
     Step("gold.deals", ("silver.leads_clean", "gold.customer_features", "moment", SCORED)),
-    Step("gold.sales_summary", ("silver.leads_clean", "silver.interactions_clean", "moment")),
-    Step("gold.channel_performance", ("silver.leads_clean", "silver.interactions_clean", "moment")),
+    Step("gold.touch_days", ("silver.interactions_clean", "moment", "known_to")),
+    Step("gold.attribution", ("silver.leads_clean", "silver.interactions_clean", "moment", "known_to")),
+    Step("gold.sales_summary", ("silver.leads_clean", "silver.interactions_clean", "moment", "gold.touch_days")),
+    Step(
+        "gold.channel_performance",
+        (
+            "silver.leads_clean",
+            "silver.interactions_clean",
+            "moment",
+            "gold.touch_days",
+            "gold.attribution",
+            "gold.touch_totals",
+        ),
+    ),
     Step("gold.top_customers", ("gold.customer_features",)),
     Step("gold.stage_history", ("silver.leads_history", "silver.stage_changes_clean", "moment")),
 )
@@ -59,8 +82,12 @@ def silver_to_gold(
     target: Lakehouse | None = None,
     champion: Entry | None = None,
     score_at: datetime | None = None,
+    anew: bool = False,
 ) -> date:
-    """Recompute every gold table as of the end of a day; None is the day of the newest event. Gives the day.
+    """Bring every gold table to the end of a day; None is the day of the newest event. Gives the day.
+
+    Where touches have only been added since the last time, their totals are added to; everything else is computed
+    from silver and these totals. The tables are the same either way.
 
     Args:
         spark: The session.
@@ -73,13 +100,14 @@ def silver_to_gold(
         target: Where gold goes; the same lakehouse unless said.
         champion: The model that speaks; it is silent about days before the one it was trained on.
         score_at: Add the scores to `gold.lead_scores`, as known at this moment; None leaves that table alone.
+        anew: Add up every touch again, whatever gold has.
 
     Raises:
         ConservationError: A gold table breaks an invariant of its contract, or revenue differs between tables.
     """
     from pyspark.sql import functions as F
 
-    from medallion import gold, silver
+    from medallion import silver
     from medallion.features import Moment
 
     for name in contracts.ENTITY_NAMES:
@@ -95,24 +123,34 @@ def silver_to_gold(
     frames["silver.leads_history"] = store.read(spark, lake, entities["leads"].history.name)
     if known is not None:
         frames["silver.leads_history"] = frames["silver.leads_history"].filter(F.col("known_at") < known)
-    if known is not None or (newest and newest >= moment.as_of):
+    rewound = known is not None or bool(newest and newest >= moment.as_of)
+    if rewound:
         for entity in there:
             versions = store.read(spark, lake, entity.history.name)
             frames[entity.clean.name] = silver.rewind(versions, entity, moment.instant, known)
 
+    since = Additions()
+    if not rewound and target is None:
+        with steps.step("gold: look for added touches"):
+            since = additions(spark, lake, frames["silver.interactions_clean"], moment)
+        since = Additions(since.known_to) if anew else since
     target = target or lake
     if champion is not None and champion.as_of <= day:
         with steps.step("gold: score open deals"):
             frames[SCORED] = _scored(spark, target, frames, moment, champion)
     by_table = {step.table: step for step in STEPS}
 
+    given: dict[str, Any] = {"moment": moment, "known_to": since.known_to}
+
     def make(name: str) -> None:
         with steps.step(name.replace(".", ": ")):
-            inputs = [moment if given == "moment" else frames.get(given) for given in by_table[name].inputs]
+            inputs = [given[what] if what in given else frames.get(what) for what in by_table[name].inputs]
             contract = gold_contract(name)
-            store.save(getattr(gold, name.removeprefix("gold."))(*inputs), spark, target, contract)
+            if name == "gold.channel_performance" and not _counts_every_channel(entities):
+                inputs = inputs[:-1]
+            written = _write(spark, target, contract, inputs, since)
             frames[name] = store.read(spark, target, name)
-            verify(frames[name], contract)
+            verify(frames[name] if written is None else frames[name].filter(written), contract)
 
     needs = {name: {given for given in step.inputs if given in by_table} for name, step in by_table.items()}
     in_order(needs, make, _WORKERS)
@@ -123,6 +161,28 @@ def silver_to_gold(
             _append_scores(spark, target, frames, moment, score_at)
     store.drop(target, [SCORED])
     return day
+
+
+def _counts_every_channel(entities: Mapping[str, Entity]) -> bool:
+    """Whether `gold.touch_totals` has every channel that the contract knows as one of its own."""
+    from medallion.features.touches import CHANNELS
+
+    return set(entities["interactions"].column("channel").accepted) <= set(CHANNELS)
+
+
+def _write(spark: SparkSession, lake: Lakehouse, contract: Table, inputs: list[Any], since: Additions) -> str | None:
+    """Write a gold table from its inputs; gives a condition for the rows that are new, None when all are."""
+    from medallion import gold
+
+    make = getattr(gold, contract.name.removeprefix("gold."))
+    if contract.name in (TOTALS, DAYS) and since.touches is not None:
+        if since.count:
+            store.save(make(since.touches, *inputs[1:]), spark, lake, contract, append=True)
+        return f"known_to = TIMESTAMP '{since.known_to}'"
+    if contract.name == ATTRIBUTION and since.attributed is not None:
+        inputs = [*inputs, since.attributed, since.touches]
+    store.save(make(*inputs), spark, lake, contract)
+    return None
 
 
 def _scored(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from graphlib import TopologicalSorter
+from typing import TypeVar
+
+T = TypeVar("T", bound=Hashable)
 
 #: How the caller hears of progress: a step's name before it, and again with its seconds after it.
 Report = Callable[[str, float | None], None]
@@ -29,8 +32,8 @@ class Steps:
         self.report(name, self.seconds[name])
 
 
-def in_order(needs: Mapping[str, set[str]], work: Callable[[str], None], workers: int) -> None:
-    """Do `work` for every name once those that it needs are done, several at a time.
+def in_order(needs: Mapping[T, set[T]], work: Callable[[T], None], workers: int) -> None:
+    """Do `work` for every task once those that it needs are done, several at a time; the first named goes first.
 
     The first error ends it: what runs is let finish, nothing new is started.
 
@@ -39,16 +42,18 @@ def in_order(needs: Mapping[str, set[str]], work: Callable[[str], None], workers
     """
     sorter = TopologicalSorter(needs)
     sorter.prepare()
-    running: dict[Future[None], str] = {}
+    place = {task: at for at, task in enumerate(needs)}
+    ready: list[T] = []
+    running: dict[Future[None], T] = {}
     with ThreadPoolExecutor(workers) as pool:
         while sorter.is_active():
-            for name in sorter.get_ready():
-                running[pool.submit(work, name)] = name
+            ready = sorted([*ready, *sorter.get_ready()], key=place.__getitem__)
+            while ready and len(running) < workers:
+                task = ready.pop(0)
+                running[pool.submit(work, task)] = task
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
-                name = running.pop(future)
+                task = running.pop(future)
                 if error := future.exception():
-                    for waiting in running:
-                        waiting.cancel()
                     raise error
-                sorter.done(name)
+                sorter.done(task)

@@ -237,7 +237,7 @@ def _of_touches(deals: DataFrame, interactions: DataFrame, cutoff: Cutoff) -> Da
     seen = joined.filter(happened(F.col("occurred_at")) & was_known() & recent)
     return seen.groupBy("lead_id", "cutoff").agg(
         *signals.TOUCHES.columns(cutoff),
-        touches.engagement_nano(cutoff).alias("engagement_nano"),
+        touches.faded_nano(F.sum(touches.weighed_nano(cutoff)), cutoff).alias("engagement_nano"),
         touches.best_recent_intent(cutoff).alias("best_recent_intent"),
     )
 

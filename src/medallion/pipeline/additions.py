@@ -1,0 +1,88 @@
+"""What has come to the touches since gold added them up, when nothing else has happened to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from medallion import store
+from medallion.store import Lakehouse
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from medallion.features import Moment
+
+TOTALS, DAYS, ATTRIBUTION = "gold.touch_totals", "gold.touch_days", "gold.attribution"
+#: Deliveries after which the totals are made anew, so that they stay small.
+AT_MOST = 40
+
+
+@dataclass(frozen=True)
+class Additions:
+    """Touches that were added, and what they are added to.
+
+    Attributes:
+        known_to: When the newest touch was learned, as text in UTC; None when there is none.
+        touches: The added touches; None when totals have to be made anew.
+        count: How many they are.
+        attributed: `gold.attribution` as it was when the totals were made; None when it has to be made anew.
+    """
+
+    known_to: str | None = None
+    touches: DataFrame | None = None
+    count: int = 0
+    attributed: DataFrame | None = None
+
+
+def additions(spark: SparkSession, lake: Lakehouse, touches: DataFrame, moment: Moment) -> Additions:
+    """What came to `silver.interactions_clean` since `gold.touch_totals` and `gold.touch_days` were written.
+
+    Touches may only have been added: those in the totals and those learned since must be all that there are. A
+    corrected or removed touch makes the numbers differ, and everything is made anew; so do other weights, another
+    block of days and another version of the package.
+
+    Args:
+        spark: The session.
+        lake: The lakehouse.
+        touches: The table, all of which had happened at the moment.
+        moment: The moment.
+    """
+    from pyspark.sql import functions as F
+
+    from medallion.features.touches import totals_basis
+
+    now = touches.agg(F.count(F.lit(1)).alias("n"), F.max("known_at").cast("string").alias("known_to")).collect()[0]
+    nothing = Additions(now["known_to"])
+    if not lake.exists(TOTALS) or not lake.exists(DAYS):
+        return nothing
+    held = store.read(spark, lake, TOTALS).agg(
+        F.sum("touches").alias("n"),
+        F.max("known_to").cast("string").alias("known_to"),
+        F.countDistinct("known_to").alias("readings"),
+        F.min("basis").alias("lowest"),
+        F.max("basis").alias("highest"),
+        F.count_if(F.col("known_to").isNull()).alias("unmarked"),
+    )
+    days = store.read(spark, lake, DAYS).agg(
+        F.sum("touches").alias("n_by_day"),
+        F.max("known_to").cast("string").alias("known_to_by_day"),
+        F.countDistinct("known_to").alias("readings_by_day"),
+    )
+    held = held.join(days, how="cross").collect()[0]
+    alike = all(held[name] == held[f"{name}_by_day"] for name in ("n", "known_to", "readings"))
+    if held["unmarked"] or not alike or not held["lowest"] == held["highest"] == totals_basis(moment):
+        return nothing
+    if held["readings"] >= AT_MOST:
+        return nothing
+    added = touches.filter(F.col("known_at") > F.lit(held["known_to"]).cast("timestamp"))
+    count = added.count()
+    if held["n"] + count != now["n"]:
+        return nothing
+    attributed = None
+    if lake.exists(ATTRIBUTION):
+        attributed = store.read(spark, lake, ATTRIBUTION)
+        marks = attributed.select(F.col("known_to").cast("string").alias("mark")).distinct().collect()
+        if {row["mark"] for row in marks} != {held["known_to"]}:
+            attributed = None
+    return Additions(now["known_to"], added, count, attributed)

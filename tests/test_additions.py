@@ -1,0 +1,143 @@
+"""Gold that follows a delivery is the gold that all rows together give, to the last cell."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from conftest import NOW
+from medallion import pipeline, query
+from medallion.config import load
+from medallion.pipeline import additions
+from medallion.store import Lakehouse
+
+CUSTOMERS = "customer_id,customer_name,employee_count,email,created_at,updated_at\n"
+LEADS = "lead_id,customer_id,source,status,stage,deal_value,created_at,updated_at,closed_at\n"
+TOUCHES = "interaction_id,customer_id,channel,direction,occurred_at,duration_minutes,outcome\n"
+
+FIRST = {
+    "customers.csv": CUSTOMERS + "C1,Acme,300,a@x.example,2024-05-01,2024-05-01\nC2,Bolt,20,,2024-05-01,2024-05-01\n"
+    "C3,Core,,,2024-05-01,2024-05-01\n",
+    "leads.csv": LEADS + "L1,C1,referral,won,closed,1000,2025-03-01,2025-05-20,2025-05-20\n"
+    "L2,C2,website,open,demo,500,2025-04-01,2025-06-01,\nL3,C1,event,lost,closed,,2025-01-01,2025-02-01,2025-02-01\n",
+    "interactions.csv": TOUCHES + "I1,C1,call,inbound,2025-05-01 10:00,10,positive\n"
+    "I2,C1,email,outbound,2025-05-02 10:00,,neutral\nI3,C2,call,,2025-06-01 09:30,5,no_answer\n",
+}
+#: What comes next, and how many readings the totals then consist of: 1 where every touch was added up again.
+DELIVERIES = [
+    ("new touches only", {"interactions_2.csv": TOUCHES + "I4,C2,meeting,outbound,2025-06-03 10:00,60,meeting_booked\nI5,C3,whatsapp,inbound,2025-06-03 11:00,,positive\n"}, 2),
+    ("a late touch, within 90 days of a win", {"interactions_3.csv": TOUCHES + "I6,C1,meeting,inbound,2025-05-19 10:00,30,positive\n"}, 3),
+    ("no touches, a deal is won", {"leads_4.csv": LEADS + "L2,C2,website,won,closed,700,2025-04-01,2025-06-05,2025-06-05\n"}, 3),
+    ("a touch of a new account, and the account", {"customers_5.csv": CUSTOMERS + "C4,Dune,5,d@x.example,2025-06-01,2025-06-01\n",
+      "interactions_5.csv": TOUCHES + "I7,C4,call,inbound,2025-06-06 10:00,5,negative\n"}, 4),
+    ("a corrected touch", {"interactions_6.csv": TOUCHES + "I4,C1,call,inbound,2025-06-04 10:00,15,positive\n"}, 1),
+    ("the value of a win changes", {"leads_7.csv": LEADS + "L1,C1,referral,won,closed,1001,2025-03-01,2025-06-07,2025-05-20\n"}, 1),
+    ("a touch that was there, and a new one", {"interactions_8.csv": TOUCHES + "I3,C2,call,,2025-06-01 09:30,5,no_answer\nI8,C2,email,inbound,2025-06-08 10:00,,positive\n"}, 2),
+    ("three months later, in another block of days", {"interactions_9.csv": TOUCHES + "I9,C3,email,inbound,2025-09-20 10:00,,positive\n"}, 1),
+]  # fmt: skip
+
+#: What is compared; the totals are added up first, since a delivery adds rows of its own.
+TABLES = {
+    name: f"select * from gold.{name}"
+    for name in ("customer_features", "deals", "sales_summary", "channel_performance", "top_customers", "stage_history")
+}
+TABLES["attribution"] = "select * exclude (known_to) from gold.attribution"
+TABLES["touch_totals"] = (
+    "select customer_id, sum(touches) as touches, sum(call_positive) as p, max(last_at) as last_at, "
+    "sum(weighed_nano) as weighed, min(first_at) as first_at from gold.touch_totals group by all"
+)
+TABLES["touch_days"] = (
+    "select day, channel, outcome, sum(touches) as n, sum(duration_minutes) as minutes, max(last_at) as last_at "
+    "from gold.touch_days group by all"
+)
+
+
+def tables(lake: Lakehouse) -> dict[str, list[tuple]]:
+    with query.connect(lake, layers=["gold"]) as connection:
+        return {name: sorted(map(repr, connection.execute(sql).fetchall())) for name, sql in TABLES.items()}
+
+
+def readings(lake: Lakehouse) -> int:
+    with query.connect(lake, layers=["gold"]) as connection:
+        return connection.execute("select count(distinct known_to) from gold.touch_totals").fetchone()[0]
+
+
+def computed_again(lake: Lakehouse, day, folder) -> dict[str, list[tuple]]:
+    """Gold of the same rows, in another lakehouse, without anything that was there before."""
+    pipeline.replay(load(None, lakehouse=lake.root), day, None, str(folder))
+    return tables(Lakehouse(str(folder)))
+
+
+def test_gold_follows_each_delivery(deliver, tmp_path):
+    result, lake = deliver(FIRST)
+    assert tables(lake) == computed_again(lake, result.as_of, tmp_path / "again_0")
+    for number, (what, files, expected) in enumerate(DELIVERIES, start=1):
+        result, lake = deliver(files, now=NOW + timedelta(days=100 * (number > 7) + number))
+        assert readings(lake) == expected, what
+        assert tables(lake) == computed_again(lake, result.as_of, tmp_path / f"again_{number}"), what
+
+
+def test_other_weights_add_up_everything_again(deliver, tmp_path):
+    deliver(FIRST)
+    more = {"interactions_2.csv": TOUCHES + "I4,C2,meeting,outbound,2025-06-03 10:00,60,positive\n"}
+    config = tmp_path / "config.yaml"
+    config.write_text("score:\n  channel: {call: 0.5}\n")
+    folder = tmp_path / "more"
+    folder.mkdir()
+    (folder / "interactions_2.csv").write_text(more["interactions_2.csv"])
+    lake = Lakehouse(str(tmp_path / "lakehouse"))
+    pipeline.run(load(config, source=str(folder), lakehouse=lake.root), NOW + timedelta(days=1))
+    assert readings(lake) == 1
+
+
+def test_an_earlier_day_leaves_nothing_to_add_to(deliver, rows):
+    """Totals of an earlier day are not those of all touches, whatever comes next."""
+    deliver(FIRST)
+    _, lake = deliver(
+        {"customers_2.csv": CUSTOMERS + "C5,Edge,,,2025-01-01,2025-01-01\n"},
+        now=NOW + timedelta(days=1),
+        as_of="2025-05-15",
+    )
+    assert rows(lake, "select sum(touches) as n, max(known_to) as mark from gold.touch_totals") == [
+        {"n": 2, "mark": None}
+    ]
+    _, lake = deliver(
+        {"customers_3.csv": CUSTOMERS + "C6,Flux,,,2025-01-01,2025-01-01\n"}, now=NOW + timedelta(days=2)
+    )
+    assert rows(lake, "select sum(touches) as n from gold.touch_totals") == [{"n": 3}]
+
+
+def test_totals_are_added_up_again_once_they_are_many(deliver, monkeypatch):
+    monkeypatch.setattr(additions, "AT_MOST", 2)
+    deliver(FIRST)
+    found = []
+    for number in range(3):
+        touch = f"N{number},C2,call,inbound,2025-06-0{3 + number} 10:00,5,positive\n"
+        _, lake = deliver({f"interactions_{number}.csv": TOUCHES + touch}, now=NOW + timedelta(days=number + 1))
+        found.append(readings(lake))
+    assert found == [2, 1, 2]
+
+
+@pytest.mark.parametrize("broken", ["gold.touch_totals", "gold.touch_days", "gold.attribution"])
+def test_a_run_that_was_killed_between_the_totals_is_made_good(deliver, tmp_path, monkeypatch, broken):
+    """What one table has already taken in and the other has not is not added twice."""
+    import importlib
+
+    half = importlib.import_module("medallion.pipeline.silver_to_gold")
+    deliver(FIRST)
+    write = half._write
+
+    def killed(spark, lake, contract, inputs, since):
+        done = write(spark, lake, contract, inputs, since)
+        if contract.name == broken:
+            raise KeyboardInterrupt
+        return done
+
+    with monkeypatch.context() as patch:
+        patch.setattr(half, "_write", killed)
+        patch.setattr(half, "_WORKERS", 1)  # nothing else is written meanwhile
+        with pytest.raises(KeyboardInterrupt):
+            deliver(DELIVERIES[0][1], now=NOW + timedelta(days=1))
+    result, lake = deliver(DELIVERIES[0][1], now=NOW + timedelta(days=2))
+    assert tables(lake) == computed_again(lake, result.as_of, tmp_path / "again")
