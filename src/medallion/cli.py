@@ -151,7 +151,7 @@ def run(
 ) -> None:
     """Bring new exports through bronze, silver and gold, and tell the insights."""
     from medallion import console as show
-    from medallion import pipeline, status
+    from medallion import pipeline
     from medallion.config import utc_now
 
     settings = _settings(
@@ -165,6 +165,8 @@ def run(
     screen = show.screen(stderr=as_json)
     with show.Progressing(screen) as report:
         result = pipeline.run(settings, utc_now(), report)
+    from medallion import status  # loads what reads and writes SQL, which the run has no need of
+
     lake = _lake(config, settings.lakehouse)
     figures, day = status.insights(lake), status.as_of(lake)
     if as_json:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
@@ -16,11 +16,12 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from medallion import metrics
 from medallion.contracts import CONFIDENT
 from medallion.pipeline import Result
 from medallion.pipeline.steps import Report
-from medallion.proposal import Proposed
+
+if TYPE_CHECKING:
+    from medallion.proposal import Proposed
 
 #: Identifiers, which a reader wants whole on one line.
 _WHOLE = {"table", "entity", "batch_id", "run_id", "state", "failed_check"}
@@ -122,6 +123,8 @@ def plain(text: str) -> str:
 
 def insights(console: Console, figures: dict[str, Any], day: Any) -> None:
     """The figures with their labels and definitions."""
+    from medallion import metrics  # parsers of SQL, which nothing else here needs
+
     title = f"Insights as of {day}" if day else "Insights (no events in the data yet)"
     table = Table(
         title=title,

@@ -12,7 +12,8 @@ from medallion import contracts, metrics, quality
 from medallion.contracts import Column, Table
 from medallion.features import Feature
 from medallion.gold.customer_features import FEATURES
-from medallion.pipeline.silver_to_gold import STEPS, gold_contract
+from medallion.pipeline.additions import DAYS, TOTALS
+from medallion.pipeline.silver_to_gold import STEPS, Step, gold_contract
 from medallion.scoring.leaks import CHECKS
 from medallion.scoring.signals import SIGNALS
 
@@ -158,11 +159,16 @@ def gold_tables() -> str:
         (
             f"[`{step.table}`](#{step.table.removeprefix('gold.')})",
             gold_contract(step.table).grain,
-            ", ".join(_code(name) for name in step.inputs if name != "moment"),
+            ", ".join(_code(name) for name in step.inputs if "." in name),
         )
-        for step in STEPS
+        for step in gold_steps()
     ]
     return _table(("table", "grain", "made from"), rows)
+
+
+def gold_steps() -> list[Step]:
+    """The steps of gold as a reader wants them: what only feeds the others comes last."""
+    return sorted(STEPS, key=lambda step: step.table in (TOTALS, DAYS))
 
 
 def features() -> str:

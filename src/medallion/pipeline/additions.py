@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from medallion.features import Moment
 
-TOTALS, DAYS, ATTRIBUTION = "gold.touch_totals", "gold.touch_days", "gold.attribution"
+TOTALS, DAYS = "gold.touch_totals", "gold.touch_days"
 #: Deliveries after which the totals are made anew, so that they stay small.
 AT_MOST = 40
 
@@ -26,13 +26,11 @@ class Additions:
         known_to: When the newest touch was learned, as text in UTC; None when there is none.
         touches: The added touches; None when totals have to be made anew.
         count: How many they are.
-        attributed: `gold.attribution` as it was when the totals were made; None when it has to be made anew.
     """
 
     known_to: str | None = None
     touches: DataFrame | None = None
     count: int = 0
-    attributed: DataFrame | None = None
 
 
 def additions(spark: SparkSession, lake: Lakehouse, touches: DataFrame, moment: Moment) -> Additions:
@@ -79,10 +77,4 @@ def additions(spark: SparkSession, lake: Lakehouse, touches: DataFrame, moment: 
     count = added.count()
     if held["n"] + count != now["n"]:
         return nothing
-    attributed = None
-    if lake.exists(ATTRIBUTION):
-        attributed = store.read(spark, lake, ATTRIBUTION)
-        marks = attributed.select(F.col("known_to").cast("string").alias("mark")).distinct().collect()
-        if {row["mark"] for row in marks} != {held["known_to"]}:
-            attributed = None
-    return Additions(now["known_to"], added, count, attributed)
+    return Additions(now["known_to"], added, count)

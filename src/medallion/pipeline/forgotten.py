@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from medallion import query, store
 from medallion.contracts import table
-from medallion.erased import Forgotten
 from medallion.store import Lakehouse
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from medallion.erased import Forgotten
 
 TABLE = "ops.erasures"
 STARTED, FINISHED = "started", "finished"
@@ -21,6 +22,8 @@ STARTED, FINISHED = "started", "finished"
 
 def known(lake: Lakehouse) -> Forgotten:
     """Everyone who was forgotten, with the salt; a new salt where nobody was."""
+    from medallion.erased import Forgotten
+
     if not lake.exists(TABLE):
         return Forgotten(secrets.token_hex(16))
     with query.connect(lake, layers=["ops"]) as connection:

@@ -11,7 +11,7 @@ from medallion import contracts, store
 from medallion.config import end_of_day
 from medallion.contracts import Entity, Table
 from medallion.errors import ConservationError
-from medallion.pipeline.additions import ATTRIBUTION, DAYS, TOTALS, Additions, additions
+from medallion.pipeline.additions import DAYS, TOTALS, Additions, additions
 from medallion.pipeline.steps import Steps, in_order
 from medallion.store import Lakehouse
 from medallion.weights import ScoreWeights
@@ -53,7 +53,7 @@ STEPS: tuple[Step, ...] = (
     ),
     Step("gold.deals", ("silver.leads_clean", "gold.customer_features", "moment", SCORED)),
     Step("gold.touch_days", ("silver.interactions_clean", "moment", "known_to")),
-    Step("gold.attribution", ("silver.leads_clean", "silver.interactions_clean", "moment", "known_to")),
+    Step("gold.attribution", ("silver.leads_clean", "silver.interactions_clean", "moment")),
     Step("gold.sales_summary", ("silver.leads_clean", "silver.interactions_clean", "moment", "gold.touch_days")),
     Step(
         "gold.channel_performance",
@@ -179,8 +179,6 @@ def _write(spark: SparkSession, lake: Lakehouse, contract: Table, inputs: list[A
         if since.count:
             store.save(make(since.touches, *inputs[1:]), spark, lake, contract, append=True)
         return f"known_to = TIMESTAMP '{since.known_to}'"
-    if contract.name == ATTRIBUTION and since.attributed is not None:
-        inputs = [*inputs, since.attributed, since.touches]
     store.save(make(*inputs), spark, lake, contract)
     return None
 
