@@ -154,7 +154,7 @@ def _swallowed(file: SourceFile, batch: pa.RecordBatch) -> dict[int, str]:
     found = {}
     width = len(file.columns)
     for column in batch.columns if width > 1 else ():
-        if not pc.any(pc.match_substring(column, "\n")).as_py():
+        if not _has_line_end(column):
             continue
         for place in np.flatnonzero(pc.match_substring(column, "\n").to_numpy(zero_copy_only=False)):
             for line in str(column[int(place)]).splitlines()[1:]:
@@ -215,11 +215,17 @@ class _Lines:
         self.done = len(malformed)
 
 
+def _has_line_end(column: pa.StringArray) -> bool:
+    """Whether a line end may be in a cell: looked for in all cells at once, which is many times faster than one by one."""
+    data = column.buffers()[2]
+    return data is not None and b"\n" in data.to_pybytes()
+
+
 def _line_ends(batch: pa.RecordBatch) -> np.ndarray | None:
     """Line ends inside the cells of each record, None when there are none."""
     total = None
     for column in batch.columns:
-        if pc.any(pc.match_substring(column, "\n")).as_py():
+        if _has_line_end(column):
             found = pc.count_substring(column, "\n").to_numpy(zero_copy_only=False).astype(np.int64)
             total = found if total is None else total + found
     return total
