@@ -546,7 +546,7 @@ def test_the_mcp_server(deliver):
             prompts = {one.name for one in (await client.list_prompts()).prompts}
             return names, good, bad, made, dictionary, prompts
 
-    with serve(lake, copies=True) as serving:
+    with serve(lake, locked=True) as serving:
         names, good, bad, made, dictionary, prompts = asyncio.run(talk(mcp_server.server(Tools(serving, Rules()))))
     assert {"call_plan", "account_brief", "metric_value", "top_customers", "compare_channels", "explain_score",
             "find_customer", "pipeline_forecast", "run_safe_sql", "propose_action", "ask"} <= names  # fmt: skip

@@ -59,7 +59,8 @@ def add_to(app: typer.Typer) -> None:
 
 
 @contextmanager
-def _tools(config: Path | None, lakehouse: str | None, *, copies: bool = False) -> Iterator[tuple[Tools, Settings]]:
+def _tools(config: Path | None, lakehouse: str | None, *, many: bool = False) -> Iterator[tuple[Tools, Settings]]:
+    """The tools over a lakehouse; for many questions with the tables in memory and what the tools share computed."""
     from medallion.agent.rules import rules
     from medallion.agent.serving import serve
     from medallion.agent.tools import Tools
@@ -67,8 +68,11 @@ def _tools(config: Path | None, lakehouse: str | None, *, copies: bool = False) 
     from medallion.store import Lakehouse
 
     settings = load(config, lakehouse=lakehouse)
-    with serve(Lakehouse(settings.lakehouse), copies=copies) as serving:
-        yield Tools(serving, rules(settings.agent), settings.agent.trace_content), settings
+    with serve(Lakehouse(settings.lakehouse), locked=many) as serving:
+        tools = Tools(serving, rules(settings.agent), settings.agent.trace_content)
+        if many:
+            tools.prepare()
+        yield tools, settings
 
 
 def _notes(screen: Console, tools: Tools) -> None:
@@ -273,7 +277,7 @@ def chat(receipts: Receipts = False, lakehouse: Lake = None, config: Config = No
     from medallion import console as show
     from medallion.agent.words import Vocabulary
 
-    with _tools(config, lakehouse, copies=True) as (tools, settings):
+    with _tools(config, lakehouse, many=True) as (tools, settings):
         screen = show.screen()
         vocabulary = Vocabulary(tools.serving)
         _notes(screen, tools)
@@ -298,7 +302,7 @@ def mcp(
     """Offer the agent's tools to clients of the Model Context Protocol."""
     from medallion.agent import mcp_server
 
-    with _tools(config, lakehouse, copies=True) as (tools, _):
+    with _tools(config, lakehouse, many=True) as (tools, _):
         mcp_server.server(tools, host, port).run(transport="streamable-http" if http else "stdio")
 
 

@@ -248,11 +248,20 @@ def agent_score(path: Path) -> str:
         f"{hostile['kinds']} kinds **{len(hostile['unsafe'])} showed anything unsafe**; each was answered by the planner."
     ]
     if "speed" in kept:
+        speed = kept["speed"]
         rows = [
-            (_code(name), f"{t['median_ms']:.0f}", f"{t['p95_ms']:.0f}") for name, t in kept["speed"]["tools"].items()
+            (_code(name), f"{t['median_ms']:.0f}", f"{t['p95_ms']:.0f}", f"{t['first_ms']:.0f}")
+            for name, t in speed["tools"].items()
         ]
-        parts.append(f"Tools on {kept['speed']['customers']:,} customers, tables in memory, two cores:")
-        parts.append(_table(("tool", "median, ms", "95th percentile, ms"), rows))
+        parts.append(
+            f"Tools on {speed['customers']:,} customers, {speed['deals']:,} deals and {speed['touches']:,} touches, two cores. "
+            f"`medallion chat` and `medallion mcp` load the tables into memory ({speed['load_s']:.0f} s) and compute what "
+            f"the call list needs ({speed['prepare_s']:.0f} s) before they take the first question; peak memory "
+            f"{speed['peak_mib']:,} MiB. After that:"
+        )
+        parts.append(_table(("tool", "median, ms", "95th percentile, ms", "first call, ms"), rows))
+        told = ", ".join(f"{seconds:.1f} s for {name}" for name, seconds in speed["plan_process_s"].items())
+        parts.append(f"`medallion plan` as a process of its own, which loads nothing into memory: {told}.")
     return "\n\n".join(parts)
 
 

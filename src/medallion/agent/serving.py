@@ -7,7 +7,7 @@ cannot be asked for in another way.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -30,6 +30,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "gold.lead_scores": (),
     "silver.interactions_clean": ("notes", "_source_file", "_source_row", "_batch_id", "_version_hash", "known_at"),
 }
+_FEATURES = "gold.customer_features"
 #: Seconds that one query may take.
 PATIENCE = 10.0
 
@@ -42,12 +43,15 @@ class Serving:
         lake: The lakehouse.
         versions: Version of each table that is read.
         as_of: Last day that gold includes.
+        locked: The tables are in memory and every door of DuckDB is shut: no files, no network, no settings.
+        prepared: Names of the tables that were computed once.
     """
 
     lake: Lakehouse
     connection: duckdb.DuckDBPyConnection
     versions: dict[str, int]
     as_of: date | None
+    locked: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
     prepared: set[str] = field(default_factory=set)
 
@@ -95,13 +99,14 @@ def personal(name: str) -> set[str]:
 
 
 @contextmanager
-def serve(lake: Lakehouse, *, copies: bool = False, locked: bool = False) -> Iterator[Serving]:
+def serve(lake: Lakehouse, *, locked: bool = False, only: Container[str] = TABLES) -> Iterator[Serving]:
     """Open a lakehouse for the agent.
 
     Args:
         lake: The lakehouse.
-        copies: Load the tables into memory, for a process that answers many questions.
-        locked: Load them and then shut every door of DuckDB: no files, no network, no settings.
+        locked: Load the tables into memory and then shut every door of DuckDB: no files, no network, no settings. For a
+            process that answers many questions, and for queries that somebody else wrote.
+        only: The tables that are read.
 
     Raises:
         LakehouseError: There is no gold yet.
@@ -111,23 +116,20 @@ def serve(lake: Lakehouse, *, copies: bool = False, locked: bool = False) -> Ite
         versions = {}
         connection.execute("create schema agent_gold; create schema agent_silver")
         for name, hidden in TABLES.items():
-            if not lake.exists(name):
+            if name not in only or not lake.exists(name):
                 continue
             versions[name] = lake.version(name)
             shown = ", ".join(
                 f'"{column}"' for column in connection.table(name).columns if column not in {*hidden, *personal(name)}
             )
-            kind = "table" if copies or locked else "view"
+            kind = "table" if locked else "view"
             connection.execute(f"create {kind} agent_{name} as select {shown} from {name}")
-        if copies or locked:
+        if locked:
             for layer in ("gold", "silver"):
-                connection.execute(f"drop schema {layer} cascade")
-            for layer in ("gold", "silver"):
-                connection.execute(f"create schema {layer}")
+                connection.execute(f"drop schema {layer} cascade; create schema {layer}")
             for name in versions:
                 connection.execute(f"create view {name} as from agent_{name}")
-            if copies:
-                connection.execute("create index by_customer on agent_gold.customer_features(customer_id)")
-        if locked:
+            if _FEATURES in versions:
+                connection.execute(f"create index by_customer on agent_{_FEATURES}(customer_id)")
             connection.execute("set enable_external_access = false; set lock_configuration = true")
-        yield Serving(lake, connection, versions, status.as_of(lake))
+        yield Serving(lake, connection, versions, status.as_of(lake), locked)

@@ -57,3 +57,9 @@ def checked(sql: str, tables: set[str], most: int = MOST_ROWS) -> str:
                     f"{node.sql()[:80]} is not a table that may be read", f"Tables: {', '.join(sorted(tables))}."
                 )
     return f"SELECT * FROM ({tree.sql(dialect='duckdb')}) LIMIT {most}"
+
+
+def tables(sql: str) -> set[str]:
+    """Tables of a layer that a statement reads, `layer.table`."""
+    read = sqlglot.parse_one(sql, read="duckdb").find_all(exp.Table)
+    return {f"{one.db}.{one.name}".lower() for one in read if one.db}

@@ -20,18 +20,48 @@ from medallion.metrics import Filter
 
 _FEATURES, _DEALS, _SCORES = "gold.customer_features", "gold.deals", "gold.lead_scores"
 _TOUCHES = "silver.interactions_clean"
-#: One row per account with an open deal, with its best one.
+#: One row per account with an open deal, with its best one, at its position in a call list of everybody.
 _OPEN_ACCOUNTS = f"""
-select b.owner, f.customer_id, f.customer_name, b.lead_id, f.next_step, f.preferred_channel, f.has_email, f.has_phone,
-       b.expected_value, b.at_stake, b.probability_to_convert as probability, f.lead_score, f.lead_quality,
-       f.last_interaction_at, f.days_since_last_interaction as days_since_last, f.as_of
-from (select *, sum(weighted_value) over (partition by customer_id) as expected_value,
-             sum(deal_value) over (partition by customer_id) as at_stake,
-             row_number() over (partition by customer_id order by weighted_value desc nulls last, lead_id) as place
-      from {_DEALS} where status = 'open' and customer_id is not null) b
-join {_FEATURES} f using (customer_id) where b.place = 1"""
+select row_number() over (order by owner nulls last, expected_value desc nulls last, lead_score desc, customer_id) as position, *
+from (
+  select b.owner, f.customer_id, f.customer_name, b.lead_id, f.next_step, f.preferred_channel, f.has_email, f.has_phone,
+         b.expected_value, b.at_stake, b.probability_to_convert as probability, f.lead_score, f.lead_quality,
+         f.last_interaction_at, f.days_since_last_interaction as days_since_last, f.as_of
+  from (select *, sum(weighted_value) over (partition by customer_id) as expected_value,
+               sum(deal_value) over (partition by customer_id) as at_stake,
+               row_number() over (partition by customer_id order by weighted_value desc nulls last, lead_id) as place
+        from {_DEALS} where status = 'open' and customer_id is not null) b
+  join {_FEATURES} f using (customer_id) where b.place = 1)"""
+#: Those that may be contacted: `owner` or anybody's, rested by the day, not to be left alone; so many of each rep.
+_CALL_LIST = """
+select *, row_number() over (partition by owner order by position) as rank,
+       days_since_last + date_diff('day', as_of, cast(? as date)) as days_silent
+from open_accounts where position in (
+  select unnest(min(position, ?)) from open_accounts
+  where (? is null or lower(owner) = lower(?)) and not (customer_id in (select unnest(?)))
+    and coalesce(last_interaction_at < cast(? as date) - cast(? as integer), true)
+  group by owner)
+order by position"""
+#: Channel and outcome of each account's last touch, whose moment gold knows.
+_LAST_TOUCHES = f"""
+select position, channel as last_channel, outcome as last_outcome from {_TOUCHES} i
+join open_accounts o on i.customer_id = o.customer_id and i.occurred_at = o.last_interaction_at
+qualify row_number() over (partition by position order by interaction_id) = 1 order by position"""
+_HOURS = f"""
+select channel, hour(occurred_at) as hour, count(*) as n,
+       count(*) filter (outcome in ('positive', 'meeting_booked')) as well
+from {_TOUCHES} group by 1, 2"""
+#: What the call list is made from, in the order in which one rests on another; prepared once, since it does not change.
+_PREPARED = {
+    "owners": f"select distinct owner from {_DEALS}",
+    "open_accounts": _OPEN_ACCOUNTS,
+    "last_touches": _LAST_TOUCHES,
+    "hours": _HOURS,
+}
 #: Touches over all accounts that an hour needs before it is recommended.
 LEAST_TOUCHES = 20
+#: Accounts per rep that a query gives at most.
+_MOST_ROWS = 999_999
 
 
 @dataclass
@@ -47,6 +77,10 @@ class Tools:
     serving: Serving
     rules: Rules
     trace_content: bool = False
+
+    def prepare(self) -> None:
+        """Compute once what the tools share, so that no call waits for it: for a process that answers many questions."""
+        self._prepare(*_PREPARED)
 
     def call_plan(self, owner: str | None = None, capacity: int | None = None, day: date | None = None) -> Found:
         """Accounts to contact on a day, those with most expected value first, at most `capacity` for each rep.
@@ -66,36 +100,31 @@ class Tools:
         most = self.rules.capacity if capacity is None else capacity
         if most < 1:
             raise MedallionError(f"capacity {most} is not at least 1", "Give a whole number from 1.")
-        self.serving.prepare("owners", f"select distinct owner from {_DEALS}")
+        self._prepare(
+            "owners", "open_accounts", "hours"
+        )  # not last_touches: for one call list a look at the touches is less
         known = [row["owner"] for row in self.serving.rows("select owner from owners order by 1")]
         if owner is not None and owner.casefold() not in {str(name).casefold() for name in known}:
             names = ", ".join(str(name) for name in known[:20])
             raise MedallionError(f"no deal belongs to {owner!r}", f"Owners: {names}.")
         on = day or self._day() + timedelta(days=1)
         blocked = [one for one in self.rules.suppressed if one.until is None or one.until >= on]
-        query = """
-select * exclude (place), place as rank, days_since_last + date_diff('day', as_of, cast(? as date)) as days_silent from (
-  select *, row_number() over (partition by owner order by expected_value desc nulls last, lead_score desc, customer_id) as place
-  from open_accounts
-  where (? is null or lower(owner) = lower(?)) and not (customer_id in (select unnest(?)))
-    and coalesce(last_interaction_at < cast(? as date) - cast(? as integer), true))
-where place <= ? order by owner nulls last, place"""
-        sql = f"with open_accounts as ({_OPEN_ACCOUNTS}){query}"
         nobody = sorted({one.customer_id for one in blocked if one.channel is None})
-        bindings = [on, owner, owner, nobody, on, self.rules.rest_days, most]
-        self.serving.prepare("open_accounts", _OPEN_ACCOUNTS)
-        rows = self.serving.rows(query, bindings)
+        bindings = [on, min(most, _MOST_ROWS), owner, owner, nobody, on, self.rules.rest_days]
+        rows = self.serving.rows(_CALL_LIST, bindings)
         hours, last, why = self._hours(), self._last(rows), self._reasons([row["lead_id"] for row in rows])
         for row in rows:
             row["channel"] = self._channel(row, blocked)
             row["hour"] = hours.get(row["channel"])
-            row |= last.get(row["customer_id"], {"last_channel": None, "last_outcome": None})
+            row |= last.get(row.pop("position"), {"last_channel": None, "last_outcome": None})
             row["reasons"] = why.get(row["lead_id"]) or []
         rows = [row for row in rows if row["channel"]]
-        resting = self.serving.rows(
-            "select count(*) as n from open_accounts where last_interaction_at >= cast(? as date) - cast(? as integer)",
-            [on, self.rules.rest_days],
-        )[0]["n"]
+        left = self.serving.rows(
+            "select count(*) filter (last_interaction_at >= cast(? as date) - cast(? as integer)) as resting, "
+            "count(*) filter (customer_id in (select unnest(?))) as refused "
+            "from open_accounts where ? is null or lower(owner) = lower(?)",
+            [on, self.rules.rest_days, nobody, owner, owner],
+        )[0]
         return self._found(
             "call_plan",
             f"Who to contact on {on.isoformat()}",
@@ -122,9 +151,10 @@ where place <= ? order by owner nulls last, place"""
             ("customer_id",),
             rows,
             (_DEALS, _FEATURES, _SCORES, _TOUCHES),
-            sql,
+            f"with open_accounts as ({_OPEN_ACCOUNTS}){_CALL_LIST}",
             bindings,
-            f"Left out: {resting:,} with a contact in the last {self.rules.rest_days} days, {len(nobody):,} not to be contacted.",
+            f"Left out: {left['resting']:,} with a contact in the last {self.rules.rest_days} days, "
+            f"{left['refused']:,} not to be contacted.",
         )
 
     def account_brief(self, customer: str) -> list[Found]:
@@ -387,7 +417,7 @@ where place <= ? order by owner nulls last, place"""
     def run_safe_sql(self, sql: str) -> Found:
         """Run one SELECT over the agent's tables: parsed, held against a list of what is allowed, at most 200 rows.
 
-        It runs in a database of its own in which every door is shut: no files, no network, no settings.
+        It runs in a database in which every door is shut: no files, no network, no settings.
 
         Raises:
             MedallionError: It is not allowed, fails, or takes too long.
@@ -395,11 +425,14 @@ where place <= ? order by owner nulls last, place"""
         import duckdb
 
         text = sql_guard.checked(sql, set(self.serving.versions))
-        with serve(self.serving.lake, locked=True) as locked:
-            try:
-                rows = locked.rows(text)
-            except duckdb.Error as error:
-                raise MedallionError(f"the query fails: {str(error).splitlines()[0]}", "Check its columns.") from error
+        try:
+            if self.serving.locked:
+                rows = self.serving.rows(text)
+            else:
+                with serve(self.serving.lake, locked=True, only=sql_guard.tables(text)) as locked:
+                    rows = locked.rows(text)
+        except duckdb.Error as error:
+            raise MedallionError(f"the query fails: {str(error).splitlines()[0]}", "Check its columns.") from error
         names = list(rows[0]) if rows else []
         fields = tuple(
             Field(name, name.replace("_", " "), _kind(rows, name), 2 * _fraction(rows, name)) for name in names
@@ -412,6 +445,9 @@ where place <= ? order by owner nulls last, place"""
         Raises:
             MedallionError: None or several; the message names the nearest.
         """
+        exact = self.serving.rows(f"select customer_id from {_FEATURES} where customer_id = ?", [text.strip()])
+        if exact:
+            return str(exact[0]["customer_id"])
         found = self.find_customer(text)
         named = [row for row in found.rows if str(row["customer_name"]).casefold() == " ".join(text.split()).casefold()]
         keyed = [row for row in found.rows if str(row["customer_id"]).casefold() == text.strip().casefold()]
@@ -422,6 +458,10 @@ where place <= ? order by owner nulls last, place"""
         if len(several) > 1:
             raise MedallionError(f"{text!r} may mean several accounts", f"Say which: {shown}.")
         return str(several[0]["customer_id"])
+
+    def _prepare(self, *names: str) -> None:
+        for name in names:
+            self.serving.prepare(name, _PREPARED[name])
 
     def _day(self) -> date:
         return self.serving.as_of or date(1970, 1, 1)
@@ -444,11 +484,6 @@ where place <= ? order by owner nulls last, place"""
 
     def _hours(self) -> dict[str, int]:
         """Per channel the hour with the best smoothed rate of positive outcomes, among hours with enough touches."""
-        self.serving.prepare(
-            "hours",
-            f"select channel, hour(occurred_at) as hour, count(*) as n, "
-            f"count(*) filter (outcome in ('positive', 'meeting_booked')) as well from {_TOUCHES} group by 1, 2",
-        )
         rows = self.serving.rows(
             "select * from hours where n >= ? order by channel, (well + 1) / (n + 2) desc, hour", [LEAST_TOUCHES]
         )
@@ -457,15 +492,19 @@ where place <= ? order by owner nulls last, place"""
             best.setdefault(row["channel"], row["hour"])
         return best
 
-    def _last(self, accounts: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        """Channel and outcome of each account's last touch, whose moment gold knows."""
+    def _last(self, accounts: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
+        """Channel and outcome of each account's last touch, by the account's position."""
+        places = {row["customer_id"]: row["position"] for row in accounts}
+        if "last_touches" in self.serving.prepared:
+            rows = self.serving.rows("from last_touches where position in (select unnest(?))", [list(places.values())])
+            return {row.pop("position"): row for row in rows}
         rows = self.serving.rows(
             f"select customer_id, channel as last_channel, outcome as last_outcome from {_TOUCHES} "
             "where occurred_at in (select unnest(?::timestamptz[])) and customer_id in (select unnest(?)) "
             "qualify row_number() over (partition by customer_id order by occurred_at desc, interaction_id) = 1",
-            [[row["last_interaction_at"] for row in accounts], [row["customer_id"] for row in accounts]],
+            [[row["last_interaction_at"] for row in accounts], list(places)],
         )
-        return {row.pop("customer_id"): row for row in rows}
+        return {places[row.pop("customer_id")]: row for row in rows}
 
     def _reasons(self, deals: list[str]) -> Mapping[str, list[str]]:
         if _SCORES not in self.serving.versions:
