@@ -11,7 +11,7 @@ if [ "${1:-}" = --check ]; then
     cp "$lock" "$target"
 fi
 .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-    --no-header --no-emit-index-url --extra sail --extra agent --extra azure --extra databricks --extra charts --extra crm --extra dashboard --extra ml --extra mlflow --extra otel --extra powerbi --extra slides --group dev \
+    --no-header --no-emit-index-url --extra sail --extra agent --extra azure --extra databricks --extra charts --extra crm --extra dashboard --extra ml --extra mlflow --extra openlineage --extra otel --extra powerbi --extra slides --group dev \
     pyproject.toml --output-file "$target"
 if grep -nE '(https?://|^--)' "$target"; then
     echo "The lock names a host or an index." >&2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import signal
@@ -9,7 +10,7 @@ import sys
 from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 from rich.console import Console
@@ -24,6 +25,7 @@ from medallion import (
     console_powerbi,
     console_report,
     console_upkeep,
+    log,
 )
 from medallion.errors import MedallionError
 
@@ -82,6 +84,7 @@ def _fail(error: MedallionError) -> NoReturn:
         raise error
     from medallion.console import plain
 
+    log.event("error", logging.ERROR, kind=type(error).__name__, exit_status=error.exit_status)
     console = Console(stderr=True)
     console.print(f"[bold red]Error:[/] {escape(plain(error.problem))}", highlight=False, soft_wrap=True)
     if error.remedy:
@@ -101,9 +104,27 @@ def _common(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
+    log_file: Annotated[
+        str | None,
+        typer.Option(
+            "--log-file",
+            envvar="MEDALLION_LOG_FILE",
+            help="Add events to this file, one a line; `-` is standard error.",
+        ),
+    ] = None,
+    log_format: Annotated[
+        Literal["json", "text"],
+        typer.Option("--log-format", envvar="MEDALLION_LOG_FORMAT", help="How events are written."),
+    ] = "json",
+    log_level: Annotated[
+        str,
+        typer.Option("--log-level", envvar="MEDALLION_LOG_LEVEL", help="debug, info, warning or error."),
+    ] = "info",
 ) -> None:
     global _debug
     _debug = debug
+    if log_file:
+        log.start(log_file, log_format, log_level)
 
 
 def _dump(document: dict[str, Any] | list[Any]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import sys
 import time
 from collections.abc import Collection, Iterator, Mapping
@@ -19,13 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from medallion import __version__, contracts, query, sources, store
+from medallion import __version__, contracts, log, query, sources, store
 from medallion.config import Settings, end_of_day
 from medallion.errors import ContractError, LakehouseError, SourceError
 from medallion.pipeline import batches, drift, learning, remembered
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.bronze_to_silver import bronze_to_silver
-from medallion.pipeline.silver_to_gold import STEPS, silver_to_gold
+from medallion.pipeline.lineage import Lineage
+from medallion.pipeline.silver_to_gold import STEPS, gold_contract, silver_to_gold
 from medallion.pipeline.steps import Report, Steps
 from medallion.session import engine_name, session
 from medallion.store import Lakehouse
@@ -193,6 +195,8 @@ class _Work:
         self.model = learning.champion(settings)
         self.steps = Steps(report)
         self.result = Result(run_id=f"{now:%Y%m%dT%H%M%S.%f}"[:-3], contracts=[item.path for item in self.overrides])
+        log.common["run_id"] = self.result.run_id
+        self.lineage = Lineage(settings.lakehouse)
 
     def pending(self) -> list[Batch]:
         """Batches that a killed run left unfinished."""
@@ -220,32 +224,66 @@ class _Work:
 
     def do(self, todo: list[tuple[Batch, frozenset[str]]], with_gold: bool) -> Result:
         """Take batches through bronze and silver, bring gold up to date where it is not, write down what was done."""
-        lake, entities, settings, result, now = self.lake, self.entities, self.settings, self.result, self.now
-        stale = with_gold and (bool(todo) or not self._is_current())
+        result, stale = self.result, with_gold and (bool(todo) or not self._is_current())
         if todo or stale:
-            with self.steps.step("start the engine"):
-                spark = session(settings.engine, settings.memory_gib)
-            _check_folder(lake)
-            remembered.remember(spark, lake, self.overrides, now)
-            self._try_expressions(spark, [batch for batch, _ in todo])
-            before = batches.history(lake)
-            for batch, chosen in todo:
-                result.accounts += bronze_to_silver(
-                    spark, lake, entities, batch, result.run_id, now, self.steps, chosen
-                )
-                result.batch_id = batch.batch_id
-                if not batch.origin:
-                    result.files += [file.name for file in batch.files]
-                    self._tell_columns(batch, before)
-            if stale:
-                result.as_of = silver_to_gold(
-                    spark, lake, entities, self.goal, settings.score, self.steps, champion=self.model, score_at=now
-                )
-            result.changed = True
-            result.steps, result.seconds = self.steps.seconds, round(time.perf_counter() - self.started, 3)
-            _record_run(spark, lake, result, self._fingerprint() if stale else None, now)
+            log.event("run started", lakehouse=self.lake.root, batches=len(todo))
+            self.lineage.started()
+            try:
+                self._do(todo, stale)
+            except BaseException as error:
+                self.lineage.failed(error)
+                log.event("run failed", logging.ERROR, error=type(error).__name__)
+                raise
+            self.lineage.finished()
         result.steps, result.seconds = self.steps.seconds, round(time.perf_counter() - self.started, 3)
+        log.event(
+            "run finished",
+            changed=result.changed,
+            batch_id=result.batch_id,
+            as_of=result.as_of,
+            seconds=result.seconds,
+            rows={account["entity"]: account["rows_read"] for account in result.accounts},
+            quarantined=sum(account["quarantined"] for account in result.accounts),
+            files_refused=len(result.refused),
+            peak_mib=_peak_mib(),
+        )
         return result
+
+    def _do(self, todo: list[tuple[Batch, frozenset[str]]], stale: bool) -> None:
+        lake, entities, settings, result, now = self.lake, self.entities, self.settings, self.result, self.now
+        with self.steps.step("start the engine"):
+            spark = session(settings.engine, settings.memory_gib)
+        _check_folder(lake)
+        remembered.remember(spark, lake, self.overrides, now)
+        self._try_expressions(spark, [batch for batch, _ in todo])
+        before = batches.history(lake)
+        for batch, chosen in todo:
+            accounts = bronze_to_silver(spark, lake, entities, batch, result.run_id, now, self.steps, chosen)
+            result.accounts += accounts
+            result.batch_id = batch.batch_id
+            if not batch.origin:
+                result.files += [file.name for file in batch.files]
+                self._tell_columns(batch, before)
+            self._tell_lineage(batch, accounts)
+        if stale:
+            result.as_of = silver_to_gold(
+                spark, lake, entities, self.goal, settings.score, self.steps, champion=self.model, score_at=now
+            )
+            for step in STEPS:
+                self.lineage.job(step.table, [name for name in step.inputs if "." in name], [gold_contract(step.table)])
+        result.changed = True
+        result.steps, result.seconds = self.steps.seconds, round(time.perf_counter() - self.started, 3)
+        _record_run(spark, lake, result, self._fingerprint() if stale else None, now)
+
+    def _tell_lineage(self, batch: Batch, accounts: list[dict[str, Any]]) -> None:
+        """A job per entity: from its files, and from those that it refers to, to its tables."""
+        for account in accounts:
+            entity = self.entities[account["entity"]]
+            parents = [self.entities[name].clean.name for name in sorted(entity.parents)]
+            written = [entity.history, entity.clean, contracts.table("silver.quarantine")]
+            read = [] if batch.origin else [file.uri for file in batch.files_of(entity.name)]
+            kept = account["accepted"] + account["superseded"]
+            self.lineage.job(f"silver.{entity.name}", parents, written, read, kept)
 
     def _try_expressions(self, spark: SparkSession, todo: list[Batch]) -> None:
         """Refuse a contract's expression that the engine does not know, before anything is written."""

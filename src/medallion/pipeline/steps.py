@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from graphlib import TopologicalSorter
 from typing import TypeVar
+
+from medallion import log
 
 T = TypeVar("T", bound=Hashable)
 
@@ -26,9 +29,16 @@ class Steps:
     def step(self, name: str) -> Iterator[None]:
         """Time what happens inside and report it under this name."""
         self.report(name, None)
+        log.event("step started", logging.DEBUG, step=name)
         started = time.perf_counter()
-        yield
+        try:
+            yield
+        except BaseException as error:
+            seconds = round(time.perf_counter() - started, 3)
+            log.event("step failed", logging.ERROR, step=name, seconds=seconds, error=type(error).__name__)
+            raise
         self.seconds[name] = round(time.perf_counter() - started, 3)
+        log.event("step finished", step=name, seconds=self.seconds[name])
         self.report(name, self.seconds[name])
 
 

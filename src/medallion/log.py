@@ -1,0 +1,72 @@
+"""What happens, for machines: one line per event, as JSON or as text, from the standard library's logging.
+
+Off unless asked for. Events name the run, the step, tables, counts and seconds; values of records are never in them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from medallion.errors import MedallionError
+
+Format = Literal["json", "text"]
+
+#: What every event says, such as the run that this process is at; threads share it.
+common: dict[str, Any] = {}
+_logger = logging.getLogger("medallion")
+_logger.addHandler(logging.NullHandler())
+
+
+def event(name: str, level: int = logging.INFO, **fields: Any) -> None:
+    """Log an event with its fields, such as `event("step finished", step="gold: deals", seconds=0.8)`."""
+    _logger.log(level, name, extra={"fields": {**common, **fields}})
+
+
+def start(target: str, written: Format, level: str = "info") -> None:
+    """Write events to a file, to which they are added, or to standard error for `-`.
+
+    Args:
+        target: The file, or `-`.
+        written: One JSON object per line, or text.
+        level: debug, info, warning or error.
+
+    Raises:
+        MedallionError: The file cannot be written, or there is no such level.
+    """
+    number = logging.getLevelNamesMapping().get(level.upper())
+    if number is None:
+        raise MedallionError(f"--log-level {level}: is no level", "Use debug, info, warning or error.")
+    try:
+        handler = logging.StreamHandler(sys.stderr) if target == "-" else logging.FileHandler(Path(target))
+    except OSError as error:
+        raise MedallionError(f"{target}: cannot be written: {error.strerror}", "Name another --log-file.") from error
+    handler.setFormatter(_Json() if written == "json" else _Text())
+    for old in [one for one in _logger.handlers if not isinstance(one, logging.NullHandler)]:
+        _logger.removeHandler(old)
+        old.close()
+    _logger.addHandler(handler)
+    _logger.setLevel(number)
+    _logger.propagate = False
+
+
+def _parts(record: logging.LogRecord) -> dict[str, Any]:
+    moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+    fields = {name: value for name, value in getattr(record, "fields", {}).items() if value is not None}
+    return {"time": moment, "level": record.levelname.lower(), "event": record.getMessage(), **fields}
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return json.dumps(_parts(record), default=str, ensure_ascii=False)
+
+
+class _Text(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        parts = _parts(record)
+        told = [f"{name}={json.dumps(value, default=str, ensure_ascii=False)}" for name, value in parts.items()][3:]
+        return " ".join([parts["time"], f"{parts['level']:<7}", parts["event"], *told])
