@@ -288,22 +288,54 @@ def _written_as(form: metrics.Format) -> str:
     return f"{unit}, {places} decimal{'' if places == 1 else 's'}" if places else unit
 
 
-def benchmark(path: Path) -> str:
-    """The figures that benchmarks/pipeline.py kept."""
-    kept = json.loads(path.read_text(encoding="utf-8"))
+#: Contestants of benchmarks/pipeline.py, as people read them.
+CONTESTANTS = {
+    "medallion": "Medallion on Sail",
+    "duckdb": "DuckDB by hand",
+    "polars": "Polars by hand",
+    "spark": "Medallion on Apache Spark",
+}
+
+
+def benchmark(paths: Iterable[Path]) -> str:
+    """The figures that benchmarks/pipeline.py kept, one table per size."""
+    parts = []
+    for path in paths:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        rows = []
+        for name, runs in kept["runs"].items():
+            if not runs:
+                continue
+            middle = {key: statistics.median(run[key] for run in runs) for key in ("wall", "cpu", "peak_mib")}
+            ratio = f"{kept['ratios'][name]:.2f}" if name in kept["ratios"] else ""
+            seconds = f"{middle['wall']:.1f}"
+            rows.append(
+                (
+                    CONTESTANTS[name],
+                    str(len(runs)),
+                    seconds,
+                    f"{middle['cpu']:.1f}",
+                    f"{middle['peak_mib']:,.0f}",
+                    ratio,
+                )
+            )
+        versions = ", ".join(f"{name} {version}" for name, version in kept["versions"].items())
+        machine = f"{kept['machine']['cores']} cores, Python {kept['machine']['python']}, {versions}"
+        parts.append(f"{kept['interactions']:,} interactions, {machine}; medians:")
+        parts.append(_table(("", "runs", "seconds", "CPU seconds", "peak MiB", "Medallion on Sail / this"), rows))
+        parts += [f"{CONTESTANTS[name]} failed: `{why.splitlines()[-1]}`" for name, why in kept["failed"].items()]
+    return "\n\n".join(parts)
+
+
+def per_million(paths: Iterable[Path]) -> str:
+    """Seconds and peak memory of the pipeline per size, and seconds per million interactions."""
     rows = []
-    for label, key in (("Medallion on Sail", "medallion"), ("DuckDB by hand", "duckdb_by_hand")):
-        middle = {name: statistics.median(run[name] for run in kept[key]) for name in ("wall", "cpu", "peak_mib")}
-        rows.append((label, f"{middle['wall']:.1f}", f"{middle['cpu']:.1f}", f"{middle['peak_mib']:,.0f}"))
-    versions = ", ".join(f"{name} {version}" for name, version in kept["versions"].items())
-    return "\n\n".join(
-        [
-            f"{kept['interactions']:,} interactions, {len(kept['medallion'])} pairs of runs, {kept['machine']['cores']} "
-            f"cores, Python {kept['machine']['python']}, {versions}; medians:",
-            _table(("", "seconds", "CPU seconds", "peak MiB"), rows),
-            f"Ratio of the seconds, pair by pair, median: **{kept['ratio_median']:.2f}**.",
-        ]
-    )
+    for path in paths:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        runs, millions = kept["runs"]["medallion"], kept["interactions"] / 1e6
+        wall, peak = (statistics.median(run[key] for run in runs) for key in ("wall", "peak_mib"))
+        rows.append((f"{millions:,.0f} million", f"{wall:.1f}", f"{wall / millions:.2f}", f"{peak:,.0f}"))
+    return _table(("interactions", "seconds", "seconds per million", "peak MiB"), rows)
 
 
 def incremental(path: Path) -> str:
@@ -320,7 +352,7 @@ def incremental(path: Path) -> str:
     rows = [("whole process", f"{whole['full']:.1f}", f"{whole['batch']:.1f}")]
     rows += [
         (step, f"{middle['full'].get(step, 0.0):.1f}", f"{middle['batch'].get(step, 0.0):.1f}")
-        for step in middle["full"]
+        for step in {**middle["full"], **middle["batch"]}
     ]
     return "\n\n".join(
         [
@@ -333,7 +365,11 @@ def incremental(path: Path) -> str:
 
 
 def stages(path: Path) -> str:
-    """Median seconds of each step of the pipeline in a kept benchmark."""
-    runs = json.loads(path.read_text(encoding="utf-8"))["medallion"]
-    rows = [(step, f"{statistics.median(run['steps'][step] for run in runs):.1f}") for step in runs[0]["steps"]]
-    return _table(("step", "seconds"), rows)
+    """Median seconds of each step of the pipeline in a kept benchmark, on Sail and, where it ran, on Apache Spark."""
+    kept = json.loads(path.read_text(encoding="utf-8"))["runs"]
+    shown = {name: kept[name] for name in ("medallion", "spark") if kept.get(name)}
+    rows = [
+        (step, *(f"{statistics.median(run['steps'].get(step, 0.0) for run in runs):.1f}" for runs in shown.values()))
+        for step in kept["medallion"][0]["steps"]
+    ]
+    return _table(("step", *("Sail" if name == "medallion" else "Apache Spark" for name in shown)), rows)
