@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import threading
@@ -10,6 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -17,15 +19,18 @@ import duckdb
 
 from medallion import metrics, query
 from medallion.errors import LakehouseError
-from medallion.metrics import Answer, Filter
+from medallion.metrics import Answer, Filter, Relation
 from medallion.store import Lakehouse
 
 T = TypeVar("T")
+Shortcut = Callable[[duckdb.DuckDBPyConnection, str, tuple[str, ...], tuple[Filter, ...]], Answer | None]
 
 #: What DuckDB may take; beyond it, it goes on in files.
-MEMORY = "300MB"
+MEMORY = "200MB"
 #: How many answers are remembered for one version.
 REMEMBERED = 4000
+#: How many pages and pictures are remembered for one version, compressed.
+WRITTEN = 1000
 #: Seconds between two looks for a new version.
 LOOK = 1.0
 #: Tables whose log moves when a run, an erasure or a correction has ended: then, and not in between, figures change.
@@ -57,19 +62,33 @@ class Reading:
         except LakehouseError:
             self._stack.close()
             raise
-        self._connection.execute(f"set memory_limit = '{MEMORY}'")
+        #: For what does not fit into memory, and for `copies`; it goes with the reading.
+        self.folder = self._stack.enter_context(TemporaryDirectory(prefix="medallion-"))
+        self._connection.execute(f"set memory_limit = '{MEMORY}'; set temp_directory = '{quoted(self.folder)}'")
+        #: A table, or a query in parentheses, with the copy that is read in its place; from `copies`.
+        self.copies: Mapping[str, str] = {}
+        #: The source of a metric view with what is read in its place.
+        self.relations: Mapping[str, Relation] = {}
+        #: Answers metrics in a way of its own; None for those that it does not know.
+        self.shortcut: Shortcut | None = None
         self.tables = frozenset(
             f"{layer}.{name}"
             for layer, name in self._connection.execute(
                 "select schema_name, view_name from duckdb_views() where not internal"
             ).fetchall()
         )
+        #: Set when the copies are made, or given up.
+        self.complete = threading.Event()
+        self.closed = False
         self._lock = threading.Lock()
         self._slots = threading.BoundedSemaphore(max(2, os.cpu_count() or 2))
         self._known: OrderedDict[Hashable, _Once] = OrderedDict()
+        self._written: OrderedDict[Hashable, bytes] = OrderedDict()
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Let go of the files; a query that still runs is broken off."""
+        self.closed = True
+        self._connection.interrupt()
         self._stack.close()
 
     def once(self, key: Hashable, compute: Callable[[], T]) -> T:
@@ -113,25 +132,54 @@ class Reading:
 
         def compute() -> Answer:
             with self._slots, self.cursor() as cursor:
-                return metrics.ask(cursor, name, by, where, parameters, largest)
+                if self.shortcut and not largest and (found := self.shortcut(cursor, name, by, where)):
+                    return found
+                return metrics.ask(cursor, name, by, where, parameters, largest, self._over(name, by, where))
 
         return self.once(("ask", name, by, where, largest, tuple(sorted((parameters or {}).items()))), compute)
 
     def ahead(self, wanted: Iterable[tuple[str, tuple[Filter, ...]]]) -> None:
         """Compute totals that are about to be asked for, those of one view and filter in one pass."""
-        groups: dict[tuple[str, tuple[Filter, ...]], list[str]] = {}
+        groups: dict[tuple[str, tuple[Filter, ...], Relation | None], list[str]] = {}
         for name, where in dict.fromkeys(wanted):
-            groups.setdefault((metrics.named(name).view.source, where), []).append(name)
-        for (source, where), names in groups.items():
+            over = self._over(name, (), where)
+            groups.setdefault((metrics.named(name).view.source, where, over), []).append(name)
+        for (source, where, over), names in groups.items():
 
-            def compute(names: list[str] = names, where: tuple[Filter, ...] = where) -> list[Answer]:
+            def compute(
+                names: list[str] = names, where: tuple[Filter, ...] = where, over: Relation | None = over
+            ) -> list[Answer]:
                 with self._slots, self.cursor() as cursor:
-                    return metrics.together(cursor, names, where)
+                    return metrics.together(cursor, names, where, over)
 
             if len(names) > 1:
                 found = self.once(("together", source, where, tuple(names)), compute)
                 for name, answer in zip(names, found, strict=True):
                     self.once(("ask", name, (), where, None, ()), partial(_held, answer))
+
+    def _over(self, name: str, by: tuple[str, ...], where: tuple[Filter, ...]) -> Relation | None:
+        metric = metrics.named(name)
+        over = self.relations.get(metric.view.source)
+        return over if over and over.covers(metric, (*by, *(one.dimension for one in where))) else None
+
+    def at_hand(self, source: str) -> str:
+        """A relation of DuckDB, read from copies where there are some."""
+        for original, copy in self.copies.items():
+            source = source.replace(original, copy)
+        return source
+
+    def written(self, key: Hashable, write: Callable[[], bytes]) -> bytes:
+        """What `write` gives, compressed with gzip: written once per key, if not remembered too long ago."""
+        with self._lock:
+            found = self._written.get(key)
+        if found is None:
+            found = gzip.compress(write(), 6)
+        with self._lock:
+            self._written[key] = found
+            self._written.move_to_end(key)
+            while len(self._written) > WRITTEN:
+                self._written.popitem(last=False)
+        return found
 
     def values(self, table: str, column: str) -> tuple[str, ...]:
         """The values of a column that stand in a filter: known ones, in order."""
@@ -142,6 +190,11 @@ class Reading:
     def as_of(self) -> Any:
         """The last day that gold includes; None when it is empty."""
         return self.rows("select max(day) as day from gold.sales_summary")[0]["day"]
+
+
+def quoted(text: str) -> str:
+    """A text as it stands between the quotes of SQL."""
+    return text.replace("'", "''")
 
 
 def _held(answer: Answer) -> Answer:
@@ -163,8 +216,9 @@ class _Once:
 class Source:
     """Gives the reading of the newest version, and a new one when a run has ended since."""
 
-    def __init__(self, lake: Lakehouse) -> None:
-        self.lake = lake
+    def __init__(self, lake: Lakehouse, opened: Callable[[Reading], None] = lambda reading: None) -> None:
+        """Of a lakehouse; `opened` runs in the background with each version that is opened."""
+        self.lake, self._opened = lake, opened
         self._lock = threading.Lock()
         self._sign: tuple[int, ...] | None = None
         self._reading: Reading | None = None
@@ -182,8 +236,16 @@ class Source:
                 if self._reading is None or sign != self._sign:
                     # the one before is closed by nobody: requests may still read from it, and it goes with them
                     self._reading, self._sign = Reading(self.lake, _short(sign)), sign
+                    threading.Thread(target=self._opened, args=(self._reading,), daemon=True).start()
                 self._looked = monotonic()
             return self._reading
+
+    def close(self) -> None:
+        """Let go of the version that is open."""
+        with self._lock:
+            if self._reading:
+                self._reading.close()
+            self._reading = None
 
     def forget(self) -> None:
         """Open anew at the next request: files of the version were taken away."""

@@ -146,13 +146,14 @@ def page(
     if any(name not in reading.tables for name in table.needs):
         return Slice(table, columns, [], 0, 0, sort, descending, search, None)
     conditions, bindings = _conditions(table, where, search)
-    narrowed = f"from {table.source}{_where(conditions)}"
+    source = reading.at_hand(table.source)
+    narrowed = f"from {source}{_where(conditions)}"
     count = reading.rows(f"select count(*) as n {narrowed}", bindings)[0]["n"]
     after, at = found.get("after"), found.get("at")
     if at is not None and not (at.isdecimal() and len(at) < 12 and after):
         raise BadRequestError(words.say("no_such_place"))
     if after:
-        condition, more = _beyond(table, _kinds(reading, table), sort, descending, after)
+        condition, more = _beyond(table, _kinds(reading, source), sort, descending, after)
         conditions, bindings = [*conditions, condition], (*bindings, *more)
     keys = ", ".join(_quoted(name) for name in table.key)
     direction = "desc" if descending else "asc"
@@ -160,28 +161,28 @@ def page(
     # first which rows, by narrow columns alone; then all that is shown of these few
     places = _asked(
         reading,
-        f"select {tail} from {table.source}{_where(conditions)} "
+        f"select {tail} from {source}{_where(conditions)} "
         f"order by {_quoted(sort)} {direction} nulls last, {keys} limit {size + 1}",
         bindings,
     )
-    rows = _shown(reading, table, columns, places[:size])
+    rows = _shown(reading, table, source, columns, places[:size])
     last = places[size - 1] if len(places) > size else None
     beyond = None if last is None else json.dumps(list(last.values()), ensure_ascii=False)
     return Slice(table, columns, rows, count, int(at or 0), sort, descending, search, beyond)
 
 
 def _shown(
-    reading: Reading, table: Table, columns: tuple[Column, ...], places: list[dict[str, Any]]
+    reading: Reading, table: Table, source: str, columns: tuple[Column, ...], places: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """The rows of these places, in their order."""
     if not places:
         return []
     (key,) = table.key
-    kind = _kinds(reading, table)[key]
+    kind = _kinds(reading, source)[key]
     names = ", ".join(dict.fromkeys(_quoted(n) for c in columns for n in (c.name, c.link_by or c.name)))
     marks = ", ".join([f"cast(? as {kind})"] * len(places))
     found = reading.rows(
-        f"select {names}, cast({_quoted(key)} as varchar) as _key1 from {table.source} where {_quoted(key)} in ({marks})",
+        f"select {names}, cast({_quoted(key)} as varchar) as _key1 from {source} where {_quoted(key)} in ({marks})",
         [place["_key1"] for place in places],
     )
     by_key = {row["_key1"]: row for row in found}
@@ -247,8 +248,8 @@ def _as(kinds: Mapping[str, str], name: str) -> str:
     return f"cast(? as {kinds[name]})"
 
 
-def _kinds(reading: Reading, table: Table) -> dict[str, str]:
-    described = reading.rows(f"describe (from {table.source})")
+def _kinds(reading: Reading, source: str) -> dict[str, str]:
+    described = reading.rows(f"describe (from {source})")
     return {row["column_name"]: row["column_type"] for row in described}
 
 

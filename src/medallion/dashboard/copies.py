@@ -1,0 +1,155 @@
+"""What filters and sorts read again and again, in a narrow form: made in the background after a version was opened.
+
+Tables that pages sort and narrow are copied with the columns that are asked for. Touches of one hour, channel and
+outcome become one row that says how many they were. Visits tell which accounts a range of days reached. All of it
+lies in a DuckDB file in a temporary folder that goes with the reading. Until a copy is there, and for whatever it
+cannot answer, the tables themselves are read; values are the same.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterable
+
+import duckdb
+import sqlglot
+
+from medallion import metrics
+from medallion.dashboard import pages, tables
+from medallion.dashboard.parameters import Given
+from medallion.dashboard.reading import Reading, quoted
+from medallion.metrics import Answer, Filter, Relation
+from medallion.metrics.relations import columns_of
+
+_TOUCHES = metrics.named("touches").view
+#: Touches that are sorted at a time to tell visits: what fits into memory.
+_AT_A_TIME = 5_000_000
+
+
+def make(reading: Reading) -> None:
+    """Make the copies, each in use as soon as it is there, and the answers of the pages as they open."""
+    try:
+        with reading.cursor() as cursor:
+            cursor.execute(f"attach '{quoted(reading.folder)}/copies.duckdb' as copies")
+            _rows(reading, cursor, "customers")
+            _rows(reading, cursor, "deals")
+            if "gold.lead_scores" in reading.tables:
+                _rows(reading, cursor, "calls")
+            if "silver.interactions_clean" in reading.tables:
+                _touches(reading, cursor)
+                _visits(reading, cursor)
+        for page in pages.PAGES.values():
+            pages.cards(page, Given(), reading)
+            for part in page.parts:
+                if isinstance(part, pages.Part):
+                    pages.split(part, Given(), reading)
+    except duckdb.Error as error:  # such as a full disk
+        if not reading.closed:
+            sys.stderr.write(f"The dashboard reads the tables themselves, which is slower: {error}\n")
+    finally:
+        reading.complete.set()
+
+
+def _rows(reading: Reading, cursor: duckdb.DuckDBPyConnection, name: str) -> None:
+    """A copy of the rows of a table of the dashboard, and of what metrics over them read."""
+    table = tables.TABLES[name]
+    needed = {*table.key, *table.search}
+    needed.update(name for column in _columns(table) for name in (column.name, column.link_by or column.name))
+    needed.update(*map(columns_of, table.dimensions.values()))
+    view = metrics.named(table.like).view if table.like else None
+    if view:
+        needed.update(*(columns_of(one.expr) for one in (*view.dimensions, *view.measures)), {"as_of"})
+    source = reading.at_hand(table.source)
+    # a moment in UTC without a zone reads the same, and its day and month are found much faster
+    kinds = {row[0]: row[1] for row in cursor.execute(f"describe (from {source})").fetchall() if row[0] in needed}
+    shown = ", ".join(
+        f'cast("{column}" as timestamp) as "{column}"' if kind == "TIMESTAMP WITH TIME ZONE" else f'"{column}"'
+        for column, kind in kinds.items()
+    )
+    cursor.execute(f"create table copies.{name} as select {shown} from {source}")
+    reading.copies = {table.source: f"copies.{name}", source: f"copies.{name}", **reading.copies}
+    if view:
+        reading.relations = {**reading.relations, view.source: Relation(f"copies.{name}", frozenset(kinds))}
+
+
+def _columns(table: tables.Table) -> Iterable[tables.Column]:
+    return table.columns + (tables.TABLES["moves"].columns if table.name == "calls" else ())
+
+
+def _touches(reading: Reading, cursor: duckdb.DuckDBPyConnection) -> None:
+    """Touches of one hour, channel and outcome as one row."""
+    cursor.execute(
+        "create table copies.touches as select date_trunc('hour', cast(occurred_at as timestamp)) as occurred_at, "
+        "channel, outcome, count(*) as rows_folded from silver.interactions_clean group by all order by 1"
+    )
+    source = _touches_from("copies.touches")
+    columns = frozenset({"occurred_at", "channel", "outcome"})
+    reading.relations = {**reading.relations, _TOUCHES.source: Relation(f"({source})", columns, "rows_folded")}
+
+
+def _touches_from(rows: str) -> str:
+    """The source of the view of touches over other rows than those of silver, in Spark SQL."""
+    return _TOUCHES.source.replace("silver.interactions_clean", rows).replace(
+        "gold.customer_features", "copies.customers"
+    )
+
+
+def _visits(reading: Reading, cursor: duckdb.DuckDBPyConnection) -> None:
+    """How many accounts were touched on a day and on which day before that last, by any channel ('') and by each.
+
+    Whoever was touched in a range has exactly one touch in it whose day before lies outside: so these add up to
+    distinct accounts for every range.
+    """
+    count = cursor.execute("select count(*) from silver.interactions_clean").fetchall()[0][0]
+    turns = count // _AT_A_TIME + 1
+    cursor.execute("create table copies.turns (within varchar, day date, before date, accounts bigint)")
+    source = sqlglot.transpile(_touches_from("copies.picked"), read="spark", write="duckdb")[0]
+    for turn in range(turns):
+        picked = source.replace(
+            "copies.picked",
+            "(select customer_id, channel, cast(occurred_at as timestamp) as occurred_at from silver.interactions_clean "
+            f"where customer_id is not null and hash(customer_id) % {turns} = {turn})",
+        )
+        for within, by in (("''", "customer_id"), ("channel", "customer_id, channel")):
+            cursor.execute(
+                f"insert into copies.turns select within, day, before, count(*) from (select {within} as within, day, "
+                f"lag(day) over (partition by {by} order by day) as before "
+                f"from (select customer_id, channel, cast(occurred_at as date) as day from ({picked}))) "
+                "where before is null or before < day group by all"
+            )
+    cursor.execute(
+        "create table copies.visits as select within, day, before, sum(accounts)::bigint as accounts "
+        "from copies.turns group by all order by 1, 2"
+    )
+    cursor.execute("drop table copies.turns")
+    over = reading.relations[_TOUCHES.source]
+    reading.shortcut = lambda cursor, name, by, where: _reached(cursor, over, name, by, where)
+
+
+def _reached(
+    cursor: duckdb.DuckDBPyConnection, over: Relation, name: str, by: tuple[str, ...], where: tuple[Filter, ...]
+) -> Answer | None:
+    """Accounts touched, of any days and one channel, also by month; None for another question."""
+    metric = metrics.named(name)
+    if metric.view is not _TOUCHES or metric.measure.expr != "COUNT(DISTINCT customer_id)" or by not in ((), ("month",)):
+        return None
+    within, conditions, bindings, start = "", ["within = ?"], [], None
+    for one in where:
+        if one.dimension == "channel" and one.operator == "=" and len(one.values) == 1 and one.values[0] and not within:
+            within = one.values[0]
+        elif one.dimension == "date" and one.operator in (">=", "<="):
+            conditions.append(f"day {one.operator} cast(? as date)")
+            bindings.append(one.values[0])
+            start = max(start or "", one.values[0]) if one.operator == ">=" else start
+        else:
+            return None
+    month, begin = ("strftime(day, '%Y-%m')", "date_trunc('month', day)") if by else ("''", "date '-infinity'")
+    sql = (
+        f"select {month}, sum(accounts)::bigint from copies.visits where {' and '.join(conditions)} "
+        f"and coalesce(before < greatest({begin}, cast(? as date)), true) group by 1"
+    )
+    found = dict(cursor.execute(sql, [within, *bindings, start or "-infinity"]).fetchall())
+    rows = metrics.ask(cursor, "touches", by, where, over=over)
+    told = [{**row, "value": found.get(row[by[0]] if by else "", 0)} for row in rows.rows]
+    return dataclasses.replace(rows, metric=metric, rows=told, sql=metrics.question(metric, by, where))
