@@ -26,13 +26,15 @@ T = TypeVar("T")
 Shortcut = Callable[[duckdb.DuckDBPyConnection, str, tuple[str, ...], tuple[Filter, ...]], Answer | None]
 
 #: What DuckDB may take; beyond it, it goes on in files.
-MEMORY = "200MB"
+MEMORY = "150MB"
 #: How many answers are remembered for one version.
 REMEMBERED = 4000
 #: How many pages and pictures are remembered for one version, compressed.
 WRITTEN = 1000
 #: Seconds between two looks for a new version.
 LOOK = 1.0
+#: Seconds between the first answer of a version and work in the background: time for the figures of a page.
+PAUSE = 0.5
 #: Tables whose log moves when a run, an erasure or a correction has ended: then, and not in between, figures change.
 _SIGNS = ("ops.runs", "ops.erasures", "ops.corrections")
 _NEEDED = (
@@ -65,6 +67,7 @@ class Reading:
         #: For what does not fit into memory, and for `copies`; it goes with the reading.
         self.folder = self._stack.enter_context(TemporaryDirectory(prefix="medallion-"))
         self._connection.execute(f"set memory_limit = '{MEMORY}'; set temp_directory = '{quoted(self.folder)}'")
+        self._connection.execute("set global timezone = 'UTC'")  # of cursors too
         #: A table, or a query in parentheses, with the copy that is read in its place; from `copies`.
         self.copies: Mapping[str, str] = {}
         #: The source of a metric view with what is read in its place.
@@ -83,7 +86,7 @@ class Reading:
         self._lock = threading.Lock()
         self._slots = threading.BoundedSemaphore(max(2, os.cpu_count() or 2))
         self._known: OrderedDict[Hashable, _Once] = OrderedDict()
-        self._written: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._written: OrderedDict[Hashable, _Once] = OrderedDict()
 
     def close(self) -> None:
         """Let go of the files; a query that still runs is broken off."""
@@ -93,22 +96,29 @@ class Reading:
 
     def once(self, key: Hashable, compute: Callable[[], T]) -> T:
         """What `compute` gives, computed once per key however many ask at a time; a failure is not remembered."""
+        return self._remembered(self._known, REMEMBERED, key, compute)
+
+    def written(self, key: Hashable, write: Callable[[], bytes]) -> bytes:
+        """What `write` gives, compressed with gzip, once per key as long as it is remembered."""
+        return self._remembered(self._written, WRITTEN, key, lambda: gzip.compress(write(), 6))
+
+    def _remembered(
+        self, known: OrderedDict[Hashable, _Once], most: int, key: Hashable, compute: Callable[[], T]
+    ) -> T:
         with self._lock:
-            cell = self._known.get(key)
+            cell = known.get(key)
             if cell is None:
-                cell = self._known[key] = _Once()
-                while len(self._known) > REMEMBERED:
-                    self._known.popitem(last=False)
+                cell = known[key] = _Once()
+                while len(known) > most:
+                    known.popitem(last=False)
             else:
-                self._known.move_to_end(key)
+                known.move_to_end(key)
         found: T = cell.value(compute)
         return found
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A cursor of its own for a thread, in UTC."""
-        cursor = self._connection.cursor()
-        cursor.execute("set timezone = 'UTC'")
-        return cursor
+        return self._connection.cursor()
 
     def rows(self, sql: str, parameters: Iterable[Any] = ()) -> list[dict[str, Any]]:
         """The rows of a query as dicts."""
@@ -168,19 +178,6 @@ class Reading:
             source = source.replace(original, copy)
         return source
 
-    def written(self, key: Hashable, write: Callable[[], bytes]) -> bytes:
-        """What `write` gives, compressed with gzip: written once per key, if not remembered too long ago."""
-        with self._lock:
-            found = self._written.get(key)
-        if found is None:
-            found = gzip.compress(write(), 6)
-        with self._lock:
-            self._written[key] = found
-            self._written.move_to_end(key)
-            while len(self._written) > WRITTEN:
-                self._written.popitem(last=False)
-        return found
-
     def values(self, table: str, column: str) -> tuple[str, ...]:
         """The values of a column that stand in a filter: known ones, in order."""
         sql = f"select distinct cast({column} as varchar) as value from {table} where {column} is not null order by 1"
@@ -217,12 +214,13 @@ class Source:
     """Gives the reading of the newest version, and a new one when a run has ended since."""
 
     def __init__(self, lake: Lakehouse, opened: Callable[[Reading], None] = lambda reading: None) -> None:
-        """Of a lakehouse; `opened` runs in the background with each version that is opened."""
+        """Of a lakehouse; `opened` runs in the background with each version, once it has answered a request."""
         self.lake, self._opened = lake, opened
         self._lock = threading.Lock()
         self._sign: tuple[int, ...] | None = None
         self._reading: Reading | None = None
         self._looked = 0.0
+        self._waits = False
 
     def reading(self) -> Reading:
         """The reading to answer a request from.
@@ -236,9 +234,18 @@ class Source:
                 if self._reading is None or sign != self._sign:
                     # the one before is closed by nobody: requests may still read from it, and it goes with them
                     self._reading, self._sign = Reading(self.lake, _short(sign)), sign
-                    threading.Thread(target=self._opened, args=(self._reading,), daemon=True).start()
+                    self._waits = True
                 self._looked = monotonic()
             return self._reading
+
+    def answered(self) -> None:
+        """A request was answered: whoever waits for figures of a new version has the first of them."""
+        with self._lock:
+            if self._waits and self._reading:
+                self._waits = False
+                later = threading.Timer(PAUSE, self._opened, (self._reading,))
+                later.daemon = True
+                later.start()
 
     def close(self) -> None:
         """Let go of the version that is open."""

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import anyio
+import anyio.to_thread
 import duckdb
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
@@ -42,6 +44,8 @@ _STATIC = {
     "app.css": "text/css", "app.js": "text/javascript", "htmx.min.js": "text/javascript", "icon.svg": "image/svg+xml",
 }  # fmt: skip
 _MOST_FORM = 4096
+#: Requests that are answered at a time; the others wait. Each thread keeps memory of its own.
+THREADS = 12
 
 
 @dataclass
@@ -305,6 +309,8 @@ class Dashboard:
             except duckdb.IOException:
                 self.source.forget()
                 return answer(request, self.source.reading())
+            finally:
+                self.source.answered()
 
         return endpoint
 
@@ -485,6 +491,7 @@ def application(options: Options) -> Starlette:
 
     @asynccontextmanager
     async def open_until_the_end(_app: Starlette) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
         yield
         await run_in_threadpool(shown.source.close)
 
