@@ -11,6 +11,9 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
+from time import sleep
+from typing import Any
 
 import duckdb
 import sqlglot
@@ -39,16 +42,19 @@ def make(reading: Reading) -> None:
     """Make the copies, each in use as soon as it is there, and the answers of the pages as they open."""
     try:
         with reading.cursor() as cursor:
+            reading.working = cursor
+            work = _Work(reading, cursor)
             # one thread: sorting then needs less memory, and readers have the other cores
-            cursor.execute(f"attach '{quoted(reading.folder)}/copies.duckdb' as copies; set threads = 1")
-            _rows(reading, cursor, "customers")
-            _rows(reading, cursor, "deals")
+            work.do(f"attach '{quoted(reading.folder)}/copies.duckdb' as copies")
+            work.do("set threads = 1")
+            _rows(work, "customers")
+            _rows(work, "deals")
             if "gold.lead_scores" in reading.tables:
-                _rows(reading, cursor, "calls")
+                _rows(work, "calls")
             if "silver.interactions_clean" in reading.tables:
-                _touches(reading, cursor)
-                _visits(reading, cursor)
-            cursor.execute("reset threads")
+                _touches(work)
+                _visits(work)
+            work.do("reset threads")
         for page in pages.PAGES.values():
             pages.cards(page, Given(), reading)
             for part in page.parts:
@@ -58,10 +64,32 @@ def make(reading: Reading) -> None:
         if not reading.closed:
             sys.stderr.write(f"The dashboard reads the tables themselves, which is slower: {error}\n")
     finally:
+        reading.working = None
         reading.complete.set()
 
 
-def _rows(reading: Reading, cursor: duckdb.DuckDBPyConnection, name: str) -> None:
+@dataclass(frozen=True)
+class _Work:
+    """Statements in the background, one at a time, which give way to readers where memory is short."""
+
+    reading: Reading
+    cursor: duckdb.DuckDBPyConnection
+
+    def do(self, sql: str) -> list[Any]:
+        for patience in (5, 4, 3, 2, 1, 0):
+            if self.reading.closed:
+                raise duckdb.InterruptException("closed")
+            try:
+                with self.reading.alone:
+                    return self.cursor.execute(sql).fetchall()
+            except duckdb.OutOfMemoryException:
+                if not patience:
+                    raise
+                sleep(1)  # a reader has the memory
+        raise AssertionError
+
+
+def _rows(work: _Work, name: str) -> None:
     """A copy of the rows of a table of the dashboard, and of what metrics over them read."""
     table = tables.TABLES[name]
     needed = {*table.key, *table.search}
@@ -70,14 +98,14 @@ def _rows(reading: Reading, cursor: duckdb.DuckDBPyConnection, name: str) -> Non
     view = metrics.named(table.like).view if table.like else None
     if view:
         needed.update(*(columns_of(one.expr) for one in (*view.dimensions, *view.measures)), {"as_of"})
-    source = reading.at_hand(table.source)
+    reading, source = work.reading, work.reading.at_hand(table.source)
     # a moment in UTC without a zone reads the same, and its day and month are found much faster
-    kinds = {row[0]: row[1] for row in cursor.execute(f"describe (from {source})").fetchall() if row[0] in needed}
+    kinds = {row[0]: row[1] for row in work.do(f"describe (from {source})") if row[0] in needed}
     shown = ", ".join(
         f'cast("{column}" as timestamp) as "{column}"' if kind == "TIMESTAMP WITH TIME ZONE" else f'"{column}"'
         for column, kind in kinds.items()
     )
-    cursor.execute(f"create table copies.{name} as select {shown} from {source} order by {_TOGETHER[name]}")
+    work.do(f"create table copies.{name} as select {shown} from {source} order by {_TOGETHER[name]}")
     reading.copies = {table.source: f"copies.{name}", source: f"copies.{name}", **reading.copies}
     if view:
         reading.relations = {**reading.relations, view.source: Relation(f"copies.{name}", frozenset(kinds))}
@@ -87,15 +115,16 @@ def _columns(table: tables.Table) -> Iterable[tables.Column]:
     return table.columns + (tables.TABLES["moves"].columns if table.name == "calls" else ())
 
 
-def _touches(reading: Reading, cursor: duckdb.DuckDBPyConnection) -> None:
+def _touches(work: _Work) -> None:
     """Touches of one hour, channel and outcome as one row."""
-    cursor.execute(
+    work.do(
         "create table copies.touches as select date_trunc('hour', cast(occurred_at as timestamp)) as occurred_at, "
         "channel, outcome, count(*) as rows_folded from silver.interactions_clean group by all order by 1"
     )
     source = _touches_from("copies.touches")
     columns = frozenset({"occurred_at", "channel", "outcome"})
-    reading.relations = {**reading.relations, _TOUCHES.source: Relation(f"({source})", columns, "rows_folded")}
+    found = Relation(f"({source})", columns, "rows_folded")
+    work.reading.relations = {**work.reading.relations, _TOUCHES.source: found}
 
 
 def _touches_from(rows: str) -> str:
@@ -105,43 +134,48 @@ def _touches_from(rows: str) -> str:
     )
 
 
-def _visits(reading: Reading, cursor: duckdb.DuckDBPyConnection) -> None:
+def _visits(work: _Work) -> None:
     """How many accounts were touched on a day and on which day before that last, by any channel ('') and by each.
 
     Whoever was touched in a range has exactly one touch in it whose day before lies outside: so these add up to
     distinct accounts for every range.
     """
-    turns = cursor.execute("select count(*) from silver.interactions_clean").fetchall()[0][0] // _AT_A_TIME + 1
+    turns = work.do("select count(*) from silver.interactions_clean")[0][0] // _AT_A_TIME + 1
     source = sqlglot.transpile(_touches_from("copies.picked"), read="spark", write="duckdb")[0].replace(
         "copies.picked",
         "(select customer_id, channel, cast(occurred_at as timestamp) as occurred_at from silver.interactions_clean)",
     )
-    cursor.execute(
-        # numbers are sorted in a third of the time that identifiers take
+    # numbers are sorted in a third of the time that identifiers take
+    work.do(
         "create table copies.accounts as select customer_id, cast(row_number() over () as int) as account from "
-        "(select distinct customer_id from silver.interactions_clean where customer_id is not null); "
+        "(select distinct customer_id from silver.interactions_clean where customer_id is not null)"
+    )
+    work.do(
         "create table copies.channels as select channel, cast(row_number() over () as smallint) as within from "
-        "(select distinct channel from silver.interactions_clean where channel is not null); "
+        "(select distinct channel from silver.interactions_clean where channel is not null)"
+    )
+    work.do(
         "create table copies.days as select account, coalesce(within, -1::smallint) as within, "
         f"cast(occurred_at as date) as day from ({source}) join copies.accounts using (customer_id) "
-        "left join copies.channels using (channel); "
-        "create table copies.turns (within smallint, day date, before date, accounts bigint)"
+        "left join copies.channels using (channel)"
     )
+    work.do("create table copies.turns (within smallint, day date, before date, accounts bigint)")
     for turn in range(turns):
         for within, by in (("0::smallint", "account"), ("within", "account, within")):
-            cursor.execute(
+            work.do(
                 f"insert into copies.turns select within, day, before, count(*) from (select {within} as within, day, "
                 f"lag(day) over (partition by {by} order by day) as before from copies.days "
                 f"where account % {turns} = {turn}) where before is null or before < day group by all"
             )
-    cursor.execute(
+    work.do(
         "create table copies.visits as select coalesce(channel, '') as within, day, before, "
         "sum(accounts)::bigint as accounts from copies.turns left join copies.channels using (within) "
-        "where within >= 0 group by all order by 1, 2; "
-        "drop table copies.turns; drop table copies.days; drop table copies.accounts; drop table copies.channels"
+        "where within >= 0 group by all order by 1, 2"
     )
-    over = reading.relations[_TOUCHES.source]
-    reading.shortcut = lambda cursor, name, by, where: _reached(cursor, over, name, by, where)
+    for name in ("turns", "days", "accounts", "channels"):
+        work.do(f"drop table copies.{name}")
+    over = work.reading.relations[_TOUCHES.source]
+    work.reading.shortcut = lambda cursor, name, by, where: _reached(cursor, over, name, by, where)
 
 
 def _reached(

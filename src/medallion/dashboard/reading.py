@@ -8,7 +8,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -83,16 +83,22 @@ class Reading:
         #: Set when the copies are made, or given up.
         self.complete = threading.Event()
         self.closed = False
+        #: Held by each statement of the work in the background, and by a reader for whom memory was short beside it.
+        self.alone = threading.Lock()
+        self.working: duckdb.DuckDBPyConnection | None = None
         self._lock = threading.Lock()
         self._slots = threading.BoundedSemaphore(max(2, os.cpu_count() or 2))
         self._known: OrderedDict[Hashable, _Once] = OrderedDict()
         self._written: OrderedDict[Hashable, _Once] = OrderedDict()
 
     def close(self) -> None:
-        """Let go of the files; a query that still runs is broken off."""
+        """Let go of the files; work in the background is broken off."""
         self.closed = True
-        self._connection.interrupt()
-        self._stack.close()
+        if working := self.working:
+            working.interrupt()
+            self.complete.wait(10)
+        with suppress(duckdb.Error):  # a request still reads; the process ends soon
+            self._stack.close()
 
     def once(self, key: Hashable, compute: Callable[[], T]) -> T:
         """What `compute` gives, computed once per key however many ask at a time; a failure is not remembered."""
@@ -124,11 +130,16 @@ class Reading:
         """The rows of a query as dicts."""
         given = tuple(parameters)
 
-        def compute() -> list[dict[str, Any]]:
-            with self._slots, self.cursor() as cursor:
-                return query.rows(cursor, sql, given)
+        return self.once(("rows", sql, given), lambda: self._answer(lambda cursor: query.rows(cursor, sql, given)))
 
-        return self.once(("rows", sql, given), compute)
+    def _answer(self, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        """The answer of a question, of which only some are asked at a time."""
+        try:
+            with self._slots, self.cursor() as cursor:
+                return question(cursor)
+        except duckdb.OutOfMemoryException:
+            with self.alone, self._slots, self.cursor() as cursor:
+                return question(cursor)
 
     def ask(
         self,
@@ -140,13 +151,13 @@ class Reading:
     ) -> Answer:
         """A metric, as `medallion.metrics.ask` gives it."""
 
-        def compute() -> Answer:
-            with self._slots, self.cursor() as cursor:
-                if self.shortcut and not largest and (found := self.shortcut(cursor, name, by, where)):
-                    return found
-                return metrics.ask(cursor, name, by, where, parameters, largest, self._over(name, by, where))
+        def question(cursor: duckdb.DuckDBPyConnection) -> Answer:
+            if self.shortcut and not largest and (found := self.shortcut(cursor, name, by, where)):
+                return found
+            return metrics.ask(cursor, name, by, where, parameters, largest, self._over(name, by, where))
 
-        return self.once(("ask", name, by, where, largest, tuple(sorted((parameters or {}).items()))), compute)
+        key = ("ask", name, by, where, largest, tuple(sorted((parameters or {}).items())))
+        return self.once(key, lambda: self._answer(question))
 
     def ahead(self, wanted: Iterable[tuple[str, tuple[Filter, ...]]]) -> None:
         """Compute totals that are about to be asked for, those of one view and filter in one pass."""
@@ -156,14 +167,9 @@ class Reading:
             groups.setdefault((metrics.named(name).view.source, where, over), []).append(name)
         for (source, where, over), names in groups.items():
 
-            def compute(
-                names: list[str] = names, where: tuple[Filter, ...] = where, over: Relation | None = over
-            ) -> list[Answer]:
-                with self._slots, self.cursor() as cursor:
-                    return metrics.together(cursor, names, where, over)
-
+            question = partial(metrics.together, names=names, where=where, over=over)
             if len(names) > 1:
-                found = self.once(("together", source, where, tuple(names)), compute)
+                found = self.once(("together", source, where, tuple(names)), partial(self._answer, question))
                 for name, answer in zip(names, found, strict=True):
                     self.once(("ask", name, (), where, None, ()), partial(_held, answer))
 
