@@ -108,9 +108,7 @@ class Reading:
         """What `write` gives, compressed with gzip, once per key as long as it is remembered."""
         return self._remembered(self._written, WRITTEN, key, lambda: gzip.compress(write(), 6))
 
-    def _remembered(
-        self, known: OrderedDict[Hashable, _Once], most: int, key: Hashable, compute: Callable[[], T]
-    ) -> T:
+    def _remembered(self, known: OrderedDict[Hashable, _Once], most: int, key: Hashable, compute: Callable[[], T]) -> T:
         with self._lock:
             cell = known.get(key)
             if cell is None:
@@ -166,7 +164,6 @@ class Reading:
             over = self._over(name, (), where)
             groups.setdefault((metrics.named(name).view.source, where, over), []).append(name)
         for (source, where, over), names in groups.items():
-
             question = partial(metrics.together, names=names, where=where, over=over)
             if len(names) > 1:
                 found = self.once(("together", source, where, tuple(names)), partial(self._answer, question))

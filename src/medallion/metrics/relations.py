@@ -63,7 +63,7 @@ def _fold(text: str, weight: str) -> str:
     'COALESCE(SUM(n), 0) / NULLIF(COALESCE(SUM(CASE WHEN NOT x IS NULL THEN n END), 0), 0)'
     """
 
-    def sums(node: exp.Expression) -> exp.Expression:
+    def sums(node: exp.Expr) -> exp.Expr:
         if not isinstance(node, exp.Count):
             return node
         counted = f"CASE WHEN {node.this.sql('spark')} IS NOT NULL THEN {weight} END"
