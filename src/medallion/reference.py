@@ -338,6 +338,64 @@ def per_million(paths: Iterable[Path]) -> str:
     return _table(("interactions", "seconds", "seconds per million", "peak MiB"), rows)
 
 
+#: Assumptions of docs/SCALE.md: interactions, share of them that is new each night, efficiency, engine factors, prices.
+_MILLIONS, _NIGHTLY, _EFFICIENCY, _FACTORS, _PRICES = 5_000, 0.001, 0.6, (2.0, 3.0), (0.15, 0.30)
+
+
+def scale(paths: Iterable[Path]) -> str:
+    """Core hours and cost of the first load and of a night at the size of docs/SCALE.md, from the largest benchmark."""
+    kept = json.loads(list(paths)[-1].read_text(encoding="utf-8"))
+    runs = kept["runs"]["medallion"]
+    per_million = statistics.median(run["cpu"] for run in runs) / (kept["interactions"] / 1e6)
+    gold = statistics.median(
+        sum(seconds for step, seconds in run["steps"].items() if step.startswith("gold")) / sum(run["steps"].values())
+        for run in runs
+    )
+    rows = []
+    for label, millions in (
+        ("first load, all of it", _MILLIONS * 1.0),
+        ("a night: the new rows through bronze and silver, gold of everything", _MILLIONS * (_NIGHTLY + gold)),
+    ):
+        hours = [per_million * millions * factor / 3600 / _EFFICIENCY for factor in _FACTORS]
+        cost = [hours[0] * _PRICES[0], hours[1] * _PRICES[1]]
+        rows.append(
+            (
+                label,
+                f"{hours[0]:,.0f} to {hours[1]:,.0f}",
+                f"{hours[0] / 128 * 60:,.0f} to {hours[1] / 128 * 60:,.0f} minutes",
+                f"{cost[0]:,.0f} to {cost[1]:,.0f} USD",
+            )
+        )
+    head = (
+        f"From {per_million:.1f} CPU seconds per million interactions on Sail ({kept['interactions']:,} interactions), of "
+        f"which gold takes {gold:.0%} of the steps; with Photon {_FACTORS[0]:g} to {_FACTORS[1]:g} times that is assumed:"
+    )
+    return head + "\n\n" + _table(("", "core hours", "on 128 cores", "cost"), rows)
+
+
+def skew(path: Path) -> str:
+    """The figures that benchmarks/skew.py kept."""
+    if not path.exists():
+        return "(not measured yet)"
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    middle = {
+        name: {key: statistics.median(run[key] for run in kept[name]) for key in ("wall", "peak_mib")}
+        for name in ("even", "skewed")
+    }
+    rows = [
+        ("whole process, seconds", *(f"{middle[name]['wall']:.1f}" for name in middle)),
+        ("peak MiB", *(f"{middle[name]['peak_mib']:,.0f}" for name in middle)),
+    ]
+    rows += [
+        (step, *(f"{statistics.median(run['steps'][step] for run in kept[name]):.1f}" for name in middle))
+        for step in kept["even"][0]["steps"]
+    ]
+    return (
+        f"{kept['interactions']:,} interactions, {kept['machine']['cores']} cores, medians of {len(kept['even'])} runs:\n\n"
+        + _table(("", "evenly spread", "one customer with a fifth"), rows)
+    )
+
+
 def incremental(path: Path) -> str:
     """The figures that benchmarks/incremental.py kept."""
     kept = json.loads(path.read_text(encoding="utf-8"))
