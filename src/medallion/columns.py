@@ -1,13 +1,15 @@
-"""The vocabulary of cleaning: small functions from Column to Column.
+r"""The vocabulary of cleaning: small functions from Column to Column.
 
 Nothing here knows a table, a path or a clock. Each function keeps null as null and gives null for a text that
 it cannot read; whether that refuses the row is for `medallion.quality` to say. Only calls that give the same
-result on Sail and on Apache Spark are used, and the cheap test stands before the dear regular expression.
+result on Sail and on Apache Spark are used, and the cheap test stands before the dear regular expression. Patterns
+end in `\z`: for Java `$` also stands before a last line end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -97,16 +99,16 @@ def money(text: Column, kind: str = "decimal(18,2)") -> Column:
     plain = _PLAIN if kind.endswith((",0)", ",1)", ",2)")) else r"[0-9]+(\.[0-9]+)?"
     sign = r"(?:US ?\$|USD|\$)"
     spaced = F.trim(F.regexp_replace(F.upper(text), f"[ {_ODD_SPACE}]+", " "))
-    bare = F.regexp_replace(F.regexp_replace(spaced, rf"^(-?\(?) ?{sign} ?", "$1"), rf" ?{sign}(\)?)$", "$1")
-    signed = F.when(bare.rlike(r"^\([^()-]+\)$"), F.concat(F.lit("-"), F.translate(bare, "()", ""))).otherwise(bare)
-    english = signed.rlike(rf"^-?([0-9]{{1,3}}((,[0-9]{{3}})+|( [0-9]{{3}})+)(\.[0-9]+)?|{plain})$")
-    continental = signed.rlike(r"^-?[0-9]{1,3}(\.[0-9]{3})+,[0-9]+$")
+    bare = F.regexp_replace(F.regexp_replace(spaced, rf"^(-?\(?) ?{sign} ?", "$1"), rf" ?{sign}(\)?)\z", "$1")
+    signed = F.when(bare.rlike(r"^\([^()-]+\)\z"), F.concat(F.lit("-"), F.translate(bare, "()", ""))).otherwise(bare)
+    english = signed.rlike(rf"^-?([0-9]{{1,3}}((,[0-9]{{3}})+|( [0-9]{{3}})+)(\.[0-9]+)?|{plain})\z")
+    continental = signed.rlike(r"^-?[0-9]{1,3}(\.[0-9]{3})+,[0-9]+\z")
     written = (
         F.when(english, F.translate(signed, ", ", ""))
         .when(continental, F.translate(F.translate(signed, ".", ""), ",", "."))
         .otherwise(F.lit(None))
     )
-    return F.when(text.rlike(f"^-?({plain})$"), text).otherwise(written).try_cast(kind)
+    return F.when(text.rlike(rf"^-?({plain})\z"), text).otherwise(written).try_cast(kind)
 
 
 def decimal_point(text: Column) -> Column:
@@ -116,7 +118,7 @@ def decimal_point(text: Column) -> Column:
     ['1234.56', '98.5', '1234', '12.5', '$ 7500.00', 'soon']
     """
     bare = F.regexp_replace(text, f"([0-9])[ {_ODD_SPACE}]([0-9])", "$1$2")
-    comma = bare.rlike(r"^[^0-9.,]*([0-9]{1,3}(\.[0-9]{3})*|[0-9]+)(,[0-9]+)?[^0-9.,]*$")
+    comma = bare.rlike(r"^[^0-9.,]*([0-9]{1,3}(\.[0-9]{3})*|[0-9]+)(,[0-9]+)?[^0-9.,]*\z")
     return F.when(comma, F.translate(F.translate(bare, ".", ""), ",", ".")).otherwise(text)
 
 
@@ -127,9 +129,9 @@ def integer(text: Column) -> Column:
     [1200, 350, 12, None, None, None, None]
     """
     trimmed = F.trim(text)
-    plain = trimmed.rlike("^-?[0-9]+$")
-    grouped = trimmed.rlike(r"^-?([0-9]{1,3}(,[0-9]{3})+|[0-9]+)(\.00?)?$")
-    written = F.when(grouped, F.regexp_replace(F.translate(trimmed, ",", ""), r"\.00?$", ""))
+    plain = trimmed.rlike(r"^-?[0-9]+\z")
+    grouped = trimmed.rlike(r"^-?([0-9]{1,3}(,[0-9]{3})+|[0-9]+)(\.00?)?\z")
+    written = F.when(grouped, F.regexp_replace(F.translate(trimmed, ",", ""), r"\.00?\z", ""))
     return F.when(plain, trimmed).otherwise(written).try_cast("bigint")
 
 
@@ -143,9 +145,52 @@ def parse_timestamp(text: Column, formats: Iterable[str]) -> Column:
     ['2025-06-12 14:30:00', '2025-06-12 14:30:00', None]
     """
     iso = text.like("____-__-__") | text.like("____-__-__ %") | text.like("____-__-__T%")
-    other = [F.try_to_timestamp(text, F.lit(format_)) for format_ in formats]
-    written = F.coalesce(*other) if other else F.lit(None).cast("timestamp")
-    return F.when(iso, text.try_cast("timestamp")).when(text.isNotNull(), written)
+    # engines differ in what they pass over at the end: white space of other scripts
+    iso = iso & (F.octet_length(text) == F.length(text))
+    every = [each for format_ in formats for each in _with_month_names(format_)]
+    if not every:
+        return F.when(iso, text.try_cast("timestamp"))
+    other = [F.try_to_timestamp(text, F.lit(format_)) for format_ in every]
+    return F.when(iso, text.try_cast("timestamp")).when(text.rlike(_shapes(every)), F.coalesce(*other))
+
+
+def _with_month_names(format_: str) -> Iterator[str]:
+    """A format with month names, short and in full: one engine reads both by either."""
+    names = re.search("M{3,4}", format_)
+    yield from [format_] if not names else (format_.replace(names[0], month) for month in ("MMM", "MMMM"))
+
+
+def _shapes(formats: Iterable[str]) -> str:
+    """The regular expression of texts in one of the formats: engines differ in signs and in digits not asked for."""
+    shapes = [_shape(format_) for format_ in formats]
+    return "" if None in shapes else rf"^(?:{'|'.join(dict.fromkeys(map(str, shapes)))})\z"
+
+
+def _shape(format_: str) -> str | None:
+    r"""The regular expression of texts in a format, None for a format with letters that are not known here.
+
+    >>> _shape("M/d/yyyy h:mm a"), _shape("d. MMM yyyy"), _shape("G")
+    ('[0-9]{1,2}/[0-9]{1,2}/[0-9]{4} [0-9]{1,2}:[0-9]{2} [AaPp][Mm]', '[0-9]{1,2}\\. [^0-9]+ [0-9]{4}', None)
+    """
+    shape = ""
+    for found in re.finditer(r"'(?P<quoted>[^']*)'|(?P<letter>[A-Za-z])(?P=letter)*|.", format_):
+        run, letter = found[0], found["letter"]
+        if letter is None:
+            literal = run if found["quoted"] is None else found["quoted"] or "'"
+            shape += "".join(sign if sign.isalnum() or sign in " ,/:-'" else f"\\{sign}" for sign in literal)
+        elif letter in "dHhms" or run in ("M", "MM"):
+            shape += "[0-9]{1,2}" if len(run) == 1 else "[0-9]{2}"
+        elif run in ("MMM", "MMMM"):
+            shape += "[^0-9]+"
+        elif run in ("yyyy", "yy"):
+            shape += f"[0-9]{{{len(run)}}}"
+        elif letter == "S":
+            shape += f"[0-9]{{1,{len(run)}}}"
+        elif run == "a":
+            shape += "[AaPp][Mm]"
+        else:
+            return None
+    return shape
 
 
 def parse_date(text: Column, formats: Iterable[str]) -> Column:
@@ -173,7 +218,7 @@ def phone(text: Column) -> Column:
     ['+14155550101', '4155550102x7', None, None]
     """
     digits = F.regexp_replace(F.regexp_replace(F.lower(text), "ext[a-z.]*", "x"), "[^0-9+x]", "")
-    return F.when(digits.rlike(r"^\+?[0-9]+(x[0-9]+)?$"), digits).otherwise(F.lit(None))
+    return F.when(digits.rlike(r"^\+?[0-9]+(x[0-9]+)?\z"), digits).otherwise(F.lit(None))
 
 
 def rounded(number: Column, places: int = 0) -> Column:

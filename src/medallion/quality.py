@@ -152,10 +152,19 @@ def _fails(name: str, column: Declared, value: Column, text: Column, found: Mapp
         high = value > F.lit(column.maximum) if column.maximum is not None else F.lit(False)
         return F.coalesce(low | high, F.lit(False))
     if name == "pattern":
-        return F.coalesce(~value.rlike(str(column.pattern)), F.lit(False))
+        return F.coalesce(~value.rlike(_whole(str(column.pattern))), F.lit(False))
     if name == "future":
         return F.coalesce(value > F.col("known_at"), F.lit(False))
     return value.isNotNull() & ~found[column.name] if column.name in found else None
+
+
+def _whole(pattern: str) -> str:
+    r"""A pattern whose `$` at the end is the end of the text; for Java it also stands before a last line end.
+
+    >>> _whole("^L-[0-9]+$"), _whole(r"\$"), _whole("a")
+    ('^L-[0-9]+\\z', '\\$', 'a')
+    """
+    return pattern[:-1] + r"\z" if pattern.endswith("$") and not pattern.endswith(r"\$") else pattern
 
 
 def _message(column: Declared, name: str, shown: Column) -> Column:

@@ -288,21 +288,111 @@ def _written_as(form: metrics.Format) -> str:
     return f"{unit}, {places} decimal{'' if places == 1 else 's'}" if places else unit
 
 
-def benchmark(path: Path) -> str:
-    """The figures that benchmarks/pipeline.py kept."""
-    kept = json.loads(path.read_text(encoding="utf-8"))
+#: Contestants of benchmarks/pipeline.py, as people read them.
+CONTESTANTS = {
+    "medallion": "Medallion on Sail",
+    "duckdb": "DuckDB by hand",
+    "polars": "Polars by hand",
+    "spark": "Medallion on Apache Spark",
+}
+
+
+def benchmark(paths: Iterable[Path]) -> str:
+    """The figures that benchmarks/pipeline.py kept, one table per size."""
+    parts = []
+    for path in paths:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        rows = []
+        for name, runs in kept["runs"].items():
+            if not runs:
+                continue
+            middle = {key: statistics.median(run[key] for run in runs) for key in ("wall", "cpu", "peak_mib")}
+            ratio = f"{kept['ratios'][name]:.2f}" if name in kept["ratios"] else ""
+            seconds = f"{middle['wall']:.1f}"
+            rows.append(
+                (
+                    CONTESTANTS[name],
+                    str(len(runs)),
+                    seconds,
+                    f"{middle['cpu']:.1f}",
+                    f"{middle['peak_mib']:,.0f}",
+                    ratio,
+                )
+            )
+        versions = ", ".join(f"{name} {version}" for name, version in kept["versions"].items())
+        machine = f"{kept['machine']['cores']} cores, Python {kept['machine']['python']}, {versions}"
+        parts.append(f"{kept['interactions']:,} interactions, {machine}; medians:")
+        parts.append(_table(("", "runs", "seconds", "CPU seconds", "peak MiB", "Medallion on Sail / this"), rows))
+        parts += [f"{CONTESTANTS[name]} failed: `{why.splitlines()[-1]}`" for name, why in kept["failed"].items()]
+    return "\n\n".join(parts)
+
+
+def per_million(paths: Iterable[Path]) -> str:
+    """Seconds and peak memory of the pipeline per size, and seconds per million interactions."""
     rows = []
-    for label, key in (("Medallion on Sail", "medallion"), ("DuckDB by hand", "duckdb_by_hand")):
-        middle = {name: statistics.median(run[name] for run in kept[key]) for name in ("wall", "cpu", "peak_mib")}
-        rows.append((label, f"{middle['wall']:.1f}", f"{middle['cpu']:.1f}", f"{middle['peak_mib']:,.0f}"))
-    versions = ", ".join(f"{name} {version}" for name, version in kept["versions"].items())
-    return "\n\n".join(
-        [
-            f"{kept['interactions']:,} interactions, {len(kept['medallion'])} pairs of runs, {kept['machine']['cores']} "
-            f"cores, Python {kept['machine']['python']}, {versions}; medians:",
-            _table(("", "seconds", "CPU seconds", "peak MiB"), rows),
-            f"Ratio of the seconds, pair by pair, median: **{kept['ratio_median']:.2f}**.",
-        ]
+    for path in paths:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        runs, millions = kept["runs"]["medallion"], kept["interactions"] / 1e6
+        wall, peak = (statistics.median(run[key] for run in runs) for key in ("wall", "peak_mib"))
+        rows.append((f"{millions:,.0f} million", f"{wall:.1f}", f"{wall / millions:.2f}", f"{peak:,.0f}"))
+    return _table(("interactions", "seconds", "seconds per million", "peak MiB"), rows)
+
+
+#: Assumptions of docs/SCALE.md: interactions, share of them that is new each night, efficiency, engine factors, prices.
+_MILLIONS, _NIGHTLY, _EFFICIENCY, _FACTORS, _PRICES = 5_000, 0.001, 0.6, (2.0, 3.0), (0.15, 0.30)
+
+
+def scale(paths: Iterable[Path]) -> str:
+    """Core hours and cost of the first load and of a night at the size of docs/SCALE.md, from the largest benchmark."""
+    kept = json.loads(list(paths)[-1].read_text(encoding="utf-8"))
+    runs = kept["runs"]["medallion"]
+    per_million = statistics.median(run["cpu"] for run in runs) / (kept["interactions"] / 1e6)
+    gold = statistics.median(
+        sum(seconds for step, seconds in run["steps"].items() if step.startswith("gold")) / sum(run["steps"].values())
+        for run in runs
+    )
+    rows = []
+    for label, millions in (
+        ("first load, all of it", _MILLIONS * 1.0),
+        ("a night: the new rows through bronze and silver, gold of everything", _MILLIONS * (_NIGHTLY + gold)),
+    ):
+        hours = [per_million * millions * factor / 3600 / _EFFICIENCY for factor in _FACTORS]
+        cost = [hours[0] * _PRICES[0], hours[1] * _PRICES[1]]
+        rows.append(
+            (
+                label,
+                f"{hours[0]:,.0f} to {hours[1]:,.0f}",
+                f"{hours[0] / 128 * 60:,.0f} to {hours[1] / 128 * 60:,.0f} minutes",
+                f"{cost[0]:,.0f} to {cost[1]:,.0f} USD",
+            )
+        )
+    head = (
+        f"From {per_million:.1f} CPU seconds per million interactions on Sail ({kept['interactions']:,} interactions), of "
+        f"which gold takes {gold:.0%} of the steps; with Photon {_FACTORS[0]:g} to {_FACTORS[1]:g} times that is assumed:"
+    )
+    return head + "\n\n" + _table(("", "core hours", "on 128 cores", "cost"), rows)
+
+
+def skew(path: Path) -> str:
+    """The figures that benchmarks/skew.py kept."""
+    if not path.exists():
+        return "(not measured yet)"
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    middle = {
+        name: {key: statistics.median(run[key] for run in kept[name]) for key in ("wall", "peak_mib")}
+        for name in ("even", "skewed")
+    }
+    rows = [
+        ("whole process, seconds", *(f"{middle[name]['wall']:.1f}" for name in middle)),
+        ("peak MiB", *(f"{middle[name]['peak_mib']:,.0f}" for name in middle)),
+    ]
+    rows += [
+        (step, *(f"{statistics.median(run['steps'][step] for run in kept[name]):.1f}" for name in middle))
+        for step in kept["even"][0]["steps"]
+    ]
+    return (
+        f"{kept['interactions']:,} interactions, {kept['machine']['cores']} cores, medians of {len(kept['even'])} runs:\n\n"
+        + _table(("", "evenly spread", "one customer with a fifth"), rows)
     )
 
 
@@ -320,7 +410,7 @@ def incremental(path: Path) -> str:
     rows = [("whole process", f"{whole['full']:.1f}", f"{whole['batch']:.1f}")]
     rows += [
         (step, f"{middle['full'].get(step, 0.0):.1f}", f"{middle['batch'].get(step, 0.0):.1f}")
-        for step in middle["full"]
+        for step in {**middle["full"], **middle["batch"]}
     ]
     return "\n\n".join(
         [
@@ -333,7 +423,11 @@ def incremental(path: Path) -> str:
 
 
 def stages(path: Path) -> str:
-    """Median seconds of each step of the pipeline in a kept benchmark."""
-    runs = json.loads(path.read_text(encoding="utf-8"))["medallion"]
-    rows = [(step, f"{statistics.median(run['steps'][step] for run in runs):.1f}") for step in runs[0]["steps"]]
-    return _table(("step", "seconds"), rows)
+    """Median seconds of each step of the pipeline in a kept benchmark, on Sail and, where it ran, on Apache Spark."""
+    kept = json.loads(path.read_text(encoding="utf-8"))["runs"]
+    shown = {name: kept[name] for name in ("medallion", "spark") if kept.get(name)}
+    rows = [
+        (step, *(f"{statistics.median(run['steps'].get(step, 0.0) for run in runs):.1f}" for runs in shown.values()))
+        for step in kept["medallion"][0]["steps"]
+    ]
+    return _table(("step", *("Sail" if name == "medallion" else "Apache Spark" for name in shown)), rows)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -17,17 +19,22 @@ import duckdb
 
 from medallion import metrics, query
 from medallion.errors import LakehouseError
-from medallion.metrics import Answer, Filter
+from medallion.metrics import Answer, Filter, Relation
 from medallion.store import Lakehouse
 
 T = TypeVar("T")
+Shortcut = Callable[[duckdb.DuckDBPyConnection, str, tuple[str, ...], tuple[Filter, ...]], Answer | None]
 
 #: What DuckDB may take; beyond it, it goes on in files.
-MEMORY = "300MB"
+MEMORY = "150MB"
 #: How many answers are remembered for one version.
 REMEMBERED = 4000
+#: How many pages and pictures are remembered for one version, compressed.
+WRITTEN = 1000
 #: Seconds between two looks for a new version.
 LOOK = 1.0
+#: Seconds between the first answer of a version and work in the background: time for the figures of a page.
+PAUSE = 0.5
 #: Tables whose log moves when a run, an erasure or a correction has ended: then, and not in between, figures change.
 _SIGNS = ("ops.runs", "ops.erasures", "ops.corrections")
 _NEEDED = (
@@ -57,49 +64,80 @@ class Reading:
         except LakehouseError:
             self._stack.close()
             raise
-        self._connection.execute(f"set memory_limit = '{MEMORY}'")
+        #: For what does not fit into memory, and for `copies`; it goes with the reading.
+        self.folder = self._stack.enter_context(TemporaryDirectory(prefix="medallion-"))
+        self._connection.execute(f"set memory_limit = '{MEMORY}'; set temp_directory = '{quoted(self.folder)}'")
+        self._connection.execute("set global timezone = 'UTC'")  # of cursors too
+        #: A table, or a query in parentheses, with the copy that is read in its place; from `copies`.
+        self.copies: Mapping[str, str] = {}
+        #: The source of a metric view with what is read in its place.
+        self.relations: Mapping[str, Relation] = {}
+        #: Answers metrics in a way of its own; None for those that it does not know.
+        self.shortcut: Shortcut | None = None
         self.tables = frozenset(
             f"{layer}.{name}"
             for layer, name in self._connection.execute(
                 "select schema_name, view_name from duckdb_views() where not internal"
             ).fetchall()
         )
+        #: Set when the copies are made, or given up.
+        self.complete = threading.Event()
+        self.closed = False
+        #: Held by each statement of the work in the background, and by a reader for whom memory was short beside it.
+        self.alone = threading.Lock()
+        self.working: duckdb.DuckDBPyConnection | None = None
         self._lock = threading.Lock()
         self._slots = threading.BoundedSemaphore(max(2, os.cpu_count() or 2))
         self._known: OrderedDict[Hashable, _Once] = OrderedDict()
+        self._written: OrderedDict[Hashable, _Once] = OrderedDict()
 
     def close(self) -> None:
-        """Let go of the files."""
-        self._stack.close()
+        """Let go of the files; work in the background is broken off."""
+        self.closed = True
+        if working := self.working:
+            working.interrupt()
+            self.complete.wait(10)
+        with suppress(duckdb.Error):  # a request still reads; the process ends soon
+            self._stack.close()
 
     def once(self, key: Hashable, compute: Callable[[], T]) -> T:
         """What `compute` gives, computed once per key however many ask at a time; a failure is not remembered."""
+        return self._remembered(self._known, REMEMBERED, key, compute)
+
+    def written(self, key: Hashable, write: Callable[[], bytes]) -> bytes:
+        """What `write` gives, compressed with gzip, once per key as long as it is remembered."""
+        return self._remembered(self._written, WRITTEN, key, lambda: gzip.compress(write(), 6))
+
+    def _remembered(self, known: OrderedDict[Hashable, _Once], most: int, key: Hashable, compute: Callable[[], T]) -> T:
         with self._lock:
-            cell = self._known.get(key)
+            cell = known.get(key)
             if cell is None:
-                cell = self._known[key] = _Once()
-                while len(self._known) > REMEMBERED:
-                    self._known.popitem(last=False)
+                cell = known[key] = _Once()
+                while len(known) > most:
+                    known.popitem(last=False)
             else:
-                self._known.move_to_end(key)
+                known.move_to_end(key)
         found: T = cell.value(compute)
         return found
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A cursor of its own for a thread, in UTC."""
-        cursor = self._connection.cursor()
-        cursor.execute("set timezone = 'UTC'")
-        return cursor
+        return self._connection.cursor()
 
     def rows(self, sql: str, parameters: Iterable[Any] = ()) -> list[dict[str, Any]]:
         """The rows of a query as dicts."""
         given = tuple(parameters)
 
-        def compute() -> list[dict[str, Any]]:
-            with self._slots, self.cursor() as cursor:
-                return query.rows(cursor, sql, given)
+        return self.once(("rows", sql, given), lambda: self._answer(lambda cursor: query.rows(cursor, sql, given)))
 
-        return self.once(("rows", sql, given), compute)
+    def _answer(self, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        """The answer of a question, of which only some are asked at a time."""
+        try:
+            with self._slots, self.cursor() as cursor:
+                return question(cursor)
+        except duckdb.OutOfMemoryException:
+            with self.alone, self._slots, self.cursor() as cursor:
+                return question(cursor)
 
     def ask(
         self,
@@ -111,27 +149,37 @@ class Reading:
     ) -> Answer:
         """A metric, as `medallion.metrics.ask` gives it."""
 
-        def compute() -> Answer:
-            with self._slots, self.cursor() as cursor:
-                return metrics.ask(cursor, name, by, where, parameters, largest)
+        def question(cursor: duckdb.DuckDBPyConnection) -> Answer:
+            if self.shortcut and not largest and (found := self.shortcut(cursor, name, by, where)):
+                return found
+            return metrics.ask(cursor, name, by, where, parameters, largest, self._over(name, by, where))
 
-        return self.once(("ask", name, by, where, largest, tuple(sorted((parameters or {}).items()))), compute)
+        key = ("ask", name, by, where, largest, tuple(sorted((parameters or {}).items())))
+        return self.once(key, lambda: self._answer(question))
 
     def ahead(self, wanted: Iterable[tuple[str, tuple[Filter, ...]]]) -> None:
         """Compute totals that are about to be asked for, those of one view and filter in one pass."""
-        groups: dict[tuple[str, tuple[Filter, ...]], list[str]] = {}
+        groups: dict[tuple[str, tuple[Filter, ...], Relation | None], list[str]] = {}
         for name, where in dict.fromkeys(wanted):
-            groups.setdefault((metrics.named(name).view.source, where), []).append(name)
-        for (source, where), names in groups.items():
-
-            def compute(names: list[str] = names, where: tuple[Filter, ...] = where) -> list[Answer]:
-                with self._slots, self.cursor() as cursor:
-                    return metrics.together(cursor, names, where)
-
+            over = self._over(name, (), where)
+            groups.setdefault((metrics.named(name).view.source, where, over), []).append(name)
+        for (source, where, over), names in groups.items():
+            question = partial(metrics.together, names=names, where=where, over=over)
             if len(names) > 1:
-                found = self.once(("together", source, where, tuple(names)), compute)
+                found = self.once(("together", source, where, tuple(names)), partial(self._answer, question))
                 for name, answer in zip(names, found, strict=True):
                     self.once(("ask", name, (), where, None, ()), partial(_held, answer))
+
+    def _over(self, name: str, by: tuple[str, ...], where: tuple[Filter, ...]) -> Relation | None:
+        metric = metrics.named(name)
+        over = self.relations.get(metric.view.source)
+        return over if over and over.covers(metric, (*by, *(one.dimension for one in where))) else None
+
+    def at_hand(self, source: str) -> str:
+        """A relation of DuckDB, read from copies where there are some."""
+        for original, copy in self.copies.items():
+            source = source.replace(original, copy)
+        return source
 
     def values(self, table: str, column: str) -> tuple[str, ...]:
         """The values of a column that stand in a filter: known ones, in order."""
@@ -142,6 +190,11 @@ class Reading:
     def as_of(self) -> Any:
         """The last day that gold includes; None when it is empty."""
         return self.rows("select max(day) as day from gold.sales_summary")[0]["day"]
+
+
+def quoted(text: str) -> str:
+    """A text as it stands between the quotes of SQL."""
+    return text.replace("'", "''")
 
 
 def _held(answer: Answer) -> Answer:
@@ -163,12 +216,14 @@ class _Once:
 class Source:
     """Gives the reading of the newest version, and a new one when a run has ended since."""
 
-    def __init__(self, lake: Lakehouse) -> None:
-        self.lake = lake
+    def __init__(self, lake: Lakehouse, opened: Callable[[Reading], None] = lambda reading: None) -> None:
+        """Of a lakehouse; `opened` runs in the background with each version, once it has answered a request."""
+        self.lake, self._opened = lake, opened
         self._lock = threading.Lock()
         self._sign: tuple[int, ...] | None = None
         self._reading: Reading | None = None
         self._looked = 0.0
+        self._waits = False
 
     def reading(self) -> Reading:
         """The reading to answer a request from.
@@ -182,8 +237,25 @@ class Source:
                 if self._reading is None or sign != self._sign:
                     # the one before is closed by nobody: requests may still read from it, and it goes with them
                     self._reading, self._sign = Reading(self.lake, _short(sign)), sign
+                    self._waits = True
                 self._looked = monotonic()
             return self._reading
+
+    def answered(self) -> None:
+        """A request was answered: whoever waits for figures of a new version has the first of them."""
+        with self._lock:
+            if self._waits and self._reading:
+                self._waits = False
+                later = threading.Timer(PAUSE, self._opened, (self._reading,))
+                later.daemon = True
+                later.start()
+
+    def close(self) -> None:
+        """Let go of the version that is open."""
+        with self._lock:
+            if self._reading:
+                self._reading.close()
+            self._reading = None
 
     def forget(self) -> None:
         """Open anew at the next request: files of the version were taken away."""

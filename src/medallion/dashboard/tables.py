@@ -146,28 +146,30 @@ def page(
     if any(name not in reading.tables for name in table.needs):
         return Slice(table, columns, [], 0, 0, sort, descending, search, None)
     conditions, bindings = _conditions(table, where, search)
-    narrowed = f"from {table.source}{_where(conditions)}"
+    source = reading.at_hand(table.source)
+    narrowed = f"from {source}{_where(conditions)}"
     count = reading.rows(f"select count(*) as n {narrowed}", bindings)[0]["n"]
-    after, at = found.get("after"), found.get("at")
-    if at is not None and not (at.isdecimal() and len(at) < 12 and after):
+    place, at = found.get("after"), found.get("at")
+    if at is not None and not (at.isdecimal() and len(at) < 12 and place):
         raise BadRequestError(words.say("no_such_place"))
-    if after:
-        condition, more = _beyond(table, _kinds(reading, table), sort, descending, after)
+    if place:
+        condition, more = _beyond(table, _kinds(reading, source), sort, descending, place)
         conditions, bindings = [*conditions, condition], (*bindings, *more)
     keys = ", ".join(_quoted(name) for name in table.key)
     direction = "desc" if descending else "asc"
     tail = ", ".join(f"cast({_quoted(n)} as varchar) as _key{place}" for place, n in enumerate((sort, *table.key)))
-    # first which rows, by narrow columns alone; then all that is shown of these few
-    places = _asked(
-        reading,
-        f"select {tail} from {table.source}{_where(conditions)} "
-        f"order by {_quoted(sort)} {direction} nulls last, {keys} limit {size + 1}",
-        bindings,
+    chosen = (
+        f"from {source}{_where(conditions)} order by {_quoted(sort)} {direction} nulls last, {keys} limit {size + 1}"
     )
-    rows = _shown(reading, table, columns, places[:size])
+    if source != table.source:  # a copy: narrow enough
+        rows = places = _asked(reading, f"select {_names(columns)}, {tail} {chosen}", bindings)
+    else:  # first which rows, by narrow columns alone; then all that is shown of these few
+        places = _asked(reading, f"select {tail} {chosen}", bindings)
+        rows = _shown(reading, table, columns, places[:size])
     last = places[size - 1] if len(places) > size else None
-    beyond = None if last is None else json.dumps(list(last.values()), ensure_ascii=False)
-    return Slice(table, columns, rows, count, int(at or 0), sort, descending, search, beyond)
+    after = [last[f"_key{place}"] for place in range(1 + len(table.key))] if last else None
+    beyond = None if after is None else json.dumps(after, ensure_ascii=False)
+    return Slice(table, columns, rows[:size], count, int(at or 0), sort, descending, search, beyond)
 
 
 def _shown(
@@ -177,15 +179,18 @@ def _shown(
     if not places:
         return []
     (key,) = table.key
-    kind = _kinds(reading, table)[key]
-    names = ", ".join(dict.fromkeys(_quoted(n) for c in columns for n in (c.name, c.link_by or c.name)))
+    kind = _kinds(reading, table.source)[key]
     marks = ", ".join([f"cast(? as {kind})"] * len(places))
     found = reading.rows(
-        f"select {names}, cast({_quoted(key)} as varchar) as _key1 from {table.source} where {_quoted(key)} in ({marks})",
+        f"select {_names(columns)}, cast({_quoted(key)} as varchar) as _key1 from {table.source} where {_quoted(key)} in ({marks})",
         [place["_key1"] for place in places],
     )
     by_key = {row["_key1"]: row for row in found}
     return [by_key[place["_key1"]] for place in places]
+
+
+def _names(columns: tuple[Column, ...]) -> str:
+    return ", ".join(dict.fromkeys(_quoted(n) for c in columns for n in (c.name, c.link_by or c.name)))
 
 
 def _asked(reading: Reading, sql: str, bindings: tuple[Any, ...]) -> list[dict[str, Any]]:
@@ -247,8 +252,8 @@ def _as(kinds: Mapping[str, str], name: str) -> str:
     return f"cast(? as {kinds[name]})"
 
 
-def _kinds(reading: Reading, table: Table) -> dict[str, str]:
-    described = reading.rows(f"describe (from {table.source})")
+def _kinds(reading: Reading, source: str) -> dict[str, str]:
+    described = reading.rows(f"describe (from {source})")
     return {row["column_name"]: row["column_type"] for row in described}
 
 
@@ -271,10 +276,9 @@ def download(reading: Reading, table: Table, found: Given, where: tuple[Filter, 
     conditions, bindings = _conditions(table, where, found.get("q") or "")
     if any(name not in reading.tables for name in table.needs):
         raise BadRequestError(words.say("nothing_to_download"))
-    shown = ", ".join(dict.fromkeys(_quoted(n) for c in columns for n in (c.name, c.link_by or c.name)))
     keys = ", ".join(_quoted(name) for name in table.key)
     direction = "desc" if descending else "asc"
-    chosen = f"select {shown} from {table.source}{_where(conditions)} order by {_quoted(sort)} {direction} nulls last, {keys}"
+    chosen = f"select {_names(columns)} from {table.source}{_where(conditions)} order by {_quoted(sort)} {direction} nulls last, {keys}"
     name = str(to).replace("'", "''")
     with reading.cursor() as cursor:
         if to.suffix == ".parquet":

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import anyio
+import anyio.to_thread
 import duckdb
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
@@ -29,7 +33,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from medallion import __version__, charts, metrics
 from medallion.config import Settings, utc_now
-from medallion.dashboard import health, pages, parameters, people, safety, tables, words, writing
+from medallion.dashboard import copies, health, pages, parameters, people, safety, tables, words, writing
 from medallion.dashboard.parameters import BadRequestError, Given
 from medallion.dashboard.reading import Reading, Source
 from medallion.errors import ContractError, MedallionError
@@ -40,6 +44,8 @@ _STATIC = {
     "app.css": "text/css", "app.js": "text/javascript", "htmx.min.js": "text/javascript", "icon.svg": "image/svg+xml",
 }  # fmt: skip
 _MOST_FORM = 4096
+#: Requests that are answered at a time; the others wait. Each thread keeps memory of its own.
+THREADS = 12
 
 
 @dataclass
@@ -86,7 +92,7 @@ class Dashboard:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.source = Source(Lakehouse(options.settings.lakehouse))
+        self.source = Source(Lakehouse(options.settings.lakehouse), copies.make)
         self.templates = environment()
         self._scripts: dict[str, bytes] = {}
 
@@ -97,16 +103,12 @@ class Dashboard:
         page = pages.PAGES[request.path_params["page"]]
         found = parameters.checked(parameters.given(request.query_params.multi_items(), page.allowed), reading)
 
-        def made() -> Response:
-            return self._html(
-                request, reading, "page.html.j2", **page_context(page, found, reading, pii=self.options.pii)
-            )
+        def made() -> bytes:
+            context = page_context(page, found, reading, pii=self.options.pii)
+            return bytes(self._html(request, reading, "page.html.j2", **context).body)
 
-        if request.url.query:
-            return made()
-        # what everybody opens is written once per version and theme
-        held = reading.once(("page", page.name, request.cookies.get("theme")), made)
-        return HTMLResponse(bytes(held.body), headers=dict(held.headers))
+        held = reading.written(("page", page.name, found, request.cookies.get("theme")), made)
+        return _compressed(request, held, "text/html; charset=utf-8", _FRESH)
 
     def health(self, request: Request, reading: Reading) -> Response:
         """The page about the data."""
@@ -216,8 +218,8 @@ class Dashboard:
         key = ("drawn", request.url.path, found)
         if kind == "json":
             return JSONResponse(pictures.document(draw(size), mode), headers=_KEEP)  # type: ignore[arg-type]
-        drawn = reading.once(key, lambda: pictures.svg(draw(size), mode))  # type: ignore[arg-type]
-        return Response(drawn, media_type="image/svg+xml", headers=_KEEP)
+        drawn = reading.written(key, lambda: pictures.svg(draw(size), mode).encode())  # type: ignore[arg-type]
+        return _compressed(request, drawn, "image/svg+xml", _KEEP)
 
     def _drawing(self, request: Request, reading: Reading) -> tuple[Callable[[Any], dict[str, Any]], Given]:
         """What draws the figure of an address in some size, and the parameters."""
@@ -307,6 +309,8 @@ class Dashboard:
             except duckdb.IOException:
                 self.source.forget()
                 return answer(request, self.source.reading())
+            finally:
+                self.source.answered()
 
         return endpoint
 
@@ -342,10 +346,19 @@ class Dashboard:
             nav=_nav(request) if reading else (),
             **context,
         )
-        return HTMLResponse(text, status, headers={"cache-control": "no-store", "vary": "HX-Request, Cookie"})
+        return HTMLResponse(text, status, headers=_FRESH)
 
 
 _KEEP = {"cache-control": "private, max-age=86400"}
+_FRESH = {"cache-control": "no-store", "vary": "HX-Request, Cookie"}
+
+
+def _compressed(request: Request, content: bytes, kind: str, headers: dict[str, str]) -> Response:
+    """An answer whose content is compressed already, if the browser takes it so."""
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        vary = ", ".join(filter(None, (headers.get("vary"), "Accept-Encoding")))
+        return Response(content, media_type=kind, headers={**headers, "content-encoding": "gzip", "vary": vary})
+    return Response(gzip.decompress(content), media_type=kind, headers=headers)
 
 
 def page_context(
@@ -476,7 +489,14 @@ def application(options: Options) -> Starlette:
     async def failed(request: Request, error: Exception) -> Response:
         return await run_in_threadpool(shown.failed, request, error)
 
+    @asynccontextmanager
+    async def open_until_the_end(_app: Starlette) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        yield
+        await run_in_threadpool(shown.source.close)
+
     return Starlette(
+        lifespan=open_until_the_end,
         routes=[
             Route("/", home),
             Route("/alive", alive),

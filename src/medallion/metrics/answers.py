@@ -17,6 +17,7 @@ import sqlglot
 
 from medallion.errors import ContractError
 from medallion.metrics.declared import Metric, metrics
+from medallion.metrics.relations import Relation
 from medallion.metrics.writing import plain
 
 #: The figures that a run ends with, in the order in which they are told.
@@ -116,6 +117,7 @@ def ask(
     where: Iterable[Filter] = (),
     parameters: Mapping[str, float] | None = None,
     largest: int | None = None,
+    over: Relation | None = None,
 ) -> Answer:
     """Compute a metric.
 
@@ -126,31 +128,45 @@ def ask(
         where: Filters, all of which must hold.
         parameters: Values of its parameters, where they are not the defaults.
         largest: Only that many rows, the largest values first, ties in the order of the dimensions.
+        over: What to read in place of the view's source, with the same values; it must cover the metric.
 
     Raises:
         ContractError: There is no such metric, dimension, operator or parameter.
     """
-    metric, split = named(name), tuple([by] if isinstance(by, str) else by or ())
-    filters, bindings = tuple(where), []
-    conditions = []
-    for one in filters:
-        text, values = _condition(metric, one)
-        conditions.append(text)
-        bindings += values
-    spark_sql = metric.spark_sql(by=split, where=conditions, parameters=parameters)
-    sql = _for_duckdb(spark_sql)
-    if split and largest is not None:
-        order = ", ".join(str(place) for place in range(1, len(split) + 1))
-        sql = f"SELECT * FROM ({sql}) ORDER BY value DESC NULLS LAST, {order} LIMIT {int(largest)}"
-    result = connection.execute(sql, bindings)
+    metric, split, filters = named(name), tuple([by] if isinstance(by, str) else by or ()), tuple(where)
+    conditions, bindings = _conditions(metric, filters)
+    sql = _largest(metric.spark_sql(by=split, where=conditions, parameters=parameters), split, largest)
+    ran = sql
+    if over is not None:
+        values = {"value": over.expression(metric.expression(parameters or {})), "n": over.expression("COUNT(1)")}
+        ran = _largest(metric.spark_sql(over.sql, split, conditions, values=values), split, largest)
+    result = connection.execute(ran, bindings)
     columns = [column[0] for column in result.description or ()]
     rows = [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
     rows = [{**row, "value": plain(row["value"])} for row in rows]
     used = {p.name: p.default for p in metric.parameters} | dict(parameters or {})
-    return Answer(metric, split, rows, sql, tuple(bindings), filters, used)
+    return Answer(metric, split, rows, sql, bindings, filters, used)
 
 
-def together(connection: duckdb.DuckDBPyConnection, names: Sequence[str], where: Iterable[Filter] = ()) -> list[Answer]:
+def question(metric: Metric, by: tuple[str, ...] = (), where: Iterable[Filter] = ()) -> str:
+    """The query that `ask` runs, with `?` for the values of the filters."""
+    return _for_duckdb(metric.spark_sql(by=by, where=_conditions(metric, where)[0]))
+
+
+def _largest(spark_sql: str, split: tuple[str, ...], largest: int | None) -> str:
+    sql = _for_duckdb(spark_sql)
+    if not split or largest is None:
+        return sql
+    order = ", ".join(str(place) for place in range(1, len(split) + 1))
+    return f"SELECT * FROM ({sql}) ORDER BY value DESC NULLS LAST, {order} LIMIT {int(largest)}"
+
+
+def together(
+    connection: duckdb.DuckDBPyConnection,
+    names: Sequence[str],
+    where: Iterable[Filter] = (),
+    over: Relation | None = None,
+) -> list[Answer]:
     """Totals of metrics of one view under the same filters, as `ask` gives them, in one pass over its rows.
 
     Raises:
@@ -159,18 +175,17 @@ def together(connection: duckdb.DuckDBPyConnection, names: Sequence[str], where:
     chosen, filters = [named(name) for name in names], tuple(where)
     if len({metric.view.source for metric in chosen}) != 1:
         raise ContractError(f"{', '.join(names)}: are not metrics of one view", "Ask for them one by one.")
-    told = [_condition(chosen[0], one) for one in filters]
-    conditions, bindings = [text for text, _ in told], [value for _, values in told for value in values]
-    alone = [metric.spark_sql(where=conditions) for metric in chosen]
-    values = ", ".join(f"{metric.expression({})} AS v{place}" for place, metric in enumerate(chosen))
-    joined = alone[0].replace(f"SELECT {chosen[0].expression({})} AS value", f"SELECT {values}", 1)
+    conditions, bindings = _conditions(chosen[0], filters)
+    expressions = [*(metric.expression({}) for metric in chosen), "COUNT(1)"]
+    values = {f"v{place}": over.expression(one) if over else one for place, one in enumerate(expressions)}
+    joined = chosen[0].spark_sql(over.sql if over else None, where=conditions, values=values)
     *found, count = connection.execute(_for_duckdb(joined), bindings).fetchall()[0]
     return [
         Answer(
-            metric, (), [{"value": plain(value), "n": count}], _for_duckdb(sql), tuple(bindings), filters,
-            {p.name: p.default for p in metric.parameters},
+            metric, (), [{"value": plain(value), "n": count}], _for_duckdb(metric.spark_sql(where=conditions)),
+            bindings, filters, {p.name: p.default for p in metric.parameters},
         )
-        for metric, sql, value in zip(chosen, alone, found, strict=True)
+        for metric, value in zip(chosen, found, strict=True)
     ]  # fmt: skip
 
 
@@ -178,6 +193,11 @@ def together(connection: duckdb.DuckDBPyConnection, names: Sequence[str], where:
 def _for_duckdb(spark_sql: str) -> str:
     """The same query for DuckDB. Values are bound, so the same question comes in the same words."""
     return sqlglot.transpile(spark_sql, read="spark", write="duckdb")[0]
+
+
+def _conditions(metric: Metric, filters: Iterable[Filter]) -> tuple[list[str], tuple[str, ...]]:
+    told = [_condition(metric, one) for one in filters]
+    return [text for text, _ in told], tuple(value for _, values in told for value in values)
 
 
 def _condition(metric: Metric, one: Filter) -> tuple[str, list[str]]:

@@ -135,6 +135,7 @@ class Metric:
         by: str | Sequence[str] | None = None,
         where: Iterable[str] = (),
         parameters: Mapping[str, float] | None = None,
+        values: Mapping[str, str] | None = None,
     ) -> str:
         """The query in Spark SQL: columns of the dimensions, `value`, and `n`, the rows behind it.
 
@@ -143,17 +144,17 @@ class Metric:
             by: Dimensions to split by, one row per combination, in their order; the total without.
             where: Conditions in Spark SQL beside the view's own filter. They are put in as they are.
             parameters: Values of the expression's parameters, where they are not the defaults.
+            values: Column to expression, in place of `value` and `n`.
 
         Raises:
             ContractError: The view has no such dimension, or the metric no such parameter.
         """
+        told = values or {"value": self.expression(parameters or {}), "n": "COUNT(1)"}
         split = [self.dimension(name) for name in ([by] if isinstance(by, str) else by or ())]
         source = relation or (f"({self.view.source})" if self.view.is_query else self.view.source)
         conditions = [f"({one})" for one in (self.view.filter, *where) if one]
-        columns = [f"{one.expr} AS {one.name}" for one in split]
-        parts = [
-            f"SELECT {', '.join([*columns, f'{self.expression(parameters or {})} AS value', 'COUNT(1) AS n'])} FROM {source}"
-        ]
+        columns = [f"{one.expr} AS {one.name}" for one in split] + [f"{text} AS {name}" for name, text in told.items()]
+        parts = [f"SELECT {', '.join(columns)} FROM {source}"]
         if conditions:
             parts.append("WHERE " + " AND ".join(conditions))
         if split:
