@@ -39,9 +39,13 @@ slow *args:
 parity *args:
     SPARK_SMALL=1 bash scripts/with_spark.sh {{python}} -m pytest -n 0 tests/parity {{args}}
 
-# The default tests on Apache Spark instead of Sail; takes long.
+# Every test of what an engine computes, on Apache Spark instead of Sail, and parity; takes more than an hour.
 test-on-spark *args:
-    SPARK_SMALL=1 bash scripts/with_spark.sh {{python}} -m pytest -n 2 {{args}}
+    SPARK_SMALL=1 bash scripts/with_spark.sh {{python}} -m pytest -n 2 -m "engine and not slow" {{args}}
+
+# The part of these that CI runs: minutes.
+test-on-spark-quick *args:
+    SPARK_SMALL=1 bash scripts/with_spark.sh {{python}} -m pytest -n 2 -m "engine_quick and not slow" {{args}}
 
 # Kill 200 runs at random moments; takes about half an hour.
 faults kills="200":

@@ -11,6 +11,7 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 home=$root/.spark
 log=$(mktemp -t spark.XXXXXX.log)
+unset SPARK_REMOTE # of another server; this one would refuse to start
 
 if ! cmp -s "$root/config/spark/requirements.txt" "$home/requirements.txt"; then
     rm -rf "$home/venv"

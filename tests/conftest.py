@@ -18,10 +18,34 @@ if os.environ.get("CI"):
 ROOT = Path(__file__).resolve().parents[1]
 #: Run by other environments, which have what they import.
 collect_ignore = ["doubles"]
+#: Modules of which CI runs on Apache Spark what needs no whole run: cells, checks, and frames made by hand.
+ENGINE_QUICK = (
+    *("columns", "quality"),  # doctests
+    *("test_columns", "test_data_quality", "test_features", "test_silver_to_gold", "test_lead_score", "test_snapshots"),
+    "test_same_tables",  # whole runs on both engines
+)
+#: Modules whose results an engine computes; the others read finished tables, or have nothing to do with an engine.
+ENGINE = (
+    *ENGINE_QUICK,
+    *("test_bronze_to_silver", "test_properties", "test_mapping", "test_quarantine", "test_hostile", "test_bad_input"),
+    *("test_contracts", "test_gate", "test_metrics", "test_query", "test_sample", "test_deliveries", "test_erasure"),
+    "test_learning",
+)
+#: Fixtures of long tests, half a minute or more each on Apache Spark: whole deliveries, and leak checks on a broken copy.
+_LONG = {"deliver", "sample", "learned_late"}
 #: The moment at which tests "read" files; after every event of the sample.
 NOW = datetime(2025, 7, 1, 8, 0)
 
 os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE", str(2 << 30))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `just test-on-spark` runs on Apache Spark, and the part of it that is quick enough for CI."""
+    for item in items:
+        if item.path.stem in ENGINE:
+            item.add_marker(pytest.mark.engine)
+        if item.path.stem in ENGINE_QUICK and not _LONG & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.engine_quick)
 
 
 @pytest.fixture(scope="session")

@@ -210,7 +210,7 @@ def test_the_rule_score_of_a_snapshot_is_that_of_gold(spark, sample):
 
 
 @pytest.fixture(scope="module")
-def world(spark):
+def learned_late(spark):
     """Facts of a small world, a third of whose touches and some of whose deals were learned late."""
     import numpy as np
 
@@ -241,10 +241,10 @@ def world(spark):
 MOMENTS = [datetime(2025, 3, 10), datetime(2025, 4, 1), datetime(2025, 4, 20)]
 
 
-def test_the_code_does_not_leak(world):
+def test_the_code_does_not_leak(learned_late):
     from medallion.scoring import leaks
 
-    found = leaks.check(world, MOMENTS, ScoreWeights(), ["owner"])
+    found = leaks.check(learned_late, MOMENTS, ScoreWeights(), ["owner"])
     assert [item.name for item in found] == list(leaks.CHECKS)
     assert all(item.passed for item in found), found
 
@@ -301,10 +301,10 @@ def _cutoff():
 
 
 @pytest.mark.parametrize("place", range(6))
-def test_every_leak_that_is_put_in_is_noticed(world, monkeypatch, place):
+def test_every_leak_that_is_put_in_is_noticed(learned_late, monkeypatch, place):
     from medallion.scoring import leaks, snapshots
 
     _, name, broken, noticed = _bugs()[place]
     monkeypatch.setattr(snapshots, name, broken)
-    failed = {item.name for item in leaks.check(world, MOMENTS, ScoreWeights()) if item.differ}
+    failed = {item.name for item in leaks.check(learned_late, MOMENTS, ScoreWeights()) if item.differ}
     assert failed & noticed, failed

@@ -5,6 +5,7 @@ Needs a Spark Connect server with Delta Lake: `just parity`. Without `SPARK_REMO
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -30,14 +31,18 @@ def engines(tmp_path: Path, scenario: str, *arguments: str) -> dict[str, Path]:
     """The scenario on both engines; the lakehouse of each."""
     made = {}
     for engine in ("sail", "spark"):
-        folder = tmp_path / engine
+        made[engine] = folder = tmp_path / engine
         folder.mkdir()
-        environment = {k: v for k, v in os.environ.items() if engine == "spark" or k != "SPARK_REMOTE"}
-        command = [sys.executable, str(Path(__file__).with_name("scenario.py")), str(folder), scenario, *arguments]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT)
-        assert done.returncode == 0, f"{engine}: {done.stderr[-3000:]}"
-        made[engine] = folder
+        on(engine, "scenario.py", folder, scenario, *arguments)
     return made
+
+
+def on(engine: str, script: str, *arguments: str | Path) -> None:
+    """A script of this folder on an engine, as a process of its own."""
+    environment = {k: v for k, v in os.environ.items() if engine == "spark" or k != "SPARK_REMOTE"}
+    command = [sys.executable, str(Path(__file__).with_name(script)), *map(str, arguments)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, f"{engine}: {done.stderr[-3000:]}"
 
 
 def differences(one: Path, other: Path) -> list[str]:
@@ -63,6 +68,17 @@ def differences(one: Path, other: Path) -> list[str]:
             left.unregister("mine")
             left.unregister("theirs")
     return found
+
+
+def test_every_text_is_read_alike(tmp_path):
+    read = {}
+    for engine in ("sail", "spark"):
+        on(engine, "texts.py", tmp_path / engine)
+        read[engine] = json.loads((tmp_path / engine).read_text())
+    assert len(read["sail"]) > 4900
+    assert [(one, other) for one, other in zip(read["sail"], read["spark"], strict=True) if one != other] == []
+    nothing_read = [name for name, of in enumerate(zip(*read["sail"], strict=True)) if len(set(of)) < 3]
+    assert not nothing_read
 
 
 def test_the_sample_with_its_second_day_corrections_erasure_and_replay(tmp_path):
