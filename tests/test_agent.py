@@ -412,7 +412,7 @@ def test_a_model_that_hangs_or_is_not_there(tools, vocabulary):
     away = AgentSettings(model="x", base_url="http://127.0.0.1:9/v1", timeout_seconds=5)
     answer = model.answered(tools, vocabulary, away, "win rate")
     assert "54.5 %" in answer.text
-    assert "Answered without the model" in answer.notes[0]
+    assert "without the model: it cannot be reached" in answer.notes[0]
 
 
 # proposals
@@ -555,6 +555,11 @@ def test_the_mcp_server(deliver):
             names = {tool.name for tool in (await client.list_tools()).tools}
             good = await client.call_tool("metric_value", {"metric": "win_rate", "by": ["source"]})
             bad = await client.call_tool("metric_value", {"metric": "mood"})
+            ghost = await client.call_tool(
+                "propose_action", {"kind": "deal", "key": "L-9", "changes": {"note": "x"}, "reason": "y"}
+            )
+            assert ghost.isError
+            assert "there is no deal 'L-9'" in ghost.content[0].text
             made = await client.call_tool(
                 "propose_action", {"kind": "deal", "key": "L-1012", "changes": {"note": "x"}, "reason": "y"}
             )
