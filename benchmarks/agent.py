@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import resource
 import statistics
@@ -361,6 +362,7 @@ def speed(lake: Path, rounds: int = 40) -> dict[str, Any]:
         "customers": sizes[C],
         "deals": sizes[D],
         "touches": sizes[T],
+        "machine_load": round(os.getloadavg()[0], 1),
         "load_s": round(loaded - started, 1),
         "prepare_s": round(ready - loaded, 1),
         "peak_mib": round(peak),

@@ -157,6 +157,11 @@ def gold(db: duckdb.DuckDBPyConnection, out: Path) -> None:
       revenue as (select channel, sum(part) / 100.0 as attributed_revenue from whole group by 1)
       select * from (select channel, count(*) as interactions, count(distinct customer_id) as customers, {outcomes}, sum(duration_minutes) as minutes from interactions_clean group by 1) full join revenue using (channel)""")
     db.execute(f"copy channel_performance to '{out}/gold_channel_performance.parquet'")
+    db.execute(f"""copy (select lead_id, entered_at, stage, left_at, round(date_diff('microsecond', entered_at, coalesce(left_at, date '{day}' + 1)) / 86400e6, 3) as days_in_stage from (
+        select *, lead(entered_at) over (partition by lead_id order by entered_at) as left_at from (
+          select *, lag(stage) over (partition by lead_id order by entered_at) as before from (
+            select lead_id, coalesce(updated_at, created_at) as entered_at, max(stage) as stage from read_parquet('{out}/silver_leads_history.parquet') where stage is not null group by all))
+        where before is distinct from stage)) to '{out}/gold_stage_history.parquet'""")
     db.execute(
         f"copy (select row_number() over (order by won_value desc, lead_score desc, customer_id) as rank, customer_id, won_value from customer_features where won_value > 0 order by rank limit 50) to '{out}/gold_top_customers.parquet'"
     )
@@ -165,13 +170,16 @@ def gold(db: duckdb.DuckDBPyConnection, out: Path) -> None:
 def main(exports: Path, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     with duckdb.connect() as db:
-        db.execute("set enable_progress_bar = false; set threads = 2; set preserve_insertion_order = true")
+        db.execute("set enable_progress_bar = false")
         for name in KEYS:
+            file = f"{out}/bronze_{name}.parquet"
+            db.execute("set preserve_insertion_order = true")  # a row of Parquet is a line of its CSV
+            db.execute(f"copy (from read_csv('{exports / name}.csv', all_varchar = true, header = true)) to '{file}'")
             db.execute(
-                f"copy (select *, row_number() over () + 1 as line from read_csv('{exports / name}.csv', all_varchar = true, "
-                f"header = true)) to '{out}/bronze_{name}.parquet'"
+                f"create view bronze_{name} as select * exclude (file_row_number), file_row_number + 2 as line "
+                f"from read_parquet('{file}', file_row_number = true)"
             )
-            db.execute(f"create view bronze_{name} as from '{out}/bronze_{name}.parquet'")
+            db.execute("set preserve_insertion_order = false")
             silver(db, out, name)
         gold(db, out)
         db.execute(

@@ -111,6 +111,10 @@ def compare(lakehouse: Path, hand: Path) -> list[str]:
             "select channel, interactions, customers, attributed_revenue from gold.channel_performance",
             "select channel, coalesce(interactions, 0), coalesce(customers, 0), attributed_revenue from '{}/gold_channel_performance.parquet'",
         ),
+        "stages": (
+            "select lead_id, left(entered_at::varchar, 19), stage, left_at is null, days_in_stage from gold.stage_history",
+            "select lead_id, left(entered_at::varchar, 19), stage, left_at is null, days_in_stage from '{}/gold_stage_history.parquet'",
+        ),
         "top customers": (
             "select rank, customer_id, won_value from gold.top_customers",
             "select rank, customer_id, won_value from '{}/gold_top_customers.parquet'",

@@ -11,6 +11,7 @@ nothing else: no contracts, no batches, no resuming.
 from __future__ import annotations
 
 import sys
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -211,11 +212,24 @@ def gold(out: Path) -> None:
     leads.join(account, on="customer_id", how="left").sink_parquet(out / "gold_deals.parquet")
     best = features.filter(c("won_value") > 0).sort(["won_value", "lead_score", "customer_id"], descending=[True, True, False]).head(50)  # fmt: skip
     best.select("customer_id", "won_value").with_row_index("rank", 1).write_parquet(out / "gold_top_customers.parquet")
+    stages(out, day)
     days(out, leads, touches, day)
     channels(out, leads, touches)
 
 
-def days(out: Path, leads: pl.LazyFrame, touches: pl.LazyFrame, day: object) -> None:
+def stages(out: Path, day: date) -> None:
+    entered = pl.coalesce("updated_at", "created_at").alias("entered_at")
+    versions = pl.scan_parquet(out / "silver_leads_history.parquet").filter(c("stage").is_not_null())
+    one = versions.group_by("lead_id", entered).agg(c("stage").max()).sort("lead_id", "entered_at")
+    same = (c("lead_id") == c("lead_id").shift()) & (c("stage") == c("stage").shift())
+    changed = one.filter(~same.fill_null(value=False))
+    left = pl.when(c("lead_id") == c("lead_id").shift(-1)).then(c("entered_at").shift(-1)).alias("left_at")
+    until = c("left_at").fill_null(pl.lit(datetime.combine(day, time()) + timedelta(days=1)))
+    spent = ((until - c("entered_at")).dt.total_microseconds() / 86_400e6).round(3).alias("days_in_stage")
+    changed.with_columns(left).with_columns(spent).sink_parquet(out / "gold_stage_history.parquet")
+
+
+def days(out: Path, leads: pl.LazyFrame, touches: pl.LazyFrame, day: date) -> None:
     value, zero = c("deal_value").fill_null(0), pl.lit(0, MONEY)
     opened = leads.group_by(c("created_at").dt.date().alias("day")).agg(pl.len().alias("new_leads"), value.sum().alias("new_value"))  # fmt: skip
     ended = leads.filter(c("closed_at").is_not_null()).group_by(c("closed_at").dt.date().alias("day")).agg(

@@ -49,6 +49,18 @@ def test_the_call_list_of_the_sample(tools):
     assert "2 with a contact" in found.note
 
 
+def test_a_prepared_call_list_is_the_same(tools):
+    with serve(tools.serving.lake, locked=True) as serving:
+        prepared = Tools(serving, Rules(rest_days=0))
+        prepared.prepare()
+        assert {"last_touches", "reasons"} <= serving.prepared
+        mine, other = prepared.call_plan(), Tools(tools.serving, Rules(rest_days=0)).call_plan()
+        assert mine.rows == other.rows
+        assert all(row["last_channel"] and row["reasons"] for row in mine.rows)
+        asked = prepared.run_safe_sql("select count(*) as n from gold.deals")
+        assert asked.rows == tools.run_safe_sql("select count(*) as n from gold.deals").rows
+
+
 def test_rest_capacity_and_owner(tools):
     everyone = Tools(tools.serving, Rules(rest_days=0)).call_plan()
     assert len(everyone.rows) == 4
@@ -63,6 +75,10 @@ def test_rest_capacity_and_owner(tools):
         tools.call_plan(owner="Nobody")
     with pytest.raises(MedallionError, match="at least 1"):
         tools.call_plan(capacity=0)
+    assert len(Tools(tools.serving, Rules(rest_days=0)).call_plan(capacity=10**9).rows) == 4
+    # the receipt's query stands by itself and gives the same accounts
+    again = tools.serving.rows(alone.sql, alone.bindings)
+    assert [row["customer_id"] for row in again] == [row["customer_id"] for row in alone.rows]
 
 
 def test_who_must_not_be_contacted(tools):
@@ -396,7 +412,7 @@ def test_a_model_that_hangs_or_is_not_there(tools, vocabulary):
     away = AgentSettings(model="x", base_url="http://127.0.0.1:9/v1", timeout_seconds=5)
     answer = model.answered(tools, vocabulary, away, "win rate")
     assert "54.5 %" in answer.text
-    assert "Answered without the model" in answer.notes[0]
+    assert "without the model: it cannot be reached" in answer.notes[0]
 
 
 # proposals
@@ -539,6 +555,11 @@ def test_the_mcp_server(deliver):
             names = {tool.name for tool in (await client.list_tools()).tools}
             good = await client.call_tool("metric_value", {"metric": "win_rate", "by": ["source"]})
             bad = await client.call_tool("metric_value", {"metric": "mood"})
+            ghost = await client.call_tool(
+                "propose_action", {"kind": "deal", "key": "L-9", "changes": {"note": "x"}, "reason": "y"}
+            )
+            assert ghost.isError
+            assert "there is no deal 'L-9'" in ghost.content[0].text
             made = await client.call_tool(
                 "propose_action", {"kind": "deal", "key": "L-1012", "changes": {"note": "x"}, "reason": "y"}
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -247,22 +247,45 @@ def agent_score(path: Path) -> str:
         f"{planner['declined']} and answers {planner['wrong']} wrongly. Of {hostile['runs']} runs of hostile models of "
         f"{hostile['kinds']} kinds **{len(hostile['unsafe'])} showed anything unsafe**; each was answered by the planner."
     ]
-    if "speed" in kept:
-        speed = kept["speed"]
-        rows = [
-            (_code(name), f"{t['median_ms']:.0f}", f"{t['p95_ms']:.0f}", f"{t['first_ms']:.0f}")
-            for name, t in speed["tools"].items()
-        ]
-        parts.append(
-            f"Tools on {speed['customers']:,} customers, {speed['deals']:,} deals and {speed['touches']:,} touches, two cores. "
+    return "\n\n".join([*parts, agent_speed(path)])
+
+
+def agent_speed(path: Path) -> str:
+    """Milliseconds of each tool of the agent, and what comes before the first call."""
+    speed = json.loads(path.read_text(encoding="utf-8"))["speed"]
+    rows = [
+        (_code(name), f"{t['median_ms']:.0f}", f"{t['p95_ms']:.0f}", f"{t['first_ms']:.0f}")
+        for name, t in speed["tools"].items()
+    ]
+    told = ", ".join(f"{seconds:.1f} s for {name}" for name, seconds in speed["plan_process_s"].items())
+    return "\n\n".join(
+        [
+            f"{speed['customers']:,} customers, {speed['deals']:,} deals, {speed['touches']:,} touches, two cores. "
             f"`medallion chat` and `medallion mcp` load the tables into memory ({speed['load_s']:.0f} s) and compute what "
             f"the call list needs ({speed['prepare_s']:.0f} s) before they take the first question; peak memory "
-            f"{speed['peak_mib']:,} MiB. After that:"
-        )
-        parts.append(_table(("tool", "median, ms", "95th percentile, ms", "first call, ms"), rows))
-        told = ", ".join(f"{seconds:.1f} s for {name}" for name, seconds in speed["plan_process_s"].items())
-        parts.append(f"`medallion plan` as a process of its own, which loads nothing into memory: {told}.")
-    return "\n\n".join(parts)
+            f"{speed['peak_mib']:,} MiB. After that:",
+            _table(("tool", "median, ms", "95th percentile, ms", "first call, ms"), rows),
+            f"`medallion plan` as a process of its own, which loads nothing into memory: {told}.",
+        ]
+    )
+
+
+def dashboard_speed(paths: Mapping[str, Path]) -> str:
+    """The figures that benchmarks/dashboard.py kept, a column for each lakehouse."""
+    kept = [json.loads(path.read_text(encoding="utf-8")) for path in paths.values()]
+    rows = [
+        ("cold start to the whole first page, median, s", *(f"{statistics.median(k['cold_start']):.1f}" for k in kept)),
+        *(
+            (
+                f"{name}, p95, ms",
+                *(f"{k['milliseconds'][name]['p95']:,}" if name in k["milliseconds"] else "" for k in kept),
+            )
+            for name in kept[0]["milliseconds"]
+        ),
+        ("fifty readers, p95, ms", *(f"{k['fifty_readers']['p95']:,}" for k in kept)),
+        ("memory, most, MiB", *(f"{k['memory_most_mib']:,}" for k in kept)),
+    ]
+    return _table(("what", *paths), rows)
 
 
 def metric_dictionary() -> str:
@@ -419,6 +442,16 @@ def incremental(path: Path) -> str:
             _table(("step", "full run, seconds", "1 % batch, seconds"), rows),
             f"The batch takes **{kept['ratio_median']:.0%}** of the full run.",
         ]
+    )
+
+
+def incremental_in_short(path: Path) -> str:
+    """Seconds of a full run and of the delivery after it, whole processes."""
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    full, batch = (statistics.median(run["wall"] for run in kept[name]) for name in ("full", "batch"))
+    return (
+        f"{kept['interactions']:,} interactions: full run {full:.1f} s, delivery {batch:.1f} s, "
+        f"**{kept['ratio_median']:.0%}** of it (medians of {len(kept['full'])} pairs)."
     )
 
 

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from filelock import FileLock
 
+from medallion import query
 from medallion.errors import MedallionError
 from medallion.store import Lakehouse
 
@@ -28,6 +29,8 @@ FIELDS: Mapping[str, Mapping[str, int]] = {
     "customer": {"next_step": 200, "next_contact_on": 10, "preferred_channel": 20, "note": 1000},
     "deal": {"next_step": 200, "stage": 60, "expected_close_date": 10, "note": 1000},
 }
+#: Where gold has the records of a kind, and their key.
+_RECORDS = {"customer": ("gold.customer_features", "customer_id"), "deal": ("gold.deals", "lead_id")}
 EXPIRES = timedelta(days=7)
 
 
@@ -128,7 +131,8 @@ class Actions:
         """Put a change on record for a person to decide on; the same open change is proposed once.
 
         Raises:
-            MedallionError: The kind or a field may not be changed, a value is too long, or a reason is missing.
+            MedallionError: The kind or a field may not be changed, a value is too long, a reason is missing, or gold knows
+                no such record.
         """
         if kind not in FIELDS:
             raise MedallionError(f"{kind!r} cannot be changed", f"Kinds: {', '.join(FIELDS)}.")
@@ -140,6 +144,8 @@ class Actions:
                 raise MedallionError(f"{name!r} of a {kind} may not be changed", f"Fields: {', '.join(FIELDS[kind])}.")
             if not isinstance(value, str) or len(value) > most or not value.isprintable():
                 raise MedallionError(f"{name}: not a line of text of at most {most} characters", "Shorten it.")
+        if not self._known(kind, key.strip()):
+            raise MedallionError(f"there is no {kind} {key.strip()!r}", "Give its key as gold has it.")
         with self._locked():
             told = {
                 "kind": kind,
@@ -160,6 +166,14 @@ class Actions:
             seal = _seal(told)
             self._write({"event": "proposed", "action_id": seal[:12], "at": now.isoformat(), "seal": seal, **told})
             return self.one(seal[:12], now)
+
+    def _known(self, kind: str, key: str) -> bool:
+        """Whether gold has the record; a lakehouse without gold cannot tell."""
+        table, column = _RECORDS[kind]
+        if not self.lake.exists(table):
+            return True
+        with query.connect(self.lake, layers=("gold",), only=(table,)) as connection:
+            return bool(query.rows(connection, f"select 1 from {table} where {column} = ? limit 1", [key]))
 
     def all(self, now: datetime) -> list[Proposal]:
         """All proposals, oldest first; those whose time is over are `expired`.
@@ -186,7 +200,8 @@ class Actions:
         """
         found = [p for p in self.all(now) if action_id and p.action_id.startswith(action_id)]
         if len(found) != 1:
-            raise MedallionError(f"{action_id!r} means {len(found)} proposals", "`medallion actions list` has them.")
+            problem = f"several proposals begin with {action_id!r}" if found else f"there is no proposal {action_id!r}"
+            raise MedallionError(problem, "`medallion actions list` has them.")
         return found[0]
 
     def decide(self, action_id: str, state: str, who: str, now: datetime) -> Proposal:

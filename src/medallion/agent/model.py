@@ -182,10 +182,13 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, MedallionError):
         return error.problem
     name = type(error).__name__
-    return {
+    told = {
         "UnexpectedModelBehavior": "it wrote figures of its own or nonsense",
         "UsageLimitExceeded": "it went in circles",
-    }.get(name, f"{name}")
+        "ModelConnectionError": "it cannot be reached",
+        "ModelHTTPError": f"its endpoint answered with status {getattr(error, 'status_code', 'unknown')}",
+    }
+    return told.get(name, f"what its endpoint sent cannot be read ({name})")
 
 
 __all__ = ["agent", "answered", "resolved"]

@@ -47,6 +47,10 @@ _LAST_TOUCHES = f"""
 select position, channel as last_channel, outcome as last_outcome from {_TOUCHES} i
 join open_accounts o on i.customer_id = o.customer_id and i.occurred_at = o.last_interaction_at
 qualify row_number() over (partition by position order by interaction_id) = 1 order by position"""
+#: The best reasons of each account's best deal.
+_REASONS = f"""
+select position, reasons_up[:3] as reasons from {_SCORES} s join open_accounts o on s.lead_id = o.lead_id and s.as_of = o.as_of
+qualify row_number() over (partition by position order by known_as_of desc) = 1 order by position"""
 _HOURS = f"""
 select channel, hour(occurred_at) as hour, count(*) as n,
        count(*) filter (outcome in ('positive', 'meeting_booked')) as well
@@ -56,6 +60,7 @@ _PREPARED = {
     "owners": f"select distinct owner from {_DEALS}",
     "open_accounts": _OPEN_ACCOUNTS,
     "last_touches": _LAST_TOUCHES,
+    "reasons": _REASONS,
     "hours": _HOURS,
 }
 #: Touches over all accounts that an hour needs before it is recommended.
@@ -80,7 +85,7 @@ class Tools:
 
     def prepare(self) -> None:
         """Compute once what the tools share, so that no call waits for it: for a process that answers many questions."""
-        self._prepare(*_PREPARED)
+        self._prepare(*(name for name in _PREPARED if name != "reasons" or _SCORES in self.serving.versions))
 
     def call_plan(self, owner: str | None = None, capacity: int | None = None, day: date | None = None) -> Found:
         """Accounts to contact on a day, those with most expected value first, at most `capacity` for each rep.
@@ -100,9 +105,8 @@ class Tools:
         most = self.rules.capacity if capacity is None else capacity
         if most < 1:
             raise MedallionError(f"capacity {most} is not at least 1", "Give a whole number from 1.")
-        self._prepare(
-            "owners", "open_accounts", "hours"
-        )  # not last_touches: for one call list a look at the touches is less
+        # last touches and reasons are prepared for many lists only: for one, looking up its rows is less work
+        self._prepare("owners", "open_accounts", "hours")
         known = [row["owner"] for row in self.serving.rows("select owner from owners order by 1")]
         if owner is not None and owner.casefold() not in {str(name).casefold() for name in known}:
             names = ", ".join(str(name) for name in known[:20])
@@ -112,12 +116,12 @@ class Tools:
         nobody = sorted({one.customer_id for one in blocked if one.channel is None})
         bindings = [on, min(most, _MOST_ROWS), owner, owner, nobody, on, self.rules.rest_days]
         rows = self.serving.rows(_CALL_LIST, bindings)
-        hours, last, why = self._hours(), self._last(rows), self._reasons([row["lead_id"] for row in rows])
+        hours, last, why = self._hours(), self._last(rows), self._reasons(rows)
         for row in rows:
             row["channel"] = self._channel(row, blocked)
             row["hour"] = hours.get(row["channel"])
+            row["reasons"] = why.get(row["position"]) or []
             row |= last.get(row.pop("position"), {"last_channel": None, "last_outcome": None})
-            row["reasons"] = why.get(row["lead_id"]) or []
         rows = [row for row in rows if row["channel"]]
         left = self.serving.rows(
             "select count(*) filter (last_interaction_at >= cast(? as date) - cast(? as integer)) as resting, "
@@ -506,15 +510,20 @@ class Tools:
         )
         return {places[row.pop("customer_id")]: row for row in rows}
 
-    def _reasons(self, deals: list[str]) -> Mapping[str, list[str]]:
+    def _reasons(self, accounts: list[dict[str, Any]]) -> Mapping[int, list[str]]:
+        """Why each account's best deal may be won, by the account's position."""
         if _SCORES not in self.serving.versions:
             return {}
+        places = {row["lead_id"]: row["position"] for row in accounts}
+        if "reasons" in self.serving.prepared:
+            rows = self.serving.rows("from reasons where position in (select unnest(?))", [list(places.values())])
+            return {row["position"]: row["reasons"] for row in rows}
         rows = self.serving.rows(
             f"select lead_id, reasons_up[:3] as reasons from {_SCORES} where lead_id in (select unnest(?)) and as_of = ? "
             "qualify row_number() over (partition by lead_id order by known_as_of desc) = 1",
-            [deals, self.serving.as_of],
+            [list(places), self.serving.as_of],
         )
-        return {row["lead_id"]: row["reasons"] for row in rows}
+        return {places[row["lead_id"]]: row["reasons"] for row in rows}
 
     @staticmethod
     def _channel(row: Mapping[str, Any], blocked: list[Suppressed]) -> str | None:

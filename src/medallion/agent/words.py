@@ -363,7 +363,8 @@ class _Reading:
             arguments["where"] = where
         if top and by:
             arguments["top"] = top
-        return self._all_understood(Call("metric_value", arguments), set())
+        nearest = f"What is the {metric.measure.display_name.lower()}?"
+        return self._all_understood(Call("metric_value", arguments), set(), (nearest,))
 
     def _wants_sibling(self, metric: metrics.Metric, name: str) -> bool:
         other = metrics.metrics()[_SIBLINGS[name]]
@@ -467,13 +468,13 @@ class _Reading:
             return took(m, date(int(m[1]), 1, 1), date(int(m[1]), 12, 31)) if int(m[1]) else None
         return None
 
-    def _all_understood(self, call: Call, also: set[str]) -> Call | Declined:
+    def _all_understood(self, call: Call, also: set[str], nearest: tuple[str, ...] = ()) -> Call | Declined:
         rest = [word for word in self.left.split() if word not in _STOP and word not in also and word != "|"]
         if not rest:
             return call
         return Declined(
             f"I do not understand {', '.join(repr(word) for word in rest)} in the question",
-            self.words.closest(" ".join(rest)),
+            (*nearest, *self.words.closest(" ".join(rest))),
         )
 
 
