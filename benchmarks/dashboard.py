@@ -71,7 +71,9 @@ def rest(server: subprocess.Popen[str]) -> float:
     """Seconds until the server no longer uses the processor."""
 
     def used() -> int:
-        return sum(map(int, Path(f"/proc/{server.pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[11:13]))
+        return sum(
+            map(int, Path(f"/proc/{server.pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[11:13])
+        )
 
     began, before, still = time.perf_counter(), used(), 0
     while still < 3:
@@ -94,8 +96,28 @@ def asked(address: str) -> dict[str, list[str]]:
     quoted = urllib.parse.quote
     months = [f"2024-{month:02d}" for month in range(1, 13)]
     spans = [f"from=2023-{month:02d}-17&to=2025-{month % 6 + 1:02d}-1{month % 10}" for month in range(2, 8)]
-    calls = ("customer_name", "-deal_value", "-probability", "days_since_last_interaction", "owner", "-weighted_value", "lead_id", "-trend", "lead_quality")
-    customers = ("customer_name", "-won_value", "-interactions", "segment", "-open_value", "-win_rate", "industry", "-lead_score", "lead_quality")
+    calls = (
+        "customer_name",
+        "-deal_value",
+        "-probability",
+        "days_since_last_interaction",
+        "owner",
+        "-weighted_value",
+        "lead_id",
+        "-trend",
+        "lead_quality",
+    )
+    customers = (
+        "customer_name",
+        "-won_value",
+        "-interactions",
+        "segment",
+        "-open_value",
+        "-win_rate",
+        "industry",
+        "-lead_score",
+        "lead_quality",
+    )
     deals = ("-deal_value", "lead_id", "-created_at", "customer_name", "-cycle_days", "owner")
     return {
         "filter, pipeline": [f"/pipeline?owner={quoted(one)}" for one in owners[:12]]
@@ -137,7 +159,10 @@ def run(lakehouse: str) -> dict[str, Any]:
     """One server from its start to its end."""
     server, address, seconds = start(lakehouse)
     try:
-        early = [get(address + one)[0] * 1000 for one in ("/interactions?from=2023-11-05", "/sales?from=2023-11-05", "/pipeline?band=Warm")]
+        early = [
+            get(address + one)[0] * 1000
+            for one in ("/interactions?from=2023-11-05", "/sales?from=2023-11-05", "/pipeline?band=Warm")
+        ]
         found: dict[str, Any] = {"cold_start": round(seconds, 2), "filters_at_once": [round(one) for one in early]}
         found["ready"] = round(seconds + sum(early) / 1000 + rest(server), 1)
         html = get(f"{address}/pipeline")
@@ -152,7 +177,11 @@ def run(lakehouse: str) -> dict[str, Any]:
         for kind in sorted(kinds, key=lambda name: name.startswith("figure"), reverse=False):
             times = [get(address + one)[0] * 1000 for one in kinds[kind]]
             if times:
-                found["milliseconds"][kind] = {"n": len(times), "median": round(statistics.median(times)), "p95": round(p95(times))}
+                found["milliseconds"][kind] = {
+                    "n": len(times),
+                    "median": round(statistics.median(times)),
+                    "p95": round(p95(times)),
+                }
         found["fifty_readers"] = crowd(address, ["/pipeline", "/customers", "/interactions", "/sales", "/health"] * 100)
         page = get(f"{address}/pipeline")[1].decode()
         owners, industries = options(page, "owner"), options(page, "industry")
@@ -160,7 +189,13 @@ def run(lakehouse: str) -> dict[str, Any]:
         for turn in range(100):
             owner, industry = (urllib.parse.quote(several[turn % len(several)]) for several in (owners, industries))
             start_day = f"from=2024-{turn % 12 + 1:02d}-{turn % 25 + 2:02d}"
-            own += [f"/pipeline?owner={owner}&industry={industry}", f"/customers?industry={industry}", f"/interactions?{start_day}", f"/sales?owner={owner}&{start_day}", "/health"]
+            own += [
+                f"/pipeline?owner={owner}&industry={industry}",
+                f"/customers?industry={industry}",
+                f"/interactions?{start_day}",
+                f"/sales?owner={owner}&{start_day}",
+                "/health",
+            ]
         found["fifty_readers_with_filters"] = {**crowd(address, own), "different": len(set(own))}
         found["memory_mib"], found["memory_most_mib"] = memory(server)
     finally:

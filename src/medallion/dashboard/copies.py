@@ -96,8 +96,10 @@ def _rows(work: _Work, name: str) -> None:
     needed.update(name for column in _columns(table) for name in (column.name, column.link_by or column.name))
     needed.update(*map(columns_of, table.dimensions.values()))
     view = metrics.named(table.like).view if table.like else None
+    view = metrics.named(table.like).view if table.like else None
     if view:
-        needed.update(*(columns_of(one.expr) for one in (*view.dimensions, *view.measures)), {"as_of"})
+        asked = [*(one.expr for one in view.dimensions), *(one.expr for one in view.measures)]
+        needed.update(*map(columns_of, asked), {"as_of"})
     reading, source = work.reading, work.reading.at_hand(table.source)
     # a moment in UTC without a zone reads the same, and its day and month are found much faster
     kinds = {row[0]: row[1] for row in work.do(f"describe (from {source})") if row[0] in needed}
@@ -183,7 +185,11 @@ def _reached(
 ) -> Answer | None:
     """Accounts touched, of any days and one channel, also by month; None for another question."""
     metric = metrics.named(name)
-    if metric.view is not _TOUCHES or metric.measure.expr != "COUNT(DISTINCT customer_id)" or by not in ((), ("month",)):
+    if (
+        metric.view is not _TOUCHES
+        or metric.measure.expr != "COUNT(DISTINCT customer_id)"
+        or by not in ((), ("month",))
+    ):
         return None
     within, conditions, bindings, start = "", ["within = ?"], [], None
     for one in where:
