@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+
+import duckdb
 
 from medallion import contracts, metrics, query
 from medallion.contracts import Table
@@ -52,13 +55,16 @@ def _grain(name: str, entities: Mapping[str, contracts.Entity]) -> str:
     return known.grain
 
 
-def status(lake: Lakehouse, now: datetime, overrides: Iterable[Path] = ()) -> dict[str, Any]:
+def status(
+    lake: Lakehouse, now: datetime, overrides: Iterable[Path] = (), over: duckdb.DuckDBPyConnection | None = None
+) -> dict[str, Any]:
     """Runs, batches, row accounts, quarantine and freshness of a lakehouse as plain values.
 
     Freshness compares the hours since the newest event of an entity with what its contract promises. A date
     after the reading of its row is a plan or a mistake, not an event.
 
     Quarantine counts records that wait there. A lakehouse that a run has left half made shows as far as it is.
+    `over` is a connection that is open already.
 
     Raises:
         LakehouseError: There is no lakehouse.
@@ -88,7 +94,7 @@ def status(lake: Lakehouse, now: datetime, overrides: Iterable[Path] = ()) -> di
         "freshness": [],
         "tables": {name: lake.version(name) for name in lake.tables()},
     }
-    with query.connect(lake) as connection:
+    with nullcontext(over) if over else query.connect(lake) as connection:
 
         def rows(table: str, sql: str) -> list[dict[str, Any]]:
             return [_plain(row) for row in query.rows(connection, sql)] if lake.exists(table) else []
@@ -135,11 +141,21 @@ def _freshness(connection: Any, entity: contracts.Entity, now: datetime) -> dict
         return None
     value = query.rows(connection, f"select greatest({', '.join(events)}, null) as newest from {entity.clean.name}")
     newest = value[0]["newest"]
-    hours = None if newest is None else round((now - newest.replace(tzinfo=None)).total_seconds() / 3600, 1)
-    promised = entity.freshness_hours
-    return {
+    row = {
         "entity": entity.name,
         "newest_event": None if newest is None else newest.replace(tzinfo=None).isoformat(sep=" "),
+        "promised_hours": entity.freshness_hours,
+    }
+    return aged(row, now)
+
+
+def aged(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """A row of freshness as it stands at a moment."""
+    newest, promised = row["newest_event"], row["promised_hours"]
+    hours = None if newest is None else round((now - datetime.fromisoformat(newest)).total_seconds() / 3600, 1)
+    return {
+        "entity": row["entity"],
+        "newest_event": newest,
         "hours_old": hours,
         "promised_hours": promised,
         "kept": None if hours is None or promised is None else hours <= promised,

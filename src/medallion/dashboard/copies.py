@@ -96,9 +96,10 @@ def _rows(work: _Work, name: str) -> None:
     needed.update(name for column in _columns(table) for name in (column.name, column.link_by or column.name))
     needed.update(*map(columns_of, table.dimensions.values()))
     view = metrics.named(table.like).view if table.like else None
+    view = metrics.named(table.like).view if table.like else None
     if view:
-        expressions = [one.expr for one in view.dimensions] + [one.expr for one in view.measures]
-        needed.update(*map(columns_of, expressions), {"as_of"})
+        asked = [*(one.expr for one in view.dimensions), *(one.expr for one in view.measures)]
+        needed.update(*map(columns_of, asked), {"as_of"})
     reading, source = work.reading, work.reading.at_hand(table.source)
     # a moment in UTC without a zone reads the same, and its day and month are found much faster
     kinds = {row[0]: row[1] for row in work.do(f"describe (from {source})") if row[0] in needed}

@@ -26,8 +26,9 @@ def health(reading: Reading, settings: Settings, now: datetime) -> dict[str, Any
     """What the page shows; `now` is UTC without zone."""
     from medallion import status  # brings the pipeline along, which no other page needs
 
-    minute = now.replace(second=0, microsecond=0)
-    found = reading.once(("status", minute), lambda: status.status(reading.lake, minute, settings.contracts))
+    found = reading.once(
+        "status", lambda: reading.answer(lambda over: status.status(reading.lake, now, settings.contracts, over))
+    )
     accounts = found["row_accounts"]
     names = ("rows_read", "accepted", "duplicate", "superseded", "quarantined")
     known = list(dict.fromkeys(row["batch_id"] for row in reversed(accounts)))[:BATCHES]
@@ -37,7 +38,7 @@ def health(reading: Reading, settings: Settings, now: datetime) -> dict[str, Any
         "all": {name: sum(row[name] for row in accounts) for name in names},
         "balanced": all(row["balanced"] for row in accounts),
         "quarantine": found["quarantine"],
-        "freshness": found["freshness"],
+        "freshness": [status.aged(row, now) for row in found["freshness"]],
         "drift": found["drift"],
         "runs": found["runs"],
         "states": [batch for batch in found["batches"] if batch["state"] != "finished"],

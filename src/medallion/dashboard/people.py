@@ -10,16 +10,17 @@ from medallion.weights import ScoreWeights
 
 #: Events that the time line shows at most, the newest.
 EVENTS = 100
+#: Columns of features that are read at a time.
+COLUMNS = 16
 
 
 def customer(reading: Reading, weights: ScoreWeights, key: str) -> dict[str, Any] | None:
     """Everything about one account; None when there is none of that key."""
     from medallion import explain
 
-    found = reading.rows("select * from gold.customer_features where customer_id = ?", [key])
-    if not found:
+    account = _account(reading, key)
+    if account is None:
         return None
-    account = found[0]
     scores = (
         reading.rows(
             "select * from gold.lead_scores where customer_id = ? and as_of = ? "
@@ -45,6 +46,19 @@ def customer(reading: Reading, weights: ScoreWeights, key: str) -> dict[str, Any
     }
 
 
+def _account(reading: Reading, key: str) -> dict[str, Any] | None:
+    """All features, some at a time: pages of all columns of a large file at once are a hundred megabytes."""
+    names = [row["column_name"] for row in reading.rows("describe gold.customer_features")]
+    account: dict[str, Any] = {}
+    for start in range(0, len(names), COLUMNS):
+        some = ", ".join(names[start : start + COLUMNS])
+        found = reading.rows(f"select {some} from gold.customer_features where customer_id = ?", [key])
+        if not found:
+            return None
+        account.update(found[0])
+    return account
+
+
 def _events(reading: Reading, key: str, day: Any) -> list[dict[str, Any]]:
     parts = [
         "select created_at as happened, 'deal opened' as what, lead_id as about, source as detail, null as file, null as line "
@@ -61,8 +75,18 @@ def _events(reading: Reading, key: str, day: Any) -> list[dict[str, Any]]:
             "select entered_at, 'stage', lead_id, stage, null, null from gold.stage_history "
             "where lead_id in (select lead_id from gold.deals where customer_id = $1)"
         )
-    sql = f"select * from ({' union all '.join(parts)}) where $2 is not null order by happened desc, what, about limit {EVENTS}"
-    return reading.rows(sql, [key, end_of_day(day)])
+    # one after the other: large tables read at the same time need memory for each
+    found = [
+        row
+        for part in parts
+        for row in reading.rows(
+            f"select * from ({part}) as told(happened, what, about, detail, file, line) "
+            f"where $2 is not null and happened is not null order by happened desc, what, about limit {EVENTS}",
+            [key, end_of_day(day)],
+        )
+    ]
+    found.sort(key=lambda row: (row["what"], row["about"] or ""))
+    return sorted(found, key=lambda row: row["happened"], reverse=True)[:EVENTS]
 
 
 #: Columns of gold that the head of the page already shows.

@@ -25,8 +25,8 @@ from medallion.store import Lakehouse
 T = TypeVar("T")
 Shortcut = Callable[[duckdb.DuckDBPyConnection, str, tuple[str, ...], tuple[Filter, ...]], Answer | None]
 
-#: What DuckDB may take; beyond it, it goes on in files.
-MEMORY = "150MB"
+#: What DuckDB may take, beyond which it goes on in files; and what the rare question may that cannot.
+MEMORY, MEMORY_ONCE = "150MB", "600MB"
 #: How many answers are remembered for one version.
 REMEMBERED = 4000
 #: How many pages and pictures are remembered for one version, compressed.
@@ -128,16 +128,21 @@ class Reading:
         """The rows of a query as dicts."""
         given = tuple(parameters)
 
-        return self.once(("rows", sql, given), lambda: self._answer(lambda cursor: query.rows(cursor, sql, given)))
+        return self.once(("rows", sql, given), lambda: self.answer(lambda cursor: query.rows(cursor, sql, given)))
 
-    def _answer(self, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+    def answer(self, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         """The answer of a question, of which only some are asked at a time."""
         try:
             with self._slots, self.cursor() as cursor:
                 return question(cursor)
         except duckdb.OutOfMemoryException:
             with self.alone, self._slots, self.cursor() as cursor:
-                return question(cursor)
+                try:
+                    cursor.execute(f"set memory_limit = '{MEMORY_ONCE}'")
+                    return question(cursor)
+                finally:
+                    with suppress(duckdb.OutOfMemoryException):  # more is in use beside it; the next one tries again
+                        cursor.execute(f"set memory_limit = '{MEMORY}'")
 
     def ask(
         self,
@@ -155,7 +160,7 @@ class Reading:
             return metrics.ask(cursor, name, by, where, parameters, largest, self._over(name, by, where))
 
         key = ("ask", name, by, where, largest, tuple(sorted((parameters or {}).items())))
-        return self.once(key, lambda: self._answer(question))
+        return self.once(key, lambda: self.answer(question))
 
     def ahead(self, wanted: Iterable[tuple[str, tuple[Filter, ...]]]) -> None:
         """Compute totals that are about to be asked for, those of one view and filter in one pass."""
@@ -166,7 +171,7 @@ class Reading:
         for (source, where, over), names in groups.items():
             question = partial(metrics.together, names=names, where=where, over=over)
             if len(names) > 1:
-                found = self.once(("together", source, where, tuple(names)), partial(self._answer, question))
+                found = self.once(("together", source, where, tuple(names)), partial(self.answer, question))
                 for name, answer in zip(names, found, strict=True):
                     self.once(("ask", name, (), where, None, ()), partial(_held, answer))
 

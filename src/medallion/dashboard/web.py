@@ -8,7 +8,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -92,9 +92,15 @@ class Dashboard:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.source = Source(Lakehouse(options.settings.lakehouse), copies.make)
+        self.source = Source(Lakehouse(options.settings.lakehouse), self._prepare)
         self.templates = environment()
         self._scripts: dict[str, bytes] = {}
+
+    def _prepare(self, reading: Reading) -> None:
+        """In the background: copies for filters and sorts, and what the pages need as they open."""
+        copies.make(reading)
+        with suppress(MedallionError, duckdb.Error):  # whoever opens the page is told
+            health.health(reading, self.options.settings, utc_now())
 
     # pages ---------------------------------------------------------------------------------------------------------
 
@@ -113,16 +119,17 @@ class Dashboard:
     def health(self, request: Request, reading: Reading) -> Response:
         """The page about the data."""
         parameters.given(request.query_params.multi_items(), ())
-        told = health.health(reading, self.options.settings, utc_now())
-        return self._html(
-            request,
-            reading,
-            "health.html.j2",
-            page="health",
-            title=words.PAGES["health"][0],
-            health=told,
-            nothing=Given(),
-        )
+        minute = utc_now().replace(second=0, microsecond=0)
+
+        def made() -> bytes:
+            told = health.health(reading, self.options.settings, minute)
+            answer = self._html(
+                request, reading, "health.html.j2", page="health", title=words.PAGES["health"][0], health=told, nothing=Given()
+            )  # fmt: skip
+            return bytes(answer.body)
+
+        held = reading.written(("health", minute, request.cookies.get("theme")), made)
+        return _compressed(request, held, "text/html; charset=utf-8", _FRESH)
 
     def metric(self, request: Request, reading: Reading) -> Response:
         """What a metric is, what it is worth, and where it comes from."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import sqlglot
 from sqlglot import exp
@@ -63,11 +64,11 @@ def _fold(text: str, weight: str) -> str:
     'COALESCE(SUM(n), 0) / NULLIF(COALESCE(SUM(CASE WHEN NOT x IS NULL THEN n END), 0), 0)'
     """
 
-    def sums(node: exp.Expr) -> exp.Expr:
+    def sums(node: Any) -> Any:
         if not isinstance(node, exp.Count):
             return node
         counted = f"CASE WHEN {node.this.sql('spark')} IS NOT NULL THEN {weight} END"
         rows = weight if isinstance(node.this, exp.Literal | exp.Star) else counted
         return sqlglot.parse_one(f"COALESCE(SUM({rows}), 0)", read="spark")
 
-    return sqlglot.parse_one(text, read="spark").transform(sums).sql("spark")
+    return str(sqlglot.parse_one(text, read="spark").transform(sums).sql("spark"))
