@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import random
 import threading
 from datetime import date, datetime, timedelta
@@ -179,8 +180,16 @@ def test_copies_go_with_their_version(world, monkeypatch, capsys):
     source.answered()
     assert reading.complete.wait(30)
     assert (folder / "copies.duckdb").exists()
-    source.close()
+    source.forget()  # as when a run has ended since
+    again = source.reading()
+    assert again is not reading
+    del reading
+    gc.collect()
     assert not folder.exists()
+    source.answered()
+    assert again.complete.wait(30)
+    source.close()
+    assert not Path(again.folder).exists()
     closed = Reading(world)
     closed.close()
     copies.make(closed)
