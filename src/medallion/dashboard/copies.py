@@ -119,9 +119,10 @@ def _columns(table: tables.Table) -> Iterable[tables.Column]:
 
 def _touches(work: _Work) -> None:
     """Touches of one hour, channel and outcome as one row."""
+    # numbers of rows are doubles here: DuckDB 2.0 takes a sum of small integers for smaller than it may be, and fails
     work.do(
         "create table copies.touches as select date_trunc('hour', cast(occurred_at as timestamp)) as occurred_at, "
-        "channel, outcome, count(*) as rows_folded from silver.interactions_clean group by all order by 1"
+        "channel, outcome, cast(count(*) as double) as rows_folded from silver.interactions_clean group by all order by 1"
     )
     source = _touches_from("copies.touches")
     columns = frozenset({"occurred_at", "channel", "outcome"})
@@ -161,7 +162,7 @@ def _visits(work: _Work) -> None:
         f"cast(occurred_at as date) as day from ({source}) join copies.accounts using (customer_id) "
         "left join copies.channels using (channel)"
     )
-    work.do("create table copies.turns (within smallint, day date, before date, accounts bigint)")
+    work.do("create table copies.turns (within smallint, day date, before date, accounts double)")
     for turn in range(turns):
         for within, by in (("0::smallint", "account"), ("within", "account, within")):
             work.do(
@@ -171,7 +172,7 @@ def _visits(work: _Work) -> None:
             )
     work.do(
         "create table copies.visits as select coalesce(channel, '') as within, day, before, "
-        "sum(accounts)::bigint as accounts from copies.turns left join copies.channels using (within) "
+        "cast(sum(accounts) as double) as accounts from copies.turns left join copies.channels using (within) "
         "where within >= 0 group by all order by 1, 2"
     )
     for name in ("turns", "days", "accounts", "channels"):

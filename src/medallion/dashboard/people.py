@@ -11,7 +11,7 @@ from medallion.weights import ScoreWeights
 #: Events that the time line shows at most, the newest.
 EVENTS = 100
 #: Columns of features that are read at a time.
-COLUMNS = 16
+COLUMNS = 8
 
 
 def customer(reading: Reading, weights: ScoreWeights, key: str) -> dict[str, Any] | None:

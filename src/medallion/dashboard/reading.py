@@ -5,13 +5,15 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import shutil
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -26,7 +28,7 @@ T = TypeVar("T")
 Shortcut = Callable[[duckdb.DuckDBPyConnection, str, tuple[str, ...], tuple[Filter, ...]], Answer | None]
 
 #: What DuckDB may take, beyond which it goes on in files; and what the rare question may that cannot.
-MEMORY, MEMORY_ONCE = "150MB", "600MB"
+MEMORY, MEMORY_ONCE = "130MB", "600MB"
 #: How many answers are remembered for one version.
 REMEMBERED = 4000
 #: How many pages and pictures are remembered for one version, compressed.
@@ -65,7 +67,8 @@ class Reading:
             self._stack.close()
             raise
         #: For what does not fit into memory, and for `copies`; it goes with the reading.
-        self.folder = self._stack.enter_context(TemporaryDirectory(prefix="medallion-"))
+        self.folder = mkdtemp(prefix="medallion-")
+        self._emptied = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self._connection.execute(f"set memory_limit = '{MEMORY}'; set temp_directory = '{quoted(self.folder)}'")
         self._connection.execute("set global timezone = 'UTC'")  # of cursors too
         #: A table, or a query in parentheses, with the copy that is read in its place; from `copies`.
@@ -99,6 +102,7 @@ class Reading:
             self.complete.wait(10)
         with suppress(duckdb.Error):  # a request still reads; the process ends soon
             self._stack.close()
+        self._emptied()
 
     def once(self, key: Hashable, compute: Callable[[], T]) -> T:
         """What `compute` gives, computed once per key however many ask at a time; a failure is not remembered."""

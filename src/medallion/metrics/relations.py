@@ -19,7 +19,7 @@ class Relation:
     Attributes:
         sql: A table, or a query in parentheses, in Spark SQL.
         columns: Those of the source that it has.
-        folded: Column that says how many rows of the source one row stands for; None when it is one.
+        folded: Column that says how many rows of the source one row stands for, a double; None when it is one.
     """
 
     sql: str
@@ -61,7 +61,7 @@ def _fold(text: str, weight: str) -> str:
     """Counting rows becomes adding up for how many each stands.
 
     >>> _fold("COUNT(1) / NULLIF(COUNT(x), 0)", "n")
-    'COALESCE(SUM(n), 0) / NULLIF(COALESCE(SUM(CASE WHEN NOT x IS NULL THEN n END), 0), 0)'
+    'COALESCE(CAST(SUM(n) AS BIGINT), 0) / NULLIF(COALESCE(CAST(SUM(CASE WHEN NOT x IS NULL THEN n END) AS BIGINT), 0), 0)'
     """
 
     def sums(node: Any) -> Any:
@@ -69,6 +69,6 @@ def _fold(text: str, weight: str) -> str:
             return node
         counted = f"CASE WHEN {node.this.sql('spark')} IS NOT NULL THEN {weight} END"
         rows = weight if isinstance(node.this, exp.Literal | exp.Star) else counted
-        return sqlglot.parse_one(f"COALESCE(SUM({rows}), 0)", read="spark")
+        return sqlglot.parse_one(f"COALESCE(CAST(SUM({rows}) AS BIGINT), 0)", read="spark")
 
     return str(sqlglot.parse_one(text, read="spark").transform(sums).sql("spark"))
