@@ -28,7 +28,7 @@ T = TypeVar("T")
 Shortcut = Callable[[duckdb.DuckDBPyConnection, str, tuple[str, ...], tuple[Filter, ...]], Answer | None]
 
 #: What DuckDB may take, beyond which it goes on in files; and what the rare question may that cannot.
-MEMORY, MEMORY_ONCE = "130MB", "600MB"
+MEMORY, MEMORY_ONCE = "105MB", "600MB"
 #: How many answers are remembered for one version.
 REMEMBERED = 4000
 #: How many pages and pictures are remembered for one version, compressed.
