@@ -254,17 +254,17 @@ def agent_speed(path: Path) -> str:
     """Milliseconds of each tool of the agent, and what comes before the first call."""
     speed = json.loads(path.read_text(encoding="utf-8"))["speed"]
     rows = [
-        (_code(name), f"{t['median_ms']:.0f}", f"{t['p95_ms']:.0f}", f"{t['first_ms']:.0f}")
+        (_code(name), f"{t['median_ms']:.0f}", f"{t['p95_ms']:.0f}", f"{t['first_ms']:.0f}", f"{t['cpu_ms']:.0f}")
         for name, t in speed["tools"].items()
     ]
     told = ", ".join(f"{seconds:.1f} s for {name}" for name, seconds in speed["plan_process_s"].items())
     return "\n\n".join(
         [
-            f"{speed['customers']:,} customers, {speed['deals']:,} deals, {speed['touches']:,} touches, two cores. "
-            f"`medallion chat` and `medallion mcp` load the tables into memory ({speed['load_s']:.0f} s) and compute what "
+            f"{speed['customers']:,} customers, {speed['deals']:,} deals, {speed['touches']:,} touches, two cores, "
+            f"load of the machine before {speed['machine_load']}. `medallion chat` and `medallion mcp` load the tables into memory ({speed['load_s']:.0f} s) and compute what "
             f"the call list needs ({speed['prepare_s']:.0f} s) before they take the first question; peak memory "
             f"{speed['peak_mib']:,} MiB. After that:",
-            _table(("tool", "median, ms", "95th percentile, ms", "first call, ms"), rows),
+            _table(("tool", "median, ms", "95th percentile, ms", "first call, ms", "processor, ms"), rows),
             f"`medallion plan` as a process of its own, which loads nothing into memory: {told}.",
         ]
     )
