@@ -24,7 +24,20 @@ from medallion.store import LAYERS, Lakehouse
 
 KILLS = int(os.environ.get("MEDALLION_KILLS", "6"))
 #: Columns that tell when and in which run, not what.
-WHEN = {"known_at", "known_as_of", "_batch_id", "_ingested_at", "batch_id", "run_id", "quarantined_at", "quarantine_id"}
+WHEN = {
+    "known_at",
+    "known_to",
+    "known_as_of",
+    "_batch_id",
+    "_ingested_at",
+    "batch_id",
+    "run_id",
+    "quarantined_at",
+    "quarantine_id",
+}
+
+#: Tables whose rows are to be added up, and by what.
+ADDED_UP = {"gold.touch_totals": ("customer_id",), "gold.touch_days": ("day", "channel", "outcome")}
 
 
 def content(lake: Lakehouse) -> dict[str, list[str]]:
@@ -35,10 +48,17 @@ def content(lake: Lakehouse) -> dict[str, list[str]]:
             if name.startswith("ops."):
                 continue
             columns = [f'"{c}"' for c in sorted(connection.table(name).columns) if c not in WHEN]
-            found[name] = [
-                str(row)
-                for row in connection.execute(f"select {', '.join(columns)} from {name} order by all").fetchall()
-            ]
+            sql = f"select {', '.join(columns)} from {name} order by all"
+            if name in ADDED_UP:  # a killed run may have them made anew, where an unbroken one adds to them
+                kinds = {row[0]: row[1] for row in connection.execute(f"describe {name}").fetchall()}
+                sums = [
+                    f'{"sum" if kinds[c] == "BIGINT" else "min" if c == "first_at" else "max"}("{c}")'
+                    for c in sorted(kinds)
+                    if c not in WHEN and c not in ADDED_UP[name]
+                ]
+                by = ", ".join(ADDED_UP[name])
+                sql = f"select {by}, {', '.join(sums)} from {name} group by {by} order by all"
+            found[name] = [str(row) for row in connection.execute(sql).fetchall()]
     return found
 
 

@@ -130,7 +130,9 @@ def silver_to_gold(
             frames[entity.clean.name] = silver.rewind(versions, entity, moment.instant, known)
 
     since = Additions()
-    if not rewound and target is None:
+    if target is not None:
+        since = Additions(_known_to(frames["silver.interactions_clean"], moment))
+    elif not rewound:
         with steps.step("gold: look for added touches"):
             since = additions(spark, lake, frames["silver.interactions_clean"], moment)
         since = Additions(since.known_to) if anew else since
@@ -161,6 +163,16 @@ def silver_to_gold(
             _append_scores(spark, target, frames, moment, score_at)
     store.drop(target, [SCORED])
     return day
+
+
+def _known_to(touches: DataFrame, moment: Moment) -> str | None:
+    """When the newest of the touches before the moment was learned, as text in UTC."""
+    from pyspark.sql import functions as F
+
+    from medallion.features import interactions_as_of
+
+    row = interactions_as_of(touches, moment).agg(F.max("known_at").cast("string").alias("known_to")).collect()[0]
+    return None if row["known_to"] is None else str(row["known_to"])
 
 
 def _counts_every_channel(entities: Mapping[str, Entity]) -> bool:
