@@ -94,8 +94,9 @@ def totals_basis(moment: Moment) -> str:
     """What totals of touches depend on besides the touches: weights, the day they are weighed as of, the code."""
     weights = moment.weights
     day = (moment.day - date(1970, 1, 1)).days
-    parts = (weights.channel, weights.outcome, weights.engagement_half_life_days, day - day % _fading_block(moment))
-    return sha256(repr((*parts, __version__)).encode()).hexdigest()[:16]
+    told = [sorted((name, float(one)) for name, one in each.items()) for each in (weights.channel, weights.outcome)]
+    parts = (*told, float(weights.engagement_half_life_days), day - day % _fading_block(moment), __version__)
+    return sha256(repr(parts).encode()).hexdigest()[:16]
 
 
 # --- over gold.touch_totals ------------------------------------------------------------------------------------------
