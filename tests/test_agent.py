@@ -57,6 +57,10 @@ def test_a_prepared_call_list_is_the_same(tools):
         mine, other = prepared.call_plan(), Tools(tools.serving, Rules(rest_days=0)).call_plan()
         assert mine.rows == other.rows
         assert all(row["last_channel"] and row["reasons"] for row in mine.rows)
+        for text in ("c001", "tide", "Zorbax"):  # a key, a part of a name, and nobody's name
+            one, two = prepared.find_customer(text), tools.find_customer(text)
+            assert one.rows
+            assert (one.rows, one.note, one.sql) == (two.rows, two.note, two.sql)
         asked = prepared.run_safe_sql("select count(*) as n from gold.deals")
         assert asked.rows == tools.run_safe_sql("select count(*) as n from gold.deals").rows
 
