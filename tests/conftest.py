@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ ENGINE = (
     "test_learning",
 )
 #: Fixtures of long tests, half a minute or more each on Apache Spark: whole deliveries, and leak checks on a broken copy.
-_LONG = {"deliver", "sample", "learned_late"}
+_LONG = {"deliver", "to_silver", "sample", "learned_late"}
 #: The moment at which tests "read" files; after every event of the sample.
 NOW = datetime(2025, 7, 1, 8, 0)
 
@@ -79,7 +80,9 @@ def deliver(spark: Any, tmp_path: Path) -> Callable[..., Any]:
 
     count = 0
 
-    def run(files: dict[str, str | bytes], now: datetime = NOW, **settings: Any) -> tuple[Any, Any]:
+    def run(
+        files: dict[str, str | bytes], now: datetime = NOW, halves: Collection[str] = pipeline.BOTH, **settings: Any
+    ) -> tuple[Any, Any]:
         nonlocal count
         count += 1
         folder = tmp_path / f"delivery_{count}"
@@ -88,10 +91,18 @@ def deliver(spark: Any, tmp_path: Path) -> Callable[..., Any]:
             data = content.encode() if isinstance(content, str) else content
             (folder / name).write_bytes(data)
         lake = Lakehouse(str(tmp_path / "lakehouse"))
-        result = pipeline.run(load(None, source=str(folder), lakehouse=lake.root, **settings), now)
+        result = pipeline.run(load(None, source=str(folder), lakehouse=lake.root, **settings), now, halves=halves)
         return result, lake
 
     return run
+
+
+@pytest.fixture
+def to_silver(deliver: Callable[..., Any]) -> Callable[..., Any]:
+    """As `deliver`, without gold: for what is told of silver, which is half of the time."""
+    from medallion import pipeline
+
+    return partial(deliver, halves=[pipeline.BRONZE_TO_SILVER])
 
 
 @pytest.fixture(scope="session")

@@ -76,6 +76,7 @@ def computed_again(lake: Lakehouse, day, folder) -> dict[str, list[tuple]]:
     return tables(Lakehouse(str(folder)))
 
 
+@pytest.mark.slow
 def test_gold_follows_each_delivery(deliver, tmp_path):
     result, lake = deliver(FIRST)
     assert tables(lake) == computed_again(lake, result.as_of, tmp_path / "again_0")
@@ -98,6 +99,7 @@ def test_other_weights_add_up_everything_again(deliver, tmp_path):
     assert readings(lake) == 1
 
 
+@pytest.mark.slow
 def test_an_earlier_day_leaves_nothing_to_add_to(deliver, rows):
     """Totals of an earlier day are not those of all touches, whatever comes next."""
     deliver(FIRST)
@@ -113,6 +115,7 @@ def test_an_earlier_day_leaves_nothing_to_add_to(deliver, rows):
     assert rows(lake, "select sum(touches) as n from gold.touch_totals") == [{"n": 3}]
 
 
+@pytest.mark.slow
 def test_totals_are_added_up_again_once_they_are_many(deliver, monkeypatch):
     monkeypatch.setattr(additions, "AT_MOST", 2)
     deliver(FIRST)
@@ -124,6 +127,7 @@ def test_totals_are_added_up_again_once_they_are_many(deliver, monkeypatch):
     assert found == [2, 1, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", ["gold.touch_totals", "gold.touch_days"])
 def test_a_run_that_was_killed_between_the_totals_is_made_good(deliver, tmp_path, monkeypatch, broken):
     """What one table has already taken in and the other has not is not added twice."""

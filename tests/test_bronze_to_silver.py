@@ -44,9 +44,9 @@ LEAD_ROWS = [
 ]  # fmt: skip
 
 
-def test_leads_raw_to_clean(deliver, rows):
+def test_leads_raw_to_clean(to_silver, rows):
     raw = LEADS + "".join(f"{line[0]}\n" for line in LEAD_ROWS)
-    _, lake = deliver({"customers.csv": ONE_CUSTOMER, "leads.csv": raw})
+    _, lake = to_silver({"customers.csv": ONE_CUSTOMER, "leads.csv": raw})
     clean = stamped(
         rows(
             lake, "select lead_id, source, status, deal_value, created_at, closed_at from silver.leads_clean order by 1"
@@ -75,13 +75,13 @@ def test_leads_raw_to_clean(deliver, rows):
     ]
 
 
-def test_interactions_raw_to_clean(deliver, rows):
+def test_interactions_raw_to_clean(to_silver, rows):
     raw = (
         "Activity ID,Account ID,Activity Type,Direction,Activity Date,Duration,Result,Comments\n"
         'i1, c1,Phone ,IN,2025-06-01 09:00:00,"1,200",Meeting-Booked,"a, b"\n'
         'I2,C1,Fax,sideways,06/05/2025 14:30,n/a,no answer,"two\nlines"\n'
     )
-    _, lake = deliver({"customers.csv": ONE_CUSTOMER, "activities.csv": raw})
+    _, lake = to_silver({"customers.csv": ONE_CUSTOMER, "activities.csv": raw})
     clean = stamped(
         rows(lake, "select * exclude (known_at, _batch_id, _version_hash) from silver.interactions_clean order by 1")
     )
@@ -95,8 +95,8 @@ def test_interactions_raw_to_clean(deliver, rows):
     ]  # fmt: skip
 
 
-def test_customers_and_products_raw_to_clean(deliver, rows):
-    _, lake = deliver(
+def test_customers_and_products_raw_to_clean(to_silver, rows):
+    _, lake = to_silver(
         {
             "customers.csv": "Company ID;Company Name;Country;Employees;Phone;Email\n c7 ;Ünï  Co;USA;1,200;+1 (415) 555-0101; Info@X.Example \n",
             "products.csv": "SKU|Name|Price|Currency Code|Launched\np-1|Widget|US$ 10|usd|Mar 1, 2025\n",
@@ -255,10 +255,10 @@ VERSIONS = [
 ]  # fmt: skip
 
 
-def test_a_later_version_of_a_lead(deliver, rows):
+def test_a_later_version_of_a_lead(to_silver, rows):
     known = "".join(f"L{n},C1,event,open,100,2025-01-01,2025-03-01,\n" for n in range(1, 7))
-    deliver({"customers.csv": ONE_CUSTOMER, "leads.csv": LEADS + known})
-    late, lake = deliver(
+    to_silver({"customers.csv": ONE_CUSTOMER, "leads.csv": LEADS + known})
+    late, lake = to_silver(
         {"leads.csv": LEADS + "".join(f"{line}\n" for line, _, _ in VERSIONS)}, now=NOW + timedelta(days=1)
     )
     kept = rows(
@@ -340,8 +340,8 @@ def test_a_header_means_something_in_its_own_file_only(spark, tmp_path):
     assert found == {"L1": "Ana", "L2": "Ben", "L3": None}
 
 
-def test_versions_within_one_file(deliver, rows):
-    result, lake = deliver(
+def test_versions_within_one_file(to_silver, rows):
+    result, lake = to_silver(
         {
             "customers.csv": ONE_CUSTOMER,
             "leads.csv": LEADS
@@ -360,11 +360,11 @@ def test_versions_within_one_file(deliver, rows):
     ]
 
 
-def test_a_file_delivered_again_adds_nothing(deliver):
+def test_a_file_delivered_again_adds_nothing(to_silver):
     files = {"customers.csv": ONE_CUSTOMER, "interactions.csv": TOUCHES + "I1,C1,call,2025-06-01,positive\n"}
-    _, lake = deliver(files)
+    _, lake = to_silver(files)
     before = {name: lake.version(name) for name in lake.tables()}
-    again, _ = deliver(
+    again, _ = to_silver(
         {"customers.csv": ONE_CUSTOMER, "interactions_copy.csv.gz": gzip.compress(files["interactions.csv"].encode())}
     )
     assert not again.changed
@@ -372,8 +372,8 @@ def test_a_file_delivered_again_adds_nothing(deliver):
     assert {name: lake.version(name) for name in lake.tables()} == before
 
 
-def test_rows_of_an_unknown_customer_are_refused(deliver, rows):
-    result, lake = deliver(
+def test_rows_of_an_unknown_customer_are_refused(to_silver, rows):
+    result, lake = to_silver(
         {"customers.csv": ONE_CUSTOMER, "interactions.csv": TOUCHES + "I1,C9,call,2025-06-01,positive\n"}
     )
     assert accounts(result)["interactions"] == (1, 0, 0, 0, 1)
@@ -447,7 +447,7 @@ def test_an_interrupted_batch_is_completed_by_the_next_run(deliver, unbroken, mo
     assert state(lake) == unbroken
 
 
-def test_a_lost_row_is_noticed(deliver, monkeypatch):
+def test_a_lost_row_is_noticed(to_silver, monkeypatch):
     from medallion import silver
 
     kept = silver.versions
@@ -459,7 +459,7 @@ def test_a_lost_row_is_noticed(deliver, monkeypatch):
         ),
     )
     with pytest.raises(ConservationError, match="leads: 2 rows were read, but 0 accepted"):
-        deliver(FILES)
+        to_silver(FILES)
 
 
 def test_a_second_run_changes_no_table(two_days):

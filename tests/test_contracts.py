@@ -77,16 +77,16 @@ def test_an_override_says_only_what_differs(tmp_path):
     assert [c for c in mine.columns if c.name != "status"] == [c for c in shipped.columns if c.name != "status"]
 
 
-def test_a_column_of_ones_own(deliver, rows, tmp_path):
+def test_a_column_of_ones_own(to_silver, rows, tmp_path):
     """A contract that gains a column: tables grow, earlier rows have null there; a changed type is refused."""
     mine = tmp_path / "mine.odcs.yaml"
     mine.write_text(
         f"{HEAD}schema:\n  - name: customers\n    properties:\n"
         "      - {name: tier, logicalType: integer, physicalType: bigint, description: Support tier.}\n"
     )
-    deliver({"customers.csv": "customer_id,customer_name\nC1,Acme\n"})
-    deliver({"customers.csv": "customer_id,customer_name,Tier\nC2,Bolt,3\n"}, contracts=(mine,))
-    _, lake = deliver({"customers.csv": "customer_id,customer_name\nC3,Cog\n"})
+    to_silver({"customers.csv": "customer_id,customer_name\nC1,Acme\n"})
+    to_silver({"customers.csv": "customer_id,customer_name,Tier\nC2,Bolt,3\n"}, contracts=(mine,))
+    _, lake = to_silver({"customers.csv": "customer_id,customer_name\nC3,Cog\n"})
     assert rows(lake, "select customer_id, tier from silver.customers_clean order by 1") == [
         {"customer_id": "C1", "tier": None},
         {"customer_id": "C2", "tier": 3},
@@ -95,7 +95,7 @@ def test_a_column_of_ones_own(deliver, rows, tmp_path):
     before = lake.version("silver.customers_clean")
     mine.write_text(mine.read_text().replace("bigint", "string").replace("integer", "string"))
     with pytest.raises(LakehouseError, match="column tier is bigint, but its contract now says string"):
-        deliver({"customers.csv": "customer_id,customer_name,Tier\nC4,Dot,gold\n"}, contracts=(mine,))
+        to_silver({"customers.csv": "customer_id,customer_name,Tier\nC4,Dot,gold\n"}, contracts=(mine,))
     assert lake.version("silver.customers_clean") == before
 
 

@@ -70,8 +70,8 @@ def test_messages_name_the_value(conformed):
     assert conformed[18]["_raw"] == '{"_record":"I1,C1,call"}'
 
 
-def test_quality_metrics(deliver, rows):
-    _, lake = deliver(
+def test_quality_metrics(to_silver, rows):
+    _, lake = to_silver(
         {
             "customers.csv": CUSTOMERS + "C1,Acme,10,2025-01-01\nC2,Bolt,some,2025-01-01\nC2,Bolt,some,2025-01-01\n,None,1,2025-01-01\n",
             "interactions.csv": TOUCHES + GOOD + "\nI2,C9,,pigeon,2025-06-30 20:00,neutral,\nI3,C1,,fax,2025-06-01,great,1\n",
@@ -98,12 +98,12 @@ def test_accounts_balance_in_the_tables(sample, rows):
         assert row["balanced"]
 
 
-def test_a_late_parent_lets_new_rows_in(deliver, rows):
-    refused, lake = deliver(
+def test_a_late_parent_lets_new_rows_in(to_silver, rows):
+    refused, lake = to_silver(
         {"customers.csv": CUSTOMERS + "C1,Acme,,\n", "interactions.csv": TOUCHES + GOOD.replace("C1", "C2") + "\n"}
     )
     assert refused.accounts[1]["quarantined"] == 1
-    accepted, _ = deliver(
+    accepted, _ = to_silver(
         {"customers.csv": CUSTOMERS + "C2,Bolt,,\n", "interactions.csv": TOUCHES + GOOD.replace("C1", "C2") + "\n\n"},
         now=NOW + timedelta(days=1),
     )

@@ -216,6 +216,7 @@ def test_what_cannot_be_replayed(deliver, tmp_path):
         pipeline.replay(load(None, lakehouse=str(tmp_path / "none")), DAY, None, str(tmp_path / "x"))
 
 
+@pytest.mark.slow
 def test_a_replay_outlives_an_erasure_for_everyone_else(deliver, tmp_path):
     _, lake = deliver(FIRST, now=datetime(2025, 6, 30, 22))
     kept = [row["lead_id"] for row in gold(lake)["gold.deals"] if row["customer_id"] == "C1"]

@@ -69,9 +69,9 @@ def contract(tmp_path):
     return write
 
 
-def test_lookups_values_constants_and_expressions(deliver, contract, rows):
+def test_lookups_values_constants_and_expressions(to_silver, contract, rows):
     path = contract(CUSTOMERS, LEADS)
-    result, lake = deliver({"Account.csv": ACCOUNTS, "Opportunity.csv": OPPS}, contracts=(path,))
+    result, lake = to_silver({"Account.csv": ACCOUNTS, "Opportunity.csv": OPPS}, contracts=(path,))
     assert result.new_columns == {}
     assert rows(lake, "select lead_id, customer_id, status, stage, deal_value::varchar as v, created_at::date::varchar as d, "
                 "source, owner from silver.leads_clean order by 1") == [
@@ -88,7 +88,7 @@ def test_lookups_values_constants_and_expressions(deliver, contract, rows):
     }
 
 
-def test_a_lookup_over_two_tables_and_an_optional_one(deliver, contract, rows):
+def test_a_lookup_over_two_tables_and_an_optional_one(to_silver, contract, rows):
     """deal -> contact -> company; a touch whose deal is not known is kept, since it may have none."""
     contacts = """  - name: contacts
     description: Looked up only.
@@ -128,7 +128,7 @@ def test_a_lookup_over_two_tables_and_an_optional_one(deliver, contract, rows):
   columns: {interaction_id: {sql: "concat('MAIL-', id)"}, customer_id: Account, occurred_at: At, channel: {value: email}, outcome: {value: neutral}}
 """,
     )
-    result, lake = deliver(
+    result, lake = to_silver(
         {
             "Account.csv": ACCOUNTS,
             "Contact.csv": "Id,Company\nc1,Anvil & Sons\nc2,Unheard of\n",
@@ -152,7 +152,7 @@ def test_a_lookup_over_two_tables_and_an_optional_one(deliver, contract, rows):
     ]
 
 
-def test_an_optional_lookup_that_leads_to_several_is_left_empty_and_counted(deliver, contract, rows):
+def test_an_optional_lookup_that_leads_to_several_is_left_empty_and_counted(to_silver, contract, rows):
     products = schema("products", "- file: Products\n  columns: {product_id: Id, product_name: Name}")
     leads = schema(
         "leads",
@@ -171,14 +171,14 @@ def test_an_optional_lookup_that_leads_to_several_is_left_empty_and_counted(deli
         "Products.csv": "Id,Name\nP1,Anvil\nP2,Bolt\nP3,BOLT\n",
         "Opportunity.csv": "Id,Account,Product\nO1,A1,anvil\nO2,A1,Bolt\nO3,A1,Cog\n",
     }
-    _, lake = deliver(files, contracts=(contract(CUSTOMERS, products, leads),))
+    _, lake = to_silver(files, contracts=(contract(CUSTOMERS, products, leads),))
     found = rows(lake, "select lead_id, product_id from silver.leads_clean order by 1")
     assert [tuple(row.values()) for row in found] == [("O1", "P1"), ("O2", None), ("O3", None)]
     sql = "select failed::int as n from ops.quality_metrics where entity = 'leads' and column_name = 'product_id' and metric = 'integrity'"
     assert rows(lake, sql) == [{"n": 2}]
 
 
-def test_a_stage_behind_a_code_is_read_as_any_other(deliver, contract, rows):
+def test_a_stage_behind_a_code_is_read_as_any_other(to_silver, contract, rows):
     """What a lookup takes goes through the column's own reading; values stand before it is looked up."""
     stages = """  - name: deal_stages
     customProperties:
@@ -208,7 +208,7 @@ def test_a_stage_behind_a_code_is_read_as_any_other(deliver, contract, rows):
         "Stages.csv": "Id,Label,State\ns1,Contract Sent,Closed-Won\ns2,First Call,Odd\n",
         "Opportunity.csv": "Id,Account,Stage\nO1,The Bolts,s1\nO2,Anvil & Sons,s2\nO3,Bolt Gmb,s1\n",
     }
-    _, lake = deliver(files, contracts=(contract(CUSTOMERS, stages, leads),))
+    _, lake = to_silver(files, contracts=(contract(CUSTOMERS, stages, leads),))
     found = rows(lake, "select lead_id, customer_id, status, stage from silver.leads_clean")
     assert [tuple(row.values()) for row in found] == [("O1", "A2", "won", "contract_sent")]
     refused = rows(lake, "select record_key, reasons[1] as reason from silver.quarantine order by 1")
@@ -223,7 +223,7 @@ def test_a_stage_behind_a_code_is_read_as_any_other(deliver, contract, rows):
     assert [(row["value"], row["before"]) for row in suggested] == [("A2", "Bolt Gmb")], "a key, not a name"
 
 
-def test_one_file_feeds_two_entities_and_is_read_once(deliver, contract):
+def test_one_file_feeds_two_entities_and_is_read_once(to_silver, contract):
     """Accounts told by the deals alone; delivered again under another name it adds nothing."""
     customers = schema("customers", '- file: "deals*"\n  columns: {customer_id: Account No, customer_name: Account}')
     leads = schema(
@@ -232,22 +232,22 @@ def test_one_file_feeds_two_entities_and_is_read_once(deliver, contract):
     )
     deals = "Id,Account No,Account,Status,Created\nO1,A1,Anvil,open,2025-01-01\nO2,A1,Anvil,won,2025-01-01\n"
     path = contract(customers, leads)
-    result, _ = deliver({"deals.csv": deals}, contracts=(path,))
+    result, _ = to_silver({"deals.csv": deals}, contracts=(path,))
     assert [(a["entity"], a["accepted"], a["duplicate"]) for a in result.accounts] == [
         ("customers", 1, 1),
         ("leads", 2, 0),
     ]
-    again, _ = deliver({"deals_copy.csv.gz": gzip.compress(deals.encode())}, contracts=(path,))
+    again, _ = to_silver({"deals_copy.csv.gz": gzip.compress(deals.encode())}, contracts=(path,))
     assert not again.changed
     assert again.already_known == ["deals_copy.csv.gz"]
 
 
-def test_a_contract_is_remembered(deliver, contract):
+def test_a_contract_is_remembered(to_silver, contract):
     path = contract(CUSTOMERS, LEADS)
-    _, lake = deliver({"Account.csv": ACCOUNTS, "Opportunity.csv": OPPS}, contracts=(path,))
+    _, lake = to_silver({"Account.csv": ACCOUNTS, "Opportunity.csv": OPPS}, contracts=(path,))
     path.unlink()
     later = OPPS.splitlines()[0] + "\nO7,Bolt GmbH,Gewonnen,7,1.2.2025,Bo,Li\n"
-    result, _ = deliver({"Opportunity.csv": later})
+    result, _ = to_silver({"Opportunity.csv": later})
     assert result.contracts == [str(path)]
     assert [(a["entity"], a["accepted"]) for a in result.accounts] == [("leads", 1)]
     from medallion import status
@@ -255,15 +255,15 @@ def test_a_contract_is_remembered(deliver, contract):
     assert status.status(lake, NOW)["contracts"] == [str(path)]
 
 
-def test_nothing_runs_on_a_guess(deliver, contract):
+def test_nothing_runs_on_a_guess(to_silver, contract):
     guessed = LEADS.replace("stage: Phase", "stage: {column: Phase, confidence: 0.62, reason: only its place}")
     path = contract(CUSTOMERS, guessed)
     files = {"Account.csv": ACCOUNTS, "Opportunity.csv": OPPS}
     with pytest.raises(
         ContractError, match=r"still guesses: leads: stage from Phase in Opportunity \(0.62: only its place\)"
     ):
-        deliver(files, contracts=(path,))
-    result, _ = deliver(files, contracts=(path,), accept=True)
+        to_silver(files, contracts=(path,))
+    result, _ = to_silver(files, contracts=(path,), accept=True)
     assert result.changed
 
 
@@ -330,12 +330,12 @@ CLEAN = "select product_id, product_name, list_price::varchar as price, _source_
 
 
 @pytest.mark.parametrize("name", ["products.xlsx", "products.csv", "products.xlsx.gz"])
-def test_a_workbook_whatever_it_is_called(deliver, rows, name):
+def test_a_workbook_whatever_it_is_called(to_silver, rows, name):
     content = workbook(
         Sheet1=[[*row, datetime(2024, 5, 1, 9)] if i else [*row, "Launch Date"] for i, row in enumerate(PRODUCTS)][:3]
         + PRODUCTS[3:]
     )
-    result, lake = deliver({name: gzip.compress(content) if name.endswith("gz") else content})
+    result, lake = to_silver({name: gzip.compress(content) if name.endswith("gz") else content})
     assert result.files == [f"{name}#Sheet1"]
     assert [tuple(row.values()) for row in rows(lake, CLEAN)] == [
         ("P1", "Anvil", "1200.00", 2),
@@ -347,35 +347,35 @@ def test_a_workbook_whatever_it_is_called(deliver, rows, name):
     ]
 
 
-def test_sheets_are_tables_and_hidden_ones_are_not(deliver):
+def test_sheets_are_tables_and_hidden_ones_are_not(to_silver):
     book = workbook(Products=PRODUCTS, Customers=[["Customer ID", "Customer Name"], ["C1", "Anvil"]], Readme=[["hello"]],
                     hidden_Leads=[["Lead ID"], ["L1"]])  # fmt: skip
-    result, _ = deliver({"crm export.xlsx": book})
+    result, _ = to_silver({"crm export.xlsx": book})
     assert sorted(result.files) == ["crm export.xlsx#Customers", "crm export.xlsx#Products"]
     assert result.ignored == ["crm export.xlsx#Leads", "crm export.xlsx#Readme"]
 
 
-def test_cells_beyond_the_header_are_not_lost(deliver, rows):
+def test_cells_beyond_the_header_are_not_lost(to_silver, rows):
     table = [*PRODUCTS[:2], ["P9", "Stray", 1.0, "a remark"]]
-    result, lake = deliver({"products.xlsx": workbook(Sheet1=table)})
+    result, lake = to_silver({"products.xlsx": workbook(Sheet1=table)})
     assert (result.accounts[0]["rows_read"], result.accounts[0]["quarantined"]) == (2, 1)
     refused = rows(lake, "select source_row, reasons[1] as reason from silver.quarantine")
     assert refused[0]["source_row"] == 3
     assert "cells to the right of the header's 3" in refused[0]["reason"]
 
 
-def test_an_archive(deliver, rows):
+def test_an_archive(to_silver, rows):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("2025/products.csv", "Product ID,Product Name\nP1,Anvil\n")
         archive.writestr("2025/customers.xlsx", workbook(Sheet1=[["Customer ID", "Customer Name"], ["C1", "Anvil"]]))
         archive.writestr("__MACOSX/products.csv", "x")
         archive.writestr("../../readme.md", "hello")
-    result, lake = deliver({"export.zip": out.getvalue()})
+    result, lake = to_silver({"export.zip": out.getvalue()})
     assert result.files == ["export.zip/2025/customers.xlsx#Sheet1", "export.zip/2025/products.csv"]
     assert result.ignored == ["export.zip/../../readme.md"]
     assert rows(lake, "select _source_file as f from silver.products_clean") == [{"f": "export.zip/2025/products.csv"}]
-    again, _ = deliver({"products.csv": "Product ID,Product Name\nP1,Anvil\n"})
+    again, _ = to_silver({"products.csv": "Product ID,Product Name\nP1,Anvil\n"})
     assert again.already_known == ["products.csv"]
 
 
@@ -405,13 +405,13 @@ TITLED = "Product list\n\nmade on,2025-07-01\nProduct ID,Product Name\nP1,Anvil\
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
-def test_a_header_below_a_title(deliver, rows, kind):
+def test_a_header_below_a_title(to_silver, rows, kind):
     if kind == "csv":
-        result, lake = deliver({"products.csv": TITLED})
+        result, lake = to_silver({"products.csv": TITLED})
         name, refused = "products.csv", 1
     else:
         table = [line.split(",") for line in TITLED.splitlines() if line != "only one"]
-        result, lake = deliver({"products.xlsx": workbook(Sheet1=table)})
+        result, lake = to_silver({"products.xlsx": workbook(Sheet1=table)})
         name, refused = "products.xlsx#Sheet1", 0
     assert result.skipped_lines == {name: 3}
     lines = {"csv": [("P1", 5), ("P2", 7)], "xlsx": [("P1", 5), ("P2", 6)]}[kind]
@@ -423,13 +423,13 @@ def test_a_header_below_a_title(deliver, rows, kind):
         assert rows(lake, "select source_row from silver.quarantine") == [{"source_row": 6}]
 
 
-def test_columns_that_come_and_go_are_told(deliver):
+def test_columns_that_come_and_go_are_told(to_silver):
     from medallion import status
 
     first = "Product ID,Product Name,Category\nP1,Anvil,Iron\n"
     second = "Product ID,Product Name,Colour\nP2,Bolt,grey\n"
-    deliver({"products.csv": first})
-    result, lake = deliver({"products_2.csv": second}, now=NOW + timedelta(days=1))
+    to_silver({"products.csv": first})
+    result, lake = to_silver({"products_2.csv": second}, now=NOW + timedelta(days=1))
     assert result.new_columns == {"products_2.csv": ["Colour"]}
     assert result.missing_columns == {"products_2.csv": ["Category"]}
     (drift,) = status.status(lake, NOW)["drift"]

@@ -54,7 +54,7 @@ def generated(spark, tmp_path_factory):
     return lake
 
 
-@pytest.mark.parametrize("lakehouse", ["sample", "generated"])
+@pytest.mark.parametrize("lakehouse", ["sample", pytest.param("generated", marks=pytest.mark.slow)])
 def test_spark_and_duckdb_agree(request, spark, lakehouse):
     """In value and in order, total and by every dimension, all metrics."""
     from medallion import metric_check

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import threading
+from dataclasses import replace
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from typer.testing import CliRunner
 
 from conftest import NOW, ROOT
-from medallion import log, pipeline
+from medallion import contracts, log, pipeline, restore, status
 from medallion.cli import app
 from medallion.config import load
-from medallion.errors import LakehouseError, MedallionError
-from medallion.pipeline.silver_to_gold import STEPS
+from medallion.errors import ConservationError, LakehouseError, MedallionError
+from medallion.pipeline.silver_to_gold import STEPS, gold_contract
+from medallion.store import Lakehouse
 
 CUSTOMERS = "customer_id,customer_name,email,created_at\nC1,Acme,secret@x.example,2025-01-01\n"
 LEADS = "lead_id,customer_id,status,created_at\nL1,C1,open,2025-02-01\nL2,C9,open,2025-02-01\n"
@@ -74,6 +78,39 @@ def test_a_log_of_a_run_that_fails(spark, exports, tmp_path):
     found = events(path)
     assert [one["event"] for one in found][-1] == "run failed"
     assert {one["level"] for one in found} == {"error"}
+
+
+def test_a_run_that_failed_is_told_of_until_long_after(spark, exports, tmp_path, monkeypatch):
+    lake = Lakehouse(str(tmp_path / "lake"))
+    settings = load(None, source=str(exports), lakehouse=lake.root)
+    rule = replace(contracts.table("gold.deals"), invariants=("lead_id = 'somebody secret'",))
+    gold = importlib.import_module("medallion.pipeline.silver_to_gold")  # the package has the function of this name
+    with monkeypatch.context() as broken:
+        broken.setattr(gold, "gold_contract", lambda name: rule if name == rule.name else gold_contract(name))
+        with pytest.raises(ConservationError):
+            pipeline.run(settings, NOW)
+    told = status.status(lake, NOW)
+    assert told["runs"] == []
+    (failure,) = told["failures"]
+    assert (failure["step"], failure["error"]) == ("gold: deals", "ConservationError")
+    assert failure["seconds"] > 0
+    assert not lake.exists(restore.RUNS)  # nothing to go back to, and no sign for the dashboard
+    shown = CliRunner().invoke(app, ["status", "--lakehouse", lake.root])
+    assert "Runs that failed" in shown.output
+    assert pipeline.run(settings, NOW + timedelta(hours=1)).changed
+    told = status.status(lake, NOW)
+    assert (len(told["runs"]), len(told["failures"])) == (1, 1)
+
+
+def test_what_hinders_the_record_of_a_failure_does_not_hide_it(spark, exports, tmp_path, monkeypatch):
+    path, lakehouse = tmp_path / "log.jsonl", tmp_path / "lake"
+    log.start(str(path), "json", "warning")
+    monkeypatch.setattr(pipeline, "silver_to_gold", lambda *given, **more: 1 / 0)
+    (lakehouse / "ops").mkdir(parents=True)
+    (lakehouse / "ops" / "failures").write_text("no folder")
+    with pytest.raises(ZeroDivisionError):
+        pipeline.run(load(None, source=str(exports), lakehouse=str(lakehouse)), NOW)
+    assert [one["event"] for one in events(path)][-2:] == ["run failed", "failure not recorded"]
 
 
 def test_text_and_levels(tmp_path):

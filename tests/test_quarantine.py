@@ -186,6 +186,7 @@ def test_a_record_that_did_not_split_is_made_of_its_corrections(deliver, rows):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("killed_in", "is_finished"), [("_take_up", False), ("_quarantine", True), ("_conserve", True)]
 )

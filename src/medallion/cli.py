@@ -366,6 +366,8 @@ def status(lakehouse: LakehouseOption = None, config: Config = None, as_json: Js
         return
     screen = show.screen()
     show.records(screen, "Runs", document["runs"])
+    if document["failures"]:
+        show.records(screen, "Runs that failed", document["failures"])
     show.records(screen, "Batches", document["batches"])
     show.records(screen, "Row accounts", document["row_accounts"])
     show.records(screen, "Quarantine by failed check", document["quarantine"])

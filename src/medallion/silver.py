@@ -366,7 +366,7 @@ def outcomes(staged: DataFrame, asked: DataFrame, history: DataFrame | None, ent
     rows = joined(valid(staged), "left_semi").withColumn("_new", F.lit(True))
     if history is not None:
         rows = rows.unionByName(joined(history, "left_semi").withColumn("_new", F.lit(False)))
-    return calm.unionByName(_judge(rows, entity).filter(F.col("_new")).select(*calm.columns))
+    return calm.unionByName(_judge(rows, entity).filter(F.col("_new")).select(*names, "_outcome"))
 
 
 def _judge(rows: DataFrame, entity: Entity) -> DataFrame:

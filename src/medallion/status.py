@@ -78,6 +78,7 @@ def status(
         "lakehouse": lake.root,
         "contracts": [item.path for item in remembered.overrides(lake, overrides)],
         "runs": [],
+        "failures": [],
         "batches": [
             {
                 "batch_id": batch.batch_id,
@@ -103,6 +104,11 @@ def status(
             "ops.runs",
             "select run_id, batch_id, started_at, seconds, cast(as_of - interval 1 microsecond as date) as as_of, "
             f"version, engine from ops.runs order by started_at desc limit {_RUNS}",
+        )
+        document["failures"] = rows(
+            "ops.failures",
+            "select run_id, started_at, failed_at, step, error, seconds, version, engine "
+            f"from ops.failures order by started_at desc limit {_RUNS}",
         )
         document["row_accounts"] = rows(
             "ops.row_accounts",

@@ -143,6 +143,7 @@ def save(
     contract: Table,
     *,
     append: bool = False,
+    whole: bool = False,
 ) -> int:
     """Write a frame as the contract's table and give the new version.
 
@@ -152,20 +153,22 @@ def save(
         lake: The lakehouse.
         contract: Name, columns and types of the table.
         append: Add the rows; without it the table's content is replaced.
+        whole: The frame has every column of the contract, so that the engine need not be asked which it has: for a
+            plan of many columns that takes as long as a small table takes to write.
 
     Raises:
         LakehouseError: What was read back does not have the contract's columns and types.
     """
     options: dict[str, str] = {}
     if not lake.exists(contract.name):
-        frame, append = _nullable(spark, contract).unionByName(_shaped(frame, _wanted(contract))), True
+        frame, append = _nullable(spark, contract).unionByName(_shaped(frame, _wanted(contract), whole)), True
     elif append:
-        frame = _shaped(frame, _grown(lake, contract))
+        frame = _shaped(frame, _grown(lake, contract), whole)
     elif spark_types(lake, contract.name) != _wanted(contract):
-        frame = _nullable(spark, contract).unionByName(_shaped(frame, _wanted(contract)))
+        frame = _nullable(spark, contract).unionByName(_shaped(frame, _wanted(contract), whole))
         options = {"overwriteSchema": "true"}
     else:
-        frame = _shaped(frame, _wanted(contract))
+        frame = _shaped(frame, _wanted(contract), whole)
     _commit(frame, lake.path(contract.name), "append" if append else "overwrite", options)
     _check(lake, contract)
     return lake.version(contract.name)
@@ -177,11 +180,11 @@ def create(spark: SparkSession, lake: Lakehouse, contract: Table) -> None:
         _commit(_nullable(spark, contract), lake.path(contract.name), "append", {})
 
 
-def _shaped(frame: DataFrame, schema: list[tuple[str, str]]) -> DataFrame:
-    """The frame in exactly these columns and types; a column that it does not have is null."""
+def _shaped(frame: DataFrame, schema: list[tuple[str, str]], whole: bool = False) -> DataFrame:
+    """The frame in exactly these columns and types; a column that it does not have is null, unless it is `whole`."""
     from pyspark.sql import functions as F
 
-    present = set(frame.columns)
+    present = {name for name, _ in schema} if whole else set(frame.columns)
     return frame.select(
         *((F.col(f"`{name}`") if name in present else F.lit(None)).cast(kind).alias(name) for name, kind in schema)
     )

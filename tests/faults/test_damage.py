@@ -72,6 +72,7 @@ def test_a_repeated_key_is_told(lake):
     assert states(lake)["key", "gold.deals"] == doctor.BROKEN
 
 
+@pytest.mark.slow
 def test_back_to_an_earlier_run_and_forth_again(lake, spark):
     from faults.test_kills import content
 
@@ -111,6 +112,7 @@ def medallion(*words, **more):
     return subprocess.run([sys.executable, "-m", "medallion", *words], capture_output=True, text=True, **more)
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full(tmp_path):
     """A limit on the size of files stands in for a full disk: writing fails in the same place."""
     limited = f"ulimit -f 8; exec {sys.executable} -m medallion run --source {ROOT}/data --lakehouse {tmp_path}/lake"
@@ -123,6 +125,7 @@ def test_a_disk_that_is_full(tmp_path):
     assert {one.state for one in doctor.examine(load(None, lakehouse=f"{tmp_path}/lake"))} == {doctor.OK}
 
 
+@pytest.mark.slow
 def test_a_clock_that_was_moved_back(lake, spark):
     """Between two runs, and between a run that was killed and the one that completes it."""
     from medallion.pipeline import batches

@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 
 from medallion import __version__, contracts, log, query, sources, store
 from medallion.config import Settings, end_of_day
+from medallion.contracts import Table
 from medallion.errors import ContractError, LakehouseError, SourceError
 from medallion.pipeline import batches, drift, learning, remembered
 from medallion.pipeline.batches import Batch
@@ -233,6 +234,8 @@ class _Work:
             except BaseException as error:
                 self.lineage.failed(error)
                 log.event("run failed", logging.ERROR, error=type(error).__name__)
+                if isinstance(error, Exception) and engine_name():
+                    self._record_failure(error)
                 raise
             self.lineage.finished()
         result.steps, result.seconds = self.steps.seconds, round(time.perf_counter() - self.started, 3)
@@ -274,6 +277,26 @@ class _Work:
         result.changed = True
         result.steps, result.seconds = self.steps.seconds, round(time.perf_counter() - self.started, 3)
         _record_run(spark, lake, result, self._fingerprint() if stale else None, now)
+
+    def _record_failure(self, error: Exception) -> None:
+        """Write down that the run failed, and where; what hinders that is not to stand in the way of the error itself."""
+        failed_after = round(time.perf_counter() - self.started, 3)
+        row = {
+            "run_id": self.result.run_id,
+            "started_at": self.now,
+            "failed_at": self.now + timedelta(seconds=failed_after),
+            "step": self.steps.failed,
+            "error": type(error).__name__,
+            "version": __version__,
+            "engine": engine_name(),
+            "seconds": failed_after,
+            "steps": json.dumps(self.steps.seconds),
+        }
+        try:
+            _check_folder(self.lake)
+            _append_row(session(), self.lake, contracts.table("ops.failures"), row)
+        except Exception as other:  # noqa: BLE001 - the error that it stands beside is the one to tell
+            log.event("failure not recorded", logging.WARNING, error=type(other).__name__)
 
     def _tell_lineage(self, batch: Batch, accounts: list[dict[str, Any]]) -> None:
         """A job per entity: from its files, and from those that it refers to, to its tables."""
@@ -414,6 +437,10 @@ def _record_run(spark: SparkSession, lake: Lakehouse, result: Result, fingerprin
         "rows_read": sum(int(account["rows_read"]) for account in result.accounts),
         "peak_mib": _peak_mib(),
     }
+    _append_row(spark, lake, contract, row)
+
+
+def _append_row(spark: SparkSession, lake: Lakehouse, contract: Table, row: Mapping[str, Any]) -> None:
     schema = ", ".join(f"`{column.name}` {column.type}" for column in contract.columns)
     frame = spark.createDataFrame([tuple(row[name] for name in contract.column_names)], schema)
     store.save(frame, spark, lake, contract, append=True)

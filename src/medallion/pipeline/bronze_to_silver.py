@@ -210,10 +210,10 @@ def _conform(
     found = silver.readings(_raw(spark, lake, entity, batch), entity, mapping, lookups)
     parents, unknown = _parent_keys(spark, lake, entity, entities, batch), {}
     if parents:
-        store.save(silver.strays(found, parents), spark, lake, entity.strays)
+        store.save(silver.strays(found, parents), spark, lake, entity.strays, whole=True)
         leading_nowhere = store.read(spark, lake, entity.strays.name)
         unknown = {name: leading_nowhere.filter(F.col("referring") == name) for name in parents}
-    store.save(silver.conform(found, entity, unknown), spark, lake, entity.staged)
+    store.save(silver.conform(found, entity, unknown), spark, lake, entity.staged, whole=True)
 
 
 def _keep(
@@ -228,7 +228,8 @@ def _keep(
     from medallion import silver
 
     staged = store.read(spark, lake, entity.staged.name)
-    store.save(silver.contested(staged, _earlier(spark, lake, entity, batch), entity), spark, lake, entity.contested)
+    earlier = _earlier(spark, lake, entity, batch)
+    store.save(silver.contested(staged, earlier, entity), spark, lake, entity.contested, whole=True)
     judged, met = _judged(spark, lake, entity, batch)
     _save_once(silver.versions(judged), spark, lake, entity.history, _mine(batch), retried)
     kept = store.read(spark, lake, entity.history.name).filter(_mine(batch))

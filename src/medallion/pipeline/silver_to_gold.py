@@ -189,9 +189,9 @@ def _write(spark: SparkSession, lake: Lakehouse, contract: Table, inputs: list[A
     make = getattr(gold, contract.name.removeprefix("gold."))
     if contract.name in (TOTALS, DAYS) and since.touches is not None:
         if since.count:
-            store.save(make(since.touches, *inputs[1:]), spark, lake, contract, append=True)
+            store.save(make(since.touches, *inputs[1:]), spark, lake, contract, append=True, whole=True)
         return f"known_to = TIMESTAMP '{since.known_to}'"
-    store.save(make(*inputs), spark, lake, contract)
+    store.save(make(*inputs), spark, lake, contract, whole=True)
     return None
 
 
@@ -227,7 +227,7 @@ def _append_scores(
     rows = gold.lead_scores(
         frames["gold.deals"], frames["gold.customer_features"], frames.get(SCORED), before, moment, known_at
     )
-    store.save(rows, spark, lake, contract, append=True)
+    store.save(rows, spark, lake, contract, append=True, whole=True)
     verify(store.read(spark, lake, contract.name).filter(same), contract)
 
 

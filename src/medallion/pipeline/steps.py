@@ -19,11 +19,12 @@ Report = Callable[[str, float | None], None]
 
 
 class Steps:
-    """Runs steps by name, tells of them and keeps their seconds."""
+    """Runs steps by name, tells of them and keeps their seconds, and the name of the first that failed."""
 
     def __init__(self, report: Report) -> None:
         self.report = report
         self.seconds: dict[str, float] = {}
+        self.failed: str | None = None
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -34,7 +35,7 @@ class Steps:
         try:
             yield
         except BaseException as error:
-            seconds = round(time.perf_counter() - started, 3)
+            seconds, self.failed = round(time.perf_counter() - started, 3), self.failed or name
             log.event("step failed", logging.ERROR, step=name, seconds=seconds, error=type(error).__name__)
             raise
         self.seconds[name] = round(time.perf_counter() - started, 3)
