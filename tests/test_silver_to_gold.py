@@ -268,6 +268,19 @@ def test_a_broken_table_is_noticed(frame, sample, spark):
         verify(features.withColumn("won_leads", features["won_leads"] + 1), gold_contract("gold.customer_features"))
 
 
+def test_two_keys_of_one_hash_are_two_keys(sample, spark, monkeypatch):
+    from pyspark.sql import functions as F
+
+    from medallion import store
+    from medallion.pipeline.silver_to_gold import gold_contract, verify
+
+    monkeypatch.setattr(F, "xxhash64", lambda *columns: F.lit(1).cast("bigint"))
+    whole, contract = store.read(spark, sample, "gold.attribution"), gold_contract("gold.attribution")
+    verify(whole, contract)
+    with pytest.raises(ConservationError, match="unique lead_id, channel"):
+        verify(whole.unionByName(whole), contract)
+
+
 def test_a_broken_table_ends_the_run(deliver, monkeypatch):
     from medallion import gold
 

@@ -30,10 +30,11 @@ def stage_history(versions: DataFrame, changes: DataFrame | None, moment: Moment
         from_files = from_files.filter(F.col("lead_id").isNotNull() & (F.col("entered_at") < moment.instant))
         told = from_files.select("lead_id").distinct()
         every = from_files.unionByName(every.join(told, on="lead_id", how="left_anti"))
-    # most deals were told of once: only the others have to be sorted
-    several = every.groupBy("lead_id").agg(F.count(F.lit(1)).alias("n")).filter(F.col("n") > 1).select("lead_id")
-    once = every.join(several, on="lead_id", how="left_anti").withColumn("left_at", F.lit(None).cast("timestamp"))
-    left = once.unionByName(_stays(every.join(several, on="lead_id", how="left_semi")))
+    # most deals were told of once: only the others have to be sorted (and one whose hash is that of another)
+    every = every.withColumn("_hash", F.xxhash64("lead_id"))
+    several = every.groupBy("_hash").agg(F.count(F.lit(1)).alias("n")).filter(F.col("n") > 1).select("_hash")
+    once = every.join(several, on="_hash", how="left_anti").withColumn("left_at", F.lit(None).cast("timestamp"))
+    left = once.drop("_hash").unionByName(_stays(every.join(several, on="_hash", how="left_semi")))
     until = F.coalesce(F.col("left_at"), moment.instant)
     seconds = (F.unix_micros(until) - F.unix_micros("entered_at")).cast("double") / F.lit(1e6)
     return left.select(
