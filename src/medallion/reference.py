@@ -372,7 +372,7 @@ def per_million(paths: Iterable[Path]) -> str:
 
 
 #: Assumptions of docs/SCALE.md: interactions, share of them that is new each night, efficiency, engine factors, prices.
-_MILLIONS, _NIGHTLY, _EFFICIENCY, _FACTORS, _PRICES = 5_000, 0.001, 0.6, (2.0, 3.0), (0.15, 0.30)
+_MILLIONS, _NIGHTLY, _EFFICIENCY, _FACTORS, _PRICES = 5_000, 0.001, 0.6, (2.5, 5.0), (0.15, 0.30)
 
 
 def scale(paths: Iterable[Path]) -> str:
