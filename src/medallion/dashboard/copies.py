@@ -28,8 +28,6 @@ from medallion.metrics.relations import columns_of
 _TOUCHES = metrics.named("touches").view
 #: Touches that are sorted at a time to tell visits: what fits into memory.
 _AT_A_TIME = 5_000_000
-
-
 #: What lies together in a copy: a filter then reads its own part alone.
 _TOGETHER = {
     "customers": "industry, lead_quality",
@@ -95,7 +93,6 @@ def _rows(work: _Work, name: str) -> None:
     needed = {*table.key, *table.search}
     needed.update(name for column in _columns(table) for name in (column.name, column.link_by or column.name))
     needed.update(*map(columns_of, table.dimensions.values()))
-    view = metrics.named(table.like).view if table.like else None
     view = metrics.named(table.like).view if table.like else None
     if view:
         asked = [*(one.expr for one in view.dimensions), *(one.expr for one in view.measures)]
