@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from medallion.contracts.filling import Source
@@ -118,6 +118,13 @@ class Entity:
     def references(self) -> tuple[Column, ...]:
         """Columns that must be keys of another entity."""
         return tuple(column for column in self.columns if column.reference)
+
+    @property
+    def referring(self) -> Entity:
+        """The entity with nothing but its references, as far as these are read from cells of their own alone."""
+        if any(column.default or column.derive for column in self.references):
+            return self
+        return replace(self, columns=self.references)
 
     @property
     def depends_on(self) -> frozenset[str]:

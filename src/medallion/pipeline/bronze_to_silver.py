@@ -207,12 +207,15 @@ def _conform(
         for filling in fillings
         if filling.lookup
     }
-    found = silver.readings(_raw(spark, lake, entity, batch), entity, mapping, lookups)
+    raw = _raw(spark, lake, entity, batch)
     parents, unknown = _parent_keys(spark, lake, entity, entities, batch), {}
     if parents:
-        store.save(silver.strays(found, parents), spark, lake, entity.strays, whole=True)
+        # of the references alone: the engine plans for every column, whether it is asked for or not
+        referring = silver.readings(raw, entity.referring, mapping, lookups)
+        store.save(silver.strays(referring, parents), spark, lake, entity.strays, whole=True)
         leading_nowhere = store.read(spark, lake, entity.strays.name)
         unknown = {name: leading_nowhere.filter(F.col("referring") == name) for name in parents}
+    found = silver.readings(raw, entity, mapping, lookups)
     store.save(silver.conform(found, entity, unknown), spark, lake, entity.staged, whole=True)
 
 
