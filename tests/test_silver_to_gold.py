@@ -12,6 +12,7 @@ from test_features import at, lead, touch
 from test_lead_score import CUSTOMER, LEAD, TOUCH
 
 from conftest import NOW
+from medallion import query
 from medallion.errors import ConservationError
 from medallion.features import Moment
 
@@ -279,6 +280,35 @@ def test_two_keys_of_one_hash_are_two_keys(sample, spark, monkeypatch):
     verify(whole, contract)
     with pytest.raises(ConservationError, match="unique lead_id, channel"):
         verify(whole.unionByName(whole), contract)
+
+
+def test_scores_of_a_killed_run_are_taken_back_and_others_stay(deliver, monkeypatch):
+    from medallion import pipeline
+
+    def killed(*given):
+        raise KeyboardInterrupt
+
+    def moments(lake):
+        with query.connect(lake) as connection:
+            found = query.rows(
+                connection, "select known_as_of, count(*) as n from gold.lead_scores group by all order by 1"
+            )
+        return [(row["known_as_of"].replace(tzinfo=None), row["n"]) for row in found]
+
+    files = {
+        "customers.csv": "customer_id,customer_name\nC1,Acme\n",
+        "leads.csv": "lead_id,customer_id,status,deal_value,created_at\nL1,C1,open,10,2025-06-01\n",
+    }
+    with monkeypatch.context() as context:
+        context.setattr(pipeline, "_record_run", killed)
+        with pytest.raises(KeyboardInterrupt):
+            deliver(files)
+    first, second = NOW + timedelta(hours=1), NOW + timedelta(hours=2)
+    _, lake = deliver(files, now=first)
+    assert moments(lake) == [(first, 1)]
+    more = {"leads_2.csv": "lead_id,customer_id,status,deal_value,created_at\nL2,C1,open,10,2025-06-01\n"}
+    deliver(more, now=second)
+    assert moments(lake) == [(first, 1), (second, 2)]
 
 
 def test_a_broken_table_ends_the_run(deliver, monkeypatch):

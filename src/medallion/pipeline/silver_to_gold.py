@@ -160,6 +160,8 @@ def silver_to_gold(
         _compare_revenue(frames)
     if score_at is not None:
         with steps.step("gold: lead_scores"):
+            if target == lake:
+                _take_back_unfinished(spark, lake)
             _append_scores(spark, target, frames, moment, score_at)
     store.drop(target, [SCORED])
     return day
@@ -209,6 +211,23 @@ def _scored(
     rows = snapshots.snapshots(facts, [moment.as_of], moment.weights, champion.fixed)
     store.save(predict.scored(rows, champion.scorer), spark, lake, predict.WORK)
     return store.read(spark, lake, SCORED)
+
+
+def _take_back_unfinished(spark: SparkSession, lake: Lakehouse) -> None:
+    """Remove scores of runs that were killed after they had written them: those known when no finished run began."""
+    from pyspark.sql import functions as F
+
+    def moments(name: str, column: str) -> set[str]:
+        if not lake.exists(name):
+            return set()
+        rows = store.read(spark, lake, name).select(F.col(column).cast("string").alias("moment")).distinct().collect()
+        return {str(row["moment"]) for row in rows}
+
+    scores = contracts.table("gold.lead_scores").name
+    unfinished = sorted(moments(scores, "known_as_of") - moments("ops.runs", "started_at"))
+    if unfinished:
+        listed = ", ".join(f"TIMESTAMP '{moment}'" for moment in unfinished)
+        store.take_back(spark, lake, scores, f"known_as_of IN ({listed})")
 
 
 def _append_scores(
