@@ -83,8 +83,9 @@ def bronze_to_silver(
         accounts = _accounts(spark, lake, present, batch, run_id, retried)
         _quality(spark, lake, present, batch, accounts, retried)
     _conserve(accounts, batch)
-    batches.record(spark, lake, batch, batches.FINISHED, now)
+    # in this order: a batch that was killed in between is done again, from bronze; the other way round they would stay
     store.drop(lake, [name for entity in present for name in entity.work])
+    batches.record(spark, lake, batch, batches.FINISHED, now)
     return accounts
 
 
