@@ -160,15 +160,16 @@ def save(
         LakehouseError: What was read back does not have the contract's columns and types.
     """
     options: dict[str, str] = {}
+    names = contract.column_names if whole else None
     if not lake.exists(contract.name):
-        frame, append = _nullable(spark, contract).unionByName(_shaped(frame, _wanted(contract), whole)), True
+        frame, append = _nullable(spark, contract).unionByName(_shaped(frame, _wanted(contract), names)), True
     elif append:
-        frame = _shaped(frame, _grown(lake, contract), whole)
+        frame = _shaped(frame, _grown(lake, contract), names)
     elif spark_types(lake, contract.name) != _wanted(contract):
-        frame = _nullable(spark, contract).unionByName(_shaped(frame, _wanted(contract), whole))
+        frame = _nullable(spark, contract).unionByName(_shaped(frame, _wanted(contract), names))
         options = {"overwriteSchema": "true"}
     else:
-        frame = _shaped(frame, _wanted(contract), whole)
+        frame = _shaped(frame, _wanted(contract), names)
     _commit(frame, lake.path(contract.name), "append" if append else "overwrite", options)
     _check(lake, contract)
     return lake.version(contract.name)
@@ -180,11 +181,11 @@ def create(spark: SparkSession, lake: Lakehouse, contract: Table) -> None:
         _commit(_nullable(spark, contract), lake.path(contract.name), "append", {})
 
 
-def _shaped(frame: DataFrame, schema: list[tuple[str, str]], whole: bool = False) -> DataFrame:
-    """The frame in exactly these columns and types; a column that it does not have is null, unless it is `whole`."""
+def _shaped(frame: DataFrame, schema: list[tuple[str, str]], names: Iterable[str] | None = None) -> DataFrame:
+    """The frame in exactly these columns and types; a column that it does not have is null. `names` are its columns."""
     from pyspark.sql import functions as F
 
-    present = {name for name, _ in schema} if whole else set(frame.columns)
+    present = set(frame.columns) if names is None else set(names)
     return frame.select(
         *((F.col(f"`{name}`") if name in present else F.lit(None)).cast(kind).alias(name) for name, kind in schema)
     )
