@@ -72,6 +72,9 @@ def bronze_to_silver(
                 _ingest(spark, lake, entities, batch, present, now, retried)
         batches.record(spark, lake, batch, batches.INGESTED, now)
 
+    if retried:  # a kill while they were removed leaves half of a table, which cannot be written over
+        store.drop(lake, [name for entity in present for name in entity.work])
+
     def work(task: tuple[str, str]) -> None:
         kind, name = task
         with steps.step(f"silver: {kind} {name}"):
