@@ -11,9 +11,9 @@ import xlsxwriter
 from conftest import NOW
 from medallion import contracts, pipeline, proposal, query
 from medallion.config import load
-from medallion.contracts import Override
+from medallion.contracts import Filling, Override
 from medallion.errors import ContractError, SourceError
-from medallion.proposal import match, profile, vocabulary
+from medallion.proposal import cells, match, profile, vocabulary
 from medallion.store import Lakehouse
 
 # Small folders with the headers and the mess of real exports. Per table and entity: canonical column -> header.
@@ -283,6 +283,37 @@ def test_a_name_is_not_believed_against_its_values():
     amounts.counts.clear()
     amounts.counts.update(["$5", "1,200.50", "7"])
     assert match.score(amounts, leads, leads.column("deal_value"), None).confidence > contracts.CONFIDENT
+
+
+@pytest.mark.parametrize(
+    ("header", "texts", "minutes", "sure"),
+    [
+        ("Duration", ["1:30:10", "0:45:00"], [90, 45], True),
+        ("Duration", ["39:05", "02:40"], [39, 3], True),
+        ("Duration", ["12:31", "1:02:33"], [13, 62], True),
+        ("Duration (mm:ss)", ["02:11", "11:02"], [2, 11], True),
+        ("Duration (hh:mm)", ["02:11", "11:02"], [131, 662], True),
+        ("Duration", ["0:15", "0:30", "1:00", "1:45"], [15, 30, 60, 105], True),
+        ("Duration", ["02:11", "11:02"], [131, 662], False),
+    ],
+)
+def test_a_time_may_be_hours_or_minutes(spark, header, texts, minutes, sure):
+    column = profile.Column(header, "duration", len(texts))
+    column.counts.update(texts)
+    read = cells.duration(Filling(column=header, confidence=0.94, reason="its name"), column)
+    assert (read.confidence >= contracts.CONFIDENT) == sure
+    rows = spark.createDataFrame([(text,) for text in texts], "duration string")
+    assert [row[0] for row in rows.selectExpr(read.sql).collect()] == minutes
+
+
+def test_a_column_in_seconds_is_taken_before_a_time_and_a_name_before_an_identifier(export):
+    calls = "Record Id,Call Type,Call Duration,Call Duration (in seconds),Call Start Time\n"
+    calls += "".join(f"c{n},Outbound,0{n}:{n}1,{60 * n},2025-01-0{n} 10:00\n" for n in range(1, 6))
+    accounts = "Record Id,Account Owner.id,Account Owner,Account Name,Industry,Employees\n"
+    accounts += "".join(f"a{n},u{n % 2},{('Dana Ruiz', 'Li Wen')[n % 2]},Firm {n},Retail,1{n}\n" for n in range(1, 6))
+    proposed = proposal.propose(export({"Calls.csv": calls, "Accounts.csv": accounts}), "x").text
+    assert "`call_duration_in_seconds` as double) / 60" in proposed
+    assert 'account_manager: {column: "Account Owner", ' in proposed
 
 
 def test_the_command(export, tmp_path, monkeypatch, capsys):

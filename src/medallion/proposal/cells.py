@@ -15,6 +15,11 @@ _MONTH_FIRST = ("M/d/yyyy", "M/d/yyyy H:mm", "M/d/yyyy H:mm:ss", "M/d/yyyy h:mm 
 _DOTTED = ("d.M.yyyy", "d.M.yyyy H:mm", "d.M.yyyy H:mm:ss")
 #: A longer text is no value of a closed list.
 _LONGEST_VALUE = 100
+_CLOCK = re.compile(r"\d{1,3}:\d{2}(:\d{2})?")
+#: So many different durations in steps of five minutes were written by people, not counted by a telephone.
+_SEVERAL = 4
+#: Confidence of a header that the system itself gives, whose form is known.
+_STANDARD = 0.97
 
 
 def dated(item: Filling, column: Column, day_first: bool | None) -> Filling:
@@ -93,9 +98,8 @@ def spellings(entity: str, declared: Any, column: Column) -> tuple[tuple[tuple[s
 def duration(item: Filling, column: Column) -> Filling:
     """A column of durations in minutes, whatever it counts in."""
     words = set(vocabulary.tokens(column.header))
-    if any(re.fullmatch(r"\d{1,2}:\d{2}(:\d{2})?", text) for text in column.counts):
-        sql = f"cast(split(`{column.name}`, ':')[0] as int) * 60 + cast(split(`{column.name}`, ':')[1] as int)"
-        return Filling(sql=sql, confidence=0.85, reason="hours and minutes")
+    if any(_CLOCK.fullmatch(text) for text in column.counts):
+        return _clock(item, column, words)
     for word, parts in (
         ("milliseconds", 60_000),
         ("millis", 60_000),
@@ -108,3 +112,23 @@ def duration(item: Filling, column: Column) -> Filling:
             sql = f"cast(round(try_cast(`{column.name}` as double) / {parts}) as bigint)"
             return Filling(sql=sql, confidence=item.confidence, reason=f"{item.reason}; in {word}")
     return item
+
+
+def _clock(item: Filling, column: Column, words: set[str]) -> Filling:
+    """Durations such as 1:30, which may be an hour and a half or a minute and a half."""
+    whole = [text.split(":") for text in column.counts if _CLOCK.fullmatch(text)]
+    short = [parts for parts in whole if len(parts) == 2]
+    first, second = (f"try_cast(split(`{column.name}`, ':')[{place}] as int)" for place in range(2))
+    hours = f"{first} * 60 + {second}"
+    minutes = f"cast(round({first} + {second} / 60.0D) as bigint)"
+    if not short:
+        return Filling(sql=hours, confidence=0.85, reason="hours, minutes and seconds")
+    if len(short) < len(whole):
+        sql = f"CASE WHEN size(split(`{column.name}`, ':')) = 3 THEN {hours} ELSE {minutes} END"
+        return Filling(sql=sql, confidence=0.85, reason="minutes and seconds, hours before them where there are any")
+    if "ss" in words or any(int(parts[0]) >= 24 for parts in short):
+        return Filling(sql=minutes, confidence=0.85, reason="minutes and seconds")
+    planned = len(short) >= _SEVERAL and all(int(parts[1]) % 5 == 0 for parts in short)
+    if planned or words & {"hh", "hours", "h"} or item.confidence >= _STANDARD:
+        return Filling(sql=hours, confidence=0.85, reason="hours and minutes")
+    return Filling(sql=hours, confidence=0.6, reason="hours and minutes, or minutes and seconds?")

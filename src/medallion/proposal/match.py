@@ -86,7 +86,7 @@ def _judged(column: Column, entity: Entity, declared: Declared) -> tuple[float, 
         dates = column.share("date")
         return (1.0, "dates") if dates > 0.8 else (0.1, "but no dates")
     if declared.name == "duration_minutes" and column.share("clock") > 0.7:
-        return 1.0, "hours and minutes"
+        return 0.97, "times such as 1:30"  # a column that counts seconds or minutes is plainer
     if kind in ("money", "integer"):
         numbers = column.share("number")
         if numbers < 0.7 or column.share("date") > 0.5:
@@ -127,8 +127,11 @@ def _judged(column: Column, entity: Entity, declared: Declared) -> tuple[float, 
             return 0.3, "but figures, not words"
         if column.share("flag") > 0.9:
             return 0.2, "but only yes and no"
-    if declared.name in ("owner", "account_manager") and (column.share("date") > 0.5 or column.share("flag") > 0.9):
-        return 0.2, "but not names"
+    if declared.name in ("owner", "account_manager"):
+        if column.share("date") > 0.5 or column.share("flag") > 0.9:
+            return 0.2, "but not names"
+        if "id" in vocabulary.tokens(column.header):
+            return 0.93, "an identifier"  # a name beside it says more
     return 1.0, ""
 
 
