@@ -306,6 +306,15 @@ def test_a_time_may_be_hours_or_minutes(spark, header, texts, minutes, sure):
     assert [row[0] for row in rows.selectExpr(read.sql).collect()] == minutes
 
 
+def test_won_and_lost_days_in_columns_of_their_own_are_one(export):
+    deals = "Deal - ID,Deal - Title,Deal - Status,Deal - Value,Deal - Organization,Deal - Won time,Deal - Lost time\n"
+    deals += "1,A,Won,100,Org 1,2025-01-02 10:00:00,\n2,B,Lost,200,Org 2,,2025-01-03 10:00:00\n3,C,Open,5,Org 1,,\n"
+    text = proposal.propose(export({"deals.csv": deals}), "x").text
+    assert (
+        "closed_at: {sql: \"coalesce(nullif(trim(`deal_won_time`), ''), `deal_lost_time`)\", confidence: 0.97" in text
+    )
+
+
 def test_a_column_in_seconds_is_taken_before_a_time_and_a_name_before_an_identifier(export):
     calls = "Record Id,Call Type,Call Duration,Call Duration (in seconds),Call Start Time\n"
     calls += "".join(f"c{n},Outbound,0{n}:{n}1,{60 * n},2025-01-0{n} 10:00\n" for n in range(1, 6))

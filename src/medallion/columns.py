@@ -89,23 +89,25 @@ def _lookup(key: Column, spellings: Mapping[str, str]) -> Column:
 def money(text: Column, kind: str = "decimal(18,2)") -> Column:
     """An amount in US dollars, of type `kind`; as DECIMAL(18,2) it is rounded half up to cents.
 
-    Reads a dollar sign or USD before or after, thousands commas or spaces, `1.234,56` (both marks present, so not
-    ambiguous) and accountants' parentheses. Another currency, a word, a bare `1,5` is not read, nor `1.234` for a
-    `kind` of up to two decimals.
+    Reads a dollar sign or USD before or after, thousands commas, spaces or apostrophes, `1.234,56` and `1 234,56`
+    (two marks, so not ambiguous) and accountants' parentheses. Another currency, a word, a bare `1,5` is not read,
+    nor `1.234` for a `kind` of up to two decimals.
 
     >>> show(["$350,000", "USD 98,000.50 ", "(1,200)", "1.234,56", "call me", "€5", "1.234"], money)
     ['350000.00', '98000.50', '-1200.00', '1234.56', None, None, None]
+    >>> show(["43 308,50", "1'234.50", "1 234 567", "1,5", "1 23,5"], money)
+    ['43308.50', '1234.50', '1234567.00', None, None]
     """
     plain = _PLAIN if kind.endswith((",0)", ",1)", ",2)")) else r"[0-9]+(\.[0-9]+)?"
     sign = r"(?:US ?\$|USD|\$)"
     spaced = F.trim(F.regexp_replace(F.upper(text), f"[ {_ODD_SPACE}]+", " "))
     bare = F.regexp_replace(F.regexp_replace(spaced, rf"^(-?\(?) ?{sign} ?", "$1"), rf" ?{sign}(\)?)\z", "$1")
     signed = F.when(bare.rlike(r"^\([^()-]+\)\z"), F.concat(F.lit("-"), F.translate(bare, "()", ""))).otherwise(bare)
-    english = signed.rlike(rf"^-?([0-9]{{1,3}}((,[0-9]{{3}})+|( [0-9]{{3}})+)(\.[0-9]+)?|{plain})\z")
-    continental = signed.rlike(r"^-?[0-9]{1,3}(\.[0-9]{3})+,[0-9]+\z")
+    english = signed.rlike(rf"^-?([0-9]{{1,3}}((,[0-9]{{3}})+|( [0-9]{{3}})+|(['’][0-9]{{3}})+)(\.[0-9]+)?|{plain})\z")
+    continental = signed.rlike(r"^-?[0-9]{1,3}((\.[0-9]{3})+|( [0-9]{3})+),[0-9]+\z")
     written = (
-        F.when(english, F.translate(signed, ", ", ""))
-        .when(continental, F.translate(F.translate(signed, ".", ""), ",", "."))
+        F.when(english, F.translate(signed, ", '’", ""))
+        .when(continental, F.translate(F.translate(signed, ". ", ""), ",", "."))
         .otherwise(F.lit(None))
     )
     return F.when(text.rlike(rf"^-?({plain})\z"), text).otherwise(written).try_cast(kind)
@@ -123,15 +125,15 @@ def decimal_point(text: Column) -> Column:
 
 
 def integer(text: Column) -> Column:
-    """A whole number as BIGINT; thousands commas and one or two decimal zeros are allowed.
+    """A whole number as BIGINT; thousands commas, spaces or apostrophes and one or two decimal zeros are allowed.
 
-    >>> show(["1,200", " 350 ", "12.0", "12.5", "1.200", "12.000", "a few"], integer)
-    [1200, 350, 12, None, None, None, None]
+    >>> show(["1,200", " 350 ", "12.0", "12.5", "1.200", "12.000", "a few", "1 200", "1'200"], integer)
+    [1200, 350, 12, None, None, None, None, 1200, 1200]
     """
     trimmed = F.trim(text)
     plain = trimmed.rlike(r"^-?[0-9]+\z")
-    grouped = trimmed.rlike(r"^-?([0-9]{1,3}(,[0-9]{3})+|[0-9]+)(\.00?)?\z")
-    written = F.when(grouped, F.regexp_replace(F.translate(trimmed, ",", ""), r"\.00?\z", ""))
+    grouped = trimmed.rlike(r"^-?([0-9]{1,3}((,[0-9]{3})+|( [0-9]{3})+|(['’][0-9]{3})+)|[0-9]+)(\.00?)?\z")
+    written = F.when(grouped, F.regexp_replace(F.translate(trimmed, ", '’", ""), r"\.00?\z", ""))
     return F.when(plain, trimmed).otherwise(written).try_cast("bigint")
 
 

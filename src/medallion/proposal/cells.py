@@ -8,7 +8,7 @@ from typing import Any
 from medallion.contracts import CONFIDENT, Filling
 from medallion.contracts.odcs import code
 from medallion.proposal import vocabulary
-from medallion.proposal.profile import Column
+from medallion.proposal.profile import Column, Table
 
 _DAY_FIRST = ("d/M/yyyy", "d/M/yyyy H:mm", "d/M/yyyy H:mm:ss", "d/M/yyyy h:mm a")
 _MONTH_FIRST = ("M/d/yyyy", "M/d/yyyy H:mm", "M/d/yyyy H:mm:ss", "M/d/yyyy h:mm a")
@@ -18,8 +18,6 @@ _LONGEST_VALUE = 100
 _CLOCK = re.compile(r"\d{1,3}:\d{2}(:\d{2})?")
 #: So many different durations in steps of five minutes were written by people, not counted by a telephone.
 _SEVERAL = 4
-#: Confidence of a header that the system itself gives, whose form is known.
-_STANDARD = 0.97
 
 
 def dated(item: Filling, column: Column, day_first: bool | None) -> Filling:
@@ -95,11 +93,24 @@ def spellings(entity: str, declared: Any, column: Column) -> tuple[tuple[tuple[s
     return tuple(values), unknown
 
 
-def duration(item: Filling, column: Column) -> Filling:
-    """A column of durations in minutes, whatever it counts in."""
+def won_or_lost(item: Filling, column: Column, table: Table) -> Filling:
+    """When a deal was closed, of a table that has one column for deals won and another for deals lost."""
+    words = vocabulary.tokens(column.header)
+    for mine, other in (("won", "lost"), ("lost", "won")):
+        twin = tuple(other if word == mine else word for word in words)
+        for there in table.columns:
+            if mine in words and vocabulary.tokens(there.header) == twin:
+                sql = f"coalesce(nullif(trim(`{column.name}`), ''), `{there.name}`)"
+                reason = f"{item.reason}; for the others {there.header}"
+                return item.model_copy(update={"column": None, "sql": sql, "reason": reason})
+    return item
+
+
+def duration(item: Filling, column: Column, standard: bool = False) -> Filling:
+    """A column of durations in minutes, whatever it counts in; `standard` when a known system writes it."""
     words = set(vocabulary.tokens(column.header))
     if any(_CLOCK.fullmatch(text) for text in column.counts):
-        return _clock(item, column, words)
+        return _clock(item, column, words, standard)
     for word, parts in (
         ("milliseconds", 60_000),
         ("millis", 60_000),
@@ -114,7 +125,7 @@ def duration(item: Filling, column: Column) -> Filling:
     return item
 
 
-def _clock(item: Filling, column: Column, words: set[str]) -> Filling:
+def _clock(item: Filling, column: Column, words: set[str], standard: bool) -> Filling:
     """Durations such as 1:30, which may be an hour and a half or a minute and a half."""
     whole = [text.split(":") for text in column.counts if _CLOCK.fullmatch(text)]
     short = [parts for parts in whole if len(parts) == 2]
@@ -129,6 +140,6 @@ def _clock(item: Filling, column: Column, words: set[str]) -> Filling:
     if "ss" in words or any(int(parts[0]) >= 24 for parts in short):
         return Filling(sql=minutes, confidence=0.85, reason="minutes and seconds")
     planned = len(short) >= _SEVERAL and all(int(parts[1]) % 5 == 0 for parts in short)
-    if planned or words & {"hh", "hours", "h"} or item.confidence >= _STANDARD:
+    if planned or words & {"hh", "hours", "h"} or standard:
         return Filling(sql=hours, confidence=0.85, reason="hours and minutes")
     return Filling(sql=hours, confidence=0.6, reason="hours and minutes, or minutes and seconds?")

@@ -66,7 +66,7 @@ def score(column: Column, entity: Entity, declared: Declared, system: str | None
         return None
     factor, why = _judged(column, entity, declared)
     told = f"{named.reason}; {why}" if why else named.reason
-    return Meaning(declared.name, round(min(named.confidence * factor, 0.99), 2), told)
+    return Meaning(declared.name, round(min(named.confidence * factor, 0.99), 2), told, named.standard)
 
 
 def _judged(column: Column, entity: Entity, declared: Declared) -> tuple[float, str]:

@@ -103,10 +103,12 @@ class _Planner:
             item = Filling(column=column.header, confidence=meant.confidence, reason=meant.reason)
             if declared.kind in ("date", "timestamp"):
                 item = cells.dated(item, column, self.day_first)
+                if canonical == "closed_at":
+                    item = cells.won_or_lost(item, column, feed.table)
             elif declared.kind == "money":
                 item = cells.amount(item, column)
             elif canonical == "duration_minutes":
-                item = cells.duration(item, column)
+                item = cells.duration(item, column, meant.standard)
             elif canonical == "currency":
                 item = self._currency(item, column, feed)
             elif canonical in ("source", "channel", "direction", "outcome"):

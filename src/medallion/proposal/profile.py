@@ -31,15 +31,15 @@ _DATES = {
     "dashed words": r"\d{1,2}-[A-Z][a-z]{2}-\d{4}" + _TIME,
 }
 _SHAPES = {
-    "number": r"[-(]?[$€£]?\s?(USD|EUR)?\s?-?\d{1,3}(([., ]\d{3})+|\d*)([.,]\d+)?\)?\s?(%|[$€£]|USD|EUR|[kKmM])?",
+    "number": r"[-(]?[$€£]?\s?(USD|EUR)?\s?-?\d{1,3}(([.,\s'’]\d{3})+|\d*)([.,]\d+)?\)?\s?(%|[$€£]|USD|EUR|[kKmM])?",
     "clock": r"\d{1,2}:\d{2}(:\d{2})?",
     "email": r"[^@\s]+@[^@\s]+\.[^@\s]+",
     "phone": r"\+?[\d\s().-]{6,}\d( ?(x|ext\.?) ?\d+)?",
     "flag": r"(?i)true|false|yes|no|y|n|0|1|ja|nein|si|sí|t|f",
     "code": r"(?=\S*\d)\S{2,}",
 }
-_COMMA = re.compile(r"[^\d,.]*\d{1,3}(\.\d{3})*,\d{1,2}[^\d,.]*|[^\d,.]*\d+,\d{1,2}[^\d,.]*")
-_POINT = re.compile(r"[^\d,.]*\d{1,3}(,\d{3})*\.\d{1,2}[^\d,.]*|[^\d,.]*\d+\.\d{1,2}[^\d,.]*")
+_COMMA = re.compile(r"[^\d,.]*\d{1,3}([.\s]\d{3})*,\d{1,2}[^\d,.]*|[^\d,.]*\d+,\d{1,2}[^\d,.]*")
+_POINT = re.compile(r"[^\d,.]*\d{1,3}([,'’\s]\d{3})*\.\d{1,2}[^\d,.]*|[^\d,.]*\d+\.\d{1,2}[^\d,.]*")
 
 
 @dataclass

@@ -20,11 +20,12 @@ Tokens = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Meaning:
-    """What something probably means, how sure that is (0 to 1) and why."""
+    """What something probably means, how sure that is (0 to 1) and why; `standard` when a known system calls it so."""
 
     value: str
     confidence: float
     reason: str
+    standard: bool = False
 
 
 @cache
@@ -89,7 +90,7 @@ def header(written: str, entity: Entity, column: str, system: str | None) -> Mea
     }
     if system and _bare(written) in standard:
         named = standard[_bare(written)] == column
-        return Meaning(column, 0.97, f"{system} calls it so") if named else None
+        return Meaning(column, 0.97, f"{system} calls it so", standard=True) if named else None
     words = tokens(written)
     declared = entity.column(column)
     if any(_bare(written) == _bare(name) for name in (column, *declared.synonyms)):
