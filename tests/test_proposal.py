@@ -300,7 +300,8 @@ def test_a_name_is_not_believed_against_its_values():
 def test_a_time_may_be_hours_or_minutes(spark, header, texts, minutes, sure):
     column = profile.Column(header, "duration", len(texts))
     column.counts.update(texts)
-    read = cells.duration(Filling(column=header, confidence=0.94, reason="its name"), column)
+    table = profile.Table(None, ("calls",), len(texts), [column])
+    read = cells.duration(Filling(column=header, confidence=0.94, reason="its name"), column, table)
     assert (read.confidence >= contracts.CONFIDENT) == sure
     rows = spark.createDataFrame([(text,) for text in texts], "duration string")
     assert [row[0] for row in rows.selectExpr(read.sql).collect()] == minutes
@@ -313,6 +314,34 @@ def test_won_and_lost_days_in_columns_of_their_own_are_one(export):
     assert (
         "closed_at: {sql: \"coalesce(nullif(trim(`deal_won_time`), ''), `deal_lost_time`)\", confidence: 0.97" in text
     )
+
+
+def test_records_of_an_api(export):
+    """Nested objects, a list under a key, hours and minutes apart."""
+    deals = "\n".join(
+        f'{{"id": {n}, "name": "Deal {n}", "value": {{"amount": {n}00.5, "currency": "USD"}}, "organization_id": {n % 3},'
+        f' "stage": {{"id": 1, "name": "{("Won", "Lost", "Incoming")[n % 3]}"}}, "owner": {{"name": "Zoe"}}}}'
+        for n in range(9)
+    )
+    accounts = ",".join(
+        f'{{"id": {n}, "properties": {{"name": "Org {n}", "industry": "Retail", "address": {{"city": "Ghent"}}}}}}'
+        for n in range(3)
+    )
+    calls = "ID,Related to ID,Duration Hours,Duration Minutes,Start Date,Direction\n"
+    calls += "".join(f"c{n},{n % 3},1,{n},2025-01-0{n} 10:00,Inbound\n" for n in range(1, 9))
+    files = {"deals.jsonl": deals, "organizations.json": f'{{"results": [{accounts}]}}', "Calls.csv": calls}
+    text = proposal.propose(export(files), "x").text
+    for line in (
+        "deal_value: {column: value.amount, confidence: 0.94",
+        "currency: {column: value.currency, confidence: 0.94",
+        "stage: {column: stage.name, ",
+        "owner: {column: owner.name, ",
+        "customer_name: {column: properties.name, confidence: 0.9",
+        "city: {column: properties.address.city, ",
+        "sheet: results",
+        'duration_minutes: {sql: "coalesce(try_cast(`duration_hours` as int), 0) * 60 + coalesce(try_cast(`duration_minutes`',
+    ):
+        assert line in text
 
 
 def test_a_column_in_seconds_is_taken_before_a_time_and_a_name_before_an_identifier(export):

@@ -147,6 +147,65 @@ def test_json_lines(tmp_path):
     ]
 
 
+def test_nested_objects_of_json_lines_become_columns(tmp_path):
+    content = (
+        b'{"product_id": "P1", "product_name": "x", "list": {"price": 1.10, "unit": {"code": "kg"}}, "kind": {"a": 1}}\n'
+        b'{"product_id": "P2", "product_name": "y", "list": null, "kind": "plain", "deep": {"a":{"b":{"c":{"d":1}}}}}\n'
+    )
+    file, rows = read(tmp_path, "products.jsonl", content)
+    assert [header for header, _ in file.columns][2:] == ["list.price", "list.unit.code", "kind", "deep.a.b.c"]
+    assert cells(rows, "list_price", "list_unit_code", "kind", "deep_a_b_c") == [
+        (1, "1.10", "kg", '{"a":1}', None),
+        (2, None, None, "plain", '{"d":1}'),
+    ]
+
+
+RECORDS = '[{"product_id": "P1", "product_name": "Größe, 1"},\n 7, {"product_id": "P2", "product_name": "x"}]'
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "shown"),
+    [
+        ("products.json", RECORDS.encode(), "products.json"),
+        ("products.json", RECORDS.encode("utf-16"), "products.json"),
+        ("products.json", b"\xef\xbb\xbf" + RECORDS.encode(), "products.json"),
+        ("products.json.gz", gzip.compress(RECORDS.encode()), "products.json.gz"),
+        ("products.jsonl", RECORDS.encode(), "products.jsonl"),
+        ("products.csv", RECORDS.encode(), "products.csv"),
+        ("products.json", f'{{"ok": true, "data": {RECORDS}}}'.encode(), "products.json#data"),
+        ("export.json", f'{{"result": {{"products": {RECORDS}}}}}'.encode(), "export.json#result.products"),
+    ],
+    ids=["plain", "utf16", "bom", "gz", "jsonl", "csv", "data", "deeper"],
+)
+def test_a_json_document(tmp_path, name, content, shown):
+    """Records are counted from 1; what is no object among them is malformed."""
+    file, rows = read(tmp_path, name, content)
+    assert file.name == shown
+    assert cells(rows, "product_id", "product_name", "_malformed") == [
+        (1, "P1", "Größe, 1", None),
+        (2, None, None, "7"),
+        (3, "P2", "x", None),
+    ]
+    sources.unchanged(file)
+
+
+def test_every_list_of_a_json_document_is_a_table(tmp_path):
+    products, customers = '{"product_id": "P1", "product_name": "x"}', '{"customer_id": "C1", "customer_name": "Acme"}'
+    text = f'{{"products": [{products}], "customers": [{customers}], "tags": ["a"], "settings": {{"a": 1}}}}'
+    (tmp_path / "crm.json").write_text(text)
+    (tmp_path / "settings.json").write_text('{"theme": "dark", "sizes": [1, 2]}')
+    (tmp_path / "leads_lines.json").write_text('{"lead_id": "L1"}\n{"lead_id": "L2"}\n')
+    scan = sources.scan(str(tmp_path), contracts.entities())
+    assert {(file.name, file.entity) for file in scan.files} == {
+        ("crm.json#products", "products"),
+        ("crm.json#customers", "customers"),
+    }
+    assert scan.ignored == ("settings.json",)
+    assert [item.problem.split(" (")[0] for item in scan.refused] == [
+        "leads_lines.json: line 1: no column holds customer_id, which leads need"
+    ]
+
+
 def test_parquet(tmp_path):
     from datetime import datetime
     from decimal import Decimal
@@ -178,6 +237,11 @@ def test_parquet(tmp_path):
         ("leads.csv.gz", gzip.compress(b"lead_id,customer_id\n" * 9999)[:-20], "leads.csv.gz: cannot be read"),
         ("leads.csv.gz", b"not gz at all", "leads.csv.gz: cannot be read"),
         ("leads.jsonl", b"hello\n", "leads.jsonl: line 1: is not a JSON object"),
+        ("leads.json", b'[{"lead_id": 1,}]', "leads.json: line 1, column 1[56]: is not JSON"),
+        ("leads.json", b'[{"lead_id": "\xff"}]', "leads.json: is not readable JSON"),
+        ("leads.json", b"[" * 100_000, "leads.json: is not readable JSON: maximum recursion"),
+        ("leads.json", b'[{"a": "' + b"x" * (65 << 20) + b'"}]', "leads.json: is a JSON document of more than 64 MiB"),
+        ("leads.json", b"", "leads.json: the file is empty"),
         ("leads.parquet", b"PAR1 no", "leads.parquet: is not a readable Parquet file"),
     ],
 )

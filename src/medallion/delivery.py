@@ -1,4 +1,5 @@
-"""What lies in a folder of exports: files, members of zip archives and sheets of workbooks, each one table.
+"""What lies in a folder of exports: files, members of zip archives, sheets of workbooks and lists of JSON documents,
+each one table.
 
 What a file is, its first bytes say and not its name: a workbook called `.csv` is a workbook.
 """
@@ -14,14 +15,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.fs
 
-from medallion import azure, workbooks
+from medallion import azure, documents, workbooks
 from medallion.errors import SourceError
 from medallion.files import UNREADABLE, Place, filesystem
 
 #: Kinds of table by the ending of a name.
 FORMATS = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv",
-    ".jsonl": "jsonl", ".ndjson": "jsonl",
+    ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json",
     ".parquet": "parquet",
     ".xlsx": "workbook", ".xlsm": "workbook", ".xlsb": "workbook", ".xls": "workbook", ".ods": "workbook",
     ".zip": "archive",
@@ -123,6 +124,14 @@ def _parts(place: Place, uri: str, name: str, own: str) -> Iterator[Part | Unrea
             for sheet in shown:
                 stems = (sheet, stem) if len(shown) == 1 or not _by_default(sheet) else (stem,)
                 yield Part(uri, f"{name}#{sheet}", form, place, stems, sheet)
+        elif form == "json" and (found := documents.lists(place, name)) is not None:
+            if not found:
+                yield name
+            for path in found:
+                stems = (stem,) if _by_default(path) else (path.rpartition(".")[2], stem)
+                yield Part(uri, f"{name}#{path}" if path else name, form, place, stems, path)
+        elif form == "json":
+            yield Part(uri, name, "jsonl", place, (stem,))
         else:
             yield Part(uri, name, form, place, (stem,))
     except SourceError as error:
@@ -133,8 +142,9 @@ def _parts(place: Place, uri: str, name: str, own: str) -> Iterator[Part | Unrea
 
 
 def _by_default(sheet: str) -> bool:
-    """Whether a sheet has the name that the program gave it."""
-    return bool(re.fullmatch(r"(sheet|tabelle|hoja|feuil|foglio|planilha) ?\d*", sheet.lower()))
+    """Whether a sheet or list has a name that tells nothing: the one that the program gave it."""
+    usual = r"(sheet|tabelle|hoja|feuil|foglio|planilha) ?\d*|(.*\.)?(data|results?|records|values?|items|rows|list)|"
+    return bool(re.fullmatch(usual, sheet.lower()))
 
 
 def split(name: str) -> tuple[str, str]:
@@ -157,6 +167,8 @@ def _format(place: Place, name: str, named: str) -> str:
         return "workbook"
     if named == "csv" and start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b'{"'):
         return "jsonl"
+    if named in ("csv", "jsonl") and re.match(rb"(\xef\xbb\xbf)?\s*\[\s*\{", start):
+        return "json"
     if start.startswith(b"PK\x05\x06"):
         raise SourceError(f"{name}: is an empty archive", "Export it again.")
     if start.startswith(_PARQUET):

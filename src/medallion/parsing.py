@@ -1,4 +1,5 @@
-"""Source files to record batches, streaming: pyarrow reads CSV, DuckDB reads JSON lines and Parquet.
+"""Source files to record batches: pyarrow reads CSV, DuckDB Parquet, the standard library JSON; all but JSON documents
+and workbooks are streamed.
 
 Runs inside the engine's tasks. Nothing is interpreted: every cell is the text it was, a record that does not split
 into the header's cells is kept whole and marked, and each record has the line on which it starts.
@@ -8,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterator
 from itertools import islice
@@ -20,12 +20,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as pacsv
 
-from medallion import workbooks
+from medallion import documents, workbooks
 from medallion.errors import SourceError
 from medallion.files import UNREADABLE, text_lines
 from medallion.sources import SourceFile
 
 _BLOCK = 8 << 20
+#: Records of a sheet or document in one batch.
+_ROWS = 20_000
 _Good = tuple[pa.RecordBatch, np.ndarray]
 
 
@@ -40,6 +42,8 @@ def parse(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
             yield from _parse_csv(file, columns)
         elif file.format == "jsonl":
             yield from _parse_json_lines(file, columns)
+        elif file.format == "json":
+            yield from _parse_json(file, columns)
         elif file.format == "workbook":
             yield from _parse_sheet(file, columns)
         else:
@@ -280,51 +284,33 @@ def _batch(
 def _parse_json_lines(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
     start = 1
     for lines in text_lines(file.place):
-        found = [(start + place, line, _document(line)) for place, line in enumerate(lines) if line.strip()]
+        found = [(start + place, line, documents.record(line)) for place, line in enumerate(lines) if line.strip()]
         start += len(lines)
-        good = [(number, document) for number, _, document in found if document is not None]
-        if good:
-            cells = {
-                name: pa.array([_cell(document.get(written)) for _, document in good], pa.string())
-                for written, name in file.columns
-            }
-            yield _batch(file, columns, cells, np.array([number for number, _ in good], dtype=np.int64))
-        wrong = [(number, line) for number, line, document in found if document is None]
-        if wrong:
-            numbers = np.array([number for number, _ in wrong], dtype=np.int64)
-            yield _batch(file, columns, {}, numbers, [line for _, line in wrong], ["not a JSON object"] * len(wrong))
+        yield from _objects(file, columns, found)
 
 
-class _Figure(str):
-    """A number as it was written."""
+def _parse_json(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    items = iter(enumerate((documents.lists(file.place, file.name) or {}).get(file.sheet, ()), start=1))
+    while part := list(islice(items, _ROWS)):
+        found = [(n, documents.text(item), item if isinstance(item, dict) else None) for n, item in part]
+        yield from _objects(file, columns, found)
 
 
-def _document(line: str) -> dict[str, Any] | None:
-    """The JSON object of a line, its figures as the text they were."""
-    try:
-        document = json.loads(line, parse_float=_Figure, parse_int=_Figure)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
-
-
-def _cell(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else _nested(value)
-
-
-def _nested(value: Any) -> str:
-    """A list or object as JSON again, its numbers as they were written."""
-    if isinstance(value, _Figure):
-        return value
-    if isinstance(value, list):
-        return "[" + ",".join(map(_nested, value)) + "]"
-    if isinstance(value, dict):
-        return (
-            "{"
-            + ",".join(f"{json.dumps(key, ensure_ascii=False)}:{_nested(item)}" for key, item in value.items())
-            + "}"
-        )
-    return json.dumps(value, ensure_ascii=False)
+def _objects(
+    file: SourceFile, columns: list[str], found: list[tuple[int, str, dict[str, Any] | None]]
+) -> Iterator[pa.RecordBatch]:
+    """Records given as number, text and JSON object; without an object they are malformed."""
+    good = [(number, document) for number, _, document in found if document is not None]
+    if good:
+        cells = {
+            name: pa.array([documents.cell(document, written) for _, document in good], pa.string())
+            for written, name in file.columns
+        }
+        yield _batch(file, columns, cells, np.array([number for number, _ in good], dtype=np.int64))
+    wrong = [(number, text) for number, text, document in found if document is None]
+    if wrong:
+        numbers = np.array([number for number, _ in wrong], dtype=np.int64)
+        yield _batch(file, columns, {}, numbers, [text for _, text in wrong], ["not a JSON object"] * len(wrong))
 
 
 def _parse_parquet(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
@@ -344,16 +330,13 @@ def _parse_parquet(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBa
                 yield _batch(file, columns, cells, lines)
 
 
-_SHEET_ROWS = 20_000
-
-
 def _parse_sheet(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
     names = [name for _, name in file.columns]
     width = len(names)
     rows = enumerate(workbooks.rows(file.place, file.name, file.sheet), start=1)
     records = ((line, row) for line, row in islice(rows, file.header_line, None) if any(cell.strip() for cell in row))
     header = [written.strip() for written, _ in file.columns]
-    while part := list(islice(records, _SHEET_ROWS)):
+    while part := list(islice(records, _ROWS)):
         again = [(line, row) for line, row in part if [cell.strip() for cell in row[:width]] == header]
         if again:
             texts = ["\t".join(row) for _, row in again]

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from medallion import delivery, headers, workbooks
+from medallion import delivery, documents, headers, workbooks
 from medallion.contracts import Column, Entity, Filling, Source
 from medallion.contracts.odcs import code, names_in
 from medallion.delivery import FORMATS, Part
@@ -32,10 +32,10 @@ _SHEET_HEAD = 60
 class SourceFile:
     """One export table and how to read it as one entity.
 
-    `uri`, `member` of an archive and `sheet` of a workbook say where it lies. `columns` pairs each header, as
-    written, with its bronze column; `mapping` gives what fills each canonical column. `content_hash` is the SHA-256
-    of the unpacked content, so that a file delivered again under another name, or compressed, is known; for a sheet
-    it is that of the workbook and its name.
+    `uri`, `member` of an archive and `sheet` of a workbook (for a JSON document the path of its list) say where it
+    lies. `columns` pairs each header, as written, with its bronze column; `mapping` gives what fills each canonical
+    column. `content_hash` is the SHA-256 of the unpacked content, so that a file delivered again under another name,
+    or compressed, is known; for a sheet it is that of the workbook and its name.
     """
 
     uri: str
@@ -252,9 +252,14 @@ def look(part: Part, known: Known, line: int | None = None) -> tuple[Content, He
     header: Header | None
     if part.format == "parquet":
         return _parquet(part)
-    if part.format == "workbook":
+    if part.format in ("workbook", "json"):
         digest, size = fingerprint(part.place)
-        content = Content(sha256(f"{digest} {part.sheet}".encode()).hexdigest(), size, "utf-8", b"", False)
+        digest = sha256(f"{digest} {part.sheet}".encode()).hexdigest() if part.sheet else digest
+        content = Content(digest, size, "utf-8", b"", False)
+    if part.format == "json":
+        items = (documents.lists(part.place, part.name) or {})[part.sheet]
+        return content, Header(tuple(documents.names(item for item in items if isinstance(item, dict))), 1)
+    if part.format == "workbook":
         rows = workbooks.rows(part.place, part.name, part.sheet)
         header = headers.of_rows(list(islice(rows, max(_SHEET_HEAD, line or 0))), known, line)
     else:
@@ -270,23 +275,14 @@ def look(part: Part, known: Known, line: int | None = None) -> tuple[Content, He
 
 
 def _json_names(part: Part, encoding: str) -> list[str]:
-    """Every key of the records, in order of first appearance."""
-    import duckdb
-
+    """Every column of the records, in order of first appearance."""
     if encoding != "utf-8":
         raise SourceError(f"{part.name}: JSON lines must be UTF-8, this looks like {encoding}", "Export it as UTF-8.")
-    names: dict[str, None] = {}
-    with duckdb.connect() as connection:
-        for lines in text_lines(part.place):
-            connection.register("lines", pa.table({"line": lines}))
-            rows = connection.sql(
-                "select distinct unnest(json_keys(document)) from "
-                "(select try_cast(line as json) as document from lines) where json_type(document) = 'OBJECT'"
-            ).fetchall()
-            names.update(dict.fromkeys(sorted(str(row[0]) for row in rows)))
+    read = (documents.record(line) for lines in text_lines(part.place) for line in lines)
+    names = documents.names(document for document in read if document is not None)
     if not names:
         raise SourceError(f"{part.name}: line 1: is not a JSON object", "Write one JSON object per line.")
-    return list(names)
+    return names
 
 
 def _parquet(part: Part) -> tuple[Content, Header]:
@@ -307,7 +303,7 @@ def unchanged(file: SourceFile) -> None:
     """
     try:
         place = file.place
-        if file.format in ("parquet", "workbook"):
+        if file.format in ("parquet", "workbook", "json"):
             digest = fingerprint(place)[0]
             digest = sha256(f"{digest} {file.sheet}".encode()).hexdigest() if file.sheet else digest
         else:

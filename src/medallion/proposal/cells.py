@@ -95,19 +95,28 @@ def spellings(entity: str, declared: Any, column: Column) -> tuple[tuple[tuple[s
 
 def won_or_lost(item: Filling, column: Column, table: Table) -> Filling:
     """When a deal was closed, of a table that has one column for deals won and another for deals lost."""
+    there = _twin(column, table, "won", "lost") or _twin(column, table, "lost", "won")
+    if there is None:
+        return item
+    sql = f"coalesce(nullif(trim(`{column.name}`), ''), `{there.name}`)"
+    reason = f"{item.reason}; for the others {there.header}"
+    return item.model_copy(update={"column": None, "sql": sql, "reason": reason})
+
+
+def _twin(column: Column, table: Table, mine: str, other: str) -> Column | None:
+    """The column of a table whose header is that of another with one word in place of another."""
     words = vocabulary.tokens(column.header)
-    for mine, other in (("won", "lost"), ("lost", "won")):
-        twin = tuple(other if word == mine else word for word in words)
-        for there in table.columns:
-            if mine in words and vocabulary.tokens(there.header) == twin:
-                sql = f"coalesce(nullif(trim(`{column.name}`), ''), `{there.name}`)"
-                reason = f"{item.reason}; for the others {there.header}"
-                return item.model_copy(update={"column": None, "sql": sql, "reason": reason})
-    return item
+    twin = tuple(other if word == mine else word for word in words)
+    return next((item for item in table.columns if mine in words and vocabulary.tokens(item.header) == twin), None)
 
 
-def duration(item: Filling, column: Column, standard: bool = False) -> Filling:
+def duration(item: Filling, column: Column, table: Table, standard: bool = False) -> Filling:
     """A column of durations in minutes, whatever it counts in; `standard` when a known system writes it."""
+    if hours := _twin(column, table, "minutes", "hours"):
+        whole, rest = (f"coalesce(try_cast(`{name}` as int), 0)" for name in (hours.name, column.name))
+        return Filling(
+            sql=f"{whole} * 60 + {rest}", confidence=item.confidence, reason=f"{item.reason}; with {hours.header}"
+        )
     words = set(vocabulary.tokens(column.header))
     if any(_CLOCK.fullmatch(text) for text in column.counts):
         return _clock(item, column, words, standard)

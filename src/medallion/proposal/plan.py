@@ -108,7 +108,7 @@ class _Planner:
             elif declared.kind == "money":
                 item = cells.amount(item, column)
             elif canonical == "duration_minutes":
-                item = cells.duration(item, column, meant.standard)
+                item = cells.duration(item, column, feed.table, meant.standard)
             elif canonical == "currency":
                 item = self._currency(item, column, feed)
             elif canonical in ("source", "channel", "direction", "outcome"):

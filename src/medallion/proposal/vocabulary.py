@@ -61,7 +61,12 @@ def words_of(text: str) -> Tokens:
 
 
 def _bare(text: str) -> str:
-    return "".join(re.findall(r"[a-z0-9]+", text.lower()))
+    return "".join(re.findall(r"[a-z0-9]+", _unwrapped(text).lower()))
+
+
+def _unwrapped(written: str) -> str:
+    """The name of a JSON record's column without the object that holds all of its columns."""
+    return re.sub(r"^(properties|fields|attributes)\.", "", written)
 
 
 def without_noise(words: Tokens, entity: str) -> Tokens:
@@ -91,7 +96,7 @@ def header(written: str, entity: Entity, column: str, system: str | None) -> Mea
     if system and _bare(written) in standard:
         named = standard[_bare(written)] == column
         return Meaning(column, 0.97, f"{system} calls it so", standard=True) if named else None
-    words = tokens(written)
+    words = tokens(_unwrapped(written))
     declared = entity.column(column)
     if any(_bare(written) == _bare(name) for name in (column, *declared.synonyms)):
         return Meaning(column, 0.96 if column == code(written) else 0.91, "its name")
