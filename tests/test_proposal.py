@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,26 @@ def test_what_is_not_sure_waits_for_a_person(export, tmp_path):
     settings = load(None, source=folder, lakehouse=str(tmp_path / "lakehouse"), contracts=(path,))
     with pytest.raises(ContractError, match="still guesses: .*outcome from the value 'neutral' in Calls"):
         pipeline.run(settings, NOW)
+
+
+def test_what_was_accepted_once_is_not_asked_again(spark, export, tmp_path):
+    """Neither for the contract that the lakehouse remembers nor for the same file; but for one with other guesses."""
+    folder = export(
+        {
+            "Accounts.csv": "Account ID,Account Name\nA1,Anvil\n",
+            "Calls.csv": "Call ID,Account ID,Call Date\nK1,A1,2025-05-03\n",
+        }
+    )
+    path = tmp_path / "calls.odcs.yaml"
+    path.write_text(proposal.propose(folder, "calls").text)
+    settings = load(None, source=folder, lakehouse=str(tmp_path / "lakehouse"), contracts=(path,), accept=True)
+    assert pipeline.run(settings, NOW).changed
+    for given in ((), (path,)):
+        again = settings.model_copy(update={"accept": False, "contracts": given})
+        assert not pipeline.run(again, NOW + timedelta(days=1)).changed
+    path.write_text(path.read_text().replace("value: neutral", "value: positive"))
+    with pytest.raises(ContractError, match="still guesses"):
+        pipeline.run(settings.model_copy(update={"accept": False}), NOW + timedelta(days=2))
 
 
 def test_days_first_are_told_by_one_that_cannot_be_a_month(export):

@@ -187,7 +187,8 @@ class _Work:
         self.lake = Lakehouse(settings.lakehouse)
         self.overrides = remembered.overrides(self.lake, settings.contracts)
         self.entities = contracts.entities(self.overrides)
-        if not settings.accept and (guesses := contracts.guesses(self.entities.values())):
+        guesses = contracts.guesses(self.entities.values())
+        if guesses and not settings.accept and not remembered.is_in_use(self.lake, self.overrides):
             raise ContractError(
                 f"The contract still guesses: {'; '.join(guesses[:5])}{f' and {len(guesses) - 5} more' * (len(guesses) > 5)}",
                 "Read each, correct it and delete its confidence line; or run on the guesses with --accept.",

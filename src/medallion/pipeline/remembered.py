@@ -27,6 +27,11 @@ def overrides(lake: Lakehouse, given: Iterable[Path] = ()) -> tuple[Override, ..
     return tuple(Override.read(path) for path in given) or _known(lake)
 
 
+def is_in_use(lake: Lakehouse, used: tuple[Override, ...]) -> bool:
+    """Whether the lakehouse was last used with exactly these, so that a person has accepted what they guess."""
+    return fingerprint(used) == fingerprint(_known(lake))
+
+
 def _known(lake: Lakehouse) -> tuple[Override, ...]:
     if not lake.exists(_TABLE):
         return ()
@@ -40,7 +45,7 @@ def _known(lake: Lakehouse) -> tuple[Override, ...]:
 
 def remember(spark: SparkSession, lake: Lakehouse, used: tuple[Override, ...], now: datetime) -> None:
     """Write down the contract files that a run uses, unless they are those of the run before."""
-    if not used or fingerprint(used) == fingerprint(_known(lake)):
+    if not used or is_in_use(lake, used):
         return
     contract = table(_TABLE)
     rows = [(now, position, item.path, item.text) for position, item in enumerate(used)]
