@@ -81,6 +81,15 @@ def test_the_dark_look_has_none_of_the_light_colours(name):
     assert charts.themed(CHARTS[name](5), "light") != charts.themed(CHARTS[name](5), "dark")
 
 
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_labels_of_an_axis_are_no_data(mode):
+    """Whole counts have whole steps, and a name may hold any word."""
+    rows = [{"label": f"colour {n}", "value": n, "text": str(n)} for n in range(3)]
+    axes = charts.themed(marks.columns(rows, "Customers", "n = 3", "colour", "customers"), mode)["encoding"]
+    assert axes["x"]["axis"]["values"] == ["colour 0", "colour 1", "colour 2"]
+    assert axes["y"]["axis"]["values"] == [0, 1, 2]
+
+
 def contrast(one: str, other: str) -> float:
     """As WCAG 2.2 has it."""
 

@@ -273,9 +273,9 @@ def columns(
         scale=alt.Scale(paddingInner=0.12, paddingOuter=0.06),
     )
     most = max(float(row["value"]) for row in rows)
-    y = alt.Y(
-        "value:Q", title=side, axis=alt.Axis(format=form, labelExpr=_PLAIN, tickCount=4 if most >= 5 else int(most) + 1)
-    )
+    few = most < 5 and all(float(row["value"]).is_integer() for row in rows)  # there is no half a customer
+    at = list(range(int(most) + 1)) if few else alt.Undefined
+    y = alt.Y("value:Q", title=side, axis=alt.Axis(format=form, labelExpr=_PLAIN, tickCount=4, values=at))
     tips = [alt.Tooltip("label:N", title=axis), alt.Tooltip("text:N", title=side)]
     encoded: dict[str, Any] = {"x": x, "y": y, "tooltip": tips}
     if colours:

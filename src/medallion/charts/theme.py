@@ -81,4 +81,7 @@ def _swapped(part: Any) -> Any:
 
 def _repainted(rows: Any) -> Any:
     """Data of a chart: of its values only `colour` is a colour, whatever a text may look like."""
-    return [{**row, "colour": DARK.get(row["colour"], row["colour"])} if "colour" in row else row for row in rows]
+    return [
+        {**row, "colour": DARK.get(row["colour"], row["colour"])} if isinstance(row, dict) and "colour" in row else row
+        for row in rows  # of data; those of an axis are its labels
+    ]
