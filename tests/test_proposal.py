@@ -316,9 +316,11 @@ def test_a_name_is_not_believed_against_its_values():
         ("Duration (hh:mm)", ["02:11", "11:02"], [131, 662], True),
         ("Duration", ["0:15", "0:30", "1:00", "1:45"], [15, 30, 60, 105], True),
         ("Duration", ["02:11", "11:02"], [131, 662], False),
+        ("hs_call_duration", ["120000", "61000", "40000"], [2, 1, 1], False),
+        ("Call Length", ["1200", "900", "30"], [20, 15, 1], False),
     ],
 )
-def test_a_time_may_be_hours_or_minutes(spark, header, texts, minutes, sure):
+def test_a_time_may_be_hours_or_minutes_or_less(spark, header, texts, minutes, sure):
     column = profile.Column(header, "duration", len(texts))
     column.counts.update(texts)
     table = profile.Table(None, ("calls",), len(texts), [column])
@@ -338,7 +340,7 @@ def test_won_and_lost_days_in_columns_of_their_own_are_one(export):
 
 
 def test_records_of_an_api(export):
-    """Nested objects, a list under a key, hours and minutes apart."""
+    """Nested objects, a list under a key, references in lists, hours and minutes apart."""
     deals = "\n".join(
         f'{{"id": {n}, "name": "Deal {n}", "value": {{"amount": {n}00.5, "currency": "USD"}}, "organization_id": {n % 3},'
         f' "stage": {{"id": 1, "name": "{("Won", "Lost", "Incoming")[n % 3]}"}}, "owner": {{"name": "Zoe"}}}}'
@@ -350,7 +352,12 @@ def test_records_of_an_api(export):
     )
     calls = "ID,Related to ID,Duration Hours,Duration Minutes,Start Date,Direction\n"
     calls += "".join(f"c{n},{n % 3},1,{n},2025-01-0{n} 10:00,Inbound\n" for n in range(1, 9))
+    meetings = ",".join(
+        f'{{"id": "m{n}", "type": "meeting", "done_at": "2025-01-02 10:00", "companies": [{{"id": {n}, "role": "host"}}]}}'
+        for n in range(3)
+    )
     files = {"deals.jsonl": deals, "organizations.json": f'{{"results": [{accounts}]}}', "Calls.csv": calls}
+    files["meetings.json"] = f"[{meetings}]"
     text = proposal.propose(export(files), "x").text
     for line in (
         "deal_value: {column: value.amount, confidence: 0.94",
@@ -360,6 +367,8 @@ def test_records_of_an_api(export):
         "customer_name: {column: properties.name, confidence: 0.9",
         "city: {column: properties.address.city, ",
         "sheet: results",
+        'customer_id: {sql: "nullif(regexp_extract(`companies`, ',
+        "the first identifier in companies; 100% are known accounts",
         'duration_minutes: {sql: "coalesce(try_cast(`duration_hours` as int), 0) * 60 + coalesce(try_cast(`duration_minutes`',
     ):
         assert line in text

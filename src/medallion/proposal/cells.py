@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from statistics import median
 from typing import Any
 
 from medallion.contracts import CONFIDENT, Filling
@@ -131,6 +132,13 @@ def duration(item: Filling, column: Column, table: Table, standard: bool = False
         if word in words:
             sql = f"cast(round(try_cast(`{column.name}` as double) / {parts}) as bigint)"
             return Filling(sql=sql, confidence=item.confidence, reason=f"{item.reason}; in {word}")
+    figures = [float(text) for text in column.counts if re.fullmatch(r"\d+(\.\d+)?", text)]
+    if figures and not words & {"minutes", "minuten", "minutos"}:
+        usual = median(figures)
+        for word, least, parts in (("milliseconds", 36_000, 60_000), ("seconds", 600, 60)):
+            if usual >= least:  # ten hours, or more, if it were the next larger unit
+                sql = f"cast(round(try_cast(`{column.name}` as double) / {parts}) as bigint)"
+                return Filling(sql=sql, confidence=0.6, reason=f"half are {usual:,.0f} or more; in {word}?")
     return item
 
 

@@ -23,6 +23,8 @@ _CHANNELS = {
 }  # fmt: skip
 _SIGNS = {"€": "EUR", "euro": "EUR", "euros": "EUR", "£": "GBP", "pounds": "GBP"}
 _PLAIN_KEY = re.compile(r"[A-Z0-9][A-Z0-9_.:-]*")
+#: The identifier of the first object in a list of JSON; Spark reads the expression too.
+_LISTED = re.compile('"id":"?([^",}]+)')
 
 
 def plan(tables: list[Table], entities: Mapping[str, Entity]) -> Proposal:
@@ -299,7 +301,13 @@ class _Planner:
                 confidence=_sure(share),
                 reason=f"{share:.0%} of its values are names of accounts",
             )
-        elif not self._first_of_several(feed, first) and not self._bridge(feed) and held and self.keys["customers"]:
+        elif (
+            not self._first_of_several(feed, first)
+            and not self._in_list(feed)
+            and not self._bridge(feed)
+            and held
+            and self.keys["customers"]
+        ):
             forms = _forms(feed.table.column(first)) if first else set()
             known = len(forms & self.keys["customers"])
             reason = f"{held.reason}; but {known or 'none'} of its {len(forms)} values are known accounts"
@@ -323,6 +331,21 @@ class _Planner:
                     sql=f"trim(substring_index(`{column.name}`, '{mark}', 1))",
                     confidence=_sure(share),
                     reason=f"the first where several are listed; {share:.0%} are known accounts",
+                )
+                return True
+        return False
+
+    def _in_list(self, feed: Feed) -> bool:
+        """The identifier of the first object in a list, as APIs tell what a record belongs to."""
+        for column in feed.table.columns:
+            found = [_LISTED.search(text) for text in column.counts if text.startswith("[{")]
+            forms = {_norm(match[1]) for match in found if match}
+            share = round(len(forms & self.keys["customers"]) / max(len(forms), 1), 2)
+            if sum(map(bool, found)) >= 0.5 * max(column.distinct, 1) and share >= 0.5:
+                feed.fillings["customer_id"] = Filling(
+                    sql=f"nullif(regexp_extract(`{column.name}`, '{_LISTED.pattern}', 1), '')",
+                    confidence=_sure(share),
+                    reason=f"the first identifier in {column.header}; {share:.0%} are known accounts",
                 )
                 return True
         return False
