@@ -65,8 +65,12 @@ def _bare(text: str) -> str:
 
 
 def _unwrapped(written: str) -> str:
-    """The name of a JSON record's column without the object that holds all of its columns."""
-    return re.sub(r"^(properties|fields|attributes)\.", "", written)
+    """The name of a JSON record's column without the object that holds all of its columns.
+
+    >>> _unwrapped("properties.amount"), _unwrapped("attributes.stage"), _unwrapped("attributes.type")
+    ('amount', 'stage', 'attributes.type')
+    """
+    return re.sub(r"^(properties|fields|attributes(?!\.(type|url)$))\.", "", written)  # Salesforce tells the kind there
 
 
 def without_noise(words: Tokens, entity: str) -> Tokens:
