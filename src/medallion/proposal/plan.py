@@ -325,13 +325,10 @@ class _Planner:
         column = feed.table.column(first)
         for mark in (";", ",", "|"):
             forms = {_norm(text.split(mark)[0]) for text in column.counts if text}
-            share = len(forms & self.keys["customers"]) / max(len(forms), 1)
-            if share >= 0.5 and any(mark in text for text in column.counts):
-                feed.fillings["customer_id"] = Filling(
-                    sql=f"trim(substring_index(`{column.name}`, '{mark}', 1))",
-                    confidence=_sure(share),
-                    reason=f"the first where several are listed; {share:.0%} are known accounts",
-                )
+            sql = f"trim(substring_index(`{column.name}`, '{mark}', 1))"
+            if any(mark in text for text in column.counts) and self._known_by(
+                feed, sql, forms, "the first where several are listed"
+            ):
                 return True
         return False
 
@@ -340,15 +337,21 @@ class _Planner:
         for column in feed.table.columns:
             found = [_LISTED.search(text) for text in column.counts if text.startswith("[{")]
             forms = {_norm(match[1]) for match in found if match}
-            share = round(len(forms & self.keys["customers"]) / max(len(forms), 1), 2)
-            if sum(map(bool, found)) >= 0.5 * max(column.distinct, 1) and share >= 0.5:
-                feed.fillings["customer_id"] = Filling(
-                    sql=f"nullif(regexp_extract(`{column.name}`, '{_LISTED.pattern}', 1), '')",
-                    confidence=_sure(share),
-                    reason=f"the first identifier in {column.header}; {share:.0%} are known accounts",
-                )
+            sql = f"nullif(regexp_extract(`{column.name}`, '{_LISTED.pattern}', 1), '')"
+            if sum(map(bool, found)) >= 0.5 * max(column.distinct, 1) and self._known_by(
+                feed, sql, forms, f"the first identifier in {column.header}"
+            ):
                 return True
         return False
+
+    def _known_by(self, feed: Feed, sql: str, forms: set[str], reason: str) -> bool:
+        """Fill the account by an expression if half of what it gives, or more, are known accounts."""
+        share = len(forms & self.keys["customers"]) / max(len(forms), 1)
+        if share < 0.5:
+            return False
+        told = f"{reason}; {share:.0%} are known accounts"
+        feed.fillings["customer_id"] = Filling(sql=sql, confidence=_sure(share), reason=told)
+        return True
 
     def _bridge(self, feed: Feed) -> bool:
         """Through another table: its key is in this one, and it knows the account."""
