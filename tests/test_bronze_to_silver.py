@@ -447,6 +447,29 @@ def test_an_interrupted_batch_is_completed_by_the_next_run(deliver, unbroken, mo
     assert state(lake) == unbroken
 
 
+def test_work_tables_half_removed_are_no_hindrance(deliver, unbroken, monkeypatch):
+    import shutil
+    from pathlib import Path
+
+    from medallion import store
+
+    def interrupted(lake, names):
+        first, second, *_ = [name for name in names if lake.exists(name)]
+        shutil.rmtree(lake.path(first))
+        Path(lake.path(second), "_delta_log", f"{0:020}.json").unlink()  # its checksum stays
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "drop", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            deliver(FILES)
+    _, lake = deliver({"customers.csv": ONE_CUSTOMER}, now=NOW + timedelta(hours=1))
+    assert state(lake) == unbroken
+    left = {folder.name for folder in Path(lake.root, "silver").iterdir()}
+    assert left == {name.partition(".")[2] for name in lake.tables() if name.startswith("silver.")}
+    assert all(name.endswith(("_clean", "_history")) or name == "quarantine" for name in left)
+
+
 def test_a_lost_row_is_noticed(to_silver, monkeypatch):
     from medallion import silver
 
