@@ -39,11 +39,11 @@ slow *args:
 parity *args:
     SPARK_SMALL=1 bash scripts/with_spark.sh {{python}} -m pytest -n 0 tests/parity {{args}}
 
-# Every test of what an engine computes, on Apache Spark instead of Sail, and parity; takes more than an hour.
+# Every test of what an engine computes, on Apache Spark instead of Sail, and parity; takes about two hours.
 test-on-spark *args:
-    SPARK_SMALL=1 bash scripts/with_spark.sh {{python}} -m pytest -n 2 -m "engine and not slow" {{args}}
+    SPARK_SMALL=1 SPARK_MEMORY=8g bash scripts/with_spark.sh {{python}} -m pytest -n 2 -m "engine and not slow" {{args}}
 
-# The part of these that CI runs: minutes.
+# The part of these that takes ten minutes.
 test-on-spark-quick *args:
     SPARK_SMALL=1 bash scripts/with_spark.sh {{python}} -m pytest -n 2 -m "engine_quick and not slow" {{args}}
 
