@@ -174,8 +174,14 @@ RECORDS = '[{"product_id": "P1", "product_name": "Größe, 1"},\n 7, {"product_i
         ("products.csv", RECORDS.encode(), "products.csv"),
         ("products.json", f'{{"ok": true, "data": {RECORDS}}}'.encode(), "products.json#data"),
         ("export.json", f'{{"result": {{"products": {RECORDS}}}}}'.encode(), "export.json#result.products"),
+        (
+            "export.json",
+            '{"a.products": [{"product_id": "P1", "product_name": "Größe, 1"}, 7], '
+            '"a": {"products": [{"product_id": "P2", "product_name": "x"}]}}'.encode(),
+            "export.json#a.products",
+        ),
     ],
-    ids=["plain", "utf16", "bom", "gz", "jsonl", "csv", "data", "deeper"],
+    ids=["plain", "utf16", "bom", "gz", "jsonl", "csv", "data", "deeper", "two of one path"],
 )
 def test_a_json_document(tmp_path, name, content, shown):
     """Records are counted from 1; what is no object among them is malformed."""

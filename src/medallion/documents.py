@@ -62,7 +62,10 @@ def lists(place: Place, name: str) -> dict[str, list[Any]] | None:
         raise SourceError(told, "Export it again.") from error
     except (UnicodeError, RecursionError) as error:
         raise SourceError(f"{name}: is not readable JSON: {error}", "Export it again as UTF-8.") from error
-    return dict(_lists(document, (), _REACH))
+    found: dict[str, list[Any]] = {}
+    for path, items in _lists(document, (), _REACH):
+        found[path] = found.get(path, []) + items  # a key may hold a dot, so that two have one path
+    return found
 
 
 def _lists(value: Any, path: tuple[str, ...], reach: int) -> Iterator[tuple[str, list[Any]]]:
