@@ -8,11 +8,12 @@ end in `\z`: for Java `$` also stands before a last line end.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
+
+from medallion.contracts import formats as formats_of
 
 #: White space other than the plain space: tabs, line ends, no-break and typographic spaces, byte-order mark.
 _ODD_SPACE = "\t\n\r\x0b\x0c\u00a0\u2000-\u200b\u202f\u3000\ufeff"
@@ -149,50 +150,11 @@ def parse_timestamp(text: Column, formats: Iterable[str]) -> Column:
     iso = text.like("____-__-__") | text.like("____-__-__ %") | text.like("____-__-__T%")
     # engines differ in what they pass over at the end: white space of other scripts
     iso = iso & (F.octet_length(text) == F.length(text))
-    every = [each for format_ in formats for each in _with_month_names(format_)]
+    every = [each for format_ in formats for each in formats_of.with_month_names(format_)]
     if not every:
         return F.when(iso, text.try_cast("timestamp"))
     other = [F.try_to_timestamp(text, F.lit(format_)) for format_ in every]
-    return F.when(iso, text.try_cast("timestamp")).when(text.rlike(_shapes(every)), F.coalesce(*other))
-
-
-def _with_month_names(format_: str) -> Iterator[str]:
-    """A format with month names, short and in full: one engine reads both by either."""
-    names = re.search("M{3,4}", format_)
-    yield from [format_] if not names else (format_.replace(names[0], month) for month in ("MMM", "MMMM"))
-
-
-def _shapes(formats: Iterable[str]) -> str:
-    """The regular expression of texts in one of the formats: engines differ in signs and in digits not asked for."""
-    shapes = [_shape(format_) for format_ in formats]
-    return "" if None in shapes else rf"^(?:{'|'.join(dict.fromkeys(map(str, shapes)))})\z"
-
-
-def _shape(format_: str) -> str | None:
-    r"""The regular expression of texts in a format, None for a format with letters that are not known here.
-
-    >>> _shape("M/d/yyyy h:mm a"), _shape("d. MMM yyyy"), _shape("G")
-    ('[0-9]{1,2}/[0-9]{1,2}/[0-9]{4} [0-9]{1,2}:[0-9]{2} [AaPp][Mm]', '[0-9]{1,2}\\. [^0-9]+ [0-9]{4}', None)
-    """
-    shape = ""
-    for found in re.finditer(r"'(?P<quoted>[^']*)'|(?P<letter>[A-Za-z])(?P=letter)*|.", format_):
-        run, letter = found[0], found["letter"]
-        if letter is None:
-            literal = run if found["quoted"] is None else found["quoted"] or "'"
-            shape += "".join(sign if sign.isalnum() or sign in " ,/:-'" else f"\\{sign}" for sign in literal)
-        elif letter in "dHhms" or run in ("M", "MM"):
-            shape += "[0-9]{1,2}" if len(run) == 1 else "[0-9]{2}"
-        elif run in ("MMM", "MMMM"):
-            shape += "[^0-9]+"
-        elif run in ("yyyy", "yy"):
-            shape += f"[0-9]{{{len(run)}}}"
-        elif letter == "S":
-            shape += f"[0-9]{{1,{len(run)}}}"
-        elif run == "a":
-            shape += "[AaPp][Mm]"
-        else:
-            return None
-    return shape
+    return F.when(iso, text.try_cast("timestamp")).when(text.rlike(formats_of.shapes(every)), F.coalesce(*other))
 
 
 def parse_date(text: Column, formats: Iterable[str]) -> Column:

@@ -177,18 +177,20 @@ def _value(column: Declared, fillings: list[Filling]) -> Column:
 def _read(text: Column, column: Declared, filling: Filling) -> Column:
     if filling.lookup:
         return F.lit(None).cast("string")
-    text = _meant(text, filling)
+    text = _meant(text, filling, column.spellings)
     if filling.decimal_comma:
         text = words.decimal_point(text)
     return quality.read(text, replace(column, date_formats=filling.date_formats or column.date_formats))
 
 
-def _meant(text: Column, filling: Filling) -> Column:
-    """What a spelling stands for, by the values of its filling."""
+def _meant(text: Column, filling: Filling, known: Mapping[str, str] | None = None) -> Column:
+    """What a spelling stands for by the values of its filling; `otherwise` is for one that is not `known` either."""
+    if filling.otherwise:
+        forms = {**(known or {}), **_forms(filling.values)}
+        return F.coalesce(words.canonical(text, forms), F.when(text.isNotNull(), F.lit(filling.otherwise)))
     if not filling.values:
         return text
-    meant = words.canonical(text, _forms(filling.values))
-    return F.coalesce(meant, F.when(text.isNotNull(), F.lit(filling.otherwise)) if filling.otherwise else text)
+    return F.coalesce(words.canonical(text, _forms(filling.values)), text)
 
 
 def _forms(values: tuple[tuple[str, str], ...]) -> dict[str, str]:

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from medallion import delivery, documents, headers, workbooks
 from medallion.contracts import Column, Entity, Filling, Source
+from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
 from medallion.delivery import FORMATS, Part
 from medallion.errors import SourceError
@@ -34,7 +35,7 @@ class SourceFile:
 
     `uri`, `member` of an archive and `sheet` of a workbook (for a JSON document the path of its list) say where it
     lies. `columns` pairs each header, as written, with its bronze column; `mapping` gives what fills each canonical
-    column. `content_hash` is the SHA-256 of the unpacked content, so that a file delivered again under another name,
+    column; `dates` has the formats that the values of its dates call for. `content_hash` is the SHA-256 of the unpacked content, so that a file delivered again under another name,
     or compressed, is known; for a sheet it is that of the workbook and its name.
     """
 
@@ -53,6 +54,7 @@ class SourceFile:
     header_line: int = 1
     columns: tuple[tuple[str, str], ...] = ()
     mapping: dict[str, Filling] = field(default_factory=dict)
+    dates: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def place(self) -> Place:
@@ -75,7 +77,18 @@ class SourceFile:
         """The record that `as_dict` gave."""
         columns = tuple((str(header), str(name)) for header, name in values["columns"])
         mapping = {name: Filling.model_validate(item) for name, item in values["mapping"].items()}
-        return cls(**{**values, "columns": columns, "mapping": mapping})
+        dates = {str(name): tuple(formats) for name, formats in values.get("dates", {}).items()}
+        return cls(**{**values, "columns": columns, "mapping": mapping, "dates": dates})
+
+    def with_dates(self, dates: Mapping[str, tuple[str, ...]]) -> SourceFile:
+        """The file with its dates read by these formats, per canonical column, where no contract names any."""
+        mapping = {
+            name: item.model_copy(update={"date_formats": dates[name]})
+            if name in dates and not item.date_formats and not set(dates[name]) <= set(DATE_FORMATS)
+            else item
+            for name, item in self.mapping.items()
+        }
+        return replace(self, mapping=mapping, dates=dict(dates))
 
 
 @dataclass(frozen=True)
@@ -144,7 +157,7 @@ def scan(folder: str, entities: Mapping[str, Entity]) -> Scan:
             f"{folder}: no file here is recognised ({', '.join(ignored) or 'the folder is empty'})",
             f"Let `medallion init {folder}` propose a contract, or name files by what they hold: {patterns}.",
         )
-    scan = _hold_back(found, refused, ignored, entities)
+    scan = hold_back(found, refused, ignored, entities)
     declared = [(entity.name, source.file) for entity in entities.values() for source in entity.sources]
     return replace(scan, unfed=tuple(f"{name}: {file}" for name, file in declared if (name, file) not in fed))
 
@@ -211,9 +224,11 @@ def _take(part: Part, claims: list[_Claim], found: list[SourceFile], refused: li
             refused.append(Refusal(part.name, error.entity, error.problem, error.remedy))
 
 
-def _hold_back(
-    found: list[SourceFile], refused: list[Refusal], ignored: list[str], entities: Mapping[str, Entity]
+def hold_back(
+    found: Iterable[SourceFile], refused: Iterable[Refusal], ignored: Iterable[str], entities: Mapping[str, Entity]
 ) -> Scan:
+    """What can be read now: without the refused files, and without those whose rows refer to their entities."""
+    refused = list(refused)
     missing = {item.entity for item in refused}
     kept = []
     for file in sorted(found, key=lambda item: list(entities).index(item.entity)):
@@ -414,7 +429,7 @@ def remapped(file: SourceFile, entities: Mapping[str, Entity]) -> SourceFile:
     content = Content(file.content_hash, file.size_bytes, file.encoding, b"", file.quoted, file.ends_quoted)
     for claim in _claims(part, known):
         try:
-            return _fit(part, content, header, claim)
+            return _fit(part, content, header, claim).with_dates(file.dates)
         except _UnfitError:
             continue
     return file

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from medallion import __version__, contracts, log, query, sources, store
+from medallion import __version__, contracts, conventions, log, query, sources, store
 from medallion.config import Settings, end_of_day
 from medallion.contracts import Table
 from medallion.errors import ContractError, LakehouseError, SourceError
@@ -49,6 +49,7 @@ class Result:
     already_known: list[str] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
     refused: list[sources.Refusal] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     new_columns: dict[str, list[str]] = field(default_factory=dict)
     missing_columns: dict[str, list[str]] = field(default_factory=dict)
     skipped_lines: dict[str, int] = field(default_factory=dict)
@@ -220,9 +221,15 @@ class _Work:
                 self.result.already_known += [file.name] * (file.name not in self.result.already_known)
             else:
                 new[key] = file
-        if not known and not new:
-            raise SourceError("\n".join(item.problem for item in scan.refused), scan.refused[0].remedy)
-        return [*self.pending(), *([Batch.of(tuple(new.values()), self.now)] if new else [])]
+        earlier = [file for batch in kept for file in batch.files]
+        settled = conventions.settle(list(new.values()), self.entities, earlier, accept=self.settings.accept)
+        refused = [*scan.refused, *settled.refused]
+        read_now = sources.hold_back(settled.files, refused, scan.ignored, self.entities)
+        self.result.refused, self.result.notes = list(read_now.refused), settled.notes
+        if not known and not read_now.files:
+            problems = dict.fromkeys(item.problem for item in self.result.refused)
+            raise SourceError("\n".join(problems), self.result.refused[0].remedy)
+        return [*self.pending(), *([Batch.of(read_now.files, self.now)] if read_now.files else [])]
 
     def do(self, todo: list[tuple[Batch, frozenset[str]]], with_gold: bool) -> Result:
         """Take batches through bronze and silver, bring gold up to date where it is not, write down what was done."""

@@ -1,0 +1,438 @@
+"""How the cells of a delivery are written, decided per column from all its values before anything is loaded.
+
+A file whose values contradict each other or can be read in two ways is refused with both readings, so is one whose
+known columns hold what nothing here understands. Looks at files only; needs no engine.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv as pacsv
+
+from medallion import parsing
+from medallion.contracts import Column, Entity, Filling, formats
+from medallion.contracts.model import DATE_FORMATS
+from medallion.contracts.odcs import code
+from medallion.errors import SourceError
+from medallion.proposal import marks
+from medallion.sources import Refusal, SourceFile
+
+#: An unknown spelling of a closed list in so many rows, and in this share of them, is a word and not a slip.
+_ROWS, _SHARE = 2, 0.01
+#: A column of at least so many values of which more than half cannot be read is not understood.
+_VALUES = 3
+_CLOSED_ONLY = 1_000
+_SAID = 5
+
+
+@dataclass
+class Seen:
+    """What the values of one column are, without placeholders: `filled` of `rows` rows have one.
+
+    `dates` has the distinct days written in figures, such as 31/12/2025, `forms` an example and a count per form of
+    other text than ISO 8601; `words` has the distinct texts of a column with few of them.
+    """
+
+    rows: int = 0
+    filled: int = 0
+    dates: set[str] = field(default_factory=set)
+    forms: dict[str, tuple[str, int]] = field(default_factory=dict)
+    words: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The files that can be read, as they are to be read; those that are refused; what is worth knowing."""
+
+    files: list[SourceFile]
+    refused: list[Refusal]
+    notes: list[str]
+
+
+def settle(
+    files: Sequence[SourceFile], entities: Mapping[str, Entity], earlier: Iterable[SourceFile], *, accept: bool = False
+) -> Settled:
+    """Decide how the dates of a delivery are written, and refuse the files that are not understood.
+
+    Args:
+        files: New files of a delivery.
+        entities: The contracts.
+        earlier: Files read before, newest last; how their dates were written decides where nothing else does.
+        accept: Read on by the contract's own conventions where the values do not decide.
+    """
+    seen, refused = {}, []
+    for file in files:
+        try:
+            seen[id(file)] = look(file, entities[file.entity])
+        except SourceError as error:
+            refused.append(Refusal(file.name, file.entity, error.problem, error.remedy))
+    readable = [file for file in files if id(file) in seen]
+    orders = {
+        (id(file), name): formats.day_order(sorted(seen[id(file)][bronze].dates))
+        for file in readable
+        for name, bronze in _dates(file, entities[file.entity]).items()
+    }
+    before = _precedents(earlier)
+    kept, notes = [], []
+    for file in readable:
+        entity = entities[file.entity]
+        doubts = [*_twins(file, seen[id(file)]), *_marked(file, seen[id(file)])]
+        doubts += _unknown_spellings(file, entity, seen[id(file)]) + _never_won(file, entity, seen[id(file)])
+        dates: dict[str, tuple[str, ...]] = {}
+        for name, bronze in _dates(file, entity).items():
+            order = orders[id(file), name]
+            said = _said(file.mapping[name], entity.column(name))
+            others = [
+                [other.decided for (of, _), other in orders.items() if of == id(file)],
+                [other.decided for other in orders.values()],
+                before.get((file.entity, name), []),
+            ]
+            chosen, doubt = _choose(order, said, others)
+            if doubt:
+                doubts.append(_order_doubt(file, bronze, name, order, said))
+            texts = [example for example, _ in seen[id(file)][bronze].forms.values()]
+            needed, unread = formats.called_for(texts, chosen)
+            if said is not None:
+                reader = re.compile(
+                    formats.shapes(_explicit(file.mapping[name], entity.column(name))).removesuffix(r"\z")
+                )
+                unread = [text for text in texts if not reader.fullmatch(text)]
+            doubts += _unreadable(file, bronze, name, seen[id(file)][bronze], unread)
+            dates[name] = needed if said is None else ()
+        notes += [f"{file.name}: {doubt.problem}" for doubt in doubts if accept]
+        if doubts and not accept:
+            refused.append(_refusal(file, doubts))
+        else:
+            kept.append((file, dates))
+    return Settled(_written(kept), refused, notes)
+
+
+@dataclass(frozen=True)
+class _Doubt:
+    problem: str
+    remedy: str
+
+
+def _refusal(file: SourceFile, doubts: list[_Doubt]) -> Refusal:
+    problems = "; ".join(doubt.problem for doubt in doubts[:_SAID])
+    more = f"; and {len(doubts) - _SAID} more" if len(doubts) > _SAID else ""
+    remedies = " ".join(dict.fromkeys(doubt.remedy for doubt in doubts[:_SAID]))
+    return Refusal(
+        file.name, file.entity, f"{file.name}: {problems}{more}", f"{remedies} Or read it as it is with --accept."
+    )
+
+
+def _written(kept: list[tuple[SourceFile, dict[str, tuple[str, ...]]]]) -> list[SourceFile]:
+    """Each file with the formats of its dates; one list for all files of an entity that are written in one order."""
+    lists: dict[tuple[str, str, bool | None], dict[str, None]] = {}
+    for file, dates in kept:
+        for name, needed in dates.items():
+            lists.setdefault((file.entity, name, _is_day_first(needed)), {}).update(dict.fromkeys(needed))
+    return [
+        file.with_dates(
+            {name: tuple(lists[file.entity, name, _is_day_first(needed)]) for name, needed in dates.items()}
+        )
+        for file, dates in kept
+    ]
+
+
+def _is_day_first(needed: Iterable[str]) -> bool | None:
+    """Whether formats have the day first, None where none of them tells."""
+    orders = {format_[0] == "d" for format_ in needed if format_[:2] in ("d/", "d-", "d.", "M/", "M-", "M.")}
+    return orders.pop() if len(orders) == 1 else None
+
+
+def _precedents(earlier: Iterable[SourceFile]) -> dict[tuple[str, str], list[bool | None]]:
+    """Per entity and column, the order of day and month in the newest file that told one."""
+    found: dict[tuple[str, str], list[bool | None]] = {}
+    for file in earlier:
+        for name, needed in file.dates.items():
+            if (order := _is_day_first(needed)) is not None:
+                found[file.entity, name] = [order]
+    return found
+
+
+def _explicit(filling: Filling, column: Column) -> tuple[str, ...]:
+    """The formats that a contract names for a column; the shipped list names none."""
+    return filling.date_formats or (() if column.date_formats == DATE_FORMATS else column.date_formats)
+
+
+def _said(filling: Filling, column: Column) -> bool | None:
+    """The order of day and month that a contract names, None where it leaves that to the values."""
+    named = _explicit(filling, column)
+    return (_is_day_first(named) or False) if named else None
+
+
+def _choose(order: formats.DayOrder, said: bool | None, others: list[list[bool | None]]) -> tuple[bool, bool]:
+    """Whether days come first in a column, and whether that is in doubt."""
+    if said is not None:
+        return said, bool(order.month_first if said else order.day_first)
+    if order.contradicts:
+        return False, True
+    if order.decided is not None:
+        return order.decided, False
+    for known in others:
+        votes = {vote for vote in known if vote is not None}
+        if len(votes) == 1:
+            return votes.pop(), False
+        if votes:
+            break
+    return False, bool(order.either)
+
+
+def _order_doubt(file: SourceFile, bronze: str, name: str, order: formats.DayOrder, said: bool | None) -> _Doubt:
+    header = _header(file, bronze)
+    remedy = (
+        f"Say which it is in a contract: `dateFormats: [d/M/yyyy]` or `[M/d/yyyy]` for {file.entity}.{name} "
+        "(docs/SOURCES.md), or export dates as 2025-12-31."
+    )
+    if said is not None:
+        shown = order.month_first if said else order.day_first
+        used, other = ("day", "month") if said else ("month", "day")
+        return _Doubt(f"{header!r}: the contract reads the {used} first, but {shown!r} has the {other} first", remedy)
+    if order.contradicts:
+        told = f"{order.day_first!r} has the day first and {order.month_first!r} the month"
+        return _Doubt(
+            f"{header!r}: {told}, so {order.either!r} may be either" * bool(order.either) or f"{header!r}: {told}",
+            remedy,
+        )
+    day, month, *rest = re.split(r"\D", order.either)
+    year = rest[0]
+    readings = f"{year}-{month:0>2}-{day:0>2} (day first) or {year}-{day:0>2}-{month:0>2} (month first)"
+    return _Doubt(f"{header!r}: {order.either!r} may be {readings}, and no value tells which", remedy)
+
+
+def _unreadable(file: SourceFile, bronze: str, name: str, seen: Seen, unread: list[str]) -> list[_Doubt]:
+    """A doubt about a column of which most values are no dates."""
+    count = sum(times for example, times in seen.forms.values() if example in unread)
+    if seen.filled < _VALUES or count * 2 <= seen.filled:
+        return []
+    shown = ", ".join(repr(text[:40]) for text in unread[:3])
+    return [
+        _Doubt(
+            f"{_header(file, bronze)!r}: {count} of {seen.filled} values cannot be read as dates for {name}: {shown}",
+            f"Name their form in a contract (`dateFormats` of {file.entity}.{name}), or export dates as 2025-12-31.",
+        )
+    ]
+
+
+def _unknown_spellings(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> list[_Doubt]:
+    """A doubt about a closed column with spellings that nothing knows, however its contract goes on with them."""
+    doubts = []
+    for name, bronze in _closed(file, entity).items():
+        column, filling = entity.column(name), file.mapping[name]
+        if filling.otherwise or column.checks.get("accepted") != "reject":
+            continue
+        unknown = {
+            text: count
+            for text, count in seen[bronze].words.items()
+            if count >= max(_ROWS, _SHARE * seen[bronze].filled) and meant(text, column, filling) is None
+        }
+        if unknown:
+            shown = ", ".join(f"{text!r} ({count} rows)" for text, count in Counter(unknown).most_common(_SAID))
+            doubts.append(
+                _Doubt(
+                    f"{_header(file, bronze)!r}: {shown} is no known spelling of {name}",
+                    f"Say what it means under `spellings` or `values` of {file.entity}.{name} in a contract "
+                    f"({', '.join(column.accepted)}).",
+                )
+            )
+    return doubts
+
+
+def meant(text: str, column: Column, filling: Filling) -> str | None:
+    """The value that a text of a closed column stands for; None for a spelling that nobody knows."""
+    forms = (text.strip().lower(), code(text))
+    listed = {form: value for written, value in filling.values for form in (written.strip().lower(), code(written))}
+    known = (listed.get(form) or column.spellings.get(form) for form in forms)
+    return next((value for value in known if value), filling.otherwise)
+
+
+def _never_won(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> list[_Doubt]:
+    """A doubt about deals of which none is won though stages that mean won are there."""
+    filling = file.mapping.get("status")
+    stage = file.mapping.get("stage")
+    if entity.name != "leads" or filling is None or filling.sql:
+        return []
+    column = entity.column("status")
+    held = seen[filling.column].words if filling.column else Counter({str(filling.value): 1})
+    if any(meant(text, column, filling) == "won" for text in held):
+        return []
+    from medallion.proposal import vocabulary  # only a file without a won deal needs the words
+
+    texts = Counter(held)
+    if stage and stage.column and stage.column in seen:
+        texts.update(seen[stage.column].words)
+    won = [text for text in texts if (found := vocabulary.value("leads.status", text)) and found.value == "won"]
+    if not won:
+        return []
+    return [
+        _Doubt(
+            f"no deal is won, though {won[0]!r} ({texts[won[0]]} rows) says so",
+            "Fill status from that column in a contract, or say there what the spelling means.",
+        )
+    ]
+
+
+def _twins(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
+    """A doubt about two columns of one name that hold different things; which of them counts nobody said."""
+    doubts = []
+    for bronze, others in _same_header(file).items():
+        for other in others:
+            if seen[other].filled and seen[bronze].words != seen[other].words:
+                doubts.append(
+                    _Doubt(
+                        f"{_header(file, bronze)!r} stands twice in the header with different values "
+                        f"({_example(seen[bronze])} and {_example(seen[other])})",
+                        f"Rename one of the columns, or fill it in a contract by `sql: {other}` or `sql: {bronze}`.",
+                    )
+                )
+    return doubts
+
+
+def _example(seen: Seen) -> str:
+    return next((repr(text[:40]) for text in seen.words), "empty")
+
+
+def _marked(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
+    """A doubt about rows that a column marks as deleted or merged away."""
+    doubts = []
+    for bronze in _markers(file):
+        told = marks.marked(_header(file, bronze), seen[bronze].words)
+        if told:
+            shown = ", ".join(repr(text[:40]) for text in list(told)[:3])
+            doubts.append(
+                _Doubt(
+                    f"{_header(file, bronze)!r} marks {sum(told.values())} of {seen[bronze].rows} rows as deleted or "
+                    f"merged away ({shown})",
+                    "Export without them; or let a contract refuse them, with a key such as "
+                    f'`sql: "CASE WHEN {bronze} ... THEN NULL ELSE id END"` (docs/SOURCES.md).',
+                )
+            )
+    return doubts
+
+
+# which columns are looked at, and how
+
+
+def _header(file: SourceFile, bronze: str) -> str:
+    return next(header for header, name in file.columns if name == bronze)
+
+
+def _plain(file: SourceFile) -> dict[str, str]:
+    """Canonical columns that are read from a column of the file as it is."""
+    return {name: item.column for name, item in file.mapping.items() if item.column and not item.lookup}
+
+
+def _dates(file: SourceFile, entity: Entity) -> dict[str, str]:
+    return {
+        name: bronze
+        for name, bronze in _plain(file).items()
+        if entity.column(name).kind in ("date", "timestamp") and not file.mapping[name].values
+    }
+
+
+def _closed(file: SourceFile, entity: Entity) -> dict[str, str]:
+    return {name: bronze for name, bronze in _plain(file).items() if entity.column(name).accepted}
+
+
+def _markers(file: SourceFile) -> list[str]:
+    """Columns that may mark rows as deleted and that no contract reads."""
+    if file.entity == "products":  # one that is no longer sold was sold
+        return []
+    return [name for header, name in file.columns if name not in file.columns_read and marks.may_mark(header)]
+
+
+def _same_header(file: SourceFile) -> dict[str, list[str]]:
+    """Columns that fill something by their header, each with the others of that header."""
+    bare = {name: code(header).replace("_", "") for header, name in file.columns}
+    mapped = [item.column for item in file.mapping.values() if item.column]
+    found = {name: [other for other in bare if other != name and bare[other] == bare[name]] for name in mapped}
+    return {name: others for name, others in found.items() if others and bare[name]}
+
+
+def look(file: SourceFile, entity: Entity) -> dict[str, Seen]:
+    """What the columns of a file hold that its reading depends on.
+
+    Raises:
+        SourceError: The file cannot be read to its end.
+    """
+    dates = set(_dates(file, entity).values())
+    stage = file.mapping.get("stage")
+    listed = {*_closed(file, entity).values(), *_markers(file), *([stage.column] if stage and stage.column else [])}
+    for bronze, others in _same_header(file).items():
+        listed |= {bronze, *others}
+    wanted = [name for _, name in file.columns if name in dates | listed]
+    seen = {name: Seen() for name in wanted}
+    empty = pa.array(sorted({*entity.placeholders}))
+    for batch in _batches(file, wanted) if wanted else ():
+        for name in wanted:
+            _add(seen[name], batch.column(name), empty, name in dates, name in listed)
+    return seen
+
+
+def _add(seen: Seen, cells: pa.Array, empty: pa.Array, dates: bool, listed: bool) -> None:
+    texts = pc.utf8_trim_whitespace(cells.drop_null())
+    seen.rows += len(cells)
+    iso = pc.match_like(texts, "____-__-__%") if dates else None
+    if dates and not listed:  # the usual case at a low price
+        seen.filled += pc.sum(iso).as_py() or 0
+        texts = texts.filter(pc.invert(iso))
+    texts = texts.filter(pc.invert(pc.is_in(pc.utf8_lower(texts), empty)))
+    seen.filled += len(texts)
+    if listed and len(seen.words) < _CLOSED_ONLY:
+        seen.words.update(_counted(texts))
+    if dates and len(texts):
+        if listed:
+            texts = texts.filter(pc.invert(pc.match_like(texts, "____-__-__%")))
+        days = pc.extract_regex(texts, r"^(?P<day>[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{4})(?:[^0-9]|$)")
+        seen.dates |= set(pc.unique(pc.struct_field(days.drop_null(), "day")).to_pylist())
+        shapes = pc.replace_substring_regex(texts, "[0-9]", "0")
+        table = (
+            pa.table({"shape": shapes, "text": texts}).group_by("shape").aggregate([("text", "min"), ("text", "count")])
+        )
+        for row in table.to_pylist():
+            example, count = seen.forms.get(row["shape"], (row["text_min"], 0))
+            seen.forms[row["shape"]] = (example, count + row["text_count"])
+
+
+def _counted(texts: pa.Array) -> Counter[str]:
+    return Counter({item["values"]: item["counts"] for item in pc.value_counts(texts).to_pylist()})
+
+
+def _batches(file: SourceFile, wanted: Collection[str]) -> Iterator[pa.RecordBatch]:
+    """Some columns of a file; of delimited text without what does not split into the header's cells."""
+    names = [name for _, name in file.columns]
+    if file.format != "csv":
+        yield from (batch.select(list(wanted)) for batch in parsing.parse(file, names))
+        return
+    try:
+        with file.place.open() as stream:
+            reader = pacsv.open_csv(
+                stream,
+                read_options=pacsv.ReadOptions(
+                    use_threads=True,
+                    block_size=8 << 20,
+                    encoding="utf8" if file.encoding == "utf-8" else file.encoding,
+                    column_names=names,
+                    skip_rows=file.header_line - 1,
+                    skip_rows_after_names=1,
+                ),
+                parse_options=pacsv.ParseOptions(
+                    delimiter=file.delimiter, newlines_in_values=file.quoted, invalid_row_handler=lambda record: "skip"
+                ),
+                convert_options=pacsv.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.string()),
+                    strings_can_be_null=False,
+                    include_columns=list(wanted),
+                ),
+            )
+            yield from reader
+    except pa.ArrowInvalid:  # what is wrong with it is for the reading itself to say
+        yield from (batch.select(list(wanted)) for batch in parsing.parse(file, names))
