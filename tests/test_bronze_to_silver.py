@@ -36,7 +36,7 @@ def accounts(result):
 
 LEAD_ROWS = [
     # raw                                                                    -> source, status, value, created, closed
-    ("L1,C1,Referral, Closed-Won ,\"$350,000\",2025-01-02,,06/12/2025 14:30", "referral", "won", D("350000.00"), "2025-01-02", "2025-06-12 14:30"),
+    ("L1,C1,Referral, Closed-Won ,\"$350,000\",2025-01-02,,06/14/2025 14:30", "referral", "won", D("350000.00"), "2025-01-02", "2025-06-14 14:30"),
     ("l2,c1 ,Web Site,CLOSED_LOST,USD 98000.505,2 Jan 2025,2025-03-01,", "website", "lost", D("98000.51"), "2025-01-02", "2025-03-01"),
     (" L3 ,C1,Billboard,In Progress,N/A,\"Jan 2, 2025\",,2025-09-01", "other", "open", None, "2025-01-02", None),
     ("L4,C1,,won,\"1.234,56\",2025/01/02,,-", None, "won", D("1234.56"), "2025-01-02", "2025-01-02"),
@@ -79,7 +79,7 @@ def test_interactions_raw_to_clean(to_silver, rows):
     raw = (
         "Activity ID,Account ID,Activity Type,Direction,Activity Date,Duration,Result,Comments\n"
         'i1, c1,Phone ,IN,2025-06-01 09:00:00,"1,200",Meeting-Booked,"a, b"\n'
-        'I2,C1,Fax,sideways,06/05/2025 14:30,n/a,no answer,"two\nlines"\n'
+        'I2,C1,Fax,sideways,06/15/2025 14:30,n/a,no answer,"two\nlines"\n'
     )
     _, lake = to_silver({"customers.csv": ONE_CUSTOMER, "activities.csv": raw})
     clean = stamped(
@@ -90,7 +90,7 @@ def test_interactions_raw_to_clean(to_silver, rows):
          "occurred_at": at("2025-06-01 09:00"), "duration_minutes": 1200, "outcome": "meeting_booked", "notes": "a, b",
          "_source_file": "activities.csv", "_source_row": 2},
         {"interaction_id": "I2", "customer_id": "C1", "lead_id": None, "channel": "other", "direction": None,
-         "occurred_at": at("2025-06-05 14:30"), "duration_minutes": None, "outcome": "no_answer", "notes": "two\nlines",
+         "occurred_at": at("2025-06-15 14:30"), "duration_minutes": None, "outcome": "no_answer", "notes": "two\nlines",
          "_source_file": "activities.csv", "_source_row": 3},
     ]  # fmt: skip
 

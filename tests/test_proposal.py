@@ -159,7 +159,7 @@ def test_what_is_not_sure_waits_for_a_person(export, tmp_path):
     doubtful = {row["column"]: row["reason"] for row in found.columns if row["confidence"] < contracts.CONFIDENT}
     assert doubtful == {
         "outcome": "nothing tells how it went",
-        "occurred_at": "its name; dates; day or month first?",
+        "occurred_at": "its name; dates; day or month first in '03/05/2025'?",
     }
     path = tmp_path / "calls.odcs.yaml"
     path.write_text(found.text)

@@ -74,7 +74,9 @@ def settle(
             refused.append(Refusal(file.name, file.entity, error.problem, error.remedy))
     readable = [file for file in files if id(file) in seen]
     orders = {
-        (id(file), name): formats.day_order(sorted(seen[id(file)][bronze].dates))
+        (id(file), name): formats.day_order(
+            _days(seen[id(file)][bronze], file.mapping[name], entities[file.entity].column(name))
+        )
         for file in readable
         for name, bronze in _dates(file, entities[file.entity]).items()
     }
@@ -161,6 +163,14 @@ def _precedents(earlier: Iterable[SourceFile]) -> dict[tuple[str, str], list[boo
 def _explicit(filling: Filling, column: Column) -> tuple[str, ...]:
     """The formats that a contract names for a column; the shipped list names none."""
     return filling.date_formats or (() if column.date_formats == DATE_FORMATS else column.date_formats)
+
+
+def _days(seen: Seen, filling: Filling, column: Column) -> list[str]:
+    """The days of a column that are written in figures; by a contract's formats those with a mark that these have."""
+    named = _explicit(filling, column)
+    return sorted(
+        day for day in seen.dates if not named or any(mark in day for mark in "/.-" if mark in "".join(named))
+    )
 
 
 def _said(filling: Filling, column: Column) -> bool | None:

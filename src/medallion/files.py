@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pyarrow.fs
 
-from medallion import azure
+from medallion import azure, encodings
 from medallion.errors import SourceError
 
 _CHUNK = 1 << 20
@@ -171,7 +171,7 @@ def read_through(place: Place, name: str) -> Content:
     elif accented:
         raise _mixed(name, lines)
     else:
-        encoding = "cp1252" if _is_cp1252(place) else "latin-1"
+        encoding = _single_byte(place, name)
     return Content(digest.hexdigest(), size, encoding, head, quoted, end == b'"')
 
 
@@ -201,13 +201,19 @@ def _utf8(data: bytes) -> tuple[bool, bytes]:
     return True, b""
 
 
-def _is_cp1252(place: Place) -> bool:
-    undefined = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
+def _single_byte(place: Place, name: str) -> str:
+    """The encoding of a text that is not UTF-8; refused when two readings are as likely."""
     with place.open() as stream:
-        while chunk := stream.read(_CHUNK):
-            if undefined.search(chunk):
-                return False
-    return True
+        encoding, examples = encodings.of_chunks(iter(lambda: stream.read(_CHUNK), b""))
+    if encoding:
+        return encoding
+    if not examples:
+        return "latin-1"
+    told = " or ".join(f"{text!r} ({known})" for known, text in examples.items())
+    raise SourceError(
+        f"{name}: is not UTF-8, and its letters do not tell which encoding it is in: {told}",
+        "Export it as UTF-8 (in a spreadsheet: save as CSV UTF-8).",
+    )
 
 
 def fingerprint(place: Place) -> tuple[str, int]:

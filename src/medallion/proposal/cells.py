@@ -6,14 +6,15 @@ import re
 from statistics import median
 from typing import Any
 
-from medallion.contracts import CONFIDENT, Filling
+from medallion.contracts import CONFIDENT, Filling, formats
+from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code
 from medallion.proposal import vocabulary
 from medallion.proposal.profile import Column, Table
 
-_DAY_FIRST = ("d/M/yyyy", "d/M/yyyy H:mm", "d/M/yyyy H:mm:ss", "d/M/yyyy h:mm a")
-_MONTH_FIRST = ("M/d/yyyy", "M/d/yyyy H:mm", "M/d/yyyy H:mm:ss", "M/d/yyyy h:mm a")
-_DOTTED = ("d.M.yyyy", "d.M.yyyy H:mm", "d.M.yyyy H:mm:ss")
+_MOST = 0.7
+#: Share of values that may be unreadable before they are asked about.
+_FEW = 0.02
 #: A longer text is no value of a closed list.
 _LONGEST_VALUE = 100
 _CLOCK = re.compile(r"\d{1,3}:\d{2}(:\d{2})?")
@@ -21,41 +22,30 @@ _CLOCK = re.compile(r"\d{1,3}:\d{2}(:\d{2})?")
 _SEVERAL = 4
 
 
-def dated(item: Filling, column: Column, day_first: bool | None) -> Filling:
-    """A column of dates with the formats that it needs; whether days come first may be known of the folder only."""
-    styles = column.styles()
-    told = column.day_first()
-    day = told if told is not None else day_first
-    ambiguous = day is None and "slash" in styles
-    dashed = tuple(form.replace("/", "-") for form in (_MONTH_FIRST if day is False else _DAY_FIRST))
-    by_style = {
-        "slash": _DAY_FIRST if day else _MONTH_FIRST,
-        "dash": dashed,
-        "compact": ("yyyyMMdd", "yyyyMMddHHmmss"),
-        "dashed words": ("d-MMM-yyyy", "d-MMM-yyyy H:mm", "d-MMM-yyyy H:mm:ss"),
-        "dot": _DOTTED,
-        "words": ("d MMM yyyy", "d MMM yyyy H:mm", "MMM d, yyyy", "MMM d, yyyy H:mm", "MMM d, yyyy h:mm a"),
-        "words without comma": ("MMM d yyyy", "MMM d yyyy H:mm"),
-        "year": ("yyyy/M/d", "yyyy/M/d H:mm", "yyyy/M/d H:mm:ss"),
-    }
-    special = {"dash", "dashed words", "compact", "words without comma"} & styles
-    if (
-        special
-        or (day and "slash" in styles)
-        or ("dot" in styles and any(text.count(":") > 1 for text in column.counts))
-    ):
-        formats = [form for style, forms in by_style.items() if style in styles for form in forms]
-    else:
-        formats = []
-    if ambiguous:
-        return item.model_copy(
-            update={
-                "date_formats": tuple(formats),
-                "confidence": 0.6,
-                "reason": f"{item.reason}; day or month first?",
-            }
-        )
-    return item.model_copy(update={"date_formats": tuple(formats)})
+def dated(item: Filling, column: Column, day_first: bool | None, guess: bool = False) -> Filling:
+    """A column of dates with the formats that it needs.
+
+    Args:
+        item: What is known of it.
+        column: The column.
+        day_first: The order of day and month elsewhere in the folder, None where nothing tells.
+        guess: The order to propose when nothing tells.
+    """
+    order = column.day_order
+    known = order.decided if order.decided is not None else day_first
+    needed, unread = formats.called_for(column.counts, guess if known is None else known)
+    doubts = []
+    if order.contradicts:
+        doubts.append(f"{order.day_first!r} has the day first, {order.month_first!r} the month")
+    elif known is None and order.either:
+        doubts.append(f"day or month first in {order.either!r}?")
+    if sum(column.counts[text] for text in unread) > _FEW * column.filled:
+        doubts.append(f"not read as dates: {', '.join(repr(text[:30]) for text in unread[:3])}")
+    usual = set(needed) <= set(DATE_FORMATS) and not doubts
+    update: dict[str, Any] = {"date_formats": () if usual else needed}
+    if doubts:
+        update |= {"confidence": min(item.confidence or 0, 0.6), "reason": "; ".join((item.reason, *doubts))}
+    return item.model_copy(update=update)
 
 
 def amount(item: Filling, column: Column) -> Filling:
@@ -75,6 +65,27 @@ def amount(item: Filling, column: Column) -> Filling:
         )
         return Filling(sql=sql, confidence=item.confidence, reason=f"{item.reason}; k and M written out")
     return item.model_copy(update={"decimal_comma": column.comma})
+
+
+def actual(item: Filling, column: Column, table: Table) -> Filling:
+    """An amount that the deal brought in the end where there is one, before the one that was estimated."""
+    words = vocabulary.tokens(column.header)
+    ends, plans = {"actual", "final", "closed"}, {"estimated", "expected", "forecast", "planned"}
+    bare = tuple(word for word in words if word not in ends | plans)
+    for other in table.columns:
+        theirs = vocabulary.tokens(other.header)
+        if other is column or tuple(word for word in theirs if word not in ends | plans) != bare:
+            continue
+        if set(words) & plans and set(theirs) & ends and other.share("number") > _MOST:
+            end, plan = other, column
+        elif set(words) & ends and set(theirs) & plans and other.share("number") > _MOST:
+            end, plan = column, other
+        else:
+            continue
+        sql = f"CASE WHEN regexp_replace(`{end.name}`, '[^1-9]', '') <> '' THEN `{end.name}` ELSE `{plan.name}` END"
+        reason = f"{end.header} where there is one, else {plan.header}"
+        return item.model_copy(update={"column": None, "sql": sql, "reason": reason})
+    return item
 
 
 def spellings(entity: str, declared: Any, column: Column) -> tuple[tuple[tuple[str, str], ...], list[tuple[str, int]]]:

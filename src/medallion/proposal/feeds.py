@@ -37,8 +37,8 @@ class Proposal:
     feeds: list[Feed]
     #: Per entity and column, what of the shipped contract changes.
     properties: dict[str, dict[str, dict[str, Any]]]
-    #: Further entities that others are looked up in, each with its key column.
-    further: dict[str, str]
+    #: Further entities that others are looked up in, each with its columns, the key first.
+    further: dict[str, tuple[str, str]]
     #: Tables that feed nothing, and why.
     left: dict[str, str]
 

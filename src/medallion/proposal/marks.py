@@ -62,3 +62,16 @@ def marked(header: str, counts: Mapping[str, int]) -> dict[str, int]:
     if _is_mark(words) or any(pair <= set(words) for pair in _INTO):
         return {text: count for text, count in counts.items() if words_of(text) and not _says_no(text)}
     return {text: count for text, count in counts.items() if set(words_of(text)) & _ENDED and len(words_of(text)) <= 2}
+
+
+def kept(header: str, name: str) -> str:
+    """The Spark SQL condition under which a row is not marked by such a column.
+
+    >>> kept("Record Status", "record_status")[:60]
+    "NOT coalesce(lower(trim(`record_status`)), '') rlike '(^|[^a"
+    """
+    words, text = words_of(header), f"lower(trim(`{name}`))"
+    if _is_mark(words) or any(pair <= set(words) for pair in _INTO):
+        listed = ", ".join(f"'{word}'" for word in sorted(_NO))
+        return f"coalesce({text}, '') IN ('', {listed}) OR {text} rlike '^0+a*$'"
+    return f"NOT coalesce({text}, '') rlike '(^|[^a-z])({'|'.join(sorted(_ENDED))})($|[^a-z])'"

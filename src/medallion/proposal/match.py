@@ -27,12 +27,20 @@ _BY_NAME = 3.0
 _ENOUGH = 3.5
 #: Points at which a table is as likely the entity as not.
 _HALF = 1.6
+#: A name is as good as certain from this confidence on.
+_NAMED = 0.84
+#: Kinds of column whose values can belie the name.
+_TYPED = ("date", "timestamp", "money", "integer")
 _CLOSED = {"leads": ("status", "source"), "interactions": ("channel", "direction", "outcome")}
 
 
 @dataclass
 class Match:
-    """A table as an entity: per canonical column its header, and how sure both are."""
+    """A table as an entity: per canonical column its header, and how sure both are.
+
+    `perhaps` has columns whose names are too unsure, `unread` those whose names are sure and whose values are not
+    what the name says.
+    """
 
     table: Table
     entity: Entity
@@ -40,6 +48,7 @@ class Match:
     reason: str
     columns: dict[str, tuple[Column, Meaning]] = field(default_factory=dict)
     perhaps: dict[str, tuple[Column, Meaning]] = field(default_factory=dict)
+    unread: dict[str, tuple[Column, Meaning]] = field(default_factory=dict)
 
 
 def understood(entity: str, canonical: str, column: Column, declared: Declared) -> float:
@@ -154,6 +163,15 @@ def assign(table: Table, entity: Entity, system: str | None) -> Match:
             used.add(column.name)
         elif found.value not in perhaps:
             perhaps[found.value] = (column, found)
+    unread: dict[str, tuple[Column, Meaning]] = {}
+    for column in table.columns:
+        for declared in entity.columns:
+            if column.name in used or declared.name in {*chosen, *unread} or not column.filled:
+                continue
+            meant = vocabulary.header(column.header, entity, declared.name, system)
+            if declared.kind in _TYPED and meant and meant.confidence >= _NAMED:
+                unread[declared.name] = (column, meant)
+                used.add(column.name)
     perhaps = {name: pair for name, pair in perhaps.items() if name not in chosen and pair[0].name not in used}
     points = sum(TELLING[entity.name].get(name, 0.0) * found.confidence for name, (_, found) in chosen.items())
     named = max(vocabulary.kind_of_file(stem, entity.name) for stem in table.stems)
@@ -166,6 +184,7 @@ def assign(table: Table, entity: Entity, system: str | None) -> Match:
         " and ".join(reasons),
         chosen,
         perhaps,
+        unread,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from medallion.contracts import Entity, Filling
 from medallion.contracts.odcs import code
-from medallion.proposal import cells, match, state, vocabulary
+from medallion.proposal import cells, marks, match, state, vocabulary
 from medallion.proposal.feeds import Feed, Proposal, feed_of
 from medallion.proposal.match import Match
 from medallion.proposal.profile import Column, Table
@@ -73,8 +73,8 @@ class _Planner:
         self.tables, self.entities, self.matches = tables, entities, matches
         self.feeds: list[Feed] = []
         self.properties: dict[str, dict[str, dict[str, Any]]] = {}
-        self.further: dict[str, str] = {}
-        self.day_first = self._folder_day_first()
+        self.further: dict[str, tuple[str, str]] = {}
+        self.foreign = any(column.comma for table in tables for column in table.columns)
         self.named = {
             name: self._values(name, "customer_name" if name == "customers" else "product_name")
             for name in ("customers", "products")
@@ -88,12 +88,13 @@ class _Planner:
                 found |= _forms(item.columns[canonical][0])
         return found
 
-    def _folder_day_first(self) -> bool | None:
-        votes = [told for table in self.tables for column in table.columns if (told := column.day_first()) is not None]
-        if votes:
-            return votes.count(True) >= votes.count(False)
-        foreign = any(column.comma or "dot" in column.styles() for table in self.tables for column in table.columns)
-        return True if foreign else None
+    def _day_first(self, table: Table) -> bool | None:
+        """The order of day and month that the other columns tell: those of the table, else those of the folder."""
+        for tables in ([table], self.tables):
+            votes = {column.day_order.decided for each in tables for column in each.columns} - {None}
+            if votes:
+                return votes.pop() if len(votes) == 1 else None
+        return None
 
     # one table
 
@@ -104,11 +105,13 @@ class _Planner:
             declared = found.entity.column(canonical)
             item = Filling(column=column.header, confidence=meant.confidence, reason=meant.reason)
             if declared.kind in ("date", "timestamp"):
-                item = cells.dated(item, column, self.day_first)
+                item = cells.dated(item, column, self._day_first(found.table), self.foreign)
                 if canonical == "closed_at":
                     item = cells.won_or_lost(item, column, feed.table)
             elif declared.kind == "money":
                 item = cells.amount(item, column)
+                if canonical == "deal_value" and item.column:
+                    item = cells.actual(item, column, feed.table)
             elif canonical == "duration_minutes":
                 item = cells.duration(item, column, feed.table, meant.standard)
             elif canonical == "currency":
@@ -122,6 +125,10 @@ class _Planner:
         if closing and planned and "expected_close_date" not in feed.fillings:
             reason = "one date for both: planned while the deal is open"
             feed.fillings["expected_close_date"] = closing.model_copy(update={"reason": reason})
+        for canonical, (column, meant) in found.unread.items():
+            reason = f"{meant.reason}; but its values cannot be read so: {column.examples()}"
+            feed.fillings[canonical] = Filling(column=column.header, confidence=0.3, reason=reason)
+        _twins(feed)
         for canonical, (column, meant) in found.perhaps.items():
             feed.comments.append(f"perhaps {canonical}: {column.header} ({meant.confidence:.2f}: {meant.reason})")
         self.feeds.append(feed)
@@ -155,6 +162,8 @@ class _Planner:
         if unknown:
             shown = ", ".join(f"{text!r} ({count})" for text, count in unknown[:8])
             feed.comments.append(f"{declared.name}: not understood: {shown}")
+            if declared.name in ("channel", "outcome"):
+                item = item.model_copy(update={"confidence": 0.6, "reason": f"{item.reason}; what are {shown}?"})
         lacking = 1 - column.filled / max(column.rows, 1)
         if declared.name == "outcome" and lacking > 0:
             update |= {
@@ -183,9 +192,12 @@ class _Planner:
         for feed in [item for item in feeds if item.entity == "interactions"]:
             self._by_deal(feed)
             _interaction(feed)
+        for feed in [item for item in feeds if item.entity in ("leads", "customers")]:
+            self._owner(feed, "owner" if feed.entity == "leads" else "account_manager")
         self._same_ids([item for item in feeds if item.entity == "interactions"])
         for feed in list(self.feeds):
             self._required(feed)
+            self._ended(feed)
         order = ["customers", "products", *self.further, "leads", "interactions"]
         self.feeds = sorted((f for f in self.feeds if self._possible(f)), key=lambda feed: order.index(feed.entity))
 
@@ -231,12 +243,16 @@ class _Planner:
             return
         why = "has other characters than a code" if not plain else "differs by case alone"
         feed.comments.append(f"{key} {why}, so it is compared as written")
+        self._as_written(feed.entity, key)
+
+    def _as_written(self, entity: str, key: str) -> None:
+        """Compare a key, and what refers to it, letter by letter."""
         self._change(
-            feed.entity, key, {"primaryKey": True, "semanticType": "text", "logicalTypeOptions": {"pattern": r"^\S.*$"}}
+            entity, key, {"primaryKey": True, "semanticType": "text", "logicalTypeOptions": {"pattern": r"^\S.*$"}}
         )
         for other in self.entities.values():
             for declared in other.columns:
-                if declared.reference and declared.reference.entity == feed.entity:
+                if declared.reference and declared.reference.entity == entity:
                     self._change(other.name, declared.name, {"semanticType": "text"})
 
     def _change(self, entity: str, column: str, what: dict[str, Any]) -> None:
@@ -252,15 +268,22 @@ class _Planner:
             if name.column is None or key.column is None:
                 continue
             reason = "no table of accounts; those that deals name"
+            column = feed.table.column(key.column)
+            if key.column == name.column and len(_forms(column)) < column.distinct:
+                sql = f"trim(regexp_replace(lower(`{column.name}`), '[^\\\\p{{L}}\\\\p{{N}}]+', ' '))"
+                several = f"{column.distinct} spellings of {len(_forms(column))} names, without case and punctuation"
+                key = Filling(sql=sql, confidence=0.85, reason=f"{reason}; {several}")
+                feed.fillings["customer_id"] = key
+                self._as_written("customers", "customer_id")
             made = Feed(feed.table, "customers", 0.8, reason)
             made.fillings = {
-                "customer_id": key.model_copy(update={"reason": reason}),
+                "customer_id": key if key.sql else key.model_copy(update={"reason": reason}),
                 "customer_name": name.model_copy(update={"reason": reason}),
             }
             self.feeds.append(made)
             self._key(made)
             self.named["customers"] |= _forms(feed.table.column(name.column))
-            self.keys["customers"] |= _forms(feed.table.column(key.column))
+            self.keys["customers"] |= _forms(column)
 
     def _best(self, table: Table, wanted: set[str], first: str | None) -> tuple[Column, float] | None:
         """The column whose values are most among those wanted; the one already matched by name wins a tie."""
@@ -368,8 +391,7 @@ class _Planner:
                 named = self._best(table, self.named["customers"], None)
                 if not here or not (told or named) or here[1] < 0.6:
                     continue
-                name = re.sub(r"[^a-z0-9]+", "_", table.stems[0].lower()).strip("_")
-                name = name if re.match(r"[a-z]", name) and name not in self.entities else f"further_{name}"
+                name = self._further_name(table)
                 by_key = told is not None and (named is None or told[1] >= named[1])
                 column, share = told if by_key and told else named  # type: ignore[misc]
                 reason = f"{share:.0%} of its values are {'known accounts' if by_key else 'names of accounts'}"
@@ -381,7 +403,7 @@ class _Planner:
                     "record_id": Filling(column=key.header, confidence=0.95, reason="every row has its own"),
                     "customer_id": customer,
                 }
-                self.further[name] = "record_id"
+                self.further[name] = ("record_id", "customer_id")
                 self.feeds.append(further)
                 feed.fillings["customer_id"] = Filling(
                     column=here[0].header,
@@ -393,6 +415,47 @@ class _Planner:
                 )
                 return True
         return False
+
+    def _further_name(self, table: Table) -> str:
+        name = re.sub(r"[^a-z0-9]+", "_", table.stems[0].lower()).strip("_")
+        return name if re.match(r"[a-z]", name) and name not in self.entities else f"further_{name}"
+
+    def _owner(self, feed: Feed, canonical: str) -> None:
+        """An owner named by an identifier is looked up in the table of users that the folder has."""
+        item = feed.fillings.get(canonical)
+        if item is None or item.column is None:
+            return
+        wanted = _forms(feed.table.column(item.column))
+        used = {id(each.table) for each in self.feeds if each.entity not in self.further}
+        for table in self.tables:
+            if id(table) in used or not wanted:
+                continue
+            for key in table.columns:
+                known = _forms(key) if key.filled and key.is_unique else set()
+                if len(known & wanted) < 0.5 * len(wanted) or not (named := _person(table, key)):
+                    continue
+                name = self._further_name(table)
+                if name not in self.further:
+                    people = Feed(table, name, 0.9, f"the people behind {item.column} of {feed.table.file.name}")
+                    people.fillings = {
+                        "record_id": Filling(column=key.header, confidence=0.95, reason="every row has its own"),
+                        "full_name": named,
+                    }
+                    self.further[name] = ("record_id", "full_name")
+                    self.feeds.append(people)
+                share = len(known & wanted) / len(wanted)
+                feed.fillings[canonical] = Filling(
+                    column=item.column,
+                    lookup=name,
+                    by="record_id",
+                    take="full_name",
+                    confidence=_sure(share),
+                    reason=f"{share:.0%} of its values are in {table.file.name}, which has the names",
+                )
+                return
+        if _is_opaque(feed.table.column(item.column)):
+            reason = f"{item.reason}; identifiers, and no table here has the names"
+            feed.fillings[canonical] = item.model_copy(update={"reason": reason})
 
     def _lead(self, feed: Feed) -> None:
         """The deal that a touch was about."""
@@ -496,7 +559,68 @@ class _Planner:
                 what = {"required": False, "quality": [{"metric": "nullValues", "mustBe": 0, "severity": "warn"}]}
                 self._change(feed.entity, column.name, what)
                 told = f"{lacking:.0%} of the rows have no" if item else "no column holds"
-                feed.comments.append(f"{told} {column.name}; such rows are kept and counted as incomplete")
+                feed.reason += f"; {told} {column.name}, so it is not required"
+                feed.confidence = min(feed.confidence, 0.75)
+
+    def _ended(self, feed: Feed) -> None:
+        """Rows that a column marks as deleted or merged away get no key, so that they are refused."""
+        if feed.entity not in ("leads", "customers", "interactions"):
+            return
+        key = self.entities[feed.entity].key
+        for column in feed.unmapped:
+            item = feed.fillings[key]
+            told = marks.marked(column.header, column.counts) if marks.may_mark(column.header) else {}
+            if not told or (item.column is None and item.sql is None):
+                continue
+            read = item.sql or f"`{feed.table.column(str(item.column)).name}`"
+            feed.fillings[key] = Filling(
+                sql=f"CASE WHEN {marks.kept(column.header, column.name)} THEN {read} END",
+                confidence=0.6,
+                reason=f"{item.reason}; {sum(told.values())} rows that {column.header} marks are refused",
+            )
+
+
+def _twins(feed: Feed) -> None:
+    """Columns of one header: the one with values counts where the others are empty, else someone has to say which."""
+    for canonical, item in feed.fillings.items():
+        if item.column is None:
+            continue
+        bare = _norm(item.column)
+        same = [column for column in feed.table.columns if _norm(column.header) == bare]
+        filled = [column for column in same if column.filled]
+        if len(same) < 2 or not filled or all(column.counts == same[0].counts for column in same):
+            continue
+        told = " and ".join(column.examples(1) or "nothing" for column in same)
+        reason = f"{item.reason}; {len(same)} columns have this name and hold {told}"
+        confidence = 0.85 if len(filled) == 1 else 0.5
+        update = {"column": None, "sql": f"`{filled[0].name}`", "reason": reason}
+        feed.fillings[canonical] = item.model_copy(
+            update={**update, "confidence": min(item.confidence or 0, confidence)}
+        )
+
+
+def _is_opaque(column: Column) -> bool:
+    return column.share("code") + column.share("number") > 0.9 and column.share("email") == 0
+
+
+def _person(table: Table, key: Column) -> Filling | None:
+    """The column that has a person's name, or first and last name together."""
+    words = {
+        column: vocabulary.words_of(column.header) for column in table.columns if column is not key and column.filled
+    }
+    full = [
+        column for column, said in words.items() if set(said) & {"name", "nombre", "nom", "nome"} and len(said) <= 2
+    ]
+    whole = [c for c in full if not set(words[c]) & {"first", "last", "user", "given", "family", "company", "team"}]
+    whole = sorted(whole, key=lambda column: len(words[column]))
+    if whole:
+        return Filling(column=whole[0].header, confidence=0.9, reason="its name")
+    parts = [next((c for c, said in words.items() if set(said) & names), None)
+             for names in ({"first", "firstname", "given", "vorname"}, {"last", "lastname", "family", "nachname", "surname"})]  # fmt: skip
+    if all(parts):
+        sql = f"trim(concat_ws(' ', {', '.join(f'`{part.name}`' for part in parts if part)}))"
+        return Filling(sql=sql, confidence=0.9, reason="first and last name")
+    return None
 
 
 def _own_number(feed: Feed) -> Column | None:

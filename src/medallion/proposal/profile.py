@@ -6,9 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 
 from medallion import delivery, parsing, sources
+from medallion.contracts import formats
+from medallion.contracts.formats import DayOrder
 from medallion.contracts.model import PLACEHOLDERS
 from medallion.errors import SourceError
 from medallion.sources import SourceFile
@@ -87,19 +90,10 @@ class Column:
         commas, points = (sum(bool(shape.fullmatch(text)) for text in sample) for shape in (_COMMA, _POINT))
         return commas > points
 
-    def day_first(self) -> bool | None:
-        """Whether the day stands before the month in dates of figures; None when they do not tell."""
-        first = second = 0
-        for text in self.counts:
-            if found := re.match(r"(\d{1,2})[/-](\d{1,2})[/-]\d{4}", text):
-                first += int(found.group(1)) > 12
-                second += int(found.group(2)) > 12
-        return None if first == second else first > second
-
-    def styles(self) -> set[str]:
-        """How dates are written, by the names of `_DATES`."""
-        sample = list(islice(self.counts, _SAMPLE))
-        return {name for name, pattern in _DATES.items() if any(re.fullmatch(pattern, text) for text in sample)}
+    @cached_property
+    def day_order(self) -> DayOrder:
+        """What its dates in figures say about the order of day and month."""
+        return formats.day_order(self.counts)
 
     def examples(self, count: int = 3) -> str:
         """A few of its values, for a person to read."""

@@ -52,10 +52,10 @@ def status(feed: Feed, leads: Entity) -> None:
             "confidence": confidence,
             "reason": f"{share:.0%} of its values are understood",
         }
-        if unknown and ends == {"won", "lost"} and share >= 0.3:
-            update |= {"otherwise": "open", "reason": f"{canonical}s that are neither won nor lost are open: {told}"}
-        elif unknown:
-            feed.comments.append(f"status: not understood in {column.header}: {told}")
+        if unknown:
+            guessed = tuple((text, "open") for text, _ in unknown)
+            reason = f"{update['reason']}; open, won or lost: {told}?"
+            update |= {"values": (*values, *guessed), "confidence": min(confidence, 0.6), "reason": reason}
         feed.fillings["status"] = held.model_copy(update=update)
         return
     won_at, lost_at = _moment(table, "won"), _moment(table, "lost")

@@ -50,8 +50,8 @@ def contract(proposal: Proposal, name: str, folder: str) -> str:
 
 def _entity(entity: str, proposal: Proposal) -> list[str]:
     lines = [f"  - name: {entity}"]
-    key = proposal.further.get(entity)
-    if key:
+    further = proposal.further.get(entity)
+    if further:
         lines += [
             "    description: Looked up by others; not used beyond that.",
             "    dataGranularityDescription: one row per record",
@@ -63,11 +63,12 @@ def _entity(entity: str, proposal: Proposal) -> list[str]:
         if source[0] + "".join(source[2:]) not in written:  # files of one shape and one name but for a date
             written.add(source[0] + "".join(source[2:]))
             lines += [f"          {line}" for line in source]
-    if key:
+    if further:
+        key, taken = further
         lines += [
             "    properties:",
             f"      - {{name: {key}, primaryKey: true, required: true, logicalType: string, physicalType: string}}",
-            "      - {name: customer_id, logicalType: string, physicalType: string}",
+            f"      - {{name: {taken}, logicalType: string, physicalType: string}}",
         ]
     elif changes := proposal.properties.get(entity):
         lines.append("    properties:")
