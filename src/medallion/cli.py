@@ -216,6 +216,7 @@ def _document(result: Any, figures: dict[str, Any], day: Any, lake: Any) -> dict
         "files_read": result.files,
         "files_already_known": result.already_known,
         "files_ignored": result.ignored,
+        "accepted_doubts": result.notes,
         "files_refused": [
             {"file": item.name, "problem": item.problem, "remedy": item.remedy} for item in result.refused
         ],

@@ -269,6 +269,8 @@ def run(console: Console, result: Result, lakehouse: str) -> None:
             markup=False,
             soft_wrap=True,
         )
+    for note in result.notes:
+        line(console, f"Accepted: {note}")
     if result.ignored and result.changed:
         line(console, f"Not a CRM export, left alone: {_some(result.ignored)}")
 

@@ -23,6 +23,10 @@ _CHANNELS = {
 }  # fmt: skip
 _SIGNS = {"€": "EUR", "euro": "EUR", "euros": "EUR", "£": "GBP", "pounds": "GBP"}
 _PLAIN_KEY = re.compile(r"[A-Z0-9][A-Z0-9_.:-]*")
+_NAMES = {"name", "nombre", "nom", "nome", "naam"}
+_FIRST = {"first", "firstname", "given", "vorname", "prenom"}
+_LAST = {"last", "lastname", "family", "nachname", "surname", "apellido", "apellidos"}
+_OTHER_NAMES = {*_FIRST, *_LAST, "user", "company", "team"}
 #: The identifier of the first object in a list of JSON; Spark reads the expression too.
 _LISTED = re.compile('"id":"?([^",}]+)')
 
@@ -605,20 +609,15 @@ def _is_opaque(column: Column) -> bool:
 
 def _person(table: Table, key: Column) -> Filling | None:
     """The column that has a person's name, or first and last name together."""
-    words = {
-        column: vocabulary.words_of(column.header) for column in table.columns if column is not key and column.filled
-    }
-    full = [
-        column for column, said in words.items() if set(said) & {"name", "nombre", "nom", "nome"} and len(said) <= 2
-    ]
-    whole = [c for c in full if not set(words[c]) & {"first", "last", "user", "given", "family", "company", "team"}]
-    whole = sorted(whole, key=lambda column: len(words[column]))
-    if whole:
-        return Filling(column=whole[0].header, confidence=0.9, reason="its name")
-    parts = [next((c for c, said in words.items() if set(said) & names), None)
-             for names in ({"first", "firstname", "given", "vorname"}, {"last", "lastname", "family", "nachname", "surname"})]  # fmt: skip
-    if all(parts):
-        sql = f"trim(concat_ws(' ', {', '.join(f'`{part.name}`' for part in parts if part)}))"
+    said = [(column, set(vocabulary.words_of(column.header))) for column in table.columns if column.filled]
+    said = [(column, words) for column, words in said if column is not key]
+    for longest in (1, 2):
+        for column, words in said:
+            if words & _NAMES and len(words) <= longest and not words & _OTHER_NAMES:
+                return Filling(column=column.header, confidence=0.9, reason="its name")
+    first, last = (next((column for column, words in said if words & names), None) for names in (_FIRST, _LAST))
+    if first and last:
+        sql = f"trim(concat_ws(' ', `{first.name}`, `{last.name}`))"
         return Filling(sql=sql, confidence=0.9, reason="first and last name")
     return None
 

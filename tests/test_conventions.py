@@ -1,0 +1,183 @@
+"""What the values of a delivery say about how they are written, and what stops a file."""
+
+from __future__ import annotations
+
+import pytest
+
+from medallion import contracts, conventions, sources
+
+LEADS = "lead_id,customer_id,status,stage,deal_value,created_at,closed_at"
+CUSTOMERS = "customer_id,customer_name\nC1,Anvil\nC2,Bolt\n"
+#: A contract with a key that refuses what a column marks as deleted.
+EXCLUDED = """apiVersion: v3.1.0
+kind: DataContract
+id: own
+version: 1.0.0
+status: active
+schema:
+  - name: leads
+    customProperties:
+      - property: sources
+        value:
+          - file: "leads*"
+            columns:
+              lead_id: {sql: "CASE WHEN lower(deleted) NOT IN ('true', '1') THEN lead_id END"}
+              customer_id: customer_id
+              status: status
+              created_at: created_at
+"""
+
+
+def settle(folder, files: dict[str, str], *, overrides=(), earlier=(), accept=False):
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    entities = contracts.entities(list(overrides))
+    scan = sources.scan(str(folder), entities)
+    assert not scan.refused, scan.refused
+    return conventions.settle(scan.files, entities, earlier, accept=accept)
+
+
+def leads(*rows: str, header: str = LEADS) -> str:
+    return "\n".join((header, *rows)) + "\n"
+
+
+def dated(*dates: str) -> str:
+    return leads(*(f"L{n},C1,open,,5,{date}," for n, date in enumerate(dates)))
+
+
+@pytest.mark.parametrize(
+    ("dates", "formats"),
+    [
+        (["2025-01-31", "2025-02-01 10:00"], ()),
+        (["01/31/2025", "02/03/2025"], ("M/d/yyyy",)),
+        (["31/01/2025", "02/03/2025"], ("d/M/yyyy",)),
+        (["02/03/2025", "31/01/2025 14:30"], ("d/M/yyyy", "d/M/yyyy H:mm")),
+        (["31-01-2025", "02-03-2025"], ("d-M-yyyy",)),
+        (["31.01.2025", "02.03.2025"], ("d.M.yyyy",)),
+        (["02.03.2025"], ("d.M.yyyy",)),  # a dot is written day first
+        (["05/05/2025", "6/6/2025"], ("M/d/yyyy",)),  # one day by either reading
+        (["31/02/2025", "04/25/2025"], ("M/d/yyyy",)),  # what is no date at all is no evidence
+        (["20250131", "31-Jan-2025", "31 Jan 2025"], ("d MMM yyyy", "d-MMM-yyyy", "yyyyMMdd")),
+    ],
+    ids=str,
+)
+def test_the_values_of_a_column_decide_its_order_of_day_and_month(tmp_path, dates, formats):
+    settled = settle(tmp_path, {"leads.csv": dated(*dates)})
+    assert not settled.refused
+    assert settled.files[0].dates["created_at"] == formats
+
+
+@pytest.mark.parametrize(
+    ("dates", "told"),
+    [
+        (["02/03/2025", "04/05/2025"], ["'02/03/2025'", "2025-03-02 (day first)", "2025-02-03 (month first)"]),
+        (["02-03-2025"], ["2025-03-02 (day first)", "2025-02-03 (month first)"]),
+        (["31/01/2025", "01/31/2025"], ["'31/01/2025' has the day first", "'01/31/2025' the month"]),
+        (["45292", "45300", "45310"], ["3 of 3 values cannot be read as dates", "'45292'"]),
+        (["1/31/25", "2/3/25", "2/4/25"], ["cannot be read as dates"]),
+        (["1735689600000", "1735689600001", "1735689600002"], ["cannot be read as dates"]),
+        (["31. Januar 2025", "1. Mai 2025", "3. März 2025"], ["cannot be read as dates"]),
+        (["2025-02-14 03:30pm", "02/14/2025 3:30 p.m.", "02/15/2025 3:30 p.m."], ["cannot be read as dates"]),
+    ],
+    ids=str,
+)
+def test_dates_that_are_not_understood_stop_their_file(tmp_path, dates, told):
+    settled = settle(tmp_path, {"leads.csv": dated(*dates)})
+    (refusal,) = settled.refused
+    assert not settled.files
+    assert all(part in refusal.problem for part in ("leads.csv", "'created_at'", *told)), refusal.problem
+    assert "dateFormats" in refusal.remedy
+    assert settle(tmp_path, {}, accept=True).files, "with --accept it is read by the shipped formats"
+
+
+def test_other_columns_files_and_deliveries_decide_where_a_column_does_not(tmp_path):
+    both = leads("L1,C1,won,,5,02/03/2025,31/03/2025")
+    settled = settle(tmp_path, {"leads.csv": both})
+    assert settled.files[0].dates["created_at"] == ("d/M/yyyy",), "another column of the file"
+    touches = "interaction_id,customer_id,channel,occurred_at,outcome\nI1,C1,call,02/03/2025,positive\n"
+    settled = settle(tmp_path, {"interactions.csv": touches})
+    assert [file.dates["occurred_at"] for file in settled.files if file.entity == "interactions"] == [("d/M/yyyy",)]
+    earlier = settled.files
+    (tmp_path / "leads.csv").unlink()
+    (tmp_path / "interactions.csv").write_text(touches.replace("02/03", "04/05"))
+    assert settle(tmp_path, {}).refused
+    assert not settle(tmp_path, {}, earlier=earlier).refused, "how an earlier delivery was written"
+
+
+def test_two_columns_of_a_file_may_be_written_in_two_orders(tmp_path):
+    settled = settle(tmp_path, {"leads.csv": leads("L1,C1,won,,5,31/01/2025,03/31/2025")})
+    assert settled.files[0].dates == {"created_at": ("d/M/yyyy",), "closed_at": ("M/d/yyyy",)}
+    third = leads("L1,C1,won,,5,31/01/2025,03/31/2025,04/05/2025", header=f"{LEADS},updated_at")
+    (refusal,) = settle(tmp_path, {"leads.csv": third}).refused
+    assert "'updated_at'" in refusal.problem
+
+
+def test_a_contract_that_names_the_other_order_stops_the_file(tmp_path):
+    named = contracts.Override(
+        "own.yaml",
+        "apiVersion: v3.1.0\nkind: DataContract\nid: own\nversion: 1.0.0\nstatus: active\nschema:\n"
+        "  - name: leads\n    customProperties: [{property: dateFormats, value: [M/d/yyyy]}]\n",
+    )
+    assert not settle(tmp_path, {"leads.csv": dated("02/03/2025")}, overrides=[named]).refused
+    (refusal,) = settle(tmp_path, {"leads.csv": dated("02/03/2025", "31/03/2025")}, overrides=[named]).refused
+    assert "reads the month first, but '31/03/2025' has the day first" in refusal.problem
+
+
+@pytest.mark.parametrize(
+    ("statuses", "told"),
+    [
+        (["won", "Credit check", "Credit check"], "'Credit check' (2 rows) is no known spelling of status"),
+        (["Wygrana", "Przegrana", "Wygrana", "Otwarta", "Otwarta"], "'Wygrana' (2 rows)"),
+        (["won", "maybe", "lost"], None),  # one row is a slip; it is refused alone
+        (["Closed-Won", "IN PROGRESS", "lost"], None),
+    ],
+    ids=str,
+)
+def test_an_unknown_state_of_deals_stops_their_file(tmp_path, statuses, told):
+    rows = [f"L{n},C1,{status},,5,2025-01-0{n + 1}," for n, status in enumerate(statuses)]
+    settled = settle(tmp_path, {"leads.csv": leads(*rows)})
+    assert [told in item.problem for item in settled.refused] == ([True] if told else [])
+
+
+def test_stages_that_mean_won_without_a_won_deal_stop_the_file(tmp_path):
+    rows = leads("L1,C1,open,Closed Won,5,2025-01-01,", "L2,C1,open,Proposal,5,2025-01-01,")
+    (refusal,) = settle(tmp_path, {"leads.csv": rows}).refused
+    assert "no deal is won, though 'Closed Won' (1 rows) says so" in refusal.problem
+    assert not settle(tmp_path, {"leads.csv": rows.replace("open,Closed Won", "won,Closed Won")}).refused
+
+
+@pytest.mark.parametrize(
+    ("header", "values", "marked"),
+    [
+        ("IsDeleted", ["0", "1"], 1),
+        ("_fivetran_deleted", ["false", "true"], 1),
+        ("archived", ["FALSE", "FALSE"], 0),
+        ("MasterRecordId", ["", "0015g00000A1bCd"], 1),
+        ("MasterRecordId", ["000000000000000AAA", ""], 0),
+        ("deleted_at", ["", "2025-03-01"], 1),
+        ("Gelöscht", ["nein", "ja"], 1),
+        ("merged_into_id", ["17", ""], 1),
+        ("Record Status", ["Active", "Archived"], 1),
+        ("Estado del registro", ["Activo", "Eliminado"], 1),
+        ("hs_merged_object_ids", ["", "12;13"], 0),  # the record that stays
+        ("Not deleted", ["yes", "yes"], 0),
+    ],
+    ids=str,
+)
+def test_rows_marked_as_deleted_or_merged_stop_their_file(tmp_path, header, values, marked):
+    rows = [f"L{n},C1,won,,5,2025-01-01,,{value}" for n, value in enumerate(values)]
+    settled = settle(tmp_path, {"leads.csv": leads(*rows, header=f"{LEADS},{header}")})
+    assert [f"{header!r} marks {marked} of 2 rows" in item.problem for item in settled.refused] == [True] * bool(marked)
+
+
+def test_a_contract_that_reads_the_mark_has_answered(tmp_path):
+    rows = leads("L1,C1,won,,5,2025-01-01,,0", "L2,C1,won,,5,2025-01-01,,1", header=f"{LEADS},deleted")
+    assert not settle(tmp_path, {"leads.csv": rows}, overrides=[contracts.Override("own.yaml", EXCLUDED)]).refused
+
+
+@pytest.mark.parametrize(("second", "refused"), [("7", True), ("5", False), ("", False)])
+def test_two_columns_of_one_name_with_different_values_stop_the_file(tmp_path, second, refused):
+    rows = leads(f"L1,C1,won,,5,2025-01-01,,{second}", header=f"{LEADS},Deal_Value")
+    settled = settle(tmp_path, {"leads.csv": rows, "customers.csv": CUSTOMERS})
+    assert ["stands twice in the header" in item.problem for item in settled.refused] == [True] * refused
+    assert [file.entity for file in settled.files] == ["customers"] + ["leads"] * (not refused)
