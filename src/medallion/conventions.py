@@ -27,7 +27,8 @@ from medallion.sources import Refusal, SourceFile
 _ROWS, _SHARE = 2, 0.01
 #: A column of at least so many values of which more than half cannot be read is not understood.
 _VALUES = 3
-_CLOSED_ONLY = 1_000
+#: Distinct texts of a column that are kept.
+_DISTINCT = 1_000
 _SAID = 5
 
 
@@ -380,40 +381,58 @@ def look(file: SourceFile, entity: Entity) -> dict[str, Seen]:
         listed |= {bronze, *others}
     wanted = [name for _, name in file.columns if name in dates | listed]
     seen = {name: Seen() for name in wanted}
-    empty = pa.array(sorted({*entity.placeholders}))
+    empty = {*entity.placeholders}
     for batch in _batches(file, wanted) if wanted else ():
         for name in wanted:
             _add(seen[name], batch.column(name), empty, name in dates, name in listed)
     return seen
 
 
-def _add(seen: Seen, cells: pa.Array, empty: pa.Array, dates: bool, listed: bool) -> None:
-    texts = pc.utf8_trim_whitespace(cells.drop_null())
+def _add(seen: Seen, cells: pa.Array, empty: Collection[str], dates: bool, listed: bool) -> None:
+    """Add the cells of a batch. What is costly is done for distinct texts, and for dates in other forms than ISO."""
     seen.rows += len(cells)
-    iso = pc.match_like(texts, "____-__-__%") if dates else None
-    if dates and not listed:  # the usual case at a low price
-        seen.filled += pc.sum(iso).as_py() or 0
-        texts = texts.filter(pc.invert(iso))
-    texts = texts.filter(pc.invert(pc.is_in(pc.utf8_lower(texts), empty)))
-    seen.filled += len(texts)
-    if listed and len(seen.words) < _CLOSED_ONLY:
-        seen.words.update(_counted(texts))
-    if dates and len(texts):
-        if listed:
-            texts = texts.filter(pc.invert(pc.match_like(texts, "____-__-__%")))
+    if listed:
+        counts = _counted(cells, empty)
+        if len(seen.words) < _DISTINCT:
+            seen.words.update(counts)
+        seen.filled += counts.total()
+    if not dates:
+        return
+    iso = pc.match_like(cells, "____-__-__%")
+    seen.filled += 0 if listed else pc.sum(iso).as_py() or 0
+    texts = pc.utf8_trim_whitespace(cells.filter(pc.invert(iso)))
+    texts = texts.filter(pc.invert(pc.is_in(pc.utf8_lower(texts), pa.array(sorted(empty)))))
+    seen.filled += 0 if listed else len(texts)
+    if len(texts):
         days = pc.extract_regex(texts, r"^(?P<day>[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{4})(?:[^0-9]|$)")
         seen.dates |= set(pc.unique(pc.struct_field(days.drop_null(), "day")).to_pylist())
-        shapes = pc.replace_substring_regex(texts, "[0-9]", "0")
-        table = (
-            pa.table({"shape": shapes, "text": texts}).group_by("shape").aggregate([("text", "min"), ("text", "count")])
-        )
-        for row in table.to_pylist():
-            example, count = seen.forms.get(row["shape"], (row["text_min"], 0))
-            seen.forms[row["shape"]] = (example, count + row["text_count"])
+        for form, found in _by_form(texts):
+            example, count = seen.forms.get(form, (str(pc.min(found)), 0))
+            seen.forms[form] = (example, count + len(found))
 
 
-def _counted(texts: pa.Array) -> Counter[str]:
-    return Counter({item["values"]: item["counts"] for item in pc.value_counts(texts).to_pylist()})
+def _by_form(texts: pa.Array) -> Iterator[tuple[str, pa.Array]]:
+    """Dates by the format that reads them, whichever of day and month is first; others by what they look like."""
+    for format_ in formats.candidates(day_first=False):
+        if not len(texts):
+            return
+        fits = pc.match_substring_regex(texts, rf"^(?:{formats.reader(format_)})\z")
+        if pc.any(fits).as_py():
+            yield format_, texts.filter(fits)
+            texts = texts.filter(pc.invert(fits))
+    forms = pc.replace_substring_regex(texts, "[0-9]", "0")
+    for form in pc.unique(forms).to_pylist()[:_DISTINCT]:
+        yield form, texts.filter(pc.equal(forms, form))
+
+
+def _counted(cells: pa.Array, empty: Collection[str]) -> Counter[str]:
+    """How often each text occurs, without white space around it and without placeholders."""
+    found: Counter[str] = Counter()
+    for item in pc.value_counts(cells.drop_null()).to_pylist():
+        text = item["values"].strip()
+        if text.lower() not in empty:
+            found[text] += item["counts"]
+    return found
 
 
 def _batches(file: SourceFile, wanted: Collection[str]) -> Iterator[pa.RecordBatch]:

@@ -97,7 +97,7 @@ def called_for(texts: Iterable[str], day_first: bool) -> tuple[tuple[str, ...], 
     for format_ in candidates(day_first):
         if not left:
             break
-        unread = [text for text in left if not _reader(format_).fullmatch(text)]
+        unread = [text for text in left if not re.fullmatch(reader(format_), text)]
         if len(unread) < len(left):
             needed.append(format_)
             left = unread
@@ -105,8 +105,9 @@ def called_for(texts: Iterable[str], day_first: bool) -> tuple[tuple[str, ...], 
 
 
 @cache
-def _reader(format_: str) -> re.Pattern[str]:
-    return re.compile(str(shape(format_)).replace("[^0-9]+", f"(?:{_MONTHS})"))
+def reader(format_: str) -> str:
+    """The regular expression of texts that a format reads, with the names of months."""
+    return str(shape(format_)).replace("[^0-9]+", f"(?:{_MONTHS})")
 
 
 def with_month_names(format_: str) -> Iterator[str]:
