@@ -196,13 +196,15 @@ def run(
         show.run(screen, result, settings.lakehouse)
         show.insights(screen, figures, day)
         show.next_steps(screen, settings.source, settings.lakehouse)
-    for refusal in result.refused:
-        Console(stderr=True).print(
-            f"[bold red]Not read:[/] {escape(show.plain(refusal.problem))}\n{escape(show.plain(refusal.remedy))}",
-            highlight=False,
-            soft_wrap=True,
-        )
-    if result.refused:
+    wrong = [("Not read", result.refused), ("Held back", result.held), ("Refused", result.poor)]
+    for label, refusals in wrong:
+        for refusal in refusals:
+            Console(stderr=True).print(
+                f"[bold red]{label}:[/] {escape(show.plain(refusal.problem))}\n{escape(show.plain(refusal.remedy))}",
+                highlight=False,
+                soft_wrap=True,
+            )
+    if any(refusals for _, refusals in wrong):
         raise typer.Exit(1)
 
 
@@ -216,9 +218,9 @@ def _document(result: Any, figures: dict[str, Any], day: Any, lake: Any) -> dict
         "files_read": result.files,
         "files_already_known": result.already_known,
         "files_ignored": result.ignored,
-        "files_refused": [
-            {"file": item.name, "problem": item.problem, "remedy": item.remedy} for item in result.refused
-        ],
+        "files_refused": _refusals(result.refused),
+        "files_held": _refusals(result.held),
+        "files_mostly_refused": _refusals(result.poor),
         "contracts": result.contracts,
         "columns_not_mapped": result.new_columns,
         "columns_missing": result.missing_columns,
@@ -228,6 +230,10 @@ def _document(result: Any, figures: dict[str, Any], day: Any, lake: Any) -> dict
         "steps": result.steps,
         "seconds": result.seconds,
     }
+
+
+def _refusals(items: list[Any]) -> list[dict[str, str]]:
+    return [{"file": item.name, "problem": item.problem, "remedy": item.remedy} for item in items]
 
 
 @app.command(

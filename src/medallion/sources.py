@@ -35,7 +35,8 @@ class SourceFile:
     `uri`, `member` of an archive and `sheet` of a workbook (for a JSON document the path of its list) say where it
     lies. `columns` pairs each header, as written, with its bronze column; `mapping` gives what fills each canonical
     column. `content_hash` is the SHA-256 of the unpacked content, so that a file delivered again under another name,
-    or compressed, is known; for a sheet it is that of the workbook and its name.
+    or compressed, is known; for a sheet it is that of the workbook and its name. `accept` takes the file in whatever
+    share of its rows is refused; `held` says why it was held back, and `held_under` by which contracts and limits.
     """
 
     uri: str
@@ -53,6 +54,9 @@ class SourceFile:
     header_line: int = 1
     columns: tuple[tuple[str, str], ...] = ()
     mapping: dict[str, Filling] = field(default_factory=dict)
+    accept: bool = False
+    held: str = ""
+    held_under: str = ""
 
     @property
     def place(self) -> Place:
@@ -414,7 +418,8 @@ def remapped(file: SourceFile, entities: Mapping[str, Entity]) -> SourceFile:
     content = Content(file.content_hash, file.size_bytes, file.encoding, b"", file.quoted, file.ends_quoted)
     for claim in _claims(part, known):
         try:
-            return _fit(part, content, header, claim)
+            fitted = _fit(part, content, header, claim)
+            return replace(fitted, accept=file.accept, held=file.held, held_under=file.held_under)
         except _UnfitError:
             continue
     return file
