@@ -58,7 +58,11 @@ def test_a_file_of_which_too_much_is_refused(medallion):
     assert "--accept takes the file in as it is" in err
     assert [item["file"] for item in document["files_held"]] == ["leads.csv"]
     lake = medallion.lake
-    assert (count(lake, "bronze.leads"), count(lake, "silver.leads_clean"), count(lake, "silver.quarantine")) == (60, 0, 0)
+    assert (count(lake, "bronze.leads"), count(lake, "silver.leads_clean"), count(lake, "silver.quarantine")) == (
+        60,
+        0,
+        0,
+    )
     assert count(lake, "silver.customers_clean") == 10
     code, document, err = medallion({})
     assert (code, document["changed"]) == (1, False)
@@ -66,7 +70,13 @@ def test_a_file_of_which_too_much_is_refused(medallion):
     assert "perhaps" not in err  # values are not written down
     code, document, err = medallion({}, "--accept")
     assert code == 0, err
-    assert [(row["rows_read"], row["accepted"], row["quarantined"]) for row in document["row_accounts"]] == [(60, 47, 13)]
+    assert [(row["rows_read"], row["accepted"], row["quarantined"]) for row in document["row_accounts"]] == [
+        (60, 47, 13)
+    ]
     code, document, _ = medallion({})
     assert (code, document["changed"]) == (0, False)
-    assert (count(lake, "bronze.leads"), count(lake, "silver.leads_clean"), count(lake, "silver.quarantine")) == (60, 47, 13)
+    assert (count(lake, "bronze.leads"), count(lake, "silver.leads_clean"), count(lake, "silver.quarantine")) == (
+        60,
+        47,
+        13,
+    )

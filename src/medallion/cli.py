@@ -269,6 +269,8 @@ def init(
         _dump({"contract": str(target), **asdict(proposed, dict_factory=_without_text)})
     else:
         show.proposed(show.screen(), proposed, folder, str(target))
+    if proposed.unreadable:
+        raise typer.Exit(1)
 
 
 def _without_text(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -47,7 +47,9 @@ def by_case(staged: DataFrame, entity: Entity) -> DataFrame:
     )
     found = rows.join(keys, F.col(entity.key) == F.col("_key"), how="inner")
     other = F.when(F.col("_spelled") == F.col("_lowest"), F.col("_highest")).otherwise(F.col("_lowest"))
-    return found.select(*_PLACE, F.lit(entity.key).alias("column"), F.col("_spelled").alias("one"), other.alias("other"))
+    return found.select(
+        *_PLACE, F.lit(entity.key).alias("column"), F.col("_spelled").alias("one"), other.alias("other")
+    )
 
 
 def by_case_of_known(rows: DataFrame, known: DataFrame, column: str) -> DataFrame:

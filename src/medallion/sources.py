@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from medallion import delivery, documents, headers, workbooks
+from medallion import currencies, delivery, documents, headers, workbooks
 from medallion.contracts import Column, Entity, Filling, Source
 from medallion.contracts.odcs import code, names_in
 from medallion.delivery import FORMATS, Part
@@ -215,6 +215,15 @@ def _take(part: Part, claims: list[_Claim], found: list[SourceFile], refused: li
             refused.append(Refusal(part.name, error.entity, error.problem, error.remedy))
 
 
+def without(scan: Scan, refused: Iterable[Refusal], entities: Mapping[str, Entity]) -> Scan:
+    """A scan without files that are refused on a second look, and without those whose rows refer to them."""
+    refused = list(refused)
+    names = {(item.name, item.entity) for item in refused}
+    kept = [file for file in scan.files if (file.name, file.entity) not in names]
+    left = _hold_back(kept, [*scan.refused, *refused], list(scan.ignored), entities)
+    return replace(left, unfed=scan.unfed)
+
+
 def _hold_back(
     found: list[SourceFile], refused: list[Refusal], ignored: list[str], entities: Mapping[str, Entity]
 ) -> Scan:
@@ -365,6 +374,9 @@ def _fit(part: Part, content: Content, header: Header, claim: _Claim) -> SourceF
         mapping = _declared(part, header, entity, claim.source, names)
     else:
         mapping = {name: Filling(column=by_header[cell]) for name, cell in columns_of(entity, cells).items()}
+        named = [cell for cell in cells if currencies.is_named(cell)]
+        if "currency" in entity.column_names and "currency" not in mapping and len(named) == 1:
+            mapping["currency"] = Filling(column=by_header[named[0]])
         for column in entity.columns:
             if _is_needed(column) and column.name not in mapping:
                 accepted = ", ".join((column.name, *column.synonyms))

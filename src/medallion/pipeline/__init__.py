@@ -24,7 +24,7 @@ from medallion import __version__, contracts, log, query, sources, store
 from medallion.config import Settings, end_of_day
 from medallion.contracts import Table
 from medallion.errors import ContractError, LakehouseError, SourceError
-from medallion.pipeline import batches, drift, hold, learning, remembered
+from medallion.pipeline import amounts, batches, drift, hold, learning, remembered
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.bronze_to_silver import bronze_to_silver
 from medallion.pipeline.lineage import Lineage
@@ -222,6 +222,10 @@ class _Work:
         kept = [batch for batch in known if batch.state != batches.ABANDONED]
         read = {(file.content_hash, file.entity) for batch in kept for file in batch.files}
         new: dict[tuple[str, str], sources.SourceFile] = {}
+        if not self.settings.accept:
+            unread = [file for file in scan.files if (file.content_hash, file.entity) not in read]
+            scan = sources.without(scan, amounts.refused(unread, self.entities), self.entities)
+            self.result.refused = list(scan.refused)
         for file in scan.files:
             key = (file.content_hash, file.entity)
             if key in read or key in new:
@@ -232,9 +236,9 @@ class _Work:
             raise SourceError("\n".join(item.problem for item in scan.refused), scan.refused[0].remedy)
         fresh = [Batch.of(tuple(new.values()), self.now)] if new else []
         gone = {batch.batch_id for batch in hold.replaced([*known, *fresh])}
-        again = hold.to_try(
-            [batch for batch in known if batch.batch_id not in gone], self.settings, self.overrides, self.entities
-        )
+        left = [batch for batch in known if batch.batch_id not in gone]
+        arriving = {entity for _, entity in new}
+        again = hold.to_try(left, self.settings, self.overrides, self.entities, arriving)
         moments = (self.now + timedelta(microseconds=place) for place in range(1, len(again) + 1))
         again = [replace(batch, known_at=moment) for batch, moment in zip(again, moments, strict=True)]
         return [*self.pending(), *fresh, *again]

@@ -7,7 +7,7 @@ file is corrected or accepted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -114,12 +114,12 @@ def remedy(file: SourceFile) -> str:
     )
 
 
-def case_sensitive(file: SourceFile, entity: Entity) -> str:
+def case_sensitive(file: SourceFile, entity: str, key: str) -> str:
     """What to do about identifiers that differ by case alone."""
     words = "primaryKey: true, semanticType: text, logicalTypeOptions: {pattern: '^\\S.*$'}"
     return (
         "If these are different records, let a contract compare the key as written "
-        f"({entity.name}: properties: - {{name: {entity.key}, {words}}}; semanticType: text for columns that refer to it; "
+        f"({entity}: properties: - {{name: {key}, {words}}}; semanticType: text for columns that refer to it; "
         f"`medallion init` writes both). Otherwise spell them alike. {remedy(file)}"
     )
 
@@ -143,14 +143,29 @@ def waiting(known: Iterable[Batch]) -> list[Batch]:
     return [batch for batch in known if batch.state == batches.HELD]
 
 
-def to_try(known: Iterable[Batch], settings: Settings, overrides: Iterable[Override], entities: Any) -> list[Batch]:
-    """Held files to take through silver in this run: all of them with `accept`, else those of another contract."""
+def to_try(
+    known: Iterable[Batch],
+    settings: Settings,
+    overrides: Iterable[Override],
+    entities: Mapping[str, Entity],
+    arriving: Collection[str] = (),
+) -> list[Batch]:
+    """Held files to take through silver in this run.
+
+    All of them with `accept`; else those that were held back under another contract, and those whose rows refer to
+    an entity of which files arrive.
+    """
     from medallion import sources
 
     now = under(settings, overrides)
-    found = [batch for batch in waiting(known) if settings.accept or batch.files[0].held_under != now]
+
+    def is_due(file: SourceFile) -> bool:
+        waits_for = entities[file.entity].depends_on if file.entity in entities else frozenset()
+        return settings.accept or file.held_under != now or bool(waits_for & set(arriving))
+
+    found = [batch for batch in waiting(known) if is_due(batch.files[0])]
     order = list(entities)
-    found.sort(key=lambda batch: (order.index(batch.files[0].entity) if batch.files[0].entity in order else 0))
+    found.sort(key=lambda batch: order.index(batch.files[0].entity) if batch.files[0].entity in order else 0)
     return [
         replace(
             batch,
@@ -174,7 +189,9 @@ def replaced(known: Iterable[Batch]) -> list[Batch]:
         batch
         for batch in waiting(known)
         for mine in batch.files
-        if any(at == _place(mine) and content != mine.content_hash and when > batch.known_at for at, content, when in read)
+        if any(
+            at == _place(mine) and content != mine.content_hash and when > batch.known_at for at, content, when in read
+        )
     ]
 
 
@@ -231,8 +248,7 @@ class Gate:
                 continue
             if not file.accept and file.name in doubtful:
                 way_out, reason = doubtful[file.name]
-                says = f"{file.name}: held back"
-                self.verdicts.append(Verdict(file, True, says, (reason,), way_out))
+                self.verdicts.append(Verdict(file, True, f"{file.name}: held back", (reason,), way_out))
                 continue
             required = [c.name for c in entity.columns if c.checks.get("null") == "reject"]
             counts = Counts(row["rows"], row["refused"], {name: row[f"empty_{name}"] for name in required})
@@ -241,9 +257,13 @@ class Gate:
                 says, held = poor(file, counts), False
             if says:
                 reasons = self._reasons(staged, file.name)
-                way_out = remedy(file) if held else (
-                    "The rows wait in quarantine (`medallion quarantine list`). Correct the export and run again, or "
-                    "correct the contract and take them through it with `medallion quarantine replay --all`."
+                way_out = (
+                    remedy(file)
+                    if held
+                    else (
+                        "The rows wait in quarantine (`medallion quarantine list`). Correct the export and run again, or "
+                        "correct the contract and take them through it with `medallion quarantine replay --all`."
+                    )
                 )
                 self.verdicts.append(Verdict(file, held, says, reasons, way_out))
         return self.names(entity.name)
@@ -308,6 +328,8 @@ class Gate:
                 rows = staged.filter(F.array_contains("_failed_checks", f"{name}.reference"))
                 rows = rows.select(*place, F.col(name).alias("_key"))
                 length.append(lookalikes.by_length(rows, known.select(F.col("_key").alias("_known")), name))
+        owners = {entity.key: (entity.name, entity.key)}
+        owners |= {c.name: (c.reference.entity, c.reference.column) for c in entity.references if c.reference}
         found: dict[str, tuple[str, Reason]] = {}
         for frames, says, way_out in (
             (case, "{column}: {one!r} and {other!r} are equal only after folding case", None),
@@ -323,7 +345,7 @@ class Gate:
             for row in summary.collect():
                 line, column, one, other = row["first"]
                 file = files[row["_source_file"]]
-                text = way_out(file) if way_out else case_sensitive(file, entity)
+                text = way_out(file) if way_out else case_sensitive(file, *owners[column])
                 reason = Reason(says.format(column=column, one=one, other=other), row["n"], line)
                 found.setdefault(file.name, (text, reason))
         return found
@@ -335,7 +357,9 @@ class Gate:
         from medallion import columns as words
 
         history, name = entity.history.name, f"bronze.{entity.name}"
-        written = {file.mapping[entity.key].column for file in self.batch.files_of(entity.name) if entity.key in file.mapping}
+        written = {
+            file.mapping[entity.key].column for file in self.batch.files_of(entity.name) if entity.key in file.mapping
+        }
         there = {column for column, _ in store.spark_types(self.lake, name)}
         columns = sorted(column for column in written if column in there)
         if not self.lake.exists(history) or not columns:

@@ -169,6 +169,13 @@ def assign(table: Table, entity: Entity, system: str | None) -> Match:
     )
 
 
+def kind_by_name(stems: tuple[str, ...]) -> str | None:
+    """The entity that the name of a file speaks for; None when it speaks for none."""
+    says = {entity: max(vocabulary.kind_of_file(stem, entity) for stem in stems) for entity in TELLING}
+    best = max(says, key=lambda entity: says[entity])
+    return best if says[best] > 0 else None
+
+
 def kinds(tables: list[Table], entities: Mapping[str, Entity], system: str | None) -> list[Match]:
     """The tables that hold an entity, each as the one that it fits best."""
     found = []

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from medallion import currencies
 from medallion.contracts import Entity, Filling
 from medallion.contracts.odcs import code
 from medallion.proposal import cells, match, state, vocabulary
@@ -122,10 +123,40 @@ class _Planner:
         if closing and planned and "expected_close_date" not in feed.fillings:
             reason = "one date for both: planned while the deal is open"
             feed.fillings["expected_close_date"] = closing.model_copy(update={"reason": reason})
+        if feed.entity == "leads":
+            self._amounts(feed)
         for canonical, (column, meant) in found.perhaps.items():
             feed.comments.append(f"perhaps {canonical}: {column.header} ({meant.confidence:.2f}: {meant.reason})")
         self.feeds.append(feed)
         return feed
+
+    def _amounts(self, feed: Feed) -> None:
+        """A word for another currency beside amounts: mapped where it is a column, and in any case asked about."""
+        cells = [currencies.Cells(c.header, c.name, c.counts, c.rows - c.filled) for c in feed.table.columns]
+        named = {cell.header: cell.name for cell in cells}
+        spoken = feed.fillings.get("currency")
+        if spoken is None and (own := [c for c in cells if c.is_currency]):
+            column = feed.table.column(own[0].header)
+            item = Filling(column=column.header, confidence=0.7, reason="its values are currencies")
+            spoken = feed.fillings["currency"] = self._currency(item, column, feed)
+        value = feed.fillings.get("deal_value")
+        amounts = {}
+        if value is not None:
+            told = [value.column] if value.column else [c.header for c in cells if f"`{c.name}`" in str(value.sql)]
+            amounts = {named[header]: "deal_value" for header in told if header}
+        changed = self.properties.get(feed.entity, {}).get("currency", {}).get("enum")
+        default = changed[0]["value"] if changed else "USD"
+        mapped = named.get(spoken.column or "") if spoken else None
+        said = spoken is not None and spoken.column is None
+        if doubt := currencies.doubt(cells, amounts, mapped, default, said):
+            feed.comments.append(f"currency: {doubt.problem}. {doubt.remedy}")
+            target = "deal_value" if value is not None else "currency" if spoken is not None else ""
+            if target:
+                item = feed.fillings[target]
+                update = {"confidence": min(item.confidence or 0.6, 0.6), "reason": f"{doubt.problem}. {doubt.remedy}"}
+                feed.fillings[target] = item.model_copy(update=update)
+            else:
+                feed.confidence, feed.reason = min(feed.confidence, 0.7), f"{doubt.problem}. {doubt.remedy}"
 
     def _currency(self, item: Filling, column: Column, feed: Feed) -> Filling:
         """One foreign currency may become the one of the lakehouse; of several, all but dollars are refused."""
@@ -227,7 +258,7 @@ class _Planner:
         texts = feed.table.column(held.column).counts
         upper = {re.sub(r"\s+", "", text).upper() for text in texts}
         plain = all(_PLAIN_KEY.fullmatch(text) for text in upper)
-        if plain and len(upper) >= 0.999 * len(texts):
+        if plain and len(upper) >= 0.999 * len(texts) and not _told_apart_by_case(texts):
             return
         why = "has other characters than a code" if not plain else "differs by case alone"
         feed.comments.append(f"{key} {why}, so it is compared as written")
@@ -311,6 +342,11 @@ class _Planner:
             forms = _forms(feed.table.column(first)) if first else set()
             known = len(forms & self.keys["customers"])
             reason = f"{held.reason}; but {known or 'none'} of its {len(forms)} values are known accounts"
+            if _stems(forms) & _stems(self.keys["customers"]):
+                reason += (
+                    "; they are the short (15) and long (18 characters) forms of Salesforce identifiers: fill both "
+                    "customer_id with {sql: \"substring(COLUMN, 1, 15)\"}"
+                )
             update = {"confidence": min(held.confidence or 0, 0.7), "reason": reason}
             feed.fillings["customer_id"] = held.model_copy(update=update)
             if not known:
@@ -497,6 +533,20 @@ class _Planner:
                 self._change(feed.entity, column.name, what)
                 told = f"{lacking:.0%} of the rows have no" if item else "no column holds"
                 feed.comments.append(f"{told} {column.name}; such rows are kept and counted as incomplete")
+
+
+def _told_apart_by_case(texts: Iterable[str]) -> bool:
+    """Whether two identifiers differ by case alone, and not because one was typed in another case throughout."""
+    spelled: dict[str, set[str]] = {}
+    for text in {re.sub(r"\s+", "", text) for text in texts}:
+        spelled.setdefault(text.upper(), set()).add(text)
+    alike = (text for forms in spelled.values() if len(forms) > 1 for text in forms)
+    return any(text not in (text.upper(), text.lower()) for text in alike)
+
+
+def _stems(forms: set[str]) -> set[str]:
+    """The first 15 characters of identifiers of 15 or 18 characters."""
+    return {form[:15] for form in forms if len(form) in (15, 18)}
 
 
 def _own_number(feed: Feed) -> Column | None:

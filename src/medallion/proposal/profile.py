@@ -120,8 +120,8 @@ class Table:
         return next(column for column in self.columns if column.header == header)
 
 
-def tables(folder: str, known: Callable[[Sequence[str]], int]) -> Iterator[Table | SourceError | str]:
-    """Every table of a folder; an error for one that cannot be read, a name for a file that holds none.
+def tables(folder: str, known: Callable[[Sequence[str]], int]) -> Iterator[Table | delivery.Unreadable | str]:
+    """Every table of a folder; why one cannot be read, and a name for a file that holds none.
 
     Raises:
         SourceError: There is no such folder.
@@ -130,14 +130,14 @@ def tables(folder: str, known: Callable[[Sequence[str]], int]) -> Iterator[Table
         if isinstance(part, str):
             yield part
         elif isinstance(part, delivery.Unreadable):
-            yield part.error
+            yield part
         else:
             try:
                 content, header = sources.look(part, known)
                 file = sources.described(part, content, header, "")
                 yield _profiled(file, part.stems)
             except SourceError as error:
-                yield error
+                yield delivery.Unreadable(part.name, part.stems, error)
 
 
 def _profiled(file: SourceFile, stems: tuple[str, ...]) -> Table:
