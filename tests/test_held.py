@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-from medallion import contracts, pipeline, query
+from medallion import pipeline, query
 from medallion.config import HoldBack, load
-from medallion.pipeline import amounts, hold
+from medallion.pipeline import hold
 from medallion.sources import SourceFile
 from medallion.store import Lakehouse
 
 CUSTOMERS = "customer_id,customer_name\n" + "".join(f"C{n},Firm {n}\n" for n in range(10))
 DEALS = "lead_id,customer_id,status,deal_value,created_at"
+ONE, OTHER = "0015f00000Bx7aQ", "0015f00000Bx7aq"
 FILE = SourceFile("/in/leads.csv", "leads.csv", "leads", "csv", "hash", 1)
 
 
@@ -78,24 +78,38 @@ def test_a_share_of_empty_cells_has_a_limit_of_its_own():
     assert hold.judged(FILE, counts, HoldBack(rows=101, empty=0.05)) is None
 
 
-def test_a_file_of_which_too_much_is_refused(folder):
-    """Bronze keeps it; accepted, it comes in once."""
-    result, counts = folder({"customers.csv": CUSTOMERS, "leads.csv": leads(60, 13)})
-    (held,) = result.held
-    assert held.problem == (
-        "leads.csv: held back: 13 of 60 rows are refused (limit 20%): "
-        "status: is not an accepted value (13 rows, such as line 2: 'perhaps')"
-    )
-    assert "--accept takes the file in as it is" in held.remedy
-    assert counts == {"read customers": 10, "customers": 10, "read leads": 60, "leads": 0, "waiting": 0}
+def test_what_is_held_back_and_what_is_not(folder):
+    """Too much is refused, two products are one but for their case, and a small file is loaded with a warning."""
+    files = {
+        "customers.csv": CUSTOMERS,
+        "leads.csv": leads(60, 13),
+        "products.csv": f"product_id,product_name\n{ONE},Anvil\n{OTHER},Bolt\n",
+        "stage_history.csv": "lead_id,stage,entered_at\nL1,,2025-01-01\n",
+    }
+    result, counts = folder(files)
+    assert [(item.name, item.problem.partition("back: ")[2]) for item in result.held] == [
+        (
+            "products.csv",
+            f"product_id: {ONE!r} and {OTHER!r} are equal only after folding case (2 rows, such as line 2)",
+        ),
+        (
+            "leads.csv",
+            "13 of 60 rows are refused (limit 20%): status: is not an accepted value (13 rows, such as line 2: 'perhaps')",
+        ),
+    ]
+    assert "products: properties: - {name: product_id, primaryKey: true, semanticType: text" in result.held[0].remedy
+    assert "--accept takes the file in as it is" in result.held[1].remedy
+    assert [item.problem for item in result.poor] == [
+        "No row of stage_history.csv was accepted: stage: is missing (1 row, such as line 2)"
+    ]
+    assert counts == {"read customers": 10, "customers": 10, "read leads": 60, "leads": 0, "waiting": 1}
     result, again = folder()
     assert not result.changed
     assert again == counts
-    (held,) = result.held  # without the value: what is written down may be someone's name
-    assert held.problem.endswith("status: is not an accepted value (13 rows, such as line 2)")
+    assert "such as line 2)" in result.held[1].problem  # without the value: it may be someone's name
     result, counts = folder(accept=True)
     assert not result.held
-    assert counts == {"read customers": 10, "customers": 10, "read leads": 60, "leads": 47, "waiting": 13}
+    assert counts == {"read customers": 10, "customers": 10, "read leads": 60, "leads": 47, "waiting": 14}
     result, again = folder()
     assert not result.held
     assert not result.changed
@@ -125,16 +139,12 @@ def test_a_file_is_held_until_it_is_corrected(folder, tmp_path):
     assert not folder()[0].changed
 
 
-def test_every_row_of_a_small_file_refused_ends_with_exit_status_1(folder, monkeypatch, capsys):
-    """The rows wait in quarantine as ever."""
+@pytest.mark.parametrize("what", ["refused", "held", "poor"])
+def test_whatever_is_wrong_with_a_file_ends_with_exit_status_1(monkeypatch, capsys, what):
     from medallion import cli
+    from medallion.sources import Refusal
 
-    result, counts = folder({"customers.csv": CUSTOMERS, "leads.csv": leads(2, 2)})
-    assert [item.problem for item in result.poor] == [
-        "No row of leads.csv was accepted: status: is not an accepted value (2 rows, such as line 2: 'perhaps')"
-    ]
-    assert counts["waiting"] == 2
-    # the command: what the result holds decides
+    result = pipeline.Result("run", **{what: [Refusal("leads.csv", "leads", "leads.csv: is odd", "Correct it.")]})
     monkeypatch.setattr(pipeline, "run", lambda *given: result)
     monkeypatch.setattr("medallion.status.insights", lambda lake: {})
     monkeypatch.setattr("medallion.status.as_of", lambda lake: None)
@@ -143,27 +153,31 @@ def test_every_row_of_a_small_file_refused_ends_with_exit_status_1(folder, monke
         cli.main()
     printed = capsys.readouterr()
     assert end.value.code == 1
-    assert json.loads(printed.out)["files_mostly_refused"][0]["file"] == "leads.csv"
-    assert "Refused: No row of leads.csv was accepted" in printed.err
+    listed = [
+        item["file"]
+        for name in ("refused", "held", "mostly_refused")
+        for item in json.loads(printed.out)[f"files_{name}"]
+    ]
+    assert listed == ["leads.csv"]
+    assert "leads.csv: is odd\nCorrect it." in printed.err
 
 
 ACCOUNTS = "customer_id,customer_name\n"
-LONG, OTHER = "0015f00000Bx7aQ", "0015f00000Bx7aq"
 LOOKALIKES = {
     "within one file": (
-        [{"customers.csv": f"{ACCOUNTS}{LONG},Halden\n{OTHER},Corvid\n"}],
+        [{"customers.csv": f"{ACCOUNTS}{ONE},Halden\n{OTHER},Corvid\n"}],
         "customer_id: '0015f00000Bx7aQ' and '0015f00000Bx7aq' are equal only after folding case (2 rows",
     ),
     "across files": (
-        [{"customers.csv": f"{ACCOUNTS}{LONG},Halden\n", "customers_2.csv": f"{ACCOUNTS}{OTHER},Corvid\n"}],
+        [{"customers.csv": f"{ACCOUNTS}{ONE},Halden\n", "customers_2.csv": f"{ACCOUNTS}{OTHER},Corvid\n"}],
         "are equal only after folding case (1 row, such as line 2)",
     ),
     "against the lakehouse": (
-        [{"customers.csv": f"{ACCOUNTS}{LONG},Halden\n"}, {"customers_2.csv": f"{ACCOUNTS}{OTHER},Corvid\n"}],
+        [{"customers.csv": f"{ACCOUNTS}{ONE},Halden\n"}, {"customers_2.csv": f"{ACCOUNTS}{OTHER},Corvid\n"}],
         "customer_id: '0015f00000Bx7aq' and '0015f00000Bx7aQ' are equal only after folding case",
     ),
     "a reference": (
-        [{"customers.csv": f"{ACCOUNTS}{LONG},Halden\n", "leads.csv": f"{DEALS}\nL1,{OTHER},won,1,2025-01-02\n"}],
+        [{"customers.csv": f"{ACCOUNTS}{ONE},Halden\n", "leads.csv": f"{DEALS}\nL1,{OTHER},won,1,2025-01-02\n"}],
         "customer_id: '0015f00000Bx7aq' and '0015f00000Bx7aQ' are equal only after folding case",
     ),
     "another record in capitals": (
@@ -172,7 +186,7 @@ LOOKALIKES = {
     ),
     "the same record in capitals": ([{"customers.csv": f"{ACCOUNTS}ab1,Halden\nAB1,Halden\n"}], None),
     "15 and 18 characters": (
-        [{"customers.csv": f"{ACCOUNTS}{LONG}AAR,Halden\n", "leads.csv": f"{DEALS}\nL1,{LONG},won,1,2025-01-02\n"}],
+        [{"customers.csv": f"{ACCOUNTS}{ONE}AAR,Halden\n", "leads.csv": f"{DEALS}\nL1,{ONE},won,1,2025-01-02\n"}],
         "'0015F00000BX7AQ' and '0015F00000BX7AQAAR' are the short and the long form of one identifier",
     ),
 }
@@ -186,54 +200,9 @@ def test_identifiers_that_may_be_one_or_two(folder, case):
         result, _ = folder(files)
     assert [says in item.problem for item in result.held][:1] == ([True] if says else [])
     if says and "folding" in says:
-        assert "customers: properties: - {name: customer_id, primaryKey: true, semanticType: text" in result.held[0].remedy
-
-
-def test_case_tells_identifiers_apart_within_one_file(folder):
-    """Merged by upper-casing, two accounts would be one; the deals wait with them."""
-    deal = f"{DEALS}\nL1,{LONG},won,1,2025-01-02\n"
-    result, counts = folder({"customers.csv": f"{ACCOUNTS}{LONG},Halden\n{OTHER},Corvid\n", "leads.csv": deal})
-    assert [item.name for item in result.held] == ["customers.csv", "leads.csv"]
-    assert "are equal only after folding case" in result.held[0].problem
-    assert (counts["customers"], counts["leads"]) == (0, 0)
-
-
-CURRENCIES = [
-    # header, cells of a row                              -> what is said of it
-    ("{deals},Cur", "100,EUR", "column 'Cur' holds currencies (EUR (2)) and is not mapped to currency"),
-    ("{deals},Cur", "100,USD", None),
-    ("{deals},CurrencyIsoCode", "100,EUR", None),  # mapped: the contract refuses its rows
-    ("{deals},Deal Currency", "100,", None),
-    ("{amount}", '"€ 1.200"', "amounts such as '€ 1.200' are in EUR (2), and nothing maps a currency"),
-    ("{amount}", "CHF 500", "amounts such as 'CHF 500' are in CHF (2), and nothing maps a currency"),
-    ("{amount}", "$500", None),
-    ("{amount in euro}", "500", "column 'Amount (EUR)' holds amounts in EUR and is not mapped to deal_value"),
-    ("{deals},Currency,Amount in company currency", "100,EUR,108", "let a contract say `deal_value: Amount in company"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("header", "cells", "says"), CURRENCIES, ids=[f"{c[0]}: {c[1]}" for c in CURRENCIES])
-def test_a_currency_that_is_there_is_not_ignored(tmp_path, header, cells, says):
-    assert _currency(tmp_path, header, [cells, cells], says)
-
-
-def test_an_empty_cell_beside_other_currencies_is_not_dollars(tmp_path):
-    says = "column 'Deal Currency' is empty in 1 of its rows and says EUR (1) in others: an empty cell is not USD"
-    assert _currency(tmp_path, "{deals},Deal Currency", ["100,EUR", "100,"], says)
-
-
-def _currency(folder: Path, header: str, rows: list[str], says: str | None) -> bool:
-    from medallion import sources
-
-    amount = DEALS.replace("deal_value", "Amount")
-    columns = header.replace("{deals}", DEALS).replace("{amount}", amount)
-    columns = columns.replace("{amount in euro}", amount.replace("Amount", "Amount (EUR)"))
-    cells = [row.split(",", 1) if row[0] != '"' else [row] for row in rows]
-    lines = [",".join([f"L{n}", "C1", "won", first, "2025-01-02", *rest]) for n, (first, *rest) in enumerate(cells)]
-    (folder / "leads.csv").write_text("\n".join([columns, *lines]) + "\n")
-    entities = contracts.entities()
-    found = amounts.refused(sources.scan(str(folder), entities).files, entities)
-    return (says in f"{found[0].problem}. {found[0].remedy}") if says and found else not found and not says
+        assert (
+            "customers: properties: - {name: customer_id, primaryKey: true, semanticType: text" in result.held[0].remedy
+        )
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     epilog="**Examples**\n\n`medallion run` · then `medallion insights`, `medallion status`, "
     "`medallion export --format csv --to export`\n\n"
-    "Exit status: 0 the laws hold and every file was read; 1 something is wrong, the message says what; "
+    "Exit status: 0 the laws hold and every file was taken in; 1 something is wrong, the message says what; "
     "2 the command line is wrong; 3 too little to learn from.",
 )
 _debug = False
@@ -49,7 +49,9 @@ ContractOption = Annotated[
     list[Path] | None,
     typer.Option("--contract", help="Contract file laid over the shipped ones; may be given again. Remembered."),
 ]
-AcceptOption = Annotated[bool, typer.Option("--accept", help="Run on a contract's guesses too.")]
+AcceptOption = Annotated[
+    bool, typer.Option("--accept", help="Run on a contract's guesses too, and take in files that are held back.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 
 

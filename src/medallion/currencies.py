@@ -248,6 +248,25 @@ def doubt(
     return None
 
 
+def only(columns: Iterable[Cells], amounts: Mapping[str, str]) -> str | None:
+    """The one ISO code that headers and cells of amounts name; None when they name none, or several."""
+    found: set[str] = set()
+    for column in columns:
+        if column.name in amounts:
+            found |= set(_beside(column)) or {code for code in [in_header(column.header)] if code}
+    return found.pop() if len(found) == 1 else None
+
+
+def spellings(code: str) -> list[str]:
+    """How a currency is written beside a figure, the longest first.
+
+    >>> spellings("EUR"), spellings("CHF")
+    (['EUR', '€'], ['sFr.', 'CHF', 'Fr.'])
+    """
+    signs = [code, *(sign for sign, meant in _SIGNS.items() if meant == code)]
+    return sorted(signs, key=len, reverse=True)
+
+
 def _beside(column: Cells) -> Counter[str]:
     found: Counter[str] = Counter()
     for text, count in column.counts.items():

@@ -40,17 +40,19 @@ def _doubt(file: SourceFile, entity: Entity) -> currencies.Doubt | None:
     spoken, declared = file.mapping.get("currency"), entity.column("currency")
     said = spoken is not None and (spoken.column is None or spoken.empty is not None)
     mapped = spoken.column if spoken else None
+    other = file.columns_read - {*amounts, mapped or ""}
     try:
-        columns = _cells(file, entity.placeholders)
+        columns = _cells(file, [pair for pair in file.columns if pair[1] not in other], entity.placeholders)
     except SourceError:  # told when it is read
         return None
     default = (declared.default or "'USD'").strip("'")
     return currencies.doubt(columns, amounts, mapped, default, said)
 
 
-def _cells(file: SourceFile, placeholders: Iterable[str]) -> list[currencies.Cells]:
-    """The columns of a file: of figures one as an example, of other texts up to a thousand with their counts."""
-    names = [name for _, name in file.columns]
+def _cells(file: SourceFile, columns: Iterable[tuple[str, str]], placeholders: Iterable[str]) -> list[currencies.Cells]:
+    """Columns of a file: of figures one as an example, of other texts up to a thousand with their counts."""
+    columns = list(columns)
+    names = [name for _, name in columns]
     nothing = pa.array(sorted({*placeholders, ""}), pa.string())
     counts: dict[str, Counter[str]] = {name: Counter() for name in names}
     empty: Counter[str] = Counter()
@@ -68,4 +70,4 @@ def _cells(file: SourceFile, placeholders: Iterable[str]) -> list[currencies.Cel
                 counts[name]["1"] += plain
             for found in pc.value_counts(text.filter(pc.invert(figures))).slice(0, _TEXTS + 1).to_pylist():
                 counts[name][found["values"]] += found["counts"]
-    return [currencies.Cells(header, name, counts[name], empty[name]) for header, name in file.columns]
+    return [currencies.Cells(header, name, counts[name], empty[name]) for header, name in columns]

@@ -59,6 +59,11 @@ class Batch:
         """Whether it is a file that was held back out of the batch `origin`."""
         return bool(self.origin) and self.batch_id.startswith(f"{self.origin}-held-")
 
+    @property
+    def has_files(self) -> bool:
+        """Whether its files were read into bronze, by it or by the batch that they were held back out of."""
+        return not self.origin or self.is_held_file
+
     def files_of(self, entity: str) -> list[SourceFile]:
         """The batch's files of one entity."""
         return [file for file in self.files if file.entity == entity]

@@ -112,6 +112,8 @@ class _Planner:
                 item = cells.amount(item, column)
             elif canonical == "duration_minutes":
                 item = cells.duration(item, column, feed.table, meant.standard)
+            elif canonical == "currency" and currencies.in_company_currency(column.header):
+                continue  # amounts
             elif canonical == "currency":
                 item = self._currency(item, column, feed)
             elif canonical in ("source", "channel", "direction", "outcome"):
@@ -132,23 +134,37 @@ class _Planner:
 
     def _amounts(self, feed: Feed) -> None:
         """A word for another currency beside amounts: mapped where it is a column, and in any case asked about."""
-        cells = [currencies.Cells(c.header, c.name, c.counts, c.rows - c.filled) for c in feed.table.columns]
-        named = {cell.header: cell.name for cell in cells}
+        used = {item.column for name, item in feed.fillings.items() if name not in ("deal_value", "currency")}
+        columns = [
+            currencies.Cells(c.header, c.name, c.counts, c.rows - c.filled)
+            for c in feed.table.columns
+            if c.header not in used
+        ]
+        named = {cell.header: cell.name for cell in columns}
         spoken = feed.fillings.get("currency")
-        if spoken is None and (own := [c for c in cells if c.is_currency]):
+        if spoken is None and (own := [c for c in columns if c.is_currency]):
             column = feed.table.column(own[0].header)
             item = Filling(column=column.header, confidence=0.7, reason="its values are currencies")
             spoken = feed.fillings["currency"] = self._currency(item, column, feed)
+        if "deal_value" not in feed.fillings:
+            for cell in (c for c in columns if c.has_figures and currencies.only([c], {c.name: ""})):
+                item = Filling(column=cell.header, confidence=0.6, reason="amounts in a currency")
+                feed.fillings["deal_value"] = cells.amount(item, feed.table.column(cell.header))
+                break
         value = feed.fillings.get("deal_value")
         amounts = {}
         if value is not None:
-            told = [value.column] if value.column else [c.header for c in cells if f"`{c.name}`" in str(value.sql)]
+            told = [value.column] if value.column else [c.header for c in columns if f"`{c.name}`" in str(value.sql)]
             amounts = {named[header]: "deal_value" for header in told if header}
+        if spoken is None and (code := currencies.only(columns, amounts)) and code != "USD" and value is not None:
+            self._in_one_currency(feed.entity, code)
+            reason = f"{value.reason}; every amount is in {code}; figures are shown as dollars all the same"
+            feed.fillings["deal_value"] = value = value.model_copy(update={"confidence": 0.6, "reason": reason})
         changed = self.properties.get(feed.entity, {}).get("currency", {}).get("enum")
         default = changed[0]["value"] if changed else "USD"
         mapped = named.get(spoken.column or "") if spoken else None
         said = spoken is not None and spoken.column is None
-        if doubt := currencies.doubt(cells, amounts, mapped, default, said):
+        if doubt := currencies.doubt(columns, amounts, mapped, default, said):
             feed.comments.append(f"currency: {doubt.problem}. {doubt.remedy}")
             target = "deal_value" if value is not None else "currency" if spoken is not None else ""
             if target:
@@ -173,12 +189,16 @@ class _Planner:
             feed.comments.append(f"currency: amounts are never converted, so these rows are refused: {told}")
             return item
         name, texts = next(iter(codes.items()))
-        properties: list[dict[str, Any]] = [{"property": "default", "value": f"'{name}'"}]
-        if others := sorted({text.strip().lower() for text in texts} - {name.lower()}):
-            properties.append({"property": "spellings", "value": {name: others}})
-        self._change(feed.entity, "currency", {"enum": [{"value": name}], "customProperties": properties})
+        self._in_one_currency(feed.entity, name, sorted({text.strip().lower() for text in texts} - {name.lower()}))
         reason = f"every amount is in {name}; figures are shown as dollars all the same"
         return item.model_copy(update={"confidence": 0.6, "reason": reason})
+
+    def _in_one_currency(self, entity: str, name: str, others: Iterable[str] = ()) -> None:
+        """Make a currency that of the lakehouse."""
+        properties: list[dict[str, Any]] = [{"property": "default", "value": f"'{name}'"}]
+        if others := list(others):
+            properties.append({"property": "spellings", "value": {name: others}})
+        self._change(entity, "currency", {"enum": [{"value": name}], "customProperties": properties})
 
     def _valued(self, item: Filling, column: Column, feed: Feed, declared: Any) -> Filling:
         values, unknown = cells.spellings(feed.entity, declared, column)
@@ -345,7 +365,7 @@ class _Planner:
             if _stems(forms) & _stems(self.keys["customers"]):
                 reason += (
                     "; they are the short (15) and long (18 characters) forms of Salesforce identifiers: fill both "
-                    "customer_id with {sql: \"substring(COLUMN, 1, 15)\"}"
+                    'customer_id with {sql: "substring(COLUMN, 1, 15)"}'
                 )
             update = {"confidence": min(held.confidence or 0, 0.7), "reason": reason}
             feed.fillings["customer_id"] = held.model_copy(update=update)

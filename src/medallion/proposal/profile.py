@@ -127,9 +127,7 @@ def tables(folder: str, known: Callable[[Sequence[str]], int]) -> Iterator[Table
         SourceError: There is no such folder.
     """
     for part in delivery.parts(folder):
-        if isinstance(part, str):
-            yield part
-        elif isinstance(part, delivery.Unreadable):
+        if isinstance(part, str | delivery.Unreadable):
             yield part
         else:
             try:
