@@ -198,15 +198,13 @@ def run(
         show.run(screen, result, settings.lakehouse)
         show.insights(screen, figures, day)
         show.next_steps(screen, settings.source, settings.lakehouse)
-    wrong = [("Not read", result.refused), ("Held back", result.held), ("Refused", result.poor)]
-    for label, refusals in wrong:
-        for refusal in refusals:
-            Console(stderr=True).print(
-                f"[bold red]{label}:[/] {escape(show.plain(refusal.problem))}\n{escape(show.plain(refusal.remedy))}",
-                highlight=False,
-                soft_wrap=True,
-            )
-    if any(refusals for _, refusals in wrong):
+    for label, refusal in result.wrong:
+        Console(stderr=True).print(
+            f"[bold red]{label}:[/] {escape(show.plain(refusal.problem))}\n{escape(show.plain(refusal.remedy))}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if result.wrong:
         raise typer.Exit(1)
 
 

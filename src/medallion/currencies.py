@@ -114,8 +114,9 @@ def in_header(header: str) -> str | None:
     """
     for word in re.findall(r"[A-Za-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", header)):
         if len(word) == 3 and word.upper() in CODES and (word.isupper() or word.lower() not in _WORDS):
-            return word.upper()
-    return next((_SIGNS[sign] for sign in ("US$", "A$", "C$", "R$", "€", "£", "¥", "₹", "$") if sign in header), None)
+            return str(word).upper()
+    symbols = sorted((sign for sign in _SIGNS if re.search(r"[^\w.]", sign)), key=len, reverse=True)
+    return next((_SIGNS[sign] for sign in symbols if sign in header), None)
 
 
 def in_amount(text: str) -> str | None:

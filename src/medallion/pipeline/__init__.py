@@ -64,6 +64,12 @@ class Result:
     steps: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
 
+    @property
+    def wrong(self) -> list[tuple[str, sources.Refusal]]:
+        """What is wrong with files, each with a label; not empty means exit status 1."""
+        labels = (("Not read", self.refused), ("Held back", self.held), ("Refused", self.poor))
+        return [(label, item) for label, items in labels for item in items]
+
 
 #: The two halves of a run; the notebooks do one each.
 BRONZE_TO_SILVER, SILVER_TO_GOLD = "bronze_to_silver", "silver_to_gold"

@@ -61,8 +61,9 @@ def dated(item: Filling, column: Column, day_first: bool | None) -> Filling:
 
 def amount(item: Filling, column: Column) -> Filling:
     """A column of amounts as its figures are written."""
-    codes = {code for text in column.counts if (code := currencies.in_amount(text))}
-    if len(codes) == 1 and (code := codes.pop()) != "USD":
+    codes = {beside for text in column.counts if (beside := currencies.in_amount(text))}
+    if len(codes) == 1 and "USD" not in codes:
+        code = codes.pop()
         signs = "|".join(re.escape(sign).replace("\\", "\\\\") for sign in currencies.spellings(code))
         sql = f"regexp_replace(`{column.name}`, '{signs}| ', '')"
         reason = f"amounts in {code}; nothing is converted"
