@@ -16,6 +16,7 @@ UNREADABLE = [
     ("Deals 2025.csv.gz", b"not gz at all", "leads"),
     ("opportunities.xlsx", b"PK\x03\x04 cut short [Content_Types].xml", "leads"),
     ("activities.json", b'[{"id": 1,', "interactions"),
+    ("export_1.csv", b"Deal ID,Stage,Amount,Close Date,Owner\n1,Won,10,2025-01-02,Ines\n2,\x00Won,10,,\n", "leads"),
     ("notes.pdf", b"%PDF", None),  # never a table: left alone by name
 ]  # fmt: skip
 

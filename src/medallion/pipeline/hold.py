@@ -160,12 +160,12 @@ def to_try(
     now = under(settings, overrides)
 
     def is_due(file: SourceFile) -> bool:
-        waits_for = entities[file.entity].depends_on if file.entity in entities else frozenset()
-        return settings.accept or file.held_under != now or bool(waits_for & set(arriving))
+        waits_for = entities[file.entity].depends_on & set(arriving)
+        return settings.accept or file.held_under != now or bool(waits_for)
 
-    found = [batch for batch in waiting(known) if is_due(batch.files[0])]
+    found = [batch for batch in waiting(known) if batch.files[0].entity in entities and is_due(batch.files[0])]
     order = list(entities)
-    found.sort(key=lambda batch: order.index(batch.files[0].entity) if batch.files[0].entity in order else 0)
+    found.sort(key=lambda batch: order.index(batch.files[0].entity))
     return [
         replace(
             batch,

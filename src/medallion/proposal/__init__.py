@@ -49,7 +49,7 @@ def propose(folder: str, name: str) -> Proposed:
             "Write a contract by hand; docs/SOURCES.md shows how.",
         )
     for item in unreadable:  # expected all the same, so that it is missed as long as it cannot be read
-        if kind := match.kind_by_name(item.stems):
+        if kind := match.kind_of_unread(item.stems, item.cells, contracts.entities()):
             proposal.unread.setdefault(kind, []).append(item)
     text = write.contract(proposal, name, folder)
     contracts.entities([Override("the proposal", text)])  # what was written is what was meant

@@ -169,11 +169,22 @@ def assign(table: Table, entity: Entity, system: str | None) -> Match:
     )
 
 
-def kind_by_name(stems: tuple[str, ...]) -> str | None:
-    """The entity that the name of a file speaks for; None when it speaks for none."""
+def kind_of_unread(stems: tuple[str, ...], cells: tuple[str, ...], entities: Mapping[str, Entity]) -> str | None:
+    """The entity that a file's name speaks for, or else its first line; None when neither does."""
     says = {entity: max(vocabulary.kind_of_file(stem, entity) for stem in stems) for entity in TELLING}
     best = max(says, key=lambda entity: says[entity])
-    return best if says[best] > 0 else None
+    if says[best] > 0:
+        return best
+    points = {
+        entity: sum(
+            weight
+            for name, weight in telling.items()
+            if any(vocabulary.header(cell, entities[entity], name, None) for cell in cells)
+        )
+        for entity, telling in TELLING.items()
+    }
+    best = max(points, key=lambda entity: points[entity])
+    return best if points[best] >= _ENOUGH else None
 
 
 def kinds(tables: list[Table], entities: Mapping[str, Entity], system: str | None) -> list[Match]:

@@ -11,6 +11,7 @@ from itertools import islice
 from medallion import delivery, parsing, sources
 from medallion.contracts.model import PLACEHOLDERS
 from medallion.errors import SourceError
+from medallion.files import UNREADABLE
 from medallion.sources import SourceFile
 
 #: Records of a table that are looked at.
@@ -135,7 +136,17 @@ def tables(folder: str, known: Callable[[Sequence[str]], int]) -> Iterator[Table
                 file = sources.described(part, content, header, "")
                 yield _profiled(file, part.stems)
             except SourceError as error:
-                yield delivery.Unreadable(part.name, part.stems, error)
+                yield delivery.Unreadable(part.name, part.stems, error, _first_cells(part))
+
+
+def _first_cells(part: delivery.Part) -> tuple[str, ...]:
+    """The cells of the first line of a file that is damaged further down; none where there is no such line."""
+    try:
+        head = part.place.beginning(1 << 14).replace(b"\0", b"").decode("utf-8", "replace")
+    except UNREADABLE:
+        return ()
+    line = next(iter(head.lstrip("\ufeff\r\n").splitlines()), "")
+    return tuple(cell.strip(' "') for cell in re.split(r"[,;\t|]", line))
 
 
 def _profiled(file: SourceFile, stems: tuple[str, ...]) -> Table:
