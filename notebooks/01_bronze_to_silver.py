@@ -28,12 +28,12 @@ result = pipeline.run(settings, utc_now(), notebook.say, halves=[pipeline.BRONZE
 for account in result.accounts:
     counts = {name: account[name] for name in ("rows_read", "accepted", "duplicate", "superseded", "quarantined")}
     print(f"{account['entity']:<13}", counts)
-for refusal in result.refused:
-    print(f"Not read: {refusal.problem} {refusal.remedy}")
+for label, refusal in result.wrong:
+    print(f"{label}: {refusal.problem} {refusal.remedy}")
 if not result.changed:
     print("Nothing new; every table is as it was.")
 
 # COMMAND ----------
 
-if result.refused:
+if result.wrong:
     raise SystemExit(1)

@@ -38,7 +38,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     epilog="**Examples**\n\n`medallion run` · then `medallion insights`, `medallion status`, "
     "`medallion export --format csv --to export`\n\n"
-    "Exit status: 0 the laws hold and every file was read; 1 something is wrong, the message says what; "
+    "Exit status: 0 the laws hold and every file was taken in; 1 something is wrong, the message says what; "
     "2 the command line is wrong; 3 too little to learn from.",
 )
 _debug = False
@@ -49,7 +49,9 @@ ContractOption = Annotated[
     list[Path] | None,
     typer.Option("--contract", help="Contract file laid over the shipped ones; may be given again. Remembered."),
 ]
-AcceptOption = Annotated[bool, typer.Option("--accept", help="Run on a contract's guesses too.")]
+AcceptOption = Annotated[
+    bool, typer.Option("--accept", help="Run on a contract's guesses too, and take in files that are held back.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 
 
@@ -196,13 +198,13 @@ def run(
         show.run(screen, result, settings.lakehouse)
         show.insights(screen, figures, day)
         show.next_steps(screen, settings.source, settings.lakehouse)
-    for refusal in result.refused:
+    for label, refusal in result.wrong:
         Console(stderr=True).print(
-            f"[bold red]Not read:[/] {escape(show.plain(refusal.problem))}\n{escape(show.plain(refusal.remedy))}",
+            f"[bold red]{label}:[/] {escape(show.plain(refusal.problem))}\n{escape(show.plain(refusal.remedy))}",
             highlight=False,
             soft_wrap=True,
         )
-    if result.refused:
+    if result.wrong:
         raise typer.Exit(1)
 
 
@@ -217,9 +219,9 @@ def _document(result: Any, figures: dict[str, Any], day: Any, lake: Any) -> dict
         "files_already_known": result.already_known,
         "files_ignored": result.ignored,
         "accepted_doubts": result.notes,
-        "files_refused": [
-            {"file": item.name, "problem": item.problem, "remedy": item.remedy} for item in result.refused
-        ],
+        "files_refused": _refusals(result.refused),
+        "files_held": _refusals(result.held),
+        "files_mostly_refused": _refusals(result.poor),
         "contracts": result.contracts,
         "columns_not_mapped": result.new_columns,
         "columns_missing": result.missing_columns,
@@ -229,6 +231,10 @@ def _document(result: Any, figures: dict[str, Any], day: Any, lake: Any) -> dict
         "steps": result.steps,
         "seconds": result.seconds,
     }
+
+
+def _refusals(items: list[Any]) -> list[dict[str, str]]:
+    return [{"file": item.name, "problem": item.problem, "remedy": item.remedy} for item in items]
 
 
 @app.command(
@@ -264,6 +270,8 @@ def init(
         _dump({"contract": str(target), **asdict(proposed, dict_factory=_without_text)})
     else:
         show.proposed(show.screen(), proposed, folder, str(target))
+    if proposed.unreadable:
+        raise typer.Exit(1)
 
 
 def _without_text(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -50,8 +50,17 @@ def identifier(text: Column) -> Column:
     >>> show([" c004 ", "l-10 07"], identifier)
     ['C004', 'L-1007']
     """
+    return F.upper(unspaced(text))
+
+
+def unspaced(text: Column) -> Column:
+    """A text without any white space.
+
+    >>> show([" c004 ", "l-10 07"], unspaced)
+    ['c004', 'l-1007']
+    """
     spaced = text.rlike(f"[ {_ODD_SPACE}]")
-    return F.upper(F.when(spaced, F.regexp_replace(text, f"[ {_ODD_SPACE}]+", "")).otherwise(text))
+    return F.when(spaced, F.regexp_replace(text, f"[ {_ODD_SPACE}]+", "")).otherwise(text)
 
 
 def code(text: Column) -> Column:

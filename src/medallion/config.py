@@ -95,6 +95,22 @@ class AgentSettings(BaseModel):
     crm: CrmSettings | None = None
 
 
+class HoldBack(BaseModel):
+    """When a file is held back: nothing of it enters silver until it is corrected or accepted.
+
+    Attributes:
+        rows: Files with fewer rows than this are loaded, whatever is refused of them.
+        refused: Largest share of rows that the contract may refuse.
+        empty: Largest share of rows that may lack one required value.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rows: Annotated[int, Field(ge=1)] = 50
+    refused: Annotated[float, Field(ge=0, le=1)] = 0.2
+    empty: Annotated[float, Field(ge=0, le=1)] = 0.2
+
+
 class Settings(BaseModel):
     """Everything a run can be told, with its default."""
 
@@ -104,6 +120,7 @@ class Settings(BaseModel):
     lakehouse: str = "lakehouse"
     contracts: tuple[Path, ...] = ()
     accept: bool = False
+    hold_back: HoldBack = HoldBack()
     engine: Literal["auto", "sail", "remote", "databricks"] = "auto"
     memory_gib: Annotated[float, Field(gt=0)] | None = None
     as_of: str = "latest"

@@ -249,7 +249,7 @@ def run(console: Console, result: Result, lakehouse: str) -> None:
     note = "rows read = accepted + duplicate + superseded + quarantined: holds"
     records(console, "What happened to every row", rows, note)
     for account in result.accounts:
-        if not account["rows_read"]:
+        if not account["rows_read"] and account["entity"] not in {item.entity for item in result.held}:
             console.print(f"{account['entity']}: a header and no rows", highlight=False, markup=False)
     for file, columns in result.new_columns.items():
         line(console, f"{file}: kept in bronze, not mapped: {_some(columns)}")

@@ -50,11 +50,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A file that cannot be opened, and why."""
+    """A file that cannot be opened, and why; `cells` are those of its first line, where that can be read."""
 
     name: str
     stems: tuple[str, ...]
     error: SourceError
+    cells: tuple[str, ...] = ()
 
 
 def parts(folder: str) -> Iterator[Part | Unreadable | str]:

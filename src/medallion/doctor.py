@@ -14,7 +14,7 @@ from medallion.agent.actions import Actions
 from medallion.config import Settings
 from medallion.contracts import Table
 from medallion.errors import LakehouseError, MedallionError
-from medallion.pipeline import batches, learning, remembered
+from medallion.pipeline import batches, hold, learning, remembered
 from medallion.pipeline.silver_to_gold import STEPS, gold_contract
 from medallion.scoring import registry
 from medallion.store import LAYERS, Lakehouse, spark_types
@@ -150,6 +150,9 @@ def _journal(lake: Lakehouse) -> Iterator[Finding]:
                 f"a run was interrupted ({batch.state})",
                 "`medallion run` continues it.",
             )
+        elif batch.state == batches.HELD:
+            held = hold.told(batch)
+            yield Finding("journal", batch.batch_id, WARNING, held.problem, held.remedy)
 
 
 def _accounts(lake: Lakehouse, names: list[str], entities: list[str]) -> Iterator[Finding]:

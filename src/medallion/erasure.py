@@ -244,7 +244,7 @@ class _Erasure:
             entity = self.entities.get(table)
             if entity is None:
                 return None
-            files = [file for batch in self.journal if not batch.origin for file in batch.files_of(table)]
+            files = [file for batch in self.journal if batch.has_files for file in batch.files_of(table)]
             places = self._bronze_places(frame, entity, bronze.mapping_of(files))
             told = frame.join(places.withColumn("_place", F.lit(True)), on=list(_PROVENANCE), how="left")
             return (
@@ -399,7 +399,7 @@ class _Erasure:
                 continue
             marked = self._marked(name)
             assert marked is not None  # noqa: S101 - bronze of an entity always is
-            files = [file for batch in self.journal if not batch.origin for file in batch.files_of(entity.name)]
+            files = [file for batch in self.journal if batch.has_files for file in batch.files_of(entity.name)]
             mapping = bronze.mapping_of(files)
             wanted = [
                 text

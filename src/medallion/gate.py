@@ -7,6 +7,7 @@ from typing import Any
 
 from medallion import query
 from medallion.errors import LakehouseError
+from medallion.pipeline import batches
 from medallion.store import Lakehouse
 
 #: Share of a delivery's rows that may be refused.
@@ -49,12 +50,7 @@ def checks(lake: Lakehouse, max_refused: float = MAX_REFUSED) -> list[Check]:
             "select (select count(*) from gold.customer_features) as gold, "
             "(select count(*) from silver.customers_clean) as silver",
         )[0]
-        open_batches = query.rows(
-            connection,
-            "select count(*) as n from (from ops.batches qualify row_number() over (partition by batch_id order by "
-            "recorded_at desc, list_position(['started', 'ingested', 'finished', 'abandoned'], state) desc) = 1) "
-            "where state in ('started', 'ingested')",
-        )[0]["n"]
+    open_batches = sum(batch.state in (batches.STARTED, batches.INGESTED) for batch in batches.history(lake))
     share = float(account["refused"]) / max(int(account["read"]), 1)
     return [
         Check("conservation", bool(account["balanced"]), f"batch {account['batch']}", "every row accounted for"),

@@ -100,6 +100,31 @@ def strays(found: Readings, parents: Mapping[str, DataFrame]) -> DataFrame:
     return reduce(DataFrame.unionByName, parts)
 
 
+def references_as_written(
+    found: Readings, entity: Entity, mapping: Mapping[str, Mapping[Filling, tuple[str, ...]]]
+) -> DataFrame | None:
+    """One row per reference that is compared in another case than it is written in, None where none can be.
+
+    Columns: `_source_file`, `_source_row`, `column`, `_key` (as compared) and `_spelled` (as written).
+    """
+    parts = []
+    for column in entity.references:
+        looked_up = any(filling.lookup for filling in mapping.get(column.name, ()))
+        if column.kind == "identifier" and column.name in found.texts and not looked_up:
+            written = words.unspaced(found.texts[column.name])
+            rows = found.frame.filter(written != F.col(column.name))
+            parts.append(
+                rows.select(
+                    "_source_file",
+                    "_source_row",
+                    F.lit(column.name).alias("column"),
+                    F.col(column.name).alias("_key"),
+                    written.alias("_spelled"),
+                )
+            )
+    return reduce(DataFrame.unionByName, parts) if parts else None
+
+
 def conform(found: Readings, entity: Entity, unknown: Mapping[str, DataFrame]) -> DataFrame:
     """Every record of a batch as `entity.staged`: typed values, what is wrong with it, the raw row if refused.
 
@@ -123,7 +148,16 @@ def conform(found: Readings, entity: Entity, unknown: Mapping[str, DataFrame]) -
         quality.messages(made).alias("_reasons"),
         quality.failed_checks(made).alias("_failed_checks"),
         F.when(quality.refuses(made), F.to_json("_cells")).alias("_raw"),
+        _spelling(found, entity).alias("_spelling"),
     )
+
+
+def _spelling(found: Readings, entity: Entity) -> Column:
+    """The key as written, where upper case makes another text of it; null where it is compared as written anyway."""
+    if entity.column(entity.key).kind != "identifier" or entity.key not in found.texts:
+        return F.lit(None).cast("string")
+    written = words.unspaced(found.texts[entity.key])
+    return F.when(written != F.col(entity.key), written)
 
 
 def _with_correction(

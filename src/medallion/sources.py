@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from medallion import delivery, documents, headers, workbooks
+from medallion import currencies, delivery, documents, headers, workbooks
 from medallion.contracts import Column, Entity, Filling, Source
 from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
@@ -35,8 +35,10 @@ class SourceFile:
 
     `uri`, `member` of an archive and `sheet` of a workbook (for a JSON document the path of its list) say where it
     lies. `columns` pairs each header, as written, with its bronze column; `mapping` gives what fills each canonical
-    column; `dates` has the formats that the values of its dates call for. `content_hash` is the SHA-256 of the unpacked content, so that a file delivered again under another name,
-    or compressed, is known; for a sheet it is that of the workbook and its name.
+    column; `dates` has the formats that the values of its dates call for. `content_hash` is the SHA-256 of the unpacked
+    content, so that a file delivered again under another name, or compressed, is known; for a sheet it is that of the
+    workbook and its name. `accept` takes the file in whatever share of its rows is refused; `held` says why it was held
+    back, and `held_under` by which contracts and limits.
     """
 
     uri: str
@@ -55,6 +57,9 @@ class SourceFile:
     columns: tuple[tuple[str, str], ...] = ()
     mapping: dict[str, Filling] = field(default_factory=dict)
     dates: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    accept: bool = False
+    held: str = ""
+    held_under: str = ""
 
     @property
     def place(self) -> Place:
@@ -224,6 +229,15 @@ def _take(part: Part, claims: list[_Claim], found: list[SourceFile], refused: li
             refused.append(Refusal(part.name, error.entity, error.problem, error.remedy))
 
 
+def without(scan: Scan, refused: Iterable[Refusal], entities: Mapping[str, Entity]) -> Scan:
+    """A scan without files that are refused on a second look, and without those whose rows refer to them."""
+    refused = list(refused)
+    names = {(item.name, item.entity) for item in refused}
+    kept = [file for file in scan.files if (file.name, file.entity) not in names]
+    left = hold_back(kept, [*scan.refused, *refused], scan.ignored, entities)
+    return replace(left, unfed=scan.unfed)
+
+
 def hold_back(
     found: Iterable[SourceFile], refused: Iterable[Refusal], ignored: Iterable[str], entities: Mapping[str, Entity]
 ) -> Scan:
@@ -376,6 +390,9 @@ def _fit(part: Part, content: Content, header: Header, claim: _Claim) -> SourceF
         mapping = _declared(part, header, entity, claim.source, names)
     else:
         mapping = {name: Filling(column=by_header[cell]) for name, cell in columns_of(entity, cells).items()}
+        named = [cell for cell in cells if currencies.is_named(cell)]
+        if "currency" in entity.column_names and "currency" not in mapping and len(named) == 1:
+            mapping["currency"] = Filling(column=by_header[named[0]])
         for column in entity.columns:
             if _is_needed(column) and column.name not in mapping:
                 accepted = ", ".join((column.name, *column.synonyms))
@@ -429,7 +446,8 @@ def remapped(file: SourceFile, entities: Mapping[str, Entity]) -> SourceFile:
     content = Content(file.content_hash, file.size_bytes, file.encoding, b"", file.quoted, file.ends_quoted)
     for claim in _claims(part, known):
         try:
-            return _fit(part, content, header, claim).with_dates(file.dates)
+            fitted = _fit(part, content, header, claim).with_dates(file.dates)
+            return replace(fitted, accept=file.accept, held=file.held, held_under=file.held_under)
         except _UnfitError:
             continue
     return file

@@ -84,7 +84,7 @@ def status(
                 "batch_id": batch.batch_id,
                 "state": batch.state,
                 "known_at": batch.known_at.isoformat(sep=" ", timespec="seconds"),
-                "files": [] if batch.origin else list(dict.fromkeys(file.name for file in batch.files)),
+                "files": list(dict.fromkeys(file.name for file in batch.files)) if batch.has_files else [],
                 "takes_up": batch.origin,
             }
             for batch in journal

@@ -181,6 +181,7 @@ class Entity:
             Column("_reasons", "array<string>", "Why the row is refused; null when it is not."),
             Column("_failed_checks", "array<string>", "Codes of all failed checks, tolerated ones too; or null."),
             Column("_raw", "string", "The refused row as it came, as JSON."),
+            Column("_spelling", "string", "The key as written, where that is not the upper case it is compared in."),
         )
         return self._silver("staged", f"one row per record of the batch ({self.name})", (), flags)
 

@@ -24,7 +24,7 @@ from medallion import __version__, contracts, conventions, log, query, sources, 
 from medallion.config import Settings, end_of_day
 from medallion.contracts import Table
 from medallion.errors import ContractError, LakehouseError, SourceError
-from medallion.pipeline import batches, drift, learning, remembered
+from medallion.pipeline import amounts, batches, drift, hold, learning, remembered
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.bronze_to_silver import bronze_to_silver
 from medallion.pipeline.lineage import Lineage
@@ -39,7 +39,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class Result:
-    """What a run did. `changed` is false when there was nothing to do and no table was touched."""
+    """What a run did. `changed` is false when there was nothing to do and no table was touched.
+
+    `refused` are files that could not be read, `held` files that were held back, in this run or before, and `poor`
+    files that were loaded although most of their rows were refused.
+    """
 
     run_id: str
     changed: bool = False
@@ -50,6 +54,8 @@ class Result:
     ignored: list[str] = field(default_factory=list)
     refused: list[sources.Refusal] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    held: list[sources.Refusal] = field(default_factory=list)
+    poor: list[sources.Refusal] = field(default_factory=list)
     new_columns: dict[str, list[str]] = field(default_factory=dict)
     missing_columns: dict[str, list[str]] = field(default_factory=dict)
     skipped_lines: dict[str, int] = field(default_factory=dict)
@@ -58,6 +64,12 @@ class Result:
     accounts: list[dict[str, Any]] = field(default_factory=list)
     steps: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+
+    @property
+    def wrong(self) -> list[tuple[str, sources.Refusal]]:
+        """What is wrong with files, each with a label; not empty means exit status 1."""
+        labels = (("Not read", self.refused), ("Held back", self.held), ("Refused", self.poor))
+        return [(label, item) for label, items in labels for item in items]
 
 
 #: The two halves of a run; the notebooks do one each.
@@ -122,7 +134,7 @@ def take_up(
         known = {batch.batch_id: batch for batch in batches.history(work.lake)}
         todo = [(batch, _NOTHING) for batch in work.pending()]
         for place, (origin, ids) in enumerate(sorted(chosen.items())):
-            files = [file for file in known[origin].files if file.entity in ids.values()]
+            files = [replace(file, accept=True) for file in known[origin].files if file.entity in ids.values()]
             mapped = tuple(sources.remapped(file, work.entities) for file in files)
             moment = now + timedelta(microseconds=place)
             todo.append((Batch.again(known[origin], mapped, sorted(ids), moment), frozenset(ids)))
@@ -204,10 +216,12 @@ class _Work:
     def pending(self) -> list[Batch]:
         """Batches that a killed run left unfinished."""
         waiting = [b for b in batches.history(self.lake) if b.state in (batches.STARTED, batches.INGESTED)]
-        return [
-            replace(batch, files=tuple(sources.remapped(file, self.entities) for file in batch.files))
-            for batch in waiting
-        ]
+        return [replace(batch, files=tuple(map(self._as_now, batch.files))) for batch in waiting]
+
+    def _as_now(self, file: sources.SourceFile) -> sources.SourceFile:
+        """A file that was read before, by the present contracts; accepted once, it stays accepted."""
+        mapped = sources.remapped(file, self.entities)
+        return replace(mapped, accept=mapped.accept or self.settings.accept)
 
     def files(self, scan: sources.Scan) -> list[Batch]:
         """What a killed run left unfinished, then one batch of the tables whose content was never read as theirs."""
@@ -215,12 +229,16 @@ class _Work:
         kept = [batch for batch in known if batch.state != batches.ABANDONED]
         read = {(file.content_hash, file.entity) for batch in kept for file in batch.files}
         new: dict[tuple[str, str], sources.SourceFile] = {}
+        if not self.settings.accept:
+            unread = [file for file in scan.files if (file.content_hash, file.entity) not in read]
+            scan = sources.without(scan, amounts.refused(unread, self.entities), self.entities)
+            self.result.refused = list(scan.refused)
         for file in scan.files:
             key = (file.content_hash, file.entity)
             if key in read or key in new:
                 self.result.already_known += [file.name] * (file.name not in self.result.already_known)
             else:
-                new[key] = file
+                new[key] = replace(file, accept=self.settings.accept)
         earlier = [file for batch in kept for file in batch.files]
         settled = conventions.settle(list(new.values()), self.entities, earlier, accept=self.settings.accept)
         refused = [*scan.refused, *settled.refused]
@@ -229,7 +247,14 @@ class _Work:
         if not known and not read_now.files:
             problems = dict.fromkeys(item.problem for item in self.result.refused)
             raise SourceError("\n".join(problems), self.result.refused[0].remedy)
-        return [*self.pending(), *([Batch.of(read_now.files, self.now)] if read_now.files else [])]
+        fresh = [Batch.of(read_now.files, self.now)] if read_now.files else []
+        gone = {batch.batch_id for batch in hold.replaced([*known, *fresh])}
+        left = [batch for batch in known if batch.batch_id not in gone]
+        arriving = {file.entity for file in read_now.files}
+        again = hold.to_try(left, self.settings, self.overrides, self.entities, arriving)
+        moments = (self.now + timedelta(microseconds=place) for place in range(1, len(again) + 1))
+        again = [replace(batch, known_at=moment) for batch, moment in zip(again, moments, strict=True)]
+        return [*self.pending(), *fresh, *again]
 
     def do(self, todo: list[tuple[Batch, frozenset[str]]], with_gold: bool) -> Result:
         """Take batches through bronze and silver, bring gold up to date where it is not, write down what was done."""
@@ -246,6 +271,10 @@ class _Work:
                     self._record_failure(error)
                 raise
             self.lineage.finished()
+        here = {(item.name, item.entity) for item in result.held}
+        for batch in hold.waiting(batches.history(self.lake)):
+            if (batch.files[0].name, batch.files[0].entity) not in here:
+                result.held.append(hold.told(batch))
         result.steps, result.seconds = self.steps.seconds, round(time.perf_counter() - self.started, 3)
         log.event(
             "run finished",
@@ -256,6 +285,7 @@ class _Work:
             rows={account["entity"]: account["rows_read"] for account in result.accounts},
             quarantined=sum(account["quarantined"] for account in result.accounts),
             files_refused=len(result.refused),
+            files_held=len(result.held),
             peak_mib=_peak_mib(),
         )
         return result
@@ -269,13 +299,18 @@ class _Work:
         self._try_expressions(spark, [batch for batch, _ in todo])
         before = batches.history(lake)
         for batch, chosen in todo:
-            accounts = bronze_to_silver(spark, lake, entities, batch, result.run_id, now, self.steps, chosen)
+            gate = hold.Gate(spark, lake, batch, settings, hold.under(settings, self.overrides))
+            accounts = bronze_to_silver(spark, lake, entities, batch, result.run_id, now, self.steps, gate, chosen)
             result.accounts += accounts
+            result.held += [verdict.refusal for verdict in gate.verdicts if verdict.held]
+            result.poor += [verdict.refusal for verdict in gate.verdicts if not verdict.held]
             result.batch_id = batch.batch_id
             if not batch.origin:
                 result.files += [file.name for file in batch.files]
                 self._tell_columns(batch, before)
             self._tell_lineage(batch, accounts)
+        for batch in hold.replaced(batches.history(lake)):
+            batches.record(spark, lake, batch, batches.ABANDONED, now)
         if stale:
             result.as_of = silver_to_gold(
                 spark, lake, entities, self.goal, settings.score, self.steps, champion=self.model, score_at=now

@@ -18,14 +18,15 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 JOURNAL = "ops.batches"
-STARTED, INGESTED, FINISHED, ABANDONED = "started", "ingested", "finished", "abandoned"
+STARTED, INGESTED, HELD, FINISHED, ABANDONED = STATES = "started", "ingested", "held", "finished", "abandoned"
 
 
 @dataclass(frozen=True)
 class Batch:
     """Files read together. `known_at` is when they were learned, the same however often the batch is retried.
 
-    A batch with an `origin` reads no files: it takes up again rows of that batch which the contract had refused.
+    A batch with an `origin` reads no files: it takes up again rows of that batch which the contract had refused, or a
+    file of that batch that was held back (`is_held_file`).
     """
 
     batch_id: str
@@ -46,6 +47,23 @@ class Batch:
         content = hashlib.sha256(f"{origin.batch_id} {' '.join(ids)}".encode()).hexdigest()
         return cls(f"{now:%Y%m%dT%H%M%S}-again-{content[:8]}", now, files, origin=origin.batch_id)
 
+    @classmethod
+    def held(cls, origin: Batch, file: SourceFile) -> Batch:
+        """A file that is held back out of its batch: a batch of its own, whose rows are in bronze under `origin`."""
+        home = origin.origin or origin.batch_id
+        name = hashlib.sha256(f"{file.entity} {file.name}".encode()).hexdigest()[:8]
+        return cls(f"{home}-held-{name}", origin.known_at, (file,), HELD, home)
+
+    @property
+    def is_held_file(self) -> bool:
+        """Whether it is a file that was held back out of the batch `origin`."""
+        return bool(self.origin) and self.batch_id.startswith(f"{self.origin}-held-")
+
+    @property
+    def has_files(self) -> bool:
+        """Whether its files were read into bronze, by it or by the batch that they were held back out of."""
+        return not self.origin or self.is_held_file
+
     def files_of(self, entity: str) -> list[SourceFile]:
         """The batch's files of one entity."""
         return [file for file in self.files if file.entity == entity]
@@ -60,7 +78,7 @@ def history(lake: Lakehouse) -> list[Batch]:
             connection,
             f"select * from {JOURNAL} "
             "qualify row_number() over (partition by batch_id order by recorded_at desc, "
-            "list_position(['started', 'ingested', 'finished', 'abandoned'], state) desc) = 1 order by known_at, batch_id",
+            f"list_position({list(STATES)}, state) desc) = 1 order by known_at, batch_id",
         )
     return [
         Batch(
@@ -74,17 +92,32 @@ def history(lake: Lakehouse) -> list[Batch]:
     ]
 
 
-def record(spark: SparkSession, lake: Lakehouse, batch: Batch, state: str, now: datetime) -> None:
-    """Write that the batch has reached a state, never before its last one: a clock may have been moved back."""
+def record(
+    spark: SparkSession, lake: Lakehouse, batch: Batch, state: str, now: datetime, held: Sequence[Batch] = ()
+) -> None:
+    """Write that the batch has reached a state, and in the same commit that files are `held` back out of it.
+
+    Never before its last state: a clock may have been moved back.
+    """
+    reached = [(batch, state), *((item, HELD) for item in held)]
     if lake.exists(JOURNAL):
         with query.connect(lake, layers=["ops"], only={JOURNAL}) as connection:
-            sql = f"select max(recorded_at) as last from {JOURNAL} where batch_id = ?"
-            last = query.rows(connection, sql, [batch.batch_id])[0]["last"]
+            sql = f"select max(recorded_at) as last from {JOURNAL} where list_contains(?, batch_id)"
+            last = query.rows(connection, sql, [[item.batch_id for item, _ in reached]])[0]["last"]
         now = max(now, last.replace(tzinfo=None)) if last else now
-    files = json.dumps([file.as_dict() for file in batch.files])
-    known_at, recorded_at = batch.known_at.isoformat(sep=" "), now.isoformat(sep=" ")
+    rows = [
+        (
+            item.batch_id,
+            its_state,
+            item.known_at.isoformat(sep=" "),
+            now.isoformat(sep=" "),
+            json.dumps([file.as_dict() for file in item.files]),
+            item.origin or None,
+        )
+        for item, its_state in reached
+    ]
     frame = spark.createDataFrame(
-        [(batch.batch_id, state, known_at, recorded_at, files, batch.origin or None)],
+        rows,
         "batch_id string, state string, known_at string, recorded_at string, files string, origin string",
     )
     store.save(frame, spark, lake, table(JOURNAL), append=True)

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from medallion.contracts import Entity, Filling, Table
 from medallion.errors import ConservationError, SourceError
 from medallion.pipeline import batches, forgotten
 from medallion.pipeline.batches import Batch
+from medallion.pipeline.hold import Gate
 from medallion.pipeline.steps import Steps, in_order
 from medallion.store import Lakehouse
 
@@ -37,9 +39,12 @@ def bronze_to_silver(
     run_id: str,
     now: datetime,
     steps: Steps,
+    gate: Gate,
     chosen: Collection[str] = (),
 ) -> list[dict[str, Any]]:
     """Take a batch through bronze and silver; gives its row accounts, one per entity.
+
+    A file that the gate holds back leaves the batch and becomes one of its own, in the state held.
 
     Args:
         spark: The session.
@@ -49,6 +54,7 @@ def bronze_to_silver(
         run_id: The run.
         now: Its time.
         steps: What is told of each step.
+        gate: Judges the files.
         chosen: For a batch that takes up refused rows again, their identifiers in quarantine.
 
     Raises:
@@ -70,6 +76,7 @@ def bronze_to_silver(
         else:
             with steps.step("bronze: read the files"):
                 _ingest(spark, lake, entities, batch, present, now, retried)
+    if batch.state == batches.STARTED or batch.is_held_file:
         batches.record(spark, lake, batch, batches.INGESTED, now)
 
     if retried:  # a kill while they were removed leaves half of a table, which cannot be written over
@@ -78,17 +85,25 @@ def bronze_to_silver(
     def work(task: tuple[str, str]) -> None:
         kind, name = task
         with steps.step(f"silver: {kind} {name}"):
-            (_conform if kind == _CONFORM else _keep)(spark, lake, entities[name], entities, batch, retried)
+            if kind == _CONFORM:
+                _conform(spark, lake, entities[name], entities, batch, gate)
+            else:
+                _keep(spark, lake, entities[name], entities, batch, retried)
 
     in_order(_tasks(present), work, _WORKERS)
     with steps.step("silver: quarantine, accounts, quality"):
         _quarantine(spark, lake, present, batch, retried)
-        accounts = _accounts(spark, lake, present, batch, run_id, retried)
+        accounts = _accounts(spark, lake, present, batch, run_id, retried, gate)
         _quality(spark, lake, present, batch, accounts, retried)
     _conserve(accounts, batch)
     # in this order: a batch that was killed in between is done again, from bronze; the other way round they would stay
     store.drop(lake, [name for entity in present for name in entity.work])
-    batches.record(spark, lake, batch, batches.FINISHED, now)
+    held = [Batch.held(batch, file) for file in gate.held]
+    if batch.is_held_file and held:
+        batches.record(spark, lake, replace(batch, files=held[0].files), batches.HELD, now)
+    else:
+        kept = tuple(file for file in batch.files if file.name not in gate.names(file.entity))
+        batches.record(spark, lake, replace(batch, files=kept), batches.FINISHED, now, held)
     return accounts
 
 
@@ -172,10 +187,18 @@ def _take_up(spark: SparkSession, lake: Lakehouse, batch: Batch, chosen: Collect
 
 def _raw(spark: SparkSession, lake: Lakehouse, entity: Entity, batch: Batch) -> DataFrame:
     """The records of a batch as bronze has them, or as refused rows and their corrections have them."""
+    from pyspark.sql import functions as F
+
     from medallion import bronze, corrections
 
     if not batch.origin:
         return store.read(spark, lake, f"bronze.{entity.name}").filter(_mine(batch))
+    if batch.is_held_file:  # learned now: until it was accepted, nothing was known of it
+        names = [file.name for file in batch.files_of(entity.name)]
+        whole = store.read(spark, lake, f"bronze.{entity.name}").filter(_mine(batch, batch_id=batch.origin))
+        known_at = F.lit(batch.known_at.isoformat(sep=" ")).cast("timestamp")
+        mine = whole.filter(F.col("_source_file").isin(*names))
+        return mine.withColumns({"_batch_id": F.lit(batch.batch_id), "_ingested_at": known_at})
     refused = _refused(spark, lake, entity, batch)
     store.create(spark, lake, contracts.table("ops.corrections"))
     ids = refused.select("quarantine_id")
@@ -197,9 +220,9 @@ def _conform(
     entity: Entity,
     entities: Mapping[str, Entity],
     batch: Batch,
-    retried: bool,
+    gate: Gate,
 ) -> None:
-    """One entity of a batch from bronze to its staged table."""
+    """One entity of a batch from bronze to its staged table, without the files that are held back."""
     from pyspark.sql import functions as F
 
     from medallion import bronze, silver
@@ -213,14 +236,22 @@ def _conform(
     }
     raw = _raw(spark, lake, entity, batch)
     parents, unknown = _parent_keys(spark, lake, entity, entities, batch), {}
+    references = None
     if parents:
         # of the references alone: the engine plans for every column, whether it is asked for or not
         referring = silver.readings(raw, entity.referring, mapping, lookups)
         store.save(silver.strays(referring, parents), spark, lake, entity.strays, whole=True)
         leading_nowhere = store.read(spark, lake, entity.strays.name)
         unknown = {name: leading_nowhere.filter(F.col("referring") == name) for name in parents}
-    found = silver.readings(raw, entity, mapping, lookups)
-    store.save(silver.conform(found, entity, unknown), spark, lake, entity.staged, whole=True)
+        references = silver.references_as_written(referring, entity, mapping)
+
+    def stage(rows: DataFrame) -> None:
+        found = silver.readings(rows, entity, mapping, lookups)
+        store.save(silver.conform(found, entity, unknown), spark, lake, entity.staged, whole=True)
+
+    stage(raw)
+    if held := gate.look(entity, parents, references):
+        stage(raw.filter(~F.col("_source_file").isin(*held)))
 
 
 def _keep(
@@ -317,7 +348,13 @@ def _quarantine(spark: SparkSession, lake: Lakehouse, present: list[Entity], bat
 
 
 def _accounts(
-    spark: SparkSession, lake: Lakehouse, present: list[Entity], batch: Batch, run_id: str, retried: bool
+    spark: SparkSession,
+    lake: Lakehouse,
+    present: list[Entity],
+    batch: Batch,
+    run_id: str,
+    retried: bool,
+    gate: Gate,
 ) -> list[dict[str, Any]]:
     """Count where every record of the batch went, table by table, and write it down."""
     from pyspark.sql import DataFrame as Frame
@@ -329,12 +366,14 @@ def _accounts(
     quarantine = store.read(spark, lake, "silver.quarantine").filter(_mine(batch, "batch_id"))
     for entity in present:
         judged, _ = _judged(spark, lake, entity, batch)
+        again = batch.origin and not batch.is_held_file
+        read = _refused(spark, lake, entity, batch) if again else _raw(spark, lake, entity, batch)
+        if held := gate.names(entity.name):
+            read = read.filter(~F.col("_source_file").isin(*held))
         parts.append(
             silver.account(
                 entity,
-                _refused(spark, lake, entity, batch)
-                if batch.origin
-                else store.read(spark, lake, f"bronze.{entity.name}").filter(_mine(batch)),
+                read,
                 judged,
                 store.read(spark, lake, entity.history.name).filter(_mine(batch)),
                 quarantine.filter(F.col("entity") == entity.name),

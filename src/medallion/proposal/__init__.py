@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from medallion import contracts
+from medallion import contracts, delivery
 from medallion.contracts import Override
 from medallion.errors import SourceError
-from medallion.proposal import plan, profile, vocabulary, write
+from medallion.proposal import match, plan, profile, vocabulary, write
 
 
 @dataclass(frozen=True)
@@ -31,23 +31,26 @@ def propose(folder: str, name: str) -> Proposed:
         SourceError: There is no such folder, or nothing in it looks like a CRM export.
     """
     tables: list[profile.Table] = []
-    unreadable: list[SourceError] = []
+    unreadable: list[delivery.Unreadable] = []
     others: list[str] = []
     for found in profile.tables(folder, vocabulary.known):
         if isinstance(found, profile.Table):
             tables.append(found)
-        elif isinstance(found, SourceError):
+        elif isinstance(found, delivery.Unreadable):
             unreadable.append(found)
         else:
             others.append(found)
     proposal = plan.plan(tables, contracts.entities())
     if not proposal.feeds:
         seen = ", ".join([*(table.file.name for table in tables), *others]) or "the folder is empty"
-        reasons = "; ".join(error.problem for error in unreadable)
+        reasons = "; ".join(item.error.problem for item in unreadable)
         raise SourceError(
             f"{folder}: nothing here looks like a CRM export ({seen}{'; ' if reasons else ''}{reasons})",
             "Write a contract by hand; docs/SOURCES.md shows how.",
         )
+    for item in unreadable:  # expected all the same, so that it is missed as long as it cannot be read
+        if kind := match.kind_of_unread(item.stems, item.cells, contracts.entities()):
+            proposal.unread.setdefault(kind, []).append(item)
     text = write.contract(proposal, name, folder)
     contracts.entities([Override("the proposal", text)])  # what was written is what was meant
     return Proposed(
@@ -57,5 +60,5 @@ def propose(folder: str, name: str) -> Proposed:
         write.details(proposal),
         {table: [column.header for column in columns] for table, columns in write.not_mapped(proposal).items()},
         {**proposal.left, **dict.fromkeys(others, "holds no table")},
-        unreadable,
+        [item.error for item in unreadable],
     )

@@ -6,6 +6,7 @@ import re
 from statistics import median
 from typing import Any
 
+from medallion import currencies
 from medallion.contracts import CONFIDENT, Filling, formats
 from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code
@@ -50,11 +51,13 @@ def dated(item: Filling, column: Column, day_first: bool | None, guess: bool = F
 
 def amount(item: Filling, column: Column) -> Filling:
     """A column of amounts as its figures are written."""
-    if any("€" in text or "EUR" in text for text in column.counts):
-        sql = f"regexp_replace(`{column.name}`, '[€ ]|EUR', '')"
-        return Filling(
-            sql=sql, decimal_comma=column.comma, confidence=0.6, reason="amounts in euro; nothing is converted"
-        )
+    codes = {beside for text in column.counts if (beside := currencies.in_amount(text))}
+    if len(codes) == 1 and "USD" not in codes:
+        code = codes.pop()
+        signs = "|".join(re.escape(sign).replace("\\", "\\\\") for sign in currencies.spellings(code))
+        sql = f"regexp_replace(`{column.name}`, '{signs}| ', '')"
+        reason = f"amounts in {code}; nothing is converted"
+        return Filling(sql=sql, decimal_comma=column.comma, confidence=0.6, reason=reason)
     if sum(bool(re.search(r"\d ?[kKmM]$", text)) for text in column.counts) > 0.05 * column.distinct:
         bare = f"lower(regexp_replace(`{column.name}`, '[$, ]', ''))"
         times = f"cast(regexp_replace({bare}, '[km]$', '') as double)"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from medallion.contracts import Filling
+from medallion.delivery import Unreadable
 from medallion.proposal.profile import Column, Table
 
 
@@ -41,6 +42,8 @@ class Proposal:
     further: dict[str, tuple[str, str]]
     #: Tables that feed nothing, and why.
     left: dict[str, str]
+    #: Per entity the files that could not be read, and that their names say hold it.
+    unread: dict[str, list[Unreadable]] = field(default_factory=dict)
 
     def of(self, entity: str) -> list[Feed]:
         """The feeds of an entity."""

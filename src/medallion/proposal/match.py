@@ -188,6 +188,24 @@ def assign(table: Table, entity: Entity, system: str | None) -> Match:
     )
 
 
+def kind_of_unread(stems: tuple[str, ...], cells: tuple[str, ...], entities: Mapping[str, Entity]) -> str | None:
+    """The entity that a file's name speaks for, or else its first line; None when neither does."""
+    says = {entity: max(vocabulary.kind_of_file(stem, entity) for stem in stems) for entity in TELLING}
+    best = max(says, key=lambda entity: says[entity])
+    if says[best] > 0:
+        return best
+    points = {
+        entity: sum(
+            weight
+            for name, weight in telling.items()
+            if any(vocabulary.header(cell, entities[entity], name, None) for cell in cells)
+        )
+        for entity, telling in TELLING.items()
+    }
+    best = max(points, key=lambda entity: points[entity])
+    return best if points[best] >= _ENOUGH else None
+
+
 def kinds(tables: list[Table], entities: Mapping[str, Entity], system: str | None) -> list[Match]:
     """The tables that hold an entity, each as the one that it fits best."""
     found = []

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from medallion import currencies
 from medallion.contracts import Entity, Filling
 from medallion.contracts.odcs import code
 from medallion.proposal import cells, marks, match, state, vocabulary
@@ -118,6 +119,8 @@ class _Planner:
                     item = cells.actual(item, column, feed.table)
             elif canonical == "duration_minutes":
                 item = cells.duration(item, column, feed.table, meant.standard)
+            elif canonical == "currency" and currencies.in_company_currency(column.header):
+                continue  # amounts
             elif canonical == "currency":
                 item = self._currency(item, column, feed)
             elif canonical in ("source", "channel", "direction", "outcome"):
@@ -133,10 +136,54 @@ class _Planner:
             reason = f"{meant.reason}; but its values cannot be read so: {column.examples()}"
             feed.fillings[canonical] = Filling(column=column.header, confidence=0.3, reason=reason)
         _twins(feed)
+        if feed.entity == "leads":
+            self._amounts(feed)
         for canonical, (column, meant) in found.perhaps.items():
             feed.comments.append(f"perhaps {canonical}: {column.header} ({meant.confidence:.2f}: {meant.reason})")
         self.feeds.append(feed)
         return feed
+
+    def _amounts(self, feed: Feed) -> None:
+        """A word for another currency beside amounts: mapped where it is a column, and in any case asked about."""
+        used = {item.column for name, item in feed.fillings.items() if name not in ("deal_value", "currency")}
+        columns = [
+            currencies.Cells(c.header, c.name, c.counts, c.rows - c.filled)
+            for c in feed.table.columns
+            if c.header not in used
+        ]
+        named = {cell.header: cell.name for cell in columns}
+        spoken = feed.fillings.get("currency")
+        if spoken is None and (own := [c for c in columns if c.is_currency]):
+            column = feed.table.column(own[0].header)
+            item = Filling(column=column.header, confidence=0.7, reason="its values are currencies")
+            spoken = feed.fillings["currency"] = self._currency(item, column, feed)
+        if "deal_value" not in feed.fillings:
+            for cell in (c for c in columns if c.has_figures and currencies.only([c], {c.name: ""})):
+                item = Filling(column=cell.header, confidence=0.6, reason="amounts in a currency")
+                feed.fillings["deal_value"] = cells.amount(item, feed.table.column(cell.header))
+                break
+        value = feed.fillings.get("deal_value")
+        amounts = {}
+        if value is not None:
+            told = [value.column] if value.column else [c.header for c in columns if f"`{c.name}`" in str(value.sql)]
+            amounts = {named[header]: "deal_value" for header in told if header}
+        if spoken is None and (code := currencies.only(columns, amounts)) and code != "USD" and value is not None:
+            self._in_one_currency(feed.entity, code)
+            reason = f"{value.reason}; every amount is in {code}; figures are shown as dollars all the same"
+            feed.fillings["deal_value"] = value = value.model_copy(update={"confidence": 0.6, "reason": reason})
+        changed = self.properties.get(feed.entity, {}).get("currency", {}).get("enum")
+        default = changed[0]["value"] if changed else "USD"
+        mapped = named.get(spoken.column or "") if spoken else None
+        said = spoken is not None and spoken.column is None
+        if doubt := currencies.doubt(columns, amounts, mapped, default, said):
+            feed.comments.append(f"currency: {doubt.problem}. {doubt.remedy}")
+            target = "deal_value" if value is not None else "currency" if spoken is not None else ""
+            if target:
+                item = feed.fillings[target]
+                update = {"confidence": min(item.confidence or 0.6, 0.6), "reason": f"{doubt.problem}. {doubt.remedy}"}
+                feed.fillings[target] = item.model_copy(update=update)
+            else:
+                feed.confidence, feed.reason = min(feed.confidence, 0.7), f"{doubt.problem}. {doubt.remedy}"
 
     def _currency(self, item: Filling, column: Column, feed: Feed) -> Filling:
         """One foreign currency may become the one of the lakehouse; of several, all but dollars are refused."""
@@ -153,12 +200,16 @@ class _Planner:
             feed.comments.append(f"currency: amounts are never converted, so these rows are refused: {told}")
             return item
         name, texts = next(iter(codes.items()))
-        properties: list[dict[str, Any]] = [{"property": "default", "value": f"'{name}'"}]
-        if others := sorted({text.strip().lower() for text in texts} - {name.lower()}):
-            properties.append({"property": "spellings", "value": {name: others}})
-        self._change(feed.entity, "currency", {"enum": [{"value": name}], "customProperties": properties})
+        self._in_one_currency(feed.entity, name, sorted({text.strip().lower() for text in texts} - {name.lower()}))
         reason = f"every amount is in {name}; figures are shown as dollars all the same"
         return item.model_copy(update={"confidence": 0.6, "reason": reason})
+
+    def _in_one_currency(self, entity: str, name: str, others: Iterable[str] = ()) -> None:
+        """Make a currency that of the lakehouse."""
+        properties: list[dict[str, Any]] = [{"property": "default", "value": f"'{name}'"}]
+        if others := list(others):
+            properties.append({"property": "spellings", "value": {name: others}})
+        self._change(entity, "currency", {"enum": [{"value": name}], "customProperties": properties})
 
     def _valued(self, item: Filling, column: Column, feed: Feed, declared: Any) -> Filling:
         values, unknown = cells.spellings(feed.entity, declared, column)
@@ -243,7 +294,7 @@ class _Planner:
         texts = feed.table.column(held.column).counts
         upper = {re.sub(r"\s+", "", text).upper() for text in texts}
         plain = all(_PLAIN_KEY.fullmatch(text) for text in upper)
-        if plain and len(upper) >= 0.999 * len(texts):
+        if plain and len(upper) >= 0.999 * len(texts) and not _told_apart_by_case(texts):
             return
         why = "has other characters than a code" if not plain else "differs by case alone"
         feed.comments.append(f"{key} {why}, so it is compared as written")
@@ -338,6 +389,11 @@ class _Planner:
             forms = _forms(feed.table.column(first)) if first else set()
             known = len(forms & self.keys["customers"])
             reason = f"{held.reason}; but {known or 'none'} of its {len(forms)} values are known accounts"
+            if _stems(forms) & _stems(self.keys["customers"]):
+                reason += (
+                    "; they are the short (15) and long (18 characters) forms of Salesforce identifiers: fill both "
+                    'customer_id with {sql: "substring(COLUMN, 1, 15)"}'
+                )
             update = {"confidence": min(held.confidence or 0, 0.7), "reason": reason}
             feed.fillings["customer_id"] = held.model_copy(update=update)
             if not known:
@@ -620,6 +676,20 @@ def _person(table: Table, key: Column) -> Filling | None:
         sql = f"trim(concat_ws(' ', `{first.name}`, `{last.name}`))"
         return Filling(sql=sql, confidence=0.9, reason="first and last name")
     return None
+
+
+def _told_apart_by_case(texts: Iterable[str]) -> bool:
+    """Whether two identifiers differ by case alone, and not because one was typed in another case throughout."""
+    spelled: dict[str, set[str]] = {}
+    for text in {re.sub(r"\s+", "", text) for text in texts}:
+        spelled.setdefault(text.upper(), set()).add(text)
+    alike = (text for forms in spelled.values() if len(forms) > 1 for text in forms)
+    return any(text not in (text.upper(), text.lower()) for text in alike)
+
+
+def _stems(forms: set[str]) -> set[str]:
+    """The first 15 characters of identifiers of 15 or 18 characters."""
+    return {form[:15] for form in forms if len(form) in (15, 18)}
 
 
 def _own_number(feed: Feed) -> Column | None:

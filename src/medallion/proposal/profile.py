@@ -14,6 +14,7 @@ from medallion.contracts import formats
 from medallion.contracts.formats import DayOrder
 from medallion.contracts.model import PLACEHOLDERS
 from medallion.errors import SourceError
+from medallion.files import UNREADABLE
 from medallion.sources import SourceFile
 
 #: Records of a table that are looked at.
@@ -114,24 +115,32 @@ class Table:
         return next(column for column in self.columns if column.header == header)
 
 
-def tables(folder: str, known: Callable[[Sequence[str]], int]) -> Iterator[Table | SourceError | str]:
-    """Every table of a folder; an error for one that cannot be read, a name for a file that holds none.
+def tables(folder: str, known: Callable[[Sequence[str]], int]) -> Iterator[Table | delivery.Unreadable | str]:
+    """Every table of a folder; why one cannot be read, and a name for a file that holds none.
 
     Raises:
         SourceError: There is no such folder.
     """
     for part in delivery.parts(folder):
-        if isinstance(part, str):
+        if isinstance(part, str | delivery.Unreadable):
             yield part
-        elif isinstance(part, delivery.Unreadable):
-            yield part.error
         else:
             try:
                 content, header = sources.look(part, known)
                 file = sources.described(part, content, header, "")
                 yield _profiled(file, part.stems)
             except SourceError as error:
-                yield error
+                yield delivery.Unreadable(part.name, part.stems, error, _first_cells(part))
+
+
+def _first_cells(part: delivery.Part) -> tuple[str, ...]:
+    """The cells of the first line of a file that is damaged further down; none where there is no such line."""
+    try:
+        head = part.place.beginning(1 << 14).replace(b"\0", b"").decode("utf-8", "replace")
+    except UNREADABLE:
+        return ()
+    line = next(iter(head.lstrip("\ufeff\r\n").splitlines()), "")
+    return tuple(cell.strip(' "') for cell in re.split(r"[,;\t|]", line))
 
 
 def _profiled(file: SourceFile, stems: tuple[str, ...]) -> Table:

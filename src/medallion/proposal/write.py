@@ -16,7 +16,7 @@ from medallion.proposal.profile import Column
 
 def contract(proposal: Proposal, name: str, folder: str) -> str:
     """The ODCS contract override as YAML."""
-    guesses = sum(1 for feed in proposal.feeds for _ in _doubtful(feed))
+    guesses = sum(1 for feed in proposal.feeds for _ in _doubtful(feed)) + sum(map(len, proposal.unread.values()))
     lines = [
         f"# Proposed by `medallion init` for {_plain(folder)}"
         + (f", which looks like {proposal.system}." if proposal.system else "."),
@@ -34,10 +34,10 @@ def contract(proposal: Proposal, name: str, folder: str) -> str:
         f"  purpose: {_scalar(f'How the exports in {_plain(folder)} are read.')}",
         "schema:",
     ]
-    for entity in dict.fromkeys(feed.entity for feed in proposal.feeds):
+    for entity in dict.fromkeys([*(feed.entity for feed in proposal.feeds), *proposal.unread]):
         lines += _entity(entity, proposal)
     for entity in contracts.entities():
-        if not proposal.of(entity):
+        if not proposal.of(entity) and entity not in proposal.unread:
             lines += [
                 f"  - name: {entity}  # nothing here holds any",
                 "    customProperties: [{property: filePatterns, value: []}]",
@@ -63,6 +63,15 @@ def _entity(entity: str, proposal: Proposal) -> list[str]:
         if source[0] + "".join(source[2:]) not in written:  # files of one shape and one name but for a date
             written.add(source[0] + "".join(source[2:]))
             lines += [f"          {line}" for line in source]
+    stems = [feed.table.stems[-1] for feed in proposal.of(entity)]
+    for item in proposal.unread.get(entity, []):
+        if item.stems[-1] not in stems:
+            lines += [
+                f"          # {_plain(item.error.problem)}",
+                f"          - file: {_scalar(glob.escape(item.stems[-1]))}",
+                "            confidence: 0.50",
+                '            reason: "could not be read; correct the file and run init again"',
+            ]
     if further:
         key, taken = further
         lines += [

@@ -74,7 +74,11 @@ class Profile:
 
 def profiles(connection: duckdb.DuckDBPyConnection, lake: Lakehouse) -> list[Profile]:
     """One profile per entity that files were read for, in the order of loading; all columns of its contract."""
-    journal = [batch for batch in batches.history(lake) if batch.state != batches.ABANDONED and not batch.origin]
+    journal = [
+        batch
+        for batch in batches.history(lake)
+        if batch.state not in (batches.ABANDONED, batches.HELD) and batch.has_files
+    ]
     entities = contracts.entities(remembered.overrides(lake))
     return [
         _profile(connection, entity, bronze.mapping_of(files))

@@ -1,0 +1,276 @@
+"""Which currency an export speaks of: in a column of its own, in the header of an amount, or beside the figures.
+
+Nothing is converted, and nothing becomes the currency of the lakehouse by default beside a word for another one.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+#: ISO 4217, currencies in use.
+CODES = _set(
+    "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLF "
+    "CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF "
+    "IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK "
+    "MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR "
+    "SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED "
+    "VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWL"
+)
+#: Codes that are words as well; they count as codes in capital letters alone.
+_WORDS = _set("all amd bam bob cop cup gel lak mad mop pen ron sos top try std")
+_SIGNS = {
+    "US$": "USD", "A$": "AUD", "AU$": "AUD", "C$": "CAD", "CA$": "CAD", "HK$": "HKD", "MX$": "MXN", "NZ$": "NZD",
+    "R$": "BRL", "S$": "SGD", "$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR", "₽": "RUB", "₺": "TRY",
+    "₩": "KRW", "₪": "ILS", "₫": "VND", "₴": "UAH", "฿": "THB", "zł": "PLN", "Kč": "CZK", "Fr.": "CHF", "sFr.": "CHF",
+    "Ft": "HUF", "kr": "kr", "kr.": "kr",
+}  # fmt: skip
+_NAMES = {
+    "euro": "EUR", "euros": "EUR", "dollar": "USD", "dollars": "USD", "us dollar": "USD", "us dollars": "USD",
+    "pound": "GBP", "pounds": "GBP", "pound sterling": "GBP", "british pound": "GBP", "swiss franc": "CHF",
+    "schweizer franken": "CHF", "franken": "CHF", "franc suisse": "CHF", "yen": "JPY", "japanese yen": "JPY",
+    "canadian dollar": "CAD", "australian dollar": "AUD", "mexican peso": "MXN", "peso mexicano": "MXN", "real": "BRL",
+    "brazilian real": "BRL", "indian rupee": "INR", "rupee": "INR", "zloty": "PLN", "swedish krona": "SEK",
+    "norwegian krone": "NOK", "danish krone": "DKK", "yuan": "CNY", "renminbi": "CNY",
+}  # fmt: skip
+_CURRENCY = _set(
+    "currency curr ccy wahrung waehrung wahrungscode devise moneda divisa moeda valuta valute munteenheid waluta mena "
+    "valyuta valiuta penznem monnaie"
+)
+_BESIDE = _set(
+    "deal deals opportunity opp lead amount value price code iso isocode id name type of the record c local original "
+    "transaction transactioncurrencyid des de la del von der montant betrag importe valor montante bedrag sales "
+    "property hs"
+)
+_FIGURE = r"[-+−(]?\s*\d[\d.,'’\s\u00a0]*"
+_SIGN = "|".join(re.escape(sign) for sign in sorted(_SIGNS, key=len, reverse=True))
+_PRICED = re.compile(
+    rf"(?:[-+−(]\s*)?(?P<before>[A-Za-z]{{3}}|{_SIGN})\s*{_FIGURE}[kKmM]?\)?|{_FIGURE}[kKmM]?\s*(?P<after>[A-Za-z]{{3}}|{_SIGN})\)?-?"
+)
+_NUMBER = re.compile(rf"{_FIGURE}\)?-?")
+
+
+def _words(text: str) -> list[str]:
+    """Words of a header in lower case, without accents, camel case split."""
+    split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", text)
+    plain = unicodedata.normalize("NFKD", split)
+    return re.findall(r"[^\W_]+", "".join(letter for letter in plain if not unicodedata.combining(letter)).lower())
+
+
+def is_named(header: str) -> bool:
+    """Whether a header names the currency of a record, and not an amount in some currency.
+
+    >>> [is_named(name) for name in ("CurrencyIsoCode", "Deal Currency", "Währung", "property_deal_currency_code")]
+    [True, True, True, True]
+    >>> [is_named(name) for name in ("Amount in company currency", "Amount", "Currency Rate", "Devise du devis")]
+    [False, False, False, False]
+    """
+    words = set(_words(header))
+    return bool(words & _CURRENCY) and words <= _CURRENCY | _BESIDE
+
+
+def in_company_currency(header: str) -> bool:
+    """Whether a header is that of amounts in the company's own currency.
+
+    >>> in_company_currency("Amount in company currency"), in_company_currency("Amount (converted)")
+    (True, True)
+    """
+    words = set(_words(header))
+    own = {"company", "base", "home", "corporate", "reporting", "firmenwahrung", "hauswahrung", "unternehmenswahrung"}
+    says = bool(words & own) and bool(words & _CURRENCY)
+    return says or "converted" in words or bool(words & {"firmenwahrung", "hauswahrung", "unternehmenswahrung"})
+
+
+def code_of(text: str) -> str | None:
+    """The ISO code that a cell of a currency column stands for.
+
+    >>> [code_of(text) for text in ("EUR", "€", "Euro", "usd", "EUR - Euro", "open", "12")]
+    ['EUR', 'EUR', 'EUR', 'USD', 'EUR', None, None]
+    """
+    bare = text.strip()
+    if bare in _SIGNS:
+        return _SIGNS[bare]
+    if bare.upper() in CODES and (bare.isupper() or bare.lower() not in _WORDS):
+        return bare.upper()
+    if found := re.match(r"([A-Z]{3})\s*[-–:(]", bare):
+        return str(found[1]) if found[1] in CODES else None
+    name: str | None = _NAMES.get(" ".join(_words(bare)))
+    return name
+
+
+def in_header(header: str) -> str | None:
+    """The ISO code that the header of an amount names.
+
+    >>> [in_header(name) for name in ("Amount (EUR)", "Umsatz in CHF", "deal_value_gbp", "Wert €", "Amount", "Try again")]
+    ['EUR', 'CHF', 'GBP', 'EUR', None, None]
+    """
+    for word in re.findall(r"[A-Za-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", header)):
+        if len(word) == 3 and word.upper() in CODES and (word.isupper() or word.lower() not in _WORDS):
+            return str(word).upper()
+    symbols = sorted((sign for sign in _SIGNS if re.search(r"[^\w.]", sign)), key=len, reverse=True)
+    return next((_SIGNS[sign] for sign in symbols if sign in header), None)
+
+
+def in_amount(text: str) -> str | None:
+    """The ISO code that stands beside a figure; None for a figure alone, or for no amount.
+
+    >>> [in_amount(text) for text in ("€ 1.200", "1 200 EUR", "CHF 5'000.00", "$5k", "R$ 10", "(£5)", "12", "soon", "5 pcs")]
+    ['EUR', 'EUR', 'CHF', 'USD', 'BRL', 'GBP', None, None, None]
+    """
+    found = _PRICED.fullmatch(text.strip())
+    if not found:
+        return None
+    sign = found["before"] or found["after"]
+    return _SIGNS.get(sign) or (sign.upper() if sign.upper() in CODES else None)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A column of an export: its header, its bronze column, its texts with counts, and how many cells are empty."""
+
+    header: str
+    name: str
+    counts: Counter[str]
+    empty: int = 0
+
+    def codes(self) -> Counter[str]:
+        """Per ISO code how many cells stand for it; `?` for those that stand for none."""
+        found: Counter[str] = Counter()
+        for text, count in self.counts.items():
+            found[code_of(text) or "?"] += count
+        return found
+
+    @property
+    def is_currency(self) -> bool:
+        """Whether it holds currencies: nearly all of its values are, or its header says so and they are no figures."""
+        if not self.counts:
+            return False
+        unknown = self.codes()["?"] / self.counts.total()
+        figures = sum(bool(_NUMBER.fullmatch(text)) or in_amount(text) is not None for text in self.counts)
+        return unknown < 0.1 or (is_named(self.header) and figures < 0.5 * len(self.counts))
+
+    @property
+    def has_figures(self) -> bool:
+        """Whether most of its values are figures."""
+        figures = sum(bool(_NUMBER.fullmatch(text)) or in_amount(text) is not None for text in self.counts)
+        return bool(self.counts) and figures > 0.7 * len(self.counts)
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """What is wrong about the currency of a file's amounts, and what to do about it."""
+
+    problem: str
+    remedy: str
+
+
+def _listed(codes: Mapping[str, int]) -> str:
+    shown = sorted(codes.items(), key=lambda pair: (-pair[1], pair[0]))
+    return ", ".join(f"{code} ({count:,})" for code, count in shown[:6])
+
+
+def doubt(
+    columns: Iterable[Cells], amounts: Mapping[str, str], mapped: str | None, default: str, said: bool = False
+) -> Doubt | None:
+    """What hinders a file's amounts from counting in the currency `default`; None when nothing does.
+
+    Args:
+        columns: The columns of the file.
+        amounts: Bronze columns of amounts, each with the canonical column that it fills.
+        mapped: Bronze column that fills `currency`.
+        default: Currency of an amount of which nothing is said.
+        said: Whether the contract itself says the currency of every row, or what an empty cell means.
+    """
+    columns = list(columns)
+    spoken = next((column for column in columns if column.name == mapped), None)
+    own = next((c for c in columns if in_company_currency(c.header) and c.has_figures and c.name not in amounts), None)
+    other_way = f" {own.header!r} may hold them in one currency: map it to deal_value then." if own else ""
+    say = f"or say `currency: {{value: {default}}}` if every amount is in {default}."
+    if spoken is not None:
+        foreign = Counter({code: n for code, n in spoken.codes().items() if code not in (default, "?")})
+        if foreign and spoken.empty and not said:
+            return Doubt(
+                f"column {spoken.header!r} is empty in {spoken.empty:,} of its rows and says {_listed(foreign)} in "
+                f"others: an empty cell is not {default} by default",
+                f"Fill in the cells, or say what an empty one means: `currency: {{column: {spoken.header}, empty: EUR}}`.{other_way}",
+            )
+        if foreign and own:
+            return Doubt(
+                f"column {spoken.header!r}: amounts in {_listed(foreign)} are not converted, so these rows would be "
+                f"refused, and {own.header!r} is ignored",
+                f"If {own.header!r} is in {default}, let a contract say `deal_value: {own.header}` and "
+                f"`currency: {{value: {default}}}`.",
+            )
+        return None
+    if said:
+        return None
+    for column in columns:
+        codes = column.codes() if column.is_currency and column.name not in amounts else Counter()
+        if set(codes) - {default}:
+            return Doubt(
+                f"column {column.header!r} holds currencies ({_listed(codes)}) and is not mapped to currency: every "
+                f"amount would count as {default}",
+                f"Map it in a contract, `currency: {column.header}`, {say}{other_way}",
+            )
+    for column in columns:
+        canonical = amounts.get(column.name)
+        code = in_header(column.header)
+        if canonical and code not in (None, default):
+            return Doubt(
+                f"column {column.header!r}: its header says {code}, and nothing maps a currency: every amount would "
+                f"count as {default}",
+                f"Amounts are not converted. Convert them and {say[3:]}{other_way}",
+            )
+        if canonical:
+            beside = Counter({c: n for c, n in _beside(column).items() if c != default})
+            if beside:
+                text = next(text for text in column.counts if in_amount(text) in beside)
+                return Doubt(
+                    f"column {column.header!r}: amounts such as {text!r} are in {_listed(beside)}, and nothing maps a "
+                    f"currency",
+                    f"Amounts are not converted. Convert them and {say[3:]}{other_way}",
+                )
+    if "deal_value" not in amounts.values():
+        for column in columns:
+            if column.has_figures and (code := in_header(column.header)):
+                return Doubt(
+                    f"column {column.header!r} holds amounts in {code} and is not mapped to deal_value: the deals would "
+                    "have no value",
+                    f"Map it in a contract (`medallion init`), and say `currency: {{value: {code}}}`.",
+                )
+    return None
+
+
+def only(columns: Iterable[Cells], amounts: Mapping[str, str]) -> str | None:
+    """The one ISO code that headers and cells of amounts name; None when they name none, or several."""
+    found: set[str] = set()
+    for column in columns:
+        if column.name in amounts:
+            found |= set(_beside(column)) or {code for code in [in_header(column.header)] if code}
+    return found.pop() if len(found) == 1 else None
+
+
+def spellings(code: str) -> list[str]:
+    """How a currency is written beside a figure, the longest first.
+
+    >>> spellings("EUR"), spellings("CHF")
+    (['EUR', '€'], ['sFr.', 'CHF', 'Fr.'])
+    """
+    signs = [code, *(sign for sign, meant in _SIGNS.items() if meant == code)]
+    return sorted(signs, key=len, reverse=True)
+
+
+def _beside(column: Cells) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for text, count in column.counts.items():
+        if code := in_amount(text):
+            found[code] += count
+    return found

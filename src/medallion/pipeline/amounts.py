@@ -1,0 +1,73 @@
+"""Whether the amounts of a new file may count in the currency of the lakehouse: looked up before it is read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from medallion import currencies, parsing
+from medallion.contracts import Entity
+from medallion.contracts.odcs import names_in
+from medallion.errors import SourceError
+from medallion.sources import Refusal, SourceFile
+
+#: Different texts of a column that are kept; a column of currencies has few.
+_TEXTS = 1000
+#: Figures alone say nothing of a currency.
+_FIGURES = r"^[-+(]?[0-9.,'\s]*\)?$"
+
+
+def refused(files: Iterable[SourceFile], entities: Mapping[str, Entity]) -> list[Refusal]:
+    """The files of which it cannot be told what currency their amounts are in."""
+    found = []
+    for file in files:
+        if doubt := _doubt(file, entities[file.entity]):
+            found.append(Refusal(file.name, file.entity, f"{file.name}: {doubt.problem}", doubt.remedy))
+    return found
+
+
+def _doubt(file: SourceFile, entity: Entity) -> currencies.Doubt | None:
+    if "currency" not in entity.column_names:
+        return None
+    amounts: dict[str, str] = {}
+    for column in entity.columns:
+        item = file.mapping.get(column.name)
+        if item and column.kind == "money":
+            amounts |= dict.fromkeys([item.column] if item.column else names_in(item.sql or "''"), column.name)
+    spoken, declared = file.mapping.get("currency"), entity.column("currency")
+    said = spoken is not None and (spoken.column is None or spoken.empty is not None)
+    mapped = spoken.column if spoken else None
+    other = file.columns_read - {*amounts, mapped or ""}
+    try:
+        columns = _cells(file, [pair for pair in file.columns if pair[1] not in other], entity.placeholders)
+    except SourceError:  # told when it is read
+        return None
+    default = (declared.default or "'USD'").strip("'")
+    return currencies.doubt(columns, amounts, mapped, default, said)
+
+
+def _cells(file: SourceFile, columns: Iterable[tuple[str, str]], placeholders: Iterable[str]) -> list[currencies.Cells]:
+    """Columns of a file: of figures one as an example, of other texts up to a thousand with their counts."""
+    columns = list(columns)
+    names = [name for _, name in columns]
+    nothing = pa.array(sorted({*placeholders, ""}), pa.string())
+    counts: dict[str, Counter[str]] = {name: Counter() for name in names}
+    empty: Counter[str] = Counter()
+    for batch in parsing.parse(file, names):
+        whole = batch.filter(batch.column(len(names) + 2).is_null())
+        for place, name in enumerate(names):
+            if len(counts[name]) > _TEXTS:
+                continue
+            text = pc.fill_null(pc.utf8_trim_whitespace(whole.column(place)), "")
+            blank = pc.is_in(pc.utf8_lower(text), value_set=nothing)
+            empty[name] += int(pc.sum(blank).as_py() or 0)
+            text = text.filter(pc.invert(blank))
+            figures = pc.match_substring_regex(text, _FIGURES)
+            if plain := int(pc.sum(figures).as_py() or 0):
+                counts[name]["1"] += plain
+            for found in pc.value_counts(text.filter(pc.invert(figures))).slice(0, _TEXTS + 1).to_pylist():
+                counts[name][found["values"]] += found["counts"]
+    return [currencies.Cells(header, name, counts[name], empty[name]) for header, name in columns]

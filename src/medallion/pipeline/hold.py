@@ -1,0 +1,396 @@
+"""Files that are held back: too many of their rows are refused, or their identifiers cannot be told apart.
+
+Every file of a batch is judged on its staged rows, before any of them is kept. A file that is held back becomes a batch
+of its own in the state `held`: its rows stay in bronze, nothing of it enters silver, and every run says so until the
+file is corrected or accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+from medallion import store
+from medallion.config import HoldBack, Settings
+from medallion.contracts import Entity, Override
+from medallion.pipeline import batches, remembered
+from medallion.pipeline.batches import Batch
+from medallion.sources import Refusal, SourceFile
+from medallion.store import Lakehouse
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+#: Reasons that are told of a file.
+_REASONS = 3
+#: A small file is loaded, but the run ends with exit status 1 when more than this share of its rows is refused.
+_MOST = 0.5
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why rows of a file are refused or doubtful: how many, and the first of them."""
+
+    says: str
+    rows: int
+    line: int
+    value: str = ""
+
+    def told(self, values: bool) -> str:
+        """As text; without values where it is written down, since a value may be someone's name."""
+        shown = f": {self.value}" if values and self.value else ""
+        return f"{self.says} ({self.rows:,} row{'' if self.rows == 1 else 's'}, such as line {self.line}{shown})"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What the staged rows of one file come to. `empty` has the rows without a value per required column."""
+
+    rows: int
+    refused: int
+    empty: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is wrong with a file: `held` back, or loaded with a warning that ends the run with exit status 1."""
+
+    file: SourceFile
+    held: bool
+    says: str
+    reasons: tuple[Reason, ...]
+    remedy: str
+
+    def told(self, values: bool = True) -> str:
+        """As one sentence with the reasons, the most frequent first."""
+        return f"{self.says}: {'; '.join(reason.told(values) for reason in self.reasons)}"
+
+    @property
+    def refusal(self) -> Refusal:
+        """As a message."""
+        return Refusal(self.file.name, self.file.entity, self.told(), self.remedy)
+
+
+def judged(file: SourceFile, counts: Counts, limits: HoldBack, parent_held: bool = False) -> str | None:
+    """Why a file is held back by its counts, None when it is not.
+
+    Args:
+        file: The file.
+        counts: Its counts.
+        limits: When a file is held back.
+        parent_held: Whether a file that its rows refer to is held back; then a small file waits as well.
+    """
+    least = 1 if parent_held else limits.rows
+    if file.accept or counts.rows < least:
+        return None
+    if counts.refused > limits.refused * counts.rows:
+        return f"{file.name}: held back: {_of(counts.refused, counts.rows)} are refused (limit {limits.refused:.0%})"
+    for column, empty in counts.empty.items():
+        if empty > limits.empty * counts.rows:
+            return f"{file.name}: held back: {_of(empty, counts.rows)} have no {column} (limit {limits.empty:.0%})"
+    return None
+
+
+def poor(file: SourceFile, counts: Counts) -> str | None:
+    """What to say of a file that is loaded although most of it is refused; None when most is accepted."""
+    if counts.rows and counts.refused == counts.rows:
+        return f"No row of {file.name} was accepted"
+    if not file.accept and counts.refused > _MOST * counts.rows:
+        return f"{file.name}: {_of(counts.refused, counts.rows)} are refused"
+    return None
+
+
+def _of(part: int, whole: int) -> str:
+    return f"{part:,} of {whole:,} rows"
+
+
+def remedy(file: SourceFile) -> str:
+    """What to do about a file that is held back."""
+    return (
+        f"Put the corrected file in the place of {file.uri}, or correct the contract and give it with --contract; "
+        "--accept takes the file in as it is."
+    )
+
+
+def case_sensitive(file: SourceFile, entity: str, key: str) -> str:
+    """What to do about identifiers that differ by case alone."""
+    words = "primaryKey: true, semanticType: text, logicalTypeOptions: {pattern: '^\\S.*$'}"
+    return (
+        "If these are different records, let a contract compare the key as written "
+        f"({entity}: properties: - {{name: {key}, {words}}}; semanticType: text for columns that refer to it; "
+        f"`medallion init` writes both). Otherwise spell them alike. {remedy(file)}"
+    )
+
+
+def cut(file: SourceFile) -> str:
+    """What to do about short and long forms of one identifier."""
+    return (
+        "If these are the same records, export both with 18 characters, or let a contract cut the long ones, such as "
+        f'customer_id: {{sql: "substring(id, 1, 15)"}}. {remedy(file)}'
+    )
+
+
+def under(settings: Settings, overrides: Iterable[Override]) -> str:
+    """By which contracts and limits files are held back, as a text: when it differs, they are tried again."""
+    limits = settings.hold_back
+    return f"{remembered.fingerprint(overrides)} {limits.rows} {limits.refused} {limits.empty}"
+
+
+def waiting(known: Iterable[Batch]) -> list[Batch]:
+    """Files that are held back."""
+    return [batch for batch in known if batch.state == batches.HELD]
+
+
+def to_try(
+    known: Iterable[Batch],
+    settings: Settings,
+    overrides: Iterable[Override],
+    entities: Mapping[str, Entity],
+    arriving: Collection[str] = (),
+) -> list[Batch]:
+    """Held files to take through silver in this run.
+
+    All of them with `accept`; else those that were held back under another contract, and those whose rows refer to
+    an entity of which files arrive.
+    """
+    from medallion import sources
+
+    now = under(settings, overrides)
+
+    def is_due(file: SourceFile) -> bool:
+        waits_for = entities[file.entity].depends_on & set(arriving)
+        return settings.accept or file.held_under != now or bool(waits_for)
+
+    found = [batch for batch in waiting(known) if batch.files[0].entity in entities and is_due(batch.files[0])]
+    order = list(entities)
+    found.sort(key=lambda batch: order.index(batch.files[0].entity))
+    return [
+        replace(
+            batch,
+            state=batches.INGESTED,
+            files=tuple(replace(sources.remapped(file, entities), accept=settings.accept) for file in batch.files),
+        )
+        for batch in found
+    ]
+
+
+def replaced(known: Iterable[Batch]) -> list[Batch]:
+    """Held files in whose place another content was read later."""
+    known = list(known)
+    read = [
+        (_place(file), file.content_hash, batch.known_at)
+        for batch in known
+        if batch.state != batches.ABANDONED and (not batch.origin or batch.state == batches.HELD)
+        for file in batch.files
+    ]
+    return [
+        batch
+        for batch in waiting(known)
+        for mine in batch.files
+        if any(
+            at == _place(mine) and content != mine.content_hash and when > batch.known_at for at, content, when in read
+        )
+    ]
+
+
+def _place(file: SourceFile) -> tuple[str, str, str, str]:
+    return file.uri, file.member, file.sheet, file.entity
+
+
+def told(batch: Batch) -> Refusal:
+    """A file that an earlier run held back, as a message."""
+    file = batch.files[0]
+    return Refusal(file.name, file.entity, file.held, remedy(file))
+
+
+class Gate:
+    """Judges the files of one batch, entity by entity, parents first."""
+
+    def __init__(self, spark: SparkSession, lake: Lakehouse, batch: Batch, settings: Settings, held_under: str) -> None:
+        self.spark, self.lake, self.batch = spark, lake, batch
+        self.limits, self.held_under = settings.hold_back, held_under
+        self.verdicts: list[Verdict] = []
+        self.folded: dict[str, bool] = {}
+
+    @property
+    def held(self) -> list[SourceFile]:
+        """Files that are held back, each with why."""
+        return [
+            replace(verdict.file, held=verdict.told(values=False), held_under=self.held_under)
+            for verdict in self.verdicts
+            if verdict.held
+        ]
+
+    def names(self, entity: str) -> list[str]:
+        """Names of the files of an entity that are held back."""
+        return [file.name for file in self.held if file.entity == entity]
+
+    def look(self, entity: Entity, parents: Mapping[str, DataFrame], references: DataFrame | None) -> list[str]:
+        """Judge the staged rows of an entity; gives the names of files to leave out.
+
+        Args:
+            entity: The entity.
+            parents: Per referring column, the known keys as one column `_key`.
+            references: Records with `_key`, `_spelled`, `column` and their place, one per reference as written.
+        """
+        if self.batch.origin and not self.batch.is_held_file:
+            return []
+        staged = store.read(self.spark, self.lake, entity.staged.name)
+        seen = {row["_source_file"]: row for row in _counted(staged, entity).collect()}
+        self.folded[entity.name] = any(row["folded"] for row in seen.values())
+        doubtful = self._lookalikes(staged, entity, seen, parents, references)
+        parent_held = any(self.names(name) for name in entity.depends_on)
+        for file in self.batch.files_of(entity.name):
+            row = seen.get(file.name)
+            if row is None:
+                continue
+            if not file.accept and file.name in doubtful:
+                way_out, reason = doubtful[file.name]
+                self.verdicts.append(Verdict(file, True, f"{file.name}: held back", (reason,), way_out))
+                continue
+            required = [c.name for c in entity.columns if c.checks.get("null") == "reject"]
+            counts = Counts(row["rows"], row["refused"], {name: row[f"empty_{name}"] for name in required})
+            says, held = judged(file, counts, self.limits, parent_held), True
+            if says is None:
+                says, held = poor(file, counts), False
+            if says:
+                reasons = self._reasons(staged, file.name)
+                way_out = (
+                    remedy(file)
+                    if held
+                    else (
+                        "The rows wait in quarantine (`medallion quarantine list`). Correct the export and run again, or "
+                        "correct the contract and take them through it with `medallion quarantine replay --all`."
+                    )
+                )
+                self.verdicts.append(Verdict(file, held, says, reasons, way_out))
+        return self.names(entity.name)
+
+    def _reasons(self, staged: DataFrame, file: str) -> tuple[Reason, ...]:
+        """Why rows of a file are refused, the most frequent first."""
+        from pyspark.sql import functions as F
+
+        refused = staged.filter((F.col("_source_file") == file) & F.col("_reasons").isNotNull())
+        each = refused.select("_source_row", F.explode("_reasons").alias("_reason"))
+        says = F.substring_index("_reason", ": '", 1)
+        ranked = (
+            each.groupBy(says.alias("says"))
+            .agg(F.count(F.lit(1)).alias("n"), F.min(F.struct("_source_row", "_reason")).alias("first"))
+            .orderBy(F.desc("n"), "says")
+            .limit(_REASONS)
+        )
+        return tuple(
+            Reason(row["says"], row["n"], row["first"][0], row["first"][1].removeprefix(row["says"]).removeprefix(": "))
+            for row in ranked.collect()
+        )
+
+    def _lookalikes(
+        self,
+        staged: DataFrame,
+        entity: Entity,
+        seen: Mapping[str, Any],
+        parents: Mapping[str, DataFrame],
+        references: DataFrame | None,
+    ) -> dict[str, tuple[str, Reason]]:
+        """Per file with doubtful identifiers, the way out and the first of them."""
+        from pyspark.sql import functions as F
+
+        from medallion import lookalikes
+
+        files = {file.name: file for file in self.batch.files_of(entity.name)}
+        case, length = [], []
+        key = F.col(entity.key)
+        place = ("_source_file", "_source_row")
+        if self.folded[entity.name]:
+            case.append(lookalikes.by_case(staged, entity))
+            if (known := self._known_spellings(staged, entity)) is not None:
+                rows = staged.select(*place, key.alias("_key"), lookalikes.spelled(entity).alias("_spelled"))
+                case.append(lookalikes.by_case_of_known(rows, known, entity.key))
+        if references is not None:
+            for column in entity.references:
+                target = column.reference.entity if column.reference else ""
+                if self.folded.get(target) and target != entity.name:
+                    parent = store.read(self.spark, self.lake, f"silver.{target}_staged")
+                    there = F.coalesce(F.col("_spelling"), F.col(column.reference.column))  # type: ignore[union-attr]
+                    known = parent.select(F.col(column.reference.column).alias("_key"), there.alias("_known"))  # type: ignore[union-attr]
+                    mine = references.filter(F.col("column") == column.name)
+                    case.append(lookalikes.by_case_of_known(mine, known, column.name))
+        if any(row["sized"] for row in seen.values()):
+            keys = staged.select(key.alias("_known"))
+            if self.lake.exists(entity.clean.name):
+                clean = store.read(self.spark, self.lake, entity.clean.name)
+                keys = keys.unionByName(clean.select(key.alias("_known")))
+            length.append(lookalikes.by_length(staged.select(*place, key.alias("_key")), keys, entity.key))
+        for name, known in parents.items():
+            if any(row[f"stray_{name}"] for row in seen.values()):
+                rows = staged.filter(F.array_contains("_failed_checks", f"{name}.reference"))
+                rows = rows.select(*place, F.col(name).alias("_key"))
+                length.append(lookalikes.by_length(rows, known.select(F.col("_key").alias("_known")), name))
+        owners = {entity.key: (entity.name, entity.key)}
+        owners |= {c.name: (c.reference.entity, c.reference.column) for c in entity.references if c.reference}
+        found: dict[str, tuple[str, Reason]] = {}
+        for frames, says, way_out in (
+            (case, "{column}: {one!r} and {other!r} are equal only after folding case", None),
+            (length, "{column}: {one!r} and {other!r} are the short and the long form of one identifier", cut),
+        ):
+            if not frames:
+                continue
+            pairs = reduce(lambda one, other: one.unionByName(other), frames)
+            summary = pairs.groupBy("_source_file").agg(
+                F.countDistinct("_source_row").alias("n"),
+                F.min(F.struct("_source_row", "column", "one", "other")).alias("first"),
+            )
+            for row in summary.collect():
+                line, column, one, other = row["first"]
+                file = files[row["_source_file"]]
+                text = way_out(file) if way_out else case_sensitive(file, *owners[column])
+                reason = Reason(says.format(column=column, one=one, other=other), row["n"], line)
+                found.setdefault(file.name, (text, reason))
+        return found
+
+    def _known_spellings(self, staged: DataFrame, entity: Entity) -> DataFrame | None:
+        """Keys of the batch that the lakehouse knows, as bronze has them written: `_key` and `_known`."""
+        from pyspark.sql import functions as F
+
+        from medallion import columns as words
+
+        history, name = entity.history.name, f"bronze.{entity.name}"
+        written = {
+            file.mapping[entity.key].column for file in self.batch.files_of(entity.name) if entity.key in file.mapping
+        }
+        there = {column for column, _ in store.spark_types(self.lake, name)}
+        columns = sorted(column for column in written if column in there)
+        if not self.lake.exists(history) or not columns:
+            return None
+        place = ["_source_file", "_source_row"]
+        keys = staged.filter(F.col("_spelling").isNotNull()).select(F.col(entity.key).alias("_key")).distinct()
+        mine = F.col("_batch_id") != F.lit(self.batch.batch_id)
+        kept = store.read(self.spark, self.lake, history).filter(mine).select(F.col(entity.key).alias("_key"), *place)
+        kept = kept.join(keys, on="_key", how="left_semi").distinct()
+        cell = words.unspaced(F.coalesce(*(F.col(f"`{column}`") for column in columns)))
+        raw = store.read(self.spark, self.lake, name).select(*place, cell.alias("_known"))
+        met = kept.join(raw, on=place, how="inner").filter(F.upper("_known") == F.col("_key"))
+        return met.select("_key", "_known")
+
+
+def _counted(staged: DataFrame, entity: Entity) -> DataFrame:
+    """One row per file: rows, refused rows, keys in another case, keys that may be a short or long form, rows without a
+    required value and rows whose reference leads nowhere.
+    """
+    from pyspark.sql import functions as F
+
+    from medallion.lookalikes import LONG, SHORT
+
+    required = [column.name for column in entity.columns if column.checks.get("null") == "reject"]
+    strays = [column.name for column in entity.references]
+    failed = F.coalesce(F.col("_failed_checks"), F.array().cast("array<string>"))
+    return staged.groupBy("_source_file").agg(
+        F.count(F.lit(1)).alias("rows"),
+        F.count_if(F.col("_reasons").isNotNull()).alias("refused"),
+        F.count_if(F.col("_spelling").isNotNull()).alias("folded"),
+        F.count_if(F.length(F.col(entity.key)).isin(SHORT, LONG)).alias("sized"),
+        *(F.count_if(F.col(name).isNull()).alias(f"empty_{name}") for name in required),
+        *(F.count_if(F.array_contains(failed, f"{name}.reference")).alias(f"stray_{name}") for name in strays),
+    )

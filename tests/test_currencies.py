@@ -1,0 +1,95 @@
+"""Which currency a file's amounts are in: asked wherever a word for another one stands beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from medallion import contracts, proposal
+from medallion.pipeline import amounts
+
+DEALS = "lead_id,customer_id,status,deal_value,created_at"
+
+CURRENCIES = [
+    # header, cells of a row                              -> what is said of it
+    ("{deals},Cur", "100,EUR", "column 'Cur' holds currencies (EUR (2)) and is not mapped to currency"),
+    ("{deals},Cur", "100,USD", None),
+    ("{deals},CurrencyIsoCode", "100,EUR", None),  # mapped: the contract refuses its rows
+    ("{deals},Deal Currency", "100,", None),
+    ("{amount}", '"€ 1.200"', "amounts such as '€ 1.200' are in EUR (2), and nothing maps a currency"),
+    ("{amount}", "CHF 500", "amounts such as 'CHF 500' are in CHF (2), and nothing maps a currency"),
+    ("{amount}", "$500", None),
+    ("{amount in euro}", "500", "column 'Amount (EUR)' holds amounts in EUR and is not mapped to deal_value"),
+    ("{deals},Currency,Amount in company currency", "100,EUR,108", "let a contract say `deal_value: Amount in company"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("header", "cells", "says"), CURRENCIES, ids=[f"{c[0]}: {c[1]}" for c in CURRENCIES])
+def test_a_currency_that_is_there_is_not_ignored(tmp_path, header, cells, says):
+    assert _currency(tmp_path, header, [cells, cells], says)
+
+
+def test_an_empty_cell_beside_other_currencies_is_not_dollars(tmp_path):
+    says = "column 'Deal Currency' is empty in 1 of its rows and says EUR (1) in others: an empty cell is not USD"
+    assert _currency(tmp_path, "{deals},Deal Currency", ["100,EUR", "100,"], says)
+
+
+def _currency(folder: Path, header: str, rows: list[str], says: str | None) -> bool:
+    from medallion import sources
+
+    amount = DEALS.replace("deal_value", "Amount")
+    columns = header.replace("{deals}", DEALS).replace("{amount}", amount)
+    columns = columns.replace("{amount in euro}", amount.replace("Amount", "Amount (EUR)"))
+    cells = [row.split(",", 1) if row[0] != '"' else [row] for row in rows]
+    lines = [",".join([f"L{n}", "C1", "won", first, "2025-01-02", *rest]) for n, (first, *rest) in enumerate(cells)]
+    (folder / "leads.csv").write_text("\n".join([columns, *lines]) + "\n")
+    entities = contracts.entities()
+    found = amounts.refused(sources.scan(str(folder), entities).files, entities)
+    return (says in f"{found[0].problem}. {found[0].remedy}") if says and found else not found and not says
+
+
+IN_EUROS = "{name: currency, enum: [{value: EUR}], customProperties: [{property: default, value: \"'EUR'\"}]}"
+INIT = [
+    # header of the amount, cells; header of another column, cells -> what is filled from what, and what it says
+    ("Amount (EUR)", "100 200", "", "", 'deal_value: {column: "Amount (EUR)", confidence: 0.6', IN_EUROS),
+    ("Umsatz in EUR", "100 200", "", "", 'deal_value: {column: "Umsatz in EUR", confidence: 0.6', IN_EUROS),
+    ("Amount", "€1.200 €300", "", "", "deal_value: {sql: \"regexp_replace(`amount`, 'EUR|€| ', '')\"", IN_EUROS),
+    ("Amount", "CHF1200 CHF300", "", "", "confidence: 0.6", "enum: [{value: CHF}]"),
+    ("Amount", "€1.200 £300", "", "", "deal_value: {column: Amount, confidence: 0.6", "in EUR (1), GBP (1)"),
+    ("Amount", "100 200", "Devise", "EUR EUR", "currency: {column: Devise, confidence: 0.6", IN_EUROS),
+    ("Amount", "100 200", "Cur", "EUR USD", "currency: {column: Cur, confidence: 0.7", "refused: EUR (1)"),
+    ("Amount", "100 200", "Moneda", "EUR -", "currency: {column: Moneda, confidence: 0.6", IN_EUROS),
+    ("Amount", "$100 $200", "", "", "deal_value: {column: Amount, confidence: 0.91", ""),
+    ("Amount", "100 200", "Amount in company currency", "1 2", "deal_value: {column: Amount, confidence: 0.91", ""),
+]
+
+
+@pytest.mark.parametrize(("header", "cells", "other", "others", "filled", "says"), INIT)
+def test_init_asks(tmp_path, header, cells, other, others, filled, says):
+    lines = [
+        f'{n},Acme {n},Closed {state},"{cell}",2025-01-0{n},Ines,{more}'
+        for n, (state, cell, more) in enumerate(
+            zip(("Won", "Lost"), cells.split(), others.split() or ("", ""), strict=True), start=1
+        )
+    ]
+    head = f"Deal ID,Company,Stage,{header},Created,Owner,{other or 'Remark'}"
+    (tmp_path / "deals.csv").write_text("\n".join([head, *lines]) + "\n")
+    text = proposal.propose(str(tmp_path), "x").text
+    assert filled in text
+    assert says in text
+
+
+def test_the_company_currency_may_be_the_answer(tmp_path):
+    (tmp_path / "deals.csv").write_text(
+        "Record ID,Deal Stage,Amount,Currency,Amount in company currency,Create Date\n"
+        "1,Closed Won,10000,EUR,10800,2025-01-06\n2,Closed Lost,5000,USD,5000,2025-01-07\n"
+    )
+    proposed = proposal.propose(str(tmp_path), "x")
+    (value,) = [column for column in proposed.columns if column["column"] == "deal_value"]
+    assert value["confidence"] < 0.8
+    assert "`deal_value: Amount in company currency` and `currency: {value: USD}`" in value["reason"]
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))

@@ -1,0 +1,209 @@
+"""Files that are held back: nothing of them enters silver, every run says so, and nothing is lost or doubled."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime, timedelta
+
+import pytest
+
+from medallion import pipeline, query
+from medallion.config import HoldBack, load
+from medallion.pipeline import hold
+from medallion.sources import SourceFile
+from medallion.store import Lakehouse
+
+CUSTOMERS = "customer_id,customer_name\n" + "".join(f"C{n},Firm {n}\n" for n in range(10))
+DEALS = "lead_id,customer_id,status,deal_value,created_at"
+ONE, OTHER = "0015f00000Bx7aQ", "0015f00000Bx7aq"
+FILE = SourceFile("/in/leads.csv", "leads.csv", "leads", "csv", "hash", 1)
+
+
+@pytest.fixture
+def folder(spark, tmp_path):
+    """`folder({"leads.csv": "..."}, accept=True)` writes files into one folder and brings what is new to silver.
+
+    Gives the result and the counts of rows by table.
+    """
+    source, lake, now = tmp_path / "in", Lakehouse(str(tmp_path / "lake")), [datetime(2025, 7, 1)]
+    source.mkdir()
+
+    def call(files=None, **settings):
+        for name, content in (files or {}).items():
+            (source / name).write_text(content)
+        now[0] += timedelta(hours=1)
+        given = load(None, source=str(source), lakehouse=lake.root, **settings)
+        result = pipeline.run(given, now[0], halves=[pipeline.BRONZE_TO_SILVER])
+        names = [f"{layer}.{name}" for name in ("customers", "leads") for layer in ("bronze", "silver")]
+        names = [f"{name}_clean" if name.startswith("silver") else name for name in names] + ["silver.quarantine"]
+        with query.connect(lake, layers=["bronze", "silver"]) as connection:
+            counts = [
+                connection.execute(f"select count(*) from {name}").fetchone()[0] if lake.exists(name) else 0
+                for name in names
+            ]
+        return result, dict(zip(("read customers", "customers", "read leads", "leads", "waiting"), counts, strict=True))
+
+    return call
+
+
+def leads(rows: int, bad: int, status: str = "perhaps") -> str:
+    lines = [f"L{n},C{n % 10},{status if n < bad else 'won'},{n},2025-01-02" for n in range(rows)]
+    return "\n".join([DEALS, *lines]) + "\n"
+
+
+SHARES = [
+    # rows, refused, without an account, a parent held -> held back, or said of it
+    (60, 12, 0, False, None),
+    (60, 13, 0, False, "leads.csv: held back: 13 of 60 rows are refused (limit 20%)"),
+    (60, 13, 13, False, "leads.csv: held back: 13 of 60 rows are refused (limit 20%)"),
+    (49, 25, 0, False, "leads.csv: 25 of 49 rows are refused"),
+    (49, 24, 0, False, None),
+    (3, 3, 0, False, "No row of leads.csv was accepted"),
+    (3, 1, 0, True, "leads.csv: held back: 1 of 3 rows are refused (limit 20%)"),
+    (0, 0, 0, False, None),
+]
+
+
+@pytest.mark.parametrize(("rows", "refused", "empty", "parent", "says"), SHARES)
+def test_shares(rows, refused, empty, parent, says):
+    counts = hold.Counts(rows, refused, {"customer_id": empty})
+    assert (hold.judged(FILE, counts, HoldBack(), parent) or hold.poor(FILE, counts)) == says
+
+
+def test_a_share_of_empty_cells_has_a_limit_of_its_own():
+    counts = hold.Counts(100, 10, {"customer_id": 10, "status": 0})
+    limits = HoldBack(empty=0.05)
+    assert hold.judged(FILE, counts, limits) == "leads.csv: held back: 10 of 100 rows have no customer_id (limit 5%)"
+    assert hold.judged(FILE, counts, HoldBack(rows=101, empty=0.05)) is None
+
+
+def test_what_is_held_back_and_what_is_not(folder):
+    """Too much is refused, two products are one but for their case, and a small file is loaded with a warning."""
+    files = {
+        "customers.csv": CUSTOMERS,
+        "leads.csv": leads(60, 13),
+        "products.csv": f"product_id,product_name\n{ONE},Anvil\n{OTHER},Bolt\n",
+        "stage_history.csv": "lead_id,stage,entered_at\nL1,,2025-01-01\n",
+    }
+    result, counts = folder(files)
+    assert [(item.name, item.problem.partition("back: ")[2]) for item in result.held] == [
+        (
+            "products.csv",
+            f"product_id: {ONE!r} and {OTHER!r} are equal only after folding case (2 rows, such as line 2)",
+        ),
+        (
+            "leads.csv",
+            "13 of 60 rows are refused (limit 20%): status: is not an accepted value (13 rows, such as line 2: 'perhaps')",
+        ),
+    ]
+    assert "products: properties: - {name: product_id, primaryKey: true, semanticType: text" in result.held[0].remedy
+    assert "--accept takes the file in as it is" in result.held[1].remedy
+    assert [item.problem for item in result.poor] == [
+        "No row of stage_history.csv was accepted: stage: is missing (1 row, such as line 2)"
+    ]
+    assert counts == {"read customers": 10, "customers": 10, "read leads": 60, "leads": 0, "waiting": 1}
+    result, again = folder()
+    assert not result.changed
+    assert again == counts
+    assert "such as line 2)" in result.held[1].problem  # without the value: it may be someone's name
+    result, counts = folder(accept=True)
+    assert not result.held
+    assert counts == {"read customers": 10, "customers": 10, "read leads": 60, "leads": 47, "waiting": 14}
+    result, again = folder()
+    assert not result.held
+    assert not result.changed
+    assert again == counts
+
+
+@pytest.mark.slow
+def test_a_file_is_held_until_it_is_corrected(folder, tmp_path):
+    """By another contract, by another file in its place; killed half-way it is as if it had not been killed."""
+    result, counts = folder({"customers.csv": CUSTOMERS, "leads.csv": leads(60, 13), "leads_2.csv": leads(60, 20)})
+    assert [item.name for item in result.held] == ["leads.csv", "leads_2.csv"]
+    result, counts = folder({"leads_2.csv": leads(60, 20, "lost")})
+    assert [item.name for item in result.held] == ["leads.csv"]
+    assert counts["leads"] == 60
+    contract = tmp_path / "contract.yaml"
+    contract.write_text(
+        "apiVersion: v3.1.0\nkind: DataContract\nid: x\nversion: 1.0.0\nstatus: active\nschema:\n  - name: leads\n"
+        "    properties:\n      - {name: status, customProperties: [{property: spellings, value: {open: [perhaps]}}]}\n"
+    )
+    half = sys.modules["medallion.pipeline.bronze_to_silver"]
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(half, "_accounts", lambda *given: (_ for _ in ()).throw(KeyboardInterrupt))
+        folder(contracts=(contract,))
+    result, counts = folder()
+    assert not result.held
+    assert counts == {"read customers": 10, "customers": 10, "read leads": 180, "leads": 60, "waiting": 0}
+    assert not folder()[0].changed
+
+
+@pytest.mark.parametrize("what", ["refused", "held", "poor"])
+def test_whatever_is_wrong_with_a_file_ends_with_exit_status_1(monkeypatch, capsys, what):
+    from medallion import cli
+    from medallion.sources import Refusal
+
+    result = pipeline.Result("run", **{what: [Refusal("leads.csv", "leads", "leads.csv: is odd", "Correct it.")]})
+    monkeypatch.setattr(pipeline, "run", lambda *given: result)
+    monkeypatch.setattr("medallion.status.insights", lambda lake: {})
+    monkeypatch.setattr("medallion.status.as_of", lambda lake: None)
+    monkeypatch.setattr(sys, "argv", ["medallion", "run", "--json"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    printed = capsys.readouterr()
+    assert end.value.code == 1
+    listed = [
+        item["file"]
+        for name in ("refused", "held", "mostly_refused")
+        for item in json.loads(printed.out)[f"files_{name}"]
+    ]
+    assert listed == ["leads.csv"]
+    assert "leads.csv: is odd\nCorrect it." in printed.err
+
+
+ACCOUNTS = "customer_id,customer_name\n"
+LOOKALIKES = {
+    "within one file": (
+        [{"customers.csv": f"{ACCOUNTS}{ONE},Halden\n{OTHER},Corvid\n"}],
+        "customer_id: '0015f00000Bx7aQ' and '0015f00000Bx7aq' are equal only after folding case (2 rows",
+    ),
+    "across files": (
+        [{"customers.csv": f"{ACCOUNTS}{ONE},Halden\n", "customers_2.csv": f"{ACCOUNTS}{OTHER},Corvid\n"}],
+        "are equal only after folding case (1 row, such as line 2)",
+    ),
+    "against the lakehouse": (
+        [{"customers.csv": f"{ACCOUNTS}{ONE},Halden\n"}, {"customers_2.csv": f"{ACCOUNTS}{OTHER},Corvid\n"}],
+        "customer_id: '0015f00000Bx7aq' and '0015f00000Bx7aQ' are equal only after folding case",
+    ),
+    "a reference": (
+        [{"customers.csv": f"{ACCOUNTS}{ONE},Halden\n", "leads.csv": f"{DEALS}\nL1,{OTHER},won,1,2025-01-02\n"}],
+        "customer_id: '0015f00000Bx7aq' and '0015f00000Bx7aQ' are equal only after folding case",
+    ),
+    "another record in capitals": (
+        [{"customers.csv": f"{ACCOUNTS}ab1,Halden\nAB1,Corvid\n"}],
+        "customer_id: 'ab1' and 'AB1' are equal only after folding case",
+    ),
+    "the same record in capitals": ([{"customers.csv": f"{ACCOUNTS}ab1,Halden\nAB1,Halden\n"}], None),
+    "15 and 18 characters": (
+        [{"customers.csv": f"{ACCOUNTS}{ONE}AAR,Halden\n", "leads.csv": f"{DEALS}\nL1,{ONE},won,1,2025-01-02\n"}],
+        "'0015F00000BX7AQ' and '0015F00000BX7AQAAR' are the short and the long form of one identifier",
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", LOOKALIKES)
+def test_identifiers_that_may_be_one_or_two(folder, case):
+    deliveries, says = LOOKALIKES[case]
+    for files in deliveries:
+        result, _ = folder(files)
+    assert [says in item.problem for item in result.held][:1] == ([True] if says else [])
+    if says and "folding" in says:
+        assert (
+            "customers: properties: - {name: customer_id, primaryKey: true, semanticType: text" in result.held[0].remedy
+        )
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))

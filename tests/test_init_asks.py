@@ -1,0 +1,87 @@
+"""What init keeps expecting although it cannot read it, and which identifiers it does not fold."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from medallion import contracts, proposal, sources
+from medallion.contracts import Override
+
+ACCOUNTS = "Account ID,Account Name,Industry\n"
+UNREADABLE = [
+    # file, content                                                     -> the entity that expects it
+    ("activities.csv", b"Activity ID,Account ID,Type,Date\nT1,A1,Call,2025-01-06\nT2,A1,Call,pasted\x00\n", "interactions"),
+    ("Deals 2025.csv.gz", b"not gz at all", "leads"),
+    ("opportunities.xlsx", b"PK\x03\x04 cut short [Content_Types].xml", "leads"),
+    ("activities.json", b'[{"id": 1,', "interactions"),
+    ("export_1.csv", b"Deal ID,Stage,Amount,Close Date,Owner\n1,Won,10,2025-01-02,Ines\n2,\x00Won,10,,\n", "leads"),
+    ("notes.pdf", b"%PDF", None),  # never a table: left alone by name
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "content", "entity"), UNREADABLE, ids=[item[0] for item in UNREADABLE])
+def test_a_file_that_init_could_not_read_is_expected(tmp_path, name, content, entity):
+    """It is unreadable, not left alone, until it can be read; then it is read."""
+    (tmp_path / "accounts.csv").write_text(f"{ACCOUNTS}A1,Tarn Foods,Food\n")
+    (tmp_path / name).write_bytes(content)
+    proposed = proposal.propose(str(tmp_path), "x")
+    entities = contracts.entities([Override("x", proposed.text)])
+    scan = sources.scan(str(tmp_path), entities)
+    assert [(item.name, item.entity) for item in scan.refused] == ([(name, entity)] if entity else [])
+    assert scan.ignored == (() if entity else (name,))
+    assert any("could not be read" in guess for guess in contracts.guesses(entities.values())) == bool(entity)
+    if name == "activities.csv":
+        (tmp_path / name).write_text("Activity ID,Account ID,Type,Occurred At,Outcome\nT1,A1,Call,2025-01-06,neutral\n")
+        scan = sources.scan(str(tmp_path), entities)
+        assert [file.entity for file in scan.files] == ["customers", "interactions"]
+
+
+def test_init_ends_with_exit_status_1_when_a_file_cannot_be_read(tmp_path, monkeypatch, capsys):
+    from medallion import cli
+
+    (tmp_path / "accounts.csv").write_text(f"{ACCOUNTS}A1,Tarn Foods,Food\n")
+    (tmp_path / "calls.csv").write_bytes(b"id\x00,date\n")
+    out = tmp_path / "x.odcs.yaml"
+    monkeypatch.setattr(sys, "argv", ["medallion", "init", str(tmp_path), "--out", str(out)])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 1
+    assert "calls.csv: line 1: holds a NUL byte" in capsys.readouterr().out
+    assert "- file: calls" in out.read_text()
+
+
+KEYS = [
+    (["0015f00000Bx7aQ", "0015f00000Bx7aq"], True),
+    (["ab1", "AB1", *map(str, range(10, 3010))], False),  # typed in capitals: one record
+    (["aB1", "AB1", *map(str, range(10, 3010))], True),  # one pair among thousands
+    (["C1", "C2"], False),
+]
+
+
+@pytest.mark.parametrize(("keys", "as_written"), KEYS, ids=["salesforce", "typed", "one pair", "plain"])
+def test_keys_that_case_tells_apart_are_compared_as_written(tmp_path, keys, as_written):
+    (tmp_path / "accounts.csv").write_text(ACCOUNTS + "".join(f"{key},Firm {n},Food\n" for n, key in enumerate(keys)))
+    text = proposal.propose(str(tmp_path), "x").text
+    assert ("semanticType: text" in text) == as_written
+
+
+def test_short_and_long_identifiers_are_named(tmp_path):
+    (tmp_path / "accounts.csv").write_text(
+        f"{ACCOUNTS}0015f00000Bx7aQAAR,Halden,Marine\n0015f00000Bx7aRAAR,Lumen,Optics\n"
+    )
+    (tmp_path / "opportunities.csv").write_text(
+        "Opportunity ID,Account ID,Stage,Amount,Created Date\n"
+        "0065f00000Cy1tX,0015f00000Bx7aQ,Closed Won,10,2025-01-10\n"
+        "0065f00000Cy1tY,0015f00000Bx7aR,Closed Lost,20,2025-01-11\n"
+    )
+    proposed = proposal.propose(str(tmp_path), "x")
+    (item,) = [c for c in proposed.columns if (c["entity"], c["column"]) == ("leads", "customer_id")]
+    assert item["confidence"] < 0.8
+    assert "short (15) and long (18 characters) forms" in item["reason"]
+    assert "substring(" in item["reason"]
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))
