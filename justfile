@@ -116,6 +116,10 @@ browser *args:
 lock-check:
     bash scripts/lock.sh --check
 
+# The commands that beginners know, each as written, in a fresh clone and environment; takes some minutes.
+lines:
+    bash .ci/lines
+
 # Everything that CI checks.
 ci:
     bash .ci/run
