@@ -73,12 +73,26 @@ def test_without_its_inputs_a_script_says_what_to_run_first(script, words, tmp_p
 @pytest.mark.slow
 def test_the_analysis_brings_the_sample_to_gold_and_writes_what_is_shipped(tmp_path):
     shutil.copytree(ROOT / "data", tmp_path / "data")
+    shutil.copytree(ROOT / "analysis", tmp_path / "analysis")
     for _ in range(2):
         done = run("notebooks/03_eda_analysis.py", tmp_path)
         assert done.returncode == 0, done.stderr
         written = {path.name: path.read_bytes() for path in (tmp_path / "analysis").iterdir()}
+        assert written["01_deals_and_interactions.png"][:4] == b"\x89PNG"
         shipped = {path.name: path.read_bytes() for path in (ROOT / "analysis").iterdir() if path.name in written}
         assert [name for name in written if written[name] != shipped[name]] == []
+
+
+def test_a_picture_is_drawn_again_only_when_its_chart_changed(tmp_path, monkeypatch):
+    from medallion import charts, report
+
+    drawn = []
+    monkeypatch.setattr(
+        charts, "png", lambda chart: drawn.append(chart) or (ROOT / "docs/pictures/dashboard.png").read_bytes()
+    )
+    for chart in ({"mark": "bar"}, {"mark": "bar"}, {"mark": "line"}):
+        report._picture(tmp_path / "a.png", chart)
+    assert drawn == [{"mark": "bar"}, {"mark": "line"}]
 
 
 def test_on_databricks_the_analysis_never_runs_the_pipeline(tmp_path):
