@@ -10,7 +10,7 @@ default:
 # Make the environment from the lock and install the package into it.
 setup:
     python3 -m venv .venv
-    {{python}} -m pip install -q -r config/requirements.txt
+    {{python}} -m pip install -q -r config/requirements.lock
     {{python}} -m pip install -q --no-deps --no-build-isolation -e .
 
 # Run the pipeline on the sample.
@@ -104,7 +104,7 @@ dashboards:
     .venv/bin/medallion powerbi build --lakehouse build/sample --pictures
     .venv/bin/medallion metrics databricks
 
-# Compile the lock for Python 3.11 and 3.12 from pyproject.toml.
+# Compile the lock for Python 3.11 and 3.12 from pyproject.toml, and requirements.txt from the lock.
 lock:
     bash scripts/lock.sh
 
@@ -112,9 +112,13 @@ lock:
 browser *args:
     bash scripts/with_browser.sh {{python}} -m pytest -n 0 tests/browser {{args}}
 
-# Check that the lock fits pyproject.toml.
+# Check that the lock fits pyproject.toml, and requirements.txt the lock.
 lock-check:
     bash scripts/lock.sh --check
+
+# The commands that beginners know, each as written, in a fresh clone and environment; takes some minutes.
+lines:
+    bash .ci/lines
 
 # Everything that CI checks.
 ci:

@@ -1,4 +1,4 @@
-"""Hold the model of this folder against another simulated world, whose truth is known: `python models/model_evaluation.py`.
+"""Compare the model of this folder with the known truth of another simulated world: `python models/model_evaluation.py`.
 
 A door to `medallion.pipeline.publishing`. For your own deals: the model card that `medallion train` writes, and
 `medallion monitor`.
@@ -11,13 +11,18 @@ import json
 import tempfile
 from pathlib import Path
 
-from medallion.pipeline import publishing
+try:
+    from medallion import notebook
+    from medallion.pipeline import publishing
+except ModuleNotFoundError as missing:
+    raise SystemExit(f"{missing}. In the root of the repository run: pip install -r config/requirements.txt") from None
 
 HERE = Path(__file__).resolve().parent
 
 
 def main() -> None:
     """Simulate a world that the model has not seen, score its open deals, compare with the truth."""
+    notebook.in_words()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--customers", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=2)

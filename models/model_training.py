@@ -1,6 +1,7 @@
-"""Train the shipped model on a simulated world and write it into this folder: `python models/model_training.py`.
+"""Train the shipped model again, on the same simulated world: `python models/model_training.py`.
 
-A door to `medallion.pipeline.publishing`. For your own deals: `medallion train`.
+The model is written to build/models and compared with the shipped one; `--out models` replaces that one.
+Calls `medallion.pipeline.publishing`. For your own deals: `medallion train`.
 """
 
 from __future__ import annotations
@@ -9,24 +10,38 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from medallion.notebook import say
-from medallion.pipeline import publishing
+try:
+    from medallion import notebook
+    from medallion.errors import LakehouseError
+    from medallion.pipeline import publishing
+    from medallion.scoring import registry
+except ModuleNotFoundError as missing:
+    raise SystemExit(f"{missing}. In the root of the repository run: pip install -r config/requirements.txt") from None
 
 HERE = Path(__file__).resolve().parent
 
 
 def main() -> None:
-    """Simulate, train, publish."""
+    """Simulate, train, write, compare."""
+    notebook.in_words()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--customers", type=int, default=20_000)
     parser.add_argument("--days", type=int, default=730)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=HERE)
+    parser.add_argument("--out", type=Path, default=HERE.parent / "build" / "models")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
-        entry = publishing.train_on_simulation(Path(work), given.customers, given.days, given.seed, say)
+        entry = publishing.train_on_simulation(Path(work), given.customers, given.days, given.seed, notebook.say)
         for path in publishing.publish(entry, given.out):
             print(path)
+    try:
+        shipped = registry.champion(HERE)
+    except LakehouseError:  # of another version of the product
+        shipped = None
+    if shipped is not None and shipped.scorer.version == entry.scorer.version:
+        print(f"This is the shipped model, {entry.scorer.version}.")
+    else:
+        print(f"This is not the shipped model. To ship it: python models/model_training.py --out {HERE.name}")
 
 
 if __name__ == "__main__":

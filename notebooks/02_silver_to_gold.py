@@ -9,10 +9,14 @@
 
 # COMMAND ----------
 
-from medallion import notebook, pipeline
-from medallion.config import utc_now
+try:
+    from medallion import notebook, pipeline
+    from medallion.config import utc_now
+except ModuleNotFoundError as missing:
+    raise SystemExit(f"{missing}. In the root of the repository run: pip install -r config/requirements.txt") from None
 
 settings = notebook.settings(globals())
+notebook.need_silver(settings)
 
 # COMMAND ----------
 

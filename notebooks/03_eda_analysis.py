@@ -5,15 +5,20 @@
 # MAGIC numbers cannot say: as text, as one page with charts, as pictures, and the customer features as CSV.
 # MAGIC
 # MAGIC Runs here as a job task with widgets, and on a laptop as
-# MAGIC `python notebooks/03_eda_analysis.py --lakehouse lakehouse --out analysis`.
+# MAGIC `python notebooks/03_eda_analysis.py --lakehouse lakehouse --out analysis`. On a laptop it also brings the exports
+# MAGIC to gold where there is no gold yet.
 
 # COMMAND ----------
 
-from medallion import notebook, report
-from medallion.store import Lakehouse
+try:
+    from medallion import notebook, report
+    from medallion.store import Lakehouse
+except ModuleNotFoundError as missing:
+    raise SystemExit(f"{missing}. In the root of the repository run: pip install -r config/requirements.txt") from None
 
 settings = notebook.settings(globals())
 out = notebook.out(globals(), "analysis")
+notebook.bring_to_gold(globals(), settings)
 
 # COMMAND ----------
 

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import sys
 
-from medallion.cli import main
+try:
+    from medallion.cli import main
+except ModuleNotFoundError as missing:
+    raise SystemExit(f"{missing}. In the root of the repository run: pip install -r config/requirements.txt") from None
 
 if __name__ == "__main__":
     sys.argv[1:1] = ["databricks"]

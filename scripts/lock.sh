@@ -1,22 +1,30 @@
 #!/usr/bin/env bash
-# Compile config/requirements.txt, the hashed lock for Python 3.11 and 3.12, from pyproject.toml; --check only compares.
+# Compile config/requirements.lock, the hashed lock for Python 3.11 and 3.12, from pyproject.toml, and from the lock
+# config/requirements.txt: the package itself and the same versions, without hashes. --check only compares.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-lock=config/requirements.txt
-target=$lock
-if [ "${1:-}" = --check ]; then
-    target=$(mktemp)
-    trap 'rm -f "$target"' EXIT
-    cp "$lock" "$target"
-fi
+lock=config/requirements.lock pins=config/requirements.txt
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cp "$lock" "$work/lock"
 .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
     --no-header --no-emit-index-url --extra sail --extra agent --extra azure --extra databricks --extra charts --extra crm --extra dashboard --extra ml --extra mlflow --extra openlineage --extra otel --extra powerbi --extra slides --group dev \
-    pyproject.toml --output-file "$target"
-if grep -nE '(https?://|^--)' "$target"; then
+    pyproject.toml --output-file "$work/lock"
+if grep -nE '(https?://|^--)' "$work/lock"; then
     echo "The lock names a host or an index." >&2
     exit 1
 fi
-if [ "$target" != "$lock" ]; then
-    diff -u "$lock" "$target" || { echo "The lock does not fit pyproject.toml: run 'just lock'." >&2; exit 1; }
+{
+    echo "# The package, editable, and the versions of $lock, which has their hashes too. Written by scripts/lock.sh."
+    echo "# Run pip in the root of the repository, since it looks for '.' in the folder it is run in."
+    echo "-e ."
+    sed -nE 's/^([a-z0-9][^\\]*[^\\ ]) *\\?$/\1/p' "$work/lock"
+} >"$work/pins"
+if [ "${1:-}" = --check ]; then
+    diff -u "$lock" "$work/lock" || { echo "The lock does not fit pyproject.toml: run 'just lock'." >&2; exit 1; }
+    diff -u "$pins" "$work/pins" || { echo "$pins does not fit $lock: run 'just lock'." >&2; exit 1; }
+else
+    cp "$work/lock" "$lock"
+    cp "$work/pins" "$pins"
 fi

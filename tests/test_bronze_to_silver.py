@@ -7,10 +7,13 @@ import json
 from datetime import datetime, timedelta
 from decimal import Decimal as D
 
-import pytest
+try:
+    import pytest
 
-from conftest import NOW, ROOT
-from medallion.errors import ConservationError
+    from conftest import NOW, ROOT
+    from medallion.errors import ConservationError
+except ModuleNotFoundError as missing:
+    raise SystemExit(f"{missing}. In the root of the repository run: pip install -r config/requirements.txt") from None
 
 CUSTOMERS = "customer_id,customer_name,employee_count,created_at,updated_at\n"
 LEADS = "lead_id,customer_id,source,status,deal_value,created_at,updated_at,closed_at\n"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
+try:
+    import pytest
 
-from conftest import NOW
+    from conftest import NOW
+except ModuleNotFoundError as missing:
+    raise SystemExit(f"{missing}. In the root of the repository run: pip install -r config/requirements.txt") from None
 
 CUSTOMERS = "customer_id,customer_name,employee_count,created_at\n"
 TOUCHES = "interaction_id,customer_id,lead_id,channel,occurred_at,outcome,duration_minutes\n"

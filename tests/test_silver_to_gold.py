@@ -7,14 +7,17 @@ from collections import Counter, defaultdict
 from datetime import date, datetime, timedelta
 from decimal import Decimal as D
 
-import pytest
-from test_features import at, lead, touch
-from test_lead_score import CUSTOMER, LEAD, TOUCH
+try:
+    import pytest
+    from test_features import at, lead, touch
+    from test_lead_score import CUSTOMER, LEAD, TOUCH
 
-from conftest import NOW
-from medallion import query
-from medallion.errors import ConservationError
-from medallion.features import Moment
+    from conftest import NOW
+    from medallion import query
+    from medallion.errors import ConservationError
+    from medallion.features import Moment
+except ModuleNotFoundError as missing:
+    raise SystemExit(f"{missing}. In the root of the repository run: pip install -r config/requirements.txt") from None
 
 MOMENT = Moment(datetime(2025, 7, 1))
 

@@ -1,13 +1,18 @@
-"""Settings for a notebook: widgets on Databricks, options when it runs as a plain script."""
+"""What notebooks and scripts share: settings as widgets or options, errors in words, the sample where nothing is yet."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
-from medallion.config import Settings, load
+from medallion import pipeline
+from medallion.config import Settings, load, utc_now
+from medallion.errors import LakehouseError, MedallionError
+from medallion.store import Lakehouse
 
 #: Parameters of every notebook, empty for what config.yaml or the default says.
 PARAMETERS = {
@@ -30,11 +35,60 @@ def settings(names: Mapping[str, Any]) -> Settings:
     Raises:
         ContractError: A value is wrong.
     """
+    if "dbutils" not in names:
+        in_words()
     given = _given(names)
     contracts = tuple(Path(item.strip()) for item in given["contract"].split(",") if item.strip())
     config = Path(given["config"]) if given["config"] else None
     overrides = {name: given[name] or None for name in ("source", "lakehouse", "as_of", "models")}
     return load(config, contracts=contracts or None, **overrides)
+
+
+def in_words() -> None:
+    """From now on end with the message of an error that the user can put right, instead of its traceback."""
+    sys.excepthook = _in_words
+
+
+def _in_words(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if isinstance(error, MedallionError):
+        text = "".join(letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in str(error))
+        print(f"Error: {text}", file=sys.stderr)  # noqa: T201
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+def need_silver(settings: Settings) -> None:
+    """Refuse to compute gold from nothing.
+
+    Raises:
+        LakehouseError: Nothing was brought to silver yet.
+    """
+    if not _has(settings, "silver"):
+        raise LakehouseError(
+            f"{settings.lakehouse}: nothing is in silver yet",
+            "Run notebooks/01_bronze_to_silver.py first, or check the lakehouse.",
+        )
+
+
+def bring_to_gold(names: Mapping[str, Any], settings: Settings) -> None:
+    """Run what is missing of the pipeline, for a script whose lakehouse has no gold yet.
+
+    On Databricks the job's tasks do this, and a lakehouse without gold is a mistake: nothing is run there.
+
+    Args:
+        names: The notebook's `globals()`.
+        settings: Where from and where to.
+    """
+    if "dbutils" in names or (_has(settings, "silver") and _has(settings, "gold")):
+        return
+    print(f"{settings.lakehouse}: no gold tables yet, so {settings.source} is brought there first.")  # noqa: T201
+    result = pipeline.run(settings, utc_now(), say)
+    for refusal in result.refused:
+        print(f"Not read: {refusal.problem} {refusal.remedy}")  # noqa: T201
+
+
+def _has(settings: Settings, layer: str) -> bool:
+    return any(name.startswith(f"{layer}.") for name in Lakehouse(settings.lakehouse).tables())
 
 
 def out(names: Mapping[str, Any], default: str) -> Path:

@@ -6,8 +6,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import struct
 import tempfile
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,7 +63,7 @@ def eda(lake: Lakehouse, out: Path, report: Report = lambda *_: None) -> list[Pa
         with _step(report, "report: pictures"):
             drawn = pictures(found)
             written = [
-                _put(out / f"{name}.png", charts.png(charts.themed(dict(chart)))) for name, chart in drawn.items()
+                _picture(out / f"{name}.png", charts.themed(dict(chart))) for name, chart in drawn.items()
             ] + written
         with _step(report, "report: text and page"):
             document = sections.document(found, profiles)
@@ -124,6 +128,21 @@ def _features(connection: duckdb.DuckDBPyConnection, out: Path) -> Path:
         connection.execute(f"copy ({select}) to '{place}' (format csv, header)")
 
     return _replaced(target, copy)
+
+
+def _picture(target: Path, chart: Mapping[str, Any]) -> Path:
+    """Draw a chart, unless the file has it: fonts differ by machine, and would change the picture of the same data."""
+    stamp = hashlib.sha256(json.dumps(chart, sort_keys=True, default=str).encode()).hexdigest()
+    mark = b"tEXt" + f"Chart\0{stamp}".encode()
+    if target.is_file() and mark in target.read_bytes()[:1024]:
+        return target
+    return _put(target, _stamped(charts.png(chart), mark))
+
+
+def _stamped(picture: bytes, mark: bytes) -> bytes:
+    """A PNG with one more chunk, after its header of 33 bytes; `mark` is its type and content."""
+    chunk = struct.pack(">I", len(mark) - 4) + mark + struct.pack(">I", zlib.crc32(mark))
+    return picture[:33] + chunk + picture[33:]
 
 
 def _put(target: Path, content: bytes) -> Path:

@@ -33,8 +33,10 @@ TREES: Mapping[str, Any] = {
 MOST_TREES, PATIENCE, USUAL_TREES = 600, 30, 150
 #: Inverse strengths of regularisation that a later slice chooses among, and the one taken without such a slice.
 PENALTIES, USUAL_PENALTY = (0.003, 0.03, 0.3), 0.03
-#: Rounding of what a model is made of, so that a model file does not hang on the last bit of a sum.
+#: Rounding of what a model is made of, so that a model file does not depend on the last bits of a sum.
 _DIGITS = 12
+#: The same for weights, which the arithmetic of different processors moves by up to 1e-12 (see `newton`).
+_WEIGHT_DIGITS = 9
 
 
 class Model(Protocol):
@@ -70,6 +72,18 @@ def logit(probability: Floats) -> Floats:
     """Logarithm of the odds from a probability."""
     p = np.clip(probability, 1e-9, 1 - 1e-9)
     return np.asarray(np.log(p / (1 - p)))
+
+
+def newton(x: Floats, won: Floats, penalty: float) -> tuple[Floats, float]:
+    """Weights and intercept of a regularized logistic regression, the same on every processor.
+
+    Newton's steps end at the optimum itself. Methods that follow the gradient end near it, at a point that depends on
+    the order in which the processor adds: a model trained twice was two models.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    learned = LogisticRegression(C=penalty, solver="newton-cholesky", max_iter=1000, tol=1e-9).fit(x, won)
+    return learned.coef_[0].round(_WEIGHT_DIGITS), round(float(learned.intercept_[0]), _WEIGHT_DIGITS)
 
 
 @dataclass(frozen=True)
@@ -139,8 +153,6 @@ class Logistic:
             penalty: Inverse strength of the quadratic penalty, as scikit-learn's `C`.
             kinds: As for `Encoder.fit`.
         """
-        from sklearn.linear_model import LogisticRegression
-
         encoder = Encoder.fit(rows, kinds)
         x = _on_log_scale(encoder.transform(rows), encoder)
         unknown = np.asarray(np.isnan(x).any(axis=0))
@@ -148,9 +160,8 @@ class Logistic:
         scales = np.maximum(np.nan_to_num(np.nanstd(x, axis=0)), 1e-6)
         shell = cls(encoder, means.round(_DIGITS), scales.round(_DIGITS), unknown, np.zeros(0), 0.0)
         z = shell._standardised(x)
-        learned = LogisticRegression(C=penalty, max_iter=1000, tol=1e-6).fit(z, won)
-        weights, intercept = learned.coef_[0], float(learned.intercept_[0])
-        return cls(encoder, shell.means, shell.scales, unknown, weights.round(_DIGITS), round(intercept, _DIGITS))
+        weights, intercept = newton(z, won, penalty)
+        return cls(encoder, shell.means, shell.scales, unknown, weights, intercept)
 
     @property
     def names(self) -> list[str]:

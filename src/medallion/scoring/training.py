@@ -22,6 +22,7 @@ from medallion.scoring.models import (
     Boosted,
     Logistic,
     Model,
+    newton,
     sigmoid,
 )  # fmt: skip
 from medallion.scoring.readiness import INSTEAD, NotReadyError
@@ -49,10 +50,8 @@ class Calibrator:
     @classmethod
     def fit(cls, margins: Floats, won: Floats) -> Calibrator:
         """Learn the line."""
-        from sklearn.linear_model import LogisticRegression
-
-        learned = LogisticRegression(C=1e6, max_iter=1000).fit(margins[:, None], won)
-        return cls(round(float(learned.intercept_[0]), 9), round(float(learned.coef_[0, 0]), 9))
+        weights, intercept = newton(margins[:, None], won, 1e6)
+        return cls(intercept, float(weights[0]))
 
 
 @dataclass(frozen=True)
