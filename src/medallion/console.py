@@ -269,6 +269,8 @@ def run(console: Console, result: Result, lakehouse: str) -> None:
             markup=False,
             soft_wrap=True,
         )
+    for text in result.warnings:
+        line(console, f"Warning: {text}")
     if result.ignored and result.changed:
         line(console, f"Not a CRM export, left alone: {_some(result.ignored)}")
 
