@@ -218,7 +218,9 @@ def base_rates(deals, bands):
         mature = [
             (b, status, (closed - opened).days if closed else None)
             for b, status, opened, closed in deals
-            if (DAY - opened).days >= age + 90 and (closed is None or (closed - opened).days >= age) and band in (None, b)
+            if (DAY - opened).days >= age + 90
+            and (closed is None or (closed - opened).days >= age)
+            and band in (None, b)
         ]
         return len(mature), sum(status == "won" and days < age + 90 for _, status, days in mature)
 
@@ -275,13 +277,18 @@ def test_base_rate_of_generated_deals(frame):
     assert len({round(p, 9) for p in new.values()}) < len(new), "no bands were pooled"
     assert max(row["open_leads"] for row in rows.values()) > 1
     for name, row in rows.items():
-        band, mine = row["lead_quality"], [d for d, x in zip(deals, leads, strict=True) if x[1] == name and d[1] == "open"]
+        band, mine = (
+            row["lead_quality"],
+            [d for d, x in zip(deals, leads, strict=True) if x[1] == name and d[1] == "open"],
+        )
         told = [rate(band, (DAY - opened).days) for _, _, opened, _ in mine]
         assert row["band_probability"] == pytest.approx(new[band], abs=1e-6)
         mean = sum(p for p, _ in told) / len(told) if told else new[band]
         assert row["lead_probability"] == pytest.approx(mean, abs=2e-6)
         n = min([n for _, n in told], default=rate(band, 0)[1])
-        assert (row["lead_probability_low"], row["lead_probability_high"]) == pytest.approx(wilson(mean * n, n), abs=3e-6)
+        assert (row["lead_probability_low"], row["lead_probability_high"]) == pytest.approx(
+            wilson(mean * n, n), abs=3e-6
+        )
         assert row["lead_probability_low"] <= row["lead_probability"] <= row["lead_probability_high"]
         assert row["probability_to_convert"] == pytest.approx(1 - math.prod(1 - p for p, _ in told), abs=1e-5)
         assert float(row["weighted_pipeline"]) == pytest.approx(10 * sum(p for p, _ in told), abs=0.01)

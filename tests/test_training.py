@@ -76,7 +76,9 @@ def test_no_cutoff_whose_horizon_is_not_over(monkeypatch, tmp_path):
     monkeypatch.setattr(learning.query, "connect", lambda lake, layers: nullcontext())
     monkeypatch.setattr(learning.query, "rows", lambda connection, sql: [{"first": datetime(2024, 1, 1)}])
     given_settings = load(None, lakehouse=str(tmp_path))
-    work = learning._Training(given_settings, Lakehouse(str(tmp_path)), tmp_path, NOW, Steps(lambda name, seconds: None))
+    work = learning._Training(
+        given_settings, Lakehouse(str(tmp_path)), tmp_path, NOW, Steps(lambda name, seconds: None)
+    )
     found = work._cutoffs(date(2025, 6, 30))
     assert max(found) == datetime(2025, 7, 1) - 90 * DAY
 
@@ -89,6 +91,17 @@ def drawn_tiers(rng):
         {"from": float(f), "forecast": float(f), "low": float(low), "high": float(high)}
         for f, (low, high) in zip(forecasts, ends, strict=True)
     ]
+
+
+def test_tables_without_rows_are_taken_by_the_leak_checks(frame):
+    """Such as touches, where no file has any."""
+    from medallion.pipeline.learning import _local
+    from medallion.scoring.leaks import _backwards
+
+    touches = frame("interaction_id string, occurred_at timestamp", ("I1", datetime(2025, 1, 1)))
+    none = touches.filter("interaction_id IS NULL")
+    assert _local(touches.sparkSession, none).schema == none.schema
+    assert (_backwards(none).count(), _backwards(touches).count()) == (0, 1)
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -192,7 +192,9 @@ def cards(page: Page, found: Given, reading: Reading) -> list[Card]:
     """The metrics at the top of a page."""
     known = [name for name in page.cards if _there(metrics.named(name), reading)]
     wheres = {name: parameters.filters(metrics.named(name), found) for name in known}
-    reading.ahead([*wheres.items(), *((name, tables.asked(name, tables.counted(name, where))) for name, where in wheres.items())])
+    reading.ahead(
+        [*wheres.items(), *((name, tables.asked(name, tables.counted(name, where))) for name, where in wheres.items())]
+    )
     return [card(name, found, reading) for name in known]
 
 

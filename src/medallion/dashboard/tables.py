@@ -370,7 +370,12 @@ _DEALS = Table(
         Column("created_at", "Opened", "day"),
         Column("closed_at", "Closed", "day"),
         Column("cycle_days", "Cycle days", "number"),
-        Column("days_since_last_interaction", "Days since touch", "number", help="Blank where the account was never touched"),
+        Column(
+            "days_since_last_interaction",
+            "Days since touch",
+            "number",
+            help="Blank where the account was never touched",
+        ),
     ),
     "-deal_value",
     ("lead_id", "customer_name", "owner", "customer_id"),

@@ -14,7 +14,7 @@ a band adds to the log odds of a new deal it adds at every age. The interval is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
@@ -72,7 +72,10 @@ def curve(deals: DataFrame, moment: Moment) -> DataFrame:
     ends = (F.lit(age + moment.weights.horizon_days) for age in known)
     counted = told.agg(
         *(F.count_if(f"_told_{k}").cast("double").alias(f"_mature_{k}") for k in range(len(known))),
-        *(F.count_if(F.col(f"_told_{k}") & (F.col("_won_after") < end)).alias(f"_won_{k}") for k, end in enumerate(ends)),
+        *(
+            F.count_if(F.col(f"_told_{k}") & (F.col("_won_after") < end)).alias(f"_won_{k}")
+            for k, end in enumerate(ends)
+        ),
     )
     found = {f"_{name}_0": F.lit(None).cast("double") for name in ("odds", "n")}
     for k in range(len(known)):
@@ -188,7 +191,10 @@ def _pooled() -> Column:
     def block(first: Column, last: Column) -> Column:
         def total(name: str) -> Column:
             inside = (F.col(f"_{band}_win_rate").between(first, last) for band in BANDS)
-            parts = (F.when(each, F.col(f"_{band}_{name}")).otherwise(F.lit(0.0)) for each, band in zip(inside, BANDS, strict=True))
+            parts = (
+                F.when(each, F.col(f"_{band}_{name}")).otherwise(F.lit(0.0))
+                for each, band in zip(inside, BANDS, strict=True)
+            )
             return reduce(Column.__add__, parts)
 
         return total("successes") / total("trials")
@@ -254,7 +260,9 @@ def _over_open(moment: Moment, of_age: Callable[[int], Column]) -> Column:
 def _with_mean(customers: DataFrame, moment: Moment) -> DataFrame:
     """With mean and interval of the base rates of the open deals that no model scored, or of a new deal without any."""
     places = _places(moment)
-    row = customers.withColumn("_lift", _lift()).withColumns({f"_at_{k}": _probability(F.col(f"_odds_{k}")) for k in places})
+    row = customers.withColumn("_lift", _lift()).withColumns(
+        {f"_at_{k}": _probability(F.col(f"_odds_{k}")) for k in places}
+    )
     row = row.withColumns(
         {
             "_rest": reduce(Column.__add__, (F.coalesce(f"_open_{k}", F.lit(0)) for k in places)).cast("double"),
@@ -355,4 +363,6 @@ def weighted_pipeline(moment: Moment) -> Column:
         return F.when(amount == 0, F.lit(0.0)).otherwise(amount * F.col(f"_at_{k}"))
 
     scored = F.coalesce(F.col("_scored_weighted").cast("double"), F.lit(0.0))
-    return F.when(F.col("open_value") == 0, F.col("open_value")).otherwise(rounded(scored + _over_open(moment, worth), 2))
+    return F.when(F.col("open_value") == 0, F.col("open_value")).otherwise(
+        rounded(scored + _over_open(moment, worth), 2)
+    )
