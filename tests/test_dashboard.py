@@ -163,9 +163,16 @@ BEHIND = {"silent_deals": ["A31", "A90"], "never_touched_deals": ["N1", "N2", "N
 @pytest.mark.parametrize(("name", "deals"), BEHIND.items())
 def test_the_rows_behind_deals_without_care_are_those_that_are_counted(name, deals):
     reading = Deals(
-        [("A30", "open", 30, "2025-07-01"), ("A31", "open", 31, None), ("A90", "open", 90, "2025-06-29")]
-        + [("N1", "open", None, None), ("N2", "open", None, "2025-06-30"), ("N3", "open", None, "2025-01-01")]
-        + [("W1", "won", 90, "2025-01-01"), ("L1", "lost", None, "2025-01-01")]
+        [
+            ("A30", "open", 30, "2025-07-01"),
+            ("A31", "open", 31, None),
+            ("A90", "open", 90, "2025-06-29"),
+            ("N1", "open", None, None),
+            ("N2", "open", None, "2025-06-30"),
+            ("N3", "open", None, "2025-01-01"),
+            ("W1", "won", 90, "2025-01-01"),
+            ("L1", "lost", None, "2025-01-01"),
+        ]
     )
     address, n = tables.behind(reading, name, ())
     assert n == len(deals) == reading.ask(name).value
