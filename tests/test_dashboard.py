@@ -6,8 +6,9 @@ import html
 import io
 import re
 from datetime import timedelta
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
+import duckdb
 import pyarrow.parquet as pq
 import pytest
 from starlette.testclient import TestClient
@@ -15,7 +16,7 @@ from starlette.testclient import TestClient
 from conftest import NOW
 from medallion import metrics, query
 from medallion.config import load
-from medallion.dashboard import pages, safety, tables, words
+from medallion.dashboard import pages, parameters, safety, tables, words
 from medallion.dashboard.export import export
 from medallion.dashboard.serving import serve
 from medallion.dashboard.web import Options, application
@@ -126,6 +127,60 @@ def test_the_rows_behind_add_up_to_the_number(client, connection):
                     assert text == written(name, float(value)), (name, address)
                     seen.add(name)
     assert seen == sums | counts
+
+
+class Deals:
+    """A reading over some deals, held in memory."""
+
+    tables = ("gold.deals",)
+
+    def __init__(self, rows):
+        self.connection = duckdb.connect()
+        self.connection.execute(
+            "create schema gold; create table gold.deals (lead_id text, status text, days_since_last_interaction bigint, "
+            "expected_close_date date, as_of date, deal_value decimal(18, 2), customer_id text, customer_name text, "
+            "stage text, probability_to_convert double, weighted_value double, owner text, source text, industry text, "
+            "country text, size_band text, product_id text, lead_quality text, created_at timestamp, closed_at timestamp, "
+            "cycle_days bigint)"
+        )
+        columns = "lead_id, status, days_since_last_interaction, expected_close_date, as_of, deal_value"
+        for row in rows:
+            self.connection.execute(f"insert into gold.deals ({columns}) values (?, ?, ?, ?, '2025-06-30', 1)", row)
+
+    def ask(self, name, by=(), where=()):
+        return metrics.ask(self.connection, name, by, where)
+
+    def rows(self, sql, bindings=()):
+        return query.rows(self.connection, sql, list(bindings))
+
+    def at_hand(self, source):
+        return source
+
+
+BEHIND = {"silent_deals": ["A31", "A90"], "never_touched_deals": ["N1", "N2", "N3"], "overdue_deals": ["A90", "N3"]}
+
+
+@pytest.mark.parametrize(("name", "deals"), BEHIND.items())
+def test_the_rows_behind_deals_without_care_are_those_that_are_counted(name, deals):
+    reading = Deals(
+        [
+            ("A30", "open", 30, "2025-07-01"),
+            ("A31", "open", 31, None),
+            ("A90", "open", 90, "2025-06-29"),
+            ("N1", "open", None, None),
+            ("N2", "open", None, "2025-06-30"),
+            ("N3", "open", None, "2025-01-01"),
+            ("W1", "won", 90, "2025-01-01"),
+            ("L1", "lost", None, "2025-01-01"),
+        ]
+    )
+    address, n = tables.behind(reading, name, ())
+    assert n == len(deals) == reading.ask(name).value
+    table = tables.TABLES["deals"]
+    asked = parameters.given(parse_qsl(urlsplit(address).query), table.allowed)
+    shown = tables.page(reading, table, asked, parameters.to_filters(asked, table.filters), pii=False)
+    assert shown.count == n
+    assert sorted(row["lead_id"] for row in shown.rows) == deals
 
 
 def test_metrics_asked_together_are_those_asked_alone(connection):

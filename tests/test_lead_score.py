@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -199,55 +200,115 @@ def test_base_rate_by_band(sample, rows):
             )
 
 
+def pooled(rates):
+    """Rates of bands in the order of their win rates, (successes, trials) each: neighbors that fall are put together."""
+    blocks = []
+    for band, successes, trials in rates:
+        blocks.append([[band], successes, trials])
+        while len(blocks) > 1 and blocks[-2][1] / blocks[-2][2] > blocks[-1][1] / blocks[-1][2]:
+            names, successes, trials = blocks.pop()
+            blocks[-1] = [blocks[-1][0] + names, blocks[-1][1] + successes, blocks[-1][2] + trials]
+    return {name: successes / trials for names, successes, trials in blocks for name in names}
+
+
+def base_rates(deals, bands):
+    """Rate of each band and age by the documentation, in plain Python, from (band, status, opened, closed)."""
+
+    def told(age, band=None):
+        mature = [
+            (b, status, (closed - opened).days if closed else None)
+            for b, status, opened, closed in deals
+            if (DAY - opened).days >= age + 90
+            and (closed is None or (closed - opened).days >= age)
+            and band in (None, b)
+        ]
+        return len(mature), sum(status == "won" and days < age + 90 for _, status, days in mature)
+
+    ages = [0] + [age for age in (15, 30, 60, 90, 180) if told(age)[0] >= 40]
+    whole = {age: (told(age)[1] + 0.5) / (told(age)[0] + 1) for age in ages}
+    counts = {band: told(0, band) for band in bands}
+    shrunk = {band: (won + 10 * whole[0], n + 10) for band, (n, won) in counts.items()}
+    closed = {band: [status for b, status, *_ in deals if b == band and status != "open"] for band in bands}
+    ranked = sorted((c.count("won") / len(c), band) for band, c in closed.items() if c)
+    new = {band: successes / trials for band, (successes, trials) in shrunk.items()}
+    new |= pooled([(band, *shrunk[band]) for _, band in ranked])
+
+    def rate(band, age):
+        nearest = max((a for a in ages if a == 0 or age >= midpoint(a)), default=0)
+        odds = whole[nearest] / (1 - whole[nearest]) * new[band] / (1 - new[band]) / whole[0] * (1 - whole[0])
+        return odds / (1 + odds), min(counts[band][0], told(nearest)[0]) + 10
+
+    return rate, new, {band: rank for rank, band in ranked}, ages
+
+
+def midpoint(age):
+    known = (0, 15, 30, 60, 90, 180)
+    return (known[known.index(age) - 1] + age) / 2
+
+
 def test_base_rate_of_generated_deals(frame):
-    """Shrinkage, interval and the chance of several open deals, in plain Python, over all four bands."""
+    """Age, shrinkage, pooling, interval and the probability of several open deals, in plain Python, over all bands."""
     from medallion import gold
 
     pick = random.Random(9)  # noqa: S311
-    customers = [(f"B{n:02}", 500, True, True) for n in range(40)]
-    accounts = [(c, c, None, None, None, size, None, None, "a", "1", datetime(2024, 1, 1)) for c, size, *_ in customers]
+    customers = [(f"B{n:02}", 500) for n in range(60)]
+    accounts = [(c, c, None, None, None, size, None, None, "a", "1", datetime(2024, 1, 1)) for c, size in customers]
     touches, leads = [], []
-    for n, (customer, *_) in enumerate(customers):
+    for n, (customer, _) in enumerate(customers):
         for place in range(n % 4):
             when = datetime(2025, 6, 29) - timedelta(days=pick.randrange(90))
             touches.append((f"{customer}-{place}", customer, "call", None, when, None, "positive"))
-        for place in range(pick.randrange(6)):
-            opened = datetime(2025, 6, 30) - timedelta(days=pick.choice([0, 30, 89, 90, 91, 200]))
-            closed = opened + timedelta(days=pick.choice([0, 30, 89, 90, 91, 150]))
-            status = "open" if closed >= MOMENT.as_of else pick.choice(["won", "lost", "open"])
+        for place in range(pick.randrange(7)):
+            opened = datetime(2025, 6, 30) - timedelta(days=pick.choice([0, 8, 22, 89, 90, 91, 150, 200, 300]))
+            closed = opened + timedelta(days=pick.choice([-3, 0, 30, 61, 89, 90, 91, 150]))
+            # touched accounts win less in time, but more in all
+            won = closed - opened > timedelta(days=60) if n % 4 else pick.random() < 0.4
+            status = "open" if closed >= MOMENT.as_of else pick.choice(["won" if won else "lost", "open"])
             ended = None if status == "open" else closed
-            leads.append(
-                (
-                    f"{customer}-{place}",
-                    customer,
-                    "event",
-                    status,
-                    None,
-                    Decimal(10),
-                    None,
-                    None,
-                    opened,
-                    ended,
-                    *[None] * 3,
-                )
-            )
-    found = gold.customer_features(frame(CUSTOMER, *accounts), frame(LEAD, *leads), frame(TOUCH, *touches), MOMENT)
+            leads.append((f"{customer}-{place}", customer, "event", status, None, Decimal(10), None, None, opened, ended, *[None] * 3))  # fmt: skip
+    silver = frame(LEAD, *leads)
+    found = gold.customer_features(frame(CUSTOMER, *accounts), silver, frame(TOUCH, *touches), MOMENT)
     rows = {row["customer_id"]: row.asDict() for row in found.collect()}
-    mature = [x for x in leads if (DAY - x[8].date()).days >= 90]
-    converted = [x for x in mature if x[3] == "won" and (x[9] - x[8]).days < 90]
-    assert 0 < len(converted) < len(mature) < len(leads)
-    base = (len(converted) + 0.5) / (len(mature) + 1)
-    assert len({row["lead_quality"] for row in rows.values()}) >= 3
+    bands = {name: row["lead_quality"] for name, row in rows.items()}
+    deals = [(bands[x[1]], x[3], x[8].date(), x[9].date() if x[9] else None) for x in leads]
+    rate, new, ranks, ages = base_rates(deals, set(bands.values()))
+    assert len(ages) >= 4
+    assert len(new) >= 3
+    assert len({round(p, 9) for p in new.values()}) < len(new), "no bands were pooled"
     assert max(row["open_leads"] for row in rows.values()) > 1
-    for row in rows.values():
-        band = {name for name, other in rows.items() if other["lead_quality"] == row["lead_quality"]}
-        n = sum(x[1] in band for x in mature) + 10
-        won = sum(x[1] in band for x in converted) + 10 * base
-        open_leads = sum(x[1] == row["customer_id"] and x[3] == "open" for x in leads)
-        assert row["lead_probability"] == pytest.approx(won / n, abs=1e-6)
-        assert (row["lead_probability_low"], row["lead_probability_high"]) == pytest.approx(wilson(won, n), abs=2e-6)
-        assert row["probability_to_convert"] == pytest.approx(1 - (1 - won / n) ** open_leads, abs=1e-5)
-        assert float(row["weighted_pipeline"]) == pytest.approx(open_leads * 10 * won / n, abs=0.01)
+    for name, row in rows.items():
+        band, mine = (
+            row["lead_quality"],
+            [d for d, x in zip(deals, leads, strict=True) if x[1] == name and d[1] == "open"],
+        )
+        told = [rate(band, (DAY - opened).days) for _, _, opened, _ in mine]
+        assert row["band_probability"] == pytest.approx(new[band], abs=1e-6)
+        mean = sum(p for p, _ in told) / len(told) if told else new[band]
+        assert row["lead_probability"] == pytest.approx(mean, abs=2e-6)
+        n = min([n for _, n in told], default=rate(band, 0)[1])
+        assert (row["lead_probability_low"], row["lead_probability_high"]) == pytest.approx(
+            wilson(mean * n, n), abs=3e-6
+        )
+        assert row["lead_probability_low"] <= row["lead_probability"] <= row["lead_probability_high"]
+        assert row["probability_to_convert"] == pytest.approx(1 - math.prod(1 - p for p, _ in told), abs=1e-5)
+        assert float(row["weighted_pipeline"]) == pytest.approx(10 * sum(p for p, _ in told), abs=0.01)
+        if band in ranks:
+            assert row["band_win_rate"] == pytest.approx(ranks[band], abs=1e-6)
+    by_deal = gold.deals(silver, found, MOMENT).collect()
+    for row in by_deal:
+        if row["status"] == "open":
+            p, n = rate(row["lead_quality"], row["age_days"])
+            assert row["probability_to_convert"] == pytest.approx(p, abs=2e-6)
+            assert (row["probability_low"], row["probability_high"]) == pytest.approx(wilson(p * n, n), abs=3e-6)
+            assert row["probability_low"] <= row["probability_to_convert"] <= row["probability_high"]
+        else:
+            assert row["probability_to_convert"] is None
+            turned = row["closed_at"] < row["created_at"]
+            assert row["cycle_days"] == (None if turned else (row["closed_at"] - row["created_at"]).days)
+    # at every age no band gets less than one that won a smaller share
+    for age in ages:
+        ranked = [rate(band, age)[0] for band in sorted(ranks, key=ranks.get)]
+        assert ranked == sorted(ranked)
 
 
 def test_no_deal_old_enough_gives_no_probability(frame):

@@ -337,7 +337,7 @@ def test_scores_reach_every_gold_table(copied):
         assert row["probability_to_convert"] == by_deal[row["lead_id"]]["probability"]
     for row in scores:
         assert row["model_version"] == version
-        assert row["probability_low"] <= row["probability_high"]
+        assert row["probability_low"] <= row["probability"] <= row["probability_high"]
         assert 1 <= row["tier"] <= 10
         assert len(row["reasons_up"]) + len(row["reasons_down"]) >= 1
         assert max(len(row["reasons_up"]), len(row["reasons_down"])) <= 5
@@ -411,15 +411,15 @@ def test_trend_against_the_last_score_by_the_same_means(frame, before, means, da
     from medallion.gold import lead_scores
 
     deals = frame(
-        "lead_id string, customer_id string, status string, probability_to_convert double, lead_score bigint, "
-        "lead_quality string, as_of date",
-        ("L1", "C1", "open", 0.5, 80, "Hot", date(2025, 6, 30)),
-        ("L2", "C1", "won", None, 80, "Hot", date(2025, 6, 30)),
+        "lead_id string, customer_id string, status string, probability_to_convert double, probability_low double, "
+        "probability_high double, lead_score bigint, lead_quality string, as_of date",
+        ("L1", "C1", "open", 0.5, 0.4, 0.6, 80, "Hot", date(2025, 6, 30)),
+        ("L2", "C1", "won", None, None, None, 80, "Hot", date(2025, 6, 30)),
     )
     account = frame(
-        "customer_id string, lead_probability_low double, lead_probability_high double, score_fit double, "
-        "score_engagement double, score_recency double, score_intent double, days_since_last_interaction bigint",
-        ("C1", 0.4, 0.6, 0.9, 0.1, 0.9, None, 1),
+        "customer_id string, score_fit double, score_engagement double, score_recency double, score_intent double, "
+        "days_since_last_interaction bigint",
+        ("C1", 0.9, 0.1, 0.9, None, 1),
     )
     previous = frame(
         "lead_id string, as_of date, known_as_of timestamp, probability double, model_version string, "

@@ -139,7 +139,8 @@ def test_values_of_generated_deals(generated):
         * len(won)
         / (len(won) + len(lost))
         / cycle,
-        "silent_deals": sum((d["days_since_last_interaction"] or 9999) > 30 for d in still),
+        "silent_deals": sum((d["days_since_last_interaction"] or 0) > 30 for d in still),
+        "never_touched_deals": sum(d["days_since_last_interaction"] is None for d in still),
         "overdue_deals": sum(bool(d["expected_close_date"] and d["expected_close_date"] < d["as_of"]) for d in still),
         "total_customers": 60,
         "buying_customers": len(buyers),

@@ -406,6 +406,26 @@ def test_an_earlier_moment(deliver, rows):
     assert again.as_of == date(2025, 6, 30)
 
 
+def test_deals_closed_before_they_were_opened_are_told_of(frame, capsys):
+    """They have no cycle time; the run says how many there are and names one."""
+    from medallion import console
+    from medallion.pipeline import Result
+    from medallion.pipeline.silver_to_gold import _compare_revenue
+
+    deals = frame(
+        "lead_id string, status string, deal_value decimal(18,2), created_at timestamp, closed_at timestamp",
+        ("L1", "won", D(10), at("2025-06-01"), at("2025-05-01")),
+        ("L2", "won", D(5), datetime(2025, 6, 1, 15), at("2025-06-01")),  # of a close the day alone is known
+        ("L3", "open", D(1), at("2025-06-01"), None),
+    )
+    sums = {"gold.sales_summary": "revenue", "gold.channel_performance": "attributed_revenue"}
+    frames = {name: frame(f"{column} decimal(18,2)", (D(15),)) for name, column in sums.items()}
+    (odd,) = _compare_revenue({"gold.deals": deals, **frames})
+    assert odd.startswith("1 deal is closed before the day on which it was opened, such as L1:")
+    console.run(console.screen(), Result("r", changed=True, warnings=[odd]), "lakehouse")
+    assert f"Warning: {odd}" in " ".join(capsys.readouterr().out.split())
+
+
 def test_deals_without_account_value_or_day(deliver, rows, tmp_path):
     """What a contract of one's own lets in: the sums hold, and nothing is counted for the wrong customer."""
     contract = tmp_path / "mine.odcs.yaml"

@@ -498,9 +498,18 @@ measures:
       type: exact
       places: 0
 - name: silent_deals
-  expr: COUNT(CASE WHEN status = 'open' AND COALESCE(days_since_last_interaction, 9999) > 30 THEN 1 END)
+  expr: COUNT(CASE WHEN status = 'open' AND days_since_last_interaction > 30 THEN 1 END)
   display_name: Silent deals
-  comment: Open deals whose account was not touched in the last 30 days, or never.
+  comment: Open deals whose account was touched, but not in the last 30 days.
+  format:
+    type: number
+    decimal_places:
+      type: exact
+      places: 0
+- name: never_touched_deals
+  expr: COUNT(CASE WHEN status = 'open' AND days_since_last_interaction IS NULL THEN 1 END)
+  display_name: Deals never touched
+  comment: Open deals whose account was never touched.
   format:
     type: number
     decimal_places:

@@ -271,6 +271,8 @@ def run(console: Console, result: Result, lakehouse: str) -> None:
         )
     for note in result.notes:
         line(console, f"Accepted: {note}")
+    for text in result.warnings:
+        line(console, f"Warning: {text}")
     if result.ignored and result.changed:
         line(console, f"Not a CRM export, left alone: {_some(result.ignored)}")
 

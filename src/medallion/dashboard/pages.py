@@ -132,7 +132,7 @@ PAGES = {
         Page(
             "pipeline",
             ("industry", "owner", "band"),
-            ("open_pipeline", "weighted_pipeline", "expected_wins", "open_leads", "hot_pipeline", "silent_deals", "overdue_deals", "sales_velocity"),
+            ("open_pipeline", "weighted_pipeline", "expected_wins", "open_leads", "hot_pipeline", "silent_deals", "never_touched_deals", "overdue_deals", "sales_velocity"),
             (
                 Part("stages", "Open pipeline by stage", ("open_pipeline", "weighted_pipeline", "open_leads"), "stage", where=_OPEN),
                 Part("bands", "Open pipeline by band", ("open_pipeline", "weighted_pipeline", "open_leads"), "lead_quality", where=_OPEN, order=parameters.BANDS),
@@ -192,7 +192,9 @@ def cards(page: Page, found: Given, reading: Reading) -> list[Card]:
     """The metrics at the top of a page."""
     known = [name for name in page.cards if _there(metrics.named(name), reading)]
     wheres = {name: parameters.filters(metrics.named(name), found) for name in known}
-    reading.ahead([*wheres.items(), *((name, tables.counted(name, where)) for name, where in wheres.items())])
+    reading.ahead(
+        [*wheres.items(), *((name, tables.asked(name, tables.counted(name, where))) for name, where in wheres.items())]
+    )
     return [card(name, found, reading) for name in known]
 
 

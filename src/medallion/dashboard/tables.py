@@ -67,7 +67,7 @@ class Table:
         sort: Sorting without another wish, `-` before the name for the largest first.
         search: Columns that a search looks into.
         like: A metric whose view has the same rows: its dimensions become filters.
-        dimensions: Filters beside these, name to expression.
+        dimensions: Filters beside these, name to expression of DuckDB.
         stacked: Whether rows stand as cards on a phone.
         needs: Tables without which there is nothing to show.
     """
@@ -370,10 +370,21 @@ _DEALS = Table(
         Column("created_at", "Opened", "day"),
         Column("closed_at", "Closed", "day"),
         Column("cycle_days", "Cycle days", "number"),
+        Column(
+            "days_since_last_interaction",
+            "Days since touch",
+            "number",
+            help="Blank where the account was never touched",
+        ),
     ),
     "-deal_value",
     ("lead_id", "customer_name", "owner", "customer_id"),
     like="total_leads",
+    dimensions={
+        "last_touch": "CASE WHEN days_since_last_interaction IS NULL THEN 'never' "
+        "WHEN days_since_last_interaction > 30 THEN 'silent' ELSE 'recent' END",
+        "due": "CASE WHEN expected_close_date < as_of THEN 'overdue' ELSE 'later' END",
+    },
 )
 
 _CUSTOMERS = Table(
@@ -544,7 +555,10 @@ _BEHIND = {metrics()[table.like].view.source: table.name for table in TABLES.val
 _COUNTED = {
     **{name: {"status": "won"} for name in ("revenue", "won_leads", "average_won_value", "average_cycle_days")},
     **{name: {"status": "lost"} for name in ("lost_leads", "lost_value")},
-    **{name: {"status": "open"} for name in ("open_leads", "open_pipeline", "weighted_pipeline", "expected_wins", "average_probability", "silent_deals", "overdue_deals", "pipeline_coverage")},
+    **{name: {"status": "open"} for name in ("open_leads", "open_pipeline", "weighted_pipeline", "expected_wins", "average_probability", "pipeline_coverage")},
+    "silent_deals": {"status": "open", "last_touch": "silent"},
+    "never_touched_deals": {"status": "open", "last_touch": "never"},
+    "overdue_deals": {"status": "open", "due": "overdue"},
     "hot_pipeline": {"status": "open", "lead_quality": "Hot"},
     "hot_customers": {"lead_quality": "Hot"},
 }  # fmt: skip
@@ -552,8 +566,19 @@ _COUNTED = {
 
 def behind(reading: Reading, name: str, where: tuple[Filter, ...]) -> tuple[str, int]:
     """The page of the rows that a metric counts or sums, as far as filters can tell them, and how many these are."""
-    narrowed = counted(name, where)
-    return _address(name, narrowed), int(reading.ask(name, where=narrowed).rows[0]["n"])
+    narrowed, table = counted(name, where), TABLES[_BEHIND[metrics()[name].view.source]]
+    if asked(name, narrowed) == narrowed:
+        return _address(name, narrowed), int(reading.ask(name, where=narrowed).rows[0]["n"])
+    conditions, bindings = _conditions(table, narrowed, "")
+    source = reading.at_hand(table.source)
+    found = reading.rows(f"select count(*) as n from {source}{_where(conditions)}", bindings)
+    return _address(name, narrowed), int(found[0]["n"])
+
+
+def asked(name: str, where: tuple[Filter, ...]) -> tuple[Filter, ...]:
+    """The filters that the metric itself knows; the others are of its rows alone."""
+    view = metrics()[name].view
+    return tuple(one for one in where if view.dimension(one.dimension))
 
 
 def counted(name: str, where: tuple[Filter, ...]) -> tuple[Filter, ...]:

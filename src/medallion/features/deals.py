@@ -102,30 +102,42 @@ def next_expected_close(moment: Moment) -> Column:
     return F.min(F.when(_is("open"), F.col("expected_close_date")))
 
 
+def cycle_days() -> Column:
+    """Days from opening to close; null while open, where a day is not known, and where the close lies before the opening."""
+    days = F.datediff(F.col("closed_at"), F.col("created_at"))
+    return F.when(days >= 0, days)
+
+
+def is_reversed() -> Column:
+    """Deals whose close lies on a day before that of their opening: one of the two dates is wrong."""
+    return F.coalesce(F.datediff(F.col("closed_at"), F.col("created_at")) < 0, F.lit(False))
+
+
 @DEALS.add("bigint", "days")
 def won_cycle_days(moment: Moment) -> Column:
-    """Days from opening to winning, summed over the deals won."""
-    days = F.datediff(F.col("closed_at"), F.col("created_at"))
-    return F.coalesce(F.sum(F.when(_is("won"), days)), F.lit(0))
+    """Days from opening to winning, summed over the deals won that did not close before they were opened."""
+    return F.coalesce(F.sum(F.when(_is("won"), cycle_days())), F.lit(0))
 
 
 @DEALS.add("bigint", "deals")
 def dated_won_leads(moment: Moment) -> Column:
-    """Deals won of which both days are known, opening and winning."""
-    return F.count_if(_is("won") & F.col("closed_at").isNotNull() & F.col("created_at").isNotNull())
+    """Deals won of which both days are known, opening and winning, in this order."""
+    return F.count_if(_is("won") & cycle_days().isNotNull())
 
 
-def is_mature(moment: Moment) -> Column:
-    """Deals opened at least the horizon (90 days) ago, so that it is known whether they converted in it."""
-    age = moment.days_since(F.col("created_at"))
-    return F.coalesce(age >= moment.weights.horizon_days, F.lit(False))
+def is_mature(moment: Moment, age: Column | int = 0) -> Column:
+    """Deals that were still open at an age in days, at least the horizon (90 days) ago: it is known whether they were
+    won in it. One that ended on an unknown day, or before it was opened, is none.
+    """
+    age = F.lit(age) if isinstance(age, int) else age
+    long_ago = moment.days_since(F.col("created_at")) >= age + F.lit(moment.weights.horizon_days)
+    return F.coalesce(long_ago & (_is("open") | (cycle_days() >= age)), F.lit(False))
 
 
-def has_converted(moment: Moment) -> Column:
-    """Mature deals that were won within the horizon of being opened."""
-    cycle = F.datediff(F.col("closed_at"), F.col("created_at"))
-    in_time = F.coalesce(cycle < moment.weights.horizon_days, F.lit(False))
-    return is_mature(moment) & (F.col("status") == "won") & in_time
+def has_converted(moment: Moment, age: Column | int = 0) -> Column:
+    """Mature deals that were won within the horizon from that age on."""
+    end = (F.lit(age) if isinstance(age, int) else age) + F.lit(moment.weights.horizon_days)
+    return is_mature(moment, age) & _is("won") & F.coalesce(cycle_days() < end, F.lit(False))
 
 
 @DEALS.add("bigint", "deals")

@@ -7,6 +7,11 @@ from pyspark.sql import functions as F
 
 from medallion.columns import rounded
 from medallion.features import Moment, leads_as_of
+from medallion.features.deals import cycle_days
+from medallion.scoring.base_rate import with_base_rate
+
+#: Columns of a model's forecast, and those of the base rate in its place.
+_BASE_RATE = {"probability": "base_rate", "probability_low": "base_rate_low", "probability_high": "base_rate_high"}
 
 
 def deals(leads: DataFrame, customer_features: DataFrame, moment: Moment, scored: DataFrame | None = None) -> DataFrame:
@@ -16,7 +21,7 @@ def deals(leads: DataFrame, customer_features: DataFrame, moment: Moment, scored
         leads: `silver.leads_clean`, or its rewound history.
         customer_features: `gold.customer_features` of the same moment.
         moment: The moment.
-        scored: A model's scores of the open deals; a deal that it left out has the probability of its account.
+        scored: A model's scores of the open deals; a deal that it left out has the base rate of its band and age.
     """
     account = customer_features.select(
         "customer_id",
@@ -26,16 +31,18 @@ def deals(leads: DataFrame, customer_features: DataFrame, moment: Moment, scored
         "size_band",
         "lead_score",
         "lead_quality",
-        "lead_probability",
+        "band_probability",
+        "band_mature_leads",
         "days_since_last_interaction",
     )
-    joined = leads_as_of(leads, moment).join(account, on="customer_id", how="left")
-    is_open = F.col("status") == "open"
-    by_model = F.lit(None).cast("double")
+    joined = with_base_rate(leads_as_of(leads, moment).join(account, on="customer_id", how="left"), moment)
+    own = {name: F.col(base) for name, base in _BASE_RATE.items()}
     if scored is not None:
-        mine = scored.select("lead_id", F.col("probability").alias("_by_model"))
-        joined, by_model = joined.join(mine, on="lead_id", how="left"), F.col("_by_model")
-    probability = F.when(is_open, F.coalesce(by_model, F.col("lead_probability")))
+        joined = joined.join(scored.select("lead_id", *_BASE_RATE), on="lead_id", how="left")
+        by_model = F.col("probability").isNotNull()
+        own = {name: F.when(by_model, F.col(name)).otherwise(base) for name, base in own.items()}
+    is_open = F.col("status") == "open"
+    probability, low, high = (F.when(is_open, column) for column in own.values())
     return joined.select(
         "lead_id",
         "customer_id",
@@ -54,10 +61,12 @@ def deals(leads: DataFrame, customer_features: DataFrame, moment: Moment, scored
         "closed_at",
         "expected_close_date",
         F.when(is_open, moment.days_since(F.col("created_at"))).alias("age_days"),
-        F.datediff(F.col("closed_at"), F.col("created_at")).alias("cycle_days"),
+        cycle_days().alias("cycle_days"),
         "lead_score",
         "lead_quality",
         probability.alias("probability_to_convert"),
+        low.alias("probability_low"),
+        high.alias("probability_high"),
         rounded(F.col("deal_value").cast("double") * probability, 2).alias("weighted_value"),
         "days_since_last_interaction",
         moment.today.alias("as_of"),

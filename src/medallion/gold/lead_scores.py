@@ -29,7 +29,7 @@ def lead_scores(
     """One row per open deal; to be appended.
 
     Args:
-        deals: `gold.deals` of the moment.
+        deals: `gold.deals` of the moment, whose probabilities and intervals these are.
         customer_features: `gold.customer_features` of the moment.
         scored: A model's scores of the open deals; None without a model.
         previous: The table so far; None where there is none.
@@ -37,12 +37,17 @@ def lead_scores(
         known_as_of: Moment before which everything was known that counts.
     """
     opened = deals.filter(F.col("status") == "open").select(
-        "lead_id", "customer_id", "probability_to_convert", "lead_score", "lead_quality", "as_of"
+        "lead_id",
+        "customer_id",
+        "probability_to_convert",
+        "probability_low",
+        "probability_high",
+        "lead_score",
+        "lead_quality",
+        "as_of",
     )
     account = customer_features.select(
         "customer_id",
-        "lead_probability_low",
-        "lead_probability_high",
         "score_fit",
         "score_engagement",
         "score_recency",
@@ -51,11 +56,10 @@ def lead_scores(
     )
     row = opened.join(account, on="customer_id", how="left")
     if scored is not None:
-        mine = scored.select("lead_id", "probability_low", "probability_high", *_MODEL_COLUMNS)
+        mine = scored.select("lead_id", *_MODEL_COLUMNS)
         row = row.join(mine, on="lead_id", how="left")
     else:
-        kinds = {"probability_low": "double", "probability_high": "double", "model_version": "string"}
-        kinds |= {"tier": "bigint", "horizon_days": "bigint"}
+        kinds = {"model_version": "string", "tier": "bigint", "horizon_days": "bigint"}
         kinds |= {"reasons_up": "array<string>", "reasons_down": "array<string>"}
         row = row.withColumns({name: F.lit(None).cast(kind) for name, kind in kinds.items()})
     by_model = F.col("model_version").isNotNull()
@@ -64,8 +68,6 @@ def lead_scores(
     row = row.withColumns(
         {
             "probability_source": F.when(by_model, "model").when(p.isNotNull(), SOURCE).otherwise(NO_EVIDENCE),
-            "probability_low": F.when(by_model, F.col("probability_low")).otherwise(F.col("lead_probability_low")),
-            "probability_high": F.when(by_model, F.col("probability_high")).otherwise(F.col("lead_probability_high")),
             "horizon_days": F.coalesce("horizon_days", F.lit(moment.weights.horizon_days).cast("bigint")),
             "reasons_up": F.when(by_model, F.col("reasons_up")).otherwise(up),
             "reasons_down": F.when(by_model, F.col("reasons_down")).otherwise(down),

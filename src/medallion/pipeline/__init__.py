@@ -62,6 +62,7 @@ class Result:
     contracts: list[str] = field(default_factory=list)
     unfed: list[str] = field(default_factory=list)
     accounts: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     steps: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -312,7 +313,7 @@ class _Work:
         for batch in hold.replaced(batches.history(lake)):
             batches.record(spark, lake, batch, batches.ABANDONED, now)
         if stale:
-            result.as_of = silver_to_gold(
+            result.as_of, result.warnings = silver_to_gold(
                 spark, lake, entities, self.goal, settings.score, self.steps, champion=self.model, score_at=now
             )
             for step in STEPS:

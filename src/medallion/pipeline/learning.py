@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -272,10 +273,7 @@ class _Training:
 
         some = leaks.sample(facts)
 
-        def here(frame: DataFrame) -> DataFrame:
-            local: DataFrame = spark.createDataFrame(frame.toArrow())
-            return local
-
+        here = partial(_local, spark)
         stages = some.stage_changes
         sample = replace(
             some,
@@ -352,6 +350,14 @@ class _Training:
         if outcome.promoted:
             registry.crown(self.where, outcome.version)
             outcome.champion = outcome.version
+
+
+def _local(spark: SparkSession, frame: DataFrame) -> DataFrame:
+    """A frame whose rows are held here, so that they are computed once."""
+    table = frame.toArrow()
+    # the engine takes no schema from a table without rows, such as that of touches where there are none
+    local: DataFrame = spark.createDataFrame(table) if table.num_rows else spark.createDataFrame([], frame.schema)
+    return local
 
 
 def _not_as_good(present: Entry, learned: Learned, rows: pa.Table) -> str | None:

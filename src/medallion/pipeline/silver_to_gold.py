@@ -83,8 +83,8 @@ def silver_to_gold(
     champion: Entry | None = None,
     score_at: datetime | None = None,
     anew: bool = False,
-) -> date:
-    """Bring every gold table to the end of a day; None is the day of the newest event. Gives the day.
+) -> tuple[date, list[str]]:
+    """Bring every gold table to the end of a day; None is the day of the newest event. Gives the day, and what is odd.
 
     Where touches have only been added since the last time, their totals are added to; everything else is computed
     from silver and these totals. The tables are the same either way.
@@ -157,14 +157,14 @@ def silver_to_gold(
     needs = {name: {given for given in step.inputs if given in by_table} for name, step in by_table.items()}
     in_order(needs, make, _WORKERS)
     with steps.step("gold: compare revenue"):
-        _compare_revenue(frames)
+        odd = _compare_revenue(frames)
     if score_at is not None:
         with steps.step("gold: lead_scores"):
             if target == lake:
                 _take_back_unfinished(spark, lake)
             _append_scores(spark, target, frames, moment, score_at)
     store.drop(target, [SCORED])
-    return day
+    return day, odd
 
 
 def _known_to(touches: DataFrame, moment: Moment) -> str | None:
@@ -283,14 +283,18 @@ def verify(frame: DataFrame, contract: Table) -> None:
             raise ConservationError(f"{contract.name}: {count} rows break the rule: {rule}", "Report this as a defect.")
 
 
-def _compare_revenue(frames: Mapping[str, DataFrame]) -> None:
-    """Revenue is one number: by deal, by channel, and by day for the deals with a day."""
+def _compare_revenue(frames: Mapping[str, DataFrame]) -> list[str]:
+    """Revenue is one number: by deal, by channel, and by day for the deals with a day. Gives what is odd about deals."""
     from pyspark.sql import functions as F
+
+    from medallion.features.deals import is_reversed
 
     won = F.col("status") == "won"
     by_deal = frames["gold.deals"].agg(
         F.sum(F.when(won, F.col("deal_value"))).alias("deals"),
         F.sum(F.when(won & F.col("closed_at").isNotNull(), F.col("deal_value"))).alias("dated"),
+        F.count_if(is_reversed()).alias("reversed"),
+        F.min(F.when(is_reversed(), F.col("lead_id"))).alias("example"),
     )
     by_day = frames["gold.sales_summary"].agg(F.sum("revenue").alias("days"))
     by_channel = frames["gold.channel_performance"].agg(F.sum("attributed_revenue").alias("channels"))
@@ -302,3 +306,10 @@ def _compare_revenue(frames: Mapping[str, DataFrame]) -> None:
             "gold.channel_performance {channels}".format(**found),
             "Report this as a defect.",
         )
+    if not row["reversed"]:
+        return []
+    deals = "1 deal is" if row["reversed"] == 1 else f"{row['reversed']:,} deals are"
+    return [
+        f"{deals} closed before the day on which {'it was' if row['reversed'] == 1 else 'they were'} opened, such as "
+        f"{row['example']}: no cycle time is counted. Correct one of the two dates in the CRM."
+    ]

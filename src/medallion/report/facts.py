@@ -310,15 +310,22 @@ def _concentration(connection: duckdb.DuckDBPyConnection) -> Row:
     )
 
 
+_REVERSED = "cast(closed_at as date) < cast(created_at as date)"
+
+
 def _attention(connection: duckdb.DuckDBPyConnection) -> Row:
     return _one(
         connection,
         "select count(*) as open_leads, coalesce(sum(deal_value), 0) as open_value, "
         "count(*) filter (expected_close_date <= as_of) as overdue, "
         "coalesce(sum(deal_value) filter (expected_close_date <= as_of), 0) as overdue_value, "
-        f"count(*) filter (days_since_last_interaction > {SILENT_DAYS} or days_since_last_interaction is null) as silent, "
-        f"coalesce(sum(deal_value) filter (days_since_last_interaction > {SILENT_DAYS} or days_since_last_interaction is null), 0) "
-        "as silent_value, count(*) filter (not has_value) as without_value from gold.deals where status = 'open'",
+        f"count(*) filter (days_since_last_interaction > {SILENT_DAYS}) as silent, "
+        f"coalesce(sum(deal_value) filter (days_since_last_interaction > {SILENT_DAYS}), 0) as silent_value, "
+        "count(*) filter (days_since_last_interaction is null) as never_touched, "
+        "coalesce(sum(deal_value) filter (days_since_last_interaction is null), 0) as never_touched_value, "
+        "count(*) filter (not has_value) as without_value, "
+        f"(select count(*) from gold.deals where {_REVERSED}) as reversed, "
+        f"(select min(lead_id) from gold.deals where {_REVERSED}) as reversed_example from gold.deals where status = 'open'",
     )
 
 

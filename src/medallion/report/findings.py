@@ -157,7 +157,11 @@ def _attention(facts: Facts) -> str:
         parts.append(f"{held['overdue']:,} worth {money(held['overdue_value'])} have passed their expected close")
     if held["silent"]:
         parts.append(
-            f"{held['silent']:,} worth {money(held['silent_value'])} belong to customers without a touch for more than {SILENT_DAYS} days"
+            f"{held['silent']:,} worth {money(held['silent_value'])} belong to customers last touched more than {SILENT_DAYS} days ago"
+        )
+    if held["never_touched"]:
+        parts.append(
+            f"{held['never_touched']:,} worth {money(held['never_touched_value'])} belong to customers never touched"
         )
     if not parts:
         return (
@@ -269,8 +273,8 @@ def caveats(facts: Facts, profiles: Sequence[Profile]) -> list[str]:
     sources = {row["probability_source"] for row in facts.probability}
     if "base_rate_by_band" in sources:
         told.append(
-            "The chance of a single deal. Where no model has earned its place, a probability is the shrunken win rate of a "
-            "score band, the same for every deal in it."
+            "The chance of a single deal. Where no model has earned its place, a probability is the base rate of its score "
+            "band and age, the same for every such deal."
         )
     told.append(
         "What was earned. Revenue is the value of won deals in USD as the CRM has it: no invoices, no costs, no margin."
@@ -287,6 +291,12 @@ def caveats(facts: Facts, profiles: Sequence[Profile]) -> list[str]:
     if missing:
         told.append(
             f"The whole pipeline. {count(missing, 'open deal')} {'has' if missing == 1 else 'have'} no value, counted as 0."
+        )
+    turned = facts.attention["reversed"]
+    if turned:
+        told.append(
+            f"Every cycle time. {count(turned, 'deal')}, such as {facts.attention['reversed_example']}, closed before the day "
+            f"of {'its' if turned == 1 else 'their'} opening; {'it is' if turned == 1 else 'they are'} in no mean of days."
         )
     if facts.correlated == SAMPLE:
         told.append(

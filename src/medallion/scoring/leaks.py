@@ -176,6 +176,8 @@ def _reordered(facts: Facts, cutoff: datetime) -> Facts:
 def _backwards(frame: DataFrame) -> DataFrame:
     """The rows the other way round, held as data: an engine would leave out a sort that nothing asks for."""
     table = frame.toArrow()
+    if not table.num_rows:
+        return frame
     return frame.sparkSession.createDataFrame(table.take(list(range(table.num_rows))[::-1]))
 
 

@@ -90,15 +90,21 @@ class Scorer:
         return np.searchsorted(starts, probability, side="right") + 1
 
     def interval(self, probability: Floats) -> tuple[Floats, Floats]:
-        """90 % interval: the forecast, moved on the log odds as the tested deals of its tier lay around their forecast."""
+        """90 % interval around the forecast, which is always inside.
+
+        The tested deals of a tier tell how far its forecasts may lie from the share that is won: from the lower to the
+        upper end of their own interval, on the log odds. Where all of that is on one side, the forecasts of the tier
+        were off on the test; the forecast itself was not corrected for that, so the interval reaches from it to them.
+        """
         tier = self.tier(probability) - 1
         centre, low, high = (
             models.logit(np.array([t[name] for t in self.tiers])) for name in ("forecast", "low", "high")
         )
         own = models.logit(probability)
-        ends = (models.sigmoid(own + (end - centre)[tier]) for end in (low, high))
-        below, above = (np.round(end, 6) for end in ends)
-        return below, above
+        below = models.sigmoid(own + np.minimum(low - centre, 0.0)[tier])
+        above = models.sigmoid(own + np.maximum(high - centre, 0.0)[tier])
+        # rounded as the forecast is; of one that is not rounded, the last digit must not exclude it
+        return np.minimum(np.round(below, 6), probability), np.maximum(np.round(above, 6), probability)
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Scores of a batch of snapshots, columns as in `SCHEMA`; reasons by the fast approximation."""
