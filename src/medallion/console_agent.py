@@ -198,7 +198,7 @@ def draft(
     from medallion.agent import drafts
 
     with _tools(config, lakehouse) as (tools, settings):
-        show.line(show.screen(), drafts.draft(tools, settings.agent, customer, kind))
+        show.lines(show.screen(), drafts.draft(tools, settings.agent, customer, kind))
 
 
 def _answer(tools: Tools, settings: Settings, vocabulary: Any, question: str, door: str) -> Answer:
@@ -227,7 +227,7 @@ def _show(screen: Console, answer: Answer, receipts: bool) -> None:
         if answer.closest:
             show.line(screen, "What I can answer: " + " · ".join(answer.closest))
     else:
-        show.line(screen, answer.text)
+        show.lines(screen, answer.text)
     for note in answer.notes:
         show.line(screen, note)
     if receipts:
