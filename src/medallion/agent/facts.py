@@ -61,6 +61,7 @@ class Found:
         sql: The query, with `?` for each of `bindings`.
         as_of: Last day that the figures include.
         note: What a reader should know beside them.
+        total: How many rows there are, where `rows` are the first of them; None where they are all.
     """
 
     tool: str
@@ -73,6 +74,12 @@ class Found:
     bindings: tuple[Any, ...] = ()
     as_of: date | None = None
     note: str = ""
+    total: int | None = None
+
+    @property
+    def count(self) -> int:
+        """How many rows there are, given or not."""
+        return len(self.rows) if self.total is None else max(self.total, len(self.rows))
 
     def field(self, name: str) -> Field | None:
         """The column of that name."""

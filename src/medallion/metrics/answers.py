@@ -81,6 +81,7 @@ def ask(
     parameters: Mapping[str, float] | None = None,
     largest: int | None = None,
     over: Relation | None = None,
+    smallest: int | None = None,
 ) -> Answer:
     """Answer a question about a metric, once its filters are understood.
 
@@ -91,6 +92,7 @@ def ask(
         where: Filters, all of which must hold.
         parameters: Values of its parameters, where they are not the defaults.
         largest: Only that many rows, the largest values first, ties in the order of the dimensions.
+        smallest: Only that many rows, the smallest values first, unknown ones last.
         over: What to read in place of the view's source, with the same values; it must cover the metric.
 
     Raises:
@@ -98,7 +100,7 @@ def ask(
     """
     metric, split = named(name), tuple([by] if isinstance(by, str) else by or ())
     filters = understand(metric, split, where, partial(values_of, connection))
-    return computed(connection, metric, split, filters, parameters, largest, over)
+    return computed(connection, metric, split, filters, parameters, largest, over, smallest)
 
 
 def computed(
@@ -109,14 +111,15 @@ def computed(
     parameters: Mapping[str, float] | None = None,
     largest: int | None = None,
     over: Relation | None = None,
+    smallest: int | None = None,
 ) -> Answer:
     """Compute a metric under filters that are understood already; `ask` without its checks of values and time."""
     conditions, bindings = _conditions(metric, filters)
-    sql = _largest(metric.spark_sql(by=split, where=conditions, parameters=parameters), split, largest)
+    sql = _largest(metric.spark_sql(by=split, where=conditions, parameters=parameters), split, largest, smallest)
     ran = sql
     if over is not None:
         values = {"value": over.expression(metric.expression(parameters or {})), "n": over.expression("COUNT(1)")}
-        ran = _largest(metric.spark_sql(over.sql, split, conditions, values=values), split, largest)
+        ran = _largest(metric.spark_sql(over.sql, split, conditions, values=values), split, largest, smallest)
     result = connection.execute(ran, bindings)
     columns = [column[0] for column in result.description or ()]
     rows = [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
@@ -125,17 +128,25 @@ def computed(
     return Answer(metric, split, rows, sql, bindings, filters, used)
 
 
+def groups(connection: duckdb.DuckDBPyConnection, answer: Answer) -> int:
+    """How many rows an answer would have without its limit."""
+    sql = question(answer.metric, answer.by, answer.filters)
+    found = connection.execute(f"SELECT COUNT(*) FROM ({sql})", list(answer.bindings)).fetchone()
+    return int(found[0]) if found else 0
+
+
 def question(metric: Metric, by: tuple[str, ...] = (), where: Iterable[Filter] = ()) -> str:
     """The query that `ask` runs, with `?` for the values of the filters."""
     return _for_duckdb(metric.spark_sql(by=by, where=_conditions(metric, where)[0]))
 
 
-def _largest(spark_sql: str, split: tuple[str, ...], largest: int | None) -> str:
-    sql = _for_duckdb(spark_sql)
-    if not split or largest is None:
+def _largest(spark_sql: str, split: tuple[str, ...], largest: int | None, smallest: int | None) -> str:
+    sql, most = _for_duckdb(spark_sql), smallest if largest is None else largest
+    if not split or most is None:
         return sql
     order = ", ".join(str(place) for place in range(1, len(split) + 1))
-    return f"SELECT * FROM ({sql}) ORDER BY value DESC NULLS LAST, {order} LIMIT {int(largest)}"
+    way = "ASC" if largest is None else "DESC"
+    return f"SELECT * FROM ({sql}) ORDER BY value {way} NULLS LAST, {order} LIMIT {int(most)}"
 
 
 def together(
