@@ -135,7 +135,7 @@ def test_metrics_asked_together_are_those_asked_alone(connection):
         days = [one.name for one in view.dimensions if one.name in ("date", "closed_date")]
         for where in [(), *((Filter(day, ("2025-03-02",), ">="),) for day in days)]:
             for name, answer in zip(names, metrics.together(connection, names, where), strict=True):
-                alone = metrics.ask(connection, name, where=where)
+                alone = metrics.computed(connection, metrics.named(name), filters=where)
                 assert (answer.rows, answer.sql, answer.bindings) == (alone.rows, alone.sql, alone.bindings), name
 
 

@@ -302,7 +302,9 @@ class _Reading:
             return None
         key = known[0]["lead_id"]
         self.left = self.left.replace(f" {key.casefold()} ", " | ", 1)
-        also = "why explain score scored reason reasons lead deal so high low likely to win won chance probability what for"
+        also = (
+            "why explain score scored reason reasons lead deal so high low likely win won chance probability what for"
+        )
         return self._all_understood(Call("explain_score", {"key": key}), set(also.split()))
 
     def of_account(self, phrase: str, keys: list[str]) -> Call | Declined:
@@ -383,6 +385,12 @@ class _Reading:
         )
         if wrong:
             return wrong
+        if period and "status" in self.where and metric.measure.period == "created_date":
+            won = "lost" if "lost" in self.where["status"] else "won"
+            return Declined(
+                f"{metric.measure.display_name.lower()} are dated by their opening, and {won!r} by their closing",
+                (f"How many deals were {won} in June 2025?", f"deals {won} by owner"),
+            )
         where = [f"{name}={','.join(values)}" for name, values in self.where.items()]
         if period and not self.present:
             where += [
@@ -443,9 +451,12 @@ class _Reading:
             return Declined(f"{label} is no number of things", nearest)
         if self.took(r" how much(?= )") and counts:
             return Declined(f"{label} is a number, not an amount", nearest)
-        if self.took(r" (?:the )?(?:amount|value|worth)(?: of)?(?= )") and kind != "currency":
+        if self.took(r" (?:the )?(?:amount|value|worth)(?: of)?(?= (?:the |our |all )*§)") and kind != "currency":
             return Declined(f"{label} is no amount of money", nearest)
-        if self.took(r" (?:the )?(?:rate|share|percentage|percent)(?: of)?(?= )") and kind != "percentage":
+        if (
+            self.took(r" (?:the )?(?:rate|share|percentage|percent)(?: of)?(?= (?:the |our |all )*§)")
+            and kind != "percentage"
+        ):
             return Declined(f"{label} is no share", nearest)
         if self.took(r" (?:in total|total|altogether|the sum of|sum of)(?= )") and not sums:
             return Declined(f"{label} does not add up to a total", nearest)
