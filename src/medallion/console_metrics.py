@@ -41,7 +41,7 @@ def list_metrics(as_json: Json = False) -> None:
             "metric": name,
             "label": metric.measure.display_name,
             "means": metric.measure.comment,
-            "dimensions": ", ".join(one.name for one in metric.view.dimensions),
+            "dimensions": ", ".join(one.name for one in metric.dimensions),
         }
         for name, metric in metrics.metrics().items()
     ]
@@ -61,11 +61,12 @@ def show_metric(name: Name, as_json: Json = False) -> None:
         "metric": name,
         "label": metric.measure.display_name,
         "means": metric.measure.comment,
+        "additivity": metric.measure.additivity,
         "format": metric.measure.format.model_dump(),
         "expression": metric.measure.expr,
         "source": metric.view.source,
         "parameters": [one.model_dump() for one in metric.parameters],
-        "dimensions": [one.model_dump() for one in metric.view.dimensions],
+        "dimensions": [one.model_dump() for one in metric.dimensions],
         "spark_sql": metric.spark_sql(),
         "duckdb_sql": metric.duckdb_sql(),
     }
