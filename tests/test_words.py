@@ -134,7 +134,7 @@ DECLINED = {
     "What was the open pipeline?": "last day of the data alone",
     "open pipeline by month closed": "'by', 'month', 'closed'",
     "revenue of open value": "'revenue'",
-    "win rate of open deals by owner": "looks at status itself",
+    "win rate of open deals by owner": "no share",
     "Tell me about Germany": "also the name of an account (C001)",
     "How many calls in Germany?": "also the name of an account (C001)",
     "revenue in negotiation": "looks at status itself",
