@@ -235,7 +235,7 @@ HOSTILE = [
     "/pipeline?industry=Retail&industry=Media",
     "/pipeline?industry=' or 1=1 --",
     "/pipeline?industry=<script>alert(1)</script>",
-    "/pipeline?band=hot",
+    "/pipeline?band=boiling",
     "/pipeline?sort=deal_value; drop view gold.deals",
     "/pipeline?sort=reasons_up",
     "/pipeline?after=[]",

@@ -17,7 +17,7 @@ from medallion.errors import ContractError
 from medallion.metrics.declared import Dimension
 
 OPERATORS = ("!=", ">=", "<=", "=", ">", "<")
-_CONDITION = re.compile(r"\s*(\w+)\s*(!=|>=|<=|=|>|<)\s*(.*?)\s*", re.DOTALL)
+_CONDITION = re.compile(r"\s*([A-Za-z_]\w*)\s*(!=|>=|<=|=|>|<)\s*(.*?)\s*", re.DOTALL)
 _NEAREST, _LONGEST = 5, 80
 _DAYS = ("%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%Y/%m/%d", "%Y%m%d", "%d %B %Y", "%B %d, %Y", "%d-%m-%Y", "%m-%d-%Y")
 _MONTHS = ("%m/%Y", "%Y/%m", "%B %Y", "%b %Y", "%Y%m", "%m-%Y", "%Y-%m-%d")
