@@ -12,7 +12,7 @@ import pytest
 from conftest import NOW, ROOT
 from medallion.agent import audit, drafts, prose, sql_guard
 from medallion.agent.actions import Actions, Outbox
-from medallion.agent.answer import planned
+from medallion.agent.answer import planned, references
 from medallion.agent.facts import Field, Found, Ledger
 from medallion.agent.rules import Rules, Suppressed, suppressed
 from medallion.agent.serving import serve
@@ -270,13 +270,80 @@ def test_sql_that_is_run(tools):
         "select owner, v from w order by v desc, owner"
     )
     assert found.rows[0]["owner"] == "Marcus Oyelaran"
-    assert len(tools.run_safe_sql("select 1 from gold.deals a, gold.deals b").rows) == sql_guard.MOST_ROWS
+    assert len(tools.run_safe_sql("select a.lead_id from gold.deals a, gold.deals b").rows) == sql_guard.MOST_ROWS
     for door in ("copy (select 1) to '/tmp/out.csv'", "select * from read_text('/etc/hostname')", "set threads = 1"):
         with (
             serve(tools.serving.lake, locked=True) as locked,
             pytest.raises(Exception, match=r"(?i)permission|lock|disabled"),
         ):
             locked.rows(door)  # the doors are shut behind the list as well
+
+
+def test_a_query_of_somebody_is_an_own_calculation(tools):
+    """Without a metric's name, with the tables that it reads alone, and with its query."""
+    found = tools.run_safe_sql("select sum(deal_value) as revenue, count(*) as n from gold.deals where status = 'won'")
+    assert found.title == "Own calculation"
+    assert {one.label for one in found.fields} == {"own calculation, column 1", "own calculation, column 2"}
+    assert [one.name for one in found.fields] == ["own_1", "n"]
+    assert list(found.tables) == ["gold.deals"]
+    assert "SUM(deal_value) AS revenue" in found.note
+    ledger = Ledger()
+    ledger.add(found)
+    shown = prose.rendered("It is {F1.0.own_1}.", ledger)
+    assert "(own calculation, column 1)" in shown.text
+    assert "Revenue" not in shown.text
+    assert "SUM(deal_value)" in shown.receipts[0].sql
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select 5 as revenue",
+        "select 5 as revenue from gold.deals",
+        "select x from (select 5 as x from gold.deals)",
+        "with w as (select 1 + 1 as revenue) select revenue from w",
+        "select deal_value from gold.deals union all select 5 from gold.deals",
+        "select owner, 'Globex' as customer_name from gold.deals",
+    ],
+)
+def test_a_literal_is_no_fact(tools, sql):
+    with pytest.raises(MedallionError, match="a value of the query|reads no table"):
+        tools.run_safe_sql(sql)
+
+
+def test_rows_that_are_cut_say_of_how_many(tools, vocabulary):
+    whole = tools.metric_value("revenue", ["owner"])
+    assert (whole.total, whole.count) == (None, len(whole.rows))
+    first = tools.metric_value("revenue", ["owner"], top=1)
+    assert (len(first.rows), first.count) == (1, len(whole.rows))
+    last = tools.metric_value("revenue", ["owner"], bottom=1)
+    assert last.rows[0]["value"] == min(row["value"] for row in whole.rows)
+    assert tools.top_customers(2).count > 2
+    assert tools.find_customer("e", 1).count > 1
+    assert [one.count >= len(one.rows) for one in tools.account_brief("C001")] == [True] * 3
+    capped = Tools(tools.serving, Rules(rest_days=0, capacity=1)).call_plan()
+    assert capped.count == 4 > len(capped.rows)
+    many = tools.run_safe_sql("select a.lead_id from gold.deals a, gold.deals b")
+    assert (len(many.rows), many.count) == (200, 225)
+    told = references([many])["F1"]
+    assert (told["shown"], told["total"], len(told["rows"])) == (25, 225, 25)
+    answer = planned(tools, vocabulary, "top 1 owner by revenue")
+    assert f"1 of {len(whole.rows)} rows" in answer.text
+    assert answer.document()["findings"] == [{"title": "Revenue", "shown": 1, "total": len(whole.rows)}]
+
+
+def test_a_tool_refuses_what_the_command_refuses(tools):
+    for arguments in (
+        {"metric": "revenue", "where": ["status=Win"]},
+        {"metric": "revenue", "where": ["closed_date>=06/01/2025"]},
+        {"metric": "open_pipeline", "where": ["closed_date>=2025-06-01"]},
+        {"metric": "silent_deals", "by": ["closed_month"]},
+        {"metric": "revenue", "by": ["owner"], "top": 0},
+        {"metric": "revenue", "by": ["owner"], "top": 1, "bottom": 1},
+    ):
+        with pytest.raises(MedallionError):
+            tools.metric_value(**arguments)
+    assert "where status=won" in tools.metric_value("total_leads", where=["status=Won"]).title
 
 
 # prose of a model

@@ -190,7 +190,7 @@ def test_metrics_asked_together_are_those_asked_alone(connection):
         days = [one.name for one in view.dimensions if one.name in ("date", "closed_date")]
         for where in [(), *((Filter(day, ("2025-03-02",), ">="),) for day in days)]:
             for name, answer in zip(names, metrics.together(connection, names, where), strict=True):
-                alone = metrics.ask(connection, name, where=where)
+                alone = metrics.computed(connection, metrics.named(name), filters=where)
                 assert (answer.rows, answer.sql, answer.bindings) == (alone.rows, alone.sql, alone.bindings), name
 
 
@@ -290,7 +290,7 @@ HOSTILE = [
     "/pipeline?industry=Retail&industry=Media",
     "/pipeline?industry=' or 1=1 --",
     "/pipeline?industry=<script>alert(1)</script>",
-    "/pipeline?band=hot",
+    "/pipeline?band=boiling",
     "/pipeline?sort=deal_value; drop view gold.deals",
     "/pipeline?sort=reasons_up",
     "/pipeline?after=[]",
@@ -315,6 +315,16 @@ HOSTILE = [
     "/charts/sales/months.svg?size=1000000",
     "/health?x=1",
     "/customers/C001?x=1",
+    "/metrics/revenue?status=Win",
+    "/metrics/revenue?closed_date_from=06/01/2025",
+    "/metrics/touches?hour=24",
+    "/metrics/open_pipeline?by=closed_month",
+    "/metrics/open_pipeline?closed_date_from=2025-01-01",
+    "/rows/deals?owner=Nobody",
+    "/rows/deals.csv?owner=Nobody",
+    "/rows/calls?industry=Nowhere",
+    "/rows/days?day_from=2025-02-30",
+    "/rows/deals?created_date_from=2025-06-30&created_date_to=2025-06-01",
 ]  # fmt: skip
 MISSING = [
     "/nothing",
@@ -341,6 +351,36 @@ def test_what_is_not_there_is_said_in_words(client, address, status):
     assert "Traceback" not in text
     assert "<script>" not in text
     assert "duckdb" not in text.lower()
+
+
+@pytest.mark.parametrize(
+    ("address", "says", "kept"),
+    [
+        ("/sales?from=2025-06-30&to=2025-06-01&owner=Tom+Brannigan", "leave nothing", ("2025-06-30", "2025-06-01", "Tom Brannigan")),
+        ("/sales?from=2025-02-30&owner=Tom+Brannigan", "is not a day", ("Tom Brannigan",)),
+        ("/pipeline?industry=Retial&owner=Priya+Nair", "Nearest: Retail", ("Retial", "Priya Nair")),
+    ],
+)  # fmt: skip
+def test_a_filter_that_is_refused_stays_on_the_page(client, address, says, kept):
+    """It is said, nothing is shown as if it were not there, and the other filters are not lost."""
+    text = body(client, address, 400)
+    assert says in text
+    assert not cards(text)
+    chosen = re.findall(r'<option selected>([^<]*)<|type="date"[^>]*value="([^"]+)"', text)
+    assert set(kept) <= {html.unescape(one or other) for one, other in chosen}
+
+
+def test_a_value_in_another_case_is_shown_as_it_was_understood(client):
+    assert "<strong>Retail</strong>" in body(client, "/rows/deals?industry=RETAIL")
+    assert cards(body(client, "/pipeline?industry=retail")) == cards(body(client, "/pipeline?industry=Retail"))
+
+
+def test_what_a_filter_leaves_alone_says_so(client):
+    assert "Not by dates, owner." in body(client, "/sales?from=2025-03-01&owner=Tom+Brannigan")
+    assert "not by dates" in body(client, "/figures/sales/reps?from=2025-03-01")
+    links = re.findall(r'href="/metrics/open_pipeline\?by=(\w+)"', body(client, "/metrics/open_pipeline"))
+    assert "owner" in links
+    assert "closed_month" not in links
 
 
 def every_page(client):

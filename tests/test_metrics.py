@@ -194,8 +194,13 @@ def test_filters_and_splits(sample):
         assert [row["closed_month"] for row in late.rows] == ["2025-04", "2025-06"]
         largest = ask("revenue", "owner", largest=1)
         assert largest.rows == [max(whole.rows, key=lambda row: row["value"])]
-        assert ask("revenue", None, "industry=nowhere").rows == [{"value": 0, "n": 0}]
-        assert ask("win_rate", None, "industry=nowhere").value is None
+        assert ask("revenue", None, "industry=retail").filters == (metrics.Filter("industry", ("Retail",)),)
+        never = ("status=won", "closed_month=2024-01")
+        assert ask("revenue", None, *never).rows == [{"value": 0, "n": 0}]
+        assert ask("win_rate", None, *never).value is None
+        smallest = ask("revenue", "owner", smallest=1)
+        assert smallest.rows == [min(whole.rows, key=lambda row: row["value"])]
+        assert metrics.groups(connection, smallest) == len(whole.rows)
         assert ask("total_leads", None, "closed_month=").value == 4
         assert ask("total_leads", None, "closed_month!=").value == 11
         assert ask("pipeline_coverage", parameters={"sales_target": 345_000}).value == 1
@@ -208,10 +213,13 @@ HOSTILE = ["x' OR 1=1 --", "'; drop table gold.deals; --", '"', "\\", "%", "a" *
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_values_are_only_values(sample, text):
     with query.connect(sample) as connection:
-        for operator in ("=", ">="):
-            found = metrics.ask(connection, "total_leads", "source", [metrics.Filter("source", (text,), operator)])
-            assert text not in found.sql
-            assert operator == ">=" or found.rows == []
+        with pytest.raises(ContractError, match="source has no value"):
+            metrics.ask(connection, "total_leads", "source", [metrics.Filter("source", (text,))])
+        found = metrics.computed(
+            connection, metrics.named("total_leads"), ("source",), (metrics.Filter("source", (text,)),)
+        )
+        assert text not in found.sql
+        assert found.rows == []
         assert metrics.value(connection, "total_leads") == 15
 
 
@@ -220,7 +228,15 @@ def test_hostile_values_are_only_values(sample, text):
     [
         (lambda c: metrics.ask(c, "win_rat"), "win_rate"),
         (lambda c: metrics.ask(c, "win_rate", "1; drop table x"), "cannot be split"),
-        (lambda c: metrics.ask(c, "win_rate", None, [metrics.Filter("mood", ("x",))]), "cannot be split"),
+        (lambda c: metrics.ask(c, "win_rate", None, [metrics.Filter("mood", ("x",))]), "no dimension 'mood'"),
+        (lambda c: metrics.ask(c, "win_rate", None, [metrics.Filter("owners", ("x",))]), "Nearest: owner"),
+        (lambda c: metrics.ask(c, "revenue", None, [metrics.Filter.parse("status=Win")]), "Nearest: won"),
+        (lambda c: metrics.ask(c, "revenue", None, [metrics.Filter.parse("closed_date>=06/01/2025")]), "2025-06-01"),
+        (
+            lambda c: metrics.ask(c, "open_pipeline", None, [metrics.Filter.parse("closed_date>=2025-06-01")]),
+            "is a stock",
+        ),
+        (lambda c: metrics.ask(c, "silent_deals", "closed_month"), "is a stock"),
         (lambda c: metrics.ask(c, "win_rate", None, [metrics.Filter("owner", ("x",), "LIKE")]), "no operator"),
         (lambda c: metrics.ask(c, "win_rate", None, [metrics.Filter("owner", ("x", "y"), ">=")]), "one value"),
         (lambda c: metrics.ask(c, "win_rate", parameters={"sales_target": 1}), "no parameter"),
@@ -244,6 +260,10 @@ def test_the_command(sample, capsys):
 
     assert "win_rate" in run("list").output
     assert "Won deals as a share" in run("show", "win_rate").output
+    text = run(
+        "value", "revenue", "--where", "status=Won", "--by", "owner", "--top", "1", "--lakehouse", sample.root
+    ).output
+    assert "1 of 3 rows" in " ".join(text.split())
     told = json.loads(
         run(
             "value", "win_rate", "--by", "source", "--where", "status=won,lost", "--lakehouse", sample.root, "--json"

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from medallion import (
     __version__,
@@ -84,14 +84,20 @@ def _stop() -> NoReturn:
 def _fail(error: MedallionError) -> NoReturn:
     if _debug:
         raise error
-    from medallion.console import plain
-
     log.event("error", logging.ERROR, kind=type(error).__name__, exit_status=error.exit_status)
-    console = Console(stderr=True)
-    console.print(f"[bold red]Error:[/] {escape(plain(error.problem))}", highlight=False, soft_wrap=True)
-    if error.remedy:
-        console.print(escape(plain(error.remedy)), highlight=False, soft_wrap=True)
+    _say("Error:", error.problem, error.remedy)
     sys.exit(error.exit_status)
+
+
+def _say(what: str, problem: str, remedy: str) -> None:
+    """What is wrong and what to do about it, on standard error."""
+    from medallion.console import lines, screen
+
+    console = screen(stderr=True)
+    console.print(Text(what, style="bold red"), end=" ")
+    lines(console, problem)
+    if remedy:
+        lines(console, remedy)
 
 
 def _print_version(wanted: bool) -> None:
@@ -199,11 +205,7 @@ def run(
         show.insights(screen, figures, day)
         show.next_steps(screen, settings.source, settings.lakehouse)
     for label, refusal in result.wrong:
-        Console(stderr=True).print(
-            f"[bold red]{label}:[/] {escape(show.plain(refusal.problem))}\n{escape(show.plain(refusal.remedy))}",
-            highlight=False,
-            soft_wrap=True,
-        )
+        _say(f"{label}:", refusal.problem, refusal.remedy)
     if result.wrong:
         raise typer.Exit(1)
 

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
 
 from medallion.contracts import CONFIDENT
 from medallion.pipeline import Result
@@ -28,11 +30,27 @@ _WHOLE = {"table", "entity", "batch_id", "run_id", "state", "failed_check"}
 _LOG_WIDTH = 120
 
 
+class Screen(Console):
+    """A console whose texts are only texts: the one place where what comes from a CRM reaches the terminal.
+
+    Strings are never read as markup (an account may be called `[/red]`), and whatever would steer a terminal, control
+    characters, escape sequences and changes of direction, is spelled out. What is meant to be bold is a `Text`.
+    """
+
+    def __init__(self, *, stderr: bool = False, width: int | None = None) -> None:
+        super().__init__(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """The segments of what is printed, with their texts made plain."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(plain(segment.text), segment.style)
+
+
 def screen(stderr: bool = False) -> Console:
     """A console as wide as the terminal, or wide enough for the tables where there is none."""
-    console = Console(stderr=stderr)
+    console = Screen(stderr=stderr)
     if not console.is_terminal:
-        console = Console(stderr=stderr, width=max(console.width, _LOG_WIDTH))
+        console = Screen(stderr=stderr, width=max(console.width, _LOG_WIDTH))
     return console
 
 
@@ -73,11 +91,11 @@ class Progressing:
     def report(self, name: str, seconds: float | None) -> None:
         """Take note that a step starts (no seconds) or has ended."""
         if self.live and seconds is None:
-            self.tasks[name] = self.live.add_task(escape(name), total=1)
+            self.tasks[name] = self.live.add_task(escape(one_line(name)), total=1)
         elif self.live:
             self.live.update(self.tasks[name], completed=1)
         elif seconds is not None:
-            self.console.print(f"{seconds:7.2f} s  {name}", highlight=False, markup=False)
+            line(self.console, f"{seconds:7.2f} s  {name}")
 
 
 def records(console: Console, title: str, rows: Iterable[dict[str, Any]], note: str = "") -> None:
@@ -86,10 +104,10 @@ def records(console: Console, title: str, rows: Iterable[dict[str, Any]], note: 
     if not rows:
         return
     table = Table(
-        title=title,
+        title=Text(one_line(title)),
         title_justify="left",
         title_style="bold",
-        caption=note or None,
+        caption=Text(plain(note)) if note else None,
         caption_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
@@ -97,28 +115,38 @@ def records(console: Console, title: str, rows: Iterable[dict[str, Any]], note: 
     for name in rows[0]:
         number = all(isinstance(row[name], int | float | None) and not isinstance(row[name], bool) for row in rows)
         table.add_column(
-            name.replace("_", " "), justify="right" if number else "left", overflow="fold", no_wrap=name in _WHOLE
+            Text(one_line(name.replace("_", " "))),
+            justify="right" if number else "left",
+            overflow="fold",
+            no_wrap=name in _WHOLE,
         )
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
     console.print(table)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any) -> Text:
     if value is None:
-        return ""
+        return Text()
     if isinstance(value, bool):
-        return "yes" if value else "[red]no[/]"
+        return Text("yes") if value else Text("no", style="red")
     if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, list):
-        return escape(plain(", ".join(str(item) for item in value)))
-    return escape(plain(str(value)))
+        return Text(f"{value:,}")
+    return Text(plain(", ".join(str(item) for item in value) if isinstance(value, list) else str(value)))
 
 
 def plain(text: str) -> str:
-    """A text without what would steer a terminal: control characters and changes of direction are spelled out."""
+    r"""A text without what would steer a terminal: control characters and changes of direction are spelled out.
+
+    >>> plain("a\x1b[2Jb")
+    'a\\x1b[2Jb'
+    """
     return "".join(letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text)
+
+
+def one_line(text: str) -> str:
+    """A text as one line: what came from elsewhere must not look like the next line of the program's own."""
+    return plain(text).replace("\n", "\\n")
 
 
 def insights(console: Console, figures: dict[str, Any], day: Any) -> None:
@@ -146,7 +174,7 @@ def insights(console: Console, figures: dict[str, Any], day: Any) -> None:
 def proposed(console: Console, found: Proposed, folder: str, target: str) -> None:
     """What a proposed contract says, what needs a person's eyes, and what to do next."""
     if found.system:
-        console.print(f"Looks like an export from [bold]{escape(found.system)}[/].", highlight=False)
+        line(console, f"Looks like an export from {found.system}.")
     records(console, "Proposed", found.tables)
     doubtful = [
         {name: row.get(name) for name in ("table", "entity", "column", "from", "confidence", "reason")}
@@ -161,12 +189,11 @@ def proposed(console: Console, found: Proposed, folder: str, target: str) -> Non
         line(console, f"Not used: {table}: {why}")
     for error in found.unreadable:
         line(console, f"Not read: {error.problem}")
-    console.print(f"\nWritten: {target}", highlight=False, markup=False, soft_wrap=True)
-    console.print(
+    console.print()
+    line(console, f"Written: {target}")
+    line(
+        console,
         f"Next:    read it, then medallion run --source {shlex.quote(folder)} --contract {shlex.quote(target)}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
     )
 
 
@@ -180,8 +207,14 @@ def many(count: int, what: str) -> str:
 
 
 def line(console: Console, text: str) -> None:
-    """One line of plain text."""
-    console.print(plain(text), highlight=False, markup=False, soft_wrap=True)
+    """One line of text."""
+    console.print(Text(one_line(text)), soft_wrap=True)
+
+
+def lines(console: Console, text: str) -> None:
+    """Lines of text that the program has set itself."""
+    for part in text.split("\n"):
+        line(console, part)
 
 
 def queue(console: Console, count: int, limit: int) -> None:
@@ -238,9 +271,9 @@ def run(console: Console, result: Result, lakehouse: str) -> None:
     """What a run did with every row, what it did not read and why."""
     if not result.changed:
         known = f" ({len(result.already_known)} files, all read before)" if result.already_known else ""
-        console.print(f"[bold]Nothing new[/]{known}; every table is as it was.", highlight=False)
+        console.print(Text.assemble(("Nothing new", "bold"), f"{known}; every table is as it was."))
     elif not result.accounts:
-        console.print("[bold]No new rows[/]; gold was computed again.", highlight=False)
+        console.print(Text.assemble(("No new rows", "bold"), "; gold was computed again."))
     rows = [{name: account[name] for name in _ACCOUNT} for account in result.accounts]
     if len(rows) > 1:
         total: dict[str, Any] = {"entity": "all"}
@@ -250,7 +283,7 @@ def run(console: Console, result: Result, lakehouse: str) -> None:
     records(console, "What happened to every row", rows, note)
     for account in result.accounts:
         if not account["rows_read"] and account["entity"] not in {item.entity for item in result.held}:
-            console.print(f"{account['entity']}: a header and no rows", highlight=False, markup=False)
+            line(console, f"{account['entity']}: a header and no rows")
     for file, columns in result.new_columns.items():
         line(console, f"{file}: kept in bronze, not mapped: {_some(columns)}")
     for file, columns in result.missing_columns.items():
@@ -262,12 +295,10 @@ def run(console: Console, result: Result, lakehouse: str) -> None:
     for path in result.contracts:
         line(console, f"Read by the contract {path}")
     if quarantined := sum(account["quarantined"] for account in result.accounts):
-        console.print(
+        line(
+            console,
             f"{quarantined:,} {'row waits' if quarantined == 1 else 'rows wait'} in quarantine with "
             f"{'its' if quarantined == 1 else 'their'} reasons: medallion quarantine list{_at(lakehouse)}",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
         )
     for note in result.notes:
         line(console, f"Accepted: {note}")
@@ -284,15 +315,14 @@ def _at(lakehouse: str) -> str:
 
 def next_steps(console: Console, source: str, lakehouse: str) -> None:
     """Where the tables are and what to try."""
-    lines = [
+    told = [
         "",
         f"Tables: {lakehouse}/{{bronze,silver,gold,ops}} (Delta)",
         f"Next:   medallion tables{_at(lakehouse)} · medallion status{_at(lakehouse)}",
         f"        medallion export --format csv --to export{_at(lakehouse)}",
     ]
     if (updates := Path(source, "updates")).is_dir():
-        lines.append(
+        told.append(
             f"        medallion run --source {updates}{_at(lakehouse)}   (a second delivery into the same tables)"
         )
-    for line in lines:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    lines(console, "\n".join(told))

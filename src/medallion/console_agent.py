@@ -126,7 +126,7 @@ def plan(
             }
             for row in found.rows
         ]
-        show.records(screen, found.title, rows, found.note)
+        show.records(screen, _title(found), rows, found.note)
         if not rows:
             show.line(screen, f"No one to contact. {found.note}")
         _notes(screen, tools)
@@ -158,12 +158,18 @@ def brief(
         show.records(screen, f"{row['customer_name']} ({row['customer_id']}) as of {account.as_of}", facts)
         for one in found[1:]:
             show.records(
-                screen, one.title, [{f.label.lower(): one.written(r, f.name) for f in one.fields} for r in one.rows]
+                screen, _title(one), [{f.label.lower(): one.written(r, f.name) for f in one.fields} for r in one.rows]
             )
         if receipts:
             for one in found:
                 _receipt(screen, one)
         _notes(screen, tools)
+
+
+def _title(found: Found) -> str:
+    """What a finding is, and how many rows of how many it has."""
+    cut = f", {len(found.rows):,} of {found.count:,}" if found.count > len(found.rows) else ""
+    return found.title + cut
 
 
 def _receipt(screen: Console, found: Found) -> None:
@@ -180,6 +186,8 @@ def _document(found: Found) -> dict[str, Any]:
         "title": found.title,
         "as_of": found.as_of,
         "rows": [{name: simple(value) for name, value in row.items()} for row in found.rows],
+        "shown": len(found.rows),
+        "total": found.count,
         "note": found.note,
         "tables": dict(found.tables),
         "sql": found.sql,
@@ -198,7 +206,7 @@ def draft(
     from medallion.agent import drafts
 
     with _tools(config, lakehouse) as (tools, settings):
-        show.line(show.screen(), drafts.draft(tools, settings.agent, customer, kind))
+        show.lines(show.screen(), drafts.draft(tools, settings.agent, customer, kind))
 
 
 def _answer(tools: Tools, settings: Settings, vocabulary: Any, question: str, door: str) -> Answer:
@@ -227,7 +235,7 @@ def _show(screen: Console, answer: Answer, receipts: bool) -> None:
         if answer.closest:
             show.line(screen, "What I can answer: " + " · ".join(answer.closest))
     else:
-        show.line(screen, answer.text)
+        show.lines(screen, answer.text)
     for note in answer.notes:
         show.line(screen, note)
     if receipts:

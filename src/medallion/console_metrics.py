@@ -41,7 +41,7 @@ def list_metrics(as_json: Json = False) -> None:
             "metric": name,
             "label": metric.measure.display_name,
             "means": metric.measure.comment,
-            "dimensions": ", ".join(one.name for one in metric.view.dimensions),
+            "dimensions": ", ".join(one.name for one in metric.dimensions),
         }
         for name, metric in metrics.metrics().items()
     ]
@@ -61,11 +61,12 @@ def show_metric(name: Name, as_json: Json = False) -> None:
         "metric": name,
         "label": metric.measure.display_name,
         "means": metric.measure.comment,
+        "additivity": metric.measure.additivity,
         "format": metric.measure.format.model_dump(),
         "expression": metric.measure.expr,
         "source": metric.view.source,
         "parameters": [one.model_dump() for one in metric.parameters],
-        "dimensions": [one.model_dump() for one in metric.view.dimensions],
+        "dimensions": [one.model_dump() for one in metric.dimensions],
         "spark_sql": metric.spark_sql(),
         "duckdb_sql": metric.duckdb_sql(),
     }
@@ -108,6 +109,7 @@ def value(
     status.needs(lake, metric.view.tables)
     with query.connect(lake, layers=("gold", "silver")) as connection:
         found = metrics.ask(connection, name, by, filters, parameters, largest)
+        total = metrics.groups(connection, found) if largest else len(found.rows)
     if as_json:
         show.dump(
             {
@@ -117,6 +119,8 @@ def value(
                 "where": [str(one) for one in found.filters],
                 "parameters": dict(found.parameters),
                 "rows": found.rows,
+                "shown": len(found.rows),
+                "total": total,
                 "sql": found.sql,
                 "bindings": list(found.bindings),
                 "table_versions": {table: lake.version(table) for table in metric.view.tables},
@@ -125,7 +129,10 @@ def value(
         return
     screen = show.screen()
     rows = [{**row, "value": metrics.written(name, row["value"])} for row in found.rows]
-    show.records(screen, f"{metric.measure.display_name} as of {status.as_of(lake)}", rows, metric.measure.comment)
+    title = f"{metric.measure.display_name} as of {status.as_of(lake)}"
+    title += f" where {' and '.join(map(str, found.filters))}" if found.filters else ""
+    title += f", {len(rows):,} of {total:,} rows" if len(rows) < total else ""
+    show.records(screen, title, rows, metric.measure.comment)
     if not rows:
         show.line(screen, "No rows.")
 

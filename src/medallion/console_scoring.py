@@ -70,7 +70,8 @@ def scores(console: Console, found: dict[str, Any]) -> None:
     ]
     by = f"by {found['model_version']}" if found["model_version"] else "by the rates per score band"
     wins = "" if found["expected_wins"] is None else f", {found['expected_wins']:,.1f} wins expected"
-    show.records(console, f"{found['open_deals']:,} open deals as of {found['as_of']}, scored {by}{wins}", rows)
+    first = f"The first {len(rows):,} of " if len(rows) < found["open_deals"] else ""
+    show.records(console, f"{first}{found['open_deals']:,} open deals as of {found['as_of']}, scored {by}{wins}", rows)
     if not rows:
         show.line(console, "No deal is open.")
 
@@ -115,8 +116,9 @@ def explained(console: Console, found: dict[str, Any]) -> None:
                 ],
                 "Forecasts for deals that look like that; no promise that doing it has the effect.",
             )
-    show.records(console, "Deals behind it", found["rows"]["deals"])
-    show.records(console, "Last touches behind it", found["rows"]["touches"])
+    for name, title in (("deals", "Deals behind it"), ("touches", "Last touches behind it")):
+        rows, total = found["rows"][name], found["total"][name]
+        show.records(console, title + (f", {len(rows)} of {total:,}" if len(rows) < total else ""), rows)
 
 
 def watched(console: Console, found: Watch) -> None:

@@ -71,6 +71,13 @@ def explain(settings: Settings, key: str) -> dict[str, Any]:
                 account["customer_id"],
             ),
         }  # fmt: skip
+        totals = {
+            "touches": rows(
+                "select count(*) as n from silver.interactions_clean where customer_id = $1 and occurred_at < $2",
+                account["customer_id"], end_of_day(account["as_of"]),
+            )[0]["n"],
+            "deals": rows("select count(*) as n from silver.leads_clean where customer_id = $1", account["customer_id"])[0]["n"],
+        }  # fmt: skip
     entry = learning.champion(settings)
     ids = [row["lead_id"] for row in scored if row["model_version"] and entry]
     return {
@@ -83,6 +90,7 @@ def explain(settings: Settings, key: str) -> dict[str, Any]:
         "scores": scored,
         "model": _by_model(settings, lake, entry, account["as_of"], account["customer_id"], ids) if entry and ids else None,
         "rows": behind,
+        "total": totals,
     }  # fmt: skip
 
 

@@ -305,14 +305,17 @@ def metric_dictionary() -> str:
             _code(name),
             metric.measure.display_name,
             _written_as(metric.measure.format),
+            metric.measure.additivity,
             metric.measure.comment,
             _code(metric.measure.expr),
             _code(metric.view.source),
-            ", ".join(dimension.name for dimension in metric.view.dimensions),
+            ", ".join(dimension.name for dimension in metric.dimensions),
         )
         for name, metric in metrics.metrics().items()
     ]
-    return _table(("metric", "label", "format", "definition", "expression (Spark SQL)", "source", "dimensions"), rows)
+    return _table(
+        ("metric", "label", "format", "over time", "definition", "expression (Spark SQL)", "source", "dimensions"), rows
+    )
 
 
 def _written_as(form: metrics.Format) -> str:

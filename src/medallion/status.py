@@ -233,4 +233,4 @@ def scores(lake: Lakehouse, top: int) -> dict[str, Any]:
             "order by s.probability desc nulls last, s.lead_score desc, s.lead_id limit $1",
             [top],
         )
-    return {**whole, "deals": best}
+    return {**whole, "deals": best, "shown": len(best), "total": whole["open_deals"]}

@@ -52,6 +52,9 @@ class Answer:
             "by": self.by,
             "notes": list(self.notes),
             "receipts": [one.document() for one in self.receipts],
+            "findings": [
+                {"title": one.title, "shown": min(len(one.rows), MOST_ROWS), "total": one.count} for one in self.found
+            ],
         }
 
 
@@ -70,7 +73,8 @@ def planned(tools: Tools, vocabulary: Vocabulary, question: str) -> Answer:
     for one in found:
         ledger.add(one)
     text, receipts = told(ledger, understood.column)
-    return Answer(question, text, tuple(found), tuple(receipts), calls=(understood.tool,))
+    notes = (understood.note,) if understood.note else ()
+    return Answer(question, text, tuple(found), tuple(receipts), notes=notes, calls=(understood.tool,))
 
 
 def called(tools: Tools, call: Call) -> list[Found]:
@@ -93,15 +97,17 @@ def told(ledger: Ledger, column: str | None = None) -> tuple[str, list[Receipt]]
             if receipt is not None:
                 receipts.append(receipt)
                 who = found.rows[0].get("customer_name") or found.rows[0].get("customer_id")
-                lines.append(f"{receipt.label} of {who}: {receipt.written}")
+                key = found.rows[0].get("customer_id")
+                lines.append(f"{receipt.label} of {who}{f' ({key})' if key != who else ''}: {receipt.written}")
             continue
         split = len(found.rows) != 1 or found.key
         lines.append(f"{found.title}{'' if split else ': ' + _value(ledger, name, 0, found, receipts)}")
         if split:
             for row in range(min(len(found.rows), MOST_ROWS)):
                 lines.append("  " + _value(ledger, name, row, found, receipts))
-        if len(found.rows) > MOST_ROWS:
-            lines.append(f"  and {len(found.rows) - MOST_ROWS:,} more rows")
+        shown = min(len(found.rows), MOST_ROWS)
+        if found.count > shown:
+            lines.append(f"  {shown:,} of {found.count:,} rows")
         if not found.rows:
             lines.append("  none")
         if found.note:
@@ -144,6 +150,8 @@ def references(found: Sequence[Found]) -> dict[str, Any]:
             "columns": [about.name for about in one.fields],
             "rows": [[one.written(row, about.name) for about in one.fields] for row in one.rows[:MOST_ROWS]],
             "note": one.note,
+            "shown": min(len(one.rows), MOST_ROWS),
+            "total": one.count,
         }
         for place, one in enumerate(found, 1)
     }

@@ -15,6 +15,9 @@ Kind = Literal["text", "number", "usd", "percent", "date", "moment", "list"]
 #: A reference to a cell: `F2.0.revenue` is column `revenue` of row 0 of the second finding.
 REFERENCE = re.compile(r"\{\s*(F\d+)\.(\d+)\.([a-z_0-9]+)\s*\}")
 
+#: A value is one line: what came from a CRM must not look like the next line of an answer.
+_BREAK = re.compile(r"[\r\n\v\f\x85\u2028\u2029]+")
+
 
 @dataclass(frozen=True)
 class Field:
@@ -34,14 +37,14 @@ class Field:
         if value is None or value == "":
             return "unknown"
         if self.kind == "list":
-            return "; ".join(str(part) for part in value) or "none"
+            return "; ".join(_BREAK.sub(" ", str(part)) for part in value) or "none"
         if self.kind in ("usd", "number", "percent") and not isinstance(value, bool):
             number = float(value) * (100 if self.kind == "percent" else 1)
             text = f"{number:,.{self.places}f}"
             return f"${text}" if self.kind == "usd" else f"{text} %" if self.kind == "percent" else text
         if isinstance(value, datetime):
             return value.strftime("%Y-%m-%d %H:%M")
-        return value.isoformat() if isinstance(value, date) else str(value)
+        return value.isoformat() if isinstance(value, date) else _BREAK.sub(" ", str(value))
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class Found:
         sql: The query, with `?` for each of `bindings`.
         as_of: Last day that the figures include.
         note: What a reader should know beside them.
+        total: How many rows there are, where `rows` are the first of them; None where they are all.
     """
 
     tool: str
@@ -70,6 +74,12 @@ class Found:
     bindings: tuple[Any, ...] = ()
     as_of: date | None = None
     note: str = ""
+    total: int | None = None
+
+    @property
+    def count(self) -> int:
+        """How many rows there are, given or not."""
+        return len(self.rows) if self.total is None else max(self.total, len(self.rows))
 
     def field(self, name: str) -> Field | None:
         """The column of that name."""

@@ -101,7 +101,8 @@ def server(tools: Tools, host: str = "127.0.0.1", port: int = 8765) -> FastMCP:
                     "label": one.measure.display_name,
                     "means": one.measure.comment,
                     "expression": one.measure.expr,
-                    "dimensions": [dimension.name for dimension in one.view.dimensions],
+                    "additivity": one.measure.additivity,
+                    "dimensions": [dimension.name for dimension in one.dimensions],
                 }
                 for name, one in metrics.metrics().items()
             ]

@@ -164,6 +164,7 @@ def answered(
         tuple(conversation.ledger.found),
         shown.receipts,
         by=str(named),
+        notes=tuple(one.note for one in conversation.ledger.found if one.tool == "run_safe_sql"),
         calls=tuple(conversation.calls),
     )
 

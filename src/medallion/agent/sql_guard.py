@@ -56,7 +56,32 @@ def checked(sql: str, tables: set[str], most: int = MOST_ROWS) -> str:
                 raise MedallionError(
                     f"{node.sql()[:80]} is not a table that may be read", f"Tables: {', '.join(sorted(tables))}."
                 )
+    for select in tree.find_all(exp.Select):
+        if not isinstance(select.parent, exp.Exists):
+            _computed(select)
     return f"SELECT * FROM ({tree.sql(dialect='duckdb')}) LIMIT {most}"
+
+
+def _computed(select: exp.Select) -> None:
+    """Refuse a column that no table has a part in: a value somebody wrote is no fact.
+
+    Raises:
+        MedallionError: There is one.
+    """
+    for column in select.selects:
+        counts = any(isinstance(one, exp.Count | exp.RowNumber | exp.Rank | exp.DenseRank) for one in column.walk())
+        if not counts and not any(isinstance(one, exp.Column | exp.Star) for one in column.walk()):
+            raise MedallionError(
+                f"{column.sql()[:80]} is a value of the query, not of a table",
+                "Select columns and what is computed from them; write other values into the conditions.",
+            )
+    if select.args.get("from_") is None and select.args.get("from") is None:
+        raise MedallionError("a SELECT without FROM reads no table", _REMEDY)
+
+
+def counting(checked: str) -> str:
+    """The query of how many rows a checked statement has without its limit."""
+    return f"SELECT COUNT(*) AS n FROM ({checked.rpartition(' LIMIT ')[0]})"
 
 
 def tables(sql: str) -> set[str]:

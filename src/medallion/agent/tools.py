@@ -5,7 +5,9 @@ They read, and they never write; what should change in a CRM is proposed (`medal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -14,8 +16,8 @@ from medallion import metrics
 from medallion.agent import sql_guard
 from medallion.agent.facts import Field, Found
 from medallion.agent.rules import Rules, Suppressed
-from medallion.agent.serving import TABLES, Serving, serve
-from medallion.errors import MedallionError
+from medallion.agent.serving import Serving, serve
+from medallion.errors import ContractError, MedallionError
 from medallion.metrics import Filter
 
 _FEATURES, _DEALS, _SCORES = "gold.customer_features", "gold.deals", "gold.lead_scores"
@@ -33,13 +35,14 @@ from (
         from {_DEALS} where status = 'open' and customer_id is not null) b
   join {_FEATURES} f using (customer_id) where b.place = 1)"""
 #: Those that may be contacted: `owner` or anybody's, rested by the day, not to be left alone; so many of each rep.
-_CALL_LIST = """
+_CONTACTABLE = """(? is null or lower(owner) = lower(?)) and not (customer_id in (select unnest(?)))
+    and coalesce(last_interaction_at < cast(? as date) - cast(? as integer), true)"""
+_CALL_LIST = f"""
 select *, row_number() over (partition by owner order by position) as rank,
        days_since_last + date_diff('day', as_of, cast(? as date)) as days_silent
 from open_accounts where position in (
   select unnest(min(position, ?)) from open_accounts
-  where (? is null or lower(owner) = lower(?)) and not (customer_id in (select unnest(?)))
-    and coalesce(last_interaction_at < cast(? as date) - cast(? as integer), true)
+  where {_CONTACTABLE}
   group by owner)
 order by position"""
 #: Channel and outcome of each account's last touch, whose moment gold knows.
@@ -124,7 +127,12 @@ class Tools:
             row["hour"] = hours.get(row["channel"])
             row["reasons"] = why.get(row["position"]) or []
             row |= last.get(row.pop("position"), {"last_channel": None, "last_outcome": None})
+        cut = len(rows)
         rows = [row for row in rows if row["channel"]]
+        total = len(rows)
+        if cut:  # those beyond the capacity, whom nothing but that leaves out
+            whole = f"open_accounts where {_CONTACTABLE}"
+            total += self._count(whole, [owner, owner, nobody, on, self.rules.rest_days]) - cut
         left = self.serving.rows(
             "select count(*) filter (last_interaction_at >= cast(? as date) - cast(? as integer)) as resting, "
             "count(*) filter (customer_id in (select unnest(?))) as refused "
@@ -161,6 +169,7 @@ class Tools:
             bindings,
             f"Left out: {left['resting']:,} with a contact in the last {self.rules.rest_days} days, "
             f"{left['refused']:,} not to be contacted.",
+            total,
         )
 
     def account_brief(self, customer: str) -> list[Found]:
@@ -220,6 +229,7 @@ class Tools:
             (_DEALS,),
             sql_deals,
             [key],
+            total=self._count(f"{_DEALS} where customer_id = ? and status = 'open'", [key]),
         )  # fmt: skip
         sql_touches = (
             f"select interaction_id, occurred_at, channel, outcome, direction from {_TOUCHES} where customer_id = ? "
@@ -237,11 +247,17 @@ class Tools:
             (_TOUCHES,),
             sql_touches,
             [key],
+            total=self._count(f"{_TOUCHES} where customer_id = ?", [key]),
         )  # fmt: skip
         return [account, deals, touches]
 
     def metric_value(
-        self, metric: str, by: list[str] | None = None, where: list[str] | None = None, top: int | None = None
+        self,
+        metric: str,
+        by: list[str] | None = None,
+        where: list[str] | None = None,
+        top: int | None = None,
+        bottom: int | None = None,
     ) -> Found:
         """The value of a metric of the dictionary, total or split, filtered.
 
@@ -250,14 +266,19 @@ class Tools:
             by: Dimensions to split by.
             where: Filters such as `industry=Retail` or `closed_date>=2025-01-01`; all must hold.
             top: Only that many rows, the largest values first.
+            bottom: Only that many rows, the smallest values first.
 
         Raises:
-            ContractError: There is no such metric, dimension or filter.
+            ContractError: There is no such metric, dimension or value, or a stock is asked for by time.
         """
+        if (top is not None or bottom is not None) and (top or bottom or 0) < 1:
+            raise ContractError("top and bottom are at least 1", "Give a whole number from 1.")
+        if top is not None and bottom is not None:
+            raise ContractError("top and bottom exclude each other", "Give one of the two.")
         with self.serving.lock:
-            found = metrics.ask(
-                self.serving.connection, metric, by or (), [Filter.parse(text) for text in where or ()], None, top
-            )
+            connection, filters = self.serving.connection, [Filter.parse(text) for text in where or ()]
+            found = metrics.ask(connection, metric, by or (), filters, None, top, smallest=bottom)
+            total = metrics.groups(connection, found) if top or bottom else None
         view, measure = found.metric.view, found.metric.measure
         split = tuple(
             Field(name, dimension.display_name) for name in found.by if (dimension := view.dimension(name)) is not None
@@ -278,6 +299,7 @@ class Tools:
             found.bindings,
             self.serving.as_of,
             measure.comment,
+            total,
         )
 
     def top_customers(self, count: int = 10) -> Found:
@@ -303,6 +325,7 @@ class Tools:
             ("gold.top_customers",),
             sql,
             bindings,
+            total=self._count("gold.top_customers"),
         )
 
     def compare_channels(self) -> Found:
@@ -386,8 +409,11 @@ class Tools:
         )
         bindings: list[Any] = [words, words, words, words, max(1, min(int(count), 50))]
         rows = self.serving.rows(self._over_names(sql), bindings) if words else []
-        note = ""
-        if not rows:
+        note, total = "", None
+        if rows:
+            like = f"{_FEATURES} where upper(customer_id) = upper(?) or contains(lower(customer_name), lower(?))"
+            total = self._count(like, [words, words])
+        else:
             sql = (
                 f"select customer_id, customer_name, industry, country, lead_score from {_FEATURES} "
                 "where customer_name is not null "
@@ -401,7 +427,7 @@ class Tools:
             Field("country", "Country"), Field("lead_score", "Lead score", "number"),
         )  # fmt: skip
         return self._found(
-            "find_customer", "Accounts", fields, ("customer_id",), rows, (_FEATURES,), sql, bindings, note
+            "find_customer", "Accounts", fields, ("customer_id",), rows, (_FEATURES,), sql, bindings, note, total
         )
 
     def pipeline_forecast(self) -> Found:
@@ -433,18 +459,30 @@ class Tools:
 
         text = sql_guard.checked(sql, set(self.serving.versions))
         try:
-            if self.serving.locked:
-                rows = self.serving.rows(text)
-            else:
-                with serve(self.serving.lake, locked=True, only=sql_guard.tables(text)) as locked:
-                    rows = locked.rows(text)
+            with self._shut(text) as serving:
+                rows = serving.rows(text)
         except duckdb.Error as error:
             raise MedallionError(f"the query fails: {str(error).splitlines()[0]}", "Check its columns.") from error
-        names = list(rows[0]) if rows else []
+        total = None
+        if len(rows) == sql_guard.MOST_ROWS:
+            with self._shut(text) as serving:
+                total = int(serving.rows(sql_guard.counting(text))[0]["n"])
+        rows, names = _own_names(rows)
         fields = tuple(
-            Field(name, name.replace("_", " "), _kind(rows, name), 2 * _fraction(rows, name)) for name in names
+            Field(name, label, _kind(rows, name), 2 * _fraction(rows, name)) for name, label in names.items()
         )
-        return self._found("run_safe_sql", "Result of the query", fields, (), rows, tuple(TABLES), text)
+        read = tuple(sorted(sql_guard.tables(text)))
+        note = f"Own calculation, no metric of the dictionary: {text}"
+        return self._found("run_safe_sql", "Own calculation", fields, (), rows, read, text, (), note, total)
+
+    @contextmanager
+    def _shut(self, sql: str) -> Iterator[Serving]:
+        """What a query of somebody else runs in: every door of DuckDB is shut."""
+        if self.serving.locked:
+            yield self.serving
+        else:
+            with serve(self.serving.lake, locked=True, only=sql_guard.tables(sql)) as locked:
+                yield locked
 
     def one_customer(self, text: str) -> str:
         """The key of the one account that a key or name means.
@@ -490,10 +528,14 @@ class Tools:
         sql: str,
         bindings: Any = (),
         note: str = "",
+        total: int | None = None,
     ) -> Found:
-        return Found(
-            tool, title, fields, key, rows, self.serving.read(*tables), sql, tuple(bindings), self.serving.as_of, note
-        )
+        read = self.serving.read(*tables)
+        return Found(tool, title, fields, key, rows, read, sql, tuple(bindings), self.serving.as_of, note, total)
+
+    def _count(self, sql: str, bindings: Any = ()) -> int:
+        """How many rows there are, of which a tool gives the first."""
+        return int(self.serving.rows(f"select count(*) as n from {sql}", bindings)[0]["n"])
 
     def _hours(self) -> dict[str, int]:
         """Per channel the hour with the best smoothed rate of positive outcomes, among hours with enough touches."""
@@ -541,6 +583,22 @@ class Tools:
         reachable = {"call": row["has_phone"], "whatsapp": row["has_phone"], "email": row["has_email"], "meeting": True}
         wanted = [row["preferred_channel"], "call", "email", "whatsapp", "meeting"]
         return next((one for one in wanted if one and one not in refused and reachable.get(one)), None)
+
+
+def _own_names(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Rows of a query somebody wrote, with their columns and labels: none is called as a metric is."""
+    taken = {
+        " ".join(re.sub(r"[^a-z0-9]+", " ", said.casefold()).split())
+        for name, one in metrics.metrics().items()
+        for said in (name, one.measure.display_name, *one.measure.synonyms)
+    }
+    names = {}
+    for place, name in enumerate(rows[0] if rows else (), 1):
+        said = " ".join(re.sub(r"[^a-z0-9]+", " ", name.casefold()).split())
+        shown = any(f" {one} " in f" {said} " for one in taken) or not re.fullmatch(r"[a-z_0-9]+", name)
+        names[name] = f"own_{place}" if shown else name
+    labels = {short: f"own calculation, column {place}" for place, short in enumerate(names.values(), 1)}
+    return [{names[name]: value for name, value in row.items()} for row in rows], labels
 
 
 def _kind(rows: list[dict[str, Any]], name: str) -> Any:

@@ -10,22 +10,49 @@ import calendar
 import difflib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
+import sqlglot
+
 from medallion import metrics
 from medallion.agent.serving import Serving
+from medallion.metrics.relations import columns_of
 
-_STOP = frozenset(
-    """a an the of in on at for from to by per with and or is are was were be been do does did done have has had
-    having how many much what whats which who whom whose when where our us we i me my you your it its this that
-    these those there their they them show tell give list display find get let please can could would should
-    will number count amount figure value total overall all altogether any currently current now today so far as
-    many each every split broken down across made make makes did bring brought come came s than about most least
-    best worst highest lowest largest smallest biggest top bottom rank ranked ranking order ordered sorted
-    compare compared vs versus between during within only just whole entire company's company team business have
-    got gotten been rate brings bring brought long last lasts take takes show shows""".split()  # noqa: SIM905
+#: Words without which a question asks the same. What ranks, compares, negates, counts or tells a time, a direction or
+#: whose it is, is none of them: it is understood, or the question is declined.
+_NEUTRAL = frozenset(
+    """a an the of in on at for our ours us we is are be been being do does done have has having there please thanks
+    thank all any and what's s | company company's companys business make makes made bring brings brought come comes
+    came get gets got gotten""".split()  # noqa: SIM905
+)
+#: Words in front of what is asked for.
+_LEAD = re.compile(
+    r"^(?:(?:please|hi|hello|hey|ok|okay|so) )*(?:(?:can|could|would|will) you (?:please )?|(?:can|could|may) (?:i|we) (?:please )?|(?:i|we) (?:want|need|would like) to )?"
+    r"(?:(?:show|tell|give|see|know)(?: me| us)?(?= )|let (?:me|us) (?:see|know))? ?(?:about )?(?=\S)"
+)
+_PAST = re.compile(r" (?:was|were|had|did) ")
+_BE_WORDS = {"was", "were", "had", "did"}
+_BE = re.compile(r" (?:were|was|are|is|be|been|have|has|had|did|do|does)(?= )")
+_LISTING = re.compile(r" (?:list|find|display|get|name|which|what|whose) (?:(?:the|our|all|are|is|any|of) )*§")
+_PRESENT = re.compile(
+    r" (?:right now|at the moment|at present|as of today|as of now|currently|current|presently|today|now)(?= )"
+)
+_EVER = re.compile(r" (?:so far|to date|until now|up to now|of all time|ever)(?= )")
+#: Ranking words by what they rank: any figure, sizes (which a number of records has not), or a judgement.
+_RANKED = {"most": "down", "highest": "down", "top": "down", "greatest": "down", "largest": "down", "biggest": "down",
+           "least": "up", "lowest": "up", "fewest": "up", "bottom": "up", "smallest": "up"}  # fmt: skip
+_SIZES = frozenset({"largest", "biggest", "smallest", "greatest"})
+_JUDGED = frozenset({"best", "worst", "better", "worse"})
+#: Values that are ordinary words too: not taken for a filter.
+_ORDINARY = frozenset({"other", "unknown", "none", "new", "no", "yes", "not", "who", "per", "from", "to", "by"})
+#: What may stand before a value: by which dimensions.
+_BEFORE = {"from": None, "via": ("source", "channel"), "through": ("source", "channel"), "by": ("owner", "account_manager")}  # fmt: skip
+#: Words of a call list.
+_PLAN = frozenset(
+    """who whom should can must shall do i me my to call contact phone ring visit plan list today tomorrow next first
+    today's customers accounts people leads deals give show tell what is up make need want""".split()  # noqa: SIM905
 )
 _NUMBERS = {
     w: n
@@ -36,6 +63,8 @@ _NUMBERS = {
 _MONTHS = {name.lower(): n for n, name in enumerate(calendar.month_name) if name} | {
     name.lower(): n for n, name in enumerate(calendar.month_abbr) if name
 }
+#: A dimension with more values than this has none that are words.
+MOST_VALUES = 2000
 #: Metrics that are asked by a dimension or a period which only their sibling over touches has.
 _SIBLINGS = {"total_interactions": "touches", "positive_rate": "touch_positive_rate"}
 #: What is asked of one account: words, and the column of the brief.
@@ -78,11 +107,12 @@ FACTS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Call:
-    """A tool to call, with its arguments, and a column to tell of an account."""
+    """A tool to call, with its arguments, a column to tell of an account, and what to say beside the answer."""
 
     tool: str
     arguments: dict[str, Any] = field(default_factory=dict)
     column: str | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,7 +125,7 @@ class Declined:
 
 def _ended(match: re.Match[str]) -> str:
     """`deals did we win` as `won deals`."""
-    return f" {({'win': 'won', 'lose': 'lost'}).get(match[2], match[2])} deals"
+    return f" {({'win': 'won', 'lose': 'lost'}).get(match[1], match[1])} deals"
 
 
 class Vocabulary:
@@ -108,20 +138,33 @@ class Vocabulary:
             for text in (name.replace("_", " "), metric.measure.display_name, *metric.measure.synonyms):
                 self.phrases.setdefault(_plain(text), name)
         self._values: dict[tuple[str, str], dict[str, str]] = {}
+        self._first: dict[str, date | None] = {}
 
-    def values(self, metric: metrics.Metric, dimension: str) -> dict[str, str]:
+    def values(self, dimension: metrics.Dimension) -> dict[str, str]:
         """Values of a dimension by how they are said; none where there are too many to be words."""
-        key = metric.view.source, dimension
+        key = dimension.name, dimension.expr
         if key not in self._values:
-            rows = metrics.ask(self.serving.connection, metric.name, dimension, largest=2001).rows
+            with self.serving.lock:
+                found = metrics.values_of(self.serving.connection, dimension)
             said: dict[str, str] = {}
-            if len(rows) <= 2000:
-                for row in rows:
-                    if isinstance(row[dimension], str) and row[dimension]:
-                        said.setdefault(_plain(row[dimension]), row[dimension])
-                        said.setdefault(_plain(row[dimension].replace("_", " ")), row[dimension])
+            for value in dict.fromkeys((*dimension.values, *found)) if len(found) <= MOST_VALUES else ():
+                if value:
+                    said.setdefault(_plain(value), value)
+                    said.setdefault(_plain(value.replace("_", " ")), value)
             self._values[key] = said
         return self._values[key]
+
+    def first_day(self, metric: metrics.Metric) -> date | None:
+        """The first day of the data by the metric's own period."""
+        day = metric.dimension(str(metric.measure.period))
+        if day.expr not in self._first:
+            sql = metric.spark_sql(values={"first": f"MIN({day.expr})"})
+            with self.serving.lock:
+                found = self.serving.connection.execute(
+                    sqlglot.transpile(sql, read="spark", write="duckdb")[0]
+                ).fetchone()
+            self._first[day.expr] = found[0] if found else None
+        return self._first[day.expr]
 
     def understand(self, question: str) -> Call | Declined:
         """The tool call that answers a question, or why there is none."""
@@ -129,7 +172,34 @@ class Vocabulary:
         if not text:
             return Declined("there is no question", self.closest(""))
         reading = _Reading(self, text, question)
-        return reading.special() or reading.of_account() or reading.of_metric()
+        if call := reading.special():
+            return call
+        metric = _Reading(self, text, question).of_metric()
+        named = reading.named()
+        if named is None:
+            return reading.of_deal() or metric
+        phrase, keys = named
+        if isinstance(metric, Call):  # a metric, a value or a period of that name comes first, and it is said
+            also = f"{phrase!r} is also the name of an account: for that one, ask by its key {keys[0]}."
+            return replace(metric, note=f"{metric.note} {also}".strip())
+        if self.shadowed(phrase) and phrase not in (key.casefold() for key in keys):
+            about = tuple(f"Tell me about {key}" for key in keys[:3])
+            also = f"{phrase!r} is also the name of an account ({', '.join(keys[:3])})"
+            return Declined(f"{metric.reason}; {also}", (*metric.closest[:2], *about))
+        return reading.of_deal() or reading.of_account(phrase, keys)
+
+    def shadowed(self, phrase: str) -> bool:
+        """Whether each word of a name, or all of it, means something else in questions too."""
+        known = {*self.phrases, *_NEUTRAL, *_ORDINARY, *_RANKED, *_JUDGED, *_NUMBERS, *_MONTHS, *_PLAN}
+        known |= {said for many in FACTS.values() for said in many}
+        for view in {id(one.view): one.view for one in metrics.metrics().values()}.values():
+            for dimension in view.dimensions:
+                known |= {
+                    _plain(s) for s in (dimension.name.replace("_", " "), dimension.display_name, *dimension.synonyms)
+                }
+                if dimension.type == "text":
+                    known |= self.values(dimension).keys()
+        return phrase in known or all(word in known or word.isdigit() for word in phrase.split())
 
     def closest(self, text: str) -> tuple[str, ...]:
         """Questions that can be answered, nearest first."""
@@ -149,34 +219,49 @@ def _plain(text: str) -> str:
 
 
 class _Reading:
-    """One question being read: what has been understood is taken out of `left`."""
+    """One question being read: what has been understood is taken out of `left`.
+
+    `|` stands where something was taken out, `§` where the metric stood, `¤` where a split stood, and `‹name›` where a
+    value of that dimension stood.
+    """
 
     def __init__(self, vocabulary: Vocabulary, text: str, question: str) -> None:
-        self.words, self.left, self.question = vocabulary, f" {text} ", question
+        self.words, self.question = vocabulary, question
+        self.left = f" {_LEAD.sub('', text, count=1)} "
+        self.whole = f" {text} "
+        self.notes: list[str] = []
 
-    def take(self, phrases: Iterable[str]) -> str | None:
+    def take(self, phrases: Iterable[str], mark: str = "|") -> str | None:
         """Take the longest of these phrases out of what is left."""
         for phrase in sorted({p for p in phrases if p}, key=lambda p: (-len(p), p)):
             if f" {phrase} " in self.left:
-                self.left = self.left.replace(f" {phrase} ", " | ", 1)
+                self.left = self.left.replace(f" {phrase} ", f" {mark} ", 1)
                 return phrase
         return None
 
+    def took(self, pattern: str, mark: str = "|") -> re.Match[str] | None:
+        """Take the first match of a pattern out of what is left; it begins with a blank and ends before one."""
+        match = re.search(pattern, self.left)
+        if match:
+            self.left = f"{self.left[: match.start()]} {mark}{self.left[match.end() :]}"
+        return match
+
     def special(self) -> Call | None:
         """Questions that a tool answers by itself."""
-        ask = self.left.strip()
+        ask = self.whole.strip()
         if re.search(
             r"\b(?:who|whom) (?:should |do |can |must |shall )?(?:\w+ ){0,4}(?:to )?(?:call|contact|phone|ring|visit)|\bcall list\b|\bcall plan\b|who to call",
             ask,
         ):
             return self._plan()
         if re.fullmatch(
-            r"(please )?(compare|show|rank)( me)?( the| our| all)? channels( please)?|which channels? (works?|performs?|is|are|do|does)( \w+)? ?(best|better)?( for us)?|what( is| s)? (the )?best channel",
+            r"(please )?(compare|show|rank)( me)?( the| our| all)? channels( please)?|which channels? (?:(?:works?|performs?|does|do|is|are|the|work|perform) ){1,3}(best|better)(?: for us)?|what( is| s)? (the )?best channel",
             ask,
         ):
             return Call("compare_channels")
         if re.search(r"\bforecast\b", ask) and not re.search(r"weather|stock", ask):
-            rest = set(ask.split()) - _STOP - {"forecast", "pipeline", "sales", "month", "months", "next"}
+            rest = set(re.sub(r" (?:by|per) month(?= )", "", self.left).split())
+            rest -= _NEUTRAL | {"forecast", "pipeline", "sales", "what", "show"}
             return Call("pipeline_forecast") if not rest else None
         found = re.fullmatch(
             r"(?:(?:what|who|which) are |show |list |give )?(?:me )?(?:the |our )?(?:top|best|biggest|largest) ?(\w+)? (?:customers|accounts|clients|buyers)(?: by revenue)?",
@@ -199,74 +284,39 @@ class _Reading:
         owner = owners.get(said or "")
         if owner is None and (first := self.take(name for name, whole in firsts.items() if len(whole) == 1)):
             owner = firsts[first][0]
-        count = re.search(r" (\d+) ", self.left)
-        known = _STOP | {
-            "call",
-            "contact",
-            "phone",
-            "ring",
-            "visit",
-            "plan",
-            "tomorrow",
-            "next",
-            "list",
-            "today's",
-            "|",
-            "customers",
-            "accounts",
-            "people",
-            "leads",
-            "deals",
-        }
-        rest = set(self.left.split()) - known - ({count[1]} if count else set())
-        if rest:
+        count = self.took(r" (?:top )?(\d{1,3})(?= (?:customers|accounts|people|leads|deals) )")
+        if set(self.left.split()) - _NEUTRAL - _PLAN - {"|"}:
             return None
         arguments: dict[str, Any] = {"owner": owner} if owner else {}
         if count:
             arguments["capacity"] = int(count[1])
         return Call("call_plan", arguments)
 
-    def of_account(self) -> Call | Declined | None:
-        """A question about one account, named by key or whole name."""
-        deals = [word for word in self.left.split() if any(c.isdigit() for c in word)]
+    def of_deal(self) -> Call | Declined | None:
+        """A question about one deal, named by its key: why it is scored as it is."""
+        keys = [word for word in self.left.split() if any(c.isdigit() for c in word)]
         known = self.words.serving.rows(
-            "select lead_id from gold.deals where lower(lead_id) in (select unnest($1)) limit 2", [deals]
+            "select lead_id from gold.deals where lower(lead_id) in (select unnest($1)) limit 2", [keys]
         )
-        if len(known) == 1:
-            self.left = self.left.replace(f" {known[0]['lead_id'].casefold()} ", " | ", 1)
-            return self._all_understood(
-                Call("explain_score", {"key": known[0]["lead_id"]}),
-                {
-                    "why",
-                    "explain",
-                    "score",
-                    "scored",
-                    "reason",
-                    "reasons",
-                    "lead",
-                    "deal",
-                    "high",
-                    "low",
-                    "likely",
-                    "win",
-                    "won",
-                    "chance",
-                    "probability",
-                },
-            )
-        names = self._named()
-        if not names:
+        if len(known) != 1:
             return None
-        phrase, keys = names
+        key = known[0]["lead_id"]
+        self.left = self.left.replace(f" {key.casefold()} ", " | ", 1)
+        also = (
+            "why explain score scored reason reasons lead deal so high low likely win won chance probability what for"
+        )
+        return self._all_understood(Call("explain_score", {"key": key}), set(also.split()))
+
+    def of_account(self, phrase: str, keys: list[str]) -> Call | Declined:
+        """A question about one account, named by key or whole name."""
         if len(keys) > 1:
             return Declined(f"{phrase!r} may mean several accounts: {', '.join(keys)}; say which key")
         self.left = self.left.replace(f" {phrase} ", " | ", 1)
         key = keys[0]
         if re.search(r"\b(why|explain|reasons?)\b", self.left):
-            return self._all_understood(
-                Call("explain_score", {"key": key}),
-                {"why", "explain", "score", "scored", "reason", "reasons", "hot", "lead", "high", "low"},
-            )
+            also = "why explain score scored reason reasons hot lead so high low"
+            return self._all_understood(Call("explain_score", {"key": key}), set(also.split()))
+        self.took(r" (?:how many|number of|how much|what was|what)(?= )")
         column = next(
             (
                 name
@@ -276,31 +326,20 @@ class _Reading:
             None,
         )
         if column is None:
-            return self._all_understood(
-                Call("account_brief", {"customer": key}),
-                {
-                    "brief",
-                    "summary",
-                    "summarise",
-                    "summarize",
-                    "know",
-                    "account",
-                    "customer",
-                    "details",
-                    "facts",
-                    "happened",
-                    "news",
-                    "status",
-                },
+            also = (
+                "brief summary summarise summarize know account customer details facts happened with news status about"
             )
-        return self._all_understood(
-            Call("account_brief", {"customer": key}, column), {"customer", "account", "client", "long", "ago"}
-        )
+            return self._all_understood(Call("account_brief", {"customer": key}), set(also.split()))
+        also_of = {"customer", "account", "client", "total"} | _BE_WORDS
+        if column == "last_interaction_at":
+            also_of |= {"when", "how", "long", "ago"}
+        return self._all_understood(Call("account_brief", {"customer": key}, column), also_of)
 
-    def _named(self) -> tuple[str, list[str]] | None:
+    def named(self) -> tuple[str, list[str]] | None:
+        """The account that is named, by key or whole name, and its keys."""
         parts = self.left.split()
         grams = [" ".join(parts[i:j]) for i in range(len(parts)) for j in range(i + 1, min(i + 8, len(parts)) + 1)]
-        grams = [gram for gram in grams if gram not in _STOP and "|" not in gram]
+        grams = [gram for gram in grams if gram not in _NEUTRAL]
         rows = self.words.serving.rows(
             "select customer_id, customer_name from gold.customer_features where lower(customer_id) in (select unnest($1)) "
             "or trim(regexp_replace(regexp_replace(lower(customer_name), '[^\\w&+/''.-]+', ' ', 'g'), '[.]+( |$)', ' ', 'g')) in (select unnest($1)) "
@@ -318,107 +357,214 @@ class _Reading:
         return longest, found[longest]
 
     def of_metric(self) -> Call | Declined:
-        """A question about a metric: split, filtered, of a period, the largest first."""
+        """A question about a metric: split, filtered, of a period, the largest or smallest first."""
         self.left = re.sub(
-            r" (deals|leads) (?:(?:were|was|got|been|have|did|do|we|i) )*(won|win|lost|lose|open)(?= )",
+            r" (?:deals|leads) (?:(?:that|which|were|was|got|been|have|did|do|we) )*(won|win|lost|lose|open)(?= )",
             _ended,
             self.left,
         )
-        self.left = re.sub(r" (?:were|was|are|is|be|been|have|has|had|did|do|does)(?= )", "", self.left)
-        said = self.take(self.words.phrases)
+        past = _PAST.search(self.left) is not None
+        self.left = _BE.sub("", self.left)
+        said = self.take(self.words.phrases, "§")
         if said is None:
             return Declined(f"I know no metric in {self.question!r}", self.words.closest(self.left.strip()))
-        name = self.words.phrases[said]
-        metric = metrics.metrics()[name]
+        metric = metrics.metrics()[self.words.phrases[said]]
         period = self._period()
         if isinstance(period, Declined):
             return period
-        by = self._split(metric)
-        if name in _SIBLINGS and (period or (by is None and self._wants_sibling(metric, name))):
-            metric = metrics.metrics()[_SIBLINGS[name]]
-            by = by or self._split(metric)
-        top = self._top()
-        where = self._filters(metric, by)
-        if isinstance(where, Declined):
-            return where
-        if period and self.words.serving.as_of and period[0] > self.words.serving.as_of:
+        split = self._split(metric)
+        if metric.name in _SIBLINGS and (period or (not split and self._wants_sibling(metric))):
+            metric = metrics.metrics()[_SIBLINGS[metric.name]]
+            split = split or self._split(metric)
+        by = [name for name, _ in split]
+        wrong = (
+            self._of_time(metric, period, past=past)
+            or self._quantity(metric)
+            or self._ranking(metric, split)
+            or self._filters(metric)
+        )
+        if wrong:
+            return wrong
+        if period and "status" in self.where and metric.measure.period == "created_date":
+            won = "lost" if "lost" in self.where["status"] else "won"
             return Declined(
-                f"the figures end on {self.words.serving.as_of.isoformat()}", ("Show the pipeline forecast",)
+                f"{metric.measure.display_name.lower()} are dated by their opening, and {won!r} by their closing",
+                (f"How many deals were {won} in June 2025?", f"deals {won} by owner"),
             )
-        if period:
-            if metric.measure.period is None:
-                return Declined(
-                    f"{metric.measure.display_name} is a present state, not of a period",
-                    (
-                        f"What is the {metric.measure.display_name.lower()}?",
-                        "medallion replay DAY gives the state of a past day",
-                    ),
-                )
-            day = metric.measure.period
-            where += [f"{day}>={period[0].isoformat()}", f"{day}<={period[1].isoformat()}"]
+        where = [f"{name}={','.join(values)}" for name, values in self.where.items()]
+        if period and not self.present:
+            where += [
+                f"{metric.measure.period}>={period[0].isoformat()}",
+                f"{metric.measure.period}<={period[1].isoformat()}",
+            ]
         arguments: dict[str, Any] = {"metric": metric.name}
-        if by:
-            arguments["by"] = by
-        if where:
-            arguments["where"] = where
-        if top and by:
-            arguments["top"] = top
-        nearest = f"What is the {metric.measure.display_name.lower()}?"
-        return self._all_understood(Call("metric_value", arguments), set(), (nearest,))
+        arguments |= {"by": by} if by else {}
+        arguments |= {"where": where} if where else {}
+        arguments |= {self.ranked: self.count} if self.ranked else {}
+        label = metric.measure.display_name.lower()
+        nearest = (
+            f"What is the {label}?",
+            *(f"{label} by {one.display_name.lower()}" for one in metric.dimensions[:2]),
+        )
+        return self._all_understood(Call("metric_value", arguments, note=" ".join(self.notes)), set(), nearest)
 
-    def _wants_sibling(self, metric: metrics.Metric, name: str) -> bool:
-        other = metrics.metrics()[_SIBLINGS[name]]
+    ranked, count = "", 0
+
+    def _of_time(self, metric: metrics.Metric, period: tuple[date, date] | None, *, past: bool) -> Declined | None:
+        """Whether the metric has a value for the period that was named, and for the tense."""
+        measure, last = metric.measure, self.words.serving.as_of
+        now = (_asked(metric), "medallion replay DAY gives the state of a past day")
+        if measure.additivity == "stock":
+            today = period is not None and period == (last, last)
+            if (period and not today) or past:
+                return Declined(
+                    f"{measure.display_name} is known as of the last day of the data alone, not of a time before", now
+                )
+            if self.took(_PRESENT.pattern) or today:
+                self.present = True
+                self.notes.append(f"As of {last.isoformat() if last else 'the last day'}, the last day of the data.")
+            return None
+        if period is None:
+            self.took(_EVER.pattern)
+            return None
+        if last and period[0] > last:
+            return Declined(f"the figures end on {last.isoformat()}", ("Show the pipeline forecast",))
+        if measure.period is None:
+            return Declined(f"{measure.display_name} is of all time: its table has no dates", now[:1])
+        if last and period[1] >= last:
+            self.took(r" (?:so far|to date|until now|up to now)(?= )")
+        first = self.words.first_day(metric)
+        if first and period[1] < first:
+            return Declined(f"the figures of {measure.display_name.lower()} begin on {first.isoformat()}", now[:1])
+        return None
+
+    def _quantity(self, metric: metrics.Metric) -> Declined | None:
+        """Words that say what kind of figure is wanted: a number, an amount, a share, a sum, a duration, a list."""
+        kind, label = metric.measure.format.type, metric.measure.display_name
+        sums = metric.measure.additivity != "ratio" and not re.search(r"/|AVG|MEDIAN|MAX\(", metric.measure.expr)
+        counts = kind == "number" and sums
+        nearest = (_asked(metric),)
+        if counts and _LISTING.search(self.left):
+            return Declined(f"I can count {label.lower()}, not list them", (_asked(metric), "Who should I call?"))  # fmt: skip
+        self.counted = bool(self.took(r" (?:how many|(?:the )?(?:number|count) of|count)(?= )"))
+        if self.counted and not counts:
+            return Declined(f"{label} is no number of things", nearest)
+        if self.took(r" how much(?= )") and counts:
+            return Declined(f"{label} is a number, not an amount", nearest)
+        if self.took(r" (?:the )?(?:amount|value|worth)(?: of)?(?= (?:the |our |all )*§)") and kind != "currency":
+            return Declined(f"{label} is no amount of money", nearest)
+        if (
+            self.took(r" (?:the )?(?:rate|share|percentage|percent)(?: of)?(?= (?:the |our |all )*§)")
+            and kind != "percentage"
+        ):
+            return Declined(f"{label} is no share", nearest)
+        if self.took(r" (?:in total|total|altogether|the sum of|sum of)(?= )") and not sums:
+            return Declined(f"{label} does not add up to a total", nearest)
+        self.took(r" overall(?= )")
+        if re.search(r" how (?:long|high|big|large) ", self.left):
+            lasts = re.search(r"days|hours|minutes", f"{metric.name} {metric.measure.expr}") is not None
+            if (" how long " in self.left and not lasts) or counts:
+                return Declined(f"I do not understand 'how' for {label.lower()}", nearest)
+            self.took(r" how (?:long|high|big|large)(?= )")
+            self.took(r" (?:takes?|lasts?)(?= )")
+        if re.match(r" *how (?:the |our |§)", self.left):
+            self.took(r" how(?= )")
+        if re.match(r" *what ", self.left):
+            self.took(r" what(?= )")
+        if re.match(r" *which (?:the |our )*§", self.left):
+            return Declined(f"I do not understand 'which' for {label.lower()}", nearest)
+        self.took(r" (?:list|display|find|show|give)(?= )")
+        return None
+
+    counted = present = False
+
+    def _ranking(self, metric: metrics.Metric, split: list[tuple[str, str]]) -> Declined | None:
+        """The largest or the smallest of a split: how many, and which end."""
+        label = metric.measure.display_name.lower()
+        nearest = (f"{label} by {metric.dimension(split[0][0]).display_name.lower()}",) if split else (_asked(metric),)  # fmt: skip
+        if word := next((w for w in self.left.split() if w in _JUDGED), None):
+            return Declined(f"I do not know whether a high or a low {label} is {word}: say highest or lowest", nearest)
+        if re.search(r" at (?:most|least) ", self.left):
+            return Declined("I do not understand 'at most' and 'at least'", nearest)
+        words = "|".join(_RANKED)
+        number = r"(\d{1,3}|" + "|".join(_NUMBERS) + ")"
+        match = self.took(rf" ({words}) {number}(?= )") or self.took(rf" {number} ({words})(?= )")
+        if match:
+            word, many = (match[1], match[2]) if match[1] in _RANKED else (match[2], match[1])
+            self.count = int(many) if many.isdigit() else _NUMBERS[many]
+        elif match := self.took(rf" ({words})(?= )"):
+            word, self.count = match[1], 1
+        else:
+            return None
+        if not split:
+            return Declined(f"{word!r} ranks, and the question does not say what by", (f"{label} by owner",))
+        if self.count < 1:
+            return Declined(f"{word} {self.count} is none", nearest)
+        if (
+            word in _SIZES
+            and metric.measure.format.type == "number"
+            and not self.counted
+            and f" {word} §" in match.string.replace(" ¤", "")
+        ):
+            return Declined(f"{label} has a number, not a size", nearest)
+        if len(match.groups()) == 1 and any(said.endswith("s") and not said.endswith("ss") for _, said in split):
+            return Declined(f"{word!r} of several: say how many", (f"{word} 5 {split[0][1]} by {label}",))
+        self.took(r" by(?= (?:the |our )?§)")
+        self.ranked = {"down": "top", "up": "bottom"}[_RANKED[word]]
+        return None
+
+    def _wants_sibling(self, metric: metrics.Metric) -> bool:
+        other = metrics.metrics()[_SIBLINGS[metric.name]]
         own = {one.name for one in metric.view.dimensions}
         said = [
             _plain(s) for one in other.view.dimensions if one.name not in own for s in (one.display_name, *one.synonyms)
         ]
         return any(re.search(rf" (by|per|each|which|what) (the )?{re.escape(s)} ", self.left) for s in said)
 
-    def _split(self, metric: metrics.Metric) -> list[str] | None:
-        found = []
-        for one in metric.view.dimensions:
-            for said in sorted(
-                {_plain(s) for s in (one.name.replace("_", " "), one.display_name, *one.synonyms)},
-                key=lambda s: -len(s),
-            ):
-                pattern = rf" ((?:by|per|each|every|across|which|what)(?: the| our| all)?|top(?: \w+)?|\d+|and) {re.escape(said)}(?= )"
-                if match := re.search(pattern, self.left):
-                    self.left = self.left.replace(
-                        match[0], f" {match[1]} |" if match[1].startswith("top") or match[1].isdigit() else " |", 1
-                    )
-                    found.append((match.start(), one.name))
+    def _split(self, metric: metrics.Metric) -> list[tuple[str, str]]:
+        """Dimensions that the metric is split by, in their order, each as it was said."""
+        found: list[tuple[int, int, str, str]] = []
+        marker = (
+            r"(?:(?:split|grouped|broken down|ranked|sorted|ordered) by|(?:for )?(?:each|every)|by|per|across|which|what)"
+            r"(?: the| our| all| each)*"
+        )
+        said_as = sorted(
+            (
+                (_plain(said), one.name)
+                for one in metric.dimensions
+                for said in {one.name.replace("_", " "), one.display_name, *one.synonyms}
+            ),
+            key=lambda pair: (-len(pair[0]), pair),
+        )
+        ranked = "|".join((*_RANKED, *_JUDGED))
+        number = r"(?:\d{1,3}|" + "|".join(_NUMBERS) + ")"
+        for said, name in said_as * 2:  # twice: "and" leads on from one that was found
+            if name in [done for _, _, done, _ in found]:
+                continue
+            for before, keep in ((marker, ""), (rf"(?:{ranked}) {number}", " "), (rf"{number} (?:{ranked})", " "), (rf"(?:which|what|by|the) {number}", "number"), (rf"(?:{ranked})", " "), (r"¤ and(?: the| our)?", "¤")):  # fmt: skip
+                match = re.search(rf" ({before}) {re.escape(said)}(?= )", self.left)
+                if match and keep != "number":
+                    kept = f" {match[1]}" if keep == " " else ""
+                    self.left = f"{self.left[: match.start()]}{kept} ¤{self.left[match.end() :]}"
+                    found.append((match.start(), len(found), name, said))
                     break
-        return [name for _, name in sorted(found)] or None
+        if not found and any(one.name == "owner" for one in metric.dimensions) and re.match(r" *who (?=\S)", self.left):
+            self.took(r" who(?= )", "¤")
+            found.append((0, 0, "owner", "owner"))
+        return [(name, said) for *_, name, said in sorted(found)]
 
-    def _top(self) -> int | None:
-        match = re.search(r" (?:top|best|largest|biggest|highest) (\w+) ", self.left)
-        if match and (match[1].isdigit() or match[1] in _NUMBERS):
-            self.left = self.left.replace(match[0], " ", 1)
-            return int(match[1]) if match[1].isdigit() else _NUMBERS[match[1]]
-        if re.search(r" (most|highest|best|top|largest|biggest) ", self.left):
-            return 1
-        return None
-
-    def _filters(self, metric: metrics.Metric, by: list[str] | None) -> list[str] | Declined:
-        where: dict[str, list[str]] = {}
+    def _filters(self, metric: metrics.Metric) -> Declined | None:
+        self.where: dict[str, list[str]] = {}
         while True:
             matches: dict[str, list[tuple[str, str]]] = {}
             for one in metric.view.dimensions:
-                if one.name in (
-                    metric.measure.period,
-                    "created_month",
-                    "closed_month",
-                    "month",
-                    "date",
-                    "created_date",
-                    "closed_date",
-                ):
+                if one.type != "text":
                     continue
-                for said, value in self.words.values(metric, one.name).items():
-                    if f" {said} " in self.left and said not in _STOP:
+                for said, value in self.words.values(one).items():
+                    if f" {said} " in self.left and said not in _NEUTRAL and said not in _ORDINARY:
                         matches.setdefault(said, []).append((one.name, value))
             if not matches:
-                return [f"{name}={','.join(values)}" for name, values in where.items()]
+                return self._joined()
             said = max(matches, key=lambda s: (len(s), s))
             told = matches[said]
             if len(told) > 1:
@@ -430,52 +576,92 @@ class _Reading:
                 told = near
                 self.left = self.left.replace(f" {near[0][0].replace('_', ' ')} ", " ", 1)
             name, value = told[0]
+            wrong = self._contradicts(metric, name, said)
+            if wrong:
+                return wrong
             if "," in value:
                 return Declined(f"{value!r} holds a comma, which a filter takes for two values")
-            where.setdefault(name, []).append(value)
-            self.left = self.left.replace(f" {said} ", " | ", 1)
+            self.where.setdefault(name, []).append(value)
+            self.left = self.left.replace(f" {said} ", f" ‹{name}› ", 1)
+
+    def _contradicts(self, metric: metrics.Metric, name: str, said: str) -> Declined | None:
+        """A value of what the metric itself looks at: revenue of open deals is none, and the answer would be 0."""
+        own = columns_of(metric.measure.expr)
+        about = {name, "status"} if name == "stage" and metric.measure.additivity != "stock" else {name}
+        if own & about:
+            label = metric.measure.display_name
+            return Declined(
+                f"{label} looks at {' and '.join(sorted(own & about))} itself, so {said!r} says nothing of it",
+                (_asked(metric),),
+            )
+        return None
+
+    def _joined(self) -> Declined | None:
+        """What stands between values: `or` joins those of one dimension, and some prepositions lead to one."""
+        while match := self.took(r" ‹(\w+)› (?:or|and)(?: (?:in|from|for|of|the))*(?= ‹\1›)"):
+            del match
+        for word, dimensions in _BEFORE.items():
+            names = "|".join(dimensions or self.where)
+            if names:
+                self.took(rf" {word}(?= (?:the )?‹(?:{names})›)")
+        self.left = re.sub(r"‹\w+›", "|", self.left)
+        return None
 
     def _period(self) -> tuple[date, date] | Declined | None:
         last = self.words.serving.as_of or date(1970, 1, 1)
-        text = self.left
-
-        def took(match: re.Match[str], first: date, end: date) -> tuple[date, date]:
-            self.left = self.left.replace(match[0], " ", 1)
-            return first, end
-
         months = "|".join(sorted(_MONTHS, key=lambda m: -len(m)))
-        if m := re.search(rf" (?:in |during |of |for )?({months}) (\d{{4}})(?= )", text):
-            return took(m, *_month(int(m[2]), _MONTHS[m[1]]))
-        if m := re.search(r" (?:in |during |of |for )?(\d{4})-(\d{2})(?= )", text):
-            if 1 <= int(m[2]) <= 12:
-                return took(m, *_month(int(m[1]), int(m[2])))
+        lead = r" (?:in |during |of |for )?(?:the )?"
+        if m := self.took(rf"{lead}({months}) (\d{{4}})(?= )"):
+            return _month(int(m[2]), _MONTHS[m[1]]) if int(m[2]) else Declined(f"{m[2]!r} is no year")
+        if m := self.took(rf"{lead}(\d{{4}})-(\d{{2}})(?= )"):
+            if 1 <= int(m[2]) <= 12 and int(m[1]):
+                return _month(int(m[1]), int(m[2]))
             return Declined(f"{m[0].strip()!r} is no month")
-        if m := re.search(r" (?:in |during |of |for )?q([1-4]) ?(?:of )?(\d{4})(?= )", text):
-            return took(m, *_quarter(int(m[2]), int(m[1])))
-        if m := re.search(
-            r" (?:in |during |of |for |over )?(?:the )?(?:last|past) (\d+) (days|weeks|months)(?= )", text
-        ):
-            days = int(m[1]) * {"days": 1, "weeks": 7, "months": 30}[m[2]]
-            return took(m, last - timedelta(days=min(days, 36500) - 1), last) if days else None
-        if m := re.search(r" (?:in |during |of |for )?(this|last) (month|quarter|year)(?= )", text):
-            return took(m, *_relative(last, m[1] == "last", m[2]))
-        if m := re.search(r" (?:since|from|after) (\d{4}-\d{2}-\d{2})(?= )", text):
+        if m := self.took(rf"{lead}q([1-4]) ?(?:of )?(\d{{4}})(?= )"):
+            return _quarter(int(m[2]), int(m[1])) if int(m[2]) else Declined(f"{m[2]!r} is no year")
+        if m := self.took(r" (?:in |during |of |for |over )?(?:the )?(?:last|past) (\d+) (days|weeks|months)(?= )"):
+            number = min(int(m[1]), 1200)
+            if not number:
+                return Declined(f"{m[0].strip()!r} is no time")
+            if m[2] == "months":
+                return _months_before(last + timedelta(days=1), number), last
+            return last - timedelta(days=number * {"days": 1, "weeks": 7}[m[2]] - 1), last
+        if m := self.took(rf"{lead}(this|last) (week|month|quarter|year)(?= )"):
+            return _relative(last, m[1] == "last", m[2])
+        if m := self.took(r" (today|yesterday)(?= )"):
+            day = last - timedelta(days=m[1] == "yesterday")
+            return day, day
+        if m := self.took(r" (since|after) (\d{4}-\d{2}-\d{2})(?= )"):
             try:
-                return took(m, date.fromisoformat(m[1]), last)
-            except ValueError:
-                return Declined(f"{m[1]!r} is no date")
-        if m := re.search(r" (?:in|during|of|for) (\d{4})(?= )", text):
-            return took(m, date(int(m[1]), 1, 1), date(int(m[1]), 12, 31)) if int(m[1]) else None
+                return date.fromisoformat(m[2]) + timedelta(days=m[1] == "after"), last
+            except (ValueError, OverflowError):
+                return Declined(f"{m[2]!r} is no date")
+        if m := self.took(r" (?:in|during|of|for) (?:the year )?(\d{4})(?= )"):
+            return (date(int(m[1]), 1, 1), date(int(m[1]), 12, 31)) if int(m[1]) else Declined(f"{m[1]!r} is no year")
         return None
 
     def _all_understood(self, call: Call, also: set[str], nearest: tuple[str, ...] = ()) -> Call | Declined:
-        rest = [word for word in self.left.split() if word not in _STOP and word not in also and word != "|"]
+        rest = [word for word in self.left.split() if word not in _NEUTRAL and word not in also and word not in "|§¤"]
         if not rest:
             return call
         return Declined(
             f"I do not understand {', '.join(repr(word) for word in rest)} in the question",
             (*nearest, *self.words.closest(" ".join(rest))),
         )
+
+
+def _asked(metric: metrics.Metric) -> str:
+    """The plain question for a metric."""
+    label = metric.measure.display_name.lower()
+    counts = metric.measure.format.type == "number" and metric.measure.expr.startswith("COUNT")
+    return f"How many {label} are there?" if counts and "/" not in metric.measure.expr else f"What is the {label}?"
+
+
+def _months_before(last: date, number: int) -> date:
+    """The same day so many months before, or the last of that month."""
+    place = last.year * 12 + last.month - 1 - number
+    end = _month(place // 12, place % 12 + 1)[1]
+    return min(end, end.replace(day=min(last.day, end.day)))
 
 
 def _month(year: int, month: int) -> tuple[date, date]:
@@ -487,7 +673,10 @@ def _quarter(year: int, quarter: int) -> tuple[date, date]:
 
 
 def _relative(last: date, before: bool, unit: str) -> tuple[date, date]:
-    """Month, quarter or year, this one or the last, counted from gold's last day."""
+    """Week (from Monday), month, quarter or year, this one or the last, counted from gold's last day."""
+    if unit == "week":
+        monday = last - timedelta(days=last.weekday() + 7 * before)
+        return monday, monday + timedelta(days=6)
     if unit == "year":
         year = last.year - before
         return date(year, 1, 1), date(year, 12, 31)

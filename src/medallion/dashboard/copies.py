@@ -205,6 +205,6 @@ def _reached(
         f"and coalesce(before < greatest({begin}, cast(? as date)), true) group by 1"
     )
     found = dict(cursor.execute(sql, [within, *bindings, start or "-infinity"]).fetchall())
-    rows = metrics.ask(cursor, "touches", by, where, over=over)
+    rows = metrics.computed(cursor, metrics.named("touches"), by, where, over=over)
     told = [{**row, "value": found.get(row[by[0]] if by else "", 0)} for row in rows.rows]
     return dataclasses.replace(rows, metric=metric, rows=told, sql=metrics.question(metric, by, where))

@@ -5,15 +5,16 @@ Everything in an address is checked here, before anything else sees it.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 from urllib.parse import urlencode
 
+from medallion import metrics
 from medallion.dashboard import words
 from medallion.dashboard.reading import Reading
-from medallion.metrics import Filter, Metric
+from medallion.errors import ContractError
+from medallion.metrics import Dimension, Filter, Known, Metric
 
 #: How an address writes that a value is not known.
 UNKNOWN = "(not known)"
@@ -29,17 +30,19 @@ _COLUMNS = {
 BANDS = ("Hot", "Warm", "Cool", "Cold")
 DATES = ("from", "to")
 
-#: Metrics of deals that belong to a day; the others tell how things stand now, whatever the dates.
-DATED = {
-    **dict.fromkeys(
-        ("revenue", "won_leads", "lost_leads", "lost_value", "win_rate", "win_rate_by_value", "average_won_value", "average_cycle_days"),
-        "closed_date",
-    ),
-    **dict.fromkeys(
-        ("total_leads", "total_deal_value", "average_deal_value", "median_deal_value", "conversion_rate", "conversion_rate_by_value"),
-        "created_date",
-    ),
-}  # fmt: skip
+
+def _dimension(name: str, kind: Literal["text", "day"], values: tuple[str, ...] = ()) -> Dimension:
+    return Dimension(
+        name=name, expr=name, display_name=words.FILTERS.get(name, name), comment="", type=kind, values=values
+    )
+
+
+#: The filters of the pages as dimensions, which understand their values.
+_AS_DIMENSIONS = {
+    **{name: _dimension(name, "text", BANDS if name == "band" else ()) for name in CHOICES},
+    **{name: _dimension(name, "day") for name in DATES},
+}
+_DATES = _dimension("dates", "day")
 
 
 class BadRequestError(Exception):
@@ -88,36 +91,44 @@ def given(pairs: Sequence[tuple[str, str]], allowed: Iterable[str]) -> Given:
     return Given(tuple(sorted(seen.items())))
 
 
-def day(name: str, text: str) -> date:
-    """A day from an address.
-
-    Raises:
-        BadRequestError: It is none.
-    """
-    try:
-        found = date.fromisoformat(text)
-    except ValueError:
-        found = None
-    if found is None or len(text) != 10:
-        raise BadRequestError(words.say("not_a_day", name=name, value=text))
-    return found
-
-
 def checked(found: Given, reading: Reading) -> Given:
     """The filters of a page, each of which names something that is there.
 
     Raises:
         BadRequestError: One does not.
     """
-    for name, text in found.values:
-        if name in DATES:
-            day(name, text)
-        if name in CHOICES and text not in options(name, reading) and text != UNKNOWN:
-            raise BadRequestError(words.say("no_such_value", name=name, value=text))
-    start, end = found.get("from"), found.get("to")
-    if start and end and start > end:
-        raise BadRequestError(words.say("dates_turned", start=start, end=end))
-    return found
+    dimensions = [_AS_DIMENSIONS[name] for name, _ in found.values if name in _AS_DIMENSIONS]
+    told = [
+        Filter(name, (stored(text),), {"from": ">=", "to": "<="}.get(name, "="))
+        for name, text in found.values
+        if name in _AS_DIMENSIONS
+    ]
+    within = [replace(one, dimension="dates") for one in told if one.dimension in DATES]
+    read = understood(told, dimensions, lambda one: options(one.name, reading))
+    understood(within, [_DATES], lambda one: ())
+    return Given(tuple({**dict(found.values), **of_page(read)}.items()))
+
+
+def stored(text: str) -> str:
+    """A value of an address as a filter has it: what is not known is empty there."""
+    return "" if text == UNKNOWN else text
+
+
+def of_page(where: Iterable[Filter]) -> dict[str, str]:
+    """Filters of a page as its parameters."""
+    return {one.dimension: one.values[0] or UNKNOWN for one in where}
+
+
+def understood(where: Sequence[Filter], dimensions: Sequence[Dimension], known: Known) -> tuple[Filter, ...]:
+    """Filters of an address as their dimensions understand them.
+
+    Raises:
+        BadRequestError: One cannot be read, or names what is not there.
+    """
+    try:
+        return metrics.understood(where, dimensions, known, of="this page")
+    except ContractError as error:
+        raise BadRequestError(f"{error.problem}. {error.remedy}") from error
 
 
 def options(name: str, reading: Reading) -> tuple[str, ...]:
@@ -131,8 +142,8 @@ def filters(metric: Metric, found: Given) -> tuple[Filter, ...]:
     for name, dimension in CHOICES.items():
         text = found.get(name)
         if text and metric.view.dimension(dimension):
-            chosen.append(Filter(dimension, ("" if text == UNKNOWN else text,)))
-    dated = _dated(metric)
+            chosen.append(Filter(dimension, (stored(text),)))
+    dated = metric.measure.period
     for name, operator in (("from", ">="), ("to", "<=")):
         text = found.get(name)
         if text and dated:
@@ -143,16 +154,12 @@ def filters(metric: Metric, found: Given) -> tuple[Filter, ...]:
 def left_out(metric: Metric, found: Given) -> tuple[str, ...]:
     """Filters of a page that say nothing of a metric: it is not narrowed by them."""
     concerned = [name for name, dimension in CHOICES.items() if metric.view.dimension(dimension)]
-    concerned += DATES if _dated(metric) else []
+    concerned += DATES if metric.measure.period else []
     return tuple(
         dict.fromkeys(
             "dates" if n in DATES else n for n, _ in found.values if n in (*CHOICES, *DATES) and n not in concerned
         )
     )
-
-
-def _dated(metric: Metric) -> str | None:
-    return DATED.get(metric.name) or ("date" if metric.view.dimension("date") else None)
 
 
 def of_dimensions(where: Iterable[Filter]) -> dict[str, str]:
@@ -164,38 +171,27 @@ def of_dimensions(where: Iterable[Filter]) -> dict[str, str]:
     return found
 
 
-def to_filters(found: Given, dimensions: Mapping[str, bool]) -> tuple[Filter, ...]:
-    """The parameters of a page of rows as filters.
+def to_filters(found: Given, dimensions: Sequence[Dimension], known: Known) -> tuple[Filter, ...]:
+    """The parameters of a page of rows, or of a metric, as filters.
 
     Args:
         found: The parameters.
-        dimensions: Names with whether they are days, which have `_from` and `_to` too.
+        dimensions: What they may name; days have `_from` and `_to` too.
+        known: Reads the values that a dimension has in the data.
 
     Raises:
-        BadRequestError: A day is none.
+        BadRequestError: A value cannot be read, or is not there.
     """
     chosen = []
-    for name, is_day in dimensions.items():
-        text = found.get(name)
-        if text:
-            chosen.append(Filter(name, ("" if text == UNKNOWN else text,)))
-        if is_day:
-            for end, operator in (("_from", ">="), ("_to", "<=")):
-                text = found.get(name + end)
-                if text:
-                    chosen.append(Filter(name, (day(name + end, text).isoformat(),), operator))
-    return tuple(chosen)
+    for one in dimensions:
+        ends = (("", "="), ("_from", ">="), ("_to", "<=")) if one.type == "day" else (("", "="),)
+        for end, operator in ends:
+            if text := found.get(one.name + end):
+                chosen.append(Filter(one.name, (stored(text),), operator))
+    return understood(chosen, dimensions, known)
 
 
-def is_day(expression: str) -> bool:
-    """Whether a dimension's expression gives days, which may be narrowed from and to.
-
-    >>> is_day("CAST(closed_at AS DATE)"), is_day("industry")
-    (True, False)
-    """
-    return re.fullmatch(r"(TRY_)?CAST\([^()]+ AS DATE\)", expression) is not None
-
-
-def allowed_of(dimensions: Mapping[str, bool]) -> list[str]:
+def allowed_of(dimensions: Sequence[Dimension]) -> list[str]:
     """Names of the parameters that `to_filters` takes."""
-    return [*dimensions, *(name + end for name, is_day in dimensions.items() if is_day for end in ("_from", "_to"))]
+    days = [one.name + end for one in dimensions if one.type == "day" for end in ("_from", "_to")]
+    return [*(one.name for one in dimensions), *days]

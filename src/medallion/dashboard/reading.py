@@ -157,11 +157,14 @@ class Reading:
         parameters: Mapping[str, float] | None = None,
     ) -> Answer:
         """A metric, as `medallion.metrics.ask` gives it."""
+        where = metrics.understand(metrics.named(name), by, where, self.known)
 
         def question(cursor: duckdb.DuckDBPyConnection) -> Answer:
             if self.shortcut and not largest and (found := self.shortcut(cursor, name, by, where)):
                 return found
-            return metrics.ask(cursor, name, by, where, parameters, largest, self._over(name, by, where))
+            return metrics.computed(
+                cursor, metrics.named(name), by, where, parameters, largest, self._over(name, by, where)
+            )
 
         key = ("ask", name, by, where, largest, tuple(sorted((parameters or {}).items())))
         return self.once(key, lambda: self.answer(question))
@@ -169,7 +172,8 @@ class Reading:
     def ahead(self, wanted: Iterable[tuple[str, tuple[Filter, ...]]]) -> None:
         """Compute totals that are about to be asked for, those of one view and filter in one pass."""
         groups: dict[tuple[str, tuple[Filter, ...], Relation | None], list[str]] = {}
-        for name, where in dict.fromkeys(wanted):
+        for name, given in dict.fromkeys(wanted):
+            where = metrics.understand(metrics.named(name), (), given, self.known)
             over = self._over(name, (), where)
             groups.setdefault((metrics.named(name).view.source, where, over), []).append(name)
         for (source, where, over), names in groups.items():
@@ -194,6 +198,14 @@ class Reading:
         """The values of a column that stand in a filter: known ones, in order."""
         sql = f"select distinct cast({column} as varchar) as value from {table} where {column} is not null order by 1"
         return tuple(row["value"] for row in self.rows(sql))
+
+    def known(self, dimension: metrics.Dimension) -> tuple[str, ...]:
+        """The values of a dimension of the metrics, read once."""
+
+        def read(cursor: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+            return metrics.values_of(cursor, dimension, self.at_hand)
+
+        return self.once(("known", dimension.name, dimension.expr), lambda: self.answer(read))
 
     @property
     def as_of(self) -> Any:

@@ -19,13 +19,19 @@ from medallion import query
 from medallion.dashboard import parameters, words
 from medallion.dashboard.parameters import BadRequestError, Given
 from medallion.dashboard.reading import Reading
-from medallion.metrics import Filter, metrics
+from medallion.metrics import Dimension, Filter, metrics
 
 Kind = Literal[
     "text", "badge", "status", "usd", "number", "decimal", "percent", "day", "moment", "list", "why", "trend"
 ]
 NUMBERS = ("usd", "number", "decimal", "percent")
 PAGE = 25
+#: Filters of tables that are dimensions of deals too: a value that no row of the table has is still one.
+_ELSEWHERE = {
+    name: one
+    for name in ("industry", "owner", "lead_quality")
+    if (one := metrics()["total_leads"].view.dimension(name)) is not None
+}
 #: Parameters of every table.
 STATE = ("sort", "q", "after", "at")
 
@@ -86,9 +92,29 @@ class Table:
     stacked: bool = False
 
     @cached_property
-    def filters(self) -> dict[str, bool]:
-        """Names of its filters, with whether they are days."""
-        return {name: parameters.is_day(sql) for name, sql in self.expressions.items()}
+    def filters(self) -> dict[str, Dimension]:
+        """Its filters as dimensions, which understand their values."""
+        own = {
+            name: Dimension(name=name, expr=sql, display_name=name, comment="", type="day" if name == "day" else "text")
+            for name, sql in self.dimensions.items()
+        }
+        return own | ({one.name: one for one in metrics()[self.like].view.dimensions} if self.like else {})
+
+    def understood(self, found: Given, reading: Reading) -> tuple[Filter, ...]:
+        """The filters of an address.
+
+        Raises:
+            BadRequestError: A value cannot be read, or is not there.
+        """
+
+        def known(dimension: Dimension) -> tuple[str, ...]:
+            if self.like:
+                return reading.known(dimension)
+            if dimension.name in _ELSEWHERE:
+                return reading.known(_ELSEWHERE[dimension.name])
+            return reading.values(self.source, self.dimensions[dimension.name])
+
+        return parameters.to_filters(found, tuple(self.filters.values()), known)
 
     @cached_property
     def expressions(self) -> dict[str, str]:
@@ -102,7 +128,7 @@ class Table:
     @property
     def allowed(self) -> list[str]:
         """Names of the parameters that it takes."""
-        return [*STATE, *parameters.allowed_of(self.filters)]
+        return [*STATE, *parameters.allowed_of(tuple(self.filters.values()))]
 
 
 @dataclass(frozen=True)

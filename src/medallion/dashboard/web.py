@@ -107,7 +107,13 @@ class Dashboard:
     def page(self, request: Request, reading: Reading) -> Response:
         """One of the pages with metrics, figures and a table."""
         page = pages.PAGES[request.path_params["page"]]
-        found = parameters.checked(parameters.given(request.query_params.multi_items(), page.allowed), reading)
+        asked = parameters.given(request.query_params.multi_items(), page.allowed)
+        try:
+            found = parameters.checked(asked, reading)
+        except BadRequestError as error:  # the filters stay on the page, to be changed there
+            return self._html(
+                request, reading, "refused.html.j2", 400, problem=str(error), **_head(page, asked, reading)
+            )
 
         def made() -> bytes:
             context = page_context(page, found, reading, pii=self.options.pii)
@@ -138,12 +144,16 @@ class Dashboard:
             metric = metrics.named(name)
         except ContractError as error:
             raise HTTPException(404, words.say("no_such_metric", name=name[:60])) from error
-        dimensions = _dimensions(metric)
+        dimensions = metric.view.dimensions
         found = parameters.given(request.query_params.multi_items(), [*parameters.allowed_of(dimensions), "by"])
-        where = parameters.to_filters(found, dimensions)
+        where = parameters.to_filters(found, dimensions, reading.known)
         by = found.get("by")
-        if by is not None and by not in dimensions:
+        if by is not None and metric.view.dimension(by) is None:
             raise BadRequestError(words.say("no_such_dimension", metric=name, name=by))
+        try:
+            metrics.understand(metric, [by] if by else [], where, reading.known)
+        except ContractError as error:
+            raise BadRequestError(f"{error.problem}. {error.remedy}") from error
         answer = reading.ask(name, where=where)
         split = reading.ask(name, (by,), where, largest=200) if by else None
         return self._html(
@@ -158,9 +168,9 @@ class Dashboard:
         if table is None:
             raise HTTPException(404, words.say("not_found"))
         found = parameters.given(request.query_params.multi_items(), table.allowed)
-        where = parameters.to_filters(found, table.filters)
+        where = table.understood(found, reading)
         slice_ = tables.page(reading, table, found, where, pii=self.options.pii, size=50)
-        told = [(name, value) for name, value in found.values if name not in tables.STATE]
+        told = list(parameters.of_dimensions(where).items())
         return self._html(
             request, reading, "rows.html.j2", page="", title=table.title, slice=slice_, found=found, told=told,
             base=f"/rows/{table.name}", download=f"/rows/{table.name}",
@@ -172,7 +182,7 @@ class Dashboard:
         if table is None or kind not in ("csv", "parquet"):
             raise HTTPException(404, words.say("not_found"))
         found = parameters.given(request.query_params.multi_items(), table.allowed)
-        where = parameters.to_filters(found, table.filters)
+        where = table.understood(found, reading)
         folder = tempfile.TemporaryDirectory(prefix="medallion-")
         path = Path(folder.name, f"{table.name}.{kind}")
         try:
@@ -208,6 +218,7 @@ class Dashboard:
         return self._html(
             request, reading, "figure.html.j2", page=page.name, title=part.title, part=part, split=split, found=found, owner=page,
             columns=[metrics.named(name) for name in part.metrics],
+            left_out={name: parameters.left_out(metrics.named(name), found) for name in part.metrics},
             row_address=lambda key: tables.rows_address(first.name, (*where, metrics.Filter(part.by, (key or "",)))),
         )  # fmt: skip
 
@@ -372,26 +383,42 @@ def page_context(
     page: pages.Page, found: Given, reading: Reading, *, pii: bool, size: int | None = None
 ) -> dict[str, Any]:
     """What the template of a page needs."""
-    filters = Given(tuple((name, value) for name, value in found.values if name in page.filters))
+    head = _head(page, found, reading)
+    filters = head["filters"]
     context: dict[str, Any] = {
-        "page": page.name,
-        "title": page.title,
-        "says": words.PAGES[page.name][1],
-        "shown": page,
+        **head,
         "found": found,
-        "filters": filters,
-        "options": {name: parameters.options(name, reading) for name in page.filters if name in parameters.CHOICES},
         "cards": pages.cards(page, filters, reading),
         "slice": _slice(page.table, page, found, filters, reading, pii=pii, size=size or page.size)
         if page.table
         else None,
         "more": [_slice(name, page, filters, filters, reading, pii=pii, size=10) for name in page.more],
         "observed": pages.observed(reading) if page.name == "pipeline" else [],
-        "base": f"/{page.name}",
+        "left_out": _left_out(page.table, filters) if page.table else (),
         "download": f"/rows/{page.table}",
         "table_query": _table_filters(page.table, filters).query() if page.table else "",
     }
     return context
+
+
+def _head(page: pages.Page, found: Given, reading: Reading) -> dict[str, Any]:
+    """What stands at the top of a page: its name and its filters as they were given."""
+    return {
+        "page": page.name,
+        "title": page.title,
+        "says": words.PAGES[page.name][1],
+        "shown": page,
+        "base": f"/{page.name}",
+        "filters": Given(tuple((name, value) for name, value in found.values if name in page.filters)),
+        "options": {name: parameters.options(name, reading) for name in page.filters if name in parameters.CHOICES},
+    }
+
+
+def _left_out(name: str, filters: Given) -> tuple[str, ...]:
+    """Filters of a page that a table is not narrowed by."""
+    known = tables.TABLES[name].filters
+    given = [key for key, _ in filters.values if parameters.CHOICES.get(key) not in known]
+    return tuple(dict.fromkeys("dates" if key in parameters.DATES else key for key in given))
 
 
 def _slice(
@@ -402,7 +429,8 @@ def _slice(
 
 
 def _where(table: tables.Table, filters: Given) -> tuple[metrics.Filter, ...]:
-    return parameters.to_filters(_table_filters(table.name, filters), table.filters)
+    given = _table_filters(table.name, filters)
+    return tuple(metrics.Filter(name, (parameters.stored(text),)) for name, text in given.values)
 
 
 def _table_filters(name: str, filters: Given) -> Given:
@@ -410,10 +438,6 @@ def _table_filters(name: str, filters: Given) -> Given:
     known = tables.TABLES[name].filters
     renamed = {dimension: filters.get(choice) for choice, dimension in parameters.CHOICES.items() if dimension in known}
     return Given(tuple((key, value) for key, value in renamed.items() if value))
-
-
-def _dimensions(metric: metrics.Metric) -> dict[str, bool]:
-    return {one.name: parameters.is_day(one.expr) for one in metric.view.dimensions}
 
 
 def _nav(request: Request) -> list[tuple[str, str, str]]:

@@ -3,8 +3,22 @@
 Expressions are Spark SQL. DuckDB runs what sqlglot makes of them.
 """
 
-from medallion.metrics.answers import INSIGHTS, Answer, Filter, ask, insights, named, question, together, value
+from medallion.metrics.answers import (
+    INSIGHTS,
+    Answer,
+    ask,
+    computed,
+    groups,
+    insights,
+    named,
+    question,
+    together,
+    understand,
+    value,
+    values_of,
+)
 from medallion.metrics.declared import Dimension, Format, Measure, Metric, MetricView, Parameter, metrics
+from medallion.metrics.filters import Filter, Known, understood
 from medallion.metrics.relations import Relation
 from medallion.metrics.writing import plain, written
 
@@ -14,18 +28,24 @@ __all__ = [
     "Dimension",
     "Filter",
     "Format",
+    "Known",
     "Measure",
     "Metric",
     "MetricView",
     "Parameter",
     "Relation",
     "ask",
+    "computed",
+    "groups",
     "insights",
     "metrics",
     "named",
     "plain",
     "question",
     "together",
+    "understand",
+    "understood",
     "value",
+    "values_of",
     "written",
 ]

@@ -6,17 +6,17 @@ Names come from people, addresses and agents, so they are looked up and never pu
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import duckdb
 import sqlglot
 
 from medallion.errors import ContractError
-from medallion.metrics.declared import Metric, metrics
+from medallion.metrics.declared import Dimension, Metric, metrics
+from medallion.metrics.filters import Filter, Known, condition, understood
 from medallion.metrics.relations import Relation
 from medallion.metrics.writing import plain
 
@@ -26,43 +26,6 @@ INSIGHTS = (
     "total_customers", "total_interactions", "average_lead_score", "hot_lead_share",
     "conversion_rate", "win_rate", "top_customer_revenue",
 )  # fmt: skip
-_OPERATORS = ("!=", ">=", "<=", "=", ">", "<")
-_DAY = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])")  # those that every month has
-_CONDITION = re.compile(r"\s*([a-z_]+)\s*(!=|>=|<=|=|>|<)\s*(.*?)\s*", re.DOTALL)
-
-
-@dataclass(frozen=True)
-class Filter:
-    """A condition on a dimension, whose values are compared as text: dates and months as ISO text.
-
-    Attributes:
-        dimension: Its name.
-        values: What it may be (with `=`) or may not be (with `!=`); one value for the others. Empty text is unknown.
-        operator: One of `=`, `!=`, `>=`, `<=`, `>`, `<`.
-    """
-
-    dimension: str
-    values: tuple[str, ...]
-    operator: str = "="
-
-    @classmethod
-    def parse(cls, text: str) -> Filter:
-        """A filter from text such as `industry=Retail,Media` or `closed_month>=2025-01`.
-
-        Raises:
-            ContractError: It is none.
-        """
-        found = _CONDITION.fullmatch(text)
-        if not found:
-            raise ContractError(
-                f"cannot read the filter {text!r}", "Write DIMENSION=VALUE, several values with commas; or >=, <=, !=."
-            )
-        name, operator, values = found.groups()
-        parts = values.split(",") if operator in ("=", "!=") else [values]
-        return cls(name, tuple(part.strip() for part in parts), operator)
-
-    def __str__(self) -> str:
-        return f"{self.dimension}{self.operator}{','.join(self.values)}"
 
 
 @dataclass(frozen=True)
@@ -118,8 +81,9 @@ def ask(
     parameters: Mapping[str, float] | None = None,
     largest: int | None = None,
     over: Relation | None = None,
+    smallest: int | None = None,
 ) -> Answer:
-    """Compute a metric.
+    """Answer a question about a metric, once its filters are understood.
 
     Args:
         connection: From `medallion.query.connect`, with the layers gold and silver.
@@ -128,18 +92,34 @@ def ask(
         where: Filters, all of which must hold.
         parameters: Values of its parameters, where they are not the defaults.
         largest: Only that many rows, the largest values first, ties in the order of the dimensions.
+        smallest: Only that many rows, the smallest values first, unknown ones last.
         over: What to read in place of the view's source, with the same values; it must cover the metric.
 
     Raises:
-        ContractError: There is no such metric, dimension, operator or parameter.
+        ContractError: There is no such metric, dimension, operator, value or parameter; or a stock is asked for by time.
     """
-    metric, split, filters = named(name), tuple([by] if isinstance(by, str) else by or ()), tuple(where)
+    metric, split = named(name), tuple([by] if isinstance(by, str) else by or ())
+    filters = understand(metric, split, where, partial(values_of, connection))
+    return computed(connection, metric, split, filters, parameters, largest, over, smallest)
+
+
+def computed(
+    connection: duckdb.DuckDBPyConnection,
+    metric: Metric,
+    split: tuple[str, ...] = (),
+    filters: tuple[Filter, ...] = (),
+    parameters: Mapping[str, float] | None = None,
+    largest: int | None = None,
+    over: Relation | None = None,
+    smallest: int | None = None,
+) -> Answer:
+    """Compute a metric under filters that are understood already; `ask` without its checks of values and time."""
     conditions, bindings = _conditions(metric, filters)
-    sql = _largest(metric.spark_sql(by=split, where=conditions, parameters=parameters), split, largest)
+    sql = _largest(metric.spark_sql(by=split, where=conditions, parameters=parameters), split, largest, smallest)
     ran = sql
     if over is not None:
         values = {"value": over.expression(metric.expression(parameters or {})), "n": over.expression("COUNT(1)")}
-        ran = _largest(metric.spark_sql(over.sql, split, conditions, values=values), split, largest)
+        ran = _largest(metric.spark_sql(over.sql, split, conditions, values=values), split, largest, smallest)
     result = connection.execute(ran, bindings)
     columns = [column[0] for column in result.description or ()]
     rows = [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
@@ -148,17 +128,25 @@ def ask(
     return Answer(metric, split, rows, sql, bindings, filters, used)
 
 
+def groups(connection: duckdb.DuckDBPyConnection, answer: Answer) -> int:
+    """How many rows an answer would have without its limit."""
+    sql = question(answer.metric, answer.by, answer.filters)
+    found = connection.execute(f"SELECT COUNT(*) FROM ({sql})", list(answer.bindings)).fetchone()
+    return int(found[0]) if found else 0
+
+
 def question(metric: Metric, by: tuple[str, ...] = (), where: Iterable[Filter] = ()) -> str:
     """The query that `ask` runs, with `?` for the values of the filters."""
     return _for_duckdb(metric.spark_sql(by=by, where=_conditions(metric, where)[0]))
 
 
-def _largest(spark_sql: str, split: tuple[str, ...], largest: int | None) -> str:
-    sql = _for_duckdb(spark_sql)
-    if not split or largest is None:
+def _largest(spark_sql: str, split: tuple[str, ...], largest: int | None, smallest: int | None) -> str:
+    sql, most = _for_duckdb(spark_sql), smallest if largest is None else largest
+    if not split or most is None:
         return sql
     order = ", ".join(str(place) for place in range(1, len(split) + 1))
-    return f"SELECT * FROM ({sql}) ORDER BY value DESC NULLS LAST, {order} LIMIT {int(largest)}"
+    way = "ASC" if largest is None else "DESC"
+    return f"SELECT * FROM ({sql}) ORDER BY value {way} NULLS LAST, {order} LIMIT {int(most)}"
 
 
 def together(
@@ -167,14 +155,15 @@ def together(
     where: Iterable[Filter] = (),
     over: Relation | None = None,
 ) -> list[Answer]:
-    """Totals of metrics of one view under the same filters, as `ask` gives them, in one pass over its rows.
+    """Totals of metrics of one view under the same filters, as `computed` gives them, in one pass over its rows.
 
     Raises:
         ContractError: As `ask`; or the metrics are not of one view.
     """
-    chosen, filters = [named(name) for name in names], tuple(where)
+    chosen = [named(name) for name in names]
     if len({metric.view.source for metric in chosen}) != 1:
         raise ContractError(f"{', '.join(names)}: are not metrics of one view", "Ask for them one by one.")
+    filters = tuple(where)
     conditions, bindings = _conditions(chosen[0], filters)
     expressions = [*(metric.expression({}) for metric in chosen), "COUNT(1)"]
     values = {f"v{place}": over.expression(one) if over else one for place, one in enumerate(expressions)}
@@ -196,28 +185,55 @@ def _for_duckdb(spark_sql: str) -> str:
 
 
 def _conditions(metric: Metric, filters: Iterable[Filter]) -> tuple[list[str], tuple[str, ...]]:
-    told = [_condition(metric, one) for one in filters]
+    told = [condition(one, metric.dimension(one.dimension)) for one in filters]
     return [text for text, _ in told], tuple(value for _, values in told for value in values)
 
 
-def _condition(metric: Metric, one: Filter) -> tuple[str, list[str]]:
-    """A condition in Spark SQL with `?` for its values, and the values."""
-    if one.operator not in _OPERATORS:
-        raise ContractError(f"{one.operator!r} is no operator of a filter", f"Operators: {' '.join(_OPERATORS)}.")
-    text = f"CAST({metric.dimension(one.dimension).expr} AS STRING)"
-    if one.operator not in ("=", "!="):
-        if len(one.values) != 1:
-            raise ContractError(f"{one}: {one.operator} takes one value", "Give several values with = or !=.")
-        if _DAY.fullmatch(one.values[0]) and text.startswith("CAST(CAST(") and text.endswith(" AS DATE) AS STRING)"):
-            # ISO days are in the order of their text: compared as days, no text is made of every row
-            return f"{metric.dimension(one.dimension).expr} {one.operator} CAST(? AS DATE)", list(one.values)
-        return f"{text} {one.operator} ?", list(one.values)
-    known = [value for value in one.values if value != ""]
-    parts = [f"{text} IN ({', '.join('?' * len(known))})"] if known else []
-    if len(known) < len(one.values):
-        parts.append(f"{text} IS NULL")
-    chosen = " OR ".join(parts) or "FALSE"
-    return (chosen if one.operator == "=" else f"COALESCE(NOT ({chosen}), TRUE)"), known
+def understand(metric: Metric, by: Iterable[str], where: Iterable[Filter], known: Known) -> tuple[Filter, ...]:
+    """The filters of a question as the metric understands them.
+
+    Args:
+        metric: What is asked for.
+        by: Dimensions that it is split by.
+        where: Filters as they were written.
+        known: Reads the values that a dimension has in the data.
+
+    Raises:
+        ContractError: A dimension, operator or value is not there or cannot be read; or a stock is asked for by time.
+    """
+    filters = tuple(where)
+    for name in (*by, *(one.dimension for one in filters)):
+        dimension = metric.view.dimension(name)
+        if dimension and dimension not in metric.dimensions:
+            label = metric.measure.display_name
+            raise ContractError(
+                f"{label} is a stock: it is known as of the last day of the data, not by {name}",
+                f"Ask for {metric.name} without {name}; `medallion replay DAY` gives the state of a past day.",
+            )
+    return understood(filters, metric.view.dimensions, known, of=metric.name)
+
+
+def values_of(
+    connection: duckdb.DuckDBPyConnection, dimension: Dimension, at_hand: Callable[[str], str] = str
+) -> tuple[str, ...]:
+    """The values of a dimension in the data, as text: those of every view that has it, so that none is refused only
+    because no deal has it.
+
+    Args:
+        connection: From `medallion.query.connect`.
+        dimension: The dimension.
+        at_hand: What to read in place of a view's source.
+    """
+    found: dict[str, None] = {}
+    views = {id(metric.view): metric for metric in metrics().values() if dimension in metric.view.dimensions}
+    for metric in views.values():
+        sql = metric.spark_sql(None, dimension.name, values={"n": "COUNT(1)"})
+        try:
+            rows = connection.execute(at_hand(_for_duckdb(sql))).fetchall()
+        except duckdb.CatalogException:  # a table that is not there yet
+            continue
+        found.update((str(row[0]), None) for row in rows if row[0] is not None)
+    return tuple(found)
 
 
 def value(connection: duckdb.DuckDBPyConnection, name: str) -> float | int | None:

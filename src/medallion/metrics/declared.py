@@ -46,13 +46,26 @@ class Parameter(_Strict):
 
 
 class Dimension(_Strict):
-    """A column that a metric may be split and filtered by."""
+    """A column that a metric may be split and filtered by.
+
+    Attributes:
+        type: What its values are read as in a filter. Text is enumerable: its values are those declared and those in
+            the data.
+        values: Values that it may have whether or not the data has them; of a number, the only ones.
+    """
 
     name: str
     expr: str
     display_name: str
     comment: str
     synonyms: tuple[str, ...] = ()
+    type: Literal["text", "number", "boolean", "day", "month"] = "text"
+    values: tuple[str, ...] = ()
+
+    @property
+    def is_time(self) -> bool:
+        """Whether it is a day or a month."""
+        return self.type in ("day", "month")
 
 
 class Measure(_Strict):
@@ -60,6 +73,8 @@ class Measure(_Strict):
 
     Attributes:
         period: The dimension, a day, that a period of time restricts; None for what only has a present state.
+        additivity: `flow` adds up over time; `stock` is a state, known as of the last day of the data alone; `ratio`
+            follows its parts.
     """
 
     name: str
@@ -68,6 +83,7 @@ class Measure(_Strict):
     comment: str
     synonyms: tuple[str, ...] = ()
     period: str | None = None
+    additivity: Literal["flow", "stock", "ratio"] = "flow"
     format: Format
 
 
@@ -111,6 +127,12 @@ class Metric:
     def name(self) -> str:
         """The metric's name."""
         return self.measure.name
+
+    @property
+    def dimensions(self) -> tuple[Dimension, ...]:
+        """The dimensions that it may be split and filtered by: a stock by none of time."""
+        stock = self.measure.additivity == "stock"
+        return tuple(one for one in self.view.dimensions if not (stock and one.is_time))
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:

@@ -42,7 +42,7 @@ def check(connection: duckdb.DuckDBPyConnection, model: Model, rows: Rows, most:
         for filters, fields in contexts:
             values = evaluator.values([one.name for one in measures], fields, by=list(fields))
             for one in measures:
-                answer = metrics.ask(connection, str(one.metric), where=filters)
+                answer = metrics.computed(connection, metrics.named(str(one.metric)), filters=tuple(filters))
                 if not same(values[one.name], answer.value, rows=answer.rows[0]["n"]):
                     told = f"{' and '.join(map(str, filters)) or 'total'}: "
                     different[answer.metric.name].append(f"{told}DAX {values[one.name]}, metric {answer.value}")

@@ -57,5 +57,5 @@
     const form = event.detail.formData; // what is not chosen stays out of the address
     for (const name of [...form.keys()]) if (form.get(name) === "") form.delete(name);
   });
-  document.addEventListener("htmx:responseError", (event) => { location.href = event.detail.pathInfo.requestPath; });
+  document.addEventListener("htmx:responseError", (event) => { location.href = event.detail.pathInfo.finalRequestPath; });
 })();

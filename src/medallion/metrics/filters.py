@@ -1,0 +1,258 @@
+"""Filters: a condition as it is written, and as it is understood by the dimension that it names.
+
+A value is typed by its dimension. What the type cannot read, and what an enumerable dimension does not have, is refused
+with the nearest values. The command, the dashboard, the agent and MCP all come through `understood`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from medallion.errors import ContractError
+from medallion.metrics.declared import Dimension
+
+OPERATORS = ("!=", ">=", "<=", "=", ">", "<")
+_CONDITION = re.compile(r"\s*([A-Za-z_]\w*)\s*(!=|>=|<=|=|>|<)\s*(.*?)\s*", re.DOTALL)
+_NEAREST, _LONGEST = 5, 80
+_DAYS = ("%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%Y/%m/%d", "%Y%m%d", "%d %B %Y", "%B %d, %Y", "%d-%m-%Y", "%m-%d-%Y")
+_MONTHS = ("%m/%Y", "%Y/%m", "%B %Y", "%b %Y", "%Y%m", "%m-%Y", "%Y-%m-%d")
+#: The values that a dimension has in the data, as text.
+Known = Callable[[Dimension], Collection[str]]
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A condition on a dimension.
+
+    Attributes:
+        dimension: Its name.
+        values: What it may be (with `=`) or may not be (with `!=`); one value for the others. Empty text is unknown.
+            Days and months are ISO text.
+        operator: One of `=`, `!=`, `>=`, `<=`, `>`, `<`.
+    """
+
+    dimension: str
+    values: tuple[str, ...]
+    operator: str = "="
+
+    @classmethod
+    def parse(cls, text: str) -> Filter:
+        """A filter from text such as `industry=Retail,Media` or `closed_month>=2025-01`.
+
+        Raises:
+            ContractError: It is none.
+        """
+        match = _CONDITION.fullmatch(text)
+        if not match:
+            raise ContractError(
+                f"cannot read the filter {text!r}", "Write DIMENSION=VALUE, several values with commas; or >=, <=, !=."
+            )
+        name, operator, values = match.groups()
+        parts = values.split(",") if operator in ("=", "!=") else [values]
+        return cls(name, tuple(part.strip() for part in parts), operator)
+
+    def __str__(self) -> str:
+        return f"{self.dimension}{self.operator}{','.join(self.values)}"
+
+
+def understood(
+    filters: Iterable[Filter], dimensions: Sequence[Dimension], known: Known, *, of: str
+) -> tuple[Filter, ...]:
+    """The filters with their values as the dimensions have them.
+
+    A value that differs from a known one only in case, spaces or underscores becomes the known one; whoever shows the
+    answer shows these filters.
+
+    Args:
+        filters: As they were written.
+        dimensions: Those that there are.
+        known: Reads the values that a dimension has in the data; asked only for what is not declared.
+        of: What is filtered, for messages.
+
+    Raises:
+        ContractError: A dimension, operator or value is not there or cannot be read, or two conditions leave nothing.
+    """
+    found = tuple(_understood(one, dimensions, known, of) for one in filters)
+    _leave_something(found, {one.name: one for one in dimensions})
+    return found
+
+
+def _understood(one: Filter, dimensions: Sequence[Dimension], known: Known, of: str) -> Filter:
+    names = [dimension.name for dimension in dimensions]
+    dimension = next((item for item in dimensions if item.name == one.dimension), None)
+    if dimension is None:
+        near = difflib.get_close_matches(one.dimension[:_LONGEST].lower(), names, n=3, cutoff=0.5)
+        raise ContractError(
+            f"{of} has no dimension {one.dimension[:_LONGEST]!r} to filter by",
+            (f"Nearest: {', '.join(near)}. " if near else "") + f"Dimensions: {', '.join(names)}.",
+        )
+    if one.operator not in OPERATORS:
+        raise ContractError(f"{one.operator!r} is no operator of a filter", f"Operators: {' '.join(OPERATORS)}.")
+    if one.operator not in ("=", "!="):
+        if len(one.values) != 1:
+            raise ContractError(f"{one}: {one.operator} takes one value", "Give several values with = or !=.")
+        if dimension.type in ("text", "boolean"):
+            raise ContractError(
+                f"{one.dimension} is {_A[dimension.type]}, so {one.operator} says nothing of it",
+                f"Name its values with = or !=: {_some(_values(dimension, known))}.",
+            )
+        if not one.values[0]:
+            raise ContractError(f"{one}: {one.operator} takes a value", f"Write {_HOW[dimension.type]}.")
+    values = _whole(one, dimension, known) or tuple(_value(value, dimension, known) for value in one.values)
+    return Filter(one.dimension, values, one.operator)
+
+
+_A = {"text": "text", "boolean": "yes or no", "number": "a number", "day": "a day", "month": "a month"}
+_HOW = {"number": "a number such as 7", "day": "a day as 2025-06-30", "month": "a month as 2025-06", "boolean": "true or false"}  # fmt: skip
+
+
+def _whole(one: Filter, dimension: Dimension, known: Known) -> tuple[str, ...] | None:
+    """The one known value that holds the commas by which a text was parted."""
+    if dimension.type != "text" or len(one.values) < 2:
+        return None
+    joined = _same(",".join(one.values))
+    return next(((value,) for value in known(dimension) if "," in value and _same(value) == joined), None)
+
+
+def _value(text: str, dimension: Dimension, known: Known) -> str:
+    """A value as the dimension has it; empty text, which means unknown, as it is."""
+    if text == "":
+        return text
+    read = _READ[dimension.type](text) if dimension.type != "text" else text
+    if read is None:
+        near = _meant(text, dimension.type)
+        raise ContractError(
+            f"{dimension.name}: {text[:_LONGEST]!r} is not {_A[dimension.type]}",
+            f"Write {_HOW[dimension.type]}." + (f" Perhaps {' or '.join(near)}?" if near else ""),
+        )
+    if dimension.type != "text" and not dimension.values:
+        return read
+    if read in dimension.values:
+        return read
+    return _one_of(read, dimension, _values(dimension, known) if dimension.type == "text" else dimension.values)
+
+
+def _values(dimension: Dimension, known: Known) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*dimension.values, *known(dimension))))
+
+
+def _one_of(text: str, dimension: Dimension, values: tuple[str, ...]) -> str:
+    """The known value that a text is."""
+    if text in values:
+        return text
+    alike = [value for value in values if _same(value) == _same(text)]
+    if len(alike) == 1:
+        return alike[0]
+    if alike:
+        raise ContractError(
+            f"{dimension.name}: {text[:_LONGEST]!r} may be {' or '.join(map(repr, alike))}", "Write it as it is there."
+        )
+    raise ContractError(
+        f"{dimension.name} has no value {text[:_LONGEST]!r}", _nearest(text, values) or "It has no values in this data."
+    )
+
+
+def _nearest(text: str, values: tuple[str, ...]) -> str:
+    if not values:
+        return ""
+    folded: dict[str, str] = {}
+    for value in values:
+        folded.setdefault(_same(value)[:_LONGEST], value)
+    near = difflib.get_close_matches(_same(text)[:_LONGEST], folded, n=_NEAREST, cutoff=0.5)
+    if near:
+        return f"Nearest: {', '.join(folded[one] for one in near)}."
+    return f"It has {_some(values)}."
+
+
+def _some(values: Sequence[str]) -> str:
+    """The first values, and how many more there are."""
+    most = 12
+    more = f" and {len(values) - most:,} more" if len(values) > most else ""
+    return (", ".join(sorted(values)[:most]) or "no values") + more
+
+
+def _same(text: str) -> str:
+    """A text without what does not tell values apart: case, and what stands between words."""
+    return " ".join(re.sub(r"[\s_\-,]+", " ", text).split()).casefold()
+
+
+def _day(text: str) -> str | None:
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        return None
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        return None
+
+
+def _month(text: str) -> str | None:
+    return text if re.fullmatch(r"[0-9]{4}-[0-9]{2}", text) and _day(f"{text}-01") else None
+
+
+def _number(text: str) -> str | None:
+    if not re.fullmatch(r"[+-]?[0-9]+([.][0-9]+)?", text):
+        return None
+    number = float(text)
+    return None if not math.isfinite(number) else str(int(number)) if number.is_integer() else repr(number)
+
+
+def _boolean(text: str) -> str | None:
+    return {"true": "true", "yes": "true", "false": "false", "no": "false"}.get(text.casefold())
+
+
+_READ: dict[str, Callable[[str], str | None]] = {"day": _day, "month": _month, "number": _number, "boolean": _boolean}
+
+
+def _meant(text: str, kind: str) -> list[str]:
+    """Days or months that a text in another form may mean."""
+    found = []
+    for form in {"day": _DAYS, "month": _MONTHS}.get(kind, ()):
+        try:
+            moment = datetime.strptime(text[:_LONGEST], form)  # noqa: DTZ007 - a day has no zone
+        except ValueError:
+            continue
+        found.append(f"{moment:%Y-%m-%d}" if kind == "day" else f"{moment:%Y-%m}")
+    return list(dict.fromkeys(found))
+
+
+def _leave_something(filters: Sequence[Filter], dimensions: dict[str, Dimension]) -> None:
+    """Refuse two bounds that leave nothing between them: most often they were turned round."""
+    for low in filters:
+        for high in filters:
+            if low.dimension != high.dimension or low.operator not in (">", ">=") or high.operator not in ("<", "<="):
+                continue
+            order = _order(low.values[0], high.values[0], dimensions[low.dimension].type)
+            if order > 0 or (order == 0 and (low.operator, high.operator) != (">=", "<=")):
+                raise ContractError(
+                    f"{low} and {high} leave nothing: the first is after the last", "Change one of the two."
+                )
+
+
+def _order(first: str, last: str, kind: str) -> int:
+    """1 where the first value is after the last, 0 where they are one, else -1."""
+    if kind == "number":
+        return (float(first) > float(last)) - (float(first) < float(last))
+    return (first > last) - (first < last)
+
+
+def condition(one: Filter, dimension: Dimension) -> tuple[str, list[str]]:
+    """A filter that is understood in Spark SQL, with `?` for its values, and the values."""
+    cast = {"day": "DATE", "number": "DOUBLE"}.get(dimension.type)
+    if one.operator not in ("=", "!="):
+        if cast:
+            return f"{dimension.expr} {one.operator} CAST(? AS {cast})", list(one.values)
+        return f"CAST({dimension.expr} AS STRING) {one.operator} ?", list(one.values)
+    known = [value for value in one.values if value != ""]
+    text = f"CAST({dimension.expr} AS STRING)"
+    parts = [f"{text} IN ({', '.join('?' * len(known))})"] if known else []
+    if dimension.type == "number" and known:
+        parts = [f"{dimension.expr} IN ({', '.join(['CAST(? AS DOUBLE)'] * len(known))})"]
+    if len(known) < len(one.values):
+        parts.append(f"{text} IS NULL")
+    chosen = " OR ".join(parts) or "FALSE"
+    return (chosen if one.operator == "=" else f"COALESCE(NOT ({chosen}), TRUE)"), known
