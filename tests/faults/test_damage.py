@@ -84,7 +84,7 @@ def test_back_to_an_earlier_run_and_forth_again(lake, spark):
     assert after != before
     moves = restore.plan(lake, moment)
     assert len(moves) > 10
-    restore.apply(lake, moves)
+    assert restore.apply(lake, moment) == moves
     assert {name: rows for name, rows in content(lake).items() if rows} == {
         n: rows for n, rows in before.items() if rows
     }
