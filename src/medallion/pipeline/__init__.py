@@ -130,7 +130,9 @@ def take_up(
             mapped = tuple(sources.remapped(file, work.entities) for file in files)
             moment = now + timedelta(microseconds=place)
             todo.append((Batch.again(known[origin], mapped, sorted(ids), moment), frozenset(ids)))
-        return work.do(todo, True, writer.intent(journal.TAKE_UP, last=_RUNS))
+        # one batch is continued by its own journal; several are taken up all or none
+        tables = GOLD if len(todo) == 1 else None
+        return work.do(todo, True, writer.intent(journal.TAKE_UP, tables, last=_RUNS))
 
 
 def replay(

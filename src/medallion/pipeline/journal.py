@@ -193,6 +193,12 @@ def needs_whole_batches(lake: Lakehouse) -> None:
             )
 
 
+def unfinished_intent(lake: Lakehouse) -> dict[str, Any] | None:
+    """The intent of a command that runs or was killed, None without one. Reads only."""
+    found: dict[str, Any] | None = locks.peek(lake.root).get("intent")
+    return found
+
+
 def unfinished(lake: Lakehouse) -> list[dict[str, Any]]:
     """Work that was begun and has not ended, erasures first: what, when it began, its state, what to do. Reads only.
 
