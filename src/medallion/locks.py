@@ -136,7 +136,7 @@ class _Commits:
             except CommitFailedError as error:
                 raise _ConflictError from error
             except DeltaError as error:
-                if "already exists" in str(error):
+                if self.table is None and DeltaTable.is_deltatable(self._uri):
                     raise _ConflictError from error
                 raise
 
