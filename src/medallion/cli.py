@@ -75,7 +75,7 @@ def main() -> None:
 
 def _stop() -> NoReturn:
     """End at once: threads would wait for what the engine is at, and nothing half-written counts."""
-    Console(stderr=True).print("\nStopped. What was begun is continued by the next run.")
+    Console(stderr=True).print("\nStopped. The next command that writes continues or rolls back what was begun.")
     os._exit(130)
 
 
