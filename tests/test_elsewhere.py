@@ -96,7 +96,8 @@ with locks.hold(root) as held:
 print([*told, locks.peek(root), Lakehouse(root).tables()])
 session.close()
 """
-    line = [sys.executable, "-c", code]
+    (tmp_path / "two.py").write_text(code)
+    line = [sys.executable, "two.py"]
     done = subprocess.run(line, capture_output=True, text=True, cwd=tmp_path, env={**os.environ, **where})
     assert done.returncode == 0, done.stderr[-2000:]
     intent = {"kind": "train", "text": "it's \\"}
