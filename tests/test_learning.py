@@ -482,7 +482,6 @@ def test_a_new_model_waits_for_later_deals(copied):
     assert champion(copied).scorer.version == replaced.version != before
 
 
-@pytest.mark.parametrize(("present", "may"), [("clairvoyant", False), ("blind", True), ("the same", True)])
 @pytest.mark.parametrize("killed_in", ["registered", "crowned"])
 def test_a_killed_training_leaves_nothing_or_a_model(copied, monkeypatch, killed_in):
     """Killed when its model is registered but not yet active, and when it is active."""
@@ -510,6 +509,7 @@ def test_a_killed_training_leaves_nothing_or_a_model(copied, monkeypatch, killed
     assert (lake.delta("gold.lead_snapshots").to_pyarrow_table() != snapshots) is is_new
 
 
+@pytest.mark.parametrize(("present", "may"), [("clairvoyant", False), ("blind", True), ("the same", True)])
 def test_the_better_one_on_the_same_later_deals_speaks(learned, present, may):
     from types import SimpleNamespace
 
