@@ -11,12 +11,17 @@ import sys
 import time
 import uuid
 
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 
-from conftest import ROOT
-from medallion import azure
+from conftest import NOW, ROOT
+from medallion import azure, locks, pipeline
+from medallion.config import load
 from medallion.deploy import adls, upload
 from medallion.errors import MedallionError
+from medallion.pipeline import journal
+from medallion.store import Lakehouse
 
 pytestmark = pytest.mark.azure
 
@@ -161,6 +166,60 @@ def test_no_key_is_ever_printed(root, tmp_path):
             done = subprocess.run([*line, at, *options], capture_output=True, text=True)
             assert azure.EMULATOR_KEY[:12] not in done.stdout + done.stderr
             assert "Authorization" not in done.stdout + done.stderr
+
+
+# --- two writers -----------------------------------------------------------------------------------------------------
+
+
+def test_a_second_writer_is_refused_before_it_writes(root):
+    with locks.hold(root):
+        before = set(contents(root))
+        with pytest.raises(MedallionError, match=r"another run is writing to this lakehouse \(process \d+ on ") as told:
+            pipeline.run(load(None, source=str(ROOT / "data"), lakehouse=root), NOW)
+        assert "expires 10 minutes after its last sign of life" in told.value.remedy
+        assert set(contents(root)) == before
+    assert not locks.peek(root)["holder"]
+    assert Lakehouse(root).tables() == [], "the lock is no table of the lakehouse"
+
+
+def test_of_many_at_the_same_moment_one_writes(root):
+    """Each in a process of its own. The first time the lock is created, then it is taken."""
+    code = (
+        "import sys, time\nfrom medallion import locks\nfrom medallion.errors import LakehouseError\n"
+        "print('ready', flush=True)\nsys.stdin.readline()\n"
+        "try:\n    with locks.hold(sys.argv[1]): print('mine', flush=True); sys.stdin.read()\n"
+        "except LakehouseError as error: print('refused' if 'another run is writing' in str(error) else error, flush=True)\n"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    for _ in range(2):
+        racing = [subprocess.Popen([sys.executable, "-c", code, root], **pipes) for _ in range(4)]
+        assert [one.stdout.readline() for one in racing] == ["ready\n"] * 4
+        for one in racing:
+            print(file=one.stdin, flush=True)
+        said = sorted(one.stdout.readline().strip() for one in racing)
+        for one in racing:
+            one.communicate()
+        assert said == ["mine", "refused", "refused", "refused"]
+
+
+def test_what_a_killed_writer_left_is_rolled_back(root):
+    lake = Lakehouse(root)
+    for value in (1, 2):
+        write_deltalake(lake.path("gold.deals"), pa.table({"value": [value]}), mode="overwrite")
+    code = (
+        "import os, sys\nimport pyarrow as pa\nfrom deltalake import write_deltalake\n"
+        "from medallion.pipeline import journal\nfrom medallion.store import Lakehouse\nlake = Lakehouse(sys.argv[1])\n"
+        "with journal.writing(lake) as writer, writer.intent('score', ['gold.deals', 'gold.attribution'], last='ops.runs'):\n"
+        "    for name in ('gold.deals', 'gold.attribution'):\n"
+        "        write_deltalake(lake.path(name), pa.table({'value': [3]}), mode='overwrite')\n"
+        "    os._exit(9)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code, root]).returncode == 9
+    assert journal.unfinished_intent(lake)["kind"] == "score"
+    with journal.writing(lake) as writer:
+        assert "The score that began at" in writer.recovered[0]
+    assert lake.tables() == ["gold.deals"]
+    assert lake.delta("gold.deals").to_pyarrow_table()["value"].to_pylist() == [2]
 
 
 # --- the Azure CLI ---------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ task by task, from the wheel in a clean environment of the other Python. Every f
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import shutil
@@ -68,6 +69,39 @@ def test_in_a_catalog(in_a_folder, tmp_path):
     where = {"SAIL_CATALOG__LIST": catalogs, "SAIL_CATALOG__DEFAULT_CATALOG": "sail"}
     assert differences(bring_in("uc://crm_test", DELIVERIES, tmp_path, **where), in_a_folder) == set()
     assert list((tmp_path / "spark-warehouse").rglob("_delta_log"))
+
+
+def test_a_second_writer_in_a_catalog_is_refused(tmp_path):
+    catalogs = '[{type="memory", name="sail", initial_database=["default"]}, {type="memory", name="crm_test", initial_database=["ops"]}]'
+    where = {"SAIL_CATALOG__LIST": catalogs, "SAIL_CATALOG__DEFAULT_CATALOG": "sail"}
+    code = """
+from medallion import locks, session
+from medallion.errors import LakehouseError
+from medallion.store import Lakehouse
+
+root, told = "uc://crm_test", []
+with locks.hold(root) as held:
+    other = locks._Row(root)
+    other.read()
+    held.note({"kind": "train", "text": "it's \\\\"})
+    try:
+        with locks.hold(root):
+            told.append("two at once")
+    except LakehouseError as error:
+        told.append("another run is writing" in str(error))
+    try:
+        other.write({"holder": None})
+    except locks._ConflictError:
+        told.append("conflict")
+print([*told, locks.peek(root), Lakehouse(root).tables()])
+session.close()
+"""
+    (tmp_path / "two.py").write_text(code)
+    line = [sys.executable, "two.py"]
+    done = subprocess.run(line, capture_output=True, text=True, cwd=tmp_path, env={**os.environ, **where})
+    assert done.returncode == 0, done.stderr[-2000:]
+    intent = {"kind": "train", "text": "it's \\"}
+    assert ast.literal_eval(done.stdout) == [True, "conflict", {"holder": None, "intent": intent}, []]
 
 
 def test_through_a_server_elsewhere(in_a_folder, tmp_path):

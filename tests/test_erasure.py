@@ -10,9 +10,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 
 from conftest import NOW, ROOT
-from medallion import erasure, pipeline, quarantine, store
+from medallion import doctor, erasure, pipeline, quarantine, store
 from medallion.config import load
 from medallion.errors import LakehouseError
 from medallion.store import Lakehouse
@@ -98,6 +99,35 @@ def test_the_certificate_says_what_was_done_and_names_no_one(lake, rows):
     stored = rows(lake, "select * from ops.erasures")
     assert {row["state"] for row in stored} == {"started", "finished"}
     assert all(len(row["value_hash"]) == 64 for row in stored)
+
+
+def test_conservation_is_checked_on(lake, rows):
+    """What went is accounted for as erased, and a row that is lost afterwards still shows."""
+    removed = {row["table"]: row["rows_removed"] for row in forget(lake)["tables"]}
+    sums = "rows_read, accepted + duplicate + superseded + quarantined + erased as accounted, erased"
+    found = rows(lake, f"select entity, {sums} from ops.row_accounts")
+    assert all(row["rows_read"] == row["accounted"] for row in found)
+    for entity in ("customers", "leads", "interactions"):
+        assert sum(row["erased"] for row in found if row["entity"] == entity) == removed[f"bronze.{entity}"] > 0
+
+    def accounts():
+        return {one.about: one for one in doctor.examine(load(None, lakehouse=lake.root)) if one.check == "accounts"}
+
+    assert {one.state for one in accounts().values()} == {doctor.OK}
+    assert "of them erased since" in accounts()["leads"].says
+    for name in ("silver.leads_history", "bronze.customers", "silver.quarantine"):
+        before, table = lake.version(name), DeltaTable(lake.path(name))
+        table.delete(_first_row(table))
+        assert doctor.BROKEN in {one.state for one in accounts().values()}, name
+        DeltaTable(lake.path(name)).restore(before)
+    assert {one.state for one in accounts().values()} == {doctor.OK}
+
+
+def _first_row(table):
+    """A condition for one row of a table."""
+    names = [field.name for field in table.schema().fields]
+    key = next(name for name in ("quarantine_id", "lead_id", "customer_id") if name in names)
+    return f"{key} = '{table.to_pyarrow_table()[key][0].as_py()}'"
 
 
 def test_a_rehearsal_changes_nothing(lake):

@@ -482,6 +482,33 @@ def test_a_new_model_waits_for_later_deals(copied):
     assert champion(copied).scorer.version == replaced.version != before
 
 
+@pytest.mark.parametrize("killed_in", ["registered", "crowned"])
+def test_a_killed_training_leaves_nothing_or_a_model(copied, monkeypatch, killed_in):
+    """Killed when its model is registered but not yet active, and when it is active."""
+    from medallion.pipeline import journal, learning
+    from medallion.scoring import registry
+    from medallion.store import Lakehouse
+
+    real, folder, lake = registry.crown, Path(copied.lakehouse, "models"), Lakehouse(copied.lakehouse)
+    present, snapshots = learning.champion(copied).scorer.version, lake.delta("gold.lead_snapshots").to_pyarrow_table()
+
+    def killed(*given):
+        if killed_in == "crowned":
+            real(*given)
+        raise KeyboardInterrupt
+
+    before = registry.versions(folder)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(registry, "crown", killed)
+        learning.train(copied.model_copy(update={"as_of": "2025-06-29"}), NOW, anyway=True)
+    assert len(registry.versions(folder)) == len(before) + 1
+    with journal.writing(lake) as writer:
+        assert "train that began at" in writer.recovered[0]
+    is_new = learning.champion(copied).scorer.version != present
+    assert is_new is (killed_in == "crowned") is (len(registry.versions(folder)) > len(before))
+    assert (lake.delta("gold.lead_snapshots").to_pyarrow_table() != snapshots) is is_new
+
+
 @pytest.mark.parametrize(("present", "may"), [("clairvoyant", False), ("blind", True), ("the same", True)])
 def test_the_better_one_on_the_same_later_deals_speaks(learned, present, may):
     from types import SimpleNamespace

@@ -77,7 +77,7 @@ def main() -> None:
 
 def _stop() -> NoReturn:
     """End at once: threads would wait for what the engine is at, and nothing half-written counts."""
-    Console(stderr=True).print("\nStopped. What was begun is continued by the next run.")
+    Console(stderr=True).print("\nStopped. The next command that writes continues or rolls back what was begun.")
     os._exit(130)
 
 
@@ -225,6 +225,7 @@ def _document(result: Any, figures: dict[str, Any], day: Any, lake: Any) -> dict
         "files_held": _refusals(result.held),
         "files_mostly_refused": _refusals(result.poor),
         "contracts": result.contracts,
+        "recovered": result.recovered,
         "columns_not_mapped": result.new_columns,
         "columns_missing": result.missing_columns,
         "lines_above_header": result.skipped_lines,
@@ -376,6 +377,7 @@ def status(lakehouse: LakehouseOption = None, config: Config = None, as_json: Js
         _dump(document)
         return
     screen = show.screen()
+    show.records(screen, "Unfinished", document["unfinished"])
     show.records(screen, "Runs", document["runs"])
     if document["failures"]:
         show.records(screen, "Runs that failed", document["failures"])
@@ -591,14 +593,16 @@ def quarantine_replay(
 
 @app.command(
     epilog="**Examples**\n\n`medallion forget C004 --reason 'GDPR request 2025-17' --dry-run`\n\n"
-    "`medallion forget C004 --reason 'GDPR request 2025-17'`"
+    "`medallion forget C004 --reason 'GDPR request 2025-17'`\n\n"
+    "`medallion forget --resume` · complete an erasure that was interrupted"
 )
 def forget(
-    customer_id: Annotated[str, typer.Argument(help="Key of the account, as in silver.customers_clean.")],
-    reason: Annotated[str, typer.Option(help="Why; it is kept, so name no one in it.")],
+    customer_id: Annotated[str | None, typer.Argument(help="Key of the account, as in silver.customers_clean.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; it is kept, so name no one in it.")] = None,
     who: Annotated[str | None, typer.Option("--by", help="Who asks for it [default: the user of this system].")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would go.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Complete the erasure that was interrupted.")] = False,
     lakehouse: LakehouseOption = None,
     config: Config = None,
     as_json: Json = False,
@@ -610,19 +614,23 @@ def forget(
     from medallion import erasure
     from medallion.config import utc_now
 
-    if not (dry_run or yes):
-        typer.confirm(f"Remove everything about {customer_id}? It cannot be undone", abort=True, err=True)
-    screen = show.screen(stderr=as_json)
-    with show.Progressing(screen) as report:
-        result = erasure.forget(
-            _settings(config, lakehouse=lakehouse),
-            customer_id,
-            reason,
-            who or getpass.getuser(),
-            utc_now(),
-            report,
-            dry_run=dry_run,
-        )
+    settings, screen = _settings(config, lakehouse=lakehouse), show.screen(stderr=as_json)
+    if resume:
+        if customer_id is not None:
+            raise typer.BadParameter("takes no key: it completes the erasure that was begun", param_hint="--resume")
+        with show.Progressing(screen) as report:
+            result = erasure.resume(settings, report)
+    else:
+        if customer_id is None:
+            raise typer.BadParameter("name the account, or complete an interrupted erasure with --resume")
+        if reason is None:
+            raise typer.BadParameter("say why", param_hint="--reason")
+        if not (dry_run or yes):
+            typer.confirm(f"Remove everything about {customer_id}? It cannot be undone", abort=True, err=True)
+        with show.Progressing(screen) as report:
+            result = erasure.forget(
+                settings, customer_id, reason, who or getpass.getuser(), utc_now(), report, dry_run=dry_run
+            )
     if as_json:
         _dump(result)
     else:
@@ -743,8 +751,10 @@ def score(
         result = pipeline.run(settings, utc_now(), report, halves=[pipeline.SILVER_TO_GOLD])
     found = status.scores(lake, top)
     if as_json:
-        _dump({"changed": result.changed, **found})
+        _dump({"changed": result.changed, "recovered": result.recovered, **found})
     else:
+        for text in result.recovered:
+            show.line(screen, text)
         tell.scores(screen, found)
 
 

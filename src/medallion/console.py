@@ -269,6 +269,8 @@ _ACCOUNT = ("entity", "rows_read", "accepted", "duplicate", "superseded", "quara
 
 def run(console: Console, result: Result, lakehouse: str) -> None:
     """What a run did with every row, what it did not read and why."""
+    for text in result.recovered:
+        line(console, text)
     if not result.changed:
         known = f" ({len(result.already_known)} files, all read before)" if result.already_known else ""
         console.print(Text.assemble(("Nothing new", "bold"), f"{known}; every table is as it was."))

@@ -78,9 +78,7 @@ def restore(
         if not points:
             raise LakehouseError("--to is missing", "Give the moment of one of these runs.")
         return
-    moves = going_back.plan(lake, to, table)
-    if not dry_run:
-        going_back.apply(lake, moves)
+    moves = going_back.plan(lake, to, table) if dry_run else going_back.apply(lake, to, table)
     rows = [
         {"table": m.table, "from version": m.now, "to version": "not there yet" if m.to is None else m.to}
         for m in moves

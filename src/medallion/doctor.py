@@ -9,12 +9,12 @@ from typing import Any
 
 from deltalake import DeltaTable
 
-from medallion import contracts, query
+from medallion import contracts, query, store
 from medallion.agent.actions import Actions
 from medallion.config import Settings
 from medallion.contracts import Table
 from medallion.errors import LakehouseError, MedallionError
-from medallion.pipeline import batches, hold, learning, remembered
+from medallion.pipeline import batches, hold, journal, learning, remembered
 from medallion.pipeline.silver_to_gold import STEPS, gold_contract
 from medallion.scoring import registry
 from medallion.store import LAYERS, Lakehouse, spark_types
@@ -65,9 +65,8 @@ def examine(settings: Settings) -> list[Finding]:
     known: dict[str, Table] = {step.table: gold_contract(step.table) for step in STEPS}
     known |= {table.name: table for entity in entities.values() for table in (entity.clean, entity.history)}
     found += [one for name in readable if name in known for one in _contract(lake, known[name])]
-    if _has(readable, "ops.batches"):
-        found += _journal(lake)
-    found += _accounts(lake, readable, list(entities))
+    found += _unfinished(lake, readable)
+    found += _accounts(lake, readable)
     found += _models(settings)
     found += _proposals(lake)
     return sorted(found, key=lambda one: ((BROKEN, WARNING, OK).index(one.state), one.check, one.about))
@@ -78,7 +77,10 @@ def _has(names: list[str], name: str) -> bool:
 
 
 def _files(lake: Lakehouse, name: str, folder: Path) -> Iterator[Finding]:
-    """The log can be read, every file that it names is there in its size, and no other lies about."""
+    """The log can be read, its last commit is whole, every file that it names is there in its size, and no other lies about."""
+    if damage := store.damage(lake, name):
+        yield Finding("log", name, BROKEN, f"the last commit, {damage.path.name}, {damage.says}", damage.remedy)
+        return
     try:
         table = DeltaTable(str(folder))
         actions = table.get_add_actions(flatten=True)
@@ -139,54 +141,93 @@ def _contract(lake: Lakehouse, contract: Table) -> Iterator[Finding]:
         )
 
 
-def _journal(lake: Lakehouse) -> Iterator[Finding]:
-    """No batch is left in the middle."""
-    for batch in batches.history(lake):
-        if batch.state in (batches.STARTED, batches.INGESTED):
+def _unfinished(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
+    """Nothing is left in the middle, an erasure least of all."""
+    if not _has(names, "ops.batches") or ("ops.erasures" in lake.tables() and not _has(names, "ops.erasures")):
+        return
+    for one in journal.unfinished(lake):
+        if one["state"] == "interrupted":
             yield Finding(
                 "journal",
-                batch.batch_id,
-                WARNING,
-                f"a run was interrupted ({batch.state})",
-                "`medallion run` continues it.",
+                one["what"].removeprefix("batch "),
+                BROKEN if one["what"] == journal.FORGET else WARNING,
+                f"was interrupted; it began at {one['began_at']} UTC",
+                one["what_to_do"],
             )
-        elif batch.state == batches.HELD:
-            held = hold.told(batch)
-            yield Finding("journal", batch.batch_id, WARNING, held.problem, held.remedy)
+    for batch in hold.waiting(batches.history(lake)):
+        held = hold.told(batch)
+        yield Finding("journal", batch.batch_id, WARNING, held.problem, held.remedy)
 
 
-def _accounts(lake: Lakehouse, names: list[str], entities: list[str]) -> Iterator[Finding]:
+def _accounts(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
     """What was counted when a batch was read is there still: bronze, history, quarantine."""
-    if "ops.row_accounts" not in names:
+    if not {batches.ACCOUNTS, batches.JOURNAL} <= set(names):
         return
+    erased = batches.erased_sql(lake)
+    known = batches.history(lake)
+    files = {batch.batch_id for batch in known if not batch.origin or batch.is_held_file}
+    held = [f"{batch.origin} {file.name}" for batch in known if batch.is_held_file and batch.state != batches.FINISHED
+            for file in batch.files]  # fmt: skip
     with query.connect(lake, LAYERS, only=names) as connection:
-        rows = query.rows(
-            connection,
-            "select entity, sum(rows_read) as rows_read, sum(accepted) as accepted, sum(superseded) as superseded, "
-            "sum(duplicate) as duplicate, sum(quarantined) as quarantined from ops.row_accounts group by 1 order by 1",
-        )
-        forgotten = "ops.erasures" in names
-        for row in rows:
-            counted = row["accepted"] + row["superseded"] + row["duplicate"] + row["quarantined"]
-            history = f"silver.{row['entity']}_history"
-            kept = connection.execute(f"select count(*) from {history}").fetchone() if history in names else (0,)
-            there = int(kept[0]) if kept else 0
-            if row["rows_read"] != counted:
-                yield Finding(
+        columns = "*, 0 as erased" if erased == "0" else f"* replace ({erased} as erased)"
+        rows = query.rows(connection, f"select {columns} from {batches.ACCOUNTS}")
+        # what was erased before there was a count of it can only be told apart from a loss by the erasure itself
+        uncounted = "ops.erasures" in names and not any(row["erased"] for row in rows)
+        for entity in sorted({row["entity"] for row in rows}):
+            mine = [row for row in rows if row["entity"] == entity]
+            yield _account(connection, names, entity, mine, files, held, uncounted)
+
+
+def _account(
+    connection: Any,
+    names: list[str],
+    entity: str,
+    rows: list[dict[str, Any]],
+    files: set[str],
+    held: list[str],
+    uncounted: bool,
+) -> Finding:
+    """One entity: its row accounts add up, and every count is that of the rows that are there."""
+    total = {name: sum(int(row[name]) for row in rows) for name in ("rows_read", *_PARTS)}
+    if total["rows_read"] != sum(total[name] for name in _PARTS):
+        counted = sum(total[name] for name in _PARTS)
+        return Finding(
+            "accounts", entity, BROKEN, f"{total['rows_read']:,} rows read, {counted:,} accounted for",
+            "Report this as a defect.",
+        )  # fmt: skip
+    known = sorted({row["batch_id"] for row in rows})
+    read = [row for row in rows if row["batch_id"] in files]
+    wanted = {
+        f"bronze.{entity}": sum(int(row["rows_read"]) - int(row["erased"]) for row in read),
+        f"silver.{entity}_history": total["accepted"] + total["superseded"],
+        "silver.quarantine": total["quarantined"],
+    }
+    for name, count in wanted.items():
+        if name not in names:
+            continue
+        values: list[Any] = [known]
+        where = "list_contains(?, _batch_id)"
+        if name == "silver.quarantine":
+            where, values = "entity = ? and list_contains(?, batch_id)", [entity, known]
+        elif name.startswith("bronze."):
+            where += " and not list_contains(?, concat(_batch_id, ' ', _source_file))"
+            values = [known, held]
+        there = connection.execute(f"select count(*) from {name} where {where}", values).fetchone()[0]
+        if there != count:
+            says = f"{name} has {there:,} rows, the accounts say {count:,}"
+            if uncounted and there < count:
+                return Finding(
                     "accounts",
-                    row["entity"],
-                    BROKEN,
-                    f"{row['rows_read']:,} rows read, {counted:,} accounted for",
-                    "Report this as a defect.",
+                    entity,
+                    WARNING,
+                    f"{says}; an erasure of an earlier version did not count what it removed",
                 )
-            elif there != row["accepted"] + row["superseded"] and not forgotten:
-                yield Finding(
-                    "accounts", row["entity"], BROKEN,
-                    f"{history} has {there:,} versions, the accounts say {row['accepted'] + row['superseded']:,}",
-                    "`medallion restore --to RUN`, or a backup.",
-                )  # fmt: skip
-            else:
-                yield Finding("accounts", row["entity"], OK, f"{row['rows_read']:,} rows read, all accounted for")
+            return Finding("accounts", entity, BROKEN, says, "`medallion restore --to RUN`, or a backup.")
+    erased = f", {total['erased']:,} of them erased since" if total["erased"] else ""
+    return Finding("accounts", entity, OK, f"{total['rows_read']:,} rows read, all accounted for{erased}")
+
+
+_PARTS = ("accepted", "superseded", "duplicate", "quarantined", "erased")
 
 
 def _models(settings: Settings) -> Iterator[Finding]:

@@ -1,28 +1,30 @@
 """Forget an account and its people: out of every layer, out of every older version, and not back with the next export.
 
 The order is that of safety: the hashes are written down first, so that nothing comes back meanwhile; what is removed
-last is what tells the rest apart. An erasure that was interrupted is done again from the start.
+last is what tells the rest apart. An erasure that was interrupted is completed, by `resume` or before the next one; its
+intent holds what that needs, since the rows that told it may be gone.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medallion import contracts, erased, pipeline, query, status, store
+from medallion import contracts, erased, locks, query, status, store
 from medallion.agent import audit
 from medallion.agent.actions import Actions
 from medallion.config import Settings
 from medallion.contracts import Entity
 from medallion.erased import Forgotten
 from medallion.errors import LakehouseError
-from medallion.pipeline import batches, forgotten, learning, remembered
+from medallion.pipeline import batches, forgotten, journal, learning, remembered
 from medallion.pipeline.silver_to_gold import STEPS, silver_to_gold
 from medallion.pipeline.steps import Report, Steps
 from medallion.session import session
@@ -48,6 +50,17 @@ class _Subject:
     names: dict[str, set[str]] = field(default_factory=dict)
     texts: set[str] = field(default_factory=set)
     spoken: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> _Subject:
+        """From what `told` gave."""
+        keys, names = ({name: set(known) for name, known in told[what].items()} for what in ("keys", "names"))
+        return cls(keys, names, set(told["texts"]), set(told["spoken"]))
+
+    def told(self) -> dict[str, Any]:
+        """As values that JSON has."""
+        keys, names = ({name: sorted(known) for name, known in what.items()} for what in (self.keys, self.names))
+        return {"keys": keys, "names": names, "texts": sorted(self.texts), "spoken": sorted(self.spoken)}
 
     def terms(self) -> list[str]:
         """What must not be found anywhere: addresses, numbers, and keys that are no common figure."""
@@ -87,25 +100,80 @@ def forget(
     Raises:
         LakehouseError: There is no such account, another run is writing, or something of it is still found after all.
     """
-    work = _Erasure(settings, customer_id, now, Steps(report))
+    steps = Steps(report)
     if dry_run:
+        work = _Erasure(settings, customer_id, now, steps)
         return {"dry_run": True, "erasure_id": work.erasure_id, "tables": work.count()}
-    with pipeline.writing(work.lake):
-        return work.do(reason, who)
+    lake = _in_a_folder(settings)
+    lake.delta("silver.customers_history")
+    with _locked(settings, steps) as (writer, completed):
+        if completed is not None and completed.is_about(customer_id):
+            return completed.proved()
+        work = _Erasure(settings, customer_id, now, steps)
+        arguments = work.arguments(reason, who)
+        with writer.intent(journal.FORGET, (), **arguments):
+            work.do(arguments)
+        return work.proved()
+
+
+def resume(settings: Settings, report: Report = lambda name, seconds: None) -> dict[str, Any]:
+    """Complete the erasure that was interrupted; gives its certificate, which counts the rows that were left to remove.
+
+    Raises:
+        LakehouseError: None was, another run is writing, or something of the account is still found after all.
+    """
+    _in_a_folder(settings)
+    with _locked(settings, Steps(report)) as (_, completed):
+        if completed is None:
+            raise LakehouseError(
+                f"{settings.lakehouse}: no erasure was interrupted",
+                "Begin one with `medallion forget KEY --reason ...`; `medallion status` shows what is unfinished.",
+            )
+        return completed.proved()
+
+
+@contextmanager
+def _locked(settings: Settings, steps: Steps) -> Iterator[tuple[journal.Writer, _Erasure | None]]:
+    """Hold the lakehouse for writing, after an interrupted erasure was completed; gives that one where there was one."""
+    lake = Lakehouse(settings.lakehouse)
+    with journal.writing(lake, recover=False) as writer:
+        for found in journal.damaged(lake):
+            raise found.error()
+        intent, work = writer.held.intent, None
+        if intent and intent["kind"] == journal.FORGET:
+            arguments = intent["arguments"]
+            work = _Erasure(settings, "", datetime.fromisoformat(arguments["now"]), steps, arguments)
+            work.do(arguments)
+            writer.held.note(None)
+        writer.recover()
+        yield writer, work
+
+
+def _in_a_folder(settings: Settings) -> Lakehouse:
+    lake = Lakehouse(settings.lakehouse)
+    if "://" in lake.root:
+        raise LakehouseError(
+            f"{lake.root}: forgetting works on the files of a folder, so that it can prove that nothing is left",
+            "In Unity Catalog delete by key, then REORG TABLE ... APPLY (PURGE) and VACUUM; see docs/DEPLOYMENT.md.",
+        )
+    return lake
 
 
 class _Erasure:
-    def __init__(self, settings: Settings, customer_id: str, now: datetime, steps: Steps) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        customer_id: str,
+        now: datetime,
+        steps: Steps,
+        saved: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`saved` are the arguments of an erasure that was interrupted; the account is then who it was."""
         self.settings, self.now, self.steps = settings, now, steps
-        self.lake = Lakehouse(settings.lakehouse)
-        if "://" in self.lake.root:
-            raise LakehouseError(
-                f"{self.lake.root}: forgetting works on the files of a folder, so that it can prove that nothing is left",
-                "In Unity Catalog delete by key, then REORG TABLE ... APPLY (PURGE) and VACUUM; see docs/DEPLOYMENT.md.",
-            )
+        self.lake = _in_a_folder(settings)
         self.lake.delta("silver.customers_history")
         self.entities = contracts.entities(remembered.overrides(self.lake, settings.contracts))
-        self.erasure_id = f"{now:%Y%m%dT%H%M%S%f}"
+        self.erasure_id = f"{now:%Y%m%dT%H%M%S%f}" if saved is None else saved["erasure_id"]
         self.journal = batches.history(self.lake)
         if any(batch.state in (batches.STARTED, batches.INGESTED) for batch in self.journal):
             raise LakehouseError(
@@ -118,7 +186,7 @@ class _Erasure:
         key = self.entities["customers"].column(self.entities["customers"].key)
         asked = re.sub(r"\s+", "", customer_id).upper() if key.kind == "identifier" else customer_id.strip()
         with steps.step("find what is about the account"):
-            self.subject = self._subject(asked)
+            self.subject = self._subject(asked) if saved is None else _Subject.of(saved["subject"])
         hashes = {
             f"{entity}.{self.entities[entity].key}": frozenset(
                 known.hashed(
@@ -317,15 +385,37 @@ class _Erasure:
                 found.append({"table": name, "rows": int(row[0]), "about_the_account": int(row[1])})
         return found
 
-    def do(self, reason: str, who: str) -> dict[str, Any]:
-        """Remove, blank out, compute gold again, purge, search, certify."""
+    def arguments(self, reason: str, who: str) -> dict[str, Any]:
+        """All that completing the erasure needs once some of the rows are gone. Kept until it is complete, not longer."""
         day = status.as_of(self.lake) if self.lake.exists("gold.sales_summary") else None
-        with self.steps.step("write down the hashes"):
-            forgotten.record(
-                self.spark, self.lake, self.mine, (self.erasure_id, who, reason), forgotten.STARTED, self.now
-            )
         self.refused = self._quarantined()
         self.subject.texts |= self._as_written()
+        return {
+            "erasure_id": self.erasure_id,
+            "now": self.now.isoformat(),
+            "reason": reason,
+            "who": who,
+            "day": None if day is None else day.isoformat(),
+            "subject": self.subject.told(),
+            "accounts": self._accounts(),
+        }
+
+    def is_about(self, customer_id: str) -> bool:
+        """Whether it is the erasure of that account."""
+        return bool({re.sub(r"\s+", "", customer_id).upper(), customer_id.strip()} & self.subject.keys["customers"])
+
+    def do(self, arguments: Mapping[str, Any]) -> None:
+        """Remove, search, certify."""
+        self._remove(arguments)
+        self._certify(arguments)
+
+    def _remove(self, arguments: Mapping[str, Any]) -> None:
+        """Remove, blank out, compute gold again, purge. Done again from the start after a kill, it comes to the same."""
+        day = None if arguments["day"] is None else date.fromisoformat(arguments["day"])
+        erasure = (self.erasure_id, arguments["who"], arguments["reason"])
+        with self.steps.step("write down the hashes"):
+            forgotten.record(self.spark, self.lake, self.mine, erasure, forgotten.STARTED, self.now)
+        self.refused = self._quarantined()
         removed = {}
         order = {"bronze": 0, "ops": 1, "gold": 2, "silver": 3}
         last = [entity.history.name for entity in self.entities.values()][::-1]
@@ -335,18 +425,20 @@ class _Erasure:
         for name in names:
             with self.steps.step(f"erase: {name}"):
                 removed[name] = self._rewrite(name)
+        with self.steps.step("erase: ops.row_accounts"):
+            self._save_accounts(arguments["accounts"])
         Actions(self.lake).forget({key for keys in self.subject.keys.values() for key in keys})
         if day is not None:
             model = learning.champion(self.settings)
             silver_to_gold(
                 self.spark, self.lake, self.entities, day, self.settings.score, self.steps, champion=model, anew=True
             )
-        tables = []
+        self.tables: list[dict[str, Any]] = []
         for name in self.lake.tables():
             with self.steps.step(f"purge: {name}"):
                 versions, files = store.purge(self.lake, name)
             gone, blanked = removed.get(name, (0, 0))
-            tables.append(
+            self.tables.append(
                 {
                     "table": name,
                     "rows_removed": gone,
@@ -355,20 +447,23 @@ class _Erasure:
                     "files_removed": files,
                 }
             )
-        forgotten.record(self.spark, self.lake, self.mine, (self.erasure_id, who, reason), forgotten.FINISHED, self.now)
+        forgotten.record(self.spark, self.lake, self.mine, erasure, forgotten.FINISHED, self.now)
+
+    def _certify(self, arguments: Mapping[str, Any]) -> None:
+        """Search what is left, and write down what was done."""
         with self.steps.step("search every remaining file"):
-            searched, findings = search(Path(self.lake.root), self.subject.terms())
+            searched, findings = search(Path(self.lake.root), self.subject.terms(), {locks.INTENT_FILE})
         left = [row for row in self.count() if row["about_the_account"]]
         found = [*findings, *(f"{row['table']}: {row['about_the_account']} rows" for row in left)]
         certificate = {
             "erasure_id": self.erasure_id,
             "account": sorted(self.mine.hashes[f"customers.{self.entities['customers'].key}"])[0],
             "forgotten_at": self.now.isoformat(sep=" ", timespec="seconds"),
-            "forgotten_by": who,
-            "reason": reason,
+            "forgotten_by": arguments["who"],
+            "reason": arguments["reason"],
             "records": {name: len(keys) for name, keys in self.subject.keys.items()},
-            "tables": tables,
-            "gold_computed_again_as_of": None if day is None else day.isoformat(),
+            "tables": self.tables,
+            "gold_computed_again_as_of": arguments["day"],
             "files_searched": searched,
             "terms_searched": len(self.subject.terms()),
             "found": found,
@@ -379,12 +474,89 @@ class _Erasure:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"erasure-{self.erasure_id}.json"
         path.write_text(json.dumps(certificate, indent=2) + "\n", encoding="utf-8")
-        if found:
+        self.certificate = {**certificate, "certificate": str(path)}
+
+    def proved(self) -> dict[str, Any]:
+        """The certificate.
+
+        Raises:
+            LakehouseError: Something of the account is still there.
+        """
+        if found := self.certificate["found"]:
             raise LakehouseError(
                 f"{self.lake.root}: after the erasure something of the account is still there: {found[:5]}",
-                f"See {path}, and run the erasure again.",
+                f"See {self.certificate['certificate']}, and run the erasure again.",
             )
-        return {**certificate, "certificate": str(path)}
+        return self.certificate
+
+    def _accounts(self) -> list[dict[str, Any]]:
+        """The row accounts of batches of which rows will go, as they are to be: what goes is `erased`, and no longer
+        what it was. Counted before anything is removed, so that a row lost otherwise still shows.
+        """
+        if not self.lake.exists(batches.ACCOUNTS):
+            return []
+        gone = self._gone()
+        origins = {batch.batch_id: batch.origin for batch in batches.history(self.lake)}
+        with query.connect(self.lake, layers=["ops"]) as connection:
+            sql = f"select * replace (known_at::timestamp::varchar as known_at) from {batches.ACCOUNTS} order by all"
+            known = query.rows(connection, sql)
+        changed = []
+        for row in known:
+            key = (row["batch_id"], row["entity"])
+            read = gone["taken up" if origins.get(row["batch_id"]) else "read"].get(key, 0)
+            if not read:
+                continue
+            parts = {name: gone[name].get(key, 0) for name in ("accepted", "superseded", "quarantined")}
+            parts["duplicate"] = read - sum(parts.values())
+            left = {name: row[name] - count for name, count in parts.items()}
+            changed.append({**row, **left, "erased": (row.get("erased") or 0) + read})
+        return changed
+
+    def _gone(self) -> dict[str, dict[tuple[str, str], int]]:
+        """How many rows of each batch and entity go: of those read, taken up again, accepted, superseded, quarantined."""
+        from pyspark.sql import functions as F
+
+        found: dict[str, dict[tuple[str, str], int]] = {
+            name: {} for name in ("read", "taken up", "accepted", "superseded", "quarantined")
+        }
+
+        def count(name: str, by: Iterable[str]) -> list[Any]:
+            marked = self._marked(name) if self.lake.exists(name) else None
+            return (
+                []
+                if marked is None
+                else marked.filter("_about").groupBy(*by).agg(F.count(F.lit(1)).alias("n")).collect()
+            )
+
+        for entity in self.entities.values():
+            for row in count(f"bronze.{entity.name}", ["_batch_id"]):
+                found["read"][row["_batch_id"], entity.name] = row["n"]
+            if entity.name != "products":
+                for row in count(entity.history.name, ["_batch_id", "_outcome"]):
+                    found[row["_outcome"]][row["_batch_id"], entity.name] = row["n"]
+        for row in count("silver.quarantine", ["batch_id", "resolved_by", "entity"]):
+            for what, batch in (("quarantined", row["batch_id"]), ("taken up", row["resolved_by"])):
+                if batch is not None:
+                    key = (batch, row["entity"])
+                    found[what][key] = found[what].get(key, 0) + row["n"]
+        return found
+
+    def _save_accounts(self, changed: Iterable[Mapping[str, Any]]) -> None:
+        from pyspark.sql import functions as F
+
+        contract = contracts.table(batches.ACCOUNTS)
+        rows = [tuple(row[name] for name in contract.column_names) for row in changed]
+        if not rows:
+            return
+        types = {column.name: "string" if column.name == "known_at" else column.type for column in contract.columns}
+        new = self.spark.createDataFrame(rows, ", ".join(f"`{name}` {kind}" for name, kind in types.items()))
+        kept = store.read(self.spark, self.lake, contract.name)
+        if "erased" not in kept.columns:
+            kept = kept.withColumn("erased", F.lit(None).cast("bigint"))
+        kept = kept.join(new.select(*contract.key), on=list(contract.key), how="left_anti")
+        new = new.withColumn("known_at", F.col("known_at").cast("timestamp"))
+        whole = kept.select(*contract.column_names).unionByName(new)
+        store.save(whole, self.spark, self.lake, contract, whole=True)
 
     def _as_written(self) -> set[str]:
         """Addresses and numbers of the account as the exports wrote them."""
@@ -490,14 +662,16 @@ def _cleaner(terms: list[str]) -> Callable[[Column], Column]:
     return lambda text: _without(text, terms)
 
 
-def search(root: Path, terms: list[str]) -> tuple[int, list[str]]:
+def search(root: Path, terms: list[str], but: Collection[str] = ()) -> tuple[int, list[str]]:
     """Look for terms as whole words in every file below a folder; gives how many files, and where one was found.
+
+    Files directly in the folder whose names are in `but` are left out.
 
     Parquet is read row by row as text, statistics and nested values included; other files are read as they are.
     """
     import duckdb
 
-    files = sorted(path for path in root.rglob("*") if path.is_file())
+    files = sorted(path for path in root.rglob("*") if path.is_file() and str(path.relative_to(root)) not in but)
     found = []
     for start in range(0, len(terms), _AT_ONCE):
         pattern = _pattern(terms[start : start + _AT_ONCE])
@@ -519,4 +693,4 @@ def _literal_path(path: Path) -> str:
     return re.sub(r"([*?[])", r"[\1]", str(path))
 
 
-__all__ = ["forget", "search"]
+__all__ = ["forget", "resume", "search"]

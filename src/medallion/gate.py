@@ -7,7 +7,7 @@ from typing import Any
 
 from medallion import query
 from medallion.errors import LakehouseError
-from medallion.pipeline import batches
+from medallion.pipeline import batches, journal
 from medallion.store import Lakehouse
 
 #: Share of a delivery's rows that may be refused.
@@ -27,10 +27,10 @@ class Check:
 def checks(lake: Lakehouse, max_refused: float = MAX_REFUSED) -> list[Check]:
     """The checks of the newest batch and of gold.
 
-    - `conservation`: rows read = accepted + duplicate + superseded + quarantined, for every entity;
+    - `conservation`: rows read = accepted + duplicate + superseded + quarantined + erased, for every entity;
     - `refused`: quarantined rows as a share of the rows read, of all entities together;
     - `gold`: `gold.customer_features` has rows whenever `silver.customers_clean` has;
-    - `finished`: no batch was left half done.
+    - `finished`: no batch and no other work was left half done.
 
     Raises:
         LakehouseError: Nothing was loaded yet.
@@ -42,7 +42,7 @@ def checks(lake: Lakehouse, max_refused: float = MAX_REFUSED) -> list[Check]:
         account = query.rows(
             connection,
             "select coalesce(sum(rows_read), 0) as read, coalesce(sum(quarantined), 0) as refused, "
-            "bool_and(rows_read = accepted + duplicate + superseded + quarantined) as balanced, max(batch_id) as batch "
+            f"bool_and(rows_read = accepted + duplicate + superseded + quarantined + {batches.erased_sql(lake)}) as balanced, max(batch_id) as batch "
             "from ops.row_accounts where known_at = (select max(known_at) from ops.row_accounts)",
         )[0]
         counts = query.rows(
@@ -50,7 +50,7 @@ def checks(lake: Lakehouse, max_refused: float = MAX_REFUSED) -> list[Check]:
             "select (select count(*) from gold.customer_features) as gold, "
             "(select count(*) from silver.customers_clean) as silver",
         )[0]
-    open_batches = sum(batch.state in (batches.STARTED, batches.INGESTED) for batch in batches.history(lake))
+    open_work = [one for one in journal.unfinished(lake) if one["state"] == "interrupted"]
     share = float(account["refused"]) / max(int(account["read"]), 1)
     return [
         Check("conservation", bool(account["balanced"]), f"batch {account['batch']}", "every row accounted for"),
@@ -61,7 +61,7 @@ def checks(lake: Lakehouse, max_refused: float = MAX_REFUSED) -> list[Check]:
             f"{counts['gold']:,} accounts",
             "some" if counts["silver"] else "none",
         ),
-        Check("finished", open_batches == 0, f"{open_batches} batches half done", "0"),
+        Check("finished", not open_work, ", ".join(one["what"] for one in open_work) or "nothing half done", "nothing"),
     ]
 
 

@@ -18,7 +18,7 @@ from medallion import contracts, pipeline, query, store
 from medallion.config import Settings
 from medallion.contracts import Entity, Filling
 from medallion.errors import LakehouseError, MedallionError
-from medallion.pipeline import batches, remembered
+from medallion.pipeline import batches, journal, remembered
 from medallion.pipeline.steps import Report
 from medallion.session import session
 from medallion.store import Lakehouse
@@ -142,7 +142,7 @@ def fix(settings: Settings, corrections: Iterable[Correction], who: str, now: da
     """
     lake = Lakehouse(settings.lakehouse)
     entities = contracts.entities(remembered.overrides(lake, settings.contracts))
-    journal = _journal(lake)
+    known_batches = _journal(lake)
     open_records = {row["quarantine_id"]: row for row in waiting(lake)}
     rows: dict[tuple[str, str], tuple[Any, ...]] = {}
     for item in corrections:
@@ -154,14 +154,14 @@ def fix(settings: Settings, corrections: Iterable[Correction], who: str, now: da
                 f"Columns: {', '.join(entity.column_names)}.",
             )
         cells = json.loads(row["raw"] or "{}")
-        filling = _mapping(journal, row).get(item.column)
+        filling = _mapping(known_batches, row).get(item.column)
         before = row["corrections"].get(
             item.column, cells.get(f"={item.column}", _said(filling, cells) if filling else None)
         )
         key = (row["quarantine_id"], item.column)
         rows[key] = (*key, now, before, item.value, who)
     if rows:
-        with pipeline.writing(lake):
+        with journal.writing(lake):
             spark = session(settings.engine, settings.memory_gib)
             contract = contracts.table(CORRECTIONS)
             schema = ", ".join(f"`{column.name}` {column.type}" for column in contract.columns)
@@ -225,6 +225,9 @@ def take_up(
         LakehouseError: A record is not waiting.
     """
     lake = Lakehouse(settings.lakehouse)
+    lake.delta(TABLE)
+    with journal.writing(lake):
+        pass  # what a killed replay has marked waits again before anything is chosen
     open_records = {row["quarantine_id"]: row for row in waiting(lake, reason)}
     chosen = [_found(open_records, item) for item in ids]
     if not chosen:

@@ -11,7 +11,7 @@ from deltalake import DeltaTable
 
 from medallion import store
 from medallion.errors import LakehouseError
-from medallion.pipeline import writing
+from medallion.pipeline import journal
 from medallion.store import Lakehouse
 
 RUNS = "ops.runs"
@@ -31,7 +31,7 @@ def points(lake: Lakehouse) -> list[tuple[int, datetime]]:
 
     A run writes `ops.runs` last, so every table's newest version at that moment is the one that the run left.
     """
-    history = lake.delta(RUNS).history()
+    history = _whole(lake, RUNS).history()
     told = {int(one["version"]): int(one["timestamp"]) for one in history if "timestamp" in one}
     return [(version, datetime.fromtimestamp(stamp / 1000, UTC)) for version, stamp in sorted(told.items())]
 
@@ -50,7 +50,7 @@ def plan(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
     if "://" in lake.root:
         raise LakehouseError(f"{lake.root}: only a folder can be restored", "Use RESTORE TABLE on the platform.")
     if table is not None and to.isdigit():
-        moves = [Move(table, lake.delta(table).version(), int(to))]
+        moves = [Move(table, _newest(lake, table), int(to))]
     else:
         moment = _moment(to)
         ended = [stamp for _, stamp in points(lake) if stamp <= moment]
@@ -58,7 +58,7 @@ def plan(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
             known = ", ".join(f"{stamp:%Y-%m-%dT%H:%M:%S}" for _, stamp in points(lake)[-5:])
             raise LakehouseError(f"{lake.root}: no run had ended by {to}", f"Last runs ended at: {known or 'none'}.")
         moves = [
-            Move(name, lake.version(name), _version_at(lake, name, ended[-1]))
+            Move(name, _newest(lake, name), _version_at(lake, name, ended[-1]))
             for name in ([table] if table else lake.tables())
         ]
     moves = [move for move in moves if move.to != move.now]
@@ -68,18 +68,48 @@ def plan(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
     return moves
 
 
-def apply(lake: Lakehouse, moves: list[Move]) -> None:
-    """Go back, `ops.runs` last; each table is one commit that can itself be undone, so a kill in between is repeated.
+def apply(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
+    """Go back, `ops.runs` last and removals after it; each table is one commit that can itself be undone.
+
+    A last commit that was not written whole is set aside first: its file stays in the log's folder as `.torn`. What a
+    killed process left is rolled back before the moves are planned. A restore that is killed is rolled back by the
+    next command that writes.
+
+    Args:
+        lake: As in `plan`.
+        to: As in `plan`.
+        table: As in `plan`.
 
     Raises:
-        LakehouseError: Another run is writing.
+        LakehouseError: As `plan`, or another run is writing.
     """
-    with writing(lake):
-        for move in sorted(moves, key=lambda one: one.table == RUNS):
-            if move.to is None:
-                store.drop(lake, [move.table])
-            else:
-                lake.delta(move.table).restore(move.to)
+    plan(lake, to, table)  # refuses what cannot be done before anything is touched
+    with journal.writing(lake, recover=False) as writer:
+        for found in journal.damaged(lake):
+            if found.version:
+                found.set_aside()
+        writer.recover()
+        moves = plan(lake, to, table)
+        gone = [move.table for move in moves if move.to is None]
+        with writer.intent(journal.RESTORE):
+            for move in sorted(moves, key=lambda one: one.table == RUNS):
+                if move.to is not None:
+                    lake.delta(move.table).restore(move.to)
+            if gone:
+                writer.amend(dropping=gone)
+                store.drop(lake, gone)
+    return moves
+
+
+def _whole(lake: Lakehouse, name: str) -> DeltaTable:
+    """A table at its newest version that was written whole."""
+    found = store.damage(lake, name)
+    return DeltaTable(lake.path(name), version=found.version - 1) if found and found.version else lake.delta(name)
+
+
+def _newest(lake: Lakehouse, name: str) -> int:
+    found = store.damage(lake, name)
+    return found.version if found else lake.delta(name).version()
 
 
 def _moment(text: str) -> datetime:
@@ -91,7 +121,7 @@ def _moment(text: str) -> datetime:
 
 
 def _version_at(lake: Lakehouse, name: str, moment: datetime) -> int | None:
-    stamps = {int(one["version"]): int(one["timestamp"]) for one in lake.delta(name).history() if "timestamp" in one}
+    stamps = {int(one["version"]): int(one["timestamp"]) for one in _whole(lake, name).history() if "timestamp" in one}
     return max((v for v, stamp in stamps.items() if stamp <= moment.timestamp() * 1000), default=None)
 
 

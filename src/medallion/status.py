@@ -12,7 +12,7 @@ import duckdb
 
 from medallion import contracts, metrics, query
 from medallion.contracts import Table
-from medallion.pipeline import batches, drift, remembered
+from medallion.pipeline import batches, drift, journal, remembered
 from medallion.pipeline.silver_to_gold import gold_contract
 from medallion.store import Lakehouse
 
@@ -69,14 +69,15 @@ def status(
     Raises:
         LakehouseError: There is no lakehouse.
     """
-    journal = batches.history(lake)
-    if not journal:
+    known = batches.history(lake)
+    if not known:
         with query.connect(lake):
             lake.delta(batches.JOURNAL)
     entities = contracts.entities(remembered.overrides(lake, overrides))
     document: dict[str, Any] = {
         "lakehouse": lake.root,
         "contracts": [item.path for item in remembered.overrides(lake, overrides)],
+        "unfinished": journal.unfinished(lake),
         "runs": [],
         "failures": [],
         "batches": [
@@ -87,14 +88,15 @@ def status(
                 "files": list(dict.fromkeys(file.name for file in batch.files)) if batch.has_files else [],
                 "takes_up": batch.origin,
             }
-            for batch in journal
+            for batch in known
         ],
-        "drift": _drift(journal),
+        "drift": _drift(known),
         "row_accounts": [],
         "quarantine": [],
         "freshness": [],
         "tables": {name: lake.version(name) for name in lake.tables()},
     }
+    erased = batches.erased_sql(lake)
     with nullcontext(over) if over else query.connect(lake) as connection:
 
         def rows(table: str, sql: str) -> list[dict[str, Any]]:
@@ -112,7 +114,7 @@ def status(
         )
         document["row_accounts"] = rows(
             "ops.row_accounts",
-            "select batch_id, entity, rows_read, accepted, duplicate, superseded, quarantined, balanced "
+            f"select batch_id, entity, rows_read, accepted, duplicate, superseded, quarantined, {erased} as erased, balanced "
             "from ops.row_accounts order by known_at, batch_id, entity",
         )
         document["quarantine"] = rows(
@@ -126,12 +128,12 @@ def status(
     return document
 
 
-def _drift(journal: list[batches.Batch]) -> list[dict[str, Any]]:
+def _drift(known: list[batches.Batch]) -> list[dict[str, Any]]:
     """Tables whose columns differ from those of the table before them."""
     found = []
-    for place, batch in enumerate(journal):
+    for place, batch in enumerate(known):
         for file in batch.files if not batch.origin else ():
-            gone, new = (sorted(change(file, journal[:place])) for change in (drift.missing, drift.gained))
+            gone, new = (sorted(change(file, known[:place])) for change in (drift.missing, drift.gained))
             if gone or new:
                 found.append(
                     {"batch_id": batch.batch_id, "file": file.name, "new_columns": new, "missing_columns": gone}

@@ -7,6 +7,7 @@ another writer was faster, and is checked by reading the schema back.
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Iterable, Iterator
@@ -16,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from deltalake import DeltaTable
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 from tenacity import retry, retry_if_exception_message, stop_after_attempt, wait_random_exponential
 
-from medallion import azure, files, unity
+from medallion import azure, files, locks, unity
 from medallion.contracts import Table
 from medallion.errors import LakehouseError
 from medallion.session import engine_name
@@ -79,11 +80,19 @@ class Lakehouse:
                     raise TableNotFoundError(name)
                 return cast(DeltaTable, unity.Table(self.root, name))
             with self._reached():
-                return DeltaTable(self.path(name))
+                table = DeltaTable(self.path(name))
         except TableNotFoundError as error:
             raise LakehouseError(
                 f"{self.root}: there is no table {name}", "Run `medallion run` first, or check --lakehouse."
             ) from error
+        except DeltaError as error:
+            if found := damage(self, name):
+                raise found.error() from error
+            raise
+        # an empty commit reads as if it were not there: the version before would pass for the newest
+        if _is_empty(self, name, table.version()) and (found := damage(self, name)):
+            raise found.error()
+        return table
 
     def exists(self, name: str) -> bool:
         """Whether the table has been written."""
@@ -109,7 +118,7 @@ class Lakehouse:
     def tables(self) -> list[str]:
         """Names of all tables that exist, by layer."""
         if self.in_catalog:
-            return unity.tables(self.root, LAYERS)
+            return [name for name in unity.tables(self.root, LAYERS) if _NAME.fullmatch(name)]
         if "://" in self.root:
             found = (
                 f"{layer}.{name}" for layer in LAYERS for name in files.folders(f"{self.root.rstrip('/')}/{layer}")
@@ -120,6 +129,82 @@ class Lakehouse:
             for folder in sorted(Path(self.root, layer).glob("*/_delta_log")):
                 names.append(f"{layer}.{folder.parent.name}")
         return names
+
+
+@dataclass(frozen=True)
+class Damage:
+    """The newest commit of a table that was not written whole; the versions before it are as they were."""
+
+    table: str
+    version: int
+    path: Path
+    says: str
+
+    @property
+    def remedy(self) -> str:
+        """How to go on without the commit."""
+        if not self.version:
+            return f"It is the first commit of the table: delete the folder {self.path.parent.parent}, then run again."
+        return (
+            f"Go back to how the last run left everything (`medallion restore --list`, then `--to`), or this table alone "
+            f"to the version before with `medallion restore --table {self.table} --to {self.version - 1}`."
+        )
+
+    def error(self) -> LakehouseError:
+        """As an error that tells what to do."""
+        return LakehouseError(f"{self.table}: its last commit, {self.path.name}, {self.says}", self.remedy)
+
+    def set_aside(self) -> None:
+        """Take the commit out of the log; the file stays beside it under another name."""
+        for path in (self.path.with_suffix(".crc"), self.path):
+            if path.exists():
+                path.replace(path.with_name(f"{path.name}.torn"))
+
+
+def damage(lake: Lakehouse, name: str) -> Damage | None:
+    """What is wrong with the newest commit of a table in a folder: empty, cut short, or without files that it counts.
+
+    A machine that loses power while a commit is written leaves such a file. Object stores create objects whole.
+    """
+    if "://" in lake.root:
+        return None
+    commits = sorted(Path(lake.path(name), "_delta_log").glob("[0-9]*.json"))
+    says = _torn(commits[-1]) if commits else None
+    return Damage(name, int(commits[-1].stem), commits[-1], says) if says else None
+
+
+def _torn(commit: Path) -> str | None:
+    lines = commit.read_bytes().splitlines()
+    if not any(line.strip() for line in lines):
+        return f"is empty ({commit.stat().st_size:,} bytes)"
+    counts = {"add": 0, "remove": 0}
+    promised: dict[str, int] = {}
+    for number, line in enumerate(lines, 1):
+        try:
+            action = json.loads(line)
+        except ValueError:
+            return f"is cut short: line {number} is not JSON"
+        for kind in counts:
+            counts[kind] += kind in action
+        metrics = action.get("commitInfo", {}).get("operationMetrics") or {}
+        for kind, name in ((kind, name) for kind, names in _COUNTED.items() for name in names):
+            if str(metrics.get(name)).isdigit():
+                promised[kind] = int(metrics[name])
+    lacking = [f"{counts[kind]} of {count} files to {kind}" for kind, count in promised.items() if counts[kind] < count]
+    return f"is cut short: it has {' and '.join(lacking)}" if lacking else None
+
+
+#: Per action of a commit, what engines call the number of them in its metrics.
+_COUNTED = {"add": ("numAddedFiles", "num_added_files"), "remove": ("numRemovedFiles", "num_removed_files")}
+
+
+def _is_empty(lake: Lakehouse, name: str, version: int) -> bool:
+    if "://" in lake.root:
+        return False
+    try:
+        return Path(lake.path(name), "_delta_log", f"{version:020d}.json").stat().st_size == 0
+    except OSError:  # cleaned away behind a checkpoint
+        return False
 
 
 def read(spark: SparkSession, lake: Lakehouse, name: str, version: int | None = None) -> DataFrame:
@@ -233,6 +318,7 @@ def _nullable(spark: SparkSession, contract: Table) -> DataFrame:
 
 @_again
 def _commit(frame: DataFrame, path: str, mode: str, options: dict[str, str]) -> None:
+    locks.check()
     writer = frame.write.format("delta").mode(mode).options(**options)
     writer.saveAsTable(path) if _quoted(path) else writer.save(path)
 
@@ -312,6 +398,7 @@ def _merge(frame: DataFrame, spark: SparkSession, lake: Lakehouse, contract: Tab
 
 @_again
 def _execute(spark: SparkSession, statement: str) -> None:
+    locks.check()
     spark.sql(statement).collect()
 
 

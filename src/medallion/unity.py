@@ -58,6 +58,16 @@ def drop(root: str, name: str) -> None:
     session().sql(f"DROP TABLE IF EXISTS {quoted(root, name)}").collect()
 
 
+def row(root: str, name: str, columns: str) -> tuple[Any, ...]:
+    """Columns of the only row of a table."""
+    return tuple(session().sql(f"SELECT {columns} FROM {quoted(root, name)}").collect()[0])
+
+
+def execute(statement: str) -> None:
+    """Run a statement that gives no rows."""
+    session().sql(statement).collect()
+
+
 def arrow(root: str, name: str) -> pa.Table:
     """All rows of a table, fetched through the engine."""
     return session().table(quoted(root, name)).toArrow()
@@ -80,6 +90,10 @@ class Table:
         from deltalake.schema import Schema
 
         return Schema.from_arrow(session().table(self.name).limit(0).toArrow().schema)
+
+    def restore(self, version: int) -> None:
+        """Go back to an earlier version, as a new commit."""
+        session().sql(f"RESTORE TABLE {self.name} TO VERSION AS OF {version}").collect()
 
     def add_columns(self, fields: list[Field]) -> None:
         """Give the table more columns, null so far."""

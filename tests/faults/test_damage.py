@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from conftest import NOW, ROOT
-from medallion import doctor, pipeline, restore
+from medallion import doctor, gate, pipeline, restore, status
 from medallion.config import load
 from medallion.errors import LakehouseError
+from medallion.pipeline import journal
 from medallion.store import Lakehouse
 
 
@@ -57,6 +58,28 @@ def test_a_damaged_log_is_told(lake):
     assert states(lake)["log", "gold.deals"] == doctor.BROKEN
 
 
+def test_a_torn_commit_is_told_by_every_command(lake):
+    """An empty last commit reads as if it were not there: figures of the version before would pass for the newest."""
+    log = sorted(Path(lake.path("gold.deals"), "_delta_log").glob("*.json"))[-1]
+    log.write_bytes(b"")
+    assert states(lake)["log", "gold.deals"] == doctor.BROKEN
+    settings = load(None, source=str(ROOT / "data"), lakehouse=lake.root)
+    for command in (lambda: status.insights(lake), lambda: pipeline.run(settings, NOW), lambda: status.tables(lake)):
+        with pytest.raises(LakehouseError, match="gold.deals: its last commit, .* is empty"):
+            command()
+
+
+def test_unfinished_work_is_told_erasures_first(lake):
+    for kind, state in ((journal.TRAIN, doctor.WARNING), (journal.FORGET, doctor.BROKEN)):
+        intent = {"kind": kind, "began_at": "2025-07-01T10:00:00+00:00", "before": {}, "all": False, "arguments": {}}
+        Path(lake.root, ".intent.json").write_text(json.dumps({"intent": intent}))
+        found = doctor.examine(load(None, lakehouse=lake.root))[0]
+        assert (found.check, found.about, found.state) == ("journal", kind, state)
+        (told,) = status.status(lake, NOW)["unfinished"]
+        assert (told["what"], told["began_at"]) == (kind, "2025-07-01 10:00:00")
+        assert not {check.name: check.passed for check in gate.checks(lake)}["finished"]
+
+
 def test_lost_rows_are_told(lake):
     from deltalake import DeltaTable
 
@@ -84,7 +107,7 @@ def test_back_to_an_earlier_run_and_forth_again(lake, spark):
     assert after != before
     moves = restore.plan(lake, moment)
     assert len(moves) > 10
-    restore.apply(lake, moves)
+    assert restore.apply(lake, moment) == moves
     assert {name: rows for name, rows in content(lake).items() if rows} == {
         n: rows for n, rows in before.items() if rows
     }

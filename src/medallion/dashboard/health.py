@@ -30,7 +30,8 @@ def health(reading: Reading, settings: Settings, now: datetime) -> dict[str, Any
         "status", lambda: reading.answer(lambda over: status.status(reading.lake, now, settings.contracts, over))
     )
     accounts = found["row_accounts"]
-    names = ("rows_read", "accepted", "duplicate", "superseded", "quarantined")
+    erased = ("erased",) if any(row["erased"] for row in accounts) else ()
+    names = ("rows_read", "accepted", "duplicate", "superseded", "quarantined", *erased)
     known = list(dict.fromkeys(row["batch_id"] for row in reversed(accounts)))[:BATCHES]
     return {
         "accounts": [row for row in accounts if row["batch_id"] in known],

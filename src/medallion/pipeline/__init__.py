@@ -11,24 +11,22 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
 from medallion import __version__, contracts, conventions, log, query, sources, store
 from medallion.config import Settings, end_of_day
 from medallion.contracts import Table
 from medallion.errors import ContractError, LakehouseError, SourceError
-from medallion.pipeline import amounts, batches, drift, hold, learning, remembered
+from medallion.pipeline import amounts, batches, drift, hold, journal, learning, remembered
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.bronze_to_silver import bronze_to_silver
 from medallion.pipeline.lineage import Lineage
-from medallion.pipeline.silver_to_gold import STEPS, gold_contract, silver_to_gold
+from medallion.pipeline.silver_to_gold import GOLD, STEPS, gold_contract, silver_to_gold
 from medallion.pipeline.steps import Report, Steps
 from medallion.session import engine_name, session
 from medallion.store import Lakehouse
@@ -63,6 +61,7 @@ class Result:
     unfed: list[str] = field(default_factory=list)
     accounts: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    recovered: list[str] = field(default_factory=list)
     steps: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -105,9 +104,14 @@ def run(
             scan = sources.scan(settings.source, work.entities)
     work.result.refused, work.result.ignored = list(scan.refused), list(scan.ignored)
     work.result.unfed = list(scan.unfed)
-    with writing(work.lake):
-        todo = [(batch, _NOTHING) for batch in work.files(scan)] if BRONZE_TO_SILVER in halves else []
-        return work.do(todo, with_gold=SILVER_TO_GOLD in halves)
+    with journal.writing(work.lake) as writer:
+        work.result.recovered = writer.recovered
+        if BRONZE_TO_SILVER in halves:
+            todo, kind = [(batch, _NOTHING) for batch in work.files(scan)], journal.RUN
+        else:
+            journal.needs_whole_batches(work.lake)
+            todo, kind = [], journal.SCORE
+        return work.do(todo, SILVER_TO_GOLD in halves, writer.intent(kind, GOLD, last=_RUNS))
 
 
 def take_up(
@@ -131,7 +135,8 @@ def take_up(
         ConservationError: A law does not hold; the batch is left unfinished.
     """
     work = _Work(settings, now, report)
-    with writing(work.lake):
+    with journal.writing(work.lake) as writer:
+        work.result.recovered = writer.recovered
         known = {batch.batch_id: batch for batch in batches.history(work.lake)}
         todo = [(batch, _NOTHING) for batch in work.pending()]
         for place, (origin, ids) in enumerate(sorted(chosen.items())):
@@ -139,7 +144,9 @@ def take_up(
             mapped = tuple(sources.remapped(file, work.entities) for file in files)
             moment = now + timedelta(microseconds=place)
             todo.append((Batch.again(known[origin], mapped, sorted(ids), moment), frozenset(ids)))
-        return work.do(todo, with_gold=True)
+        # one batch is continued by its own journal; several are taken up all or none
+        tables = GOLD if len(todo) == 1 else None
+        return work.do(todo, True, writer.intent(journal.TAKE_UP, tables, last=_RUNS))
 
 
 def replay(
@@ -181,7 +188,7 @@ def replay(
     with steps.step("start the engine"):
         spark = session(settings.engine, settings.memory_gib)
     _check_folder(other)
-    with writing(other):
+    with journal.writing(other) as writer, writer.intent(journal.REPLAY, GOLD):
         model = learning.champion(settings)
         score_at = known_as_of or max(known) + timedelta(microseconds=1)
         silver_to_gold(
@@ -190,6 +197,8 @@ def replay(
 
 
 _NOTHING: frozenset[str] = frozenset()
+#: The table that a run writes last.
+_RUNS = "ops.runs"
 
 
 class _Work:
@@ -257,14 +266,17 @@ class _Work:
         again = [replace(batch, known_at=moment) for batch, moment in zip(again, moments, strict=True)]
         return [*self.pending(), *fresh, *again]
 
-    def do(self, todo: list[tuple[Batch, frozenset[str]]], with_gold: bool) -> Result:
+    def do(
+        self, todo: list[tuple[Batch, frozenset[str]]], with_gold: bool, intent: AbstractContextManager[None]
+    ) -> Result:
         """Take batches through bronze and silver, bring gold up to date where it is not, write down what was done."""
         result, stale = self.result, with_gold and (bool(todo) or not self._is_current())
         if todo or stale:
             log.event("run started", lakehouse=self.lake.root, batches=len(todo))
             self.lineage.started()
             try:
-                self._do(todo, stale)
+                with intent:
+                    self._do(todo, stale)
             except BaseException as error:
                 self.lineage.failed(error)
                 log.event("run failed", logging.ERROR, error=type(error).__name__)
@@ -403,35 +415,6 @@ class _Work:
                 "select fingerprint from ops.runs where fingerprint is not null order by started_at desc limit 1",
             )
         return bool(last) and last[0]["fingerprint"] == self._fingerprint()
-
-
-@contextmanager
-def writing(lake: Lakehouse) -> Iterator[None]:
-    """Hold the lakehouse for writing.
-
-    Raises:
-        LakehouseError: Another process holds it, or its folder cannot be written.
-    """
-    if "://" in lake.root:  # object stores have no lock files; Delta's commits still keep tables whole
-        yield
-        return
-    try:
-        Path(lake.root).mkdir(parents=True, exist_ok=True)
-        lock = FileLock(Path(lake.root, ".lock"), timeout=0)
-        lock.acquire()
-    except Timeout as error:
-        raise LakehouseError(
-            f"{lake.root}: another run is writing to this lakehouse",
-            "Wait for it to end; what is there stays readable meanwhile.",
-        ) from error
-    except OSError as error:
-        raise LakehouseError(
-            f"{lake.root}: cannot be written: {error.strerror}", "Choose another --lakehouse."
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _check_folder(lake: Lakehouse) -> None:

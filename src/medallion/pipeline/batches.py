@@ -121,3 +121,12 @@ def record(
         "batch_id string, state string, known_at string, recorded_at string, files string, origin string",
     )
     store.save(frame, spark, lake, table(JOURNAL), append=True)
+
+
+ACCOUNTS = "ops.row_accounts"
+
+
+def erased_sql(lake: Lakehouse) -> str:
+    """The count of erased rows as SQL over `ops.row_accounts`; 0 where the table was written before there was one."""
+    known = lake.exists(ACCOUNTS) and any(field.name == "erased" for field in lake.delta(ACCOUNTS).schema().fields)
+    return "coalesce(erased, 0)" if known else "0"

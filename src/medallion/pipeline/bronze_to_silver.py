@@ -389,6 +389,7 @@ def _accounts(
                 "batch_id": batch.batch_id,
                 "entity": row["entity"],
                 **counts,
+                "erased": 0,
                 "balanced": balanced,
                 "known_at": batch.known_at,
             }

@@ -42,10 +42,28 @@ def record(
     state: str,
     now: datetime,
 ) -> None:
-    """Write down that an erasure (its identifier, who, why) of `forgotten` has reached a state."""
+    """Write down that an erasure (its identifier, who, why) of `forgotten` has reached a state, once."""
     contract = table(TABLE)
     erasure_id, who, reason = erasure
+    if lake.exists(TABLE):
+        with query.connect(lake, layers=["ops"], only={TABLE}) as connection:
+            sql = f"select 1 from {TABLE} where erasure_id = ? and state = ? limit 1"
+            if query.rows(connection, sql, [erasure_id, state]):
+                return
     pairs: Iterable[tuple[str, str]] = ((kind, value) for kind, values in forgotten.hashes.items() for value in values)
     rows = [(erasure_id, kind, value, state, now, who, reason, forgotten.salt) for kind, value in sorted(pairs)]
     schema = ", ".join(f"`{column.name}` {column.type}" for column in contract.columns)
     store.save(spark.createDataFrame(rows, schema), spark, lake, contract, append=True)
+
+
+def unfinished(lake: Lakehouse) -> list[tuple[str, str]]:
+    """Erasures that have started and not finished: identifier, and when (UTC)."""
+    if not lake.exists(TABLE):
+        return []
+    with query.connect(lake, layers=["ops"], only={TABLE}) as connection:
+        rows = query.rows(
+            connection,
+            f"select erasure_id, cast(date_trunc('second', min(recorded_at)::timestamp) as varchar) as began from {TABLE} group by 1 "
+            f"having not bool_or(state = '{FINISHED}') order by 1",
+        )
+    return [(row["erasure_id"], row["began"]) for row in rows]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from medallion.contracts import Entity
+    from medallion.pipeline.journal import Writer
     from medallion.scoring.leaks import Checked
     from medallion.scoring.registry import Entry
     from medallion.scoring.snapshots import Facts
@@ -139,7 +140,8 @@ def train(
         MedallionError: A leak check failed, or the extra `ml` is not installed.
         LakehouseError: There is no lakehouse, or another run is writing.
     """
-    from medallion import pipeline
+    from medallion.pipeline import journal
+    from medallion.scoring import snapshots
 
     _needs_ml()
     lake = Lakehouse(settings.lakehouse)
@@ -150,8 +152,10 @@ def train(
             f"{lake.root}: models cannot be kept in an object store", "Name a folder: `models: ...` in config.yaml."
         )
     work = _Training(settings, lake, where, now, Steps(report))
-    with pipeline.writing(lake):
-        return work.do(anyway)
+    with journal.writing(lake) as writer:
+        journal.needs_whole_batches(lake)
+        with writer.intent(journal.TRAIN, [snapshots.CONTRACT.name], models=str(where.absolute())):
+            return work.do(anyway, writer)
 
 
 def _needs_ml() -> None:
@@ -170,7 +174,7 @@ class _Training:
         self.horizon = settings.score.horizon_days
         self.entities = contracts.entities(remembered.overrides(lake, settings.contracts))
 
-    def do(self, anyway: bool) -> Outcome:
+    def do(self, anyway: bool, writer: Writer) -> Outcome:
         """Everything, in order."""
         from medallion.scoring import training
 
@@ -190,7 +194,7 @@ class _Training:
         with self.steps.step("train and test"):
             learned = training.learn(rows, self.horizon, evidence.kinds, self.settings.score, SEED)
         with self.steps.step("compare and register"):
-            self._conclude(outcome, learned, leaks, rows, anyway)
+            self._conclude(outcome, learned, leaks, rows, anyway, writer)
         if self.settings.mlflow:
             from medallion.pipeline import tracking
 
@@ -307,7 +311,15 @@ class _Training:
                     )
         return "the deals of this lakehouse"
 
-    def _conclude(self, outcome: Outcome, learned: Learned, leaks: list[Checked], rows: pa.Table, anyway: bool) -> None:
+    def _conclude(
+        self,
+        outcome: Outcome,
+        learned: Learned,
+        leaks: list[Checked],
+        rows: pa.Table,
+        anyway: bool,
+        writer: Writer,
+    ) -> None:
         from medallion.scoring import card, drift, registry
 
         evaluation = learned.evaluation
@@ -346,6 +358,9 @@ class _Training:
         }
         if charts.available():
             texts["reliability.svg"] = charts.svg(charts.reliability(evaluation["reliability"], self.horizon))
+        version = registry.named(document, trees)["version"]
+        if version not in registry.versions(self.where):
+            writer.amend(registered=version)
         outcome.version = registry.register(self.where, document, trees, texts)
         if outcome.promoted:
             registry.crown(self.where, outcome.version)

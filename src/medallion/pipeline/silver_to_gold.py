@@ -70,6 +70,9 @@ STEPS: tuple[Step, ...] = (
     Step("gold.stage_history", ("silver.leads_history", "silver.stage_changes_clean", "moment")),
 )
 
+#: Every table that a step of gold may write.
+GOLD = (*(step.table for step in STEPS), "gold.lead_scores", SCORED)
+
 
 def silver_to_gold(
     spark: SparkSession,

@@ -81,7 +81,7 @@ def profiles(connection: duckdb.DuckDBPyConnection, lake: Lakehouse) -> list[Pro
     ]
     entities = contracts.entities(remembered.overrides(lake))
     return [
-        _profile(connection, entity, bronze.mapping_of(files))
+        _profile(connection, entity, bronze.mapping_of(files), batches.erased_sql(lake))
         for entity in entities.values()
         if (files := [file for batch in journal for file in batch.files_of(entity.name)])
         and lake.exists(f"bronze.{entity.name}")
@@ -90,13 +90,16 @@ def profiles(connection: duckdb.DuckDBPyConnection, lake: Lakehouse) -> list[Pro
 
 
 def _profile(
-    connection: duckdb.DuckDBPyConnection, entity: Entity, mapping: Mapping[str, Mapping[Filling, tuple[str, ...]]]
+    connection: duckdb.DuckDBPyConnection,
+    entity: Entity,
+    mapping: Mapping[str, Mapping[Filling, tuple[str, ...]]],
+    erased: str,
 ) -> Profile:
     accounts = query.rows(
         connection,
         "select coalesce(sum(rows_read), 0) as rows_read, coalesce(sum(accepted), 0) as accepted, "
         "coalesce(sum(duplicate), 0) as duplicate, coalesce(sum(superseded), 0) as superseded, "
-        "coalesce(sum(quarantined), 0) as quarantined from ops.row_accounts where entity = $1",
+        f"coalesce(sum(quarantined), 0) as quarantined, coalesce(sum({erased}), 0) as erased from ops.row_accounts where entity = $1",
         [entity.name],
     )[0]
     many = query.rows(connection, f"select count(*) as n from bronze.{entity.name}")[0]["n"] > EXACT_DISTINCT

@@ -57,14 +57,15 @@ def _quality(profiles: Sequence[Profile]) -> Section:
     title = "Data quality, before and after cleaning"
     if not any(item.accounts["rows_read"] for item in profiles):
         return Section(title, [Paragraph("No records have been read here: there is nothing to compare.")])
-    accounts = ("rows_read", "accepted", "duplicate", "superseded", "quarantined")
+    erased = ("erased",) if any(item.accounts["erased"] for item in profiles) else ()
+    accounts = ("rows_read", "accepted", "duplicate", "superseded", "quarantined", *erased)
     blocks: list[Block] = [
         Table(
             "What happened to every record",
             ("entity", "records read", *accounts[1:]),
             [(item.entity, *(f"{item.accounts[a]:,}" for a in accounts)) for item in profiles],
-            frozenset(range(1, 6)),
-            "records read = accepted + duplicate + superseded + quarantined",
+            frozenset(range(1, 1 + len(accounts))),
+            f"records read = {' + '.join(accounts[1:])}",
         )
     ]
     worst = [

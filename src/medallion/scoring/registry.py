@@ -60,15 +60,8 @@ class Entry:
         return next((json.loads(path.read_text(encoding="utf-8")) for path in paths if path.is_file()), {})
 
 
-def register(folder: Path, document: dict[str, Any], trees: bytes | None, texts: Mapping[str, str]) -> str:
-    """Write a model as a version of its own and give its name; the same model is the same version.
-
-    Args:
-        folder: The registry.
-        document: Content of model.json without `format`, `version`, `signals` and `trees_sha256`.
-        trees: Content of model.ubj.
-        texts: Further files by name.
-    """
+def named(document: Mapping[str, Any], trees: bytes | None) -> dict[str, Any]:
+    """The content of model.json: a document with its format, signature and hashes, and the version that it gets."""
     told = {
         **document,
         "format": FORMAT,
@@ -78,6 +71,19 @@ def register(folder: Path, document: dict[str, Any], trees: bytes | None, texts:
     told.pop("version", None)
     world = "-simulated" if str(told["trained_on"]).startswith(SIMULATED) else ""
     told["version"] = f"{told['as_of']}-{told['kind']}{world}-{_digest(json.dumps(told, sort_keys=True).encode())[:8]}"
+    return told
+
+
+def register(folder: Path, document: dict[str, Any], trees: bytes | None, texts: Mapping[str, str]) -> str:
+    """Write a model as a version of its own and give its name; the same model is the same version.
+
+    Args:
+        folder: The registry.
+        document: Content of model.json without `format`, `version`, `signals` and `trees_sha256`.
+        trees: Content of model.ubj.
+        texts: Further files by name.
+    """
+    told = named(document, trees)
     target = folder / str(told["version"])
     target.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():

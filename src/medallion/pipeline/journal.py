@@ -1,0 +1,237 @@
+"""The one door of every writer: the lock, the intent that is recorded before the first table write, and recovery.
+
+    with journal.writing(lake) as writer, writer.intent("train", ["gold.lead_snapshots"]):
+        ...
+
+An intent that is still there when the next writer comes was left by a process that was killed. Everything but an
+erasure is rolled back to the versions that the intent recorded, unless its last write was done; batches of files have
+a journal of their own (`batches`), by which the next run continues them. An erasure is completed, never rolled back:
+until then other writers are refused.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from medallion import locks, log, store
+from medallion.errors import LakehouseError
+from medallion.pipeline import batches, forgotten
+from medallion.store import Lakehouse
+
+RUN, SCORE, REPLAY, TAKE_UP = "run", "score", "replay", "quarantine replay"
+TRAIN, RESTORE, FORGET = "train", "restore", "forget"
+#: Tables that are left alone when a lakehouse goes back: what failed stays known.
+KEPT = frozenset({"ops.failures"})
+#: Endings of tables that hold work in progress only: they are removed, not gone back to.
+_WORK = ("_staged", "_strays", "_contested")
+#: How an interrupted erasure is completed.
+RESUME = "medallion forget --resume"
+
+
+@dataclass
+class Writer:
+    """Who holds a lakehouse for writing; `recovered` says what was done about what a killed process had left."""
+
+    lake: Lakehouse
+    held: locks.Held
+    recovered: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def intent(
+        self, kind: str, tables: Iterable[str] | None = None, last: str | None = None, **arguments: Any
+    ) -> Iterator[None]:
+        """Record what is about to be done with the present versions of the tables; what raises is rolled back at once.
+
+        Args:
+            kind: What it is, such as `train`.
+            tables: Tables it may write; None is every table, those that it creates among them.
+            last: Table that it writes last: once that has a new version there is nothing to roll back.
+            arguments: What recovery needs to know besides; values that JSON has.
+        """
+        names = {*(self.lake.tables() if tables is None else tables), *([last] if last else [])}
+        self.held.note(
+            {
+                "kind": kind,
+                "began_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                "process": {name: self.held.me.get(name) for name in ("host", "machine", "pid")},
+                "before": {name: self.lake.version(name) for name in sorted(names) if _is_kept_track_of(name)},
+                "all": tables is None,
+                "last": last,
+                "arguments": arguments,
+            }
+        )
+        try:
+            yield
+        except Exception:
+            if kind != FORGET:
+                self._undo_after_error()
+            raise
+        self.held.note(None)
+
+    def amend(self, **arguments: Any) -> None:
+        """Add to the arguments of the intent."""
+        intent = self.held.intent or {}
+        self.held.note({**intent, "arguments": {**intent.get("arguments", {}), **arguments}})
+
+    def recover(self) -> None:
+        """Roll back what a killed process has left.
+
+        Raises:
+            LakehouseError: An erasure is not complete, or a version that is needed is not there.
+        """
+        intent = self.held.intent
+        if not intent:
+            return
+        what = f"{intent['kind']} that began at {_moment(intent)} UTC"
+        if intent["kind"] == FORGET:
+            raise LakehouseError(
+                f"{self.lake.root}: the erasure that began at {_moment(intent)} UTC is not complete; until it is, nothing "
+                "else may write",
+                f"Complete it with `{RESUME}`.",
+            )
+        try:
+            done = undo(self.lake, intent)
+        except LakehouseError:
+            raise
+        except Exception as error:
+            raise LakehouseError(
+                f"{self.lake.root}: the {what} was interrupted and cannot be rolled back: {str(error).splitlines()[0][:200]}",
+                "See what `medallion doctor` says, and `medallion restore --list`.",
+            ) from error
+        self.held.note(None)
+        self.recovered.append(f"The {what} was interrupted. {done}")
+        log.event("interrupted work recovered", logging.WARNING, kind=intent["kind"], outcome=done)
+
+    def _undo_after_error(self) -> None:
+        """Best effort: what cannot be rolled back now is by the next writer."""
+        try:
+            if self.held.intent:
+                undo(self.lake, self.held.intent)
+                self.held.note(None)
+        except Exception as error:  # noqa: BLE001 - the error that led here is the one to tell
+            log.event("not rolled back", logging.WARNING, error=type(error).__name__)
+
+
+@contextmanager
+def writing(lake: Lakehouse, *, recover: bool = True) -> Iterator[Writer]:
+    """Hold a lakehouse for writing, after recovery of what a killed writer has left.
+
+    Args:
+        lake: The lakehouse.
+        recover: Without it the caller sees to damaged commits and to recovery itself.
+
+    Raises:
+        LakehouseError: Another process holds it, it cannot be written, a table's last commit is damaged, or an
+            erasure is not complete.
+    """
+    with locks.hold(lake.root) as held:
+        writer = Writer(lake, held)
+        if recover:
+            for found in damaged(lake):
+                raise found.error()
+            writer.recover()
+        yield writer
+
+
+def damaged(lake: Lakehouse) -> list[store.Damage]:
+    """Tables whose newest commit was not written whole."""
+    if "://" in lake.root:
+        return []
+    return [found for name in lake.tables() if (found := store.damage(lake, name))]
+
+
+def undo(lake: Lakehouse, intent: Mapping[str, Any]) -> str:
+    """Take the tables of an intent back to the versions that it recorded; says what was done. May be repeated."""
+    before, arguments = intent["before"], intent.get("arguments", {})
+    if (last := intent.get("last")) and lake.version(last) != before.get(last, -1):
+        return "Its last write was done: it is complete."
+    registered = arguments.get("registered")
+    if registered and _champion(Path(arguments["models"])) == registered:
+        return "Its model is the active one: it is complete."
+    if arguments.get("dropping"):
+        store.drop(lake, arguments["dropping"])
+        return "All that remained was to remove tables: it is complete."
+    created = {name for name in lake.tables() if name not in before and name not in KEPT} if intent["all"] else set()
+    for name, version in before.items():
+        now = lake.version(name)
+        if version < 0:
+            created.add(name)
+        elif now != version:
+            lake.delta(name).restore(version)
+    store.drop(lake, sorted(created))
+    if registered:
+        shutil.rmtree(Path(arguments["models"], registered), ignore_errors=True)
+    return "It was rolled back: every table is as it was before."
+
+
+def _champion(models: Path) -> str | None:
+    try:
+        return str(json.loads((models / "champion.json").read_text(encoding="utf-8"))["version"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def needs_whole_batches(lake: Lakehouse) -> None:
+    """Make sure that no batch is half done, since what is computed from it would be wrong.
+
+    Raises:
+        LakehouseError: One is.
+    """
+    for batch in batches.history(lake):
+        if batch.state in (batches.STARTED, batches.INGESTED):
+            raise LakehouseError(
+                f"{lake.root}: a run was interrupted and its batch {batch.batch_id} is unfinished",
+                "Run `medallion run` first, which continues it.",
+            )
+
+
+def unfinished_intent(lake: Lakehouse) -> dict[str, Any] | None:
+    """The intent of a command that runs or was killed, None without one. Reads only."""
+    found: dict[str, Any] | None = locks.peek(lake.root).get("intent")
+    return found
+
+
+def unfinished(lake: Lakehouse) -> list[dict[str, Any]]:
+    """Work that was begun and has not ended, erasures first: what, when it began, its state, what to do. Reads only.
+
+    The state is `interrupted`, or `in progress` where its process is known to be alive.
+    """
+    found: list[dict[str, Any]] = []
+    document = locks.peek(lake.root)
+    intent = document.get("intent")
+    if intent:
+        holder = document.get("holder") or intent.get("process") or {}
+        state = "in progress" if locks.alive(holder) else "interrupted"
+        remedy = f"`{RESUME}`" if intent["kind"] == FORGET else "the next command that writes rolls it back"
+        found.append(_entry(intent["kind"], _moment(intent), state, "wait" if state == "in progress" else remedy))
+    if not intent or intent["kind"] != FORGET:
+        for erasure_id, began in forgotten.unfinished(lake):
+            found.insert(
+                0, _entry(FORGET, began, "interrupted", f"`medallion forget KEY` again (erasure {erasure_id})")
+            )
+    running = bool(found) and found[-1]["state"] == "in progress"
+    for batch in batches.history(lake):
+        if batch.state in (batches.STARTED, batches.INGESTED) and not running:
+            moment = f"{batch.known_at:%Y-%m-%d %H:%M:%S}"
+            found.append(_entry(f"batch {batch.batch_id}", moment, "interrupted", "`medallion run` continues it"))
+    return found
+
+
+def _is_kept_track_of(name: str) -> bool:
+    return name not in KEPT and not name.endswith(_WORK)
+
+
+def _entry(what: str, began: str, state: str, remedy: str) -> dict[str, Any]:
+    return {"what": what, "began_at": began, "state": state, "what_to_do": remedy}
+
+
+def _moment(intent: Mapping[str, Any]) -> str:
+    return datetime.fromisoformat(intent["began_at"]).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
