@@ -124,6 +124,10 @@ def test_a_file_is_held_until_it_is_corrected(folder, tmp_path):
     result, counts = folder({"leads_2.csv": leads(60, 20, "lost")})
     assert [item.name for item in result.held] == ["leads.csv"]
     assert counts["leads"] == 60
+    result, _ = folder({"leads_2.csv": leads(60, 30)})
+    assert {item.name for item in result.held} == {"leads.csv", "leads_2.csv"}
+    result, _ = folder({"leads_2.csv": leads(60, 20, "lost")})  # as it was, which was read before
+    assert [item.name for item in result.held] == ["leads.csv"]
     contract = tmp_path / "contract.yaml"
     contract.write_text(
         "apiVersion: v3.1.0\nkind: DataContract\nid: x\nversion: 1.0.0\nstatus: active\nschema:\n  - name: leads\n"
@@ -135,7 +139,7 @@ def test_a_file_is_held_until_it_is_corrected(folder, tmp_path):
         folder(contracts=(contract,))
     result, counts = folder()
     assert not result.held
-    assert counts == {"read customers": 10, "customers": 10, "read leads": 180, "leads": 60, "waiting": 0}
+    assert counts == {"read customers": 10, "customers": 10, "read leads": 240, "leads": 60, "waiting": 0}
     assert not folder()[0].changed
 
 

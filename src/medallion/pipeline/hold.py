@@ -177,7 +177,7 @@ def to_try(
 
 
 def replaced(known: Iterable[Batch]) -> list[Batch]:
-    """Held files in whose place another content was read later."""
+    """Held files in whose place there is another content later, read before or now."""
     known = list(known)
     read = [
         (_place(file), file.content_hash, batch.known_at)
@@ -240,7 +240,8 @@ class Gate:
         staged = store.read(self.spark, self.lake, entity.staged.name)
         seen = {row["_source_file"]: row for row in _counted(staged, entity).collect()}
         self.folded[entity.name] = any(row["folded"] for row in seen.values())
-        doubtful = self._lookalikes(staged, entity, seen, parents, references)
+        asked = not all(file.accept for file in self.batch.files_of(entity.name))
+        doubtful = self._lookalikes(staged, entity, seen, parents, references) if asked else {}
         parent_held = any(self.names(name) for name in entity.depends_on)
         for file in self.batch.files_of(entity.name):
             row = seen.get(file.name)
