@@ -125,6 +125,10 @@ def test_a_file_is_held_until_it_is_corrected(folder, tmp_path):
     result, counts = folder({"leads_2.csv": leads(60, 20, "lost")})
     assert [item.name for item in result.held] == ["leads.csv"]
     assert counts["leads"] == 60
+    result, _ = folder({"leads_2.csv": leads(60, 30)})
+    assert {item.name for item in result.held} == {"leads.csv", "leads_2.csv"}
+    result, _ = folder({"leads_2.csv": leads(60, 20, "lost")})  # as it was, which was read before
+    assert [item.name for item in result.held] == ["leads.csv"]
     contract = tmp_path / "contract.yaml"
     contract.write_text(
         "apiVersion: v3.1.0\nkind: DataContract\nid: x\nversion: 1.0.0\nstatus: active\nschema:\n  - name: leads\n"
@@ -137,7 +141,7 @@ def test_a_file_is_held_until_it_is_corrected(folder, tmp_path):
         folder(contracts=(contract,))
     result, counts = folder()
     assert not result.held
-    assert counts == {"read customers": 10, "customers": 10, "read leads": 180, "leads": 60, "waiting": 0}
+    assert counts == {"read customers": 10, "customers": 10, "read leads": 240, "leads": 60, "waiting": 0}
     assert not folder()[0].changed
 
 
@@ -162,6 +166,16 @@ def test_whatever_is_wrong_with_a_file_ends_with_exit_status_1(monkeypatch, caps
     ]
     assert listed == ["leads.csv"]
     assert "leads.csv: is odd\nCorrect it." in printed.err
+
+
+@pytest.mark.slow
+def test_the_lines_below_a_report_are_no_records(folder):
+    """Five of them below two accounts are refused, and no reason to end with exit status 1; between records they are."""
+    below = "Report\nby Ines\non 1 July\nfiltered\nconfidential\n"
+    result, counts = folder({"customers.csv": f"customer_id,customer_name\nC1,Tarn Foods\nC2,Orrin Steel\n{below}"})
+    assert (counts["customers"], counts["waiting"], result.poor) == (2, 5, [])
+    result, _ = folder({"customers_2.csv": f"customer_id,customer_name\nC3,Velde Paper\n{below}C4,Pell Textiles\n"})
+    assert result.poor[0].problem.startswith("customers_2.csv: 5 of 7 rows are refused: record: cannot be read")
 
 
 ACCOUNTS = "customer_id,customer_name\n"

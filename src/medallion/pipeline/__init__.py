@@ -220,6 +220,7 @@ class _Work:
         self.model = learning.champion(settings)
         self.steps = Steps(report)
         self.result = Result(run_id=f"{now:%Y%m%dT%H%M%S.%f}"[:-3], contracts=[item.path for item in self.overrides])
+        self.replaced: list[Batch] = []
         log.common["run_id"] = self.result.run_id
         self.lineage = Lineage(settings.lakehouse)
 
@@ -258,7 +259,9 @@ class _Work:
             problems = dict.fromkeys(item.problem for item in self.result.refused)
             raise SourceError("\n".join(problems), self.result.refused[0].remedy)
         fresh = [Batch.of(read_now.files, self.now)] if read_now.files else []
-        gone = {batch.batch_id for batch in hold.replaced([*known, *fresh])}
+        there = [Batch.of(tuple(scan.files), self.now)] if scan.files else []
+        self.replaced = hold.replaced([*known, *there])
+        gone = {batch.batch_id for batch in self.replaced}
         left = [batch for batch in known if batch.batch_id not in gone]
         arriving = {file.entity for file in read_now.files}
         again = hold.to_try(left, self.settings, self.overrides, self.entities, arriving)
@@ -271,7 +274,7 @@ class _Work:
     ) -> Result:
         """Take batches through bronze and silver, bring gold up to date where it is not, write down what was done."""
         result, stale = self.result, with_gold and (bool(todo) or not self._is_current())
-        if todo or stale:
+        if todo or stale or self.replaced:
             log.event("run started", lakehouse=self.lake.root, batches=len(todo))
             self.lineage.started()
             try:
@@ -322,7 +325,7 @@ class _Work:
                 result.files += [file.name for file in batch.files]
                 self._tell_columns(batch, before)
             self._tell_lineage(batch, accounts)
-        for batch in hold.replaced(batches.history(lake)):
+        for batch in self.replaced:
             batches.record(spark, lake, batch, batches.ABANDONED, now)
         if stale:
             result.as_of, result.warnings = silver_to_gold(

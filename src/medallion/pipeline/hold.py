@@ -177,7 +177,7 @@ def to_try(
 
 
 def replaced(known: Iterable[Batch]) -> list[Batch]:
-    """Held files in whose place another content was read later."""
+    """Held files in whose place there is another content later, read before or now."""
     known = list(known)
     read = [
         (_place(file), file.content_hash, batch.known_at)
@@ -240,7 +240,8 @@ class Gate:
         staged = store.read(self.spark, self.lake, entity.staged.name)
         seen = {row["_source_file"]: row for row in _counted(staged, entity).collect()}
         self.folded[entity.name] = any(row["folded"] for row in seen.values())
-        doubtful = self._lookalikes(staged, entity, seen, parents, references)
+        asked = not all(file.accept for file in self.batch.files_of(entity.name))
+        doubtful = self._lookalikes(staged, entity, seen, parents, references) if asked else {}
         parent_held = any(self.names(name) for name in entity.depends_on)
         for file in self.batch.files_of(entity.name):
             row = seen.get(file.name)
@@ -254,7 +255,7 @@ class Gate:
             counts = Counts(row["rows"], row["refused"], {name: row[f"empty_{name}"] for name in required})
             says, held = judged(file, counts, self.limits, parent_held), True
             if says is None:
-                says, held = poor(file, counts), False
+                says, held = poor(file, self._without_footer(staged, file.name, row, counts)), False
             if says:
                 reasons = self._reasons(staged, file.name)
                 way_out = (
@@ -267,6 +268,16 @@ class Gate:
                 )
                 self.verdicts.append(Verdict(file, held, says, reasons, way_out))
         return self.names(entity.name)
+
+    def _without_footer(self, staged: DataFrame, file: str, row: Any, counts: Counts) -> Counts:
+        """The counts without lines after the last record that are none, as reports have them at their end."""
+        from pyspark.sql import functions as F
+
+        if not row["broken"] or row["last"] is None or counts.refused == counts.rows:
+            return counts
+        after = (F.col("_source_file") == file) & (F.col("_source_row") > row["last"])
+        footer = staged.filter(after).count()
+        return replace(counts, rows=counts.rows - footer, refused=counts.refused - footer)
 
     def _reasons(self, staged: DataFrame, file: str) -> tuple[Reason, ...]:
         """Why rows of a file are refused, the most frequent first."""
@@ -376,7 +387,7 @@ class Gate:
 
 
 def _counted(staged: DataFrame, entity: Entity) -> DataFrame:
-    """One row per file: rows, refused rows, keys in another case, keys that may be a short or long form, rows without a
+    """One row per file: rows, refused rows, records that are broken, keys in another case, keys that may be a short or long form, rows without a
     required value and rows whose reference leads nowhere.
     """
     from pyspark.sql import functions as F
@@ -386,11 +397,14 @@ def _counted(staged: DataFrame, entity: Entity) -> DataFrame:
     required = [column.name for column in entity.columns if column.checks.get("null") == "reject"]
     strays = [column.name for column in entity.references]
     failed = F.coalesce(F.col("_failed_checks"), F.array().cast("array<string>"))
+    broken = F.array_contains(failed, "record.shape")
     return staged.groupBy("_source_file").agg(
         F.count(F.lit(1)).alias("rows"),
         F.count_if(F.col("_reasons").isNotNull()).alias("refused"),
         F.count_if(F.col("_spelling").isNotNull()).alias("folded"),
         F.count_if(F.length(F.col(entity.key)).isin(SHORT, LONG)).alias("sized"),
+        F.count_if(broken).alias("broken"),
+        F.max(F.when(~broken, F.col("_source_row"))).alias("last"),
         *(F.count_if(F.col(name).isNull()).alias(f"empty_{name}") for name in required),
         *(F.count_if(F.array_contains(failed, f"{name}.reference")).alias(f"stray_{name}") for name in strays),
     )
