@@ -9,7 +9,13 @@ from medallion.columns import rounded
 from medallion.features import Moment, leads_as_of
 
 
-def deals(leads: DataFrame, customer_features: DataFrame, moment: Moment, scored: DataFrame | None = None) -> DataFrame:
+def deals(
+    leads: DataFrame,
+    customer_features: DataFrame,
+    moment: Moment,
+    scored: DataFrame | None = None,
+    stage_history: DataFrame | None = None,
+) -> DataFrame:
     """One row per deal opened before the moment; amounts in USD, probability for open deals only.
 
     Args:
@@ -17,6 +23,8 @@ def deals(leads: DataFrame, customer_features: DataFrame, moment: Moment, scored
         customer_features: `gold.customer_features` of the same moment.
         moment: The moment.
         scored: A model's scores of the open deals; a deal that it left out has the probability of its account.
+        stage_history: `gold.stage_history` of the same moment: the stage of a deal is that of its last stay. Without it,
+            the stage of the deal's row.
     """
     account = customer_features.select(
         "customer_id",
@@ -29,7 +37,11 @@ def deals(leads: DataFrame, customer_features: DataFrame, moment: Moment, scored
         "lead_probability",
         "days_since_last_interaction",
     )
-    joined = leads_as_of(leads, moment).join(account, on="customer_id", how="left")
+    opened = leads_as_of(leads, moment)
+    if stage_history is not None:
+        last = stage_history.filter(F.col("left_at").isNull()).select("lead_id", "stage")
+        opened = opened.drop("stage").join(last, on="lead_id", how="left")
+    joined = opened.join(account, on="customer_id", how="left")
     is_open = F.col("status") == "open"
     by_model = F.lit(None).cast("double")
     if scored is not None:

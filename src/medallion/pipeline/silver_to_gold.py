@@ -17,7 +17,7 @@ from medallion.store import Lakehouse
 from medallion.weights import ScoreWeights
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
 
     from medallion.features import Moment
     from medallion.scoring.registry import Entry
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SCORED = "ops.scored_leads"
 _WORKERS = 2
 _NO_EVENTS = date(1970, 1, 1)
+_END_OF_TIME = "9999-12-31"
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ STEPS: tuple[Step, ...] = (
             "gold.touch_totals",
         ),
     ),
-    Step("gold.deals", ("silver.leads_clean", "gold.customer_features", "moment", SCORED)),
+    Step("gold.deals", ("silver.leads_clean", "gold.customer_features", "moment", SCORED, "gold.stage_history")),
     Step("gold.touch_days", ("silver.interactions_clean", "moment", "known_to")),
     Step("gold.attribution", ("silver.leads_clean", "silver.interactions_clean", "moment")),
     Step("gold.sales_summary", ("silver.leads_clean", "silver.interactions_clean", "moment", "gold.touch_days")),
@@ -67,7 +68,7 @@ STEPS: tuple[Step, ...] = (
         ),
     ),
     Step("gold.top_customers", ("gold.customer_features",)),
-    Step("gold.stage_history", ("silver.leads_history", "silver.stage_changes_clean", "moment")),
+    Step("gold.stage_history", ("silver.leads_history", "silver.stage_changes_clean", "moment", "silver.leads_clean")),
 )
 
 
@@ -115,19 +116,26 @@ def silver_to_gold(
         store.create(spark, lake, entities[name].clean)
     there = [entity for entity in entities.values() if lake.exists(entity.clean.name)]
     frames: dict[str, DataFrame] = {entity.clean.name: store.read(spark, lake, entity.clean.name) for entity in there}
+    known = None if known_as_of is None else F.lit(known_as_of.isoformat(sep=" ")).cast("timestamp")
+
+    def at(moment: Column) -> None:
+        for entity in there:
+            versions = store.read(spark, lake, entity.history.name)
+            frames[entity.clean.name] = silver.rewind(versions, entity, moment, known)
+
+    if known is not None:
+        at(F.lit(_END_OF_TIME).cast("timestamp"))  # what was current then
     events = {entity.name: frames[entity.clean.name] for entity in there}
     newest = silver.newest_event(events, entities).collect()[0]["newest"]
     day = as_of or (newest.date() if newest else _NO_EVENTS)
     moment = Moment(end_of_day(day), weights=weights)
-    known = None if known_as_of is None else F.lit(known_as_of.isoformat(sep=" ")).cast("timestamp")
     frames["silver.leads_history"] = store.read(spark, lake, entities["leads"].history.name)
     if known is not None:
         frames["silver.leads_history"] = frames["silver.leads_history"].filter(F.col("known_at") < known)
-    rewound = known is not None or bool(newest and newest >= moment.as_of)
-    if rewound:
-        for entity in there:
-            versions = store.read(spark, lake, entity.history.name)
-            frames[entity.clean.name] = silver.rewind(versions, entity, moment.instant, known)
+    rewound = known is not None
+    if newest and newest >= moment.as_of:
+        rewound = True
+        at(moment.instant)
 
     since = Additions()
     if target is not None:
