@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from medallion import contracts, store
 from medallion.config import end_of_day
 from medallion.contracts import Entity, Table
-from medallion.errors import ConservationError
+from medallion.errors import ConservationError, LakehouseError
 from medallion.pipeline.additions import DAYS, TOTALS, Additions, additions
 from medallion.pipeline.steps import Steps, in_order
 from medallion.store import Lakehouse
@@ -27,6 +27,8 @@ SCORED = "ops.scored_leads"
 _WORKERS = 2
 _NO_EVENTS = date(1970, 1, 1)
 _END_OF_TIME = "9999-12-31"
+#: The type of amounts, and the sum from which one of them, to the nearest double, no longer fits into it.
+_AMOUNT, _MOST = "decimal(18,2)", 1e16
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,11 @@ def silver_to_gold(
             verify(frames[name] if written is None else frames[name].filter(written), contract)
 
     needs = {name: {given for given in step.inputs if given in by_table} for name, step in by_table.items()}
-    in_order(needs, make, _WORKERS)
+    try:
+        in_order(needs, make, _WORKERS)
+    except Exception as error:
+        _explain_overflow(frames["silver.leads_clean"], entities["leads"], error)
+        raise
     with steps.step("gold: compare revenue"):
         _compare_revenue(frames)
     if score_at is not None:
@@ -173,6 +179,29 @@ def silver_to_gold(
             _append_scores(spark, target, frames, moment, score_at)
     store.drop(target, [SCORED])
     return day
+
+
+def _explain_overflow(leads: DataFrame, entity: Entity, error: Exception) -> None:
+    """Raise what a user can put right where gold failed since the amounts of deals add up to more than it can hold.
+
+    Raises:
+        LakehouseError: A sum of amounts does not fit; names the column and the deal with the largest amount.
+    """
+    from pyspark.sql import functions as F
+
+    amounts = [column.name for column in entity.columns if column.type == _AMOUNT]
+    sizes = {name: F.abs(F.col(name)).cast("double") for name in amounts}
+    totals = leads.agg(*(F.sum(size).alias(name) for name, size in sizes.items())).collect()[0]
+    for name in amounts:
+        if (totals[name] or 0) < _MOST:
+            continue
+        row = leads.orderBy(sizes[name].desc_nulls_last(), entity.key).first()
+        assert row is not None
+        raise LakehouseError(
+            f"{entity.clean.name}: {name} adds up to more than {_AMOUNT.upper()} can hold; the largest amount is "
+            f"{row[name]:,} of {entity.key} {row[entity.key]} ({row['_source_file']}, line {row['_source_row']})",
+            f"Deliver that deal again with the right {name}, and give {name} a maximum in your contract.",
+        ) from error
 
 
 def _known_to(touches: DataFrame, moment: Moment) -> str | None:
