@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import warnings
 import zipfile
 
@@ -183,3 +184,87 @@ def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch, address):
     with pytest.raises(MedallionError, match="nothing answers there") as error:
         session._remote(None)
     assert "secret" not in str(error.value)
+
+
+FAR = {
+    "single quotation marks": "<row r='9'><c r='XFD1048576' t='inlineStr'><is><t>x</t></is></c></row>",
+    "attributes in another order": '<row r="9"><c t="inlineStr" r="XFD1048576"><is><t>x</t></is></c></row>',
+    "a prefix": '<x:row r="9"><x:c r="XFD1048576" t="inlineStr"><x:is><x:t>x</x:t></x:is></x:c></x:row>',
+}
+
+
+def with_sheet(rows: str, sheet: str = "worksheets/sheet1.xml") -> bytes:
+    """A workbook whose one sheet has these rows, and lies where its relationships say."""
+    made, out = io.BytesIO(workbook((0, 0, "customer_id"))), io.BytesIO()
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    text = f'<worksheet xmlns="{main}" xmlns:x="{main}"><sheetData>{rows}</sheetData></worksheet>'
+    with zipfile.ZipFile(made) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
+        for part in source.infolist():
+            content = source.read(part)
+            if part.filename == "xl/worksheets/sheet1.xml":
+                target.writestr(f"xl/{sheet}", text)
+            else:
+                target.writestr(part.filename, content.replace(b"worksheets/sheet1.xml", sheet.encode()))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("rows", FAR.values(), ids=FAR.keys())
+@pytest.mark.parametrize("sheet", ["worksheets/sheet1.xml", "elsewhere/sheet.xml"])
+def test_a_cell_far_away_is_found_however_it_is_written(tmp_path, rows, sheet):
+    """The native reader would ask for 512 GiB and end the process."""
+    (problem,) = refusals(tmp_path, **{"customers.xlsx": with_sheet(rows, sheet), "products.csv": b"product_id\n1\n"})[
+        :1
+    ]
+    assert problem.startswith("customers.xlsx: a sheet reaches to row 1,048,576 and column 16,384")
+
+
+def test_a_workbook_that_ends_its_reader_is_refused_and_the_others_are_read(tmp_path, monkeypatch):
+    from medallion import workbooks
+
+    monkeypatch.setattr(workbooks, "_MOST_CELLS", 1 << 60)
+    (tmp_path / "customers.csv").write_text(GOOD)
+    (tmp_path / "leads.xlsx").write_bytes(
+        with_sheet("<row r='1'><c r='A1'><v>1</v></c></row>" + FAR["single quotation marks"])
+    )
+    found = sources.scan(str(tmp_path), contracts.entities())
+    assert [file.name for file in found.files] == ["customers.csv"]
+    (refused,) = found.refused
+    assert refused.problem.startswith("leads.xlsx#Sheet1: is not a readable workbook: reading it takes more than 6 GiB")
+    assert refused.remedy == "Export the sheet as CSV instead."
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of processor time")
+def test_a_workbook_that_takes_too_long_is_refused(tmp_path, monkeypatch):
+    from medallion import workbooks
+
+    monkeypatch.setattr(workbooks, "_SECONDS", 0)
+    (problem,) = refusals(tmp_path, **{"customers.xlsx": workbook((0, 0, "customer_id"), (1, 0, "C1"))})
+    assert problem == "customers.xlsx: is not a readable workbook: reading it takes more than 0 seconds"
+
+
+def test_the_directory_of_an_archive_is_read_once(tmp_path, monkeypatch):
+    read = []
+    whole = zipfile.ZipFile.__init__
+    monkeypatch.setattr(zipfile.ZipFile, "__init__", lambda self, *a, **k: read.append(a) or whole(self, *a, **k))
+    content = archive(("customers.csv", GOOD), *((f"memo_{n}.txt", "hello\n") for n in range(50)))
+    (tmp_path / "export.zip").write_bytes(content)
+    read.clear()
+    found = sources.scan(str(tmp_path), contracts.entities())
+    assert ([file.name for file in found.files], len(found.ignored)) == (["export.zip/customers.csv"], 50)
+    assert len(read) == 1
+    (tmp_path / "export.zip").write_bytes(archive(("customers.csv", GOOD.replace("C1", "C2")), ("a.txt", "x")))
+    assert len(sources.scan(str(tmp_path), contracts.entities()).ignored) == 1  # another archive of that name
+
+
+@pytest.mark.parametrize("place", [1, 2], ids=["in the first record", "in the second"])
+def test_a_note_longer_than_128_kib(tmp_path, place):
+    from medallion.parsing import parse
+
+    note = "x" * 140_000
+    records = ["C1,Anvil,", "C2,Bolt,"]
+    records[place - 1] += note
+    (tmp_path / "customers.csv").write_text("\n".join(["customer_id,customer_name,notes", *records]) + "\n")
+    (file,) = sources.scan(str(tmp_path), contracts.entities()).files
+    assert [written for written, _ in file.columns] == ["customer_id", "customer_name", "notes"]
+    cells = [batch.column(2).to_pylist() for batch in parse(file, ["customer_id", "customer_name", "notes"])]
+    assert [note in part for part in cells] == [True]

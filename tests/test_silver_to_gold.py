@@ -14,7 +14,7 @@ try:
 
     from conftest import NOW
     from medallion import query
-    from medallion.errors import ConservationError
+    from medallion.errors import ConservationError, LakehouseError
     from medallion.features import Moment
 except ModuleNotFoundError as missing:
     raise SystemExit(f"{missing}. In the root of the repository run: pip install -r config/requirements.txt") from None
@@ -383,6 +383,76 @@ def test_rewind_picks_the_version_that_held(frame, as_of, known_as_of, value):
     cut = None if known_as_of is None else F.lit(known_as_of.isoformat(sep=" ")).cast("timestamp")
     found = silver.rewind(frame(kinds, *rows), entity, F.lit(as_of).cast("timestamp"), cut).collect()
     assert [row["deal_value"] for row in found] == [D(value)]
+
+
+@pytest.mark.parametrize(
+    ("as_of", "stage", "value", "owner"),
+    [
+        ("2025-07-15", "proposal", 100, "Ann"),  # each version is valid from when it was learned
+        ("2025-08-15", "negotiation", 200, "Bob"),
+        ("2025-06-15", None, 100, "Ann"),  # only later versions are known: the earliest, in a stage not known yet
+    ],
+)
+def test_rewind_takes_the_whole_row_that_was_known_where_no_time_of_change_is_given(frame, as_of, stage, value, owner):
+    from pyspark.sql import functions as F
+
+    from medallion import contracts, silver
+
+    entity = contracts.entities()["leads"]
+    kinds = ", ".join(f"{column.name} {column.type}" for column in entity.history.columns)
+    told = [("proposal", D(100), "Ann", at("2025-07-01")), ("negotiation", D(200), "Bob", at("2025-08-01"))]
+    rows = []
+    for name, amount, who, known in told:
+        values = {"lead_id": "L1", "status": "open", "stage": name, "deal_value": amount, "owner": who,
+                  "known_at": known, "_source_file": "f", "_source_row": 2}  # fmt: skip
+        rows.append(tuple(values.get(column) for column in entity.history.column_names))
+    (found,) = silver.rewind(frame(kinds, *rows), entity, F.lit(as_of).cast("timestamp"), None).collect()
+    assert (found["stage"], found["deal_value"], found["owner"]) == (stage, D(value), owner)
+
+
+def test_amounts_that_do_not_fit_name_their_column_and_deal(frame):
+    from medallion import contracts
+    from medallion.pipeline.silver_to_gold import _explain_overflow
+
+    kinds = "lead_id string, deal_value decimal(18,2), _source_file string, _source_row bigint"
+    entity = contracts.entities()["leads"]
+    most = D("9999999999999999.00")
+    for sign in (1, -1):
+        leads = frame(
+            kinds, ("L1", D(5), "leads.csv", 2), ("L2", sign * most, "leads.csv", 3), ("L3", sign * most, "x", 4)
+        )
+        with pytest.raises(LakehouseError, match=r"deal_value adds up to more .* of lead_id L2 \(leads.csv, line 3\)"):
+            _explain_overflow(leads, entity, ValueError("too large"))
+    _explain_overflow(frame(kinds, ("L1", D(5), "leads.csv", 2)), entity, ValueError("something else"))
+
+
+LIFTED = (
+    "apiVersion: v3.1.0\nkind: DataContract\nid: x\nname: x\nversion: 1.0.0\nstatus: active\nschema:\n"
+    "  - name: leads\n    properties: [{name: deal_value, logicalTypeOptions: {maximum: 9999999999999999}}]\n"
+)
+
+
+@pytest.mark.slow
+def test_an_implausible_amount_waits_in_quarantine_and_one_let_in_can_be_put_right(deliver, rows, tmp_path):
+    header = "lead_id,customer_id,status,deal_value,created_at,closed_at\n"
+    both = "L1,C1,won,{0},2025-06-01,2025-06-02\nL2,C1,won,{0},2025-06-01,2025-06-02\n"
+    files = {
+        "customers.csv": "customer_id,customer_name\nC1,Acme\n",
+        "leads.csv": header + both.format("9999999999999999") + "L3,C1,won,100000000000,2025-06-01,2025-06-02\n",
+    }
+    _, lake = deliver(files)
+    refused = rows(lake, "select record_key, reasons from silver.quarantine order by 1")
+    assert [tuple(row.values()) for row in refused] == [
+        (key, ["deal_value: is not 0 to 100,000,000,000: '9999999999999999.00'"]) for key in ("L1", "L2")
+    ]
+    assert rows(lake, "select sum(deal_value) as total from gold.deals") == [{"total": D("100000000000.00")}]
+    contract = tmp_path / "lifted.odcs.yaml"
+    contract.write_text(LIFTED)
+    again = {"leads_2.csv": files["leads.csv"] + "L4,C1,open,1,2025-06-01,\n"}
+    with pytest.raises(LakehouseError, match="deal_value adds up to more than DECIMAL"):
+        deliver(again, now=NOW + timedelta(days=1), contracts=(contract,))
+    deliver({"leads_3.csv": header + both.format("7")}, now=NOW + timedelta(days=2), contracts=(contract,))
+    assert rows(lake, "select sum(deal_value) as total from gold.deals") == [{"total": D("100000000015.00")}]
 
 
 def test_an_earlier_moment(deliver, rows):

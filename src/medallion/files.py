@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
+import threading
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -69,6 +70,11 @@ UNREADABLE = (
 )
 
 
+#: Archives that were opened last; a member of one is found without reading the directory of all members again.
+_OPEN: dict[tuple[Any, ...], zipfile.ZipFile] = {}
+_MOST_OPEN, _OPENING = 2, threading.Lock()
+
+
 @dataclass(frozen=True)
 class Place:
     """Where the bytes of a table lie: a file, or a member of a zip archive, packed by gzip or not."""
@@ -95,9 +101,17 @@ class Place:
 
     @contextmanager
     def archive(self) -> Iterator[zipfile.ZipFile]:
-        """The zip archive at the path."""
-        with self.fs.open_input_file(self.path) as whole, zipfile.ZipFile(whole) as archive:
-            yield archive
+        """The zip archive at the path; its directory is read once for all of its members."""
+        info = self.fs.get_file_info(self.path)
+        key = (self.fs.type_name, self.path, info.size, info.mtime_ns)
+        with _OPENING:
+            archive = _OPEN.pop(key, None)
+            if archive is None:
+                archive = zipfile.ZipFile(self.fs.open_input_file(self.path))
+            _OPEN[key] = archive
+            while len(_OPEN) > _MOST_OPEN:  # one that is still being read closes with its last reader
+                _OPEN.pop(next(iter(_OPEN)))
+        yield archive
 
     @contextmanager
     def seekable(self) -> Iterator[Any]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 _DELIMITERS = (",", ";", "\t", "|")
 #: Records looked at for a header that is not the first line.
 _DEPTH = 30
+#: The standard library stops at cells of 128 KiB unless told otherwise; a note may be longer.
+_LONGEST_CELL = 1 << 30
 
 #: How many columns of a header somebody knows.
 Known = Callable[[Sequence[str]], int]
@@ -36,19 +38,20 @@ def of_text(head: str, known: Known, line: int | None = None) -> Header | None:
 
 
 def _with(head: str, delimiter: str, known: Known, line: int | None) -> Header | None:
-    reader = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
-    records, start = [], 1
-    try:
-        for cells in islice(reader, max(_DEPTH, line or 0)):
-            records.append((start, cells))
-            start = reader.line_num + 1
-    except csv.Error:  # a cell of more than 128 KiB
-        if not records:
-            records = [(1, [head[:80]])]
+    records = list(islice(records_of(head, delimiter), max(_DEPTH, line or 0)))
     at = _place(
         [cells for _, cells in records], known, next((i for i, (n, _) in enumerate(records) if n == line), line)
     )
     return None if at is None else Header(tuple(records[at][1]), records[at][0], delimiter)
+
+
+def records_of(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """The records of a delimited text, each with the line on which it starts, however long a cell is."""
+    csv.field_size_limit(_LONGEST_CELL)
+    reader, start = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), 1
+    for cells in reader:
+        yield start, cells
+        start = reader.line_num + 1
 
 
 def of_rows(rows: Sequence[Sequence[str]], known: Known, line: int | None = None) -> Header | None:

@@ -7,8 +7,6 @@ into the header's cells is kept whole and marked, and each record has the line o
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterator
 from itertools import islice
@@ -20,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as pacsv
 
-from medallion import documents, workbooks
+from medallion import documents, headers, workbooks
 from medallion.errors import SourceError
 from medallion.files import UNREADABLE, text_lines
 from medallion.sources import SourceFile
@@ -116,8 +114,7 @@ def _only_header(file: SourceFile) -> bool:
     with file.place.open() as stream:
         text = stream.read().decode(file.encoding)
     text = "\n".join(re.split("\r\n|\r|\n", text)[file.header_line - 1 :])
-    records = csv.reader(io.StringIO(text, newline=""), delimiter=file.delimiter)
-    return not any(islice(records, 1, None))
+    return not any(cells for _, cells in islice(headers.records_of(text, file.delimiter), 1, None))
 
 
 def _unclosed(batch: pa.RecordBatch) -> bool:

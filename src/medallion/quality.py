@@ -169,13 +169,9 @@ def _whole(pattern: str) -> str:
 
 def _message(column: Declared, name: str, shown: Column) -> Column:
     low, high = column.minimum, column.maximum
-    bounds = (
-        f"{low} to {high}"
-        if low is not None and high is not None
-        else f"{low} or more"
-        if high is None
-        else f"up to {high}"
-    )
+    bounds = " to ".join(f"{bound:,}" for bound in (low, high) if bound is not None)
+    if low is None or high is None:
+        bounds = f"up to {bounds}" if low is None else f"{bounds} or more"
     entity = (column.reference.entity if column.reference else "").removesuffix("s")
     text = MESSAGES[name].format(kind=_KINDS.get(column.kind, column.type), range=bounds, entity=entity)
     head = F.lit(f"{column.name}{_SEPARATOR}{text}")

@@ -473,28 +473,32 @@ def account(
 
 
 def rewind(history: DataFrame, entity: Entity, as_of: Column, known_as_of: Column | None) -> DataFrame:
-    """The version of every key that held just before `as_of`, from what was known before `known_as_of`.
+    """The version of every key that was valid just before `as_of`, from what was known before `known_as_of`.
 
-    Where only later versions are known (a first export after the fact), the earliest of them stands in. Both
-    moments are exclusive.
+    A version is valid from its version time; without one, from when it was learned. Where only later versions are
+    known (a first export after the fact), the earliest of them stands in, without its stage, as far as it says when it
+    was changed: an open deal may have been in another one. Both moments are exclusive.
     """
     known = history if known_as_of is None else history.filter(F.col("known_at") < known_as_of)
-    names = list(entity.clean.column_names)
     arrival = [F.desc("known_at"), F.desc("_source_file"), F.desc("_source_row")]
-    if entity.version_column is None:
+    if entity.version_column is None:  # an event: the version learned last corrects the others
         order = arrival
     else:
         version = F.col(entity.version_column)
-        held = F.coalesce(version < as_of, F.lit(True))
+        since = F.coalesce(version.cast("timestamp"), F.col("known_at"))
+        known = known.withColumns({"_held": since < as_of, "_since": since})
         order = [
             F.desc("_held"),
             F.when(F.col("_held"), version).desc_nulls_last(),
-            F.when(~F.col("_held"), version).asc_nulls_last(),
+            F.when(~F.col("_held"), F.col("_since")).asc_nulls_last(),
             *arrival,
         ]
-        known = known.withColumn("_held", held)
     ranked = known.withColumn("_rank", F.row_number().over(Window.partitionBy(entity.key).orderBy(*order)))
-    return ranked.filter(F.col("_rank") == 1).select(*names)
+    chosen = ranked.filter(F.col("_rank") == 1)
+    if entity.name == "leads":
+        later = ~F.col("_held") & ~F.coalesce((F.col("status") != "open") & (F.col("closed_at") < as_of), F.lit(False))
+        chosen = chosen.withColumn("stage", F.when(~later, F.col("stage")))
+    return chosen.select(*entity.clean.column_names)
 
 
 def newest_event(tables: Mapping[str, DataFrame], entities: Mapping[str, Entity]) -> DataFrame:

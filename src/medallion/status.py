@@ -48,10 +48,13 @@ def _grain(name: str, entities: Mapping[str, contracts.Entity]) -> str:
     if name.startswith("bronze."):
         return "one row per record of an export, cells as text"
     for entity in entities.values():
-        for contract in (entity.clean, entity.history, entity.staged):
+        for contract in (entity.clean, entity.history, entity.staged, entity.strays, entity.contested):
             if contract.name == name:
                 return contract.grain
-    known: Table = gold_contract(name)
+    try:
+        known: Table = gold_contract(name)
+    except KeyError:  # somebody's own table beside those of the pipeline
+        return "no contract describes this table"
     return known.grain
 
 

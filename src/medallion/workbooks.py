@@ -1,18 +1,21 @@
-"""Sheets of Excel and OpenDocument workbooks as rows of text, read by python-calamine."""
+"""Sheets of Excel and OpenDocument workbooks as rows of text, read by python-calamine in a process of its own."""
 
 from __future__ import annotations
 
+import importlib.util
 import io
+import json
 import re
+import signal
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
-
+from medallion import sheet_reader
 from medallion.errors import SourceError
 from medallion.files import UNREADABLE, Place
 
@@ -21,29 +24,81 @@ _LARGEST = 1 << 30
 _HEAD = 1 << 20
 #: Cells of the rectangle of one sheet, empty ones too.
 _MOST_CELLS = 50_000_000
+#: What the process that reads a workbook may use: bytes of memory, seconds of processor time.
+_MEMORY, _SECONDS = 6 << 30, 600
+#: A cell of a sheet with its place, whatever its quotation marks, the order of its attributes or its prefix.
+_CELL = re.compile(rb"""<(?:\w+:)?c\s[^<>]{0,200}?\br\s*=\s*["']([A-Z]{1,3})(\d{1,7})["']""")
+_CSV_REMEDY = "Export the sheet as CSV instead."
 
 
-@contextmanager
-def _workbook(place: Place, name: str) -> Iterator[CalamineWorkbook]:
+def _content(place: Place, name: str) -> bytes:
     try:
         with place.open() as stream:
-            content = io.BytesIO(stream.read(_LARGEST + 1))
-        if content.getbuffer().nbytes > _LARGEST:
-            raise SourceError(f"{name}: is larger than {_LARGEST >> 20:,} MiB", "Export the sheet as CSV instead.")
-        if "EncryptedPackage".encode("utf-16-le") in content.getbuffer()[:_HEAD].tobytes():
+            content = stream.read(_LARGEST + 1)
+        if len(content) > _LARGEST:
+            raise SourceError(f"{name}: is larger than {_LARGEST >> 20:,} MiB", _CSV_REMEDY)
+        if "EncryptedPackage".encode("utf-16-le") in content[:_HEAD]:
             raise SourceError(f"{name}: the workbook needs a password", "Save it without one.")
-        if zipfile.is_zipfile(content):
-            _check_size(content, name)
-        content.seek(0)
-        yield CalamineWorkbook.from_filelike(content)
-    except CalamineError as error:
-        protected = "password" in str(error).lower() or "encrypted" in str(error).lower()
-        raise SourceError(
-            f"{name}: is not a readable workbook: {error}",
-            "Save it without a password." if protected else "Open it and save it again as .xlsx, or export CSV.",
-        ) from error
+        if zipfile.is_zipfile(io.BytesIO(content)):
+            _check_size(io.BytesIO(content), name)
     except UNREADABLE as error:
         raise SourceError(f"{name}: cannot be read: {error}", "Check the file is complete; export it again.") from error
+    return content
+
+
+def _answers(place: Place, name: str, *arguments: str) -> Iterator[Any]:
+    """What the reading process says of a workbook, up to its end.
+
+    Raises:
+        SourceError: The workbook cannot be read, or the process ended before it had read it.
+    """
+    content = _content(place, name)
+    specification = importlib.util.find_spec("python_calamine")
+    libraries = str(Path(str(specification and specification.origin)).parent.parent)
+    command = [sys.executable, "-I", sheet_reader.__file__, str(_MEMORY), str(_SECONDS), libraries, *arguments]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)  # noqa: S603
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        with suppress(BrokenPipeError):
+            process.stdin.write(content)
+            process.stdin.close()
+        del content
+        for line in process.stdout:
+            said = json.loads(line)
+            if said == "end":
+                return
+            if isinstance(said, dict):
+                raise _refusal(name, said)
+            yield said
+        raise _ended(name, process.wait())
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def _refusal(name: str, said: dict[str, Any]) -> SourceError:
+    if "memory" in said:
+        return _ended(name, -signal.SIGABRT)
+    if "missing" in said:
+        return SourceError(f"{name}: has no sheet {said['missing']!r}", "Export it again.")
+    reason = str(said["error"])
+    protected = "password" in reason.lower() or "encrypted" in reason.lower()
+    return SourceError(
+        f"{name}: is not a readable workbook: {reason}",
+        "Save it without a password." if protected else "Open it and save it again as .xlsx, or export CSV.",
+    )
+
+
+def _ended(name: str, status: int) -> SourceError:
+    """Why the reading process ended before its time."""
+    if status == -getattr(signal, "SIGXCPU", 0):
+        reason = f"reading it takes more than {_SECONDS} seconds"
+    else:
+        reason = f"reading it takes more than {_MEMORY >> 30} GiB of memory, or it is damaged"
+    return SourceError(f"{name}: is not a readable workbook: {reason}", _CSV_REMEDY)
 
 
 def _check_size(content: io.BytesIO, name: str) -> None:
@@ -51,20 +106,18 @@ def _check_size(content: io.BytesIO, name: str) -> None:
     with zipfile.ZipFile(content) as parts:
         unpacked = sum(part.file_size for part in parts.infolist())
         if unpacked > _LARGEST:
-            raise SourceError(
-                f"{name}: the workbook unpacks to {unpacked >> 20:,} MiB", "Export the sheet as CSV instead."
-            )
+            raise SourceError(f"{name}: the workbook unpacks to {unpacked >> 20:,} MiB", _CSV_REMEDY)
         for part in parts.infolist():
-            if not re.fullmatch(r"xl/worksheets/[^/]+\.xml", part.filename):
+            if not part.filename.lower().endswith(".xml"):
                 continue
             rows = columns = 0
             with parts.open(part) as stream:
                 rest = b""
                 while chunk := stream.read(1 << 20):
-                    for letters, row in re.findall(rb'<c r="([A-Z]{1,3})(\d{1,7})"', rest + chunk):
+                    for letters, row in _CELL.findall(rest + chunk):
                         rows = max(rows, int(row))
                         columns = max(columns, _number(letters))
-                    rest = chunk[-32:]
+                    rest = chunk[-256:]
             if rows * columns > _MOST_CELLS:
                 raise SourceError(
                     f"{name}: a sheet reaches to row {rows:,} and column {columns:,}, far beyond its table",
@@ -88,10 +141,8 @@ def sheets(place: Place, name: str) -> tuple[list[str], list[str]]:
     """
     shown: list[str] = []
     hidden: list[str] = []
-    with _workbook(place, name) as book:
-        for sheet in book.sheets_metadata:
-            visible = sheet.visible == SheetVisibleEnum.Visible and sheet.typ == SheetTypeEnum.WorkSheet
-            (shown if visible else hidden).append(sheet.name)
+    for sheet, visible in _answers(place, name):
+        (shown if visible else hidden).append(sheet)
     return shown, hidden
 
 
@@ -101,27 +152,4 @@ def rows(place: Place, name: str, sheet: str) -> Iterator[list[str]]:
     Raises:
         SourceError: The workbook cannot be read, or has no such sheet.
     """
-    with _workbook(place, name) as book:
-        if sheet not in book.sheet_names:
-            raise SourceError(f"{name}: has no sheet {sheet!r}", "Export it again.")
-        for row in book.get_sheet_by_name(sheet).iter_rows():
-            yield [text(cell) for cell in row]
-
-
-def text(cell: Any) -> str:
-    """A cell as it would stand in a CSV export: whole numbers without decimals, moments in ISO 8601.
-
-    >>> [text(cell) for cell in (1234.0, 0.1, 1e20, True, datetime(2025, 6, 1, 9, 30), date(2025, 6, 1), " a ")]
-    ['1234', '0.1', '100000000000000000000', 'true', '2025-06-01 09:30:00', '2025-06-01', ' a ']
-    """
-    if isinstance(cell, bool):
-        return str(cell).lower()
-    if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() else format(Decimal(repr(cell)), "f")
-    if isinstance(cell, datetime):
-        return cell.isoformat(sep=" ")
-    if isinstance(cell, date | time):
-        return cell.isoformat()
-    if isinstance(cell, timedelta):
-        return str(cell)
-    return str(cell)
+    yield from _answers(place, name, sheet)

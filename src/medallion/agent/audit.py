@@ -1,15 +1,20 @@
 """The agent's log: every question, tool call, answer and receipt in `ops.agent_log`, append-only.
 
-Questions are kept as they were asked, without what looks like an e-mail address or a telephone number.
+Questions are kept as they were asked, without what looks like an e-mail address or a telephone number. Where the
+lakehouse cannot be written, the answer is given without an entry, and standard error says so once.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import sys
 import uuid
 from datetime import datetime
+from pathlib import Path
 
 import pyarrow as pa
+from deltalake.exceptions import DeltaError
 
 from medallion.agent.answer import Answer
 from medallion.agent.personal import without_personal
@@ -32,8 +37,11 @@ SCHEMA = pa.schema(
 )
 
 
-def record(lake: Lakehouse, answer: Answer, door: str, now: datetime, seconds: float) -> str:
-    """Append an entry; gives its identifier.
+_not_kept: set[str] = set()
+
+
+def record(lake: Lakehouse, answer: Answer, door: str, now: datetime, seconds: float) -> str | None:
+    """Append an entry; gives its identifier, None where the lakehouse cannot be written.
 
     Args:
         lake: The lakehouse.
@@ -58,5 +66,29 @@ def record(lake: Lakehouse, answer: Answer, door: str, now: datetime, seconds: f
         "seconds": seconds,
     }
     table = pa.Table.from_pylist([row], schema=SCHEMA)
-    write_deltalake(lake.path(TABLE), table, mode="append")
+    if not _writable(lake):  # asked first, since delta-rs panics on its way out of a failed write
+        _say_not_kept(lake, "Permission denied")
+        return None
+    try:
+        write_deltalake(lake.path(TABLE), table, mode="append")
+    except (DeltaError, OSError) as error:
+        _say_not_kept(lake, str(error))
+        return None
     return entry
+
+
+def _writable(lake: Lakehouse) -> bool:
+    """Whether the log can be added to, as far as the modes of local folders say."""
+    if "://" in lake.root:
+        return True
+    log = Path(lake.path(TABLE))
+    folders = [log, log / "_delta_log"] if log.exists() else [next(up for up in log.parents if up.exists())]
+    return all(os.access(folder, os.W_OK | os.X_OK) for folder in folders)
+
+
+def _say_not_kept(lake: Lakehouse, reason: str) -> None:
+    """Say once per lakehouse that what is asked of it is not logged."""
+    if lake.root not in _not_kept:
+        _not_kept.add(lake.root)
+        reason = " ".join(reason.split())[:200]
+        print(f"{lake.root}: cannot be written ({reason}); answers are not kept in {TABLE}", file=sys.stderr)

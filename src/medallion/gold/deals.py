@@ -14,7 +14,13 @@ from medallion.scoring.base_rate import with_base_rate
 _BASE_RATE = {"probability": "base_rate", "probability_low": "base_rate_low", "probability_high": "base_rate_high"}
 
 
-def deals(leads: DataFrame, customer_features: DataFrame, moment: Moment, scored: DataFrame | None = None) -> DataFrame:
+def deals(
+    leads: DataFrame,
+    customer_features: DataFrame,
+    moment: Moment,
+    scored: DataFrame | None = None,
+    stage_history: DataFrame | None = None,
+) -> DataFrame:
     """One row per deal opened before the moment; amounts in USD, probability for open deals only.
 
     Args:
@@ -22,6 +28,8 @@ def deals(leads: DataFrame, customer_features: DataFrame, moment: Moment, scored
         customer_features: `gold.customer_features` of the same moment.
         moment: The moment.
         scored: A model's scores of the open deals; a deal that it left out has the base rate of its band and age.
+        stage_history: `gold.stage_history` of the same moment: the stage of a deal is that of its last stay. Without it,
+            the stage of the deal's row.
     """
     account = customer_features.select(
         "customer_id",
@@ -35,7 +43,11 @@ def deals(leads: DataFrame, customer_features: DataFrame, moment: Moment, scored
         "band_mature_leads",
         "days_since_last_interaction",
     )
-    joined = with_base_rate(leads_as_of(leads, moment).join(account, on="customer_id", how="left"), moment)
+    opened = leads_as_of(leads, moment)
+    if stage_history is not None:
+        last = stage_history.filter(F.col("left_at").isNull()).select("lead_id", "stage")
+        opened = opened.drop("stage").join(last, on="lead_id", how="left")
+    joined = with_base_rate(opened.join(account, on="customer_id", how="left"), moment)
     own = {name: F.col(base) for name, base in _BASE_RATE.items()}
     if scored is not None:
         joined = joined.join(scored.select("lead_id", *_BASE_RATE), on="lead_id", how="left")

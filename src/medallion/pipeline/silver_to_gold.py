@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from medallion import contracts, store
 from medallion.config import end_of_day
 from medallion.contracts import Entity, Table
-from medallion.errors import ConservationError
+from medallion.errors import ConservationError, LakehouseError
 from medallion.pipeline.additions import DAYS, TOTALS, Additions, additions
 from medallion.pipeline.steps import Steps, in_order
 from medallion.store import Lakehouse
 from medallion.weights import ScoreWeights
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
 
     from medallion.features import Moment
     from medallion.scoring.registry import Entry
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 SCORED = "ops.scored_leads"
 _WORKERS = 2
 _NO_EVENTS = date(1970, 1, 1)
+_END_OF_TIME = "9999-12-31"
+#: The type of amounts, and the sum from which one of them, to the nearest double, no longer fits into it.
+_AMOUNT, _MOST = "decimal(18,2)", 1e16
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ STEPS: tuple[Step, ...] = (
             "gold.touch_totals",
         ),
     ),
-    Step("gold.deals", ("silver.leads_clean", "gold.customer_features", "moment", SCORED)),
+    Step("gold.deals", ("silver.leads_clean", "gold.customer_features", "moment", SCORED, "gold.stage_history")),
     Step("gold.touch_days", ("silver.interactions_clean", "moment", "known_to")),
     Step("gold.attribution", ("silver.leads_clean", "silver.interactions_clean", "moment")),
     Step("gold.sales_summary", ("silver.leads_clean", "silver.interactions_clean", "moment", "gold.touch_days")),
@@ -67,7 +70,7 @@ STEPS: tuple[Step, ...] = (
         ),
     ),
     Step("gold.top_customers", ("gold.customer_features",)),
-    Step("gold.stage_history", ("silver.leads_history", "silver.stage_changes_clean", "moment")),
+    Step("gold.stage_history", ("silver.leads_history", "silver.stage_changes_clean", "moment", "silver.leads_clean")),
 )
 
 #: Every table that a step of gold may write.
@@ -118,19 +121,26 @@ def silver_to_gold(
         store.create(spark, lake, entities[name].clean)
     there = [entity for entity in entities.values() if lake.exists(entity.clean.name)]
     frames: dict[str, DataFrame] = {entity.clean.name: store.read(spark, lake, entity.clean.name) for entity in there}
+    known = None if known_as_of is None else F.lit(known_as_of.isoformat(sep=" ")).cast("timestamp")
+
+    def at(moment: Column) -> None:
+        for entity in there:
+            versions = store.read(spark, lake, entity.history.name)
+            frames[entity.clean.name] = silver.rewind(versions, entity, moment, known)
+
+    if known is not None:
+        at(F.lit(_END_OF_TIME).cast("timestamp"))  # what was current then
     events = {entity.name: frames[entity.clean.name] for entity in there}
     newest = silver.newest_event(events, entities).collect()[0]["newest"]
     day = as_of or (newest.date() if newest else _NO_EVENTS)
     moment = Moment(end_of_day(day), weights=weights)
-    known = None if known_as_of is None else F.lit(known_as_of.isoformat(sep=" ")).cast("timestamp")
     frames["silver.leads_history"] = store.read(spark, lake, entities["leads"].history.name)
     if known is not None:
         frames["silver.leads_history"] = frames["silver.leads_history"].filter(F.col("known_at") < known)
-    rewound = known is not None or bool(newest and newest >= moment.as_of)
-    if rewound:
-        for entity in there:
-            versions = store.read(spark, lake, entity.history.name)
-            frames[entity.clean.name] = silver.rewind(versions, entity, moment.instant, known)
+    rewound = known is not None
+    if newest and newest >= moment.as_of:
+        rewound = True
+        at(moment.instant)
 
     since = Additions()
     if target is not None:
@@ -158,7 +168,11 @@ def silver_to_gold(
             verify(frames[name] if written is None else frames[name].filter(written), contract)
 
     needs = {name: {given for given in step.inputs if given in by_table} for name, step in by_table.items()}
-    in_order(needs, make, _WORKERS)
+    try:
+        in_order(needs, make, _WORKERS)
+    except Exception as error:
+        _explain_overflow(frames["silver.leads_clean"], entities["leads"], error)
+        raise
     with steps.step("gold: compare revenue"):
         odd = _compare_revenue(frames)
     if score_at is not None:
@@ -168,6 +182,29 @@ def silver_to_gold(
             _append_scores(spark, target, frames, moment, score_at)
     store.drop(target, [SCORED])
     return day, odd
+
+
+def _explain_overflow(leads: DataFrame, entity: Entity, error: Exception) -> None:
+    """Raise what a user can put right where gold failed since the amounts of deals add up to more than it can hold.
+
+    Raises:
+        LakehouseError: A sum of amounts does not fit; names the column and the deal with the largest amount.
+    """
+    from pyspark.sql import functions as F
+
+    amounts = [column.name for column in entity.columns if column.type == _AMOUNT]
+    sizes = {name: F.abs(F.col(name)).cast("double") for name in amounts}
+    totals = leads.agg(*(F.sum(size).alias(name) for name, size in sizes.items())).collect()[0]
+    for name in amounts:
+        if (totals[name] or 0) < _MOST:
+            continue
+        row = leads.orderBy(sizes[name].desc_nulls_last(), entity.key).first()
+        assert row is not None
+        raise LakehouseError(
+            f"{entity.clean.name}: {name} adds up to more than {_AMOUNT.upper()} can hold; the largest amount is "
+            f"{row[name]:,} of {entity.key} {row[entity.key]} ({row['_source_file']}, line {row['_source_row']})",
+            f"Deliver that deal again with the right {name}, and give {name} a maximum in your contract.",
+        ) from error
 
 
 def _known_to(touches: DataFrame, moment: Moment) -> str | None:
