@@ -79,7 +79,7 @@ WHERES = (
     (),
     (Filter("industry", ("Retail",)),),
     (Filter("industry", ("",)), Filter("lead_quality", ("Cold", "Cool"))),
-    (Filter("owner", ("Ann",), "!="),),
+    (Filter("owner", ("",), "!="),),
     (Filter("closed_date", ("2025-02-03",), ">="), Filter("closed_date", ("2025-02-28",), "<=")),
     (Filter("channel", ("email",)),),
     (Filter("channel", ("",)),),
