@@ -79,7 +79,7 @@ WHERES = (
     (),
     (Filter("industry", ("Retail",)),),
     (Filter("industry", ("",)), Filter("lead_quality", ("Cold", "Cool"))),
-    (Filter("owner", ("Ann",), "!="),),
+    (Filter("owner", ("",), "!="),),
     (Filter("closed_date", ("2025-02-03",), ">="), Filter("closed_date", ("2025-02-28",), "<=")),
     (Filter("channel", ("email",)),),
     (Filter("channel", ("",)),),
@@ -91,11 +91,16 @@ WHERES = (
 @pytest.mark.parametrize("name", metrics.metrics())
 def test_every_metric_by_both_routes(reading, direct, name):
     metric = metrics.named(name)
-    wheres = [where for where in WHERES if all(metric.view.dimension(one.dimension) for one in where)]
+    known = {one.name for one in metric.dimensions}  # a stock is not asked for by time
+    wheres = [where for where in WHERES if {one.dimension for one in where} <= known]
     for where in wheres:
-        for by in [(), *((one.name,) for one in metric.view.dimensions)]:
+        for by in [(), *((one.name,) for one in metric.dimensions)]:
             assert reading.ask(name, by, where) == metrics.ask(direct, name, by, where), (by, where)
-    same = [one for one, other in metrics.metrics().items() if other.view is metric.view]
+    same = [
+        one
+        for one, other in metrics.metrics().items()
+        if other.view is metric.view and other.dimensions == metric.dimensions
+    ]
     for where in wheres:
         reading.ahead((one, where) for one in same)
         assert reading.ask(name, (), where) == metrics.ask(direct, name, where=where)
