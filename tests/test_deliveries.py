@@ -253,14 +253,16 @@ LEADS = "lead_id,customer_id,status,stage,deal_value,created_at,updated_at,close
 STAGED = {
     "customers.csv": "customer_id,customer_name\nC1,Anvil\n",
     # told by the file: L1, L2 (closed later), L5 (its file ends before it is won); by versions alone: L3, L4, L6
-    "leads.csv": LEADS + "L1,C1,open,negotiation,1000,2025-01-05,,,Ann\nL2,C1,won,closed_won,2000,2025-01-05,,2025-06-01,Ann\n"
+    "leads.csv": LEADS
+    + "L1,C1,open,negotiation,1000,2025-01-05,,,Ann\nL2,C1,won,closed_won,2000,2025-01-05,,2025-06-01,Ann\n"
     "L3,C1,won,closed_won,30,2025-01-05,,2025-05-01,Ann\nL4,C1,open,demo,40,2025-01-05,2025-04-01,,Ann\n"
     "L5,C1,won,closed_won,50,2025-01-05,2025-05-20,2025-05-10,Ann\nL6,C1,open,demo,60,2025-01-05,,,Ann\n",
     "stage_changes.csv": "lead_id,stage,entered_at\nL1,prospecting,2025-01-05\nL1,proposal,2025-02-01\nL1,negotiation,2025-05-15\n"
     "L2,prospecting,2025-01-05\nL2,proposal,2025-03-01\nL2,closed_won,2025-06-01\nL5,demo,2025-02-01\n",
 }
 STAGED_LATER = {
-    "leads_2.csv": LEADS + "L4,C1,open,proposal,44,2025-01-05,2025-05-05,,Bob\nL6,C1,open,proposal,66,2025-01-05,,,Bob\n"
+    "leads_2.csv": LEADS
+    + "L4,C1,open,proposal,44,2025-01-05,2025-05-05,,Bob\nL6,C1,open,proposal,66,2025-01-05,,,Bob\n"
     "L1,C1,open,contract,1100,2025-01-05,,,Bob\n",
 }
 
@@ -279,8 +281,22 @@ def test_a_replay_shows_one_stage_and_the_whole_row_as_it_was(deliver, tmp_path)
         assert {row["lead_id"]: row["stage"] for row in tables["gold.deals"] if row["stage"]} == last, day
         seen[day] = {row["lead_id"]: row for row in tables["gold.deals"]}
     told = {day: {key: row["stage"] for key, row in found.items()} for day, found in seen.items()}
-    assert told["2025-04-15"] == {"L1": "proposal", "L2": "proposal", "L3": None, "L4": "demo", "L5": "demo", "L6": "demo"}
-    assert told["2025-01-10"] == {"L1": "prospecting", "L2": "prospecting", "L3": None, "L4": None, "L5": None, "L6": "demo"}
+    assert told["2025-04-15"] == {
+        "L1": "proposal",
+        "L2": "proposal",
+        "L3": None,
+        "L4": "demo",
+        "L5": "demo",
+        "L6": "demo",
+    }
+    assert told["2025-01-10"] == {
+        "L1": "prospecting",
+        "L2": "prospecting",
+        "L3": None,
+        "L4": None,
+        "L5": None,
+        "L6": "demo",
+    }
     assert (told["2025-05-31"]["L1"], told["2025-06-30"]["L1"]) == ("negotiation", "contract")
     for day, value, owner in (("2025-04-15", 60, "Ann"), ("2025-06-30", 66, "Bob")):
         row = seen[day]["L6"]

@@ -212,7 +212,9 @@ def with_sheet(rows: str, sheet: str = "worksheets/sheet1.xml") -> bytes:
 @pytest.mark.parametrize("sheet", ["worksheets/sheet1.xml", "elsewhere/sheet.xml"])
 def test_a_cell_far_away_is_found_however_it_is_written(tmp_path, rows, sheet):
     """The native reader would ask for 512 GiB and end the process."""
-    (problem,) = refusals(tmp_path, **{"customers.xlsx": with_sheet(rows, sheet), "products.csv": b"product_id\n1\n"})[:1]
+    (problem,) = refusals(tmp_path, **{"customers.xlsx": with_sheet(rows, sheet), "products.csv": b"product_id\n1\n"})[
+        :1
+    ]
     assert problem.startswith("customers.xlsx: a sheet reaches to row 1,048,576 and column 16,384")
 
 
@@ -221,7 +223,9 @@ def test_a_workbook_that_ends_its_reader_is_refused_and_the_others_are_read(tmp_
 
     monkeypatch.setattr(workbooks, "_MOST_CELLS", 1 << 60)
     (tmp_path / "customers.csv").write_text(GOOD)
-    (tmp_path / "leads.xlsx").write_bytes(with_sheet("<row r='1'><c r='A1'><v>1</v></c></row>" + FAR["single quotation marks"]))
+    (tmp_path / "leads.xlsx").write_bytes(
+        with_sheet("<row r='1'><c r='A1'><v>1</v></c></row>" + FAR["single quotation marks"])
+    )
     found = sources.scan(str(tmp_path), contracts.entities())
     assert [file.name for file in found.files] == ["customers.csv"]
     (refused,) = found.refused

@@ -415,7 +415,9 @@ def test_amounts_that_do_not_fit_name_their_column_and_deal(frame):
     entity = contracts.entities()["leads"]
     most = D("9999999999999999.00")
     for sign in (1, -1):
-        leads = frame(kinds, ("L1", D(5), "leads.csv", 2), ("L2", sign * most, "leads.csv", 3), ("L3", sign * most, "x", 4))
+        leads = frame(
+            kinds, ("L1", D(5), "leads.csv", 2), ("L2", sign * most, "leads.csv", 3), ("L3", sign * most, "x", 4)
+        )
         with pytest.raises(LakehouseError, match=r"deal_value adds up to more .* of lead_id L2 \(leads.csv, line 3\)"):
             _explain_overflow(leads, entity, ValueError("too large"))
     _explain_overflow(frame(kinds, ("L1", D(5), "leads.csv", 2)), entity, ValueError("something else"))

@@ -89,7 +89,9 @@ def _current(leads: DataFrame, moment: Moment) -> DataFrame:
 def _versions(versions: DataFrame) -> DataFrame:
     """An entry per version; one without a time of change holds from the creation, or from when it was learned."""
     in_order = Window.partitionBy("lead_id").orderBy(*_ARRIVAL)
-    since = F.when(F.row_number().over(in_order) == 1, F.coalesce("created_at", "known_at")).otherwise(F.col("known_at"))
+    since = F.when(F.row_number().over(in_order) == 1, F.coalesce("created_at", "known_at")).otherwise(
+        F.col("known_at")
+    )
     entries = versions.withColumns({"_since": since, "told_by": F.lit("version")})
     return entries.withColumn("entered_at", _changed_at(F.col("_since"))).filter("stage IS NOT NULL").select(*_ENTRY)
 
