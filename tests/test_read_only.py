@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -53,9 +53,15 @@ COMMANDS = [
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="folders have no modes on Windows")
-def test_reading_commands_on_a_read_only_lakehouse(copy, tmp_path_factory):
-    out = tmp_path_factory.mktemp("out")
-    someone = []
+def test_reading_commands_on_a_read_only_lakehouse(sample):
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to others
+        _read_everything(sample, Path(folder))
+
+
+def _read_everything(sample, folder):
+    lake, out, someone = Path(folder, "lakehouse"), Path(folder, "out"), []
+    shutil.copytree(sample.root, lake)
+    out.mkdir()
     if os.geteuid() == 0:  # modes do not hold root back
         if not shutil.which("setpriv"):
             pytest.skip("runs as root, and there is no setpriv to become somebody else")
@@ -63,10 +69,11 @@ def test_reading_commands_on_a_read_only_lakehouse(copy, tmp_path_factory):
         readable = subprocess.run([*someone, sys.executable, "-c", "import medallion"], cwd="/", check=False)
         if readable.returncode:
             pytest.skip("runs as root, and nobody else can read this environment")
-        for folder in (out, *out.parents[:2], *Path(copy.root).parents[:3]):
-            folder.chmod(folder.stat().st_mode | stat.S_IRWXO)
-    for path in [Path(copy.root), *Path(copy.root).rglob("*")]:
-        path.chmod(path.stat().st_mode & ~0o222 | (0o555 if path.is_dir() else 0o444))
+        folder.chmod(0o755)
+        out.chmod(0o777)
+    everything = [lake, *lake.rglob("*")]
+    for path in everything:
+        path.chmod(0o555 if path.is_dir() else 0o444)
     script = "\n".join(
         [
             "from medallion.cli import app; import shlex, sys",
@@ -79,15 +86,14 @@ def test_reading_commands_on_a_read_only_lakehouse(copy, tmp_path_factory):
     )
     lines = [command.format(out=out) for command in COMMANDS]
     done = subprocess.run(
-        [*someone, sys.executable, "-c", script, copy.root, *lines],
+        [*someone, sys.executable, "-c", script, str(lake), *lines],
         cwd=out, env={**os.environ, "HOME": str(out)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
-    assert failed == [], done.stderr[-2000:]
+    for path in everything:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    assert [line for line in done.stdout.splitlines() if line.startswith("FAILED")] == [], done.stderr[-2000:]
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stderr.count("answers are not kept in ops.agent_log") == 1
-    for path in [Path(copy.root), *Path(copy.root).rglob("*")]:
-        path.chmod(path.stat().st_mode | stat.S_IWUSR)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from medallion import sheet_reader
 from medallion.errors import SourceError
@@ -58,14 +58,13 @@ def _answers(place: Place, name: str, *arguments: str) -> Iterator[Any]:
     command = [sys.executable, "-I", sheet_reader.__file__, str(_MEMORY), str(_SECONDS), libraries, *arguments]
     pipe = subprocess.PIPE
     process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)  # noqa: S603
-    assert process.stdin is not None
-    assert process.stdout is not None
+    given, answers = cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout)
     try:
         with suppress(BrokenPipeError):
-            process.stdin.write(content)
-            process.stdin.close()
+            given.write(content)
+            given.close()
         del content
-        for line in process.stdout:
+        for line in answers:
             said = json.loads(line)
             if said == "end":
                 return
@@ -76,7 +75,7 @@ def _answers(place: Place, name: str, *arguments: str) -> Iterator[Any]:
     finally:
         process.kill()
         process.wait()
-        process.stdout.close()
+        answers.close()
 
 
 def _refusal(name: str, said: dict[str, Any]) -> SourceError:

@@ -198,8 +198,7 @@ def _explain_overflow(leads: DataFrame, entity: Entity, error: Exception) -> Non
     for name in amounts:
         if (totals[name] or 0) < _MOST:
             continue
-        row = leads.orderBy(sizes[name].desc_nulls_last(), entity.key).first()
-        assert row is not None
+        row = leads.orderBy(sizes[name].desc_nulls_last(), entity.key).limit(1).collect()[0]
         raise LakehouseError(
             f"{entity.clean.name}: {name} adds up to more than {_AMOUNT.upper()} can hold; the largest amount is "
             f"{row[name]:,} of {entity.key} {row[entity.key]} ({row['_source_file']}, line {row['_source_row']})",
