@@ -361,7 +361,12 @@ def _markers(file: SourceFile) -> list[str]:
 
 
 def _same_header(file: SourceFile) -> dict[str, list[str]]:
-    """Columns that fill something by their header, each with the others of that header."""
+    """Columns that fill something by their header, each with the others of that header.
+
+    Keys of JSON and columns of Parquet are names as they are: two that differ by case are two.
+    """
+    if file.format in ("json", "jsonl", "parquet"):
+        return {}
     bare = {name: code(header).replace("_", "") for header, name in file.columns}
     mapped = [item.column for item in file.mapping.values() if item.column]
     found = {name: [other for other in bare if other != name and bare[other] == bare[name]] for name in mapped}
