@@ -239,7 +239,7 @@ def test_a_workbook_that_takes_too_long_is_refused(tmp_path, monkeypatch):
 
     monkeypatch.setattr(workbooks, "_SECONDS", 0)
     (problem,) = refusals(tmp_path, **{"customers.xlsx": workbook((0, 0, "customer_id"), (1, 0, "C1"))})
-    assert problem == "customers.xlsx: is not a readable workbook: reading it takes more than 0 seconds"
+    assert "is not a readable workbook: reading it takes more than 0 seconds" in problem
 
 
 def test_the_directory_of_an_archive_is_read_once(tmp_path, monkeypatch):

@@ -91,4 +91,4 @@ def _say_not_kept(lake: Lakehouse, reason: str) -> None:
     if lake.root not in _not_kept:
         _not_kept.add(lake.root)
         reason = " ".join(reason.split())[:200]
-        print(f"{lake.root}: cannot be written ({reason}); answers are not kept in {TABLE}", file=sys.stderr)
+        sys.stderr.write(f"{lake.root}: cannot be written ({reason}); answers are not kept in {TABLE}\n")
