@@ -18,8 +18,9 @@ from pyarrow import csv as pacsv
 from medallion import parsing
 from medallion.contracts import Column, Entity, Filling, formats
 from medallion.contracts.model import DATE_FORMATS
-from medallion.contracts.odcs import code
+from medallion.contracts.odcs import code, names_in
 from medallion.errors import SourceError
+from medallion.files import UNREADABLE
 from medallion.proposal import marks
 from medallion.sources import Refusal, SourceFile
 
@@ -27,9 +28,11 @@ from medallion.sources import Refusal, SourceFile
 _ROWS, _SHARE = 2, 0.01
 #: A column of at least so many values of which more than half cannot be read is not understood.
 _VALUES = 3
+#: Closed lists whose unknown spellings stop a file, also where the contract has a value for them.
+_ASKED = ("status", "channel", "outcome")
 #: Distinct texts of a column that are kept.
 _DISTINCT = 1_000
-_SAID = 5
+_MESSAGES = 5
 
 
 @dataclass
@@ -75,45 +78,50 @@ def settle(
             refused.append(Refusal(file.name, file.entity, error.problem, error.remedy))
     readable = [file for file in files if id(file) in seen]
     orders = {
-        (id(file), name): formats.day_order(
-            _days(seen[id(file)][bronze], file.mapping[name], entities[file.entity].column(name))
-        )
+        (id(file), name): formats.day_order(_days(texts, file.mapping[name], entities[file.entity].column(name)))
         for file in readable
-        for name, bronze in _dates(file, entities[file.entity]).items()
+        for name, texts in _dates(file, entities[file.entity], seen[id(file)]).items()
     }
     before = _precedents(earlier)
     kept, notes = [], []
     for file in readable:
         entity = entities[file.entity]
-        doubts = [*_twins(file, seen[id(file)]), *_marked(file, seen[id(file)])]
+        doubts = [*_twins(file, seen[id(file)]), *_marked(file, entity.key, seen[id(file)])]
         doubts += _unknown_spellings(file, entity, seen[id(file)]) + _never_won(file, entity, seen[id(file)])
         dates: dict[str, tuple[str, ...]] = {}
-        for name, bronze in _dates(file, entity).items():
-            order = orders[id(file), name]
-            said = _said(file.mapping[name], entity.column(name))
+        for name, texts in _dates(file, entity, seen[id(file)]).items():
             others = [
                 [other.decided for (of, _), other in orders.items() if of == id(file)],
                 [other.decided for other in orders.values()],
                 before.get((file.entity, name), []),
             ]
-            chosen, doubt = _choose(order, said, others)
-            if doubt:
-                doubts.append(_order_doubt(file, bronze, name, order, said))
-            texts = [example for example, _ in seen[id(file)][bronze].forms.values()]
-            needed, unread = formats.called_for(texts, chosen)
-            if said is not None:
-                reader = re.compile(
-                    formats.shapes(_explicit(file.mapping[name], entity.column(name))).removesuffix(r"\z")
-                )
-                unread = [text for text in texts if not reader.fullmatch(text)]
-            doubts += _unreadable(file, bronze, name, seen[id(file)][bronze], unread)
-            dates[name] = needed if said is None else ()
+            dates[name], of_dates = _dated(file, entity.column(name), texts, orders[id(file), name], others)
+            doubts += of_dates
         notes += [f"{file.name}: {doubt.problem}" for doubt in doubts if accept]
         if doubts and not accept:
             refused.append(_refusal(file, doubts))
         else:
             kept.append((file, dates))
     return Settled(_written(kept), refused, notes)
+
+
+def _dated(
+    file: SourceFile, column: Column, seen: Seen, order: formats.DayOrder, others: list[list[bool | None]]
+) -> tuple[tuple[str, ...], list[_Doubt]]:
+    """The formats that a column of dates calls for, none where its contract names them; and what is in doubt."""
+    filling = file.mapping[column.name]
+    said = _said(filling, column)
+    chosen, doubt = _choose(order, said, others)
+    doubts = [_order_doubt(file, column.name, order, said)] if doubt else []
+    texts = [example for example, _ in seen.forms.values()]
+    if said is None:
+        needed, unread = formats.called_for(texts, chosen)
+    else:
+        read = re.compile(formats.shapes(_explicit(filling, column)).removesuffix(r"\z"))
+        needed, unread = (), [text for text in texts if not read.fullmatch(text)]
+    if filling.column:
+        doubts += _unreadable(file, column.name, seen, unread)
+    return needed, doubts
 
 
 @dataclass(frozen=True)
@@ -123,9 +131,9 @@ class _Doubt:
 
 
 def _refusal(file: SourceFile, doubts: list[_Doubt]) -> Refusal:
-    problems = "; ".join(doubt.problem for doubt in doubts[:_SAID])
-    more = f"; and {len(doubts) - _SAID} more" if len(doubts) > _SAID else ""
-    remedies = " ".join(dict.fromkeys(doubt.remedy for doubt in doubts[:_SAID]))
+    problems = "; ".join(doubt.problem for doubt in doubts[:_MESSAGES])
+    more = f"; and {len(doubts) - _MESSAGES} more" if len(doubts) > _MESSAGES else ""
+    remedies = " ".join(dict.fromkeys(doubt.remedy for doubt in doubts[:_MESSAGES]))
     return Refusal(
         file.name, file.entity, f"{file.name}: {problems}{more}", f"{remedies} Or read it as it is with --accept."
     )
@@ -152,10 +160,12 @@ def _is_day_first(needed: Iterable[str]) -> bool | None:
 
 
 def _precedents(earlier: Iterable[SourceFile]) -> dict[tuple[str, str], list[bool | None]]:
-    """Per entity and column, the order of day and month in the newest file that told one."""
+    """Per entity and column, the order of day and month in the newest file that told one; what was read with `accept`
+    tells nothing.
+    """
     found: dict[tuple[str, str], list[bool | None]] = {}
     for file in earlier:
-        for name, needed in file.dates.items():
+        for name, needed in () if file.accept else file.dates.items():
             if (order := _is_day_first(needed)) is not None:
                 found[file.entity, name] = [order]
     return found
@@ -197,8 +207,8 @@ def _choose(order: formats.DayOrder, said: bool | None, others: list[list[bool |
     return False, bool(order.either)
 
 
-def _order_doubt(file: SourceFile, bronze: str, name: str, order: formats.DayOrder, said: bool | None) -> _Doubt:
-    header = _header(file, bronze)
+def _order_doubt(file: SourceFile, name: str, order: formats.DayOrder, said: bool | None) -> _Doubt:
+    header = _origin(file, name)
     remedy = (
         f"Say which it is in a contract: `dateFormats: [d/M/yyyy]` or `[M/d/yyyy]` for {file.entity}.{name} "
         "(docs/SOURCES.md), or export dates as 2025-12-31."
@@ -208,18 +218,16 @@ def _order_doubt(file: SourceFile, bronze: str, name: str, order: formats.DayOrd
         used, other = ("day", "month") if said else ("month", "day")
         return _Doubt(f"{header!r}: the contract reads the {used} first, but {shown!r} has the {other} first", remedy)
     if order.contradicts:
+        either = f", so {order.either!r} may be either" if order.either else ""
         told = f"{order.day_first!r} has the day first and {order.month_first!r} the month"
-        return _Doubt(
-            f"{header!r}: {told}, so {order.either!r} may be either" * bool(order.either) or f"{header!r}: {told}",
-            remedy,
-        )
+        return _Doubt(f"{header!r}: {told}{either}", remedy)
     day, month, *rest = re.split(r"\D", order.either)
     year = rest[0]
     readings = f"{year}-{month:0>2}-{day:0>2} (day first) or {year}-{day:0>2}-{month:0>2} (month first)"
     return _Doubt(f"{header!r}: {order.either!r} may be {readings}, and no value tells which", remedy)
 
 
-def _unreadable(file: SourceFile, bronze: str, name: str, seen: Seen, unread: list[str]) -> list[_Doubt]:
+def _unreadable(file: SourceFile, name: str, seen: Seen, unread: list[str]) -> list[_Doubt]:
     """A doubt about a column of which most values are no dates."""
     count = sum(times for example, times in seen.forms.values() if example in unread)
     if seen.filled < _VALUES or count * 2 <= seen.filled:
@@ -227,7 +235,7 @@ def _unreadable(file: SourceFile, bronze: str, name: str, seen: Seen, unread: li
     shown = ", ".join(repr(text[:40]) for text in unread[:3])
     return [
         _Doubt(
-            f"{_header(file, bronze)!r}: {count} of {seen.filled} values cannot be read as dates for {name}: {shown}",
+            f"{_origin(file, name)!r}: {count} of {seen.filled} values cannot be read as dates for {name}: {shown}",
             f"Name their form in a contract (`dateFormats` of {file.entity}.{name}), or export dates as 2025-12-31.",
         )
     ]
@@ -238,7 +246,7 @@ def _unknown_spellings(file: SourceFile, entity: Entity, seen: Mapping[str, Seen
     doubts = []
     for name, bronze in _closed(file, entity).items():
         column, filling = entity.column(name), file.mapping[name]
-        if filling.otherwise or name == "currency" or column.checks.get("accepted") != "reject":
+        if filling.otherwise or name not in _ASKED:
             continue
         unknown = {
             text: count
@@ -246,7 +254,7 @@ def _unknown_spellings(file: SourceFile, entity: Entity, seen: Mapping[str, Seen
             if count >= max(_ROWS, _SHARE * seen[bronze].filled) and meant(text, column, filling) is None
         }
         if unknown:
-            shown = ", ".join(f"{text!r} ({count} rows)" for text, count in Counter(unknown).most_common(_SAID))
+            shown = ", ".join(f"{text!r} ({count} rows)" for text, count in Counter(unknown).most_common(_MESSAGES))
             doubts.append(
                 _Doubt(
                     f"{_header(file, bronze)!r}: {shown} is no known spelling of {name}",
@@ -269,7 +277,7 @@ def _never_won(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> li
     """A doubt about deals of which none is won though stages that mean won are there."""
     filling = file.mapping.get("status")
     stage = file.mapping.get("stage")
-    if entity.name != "leads" or filling is None or filling.sql:
+    if entity.name != "leads" or filling is None or filling.sql or filling.lookup:
         return []
     column = entity.column("status")
     held = seen[filling.column].words if filling.column else Counter({str(filling.value): 1})
@@ -299,7 +307,7 @@ def _twins(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
             if seen[other].filled and seen[bronze].words != seen[other].words:
                 doubts.append(
                     _Doubt(
-                        f"{_header(file, bronze)!r} stands twice in the header with different values "
+                        f"two columns are named {_header(file, bronze)!r} and hold different values "
                         f"({_example(seen[bronze])} and {_example(seen[other])})",
                         f"Rename one of the columns, or fill it in a contract by `sql: {other}` or `sql: {bronze}`.",
                     )
@@ -311,9 +319,10 @@ def _example(seen: Seen) -> str:
     return next((repr(text[:40]) for text in seen.words), "empty")
 
 
-def _marked(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
+def _marked(file: SourceFile, key: str, seen: Mapping[str, Seen]) -> list[_Doubt]:
     """A doubt about rows that a column marks as deleted or merged away."""
     doubts = []
+    read = (file.mapping[key].column if key in file.mapping else None) or key
     for bronze in _markers(file):
         told = marks.marked(_header(file, bronze), seen[bronze].words)
         if told:
@@ -322,8 +331,8 @@ def _marked(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
                 _Doubt(
                     f"{_header(file, bronze)!r} marks {sum(told.values())} of {seen[bronze].rows} rows as deleted or "
                     f"merged away ({shown})",
-                    "Export without them; or let a contract refuse them, with a key such as "
-                    f'`sql: "CASE WHEN {bronze} ... THEN NULL ELSE id END"` (docs/SOURCES.md).',
+                    f'Export without them; or let a contract refuse them by its key, `{key}: {{sql: "CASE WHEN {bronze} '
+                    f'... THEN {read} END"}}`, as `medallion init` writes it (docs/SOURCES.md).',
                 )
             )
     return doubts
@@ -336,17 +345,39 @@ def _header(file: SourceFile, bronze: str) -> str:
     return next(header for header, name in file.columns if name == bronze)
 
 
+def _origin(file: SourceFile, name: str) -> str:
+    """What fills a canonical column, as a person knows it: the header, or the expression."""
+    filling = file.mapping[name]
+    return _header(file, filling.column) if filling.column else str(filling.sql)
+
+
 def _plain(file: SourceFile) -> dict[str, str]:
     """Canonical columns that are read from a column of the file as it is."""
     return {name: item.column for name, item in file.mapping.items() if item.column and not item.lookup}
 
 
-def _dates(file: SourceFile, entity: Entity) -> dict[str, str]:
-    return {
-        name: bronze
-        for name, bronze in _plain(file).items()
-        if entity.column(name).kind in ("date", "timestamp") and not file.mapping[name].values
-    }
+def _date_columns(file: SourceFile, entity: Entity) -> dict[str, list[str]]:
+    """Per canonical column of dates the columns of the file that it is read from, by an expression or as they are."""
+    found = {}
+    for column in entity.columns:
+        item = file.mapping.get(column.name)
+        if item and column.kind in ("date", "timestamp") and not item.values and not item.lookup:
+            read = {item.column} if item.column else names_in(item.sql) if item.sql else set()
+            found[column.name] = [name for _, name in file.columns if name in read]
+    return found
+
+
+def _dates(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> dict[str, Seen]:
+    """Per canonical column of dates what the columns that it is read from hold together."""
+    found = {}
+    for name, columns in _date_columns(file, entity).items():
+        if columns:
+            found[name] = Seen(
+                filled=sum(seen[column].filled for column in columns),
+                dates=set().union(*(seen[column].dates for column in columns)),
+                forms={form: told for column in columns for form, told in seen[column].forms.items()},
+            )
+    return found
 
 
 def _closed(file: SourceFile, entity: Entity) -> dict[str, str]:
@@ -367,7 +398,7 @@ def _same_header(file: SourceFile) -> dict[str, list[str]]:
     """
     if file.format in ("json", "jsonl", "parquet"):
         return {}
-    bare = {name: code(header).replace("_", "") for header, name in file.columns}
+    bare = {name: header.strip().casefold() for header, name in file.columns}
     mapped = [item.column for item in file.mapping.values() if item.column]
     found = {name: [other for other in bare if other != name and bare[other] == bare[name]] for name in mapped}
     return {name: others for name, others in found.items() if others and bare[name]}
@@ -379,18 +410,30 @@ def look(file: SourceFile, entity: Entity) -> dict[str, Seen]:
     Raises:
         SourceError: The file cannot be read to its end.
     """
-    dates = set(_dates(file, entity).values())
+    dates = {column for columns in _date_columns(file, entity).values() for column in columns}
     stage = file.mapping.get("stage")
     listed = {*_closed(file, entity).values(), *_markers(file), *([stage.column] if stage and stage.column else [])}
     for bronze, others in _same_header(file).items():
         listed |= {bronze, *others}
     wanted = [name for _, name in file.columns if name in dates | listed]
-    seen = {name: Seen() for name in wanted}
+    if not wanted:
+        return {}
     empty = {*entity.placeholders}
-    for batch in _batches(file, wanted) if wanted else ():
-        for name in wanted:
-            _add(seen[name], batch.column(name), empty, name in dates, name in listed)
-    return seen
+
+    def read(batches: Iterator[pa.RecordBatch]) -> dict[str, Seen]:
+        seen = {name: Seen() for name in wanted}
+        for batch in batches:
+            for name in wanted:
+                _add(seen[name], batch.column(name), empty, name in dates, name in listed)
+        return seen
+
+    if file.format == "csv":
+        try:
+            return read(_columns_of_csv(file, wanted))
+        except (pa.ArrowException, UnicodeError, *UNREADABLE):
+            pass  # read again as bronze is, which says what is wrong with it
+    names = [name for _, name in file.columns]
+    return read(batch.select(wanted) for batch in parsing.parse(file, names))
 
 
 def _add(seen: Seen, cells: pa.Array, empty: Collection[str], dates: bool, listed: bool) -> None:
@@ -440,33 +483,24 @@ def _counted(cells: pa.Array, empty: Collection[str]) -> Counter[str]:
     return found
 
 
-def _batches(file: SourceFile, wanted: Collection[str]) -> Iterator[pa.RecordBatch]:
-    """Some columns of a file; of delimited text without what does not split into the header's cells."""
+def _columns_of_csv(file: SourceFile, wanted: list[str]) -> Iterator[pa.RecordBatch]:
+    """Some columns of a delimited text, without records that do not split into the header's cells."""
     names = [name for _, name in file.columns]
-    if file.format != "csv":
-        yield from (batch.select(list(wanted)) for batch in parsing.parse(file, names))
-        return
-    try:
-        with file.place.open() as stream:
-            reader = pacsv.open_csv(
-                stream,
-                read_options=pacsv.ReadOptions(
-                    use_threads=True,
-                    block_size=8 << 20,
-                    encoding="utf8" if file.encoding == "utf-8" else file.encoding,
-                    column_names=names,
-                    skip_rows=file.header_line - 1,
-                    skip_rows_after_names=1,
-                ),
-                parse_options=pacsv.ParseOptions(
-                    delimiter=file.delimiter, newlines_in_values=file.quoted, invalid_row_handler=lambda record: "skip"
-                ),
-                convert_options=pacsv.ConvertOptions(
-                    column_types=dict.fromkeys(names, pa.string()),
-                    strings_can_be_null=False,
-                    include_columns=list(wanted),
-                ),
-            )
-            yield from reader
-    except pa.ArrowInvalid:  # what is wrong with it is for the reading itself to say
-        yield from (batch.select(list(wanted)) for batch in parsing.parse(file, names))
+    with file.place.open() as stream:
+        yield from pacsv.open_csv(
+            stream,
+            read_options=pacsv.ReadOptions(
+                use_threads=True,
+                block_size=8 << 20,
+                encoding="utf8" if file.encoding == "utf-8" else file.encoding,
+                column_names=names,
+                skip_rows=file.header_line - 1,
+                skip_rows_after_names=1,
+            ),
+            parse_options=pacsv.ParseOptions(
+                delimiter=file.delimiter, newlines_in_values=file.quoted, invalid_row_handler=lambda record: "skip"
+            ),
+            convert_options=pacsv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False, include_columns=wanted
+            ),
+        )

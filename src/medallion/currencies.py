@@ -194,7 +194,7 @@ def doubt(
     own = next((c for c in columns if in_company_currency(c.header) and c.has_figures and c.name not in amounts), None)
     other_way = f" {own.header!r} may hold them in one currency: map it to deal_value then." if own else ""
     say = f"or say `currency: {{value: {default}}}` if every amount is in {default}."
-    if spoken is not None:
+    if spoken is not None and spoken.counts:
         foreign = Counter({code: n for code, n in spoken.codes().items() if code not in (default, "?")})
         if foreign and spoken.empty and not said:
             return Doubt(

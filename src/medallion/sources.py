@@ -474,6 +474,14 @@ def _declared(part: Part, header: Header, entity: Entity, source: Source, names:
             item = item.model_copy(update={"column": held})
         elif item.sql is not None:
             lacking = sorted(names_in(item.sql) - {*names})
+            bronze = {header: name for header, name in zip(header.cells, names, strict=True) if header in lacking}
+            if bronze:
+                raise _UnfitError(
+                    f"{part.name}: sql of {entity.name}.{name} names {', '.join(map(repr, bronze))} as the header does; "
+                    "an expression uses the names in bronze",
+                    f"Write {', '.join(bronze.values())}.",
+                    entity.name,
+                )
         if not lacking:
             mapping[name] = item.model_copy(update={"confidence": None, "reason": ""})
         elif _is_needed(entity.column(name)):

@@ -15,6 +15,7 @@ _TIMES = ("", " H:mm", " H:mm:ss", " h:mm a", " h:mm:ss a")
 _MONTHS = "|".join((*calendar.month_name[1:], *calendar.month_abbr[1:]))
 #: Formats in which the order of day and month cannot be mistaken.
 _PLAIN = (
+    *(f"d.M.yyyy{time}" for time in _TIMES),
     *(f"yyyy/M/d{time}" for time in _TIMES),
     *(f"d MMM yyyy{time}" for time in _TIMES),
     *(f"MMM d, yyyy{time}" for time in _TIMES),
@@ -48,29 +49,25 @@ class DayOrder:
 
 
 def day_order(texts: Iterable[str]) -> DayOrder:
-    """What a column's texts say about the order of day and month. A dot is written day first unless they deny it.
+    """What a column's texts say about the order of day and month. A date with dots has the day first and tells nothing
+    of others.
 
     >>> day_order(["02/03/2025", "2025-01-31", "31/12/2024", "31/02/2025"])
     DayOrder(day_first='31/12/2024', month_first='', either='02/03/2025')
-    >>> day_order(["12.01.2025"]).decided, day_order(["5/5/2025"])
-    (True, DayOrder(day_first='', month_first='', either=''))
+    >>> day_order(["5/5/2025", "12.01.2025"])
+    DayOrder(day_first='', month_first='', either='')
     """
-    found = {"day_first": "", "month_first": "", "either": "", "dotted": ""}
+    found = {"day_first": "", "month_first": "", "either": ""}
     for text in texts:
-        if not (match := _DAY_MONTH_YEAR.match(text.strip())):
+        if not (match := _DAY_MONTH_YEAR.match(text.strip())) or match[2] == ".":
             continue
         first, second, year = int(match[1]), int(match[3]), int(match[4])
         day, month = _is_date(year, second, first), _is_date(year, first, second)
         kind = "" if first == second else "either" if day and month else "day_first" if day else "month_first" * month
-        if kind == "either" and match[2] == ".":
-            kind = "dotted"
         if kind and not found[kind]:
             found[kind] = text.strip()
             if all(found.values()):
                 break
-    dotted = found.pop("dotted")
-    if dotted and not found["day_first"]:
-        found["either" if found["month_first"] else "day_first"] = dotted
     return DayOrder(**found)
 
 
@@ -81,7 +78,7 @@ def _is_date(year: int, month: int, day: int) -> bool:
 def candidates(day_first: bool) -> tuple[str, ...]:
     """Every format that may be called for, with days or months first where figures stand for both."""
     order = "d{0}M{0}yyyy" if day_first else "M{0}d{0}yyyy"
-    return (*(order.format(mark) + time for mark in "/.-" for time in _TIMES), *_PLAIN)
+    return (*(order.format(mark) + time for mark in "/-" for time in _TIMES), *_PLAIN)
 
 
 def called_for(texts: Iterable[str], day_first: bool) -> tuple[tuple[str, ...], list[str]]:

@@ -240,10 +240,10 @@ class _Work:
         kept = [batch for batch in known if batch.state != batches.ABANDONED]
         read = {(file.content_hash, file.entity) for batch in kept for file in batch.files}
         new: dict[tuple[str, str], sources.SourceFile] = {}
+        unread = [file for file in scan.files if (file.content_hash, file.entity) not in read]
+        doubtful = amounts.refused(unread, self.entities)
         if not self.settings.accept:
-            unread = [file for file in scan.files if (file.content_hash, file.entity) not in read]
-            scan = sources.without(scan, amounts.refused(unread, self.entities), self.entities)
-            self.result.refused = list(scan.refused)
+            scan = sources.without(scan, doubtful, self.entities)
         for file in scan.files:
             key = (file.content_hash, file.entity)
             if key in read or key in new:
@@ -254,7 +254,8 @@ class _Work:
         settled = conventions.settle(list(new.values()), self.entities, earlier, accept=self.settings.accept)
         refused = [*scan.refused, *settled.refused]
         read_now = sources.hold_back(settled.files, refused, scan.ignored, self.entities)
-        self.result.refused, self.result.notes = list(read_now.refused), settled.notes
+        told = [item.problem for item in doubtful if self.settings.accept]
+        self.result.refused, self.result.notes = list(read_now.refused), [*told, *settled.notes]
         if not known and not read_now.files:
             problems = dict.fromkeys(item.problem for item in self.result.refused)
             raise SourceError("\n".join(problems), self.result.refused[0].remedy)

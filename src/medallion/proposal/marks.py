@@ -9,7 +9,7 @@ from medallion.proposal.vocabulary import words_of
 
 #: Words for "deleted" in headers and cells, without accents.
 _ENDED = frozenset({
-    "deleted", "trashed", "archived", "merged", "geloscht", "geloescht", "archiviert", "zusammengefuhrt",
+    "deleted", "delete", "deletion", "trash", "trashed", "archived", "merged", "geloscht", "geloescht", "archiviert", "zusammengefuhrt",
     "papierkorb", "eliminado", "eliminada", "borrado", "borrada", "archivado", "archivada", "fusionado",
     "fusionada", "supprime", "supprimee", "archive", "archivee", "fusionne", "fusionnee", "eliminato",
     "eliminata", "archiviato", "archiviata", "excluido", "excluida", "arquivado", "arquivada", "verwijderd",
@@ -61,7 +61,12 @@ def marked(header: str, counts: Mapping[str, int]) -> dict[str, int]:
     words = words_of(header)
     if _is_mark(words) or any(pair <= set(words) for pair in _INTO):
         return {text: count for text, count in counts.items() if words_of(text) and not _says_no(text)}
-    return {text: count for text, count in counts.items() if set(words_of(text)) & _ENDED and len(words_of(text)) <= 2}
+    return {text: count for text, count in counts.items() if _says_ended(words_of(text))}
+
+
+def _says_ended(words: Sequence[str]) -> bool:
+    """Whether a state is that of a record that has ended, such as "Deleted on 1 March", and not a sentence about one."""
+    return bool(words) and (words[0] in _ENDED or (len(words) <= 2 and bool(set(words) & _ENDED)))
 
 
 def kept(header: str, name: str) -> str:
