@@ -20,6 +20,7 @@ CURRENCIES = [
     ("{amount}", '"€ 1.200"', "amounts such as '€ 1.200' are in EUR (2), and nothing maps a currency"),
     ("{amount}", "CHF 500", "amounts such as 'CHF 500' are in CHF (2), and nothing maps a currency"),
     ("{amount}", "$500", None),
+    ("{amount},Deal Currency", "CHF 500,", "amounts such as 'CHF 500' are in CHF (2), and nothing maps a currency"),
     ("{amount in euro}", "500", "column 'Amount (EUR)' holds amounts in EUR and is not mapped to deal_value"),
     ("{deals},Currency,Amount in company currency", "100,EUR,108", "let a contract say `deal_value: Amount in company"),
 ]  # fmt: skip
