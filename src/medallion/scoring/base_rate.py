@@ -212,19 +212,17 @@ def _unscored(deals: DataFrame, moment: Moment, scored: DataFrame | None) -> Dat
     value = F.coalesce("deal_value", F.lit(0).cast("decimal(18,2)"))
     placed = rest.select("customer_id", value.alias("_value"), _place(moment).alias("_place"))
     at = [F.col("_place") == place for place in _places(moment)]
-    by_account = placed.groupBy("customer_id").agg(
+    return placed.groupBy("customer_id").agg(
         F.count(F.lit(1)).cast("double").alias("_rest"),
         F.max("_place").alias("_oldest"),
         F.sum("_value").alias("_rest_value"),
-        *(F.count_if(here).cast("double").alias(f"_open_{k}") for k, here in enumerate(at)),
-        *(F.sum(F.when(here, F.col("_value"))).cast("double").alias(f"_value_{k}") for k, here in enumerate(at)),
-    )
-    lists = {
-        f"_{name}": F.array(*(F.coalesce(f"_{name}_{k}", F.lit(0.0)) for k in range(len(at))))
-        for name in ("open", "value")
-    }
-    return by_account.select(
-        "customer_id", "_rest", "_oldest", "_rest_value", *(column.alias(name) for name, column in lists.items())
+        *(F.count_if(here).cast("double").alias(f"_open_{k}") for k, here in enumerate(at, start=1)),
+        *(
+            F.sum(F.when(here, F.col("_value")).otherwise(F.lit(0).cast("decimal(18,2)")))
+            .cast("double")
+            .alias(f"_value_{k}")
+            for k, here in enumerate(at, start=1)
+        ),
     )
 
 
@@ -261,7 +259,7 @@ def _over_open(moment: Moment, of_account: str, of_age: Callable[[Column], Colum
     """The sum over the ages of what the account has at each times what a deal is worth there; null without such deals."""
     return reduce(
         Column.__add__,
-        (F.element_at(of_account, F.lit(k)) * of_age(F.element_at("_at", F.lit(k))) for k in _places(moment)),
+        (F.col(f"{of_account}_{k}") * of_age(F.col(f"_at_{k}")) for k in _places(moment)),
     )
 
 
@@ -269,11 +267,11 @@ def _with_mean(customers: DataFrame, moment: Moment) -> DataFrame:
     """With mean and interval of the base rates of the open deals that no model scored, or of a new deal without any."""
     row = customers.withColumns(
         {
-            "_at": F.array(*(_probability(F.lit(k)) for k in _places(moment))),
+            **{f"_at_{k}": _probability(F.lit(k)) for k in _places(moment)},
             "_behind": _behind(F.coalesce("_oldest", F.lit(1)), moment),
         }
     )
-    mean = F.coalesce(_over_open(moment, "_open", lambda p: p) / F.col("_rest"), F.element_at("_at", F.lit(1)))
+    mean = F.coalesce(_over_open(moment, "_open", lambda p: p) / F.col("_rest"), F.col("_at_1"))
     row = row.withColumn("_mean", mean)
     low, high = _interval(F.col("_mean"), F.col("_behind"))
     return row.withColumns({"_mean_low": low, "_mean_high": high})
