@@ -8,8 +8,8 @@ the rate of the age before. At each age the rate is `p = (won + 0.5) / (n + 1)`,
 
 A band's rate for new deals (age 0) is shrunk towards that of all by the weight of ten deals: `(won + 10*p) / (n + 10)`.
 The band is that of the account today, so for deals of the past it was not known: bands whose rates contradict their
-observed win rates are pooled (isotonic regression), and none has a lower rate than one that won a smaller share. What
-a band adds to the log odds of a new deal it adds at every age. The interval is Wilson's at 90 %.
+observed win rates are pooled, and none has a lower rate than one that won a smaller share (`_with_bands`). What a band
+adds to the log odds of a new deal it adds at every age. The interval is Wilson's at 90 %.
 """
 
 from __future__ import annotations
@@ -162,7 +162,11 @@ def with_probability(
 
 
 def _with_bands(customers: DataFrame, moment: Moment, more: dict[str, Column]) -> DataFrame:
-    """With the counts, the observed win rate and the rate for new deals of the account's band; and `more` columns."""
+    """With the counts, the observed win rate and the rate for new deals of the account's band; and `more` columns.
+
+    Pooled rates lie between `_bounds`, at the same part of the way in every band: that which keeps the number of deals
+    won. Of two bands that contradict each other this is their common rate.
+    """
 
     def own(name: str) -> Column:
         parts = (F.when(F.col("lead_quality") == band, F.col(f"_{band}_{name}")) for band in BANDS)
