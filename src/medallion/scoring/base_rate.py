@@ -8,21 +8,22 @@ the rate of the age before. At each age the rate is `p = (won + 0.5) / (n + 1)`,
 
 A band's rate for new deals (age 0) is shrunk towards that of all by the weight of ten deals: `(won + 10*p) / (n + 10)`.
 The band is that of the account today, so for deals of the past it was not known: bands whose rates contradict their
-observed win rates are pooled (isotonic regression), and none has a lower rate than one that won a smaller share. What
-a band adds to the log odds of a new deal it adds at every age. The interval is Wilson's at 90 %.
+observed win rates are pooled, and none has a lower rate than one that won a smaller share (`_with_bands`). What a band
+adds to the log odds of a new deal it adds at every age. The interval is Wilson's at 90 %.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import reduce
+from itertools import pairwise
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from medallion.columns import rounded, share, wilson
 from medallion.features import Features, Moment
-from medallion.features.deals import cycle_days, is_mature
+from medallion.features.deals import cycle_days
 
 SOURCE = "base_rate_by_band"
 NO_EVIDENCE = "none"
@@ -43,70 +44,69 @@ def ages(horizon_days: int) -> tuple[int, ...]:
     return tuple(sorted({round(part * horizon_days) for part in AGES}))
 
 
-def nearest(age: Column, values: list[Column], horizon_days: int) -> Column:
-    """Of one value per age in `ages`, that of the age which a deal's age in days is nearest to; unknown counts as 0."""
-    known = ages(horizon_days)
-    found = values[0]
-    for before, after, value in zip(known[:-1], known[1:], values[1:], strict=True):
-        found = F.when(age * 2 >= before + after, value).otherwise(found)
-    return found
+def _place(moment: Moment) -> Column:
+    """Place, from 1, of the age in `ages` that a deal is nearest to; an unknown age counts as 0."""
+    known = ages(moment.weights.horizon_days)
+    twice, place = moment.days_since(F.col("created_at")) * 2, F.lit(1)
+    for later, (before, after) in enumerate(pairwise(known), start=2):
+        place = F.when(twice >= before + after, F.lit(later)).otherwise(place)
+    return place
 
 
 def _places(moment: Moment) -> range:
-    return range(len(ages(moment.weights.horizon_days)))
+    return range(1, len(ages(moment.weights.horizon_days)) + 1)
 
 
 def curve(deals: DataFrame, moment: Moment) -> DataFrame:
-    """One row: `_rate`, that of all deals from their opening, and per place of an age in `ages` the odds of all deals at
-    that age, `_odds_<place>`, and how many deals tell, `_n_<place>`.
+    """One row: `_rate`, that of all deals from their opening, and two lists with an element per age in `ages`:
+    `_odds`, the odds at that age as a multiple of those of a new deal, and `_told`, how many deals they are counted from.
 
     Args:
         deals: `leads_as_of`.
         moment: The moment.
     """
-    known = ages(moment.weights.horizon_days)
-    told = deals.select(
-        *(is_mature(moment, age).alias(f"_told_{k}") for k, age in enumerate(known)),
-        F.when(F.col("status") == "won", cycle_days()).alias("_won_after"),
-    )
-    ends = (F.lit(age + moment.weights.horizon_days) for age in known)
-    counted = told.agg(
-        *(F.count_if(f"_told_{k}").cast("double").alias(f"_mature_{k}") for k in range(len(known))),
+    horizon = moment.weights.horizon_days
+    known = ages(horizon)
+    cycle, oldest = cycle_days(), moment.days_since(F.col("created_at")) - F.lit(horizon)
+    # the last age at which a deal is mature, as `is_mature` says; it is so at all ages before
+    last = F.when((F.col("status") == "open") | (cycle >= oldest), oldest).otherwise(cycle)
+    each = deals.select(last.alias("_last"), F.when(F.col("status") == "won", cycle).alias("_won_after"))
+    told = [F.col("_last") >= F.lit(age) for age in known]
+    in_time = [F.col("_won_after") < F.lit(age + horizon) for age in known]
+    counts = each.agg(
+        *(F.count_if(mature).cast("double").alias(f"_n_{k}") for k, mature in enumerate(told)),
         *(
-            F.count_if(F.col(f"_told_{k}") & (F.col("_won_after") < end)).alias(f"_won_{k}")
-            for k, end in enumerate(ends)
+            F.count_if(m & w).cast("double").alias(f"_won_{k}")
+            for k, (m, w) in enumerate(zip(told, in_time, strict=True))
         ),
     )
-    found = {f"_{name}_0": F.lit(None).cast("double") for name in ("odds", "n")}
-    for k in range(len(known)):
-        mature, won = F.col(f"_mature_{k}"), F.col(f"_won_{k}").cast("double")
-        enough = mature >= (LEAST_AT_RISK if k else 1)
-        # of (won + 1/2) / (n + 1)
-        odds = (won + F.lit(0.5)) / (mature - won + F.lit(0.5))
-        before = max(k - 1, 0)
-        found[f"_odds_{k}"] = F.when(enough, odds).otherwise(found[f"_odds_{before}"])
-        found[f"_n_{k}"] = F.when(enough, mature).otherwise(found[f"_n_{before}"])
-    rate = F.when(F.col("_mature_0") > 0, (F.col("_won_0") + F.lit(0.5)) / (F.col("_mature_0") + F.lit(1.0)))
-    return counted.select(rate.alias("_rate"), *(column.alias(name) for name, column in found.items()))
+    n, won = ([F.col(f"_{name}_{k}") for k in range(len(known))] for name in ("n", "won"))
+    enough = [count >= F.lit(float(LEAST_AT_RISK if k else 1)) for k, count in enumerate(n)]
+    # of (won + 1/2) / (n + 1)
+    odds = [(w + F.lit(0.5)) / (m - w + F.lit(0.5)) for m, w in zip(n, won, strict=True)]
+    own = counts.select(
+        F.when(enough[0], (won[0] + F.lit(0.5)) / (n[0] + F.lit(1.0))).alias("_rate"),
+        *(F.when(e, o / odds[0]).alias(f"_odds_{k}") for k, (e, o) in enumerate(zip(enough, odds, strict=True))),
+        *(F.when(e, m).alias(f"_told_{k}") for k, (e, m) in enumerate(zip(enough, n, strict=True))),
+    )
+
+    def filled(name: str) -> Column:
+        values = [f"_{name}_{k}" for k in range(len(known))]
+        return F.array(values[0], *(F.coalesce(*reversed(values[: k + 1])) for k in range(1, len(known))))
+
+    return own.select("_rate", filled("odds").alias("_odds"), filled("told").alias("_told"))
 
 
-def _probability(odds: Column) -> Column:
-    """Of a deal whose band shifts the odds of all deals by `_lift`, null without a band."""
-    lifted = odds * F.col("_lift")
-    return rounded(lifted / (F.lit(1.0) + lifted), 6)
+def _probability(place: Column) -> Column:
+    """Of a deal at the age of this place, null without a band."""
+    new, times = F.col("band_probability"), F.element_at("_odds", place)
+    return rounded(times * new / (F.lit(1.0) + (times - F.lit(1.0)) * new), 6)
 
 
-def _lift() -> Column:
-    """By what the band of a deal multiplies the odds of a new deal."""
-    new = F.col("band_probability")
-    return new / (F.lit(1.0) - new) / F.col("_odds_0")
-
-
-def _interval(p: Column, n: Column, moment: Moment) -> tuple[Column, Column]:
-    """Wilson's 90 % interval around a probability: no more evidence than there is of the band, or of the age."""
-    behind = F.least(F.col("band_mature_leads").cast("double"), n) + F.lit(float(moment.weights.prior_leads))
-    low, high = wilson(p * behind, behind, _Z_90)
-    return F.when(p.isNotNull(), low), F.when(p.isNotNull(), high)
+def _behind(place: Column, moment: Moment) -> Column:
+    """How many deals tell: no more than there are of the band, or of the age, and the prior."""
+    of_band = F.col("band_mature_leads").cast("double")
+    return F.least(of_band, F.element_at("_told", place)) + F.lit(float(moment.weights.prior_leads))
 
 
 def with_base_rate(deals: DataFrame, moment: Moment) -> DataFrame:
@@ -116,12 +116,17 @@ def with_base_rate(deals: DataFrame, moment: Moment) -> DataFrame:
         deals: All of `leads_as_of`, with `band_probability` and `band_mature_leads` of their account.
         moment: The moment.
     """
-    age, horizon = moment.days_since(F.col("created_at")), moment.weights.horizon_days
-    odds, n = (nearest(age, [F.col(f"_{name}_{k}") for k in _places(moment)], horizon) for name in ("odds", "n"))
-    joined = deals.join(curve(deals, moment), how="cross").withColumns({"_lift": _lift(), "_odds": odds, "_n": n})
-    found = joined.withColumn("base_rate", _probability(F.col("_odds")))
-    low, high = _interval(F.col("base_rate"), F.col("_n"), moment)
+    joined = deals.withColumn("_place", _place(moment)).join(curve(deals, moment), how="cross")
+    place = F.col("_place")
+    found = joined.withColumns({"base_rate": _probability(place), "_behind": _behind(place, moment)})
+    low, high = _interval(F.col("base_rate"), F.col("_behind"))
     return found.select(*deals.columns, "base_rate", low.alias("base_rate_low"), high.alias("base_rate_high"))
+
+
+def _interval(p: Column, behind: Column) -> tuple[Column, Column]:
+    """Wilson's 90 % interval around a probability."""
+    low, high = wilson(p * behind, behind, _Z_90)
+    return F.when(p.isNotNull(), low), F.when(p.isNotNull(), high)
 
 
 def with_probability(
@@ -147,78 +152,81 @@ def with_probability(
         }
     )
     joined = counted.join(curve(deals, moment), how="cross")
-    rated = _with_bands(joined, moment).join(_unscored(deals, moment, scored), on="customer_id", how="left")
+    joined = joined.join(_unscored(deals, moment, scored), on="customer_id", how="left")
+    of_model = {}
     if scored is not None:
-        rated = rated.join(_by_account(scored, deals), on="customer_id", how="left")
+        joined = joined.join(_by_account(scored, deals), on="customer_id", how="left")
     else:
-        rated = rated.withColumns({name: F.lit(None).cast(kind) for name, kind in _OF_MODEL.items()})
-    return _with_mean(rated, moment)
+        of_model = {name: F.lit(None).cast(kind) for name, kind in _OF_MODEL.items()}
+    return _with_mean(_with_bands(joined, moment, of_model), moment)
 
 
-def _with_bands(customers: DataFrame, moment: Moment) -> DataFrame:
-    """With the counts, the observed win rate and the rate for new deals of the account's band."""
+def _with_bands(customers: DataFrame, moment: Moment, more: dict[str, Column]) -> DataFrame:
+    """With the counts, the observed win rate and the rate for new deals of the account's band; and `more` columns.
+
+    Pooled rates lie between `_bounds`, at the same part of the way in every band: that which keeps the number of deals
+    won. Of two bands that contradict each other this is their common rate.
+    """
 
     def own(name: str) -> Column:
-        return reduce(
-            lambda rest, band: F.when(F.col("lead_quality") == band, F.col(f"_{band}_{name}")).otherwise(rest),
-            BANDS,
-            F.lit(None),
-        )
+        parts = (F.when(F.col("lead_quality") == band, F.col(f"_{band}_{name}")) for band in BANDS)
+        return F.coalesce(*parts)
 
     prior, everyone = F.lit(float(moment.weights.prior_leads)), F.col("_rate")
-    evidence = customers.withColumns(
-        {
-            **{f"_{band}_win_rate": share(F.col(f"_{band}_won"), F.col(f"_{band}_closed")) for band in BANDS},
-            **{f"_{band}_successes": F.col(f"_{band}_converted").cast("double") + prior * everyone for band in BANDS},
-            **{f"_{band}_trials": F.col(f"_{band}_mature").cast("double") + prior for band in BANDS},
-        }
-    ).withColumns(
-        {f"_band_{name}": own(name) for name in ("closed", "mature", "win_rate", "successes", "trials")}
-    )  # fmt: skip
-    alone = F.col("_band_successes") / F.col("_band_trials")
-    rate = rounded(F.coalesce(_pooled(), alone), 6)
-    return evidence.withColumns({"band_probability": rate, "band_mature_leads": F.col("_band_mature")})
+    columns = dict(more)
+    for band in BANDS:
+        won = F.col(f"_{band}_converted").cast("double") + prior * everyone
+        columns[f"_{band}_rate"] = won / (F.col(f"_{band}_mature").cast("double") + prior)
+        columns[f"_{band}_win_rate"] = share(F.col(f"_{band}_won"), F.col(f"_{band}_closed"))
+    ordered = customers.withColumns(columns).withColumns(_bounds())
+
+    def added(name: str) -> Column:
+        trials = ((band, F.col(f"_{band}_mature").cast("double") + prior) for band in BANDS)
+        each = (n * (F.col(f"_{band}_{name}") - F.col(f"_{band}_least")) for band, n in trials)
+        return reduce(Column.__add__, (F.coalesce(term, F.lit(0.0)) for term in each))
+
+    names = ("closed", "mature", "win_rate", "rate", "most", "least")
+    mine = {f"_band_{name}": own(name) for name in names}
+    found = ordered.withColumns({"_above": added("rate"), "_between": added("most"), **mine})
+    low, part = F.col("_band_least"), F.when(F.col("_between") > 0, F.col("_above") / F.col("_between"))
+    pooled = low + F.coalesce(part, F.lit(0.0)) * (F.col("_band_most") - low)
+    rate = rounded(F.coalesce(pooled, F.col("_band_rate")), 6)
+    return found.withColumns({"band_probability": rate, "band_mature_leads": F.col("_band_mature")})
 
 
-def _pooled() -> Column:
-    """The own band's rate where rates must not fall as the observed win rate rises: isotonic regression.
+def _bounds() -> dict[str, Column]:
+    """Per band the largest rate of those that won no larger a share, and the smallest of those that won no smaller.
 
-    The largest, over its beginnings, of the smallest, over its ends, of the mean of a block of bands around the own
-    (Barlow and others, Statistical Inference under Order Restrictions, 1972); null for a band without closed deals.
+    Neither falls as the observed win rate rises; both are the band's own rate where nothing contradicts it.
     """
-    mine = F.col("_band_win_rate")
-
-    def block(first: Column, last: Column) -> Column:
-        def total(name: str) -> Column:
-            inside = (F.col(f"_{band}_win_rate").between(first, last) for band in BANDS)
-            parts = (
-                F.when(each, F.col(f"_{band}_{name}")).otherwise(F.lit(0.0))
-                for each, band in zip(inside, BANDS, strict=True)
-            )
-            return reduce(Column.__add__, parts)
-
-        return total("successes") / total("trials")
-
-    starts = []
-    for first in (F.col(f"_{band}_win_rate") for band in BANDS):
-        ends = (F.col(f"_{band}_win_rate") for band in BANDS)
-        starts.append(F.when(first <= mine, F.least(*(F.when(last >= mine, block(first, last)) for last in ends))))
-    return F.greatest(*starts)
+    bounds = {}
+    for band in BANDS:
+        mine = F.col(f"_{band}_win_rate")
+        others = [(F.col(f"_{other}_win_rate"), F.col(f"_{other}_rate")) for other in BANDS]
+        bounds[f"_{band}_most"] = F.greatest(*(F.when(win_rate <= mine, rate) for win_rate, rate in others))
+        bounds[f"_{band}_least"] = F.least(*(F.when(win_rate >= mine, rate) for win_rate, rate in others))
+    return bounds
 
 
 def _unscored(deals: DataFrame, moment: Moment, scored: DataFrame | None) -> DataFrame:
     """Per account the open deals without a model's score, and their value, by place of the nearest age in `ages`."""
-    horizon = moment.weights.horizon_days
-    places = range(len(ages(horizon)))
     rest = deals.filter(F.col("status") == "open")
     if scored is not None:
         rest = rest.join(scored.select("lead_id"), on="lead_id", how="left_anti")
-    place = nearest(moment.days_since(F.col("created_at")), [F.lit(k) for k in places], horizon)
-    placed = rest.select("customer_id", "deal_value", place.alias("_place"))
     value = F.coalesce("deal_value", F.lit(0).cast("decimal(18,2)"))
+    placed = rest.select("customer_id", value.alias("_value"), _place(moment).alias("_place"))
+    at = [F.col("_place") == place for place in _places(moment)]
     return placed.groupBy("customer_id").agg(
-        *(F.count_if(F.col("_place") == k).alias(f"_open_{k}") for k in places),
-        *(F.sum(F.when(F.col("_place") == k, value)).alias(f"_value_{k}") for k in places),
+        F.count(F.lit(1)).cast("double").alias("_rest"),
+        F.max("_place").alias("_oldest"),
+        F.sum("_value").alias("_rest_value"),
+        *(F.count_if(here).cast("double").alias(f"_open_{k}") for k, here in enumerate(at, start=1)),
+        *(
+            F.sum(F.when(here, F.col("_value")).otherwise(F.lit(0).cast("decimal(18,2)")))
+            .cast("double")
+            .alias(f"_value_{k}")
+            for k, here in enumerate(at, start=1)
+        ),
     )
 
 
@@ -251,33 +259,31 @@ def _by_account(scored: DataFrame, deals: DataFrame) -> DataFrame:
     return joined.groupBy("customer_id").agg(*(c.cast(_OF_MODEL[name]).alias(name) for name, c in columns.items()))
 
 
-def _over_open(moment: Moment, of_age: Callable[[int], Column]) -> Column:
-    """The sum over the places of the ages at which the account has open deals that no model scored; 0 without any."""
-    parts = (F.when(F.col(f"_open_{k}") > 0, of_age(k)).otherwise(F.lit(0.0)) for k in _places(moment))
-    return reduce(Column.__add__, parts)
+def _over_open(moment: Moment, of_account: str, of_age: Callable[[Column], Column]) -> Column:
+    """The sum over the ages of what the account has at each times what a deal is worth there; null without such deals."""
+    return reduce(
+        Column.__add__,
+        (F.col(f"{of_account}_{k}") * of_age(F.col(f"_at_{k}")) for k in _places(moment)),
+    )
 
 
 def _with_mean(customers: DataFrame, moment: Moment) -> DataFrame:
     """With mean and interval of the base rates of the open deals that no model scored, or of a new deal without any."""
-    places = _places(moment)
-    row = customers.withColumn("_lift", _lift()).withColumns(
-        {f"_at_{k}": _probability(F.col(f"_odds_{k}")) for k in places}
-    )
-    row = row.withColumns(
+    row = customers.withColumns(
         {
-            "_rest": reduce(Column.__add__, (F.coalesce(f"_open_{k}", F.lit(0)) for k in places)).cast("double"),
-            "_sum": _over_open(moment, lambda k: F.col(f"_open_{k}").cast("double") * F.col(f"_at_{k}")),
-            "_least_n": F.least(F.col("_n_0"), *(F.when(F.col(f"_open_{k}") > 0, F.col(f"_n_{k}")) for k in places)),
+            **{f"_at_{k}": _probability(F.lit(k)) for k in _places(moment)},
+            "_behind": _behind(F.coalesce("_oldest", F.lit(1)), moment),
         }
     )
-    row = row.withColumn("_mean", F.when(F.col("_rest") > 0, F.col("_sum") / F.col("_rest")).otherwise(F.col("_at_0")))
-    low, high = _interval(F.col("_mean"), F.col("_least_n"), moment)
+    mean = F.coalesce(_over_open(moment, "_open", lambda p: p) / F.col("_rest"), F.col("_at_1"))
+    row = row.withColumn("_mean", mean)
+    low, high = _interval(F.col("_mean"), F.col("_behind"))
     return row.withColumns({"_mean_low": low, "_mean_high": high})
 
 
 def _of_open(micro: str, rest: str) -> Column:
     """Mean over the open deals of a model's forecasts and of base rates; without open deals that of a new one."""
-    scored, others = F.coalesce("_scored_leads", F.lit(0)).cast("double"), F.col("_rest")
+    scored, others = (F.coalesce(name, F.lit(0)).cast("double") for name in ("_scored_leads", "_rest"))
     both = F.coalesce(F.col(micro), F.lit(0)).cast("double") / F.lit(1e6)
     both = both + F.when(others > 0, others * F.col(rest)).otherwise(F.lit(0.0))
     return rounded(F.when(scored + others > 0, both / (scored + others)).otherwise(F.col(rest)), 6)
@@ -336,12 +342,10 @@ def lead_probability_high(moment: Moment) -> Column:
 @PROBABILITY.add("double", "probability")
 def probability_to_convert(moment: Moment) -> Column:
     """Probability that at least one open deal is won within 90 days: 1 - product(1 - p) over its open deals."""
-
-    def none_of(k: int) -> Column:
-        p = F.col(f"_at_{k}")
-        return F.col(f"_open_{k}").cast("double") * F.log(F.when(p < 1, F.lit(1.0) - p).when(p == 1, F.lit(1e-12)))
-
-    none = F.exp(F.coalesce("_nano_none", F.lit(0)).cast("double") / F.lit(1e9) + _over_open(moment, none_of))
+    # a hair more than 1, so that a rate that is 1 when rounded has a logarithm
+    rest = _over_open(moment, "_open", lambda p: F.log(F.lit(1.0 + 1e-12) - p))
+    rest = F.when(F.col("_rest") > 0, rest).otherwise(F.lit(0.0))
+    none = F.exp(F.coalesce("_nano_none", F.lit(0)).cast("double") / F.lit(1e9) + rest)
     return F.when(F.coalesce("open_leads", F.lit(0)) == 0, F.lit(0.0)).otherwise(rounded(F.lit(1.0) - none, 6))
 
 
@@ -357,12 +361,8 @@ def probability_source(moment: Moment) -> Column:
 @PROBABILITY.add("decimal(18,2)", "USD")
 def weighted_pipeline(moment: Moment) -> Column:
     """Value of each open deal times its probability, added up; null when there is a value but no probability."""
-
-    def worth(k: int) -> Column:
-        amount = F.col(f"_value_{k}").cast("double")
-        return F.when(amount == 0, F.lit(0.0)).otherwise(amount * F.col(f"_at_{k}"))
-
     scored = F.coalesce(F.col("_scored_weighted").cast("double"), F.lit(0.0))
-    return F.when(F.col("open_value") == 0, F.col("open_value")).otherwise(
-        rounded(scored + _over_open(moment, worth), 2)
+    rest = F.coalesce(
+        _over_open(moment, "_value", lambda p: p), F.when(F.coalesce("_rest_value", F.lit(0)) == 0, F.lit(0.0))
     )
+    return F.when(F.col("open_value") == 0, F.col("open_value")).otherwise(rounded(scored + rest, 2))
