@@ -49,7 +49,7 @@ test-on-spark-quick *args:
 
 # Kill 200 runs at random moments; takes about half an hour.
 faults kills="200":
-    MEDALLION_KILLS={{kills}} {{python}} -m pytest -n 2 -m '' tests/faults
+    MEDALLION_KILLS={{kills}} MEDALLION_EVERY_WRITE=8 {{python}} -m pytest -n 2 -m '' tests/faults
 
 # Style, types and arrows.
 lint:

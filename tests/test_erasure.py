@@ -114,6 +114,9 @@ def test_conservation_is_checked_on(lake, rows):
         return {one.about: one for one in doctor.examine(load(None, lakehouse=lake.root)) if one.check == "accounts"}
 
     assert {one.state for one in accounts().values()} == {doctor.OK}
+    assert {one.state for one in doctor.examine(load(None, lakehouse=lake.root)) if one.check == "current"} == {
+        doctor.OK
+    }
     assert "of them erased since" in accounts()["leads"].says
     for name in ("silver.leads_history", "bronze.customers", "silver.quarantine"):
         before, table = lake.version(name), DeltaTable(lake.path(name))

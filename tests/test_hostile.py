@@ -235,11 +235,24 @@ def test_a_workbook_that_ends_its_reader_is_refused_and_the_others_are_read(tmp_
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of processor time")
 def test_a_workbook_that_takes_too_long_is_refused(tmp_path, monkeypatch):
-    from medallion import workbooks
+    """Far below its head too: the whole delivery would stop if that were found while it is loaded."""
+    from medallion import sheet_reader
 
-    monkeypatch.setattr(workbooks, "_SECONDS", 0)
-    (problem,) = refusals(tmp_path, **{"customers.xlsx": workbook((0, 0, "customer_id"), (1, 0, "C1"))})
-    assert "is not a readable workbook: reading it takes more than 0 seconds" in problem
+    reader = tmp_path / "reader"
+    reader.write_text(
+        "import os, resource, signal, sys\n"
+        "sys.stdin.buffer.read()\n"
+        "if not sys.argv[4:]:\n"
+        "    print('[\"Sheet1\", true]', '\"end\"', sep='\\n')\n"
+        "else:\n"
+        "    print('[\"customer_id\"]', *(f'[\"C{n}\"]' for n in range(1000)), sep='\\n', flush=True)\n"
+        "    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
+        "    os.kill(os.getpid(), signal.SIGXCPU)\n"
+    )
+    monkeypatch.setattr(sheet_reader, "__file__", str(reader))
+    (tmp_path / "exports").mkdir()
+    (problem,) = refusals(tmp_path / "exports", **{"customers.xlsx": workbook((0, 0, "customer_id"), (1, 0, "C1"))})
+    assert "is not a readable workbook: reading it takes more than 600 seconds" in problem
 
 
 def test_the_directory_of_an_archive_is_read_once(tmp_path, monkeypatch):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 from medallion import contracts, query, store
 from medallion.agent.actions import Actions
 from medallion.config import Settings
-from medallion.contracts import Table
+from medallion.contracts import Entity, Table
 from medallion.errors import LakehouseError, MedallionError
 from medallion.pipeline import batches, hold, journal, learning, remembered
 from medallion.pipeline.silver_to_gold import STEPS, gold_contract
@@ -45,7 +45,7 @@ def examine(settings: Settings) -> list[Finding]:
             f"{lake.root}: only a folder can be examined", "Look at the tables with the platform's tools."
         )
     folders = [path for layer in LAYERS for path in sorted(Path(lake.root, layer).glob("*")) if path.is_dir()]
-    if not folders:
+    if not folders and journal.unfinished_intent(lake) is None:
         raise LakehouseError(
             f"{lake.root}: there is no lakehouse here", "Run `medallion run` first, or check --lakehouse."
         )
@@ -67,6 +67,7 @@ def examine(settings: Settings) -> list[Finding]:
     found += [one for name in readable if name in known for one in _contract(lake, known[name])]
     found += _unfinished(lake, readable)
     found += _accounts(lake, readable)
+    found += _current(lake, readable, entities)
     found += _models(settings)
     found += _proposals(lake)
     return sorted(found, key=lambda one: ((BROKEN, WARNING, OK).index(one.state), one.check, one.about))
@@ -96,7 +97,9 @@ def _files(lake: Lakehouse, name: str, folder: Path) -> Iterator[Finding]:
         if paths:
             yield Finding(
                 "files", name, BROKEN, f"{len(paths)} of {len(named)} data files {what}, such as {paths[0]}",
-                f"`medallion restore --table {name} --to VERSION`, or a backup.",
+                f"`medallion restore --table {name} --to VERSION`, then `medallion score`; or a backup."
+                if name.startswith("gold.")
+                else f"{store.GO_BACK}, or a backup.",
             )  # fmt: skip
     if not lost and not cut:
         yield Finding("files", name, OK, f"version {table.version()}, {len(named)} files")
@@ -143,8 +146,8 @@ def _contract(lake: Lakehouse, contract: Table) -> Iterator[Finding]:
 
 def _unfinished(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
     """Nothing is left in the middle, an erasure least of all."""
-    if not _has(names, "ops.batches") or ("ops.erasures" in lake.tables() and not _has(names, "ops.erasures")):
-        return
+    if {"ops.batches", "ops.erasures"} & set(lake.tables()) - set(names):
+        return  # damaged, which is told already
     for one in journal.unfinished(lake):
         if one["state"] == "interrupted":
             yield Finding(
@@ -225,6 +228,55 @@ def _account(
             return Finding("accounts", entity, BROKEN, says, "`medallion restore --to RUN`, or a backup.")
     erased = f", {total['erased']:,} of them erased since" if total["erased"] else ""
     return Finding("accounts", entity, OK, f"{total['rows_read']:,} rows read, all accounted for{erased}")
+
+
+def _current(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity]) -> Iterator[Finding]:
+    """The clean table of every entity has the current version of every key that its history has."""
+    if "ops.batches" in lake.tables() and not _has(names, "ops.batches"):
+        return
+    if journal.unfinished(lake):
+        return  # in the middle of a batch they differ
+    for entity in entities.values():
+        history, clean = entity.history.name, entity.clean.name
+        there = {history, clean} & set(lake.tables())
+        if not there or not there <= set(names):
+            continue
+        if there != {history, clean}:
+            (lacking,) = {history, clean} - there
+            yield Finding(
+                "current", entity.name, BROKEN, f"there is no table {lacking}", f"{store.GO_BACK}, or a backup."
+            )
+            continue
+        with query.connect(lake, LAYERS, only=there) as connection:
+            counted = connection.execute(_differences(entity)).fetchone() or (0, 0, 0, 0)
+        keys, *odd = (int(count) for count in counted)
+        says = zip(odd, ("missing", "not in its history", "at an earlier version"), strict=True)
+        told = ", ".join(f"{count:,} {what}" for count, what in says if count)
+        if told:
+            yield Finding(
+                "current", entity.name, BROKEN, f"{clean}: of {keys:,} keys {told}", f"{store.GO_BACK}, or a backup."
+            )
+        else:
+            yield Finding("current", entity.name, OK, f"{keys:,} keys, each at its current version")
+
+
+def _differences(entity: Entity) -> str:
+    """SQL that counts the keys of a history, those that its clean table lacks, those that it has besides, and those of
+    another version there: neither the newest by the contract nor the one that was learned last.
+    """
+    arrival = "known_at, _source_file, _source_row"
+    column = entity.version_column
+    newest = f'"{column}" is not null, "{column}", {arrival}' if column else arrival
+    return f"""
+        with wanted as (
+            select "{entity.key}" as key, arg_max(_version_hash, row({newest})) as newest,
+                arg_max(_version_hash, row({arrival})) as learned_last
+            from {entity.history.name} where _outcome = 'accepted' group by 1
+        ), present as (select "{entity.key}" as key, _version_hash as version from {entity.clean.name})
+        select count(wanted.key), count(*) filter (present.key is null), count(*) filter (wanted.key is null),
+            count(*) filter (version not in (newest, learned_last))
+        from wanted full join present on wanted.key = present.key
+    """
 
 
 _PARTS = ("accepted", "superseded", "duplicate", "quarantined", "erased")

@@ -359,6 +359,27 @@ def alive(holder: Mapping[str, Any]) -> bool | None:
     return True
 
 
+def is_held(root: str) -> bool:
+    """Whether somebody holds a lakehouse for writing now, as far as can be known from here.
+
+    A process that gave the lock back without having completed its intent may live on, so in a folder the lock is tried,
+    and elsewhere its holder counts, not who wrote the intent.
+    """
+    document = peek(root)
+    holder = document.get("holder")
+    if "://" in root:
+        return bool(holder and not _expired(holder))
+    if not Path(root, LOCK_FILE).exists():
+        return False
+    try:
+        with FileLock(Path(root, LOCK_FILE), timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # a lakehouse that may only be read
+        return bool(alive((document.get("intent") or {}).get("process") or {}))
+
+
 def peek(root: str) -> dict[str, Any]:
     """What the lock says, without taking it and without writing: `holder` and `intent`, each possibly None."""
     return _place(root).read()

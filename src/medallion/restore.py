@@ -45,7 +45,8 @@ def plan(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
         table: Only this table.
 
     Raises:
-        LakehouseError: There is no such state or version, or files of it were removed since, by an erasure for one.
+        LakehouseError: There is no such state or version, or files of it were removed since, by an erasure for one;
+            or a commit that belongs to it was not written whole.
     """
     if "://" in lake.root:
         raise LakehouseError(f"{lake.root}: only a folder can be restored", "Use RESTORE TABLE on the platform.")
@@ -57,10 +58,9 @@ def plan(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
         if not ended:
             known = ", ".join(f"{stamp:%Y-%m-%dT%H:%M:%S}" for _, stamp in points(lake)[-5:])
             raise LakehouseError(f"{lake.root}: no run had ended by {to}", f"Last runs ended at: {known or 'none'}.")
-        moves = [
-            Move(name, _newest(lake, name), _version_at(lake, name, ended[-1]))
-            for name in ([table] if table else lake.tables())
-        ]
+        names = [table] if table else lake.tables()
+        _is_whole(lake, names, ended)
+        moves = [Move(name, _newest(lake, name), _version_at(lake, name, ended[-1])) for name in names]
     moves = [move for move in moves if move.to != move.now]
     for move in moves:
         if move.to is not None:
@@ -71,9 +71,9 @@ def plan(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
 def apply(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
     """Go back, `ops.runs` last and removals after it; each table is one commit that can itself be undone.
 
-    A last commit that was not written whole is set aside first: its file stays in the log's folder as `.torn`. What a
-    killed process left is rolled back before the moves are planned. A restore that is killed is rolled back by the
-    next command that writes.
+    A last commit that was not written whole is set aside first: its file stays in the log's folder as `.torn`. With
+    `table` that is done for this table only, and refused while others are damaged. What a killed process left is
+    rolled back before the moves are planned. A restore that is killed is rolled back by the next command that writes.
 
     Args:
         lake: As in `plan`.
@@ -85,9 +85,11 @@ def apply(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
     """
     plan(lake, to, table)  # refuses what cannot be done before anything is touched
     with journal.writing(lake, recover=False) as writer:
-        for found in journal.damaged(lake):
-            if found.version:
-                found.set_aside()
+        damaged = journal.damaged(lake)
+        if others := [found for found in damaged if table not in (None, found.table)]:
+            raise LakehouseError(f"{table}: cannot go back alone: {others[0].error().problem}", f"{store.GO_BACK}.")
+        for found in damaged:
+            found.set_aside()
         writer.recover()
         moves = plan(lake, to, table)
         gone = [move.table for move in moves if move.to is None]
@@ -101,6 +103,28 @@ def apply(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
     return moves
 
 
+def _is_whole(lake: Lakehouse, names: list[str], ended: list[datetime]) -> None:
+    """Refuse the last of these runs where a damaged commit was written before it ended, so that its state is lost.
+
+    Without that commit the table would stay behind the others, and what it had of the delivery would not come again.
+    """
+    damaged = [found for name in names if (found := store.damage(lake, name))]
+    lost = [found for found in damaged if found.begun <= ended[-1].timestamp()]
+    if lost:
+        first = min(found.begun for found in damaged)
+        left = [stamp for stamp in ended if stamp.timestamp() < first]
+        raise LakehouseError(
+            f"The run that ended at {_told(ended[-1])} cannot be gone back to: {lost[0].error().problem}",
+            f"Go back to the run before with `medallion restore --to {_told(left[-1])}`."
+            if left
+            else "No earlier run is left: restore a backup, or run again with another --lakehouse.",
+        )
+
+
+def _told(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+
+
 def _whole(lake: Lakehouse, name: str) -> DeltaTable:
     """A table at its newest version that was written whole."""
     found = store.damage(lake, name)
@@ -109,7 +133,7 @@ def _whole(lake: Lakehouse, name: str) -> DeltaTable:
 
 def _newest(lake: Lakehouse, name: str) -> int:
     found = store.damage(lake, name)
-    return found.version if found else lake.delta(name).version()
+    return found.version if found else lake.version(name)
 
 
 def _moment(text: str) -> datetime:
@@ -121,6 +145,9 @@ def _moment(text: str) -> datetime:
 
 
 def _version_at(lake: Lakehouse, name: str, moment: datetime) -> int | None:
+    found = store.damage(lake, name)
+    if not lake.exists(name) or (found and not found.version):
+        return None  # its first commit was never whole
     stamps = {int(one["version"]): int(one["timestamp"]) for one in _whole(lake, name).history() if "timestamp" in one}
     return max((v for v, stamp in stamps.items() if stamp <= moment.timestamp() * 1000), default=None)
 

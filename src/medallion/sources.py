@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
@@ -291,6 +292,7 @@ def look(part: Part, known: Known, line: int | None = None) -> tuple[Content, He
     if part.format == "workbook":
         rows = workbooks.rows(part.place, part.name, part.sheet)
         header = headers.of_rows(list(islice(rows, max(_SHEET_HEAD, line or 0))), known, line)
+        deque(rows, maxlen=0)  # a workbook that cannot be read to its end is refused here, before anything is loaded
     else:
         content = read_through(part.place, part.name)
         if part.format == "jsonl":

@@ -131,6 +131,12 @@ class Lakehouse:
         return names
 
 
+#: How to go on where one table cannot be mended alone.
+GO_BACK = (
+    "Go back to how an earlier run left everything (`medallion restore --list`, then `medallion restore --to RUN`)"
+)
+
+
 @dataclass(frozen=True)
 class Damage:
     """The newest commit of a table that was not written whole; the versions before it are as they were."""
@@ -142,13 +148,23 @@ class Damage:
 
     @property
     def remedy(self) -> str:
-        """How to go on without the commit."""
+        """How to go on without the commit. Only gold is computed again from other tables, so only it may go back alone."""
+        if not self.table.startswith("gold."):
+            return f"{GO_BACK}. The files that came later count as new again."
         if not self.version:
-            return f"It is the first commit of the table: delete the folder {self.path.parent.parent}, then run again."
+            return f"Delete the folder {self.path.parent.parent}, then compute gold again with `medallion score`."
         return (
-            f"Go back to how the last run left everything (`medallion restore --list`, then `--to`), or this table alone "
-            f"to the version before with `medallion restore --table {self.table} --to {self.version - 1}`."
+            f"{GO_BACK}, or this table alone to the version before with `medallion restore --table {self.table} --to "
+            f"{self.version - 1}`, then compute gold again with `medallion score`."
         )
+
+    @property
+    def begun(self) -> float:
+        """When the commit was being written at the latest (seconds since 1970), by the first file written for it."""
+        log, folder = self.path.parent, self.path.parent.parent
+        before = max((p.stat().st_mtime for p in log.iterdir() if not p.name.startswith(self.path.stem)), default=0.0)
+        written = (p.stat().st_mtime for p in folder.rglob("*.parquet") if "_delta_log" not in p.parts)
+        return min([self.path.stat().st_mtime, *(moment for moment in written if moment > before)])
 
     def error(self) -> LakehouseError:
         """As an error that tells what to do."""

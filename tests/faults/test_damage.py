@@ -10,7 +10,9 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from deltalake import DeltaTable, write_deltalake
 
 from conftest import NOW, ROOT
 from medallion import doctor, gate, pipeline, restore, status
@@ -80,16 +82,40 @@ def test_unfinished_work_is_told_erasures_first(lake):
         assert not {check.name: check.passed for check in gate.checks(lake)}["finished"]
 
 
-def test_lost_rows_are_told(lake):
-    from deltalake import DeltaTable
+def test_work_that_a_killed_first_run_left_is_told(tmp_path):
+    """Before it had written a table, and before `ops.batches`."""
+    intent = {"kind": journal.RUN, "began_at": "2025-07-01T10:00:00+00:00", "before": {}, "all": True, "arguments": {}}
+    (tmp_path / ".intent.json").write_text(json.dumps({"intent": intent}))
+    lake = Lakehouse(str(tmp_path))
+    assert states(lake) == {("journal", "run"): doctor.WARNING}
+    write_deltalake(lake.path("bronze.leads"), pa.table({"value": [1]}))
+    assert states(lake)["journal", "run"] == doctor.WARNING
 
+
+@pytest.mark.parametrize("version", ["before the delivery", "another version", "a key too many"])
+def test_a_clean_table_that_is_not_what_its_history_says_is_told(lake, version):
+    table = DeltaTable(lake.path("silver.leads_clean"))
+    if version == "before the delivery":
+        table.delete("lead_id = 'L-1001'")
+    else:
+        row = table.to_pyarrow_table(filters=[("lead_id", "=", "L-1001")])
+        name, value = ("_version_hash", 1) if version == "another version" else ("lead_id", "L-9999")
+        place = row.schema.get_field_index(name)
+        row = row.set_column(place, row.schema.field(name), pa.array([value], row.schema.field(name).type))
+        if version == "another version":
+            table.delete("lead_id = 'L-1001'")
+        write_deltalake(lake.path("silver.leads_clean"), row, mode="append")
+    (found,) = (one for one in doctor.examine(load(None, lakehouse=lake.root)) if one.state != doctor.OK)
+    assert (found.check, found.about, found.state) == ("current", "leads", doctor.BROKEN)
+    assert "medallion restore --to RUN" in found.remedy
+
+
+def test_lost_rows_are_told(lake):
     DeltaTable(lake.path("silver.leads_history")).delete("lead_id = 'L-1001'")
     assert states(lake)["accounts", "leads"] == doctor.BROKEN
 
 
 def test_a_repeated_key_is_told(lake):
-    from deltalake import DeltaTable, write_deltalake
-
     table = DeltaTable(lake.path("gold.deals"))
     write_deltalake(lake.path("gold.deals"), table.to_pyarrow_table().slice(0, 1), mode="append")
     assert states(lake)["key", "gold.deals"] == doctor.BROKEN

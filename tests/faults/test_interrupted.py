@@ -153,6 +153,16 @@ def test_what_was_written_under_an_intent_is_rolled_back(lake, done):
         assert writer.recovered == []
 
 
+def test_work_of_a_process_that_lives_on_is_interrupted_once_the_lock_is_free(tmp_path):
+    """Ctrl-C in a notebook or in a server: the intent stays, the process too. In a folder and at an address."""
+    for root in (f"{tmp_path}/lake", f"file://{tmp_path}/other"):
+        place = Lakehouse(root)
+        with pytest.raises(KilledError), journal.writing(place) as writer, writer.intent(journal.TRAIN, ()):
+            assert [one["state"] for one in journal.unfinished(place)] == ["in progress"]
+            raise KilledError
+        assert [one["state"] for one in journal.unfinished(place)] == ["interrupted"]
+
+
 def test_what_fails_is_rolled_back_at_once(lake):
     before = content(lake)
     with (
@@ -247,6 +257,39 @@ def test_a_torn_commit_stops_writers_and_is_mended_by_restore(lake, how):
     assert content(lake) == all_have(1)
 
 
+@pytest.mark.parametrize("name", ["bronze.leads", "silver.leads_clean", "ops.batches"])
+def test_a_run_whose_commit_is_torn_is_not_gone_back_to(lake, name):
+    """Only the table would stay behind, and its part of the delivery would never come again: the run before is whole."""
+    log, before = torn(lake, name, "empty"), point(lake, 1)
+    assert "--table" not in journal.damaged(lake)[0].remedy
+    for table in (None, name):
+        with pytest.raises(LakehouseError, match=f"cannot be gone back to: {name}: its last commit") as told:
+            restore.apply(lake, point(lake, 2), table)
+        assert before[:19] in told.value.remedy
+        assert log.exists()
+    restore.apply(lake, before)
+    assert content(lake) == all_have(2)
+
+
+def test_a_table_that_goes_back_alone_leaves_the_torn_commits_of_others(lake):
+    log = torn(lake, "silver.leads_clean", "empty")
+    with pytest.raises(LakehouseError, match="gold.deals: cannot go back alone: silver.leads_clean: its last commit"):
+        restore.apply(lake, "1", "gold.deals")
+    assert log.exists()
+    assert content_of(lake, "gold.deals") == [3]
+
+
+def content_of(lake, name):
+    return lake.delta(name).to_pyarrow_table()["value"].to_pylist()
+
+
+def test_a_torn_first_commit_goes_with_its_run(lake):
+    write(lake, 1, ["silver.leads_history"])
+    torn(lake, "silver.leads_history", "empty")
+    restore.apply(lake, point(lake, 1))
+    assert content(lake) == all_have(2)
+
+
 def test_a_torn_commit_of_a_killed_command_goes_with_it(lake):
     """The machine lost power: the intent is there, and the last commit is empty."""
     with pytest.raises(KilledError), journal.writing(lake) as writer, writer.intent(journal.SCORE, ["gold.deals"]):
@@ -262,7 +305,7 @@ def test_a_first_commit_that_is_torn_says_what_to_do(lake):
     torn(lake, "gold.attribution", "empty")
     with pytest.raises(LakehouseError, match="is empty") as told, journal.writing(lake):
         pytest.fail("it may not write")
-    assert "delete the folder" in told.value.remedy
+    assert "Delete the folder" in told.value.remedy
 
 
 # --- two writers where there are no lock files ------------------------------------------------------------------------

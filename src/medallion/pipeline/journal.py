@@ -202,14 +202,12 @@ def unfinished_intent(lake: Lakehouse) -> dict[str, Any] | None:
 def unfinished(lake: Lakehouse) -> list[dict[str, Any]]:
     """Work that was begun and has not ended, erasures first: what, when it began, its state, what to do. Reads only.
 
-    The state is `interrupted`, or `in progress` where its process is known to be alive.
+    The state is `interrupted`, or `in progress` where somebody holds the lock.
     """
     found: list[dict[str, Any]] = []
-    document = locks.peek(lake.root)
-    intent = document.get("intent")
+    intent = unfinished_intent(lake)
     if intent:
-        holder = document.get("holder") or intent.get("process") or {}
-        state = "in progress" if locks.alive(holder) else "interrupted"
+        state = "in progress" if locks.is_held(lake.root) else "interrupted"
         remedy = f"`{RESUME}`" if intent["kind"] == FORGET else "the next command that writes rolls it back"
         found.append(_entry(intent["kind"], _moment(intent), state, "wait" if state == "in progress" else remedy))
     if not intent or intent["kind"] != FORGET:
