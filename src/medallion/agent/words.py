@@ -32,7 +32,11 @@ _LEAD = re.compile(
     r"^(?:(?:please|hi|hello|hey|ok|okay|so) )*(?:(?:can|could|would|will) you (?:please )?|(?:can|could|may) (?:i|we) (?:please )?|(?:i|we) (?:want|need|would like) to )?"
     r"(?:(?:show|tell|give|see|know)(?: me| us)?(?= )|let (?:me|us) (?:see|know))? ?(?:about )?(?=\S)"
 )
-_PAST = re.compile(r" (?:was|were|had|did) ")
+_PAST = re.compile(r" (?:was|were|had|did|been) ")
+#: `open` as what is done to a deal: it asks for deals that were opened, not for those that are open.
+_OPENING = re.compile(
+    r" (?:deals|leads|opportunities) (?:did|do|does|have|has|had|can|could|will|should)(?: (?!have |had |got |been )\S+){1,4} open(?= )"
+)
 _BE_WORDS = {"was", "were", "had", "did"}
 _BE = re.compile(r" (?:were|was|are|is|be|been|have|has|had|did|do|does)(?= )")
 _LISTING = re.compile(r" (?:list|find|display|get|name|which|what|whose) (?:(?:the|our|all|are|is|any|of) )*§")
@@ -67,6 +71,10 @@ _MONTHS = {name.lower(): n for n, name in enumerate(calendar.month_name) if name
 MOST_VALUES = 2000
 #: Metrics that are asked by a dimension or a period which only their sibling over touches has.
 _SIBLINGS = {"total_interactions": "touches", "positive_rate": "touch_positive_rate"}
+#: What an account has a past of; the rest is its state on the last day of the data.
+_HISTORY = frozenset(
+    {"won_value", "won_leads", "lost_leads", "interactions", "calls", "emails", "meetings", "whatsapps", "last_interaction_at"}
+)  # fmt: skip
 #: What is asked of one account: words, and the column of the brief.
 FACTS: dict[str, tuple[str, ...]] = {
     "lead_score": ("lead score", "score"),
@@ -316,7 +324,7 @@ class _Reading:
         if re.search(r"\b(why|explain|reasons?)\b", self.left):
             also = "why explain score scored reason reasons hot lead so high low"
             return self._all_understood(Call("explain_score", {"key": key}), set(also.split()))
-        self.took(r" (?:how many|number of|how much|what was|what)(?= )")
+        self.took(r" (?:how many|number of|how much|what)(?= )")
         column = next(
             (
                 name
@@ -330,7 +338,12 @@ class _Reading:
                 "brief summary summarise summarize know account customer details facts happened with news status about"
             )
             return self._all_understood(Call("account_brief", {"customer": key}), set(also.split()))
-        also_of = {"customer", "account", "client", "total"} | _BE_WORDS
+        if column not in _HISTORY and _PAST.search(self.left):
+            return Declined(
+                f"the {FACTS[column][0]} of {key} is known only as of the last day of the data",
+                (f"What is the {FACTS[column][0]} of {key}?", "medallion replay DAY gives the state of a past day"),
+            )
+        also_of = {"customer", "account", "client", "total"} | (_BE_WORDS if column in _HISTORY else set())
         if column == "last_interaction_at":
             also_of |= {"when", "how", "long", "ago"}
         return self._all_understood(Call("account_brief", {"customer": key}, column), also_of)
@@ -358,12 +371,15 @@ class _Reading:
 
     def of_metric(self) -> Call | Declined:
         """A question about a metric: split, filtered, of a period, the largest or smallest first."""
+        past = _PAST.search(self.left) is not None
+        if _OPENING.search(self.left):
+            return Declined("'open' may ask for deals that are open or for deals that were opened", self._openings())
         self.left = re.sub(
-            r" (?:deals|leads) (?:(?:that|which|were|was|got|been|have|did|do|we) )*(won|win|lost|lose|open)(?= )",
+            r" (?:deals|leads) (?:(?:that|which|were|was|got|been|have|did|do|we) )*(won|win|lost|lose)(?= )",
             _ended,
             self.left,
         )
-        past = _PAST.search(self.left) is not None
+        self.left = re.sub(r" (?:deals|leads) (?:(?:that|which|are) )*open(?= )", " open deals", self.left)
         self.left = _BE.sub("", self.left)
         said = self.take(self.words.phrases, "§")
         if said is None:
@@ -385,10 +401,13 @@ class _Reading:
         )
         if wrong:
             return wrong
+        states = [*self.where.get("status", ()), *self.where.get("stage", ())]
+        if (past or period) and (state := next((s for s in states if not re.search("won|lost", s)), None)):
+            return Declined(f"which deals are {state} is known only as of the last day of the data", self._openings())
         if period and "status" in self.where and metric.measure.period == "created_date":
             won = "lost" if "lost" in self.where["status"] else "won"
             return Declined(
-                f"{metric.measure.display_name.lower()} are dated by their opening, and {won!r} by their closing",
+                f"{metric.measure.display_name} are counted by opening date and {won} deals by closing date",
                 (f"How many deals were {won} in June 2025?", f"deals {won} by owner"),
             )
         where = [f"{name}={','.join(values)}" for name, values in self.where.items()]
@@ -408,6 +427,11 @@ class _Reading:
         )
         return self._all_understood(Call("metric_value", arguments, note=" ".join(self.notes)), set(), nearest)
 
+    def _openings(self) -> tuple[str, ...]:
+        """Questions for deals that are open, and for those that were opened in the last month of the data."""
+        last = self.words.serving.as_of or date(1970, 1, 1)
+        return f"How many new deals in {calendar.month_name[last.month]} {last.year}?", "How many open deals are there?"
+
     ranked, count = "", 0
 
     def _of_time(self, metric: metrics.Metric, period: tuple[date, date] | None, *, past: bool) -> Declined | None:
@@ -417,9 +441,7 @@ class _Reading:
         if measure.additivity == "stock":
             today = period is not None and period == (last, last)
             if (period and not today) or past:
-                return Declined(
-                    f"{measure.display_name} is known as of the last day of the data alone, not of a time before", now
-                )
+                return Declined(f"{measure.display_name} is known only as of the last day of the data", now)
             if self.took(_PRESENT.pattern) or today:
                 self.present = True
                 self.notes.append(f"As of {last.isoformat() if last else 'the last day'}, the last day of the data.")
