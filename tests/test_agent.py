@@ -79,6 +79,10 @@ def test_rest_capacity_and_owner(tools):
         tools.call_plan(owner="Nobody")
     with pytest.raises(MedallionError, match="at least 1"):
         tools.call_plan(capacity=0)
+    assert tools.call_plan(day=tools.serving.as_of).rows
+    with pytest.raises(MedallionError, match="before 2025-06-30, the last day") as past:
+        tools.call_plan(day=tools.serving.as_of - timedelta(days=1))
+    assert "medallion replay 2025-06-29" in past.value.remedy
     assert len(Tools(tools.serving, Rules(rest_days=0)).call_plan(capacity=10**9).rows) == 4
     # the receipt's query stands by itself and gives the same accounts
     again = tools.serving.rows(alone.sql, alone.bindings)

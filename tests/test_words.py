@@ -84,6 +84,11 @@ def test_what_is_understood(vocabulary, question):
 
 OTHER = {
     "Who should I call?": Call("call_plan"),
+    "Who should I call today?": Call("call_plan", {"day": LAST}),
+    "Whom does Tess Nair need to call tomorrow": Call("call_plan", {"owner": "Tess Nair", "day": date(2025, 7, 1)}),
+    "Who are the top 5 customers to call?": Call("call_plan", {"capacity": 5}),
+    "Show me the call list for Tess": Call("call_plan", {"owner": "Tess Nair"}),
+    "Give me today's call list please": Call("call_plan", {"day": LAST}),
     "Which channel works best?": Call("compare_channels"),
     "What is the lead score of C004?": Call("account_brief", {"customer": "C004"}, "lead_score"),
     "How many calls did C004 have?": Call("account_brief", {"customer": "C004"}, "calls"),
@@ -103,9 +108,10 @@ MEANINGFUL = (
 
 
 #: Where a word says what the question says already.
-SAME = {("Who should I call?", word) for word in ("to", "first", "my", "should")} | {
+SAME = {("Who should I call?", word) for word in ("to", "my", "should")} | {
     ("Why is L-4 scored so high?", "why"),
     ("total booked revenue so far", "amount of"),
+    ("When was Lumen Works last contacted?", "when"),
 }
 
 
@@ -148,6 +154,13 @@ DECLINED = {
     "What was the lead score of C004?": "of C004 is known only as of the last day",
     "What has the lead score of C004 been?": "of C004 is known only as of the last day",
     "How many open deals did C004 have?": "of C004 is known only as of the last day",
+    "Who can call me?": "",
+    "Who should the top 5 customers call?": "",
+    "Who should call Tess Nair?": "",
+    "Who should I call next week?": "'next', 'week'",
+    "Who should I call first?": "'first'",
+    "Who should I call up?": "'up'",
+    "Who should I call for top 5 deals?": "'top', '5', 'deals'",
     "open pipeline by month closed": "'by', 'month', 'closed'",
     "revenue of open value": "'revenue'",
     "win rate of open deals by owner": "no share",
@@ -180,6 +193,19 @@ def test_what_is_not_understood_is_declined_with_an_offer(vocabulary, question, 
     assert isinstance(declined, Declined), declined
     assert says in declined.reason
     assert declined.closest
+
+
+def test_an_account_named_as_a_time_shadows_none():
+    connection = duckdb.connect()
+    connection.execute(TABLES)
+    connection.execute("update gold.customer_features set customer_name = 'Last Month' where customer_id = 'C004'")
+    vocabulary = Vocabulary(Quick(None, connection, {}, LAST))
+    declined = vocabulary.understand("pipeline last month")
+    assert isinstance(declined, Declined)
+    assert "also the name of an account (C004)" in declined.reason
+    for name in ("right now", "so far", "q1", "yesterday", "this year"):
+        assert vocabulary.shadowed(name)
+    assert not vocabulary.shadowed("lumen works")
 
 
 def test_a_state_is_that_of_the_last_day_and_says_so(vocabulary):

@@ -102,10 +102,10 @@ class Tools:
         Args:
             owner: Only this rep's accounts.
             capacity: Accounts per rep; the setting without it.
-            day: The day of the calls; the day after gold's last without it.
+            day: The day of the calls, gold's last or a later one; the day after gold's last without it.
 
         Raises:
-            MedallionError: There is no such rep, or the capacity is not positive.
+            MedallionError: There is no such rep, the capacity is not positive, or the day is before gold's last.
         """
         most = self.rules.capacity if capacity is None else capacity
         if most < 1:
@@ -116,7 +116,13 @@ class Tools:
         if owner is not None and owner.casefold() not in {str(name).casefold() for name in known}:
             names = ", ".join(str(name) for name in known[:20])
             raise MedallionError(f"no deal belongs to {owner!r}", f"Owners: {names}.")
-        on = day or self._day() + timedelta(days=1)
+        last = self._day()
+        on = day or last + timedelta(days=1)
+        if on < last:
+            raise MedallionError(
+                f"{on.isoformat()} is before {last.isoformat()}, the last day of the data: who was to be contacted then is not known",
+                f"Give a day from {last.isoformat()}; `medallion replay {on.isoformat()}` gives the state of a past day.",
+            )
         blocked = [one for one in self.rules.suppressed if one.until is None or one.until >= on]
         nobody = sorted({one.customer_id for one in blocked if one.channel is None})
         bindings = [on, min(most, _MOST_ROWS), owner, owner, nobody, on, self.rules.rest_days]

@@ -53,10 +53,26 @@ _JUDGED = frozenset({"best", "worst", "better", "worse"})
 _ORDINARY = frozenset({"other", "unknown", "none", "new", "no", "yes", "not", "who", "per", "from", "to", "by"})
 #: What may stand before a value: by which dimensions.
 _BEFORE = {"from": None, "via": ("source", "channel"), "through": ("source", "channel"), "by": ("owner", "account_manager")}  # fmt: skip
-#: Words of a call list.
+#: How a call list is asked for: who calls is I, we or a rep, and who is called is not.
+_CALLING = "(?:call|contact|phone|ring|visit)"
+_CALLS = tuple(
+    re.compile(form)
+    for form in (
+        rf" (?:who|whom)(?: are)?(?: the)?(?: \|)?(?: (?:should|do|does|can|must|shall))? (?:i|we|‹rep›)"
+        rf"(?: (?:should|can|must|shall)| (?:need|needs|have|has|want|wants) to)? {_CALLING}(?= )",
+        rf" (?:who|whom)(?: are)?(?: the)?(?: \|)? to {_CALLING}(?= )",
+        r"(?: (?:what is|what's|make|give|show|i need|i want))?(?: (?:me|us))?(?: (?:a|the|my|our|‹rep›))* call (?:list|plan)(?= )",
+    )
+)
+#: Words of a call list, for names of accounts that are such words alone.
 _PLAN = frozenset(
-    """who whom should can must shall do i me my to call contact phone ring visit plan list today tomorrow next first
-    today's customers accounts people leads deals give show tell what is up make need want""".split()  # noqa: SIM905
+    "who whom should can must i me my to call contact phone ring visit plan list next first give show tell".split()  # noqa: SIM905
+)
+#: Words of times, for names of accounts that are such words alone.
+_TIMES = frozenset(
+    """this last past day days week weeks month months quarter quarters year years today yesterday tomorrow right now
+    at moment present as currently current presently so far to date until up time ever since after during in of the
+    q1 q2 q3 q4""".split()  # noqa: SIM905
 )
 _NUMBERS = {
     w: n
@@ -198,7 +214,7 @@ class Vocabulary:
 
     def shadowed(self, phrase: str) -> bool:
         """Whether each word of a name, or all of it, means something else in questions too."""
-        known = {*self.phrases, *_NEUTRAL, *_ORDINARY, *_RANKED, *_JUDGED, *_NUMBERS, *_MONTHS, *_PLAN}
+        known = {*self.phrases, *_NEUTRAL, *_ORDINARY, *_RANKED, *_JUDGED, *_NUMBERS, *_MONTHS, *_PLAN, *_TIMES}
         known |= {said for many in FACTS.values() for said in many}
         for view in {id(one.view): one.view for one in metrics.metrics().values()}.values():
             for dimension in view.dimensions:
@@ -254,11 +270,11 @@ class _Reading:
             self.left = f"{self.left[: match.start()]} {mark}{self.left[match.end() :]}"
         return match
 
-    def special(self) -> Call | None:
+    def special(self) -> Call | Declined | None:
         """Questions that a tool answers by itself."""
         ask = self.whole.strip()
         if re.search(
-            r"\b(?:who|whom) (?:should |do |can |must |shall )?(?:\w+ ){0,4}(?:to )?(?:call|contact|phone|ring|visit)|\bcall list\b|\bcall plan\b|who to call",
+            r"\b(?:who|whom) (?:should |do |can |must |shall )?(?:\w+ ){0,6}(?:to )?(?:call|contact|phone|ring|visit)\b|\bcall list\b|\bcall plan\b|who to call",
             ask,
         ):
             return self._plan()
@@ -280,7 +296,7 @@ class _Reading:
             return Call("top_customers", {"count": count})
         return None
 
-    def _plan(self) -> Call | None:
+    def _plan(self) -> Call | Declined | None:
         owners = {
             _plain(row["owner"]): row["owner"]
             for row in self.words.serving.rows("select distinct owner from gold.deals where owner is not null")
@@ -288,16 +304,25 @@ class _Reading:
         firsts: dict[str, list[str]] = {}
         for plain_name, name in owners.items():
             firsts.setdefault(plain_name.split()[0], []).append(name)
-        said = self.take(owners)
+        said = self.take(owners, "‹rep›")
         owner = owners.get(said or "")
-        if owner is None and (first := self.take(name for name, whole in firsts.items() if len(whole) == 1)):
+        if owner is None and (first := self.take((name for name, whole in firsts.items() if len(whole) == 1), "‹rep›")):
             owner = firsts[first][0]
-        count = self.took(r" (?:top )?(\d{1,3})(?= (?:customers|accounts|people|leads|deals) )")
-        if set(self.left.split()) - _NEUTRAL - _PLAN - {"|"}:
+        count = self.took(r" (?:top )?(\d{1,3}) (?:customers|accounts)(?= )")
+        day = self.took(r" (?:for )?(today|tomorrow)(?:'s)?(?= )", "")
+        if not any(self.took(form.pattern) for form in _CALLS):
             return None
+        rest = [word for word in self.left.split() if word not in _NEUTRAL and word not in ("|", "‹rep›")]
+        if rest:
+            return Declined(
+                f"I do not understand {', '.join(map(repr, rest))} for a call list",
+                ("Who should I call?", "Who should I call tomorrow?"),
+            )
         arguments: dict[str, Any] = {"owner": owner} if owner else {}
         if count:
             arguments["capacity"] = int(count[1])
+        if day and (last := self.words.serving.as_of):
+            arguments["day"] = last + timedelta(days=day[1] == "tomorrow")
         return Call("call_plan", arguments)
 
     def of_deal(self) -> Call | Declined | None:
