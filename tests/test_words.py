@@ -53,6 +53,13 @@ ANSWERED = {
     "What is the win rate?": {"metric": "win_rate"},
     "How many open deals do we have?": {"metric": "open_leads"},
     "How many deals did we win?": {"metric": "won_leads"},
+    "How much revenue came from referral or cold call?": {"metric": "revenue", "where": ["source=cold_call,referral"]},
+    "Which 3 owners have the highest revenue?": {"metric": "revenue", "by": ["owner"], "top": 3},
+    "Which two industries have the lowest win rate?": {"metric": "win_rate", "by": ["industry"], "bottom": 2},
+    "How many new deals in June 2025?": {
+        "metric": "total_leads", "where": ["created_date>=2025-06-01", "created_date<=2025-06-30"]
+    },
+    "new deals by month opened": {"metric": "total_leads", "by": ["created_month"]},
     "How many deals are open?": {"metric": "open_leads"},
     "How many deals do we have open?": {"metric": "total_leads", "where": ["status=open"]},
     "What was our revenue in June 2025?": {
@@ -94,6 +101,8 @@ OTHER = {
     "How many calls did C004 have?": Call("account_brief", {"customer": "C004"}, "calls"),
     "When was Lumen Works last contacted?": Call("account_brief", {"customer": "C004"}, "last_interaction_at"),
     "Why is L-4 scored so high?": Call("explain_score", {"key": "L-4"}),
+    "What is the chance of winning L-4?": Call("explain_score", {"key": "L-4"}),
+    "Why is Lumen Works hot?": Call("explain_score", {"key": "C004"}),
 }
 #: Words that change what is asked wherever they stand: a rank, a time, a direction, a comparison, a negation, a quantity.
 MEANINGFUL = (
@@ -136,7 +145,7 @@ def test_a_word_that_matters_changes_the_question_or_declines_it(vocabulary, mon
 
 DECLINED = {
     "highest revenue": "does not say what by",
-    "best owner by revenue": "whether a high or a low revenue is best",
+    "best owner by revenue": "'best' is ambiguous for revenue: say highest or lowest",
     "top owners by revenue": "say how many",
     "largest open deals by owner": "a number, not a size",
     "open pipeline last month": "only as of the last day of the data",
@@ -161,17 +170,30 @@ DECLINED = {
     "Who should I call first?": "'first'",
     "Who should I call up?": "'up'",
     "Who should I call for top 5 deals?": "'top', '5', 'deals'",
+    "How many new deals?": "needs a time in which they were opened",
+    "new leads by owner": "needs a time in which they were opened",
+    "How many new open deals": "'new'",
+    "Why is L-4 scored so low?": "Hot, not low",
+    "Why is C004 cold?": "C004 is Hot, not cold",
+    "why was L-1 won": "'was', 'won'",
+    "Why is L-4 likely": "'likely'",
+    "probability of L-1": "L-1 is won: only an open deal has a probability",
+    "how overdue are deals": "a count",
+    "how open are deals in Germany": "a count",
+    "revenue by the 3 owners": "",
+    "Which 3 owners have revenue?": "say highest or lowest",
+    "Show the blorp of our frobs": "'blorp', 'frobs'",
     "open pipeline by month closed": "'by', 'month', 'closed'",
-    "revenue of open value": "'revenue'",
-    "win rate of open deals by owner": "no share",
+    "revenue of open value": "names two metrics, 'open pipeline' and 'revenue'",
+    "win rate of open deals by owner": "not a share",
     "Tell me about Germany": "also the name of an account (C001)",
     "How many calls in Germany?": "also the name of an account (C001)",
-    "revenue in negotiation": "looks at status itself",
-    "lost deals with status won": "looks at status itself",
+    "revenue in negotiation": "Revenue counts won deals only, so it cannot be filtered by negotiation",
+    "lost deals with status won": "counts lost deals only, so it cannot be filtered by won",
     "list the open deals": "count open deals, not list them",
     "which deals did we win": "count deals won, not list them",
-    "number of revenue": "no number of things",
-    "value of lost deals": "no amount of money",
+    "number of revenue": "Revenue is an amount, not a count",
+    "value of lost deals": "not an amount of money",
     "total win rate": "does not add up",
     "revenue in Germany or referral": "'or'",
     "revenue by referral": "'by'",
@@ -193,6 +215,16 @@ def test_what_is_not_understood_is_declined_with_an_offer(vocabulary, question, 
     assert isinstance(declined, Declined), declined
     assert says in declined.reason
     assert declined.closest
+
+
+def test_a_superlative_names_no_winner_without_a_value():
+    connection = duckdb.connect()
+    connection.execute(TABLES)
+    best = metrics.ask(connection, "win_rate", ["owner"], [Filter.parse("country=France")], largest=1)
+    assert best.rows == []
+    assert (metrics.groups(connection, best), metrics.groups(connection, best, unknown=True)) == (1, 1)
+    worst = metrics.ask(connection, "win_rate", ["industry", "country"], smallest=5)
+    assert [row["value"] for row in worst.rows] == [0.0, 1.0]
 
 
 def test_an_account_named_as_a_time_shadows_none():

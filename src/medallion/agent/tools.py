@@ -70,6 +70,8 @@ _PREPARED = {
 }
 #: Touches over all accounts that an hour needs before it is recommended.
 LEAST_TOUCHES = 20
+#: Rows that gold.top_customers has at most.
+MOST_TOP = 50
 #: Accounts per rep that a query gives at most.
 _MOST_ROWS = 999_999
 
@@ -285,6 +287,7 @@ class Tools:
             connection, filters = self.serving.connection, [Filter.parse(text) for text in where or ()]
             found = metrics.ask(connection, metric, by or (), filters, None, top, smallest=bottom)
             total = metrics.groups(connection, found) if top or bottom else None
+            unknown = metrics.groups(connection, found, unknown=True) if (top or bottom) and found.by else 0
         view, measure = found.metric.view, found.metric.measure
         split = tuple(
             Field(name, dimension.display_name) for name in found.by if (dimension := view.dimension(name)) is not None
@@ -304,12 +307,23 @@ class Tools:
             found.sql,
             found.bindings,
             self.serving.as_of,
-            measure.comment,
+            measure.comment + (f" {unknown:,} without a value left out." if unknown else ""),
             total,
         )
 
     def top_customers(self, count: int = 10) -> Found:
-        """The customers who brought most revenue, at most fifty."""
+        """The customers who brought most revenue.
+
+        Args:
+            count: How many, 1 to 50.
+
+        Raises:
+            MedallionError: The count is not one of those.
+        """
+        if not 1 <= count <= MOST_TOP:
+            raise MedallionError(
+                f"{count} is not a number of top customers", f"Give a whole number from 1 to {MOST_TOP}."
+            )
         sql = (
             "select rank, customer_id, customer_name, industry, won_value, revenue_share, open_value, lead_score, "
             "lead_quality, next_step from gold.top_customers order by rank limit ?"
@@ -320,7 +334,7 @@ class Tools:
             Field("revenue_share", "Share of all revenue", "percent", 1), Field("open_value", "Open value", "usd"),
             Field("lead_score", "Lead score", "number"), Field("lead_quality", "Band"), Field("next_step", "Next step"),
         )  # fmt: skip
-        bindings = [max(1, min(int(count), 50))]
+        bindings = [count]
         rows = self.serving.rows(sql, bindings)
         return self._found(
             "top_customers",
@@ -331,7 +345,7 @@ class Tools:
             ("gold.top_customers",),
             sql,
             bindings,
-            total=self._count("gold.top_customers"),
+            total=self._count(f"{_FEATURES} where won_value > 0"),
         )
 
     def compare_channels(self) -> Found:

@@ -214,6 +214,11 @@ class Vocabulary:
 
     def shadowed(self, phrase: str) -> bool:
         """Whether each word of a name, or all of it, means something else in questions too."""
+        known = self.known()
+        return phrase in known or all(word in known or word.isdigit() for word in phrase.split())
+
+    def known(self) -> set[str]:
+        """Words and phrases that mean something in questions."""
         known = {*self.phrases, *_NEUTRAL, *_ORDINARY, *_RANKED, *_JUDGED, *_NUMBERS, *_MONTHS, *_PLAN, *_TIMES}
         known |= {said for many in FACTS.values() for said in many}
         for view in {id(one.view): one.view for one in metrics.metrics().values()}.values():
@@ -223,7 +228,7 @@ class Vocabulary:
                 }
                 if dimension.type == "text":
                     known |= self.values(dimension).keys()
-        return phrase in known or all(word in known or word.isdigit() for word in phrase.split())
+        return known
 
     def closest(self, text: str) -> tuple[str, ...]:
         """Questions that can be answered, nearest first."""
@@ -292,7 +297,7 @@ class _Reading:
             ask,
         )
         if found and (found[1] is None or found[1].isdigit() or found[1] in _NUMBERS):
-            count = 10 if found[1] is None else _NUMBERS.get(found[1]) or int(found[1] if found[1].isdigit() else 10)
+            count = 10 if found[1] is None else _NUMBERS[found[1]] if found[1] in _NUMBERS else int(found[1])
             return Call("top_customers", {"count": count})
         return None
 
@@ -329,16 +334,43 @@ class _Reading:
         """A question about one deal, named by its key: why it is scored as it is."""
         keys = [word for word in self.left.split() if any(c.isdigit() for c in word)]
         known = self.words.serving.rows(
-            "select lead_id from gold.deals where lower(lead_id) in (select unnest($1)) limit 2", [keys]
+            "select lead_id, status, customer_id from gold.deals where lower(lead_id) in (select unnest($1)) limit 2",
+            [keys],
         )
         if len(known) != 1:
             return None
         key = known[0]["lead_id"]
         self.left = self.left.replace(f" {key.casefold()} ", " | ", 1)
-        also = (
-            "why explain score scored reason reasons lead deal so high low likely win won chance probability what for"
+        also = {"why", "explain", "score", "scored", "reason", "reasons", "lead", "deal", "so", "what", "for"}
+        if self.took(
+            r" (?:(?:chance|probability)(?: (?:of|to|for|that|it|we|be|is|will))*(?: (?:winning|win|won))?)(?= )"
+        ):
+            status = known[0]["status"]
+            if status != "open":
+                return Declined(
+                    f"{key} is {status}: only an open deal has a probability", (f"Why is {key} scored so?",)
+                )
+            self.took(r" (?:be )?(?:win|won)(?= )")
+        if wrong := self._not_so(key, known[0]["customer_id"]):
+            return wrong
+        return self._all_understood(Call("explain_score", {"key": key}), also, (f"Why is {key} scored so?",))
+
+    def _not_so(self, key: str, customer: str | None) -> Declined | None:
+        """Take out what a question says of a score; declined where the account's band says otherwise."""
+        said = self.took(r"(?: so| very)? (high|low|hot|warm|cool|cold)(?= )")
+        if not said:
+            return None
+        rows = self.words.serving.rows(
+            "select lead_quality from gold.customer_features where customer_id = $1", [customer]
         )
-        return self._all_understood(Call("explain_score", {"key": key}), set(also.split()))
+        band = str(rows[0]["lead_quality"] or "without a band") if rows else "without a band"
+        true = {"high": ("hot", "warm"), "low": ("cool", "cold")}.get(said[1], (said[1],))
+        if band.casefold() in true:
+            return None
+        return Declined(
+            f"the account of {key} is {band}, not {said[1]}" if key != customer else f"{key} is {band}, not {said[1]}",
+            (f"Why is {key} scored so?",),
+        )
 
     def of_account(self, phrase: str, keys: list[str]) -> Call | Declined:
         """A question about one account, named by key or whole name."""
@@ -347,8 +379,10 @@ class _Reading:
         self.left = self.left.replace(f" {phrase} ", " | ", 1)
         key = keys[0]
         if re.search(r"\b(why|explain|reasons?)\b", self.left):
-            also = "why explain score scored reason reasons hot lead so high low"
-            return self._all_understood(Call("explain_score", {"key": key}), set(also.split()))
+            also = "why explain score scored reason reasons lead so"
+            return self._not_so(key, key) or self._all_understood(
+                Call("explain_score", {"key": key}), set(also.split())
+            )
         self.took(r" (?:how many|number of|how much|what)(?= )")
         column = next(
             (
@@ -408,7 +442,10 @@ class _Reading:
         self.left = _BE.sub("", self.left)
         said = self.take(self.words.phrases, "§")
         if said is None:
-            return Declined(f"I know no metric in {self.question!r}", self.words.closest(self.left.strip()))
+            known = {word for one in self.words.known() for word in one.split()}
+            strange = [w for w in self.left.split() if w not in known and not w.isdigit() and w not in "|§¤"]
+            reason = f"I do not understand {', '.join(map(repr, strange))}" if strange else "I know no metric"
+            return Declined(f"{reason} in {self.question!r}", self.words.closest(self.left.strip()))
         metric = metrics.metrics()[self.words.phrases[said]]
         period = self._period()
         if isinstance(period, Declined):
@@ -418,6 +455,10 @@ class _Reading:
             metric = metrics.metrics()[_SIBLINGS[metric.name]]
             split = split or self._split(metric)
         by = [name for name, _ in split]
+        if metric.name == "total_leads" and self.took(r" new(?= §)"):
+            dated = period or {"created_month", "created_date"} & set(by)
+            if not dated:
+                return Declined("'new deals' needs a time in which they were opened", self._openings())
         wrong = (
             self._of_time(metric, period, past=past)
             or self._quantity(metric)
@@ -495,16 +536,19 @@ class _Reading:
             return Declined(f"I can count {label.lower()}, not list them", (_asked(metric), "Who should I call?"))  # fmt: skip
         self.counted = bool(self.took(r" (?:how many|(?:the )?(?:number|count) of|count)(?= )"))
         if self.counted and not counts:
-            return Declined(f"{label} is no number of things", nearest)
+            return Declined(
+                f"{label} is {({'currency': 'an amount', 'percentage': 'a share'}).get(kind, 'a measured value')}, not a count",
+                nearest,
+            )
         if self.took(r" how much(?= )") and counts:
             return Declined(f"{label} is a number, not an amount", nearest)
         if self.took(r" (?:the )?(?:amount|value|worth)(?: of)?(?= (?:the |our |all )*§)") and kind != "currency":
-            return Declined(f"{label} is no amount of money", nearest)
+            return Declined(f"{label} is not an amount of money", nearest)
         if (
             self.took(r" (?:the )?(?:rate|share|percentage|percent)(?: of)?(?= (?:the |our |all )*§)")
             and kind != "percentage"
         ):
-            return Declined(f"{label} is no share", nearest)
+            return Declined(f"{label} is not a share", nearest)
         if self.took(r" (?:in total|total|altogether|the sum of|sum of)(?= )") and not sums:
             return Declined(f"{label} does not add up to a total", nearest)
         self.took(r" overall(?= )")
@@ -514,6 +558,8 @@ class _Reading:
                 return Declined(f"I do not understand 'how' for {label.lower()}", nearest)
             self.took(r" how (?:long|high|big|large)(?= )")
             self.took(r" (?:takes?|lasts?)(?= )")
+        if counts and not self.counted and re.match(r" *how ", self.left):
+            return Declined(f"I do not understand 'how' for {label.lower()}, a count", nearest)
         if re.match(r" *how (?:the |our |§)", self.left):
             self.took(r" how(?= )")
         if re.match(r" *what ", self.left):
@@ -524,13 +570,14 @@ class _Reading:
         return None
 
     counted = present = False
+    many: int | None = None
 
     def _ranking(self, metric: metrics.Metric, split: list[tuple[str, str]]) -> Declined | None:
         """The largest or the smallest of a split: how many, and which end."""
         label = metric.measure.display_name.lower()
         nearest = (f"{label} by {metric.dimension(split[0][0]).display_name.lower()}",) if split else (_asked(metric),)  # fmt: skip
         if word := next((w for w in self.left.split() if w in _JUDGED), None):
-            return Declined(f"I do not know whether a high or a low {label} is {word}: say highest or lowest", nearest)
+            return Declined(f"{word!r} is ambiguous for {label}: say highest or lowest", nearest)
         if re.search(r" at (?:most|least) ", self.left):
             return Declined("I do not understand 'at most' and 'at least'", nearest)
         words = "|".join(_RANKED)
@@ -540,7 +587,9 @@ class _Reading:
             word, many = (match[1], match[2]) if match[1] in _RANKED else (match[2], match[1])
             self.count = int(many) if many.isdigit() else _NUMBERS[many]
         elif match := self.took(rf" ({words})(?= )"):
-            word, self.count = match[1], 1
+            word, self.count = match[1], 1 if self.many is None else self.many
+        elif self.many is not None:
+            return Declined(f"{self.many} of them: say highest or lowest", nearest)
         else:
             return None
         if not split:
@@ -554,7 +603,11 @@ class _Reading:
             and f" {word} §" in match.string.replace(" ¤", "")
         ):
             return Declined(f"{label} has a number, not a size", nearest)
-        if len(match.groups()) == 1 and any(said.endswith("s") and not said.endswith("ss") for _, said in split):
+        if (
+            len(match.groups()) == 1
+            and self.many is None
+            and any(said.endswith("s") and not said.endswith("ss") for _, said in split)
+        ):
             return Declined(f"{word!r} of several: say how many", (f"{word} 5 {split[0][1]} by {label}",))
         self.took(r" by(?= (?:the |our )?§)")
         self.ranked = {"down": "top", "up": "bottom"}[_RANKED[word]]
@@ -588,10 +641,13 @@ class _Reading:
         for said, name in said_as * 2:  # twice: "and" leads on from one that was found
             if name in [done for _, _, done, _ in found]:
                 continue
-            for before, keep in ((marker, ""), (rf"(?:{ranked}) {number}", " "), (rf"{number} (?:{ranked})", " "), (rf"(?:which|what|by|the) {number}", "number"), (rf"(?:{ranked})", " "), (r"¤ and(?: the| our)?", "¤")):  # fmt: skip
+            for before, keep in ((marker, ""), (rf"(?:{ranked}) {number}", " "), (rf"{number} (?:{ranked})", " "), (rf"(?:which|what|the) {number}", "number"), (rf"(?:{ranked})", " "), (r"¤ and(?: the| our)?", "¤")):  # fmt: skip
                 match = re.search(rf" ({before}) {re.escape(said)}(?= )", self.left)
-                if match and keep != "number":
+                if match:
                     kept = f" {match[1]}" if keep == " " else ""
+                    if keep == "number":
+                        many = match[1].split()[-1]
+                        self.many = int(many) if many.isdigit() else _NUMBERS[many]
                     self.left = f"{self.left[: match.start()]}{kept} ¤{self.left[match.end() :]}"
                     found.append((match.start(), len(found), name, said))
                     break
@@ -637,16 +693,21 @@ class _Reading:
         about = {name, "status"} if name == "stage" and metric.measure.additivity != "stock" else {name}
         if own & about:
             label = metric.measure.display_name
+            kept = set(re.findall(r"'(open|won|lost)'", metric.measure.expr))
+            depends = (
+                f"counts {min(kept)} deals only"
+                if len(kept) == 1 and metric.measure.additivity != "ratio"
+                else (f"already depends on {' and '.join(sorted(own & about))}".replace("_", " "))
+            )
             return Declined(
-                f"{label} looks at {' and '.join(sorted(own & about))} itself, so {said!r} says nothing of it",
+                f"{label} {depends}, so it cannot be filtered by {said}",
                 (_asked(metric),),
             )
         return None
 
     def _joined(self) -> Declined | None:
         """What stands between values: `or` joins those of one dimension, and some prepositions lead to one."""
-        while match := self.took(r" ‹(\w+)› (?:or|and)(?: (?:in|from|for|of|the))*(?= ‹\1›)"):
-            del match
+        self.left = re.sub(r" ‹(\w+)› (?:or|and)(?: (?:in|from|for|of|the))*(?= ‹\1›)", "", self.left)
         for word, dimensions in _BEFORE.items():
             names = "|".join(dimensions or self.where)
             if names:
@@ -691,6 +752,16 @@ class _Reading:
         rest = [word for word in self.left.split() if word not in _NEUTRAL and word not in also and word not in "|§¤"]
         if not rest:
             return call
+        if call.tool == "metric_value" and (other := self.take(self.words.phrases)):
+            label = metrics.metrics()[call.arguments["metric"]].measure.display_name.lower()
+            return Declined(
+                f"the question names two metrics, {label!r} and {other!r}: ask for one at a time",
+                tuple(
+                    dict.fromkeys(
+                        _asked(metrics.metrics()[one]) for one in (call.arguments["metric"], self.words.phrases[other])
+                    )
+                ),
+            )
         return Declined(
             f"I do not understand {', '.join(repr(word) for word in rest)} in the question",
             (*nearest, *self.words.closest(" ".join(rest))),

@@ -91,8 +91,8 @@ def ask(
         by: Dimensions to split by.
         where: Filters, all of which must hold.
         parameters: Values of its parameters, where they are not the defaults.
-        largest: Only that many rows, the largest values first, ties in the order of the dimensions.
-        smallest: Only that many rows, the smallest values first, unknown ones last.
+        largest: Only that many rows, the largest values first, ties in the order of the dimensions; none without a value.
+        smallest: Only that many rows, the smallest values first, likewise.
         over: What to read in place of the view's source, with the same values; it must cover the metric.
 
     Raises:
@@ -128,10 +128,11 @@ def computed(
     return Answer(metric, split, rows, sql, bindings, filters, used)
 
 
-def groups(connection: duckdb.DuckDBPyConnection, answer: Answer) -> int:
-    """How many rows an answer would have without its limit."""
+def groups(connection: duckdb.DuckDBPyConnection, answer: Answer, *, unknown: bool = False) -> int:
+    """How many rows an answer would have without its limit; those alone that have no value where they are asked for."""
     sql = question(answer.metric, answer.by, answer.filters)
-    found = connection.execute(f"SELECT COUNT(*) FROM ({sql})", list(answer.bindings)).fetchone()
+    only = " WHERE value IS NULL" if unknown else ""
+    found = connection.execute(f"SELECT COUNT(*) FROM ({sql}){only}", list(answer.bindings)).fetchone()
     return int(found[0]) if found else 0
 
 
@@ -146,7 +147,7 @@ def _largest(spark_sql: str, split: tuple[str, ...], largest: int | None, smalle
         return sql
     order = ", ".join(str(place) for place in range(1, len(split) + 1))
     way = "ASC" if largest is None else "DESC"
-    return f"SELECT * FROM ({sql}) ORDER BY value {way} NULLS LAST, {order} LIMIT {int(most)}"
+    return f"SELECT * FROM ({sql}) WHERE NOT value IS NULL ORDER BY value {way}, {order} LIMIT {int(most)}"
 
 
 def together(
