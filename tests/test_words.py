@@ -117,11 +117,18 @@ MEANINGFUL = (
 
 
 #: Where a word says what the question says already.
-SAME = {("Who should I call?", word) for word in ("to", "my", "should")} | {
-    ("Why is L-4 scored so high?", "why"),
-    ("total booked revenue so far", "amount of"),
-    ("When was Lumen Works last contacted?", "when"),
-}
+SAME = (
+    {("Who should I call?", word) for word in ("to", "my", "should")}
+    | {
+        ("Why is L-4 scored so high?", "why"),
+        ("When was Lumen Works last contacted?", "when"),
+        ("When was Lumen Works last contacted?", "ago"),
+        ("What is the chance of winning L-4?", "why"),
+        ("Why is Lumen Works hot?", "why"),
+        ("open deals in Germany or the Netherlands", "from"),
+    }
+    | {(question, "amount of") for question, asked in ANSWERED.items() if asked["metric"] == "revenue"}
+)
 
 
 def mutations(every):

@@ -118,12 +118,12 @@ class Tools:
         if owner is not None and owner.casefold() not in {str(name).casefold() for name in known}:
             names = ", ".join(str(name) for name in known[:20])
             raise MedallionError(f"no deal belongs to {owner!r}", f"Owners: {names}.")
-        last = self._day()
-        on = day or last + timedelta(days=1)
-        if on < last:
+        end = self._day()
+        on = day or end + timedelta(days=1)
+        if on < end:
             raise MedallionError(
-                f"{on.isoformat()} is before {last.isoformat()}, the last day of the data: who was to be contacted then is not known",
-                f"Give a day from {last.isoformat()}; `medallion replay {on.isoformat()}` gives the state of a past day.",
+                f"{on.isoformat()} is before {end.isoformat()}, the last day of the data: who was to be contacted then is not known",
+                f"Give a day from {end.isoformat()}; `medallion replay {on.isoformat()}` gives the state of a past day.",
             )
         blocked = [one for one in self.rules.suppressed if one.until is None or one.until >= on]
         nobody = sorted({one.customer_id for one in blocked if one.channel is None})
