@@ -285,7 +285,7 @@ class Tools:
             raise ContractError("top and bottom exclude each other", "Give one of the two.")
         with self.serving.lock:
             connection, filters = self.serving.connection, [Filter.parse(text) for text in where or ()]
-            found = metrics.ask(connection, metric, by or (), filters, None, top, smallest=bottom)
+            found = metrics.ask(connection, metric, by or (), filters, None, top, smallest=bottom, valued=True)
             total = metrics.groups(connection, found) if top or bottom else None
             unknown = metrics.groups(connection, found, unknown=True) if (top or bottom) and found.by else 0
         view, measure = found.metric.view, found.metric.measure

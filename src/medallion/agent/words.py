@@ -586,6 +586,8 @@ class _Reading:
         if match:
             word, many = (match[1], match[2]) if match[1] in _RANKED else (match[2], match[1])
             self.count = int(many) if many.isdigit() else _NUMBERS[many]
+            if self.many is not None and self.many != self.count:
+                return Declined(f"the question names two numbers, {self.many} and {self.count}", nearest)
         elif match := self.took(rf" ({words})(?= )"):
             word, self.count = match[1], 1 if self.many is None else self.many
         elif self.many is not None:
