@@ -8,7 +8,9 @@ import duckdb
 import pytest
 
 from medallion import metrics, query
+from medallion.agent.rules import Rules
 from medallion.agent.serving import Serving
+from medallion.agent.tools import Tools
 from medallion.agent.words import Call, Declined, Vocabulary
 from medallion.errors import ContractError
 from medallion.metrics import Filter
@@ -231,6 +233,10 @@ def test_a_superlative_names_no_winner_without_a_value():
     best = metrics.ask(connection, "win_rate", ["owner"], [Filter.parse("country=France")], largest=1, valued=True)
     assert best.rows == []
     assert (metrics.groups(connection, best), metrics.groups(connection, best, unknown=True)) == (1, 1)
+    serving = Quick(None, connection, dict.fromkeys(["gold.deals"], 1), LAST)
+    found = Tools(serving, Rules()).metric_value("win_rate", ["country"], top=9)
+    assert [row["country"] for row in found.rows] == ["Germany", "Netherlands"]
+    assert "1 without a value left out" in found.note
     worst = metrics.ask(connection, "win_rate", ["industry", "country"], smallest=5, valued=True)
     assert [row["value"] for row in worst.rows] == [0.0, 1.0]
 
