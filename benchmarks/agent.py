@@ -57,7 +57,7 @@ def goldens(first: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("How long is the sales cycle?", f"select avg(cycle_days) from {D} where {WON}", "number1"),
         (
             "How many silent deals are there?",
-            f"select count(*) from {D} where {OPEN} and coalesce(days_since_last_interaction, 99) > 30",
+            f"select count(*) from {D} where {OPEN} and days_since_last_interaction > 30",
             "number",
         ),
         (

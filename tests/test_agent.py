@@ -79,6 +79,10 @@ def test_rest_capacity_and_owner(tools):
         tools.call_plan(owner="Nobody")
     with pytest.raises(MedallionError, match="at least 1"):
         tools.call_plan(capacity=0)
+    assert tools.call_plan(day=tools.serving.as_of).rows
+    with pytest.raises(MedallionError, match="before 2025-06-30, the last day") as past:
+        tools.call_plan(day=tools.serving.as_of - timedelta(days=1))
+    assert "medallion replay 2025-06-29" in past.value.remedy
     assert len(Tools(tools.serving, Rules(rest_days=0)).call_plan(capacity=10**9).rows) == 4
     # the receipt's query stands by itself and gives the same accounts
     again = tools.serving.rows(alone.sql, alone.bindings)
@@ -161,6 +165,7 @@ QUESTIONS = [
     ("Which owner has the highest revenue?", "Marcus Oyelaran"),
     ("How much revenue came from referral?", "$795,000"),
     ("What is the lead score of C004?", "96"),
+    ("What is the probability of C001?", "Probability to convert of Tidewater Marine Supply (C001): "),
     ("When was Northgate Freight Lines last contacted?", "2025-06-29"),
     ("Why is C009 hot?", "Fits well"),
     ("Who should I call?", "Tidewater Marine Supply"),
@@ -180,6 +185,7 @@ def test_questions_that_are_answered(tools, vocabulary, question, says):
     assert not answer.declined
     assert says in answer.text
     assert answer.receipts
+    assert "None" not in answer.text
     assert planned(tools, vocabulary, question).text == answer.text
 
 
@@ -318,7 +324,11 @@ def test_rows_that_are_cut_say_of_how_many(tools, vocabulary):
     assert (len(first.rows), first.count) == (1, len(whole.rows))
     last = tools.metric_value("revenue", ["owner"], bottom=1)
     assert last.rows[0]["value"] == min(row["value"] for row in whole.rows)
-    assert tools.top_customers(2).count > 2
+    buyers = tools.serving.rows("select count(*) as n from gold.customer_features where won_value > 0")[0]["n"]
+    assert tools.top_customers(2).count == buyers > 2
+    for count in (0, 51):
+        with pytest.raises(MedallionError, match=f"{count} is not a number of top customers"):
+            tools.top_customers(count)
     assert tools.find_customer("e", 1).count > 1
     assert [one.count >= len(one.rows) for one in tools.account_brief("C001")] == [True] * 3
     capped = Tools(tools.serving, Rules(rest_days=0, capacity=1)).call_plan()

@@ -8,7 +8,9 @@ import duckdb
 import pytest
 
 from medallion import metrics, query
+from medallion.agent.rules import Rules
 from medallion.agent.serving import Serving
+from medallion.agent.tools import Tools
 from medallion.agent.words import Call, Declined, Vocabulary
 from medallion.errors import ContractError
 from medallion.metrics import Filter
@@ -53,6 +55,15 @@ ANSWERED = {
     "What is the win rate?": {"metric": "win_rate"},
     "How many open deals do we have?": {"metric": "open_leads"},
     "How many deals did we win?": {"metric": "won_leads"},
+    "How much revenue came from referral or cold call?": {"metric": "revenue", "where": ["source=cold_call,referral"]},
+    "Which 3 owners have the highest revenue?": {"metric": "revenue", "by": ["owner"], "top": 3},
+    "Which two industries have the lowest win rate?": {"metric": "win_rate", "by": ["industry"], "bottom": 2},
+    "How many new deals in June 2025?": {
+        "metric": "total_leads", "where": ["created_date>=2025-06-01", "created_date<=2025-06-30"]
+    },
+    "new deals by month opened": {"metric": "total_leads", "by": ["created_month"]},
+    "How many deals are open?": {"metric": "open_leads"},
+    "How many deals do we have open?": {"metric": "total_leads", "where": ["status=open"]},
     "What was our revenue in June 2025?": {
         "metric": "revenue", "where": ["closed_date>=2025-06-01", "closed_date<=2025-06-30"]
     },
@@ -82,10 +93,18 @@ def test_what_is_understood(vocabulary, question):
 
 OTHER = {
     "Who should I call?": Call("call_plan"),
+    "Who should I call today?": Call("call_plan", {"day": LAST}),
+    "Whom does Tess Nair need to call tomorrow": Call("call_plan", {"owner": "Tess Nair", "day": date(2025, 7, 1)}),
+    "Who are the top 5 customers to call?": Call("call_plan", {"capacity": 5}),
+    "Show me the call list for Tess": Call("call_plan", {"owner": "Tess Nair"}),
+    "Give me today's call list please": Call("call_plan", {"day": LAST}),
     "Which channel works best?": Call("compare_channels"),
     "What is the lead score of C004?": Call("account_brief", {"customer": "C004"}, "lead_score"),
+    "How many calls did C004 have?": Call("account_brief", {"customer": "C004"}, "calls"),
     "When was Lumen Works last contacted?": Call("account_brief", {"customer": "C004"}, "last_interaction_at"),
     "Why is L-4 scored so high?": Call("explain_score", {"key": "L-4"}),
+    "What is the chance of winning L-4?": Call("explain_score", {"key": "L-4"}),
+    "Why is Lumen Works hot?": Call("explain_score", {"key": "C004"}),
 }
 #: Words that change what is asked wherever they stand: a rank, a time, a direction, a comparison, a negation, a quantity.
 MEANINGFUL = (
@@ -100,10 +119,18 @@ MEANINGFUL = (
 
 
 #: Where a word says what the question says already.
-SAME = {("Who should I call?", word) for word in ("to", "first", "my", "should")} | {
-    ("Why is L-4 scored so high?", "why"),
-    ("total booked revenue so far", "amount of"),
-}
+SAME = (
+    {("Who should I call?", word) for word in ("to", "my", "should")}
+    | {
+        ("Why is L-4 scored so high?", "why"),
+        ("When was Lumen Works last contacted?", "when"),
+        ("When was Lumen Works last contacted?", "ago"),
+        ("What is the chance of winning L-4?", "why"),
+        ("Why is Lumen Works hot?", "why"),
+        ("open deals in Germany or the Netherlands", "from"),
+    }
+    | {(question, "amount of") for question, asked in ANSWERED.items() if asked["metric"] == "revenue"}
+)
 
 
 def mutations(every):
@@ -127,22 +154,56 @@ def test_a_word_that_matters_changes_the_question_or_declines_it(vocabulary, mon
 
 DECLINED = {
     "highest revenue": "does not say what by",
-    "best owner by revenue": "whether a high or a low revenue is best",
+    "best owner by revenue": "'best' is ambiguous for revenue: say highest or lowest",
     "top owners by revenue": "say how many",
     "largest open deals by owner": "a number, not a size",
-    "open pipeline last month": "last day of the data alone",
-    "What was the open pipeline?": "last day of the data alone",
+    "open pipeline last month": "only as of the last day of the data",
+    "What was the open pipeline?": "only as of the last day of the data",
+    "How many deals were open?": "only as of the last day",
+    "How many deals have been open?": "only as of the last day",
+    "How many deals did we open?": "that were opened",
+    "How many leads do we open": "that were opened",
+    "How many deals did Ben Haddad open": "that were opened",
+    "How many deals have we open in Germany?": "that were opened",
+    "How many deals with status open did Ben Haddad have?": "only as of the last day",
+    "How many deals were in negotiation?": "only as of the last day",
+    "deals in stage negotiation in June 2025": "only as of the last day",
+    "What was the open pipeline of C004?": "of C004 is known only as of the last day",
+    "What was the lead score of C004?": "of C004 is known only as of the last day",
+    "What has the lead score of C004 been?": "of C004 is known only as of the last day",
+    "How many open deals did C004 have?": "of C004 is known only as of the last day",
+    "Who can call me?": "",
+    "Who should the top 5 customers call?": "",
+    "Who should call Tess Nair?": "",
+    "Who should I call next week?": "'next', 'week'",
+    "Who should I call first?": "'first'",
+    "Who should I call up?": "'up'",
+    "Who should I call for top 5 deals?": "'top', '5', 'deals'",
+    "How many new deals?": "needs a time in which they were opened",
+    "new leads by owner": "needs a time in which they were opened",
+    "How many new open deals": "'new'",
+    "Why is L-4 scored so low?": "Hot, not low",
+    "Why is C004 cold?": "C004 is Hot, not cold",
+    "why was L-1 won": "'was', 'won'",
+    "Why is L-4 likely": "'likely'",
+    "probability of L-1": "L-1 is won: only an open deal has a probability",
+    "how overdue are deals": "a count",
+    "how open are deals in Germany": "a count",
+    "revenue by the 3 owners": "",
+    "Which 3 sources have the top 5 revenue": "3 and 5",
+    "Which 3 owners have revenue?": "say highest or lowest",
+    "Show the blorp of our frobs": "'blorp', 'frobs'",
     "open pipeline by month closed": "'by', 'month', 'closed'",
-    "revenue of open value": "'revenue'",
-    "win rate of open deals by owner": "no share",
+    "revenue of open value": "names two metrics, 'open pipeline' and 'revenue'",
+    "win rate of open deals by owner": "not a share",
     "Tell me about Germany": "also the name of an account (C001)",
     "How many calls in Germany?": "also the name of an account (C001)",
-    "revenue in negotiation": "looks at status itself",
-    "lost deals with status won": "looks at status itself",
+    "revenue in negotiation": "Revenue counts won deals only, so it cannot be filtered by negotiation",
+    "lost deals with status won": "counts lost deals only, so it cannot be filtered by won",
     "list the open deals": "count open deals, not list them",
     "which deals did we win": "count deals won, not list them",
-    "number of revenue": "no number of things",
-    "value of lost deals": "no amount of money",
+    "number of revenue": "Revenue is an amount, not a count",
+    "value of lost deals": "not an amount of money",
     "total win rate": "does not add up",
     "revenue in Germany or referral": "'or'",
     "revenue by referral": "'by'",
@@ -150,7 +211,7 @@ DECLINED = {
     "revenue in 2019": "begin on 2024-08-01",
     "revenue in August 2025": "end on 2025-06-30",
     "my revenue": "'my'",
-    "who won the most deals in June 2025": "dated by their opening",
+    "who won the most deals in June 2025": "won deals by closing date",
     "revenue today versus yesterday": "'versus', 'yesterday'",
     "who did we call": "no metric",
     "sales forecast last month": "",
@@ -164,6 +225,33 @@ def test_what_is_not_understood_is_declined_with_an_offer(vocabulary, question, 
     assert isinstance(declined, Declined), declined
     assert says in declined.reason
     assert declined.closest
+
+
+def test_a_superlative_names_no_winner_without_a_value():
+    connection = duckdb.connect()
+    connection.execute(TABLES)
+    best = metrics.ask(connection, "win_rate", ["owner"], [Filter.parse("country=France")], largest=1, valued=True)
+    assert best.rows == []
+    assert (metrics.groups(connection, best), metrics.groups(connection, best, unknown=True)) == (1, 1)
+    serving = Quick(None, connection, dict.fromkeys(["gold.deals"], 1), LAST)
+    found = Tools(serving, Rules()).metric_value("win_rate", ["country"], top=9)
+    assert [row["country"] for row in found.rows] == ["Germany", "Netherlands"]
+    assert "1 without a value left out" in found.note
+    worst = metrics.ask(connection, "win_rate", ["industry", "country"], smallest=5, valued=True)
+    assert [row["value"] for row in worst.rows] == [0.0, 1.0]
+
+
+def test_an_account_named_as_a_time_shadows_none():
+    connection = duckdb.connect()
+    connection.execute(TABLES)
+    connection.execute("update gold.customer_features set customer_name = 'Last Month' where customer_id = 'C004'")
+    vocabulary = Vocabulary(Quick(None, connection, {}, LAST))
+    declined = vocabulary.understand("pipeline last month")
+    assert isinstance(declined, Declined)
+    assert "also the name of an account (C004)" in declined.reason
+    for name in ("right now", "so far", "q1", "yesterday", "this year"):
+        assert vocabulary.shadowed(name)
+    assert not vocabulary.shadowed("lumen works")
 
 
 def test_a_state_is_that_of_the_last_day_and_says_so(vocabulary):

@@ -108,8 +108,9 @@ def value(
     lake = Lakehouse(load(config, lakehouse=lakehouse).lakehouse)
     status.needs(lake, metric.view.tables)
     with query.connect(lake, layers=("gold", "silver")) as connection:
-        found = metrics.ask(connection, name, by, filters, parameters, largest)
+        found = metrics.ask(connection, name, by, filters, parameters, largest, valued=True)
         total = metrics.groups(connection, found) if largest else len(found.rows)
+        unknown = metrics.groups(connection, found, unknown=True) if largest and found.by else 0
     if as_json:
         show.dump(
             {
@@ -132,6 +133,7 @@ def value(
     title = f"{metric.measure.display_name} as of {status.as_of(lake)}"
     title += f" where {' and '.join(map(str, found.filters))}" if found.filters else ""
     title += f", {len(rows):,} of {total:,} rows" if len(rows) < total else ""
+    title += f", {unknown:,} without a value left out" if unknown else ""
     show.records(screen, title, rows, metric.measure.comment)
     if not rows:
         show.line(screen, "No rows.")

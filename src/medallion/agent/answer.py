@@ -85,13 +85,13 @@ def called(tools: Tools, call: Call) -> list[Found]:
 
 
 def told(ledger: Ledger, column: str | None = None) -> tuple[str, list[Receipt]]:
-    """Findings in plain lines, with a receipt per figure; only one column of the first row where it is given."""
+    """Findings in plain lines, with a receipt per figure; only one column of the first row where it is given, of the first finding that has it."""
     lines: list[str] = []
     receipts: list[Receipt] = []
     for place, found in enumerate(ledger.found, 1):
         name = f"F{place}"
         if column is not None:
-            if found.field(column) is None:
+            if found.field(column) is None or receipts:
                 continue
             receipt = ledger.receipt(name, 0, column)
             if receipt is not None:

@@ -70,6 +70,8 @@ _PREPARED = {
 }
 #: Touches over all accounts that an hour needs before it is recommended.
 LEAST_TOUCHES = 20
+#: Rows that gold.top_customers has at most.
+MOST_TOP = 50
 #: Accounts per rep that a query gives at most.
 _MOST_ROWS = 999_999
 
@@ -102,10 +104,10 @@ class Tools:
         Args:
             owner: Only this rep's accounts.
             capacity: Accounts per rep; the setting without it.
-            day: The day of the calls; the day after gold's last without it.
+            day: The day of the calls, gold's last or a later one; the day after gold's last without it.
 
         Raises:
-            MedallionError: There is no such rep, or the capacity is not positive.
+            MedallionError: There is no such rep, the capacity is not positive, or the day is before gold's last.
         """
         most = self.rules.capacity if capacity is None else capacity
         if most < 1:
@@ -116,7 +118,13 @@ class Tools:
         if owner is not None and owner.casefold() not in {str(name).casefold() for name in known}:
             names = ", ".join(str(name) for name in known[:20])
             raise MedallionError(f"no deal belongs to {owner!r}", f"Owners: {names}.")
-        on = day or self._day() + timedelta(days=1)
+        end = self._day()
+        on = day or end + timedelta(days=1)
+        if on < end:
+            raise MedallionError(
+                f"{on.isoformat()} is before {end.isoformat()}, the last day of the data: who was to be contacted then is not known",
+                f"Give a day from {end.isoformat()}; `medallion replay {on.isoformat()}` gives the state of a past day.",
+            )
         blocked = [one for one in self.rules.suppressed if one.until is None or one.until >= on]
         nobody = sorted({one.customer_id for one in blocked if one.channel is None})
         bindings = [on, min(most, _MOST_ROWS), owner, owner, nobody, on, self.rules.rest_days]
@@ -277,8 +285,9 @@ class Tools:
             raise ContractError("top and bottom exclude each other", "Give one of the two.")
         with self.serving.lock:
             connection, filters = self.serving.connection, [Filter.parse(text) for text in where or ()]
-            found = metrics.ask(connection, metric, by or (), filters, None, top, smallest=bottom)
+            found = metrics.ask(connection, metric, by or (), filters, None, top, smallest=bottom, valued=True)
             total = metrics.groups(connection, found) if top or bottom else None
+            unknown = metrics.groups(connection, found, unknown=True) if (top or bottom) and found.by else 0
         view, measure = found.metric.view, found.metric.measure
         split = tuple(
             Field(name, dimension.display_name) for name in found.by if (dimension := view.dimension(name)) is not None
@@ -298,12 +307,23 @@ class Tools:
             found.sql,
             found.bindings,
             self.serving.as_of,
-            measure.comment,
+            measure.comment + (f" {unknown:,} without a value left out." if unknown else ""),
             total,
         )
 
     def top_customers(self, count: int = 10) -> Found:
-        """The customers who brought most revenue, at most fifty."""
+        """The customers who brought most revenue.
+
+        Args:
+            count: How many, 1 to 50.
+
+        Raises:
+            MedallionError: The count is not one of those.
+        """
+        if not 1 <= count <= MOST_TOP:
+            raise MedallionError(
+                f"{count} is not a number of top customers", f"Give a whole number from 1 to {MOST_TOP}."
+            )
         sql = (
             "select rank, customer_id, customer_name, industry, won_value, revenue_share, open_value, lead_score, "
             "lead_quality, next_step from gold.top_customers order by rank limit ?"
@@ -314,7 +334,7 @@ class Tools:
             Field("revenue_share", "Share of all revenue", "percent", 1), Field("open_value", "Open value", "usd"),
             Field("lead_score", "Lead score", "number"), Field("lead_quality", "Band"), Field("next_step", "Next step"),
         )  # fmt: skip
-        bindings = [max(1, min(int(count), 50))]
+        bindings = [count]
         rows = self.serving.rows(sql, bindings)
         return self._found(
             "top_customers",
@@ -325,7 +345,7 @@ class Tools:
             ("gold.top_customers",),
             sql,
             bindings,
-            total=self._count("gold.top_customers"),
+            total=self._count(f"{_FEATURES} where won_value > 0"),
         )
 
     def compare_channels(self) -> Found:

@@ -32,7 +32,11 @@ _LEAD = re.compile(
     r"^(?:(?:please|hi|hello|hey|ok|okay|so) )*(?:(?:can|could|would|will) you (?:please )?|(?:can|could|may) (?:i|we) (?:please )?|(?:i|we) (?:want|need|would like) to )?"
     r"(?:(?:show|tell|give|see|know)(?: me| us)?(?= )|let (?:me|us) (?:see|know))? ?(?:about )?(?=\S)"
 )
-_PAST = re.compile(r" (?:was|were|had|did) ")
+_PAST = re.compile(r" (?:was|were|had|did|been) ")
+#: `open` as what is done to a deal: it asks for deals that were opened, not for those that are open.
+_OPENING = re.compile(
+    r" (?:deals|leads|opportunities) (?:did|do|does|have|has|had|can|could|will|should)(?: (?!have |had |got |been )\S+){1,4} open(?= )"
+)
 _BE_WORDS = {"was", "were", "had", "did"}
 _BE = re.compile(r" (?:were|was|are|is|be|been|have|has|had|did|do|does)(?= )")
 _LISTING = re.compile(r" (?:list|find|display|get|name|which|what|whose) (?:(?:the|our|all|are|is|any|of) )*§")
@@ -49,10 +53,26 @@ _JUDGED = frozenset({"best", "worst", "better", "worse"})
 _ORDINARY = frozenset({"other", "unknown", "none", "new", "no", "yes", "not", "who", "per", "from", "to", "by"})
 #: What may stand before a value: by which dimensions.
 _BEFORE = {"from": None, "via": ("source", "channel"), "through": ("source", "channel"), "by": ("owner", "account_manager")}  # fmt: skip
-#: Words of a call list.
+#: How a call list is asked for: who calls is I, we or a rep, and who is called is not.
+_CALLING = "(?:call|contact|phone|ring|visit)"
+_CALLS = tuple(
+    re.compile(form)
+    for form in (
+        rf" (?:who|whom)(?: are)?(?: the)?(?: \|)?(?: (?:should|do|does|can|must|shall))? (?:i|we|‹rep›)"
+        rf"(?: (?:should|can|must|shall)| (?:need|needs|have|has|want|wants) to)? {_CALLING}(?= )",
+        rf" (?:who|whom)(?: are)?(?: the)?(?: \|)? to {_CALLING}(?= )",
+        r"(?: (?:what is|what's|make|give|show|i need|i want))?(?: (?:me|us))?(?: (?:a|the|my|our|‹rep›))* call (?:list|plan)(?= )",
+    )
+)
+#: Words of a call list, for names of accounts that are such words alone.
 _PLAN = frozenset(
-    """who whom should can must shall do i me my to call contact phone ring visit plan list today tomorrow next first
-    today's customers accounts people leads deals give show tell what is up make need want""".split()  # noqa: SIM905
+    "who whom should can must i me my to call contact phone ring visit plan list next first give show tell".split()  # noqa: SIM905
+)
+#: Words of times, for names of accounts that are such words alone.
+_TIMES = frozenset(
+    """this last past day days week weeks month months quarter quarters year years today yesterday tomorrow right now
+    at moment present as currently current presently so far to date until up time ever since after during in of the
+    q1 q2 q3 q4""".split()  # noqa: SIM905
 )
 _NUMBERS = {
     w: n
@@ -67,6 +87,10 @@ _MONTHS = {name.lower(): n for n, name in enumerate(calendar.month_name) if name
 MOST_VALUES = 2000
 #: Metrics that are asked by a dimension or a period which only their sibling over touches has.
 _SIBLINGS = {"total_interactions": "touches", "positive_rate": "touch_positive_rate"}
+#: What an account has a past of; the rest is its state on the last day of the data.
+_HISTORY = frozenset(
+    {"won_value", "won_leads", "lost_leads", "interactions", "calls", "emails", "meetings", "whatsapps", "last_interaction_at"}
+)  # fmt: skip
 #: What is asked of one account: words, and the column of the brief.
 FACTS: dict[str, tuple[str, ...]] = {
     "lead_score": ("lead score", "score"),
@@ -190,7 +214,12 @@ class Vocabulary:
 
     def shadowed(self, phrase: str) -> bool:
         """Whether each word of a name, or all of it, means something else in questions too."""
-        known = {*self.phrases, *_NEUTRAL, *_ORDINARY, *_RANKED, *_JUDGED, *_NUMBERS, *_MONTHS, *_PLAN}
+        known = self.known()
+        return phrase in known or all(word in known or word.isdigit() for word in phrase.split())
+
+    def known(self) -> set[str]:
+        """Words and phrases that mean something in questions."""
+        known = {*self.phrases, *_NEUTRAL, *_ORDINARY, *_RANKED, *_JUDGED, *_NUMBERS, *_MONTHS, *_PLAN, *_TIMES}
         known |= {said for many in FACTS.values() for said in many}
         for view in {id(one.view): one.view for one in metrics.metrics().values()}.values():
             for dimension in view.dimensions:
@@ -199,7 +228,7 @@ class Vocabulary:
                 }
                 if dimension.type == "text":
                     known |= self.values(dimension).keys()
-        return phrase in known or all(word in known or word.isdigit() for word in phrase.split())
+        return known
 
     def closest(self, text: str) -> tuple[str, ...]:
         """Questions that can be answered, nearest first."""
@@ -246,11 +275,11 @@ class _Reading:
             self.left = f"{self.left[: match.start()]} {mark}{self.left[match.end() :]}"
         return match
 
-    def special(self) -> Call | None:
+    def special(self) -> Call | Declined | None:
         """Questions that a tool answers by itself."""
         ask = self.whole.strip()
         if re.search(
-            r"\b(?:who|whom) (?:should |do |can |must |shall )?(?:\w+ ){0,4}(?:to )?(?:call|contact|phone|ring|visit)|\bcall list\b|\bcall plan\b|who to call",
+            r"\b(?:who|whom) (?:should |do |can |must |shall )?(?:\w+ ){0,6}(?:to )?(?:call|contact|phone|ring|visit)\b|\bcall list\b|\bcall plan\b|who to call",
             ask,
         ):
             return self._plan()
@@ -268,11 +297,11 @@ class _Reading:
             ask,
         )
         if found and (found[1] is None or found[1].isdigit() or found[1] in _NUMBERS):
-            count = 10 if found[1] is None else _NUMBERS.get(found[1]) or int(found[1] if found[1].isdigit() else 10)
+            count = 10 if found[1] is None else _NUMBERS[found[1]] if found[1] in _NUMBERS else int(found[1])
             return Call("top_customers", {"count": count})
         return None
 
-    def _plan(self) -> Call | None:
+    def _plan(self) -> Call | Declined | None:
         owners = {
             _plain(row["owner"]): row["owner"]
             for row in self.words.serving.rows("select distinct owner from gold.deals where owner is not null")
@@ -280,32 +309,68 @@ class _Reading:
         firsts: dict[str, list[str]] = {}
         for plain_name, name in owners.items():
             firsts.setdefault(plain_name.split()[0], []).append(name)
-        said = self.take(owners)
+        said = self.take(owners, "‹rep›")
         owner = owners.get(said or "")
-        if owner is None and (first := self.take(name for name, whole in firsts.items() if len(whole) == 1)):
+        if owner is None and (first := self.take((name for name, whole in firsts.items() if len(whole) == 1), "‹rep›")):
             owner = firsts[first][0]
-        count = self.took(r" (?:top )?(\d{1,3})(?= (?:customers|accounts|people|leads|deals) )")
-        if set(self.left.split()) - _NEUTRAL - _PLAN - {"|"}:
+        count = self.took(r" (?:top )?(\d{1,3}) (?:customers|accounts)(?= )")
+        day = self.took(r" (?:for )?(today|tomorrow)(?:'s)?(?= )", "")
+        if not any(self.took(form.pattern) for form in _CALLS):
             return None
+        rest = [word for word in self.left.split() if word not in _NEUTRAL and word not in ("|", "‹rep›")]
+        if rest:
+            return Declined(
+                f"I do not understand {', '.join(map(repr, rest))} for a call list",
+                ("Who should I call?", "Who should I call tomorrow?"),
+            )
         arguments: dict[str, Any] = {"owner": owner} if owner else {}
         if count:
             arguments["capacity"] = int(count[1])
+        if day and (last := self.words.serving.as_of):
+            arguments["day"] = last + timedelta(days=day[1] == "tomorrow")
         return Call("call_plan", arguments)
 
     def of_deal(self) -> Call | Declined | None:
         """A question about one deal, named by its key: why it is scored as it is."""
         keys = [word for word in self.left.split() if any(c.isdigit() for c in word)]
         known = self.words.serving.rows(
-            "select lead_id from gold.deals where lower(lead_id) in (select unnest($1)) limit 2", [keys]
+            "select lead_id, status, customer_id from gold.deals where lower(lead_id) in (select unnest($1)) limit 2",
+            [keys],
         )
         if len(known) != 1:
             return None
         key = known[0]["lead_id"]
         self.left = self.left.replace(f" {key.casefold()} ", " | ", 1)
-        also = (
-            "why explain score scored reason reasons lead deal so high low likely win won chance probability what for"
+        also = {"why", "explain", "score", "scored", "reason", "reasons", "lead", "deal", "so", "what", "for"}
+        if self.took(
+            r" (?:(?:chance|probability)(?: (?:of|to|for|that|it|we|be|is|will))*(?: (?:winning|win|won))?)(?= )"
+        ):
+            status = known[0]["status"]
+            if status != "open":
+                return Declined(
+                    f"{key} is {status}: only an open deal has a probability", (f"Why is {key} scored so?",)
+                )
+            self.took(r" (?:be )?(?:win|won)(?= )")
+        if wrong := self._not_so(key, known[0]["customer_id"]):
+            return wrong
+        return self._all_understood(Call("explain_score", {"key": key}), also, (f"Why is {key} scored so?",))
+
+    def _not_so(self, key: str, customer: str | None) -> Declined | None:
+        """Take out what a question says of a score; declined where the account's band says otherwise."""
+        said = self.took(r"(?: so| very)? (high|low|hot|warm|cool|cold)(?= )")
+        if not said:
+            return None
+        rows = self.words.serving.rows(
+            "select lead_quality from gold.customer_features where customer_id = $1", [customer]
         )
-        return self._all_understood(Call("explain_score", {"key": key}), set(also.split()))
+        band = str(rows[0]["lead_quality"] or "without a band") if rows else "without a band"
+        true = {"high": ("hot", "warm"), "low": ("cool", "cold")}.get(said[1], (said[1],))
+        if band.casefold() in true:
+            return None
+        return Declined(
+            f"the account of {key} is {band}, not {said[1]}" if key != customer else f"{key} is {band}, not {said[1]}",
+            (f"Why is {key} scored so?",),
+        )
 
     def of_account(self, phrase: str, keys: list[str]) -> Call | Declined:
         """A question about one account, named by key or whole name."""
@@ -314,9 +379,11 @@ class _Reading:
         self.left = self.left.replace(f" {phrase} ", " | ", 1)
         key = keys[0]
         if re.search(r"\b(why|explain|reasons?)\b", self.left):
-            also = "why explain score scored reason reasons hot lead so high low"
-            return self._all_understood(Call("explain_score", {"key": key}), set(also.split()))
-        self.took(r" (?:how many|number of|how much|what was|what)(?= )")
+            also = "why explain score scored reason reasons lead so"
+            return self._not_so(key, key) or self._all_understood(
+                Call("explain_score", {"key": key}), set(also.split())
+            )
+        self.took(r" (?:how many|number of|how much|what)(?= )")
         column = next(
             (
                 name
@@ -330,7 +397,12 @@ class _Reading:
                 "brief summary summarise summarize know account customer details facts happened with news status about"
             )
             return self._all_understood(Call("account_brief", {"customer": key}), set(also.split()))
-        also_of = {"customer", "account", "client", "total"} | _BE_WORDS
+        if column not in _HISTORY and _PAST.search(self.left):
+            return Declined(
+                f"the {FACTS[column][0]} of {key} is known only as of the last day of the data",
+                (f"What is the {FACTS[column][0]} of {key}?", "medallion replay DAY gives the state of a past day"),
+            )
+        also_of = {"customer", "account", "client", "total"} | (_BE_WORDS if column in _HISTORY else set())
         if column == "last_interaction_at":
             also_of |= {"when", "how", "long", "ago"}
         return self._all_understood(Call("account_brief", {"customer": key}, column), also_of)
@@ -358,16 +430,22 @@ class _Reading:
 
     def of_metric(self) -> Call | Declined:
         """A question about a metric: split, filtered, of a period, the largest or smallest first."""
+        past = _PAST.search(self.left) is not None
+        if _OPENING.search(self.left):
+            return Declined("'open' may ask for deals that are open or for deals that were opened", self._openings())
         self.left = re.sub(
-            r" (?:deals|leads) (?:(?:that|which|were|was|got|been|have|did|do|we) )*(won|win|lost|lose|open)(?= )",
+            r" (?:deals|leads) (?:(?:that|which|were|was|got|been|have|did|do|we) )*(won|win|lost|lose)(?= )",
             _ended,
             self.left,
         )
-        past = _PAST.search(self.left) is not None
+        self.left = re.sub(r" (?:deals|leads) (?:(?:that|which|are) )*open(?= )", " open deals", self.left)
         self.left = _BE.sub("", self.left)
         said = self.take(self.words.phrases, "§")
         if said is None:
-            return Declined(f"I know no metric in {self.question!r}", self.words.closest(self.left.strip()))
+            known = {word for one in self.words.known() for word in one.split()}
+            strange = [w for w in self.left.split() if w not in known and not w.isdigit() and w not in "|§¤"]
+            reason = f"I do not understand {', '.join(map(repr, strange))}" if strange else "I know no metric"
+            return Declined(f"{reason} in {self.question!r}", self.words.closest(self.left.strip()))
         metric = metrics.metrics()[self.words.phrases[said]]
         period = self._period()
         if isinstance(period, Declined):
@@ -377,6 +455,10 @@ class _Reading:
             metric = metrics.metrics()[_SIBLINGS[metric.name]]
             split = split or self._split(metric)
         by = [name for name, _ in split]
+        if metric.name == "total_leads" and self.took(r" new(?= §)"):
+            dated = period or {"created_month", "created_date"} & set(by)
+            if not dated:
+                return Declined("'new deals' needs a time in which they were opened", self._openings())
         wrong = (
             self._of_time(metric, period, past=past)
             or self._quantity(metric)
@@ -385,10 +467,13 @@ class _Reading:
         )
         if wrong:
             return wrong
+        states = [*self.where.get("status", ()), *self.where.get("stage", ())]
+        if (past or period) and (state := next((s for s in states if not re.search("won|lost", s)), None)):
+            return Declined(f"which deals are {state} is known only as of the last day of the data", self._openings())
         if period and "status" in self.where and metric.measure.period == "created_date":
             won = "lost" if "lost" in self.where["status"] else "won"
             return Declined(
-                f"{metric.measure.display_name.lower()} are dated by their opening, and {won!r} by their closing",
+                f"{metric.measure.display_name} are counted by opening date and {won} deals by closing date",
                 (f"How many deals were {won} in June 2025?", f"deals {won} by owner"),
             )
         where = [f"{name}={','.join(values)}" for name, values in self.where.items()]
@@ -408,6 +493,11 @@ class _Reading:
         )
         return self._all_understood(Call("metric_value", arguments, note=" ".join(self.notes)), set(), nearest)
 
+    def _openings(self) -> tuple[str, ...]:
+        """Questions for deals that are open, and for those that were opened in the last month of the data."""
+        last = self.words.serving.as_of or date(1970, 1, 1)
+        return f"How many new deals in {calendar.month_name[last.month]} {last.year}?", "How many open deals are there?"
+
     ranked, count = "", 0
 
     def _of_time(self, metric: metrics.Metric, period: tuple[date, date] | None, *, past: bool) -> Declined | None:
@@ -417,9 +507,7 @@ class _Reading:
         if measure.additivity == "stock":
             today = period is not None and period == (last, last)
             if (period and not today) or past:
-                return Declined(
-                    f"{measure.display_name} is known as of the last day of the data alone, not of a time before", now
-                )
+                return Declined(f"{measure.display_name} is known only as of the last day of the data", now)
             if self.took(_PRESENT.pattern) or today:
                 self.present = True
                 self.notes.append(f"As of {last.isoformat() if last else 'the last day'}, the last day of the data.")
@@ -448,16 +536,19 @@ class _Reading:
             return Declined(f"I can count {label.lower()}, not list them", (_asked(metric), "Who should I call?"))  # fmt: skip
         self.counted = bool(self.took(r" (?:how many|(?:the )?(?:number|count) of|count)(?= )"))
         if self.counted and not counts:
-            return Declined(f"{label} is no number of things", nearest)
+            return Declined(
+                f"{label} is {({'currency': 'an amount', 'percentage': 'a share'}).get(kind, 'a measured value')}, not a count",
+                nearest,
+            )
         if self.took(r" how much(?= )") and counts:
             return Declined(f"{label} is a number, not an amount", nearest)
         if self.took(r" (?:the )?(?:amount|value|worth)(?: of)?(?= (?:the |our |all )*§)") and kind != "currency":
-            return Declined(f"{label} is no amount of money", nearest)
+            return Declined(f"{label} is not an amount of money", nearest)
         if (
             self.took(r" (?:the )?(?:rate|share|percentage|percent)(?: of)?(?= (?:the |our |all )*§)")
             and kind != "percentage"
         ):
-            return Declined(f"{label} is no share", nearest)
+            return Declined(f"{label} is not a share", nearest)
         if self.took(r" (?:in total|total|altogether|the sum of|sum of)(?= )") and not sums:
             return Declined(f"{label} does not add up to a total", nearest)
         self.took(r" overall(?= )")
@@ -467,6 +558,8 @@ class _Reading:
                 return Declined(f"I do not understand 'how' for {label.lower()}", nearest)
             self.took(r" how (?:long|high|big|large)(?= )")
             self.took(r" (?:takes?|lasts?)(?= )")
+        if counts and not self.counted and re.match(r" *how ", self.left):
+            return Declined(f"I do not understand 'how' for {label.lower()}, a count", nearest)
         if re.match(r" *how (?:the |our |§)", self.left):
             self.took(r" how(?= )")
         if re.match(r" *what ", self.left):
@@ -477,13 +570,14 @@ class _Reading:
         return None
 
     counted = present = False
+    many: int | None = None
 
     def _ranking(self, metric: metrics.Metric, split: list[tuple[str, str]]) -> Declined | None:
         """The largest or the smallest of a split: how many, and which end."""
         label = metric.measure.display_name.lower()
         nearest = (f"{label} by {metric.dimension(split[0][0]).display_name.lower()}",) if split else (_asked(metric),)  # fmt: skip
         if word := next((w for w in self.left.split() if w in _JUDGED), None):
-            return Declined(f"I do not know whether a high or a low {label} is {word}: say highest or lowest", nearest)
+            return Declined(f"{word!r} is ambiguous for {label}: say highest or lowest", nearest)
         if re.search(r" at (?:most|least) ", self.left):
             return Declined("I do not understand 'at most' and 'at least'", nearest)
         words = "|".join(_RANKED)
@@ -492,8 +586,12 @@ class _Reading:
         if match:
             word, many = (match[1], match[2]) if match[1] in _RANKED else (match[2], match[1])
             self.count = int(many) if many.isdigit() else _NUMBERS[many]
+            if self.many is not None and self.many != self.count:
+                return Declined(f"the question names two numbers, {self.many} and {self.count}", nearest)
         elif match := self.took(rf" ({words})(?= )"):
-            word, self.count = match[1], 1
+            word, self.count = match[1], 1 if self.many is None else self.many
+        elif self.many is not None:
+            return Declined(f"{self.many} of them: say highest or lowest", nearest)
         else:
             return None
         if not split:
@@ -507,7 +605,11 @@ class _Reading:
             and f" {word} §" in match.string.replace(" ¤", "")
         ):
             return Declined(f"{label} has a number, not a size", nearest)
-        if len(match.groups()) == 1 and any(said.endswith("s") and not said.endswith("ss") for _, said in split):
+        if (
+            len(match.groups()) == 1
+            and self.many is None
+            and any(said.endswith("s") and not said.endswith("ss") for _, said in split)
+        ):
             return Declined(f"{word!r} of several: say how many", (f"{word} 5 {split[0][1]} by {label}",))
         self.took(r" by(?= (?:the |our )?§)")
         self.ranked = {"down": "top", "up": "bottom"}[_RANKED[word]]
@@ -541,10 +643,13 @@ class _Reading:
         for said, name in said_as * 2:  # twice: "and" leads on from one that was found
             if name in [done for _, _, done, _ in found]:
                 continue
-            for before, keep in ((marker, ""), (rf"(?:{ranked}) {number}", " "), (rf"{number} (?:{ranked})", " "), (rf"(?:which|what|by|the) {number}", "number"), (rf"(?:{ranked})", " "), (r"¤ and(?: the| our)?", "¤")):  # fmt: skip
+            for before, keep in ((marker, ""), (rf"(?:{ranked}) {number}", " "), (rf"{number} (?:{ranked})", " "), (rf"(?:which|what|the) {number}", "number"), (rf"(?:{ranked})", " "), (r"¤ and(?: the| our)?", "¤")):  # fmt: skip
                 match = re.search(rf" ({before}) {re.escape(said)}(?= )", self.left)
-                if match and keep != "number":
+                if match:
                     kept = f" {match[1]}" if keep == " " else ""
+                    if keep == "number":
+                        many = match[1].split()[-1]
+                        self.many = int(many) if many.isdigit() else _NUMBERS[many]
                     self.left = f"{self.left[: match.start()]}{kept} ¤{self.left[match.end() :]}"
                     found.append((match.start(), len(found), name, said))
                     break
@@ -590,16 +695,21 @@ class _Reading:
         about = {name, "status"} if name == "stage" and metric.measure.additivity != "stock" else {name}
         if own & about:
             label = metric.measure.display_name
+            kept = set(re.findall(r"'(open|won|lost)'", metric.measure.expr))
+            depends = (
+                f"counts {min(kept)} deals only"
+                if len(kept) == 1 and metric.measure.additivity != "ratio"
+                else (f"already depends on {' and '.join(sorted(own & about))}".replace("_", " "))
+            )
             return Declined(
-                f"{label} looks at {' and '.join(sorted(own & about))} itself, so {said!r} says nothing of it",
+                f"{label} {depends}, so it cannot be filtered by {said}",
                 (_asked(metric),),
             )
         return None
 
     def _joined(self) -> Declined | None:
         """What stands between values: `or` joins those of one dimension, and some prepositions lead to one."""
-        while match := self.took(r" ‹(\w+)› (?:or|and)(?: (?:in|from|for|of|the))*(?= ‹\1›)"):
-            del match
+        self.left = re.sub(r" ‹(\w+)› (?:or|and)(?: (?:in|from|for|of|the))*(?= ‹\1›)", "", self.left)
         for word, dimensions in _BEFORE.items():
             names = "|".join(dimensions or self.where)
             if names:
@@ -644,6 +754,16 @@ class _Reading:
         rest = [word for word in self.left.split() if word not in _NEUTRAL and word not in also and word not in "|§¤"]
         if not rest:
             return call
+        if call.tool == "metric_value" and (other := self.take(self.words.phrases)):
+            label = metrics.metrics()[call.arguments["metric"]].measure.display_name.lower()
+            return Declined(
+                f"the question names two metrics, {label!r} and {other!r}: ask for one at a time",
+                tuple(
+                    dict.fromkeys(
+                        _asked(metrics.metrics()[one]) for one in (call.arguments["metric"], self.words.phrases[other])
+                    )
+                ),
+            )
         return Declined(
             f"I do not understand {', '.join(repr(word) for word in rest)} in the question",
             (*nearest, *self.words.closest(" ".join(rest))),

@@ -82,6 +82,8 @@ def ask(
     largest: int | None = None,
     over: Relation | None = None,
     smallest: int | None = None,
+    *,
+    valued: bool = False,
 ) -> Answer:
     """Answer a question about a metric, once its filters are understood.
 
@@ -91,16 +93,17 @@ def ask(
         by: Dimensions to split by.
         where: Filters, all of which must hold.
         parameters: Values of its parameters, where they are not the defaults.
-        largest: Only that many rows, the largest values first, ties in the order of the dimensions.
-        smallest: Only that many rows, the smallest values first, unknown ones last.
+        largest: Only that many rows, the largest values first, ties in the order of the dimensions, unknown ones last.
+        smallest: Only that many rows, the smallest values first, likewise.
         over: What to read in place of the view's source, with the same values; it must cover the metric.
+        valued: Whether rows without a value are left out of the largest or smallest.
 
     Raises:
         ContractError: There is no such metric, dimension, operator, value or parameter; or a stock is asked for by time.
     """
     metric, split = named(name), tuple([by] if isinstance(by, str) else by or ())
     filters = understand(metric, split, where, partial(values_of, connection))
-    return computed(connection, metric, split, filters, parameters, largest, over, smallest)
+    return computed(connection, metric, split, filters, parameters, largest, over, smallest, valued=valued)
 
 
 def computed(
@@ -112,14 +115,20 @@ def computed(
     largest: int | None = None,
     over: Relation | None = None,
     smallest: int | None = None,
+    *,
+    valued: bool = False,
 ) -> Answer:
     """Compute a metric under filters that are understood already; `ask` without its checks of values and time."""
     conditions, bindings = _conditions(metric, filters)
-    sql = _largest(metric.spark_sql(by=split, where=conditions, parameters=parameters), split, largest, smallest)
+    sql = _largest(
+        metric.spark_sql(by=split, where=conditions, parameters=parameters), split, largest, smallest, valued=valued
+    )
     ran = sql
     if over is not None:
         values = {"value": over.expression(metric.expression(parameters or {})), "n": over.expression("COUNT(1)")}
-        ran = _largest(metric.spark_sql(over.sql, split, conditions, values=values), split, largest, smallest)
+        ran = _largest(
+            metric.spark_sql(over.sql, split, conditions, values=values), split, largest, smallest, valued=valued
+        )
     result = connection.execute(ran, bindings)
     columns = [column[0] for column in result.description or ()]
     rows = [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
@@ -128,10 +137,11 @@ def computed(
     return Answer(metric, split, rows, sql, bindings, filters, used)
 
 
-def groups(connection: duckdb.DuckDBPyConnection, answer: Answer) -> int:
-    """How many rows an answer would have without its limit."""
+def groups(connection: duckdb.DuckDBPyConnection, answer: Answer, *, unknown: bool = False) -> int:
+    """How many rows an answer would have without its limit; those alone that have no value where they are asked for."""
     sql = question(answer.metric, answer.by, answer.filters)
-    found = connection.execute(f"SELECT COUNT(*) FROM ({sql})", list(answer.bindings)).fetchone()
+    only = " WHERE value IS NULL" if unknown else ""
+    found = connection.execute(f"SELECT COUNT(*) FROM ({sql}){only}", list(answer.bindings)).fetchone()
     return int(found[0]) if found else 0
 
 
@@ -140,13 +150,14 @@ def question(metric: Metric, by: tuple[str, ...] = (), where: Iterable[Filter] =
     return _for_duckdb(metric.spark_sql(by=by, where=_conditions(metric, where)[0]))
 
 
-def _largest(spark_sql: str, split: tuple[str, ...], largest: int | None, smallest: int | None) -> str:
+def _largest(spark_sql: str, split: tuple[str, ...], largest: int | None, smallest: int | None, *, valued: bool) -> str:
     sql, most = _for_duckdb(spark_sql), smallest if largest is None else largest
     if not split or most is None:
         return sql
     order = ", ".join(str(place) for place in range(1, len(split) + 1))
     way = "ASC" if largest is None else "DESC"
-    return f"SELECT * FROM ({sql}) ORDER BY value {way} NULLS LAST, {order} LIMIT {int(most)}"
+    only = " WHERE NOT value IS NULL" if valued else ""
+    return f"SELECT * FROM ({sql}){only} ORDER BY value {way} NULLS LAST, {order} LIMIT {int(most)}"
 
 
 def together(
