@@ -86,10 +86,10 @@ def judged(file: SourceFile, counts: Counts, limits: HoldBack, parent_held: bool
     if file.accept or counts.rows < least:
         return None
     if counts.refused > limits.refused * counts.rows:
-        return f"{file.name}: held back: {_of(counts.refused, counts.rows)} are refused (limit {limits.refused:.0%})"
+        return f"{file.name}: {_of(counts.refused, counts.rows)} are refused (limit {limits.refused:.0%})"
     for column, empty in counts.empty.items():
         if empty > limits.empty * counts.rows:
-            return f"{file.name}: held back: {_of(empty, counts.rows)} have no {column} (limit {limits.empty:.0%})"
+            return f"{file.name}: {_of(empty, counts.rows)} have no {column} (limit {limits.empty:.0%})"
     return None
 
 
@@ -249,7 +249,7 @@ class Gate:
                 continue
             if not file.accept and file.name in doubtful:
                 way_out, reason = doubtful[file.name]
-                self.verdicts.append(Verdict(file, True, f"{file.name}: held back", (reason,), way_out))
+                self.verdicts.append(Verdict(file, True, file.name, (reason,), way_out))
                 continue
             required = [c.name for c in entity.columns if c.checks.get("null") == "reject"]
             counts = Counts(row["rows"], row["refused"], {name: row[f"empty_{name}"] for name in required})
@@ -343,8 +343,8 @@ class Gate:
         owners |= {c.name: (c.reference.entity, c.reference.column) for c in entity.references if c.reference}
         found: dict[str, tuple[str, Reason]] = {}
         for frames, says, way_out in (
-            (case, "{column}: {one!r} and {other!r} are equal only after folding case", None),
-            (length, "{column}: {one!r} and {other!r} are the short and the long form of one identifier", cut),
+            (case, "identifiers are equal only after folding case", None),
+            (length, "an identifier has a short and a long form", cut),
         ):
             if not frames:
                 continue
@@ -357,7 +357,7 @@ class Gate:
                 line, column, one, other = row["first"]
                 file = files[row["_source_file"]]
                 text = way_out(file) if way_out else case_sensitive(file, *owners[column])
-                reason = Reason(says.format(column=column, one=one, other=other), row["n"], line)
+                reason = Reason(f"{column}: {says}", row["n"], line, f"{one!r} and {other!r}")
                 found.setdefault(file.name, (text, reason))
         return found
 
