@@ -126,6 +126,45 @@ def test_conservation_is_checked_on(lake, rows):
     assert {one.state for one in accounts().values()} == {doctor.OK}
 
 
+def test_conservation_of_files_that_were_held_back(deliver, rows):
+    """Rows of a held file count for its own batch once it is accepted, and for no batch before."""
+    first = {
+        "customers.csv": "customer_id,customer_name\nC0042,Anvil\nC0043,Bolt\n",
+        "leads.csv": "lead_id,customer_id,status,deal_value,created_at\nL0001,C0042,open,1,2025-01-01\nL0001,C0042,open,1,2025-01-01\n"
+        "L0002,C0043,open,2,2025-01-02\nL0003,C0042,perhaps,2,2025-01-02\n",
+    }
+    header = "lead_id,customer_id,status,created_at\n"
+    still = {"leads_2.csv": f"{header}L0007,C0042,perhaps,2025-01-01\nL0008,C0043,maybe,2025-01-02\n"}
+    limits = {"hold_back": {"rows": 1}}
+    result, _ = deliver(first, **limits)
+    assert [item.name for item in result.held] == ["leads.csv"]
+    deliver(first, now=NOW + timedelta(hours=1), accept=True, **limits)
+    result, lake = deliver(still, now=NOW + timedelta(hours=2), **limits)
+    assert [item.name for item in result.held] == ["leads_2.csv"]
+    certificate = forget(lake, "C0042")
+    assert certificate["found"] == []
+    left = DeltaTable(lake.path("bronze.leads")).to_pyarrow_table()["lead_id"].to_pylist()
+    assert sorted(left) == ["L0002", "L0008"]
+    found = rows(
+        lake,
+        "select rows_read, accepted, duplicate, quarantined, erased from ops.row_accounts where entity = 'leads' and rows_read > 0",
+    )
+    assert found == [{"rows_read": 4, "accepted": 1, "duplicate": 0, "quarantined": 0, "erased": 3}]
+    examined = doctor.examine(load(None, lakehouse=lake.root))
+    assert {one.state for one in examined if one.check == "accounts"} == {doctor.OK}
+
+
+def test_an_erasure_without_a_dated_event(deliver, rows):
+    """Gold is computed again though it has no day, and the journal holds no identifier of a held file."""
+    files = {"customers.csv": "customer_id,customer_name\nC0042,Anvil Works\nC0043,Bolt\nCxY44,Corvid\nCxy44,Dorn\n"}
+    result, _ = deliver({"customers.csv": files["customers.csv"].replace("CxY44", "C0045")})
+    result, lake = deliver({"customers_2.csv": files["customers.csv"]}, now=NOW + timedelta(hours=1))
+    assert [item.name for item in result.held] == ["customers_2.csv"]
+    assert rows(lake, "select count(*) as n from gold.customer_features") == [{"n": 4}]
+    assert forget(lake, "CXY44")["found"] == []
+    assert rows(lake, "select count(*) as n from gold.customer_features") == [{"n": 3}]
+
+
 def _first_row(table):
     """A condition for one row of a table."""
     names = [field.name for field in table.schema().fields]

@@ -223,6 +223,7 @@ def _document(result: Any, figures: dict[str, Any], day: Any, lake: Any) -> dict
         "accepted_doubts": result.notes,
         "files_refused": _refusals(result.refused),
         "files_held": _refusals(result.held),
+        "files_given_up": result.given_up,
         "files_mostly_refused": _refusals(result.poor),
         "contracts": result.contracts,
         "recovered": result.recovered,

@@ -286,6 +286,8 @@ def run(console: Console, result: Result, lakehouse: str) -> None:
     for account in result.accounts:
         if not account["rows_read"] and account["entity"] not in {item.entity for item in result.held}:
             line(console, f"{account['entity']}: a header and no rows")
+    for text in result.given_up:
+        line(console, text)
     for file, columns in result.new_columns.items():
         line(console, f"{file}: kept in bronze, not mapped: {_some(columns)}")
     for file, columns in result.missing_columns.items():

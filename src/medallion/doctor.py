@@ -159,7 +159,7 @@ def _unfinished(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
             )
     for batch in hold.waiting(batches.history(lake)):
         held = hold.told(batch)
-        yield Finding("journal", batch.batch_id, WARNING, held.problem, held.remedy)
+        yield Finding("journal", batch.batch_id, WARNING, f"held back: {held.problem}", held.remedy)
 
 
 def _accounts(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
@@ -169,8 +169,8 @@ def _accounts(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
     erased = batches.erased_sql(lake)
     known = batches.history(lake)
     files = {batch.batch_id for batch in known if not batch.origin or batch.is_held_file}
-    held = [f"{batch.origin} {file.name}" for batch in known if batch.is_held_file and batch.state != batches.FINISHED
-            for file in batch.files]  # fmt: skip
+    held = [(file.entity, f"{batch.origin} {file.name}") for batch in known
+            if batch.is_held_file and batch.state != batches.FINISHED for file in batch.files]  # fmt: skip
     with query.connect(lake, LAYERS, only=names) as connection:
         columns = "*, 0 as erased" if erased == "0" else f"* replace ({erased} as erased)"
         rows = query.rows(connection, f"select {columns} from {batches.ACCOUNTS}")
@@ -178,7 +178,8 @@ def _accounts(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
         uncounted = "ops.erasures" in names and not any(row["erased"] for row in rows)
         for entity in sorted({row["entity"] for row in rows}):
             mine = [row for row in rows if row["entity"] == entity]
-            yield _account(connection, names, entity, mine, files, held, uncounted)
+            of_entity = [place for name, place in held if name == entity]
+            yield _account(connection, names, entity, mine, files, of_entity, uncounted)
 
 
 def _account(

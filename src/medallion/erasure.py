@@ -367,6 +367,7 @@ class _Erasure:
                 F.col("source_row").alias("_source_row"),
             )
         )
+        found = found.withColumn("_batch_id", F.regexp_replace("_batch_id", batches.OF_HELD_FILE, ""))
         hashes = frame.join(found, on=list(_PROVENANCE), how="left_semi").select("_row_hash").distinct()
         again = frame.join(hashes, on="_row_hash", how="left_semi").select(*_PROVENANCE)
         collected = {tuple(row) for row in found.unionByName(again).collect()}
@@ -428,7 +429,7 @@ class _Erasure:
         with self.steps.step("erase: ops.row_accounts"):
             self._save_accounts(arguments["accounts"])
         Actions(self.lake).forget({key for keys in self.subject.keys.values() for key in keys})
-        if day is not None:
+        if self.lake.exists("gold.sales_summary"):  # without a dated event there is no day, but there is gold
             model = learning.champion(self.settings)
             silver_to_gold(
                 self.spark, self.lake, self.entities, day, self.settings.score, self.steps, champion=model, anew=True
@@ -496,14 +497,14 @@ class _Erasure:
         if not self.lake.exists(batches.ACCOUNTS):
             return []
         gone = self._gone()
-        origins = {batch.batch_id: batch.origin for batch in batches.history(self.lake)}
+        again = {batch.batch_id for batch in self.journal if not batch.has_files}
         with query.connect(self.lake, layers=["ops"]) as connection:
             sql = f"select * replace (known_at::timestamp::varchar as known_at) from {batches.ACCOUNTS} order by all"
             known = query.rows(connection, sql)
         changed = []
         for row in known:
             key = (row["batch_id"], row["entity"])
-            read = gone["taken up" if origins.get(row["batch_id"]) else "read"].get(key, 0)
+            read = gone["taken up" if row["batch_id"] in again else "read"].get(key, 0)
             if not read:
                 continue
             parts = {name: gone[name].get(key, 0) for name in ("accepted", "superseded", "quarantined")}
@@ -513,7 +514,11 @@ class _Erasure:
         return changed
 
     def _gone(self) -> dict[str, dict[tuple[str, str], int]]:
-        """How many rows of each batch and entity go: of those read, taken up again, accepted, superseded, quarantined."""
+        """How many rows of each batch and entity go: of those read, taken up again, accepted, superseded, quarantined.
+
+        Rows of a held file are in bronze under the batch that it came with. They count for the file's own batch, and
+        for none until the file is accepted.
+        """
         from pyspark.sql import functions as F
 
         found: dict[str, dict[tuple[str, str], int]] = {
@@ -528,9 +533,13 @@ class _Erasure:
                 else marked.filter("_about").groupBy(*by).agg(F.count(F.lit(1)).alias("n")).collect()
             )
 
+        held = {(b.origin, f.entity, f.name): b for b in self.journal if b.is_held_file for f in b.files}
         for entity in self.entities.values():
-            for row in count(f"bronze.{entity.name}", ["_batch_id"]):
-                found["read"][row["_batch_id"], entity.name] = row["n"]
+            for row in count(f"bronze.{entity.name}", ["_batch_id", "_source_file"]):
+                own = held.get((row["_batch_id"], entity.name, row["_source_file"]))
+                if own is None or own.state == batches.FINISHED:
+                    key = (own.batch_id if own else row["_batch_id"], entity.name)
+                    found["read"][key] = found["read"].get(key, 0) + row["n"]
             if entity.name != "products":
                 for row in count(entity.history.name, ["_batch_id", "_outcome"]):
                     found[row["_outcome"]][row["_batch_id"], entity.name] = row["n"]

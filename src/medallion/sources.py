@@ -439,7 +439,10 @@ def described(
 
 
 def remapped(file: SourceFile, entities: Mapping[str, Entity]) -> SourceFile:
-    """A file that was read before, as the present contracts map it; as it was where they no longer know it."""
+    """A file that was read before, as the present contracts map it; as it was where they no longer know it.
+
+    The formats of its dates are kept for columns that are filled as before.
+    """
     known = {entity.name: entity for entity in entities.values() if entity.name == file.entity}
     base = file.name.removesuffix(f"#{file.sheet}").rpartition("/")[2]
     stem = delivery.split(base)[0]
@@ -448,11 +451,40 @@ def remapped(file: SourceFile, entities: Mapping[str, Entity]) -> SourceFile:
     content = Content(file.content_hash, file.size_bytes, file.encoding, b"", file.quoted, file.ends_quoted)
     for claim in _claims(part, known):
         try:
-            fitted = _fit(part, content, header, claim).with_dates(file.dates)
+            fitted = _fit(part, content, header, claim)
+            as_before = {
+                name: formats
+                for name, formats in file.dates.items()
+                if _unsettled(file, name) == fitted.mapping.get(name)
+                and entities[file.entity].column(name).date_formats == DATE_FORMATS
+            }
+            fitted = fitted.with_dates(as_before)
             return replace(fitted, accept=file.accept, held=file.held, held_under=file.held_under)
         except _UnfitError:
             continue
     return file
+
+
+def _unsettled(file: SourceFile, name: str) -> Filling | None:
+    """What the contract fills a column with, without the formats that its values called for."""
+    item = file.mapping.get(name)
+    if item and item.date_formats and item.date_formats == file.dates.get(name):
+        return item.model_copy(update={"date_formats": ()})
+    return item
+
+
+def refilled(before: SourceFile, now: SourceFile, entity: Entity) -> list[str]:
+    """Columns of dates and amounts that another contract fills otherwise, without saying how they are written."""
+    found = []
+    for name, item in now.mapping.items():
+        column = entity.column(name)
+        is_date = column.kind in ("date", "timestamp") and item.column and not item.lookup
+        is_said = item.date_formats or column.date_formats != DATE_FORMATS
+        if (column.kind == "money" or name == "currency" or (is_date and not is_said)) and (
+            _unsettled(before, name) != _unsettled(now, name)
+        ):
+            found.append(name)
+    return found
 
 
 def _is_needed(column: Column) -> bool:

@@ -40,7 +40,8 @@ class Result:
     """What a run did. `changed` is false when there was nothing to do and no table was touched.
 
     `refused` are files that could not be read, `held` files that were held back, in this run or before, and `poor`
-    files that were loaded although most of their rows were refused.
+    files that were loaded although most of their rows were refused. `given_up` says which held files are no longer
+    waited for.
     """
 
     run_id: str
@@ -54,6 +55,7 @@ class Result:
     notes: list[str] = field(default_factory=list)
     held: list[sources.Refusal] = field(default_factory=list)
     poor: list[sources.Refusal] = field(default_factory=list)
+    given_up: list[str] = field(default_factory=list)
     new_columns: dict[str, list[str]] = field(default_factory=dict)
     missing_columns: dict[str, list[str]] = field(default_factory=dict)
     skipped_lines: dict[str, int] = field(default_factory=dict)
@@ -141,7 +143,7 @@ def take_up(
         todo = [(batch, _NOTHING) for batch in work.pending()]
         for place, (origin, ids) in enumerate(sorted(chosen.items())):
             files = [replace(file, accept=True) for file in known[origin].files if file.entity in ids.values()]
-            mapped = tuple(sources.remapped(file, work.entities) for file in files)
+            mapped = tuple(work.mapped_again(file, known.values()) for file in files)
             moment = now + timedelta(microseconds=place)
             todo.append((Batch.again(known[origin], mapped, sorted(ids), moment), frozenset(ids)))
         # one batch is continued by its own journal; several are taken up all or none
@@ -260,15 +262,65 @@ class _Work:
             problems = dict.fromkeys(item.problem for item in self.result.refused)
             raise SourceError("\n".join(problems), self.result.refused[0].remedy)
         fresh = [Batch.of(read_now.files, self.now)] if read_now.files else []
-        there = [Batch.of(tuple(scan.files), self.now)] if scan.files else []
-        self.replaced = hold.replaced([*known, *there])
+        unread_names = {(item.name, item.entity) for item in self.result.refused}
+        there = tuple(file for file in scan.files if (file.name, file.entity) not in unread_names)
+        self.replaced = hold.replaced([*known, Batch.of(there, self.now)])
         gone = {batch.batch_id for batch in self.replaced}
         left = [batch for batch in known if batch.batch_id not in gone]
         arriving = {file.entity for file in read_now.files}
         again = hold.to_try(left, self.settings, self.overrides, self.entities, arriving)
+        again = [checked for batch in again if (checked := self._checked_again(batch, known))]
         moments = (self.now + timedelta(microseconds=place) for place in range(1, len(again) + 1))
         again = [replace(batch, known_at=moment) for batch, moment in zip(again, moments, strict=True)]
         return [*self.pending(), *fresh, *again]
+
+    def _checked_again(self, batch: Batch, known: list[Batch]) -> Batch | None:
+        """A held file to be tried again, with its dates and amounts looked at by the present contracts as those of a
+        new file are; None when they are in doubt, which `Result.held` then says.
+        """
+        before = next(old for old in known if old.batch_id == batch.batch_id).files[0]
+        file, refused = self._settled(before, batch.files[0], known)
+        self.result.held += refused
+        return None if refused else replace(batch, files=(file,))
+
+    def mapped_again(self, file: sources.SourceFile, known: Collection[Batch]) -> sources.SourceFile:
+        """A file of which refused records are taken up again, by the present contracts.
+
+        Raises:
+            SourceError: They fill dates or amounts otherwise than before, and it is in doubt how these are written.
+        """
+        mapped = sources.remapped(file, self.entities)
+        if not sources.refilled(file, mapped, self.entities[file.entity]):
+            return mapped
+        mapped, refused = self._settled(file, mapped, known)
+        for item in refused:
+            raise SourceError(item.problem, item.remedy)
+        return mapped
+
+    def _settled(
+        self, before: sources.SourceFile, file: sources.SourceFile, known: Collection[Batch]
+    ) -> tuple[sources.SourceFile, list[sources.Refusal]]:
+        """A file that was read before, with how its cells are written decided again, and what is in doubt about it."""
+        accept = self.settings.accept
+        changed = sources.refilled(before, file, self.entities[file.entity])
+        try:
+            sources.unchanged(file)
+        except SourceError:
+            if not changed or accept:
+                return file, []
+            problem = (
+                f"{file.name}: the contract fills {', '.join(changed)} otherwise than before, and the file itself is "
+                "no longer there to tell how their values are written"
+            )
+            remedy = f"Put the file back as {file.uri}; or name the form of dates in the contract with dateFormats."
+            return file, [sources.Refusal(file.name, file.entity, problem, remedy)]
+        if not accept and (refused := amounts.refused([file], self.entities)):
+            return file, refused
+        # its own record comes last: how its dates were written stays decided where the same columns fill them
+        earlier = [other for batch in known for other in batch.files if other.content_hash != file.content_hash]
+        settled = conventions.settle([file], self.entities, [*earlier, file], accept=accept)
+        self.result.notes += settled.notes
+        return (settled.files or [file])[0], settled.refused
 
     def do(
         self, todo: list[tuple[Batch, frozenset[str]]], with_gold: bool, intent: AbstractContextManager[None]
@@ -328,6 +380,7 @@ class _Work:
             self._tell_lineage(batch, accounts)
         for batch in self.replaced:
             batches.record(spark, lake, batch, batches.ABANDONED, now)
+            result.given_up.append(hold.given_up(lake, batch))
         if stale:
             result.as_of, result.warnings = silver_to_gold(
                 spark, lake, entities, self.goal, settings.score, self.steps, champion=self.model, score_at=now

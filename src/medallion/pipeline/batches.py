@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 JOURNAL = "ops.batches"
+#: What the identifier of a held file's batch has after that of the batch whose rows in bronze it reads.
+OF_HELD_FILE = "-held-[0-9a-f]{8}$"
 STARTED, INGESTED, HELD, FINISHED, ABANDONED = STATES = "started", "ingested", "held", "finished", "abandoned"
 
 

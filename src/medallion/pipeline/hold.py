@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from medallion import store
+from medallion import query, store
 from medallion.config import HoldBack, Settings
 from medallion.contracts import Entity, Override
 from medallion.pipeline import batches, remembered
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _REASONS = 3
 #: A small file is loaded, but the run ends with exit status 1 when more than this share of its rows is refused.
 _MOST = 0.5
+#: What a key must have to be written in upper and lower case at once.
+_TWO_LETTERS = r"\p{L}.*\p{L}"
 
 
 @dataclass(frozen=True)
@@ -86,10 +88,10 @@ def judged(file: SourceFile, counts: Counts, limits: HoldBack, parent_held: bool
     if file.accept or counts.rows < least:
         return None
     if counts.refused > limits.refused * counts.rows:
-        return f"{file.name}: held back: {_of(counts.refused, counts.rows)} are refused (limit {limits.refused:.0%})"
+        return f"{file.name}: {_of(counts.refused, counts.rows)} are refused (limit {limits.refused:.0%})"
     for column, empty in counts.empty.items():
         if empty > limits.empty * counts.rows:
-            return f"{file.name}: held back: {_of(empty, counts.rows)} have no {column} (limit {limits.empty:.0%})"
+            return f"{file.name}: {_of(empty, counts.rows)} have no {column} (limit {limits.empty:.0%})"
     return None
 
 
@@ -205,6 +207,19 @@ def told(batch: Batch) -> Refusal:
     return Refusal(file.name, file.entity, file.held, remedy(file))
 
 
+def given_up(lake: Lakehouse, batch: Batch) -> str:
+    """What to say of a held file in whose place there is other content."""
+    file = batch.files[0]
+    name = f"bronze.{file.entity}"
+    with query.connect(lake, layers=["bronze"], only={name}) as connection:
+        sql = f"select count(*) as n from {name} where _batch_id = ? and _source_file = ?"
+        rows = query.rows(connection, sql, [batch.origin, file.name])[0]["n"]
+    return (
+        f"{file.name}: the version that was held back on {batch.known_at:%Y-%m-%d} ({rows:,} row{'' if rows == 1 else 's'}) "
+        "is given up, since other content is in its place"
+    )
+
+
 class Gate:
     """Judges the files of one batch, entity by entity, parents first."""
 
@@ -222,6 +237,11 @@ class Gate:
             for verdict in self.verdicts
             if verdict.held
         ]
+
+    def _waiting(self) -> set[str]:
+        """Entities of which a file is held back, in this batch or since an earlier run."""
+        earlier = [batch for batch in waiting(batches.history(self.lake)) if batch.batch_id != self.batch.batch_id]
+        return {file.entity for file in (*self.held, *(file for batch in earlier for file in batch.files))}
 
     def names(self, entity: str) -> list[str]:
         """Names of the files of an entity that are held back."""
@@ -242,14 +262,14 @@ class Gate:
         self.folded[entity.name] = any(row["folded"] for row in seen.values())
         asked = not all(file.accept for file in self.batch.files_of(entity.name))
         doubtful = self._lookalikes(staged, entity, seen, parents, references) if asked else {}
-        parent_held = any(self.names(name) for name in entity.depends_on)
+        parent_held = bool(self._waiting() & entity.depends_on)
         for file in self.batch.files_of(entity.name):
             row = seen.get(file.name)
             if row is None:
                 continue
             if not file.accept and file.name in doubtful:
                 way_out, reason = doubtful[file.name]
-                self.verdicts.append(Verdict(file, True, f"{file.name}: held back", (reason,), way_out))
+                self.verdicts.append(Verdict(file, True, file.name, (reason,), way_out))
                 continue
             required = [c.name for c in entity.columns if c.checks.get("null") == "reject"]
             counts = Counts(row["rows"], row["refused"], {name: row[f"empty_{name}"] for name in required})
@@ -316,9 +336,11 @@ class Gate:
         place = ("_source_file", "_source_row")
         if self.folded[entity.name]:
             case.append(lookalikes.by_case(staged, entity))
-            if (known := self._known_spellings(staged, entity)) is not None:
-                rows = staged.select(*place, key.alias("_key"), lookalikes.spelled(entity).alias("_spelled"))
-                case.append(lookalikes.by_case_of_known(rows, known, entity.key))
+        mixed = any(row["lettered"] for row in seen.values()) and self._knows_mixed(entity)
+        asks = self.folded[entity.name] or mixed
+        if asks and (known := self._known_spellings(staged, entity, every=mixed)) is not None:
+            rows = staged.select(*place, key.alias("_key"), lookalikes.spelled(entity).alias("_spelled"))
+            case.append(lookalikes.by_case_of_known(rows, known, entity.key))
         if references is not None:
             for column in entity.references:
                 target = column.reference.entity if column.reference else ""
@@ -343,8 +365,8 @@ class Gate:
         owners |= {c.name: (c.reference.entity, c.reference.column) for c in entity.references if c.reference}
         found: dict[str, tuple[str, Reason]] = {}
         for frames, says, way_out in (
-            (case, "{column}: {one!r} and {other!r} are equal only after folding case", None),
-            (length, "{column}: {one!r} and {other!r} are the short and the long form of one identifier", cut),
+            (case, "identifiers are equal only after folding case", None),
+            (length, "an identifier has a short and a long form", cut),
         ):
             if not frames:
                 continue
@@ -357,26 +379,45 @@ class Gate:
                 line, column, one, other = row["first"]
                 file = files[row["_source_file"]]
                 text = way_out(file) if way_out else case_sensitive(file, *owners[column])
-                reason = Reason(says.format(column=column, one=one, other=other), row["n"], line)
+                reason = Reason(f"{column}: {says}", row["n"], line, f"{one!r} and {other!r}")
                 found.setdefault(file.name, (text, reason))
         return found
 
-    def _known_spellings(self, staged: DataFrame, entity: Entity) -> DataFrame | None:
-        """Keys of the batch that the lakehouse knows, as bronze has them written: `_key` and `_known`."""
+    def _key_columns(self, entity: Entity) -> list[str]:
+        """Columns of bronze that hold the key of an entity; none where the lakehouse knows no record of it yet."""
+        if not self.lake.exists(entity.history.name):
+            return []
+        written = {
+            file.mapping[entity.key].column for file in self.batch.files_of(entity.name) if entity.key in file.mapping
+        }
+        there = {column for column, _ in store.spark_types(self.lake, f"bronze.{entity.name}")}
+        return sorted(column for column in written if column in there)
+
+    def _knows_mixed(self, entity: Entity) -> bool:
+        """Whether some known key that is compared in upper case is written in both cases: one scan, and no join."""
+        columns = self._key_columns(entity)
+        if not columns or entity.column(entity.key).kind != "identifier":
+            return False
+        name = f"bronze.{entity.name}"
+        tests = (f'("{column}" <> upper("{column}") and "{column}" <> lower("{column}"))' for column in columns)
+        with query.connect(self.lake, layers=["bronze"], only={name}) as connection:
+            return bool(query.rows(connection, f"select 1 as found from {name} where {' or '.join(tests)} limit 1"))
+
+    def _known_spellings(self, staged: DataFrame, entity: Entity, every: bool) -> DataFrame | None:
+        """Keys of the batch that the lakehouse knows, as bronze has them written: `_key` and `_known`.
+
+        With `every` also those that the batch writes in upper case throughout.
+        """
         from pyspark.sql import functions as F
 
         from medallion import columns as words
 
-        history, name = entity.history.name, f"bronze.{entity.name}"
-        written = {
-            file.mapping[entity.key].column for file in self.batch.files_of(entity.name) if entity.key in file.mapping
-        }
-        there = {column for column, _ in store.spark_types(self.lake, name)}
-        columns = sorted(column for column in written if column in there)
-        if not self.lake.exists(history) or not columns:
+        history, name, columns = entity.history.name, f"bronze.{entity.name}", self._key_columns(entity)
+        if not columns:
             return None
         place = ["_source_file", "_source_row"]
-        keys = staged.filter(F.col("_spelling").isNotNull()).select(F.col(entity.key).alias("_key")).distinct()
+        asked = staged if every else staged.filter(F.col("_spelling").isNotNull())
+        keys = asked.select(F.col(entity.key).alias("_key")).distinct()
         mine = F.col("_batch_id") != F.lit(self.batch.batch_id)
         kept = store.read(self.spark, self.lake, history).filter(mine).select(F.col(entity.key).alias("_key"), *place)
         kept = kept.join(keys, on="_key", how="left_semi").distinct()
@@ -387,8 +428,9 @@ class Gate:
 
 
 def _counted(staged: DataFrame, entity: Entity) -> DataFrame:
-    """One row per file: rows, refused rows, records that are broken, keys in another case, keys that may be a short or long form, rows without a
-    required value and rows whose reference leads nowhere.
+    """One row per file: rows, refused rows, records that are broken, keys in another case, keys that could be written in
+    both cases, keys that may be a short or long form, rows without a required value and rows whose reference leads
+    nowhere.
     """
     from pyspark.sql import functions as F
 
@@ -402,6 +444,7 @@ def _counted(staged: DataFrame, entity: Entity) -> DataFrame:
         F.count(F.lit(1)).alias("rows"),
         F.count_if(F.col("_reasons").isNotNull()).alias("refused"),
         F.count_if(F.col("_spelling").isNotNull()).alias("folded"),
+        F.count_if(F.col(entity.key).cast("string").rlike(_TWO_LETTERS)).alias("lettered"),
         F.count_if(F.length(F.col(entity.key)).isin(SHORT, LONG)).alias("sized"),
         F.count_if(broken).alias("broken"),
         F.max(F.when(~broken, F.col("_source_row"))).alias("last"),
