@@ -150,6 +150,9 @@ class Deals:
     def ask(self, name, by=(), where=()):
         return metrics.ask(self.connection, name, by, where)
 
+    def known(self, dimension):
+        return metrics.values_of(self.connection, dimension)
+
     def rows(self, sql, bindings=()):
         return query.rows(self.connection, sql, list(bindings))
 
@@ -178,9 +181,18 @@ def test_the_rows_behind_deals_without_care_are_those_that_are_counted(name, dea
     assert n == len(deals) == reading.ask(name).value
     table = tables.TABLES["deals"]
     asked = parameters.given(parse_qsl(urlsplit(address).query), table.allowed)
-    shown = tables.page(reading, table, asked, parameters.to_filters(asked, table.filters), pii=False)
+    shown = tables.page(reading, table, asked, table.understood(asked, reading), pii=False)
     assert shown.count == n
     assert sorted(row["lead_id"] for row in shown.rows) == deals
+
+
+@pytest.mark.parametrize("name", tables._COUNTED)
+def test_the_rows_of_a_metric_are_a_page_whether_or_not_there_are_any(client, name):
+    body(client, tables.rows_address(name, tables.counted(name, ())))
+
+
+def test_a_value_of_a_filter_of_rows_alone_is_checked(client):
+    assert "never, recent, silent" in html.unescape(body(client, "/rows/deals?last_touch=forgotten", 400))
 
 
 def test_metrics_asked_together_are_those_asked_alone(connection):

@@ -74,6 +74,7 @@ class Table:
         search: Columns that a search looks into.
         like: A metric whose view has the same rows: its dimensions become filters.
         dimensions: Filters beside these, name to expression of DuckDB.
+        values: Values that these may have whether or not a row has them.
         stacked: Whether rows stand as cards on a phone.
         needs: Tables without which there is nothing to show.
     """
@@ -88,6 +89,7 @@ class Table:
     search: tuple[str, ...] = ()
     like: str | None = None
     dimensions: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     stacked: bool = False
 
@@ -95,7 +97,10 @@ class Table:
     def filters(self) -> dict[str, Dimension]:
         """Its filters as dimensions, which understand their values."""
         own = {
-            name: Dimension(name=name, expr=sql, display_name=name, comment="", type="day" if name == "day" else "text")
+            name: Dimension(
+                name=name, expr=sql, display_name=name, comment="", type="day" if name == "day" else "text",
+                values=self.values.get(name, ()),
+            )
             for name, sql in self.dimensions.items()
         }
         return own | ({one.name: one for one in metrics()[self.like].view.dimensions} if self.like else {})
@@ -108,7 +113,9 @@ class Table:
         """
 
         def known(dimension: Dimension) -> tuple[str, ...]:
-            if self.like:
+            if dimension.name in self.values:
+                return self.values[dimension.name]
+            if dimension.name not in self.dimensions:
                 return reading.known(dimension)
             if dimension.name in _ELSEWHERE:
                 return reading.known(_ELSEWHERE[dimension.name])
@@ -411,6 +418,7 @@ _DEALS = Table(
         "WHEN days_since_last_interaction > 30 THEN 'silent' ELSE 'recent' END",
         "due": "CASE WHEN expected_close_date < as_of THEN 'overdue' ELSE 'later' END",
     },
+    values={"last_touch": ("never", "silent", "recent"), "due": ("overdue", "later")},
 )
 
 _CUSTOMERS = Table(
