@@ -19,7 +19,7 @@ from medallion import query
 from medallion.dashboard import parameters, words
 from medallion.dashboard.parameters import BadRequestError, Given
 from medallion.dashboard.reading import Reading
-from medallion.metrics import Dimension, Filter, metrics
+from medallion.metrics import Dimension, Filter, contradicted, metrics
 
 Kind = Literal[
     "text", "badge", "status", "usd", "number", "decimal", "percent", "day", "moment", "list", "why", "trend"
@@ -98,7 +98,11 @@ class Table:
         """Its filters as dimensions, which understand their values."""
         own = {
             name: Dimension(
-                name=name, expr=sql, display_name=name, comment="", type="day" if name == "day" else "text",
+                name=name,
+                expr=sql,
+                display_name=name,
+                comment="",
+                type="day" if name == "day" else "text",
                 values=self.values.get(name, ()),
             )
             for name, sql in self.dimensions.items()
@@ -121,7 +125,12 @@ class Table:
                 return reading.known(_ELSEWHERE[dimension.name])
             return reading.values(self.source, self.dimensions[dimension.name])
 
-        return parameters.to_filters(found, tuple(self.filters.values()), known)
+        dimensions = tuple(self.filters.values())
+        return parameters.to_filters(found, dimensions, known, reading.last_day if self._has_days else None)
+
+    @cached_property
+    def _has_days(self) -> bool:
+        return any(one.is_time for one in self.filters.values())
 
     @cached_property
     def expressions(self) -> dict[str, str]:
@@ -601,7 +610,7 @@ _COUNTED = {
 def behind(reading: Reading, name: str, where: tuple[Filter, ...]) -> tuple[str, int]:
     """The page of the rows that a metric counts or sums, as far as filters can tell them, and how many these are."""
     narrowed, table = counted(name, where), TABLES[_BEHIND[metrics()[name].view.source]]
-    if asked(name, narrowed) == narrowed:
+    if asked(name, narrowed) == narrowed and not contradicted(metrics()[name], narrowed):
         return _address(name, narrowed), int(reading.ask(name, where=narrowed).rows[0]["n"])
     conditions, bindings = _conditions(table, narrowed, "")
     source = reading.at_hand(table.source)
