@@ -30,9 +30,8 @@ result = pipeline.run(settings, utc_now(), notebook.say, halves=[pipeline.BRONZE
 
 for account in result.accounts:
     counts = {name: account[name] for name in ("rows_read", "accepted", "duplicate", "superseded", "quarantined")}
-    print(f"{account['entity']:<13}", counts)
-for label, refusal in result.wrong:
-    print(f"{label}: {refusal.problem} {refusal.remedy}")
+    notebook.tell(f"{account['entity']:<13} {counts}")
+notebook.tell_wrong(result)
 if not result.changed:
     print("Nothing new; every table is as it was.")
 

@@ -92,7 +92,8 @@ WHERES = (
 def test_every_metric_by_both_routes(reading, direct, name):
     metric = metrics.named(name)
     known = {one.name for one in metric.dimensions}  # a stock is not asked for by time
-    wheres = [where for where in WHERES if {one.dimension for one in where} <= known]
+    asked = [where for where in WHERES if {one.dimension for one in where} <= known]
+    wheres = [where for where in asked if not metrics.contradicted(metric, where)]
     for where in wheres:
         for by in [(), *((one.name,) for one in metric.dimensions)]:
             assert reading.ask(name, by, where) == metrics.ask(direct, name, by, where), (by, where)
@@ -102,15 +103,15 @@ def test_every_metric_by_both_routes(reading, direct, name):
         if other.view is metric.view and other.dimensions == metric.dimensions
     ]
     for where in wheres:
-        reading.ahead((one, where) for one in same)
+        reading.ahead((one, where) for one in same if not metrics.contradicted(metrics.named(one), where))
         assert reading.ask(name, (), where) == metrics.ask(direct, name, where=where)
 
 
 def test_accounts_touched_on_any_days(reading, direct):
     pick = random.Random(4)  # noqa: S311
-    first = date(2025, 1, 1) if "world" in reading.lake.root else date(2025, 5, 20)
+    first, days = (date(2025, 1, 1), 97) if "world" in reading.lake.root else (date(2025, 5, 20), 42)
     for _ in range(60):
-        start, channel = first + timedelta(days=pick.randrange(100)), pick.choice(["call", "email", "other", ""])
+        start, channel = first + timedelta(days=pick.randrange(days)), pick.choice(["call", "email", "other", ""])
         end = start + timedelta(days=pick.randrange(60))
         where = (
             *([Filter("date", (start.isoformat(),), ">=")] if pick.random() < 0.8 else []),

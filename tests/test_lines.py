@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
 import subprocess
@@ -102,6 +103,35 @@ def test_on_databricks_the_analysis_never_runs_the_pipeline(tmp_path):
     settings = load(None, source=str(ROOT / "data"), lakehouse=str(tmp_path / "lakehouse"))
     notebook.bring_to_gold({"dbutils": object()}, settings)
     assert not (tmp_path / "lakehouse").exists()
+
+
+def test_a_notebook_tells_all_that_is_wrong_and_steers_no_terminal(tmp_path, monkeypatch, capsys):
+    from medallion import notebook, pipeline
+    from medallion.config import load
+    from medallion.sources import Refusal
+
+    held = Refusal("a.csv", None, "a\x1b[2J\x9b\u202e.csv: a delivery\nof less", "Look at it.")
+    monkeypatch.setattr(pipeline, "run", lambda *_: pipeline.Result("r", held=[held]))
+    with pytest.raises(SystemExit) as ended:
+        notebook.bring_to_gold({}, load(None, source=str(tmp_path), lakehouse=str(tmp_path / "lake")))
+    told = capsys.readouterr().out
+    assert ended.value.code == 1
+    assert r"Held back: a\x1b[2J\x9b\u202e.csv: a delivery\nof less Look at it." in told
+
+
+@pytest.mark.parametrize("written", ["json", "text"])
+def test_a_log_steers_no_terminal(written, capsys):
+    from medallion import log
+
+    log.start("-", written)
+    try:
+        log.event("read", file="a\x1b[2J\x9b\u202eé.csv")
+    finally:
+        logging.getLogger("medallion").handlers[-1].close()
+        logging.getLogger("medallion").handlers.pop()
+    told = capsys.readouterr().err.rstrip("\n")
+    assert "read" in told
+    assert told.isprintable()
 
 
 def test_weights_do_not_depend_on_the_order_of_addition():

@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from medallion.contracts import CONFIDENT
+from medallion.log import one_line, plain
 from medallion.pipeline import Result
 from medallion.pipeline.steps import Report
 
@@ -133,20 +134,6 @@ def _cell(value: Any) -> Text:
     if isinstance(value, int):
         return Text(f"{value:,}")
     return Text(plain(", ".join(str(item) for item in value) if isinstance(value, list) else str(value)))
-
-
-def plain(text: str) -> str:
-    r"""A text without what would steer a terminal: control characters and changes of direction are spelled out.
-
-    >>> plain("a\x1b[2Jb")
-    'a\\x1b[2Jb'
-    """
-    return "".join(letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text)
-
-
-def one_line(text: str) -> str:
-    """A text as one line: what came from elsewhere must not look like the next line of the program's own."""
-    return plain(text).replace("\n", "\\n")
 
 
 def insights(console: Console, figures: dict[str, Any], day: Any) -> None:

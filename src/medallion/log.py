@@ -22,6 +22,20 @@ _logger = logging.getLogger("medallion")
 _logger.addHandler(logging.NullHandler())
 
 
+def plain(text: str) -> str:
+    r"""A text without what would steer a terminal: control characters and changes of direction are spelled out.
+
+    >>> plain("a\x1b[2Jb")
+    'a\\x1b[2Jb'
+    """
+    return "".join(letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text)
+
+
+def one_line(text: str) -> str:
+    """A text as one line: what came from elsewhere must not look like the next line of the program's own."""
+    return plain(text).replace("\n", "\\n")
+
+
 def event(name: str, level: int = logging.INFO, **fields: Any) -> None:
     """Log an event with its fields, such as `event("step finished", step="gold: deals", seconds=0.8)`."""
     _logger.log(level, name, extra={"fields": {**common, **fields}})
@@ -62,11 +76,11 @@ def _parts(record: logging.LogRecord) -> dict[str, Any]:
 
 class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return json.dumps(_parts(record), default=str, ensure_ascii=False)
+        return json.dumps(_parts(record), default=str)
 
 
 class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         parts = _parts(record)
-        told = [f"{name}={json.dumps(value, default=str, ensure_ascii=False)}" for name, value in parts.items()][3:]
+        told = [f"{name}={json.dumps(value, default=str)}" for name, value in parts.items()][3:]
         return " ".join([parts["time"], f"{parts['level']:<7}", parts["event"], *told])

@@ -12,6 +12,7 @@ from typing import Any
 from medallion import pipeline
 from medallion.config import Settings, load, utc_now
 from medallion.errors import LakehouseError, MedallionError
+from medallion.log import one_line, plain
 from medallion.store import Lakehouse
 
 #: Parameters of every notebook, empty for what config.yaml or the default says.
@@ -51,8 +52,7 @@ def in_words() -> None:
 
 def _in_words(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if isinstance(error, MedallionError):
-        text = "".join(letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in str(error))
-        print(f"Error: {text}", file=sys.stderr)  # noqa: T201
+        print(f"Error: {plain(str(error))}", file=sys.stderr)  # noqa: T201
     else:
         sys.__excepthook__(kind, error, trace)
 
@@ -73,7 +73,8 @@ def need_silver(settings: Settings) -> None:
 def bring_to_gold(names: Mapping[str, Any], settings: Settings) -> None:
     """Run what is missing of the pipeline, for a script whose lakehouse has no gold yet.
 
-    On Databricks the job's tasks do this, and a lakehouse without gold is a mistake: nothing is run there.
+    On Databricks the job's tasks do this, and a lakehouse without gold is a mistake: nothing is run there. Ends with
+    status 1 where something is wrong with files, as `medallion run` does.
 
     Args:
         names: The notebook's `globals()`.
@@ -81,10 +82,22 @@ def bring_to_gold(names: Mapping[str, Any], settings: Settings) -> None:
     """
     if "dbutils" in names or (_has(settings, "silver") and _has(settings, "gold")):
         return
-    print(f"{settings.lakehouse}: no gold tables yet, so {settings.source} is brought there first.")  # noqa: T201
+    tell(f"{settings.lakehouse}: no gold tables yet, so {settings.source} is brought there first.")
     result = pipeline.run(settings, utc_now(), say)
-    for refusal in result.refused:
-        print(f"Not read: {refusal.problem} {refusal.remedy}")  # noqa: T201
+    tell_wrong(result)
+    if result.wrong:
+        raise SystemExit(1)
+
+
+def tell(text: str) -> None:
+    """Print a line without what would steer a terminal; texts of files are never printed past this."""
+    print(one_line(text))  # noqa: T201
+
+
+def tell_wrong(result: pipeline.Result) -> None:
+    """Print what is wrong with files."""
+    for label, refusal in result.wrong:
+        tell(f"{label}: {refusal.problem} {refusal.remedy}")
 
 
 def _has(settings: Settings, layer: str) -> bool:
@@ -116,4 +129,4 @@ def _options() -> dict[str, str]:
 def say(name: str, seconds: float | None) -> None:
     """Print a finished step, for `pipeline.run(report=...)`."""
     if seconds is not None:
-        print(f"{seconds:7.2f} s  {name}")  # noqa: T201
+        tell(f"{seconds:7.2f} s  {name}")

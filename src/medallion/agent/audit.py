@@ -18,6 +18,7 @@ from deltalake.exceptions import DeltaError
 
 from medallion.agent.answer import Answer
 from medallion.agent.personal import without_personal
+from medallion.log import one_line
 from medallion.store import Lakehouse
 
 TABLE = "ops.agent_log"
@@ -91,4 +92,4 @@ def _say_not_kept(lake: Lakehouse, reason: str) -> None:
     if lake.root not in _not_kept:
         _not_kept.add(lake.root)
         reason = " ".join(reason.split())[:200]
-        sys.stderr.write(f"{lake.root}: cannot be written ({reason}); answers are not kept in {TABLE}\n")
+        sys.stderr.write(one_line(f"{lake.root}: cannot be written ({reason}); answers are not kept in {TABLE}") + "\n")

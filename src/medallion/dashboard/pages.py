@@ -29,6 +29,7 @@ class Card:
         address: The page that explains it.
         rows: The page of the rows behind it.
         left_out: Filters of the page that it is not narrowed by.
+        unknown: Filters of the page under which it has no value.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Card:
     address: str
     rows: str
     left_out: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,8 @@ PAGES = {
 def cards(page: Page, found: Given, reading: Reading) -> list[Card]:
     """The metrics at the top of a page."""
     known = [name for name in page.cards if _there(metrics.named(name), reading)]
-    wheres = {name: parameters.filters(metrics.named(name), found) for name in known}
+    asked = [name for name in known if not parameters.unknown(metrics.named(name), found)]
+    wheres = {name: parameters.filters(metrics.named(name), found) for name in asked}
     reading.ahead(
         [*wheres.items(), *((name, tables.asked(name, tables.counted(name, where))) for name, where in wheres.items())]
     )
@@ -202,19 +205,21 @@ def card(name: str, found: Given, reading: Reading) -> Card:
     """A metric under the filters of a page."""
     metric = metrics.named(name)
     where = parameters.filters(metric, found)
-    answer = reading.ask(name, where=where)
+    unknown = parameters.unknown(metric, found)
+    value = None if unknown else reading.ask(name, where=where).value
     address = Given(tuple(parameters.of_dimensions(where).items())).query()
     rows, n = tables.behind(reading, name, where)
     return Card(
         name,
         metric.measure.display_name,
-        metrics.written(name, answer.value),
+        metrics.written(name, value),
         words.UNITS.get(name, ""),
         metric.measure.comment,
         n,
         f"/metrics/{name}{address}",
         rows,
-        parameters.left_out(metric, found),
+        tuple(one for one in parameters.left_out(metric, found) if one not in unknown),
+        unknown,
     )
 
 
@@ -252,6 +257,9 @@ def split(part: Part, found: Given, reading: Reading) -> Split:
         metric = metrics.named(name)
         if not _there(metric, reading):
             return Split(part, [], Answer(metric, (part.by,), [], ""), 0)
+        if name != part.metrics[0] and parameters.unknown(metric, found):
+            answers[name] = {}
+            continue
         answer = reading.ask(name, (part.by,), (*part.where, *parameters.filters(metric, found)))
         answers[name] = {_key(row[part.by]): row for row in answer.rows}
         if name == part.metrics[0]:

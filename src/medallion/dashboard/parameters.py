@@ -6,7 +6,8 @@ Everything in an address is checked here, before anything else sees it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 from urllib.parse import urlencode
 
@@ -42,7 +43,6 @@ _AS_DIMENSIONS = {
     **{name: _dimension(name, "text", BANDS if name == "band" else ()) for name in CHOICES},
     **{name: _dimension(name, "day") for name in DATES},
 }
-_DATES = _dimension("dates", "day")
 
 
 class BadRequestError(Exception):
@@ -103,9 +103,12 @@ def checked(found: Given, reading: Reading) -> Given:
         for name, text in found.values
         if name in _AS_DIMENSIONS
     ]
-    within = [replace(one, dimension="dates") for one in told if one.dimension in DATES]
     read = understood(told, dimensions, lambda one: options(one.name, reading))
-    understood(within, [_DATES], lambda one: ())
+    first, last = (next((one.values[0] for one in read if one.dimension == name), None) for name in DATES)
+    if first and last and first > last:
+        raise BadRequestError(f"from {first} is after to {last}. Change one of the two.")
+    if first and reading.last_day and first > reading.last_day.isoformat():
+        raise BadRequestError(f"from {first}: the data ends on {reading.last_day}. Ask for a time up to that day.")
     return Given(tuple({**dict(found.values), **of_page(read)}.items()))
 
 
@@ -119,14 +122,18 @@ def of_page(where: Iterable[Filter]) -> dict[str, str]:
     return {one.dimension: one.values[0] or UNKNOWN for one in where}
 
 
-def understood(where: Sequence[Filter], dimensions: Sequence[Dimension], known: Known) -> tuple[Filter, ...]:
+def understood(
+    where: Sequence[Filter], dimensions: Sequence[Dimension], known: Known, last: date | None = None
+) -> tuple[Filter, ...]:
     """Filters of an address as their dimensions understand them.
 
     Raises:
         BadRequestError: One cannot be read, or names what is not there.
     """
     try:
-        return metrics.understood(where, dimensions, known, of="this page")
+        read = metrics.understood(where, dimensions, known, of="this page")
+        metrics.within(read, dimensions, last)
+        return read
     except ContractError as error:
         raise BadRequestError(f"{error.problem}. {error.remedy}") from error
 
@@ -151,6 +158,14 @@ def filters(metric: Metric, found: Given) -> tuple[Filter, ...]:
     return tuple(chosen)
 
 
+def unknown(metric: Metric, found: Given) -> tuple[str, ...]:
+    """Filters of a page under which a metric has no value: a stock has no dates, and the hot pipeline no other band."""
+    wrong = metrics.contradicted(metric, filters(metric, found))
+    names = [name for name, dimension in CHOICES.items() if wrong and dimension == wrong.dimension]
+    stock = metric.measure.additivity == "stock" and any(found.get(name) for name in DATES)
+    return (*(("dates",) if stock else ()), *names)
+
+
 def left_out(metric: Metric, found: Given) -> tuple[str, ...]:
     """Filters of a page that say nothing of a metric: it is not narrowed by them."""
     concerned = [name for name, dimension in CHOICES.items() if metric.view.dimension(dimension)]
@@ -171,13 +186,16 @@ def of_dimensions(where: Iterable[Filter]) -> dict[str, str]:
     return found
 
 
-def to_filters(found: Given, dimensions: Sequence[Dimension], known: Known) -> tuple[Filter, ...]:
+def to_filters(
+    found: Given, dimensions: Sequence[Dimension], known: Known, last: date | None = None
+) -> tuple[Filter, ...]:
     """The parameters of a page of rows, or of a metric, as filters.
 
     Args:
         found: The parameters.
         dimensions: What they may name; days have `_from` and `_to` too.
         known: Reads the values that a dimension has in the data.
+        last: The last day of the data, where it is known.
 
     Raises:
         BadRequestError: A value cannot be read, or is not there.
@@ -188,7 +206,7 @@ def to_filters(found: Given, dimensions: Sequence[Dimension], known: Known) -> t
         for end, operator in ends:
             if text := found.get(one.name + end):
                 chosen.append(Filter(one.name, (stored(text),), operator))
-    return understood(chosen, dimensions, known)
+    return understood(chosen, dimensions, known, last)
 
 
 def allowed_of(dimensions: Sequence[Dimension]) -> list[str]:

@@ -157,7 +157,7 @@ class Reading:
         parameters: Mapping[str, float] | None = None,
     ) -> Answer:
         """A metric, as `medallion.metrics.ask` gives it."""
-        where = metrics.understand(metrics.named(name), by, where, self.known)
+        where = self._understood(name, by, where)
 
         def question(cursor: duckdb.DuckDBPyConnection) -> Answer:
             if self.shortcut and not largest and (found := self.shortcut(cursor, name, by, where)):
@@ -169,11 +169,21 @@ class Reading:
         key = ("ask", name, by, where, largest, tuple(sorted((parameters or {}).items())))
         return self.once(key, lambda: self.answer(question))
 
+    def _understood(self, name: str, by: tuple[str, ...], where: tuple[Filter, ...]) -> tuple[Filter, ...]:
+        times = {one.name for one in metrics.named(name).view.dimensions if one.is_time}
+        last = self.last_day if times & {one.dimension for one in where} else None
+        return metrics.understand(metrics.named(name), by, where, self.known, last)
+
+    @property
+    def last_day(self) -> Any:
+        """`as_of`, read once."""
+        return self.once(("last day",), lambda: self.as_of)
+
     def ahead(self, wanted: Iterable[tuple[str, tuple[Filter, ...]]]) -> None:
         """Compute totals that are about to be asked for, those of one view and filter in one pass."""
         groups: dict[tuple[str, tuple[Filter, ...], Relation | None], list[str]] = {}
         for name, given in dict.fromkeys(wanted):
-            where = metrics.understand(metrics.named(name), (), given, self.known)
+            where = self._understood(name, (), given)
             over = self._over(name, (), where)
             groups.setdefault((metrics.named(name).view.source, where, over), []).append(name)
         for (source, where, over), names in groups.items():

@@ -19,7 +19,7 @@ from medallion import query
 from medallion.dashboard import parameters, words
 from medallion.dashboard.parameters import BadRequestError, Given
 from medallion.dashboard.reading import Reading
-from medallion.metrics import Dimension, Filter, metrics
+from medallion.metrics import Dimension, Filter, contradicted, metrics
 
 Kind = Literal[
     "text", "badge", "status", "usd", "number", "decimal", "percent", "day", "moment", "list", "why", "trend"
@@ -74,6 +74,7 @@ class Table:
         search: Columns that a search looks into.
         like: A metric whose view has the same rows: its dimensions become filters.
         dimensions: Filters beside these, name to expression of DuckDB.
+        values: Values that these may have whether or not a row has them.
         stacked: Whether rows stand as cards on a phone.
         needs: Tables without which there is nothing to show.
     """
@@ -88,6 +89,7 @@ class Table:
     search: tuple[str, ...] = ()
     like: str | None = None
     dimensions: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     stacked: bool = False
 
@@ -95,7 +97,14 @@ class Table:
     def filters(self) -> dict[str, Dimension]:
         """Its filters as dimensions, which understand their values."""
         own = {
-            name: Dimension(name=name, expr=sql, display_name=name, comment="", type="day" if name == "day" else "text")
+            name: Dimension(
+                name=name,
+                expr=sql,
+                display_name=name,
+                comment="",
+                type="day" if name == "day" else "text",
+                values=self.values.get(name, ()),
+            )
             for name, sql in self.dimensions.items()
         }
         return own | ({one.name: one for one in metrics()[self.like].view.dimensions} if self.like else {})
@@ -108,13 +117,20 @@ class Table:
         """
 
         def known(dimension: Dimension) -> tuple[str, ...]:
-            if self.like:
+            if dimension.name in self.values:
+                return self.values[dimension.name]
+            if dimension.name not in self.dimensions:
                 return reading.known(dimension)
             if dimension.name in _ELSEWHERE:
                 return reading.known(_ELSEWHERE[dimension.name])
             return reading.values(self.source, self.dimensions[dimension.name])
 
-        return parameters.to_filters(found, tuple(self.filters.values()), known)
+        dimensions = tuple(self.filters.values())
+        return parameters.to_filters(found, dimensions, known, reading.last_day if self._has_days else None)
+
+    @cached_property
+    def _has_days(self) -> bool:
+        return any(one.is_time for one in self.filters.values())
 
     @cached_property
     def expressions(self) -> dict[str, str]:
@@ -411,6 +427,7 @@ _DEALS = Table(
         "WHEN days_since_last_interaction > 30 THEN 'silent' ELSE 'recent' END",
         "due": "CASE WHEN expected_close_date < as_of THEN 'overdue' ELSE 'later' END",
     },
+    values={"last_touch": ("never", "silent", "recent"), "due": ("overdue", "later")},
 )
 
 _CUSTOMERS = Table(
@@ -593,7 +610,7 @@ _COUNTED = {
 def behind(reading: Reading, name: str, where: tuple[Filter, ...]) -> tuple[str, int]:
     """The page of the rows that a metric counts or sums, as far as filters can tell them, and how many these are."""
     narrowed, table = counted(name, where), TABLES[_BEHIND[metrics()[name].view.source]]
-    if asked(name, narrowed) == narrowed:
+    if asked(name, narrowed) == narrowed and not contradicted(metrics()[name], narrowed):
         return _address(name, narrowed), int(reading.ask(name, where=narrowed).rows[0]["n"])
     conditions, bindings = _conditions(table, narrowed, "")
     source = reading.at_hand(table.source)

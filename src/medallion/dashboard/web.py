@@ -151,7 +151,7 @@ class Dashboard:
         if by is not None and metric.view.dimension(by) is None:
             raise BadRequestError(words.say("no_such_dimension", metric=name, name=by))
         try:
-            metrics.understand(metric, [by] if by else [], where, reading.known)
+            metrics.understand(metric, [by] if by else [], where, reading.known, reading.last_day)
         except ContractError as error:
             raise BadRequestError(f"{error.problem}. {error.remedy}") from error
         answer = reading.ask(name, where=where)
@@ -219,6 +219,7 @@ class Dashboard:
             request, reading, "figure.html.j2", page=page.name, title=part.title, part=part, split=split, found=found, owner=page,
             columns=[metrics.named(name) for name in part.metrics],
             left_out={name: parameters.left_out(metrics.named(name), found) for name in part.metrics},
+            unknown={name: parameters.unknown(metrics.named(name), found) for name in part.metrics},
             row_address=lambda key: tables.rows_address(first.name, (*where, metrics.Filter(part.by, (key or "",)))),
         )  # fmt: skip
 

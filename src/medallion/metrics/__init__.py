@@ -8,6 +8,7 @@ from medallion.metrics.answers import (
     Answer,
     ask,
     computed,
+    contradicted,
     groups,
     insights,
     named,
@@ -18,7 +19,7 @@ from medallion.metrics.answers import (
     values_of,
 )
 from medallion.metrics.declared import Dimension, Format, Measure, Metric, MetricView, Parameter, metrics
-from medallion.metrics.filters import Filter, Known, understood
+from medallion.metrics.filters import Filter, Known, understood, within
 from medallion.metrics.relations import Relation
 from medallion.metrics.writing import plain, written
 
@@ -36,6 +37,7 @@ __all__ = [
     "Relation",
     "ask",
     "computed",
+    "contradicted",
     "groups",
     "insights",
     "metrics",
@@ -47,5 +49,6 @@ __all__ = [
     "understood",
     "value",
     "values_of",
+    "within",
     "written",
 ]

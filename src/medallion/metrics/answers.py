@@ -8,15 +8,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import lru_cache, partial
 from typing import Any
 
 import duckdb
 import sqlglot
+from sqlglot import exp
 
 from medallion.errors import ContractError
 from medallion.metrics.declared import Dimension, Metric, metrics
-from medallion.metrics.filters import Filter, Known, condition, understood
+from medallion.metrics.filters import Filter, Known, condition, understood, within
 from medallion.metrics.relations import Relation
 from medallion.metrics.writing import plain
 
@@ -101,8 +103,10 @@ def ask(
     Raises:
         ContractError: There is no such metric, dimension, operator, value or parameter; or a stock is asked for by time.
     """
-    metric, split = named(name), tuple([by] if isinstance(by, str) else by or ())
-    filters = understand(metric, split, where, partial(values_of, connection))
+    metric, split = named(name), tuple(dict.fromkeys([by] if isinstance(by, str) else by or ()))
+    given = tuple(where)
+    last = last_day(connection) if any(_is_time(metric, one) for one in given) else None
+    filters = understand(metric, split, given, partial(values_of, connection), last)
     return computed(connection, metric, split, filters, parameters, largest, over, smallest, valued=valued)
 
 
@@ -200,7 +204,9 @@ def _conditions(metric: Metric, filters: Iterable[Filter]) -> tuple[list[str], t
     return [text for text, _ in told], tuple(value for _, values in told for value in values)
 
 
-def understand(metric: Metric, by: Iterable[str], where: Iterable[Filter], known: Known) -> tuple[Filter, ...]:
+def understand(
+    metric: Metric, by: Iterable[str], where: Iterable[Filter], known: Known, last: date | None = None
+) -> tuple[Filter, ...]:
     """The filters of a question as the metric understands them.
 
     Args:
@@ -208,9 +214,11 @@ def understand(metric: Metric, by: Iterable[str], where: Iterable[Filter], known
         by: Dimensions that it is split by.
         where: Filters as they were written.
         known: Reads the values that a dimension has in the data.
+        last: The last day of the data, where it is known.
 
     Raises:
-        ContractError: A dimension, operator or value is not there or cannot be read; or a stock is asked for by time.
+        ContractError: A dimension, operator or value is not there or cannot be read; a stock is asked for by time; the
+            metric looks at none of the values; or the time is after the data.
     """
     filters = tuple(where)
     for name in (*by, *(one.dimension for one in filters)):
@@ -221,7 +229,56 @@ def understand(metric: Metric, by: Iterable[str], where: Iterable[Filter], known
                 f"{label} is a stock: it is known as of the last day of the data, not by {name}",
                 f"Ask for {metric.name} without {name}; `medallion replay DAY` gives the state of a past day.",
             )
-    return understood(filters, metric.view.dimensions, known, of=metric.name)
+    found = understood(filters, metric.view.dimensions, known, of=metric.name)
+    within(found, metric.view.dimensions, last)
+    if wrong := contradicted(metric, found):
+        own = sorted(_selected(metric.measure.expr)[metric.dimension(wrong.dimension).expr])
+        raise ContractError(
+            f"{metric.measure.display_name} looks at {wrong.dimension}={','.join(own)} itself, so {wrong} leaves nothing",
+            f"Ask for {metric.name} without {wrong.dimension}, or for another metric.",
+        )
+    return found
+
+
+def contradicted(metric: Metric, where: Iterable[Filter]) -> Filter | None:
+    """The filter that leaves none of the values that the metric itself selects: revenue of open deals."""
+    selected = _selected(metric.measure.expr)
+    for one in where:
+        dimension = metric.view.dimension(one.dimension)
+        own = selected.get(dimension.expr) if dimension else None
+        if own and not (own & set(one.values) if one.operator == "=" else own - set(one.values)):
+            return one
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _selected(text: str) -> dict[str, frozenset[str]]:
+    """Columns that an expression compares with texts and uses for nothing else, and these texts."""
+    found: dict[str, set[str]] = {}
+    other = set()
+    for column in sqlglot.parse_one(text, read="spark").find_all(exp.Column):
+        above = column.parent
+        values = above.expressions if isinstance(above, exp.In) else [getattr(above, "expression", None)]
+        told = [one.this for one in values if isinstance(one, exp.Literal) and one.is_string]
+        if isinstance(above, exp.EQ | exp.In) and above.this is column and len(told) == len(values) > 0:
+            found.setdefault(column.name, set()).update(told)
+        else:
+            other.add(column.name)
+    return {name: frozenset(values) for name, values in found.items() if name not in other}
+
+
+def _is_time(metric: Metric, one: Filter) -> bool:
+    dimension = metric.view.dimension(one.dimension)
+    return dimension is not None and dimension.is_time
+
+
+def last_day(connection: duckdb.DuckDBPyConnection) -> date | None:
+    """The last day that gold describes; None where it is empty or not there."""
+    try:
+        found = connection.execute("SELECT MAX(day) FROM gold.sales_summary").fetchone()
+    except duckdb.CatalogException:
+        return None
+    return found[0] if found else None
 
 
 def values_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -192,13 +193,18 @@ class Metric:
         """The measure's expression in Spark SQL with these parameters; the others at their defaults.
 
         Raises:
-            ContractError: The metric has no such parameter.
+            ContractError: The metric has no such parameter, or its value is no finite number.
         """
         known = {p.name: p.default for p in self.parameters}
         if unknown := given.keys() - known:
             raise ContractError(
                 f"{self.name} has no parameter {sorted(unknown)[0]!r}", f"Parameters: {', '.join(known) or 'none'}."
             )
+        for name, value in given.items():
+            if not math.isfinite(value):
+                raise ContractError(
+                    f"{name}={value} is not a finite number", f"Write {name} as a number such as 500000."
+                )
         text = self.measure.expr
         for name, value in {**known, **given}.items():
             text = re.sub(rf":{name}\b", repr(float(value)), text)

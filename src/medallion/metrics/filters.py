@@ -6,6 +6,7 @@ with the nearest values. The command, the dashboard, the agent and MCP all come 
 
 from __future__ import annotations
 
+import calendar
 import difflib
 import math
 import re
@@ -53,8 +54,13 @@ class Filter:
                 f"cannot read the filter {text!r}", "Write DIMENSION=VALUE, several values with commas; or >=, <=, !=."
             )
         name, operator, values = match.groups()
-        parts = values.split(",") if operator in ("=", "!=") else [values]
-        return cls(name, tuple(part.strip() for part in parts), operator)
+        parts = [part.strip() for part in values.split(",")] if operator in ("=", "!=") else [values.strip()]
+        if len(parts) > 1 and "" in parts:
+            raise ContractError(
+                f"{text.strip()[:_LONGEST]!r} has an empty value beside others",
+                f"Leave out the comma too many; {name}{operator} alone asks for what is not known.",
+            )
+        return cls(name, tuple(parts), operator)
 
     def __str__(self) -> str:
         return f"{self.dimension}{self.operator}{','.join(self.values)}"
@@ -92,23 +98,23 @@ def _understood(one: Filter, dimensions: Sequence[Dimension], known: Known, of: 
             (f"Nearest: {', '.join(near)}. " if near else "") + f"Dimensions: {', '.join(names)}.",
         )
     if one.operator not in OPERATORS:
-        raise ContractError(f"{one.operator!r} is no operator of a filter", f"Operators: {' '.join(OPERATORS)}.")
+        raise ContractError(f"{one.operator!r} is not a filter operator", f"Operators: {' '.join(OPERATORS)}.")
     if one.operator not in ("=", "!="):
         if len(one.values) != 1:
             raise ContractError(f"{one}: {one.operator} takes one value", "Give several values with = or !=.")
         if dimension.type in ("text", "boolean"):
             raise ContractError(
-                f"{one.dimension} is {_A[dimension.type]}, so {one.operator} says nothing of it",
+                f"{one.dimension} is {_A[dimension.type]} and cannot be compared with {one.operator}",
                 f"Name its values with = or !=: {_some(_values(dimension, known))}.",
             )
         if not one.values[0]:
-            raise ContractError(f"{one}: {one.operator} takes a value", f"Write {_HOW[dimension.type]}.")
+            raise ContractError(f"{one.dimension} needs {_HOW[dimension.type]}", f"Write it after {one.operator}.")
     values = _whole(one, dimension, known) or tuple(_value(value, dimension, known) for value in one.values)
     return Filter(one.dimension, values, one.operator)
 
 
 _A = {"text": "text", "boolean": "yes or no", "number": "a number", "day": "a day", "month": "a month"}
-_HOW = {"number": "a number such as 7", "day": "a day as 2025-06-30", "month": "a month as 2025-06", "boolean": "true or false"}  # fmt: skip
+_HOW = {"number": "a number such as 7", "day": "a day such as 2025-06-30", "month": "a month such as 2025-06", "boolean": "true or false"}  # fmt: skip
 
 
 def _whole(one: Filter, dimension: Dimension, known: Known) -> tuple[str, ...] | None:
@@ -221,23 +227,98 @@ def _meant(text: str, kind: str) -> list[str]:
 
 
 def _leave_something(filters: Sequence[Filter], dimensions: dict[str, Dimension]) -> None:
-    """Refuse two bounds that leave nothing between them: most often they were turned round."""
-    for low in filters:
-        for high in filters:
-            if low.dimension != high.dimension or low.operator not in (">", ">=") or high.operator not in ("<", "<="):
-                continue
-            order = _order(low.values[0], high.values[0], dimensions[low.dimension].type)
-            if order > 0 or (order == 0 and (low.operator, high.operator) != (">=", "<=")):
-                raise ContractError(
-                    f"{low} and {high} leave nothing: the first is after the last", "Change one of the two."
-                )
+    """Refuse conditions that no row can meet together: two values at once, or bounds that were turned round."""
+    for place, second in enumerate(filters):
+        for first in filters[:place]:
+            pair = dimensions[first.dimension], dimensions[second.dimension]
+            if first.dimension == second.dimension and {first.operator, second.operator} <= {"=", "!="}:
+                _a_value_left(first, second)
+            elif "!=" not in (first.operator, second.operator) and _subject(pair[0]) == _subject(pair[1]):
+                _a_place_left(first, second, pair)
+    for name in dimensions:  # of three, each two may leave something
+        own = [one for one in filters if one.dimension == name and one.operator in ("=", "!=")]
+        sets = [set(one.values) for one in own if one.operator == "="]
+        if sets and not set.intersection(*sets).difference(*(one.values for one in own if one.operator == "!=")):
+            raise ContractError(f"{' and '.join(map(str, own))} leave nothing", "Leave one of them out.")
 
 
-def _order(first: str, last: str, kind: str) -> int:
-    """1 where the first value is after the last, 0 where they are one, else -1."""
+def _a_value_left(first: Filter, second: Filter) -> None:
+    if (first.operator, second.operator) == ("!=", "!="):
+        return
+    if first.operator == "!=":
+        first, second = second, first
+    left = set(first.values) & set(second.values) if second.operator == "=" else set(first.values) - set(second.values)
+    if not left:
+        either = f"{first.dimension}={','.join(dict.fromkeys((*first.values, *second.values)))}"
+        known = second.operator == "=" and "" not in (*first.values, *second.values)
+        remedy = f"Write {either} for either." if known else "Leave one of the two out."
+        raise ContractError(f"{first} and {second} leave nothing", remedy)
+
+
+def _a_place_left(first: Filter, second: Filter, pair: tuple[Dimension, Dimension]) -> None:
+    spans = _spans(first, pair[0]), _spans(second, pair[1])
+    unknown = all(one.operator == "=" and "" in one.values for one in (first, second))
+    if unknown or any(max(a[0], b[0]) <= min(a[1], b[1]) for a in spans[0] for b in spans[1]):
+        return
+    if first.operator in ("<", "<="):
+        first, second = second, first
+    turned = first.operator in (">", ">=") and second.operator in ("<", "<=")
+    raise ContractError(
+        f"{first} and {second} leave nothing" + (": the first is after the last" if turned else ""),
+        "Change one of the two.",
+    )
+
+
+def _subject(dimension: Dimension) -> str:
+    """What a dimension tells: the month and the day of one event tell the same."""
+    return dimension.name.removesuffix({"month": "month", "day": "date"}.get(dimension.type, "")) or "date"
+
+
+def _spans(one: Filter, dimension: Dimension) -> list[tuple[tuple[float, int], tuple[float, int]]]:
+    """From where to where the values are that a filter allows; days and months as days, numbers as they are."""
+    found = []
+    for value in one.values:
+        if value == "":
+            continue
+        first, last = _ends(value, dimension.type)
+        low, high = (-math.inf, 0), (math.inf, 0)
+        if one.operator in ("=", ">="):
+            low = (first, 0)
+        if one.operator in ("=", "<="):
+            high = (last, 0)
+        if one.operator == ">":
+            low = (last, 1)
+        if one.operator == "<":
+            high = (first, -1)
+        found.append((low, high))
+    return found
+
+
+def _ends(value: str, kind: str) -> tuple[float, float]:
+    """The first and the last number or day that a value covers."""
     if kind == "number":
-        return (float(first) > float(last)) - (float(first) < float(last))
-    return (first > last) - (first < last)
+        return float(value), float(value)
+    if kind == "day":
+        return float(date.fromisoformat(value).toordinal()), float(date.fromisoformat(value).toordinal())
+    if kind == "month":
+        year, month = int(value[:4]), int(value[5:])
+        first = date(year, month, 1).toordinal()
+        return float(first), float(first + calendar.monthrange(year, month)[1] - 1)
+    return 0.0, 0.0  # text and booleans have no order
+
+
+def within(filters: Iterable[Filter], dimensions: Sequence[Dimension], last: date | None) -> None:
+    """Refuse a time that lies wholly after the last day of the data: zero would read as a figure.
+
+    Raises:
+        ContractError: A filter begins after that day.
+    """
+    times = {one.name: one for one in dimensions if one.is_time}
+    for one in filters:
+        if last is None or one.dimension not in times or one.operator not in ("=", ">=", ">") or "" in one.values:
+            continue
+        if all(low > (float(last.toordinal()), 0) for low, _ in _spans(one, times[one.dimension])):
+            raise ContractError(f"{one}: the data ends on {last.isoformat()}", "Ask for a time up to that day.")
 
 
 def condition(one: Filter, dimension: Dimension) -> tuple[str, list[str]]:

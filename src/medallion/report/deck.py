@@ -216,7 +216,7 @@ def _speaks(facts: Facts) -> str:
     if all(row["probability_source"] != "base_rate_by_band" for row in facts.probability):
         return "Probabilities come from the model that did best on later deals."
     won, lost = (sum(row[field] for row in facts.by["status"]) for field in ("won_leads", "lost_leads"))
-    until = "Until then probabilities are shrunken win rates per score band."
+    until = "Until then probabilities are shrunken rates by age of the deal and score band."
     if won < MIN_WON or lost < MIN_LOST:
         return f"{won:,} won and {lost:,} lost are too few for a model: {MIN_WON} and {MIN_LOST} are needed. {until}"
     return f"{won:,} won and {lost:,} lost deals are enough to train a model. {until}"

@@ -33,7 +33,7 @@ SAMPLE = 100_000
 FEWEST = 10
 #: Rows from which quantiles are approximate (t-digest).
 EXACT = 5_000_000
-#: Days without a touch after which an open deal counts as untouched.
+#: Days without a touch after which an open deal counts as silent.
 SILENT_DAYS = 30
 
 #: Metrics that the report begins with.
