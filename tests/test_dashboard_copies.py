@@ -84,7 +84,7 @@ WHERES = (
     (Filter("channel", ("email",)),),
     (Filter("channel", ("",)),),
     (Filter("date", ("2025-02-11",), ">="), Filter("date", ("2025-03-31",), "<=")),
-    (Filter("outcome", ("positive",)), Filter("date", ("2025-06-10",), ">=")),
+    (Filter("outcome", ("positive",)), Filter("date", ("2025-03-10",), ">=")),
 )
 
 

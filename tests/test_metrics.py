@@ -43,7 +43,7 @@ def generated(spark, tmp_path_factory):
             opened + timedelta(days=pick.randrange(100)), pick.choice(["Ann", "Bob", ""])]
            for n in range(200)],
         "interactions": [["interaction_id", "customer_id", "channel", "occurred_at", "outcome"]]
-        + [[f"I{n}", f"C{pick.randrange(60)}", pick.choice(["call", "email", "fax"]), day(), pick.choice(["positive", "neutral", "no_answer"])]
+        + [[f"I{n}", f"C{pick.randrange(60)}", pick.choice(["call", "email", "other"]), day(), pick.choice(["positive", "neutral", "no_answer"])]
            for n in range(300)],
     }  # fmt: skip
     for name, rows in tables.items():
