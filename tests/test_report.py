@@ -243,7 +243,7 @@ STATES = {
         },
         [
             "All 60 deals are open: there is no win rate yet", "1 open deal has no value", "21 others",
-            "No customer has brought revenue yet", "59 worth $1,829 belong to customers without a touch",
+            "No customer has brought revenue yet", "59 worth $1,829 belong to customers never touched",
         ],
     ),
     "no industry, hostile names": (
