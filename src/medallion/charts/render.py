@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from medallion.errors import MedallionError
 SCALE = 2.0
 #: The script of a page with charts, as `bundle` made it.
 BUNDLE = Path(__file__).with_name("vega.js")
+#: A clip path's name, where it is defined or used, not a word of the picture's text.
+_CLIPS = re.compile(r'(?<=id=")clip\d+(?=")|(?<=url\(#)clip\d+(?=\))')
 
 
 def available() -> bool:
@@ -41,7 +44,14 @@ def svg(chart: Mapping[str, Any]) -> str:
     Raises:
         MedallionError: The extra `charts` is not installed.
     """
-    return str(_converter().vegalite_to_svg(dict(chart), allowed_base_urls=[]))
+    return _numbered(str(_converter().vegalite_to_svg(dict(chart), allowed_base_urls=[])))
+
+
+def _numbered(picture: str) -> str:
+    """The picture with its clip paths counted from 1: Vega counts on through everything a process has drawn."""
+    names = dict.fromkeys(_CLIPS.findall(picture))
+    counted = {name: f"clip{number}" for number, name in enumerate(names, 1)}
+    return _CLIPS.sub(lambda name: counted[name[0]], picture)
 
 
 def png(chart: Mapping[str, Any], scale: float = SCALE) -> bytes:
