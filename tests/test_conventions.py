@@ -237,6 +237,14 @@ def test_a_contract_that_reads_the_mark_has_answered(tmp_path):
     assert not settle(tmp_path, {"leads.csv": rows}, overrides=[contracts.Override("own.yaml", EXCLUDED)]).refused
 
 
+@pytest.mark.parametrize(("merged", "refused"), [(("", "L1"), False), (("L2", ""), True)], ids=["told", "not told"])
+def test_a_second_mark_matters_where_the_first_says_nothing(tmp_path, merged, refused):
+    rows = [f"L{n},C1,won,,5,2025-01-01,,{n - 1},{into}" for n, into in enumerate(merged, 1)]
+    files = {"leads.csv": leads(*rows, header=f"{LEADS},deleted,merged_into_id")}
+    settled = settle(tmp_path, files, overrides=[contracts.Override("own.yaml", EXCLUDED)])
+    assert ["'merged_into_id' marks 1 of" in item.problem for item in settled.refused] == [True] * refused
+
+
 @pytest.mark.parametrize(("second", "refused"), [("7", True), ("5", False), ("", False)])
 def test_two_columns_of_one_name_with_different_values_stop_the_file(tmp_path, second, refused):
     rows = leads(f"L1,C1,won,,5,2025-01-01,,{second}", header=f"{LEADS},Deal_Value")

@@ -242,7 +242,7 @@ def test_a_refused_record_of_it_goes_too(deliver, rows):
     _, lake = deliver(
         {
             "customers.csv": "customer_id,customer_name\nC1,Anvil\nC2,Bolt\n",
-            "leads.csv": "lead_id,customer_id,status,created_at,email\nL1,C1,perhaps,2025-01-01,ann@anvil.example\nL2,C2,perhaps,2025-01-01,b@bolt.example\n"
+            "leads.csv": "lead_id,customer_id,status,created_at,email\nL1,C1,perhaps,2025-01-01,ann@anvil.example\nL2,C2,maybe,2025-01-01,b@bolt.example\n"
             "L3,C1,open,2025-01-01\n",
         }
     )

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as pacsv
@@ -391,6 +392,13 @@ def _markers(file: SourceFile) -> list[str]:
     return [name for header, name in file.columns if name not in file.columns_read and marks.may_mark(header)]
 
 
+def _marks_read(file: SourceFile, entity: Entity) -> list[tuple[str, str]]:
+    """Header and name of the columns that mark rows as deleted and that the key is read with."""
+    key = file.mapping.get(entity.key)
+    read = names_in(key.sql) if key and key.sql else set()
+    return [(header, name) for header, name in file.columns if name in read and marks.may_mark(header)]
+
+
 def _same_header(file: SourceFile) -> dict[str, list[str]]:
     """Columns that fill something by their header, each with the others of that header.
 
@@ -415,7 +423,8 @@ def look(file: SourceFile, entity: Entity) -> dict[str, Seen]:
     listed = {*_closed(file, entity).values(), *_markers(file), *([stage.column] if stage and stage.column else [])}
     for bronze, others in _same_header(file).items():
         listed |= {bronze, *others}
-    wanted = [name for _, name in file.columns if name in dates | listed]
+    unread, told = set(_markers(file)), _marks_read(file, entity) if listed else []
+    wanted = [name for _, name in file.columns if name in dates | listed | {name for _, name in told}]
     if not wanted:
         return {}
     empty = {*entity.placeholders}
@@ -423,8 +432,10 @@ def look(file: SourceFile, entity: Entity) -> dict[str, Seen]:
     def read(batches: Iterator[pa.RecordBatch]) -> dict[str, Seen]:
         seen = {name: Seen() for name in wanted}
         for batch in batches:
+            untold = batch.filter(_unmarked(batch, told, empty)) if told else batch
             for name in wanted:
-                _add(seen[name], batch.column(name), empty, name in dates, name in listed)
+                cells = (untold if name in unread else batch).column(name)
+                _add(seen[name], cells, empty, name in dates, name in listed)
         return seen
 
     if file.format == "csv":
@@ -434,6 +445,16 @@ def look(file: SourceFile, entity: Entity) -> dict[str, Seen]:
             pass  # read again as bronze is, which says what is wrong with it
     names = [name for _, name in file.columns]
     return read(batch.select(wanted) for batch in parsing.parse(file, names))
+
+
+def _unmarked(batch: pa.RecordBatch, told: Iterable[tuple[str, str]], empty: Collection[str]) -> pa.Array:
+    """Which rows none of the columns that the contract reads marks as deleted."""
+    ended = pa.array(np.zeros(batch.num_rows, bool))
+    for header, name in told:
+        cells = pc.fill_null(pc.utf8_trim_whitespace(batch.column(name)), "")
+        texts = pa.array(list(marks.marked(header, _counted(cells, empty))), pa.string())
+        ended = pc.or_(ended, pc.is_in(cells, value_set=texts))
+    return pc.invert(ended)
 
 
 def _add(seen: Seen, cells: pa.Array, empty: Collection[str], dates: bool, listed: bool) -> None:
