@@ -163,9 +163,7 @@ def fix(settings: Settings, corrections: Iterable[Correction], who: str, now: da
     if rows:
         with journal.writing(lake):
             spark = session(settings.engine, settings.memory_gib)
-            contract = contracts.table(CORRECTIONS)
-            schema = ", ".join(f"`{column.name}` {column.type}" for column in contract.columns)
-            store.save(spark.createDataFrame(list(rows.values()), schema), spark, lake, contract, append=True)
+            store.append_rows(list(rows.values()), spark, lake, contracts.table(CORRECTIONS))
     return len(rows)
 
 

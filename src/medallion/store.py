@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from tenacity import retry, retry_if_exception_message, stop_after_attempt, wait_random_exponential
 
@@ -26,6 +26,7 @@ from medallion.errors import LakehouseError
 from medallion.session import engine_name
 
 if TYPE_CHECKING:
+    from deltalake.schema import Field
     from pyspark.sql import DataFrame, SparkSession
 
 LAYERS = ("bronze", "silver", "gold", "ops")
@@ -263,7 +264,8 @@ def save(
     options: dict[str, str] = {}
     names = contract.column_names if whole else None
     if not lake.exists(contract.name):
-        frame, append = _nullable(spark, contract).unionByName(_shaped(frame, _wanted(contract), names)), True
+        create(spark, lake, contract)
+        frame, append = _shaped(frame, _wanted(contract), names), True
     elif append:
         frame = _shaped(frame, _grown(lake, contract), names)
     elif spark_types(lake, contract.name) != _wanted(contract):
@@ -276,10 +278,48 @@ def save(
     return lake.version(contract.name)
 
 
+def append_rows(rows: Sequence[tuple[Any, ...]], spark: SparkSession, lake: Lakehouse, contract: Table) -> None:
+    """Append rows that this process has in hand, values in the order of the contract's columns, moments in UTC.
+
+    In a folder without the engine, which takes longer to plan such a write than to do it.
+    """
+    if "://" in lake.root:
+        schema = ", ".join(f"`{column.name}` {column.type}" for column in contract.columns)
+        save(spark.createDataFrame(rows, schema), spark, lake, contract, append=True)
+        return
+    import pyarrow as pa
+
+    create(spark, lake, contract)
+    _grown(lake, contract)
+    columns = dict(zip(contract.column_names, zip(*rows, strict=True), strict=True))
+    schema = pa.schema(lake.delta(contract.name).schema().to_arrow())
+    cells = [pa.array(columns.get(field.name, [None] * len(rows)), field.type) for field in schema]
+    _append(pa.Table.from_arrays(cells, schema=schema), lake.path(contract.name))
+    _check(lake, contract)
+
+
+@_again
+def _append(table: Any, path: str) -> None:
+    locks.check()
+    write_deltalake(path, table, mode="append")
+
+
 def create(spark: SparkSession, lake: Lakehouse, contract: Table) -> None:
     """Write the contract's table without rows, unless it is there."""
     if not lake.exists(contract.name):
-        _commit(_nullable(spark, contract), lake.path(contract.name), "append", {})
+        _make(spark, lake, contract.name, _wanted(contract))
+
+
+def _make(spark: SparkSession, lake: Lakehouse, name: str, columns: list[tuple[str, str]]) -> None:
+    """An empty table of nullable columns; made from a frame with literals, some would be NOT NULL for all time."""
+    if "://" in lake.root:
+        schema = ", ".join(f"`{column}` {kind}" for column, kind in columns)
+        _commit(spark.createDataFrame([], schema), lake.path(name), "append", {})
+        return
+    from deltalake.schema import Schema
+
+    locks.check()
+    DeltaTable.create(lake.path(name), Schema([_field(column, kind) for column, kind in columns]), mode="ignore")
 
 
 def _shaped(frame: DataFrame, schema: list[tuple[str, str]], names: Iterable[str] | None = None) -> DataFrame:
@@ -312,15 +352,17 @@ def _grown(lake: Lakehouse, contract: Table) -> list[tuple[str, str]]:
 
 
 def _add_columns(lake: Lakehouse, name: str, columns: list[tuple[str, str]]) -> None:
+    if columns:
+        lake.delta(name).alter.add_columns([_field(column, kind) for column, kind in columns])
+
+
+def _field(column: str, kind: str) -> Field:
+    """A nullable column of a Delta table; `kind` is its type as Spark writes it."""
     from deltalake.schema import ArrayType, Field, PrimitiveType
 
-    def field(column: str, kind: str) -> Field:
-        if kind.startswith("array<"):
-            return Field(column, ArrayType(PrimitiveType("string"), contains_null=True))
-        return Field(column, PrimitiveType({"bigint": "long", "int": "integer"}.get(kind, kind)))
-
-    if columns:
-        lake.delta(name).alter.add_columns([field(column, kind) for column, kind in columns])
+    if kind.startswith("array<"):
+        return Field(column, ArrayType(PrimitiveType("string"), contains_null=True))
+    return Field(column, PrimitiveType({"bigint": "long", "int": "integer"}.get(kind, kind)))
 
 
 def _nullable(spark: SparkSession, contract: Table) -> DataFrame:
@@ -425,8 +467,7 @@ def append_raw(frame: DataFrame, spark: SparkSession, lake: Lakehouse, name: str
     does not have become null.
     """
     if not lake.exists(name):
-        schema = ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in frame.schema.fields)
-        _commit(spark.createDataFrame([], schema), lake.path(name), "append", {})
+        _make(spark, lake, name, [(field.name, field.dataType.simpleString()) for field in frame.schema.fields])
     known = spark_types(lake, name)
     gained = [(column, "string") for column in frame.columns if column not in dict(known)]
     _add_columns(lake, name, gained)

@@ -525,6 +525,4 @@ def _record_run(spark: SparkSession, lake: Lakehouse, result: Result, fingerprin
 
 
 def _append_row(spark: SparkSession, lake: Lakehouse, contract: Table, row: Mapping[str, Any]) -> None:
-    schema = ", ".join(f"`{column.name}` {column.type}" for column in contract.columns)
-    frame = spark.createDataFrame([tuple(row[name] for name in contract.column_names)], schema)
-    store.save(frame, spark, lake, contract, append=True)
+    store.append_rows([tuple(row[name] for name in contract.column_names)], spark, lake, contract)

@@ -75,7 +75,7 @@ def history(lake: Lakehouse) -> list[Batch]:
     """Every batch in its latest state, oldest first."""
     if not lake.exists(JOURNAL):
         return []
-    with query.connect(lake, layers=["ops"]) as connection:
+    with query.connect(lake, layers=["ops"], only={JOURNAL}) as connection:
         found = query.rows(
             connection,
             f"select * from {JOURNAL} "
@@ -108,21 +108,18 @@ def record(
             last = query.rows(connection, sql, [[item.batch_id for item, _ in reached]])[0]["last"]
         now = max(now, last.replace(tzinfo=None)) if last else now
     rows = [
-        (
-            item.batch_id,
-            its_state,
-            item.known_at.isoformat(sep=" "),
-            now.isoformat(sep=" "),
-            json.dumps([file.as_dict() for file in item.files]),
-            item.origin or None,
-        )
+        {
+            "batch_id": item.batch_id,
+            "state": its_state,
+            "known_at": item.known_at,
+            "recorded_at": now,
+            "files": json.dumps([file.as_dict() for file in item.files]),
+            "origin": item.origin or None,
+        }
         for item, its_state in reached
     ]
-    frame = spark.createDataFrame(
-        rows,
-        "batch_id string, state string, known_at string, recorded_at string, files string, origin string",
-    )
-    store.save(frame, spark, lake, table(JOURNAL), append=True)
+    contract = table(JOURNAL)
+    store.append_rows([tuple(row[name] for name in contract.column_names) for row in rows], spark, lake, contract)
 
 
 ACCOUNTS = "ops.row_accounts"

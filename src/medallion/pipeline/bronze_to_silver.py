@@ -396,9 +396,10 @@ def _accounts(
         )
     accounts.sort(key=lambda account: [entity.name for entity in present].index(account["entity"]))
     contract = contracts.table("ops.row_accounts")
+    if retried:
+        store.take_back(spark, lake, contract.name, _mine(batch, "batch_id"))
     rows = [tuple(account[name] for name in contract.column_names) for account in accounts]
-    schema = ", ".join(f"`{column.name}` {column.type}" for column in contract.columns)
-    _save_once(spark.createDataFrame(rows, schema), spark, lake, contract, _mine(batch, "batch_id"), retried)
+    store.append_rows(rows, spark, lake, contract)
     return accounts
 
 

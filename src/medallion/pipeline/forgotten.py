@@ -43,7 +43,6 @@ def record(
     now: datetime,
 ) -> None:
     """Write down that an erasure (its identifier, who, why) of `forgotten` has reached a state, once."""
-    contract = table(TABLE)
     erasure_id, who, reason = erasure
     if lake.exists(TABLE):
         with query.connect(lake, layers=["ops"], only={TABLE}) as connection:
@@ -52,8 +51,7 @@ def record(
                 return
     pairs: Iterable[tuple[str, str]] = ((kind, value) for kind, values in forgotten.hashes.items() for value in values)
     rows = [(erasure_id, kind, value, state, now, who, reason, forgotten.salt) for kind, value in sorted(pairs)]
-    schema = ", ".join(f"`{column.name}` {column.type}" for column in contract.columns)
-    store.save(spark.createDataFrame(rows, schema), spark, lake, contract, append=True)
+    store.append_rows(rows, spark, lake, table(TABLE))
 
 
 def unfinished(lake: Lakehouse) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Any
 
 from medallion import query, store
@@ -238,10 +238,15 @@ class Gate:
             if verdict.held
         ]
 
+    @cached_property
+    def _held_before(self) -> list[SourceFile]:
+        """Files that are held back since an earlier run."""
+        earlier = [batch for batch in waiting(batches.history(self.lake)) if batch.batch_id != self.batch.batch_id]
+        return [file for batch in earlier for file in batch.files]
+
     def _waiting(self) -> set[str]:
         """Entities of which a file is held back, in this batch or since an earlier run."""
-        earlier = [batch for batch in waiting(batches.history(self.lake)) if batch.batch_id != self.batch.batch_id]
-        return {file.entity for file in (*self.held, *(file for batch in earlier for file in batch.files))}
+        return {file.entity for file in (*self.held, *self._held_before)}
 
     def names(self, entity: str) -> list[str]:
         """Names of the files of an entity that are held back."""

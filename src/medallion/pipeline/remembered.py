@@ -47,10 +47,8 @@ def remember(spark: SparkSession, lake: Lakehouse, used: tuple[Override, ...], n
     """Write down the contract files that a run uses, unless they are those of the run before."""
     if not used or is_in_use(lake, used):
         return
-    contract = table(_TABLE)
     rows = [(now, position, item.path, item.text) for position, item in enumerate(used)]
-    schema = ", ".join(f"`{column.name}` {column.type}" for column in contract.columns)
-    store.save(spark.createDataFrame(rows, schema), spark, lake, contract, append=True)
+    store.append_rows(rows, spark, lake, table(_TABLE))
 
 
 def fingerprint(used: Iterable[Override]) -> str:
