@@ -200,15 +200,19 @@ def test_base_rate_by_band(sample, rows):
             )
 
 
-def pooled(rates):
-    """Rates of bands in the order of their win rates, (successes, trials) each: neighbors that fall are put together."""
-    blocks = []
-    for band, successes, trials in rates:
-        blocks.append([[band], successes, trials])
-        while len(blocks) > 1 and blocks[-2][1] / blocks[-2][2] > blocks[-1][1] / blocks[-1][2]:
-            names, successes, trials = blocks.pop()
-            blocks[-1] = [blocks[-1][0] + names, blocks[-1][1] + successes, blocks[-1][2] + trials]
-    return {name: successes / trials for names, successes, trials in blocks for name in names}
+def in_order(rates, ranked):
+    """Rates of bands, halfway between their bounds: the largest rate of those that won no larger a share than the band,
+    and the smallest of those that won no smaller one.
+    """
+    shares = {band: share for share, band in ranked}
+    bounds = {
+        band: (
+            max(rates[other] for other in shares if shares[other] <= shares[band]),
+            min(rates[other] for other in shares if shares[other] >= shares[band]),
+        )
+        for band in shares
+    }
+    return {band: sum(both) / 2 for band, both in bounds.items()}
 
 
 def base_rates(deals, bands):
@@ -224,14 +228,14 @@ def base_rates(deals, bands):
         ]
         return len(mature), sum(status == "won" and days < age + 90 for _, status, days in mature)
 
-    ages = [0] + [age for age in (15, 30, 60, 90, 180) if told(age)[0] >= 40]
+    ages = [0] + [age for age in (30, 90, 180) if told(age)[0] >= 40]
     whole = {age: (told(age)[1] + 0.5) / (told(age)[0] + 1) for age in ages}
     counts = {band: told(0, band) for band in bands}
     shrunk = {band: (won + 10 * whole[0], n + 10) for band, (n, won) in counts.items()}
     closed = {band: [status for b, status, *_ in deals if b == band and status != "open"] for band in bands}
     ranked = sorted((c.count("won") / len(c), band) for band, c in closed.items() if c)
     new = {band: successes / trials for band, (successes, trials) in shrunk.items()}
-    new |= pooled([(band, *shrunk[band]) for _, band in ranked])
+    new |= in_order(new, ranked)
 
     def rate(band, age):
         nearest = max((a for a in ages if a == 0 or age >= midpoint(a)), default=0)
@@ -242,12 +246,12 @@ def base_rates(deals, bands):
 
 
 def midpoint(age):
-    known = (0, 15, 30, 60, 90, 180)
+    known = (0, 30, 90, 180)
     return (known[known.index(age) - 1] + age) / 2
 
 
 def test_base_rate_of_generated_deals(frame):
-    """Age, shrinkage, pooling, interval and the probability of several open deals, in plain Python, over all bands."""
+    """Age, shrinkage, order, interval and the probability of several open deals, in plain Python, over all bands."""
     from medallion import gold
 
     pick = random.Random(9)  # noqa: S311
@@ -258,8 +262,8 @@ def test_base_rate_of_generated_deals(frame):
         for place in range(n % 4):
             when = datetime(2025, 6, 29) - timedelta(days=pick.randrange(90))
             touches.append((f"{customer}-{place}", customer, "call", None, when, None, "positive"))
-        for place in range(pick.randrange(7)):
-            opened = datetime(2025, 6, 30) - timedelta(days=pick.choice([0, 8, 22, 89, 90, 91, 150, 200, 300]))
+        for place in range(pick.randrange(15)):
+            opened = datetime(2025, 6, 30) - timedelta(days=pick.choice([0, 8, 22, 60, 89, 90, 91, 150, 300, 400]))
             closed = opened + timedelta(days=pick.choice([-3, 0, 30, 61, 89, 90, 91, 150]))
             # touched accounts win less in time, but more in all
             won = closed - opened > timedelta(days=60) if n % 4 else pick.random() < 0.4
@@ -272,9 +276,9 @@ def test_base_rate_of_generated_deals(frame):
     bands = {name: row["lead_quality"] for name, row in rows.items()}
     deals = [(bands[x[1]], x[3], x[8].date(), x[9].date() if x[9] else None) for x in leads]
     rate, new, ranks, ages = base_rates(deals, set(bands.values()))
-    assert len(ages) >= 4
+    assert ages == [0, 30, 90, 180]
     assert len(new) >= 3
-    assert len({round(p, 9) for p in new.values()}) < len(new), "no bands were pooled"
+    assert len({round(p, 9) for p in new.values()}) < len(new), "no bands were brought into order"
     assert max(row["open_leads"] for row in rows.values()) > 1
     for name, row in rows.items():
         band, mine = (

@@ -233,10 +233,9 @@ def wilson(successes: Column, trials: Column, z: float) -> tuple[Column, Column]
     >>> show(["x"], lambda c: rounded(low, 2)), show(["x"], lambda c: rounded(high, 2))
     ([0.22], [0.61])
     """
-    n, p = trials.cast("double"), successes.cast("double") / trials.cast("double")
-    middle = p + F.lit(z * z / 2) / n
-    spread = F.lit(z) * F.sqrt(p * (F.lit(1.0) - p) / n + F.lit(z * z / 4) / (n * n))
-    below = F.lit(1.0) + F.lit(z * z) / n
+    n, won = trials.cast("double"), successes.cast("double")
+    spread = F.lit(z) * F.sqrt(won - won * won / n + F.lit(z * z / 4))
+    middle, below = won + F.lit(z * z / 2), n + F.lit(z * z)
     low = F.greatest(rounded((middle - spread) / below, 6), F.lit(0.0))
     high = F.least(rounded((middle + spread) / below, 6), F.lit(1.0))
     return F.when(trials > 0, low), F.when(trials > 0, high)

@@ -227,11 +227,8 @@ def preferred_channel(moment: Moment) -> Column:
         last = F.unix_seconds(F.max(f"{channel}_last_at")) + F.lit(_BEFORE_1970)
         code = rate * F.lit(10**12) + last * F.lit(10) + F.lit(9 - place)
         codes.append(F.when(touched > 0, code))
-    best = F.lit(9) - F.greatest(*codes) % F.lit(10)
-    chosen = F.when(best == 0, names[0])
-    for place, channel in enumerate(names[1:], start=1):
-        chosen = chosen.when(best == place, channel)
-    return chosen
+    named = (F.lit(item) for place, name in enumerate(names) for item in (9 - place, name))
+    return F.element_at(F.create_map(*named), F.greatest(*codes) % F.lit(10))
 
 
 # --- over single touches ---------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from medallion.features import (
     recent_interactions,
 )
 from medallion.gold.touch_totals import touch_totals
-from medallion.scoring.base_rate import PROBABILITY, with_probability
+from medallion.scoring.base_rate import PROBABILITY, by_account, curve, with_probability, with_scores
 from medallion.scoring.rules import BANDING, QUALITY, RULES
 
 #: Features that only feed others.
@@ -86,19 +86,20 @@ def customer_features(
     totals = touch_totals(interactions, moment) if totals is None else totals
     deals = leads_as_of(leads, moment)
     accounts = customers_as_of(customers, moment).select(*ACCOUNT.columns(moment))
-    by_deal = deals.groupBy("customer_id").agg(*DEALS.columns(moment))
+    forecast = with_scores(deals, moment, scored)
+    by_deal = forecast.groupBy("customer_id").agg(*DEALS.columns(moment), *by_account(moment, scored is not None))
     by_touch = totals.groupBy("customer_id").agg(*TOUCHES.columns(moment))
     recent = recent_interactions(interactions, moment).groupBy("customer_id").agg(*RECENT.columns(moment))
     joined = accounts
     for part in (by_deal, by_touch, recent):
         joined = joined.join(part, on="customer_id", how="left")
     whole = joined.withColumns({name: F.coalesce(name, F.lit(0)) for name in _COUNTED})
-    row = whole.join(_average_won_value(deals), how="cross")
+    row = whole.join(_average_won_value(deals).join(curve(deals, moment), how="cross"), how="cross")
     for group in (*(_one_by_one(DERIVED)), RULES, BANDING, QUALITY):
         row = row.withColumns({feature.name: feature.column(moment).cast(feature.type) for feature in group})
-    scored = with_probability(row, deals, moment, scored)
+    row = with_probability(row, moment, scored is not None)
     published = [feature for feature in FEATURES if feature not in PROBABILITY]
-    return scored.select(
+    return row.select(
         *(feature.name for feature in published),
         *PROBABILITY.columns(moment),
         moment.today.alias("as_of"),

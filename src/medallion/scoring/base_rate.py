@@ -2,13 +2,13 @@
 
 The base rate answers the model's question by counting: of the deals that were still open at an age, which share was
 won within the horizon (90 days) from there on? Deals whose horizon from that age is not over do not count, nor do
-deals that ended on an unknown day or before they were opened. The ages are shares of the horizon, by default 0, 15,
-30, 60, 90 and 180 days, and an open deal goes by the nearest; ages that fewer than `LEAST_AT_RISK` deals reached have
+deals that ended on an unknown day or before they were opened. The ages are shares of the horizon, by default 0, 30,
+90 and 180 days, and an open deal goes by the nearest; ages that fewer than `LEAST_AT_RISK` deals reached have
 the rate of the age before. At each age the rate is `p = (won + 0.5) / (n + 1)`, never quite 0 or 1.
 
 A band's rate for new deals (age 0) is shrunk towards that of all by the weight of ten deals: `(won + 10*p) / (n + 10)`.
 The band is that of the account today, so for deals of the past it was not known: bands whose rates contradict their
-observed win rates are pooled, and none has a lower rate than one that won a smaller share (`_with_bands`). What a band
+observed win rates are brought into the order of these (`_with_bands`). What a band
 adds to the log odds of a new deal it adds at every age. The interval is Wilson's at 90 %.
 """
 
@@ -29,7 +29,7 @@ SOURCE = "base_rate_by_band"
 NO_EVIDENCE = "none"
 BANDS = ("Hot", "Warm", "Cool", "Cold")
 #: Ages at which deals are counted, as shares of the horizon.
-AGES = (0.0, 1 / 6, 1 / 3, 2 / 3, 1.0, 2.0)
+AGES = (0.0, 1 / 3, 1.0, 2.0)
 #: Deals that must have been open at an age, over all bands, for its rate to be used.
 LEAST_AT_RISK = 40
 _Z_90 = 1.645
@@ -39,7 +39,7 @@ def ages(horizon_days: int) -> tuple[int, ...]:
     """Ages in days at which deals are counted.
 
     >>> ages(90), ages(2)
-    ((0, 15, 30, 60, 90, 180), (0, 1, 2, 4))
+    ((0, 30, 90, 180), (0, 1, 2, 4))
     """
     return tuple(sorted({round(part * horizon_days) for part in AGES}))
 
@@ -129,105 +129,95 @@ def _interval(p: Column, behind: Column) -> tuple[Column, Column]:
     return F.when(p.isNotNull(), low), F.when(p.isNotNull(), high)
 
 
-def with_probability(
-    customers: DataFrame, deals: DataFrame, moment: Moment, scored: DataFrame | None = None
-) -> DataFrame:
+def with_scores(deals: DataFrame, moment: Moment, scored: DataFrame | None = None) -> DataFrame:
+    """Deals as `by_account` reads them: an open one with its `_forecast`, if a model scored it, else with its `_place`.
+
+    Args:
+        deals: `leads_as_of`.
+        moment: The moment.
+        scored: A model's scores of open deals, as `predict.scored` gives them; None without a model.
+    """
+    is_open, place = F.col("status") == "open", _place(moment)
+    if scored is None:
+        return deals.withColumn("_place", F.when(is_open, place))
+    given = {"probability": "_forecast", "probability_low": "_low", "probability_high": "_high"}
+    names = [F.col(name).alias(renamed) for name, renamed in given.items()]
+    joined = deals.join(scored.select("lead_id", *names, "model_version"), on="lead_id", how="left")
+    forecast = {name: F.when(is_open, F.col(name)) for name in (*given.values(), "model_version")}
+    return joined.withColumns({**forecast, "_place": F.when(is_open & F.col("_forecast").isNull(), place)})
+
+
+def by_account(moment: Moment, with_model: bool) -> list[Column]:
+    """Aggregates over `with_scores`, per account: the open deals that no model scored, by place of the nearest age in
+    `ages`; and a model's scores, in whole numbers, so that the order of rows is nothing.
+    """
+    none = F.lit(0).cast("decimal(18,2)")
+    value = F.coalesce("deal_value", none)
+    at = {place: F.col("_place") == place for place in _places(moment)}
+    aggregates = [
+        F.count("_place").cast("double").alias("_rest"),
+        F.max("_place").alias("_oldest"),
+        F.sum(F.when(F.col("_place").isNotNull(), value)).alias("_rest_value"),
+        *(F.count_if(here).cast("double").alias(f"_open_{k}") for k, here in at.items()),
+        *(F.sum(F.when(here, value).otherwise(none)).cast("double").alias(f"_value_{k}") for k, here in at.items()),
+    ]
+    if not with_model:
+        return aggregates
+    p = F.col("_forecast")
+    of_model = {
+        "_scored_leads": F.count(p),
+        "_scored_weighted": F.sum(rounded(value.cast("double") * p, 2).cast("decimal(18,2)")),
+        "_nano_none": F.sum(rounded(F.log(F.greatest(F.lit(1e-12), F.lit(1.0) - p)) * F.lit(1e9)).cast("bigint")),
+        "_micro_probability": F.sum(rounded(p * F.lit(1e6)).cast("bigint")),
+        "_micro_low": F.sum(rounded(F.col("_low") * F.lit(1e6)).cast("bigint")),
+        "_micro_high": F.sum(rounded(F.col("_high") * F.lit(1e6)).cast("bigint")),
+        "_model_version": F.max("model_version"),
+    }
+    return aggregates + [column.cast(_OF_MODEL[name]).alias(name) for name, column in of_model.items()]
+
+
+def with_probability(customers: DataFrame, moment: Moment, with_model: bool) -> DataFrame:
     """`customers` with their band's evidence and rate, and the forecasts of their open deals.
 
     Args:
-        customers: Features with `lead_quality` and the deal counts; a window adds the bands up, so that the features
-            are computed once.
-        deals: `leads_as_of`.
+        customers: Features with `lead_quality`, the deal counts, the aggregates of `by_account` and the row of `curve`;
+            a window adds the bands up, so that the features are computed once.
         moment: The moment; deals whose horizon is not over at it are too young to tell.
-        scored: A model's scores of open deals, as `predict.scored` gives them; None without a model.
+        with_model: Whether a model scored any of the deals.
     """
-    whole = Window.partitionBy(F.lit(0))
-    sums = {"closed": F.col("won_leads") + F.col("lost_leads"), "won": F.col("won_leads")}
-    sums |= {"mature": F.col("mature_leads"), "converted": F.col("converted_leads")}
+    if not with_model:
+        customers = customers.withColumns({name: F.lit(None).cast(kind) for name, kind in _OF_MODEL.items()})
+    return _with_mean(_with_bands(customers, moment), moment)
+
+
+def _with_bands(customers: DataFrame, moment: Moment) -> DataFrame:
+    """With the counts, the observed win rate and the rate for new deals of the account's band.
+
+    A rate that contradicts the observed win rates lies halfway between its bounds: the largest rate of the bands that
+    won no larger a share, and the smallest of those that won no smaller. Neither falls as the win rate rises, and both
+    are the band's own rate where nothing contradicts it.
+    """
+    band = Window.partitionBy("lead_quality")
     counted = customers.withColumns(
         {
-            f"_{band}_{name}": F.sum(F.when(F.col("lead_quality") == band, value).otherwise(F.lit(0))).over(whole)
-            for band in BANDS
-            for name, value in sums.items()
+            "_band_closed": F.sum(F.col("won_leads") + F.col("lost_leads")).over(band),
+            "_band_won": F.sum("won_leads").over(band),
+            "_band_converted": F.sum("converted_leads").over(band),
+            "band_mature_leads": F.sum("mature_leads").over(band),
         }
     )
-    joined = counted.join(curve(deals, moment), how="cross")
-    joined = joined.join(_unscored(deals, moment, scored), on="customer_id", how="left")
-    of_model = {}
-    if scored is not None:
-        joined = joined.join(_by_account(scored, deals), on="customer_id", how="left")
-    else:
-        of_model = {name: F.lit(None).cast(kind) for name, kind in _OF_MODEL.items()}
-    return _with_mean(_with_bands(joined, moment, of_model), moment)
-
-
-def _with_bands(customers: DataFrame, moment: Moment, more: dict[str, Column]) -> DataFrame:
-    """With the counts, the observed win rate and the rate for new deals of the account's band; and `more` columns.
-
-    Pooled rates lie between `_bounds`, at the same part of the way in every band: that which keeps the number of deals
-    won. Of two bands that contradict each other this is their common rate.
-    """
-
-    def own(name: str) -> Column:
-        parts = (F.when(F.col("lead_quality") == band, F.col(f"_{band}_{name}")) for band in BANDS)
-        return F.coalesce(*parts)
-
-    prior, everyone = F.lit(float(moment.weights.prior_leads)), F.col("_rate")
-    columns = dict(more)
-    for band in BANDS:
-        won = F.col(f"_{band}_converted").cast("double") + prior * everyone
-        columns[f"_{band}_rate"] = won / (F.col(f"_{band}_mature").cast("double") + prior)
-        columns[f"_{band}_win_rate"] = share(F.col(f"_{band}_won"), F.col(f"_{band}_closed"))
-    ordered = customers.withColumns(columns).withColumns(_bounds())
-
-    def added(name: str) -> Column:
-        trials = ((band, F.col(f"_{band}_mature").cast("double") + prior) for band in BANDS)
-        each = (n * (F.col(f"_{band}_{name}") - F.col(f"_{band}_least")) for band, n in trials)
-        return reduce(Column.__add__, (F.coalesce(term, F.lit(0.0)) for term in each))
-
-    names = ("closed", "mature", "win_rate", "rate", "most", "least")
-    mine = {f"_band_{name}": own(name) for name in names}
-    found = ordered.withColumns({"_above": added("rate"), "_between": added("most"), **mine})
-    low, part = F.col("_band_least"), F.when(F.col("_between") > 0, F.col("_above") / F.col("_between"))
-    pooled = low + F.coalesce(part, F.lit(0.0)) * (F.col("_band_most") - low)
-    rate = rounded(F.coalesce(pooled, F.col("_band_rate")), 6)
-    return found.withColumns({"band_probability": rate, "band_mature_leads": F.col("_band_mature")})
-
-
-def _bounds() -> dict[str, Column]:
-    """Per band the largest rate of those that won no larger a share, and the smallest of those that won no smaller.
-
-    Neither falls as the observed win rate rises; both are the band's own rate where nothing contradicts it.
-    """
-    bounds = {}
-    for band in BANDS:
-        mine = F.col(f"_{band}_win_rate")
-        others = [(F.col(f"_{other}_win_rate"), F.col(f"_{other}_rate")) for other in BANDS]
-        bounds[f"_{band}_most"] = F.greatest(*(F.when(win_rate <= mine, rate) for win_rate, rate in others))
-        bounds[f"_{band}_least"] = F.least(*(F.when(win_rate >= mine, rate) for win_rate, rate in others))
-    return bounds
-
-
-def _unscored(deals: DataFrame, moment: Moment, scored: DataFrame | None) -> DataFrame:
-    """Per account the open deals without a model's score, and their value, by place of the nearest age in `ages`."""
-    rest = deals.filter(F.col("status") == "open")
-    if scored is not None:
-        rest = rest.join(scored.select("lead_id"), on="lead_id", how="left_anti")
-    value = F.coalesce("deal_value", F.lit(0).cast("decimal(18,2)"))
-    placed = rest.select("customer_id", value.alias("_value"), _place(moment).alias("_place"))
-    at = [F.col("_place") == place for place in _places(moment)]
-    return placed.groupBy("customer_id").agg(
-        F.count(F.lit(1)).cast("double").alias("_rest"),
-        F.max("_place").alias("_oldest"),
-        F.sum("_value").alias("_rest_value"),
-        *(F.count_if(here).cast("double").alias(f"_open_{k}") for k, here in enumerate(at, start=1)),
-        *(
-            F.sum(F.when(here, F.col("_value")).otherwise(F.lit(0).cast("decimal(18,2)")))
-            .cast("double")
-            .alias(f"_value_{k}")
-            for k, here in enumerate(at, start=1)
-        ),
+    prior = F.lit(float(moment.weights.prior_leads))
+    won = F.col("_band_converted").cast("double") + prior * F.col("_rate")
+    rated = counted.withColumns(
+        {
+            "_band_rate": won / (F.col("band_mature_leads").cast("double") + prior),
+            "_band_win_rate": share(F.col("_band_won"), F.col("_band_closed")),
+        }
     )
+    alike = Window.partitionBy(F.col("_band_win_rate").isNull())
+    most = F.max("_band_rate").over(alike.orderBy("_band_win_rate"))
+    least = F.min("_band_rate").over(alike.orderBy(F.desc("_band_win_rate")))
+    return rated.withColumn("band_probability", rounded((most + least) / F.lit(2.0), 6))
 
 
 _OF_MODEL = {
@@ -239,24 +229,6 @@ _OF_MODEL = {
     "_micro_high": "bigint",
     "_model_version": "string",
 }
-
-
-def _by_account(scored: DataFrame, deals: DataFrame) -> DataFrame:
-    """A model's scores per account, columns as in `_OF_MODEL`; whole numbers, so that the order of rows is nothing."""
-    values = deals.filter(F.col("status") == "open").select("lead_id", "deal_value")
-    p = F.col("probability")
-    worth = F.coalesce("deal_value", F.lit(0).cast("decimal(18,2)"))
-    columns = {
-        "_scored_leads": F.count(F.lit(1)),
-        "_scored_weighted": F.sum(rounded(worth.cast("double") * p, 2).cast("decimal(18,2)")),
-        "_nano_none": F.sum(rounded(F.log(F.greatest(F.lit(1e-12), F.lit(1.0) - p)) * F.lit(1e9)).cast("bigint")),
-        "_micro_probability": F.sum(rounded(p * F.lit(1e6)).cast("bigint")),
-        "_micro_low": F.sum(rounded(F.col("probability_low") * F.lit(1e6)).cast("bigint")),
-        "_micro_high": F.sum(rounded(F.col("probability_high") * F.lit(1e6)).cast("bigint")),
-        "_model_version": F.max("model_version"),
-    }
-    joined = scored.join(values, on="lead_id", how="inner")
-    return joined.groupBy("customer_id").agg(*(c.cast(_OF_MODEL[name]).alias(name) for name, c in columns.items()))
 
 
 def _over_open(moment: Moment, of_account: str, of_age: Callable[[Column], Column]) -> Column:
@@ -275,7 +247,8 @@ def _with_mean(customers: DataFrame, moment: Moment) -> DataFrame:
             "_behind": _behind(F.coalesce("_oldest", F.lit(1)), moment),
         }
     )
-    mean = F.coalesce(_over_open(moment, "_open", lambda p: p) / F.col("_rest"), F.col("_at_1"))
+    mean = F.when(F.col("_rest") > 0, _over_open(moment, "_open", lambda p: p) / F.col("_rest"))
+    mean = F.coalesce(mean, F.col("_at_1"))
     row = row.withColumn("_mean", mean)
     low, high = _interval(F.col("_mean"), F.col("_behind"))
     return row.withColumns({"_mean_low": low, "_mean_high": high})
