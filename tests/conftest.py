@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from functools import partial
@@ -115,6 +116,14 @@ def sample(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     lake = Lakehouse(str(tmp_path_factory.mktemp("sample") / "lakehouse"))
     pipeline.run(load(None, source=str(ROOT / "data"), lakehouse=lake.root), NOW)
     return lake
+
+
+@pytest.fixture
+def own_sample(sample: Any, tmp_path: Path) -> Any:
+    """A copy of `sample` at `deliver`'s place, to write to."""
+    from medallion.store import Lakehouse
+
+    return Lakehouse(str(shutil.copytree(sample.root, tmp_path / "lakehouse")))
 
 
 @pytest.fixture

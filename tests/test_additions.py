@@ -86,6 +86,7 @@ def test_gold_follows_each_delivery(deliver, tmp_path):
         assert tables(lake) == computed_again(lake, result.as_of, tmp_path / f"again_{number}"), what
 
 
+@pytest.mark.slow
 def test_other_weights_add_up_everything_again(deliver, tmp_path):
     deliver(FIRST)
     more = {"interactions_2.csv": TOUCHES + "I4,C2,meeting,outbound,2025-06-03 10:00,60,positive\n"}

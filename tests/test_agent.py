@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import NOW, ROOT
+from conftest import NOW
 from medallion.agent import audit, drafts, prose, sql_guard
 from medallion.agent.actions import Actions, Outbox
 from medallion.agent.answer import planned, references
@@ -607,10 +607,8 @@ def test_proposals_about_an_account_are_forgotten(actions, tmp_path):
 # the log, the server, the commands
 
 
-def test_every_question_is_logged_without_addresses(deliver, rows):
-    _, lake = deliver(
-        {name: (ROOT / "data" / name).read_bytes() for name in ("leads.csv", "customers.csv", "interactions.csv")}
-    )
+def test_every_question_is_logged_without_addresses(own_sample, rows):
+    lake = own_sample
     with serve(lake) as serving:
         tools = Tools(serving, Rules())
         answer = planned(tools, Vocabulary(serving), "win rate for ann@example.com or +49 170 1234567")
@@ -622,14 +620,12 @@ def test_every_question_is_logged_without_addresses(deliver, rows):
     assert json.loads(second["receipts"])[0]["written"] == "54.5 %"
 
 
-def test_the_mcp_server(deliver):
+def test_the_mcp_server(own_sample):
     from mcp.shared.memory import create_connected_server_and_client_session as connected
 
     from medallion.agent import mcp_server
 
-    _, lake = deliver(
-        {name: (ROOT / "data" / name).read_bytes() for name in ("leads.csv", "customers.csv", "interactions.csv")}
-    )
+    lake = own_sample
 
     async def talk(server):
         async with connected(server._mcp_server) as client:
@@ -663,14 +659,12 @@ def test_the_mcp_server(deliver):
     assert prompts == {"morning", "prepare", "review"}
 
 
-def test_the_commands(deliver):
+def test_the_commands(own_sample):
     from typer.testing import CliRunner
 
     from medallion.cli import app
 
-    _, lake = deliver(
-        {name: (ROOT / "data" / name).read_bytes() for name in ("leads.csv", "customers.csv", "interactions.csv")}
-    )
+    lake = own_sample
 
     def run(*words, **more):
         return CliRunner().invoke(app, [*words, "--lakehouse", lake.root], **more)

@@ -288,6 +288,7 @@ RETURNS = [
 ]
 
 
+@pytest.mark.slow
 def test_a_value_that_comes_back(frame):
     """Products have no version time, so the one known last counts, however often its value was seen before."""
     from pyspark.sql import functions as F
@@ -431,7 +432,10 @@ def unbroken(spark, tmp_path_factory):
     return state(lake)
 
 
-@pytest.mark.parametrize("broken", ["_ingest", "_conform", "_accounts", "_conserve"])
+@pytest.mark.parametrize(
+    "broken",
+    ["_conserve", *(pytest.param(name, marks=pytest.mark.slow) for name in ("_ingest", "_conform", "_accounts"))],
+)
 def test_an_interrupted_batch_is_completed_by_the_next_run(deliver, unbroken, monkeypatch, broken):
     import importlib
 
@@ -450,6 +454,7 @@ def test_an_interrupted_batch_is_completed_by_the_next_run(deliver, unbroken, mo
     assert state(lake) == unbroken
 
 
+@pytest.mark.slow
 def test_work_tables_half_removed_are_no_hindrance(deliver, unbroken, monkeypatch):
     import shutil
     from pathlib import Path

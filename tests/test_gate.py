@@ -18,12 +18,9 @@ def test_a_clean_delivery_passes(sample):
     assert gate.as_dict(gate.checks(sample))["passed"] is True
 
 
-def test_too_many_refused_rows_close_it_and_only_the_newest_delivery_counts(deliver):
-    def files(folder):
-        return {path.name: path.read_bytes() for path in (ROOT / "data" / folder).glob("*.csv")}
-
-    deliver(files("."))
-    _, lake = deliver(files("updates"), now=NOW + timedelta(days=1))
+def test_too_many_refused_rows_close_it_and_only_the_newest_delivery_counts(own_sample, deliver):
+    second = {path.name: path.read_bytes() for path in (ROOT / "data" / "updates").glob("*.csv")}
+    _, lake = deliver(second, now=NOW + timedelta(days=1))
     found = {check.name: check for check in gate.checks(lake)}
     assert (found["refused"].passed, found["refused"].value) == (False, "41.7% of 24 rows")
     assert found["conservation"].passed

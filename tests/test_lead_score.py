@@ -123,6 +123,7 @@ def test_renaming_a_customer_changes_nothing(frame):
         assert before[name]["lead_score"] == after[f"R{name}"]["lead_score"]
 
 
+@pytest.mark.slow
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 10**6))
 def test_fresher_positive_engagement_never_lowers_the_score(frame, seed):

@@ -54,7 +54,8 @@ def generated(spark, tmp_path_factory):
     return lake
 
 
-@pytest.mark.parametrize("lakehouse", ["sample", pytest.param("generated", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("lakehouse", ["sample", "generated"])
 def test_spark_and_duckdb_agree(request, spark, lakehouse):
     """In value and in order, total and by every dimension, all metrics."""
     from medallion import metric_check

@@ -186,6 +186,7 @@ def test_what_the_builder_has_no_words_for_is_in_the_model(built):
     assert len(names) == len(set(names)), "an annotation is there twice"
 
 
+@pytest.mark.slow
 def test_every_measure_is_its_metric_in_every_filter_context(sample):
     with query.connect(sample, layers=("gold", "silver")) as connection:
         found = check(connection, model.model(), rows.read(connection, model.model()), most=3)
