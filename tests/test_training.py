@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conftest import NOW
+from medallion.pipeline import learning
 from medallion.weights import ScoreWeights
 
 DAY = timedelta(days=1)
@@ -127,6 +128,16 @@ def test_an_interval_reaches_to_what_the_test_found():
     tier = {"from": 0.0, "forecast": 0.4, "low": 0.2, "high": 0.3}
     low, high = Scorer("m", "logistic", {}, None, (0.0, 1.0), [tier], 90).interval(np.array([0.4]))
     assert (low[0], high[0]) == pytest.approx((0.2, 0.4))
+
+
+def test_what_a_model_is_weighed_on_does_not_depend_on_the_order_of_rows():
+    days = [datetime(2025, 1, 1) + timedelta(days=30 * (n % 7)) for n in range(100)]
+    rows = pa.table({"cutoff": days, "lead_id": [f"L{n:03}" for n in range(100)]})
+    told = learning._spread(rows, 30)
+    assert len(told) == 30
+    assert set(told["cutoff"].to_pylist()) == set(days)
+    assert learning._spread(rows.take(list(range(99, -1, -1))), 30).equals(told)
+    assert len(learning._spread(rows, 1000)) == 100
 
 
 if __name__ == "__main__":

@@ -345,7 +345,7 @@ class _Training:
             "model": learned.model.dump(),
             "calibrator": asdict(learned.calibrator),
             "tiers": learned.tiers,
-            "profile": drift.profile(rows, learned.model.names, learned.model.contributions(rows.slice(0, _PROFILED))),
+            "profile": drift.profile(rows, learned.model.names, learned.model.contributions(_spread(rows, _PROFILED))),
             "product": __version__,
         }
         trees = getattr(learned.model, "trees", None)
@@ -373,6 +373,14 @@ def _local(spark: SparkSession, frame: DataFrame) -> DataFrame:
     # the engine takes no schema from a table without rows, such as that of touches where there are none
     local: DataFrame = spark.createDataFrame(table) if table.num_rows else spark.createDataFrame([], frame.schema)
     return local
+
+
+def _spread(rows: pa.Table, most: int) -> pa.Table:
+    """At most so many rows, spread evenly over the cutoffs: the same ones in whatever order an engine gives them."""
+    import numpy as np
+
+    ordered = rows.sort_by([("cutoff", "ascending"), ("lead_id", "ascending")])
+    return ordered.take(np.unique(np.linspace(0, max(len(rows) - 1, 0), most).astype(int))) if len(rows) else rows
 
 
 def _not_as_good(present: Entry, learned: Learned, rows: pa.Table) -> str | None:
