@@ -81,6 +81,25 @@ def test_a_share_of_empty_cells_has_a_limit_of_its_own():
     assert hold.judged(FILE, counts, HoldBack(rows=101, empty=0.05)) is None
 
 
+@pytest.mark.parametrize(("unread", "filled", "held"), [(2, 3, True), (1, 2, False), (30, 60, False), (31, 60, True)])
+def test_a_column_of_which_most_values_cannot_be_read_holds_its_file_whatever_its_size(unread, filled, held):
+    counts = hold.Counts(filled + 2, 0, {}, {"employee_count": (unread, filled), "phone": (0, 9)})
+    says = f"leads.csv: {unread} of {filled} values of employee_count cannot be read"
+    assert hold.judged(FILE, counts, HoldBack()) == (says if held else None)
+
+
+def test_company_sizes_in_ranges_are_not_empty_cells(folder):
+    rows = [f"C{n},Firm {n},{size}" for n, size in enumerate(("51-200", "1-50", "", "1000+", "12"), 1)]
+    files = {"customers.csv": "\n".join(["customer_id,customer_name,employee_count", *rows]) + "\n"}
+    result, _ = folder(files)
+    assert [item.problem for item in result.held] == [
+        "customers.csv: 3 of 4 values of employee_count cannot be read: "
+        "employee_count: cannot be read as integer (3 rows, such as line 2)"
+    ]
+    result, counts = folder(accept=True)
+    assert (result.held, counts["customers"]) == ([], 5)
+
+
 def test_what_is_held_back_and_what_is_not(folder):
     """Too much is refused, two products are one but for their case, and a small file is loaded with a warning."""
     files = {

@@ -200,9 +200,9 @@ def test_every_row_of_a_file_is_in_the_tables(spark, tmp_path_factory, records):
     with (folder / "customers.csv").open("w", newline="") as out:
         csv.writer(out).writerows([("customer_id", "customer_name"), *records])
     lake = Lakehouse(str(folder / "lakehouse"))
-    (account,) = pipeline.run(
-        load(None, source=str(folder), lakehouse=lake.root), NOW, halves=[pipeline.BRONZE_TO_SILVER]
-    ).accounts
+    # accepted, since keys that differ by case alone may hold the file back
+    given = load(None, source=str(folder), lakehouse=lake.root, accept=True)
+    (account,) = pipeline.run(given, NOW, halves=[pipeline.BRONZE_TO_SILVER]).accounts
     count = "select count(*) as n from {}"
     with query.connect(lake) as connection:
         kept = query.rows(connection, count.format("silver.customers_history"))[0]["n"]

@@ -14,7 +14,7 @@ from medallion import contracts, pipeline, proposal, query
 from medallion.config import load
 from medallion.contracts import Filling, Override
 from medallion.errors import ContractError, SourceError
-from medallion.proposal import cells, match, profile, vocabulary
+from medallion.proposal import cells, marks, match, profile, vocabulary
 from medallion.store import Lakehouse
 
 # Small folders with the headers and the mess of real exports. Per table and entity: canonical column -> header.
@@ -409,3 +409,20 @@ def test_the_command(export, tmp_path, monkeypatch, capsys):
     assert '"contract": "config/sources/export.odcs.yaml"' in capsys.readouterr().out
     assert call("init", str(tmp_path / "nope")) == 1
     assert "there is no such folder" in capsys.readouterr().err
+
+
+def test_a_proposed_key_leaves_out_exactly_the_rows_that_are_counted_as_ended(frame):
+    """Whatever the language, the case and the accents: what `init` announces is what the contract does."""
+    from pyspark.sql import functions as F
+
+    said = ["Não", "não", "Sim", "FALSE", "0.0", "0", "", " ", "-", "–", "X", "000000000000000AAA", "0015g", "是", None]
+    words = {"Gelöscht", "SUPPRIMÉ", "Excluído", "Usunięty", "Zusammengeführt", "Archivé", *marks._ENDED}
+    states = [*words, *(f"Soft {word}" for word in words), *(f"{word} on 2025-03-01 by Bob" for word in words)]
+    states += ["Aktiv", "Not to be deleted", "undeleted", "Open", "soon deleted or so", "(Deleted)", "deleted!"]
+    rows = frame("n bigint, cell string", *enumerate([*said, *states]))
+    for header in ("Excluído", "IsDeleted", "MasterRecordId", "Record State", "Estado del registro"):
+        left = {row["n"] for row in rows.filter(F.expr(marks.kept(header, "cell"))).collect()}
+        ended = marks.marked(header, dict.fromkeys([text for text in (*said, *states) if text], 1))
+        told = [(n not in left, text in ended, text) for n, text in enumerate([*said, *states])]
+        assert [text for out, counted, text in told if out != counted] == [], header
+    assert {"Gelöscht", "SUPPRIMÉ", "Usunięty"} <= marks.marked("Record State", dict.fromkeys(states, 1)).keys()

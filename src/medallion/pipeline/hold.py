@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _REASONS = 3
 #: A small file is loaded, but the run ends with exit status 1 when more than this share of its rows is refused.
 _MOST = 0.5
+#: A column of at least so many values of which more than half cannot be read is not understood.
+_VALUES = 3
 #: What a key must have to be written in upper and lower case at once.
 _TWO_LETTERS = r"\p{L}.*\p{L}"
 
@@ -48,11 +50,14 @@ class Reason:
 
 @dataclass(frozen=True)
 class Counts:
-    """What the staged rows of one file come to. `empty` has the rows without a value per required column."""
+    """What the staged rows of one file come to. `empty` has the rows without a value per required column, `unread` those
+    whose value cannot be read, and those that have one, per column that is null then.
+    """
 
     rows: int
     refused: int
     empty: Mapping[str, int] = field(default_factory=dict)
+    unread: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,12 @@ def judged(file: SourceFile, counts: Counts, limits: HoldBack, parent_held: bool
         parent_held: Whether a file that its rows refer to is held back; then a small file waits as well.
     """
     least = 1 if parent_held else limits.rows
-    if file.accept or counts.rows < least:
+    if file.accept:
+        return None
+    for column, (unread, filled) in counts.unread.items():
+        if filled >= _VALUES and unread * 2 > filled:
+            return f"{file.name}: {unread:,} of {filled:,} values of {column} cannot be read"
+    if counts.rows < least:
         return None
     if counts.refused > limits.refused * counts.rows:
         return f"{file.name}: {_of(counts.refused, counts.rows)} are refused (limit {limits.refused:.0%})"
@@ -277,12 +287,14 @@ class Gate:
                 self.verdicts.append(Verdict(file, True, file.name, (reason,), way_out))
                 continue
             required = [c.name for c in entity.columns if c.checks.get("null") == "reject"]
-            counts = Counts(row["rows"], row["refused"], {name: row[f"empty_{name}"] for name in required})
+            unread = {name: (row[f"unread_{name}"], row[f"filled_{name}"]) for name in _nulled(entity)}
+            empty = {name: row[f"empty_{name}"] for name in required}
+            counts = Counts(row["rows"], row["refused"], empty, unread)
             says, held = judged(file, counts, self.limits, parent_held), True
             if says is None:
                 says, held = poor(file, self._without_footer(staged, file.name, row, counts)), False
             if says:
-                reasons = self._reasons(staged, file.name)
+                reasons = (*_unread(entity, row), *self._reasons(staged, file.name))
                 way_out = (
                     remedy(file)
                     if held
@@ -432,10 +444,24 @@ class Gate:
         return met.select("_key", "_known")
 
 
+def _nulled(entity: Entity) -> list[str]:
+    """Columns whose value is null where it cannot be read, while the row is kept."""
+    return [column.name for column in entity.columns if column.checks.get("readable") == "warn"]
+
+
+def _unread(entity: Entity, row: Any) -> list[Reason]:
+    """Why the columns of a file are not understood of which most values cannot be read."""
+    return [
+        Reason(f"{name}: cannot be read as {entity.column(name).kind}", row[f"unread_{name}"], row[f"line_{name}"])
+        for name in _nulled(entity)
+        if row[f"unread_{name}"] * 2 > row[f"filled_{name}"]
+    ]
+
+
 def _counted(staged: DataFrame, entity: Entity) -> DataFrame:
     """One row per file: rows, refused rows, records that are broken, keys in another case, keys that could be written in
-    both cases, keys that may be a short or long form, rows without a required value and rows whose reference leads
-    nowhere.
+    both cases, keys that may be a short or long form, rows without a required value, rows whose reference leads nowhere,
+    and values that cannot be read.
     """
     from pyspark.sql import functions as F
 
@@ -445,6 +471,7 @@ def _counted(staged: DataFrame, entity: Entity) -> DataFrame:
     strays = [column.name for column in entity.references]
     failed = F.coalesce(F.col("_failed_checks"), F.array().cast("array<string>"))
     broken = F.array_contains(failed, "record.shape")
+    unread = {name: F.array_contains(failed, f"{name}.readable") for name in _nulled(entity)}
     return staged.groupBy("_source_file").agg(
         F.count(F.lit(1)).alias("rows"),
         F.count_if(F.col("_reasons").isNotNull()).alias("refused"),
@@ -455,4 +482,7 @@ def _counted(staged: DataFrame, entity: Entity) -> DataFrame:
         F.max(F.when(~broken, F.col("_source_row"))).alias("last"),
         *(F.count_if(F.col(name).isNull()).alias(f"empty_{name}") for name in required),
         *(F.count_if(F.array_contains(failed, f"{name}.reference")).alias(f"stray_{name}") for name in strays),
+        *(F.count_if(bad).alias(f"unread_{name}") for name, bad in unread.items()),
+        *(F.count_if(bad | F.col(name).isNotNull()).alias(f"filled_{name}") for name, bad in unread.items()),
+        *(F.min(F.when(bad, F.col("_source_row"))).alias(f"line_{name}") for name, bad in unread.items()),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 from medallion.proposal.vocabulary import words_of
@@ -30,14 +31,24 @@ _NO = frozenset({
 })  # fmt: skip
 
 
+#: Letters with accents, and those that stand for them: cells are folded alike here and in the SQL of a contract.
+_ACCENTED = "àáâãäåąçćčďèéêëęěğìíîïıłñńňòóôõöøőřśšşťùúûüůűýÿžźż"
+_FOLDED = "aaaaaaacccdeeeeeegiiiiilnnnooooooorssstuuuuuuyyzzz"
+#: A cell that denies a mark; Salesforce writes an identifier of zeros for none.
+_DENIED = f"^({'|'.join(sorted(word.replace('.', '[.]') for word in _NO))}|0+a*)$"
+#: A cell that says anything: a letter, also of another script, or a digit.
+_SAID = "[a-z0-9]|[^ -~–—·]"
+#: A state of a record that has ended, "Deleted on 1 March" or "Soft deleted", and not a sentence about one.
+_STATE = rf"^([^a-z0-9]*|[^a-z0-9]*[a-z0-9]+[^a-z0-9]+)({'|'.join(sorted(_ENDED))})([^a-z0-9]|$)"
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFC", text).strip().lower().translate(str.maketrans(_ACCENTED, _FOLDED))
+
+
 def _is_mark(words: Sequence[str]) -> bool:
     named = {word.removeprefix("is") for word in words} | set(words)
     return bool(named & _ENDED) and not (named & {"ids", "objects"}) and "not" not in named
-
-
-def _says_no(text: str) -> bool:
-    """Whether a cell denies the mark; Salesforce writes an identifier of zeros for none."""
-    return text.strip().lower() in _NO or bool(re.fullmatch("0+A*", text.strip()))
 
 
 def may_mark(header: str) -> bool:
@@ -46,37 +57,36 @@ def may_mark(header: str) -> bool:
     >>> [may_mark(h) for h in ("IsDeleted", "archived", "merged_into_id", "Record Status", "hs_merged_object_ids", "Name")]
     [True, True, True, True, False, False]
     """
+    return _is_mark_header(header) or bool(_STATES & set(words_of(header)))
+
+
+def _is_mark_header(header: str) -> bool:
+    """Whether any value of the column says that the record has ended, unless it denies it."""
     words = words_of(header)
-    return _is_mark(words) or any(pair <= set(words) for pair in _INTO) or bool(_STATES & set(words))
+    return _is_mark(words) or any(pair <= set(words) for pair in _INTO)
 
 
 def marked(header: str, counts: Mapping[str, int]) -> dict[str, int]:
     """The texts of such a column that say so, each with its rows.
 
-    >>> marked("IsDeleted", {"0": 4, "1": 1}), marked("MasterRecordId", {"0015g": 1})
-    ({'1': 1}, {'0015g': 1})
-    >>> marked("Record Status", {"Active": 3, "Archived": 1}), marked("Status", {"Open": 3})
-    ({'Archived': 1}, {})
+    >>> marked("IsDeleted", {"0": 4, "1": 1}), marked("MasterRecordId", {"0015g": 1}), marked("Excluído", {"Não": 3})
+    ({'1': 1}, {'0015g': 1}, {})
+    >>> marked("Record Status", {"Active": 3, "Gelöscht": 1}), marked("Status", {"Open": 3, "Not to be deleted": 1})
+    ({'Gelöscht': 1}, {})
     """
-    words = words_of(header)
-    if _is_mark(words) or any(pair <= set(words) for pair in _INTO):
-        return {text: count for text, count in counts.items() if words_of(text) and not _says_no(text)}
-    return {text: count for text, count in counts.items() if _says_ended(words_of(text))}
-
-
-def _says_ended(words: Sequence[str]) -> bool:
-    """Whether a state is that of a record that has ended, such as "Deleted on 1 March", and not a sentence about one."""
-    return bool(words) and (words[0] in _ENDED or (len(words) <= 2 and bool(set(words) & _ENDED)))
+    if _is_mark_header(header):
+        said = {text: count for text, count in counts.items() if re.search(_SAID, _folded(text))}
+        return {text: count for text, count in said.items() if not re.search(_DENIED, _folded(text))}
+    return {text: count for text, count in counts.items() if re.search(_STATE, _folded(text))}
 
 
 def kept(header: str, name: str) -> str:
-    """The Spark SQL condition under which a row is not marked by such a column.
+    """The Spark SQL condition under which `marked` says nothing of a row's cell.
 
-    >>> kept("Record Status", "record_status")[:60]
-    "NOT coalesce(lower(trim(`record_status`)), '') rlike '(^|[^a"
+    >>> kept("Record Status", "record_status")[:66]
+    "NOT translate(lower(trim(coalesce(`record_status`, ''))), 'àáâãäåą"
     """
-    words, text = words_of(header), f"lower(trim(`{name}`))"
-    if _is_mark(words) or any(pair <= set(words) for pair in _INTO):
-        listed = ", ".join(f"'{word}'" for word in sorted(_NO))
-        return f"coalesce({text}, '') IN ('', {listed}) OR {text} rlike '^0+a*$'"
-    return f"NOT coalesce({text}, '') rlike '(^|[^a-z])({'|'.join(sorted(_ENDED))})($|[^a-z])'"
+    text = f"translate(lower(trim(coalesce(`{name}`, ''))), '{_ACCENTED}', '{_FOLDED}')"
+    if _is_mark_header(header):
+        return f"NOT {text} rlike '{_SAID}' OR {text} rlike '{_DENIED}'"
+    return f"NOT {text} rlike '{_STATE}'"
