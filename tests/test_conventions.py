@@ -188,6 +188,7 @@ def test_a_contract_that_names_the_other_order_stops_the_file(tmp_path):
     [
         (["won", "Credit check", "Credit check"], "'Credit check' (2 rows) is no known spelling of status"),
         (["Wygrana", "Przegrana", "Wygrana", "Otwarta", "Otwarta"], "'Wygrana' (2 rows)"),
+        (["won", "Credit check", "Approved", "Parked"], "'Credit check' (1 row), 'Approved' (1 row), 'Parked' (1 row)"),
         (["won", "maybe", "lost"], None),  # one row is a slip; it is refused alone
         (["Closed-Won", "IN PROGRESS", "lost"], None),
     ],
@@ -197,6 +198,16 @@ def test_an_unknown_state_of_deals_stops_their_file(tmp_path, statuses, told):
     rows = [f"L{n},C1,{status},,5,2025-01-0{n + 1}," for n, status in enumerate(statuses)]
     settled = settle(tmp_path, {"leads.csv": leads(*rows)})
     assert [told in item.problem for item in settled.refused] == ([True] if told else [])
+
+
+@pytest.mark.parametrize(("channels", "stops"), [(["Fax", "call"], False), (["Fax", "Telegram", "call"], True)])
+def test_an_unknown_channel_is_told_where_it_counts_as_another(tmp_path, channels, stops):
+    rows = [f"I{n},C1,{channel},neutral,2025-01-02" for n, channel in enumerate(channels)]
+    header = "interaction_id,customer_id,channel,outcome,occurred_at"
+    settled = settle(tmp_path, {"interactions.csv": leads(*rows, header=header)})
+    assert ["is no known spelling of channel" in item.problem for item in settled.refused] == [True] * stops
+    told = "interactions.csv: 'Fax' (1 row) is no known spelling of channel and counts as other"
+    assert settled.notes == [told] * (not stops)
 
 
 def test_stages_that_mean_won_without_a_won_deal_stop_the_file(tmp_path):

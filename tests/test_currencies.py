@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from medallion import contracts, proposal
+from medallion import contracts, currencies, proposal, sources
 from medallion.pipeline import amounts
 
 DEALS = "lead_id,customer_id,status,deal_value,created_at"
@@ -22,6 +23,7 @@ CURRENCIES = [
     ("{amount}", "$500", None),
     ("{amount},Deal Currency", "CHF 500,", "amounts such as 'CHF 500' are in CHF (2), and nothing maps a currency"),
     ("{amount in euro}", "500", "column 'Amount (EUR)' holds amounts in EUR and is not mapped to deal_value"),
+    ("{amount in euro},Currency", "500,USD", "column 'Amount (EUR)' holds amounts in EUR and is not mapped to deal_value"),
     ("{deals},Currency,Amount in company currency", "100,EUR,108", "let a contract say `deal_value: Amount in company"),
 ]  # fmt: skip
 
@@ -37,8 +39,6 @@ def test_an_empty_cell_beside_other_currencies_is_not_dollars(tmp_path):
 
 
 def _currency(folder: Path, header: str, rows: list[str], says: str | None) -> bool:
-    from medallion import sources
-
     amount = DEALS.replace("deal_value", "Amount")
     columns = header.replace("{deals}", DEALS).replace("{amount}", amount)
     columns = columns.replace("{amount in euro}", amount.replace("Amount", "Amount (EUR)"))
@@ -48,6 +48,40 @@ def _currency(folder: Path, header: str, rows: list[str], says: str | None) -> b
     entities = contracts.entities()
     found = amounts.refused(sources.scan(str(folder), entities).files, entities)
     return (says in f"{found[0].problem}. {found[0].remedy}") if says and found else not found and not says
+
+
+def test_a_column_that_says_otherwise_than_the_header_of_the_amounts():
+    columns = [
+        currencies.Cells("Deal value (EUR)", "deal_value_eur", Counter({"5": 2})),
+        currencies.Cells("Currency", "currency", Counter({"USD": 2})),
+    ]
+    found = currencies.doubt(columns, {"deal_value_eur": "deal_value"}, "currency", "USD")
+    assert found is not None
+    assert found.problem == "the header of 'Deal value (EUR)' says EUR, but 'Currency' says USD (2)"
+    assert currencies.doubt(columns, {"deal_value_eur": "deal_value"}, "currency", "USD", said=True) is None
+
+
+ACCOUNTS = [
+    # header and cells beside customer_id,customer_name          -> what is said of it
+    ("annual_revenue,CurrencyIsoCode", "1000,EUR", "every annual_revenue would count as USD"),
+    ("annual_revenue,CurrencyIsoCode", "1000,USD", None),
+    ("annual_revenue", "€1000", "column 'annual_revenue' holds amounts in EUR (2)"),
+    ("annual_revenue", "$1000", None),
+    ("employee_count,CurrencyIsoCode", "1000,EUR", None),  # no amount that would count
+]
+
+
+@pytest.mark.parametrize(("header", "cells", "says"), ACCOUNTS)
+def test_amounts_of_accounts_have_a_currency_too(tmp_path, header, cells, says):
+    rows = [f"C{n},Firm {n},{cells}" for n in (1, 2)]
+    (tmp_path / "customers.csv").write_text("\n".join([f"customer_id,customer_name,{header}", *rows]) + "\n")
+    entities = contracts.entities()
+    found = amounts.refused(sources.scan(str(tmp_path), entities).files, entities)
+    assert [says in item.problem for item in found if says] == [True] * (says is not None)
+    assert bool(found) == (says is not None)
+    proposed = proposal.propose(str(tmp_path), "x")
+    asked = [column for column in proposed.columns if column["column"] == "annual_revenue" and says]
+    assert all(says in column["reason"] and column["confidence"] <= 0.6 for column in asked)
 
 
 IN_EUROS = "{name: currency, enum: [{value: EUR}], customProperties: [{property: default, value: \"'EUR'\"}]}"

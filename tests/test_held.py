@@ -171,6 +171,29 @@ def test_a_file_is_held_until_it_is_corrected(folder, tmp_path):
     assert not folder()[0].changed
 
 
+@pytest.mark.parametrize(
+    ("then", "stays"),
+    [
+        (leads(60, 0), False),
+        (leads(50, 0), False),  # rows that are no deals were taken out
+        (leads(2, 0), True),  # what changed since
+        (DEALS + "\n", False),  # withdrawn
+    ],
+    ids=["corrected", "cleaned", "changes", "withdrawn"],
+)
+def test_other_content_in_the_place_of_a_held_file_replaces_it_only_with_its_records(folder, then, stays):
+    folder({"customers.csv": CUSTOMERS, "leads.csv": leads(60, 13)})
+    result, _ = folder({"leads.csv": then})
+    assert [item.name for item in result.held] == ["leads.csv"] * stays
+    assert len(result.given_up) == (not stays)
+    if stays:
+        assert "58 of 60 records are in none that was read" in result.held[0].problem
+        assert [item.name for item in folder()[0].held] == ["leads.csv"], "nor is it forgotten"
+        result, counts = folder(accept=True)
+        assert (result.held, counts["leads"]) == ([], 49)
+    assert folder()[0].held == []
+
+
 def filled(due: str, more: str = "") -> contracts.Override:
     """A contract that fills the expected close of deals from a column."""
     columns = {name: name for name in ("lead_id", "customer_id", "status", "created_at")}

@@ -98,7 +98,7 @@ def settle(
             ]
             dates[name], of_dates = _dated(file, entity.column(name), texts, orders[id(file), name], others)
             doubts += of_dates
-        notes += [f"{file.name}: {doubt.problem}" for doubt in doubts if accept]
+        notes += [f"{file.name}: {doubt.problem}" for doubt in doubts if accept] + _slips(file, entity, seen[id(file)])
         if doubts and not accept:
             refused.append(_refusal(file, doubts))
         else:
@@ -242,28 +242,51 @@ def _unreadable(file: SourceFile, name: str, seen: Seen, unread: list[str]) -> l
     ]
 
 
+def _unknown(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> Iterator[tuple[str, Seen, Counter[str]]]:
+    """Closed columns with spellings that nothing knows: the column, what it holds, and those spellings with their rows."""
+    for name, bronze in _closed(file, entity).items():
+        column, filling = entity.column(name), file.mapping[name]
+        if not filling.otherwise and name in _ASKED:
+            words = seen[bronze].words
+            unknown = Counter({text: n for text, n in words.items() if meant(text, column, filling) is None})
+            if unknown:
+                yield name, seen[bronze], unknown
+
+
+def _is_slip(seen: Seen, unknown: Counter[str]) -> bool:
+    """Whether so few rows have an unknown spelling that it is told with its row, and is no word of the export."""
+    return unknown.total() < max(_ROWS, _SHARE * seen.filled)
+
+
 def _unknown_spellings(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> list[_Doubt]:
     """A doubt about a closed column with spellings that nothing knows, however its contract goes on with them."""
     doubts = []
-    for name, bronze in _closed(file, entity).items():
-        column, filling = entity.column(name), file.mapping[name]
-        if filling.otherwise or name not in _ASKED:
-            continue
-        unknown = {
-            text: count
-            for text, count in seen[bronze].words.items()
-            if count >= max(_ROWS, _SHARE * seen[bronze].filled) and meant(text, column, filling) is None
-        }
-        if unknown:
-            shown = ", ".join(f"{text!r} ({count} rows)" for text, count in Counter(unknown).most_common(_MESSAGES))
+    for name, held, unknown in _unknown(file, entity, seen):
+        if not _is_slip(held, unknown):
+            header = _header(file, file.mapping[name].column or "")
             doubts.append(
                 _Doubt(
-                    f"{_header(file, bronze)!r}: {shown} is no known spelling of {name}",
+                    f"{header!r}: {_shown(unknown)} is no known spelling of {name}",
                     f"Say what it means under `spellings` or `values` of {file.entity}.{name} in a contract "
-                    f"({', '.join(column.accepted)}).",
+                    f"({', '.join(entity.column(name).accepted)}).",
                 )
             )
     return doubts
+
+
+def _slips(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> list[str]:
+    """What is taken for another value though nothing knows its spelling, since few rows have it."""
+    return [
+        f"{file.name}: {_shown(unknown)} is no known spelling of {name} and counts as {entity.column(name).fallback}"
+        for name, held, unknown in _unknown(file, entity, seen)
+        if _is_slip(held, unknown) and entity.column(name).fallback
+    ]
+
+
+def _shown(unknown: Counter[str]) -> str:
+    rows = ((text, f"{count} row{'' if count == 1 else 's'}") for text, count in unknown.most_common(_MESSAGES))
+    more = f" and {len(unknown) - _MESSAGES} more" if len(unknown) > _MESSAGES else ""
+    return ", ".join(f"{text!r} ({count})" for text, count in rows) + more
 
 
 def meant(text: str, column: Column, filling: Filling) -> str | None:

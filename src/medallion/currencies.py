@@ -209,7 +209,15 @@ def doubt(
                 f"If {own.header!r} is in {default}, let a contract say `deal_value: {own.header}` and "
                 f"`currency: {{value: {default}}}`.",
             )
-        return None
+        codes = spoken.codes()
+        for column in columns:
+            code = in_header(column.header)
+            if column.name in amounts and code is not None and code not in codes and not said:
+                return Doubt(
+                    f"the header of {column.header!r} says {code}, but {spoken.header!r} says {_listed(codes)}",
+                    f"Say in a contract which of them is right: `currency: {{value: {code}}}`, or another column for amounts.",
+                )
+        return _without_value(columns, amounts)
     if said:
         return None
     for column in columns:
@@ -238,6 +246,11 @@ def doubt(
                     f"currency",
                     f"Amounts are not converted. Convert them and {say[3:]}{other_way}",
                 )
+    return _without_value(columns, amounts)
+
+
+def _without_value(columns: Iterable[Cells], amounts: Mapping[str, str]) -> Doubt | None:
+    """A doubt about amounts of deals that are there and fill nothing."""
     if "deal_value" not in amounts.values():
         for column in columns:
             if column.has_figures and (code := in_header(column.header)):
@@ -246,6 +259,38 @@ def doubt(
                     "have no value",
                     f"Map it in a contract (`medallion init`), and say `currency: {{value: {code}}}`.",
                 )
+    return None
+
+
+def of_accounts(columns: Iterable[Cells], amounts: Mapping[str, str], default: str) -> Doubt | None:
+    """What hinders amounts in records that have no currency of their own, such as accounts, from counting in `default`.
+
+    Args:
+        columns: The columns of the file.
+        amounts: Bronze columns of amounts, each with the canonical column that it fills.
+        default: Currency in which they would count.
+    """
+    columns = list(columns)
+    for column in columns:
+        codes = column.codes() if column.is_currency and column.name not in amounts else Counter()
+        foreign = Counter({code: n for code, n in codes.items() if code not in (default, "?")})
+        if foreign and amounts:
+            told, canonical = next(iter(amounts.items()))
+            return Doubt(
+                f"column {column.header!r} holds currencies ({_listed(foreign)}): every {canonical} would count as {default}",
+                f'Amounts are not converted. Leave the others out in a contract: `{canonical}: {{sql: "CASE WHEN '
+                f"`{column.name}` = '{default}' THEN `{told}` END\"}}`.",
+            )
+    for column in columns:
+        canonical = amounts.get(column.name, "")
+        beside = Counter({c: n for c, n in _beside(column).items() if c != default}) if canonical else Counter()
+        code = in_header(column.header) if canonical else None
+        if (code not in (None, default)) or beside:
+            foreign = beside or Counter({str(code): column.counts.total()})
+            return Doubt(
+                f"column {column.header!r} holds amounts in {_listed(foreign)}: they would count as {default}, or be empty",
+                f'Amounts are not converted. Convert them, or leave them out in a contract: `{canonical}: {{value: ""}}`.',
+            )
     return None
 
 

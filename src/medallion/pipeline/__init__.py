@@ -264,7 +264,9 @@ class _Work:
         fresh = [Batch.of(read_now.files, self.now)] if read_now.files else []
         unread_names = {(item.name, item.entity) for item in self.result.refused}
         there = tuple(file for file in scan.files if (file.name, file.entity) not in unread_names)
-        self.replaced = hold.replaced([*known, Batch.of(there, self.now)])
+        stayed = {batch.batch_id for batch in hold.replaced(known) if self._left_behind(batch)}
+        replaced = hold.replaced([*known, Batch.of(there, self.now)])
+        self.replaced = [batch for batch in replaced if batch.batch_id not in stayed]
         gone = {batch.batch_id for batch in self.replaced}
         left = [batch for batch in known if batch.batch_id not in gone]
         arriving = {file.entity for file in read_now.files}
@@ -273,6 +275,9 @@ class _Work:
         moments = (self.now + timedelta(microseconds=place) for place in range(1, len(again) + 1))
         again = [replace(batch, known_at=moment) for batch, moment in zip(again, moments, strict=True)]
         return [*self.pending(), *fresh, *again]
+
+    def _left_behind(self, batch: Batch) -> sources.Refusal | None:
+        return hold.left_behind(self.lake, self.entities[batch.files[0].entity], batch, self.settings.hold_back)
 
     def _checked_again(self, batch: Batch, known: list[Batch]) -> Batch | None:
         """A held file to be tried again, with its dates and amounts looked at by the present contracts as those of a
@@ -379,6 +384,9 @@ class _Work:
                 self._tell_columns(batch, before)
             self._tell_lineage(batch, accounts)
         for batch in self.replaced:
+            if stays := self._left_behind(batch):
+                result.held.append(stays)
+                continue
             batches.record(spark, lake, batch, batches.ABANDONED, now)
             result.given_up.append(hold.given_up(lake, batch))
         if stale:

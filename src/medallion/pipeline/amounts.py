@@ -24,20 +24,23 @@ def refused(files: Iterable[SourceFile], entities: Mapping[str, Entity]) -> list
     """The files of which it cannot be told what currency their amounts are in."""
     found = []
     for file in files:
-        if doubt := _doubt(file, entities[file.entity]):
+        entity = entities[file.entity]
+        own = entity if "currency" in entity.column_names else entities["leads"]
+        if doubt := _doubt(file, entity, (own.column("currency").default or "'USD'").strip("'")):
             found.append(Refusal(file.name, file.entity, f"{file.name}: {doubt.problem}", doubt.remedy))
     return found
 
 
-def _doubt(file: SourceFile, entity: Entity) -> currencies.Doubt | None:
-    if "currency" not in entity.column_names:
-        return None
+def _doubt(file: SourceFile, entity: Entity, default: str) -> currencies.Doubt | None:
     amounts: dict[str, str] = {}
     for column in entity.columns:
         item = file.mapping.get(column.name)
         if item and column.kind == "money":
             amounts |= dict.fromkeys([item.column] if item.column else names_in(item.sql or "''"), column.name)
-    spoken, declared = file.mapping.get("currency"), entity.column("currency")
+    own = "currency" in entity.column_names
+    if not own and not amounts:
+        return None
+    spoken = file.mapping.get("currency")
     said = spoken is not None and (spoken.column is None or spoken.empty is not None)
     mapped = spoken.column if spoken else None
     other = file.columns_read - {*amounts, mapped or ""}
@@ -45,8 +48,11 @@ def _doubt(file: SourceFile, entity: Entity) -> currencies.Doubt | None:
         columns = _cells(file, [pair for pair in file.columns if pair[1] not in other], entity.placeholders)
     except SourceError:  # told when it is read
         return None
-    default = (declared.default or "'USD'").strip("'")
-    return currencies.doubt(columns, amounts, mapped, default, said)
+    return (
+        currencies.doubt(columns, amounts, mapped, default, said)
+        if own
+        else currencies.of_accounts(columns, amounts, default)
+    )
 
 
 def _cells(file: SourceFile, columns: Iterable[tuple[str, str]], placeholders: Iterable[str]) -> list[currencies.Cells]:

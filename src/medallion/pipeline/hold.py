@@ -114,8 +114,8 @@ def poor(file: SourceFile, counts: Counts) -> str | None:
     return None
 
 
-def _of(part: int, whole: int) -> str:
-    return f"{part:,} of {whole:,} rows"
+def _of(part: int, whole: int, what: str = "rows") -> str:
+    return f"{part:,} of {whole:,} {what}"
 
 
 def remedy(file: SourceFile) -> str:
@@ -215,6 +215,43 @@ def told(batch: Batch) -> Refusal:
     """A file that an earlier run held back, as a message."""
     file = batch.files[0]
     return Refusal(file.name, file.entity, file.held, remedy(file))
+
+
+def left_behind(lake: Lakehouse, entity: Entity, batch: Batch, limits: HoldBack) -> Refusal | None:
+    """Why a held file stays held though there is other content in its place, None when it may be given up.
+
+    It may when its records are in the new content or in the tables, all but the share that may be refused; or when the
+    new content has no rows, which withdraws it. A file of changed rows alone takes the place of the one before it and
+    replaces nothing.
+    """
+    file, bronze = batch.files[0], f"bronze.{entity.name}"
+    filling = file.mapping.get(entity.key)
+    key = "upper(regexp_replace(\"{}\", '\\s', '', 'g'))"
+    mine = f"select {key.format(filling.column)} as k" if filling and filling.column else "select _source_row as k"
+    mine += f" from {bronze} where _source_file = ? and _batch_id "
+    known = (
+        f"select upper({entity.key}) from {entity.history.name}" if lake.exists(entity.history.name) else "select ''"
+    )
+    with query.connect(lake, layers=["bronze", "silver"], only={bronze, entity.history.name}) as connection:
+        found = query.rows(
+            connection,
+            f"with held as (select distinct k from ({mine} = ?) where k is not null), later as (select k from ({mine} > ?)) "
+            "select (select count(*) from held) as n, (select count(*) from later) as later, "
+            "(select count(*) from held where k not in (select k from later where k is not null) "
+            f"and cast(k as varchar) not in ({known})) as missing",
+            [file.name, batch.origin, file.name, batch.origin],
+        )[0]
+    if not found["later"] or found["missing"] <= limits.refused * found["n"]:
+        return None
+    problem = (
+        f"{file.held}; there is other content in its place since, but {_of(found['missing'], found['n'], 'records')} are "
+        "in none that was read"
+    )
+    way_out = (
+        f"Put the whole corrected file in the place of {file.uri} (one with the header alone withdraws it), or correct the "
+        "contract and give it with --contract; --accept takes the held rows in as they are."
+    )
+    return Refusal(file.name, file.entity, problem, way_out)
 
 
 def given_up(lake: Lakehouse, batch: Batch) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from medallion import currencies
 from medallion.contracts import Entity, Filling
-from medallion.contracts.odcs import code
+from medallion.contracts.odcs import code, names_in
 from medallion.proposal import cells, marks, match, state, vocabulary
 from medallion.proposal.feeds import Feed, Proposal, feed_of
 from medallion.proposal.match import Match
@@ -138,6 +138,8 @@ class _Planner:
         _twins(feed)
         if feed.entity == "leads":
             self._amounts(feed)
+        elif feed.entity in self.entities and "currency" not in self.entities[feed.entity].column_names:
+            self._amounts_of_accounts(feed)
         for canonical, (column, meant) in found.perhaps.items():
             feed.comments.append(f"perhaps {canonical}: {column.header} ({meant.confidence:.2f}: {meant.reason})")
         self.feeds.append(feed)
@@ -184,6 +186,20 @@ class _Planner:
                 feed.fillings[target] = item.model_copy(update=update)
             else:
                 feed.confidence, feed.reason = min(feed.confidence, 0.7), f"{doubt.problem}. {doubt.remedy}"
+
+    def _amounts_of_accounts(self, feed: Feed) -> None:
+        """Amounts in records that have no currency of their own: asked about where something else says another one."""
+        amounts = {
+            source: name
+            for name, item in feed.fillings.items()
+            if self.entities[feed.entity].column(name).kind == "money"
+            for source in ([feed.table.column(item.column).name] if item.column else names_in(item.sql or "''"))
+        }
+        columns = [currencies.Cells(c.header, c.name, c.counts, c.rows - c.filled) for c in feed.table.columns]
+        if doubt := currencies.of_accounts(columns, amounts, "USD"):
+            for name in amounts.values():
+                update = {"confidence": 0.6, "reason": f"{doubt.problem}. {doubt.remedy}"}
+                feed.fillings[name] = feed.fillings[name].model_copy(update=update)
 
     def _currency(self, item: Filling, column: Column, feed: Feed) -> Filling:
         """One foreign currency may become the one of the lakehouse; of several, all but dollars are refused."""
