@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import random
+import sys
 from datetime import date, datetime, timedelta
 from decimal import Decimal as D
 
 import pytest
+from pyspark.sql import Column
+from pyspark.sql import functions as F
 from test_lead_score import CUSTOMER, LEAD, TOUCH
 
-from medallion.features import Moment
+from medallion.errors import MedallionError
+from medallion.features import Features, Moment, around
 
 MOMENT = Moment(datetime(2025, 7, 1))
 LEAD_NAMES = [item.split()[0] for item in LEAD.split(", ")]
@@ -392,6 +398,84 @@ def test_engagement_is_summed_in_whole_numbers(frame):
     in_block = 19  # days since the block of 90 days began, counted from 1970
     weighed = sum(round(1.25 * 2 ** ((in_block - age) / 45) * 10**9) for age in ages)
     assert found.collect()[0]["value"] == round(weighed * 2 ** (-in_block / 45))
+
+
+@pytest.fixture
+def with_features():
+    """Adds features to the derived ones, in this order, and gives the module of the table as it then is."""
+    from medallion.features import DERIVED
+    from medallion.gold.customer_features import customer_features as table
+
+    module = sys.modules[table.__module__]
+    kept = list(DERIVED)
+
+    def add(*functions):
+        for function in functions:
+            DERIVED.add("double")(function)
+        return importlib.reload(module)
+
+    yield add
+    DERIVED[:] = kept
+    importlib.reload(module)
+
+
+def test_a_feature_reads_any_feature(frame, with_features):
+    """Whatever their order, and a forecast too."""
+
+    def odds(lost_share: Column, lead_probability: Column) -> Column:
+        """Reads one that comes later, and what is counted from the score."""
+        return lost_share + lead_probability
+
+    def lost_share(win_rate: Column) -> Column:
+        """Reads a derived one."""
+        return F.lit(1.0) - win_rate
+
+    changed = with_features(odds, lost_share)
+    found = changed.customer_features(frame(CUSTOMER, *ACCOUNTS), frame(LEAD, *LEADS), frame(TOUCH, *TOUCHES), MOMENT)
+    row = next(row for row in found.collect() if row["customer_id"] == "A")
+    assert row["lost_share"] == pytest.approx(1 - row["win_rate"])
+    assert row["odds"] == pytest.approx(row["lost_share"] + row["lead_probability"])
+    assert [column.name for column in changed.CONTRACT.columns if column.name in ("odds", "lost_share")] == [
+        "odds",
+        "lost_share",
+    ]
+
+
+def test_a_feature_that_reads_none_is_refused_by_name(with_features):
+    def lost_share(win_rat: Column) -> Column:
+        """Misspelt."""
+        return win_rat
+
+    with pytest.raises(MedallionError, match="feature lost_share reads 'win_rat'") as told:
+        with_features(lost_share)
+    assert "win_rate" in told.value.remedy
+
+
+def test_features_that_read_each_other_are_refused_by_name(with_features):
+    def one(other: Column) -> Column:
+        """Reads the other."""
+        return other
+
+    def other(one: Column) -> Column:
+        """Reads the one."""
+        return one
+
+    with pytest.raises(MedallionError, match="in a circle: one reads other reads one|other reads one reads other"):
+        with_features(one, other)
+
+
+def test_what_a_probability_is_counted_from_cannot_read_it():
+    forecast, scores = Features("base rate"), Features("rule score")
+    forecast.add("double")(lambda: None)
+    forecast[0] = dataclasses.replace(forecast[0], name="lead_probability")
+
+    def lead_quality(lead_probability: Column) -> Column:
+        """Reads what reads it."""
+        return lead_probability
+
+    scores.add("string")(lead_quality)
+    with pytest.raises(MedallionError, match="circle: lead_quality reads by way of others base rate"):
+        around(forecast, ["lead_quality"], scores, ())
 
 
 def test_every_feature_is_defined():

@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyspark.sql import functions as F
 
 from medallion.features import Moment
 from medallion.weights import ScoreWeights
@@ -112,7 +113,9 @@ def test_scores_of_the_sample(sample, rows):
 def test_bands(frame, score, band):
     from medallion.scoring.rules import lead_quality
 
-    assert frame("lead_score bigint", (score,)).select(lead_quality(MOMENT)).collect()[0][0] == band
+    assert (
+        frame("lead_score bigint", (score,)).select(lead_quality(MOMENT, F.col("lead_score"))).collect()[0][0] == band
+    )
 
 
 def test_renaming_a_customer_changes_nothing(frame):

@@ -7,7 +7,7 @@ from medallion.features.account import ACCOUNT
 from medallion.features.as_of import customers_as_of, interactions_as_of, leads_as_of, recent_interactions
 from medallion.features.deals import DEALS
 from medallion.features.derived import DERIVED
-from medallion.features.registry import Feature, Features, Moment
+from medallion.features.registry import Feature, Features, Moment, around, in_order
 from medallion.features.touches import RECENT, TOUCHES
 from medallion.weights import ScoreWeights
 
@@ -21,7 +21,9 @@ __all__ = [
     "Features",
     "Moment",
     "ScoreWeights",
+    "around",
     "customers_as_of",
+    "in_order",
     "interactions_as_of",
     "leads_as_of",
     "recent_interactions",

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from medallion.contracts import Column as Declared
+from medallion.errors import MedallionError
 from medallion.weights import ScoreWeights
 
 
@@ -44,19 +48,37 @@ class Moment:
         return F.datediff(self.today, moment.cast("date"))
 
 
-FeatureFunction = Callable[[Moment], Column]
+FeatureFunction = Callable[..., Column]
+#: The parameter of a feature that is given the moment; any other is given the column of its name.
+_MOMENT = "moment"
 
 
 @dataclass(frozen=True)
 class Feature:
-    """One column of `gold.customer_features`. Its definition is its function's docstring."""
+    """One column of `gold.customer_features`. Its definition is its function's docstring.
+
+    `reads` are the columns that it is computed from: those that its function has parameters of. A feature that
+    aggregates a table has none.
+    """
 
     name: str
     source: str
     type: str
     unit: str
-    column: FeatureFunction
+    function: FeatureFunction
     definition: str
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the columns that the function is given."""
+        return tuple(name for name in inspect.signature(self.function).parameters if name != _MOMENT)
+
+    def column(self, moment: Moment) -> Column:
+        """The feature as a column of its name and type, over rows or groups that have what it reads."""
+        given: dict[str, Any] = {name: F.col(name) for name in self.reads}
+        if _MOMENT in inspect.signature(self.function).parameters:
+            given[_MOMENT] = moment
+        return self.function(**given).cast(self.type).alias(self.name)
 
     @property
     def declared(self) -> Declared:
@@ -84,4 +106,66 @@ class Features(list[Feature]):
 
     def columns(self, moment: Moment) -> list[Column]:
         """All features as named columns of their type."""
-        return [feature.column(moment).cast(feature.type).alias(feature.name) for feature in self]
+        return [feature.column(moment) for feature in self]
+
+
+def in_order(features: Iterable[Feature], known: Collection[str] | None = None) -> list[list[Feature]]:
+    """Features in as few steps as their reading of each other allows; those of a step read `known` and earlier ones.
+
+    Args:
+        features: Features of one row each.
+        known: Columns that are there before; None when any other name is one.
+
+    Raises:
+        MedallionError: A feature reads what is no feature, or by way of others itself.
+    """
+    by_name = {feature.name: feature for feature in features}
+    for feature in by_name.values():
+        for name in feature.reads:
+            if known is not None and name not in by_name and name not in known:
+                near = difflib.get_close_matches(name, [*by_name, *known], 3)
+                raise MedallionError(
+                    f"the feature {feature.name} reads {name!r}, which is no feature",
+                    f"Nearest: {', '.join(near)}." if near else "Add a feature of that name, or another parameter.",
+                )
+    sorter = TopologicalSorter({name: [n for n in one.reads if n in by_name] for name, one in by_name.items()})
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        circle = " reads ".join(reversed(error.args[1]))
+        raise MedallionError(f"features read each other in a circle: {circle}", "Take one of them out.") from error
+    steps = []
+    while sorter.is_active():
+        ready = set(sorter.get_ready())
+        steps.append([feature for name, feature in by_name.items() if name in ready])
+        sorter.done(*ready)
+    return steps
+
+
+def around(
+    group: Features, reads: Collection[str], features: Iterable[Feature], known: Collection[str]
+) -> tuple[list[list[Feature]], list[list[Feature]]]:
+    """`in_order` before and after a group that is computed at once: what it reads comes before, what reads it after.
+
+    Args:
+        group: The group.
+        reads: Features that the group reads.
+        features: Features that may read each other, `known` and the group.
+        known: Columns that are there before.
+
+    Raises:
+        MedallionError: As `in_order`; or the group reads what reads the group.
+    """
+    made = {feature.name for feature in group}
+    steps = in_order(features, {*known, *made})
+    late: set[str] = set()
+    for step in steps:
+        late |= {feature.name for feature in step if {*feature.reads} & (late | made)}
+    if circle := sorted(late & set(reads)):
+        raise MedallionError(
+            f"features read each other in a circle: {circle[0]} reads by way of others {group.source}, which reads it",
+            "Take one of them out.",
+        )
+    before = [[feature for feature in step if feature.name not in late] for step in steps]
+    after = [[feature for feature in step if feature.name in late] for step in steps]
+    return [step for step in before if step], [step for step in after if step]

@@ -42,11 +42,11 @@ def is_channel(name: str) -> Column:
     return F.col("channel") == name
 
 
-def weight_of(column: str, weights: Mapping[str, float]) -> Column:
+def weight_of(column: Column, weights: Mapping[str, float]) -> Column:
     """The weight of a column's value; that of `other`, or 0, for a value without one."""
     value = F.lit(float(weights.get("other", 0.0)))
     for name, weight in weights.items():
-        value = F.when(F.col(column) == name, F.lit(float(weight))).otherwise(value)
+        value = F.when(column == name, F.lit(float(weight))).otherwise(value)
     return value
 
 
@@ -79,7 +79,7 @@ def weighed_nano(moment: Moment) -> Column:
     weights = moment.weights
     age = (_fading_base(moment) - F.unix_date(F.col("occurred_at").cast("date"))).cast("double")
     fading = F.pow(F.lit(2.0), -age / F.lit(float(weights.engagement_half_life_days)))
-    touch = weight_of("channel", weights.channel) * weight_of("outcome", weights.outcome)
+    touch = weight_of(F.col("channel"), weights.channel) * weight_of(F.col("outcome"), weights.outcome)
     return rounded(touch * fading * F.lit(float(NANO))).cast("bigint")
 
 
@@ -251,4 +251,4 @@ def best_recent_intent(moment: Moment) -> Column:
     """Weight of the best outcome in the last 60 days."""
     weights = moment.weights
     recent = _within(moment, weights.intent_window_days + 1)
-    return F.max(F.when(recent, weight_of("outcome", weights.intent)))
+    return F.max(F.when(recent, weight_of(F.col("outcome"), weights.intent)))

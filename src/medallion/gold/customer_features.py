@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -15,13 +17,14 @@ from medallion.features import (
     TOUCHES,
     Feature,
     Moment,
+    around,
     customers_as_of,
     leads_as_of,
     recent_interactions,
 )
 from medallion.gold.touch_totals import touch_totals
-from medallion.scoring.base_rate import PROBABILITY, by_account, curve, with_probability, with_scores
-from medallion.scoring.rules import BANDING, QUALITY, RULES
+from medallion.scoring.base_rate import PROBABILITY, READS, by_account, curve, with_probability, with_scores
+from medallion.scoring.rules import RULES
 
 #: Features that only feed others.
 _INTERNAL = {
@@ -32,7 +35,7 @@ _INTERNAL = {
     "deal_has_email",
     "deal_has_phone",
 }
-_ALL = (ACCOUNT, DEALS, TOUCHES, RECENT, DERIVED, RULES, BANDING, QUALITY, PROBABILITY)
+_ALL = (ACCOUNT, DEALS, TOUCHES, RECENT, DERIVED, RULES, PROBABILITY)
 
 FEATURES: tuple[Feature, ...] = tuple(feature for group in _ALL for feature in group if feature.name not in _INTERNAL)
 
@@ -53,6 +56,15 @@ CONTRACT = Table(
         "lead_probability_low <= lead_probability",
         "lead_probability <= lead_probability_high",
     ),
+)
+
+#: Revenue per buying customer, the same in every row.
+_AVERAGE = "_average_won_value"
+_BEFORE_PROBABILITY, _AFTER_PROBABILITY = around(
+    PROBABILITY,
+    READS,
+    (*DERIVED, *RULES),
+    {_AVERAGE, *(feature.name for group in (ACCOUNT, DEALS, TOUCHES, RECENT) for feature in group)},
 )
 
 _COUNTED = (
@@ -95,15 +107,11 @@ def customer_features(
         joined = joined.join(part, on="customer_id", how="left")
     whole = joined.withColumns({name: F.coalesce(name, F.lit(0)) for name in _COUNTED})
     row = whole.join(_average_won_value(deals).join(curve(deals, moment), how="cross"), how="cross")
-    for group in (*(_one_by_one(DERIVED)), RULES, BANDING, QUALITY):
-        row = row.withColumns({feature.name: feature.column(moment).cast(feature.type) for feature in group})
+    row = _with(_BEFORE_PROBABILITY, row, moment)
     row = with_probability(row, moment, scored is not None)
-    published = [feature for feature in FEATURES if feature not in PROBABILITY]
-    return row.select(
-        *(feature.name for feature in published),
-        *PROBABILITY.columns(moment),
-        moment.today.alias("as_of"),
-    )
+    row = row.withColumns({feature.name: feature.column(moment) for feature in PROBABILITY})
+    row = _with(_AFTER_PROBABILITY, row, moment)
+    return row.select(*(feature.name for feature in FEATURES), moment.today.alias("as_of"))
 
 
 def _average_won_value(deals: DataFrame) -> DataFrame:
@@ -111,15 +119,11 @@ def _average_won_value(deals: DataFrame) -> DataFrame:
     won = deals.filter((F.col("status") == "won") & (F.col("deal_value") > 0) & F.col("customer_id").isNotNull())
     totals = won.agg(F.sum("deal_value").alias("value"), F.countDistinct("customer_id").alias("buyers"))
     average = rounded(F.col("value").cast("double") / F.col("buyers").cast("double"), 6)
-    return totals.select(F.when(F.col("buyers") > 0, average).alias("_average_won_value"))
+    return totals.select(F.when(F.col("buyers") > 0, average).alias(_AVERAGE))
 
 
-def _one_by_one(features: list[Feature]) -> list[list[Feature]]:
-    """Features in levels: a level ends where a feature reads one of the same level."""
-    reads_earlier = {"days_since_last_activity", "rfm_recency", "rfm_score", "segment", "next_step"}
-    levels: list[list[Feature]] = [[]]
-    for feature in features:
-        if feature.name in reads_earlier and levels[-1]:
-            levels.append([])
-        levels[-1].append(feature)
-    return levels
+def _with(steps: Sequence[Sequence[Feature]], row: DataFrame, moment: Moment) -> DataFrame:
+    """The row with these features, step by step."""
+    for step in steps:
+        row = row.withColumns({feature.name: feature.column(moment) for feature in step})
+    return row

@@ -263,6 +263,8 @@ def _of_open(micro: str, rest: str) -> Column:
 
 
 PROBABILITY = Features("base rate")
+#: Features that these are computed from.
+READS = ("lead_quality", "won_leads", "lost_leads", "mature_leads", "converted_leads", "open_leads", "open_value")
 
 
 @PROBABILITY.add("bigint", "deals")

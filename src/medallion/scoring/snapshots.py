@@ -21,7 +21,7 @@ from pyspark.sql import functions as F
 
 from medallion.contracts import Column as Declared
 from medallion.contracts import Table
-from medallion.features import ScoreWeights, account, touches
+from medallion.features import ScoreWeights, account, in_order, touches
 from medallion.features.deals import best_source_weight
 from medallion.scoring import rules, signals
 from medallion.scoring.signals import SIGNALS, Cutoff
@@ -312,6 +312,6 @@ def _with_rule_score(whole: DataFrame, cutoff: Cutoff) -> DataFrame:
             "has_phone": F.coalesce("account_has_phone", no) | F.coalesce("deal_has_phone", no),
         }
     )
-    for group in (rules.RULES, rules.BANDING):
-        row = row.withColumns({part.name: part.column(cutoff).cast(part.type) for part in group})
+    for step in in_order([part for part in rules.RULES if part.name in (*rules.PARTS, "lead_score")]):
+        row = row.withColumns({part.name: part.column(cutoff) for part in step})
     return row
