@@ -319,6 +319,32 @@ def test_base_rate_of_generated_deals(frame):
         assert ranked == sorted(ranked)
 
 
+def test_forecasts_of_a_model_stand_beside_base_rates(frame):
+    """Of one account a model scored two open deals of three; a won one counts for nothing."""
+    from medallion import gold
+
+    opened = datetime(2025, 6, 1)
+    leads = [
+        (f"L{n}", "A", "event", status, None, Decimal(100 * n), None, None, opened, closed, *[None] * 3)
+        for n, (status, closed) in enumerate(
+            [("open", None), ("open", None), ("open", None), ("won", datetime(2025, 6, 9))], start=1
+        )
+    ]
+    leads += [(f"O{n}", "A", "event", "lost", None, None, None, None, datetime(2025, 1, 1), datetime(2025, 2, 1), *[None] * 3) for n in range(3)]  # fmt: skip
+    schema = "lead_id string, probability double, probability_low double, probability_high double, model_version string"
+    scored = frame(schema, ("L1", 0.5, 0.4, 0.6, "m1"), ("L2", 0.2, 0.1, 0.3, "m1"), ("L4", 0.9, 0.9, 0.9, "m1"))
+    account = ("A", "A", None, None, None, 10, None, None, "a", "1", datetime(2024, 1, 1))
+    (row,) = gold.customer_features(
+        frame(CUSTOMER, account), frame(LEAD, *leads), frame(TOUCH), MOMENT, scored
+    ).collect()
+    rate = row["band_probability"]
+    assert 0 < rate < 0.2
+    assert row["lead_probability"] == pytest.approx((0.5 + 0.2 + rate) / 3, abs=2e-6)
+    assert row["probability_to_convert"] == pytest.approx(1 - 0.5 * 0.8 * (1 - rate), abs=2e-6)
+    assert float(row["weighted_pipeline"]) == pytest.approx(100 * 0.5 + 200 * 0.2 + 300 * rate, abs=0.02)
+    assert row["probability_source"] == "m1"
+
+
 def test_no_deal_old_enough_gives_no_probability(frame):
     row = features(frame, [("A", 10, True, True, ["event"], [])])["A"]
     assert row["lead_probability"] is None

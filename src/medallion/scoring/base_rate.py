@@ -164,10 +164,11 @@ def by_account(moment: Moment, with_model: bool) -> list[Column]:
     if not with_model:
         return aggregates
     p = F.col("_forecast")
+    not_won = rounded(F.log(F.greatest(F.lit(1e-12), F.lit(1.0) - p)) * F.lit(1e9)).cast("bigint")
     of_model = {
         "_scored_leads": F.count(p),
         "_scored_weighted": F.sum(rounded(value.cast("double") * p, 2).cast("decimal(18,2)")),
-        "_nano_none": F.sum(rounded(F.log(F.greatest(F.lit(1e-12), F.lit(1.0) - p)) * F.lit(1e9)).cast("bigint")),
+        "_nano_none": F.sum(F.when(p.isNotNull(), not_won)),  # greatest leaves nulls out
         "_micro_probability": F.sum(rounded(p * F.lit(1e6)).cast("bigint")),
         "_micro_low": F.sum(rounded(F.col("_low") * F.lit(1e6)).cast("bigint")),
         "_micro_high": F.sum(rounded(F.col("_high") * F.lit(1e6)).cast("bigint")),
