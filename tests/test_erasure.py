@@ -134,7 +134,7 @@ def test_conservation_of_files_that_were_held_back(deliver, rows):
         "L0002,C0043,open,2,2025-01-02\nL0003,C0042,perhaps,2,2025-01-02\n",
     }
     header = "lead_id,customer_id,status,created_at\n"
-    still = {"leads_2.csv": f"{header}L0007,C0042,perhaps,2025-01-01\nL0008,C0043,maybe,2025-01-02\n"}
+    still = {"leads_2.csv": f"{header}L0007,C0042,perhaps,2025-01-01\nL0008,C0043,,2025-01-02\n"}
     limits = {"hold_back": {"rows": 1}}
     result, _ = deliver(first, **limits)
     assert [item.name for item in result.held] == ["leads.csv"]
@@ -242,7 +242,7 @@ def test_a_refused_record_of_it_goes_too(deliver, rows):
     _, lake = deliver(
         {
             "customers.csv": "customer_id,customer_name\nC1,Anvil\nC2,Bolt\n",
-            "leads.csv": "lead_id,customer_id,status,created_at,email\nL1,C1,perhaps,2025-01-01,ann@anvil.example\nL2,C2,maybe,2025-01-01,b@bolt.example\n"
+            "leads.csv": "lead_id,customer_id,status,created_at,email\nL1,C1,perhaps,2025-01-01,ann@anvil.example\nL2,C2,,2025-01-01,b@bolt.example\n"
             "L3,C1,open,2025-01-01\n",
         }
     )

@@ -128,6 +128,7 @@ class _Commits:
                             "delta.checkpointInterval": "50",
                             "delta.logRetentionDuration": "interval 1 days",
                         },
+                        commit_properties=CommitProperties(max_commit_retries=0),
                     )
                 else:
                     self.table.alter.set_table_description(
