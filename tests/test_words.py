@@ -299,11 +299,24 @@ def read(text, *, values=("Retail", "Media", "Health, Care"), **dimension):
         ("x<2025-12", "month", "x<2025-12"),
         ("x>=07", "number", "x>=7"),
         ("x=Yes", "boolean", "x=true"),
+        ("x='Retail'", "text", "x=Retail"),
+        ('x != "retail"', "text", "x!=Retail"),
+        ("x='Retail', \"Media\",Health", "text", "x=Retail,Media,Health"),
+        ("x='Health, Care',Media", "text", "x=Health, Care,Media"),
+        ("x='Bob''s'", "text", "x=Bob's"),
+        ("x=Bob's", "text", "x=Bob's"),
+        ("x='s Heeren", "text", "x='s Heeren"),
+        ("x='Quoted'", "text", "x='Quoted'"),
+        ("x=''", "text", "x="),
+        ("x>='2025-02-28'", "day", "x>=2025-02-28"),
+        ('x="2025-02"', "month", "x=2025-02"),
+        ("x='7'", "number", "x=7"),
         ("x>=2025-06-01 & x<=2025-06-01", "day", "x>=2025-06-01 x<=2025-06-01"),
     ],
 )
 def test_a_value_that_is_understood(text, kind, done):
-    assert " ".join(read(text, type=kind)) == done
+    values = ("Retail", "Media", "Health", "Health, Care", "Bob's", "'s Heeren", "'Quoted'")
+    assert " ".join(read(text, type=kind, values=values)) == done
 
 
 @pytest.mark.parametrize(
@@ -327,6 +340,12 @@ def test_a_value_that_is_understood(text, kind, done):
         ("x>=10 & x<=9", "number", "leave nothing"),
         ("x=7 & x>9", "number", "leave nothing"),
         ("x=Retail,", "text", "empty value beside others"),
+        ("x='Retial'", "text", "x has no value 'Retial' Nearest: Retail"),
+        ("x='Retail", "text", "Nearest: Retail"),
+        ("x='Retail\"", "text", "Nearest: Retail"),
+        ("x='Retail' or x='Media'", "text", "has no value"),
+        ("x>=''", "day", "x needs a day"),
+        ("x='2025-02-30'", "day", "'2025-02-30' is not a day"),
         ("x=Retail & x=Media", "text", "Write x=Retail,Media"),
         ("x=Retail & x!=Retail,Media", "text", "leave nothing"),
         ("x= & x>=2025-06-01", "day", "leave nothing"),
