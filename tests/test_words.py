@@ -30,6 +30,7 @@ create table gold.deals as select *, 'mid' as size_band, 'Hot' as lead_quality, 
                ('L-4', 'C004', 'open', 'referral', 'negotiation', 'Logistics', 'France', 'Tess Nair', timestamp '2025-06-01', null, 20.0))
   t(lead_id, customer_id, status, source, stage, industry, country, owner, created_at, closed_at, deal_value);
 create table gold.channel_performance as select 'call' as channel, 10 as interactions;
+create table gold.sales_summary as select unnest([date '2024-05-01', date '2025-06-30']) as day;
 create table gold.stage_history as select 'new' as stage;
 create table silver.interactions_clean as select 'call' as channel, 'positive' as outcome, 'inbound' as direction,
   timestamp '2024-05-01' as occurred_at
@@ -372,29 +373,87 @@ def test_the_month_and_the_day_of_an_event_are_held_together():
         ("revenue", "status=open", True),
         ("revenue", "status!=won", True),
         ("revenue", "status=won,lost", False),
-        ("win_rate", "status=open", True),
-        ("win_rate", "status=lost", False),
+        ("revenue", "status=lost,open", True),
+        ("revenue", "status!=open", False),
+        ("average_won_value", "status=won", False),
+        ("won_leads", "status!=won", True),
+        *((rate, f"status{text}", refused) for rate in ("win_rate", "win_rate_by_value") for text, refused in
+          (("=open", True), ("=lost", True), ("=won", True), ("!=lost", True), ("=won,lost", False), ("!=open", False))),
+        *((rate, f"status{text}", refused) for rate in ("conversion_rate", "conversion_rate_by_value") for text, refused in
+          (("=won", True), ("=won,lost", True), ("!=open", True), ("=lost,open,won", False))),
+        ("sales_velocity", "status=won", True),
+        ("sales_velocity", "status=open,won", True),
+        ("sales_velocity", "status=open,won,lost", False),
+        ("hot_lead_share", "lead_quality=Hot", True),
+        ("touch_positive_rate", "outcome=positive", True),
+        ("touch_positive_rate", "channel=call", False),
+        ("hot_customers", "lead_quality=Hot", False),
         ("open_pipeline", "status=won", True),
         ("hot_pipeline", "lead_quality=Cold", True),
         ("hot_pipeline", "lead_quality=Hot", False),
         ("total_leads", "status=open", False),
+        ("total_leads", "status=won,lost", False),
+        ("total_deal_value", "status=won", False),
         ("revenue", "lead_quality=Cold", False),
         ("revenue", "closed_month=2025-07", True),
         ("revenue", "closed_month=2025-06", False),
         ("revenue", "closed_date>2025-06-30", True),
         ("revenue", "closed_date>=2025-06-30", False),
         ("revenue", "closed_date<=2031-01-01", False),
+        ("revenue", "closed_month<=1999-01", True),
+        ("revenue", "closed_month=2024-07,2024-06", True),
+        ("revenue", "closed_month=2024-07,2024-08", False),
+        ("revenue", "closed_date<2024-08-01", True),
+        ("revenue", "closed_date<=2024-08-01", False),
+        ("revenue", "closed_date>=1999-01-01", False),
+        ("revenue", "closed_month!=1999-01", False),
+        ("total_leads", "closed_month=", False),
     ],
-)
-def test_a_filter_that_can_only_give_zero_is_refused(name, text, refused):
+)  # fmt: skip
+def test_a_filter_that_undoes_the_metric_is_refused(name, text, refused):
     def asked():
-        return metrics.understand(metrics.named(name), (), [Filter.parse(text)], lambda _: (), date(2025, 6, 30))
+        days = date(2025, 6, 30), date(2024, 8, 1)
+        return metrics.understand(metrics.named(name), (), [Filter.parse(text)], lambda _: (), *days)
 
     if refused:
-        with pytest.raises(ContractError, match="leaves nothing|the data ends on 2025-06-30"):
+        says = "leaves nothing|changes what it means|the data ends on 2025-06-30|the data begins on 2024-08-01"
+        with pytest.raises(ContractError, match=says):
             asked()
     else:
         assert asked()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("revenue", "stage=negotiation", "Revenue looks at status=won itself, so stage=negotiation leaves nothing"),
+        ("revenue", "stage!=closed_won", "leaves nothing"),
+        ("win_rate", "stage=closed_won", "changes what it means"),
+        ("sales_velocity", "stage=new", "changes what it means"),
+        ("conversion_rate", "stage=closed_won,closed_lost", "changes what it means"),
+        ("revenue", "closed_month<=2024-04", "the data begins on 2024-05-01"),
+        ("total_leads", "created_date=2024-04-30", "the data begins on 2024-05-01"),
+        ("revenue", "stage=closed_won", 100.0),
+        ("win_rate", "stage=closed_won,closed_lost", 0.5),
+        ("open_leads", "stage=negotiation", 1),
+        ("total_leads", "stage=negotiation", 1),
+        ("total_leads", "created_date=2024-05-01", 1),
+        ("revenue", "closed_month<=2024-07", 0),
+        ("total_leads", "closed_date=", 2),
+        ("total_leads", "country='Germany'", 2),
+    ],
+)
+def test_what_the_data_say_of_a_filter(vocabulary, name, text, says):
+    """Which stages tell which status, and when the data begins."""
+
+    def asked():
+        return metrics.ask(vocabulary.serving.connection, name, None, [Filter.parse(text)]).value
+
+    if isinstance(says, str):
+        with pytest.raises(ContractError, match=says):
+            asked()
+    else:
+        assert asked() == says
 
 
 def test_two_values_that_differ_in_case_alone_are_asked_about():

@@ -342,18 +342,25 @@ def _ends(value: str, kind: str) -> tuple[float, float]:
     return 0.0, 0.0  # text and booleans have no order
 
 
-def within(filters: Iterable[Filter], dimensions: Sequence[Dimension], last: date | None) -> None:
-    """Refuse a time that lies wholly after the last day of the data: zero would read as a figure.
+def within(
+    filters: Iterable[Filter], dimensions: Sequence[Dimension], last: date | None, first: date | None = None
+) -> None:
+    """Refuse a time that lies wholly after the last day of the data, or before the first: zero would read as a figure.
 
     Raises:
-        ContractError: A filter begins after that day.
+        ContractError: A filter begins after the last day, or ends before the first.
     """
     times = {one.name: one for one in dimensions if one.is_time}
     for one in filters:
-        if last is None or one.dimension not in times or one.operator not in ("=", ">=", ">") or "" in one.values:
+        if one.dimension not in times or one.operator == "!=" or "" in one.values:
             continue
-        if all(low > (float(last.toordinal()), 0) for low, _ in _spans(one, times[one.dimension])):
+        spans = _spans(one, times[one.dimension])
+        if last is not None and all(low > (float(last.toordinal()), 0) for low, _ in spans):
             raise ContractError(f"{one}: the data ends on {last.isoformat()}", "Ask for a time up to that day.")
+        if first is not None and all(high < (float(first.toordinal()), 0) for _, high in spans):
+            raise ContractError(
+                f"{one}: the data begins on {first.isoformat()}", "Ask for a time that reaches to that day."
+            )
 
 
 def condition(one: Filter, dimension: Dimension) -> tuple[str, list[str]]:
