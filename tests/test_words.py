@@ -346,6 +346,48 @@ def test_who_asks_and_a_country_of_that_name(countries):
     assert countries("United States").understand("tell us the win rate").note == ""
 
 
+SIGNS = ["!=", "<>", "≠", "<", ">", "<=", ">=", "=", "==", "~", "-", "--", "–", "—", "−", "+", "*", "/", "%", "^", "|", "¬", "!~", "->", "×", "∉"]  # fmt: skip
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+def test_a_sign_is_not_left_out(vocabulary, sign):
+    """What compares or reckons changes what is asked: the question with it is never answered as without."""
+    forms = ["revenue {} Retail", "revenue {}Retail", "revenue industry{}Retail", "revenue {} 100", "{} revenue in Retail",
+             "win rate in Retail {} Logistics", "Who should I call {} Tess Nair?", "{}Retail revenue"]  # fmt: skip
+    for form in forms:
+        told = vocabulary.understand(form.format(sign))
+        assert isinstance(told, Declined), (form, told)
+        assert told.closest
+        assert f"I do not understand '{sign[:1]}" in told.reason or f"retail{sign}" in told.reason.casefold() or "industry" in told.reason  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("industry", "question"),
+    [
+        ("Retail - Online", "revenue in Retail - Online"),
+        ("Food + Drink", "revenue of food + drink"),
+        ("R+D", "revenue in R+D"),
+        ("C++", "revenue in C++"),
+        ("<50", "revenue for <50"),
+        ("100% Juice", "revenue in 100% Juice"),
+        ("Oil/Gas", "revenue in Oil/Gas"),
+        ("E-Commerce", "revenue in e-commerce"),
+        ("Wow!Effects", "revenue in Wow!Effects"),
+    ],
+)
+def test_a_sign_in_a_value_is_part_of_it(industry, question):
+    connection = duckdb.connect()
+    connection.execute(TABLES)
+    connection.execute("update gold.deals set industry = ? where lead_id = 'L-4'", [industry])
+    connection.execute("update gold.customer_features set customer_name = 'Lumen + Works' where customer_id = 'C004'")
+    vocabulary = Vocabulary(Quick(None, connection, {}, LAST))
+    told = vocabulary.understand(question)
+    assert isinstance(told, Call), told
+    assert told.arguments == {"metric": "revenue", "where": [f"industry={industry}"]}
+    assert vocabulary.understand("Tell me about Lumen + Works") == Call("account_brief", {"customer": "C004"})
+    assert isinstance(vocabulary.understand(f"{question} - Retail"), Declined)
+
+
 @pytest.mark.parametrize("question", ["revenue (Retail)", "revenue: Retail", "Revenue, Retail!", "“revenue” in Retail?", "revenue in Retail..."])  # fmt: skip
 def test_punctuation_says_nothing(vocabulary, question):
     assert vocabulary.understand(question).arguments == {"metric": "revenue", "where": ["industry=Retail"]}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import calendar
 import difflib
 import re
+import unicodedata
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -227,6 +228,21 @@ class Vocabulary:
         views = {id(one.view): one.view for one in metrics.metrics().values()}.values()
         return [one for view in views for one in view.dimensions if one.type == "text"]
 
+    def sign(self, question: str) -> str:
+        """The first sign of comparing or reckoning in a question that is not part of a value or of an account's name."""
+        if not _sign(question):
+            return ""
+        names = {value for one in self._texts() for value in self.values(one).values()}
+        rows = self.serving.rows(
+            "select distinct customer_name from gold.customer_features where contains(lower($1), lower(customer_name))",
+            [question],
+        )
+        names |= {row["customer_name"] for row in rows if row["customer_name"][:1].isalnum()}
+        for name in sorted(names, key=lambda one: (-len(one), one)):
+            if _sign(name) and any(letter.isalnum() for letter in name):
+                question = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", " ", question, flags=re.IGNORECASE)
+        return _sign(question)
+
     def first_day(self, metric: metrics.Metric) -> date | None:
         """The first day of the data by the metric's own period."""
         day = metric.dimension(str(metric.measure.period))
@@ -244,6 +260,8 @@ class Vocabulary:
         text = _plain(question)
         if not text:
             return Declined("there is no question", self.closest(""))
+        if sign := self.sign(question):
+            return Declined(f"I do not understand {sign!r} in the question: say it in words", self.closest(text))
         reading = _Reading(self, text, question)
         if call := reading.special():
             return call
@@ -315,6 +333,28 @@ def _words(text: str) -> list[str]:
 def _marked(said: str) -> str:
     """How a value is said, marked where that is a word that means something else as well."""
     return f"{_NAMED}{said}" if said in _NEUTRAL or said == "us" else said
+
+
+def _sign(text: str) -> str:
+    """The first sign of comparing or reckoning: `!=`, `<`, `~`, a minus; none within words, dates and numbers.
+
+    >>> _sign("revenue != Retail"), _sign("revenue - Retail"), _sign("revenue -Retail"), _sign("25 % of it")
+    ('!=', '-', '-', '%')
+    >>> _sign("e-mail on 2025-06-01, 06/01/2025, R+D!")
+    ''
+    """
+    for place, sign in enumerate(text):
+        before, after = text[:place][-1:].isalnum(), text[place + 1 : place + 2].isalnum()
+        kind = unicodedata.category(sign)
+        if sign == "!":
+            found = after or text[place + 1 : place + 2] in ("=", "~")
+        elif sign in "+-/\u2010\u2011":
+            found = not (before and after)
+        else:
+            found = kind in ("Sm", "Pd") or sign in "*%^"
+        if found:
+            return text[place : place + 2] if text[place : place + 2] in ("!=", "<>", "<=", ">=", "==", "->") else sign
+    return ""
 
 
 @cache
