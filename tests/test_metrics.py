@@ -196,7 +196,7 @@ def test_filters_and_splits(sample):
         largest = ask("revenue", "owner", largest=1)
         assert largest.rows == [max(whole.rows, key=lambda row: row["value"])]
         assert ask("revenue", None, "industry=retail").filters == (metrics.Filter("industry", ("Retail",)),)
-        never = ("status=won", "closed_month=2024-01")
+        never = ("source=referral", "closed_month=2025-01")
         assert ask("revenue", None, *never).rows == [{"value": 0, "n": 0}]
         assert ask("win_rate", None, *never).value is None
         smallest = ask("revenue", "owner", smallest=1)
@@ -247,6 +247,11 @@ def test_hostile_values_are_only_values(sample, text):
         (lambda c: metrics.ask(c, "pipeline_coverage", parameters={"sales_target": float("nan")}), "finite number"),
         (lambda c: metrics.ask(c, "revenue", None, [metrics.Filter.parse("status=open")]), "leaves nothing"),
         (lambda c: metrics.ask(c, "revenue", None, [metrics.Filter.parse("closed_month=2031-01")]), "the data ends on"),
+        (
+            lambda c: metrics.ask(c, "revenue", None, [metrics.Filter.parse("closed_month<=1999-01")]),
+            "the data begins on 2024-10-14",
+        ),
+        (lambda c: metrics.ask(c, "win_rate", None, [metrics.Filter.parse("status=won")]), "for total_deal_value or"),
         (lambda c: metrics.Filter.parse("owner"), "cannot read the filter"),
         (lambda c: metrics.Filter.parse("1=1"), "cannot read the filter"),
     ],

@@ -30,6 +30,7 @@ create table gold.deals as select *, 'mid' as size_band, 'Hot' as lead_quality, 
                ('L-4', 'C004', 'open', 'referral', 'negotiation', 'Logistics', 'France', 'Tess Nair', timestamp '2025-06-01', null, 20.0))
   t(lead_id, customer_id, status, source, stage, industry, country, owner, created_at, closed_at, deal_value);
 create table gold.channel_performance as select 'call' as channel, 10 as interactions;
+create table gold.sales_summary as select unnest([date '2024-05-01', date '2025-06-30']) as day;
 create table gold.stage_history as select 'new' as stage;
 create table silver.interactions_clean as select 'call' as channel, 'positive' as outcome, 'inbound' as direction,
   timestamp '2024-05-01' as occurred_at
@@ -99,6 +100,7 @@ OTHER = {
     "Show me the call list for Tess": Call("call_plan", {"owner": "Tess Nair"}),
     "Give me today's call list please": Call("call_plan", {"day": LAST}),
     "Which channel works best?": Call("compare_channels"),
+    "What industry is C004 in?": Call("account_brief", {"customer": "C004"}, "industry"),
     "What is the lead score of C004?": Call("account_brief", {"customer": "C004"}, "lead_score"),
     "How many calls did C004 have?": Call("account_brief", {"customer": "C004"}, "calls"),
     "When was Lumen Works last contacted?": Call("account_brief", {"customer": "C004"}, "last_interaction_at"),
@@ -227,6 +229,244 @@ def test_what_is_not_understood_is_declined_with_an_offer(vocabulary, question, 
     assert declined.closest
 
 
+#: Words that a question does without, in some places.
+DROPPED = """a an the of in on at for our ours us we is are be been being do does done have has having there please
+    thanks thank all any and what's s company company's companys business make makes made bring brings brought come
+    comes came get gets got gotten""".split()  # noqa: SIM905
+
+
+@pytest.fixture(scope="module")
+def countries():
+    """The vocabulary of a world with these countries."""
+
+    def known(*names):
+        connection = duckdb.connect()
+        connection.execute(TABLES)
+        for name in names:
+            connection.execute("insert into gold.deals by name (select * replace (? as country) from gold.deals limit 1)", [name])  # fmt: skip
+        return Vocabulary(Quick(None, connection, {}, LAST))
+
+    return known
+
+
+@pytest.mark.parametrize(
+    "form", ["{} in {}", "{} for the {}", "{} of the {}", "{} from {}", "{} in the {}", "{} at {}"]
+)
+def test_a_word_that_is_dropped_elsewhere_is_a_name_after_a_preposition(vocabulary, countries, form):
+    """In such a place it is the name of something, or the question is declined; never is it left out."""
+    for word in DROPPED:
+        for name in (word, word.upper()):
+            told = vocabulary.understand(form.format("win rate", name))
+            assert isinstance(told, Declined), (name, told)
+    names = [word.upper() for word in DROPPED if word not in ("the", "thanks", "please")]
+    world = countries(*names)
+    told = [world.understand(form.format("revenue", name)) for name in names]
+    filters = [one.arguments.get("where") if isinstance(one, Call) else [f"country={name}"] for one, name in zip(told, names, strict=True)]  # fmt: skip
+    assert filters == [[f"country={name}"] for name in names]
+
+
+@pytest.mark.parametrize("word", ["AT", "BE", "DO", "IN", "IS", "AN", "US", "Business"])
+def test_a_word_that_is_dropped_elsewhere_is_a_name_where_it_is_written_as_one(countries, word):
+    for question in (f"revenue in {word}", f"{word} revenue", f"What is the {word} revenue?", f"revenue {word}"):
+        told = countries(word).understand(question)
+        assert isinstance(told, Call), (question, told)
+        assert told.arguments == {"metric": "revenue", "where": [f"country={word}"]}
+
+
+UNITED = ["country=United States"]
+#: What is asked, and the filter; None where it is declined.
+COUNTRIES = {
+    "What is the revenue in the US?": UNITED,
+    "How many deals won in US?": UNITED,
+    "win rate for US": UNITED,
+    "win rate for the us": UNITED,
+    "revenue in us": UNITED,
+    "US revenue": UNITED,
+    "Show US revenue": UNITED,
+    "revenue for US deals won": None,
+    "revenue in USA": UNITED,
+    "revenue in the U.S.": UNITED,
+    "revenue in the U.S.A.": UNITED,
+    "revenue in America": UNITED,
+    "revenue in the UK": ["country=United Kingdom"],
+    "revenue in the U.K. or the US": ["country=United States,United Kingdom"],
+    "revenue in England": ["country=United Kingdom"],
+    "revenue in Holland": ["country=Netherlands"],
+    "What is the open pipeline of Deutschland?": ["country=Germany"],
+    "TELL US THE REVENUE": [],
+    "Tell us the revenue": [],
+    "give us our win rate please": [],
+    "Which owner brings us the most revenue?": [],
+    "revenue for us": [],
+    "revenue for us in June 2025": ["closed_date>=2025-06-01", "closed_date<=2025-06-30"],
+    "revenue for our company": [],
+    "What is the company's revenue?": [],
+    "REVENUE FOR US": None,
+    "revenue for us deals": None,
+    "revenue of us": None,
+    "revenue us": None,
+    "us revenue": None,
+    "revenue with us": None,
+    "revenue in UAE": None,
+    "revenue in the CA": None,
+    "revenue for the company": None,
+    "business revenue": None,
+    "revenue in": None,
+    "revenue for all": None,
+    "Who should I call in the US?": None,
+    "call list for US": None,
+    "Give US call list": None,
+    "Show the pipeline forecast in the US": None,
+    "Which channel works best for US?": None,
+    "Tell me about C004 in the US": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("question", COUNTRIES)
+def test_countries_by_their_other_names(countries, question):
+    told = countries("United States", "United Kingdom").understand(question)
+    if COUNTRIES[question] is None:
+        assert isinstance(told, Declined), told
+    else:
+        assert isinstance(told, Call), told
+        assert told.arguments.get("where", []) == COUNTRIES[question]
+
+
+def test_another_name_of_a_country_that_is_not_there_is_declined(vocabulary):
+    for name in ("US", "the us", "USA", "U.S.", "UK", "Great Britain"):
+        told = vocabulary.understand(f"revenue in {name}")
+        assert isinstance(told, Declined), told
+    assert "'us'" in vocabulary.understand("revenue in the US").reason
+
+
+def test_who_asks_and_a_country_of_that_name(countries):
+    told = countries("United States").understand("win rate for us")
+    assert told == Call("metric_value", {"metric": "win_rate"}, note="'us' was taken for who asks; for United States, write its name.")  # fmt: skip
+    assert countries("France").understand("win rate for us") == Call("metric_value", {"metric": "win_rate"})
+    assert countries("United States").understand("tell us the win rate").note == ""
+
+
+SIGNS = ["!=", "<>", "≠", "<", ">", "<=", ">=", "=", "==", "~", "-", "--", "–", "—", "−", "+", "*", "/", "%", "^", "|", "¬", "!~", "->", "×", "∉"]  # fmt: skip
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+def test_a_sign_is_not_left_out(vocabulary, sign):
+    """What compares or reckons changes what is asked: the question with it is never answered as without."""
+    forms = ["revenue {} Retail", "revenue {}Retail", "revenue industry{}Retail", "revenue {} 100", "{} revenue in Retail",
+             "win rate in Retail {} Logistics", "Who should I call {} Tess Nair?", "{}Retail revenue"]  # fmt: skip
+    for form in forms:
+        told = vocabulary.understand(form.format(sign))
+        assert isinstance(told, Declined), (form, told)
+        assert told.closest
+        assert f"I do not understand '{sign[:1]}" in told.reason or f"retail{sign}" in told.reason.casefold() or "industry" in told.reason  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("industry", "question"),
+    [
+        ("Retail - Online", "revenue in Retail - Online"),
+        ("Food + Drink", "revenue of food + drink"),
+        ("R+D", "revenue in R+D"),
+        ("C++", "revenue in C++"),
+        ("<50", "revenue for <50"),
+        ("100% Juice", "revenue in 100% Juice"),
+        ("Oil/Gas", "revenue in Oil/Gas"),
+        ("E-Commerce", "revenue in e-commerce"),
+        ("Wow!Effects", "revenue in Wow!Effects"),
+    ],
+)
+def test_a_sign_in_a_value_is_part_of_it(industry, question):
+    connection = duckdb.connect()
+    connection.execute(TABLES)
+    connection.execute("update gold.deals set industry = ? where lead_id = 'L-4'", [industry])
+    connection.execute("update gold.customer_features set customer_name = 'Lumen + Works' where customer_id = 'C004'")
+    vocabulary = Vocabulary(Quick(None, connection, {}, LAST))
+    told = vocabulary.understand(question)
+    assert isinstance(told, Call), told
+    assert told.arguments == {"metric": "revenue", "where": [f"industry={industry}"]}
+    assert vocabulary.understand("Tell me about Lumen + Works") == Call("account_brief", {"customer": "C004"})
+    assert isinstance(vocabulary.understand(f"{question} - Retail"), Declined)
+
+
+@pytest.mark.parametrize("question", ["revenue (Retail)", "revenue: Retail", "Revenue, Retail!", "“revenue” in Retail?", "revenue in Retail..."])  # fmt: skip
+def test_punctuation_says_nothing(vocabulary, question):
+    assert vocabulary.understand(question).arguments == {"metric": "revenue", "where": ["industry=Retail"]}
+
+
+#: Verbs of doing, getting, gaining and closing, as they are in the past and at present.
+DOINGS = {"done": "do", "made": "make", "got": "get", "gotten": "get", "closed": "close", "signed": "sign", "landed": "land",
+          "finished": "finish", "gained": "gain", "secured": "secure", "brought": "bring", "sealed": "seal"}  # fmt: skip
+
+
+@pytest.mark.parametrize(("past", "present"), DOINGS.items())
+def test_what_is_done_is_not_each_deal(vocabulary, past, present):
+    """Deals that were done, made or closed are won, or won or lost, or new: all deals are none of them."""
+    forms = [f"How many {{}} are {past}?", f"{{}} {past}", f"How many {{}} did we {present}?", f"How many {{}} has Ben Haddad {past}?",
+             f"How many {{}} did Tess Nair {present} in June 2025?", f"Which owner {past} the most {{}}?", f"number of {{}} we {present}"]  # fmt: skip
+    for form in forms[:3] + forms[4:] if past == "got" else forms:  # has got is has
+        for said in ("deals", "leads", "opportunities"):
+            told = vocabulary.understand(form.format(said))
+            assert isinstance(told, Declined), (form, told)
+            assert told.closest[0] == "How many deals won are there?", told
+        told = vocabulary.understand(form.format("customers"))
+        assert isinstance(told, Declined), (form, told)
+        told = vocabulary.understand(form.format("meetings"))
+        assert isinstance(told, Declined), (form, told)
+
+
+DONE = {
+    "How much revenue did we make?": {"metric": "revenue"},
+    "How much revenue did we do?": {"metric": "revenue"},
+    "revenue brought in by Ben Haddad": {"metric": "revenue", "where": ["owner=Ben Haddad"]},
+    "Which owner made the most revenue?": {"metric": "revenue", "by": ["owner"], "top": 1},
+    "who did the most revenue": {"metric": "revenue", "by": ["owner"], "top": 1},
+    "How many wins did we get?": {"metric": "won_leads"},
+    "What win rate do we get from referral?": {"metric": "win_rate", "where": ["source=referral"]},
+    "How many interactions did we make?": {"metric": "total_interactions"},
+    "How many deals came from referral?": {"metric": "total_leads", "where": ["source=referral"]},
+    "Which source brings the most deals?": {"metric": "total_leads", "by": ["source"], "top": 1},
+    "How many deals have we got?": {"metric": "total_leads"},
+    "How many customers have we got?": {"metric": "total_customers"},
+    "How many deals does Ben Haddad have?": {"metric": "total_leads", "where": ["owner=Ben Haddad"]},
+    "How many deals are there?": {"metric": "total_leads"},
+    "How many meetings were booked?": {"metric": "meetings_booked"},
+}
+
+
+@pytest.mark.parametrize("question", DONE)
+def test_what_is_done_of_what_is_done(vocabulary, question):
+    told = vocabulary.understand(question)
+    assert isinstance(told, Call), told
+    assert told.arguments == DONE[question]
+
+
+NOT_DONE = {
+    "How many deals came in?": "'came' may ask for deals won",
+    "How many deals did Ben Haddad bring in?": "'bring' may ask",
+    "How many deals did we do?": "'do' may ask",
+    "How many deals have we got in June 2025?": "'got' may ask",
+    "How many customers have we made?": "'made' for customers",
+    "customers we won": "'won'",
+    "customers we lost": "'lost'",
+    "revenue we missed": "'missed'",
+    "How much revenue is coming?": "'coming'",
+    "open pipeline we made": "'made' for open pipeline",
+    "lost deals we made": "'made' for deals lost",
+    "average deal size we made": "'made' for average deal value",
+    "value of all deals we got": "'got' for total deal value",
+    "meetings we had": "'meetings' may ask for meetings booked, or",
+    "How many meetings do we have?": "'meetings' may ask",
+}
+
+
+@pytest.mark.parametrize(("question", "says"), NOT_DONE.items())
+def test_what_is_done_of_what_is_not(vocabulary, question, says):
+    told = vocabulary.understand(question)
+    assert isinstance(told, Declined), told
+    assert says in told.reason
+    assert isinstance(vocabulary.understand(told.closest[0]), Call), told.closest
+
+
 def test_a_superlative_names_no_winner_without_a_value():
     connection = duckdb.connect()
     connection.execute(TABLES)
@@ -299,11 +539,24 @@ def read(text, *, values=("Retail", "Media", "Health, Care"), **dimension):
         ("x<2025-12", "month", "x<2025-12"),
         ("x>=07", "number", "x>=7"),
         ("x=Yes", "boolean", "x=true"),
+        ("x='Retail'", "text", "x=Retail"),
+        ('x != "retail"', "text", "x!=Retail"),
+        ("x='Retail', \"Media\",Health", "text", "x=Retail,Media,Health"),
+        ("x='Health, Care',Media", "text", "x=Health, Care,Media"),
+        ("x='Bob''s'", "text", "x=Bob's"),
+        ("x=Bob's", "text", "x=Bob's"),
+        ("x='s Heeren", "text", "x='s Heeren"),
+        ("x='Quoted'", "text", "x='Quoted'"),
+        ("x=''", "text", "x="),
+        ("x>='2025-02-28'", "day", "x>=2025-02-28"),
+        ('x="2025-02"', "month", "x=2025-02"),
+        ("x='7'", "number", "x=7"),
         ("x>=2025-06-01 & x<=2025-06-01", "day", "x>=2025-06-01 x<=2025-06-01"),
     ],
 )
 def test_a_value_that_is_understood(text, kind, done):
-    assert " ".join(read(text, type=kind)) == done
+    values = ("Retail", "Media", "Health", "Health, Care", "Bob's", "'s Heeren", "'Quoted'")
+    assert " ".join(read(text, type=kind, values=values)) == done
 
 
 @pytest.mark.parametrize(
@@ -327,6 +580,12 @@ def test_a_value_that_is_understood(text, kind, done):
         ("x>=10 & x<=9", "number", "leave nothing"),
         ("x=7 & x>9", "number", "leave nothing"),
         ("x=Retail,", "text", "empty value beside others"),
+        ("x='Retial'", "text", "x has no value 'Retial' Nearest: Retail"),
+        ("x='Retail", "text", "Nearest: Retail"),
+        ("x='Retail\"", "text", "Nearest: Retail"),
+        ("x='Retail' or x='Media'", "text", "has no value"),
+        ("x>=''", "day", "x needs a day"),
+        ("x='2025-02-30'", "day", "'2025-02-30' is not a day"),
         ("x=Retail & x=Media", "text", "Write x=Retail,Media"),
         ("x=Retail & x!=Retail,Media", "text", "leave nothing"),
         ("x= & x>=2025-06-01", "day", "leave nothing"),
@@ -353,29 +612,87 @@ def test_the_month_and_the_day_of_an_event_are_held_together():
         ("revenue", "status=open", True),
         ("revenue", "status!=won", True),
         ("revenue", "status=won,lost", False),
-        ("win_rate", "status=open", True),
-        ("win_rate", "status=lost", False),
+        ("revenue", "status=lost,open", True),
+        ("revenue", "status!=open", False),
+        ("average_won_value", "status=won", False),
+        ("won_leads", "status!=won", True),
+        *((rate, f"status{text}", refused) for rate in ("win_rate", "win_rate_by_value") for text, refused in
+          (("=open", True), ("=lost", True), ("=won", True), ("!=lost", True), ("=won,lost", False), ("!=open", False))),
+        *((rate, f"status{text}", refused) for rate in ("conversion_rate", "conversion_rate_by_value") for text, refused in
+          (("=won", True), ("=won,lost", True), ("!=open", True), ("=lost,open,won", False))),
+        ("sales_velocity", "status=won", True),
+        ("sales_velocity", "status=open,won", True),
+        ("sales_velocity", "status=open,won,lost", False),
+        ("hot_lead_share", "lead_quality=Hot", True),
+        ("touch_positive_rate", "outcome=positive", True),
+        ("touch_positive_rate", "channel=call", False),
+        ("hot_customers", "lead_quality=Hot", False),
         ("open_pipeline", "status=won", True),
         ("hot_pipeline", "lead_quality=Cold", True),
         ("hot_pipeline", "lead_quality=Hot", False),
         ("total_leads", "status=open", False),
+        ("total_leads", "status=won,lost", False),
+        ("total_deal_value", "status=won", False),
         ("revenue", "lead_quality=Cold", False),
         ("revenue", "closed_month=2025-07", True),
         ("revenue", "closed_month=2025-06", False),
         ("revenue", "closed_date>2025-06-30", True),
         ("revenue", "closed_date>=2025-06-30", False),
         ("revenue", "closed_date<=2031-01-01", False),
+        ("revenue", "closed_month<=1999-01", True),
+        ("revenue", "closed_month=2024-07,2024-06", True),
+        ("revenue", "closed_month=2024-07,2024-08", False),
+        ("revenue", "closed_date<2024-08-01", True),
+        ("revenue", "closed_date<=2024-08-01", False),
+        ("revenue", "closed_date>=1999-01-01", False),
+        ("revenue", "closed_month!=1999-01", False),
+        ("total_leads", "closed_month=", False),
     ],
-)
-def test_a_filter_that_can_only_give_zero_is_refused(name, text, refused):
+)  # fmt: skip
+def test_a_filter_that_undoes_the_metric_is_refused(name, text, refused):
     def asked():
-        return metrics.understand(metrics.named(name), (), [Filter.parse(text)], lambda _: (), date(2025, 6, 30))
+        days = date(2025, 6, 30), date(2024, 8, 1)
+        return metrics.understand(metrics.named(name), (), [Filter.parse(text)], lambda _: (), *days)
 
     if refused:
-        with pytest.raises(ContractError, match="leaves nothing|the data ends on 2025-06-30"):
+        says = "leaves nothing|changes what it means|the data ends on 2025-06-30|the data begins on 2024-08-01"
+        with pytest.raises(ContractError, match=says):
             asked()
     else:
         assert asked()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("revenue", "stage=negotiation", "Revenue looks at status=won itself, so stage=negotiation leaves nothing"),
+        ("revenue", "stage!=closed_won", "leaves nothing"),
+        ("win_rate", "stage=closed_won", "changes what it means"),
+        ("sales_velocity", "stage=new", "changes what it means"),
+        ("conversion_rate", "stage=closed_won,closed_lost", "changes what it means"),
+        ("revenue", "closed_month<=2024-04", "the data begins on 2024-05-01"),
+        ("total_leads", "created_date=2024-04-30", "the data begins on 2024-05-01"),
+        ("revenue", "stage=closed_won", 100.0),
+        ("win_rate", "stage=closed_won,closed_lost", 0.5),
+        ("open_leads", "stage=negotiation", 1),
+        ("total_leads", "stage=negotiation", 1),
+        ("total_leads", "created_date=2024-05-01", 1),
+        ("revenue", "closed_month<=2024-07", 0),
+        ("total_leads", "closed_date=", 2),
+        ("total_leads", "country='Germany'", 2),
+    ],
+)
+def test_what_the_data_say_of_a_filter(vocabulary, name, text, says):
+    """Which stages tell which status, and when the data begins."""
+
+    def asked():
+        return metrics.ask(vocabulary.serving.connection, name, None, [Filter.parse(text)]).value
+
+    if isinstance(says, str):
+        with pytest.raises(ContractError, match=says):
+            asked()
+    else:
+        assert asked() == says
 
 
 def test_two_values_that_differ_in_case_alone_are_asked_about():

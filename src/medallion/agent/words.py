@@ -9,29 +9,65 @@ from __future__ import annotations
 import calendar
 import difflib
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import cache
 from typing import Any
 
 import sqlglot
 
-from medallion import metrics
+from medallion import contracts, metrics
 from medallion.agent.serving import Serving
 from medallion.metrics.relations import columns_of
 
-#: Words without which a question asks the same. What ranks, compares, negates, counts or tells a time, a direction or
-#: whose it is, is none of them: it is understood, or the question is declined.
-_NEUTRAL = frozenset(
-    """a an the of in on at for our ours us we is are be been being do does done have has having there please thanks
-    thank all any and what's s | company company's companys business make makes made bring brings brought come comes
-    came get gets got gotten""".split()  # noqa: SIM905
+_PREPOSITIONS = frozenset({"of", "in", "on", "at", "for"})
+_DETERMINERS = frozenset({"a", "an", "the", "our", "any", "all"})
+#: Words without which a question asks the same, where they stand as in a sentence (`_Reading.strange`). What ranks,
+#: compares, negates, counts or tells a time, a direction or whose it is, is none of them: it is understood, or the
+#: question is declined. What does or gets something is none either: `_Reading._doings` says where it may be dropped.
+_NEUTRAL = (
+    _PREPOSITIONS
+    | _DETERMINERS
+    | frozenset("we is are be been do does have has please there and what's s company company's companys business".split())  # noqa: SIM905
+)  # fmt: skip
+#: Verbs of doing and getting: what was done is not each deal, nor each account, but those that came to something.
+_DOING = "done|make|makes|made|get|gets|got|gotten"
+#: Verbs of coming: what came is all there is, where it is asked from where.
+_COMING = "come|comes|came|bring|brings|brought"
+#: Verbs of ending and gaining, by which deals are won, or closed, or opened: understood of none.
+_ENDING = (
+    "close|closes|closed|closing|sign|signs|signed|land|lands|landed|finish|finished|complete|completed|conclude|"
+    "concluded|seal|sealed|secure|secured|gain|gained|acquire|acquired|earn|earned|book|booked|score|scored|achieve|achieved|doing|"
+    "making|getting|coming|bringing"
 )
+_VERBS = frozenset(f"{_DOING}|{_COMING}".split("|"))
+#: `do` as what is done, not as a part of another verb: `did we do`, `we do`, `did the most deals`.
+_DO = re.compile(
+    r"(?<= )(?:((?:do|does|did|can|could|will|would|should)(?: \S+){1,4}|we|i|they|you|people) do(?! have )"
+    r"|(?:do|does|did)(?=(?: the| our)* (?:most|fewest|least|highest|lowest|\d+|deals|leads|opportunities) ))(?= )"
+)
+_HAVE_GOT = re.compile(r"(?<= )(have|has)((?: \S+){0,4}?) got(?= )")
+#: Metrics of what is done and got, beside those of won deals alone and those that are shares.
+_DONE = frozenset({"attributed_revenue", "total_interactions", "touches"})
+#: After which `us` is who asks, unless the country is written: `tell us`, `brings us`.
+_TO_US = frozenset(
+    "tell give show let send bring brings brought get gets got make makes made".split()  # noqa: SIM905
+)
+#: Before what `for us` is who asks, and not the beginning of a name.
+_AFTER_US = frozenset(
+    "in on at by per from during over since after last this today yesterday now right so please thanks and".split()  # noqa: SIM905
+)
+#: Stands before a word that would be neutral where it is a name: `in the US`.
+_NAMED = "¦"
+_MARKS = frozenset("|§¤")
 #: Words in front of what is asked for.
 _LEAD = re.compile(
-    r"^(?:(?:please|hi|hello|hey|ok|okay|so) )*(?:(?:can|could|would|will) you (?:please )?|(?:can|could|may) (?:i|we) (?:please )?|(?:i|we) (?:want|need|would like) to )?"
+    r"^(?:(?:please|thanks|thank you|hi|hello|hey|ok|okay|so) )*(?:(?:can|could|would|will) you (?:please )?|(?:can|could|may) (?:i|we) (?:please )?|(?:i|we) (?:want|need|would like) to )?"
     r"(?:(?:show|tell|give|see|know)(?: me| us)?(?= )|let (?:me|us) (?:see|know))? ?(?:about )?(?=\S)"
 )
+_CLOSING = re.compile(r"(?: (?:and )?(?:please|thanks|thank you))+$")
 _PAST = re.compile(r" (?:was|were|had|did|been) ")
 #: `open` as what is done to a deal: it asks for deals that were opened, not for those that are open.
 _OPENING = re.compile(
@@ -175,8 +211,37 @@ class Vocabulary:
                 if value:
                     said.setdefault(_plain(value), value)
                     said.setdefault(_plain(value.replace("_", " ")), value)
-            self._values[key] = said
+            for spelling, value in _spellings(dimension.name).items():
+                if value in said.values():
+                    said.setdefault(spelling, value)
+            said |= {".".join(text): value for text, value in said.items() if re.fullmatch("[a-z]{2,3}", text)}
+            self._values[key] = {_marked(text): value for text, value in said.items()}
         return self._values[key]
+
+    def called(self, word: str) -> set[str]:
+        """The values of any dimension that are called by a word."""
+        told = [self.values(one) for one in self._texts()]
+        return {many[name] for many in told for name in (word, f"{_NAMED}{word}") if name in many}
+
+    def _texts(self) -> list[metrics.Dimension]:
+        """The dimensions of text of all views."""
+        views = {id(one.view): one.view for one in metrics.metrics().values()}.values()
+        return [one for view in views for one in view.dimensions if one.type == "text"]
+
+    def sign(self, question: str) -> str:
+        """The first sign of comparing or reckoning in a question that is not part of a value or of an account's name."""
+        if not _sign(question):
+            return ""
+        names = {value for one in self._texts() for value in self.values(one).values()}
+        rows = self.serving.rows(
+            "select distinct customer_name from gold.customer_features where contains(lower($1), lower(customer_name))",
+            [question],
+        )
+        names |= {row["customer_name"] for row in rows if row["customer_name"][:1].isalnum()}
+        for name in sorted(names, key=lambda one: (-len(one), one)):
+            if _sign(name) and any(letter.isalnum() for letter in name):
+                question = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", " ", question, flags=re.IGNORECASE)
+        return _sign(question)
 
     def first_day(self, metric: metrics.Metric) -> date | None:
         """The first day of the data by the metric's own period."""
@@ -195,6 +260,8 @@ class Vocabulary:
         text = _plain(question)
         if not text:
             return Declined("there is no question", self.closest(""))
+        if sign := self.sign(question):
+            return Declined(f"I do not understand {sign!r} in the question: say it in words", self.closest(text))
         reading = _Reading(self, text, question)
         if call := reading.special():
             return call
@@ -219,7 +286,19 @@ class Vocabulary:
 
     def known(self) -> set[str]:
         """Words and phrases that mean something in questions."""
-        known = {*self.phrases, *_NEUTRAL, *_ORDINARY, *_RANKED, *_JUDGED, *_NUMBERS, *_MONTHS, *_PLAN, *_TIMES}
+        known = {
+            *self.phrases,
+            *_NEUTRAL,
+            *_VERBS,
+            "us",
+            *_ORDINARY,
+            *_RANKED,
+            *_JUDGED,
+            *_NUMBERS,
+            *_MONTHS,
+            *_PLAN,
+            *_TIMES,
+        }
         known |= {said for many in FACTS.values() for said in many}
         for view in {id(one.view): one.view for one in metrics.metrics().values()}.values():
             for dimension in view.dimensions:
@@ -227,7 +306,7 @@ class Vocabulary:
                     _plain(s) for s in (dimension.name.replace("_", " "), dimension.display_name, *dimension.synonyms)
                 }
                 if dimension.type == "text":
-                    known |= self.values(dimension).keys()
+                    known |= {said.removeprefix(_NAMED) for said in self.values(dimension)}
         return known
 
     def closest(self, text: str) -> tuple[str, ...]:
@@ -243,8 +322,51 @@ class Vocabulary:
 
 def _plain(text: str) -> str:
     """Lower case, with everything but letters, digits and what joins them as blanks."""
-    kept = re.sub(r"[^\w&+/'.-]+", " ", str(text).casefold().replace("’", "'"))
-    return " ".join(word.strip(".'-/") for word in kept.split() if word.strip(".'-/"))
+    return " ".join(_words(str(text).casefold()))
+
+
+def _words(text: str) -> list[str]:
+    kept = re.sub(r"[^\w&+/'.-]+", " ", text.replace("’", "'"))
+    return [word.strip(".'-/") for word in kept.split() if word.strip(".'-/")]
+
+
+def _marked(said: str) -> str:
+    """How a value is said, marked where that is a word that means something else as well."""
+    return f"{_NAMED}{said}" if said in _NEUTRAL or said == "us" else said
+
+
+def _sign(text: str) -> str:
+    """The first sign of comparing or reckoning: `!=`, `<`, `~`, a minus; none within words, dates and numbers.
+
+    >>> _sign("revenue != Retail"), _sign("revenue - Retail"), _sign("revenue -Retail"), _sign("25 % of it")
+    ('!=', '-', '-', '%')
+    >>> _sign("e-mail on 2025-06-01, 06/01/2025, R+D!")
+    ''
+    """
+    for place, sign in enumerate(text):
+        before, after = text[:place][-1:].isalnum(), text[place + 1 : place + 2].isalnum()
+        kind = unicodedata.category(sign)
+        if sign == "!":
+            found = after or text[place + 1 : place + 2] in ("=", "~")
+        elif sign in "+-/\u2010\u2011":
+            found = not (before and after)
+        else:
+            found = kind in ("Sm", "Pd") or sign in "*%^"
+        if found:
+            return text[place : place + 2] if text[place : place + 2] in ("!=", "<>", "<=", ">=", "==", "->") else sign
+    return ""
+
+
+@cache
+def _spellings(name: str) -> dict[str, str]:
+    """Other spellings of the values of an open list, such as countries, as silver makes them one."""
+    columns = [one for entity in contracts.entities().values() for one in entity.columns if one.name == name]
+    return {
+        _plain(form.replace("_", " ")): value
+        for one in columns
+        if not one.accepted
+        for form, value in one.spellings.items()
+    }
 
 
 class _Reading:
@@ -256,9 +378,61 @@ class _Reading:
 
     def __init__(self, vocabulary: Vocabulary, text: str, question: str) -> None:
         self.words, self.question = vocabulary, question
-        self.left = f" {_LEAD.sub('', text, count=1)} "
+        self.ourselves = False
+        text = self._names_marked(text.split())
+        self.left = f" {_LEAD.sub('', _CLOSING.sub('', text), count=1)} "
         self.whole = f" {text} "
         self.notes: list[str] = []
+
+    def _names_marked(self, words: list[str]) -> str:
+        """The question without `us` for who asks, and with a mark before neutral words that stand as names."""
+        written = _words(self.question)
+        if len(written) != len(words) or self.question.isupper():
+            written = words
+        kept: list[str] = []
+        for place, word in enumerate(words):
+            after = "".join(words[place + 1 : place + 2])
+            before = [one for one in words[:place] if one != "the"][-1:]
+            alone = not after or after in _PREPOSITIONS or after in ("and", "or", "by")
+            if word == "us":
+                capital = written[place] == "US"
+                if self._is_us(words, place, capital=capital):
+                    if kept[-1:] == ["for"]:
+                        kept.pop()
+                    continue
+                if capital or before == ["in"] or (before and words[place - 1] == "the"):
+                    word = f"{_NAMED}us"
+            elif word in _NEUTRAL:
+                stands = alone and before and before[0] in (*_PREPOSITIONS, "from")
+                capital = written[place] != word and (place > 0 or written[place][1:].isupper())
+                noun = word in ("company", "business") and before != ["our"]
+                if stands or capital or noun:
+                    values = self.words.called(word)
+                    if values and (stands or noun or written[place] in values):
+                        word = f"{_NAMED}{word}"
+            kept.append(word)
+        return " ".join(kept)
+
+    def _is_us(self, words: list[str], place: int, *, capital: bool) -> bool:
+        """Whether `us` is who asks: after `tell`, `show` and the like, and in `for us` where no name begins with it."""
+        before, after = "".join(words[place - 1 : place] if place else []), "".join(words[place + 1 : place + 2])
+        if before in _TO_US:
+            clear = after in _DETERMINERS or after in ("how", "what", "which", "who", "whom", "about", "know", "see")
+            self.ourselves |= not clear
+            return clear or not capital
+        if before == "for" and not capital and not self.question.isupper() and (not after or after in _AFTER_US):
+            self.ourselves = True
+            return True
+        return False
+
+    def strange(self, also: Collection[str] = ()) -> list[str]:
+        """The words of what is left that are not understood: neutral ones too, where they do not stand as such."""
+        words = self.left.split()
+        return [
+            word.removeprefix(_NAMED)
+            for place, word in enumerate(words)
+            if not (word in also or _is_mark(word) or (word in _NEUTRAL and _stands(words, place, also)))
+        ]
 
     def take(self, phrases: Iterable[str], mark: str = "|") -> str | None:
         """Take the longest of these phrases out of what is left."""
@@ -289,9 +463,9 @@ class _Reading:
         ):
             return Call("compare_channels")
         if re.search(r"\bforecast\b", ask) and not re.search(r"weather|stock", ask):
-            rest = set(re.sub(r" (?:by|per) month(?= )", "", self.left).split())
-            rest -= _NEUTRAL | {"forecast", "pipeline", "sales", "what", "show"}
-            return Call("pipeline_forecast") if not rest else None
+            self.took(r" (?:by|per) month(?= )")
+            strange = self.strange({"forecast", "pipeline", "sales", "what", "show"})
+            return Call("pipeline_forecast") if not strange else None
         found = re.fullmatch(
             r"(?:(?:what|who|which) are |show |list |give )?(?:me )?(?:the |our )?(?:top|best|biggest|largest) ?(\w+)? (?:customers|accounts|clients|buyers)(?: by revenue)?",
             ask,
@@ -317,8 +491,7 @@ class _Reading:
         day = self.took(r" (?:for )?(today|tomorrow)(?:'s)?(?= )", "")
         if not any(self.took(form.pattern) for form in _CALLS):
             return None
-        rest = [word for word in self.left.split() if word not in _NEUTRAL and word not in ("|", "‹rep›")]
-        if rest:
+        if rest := self.strange():
             return Declined(
                 f"I do not understand {', '.join(map(repr, rest))} for a call list",
                 ("Who should I call?", "Who should I call tomorrow?"),
@@ -396,22 +569,24 @@ class _Reading:
             also = (
                 "brief summary summarise summarize know account customer details facts happened with news status about"
             )
-            return self._all_understood(Call("account_brief", {"customer": key}), set(also.split()))
+            return self._all_understood(Call("account_brief", {"customer": key}), {*also.split(), *_VERBS})
         if column not in _HISTORY and _PAST.search(self.left):
             return Declined(
                 f"the {FACTS[column][0]} of {key} is known only as of the last day of the data",
                 (f"What is the {FACTS[column][0]} of {key}?", "medallion replay DAY gives the state of a past day"),
             )
-        also_of = {"customer", "account", "client", "total"} | (_BE_WORDS if column in _HISTORY else set())
+        also_of = {"customer", "account", "client", "total", "in"}  # what industry is it in
+        also_of |= _BE_WORDS | _VERBS if column in _HISTORY else set()
         if column == "last_interaction_at":
             also_of |= {"when", "how", "long", "ago"}
         return self._all_understood(Call("account_brief", {"customer": key}, column), also_of)
 
     def named(self) -> tuple[str, list[str]] | None:
         """The account that is named, by key or whole name, and its keys."""
+        self.left = self.left.replace(_NAMED, "")
         parts = self.left.split()
         grams = [" ".join(parts[i:j]) for i in range(len(parts)) for j in range(i + 1, min(i + 8, len(parts)) + 1)]
-        grams = [gram for gram in grams if gram not in _NEUTRAL]
+        grams = [gram for gram in grams if gram not in _NEUTRAL and gram not in _VERBS and gram != "us"]
         rows = self.words.serving.rows(
             "select customer_id, customer_name from gold.customer_features where lower(customer_id) in (select unnest($1)) "
             "or trim(regexp_replace(regexp_replace(lower(customer_name), '[^\\w&+/''.-]+', ' ', 'g'), '[.]+( |$)', ' ', 'g')) in (select unnest($1)) "
@@ -439,11 +614,15 @@ class _Reading:
             self.left,
         )
         self.left = re.sub(r" (?:deals|leads) (?:(?:that|which|are) )*open(?= )", " open deals", self.left)
-        self.left = _BE.sub("", self.left)
+        helped = re.search(r" (?:have|has|had|did|do|does) ", self.left) is not None
+        self.left = _DO.sub(lambda found: f"{found[1]} done" if found[1] else "done", self.left)
+        kept = _HAVE_GOT.sub(r"\1\2", self.left)
+        possessed, self.left = kept != self.left, _BE.sub("", kept)
         said = self.take(self.words.phrases, "§")
         if said is None:
             known = {word for one in self.words.known() for word in one.split()}
-            strange = [w for w in self.left.split() if w not in known and not w.isdigit() and w not in "|§¤"]
+            left = self.left.replace(_NAMED, "").split()
+            strange = [w for w in left if w not in known and not w.isdigit() and not _is_mark(w)]
             reason = f"I do not understand {', '.join(map(repr, strange))}" if strange else "I know no metric"
             return Declined(f"{reason} in {self.question!r}", self.words.closest(self.left.strip()))
         metric = metrics.metrics()[self.words.phrases[said]]
@@ -464,6 +643,7 @@ class _Reading:
             or self._quantity(metric)
             or self._ranking(metric, split)
             or self._filters(metric)
+            or self._doings(metric, said, by, helped=helped, got=possessed and bool(period))
         )
         if wrong:
             return wrong
@@ -488,10 +668,51 @@ class _Reading:
         arguments |= {self.ranked: self.count} if self.ranked else {}
         label = metric.measure.display_name.lower()
         nearest = (
-            f"What is the {label}?",
+            _asked(metric),
             *(f"{label} by {one.display_name.lower()}" for one in metric.dimensions[:2]),
         )
+        if self.ourselves and (values := self.words.called("us")):
+            self.notes.append(f"'us' was taken for who asks; for {min(values)}, write its name.")
         return self._all_understood(Call("metric_value", arguments, note=" ".join(self.notes)), set(), nearest)
+
+    def _doings(self, metric: metrics.Metric, said: str, by: list[str], *, helped: bool, got: bool) -> Declined | None:
+        """What was done, got, brought or closed: all that a metric counts, or declined with what may be meant.
+
+        Args:
+            metric: What is asked for.
+            said: How it was said.
+            by: What it is split by.
+            helped: Whether somebody has or does it.
+            got: Whether somebody has got it in a period.
+        """
+        doing = re.search(rf" ({_DOING})(?= )", self.left)
+        coming = re.search(rf" ({_COMING})(?= )", self.left)
+        label, achieved = metric.measure.display_name.lower(), _achieved(metric)
+        if metric.name == "meetings_booked" and "booked" not in said and (doing or coming or helped):
+            return Declined(
+                f"{said!r} may ask for {label}, or for touches by meeting", (_asked(metric), "touches by channel")
+            )
+        origin = {"source", "channel"} & {*by, *self.where}
+        word = doing[1] if doing else "got" if got else coming[1] if coming and not origin else ""
+        deals = metric.name in ("total_leads", "total_deal_value", "average_deal_value", "median_deal_value")
+        if deals and not word and (ending := re.search(rf" ({_ENDING})(?= )", self.left)):
+            word = ending[1]
+        if word and not achieved:
+            word = word if f" {word} " in self.whole else "do"
+            if metric.name == "total_leads":
+                won, lost = (metrics.metrics()[name] for name in ("won_leads", "lost_leads"))
+                return Declined(
+                    f"{word!r} may ask for {won.measure.display_name.lower()}, for deals won or lost, or for new deals",
+                    (_asked(won), _asked(lost), "deals by status", self._openings()[0]),
+                )
+            other = {"total_customers": "buying_customers", "average_deal_value": "average_won_value"}
+            near = other.get(metric.name, "revenue" if deals else metric.name)
+            return Declined(
+                f"I do not understand {word!r} for {label}",
+                tuple(dict.fromkeys((_asked(metrics.metrics()[near]), _asked(metric)))),
+            )
+        self.left = re.sub(rf" (?:{_DOING}|{_COMING})(?: in)?(?= )", "", self.left)
+        return None
 
     def _openings(self) -> tuple[str, ...]:
         """Questions for deals that are open, and for those that were opened in the last month of the data."""
@@ -529,7 +750,7 @@ class _Reading:
     def _quantity(self, metric: metrics.Metric) -> Declined | None:
         """Words that say what kind of figure is wanted: a number, an amount, a share, a sum, a duration, a list."""
         kind, label = metric.measure.format.type, metric.measure.display_name
-        sums = metric.measure.additivity != "ratio" and not re.search(r"/|AVG|MEDIAN|MAX\(", metric.measure.expr)
+        sums = _adds_up(metric)
         counts = kind == "number" and sums
         nearest = (_asked(metric),)
         if counts and _LISTING.search(self.left):
@@ -670,8 +891,8 @@ class _Reading:
                         matches.setdefault(said, []).append((one.name, value))
             if not matches:
                 return self._joined()
-            said = max(matches, key=lambda s: (len(s), s))
-            told = matches[said]
+            found = max(matches, key=lambda s: (len(s), s))
+            told, said = matches[found], found.removeprefix(_NAMED)
             if len(told) > 1:
                 near = [t for t in told if f" {t[0].replace('_', ' ')} " in self.left]
                 if len(near) != 1:
@@ -687,7 +908,7 @@ class _Reading:
             if "," in value:
                 return Declined(f"{value!r} holds a comma, which a filter takes for two values")
             self.where.setdefault(name, []).append(value)
-            self.left = self.left.replace(f" {said} ", f" ‹{name}› ", 1)
+            self.left = self.left.replace(f" {found} ", f" ‹{name}› ", 1)
 
     def _contradicts(self, metric: metrics.Metric, name: str, said: str) -> Declined | None:
         """A value of what the metric itself looks at: revenue of open deals is none, and the answer would be 0."""
@@ -751,7 +972,7 @@ class _Reading:
         return None
 
     def _all_understood(self, call: Call, also: set[str], nearest: tuple[str, ...] = ()) -> Call | Declined:
-        rest = [word for word in self.left.split() if word not in _NEUTRAL and word not in also and word not in "|§¤"]
+        rest = self.strange(also)
         if not rest:
             return call
         if call.tool == "metric_value" and (other := self.take(self.words.phrases)):
@@ -770,11 +991,51 @@ class _Reading:
         )
 
 
+def _is_mark(word: str) -> bool:
+    return word in _MARKS or word.startswith("‹")
+
+
+def _stands(words: list[str], place: int, also: Collection[str]) -> bool:
+    """Whether a neutral word stands as in a sentence: what follows in, of or for is named, and no neutral word is a
+    name. Words that are not neutral are judged for themselves.
+    """
+    word, rest = words[place], words[place + 1 :]
+    thing = next((one for one in rest if one not in _DETERMINERS), "")
+    if word in _PREPOSITIONS:
+        return thing != ""
+    if word in _DETERMINERS:
+        of_many = word in ("any", "all") and rest[:1] == ["of"]
+        noun = thing in also or thing not in _NEUTRAL or thing.startswith(("company", "business"))
+        return of_many or (thing != "" and noun)
+    if word in ("company", "business"):
+        return words[:place][-1:] == ["our"]
+    if word in ("company's", "companys"):
+        return bool(rest) and _is_mark(rest[0])
+    if word == "and":
+        return bool(rest)
+    before = [one for one in words[:place] if one not in _DETERMINERS][-1:]
+    return not before or before[0] not in _PREPOSITIONS
+
+
+def _adds_up(metric: metrics.Metric) -> bool:
+    return metric.measure.additivity != "ratio" and not re.search(r"/|AVG|MEDIAN|MAX\(", metric.measure.expr)
+
+
+def _achieved(metric: metrics.Metric) -> bool:
+    """Whether a metric is of what was done and got: of won deals alone, of touches, or a share."""
+    expr = metric.measure.expr
+    only_won = set(re.findall(r"'(open|won|lost)'", expr)) == {"won"} or "won_value" in expr
+    return only_won or metric.measure.format.type == "percentage" or metric.name in _DONE
+
+
 def _asked(metric: metrics.Metric) -> str:
     """The plain question for a metric."""
     label = metric.measure.display_name.lower()
-    counts = metric.measure.format.type == "number" and metric.measure.expr.startswith("COUNT")
-    return f"How many {label} are there?" if counts and "/" not in metric.measure.expr else f"What is the {label}?"
+    return (
+        f"How many {label} are there?"
+        if metric.measure.format.type == "number" and _adds_up(metric)
+        else f"What is the {label}?"
+    )
 
 
 def _months_before(last: date, number: int) -> date:

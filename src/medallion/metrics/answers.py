@@ -19,7 +19,7 @@ from sqlglot import exp
 from medallion.errors import ContractError
 from medallion.metrics.declared import Dimension, Metric, metrics
 from medallion.metrics.filters import Filter, Known, condition, understood, within
-from medallion.metrics.relations import Relation
+from medallion.metrics.relations import Relation, columns_of
 from medallion.metrics.writing import plain
 
 #: The figures that a run ends with, in the order in which they are told.
@@ -28,6 +28,8 @@ INSIGHTS = (
     "total_customers", "total_interactions", "average_lead_score", "hot_lead_share",
     "conversion_rate", "win_rate", "top_customer_revenue",
 )  # fmt: skip
+#: Dimensions that tell the value of another.
+_TELLS = {"stage": "status"}
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,9 @@ def ask(
     """
     metric, split = named(name), tuple(dict.fromkeys([by] if isinstance(by, str) else by or ()))
     given = tuple(where)
-    last = last_day(connection) if any(_is_time(metric, one) for one in given) else None
-    filters = understand(metric, split, given, partial(values_of, connection), last)
+    first, last = _days(connection) if any(_is_time(metric, one) for one in given) else (None, None)
+    filters = understand(metric, split, given, partial(values_of, connection), last, first)
+    _not_by_proxy(connection, metric, filters)
     return computed(connection, metric, split, filters, parameters, largest, over, smallest, valued=valued)
 
 
@@ -205,7 +208,12 @@ def _conditions(metric: Metric, filters: Iterable[Filter]) -> tuple[list[str], t
 
 
 def understand(
-    metric: Metric, by: Iterable[str], where: Iterable[Filter], known: Known, last: date | None = None
+    metric: Metric,
+    by: Iterable[str],
+    where: Iterable[Filter],
+    known: Known,
+    last: date | None = None,
+    first: date | None = None,
 ) -> tuple[Filter, ...]:
     """The filters of a question as the metric understands them.
 
@@ -215,10 +223,11 @@ def understand(
         where: Filters as they were written.
         known: Reads the values that a dimension has in the data.
         last: The last day of the data, where it is known.
+        first: The first day of the data, where it is known.
 
     Raises:
         ContractError: A dimension, operator or value is not there or cannot be read; a stock is asked for by time; the
-            metric looks at none of the values; or the time is after the data.
+            metric tells the values apart itself; or the time is after the data, or before it.
     """
     filters = tuple(where)
     for name in (*by, *(one.dimension for one in filters)):
@@ -230,41 +239,98 @@ def understand(
                 f"Ask for {metric.name} without {name}; `medallion replay DAY` gives the state of a past day.",
             )
     found = understood(filters, metric.view.dimensions, known, of=metric.name)
-    within(found, metric.view.dimensions, last)
+    within(found, metric.view.dimensions, last, first)
     if wrong := contradicted(metric, found):
-        own = sorted(_selected(metric.measure.expr)[metric.dimension(wrong.dimension).expr])
-        raise ContractError(
-            f"{metric.measure.display_name} looks at {wrong.dimension}={','.join(own)} itself, so {wrong} leaves nothing",
-            f"Ask for {metric.name} without {wrong.dimension}, or for another metric.",
-        )
+        _refuse(metric, metric.dimension(wrong.dimension), wrong)
     return found
 
 
 def contradicted(metric: Metric, where: Iterable[Filter]) -> Filter | None:
-    """The filter that leaves none of the values that the metric itself selects: revenue of open deals."""
-    selected = _selected(metric.measure.expr)
+    """The filter that undoes the metric: it leaves none of the values that the metric itself selects (revenue of open
+    deals), or not all of those that it holds against each other (the win rate of won deals).
+    """
     for one in where:
         dimension = metric.view.dimension(one.dimension)
-        own = selected.get(dimension.expr) if dimension else None
-        if own and not (own & set(one.values) if one.operator == "=" else own - set(one.values)):
+        if dimension and not _leaves(metric, dimension, one.values, besides=one.operator != "="):
             return one
     return None
 
 
+def _leaves(metric: Metric, dimension: Dimension, values: Iterable[str], *, besides: bool) -> bool:
+    """Whether a metric still means the same among rows of these values of a dimension, or of all values besides."""
+    own, given = _selected(metric.measure.expr).get(dimension.expr), frozenset(values)
+    if own is None:
+        return True
+    every = _together(own)
+    if len(own) == 1:
+        return bool(every - given if besides else every & given)
+    if None in own:  # rows of every value are held against some
+        every |= frozenset(dimension.values)
+        return bool(dimension.values) and not besides and every <= given
+    return not every & given if besides else every <= given
+
+
+def _together(own: Iterable[frozenset[str] | None]) -> frozenset[str]:
+    return frozenset[str]().union(*(part for part in own if part is not None))
+
+
+def _refuse(metric: Metric, dimension: Dimension, wrong: Filter) -> None:
+    label, own = metric.measure.display_name, _selected(metric.measure.expr)[dimension.expr]
+    every = ",".join(sorted(_together(own)))
+    if len(own) == 1:
+        problem = f"{label} looks at {dimension.name}={every} itself, so {wrong} leaves nothing"
+    else:
+        against = "the other rows" if None in own else "each other"
+        problem = f"{label} holds {dimension.name}={every} against {against}, so {wrong} changes what it means"
+    near = [
+        one.name
+        for one in metrics().values()
+        if one.view is metric.view
+        and one.measure.additivity == "flow"
+        and dimension.expr not in columns_of(one.measure.expr)
+    ]
+    raise ContractError(
+        problem, f"Ask for {metric.name} without {wrong.dimension}, or for {' or '.join(near) or 'another metric'}."
+    )
+
+
+def _not_by_proxy(connection: duckdb.DuckDBPyConnection, metric: Metric, where: Iterable[Filter]) -> None:
+    """Refuse a filter by what tells a column that the metric looks at, such as the stage, which tells the status."""
+    for one in where:
+        told = metric.view.dimension(_TELLS.get(one.dimension, ""))
+        if told is None or told.expr not in _selected(metric.measure.expr):
+            continue
+        conditions, bindings = _conditions(metric, [one])
+        sql = metric.spark_sql(by=told.name, where=conditions, values={"n": "COUNT(1)"})
+        found = [str(row[0]) for row in connection.execute(_for_duckdb(sql), bindings).fetchall()]
+        if not _leaves(metric, told, found, besides=False):
+            _refuse(metric, told, one)
+
+
 @lru_cache(maxsize=1024)
-def _selected(text: str) -> dict[str, frozenset[str]]:
-    """Columns that an expression compares with texts and uses for nothing else, and these texts."""
-    found: dict[str, set[str]] = {}
+def _selected(text: str) -> dict[str, frozenset[frozenset[str] | None]]:
+    """Columns that an expression compares with texts and uses for nothing else, each with the sets of texts that its
+    aggregates look at; None stands for an aggregate that looks at every row.
+
+    >>> _selected("COUNT(CASE WHEN s = 'a' THEN 1 END) / COUNT(1)") == {"s": {frozenset({"a"}), None}}
+    True
+    """
+    tree = sqlglot.parse_one(text, read="spark")
+    sets: list[dict[str, set[str]]] = []
     other = set()
-    for column in sqlglot.parse_one(text, read="spark").find_all(exp.Column):
-        above = column.parent
-        values = above.expressions if isinstance(above, exp.In) else [getattr(above, "expression", None)]
-        told = [one.this for one in values if isinstance(one, exp.Literal) and one.is_string]
-        if isinstance(above, exp.EQ | exp.In) and above.this is column and len(told) == len(values) > 0:
-            found.setdefault(column.name, set()).update(told)
-        else:
-            other.add(column.name)
-    return {name: frozenset(values) for name, values in found.items() if name not in other}
+    for aggregate in tree.find_all(exp.AggFunc):
+        found: dict[str, set[str]] = {}
+        for column in aggregate.find_all(exp.Column):
+            above = column.parent
+            values = above.expressions if isinstance(above, exp.In) else [getattr(above, "expression", None)]
+            told = [one.this for one in values if isinstance(one, exp.Literal) and one.is_string]
+            if isinstance(above, exp.EQ | exp.In) and above.this is column and len(told) == len(values) > 0:
+                found.setdefault(column.name, set()).update(told)
+            else:
+                other.add(column.name)
+        sets.append(found)
+    names = {name for found in sets for name in found} - other
+    return {name: frozenset(frozenset(one[name]) if name in one else None for one in sets) for name in names}
 
 
 def _is_time(metric: Metric, one: Filter) -> bool:
@@ -272,13 +338,13 @@ def _is_time(metric: Metric, one: Filter) -> bool:
     return dimension is not None and dimension.is_time
 
 
-def last_day(connection: duckdb.DuckDBPyConnection) -> date | None:
-    """The last day that gold describes; None where it is empty or not there."""
+def _days(connection: duckdb.DuckDBPyConnection) -> tuple[date | None, date | None]:
+    """The first and the last day that gold describes; None where it is empty or not there."""
     try:
-        found = connection.execute("SELECT MAX(day) FROM gold.sales_summary").fetchone()
+        found = connection.execute("SELECT MIN(day), MAX(day) FROM gold.sales_summary").fetchone()
     except duckdb.CatalogException:
-        return None
-    return found[0] if found else None
+        return None, None
+    return found or (None, None)
 
 
 def values_of(

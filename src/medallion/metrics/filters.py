@@ -19,6 +19,8 @@ from medallion.metrics.declared import Dimension
 
 OPERATORS = ("!=", ">=", "<=", "=", ">", "<")
 _CONDITION = re.compile(r"\s*([A-Za-z_]\w*)\s*(!=|>=|<=|=|>|<)\s*(.*?)\s*", re.DOTALL)
+#: The parts of a list of values: what stands in matching quotes may hold commas.
+_PART = re.compile(r"""\s*(?:('(?:[^']|'')*'|"(?:[^"]|"")*")\s*|([^,]*))(?:,|$)""")
 _NEAREST, _LONGEST = 5, 80
 _DAYS = ("%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%Y/%m/%d", "%Y%m%d", "%d %B %Y", "%B %d, %Y", "%d-%m-%Y", "%m-%d-%Y")
 _MONTHS = ("%m/%Y", "%Y/%m", "%B %Y", "%b %Y", "%Y%m", "%m-%Y", "%Y-%m-%d")
@@ -54,7 +56,7 @@ class Filter:
                 f"cannot read the filter {text!r}", "Write DIMENSION=VALUE, several values with commas; or >=, <=, !=."
             )
         name, operator, values = match.groups()
-        parts = [part.strip() for part in values.split(",")] if operator in ("=", "!=") else [values.strip()]
+        parts = _parts(values) if operator in ("=", "!=") else [values.strip()]
         if len(parts) > 1 and "" in parts:
             raise ContractError(
                 f"{text.strip()[:_LONGEST]!r} has an empty value beside others",
@@ -66,13 +68,40 @@ class Filter:
         return f"{self.dimension}{self.operator}{','.join(self.values)}"
 
 
+def _parts(text: str) -> list[str]:
+    """Values that commas part, those in quotes with their quotes.
+
+    >>> _parts("Retail, 'Health, Care'"), _parts("O'Neil, 's Hertogenbosch"), _parts("")
+    (['Retail', "'Health, Care'"], ["O'Neil", "'s Hertogenbosch"], [''])
+    """
+    found, place = [], 0
+    while match := _PART.match(text, place):
+        found.append(match[1] or match[2].strip())
+        place = match.end()
+        if not match[0].endswith(","):
+            break
+    return found
+
+
+def _bare(text: str) -> str | None:
+    """What stands in matching quotes, as SQL and shells write it; None without such quotes.
+
+    >>> _bare("'Germany'"), _bare("'O''Neil'"), _bare("Germany'")
+    ('Germany', "O'Neil", None)
+    """
+    if len(text) < 2 or text[0] not in "'\"" or text[-1] != text[0]:
+        return None
+    inner = text[1:-1]
+    return None if text[0] in inner.replace(text[0] * 2, "") else inner.replace(text[0] * 2, text[0])
+
+
 def understood(
     filters: Iterable[Filter], dimensions: Sequence[Dimension], known: Known, *, of: str
 ) -> tuple[Filter, ...]:
     """The filters with their values as the dimensions have them.
 
-    A value that differs from a known one only in case, spaces or underscores becomes the known one; whoever shows the
-    answer shows these filters.
+    A value that differs from a known one only in case, spaces, underscores or quotes around it becomes the known one;
+    whoever shows the answer shows these filters.
 
     Args:
         filters: As they were written.
@@ -107,12 +136,13 @@ def _understood(one: Filter, dimensions: Sequence[Dimension], known: Known, of: 
                 f"{one.dimension} is {_A[dimension.type]} and cannot be compared with {one.operator}",
                 f"Name its values with = or !=: {_some(_values(dimension, known))}.",
             )
-        if not one.values[0]:
+        if one.values[0] in _EMPTY:
             raise ContractError(f"{one.dimension} needs {_HOW[dimension.type]}", f"Write it after {one.operator}.")
     values = _whole(one, dimension, known) or tuple(_value(value, dimension, known) for value in one.values)
     return Filter(one.dimension, values, one.operator)
 
 
+_EMPTY = ("", "''", '""')
 _A = {"text": "text", "boolean": "yes or no", "number": "a number", "day": "a day", "month": "a month"}
 _HOW = {"number": "a number such as 7", "day": "a day such as 2025-06-30", "month": "a month such as 2025-06", "boolean": "true or false"}  # fmt: skip
 
@@ -126,7 +156,12 @@ def _whole(one: Filter, dimension: Dimension, known: Known) -> tuple[str, ...] |
 
 
 def _value(text: str, dimension: Dimension, known: Known) -> str:
-    """A value as the dimension has it; empty text, which means unknown, as it is."""
+    """A value as the dimension has it, without quotes around it unless they are its own; empty text, which means
+    unknown, as it is.
+    """
+    bare = _bare(text)
+    if bare is not None and not (dimension.type == "text" and _same(text) in map(_same, _values(dimension, known))):
+        text = bare
     if text == "":
         return text
     read = _READ[dimension.type](text) if dimension.type != "text" else text
@@ -307,18 +342,25 @@ def _ends(value: str, kind: str) -> tuple[float, float]:
     return 0.0, 0.0  # text and booleans have no order
 
 
-def within(filters: Iterable[Filter], dimensions: Sequence[Dimension], last: date | None) -> None:
-    """Refuse a time that lies wholly after the last day of the data: zero would read as a figure.
+def within(
+    filters: Iterable[Filter], dimensions: Sequence[Dimension], last: date | None, first: date | None = None
+) -> None:
+    """Refuse a time that lies wholly after the last day of the data, or before the first: zero would read as a figure.
 
     Raises:
-        ContractError: A filter begins after that day.
+        ContractError: A filter begins after the last day, or ends before the first.
     """
     times = {one.name: one for one in dimensions if one.is_time}
     for one in filters:
-        if last is None or one.dimension not in times or one.operator not in ("=", ">=", ">") or "" in one.values:
+        if one.dimension not in times or one.operator == "!=" or "" in one.values:
             continue
-        if all(low > (float(last.toordinal()), 0) for low, _ in _spans(one, times[one.dimension])):
+        spans = _spans(one, times[one.dimension])
+        if last is not None and all(low > (float(last.toordinal()), 0) for low, _ in spans):
             raise ContractError(f"{one}: the data ends on {last.isoformat()}", "Ask for a time up to that day.")
+        if first is not None and all(high < (float(first.toordinal()), 0) for _, high in spans):
+            raise ContractError(
+                f"{one}: the data begins on {first.isoformat()}", "Ask for a time that reaches to that day."
+            )
 
 
 def condition(one: Filter, dimension: Dimension) -> tuple[str, list[str]]:
