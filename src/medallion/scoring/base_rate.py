@@ -120,7 +120,9 @@ def with_base_rate(deals: DataFrame, moment: Moment) -> DataFrame:
     place = F.col("_place")
     found = joined.withColumns({"base_rate": _probability(place), "_behind": _behind(place, moment)})
     low, high = _interval(F.col("base_rate"), F.col("_behind"))
-    return found.select(*deals.columns, "base_rate", low.alias("base_rate_low"), high.alias("base_rate_high"))
+    found = found.withColumns({"base_rate_low": low, "base_rate_high": high})
+    # by name, since a declarative pipeline may not ask a view for its columns while it is declared
+    return found.drop("_place", "_rate", "_odds", "_told", "_behind")
 
 
 def _interval(p: Column, behind: Column) -> tuple[Column, Column]:
