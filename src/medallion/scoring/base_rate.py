@@ -110,7 +110,9 @@ def _behind(place: Column, moment: Moment) -> Column:
 
 
 def with_base_rate(deals: DataFrame, moment: Moment) -> DataFrame:
-    """Deals with `base_rate`, `base_rate_low` and `base_rate_high`, null where the band has none.
+    """Deals with `base_rate`, `base_rate_low` and `base_rate_high`, null where the band has none, and columns of its own.
+
+    These begin with `_` and stay: a declarative pipeline may not ask a view for its columns while it is declared.
 
     Args:
         deals: All of `leads_as_of`, with `band_probability` and `band_mature_leads` of their account.
@@ -120,9 +122,7 @@ def with_base_rate(deals: DataFrame, moment: Moment) -> DataFrame:
     place = F.col("_place")
     found = joined.withColumns({"base_rate": _probability(place), "_behind": _behind(place, moment)})
     low, high = _interval(F.col("base_rate"), F.col("_behind"))
-    found = found.withColumns({"base_rate_low": low, "base_rate_high": high})
-    # by name, since a declarative pipeline may not ask a view for its columns while it is declared
-    return found.drop("_place", "_rate", "_odds", "_told", "_behind")
+    return found.withColumns({"base_rate_low": low, "base_rate_high": high})
 
 
 def _interval(p: Column, behind: Column) -> tuple[Column, Column]:
