@@ -76,6 +76,7 @@ def functions() -> dict[str, Callable[[Any], Any]]:
     made: dict[str, Callable[[Any], Any]] = {
         "squish": words.squish,
         "null_if_placeholder": lambda text: words.null_if_placeholder(text, PLACEHOLDERS),
+        "unspaced": words.unspaced,
         "identifier": words.identifier,
         "code": words.code,
         "canonical": lambda text: words.canonical(text, spellings),
