@@ -194,6 +194,26 @@ def test_other_content_in_the_place_of_a_held_file_replaces_it_only_with_its_rec
     assert folder()[0].held == []
 
 
+def test_a_file_of_an_entity_that_the_contract_has_dropped_is_no_hindrance(folder, tmp_path):
+    contract = tmp_path / "own.yaml"
+    contract.write_text(
+        "apiVersion: v3.1.0\nkind: DataContract\nid: x\nversion: 1.0.0\nstatus: active\nschema:\n  - name: visits\n"
+        "    properties:\n      - {name: visit_id, primaryKey: true, required: true, logicalType: string, physicalType: string}\n"
+        "      - {name: length, logicalType: integer, physicalType: bigint, required: true}\n"
+        "    customProperties: [{property: sources, value: [{file: visits, columns: {visit_id: visit_id, length: length}}]}]\n"
+    )
+    visits = "visit_id,length\n" + "".join(f"V{n},long\n" for n in range(60))
+    result, _ = folder({"customers.csv": CUSTOMERS, "visits.csv": visits}, contracts=(contract,))
+    assert [item.name for item in result.held] == ["visits.csv"]
+    folder({"visits.csv": "visit_id,length\nV0,1\n"}, contracts=(contract,))
+    other = tmp_path / "other.yaml"
+    other.write_text(
+        "apiVersion: v3.1.0\nkind: DataContract\nid: x\nversion: 1.0.0\nstatus: active\nschema:\n  - name: leads\n"
+    )
+    result, _ = folder({"customers.csv": CUSTOMERS + "C99,More\n"}, contracts=(other,))
+    assert result.changed
+
+
 def filled(due: str, more: str = "") -> contracts.Override:
     """A contract that fills the expected close of deals from a column."""
     columns = {name: name for name in ("lead_id", "customer_id", "status", "created_at")}

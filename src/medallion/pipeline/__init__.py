@@ -277,7 +277,8 @@ class _Work:
         return [*self.pending(), *fresh, *again]
 
     def _left_behind(self, batch: Batch) -> sources.Refusal | None:
-        return hold.left_behind(self.lake, self.entities[batch.files[0].entity], batch, self.settings.hold_back)
+        entity = self.entities.get(batch.files[0].entity)  # None where the contract has dropped it since
+        return hold.left_behind(self.lake, entity, batch, self.settings.hold_back) if entity else None
 
     def _checked_again(self, batch: Batch, known: list[Batch]) -> Batch | None:
         """A held file to be tried again, with its dates and amounts looked at by the present contracts as those of a

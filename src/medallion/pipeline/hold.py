@@ -244,7 +244,7 @@ def left_behind(lake: Lakehouse, entity: Entity, batch: Batch, limits: HoldBack)
     if not found["later"] or found["missing"] <= limits.refused * found["n"]:
         return None
     problem = (
-        f"{file.held}; there is other content in its place since, but {_of(found['missing'], found['n'], 'records')} are "
+        f"{file.held}; other content has taken its place, but {_of(found['missing'], found['n'], 'records')} are "
         "in none that was read"
     )
     way_out = (
