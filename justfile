@@ -31,7 +31,7 @@ declarative *args:
     bash scripts/spark_tools.sh
     {{python}} -m pytest -n 0 -m declarative {{args}}
 
-# Tests that take more than ten seconds each.
+# Tests that take about three seconds or more each.
 slow *args:
     {{python}} -m pytest -m slow {{args}}
 

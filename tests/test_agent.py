@@ -478,6 +478,7 @@ def test_a_model_that_does_not_falls_back_to_the_planner(tools, vocabulary, turn
     assert answer.notes[0].startswith("Answered without the model")
 
 
+@pytest.mark.slow
 def test_a_model_that_hangs_or_is_not_there(tools, vocabulary):
     from pydantic_ai.models.function import FunctionModel
 
@@ -659,6 +660,7 @@ def test_the_mcp_server(own_sample):
     assert prompts == {"morning", "prepare", "review"}
 
 
+@pytest.mark.slow
 def test_the_commands(own_sample):
     from typer.testing import CliRunner
 

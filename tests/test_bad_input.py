@@ -147,6 +147,7 @@ def test_one_bad_file_among_good_ones(medallion, tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_a_file_that_changes_while_a_run_is_interrupted(medallion, tmp_path, monkeypatch):
     """What the journal says of a file must be what is read: the batch is given up, the next run takes the new file."""
     import importlib

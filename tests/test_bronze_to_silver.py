@@ -258,6 +258,7 @@ VERSIONS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_later_version_of_a_lead(to_silver, rows):
     known = "".join(f"L{n},C1,event,open,100,2025-01-01,2025-03-01,\n" for n in range(1, 7))
     to_silver({"customers.csv": ONE_CUSTOMER, "leads.csv": LEADS + known})
@@ -432,10 +433,8 @@ def unbroken(spark, tmp_path_factory):
     return state(lake)
 
 
-@pytest.mark.parametrize(
-    "broken",
-    ["_conserve", *(pytest.param(name, marks=pytest.mark.slow) for name in ("_ingest", "_conform", "_accounts"))],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("broken", ["_conserve", "_ingest", "_conform", "_accounts"])
 def test_an_interrupted_batch_is_completed_by_the_next_run(deliver, unbroken, monkeypatch, broken):
     import importlib
 

@@ -52,6 +52,7 @@ def test_run_twice(medallion, tmp_path):
     assert json.loads(out)["tables"] == document["tables"]
 
 
+@pytest.mark.slow
 def test_what_a_run_shows(medallion, tmp_path):
     code, out, _ = medallion("run", "--source", ROOT / "data", "--lakehouse", tmp_path / "lake")
     assert code == 0
@@ -67,6 +68,7 @@ def test_what_a_run_shows(medallion, tmp_path):
         assert words in out
 
 
+@pytest.mark.slow
 def test_insights_status_tables(medallion, sample):
     lake = ("--lakehouse", sample.root)
     _, out, _ = medallion("insights", "--json", *lake)
@@ -166,6 +168,7 @@ def test_wrong_settings(medallion, tmp_path, text, says):
     assert str(path) in err
 
 
+@pytest.mark.slow
 def test_files_that_cannot_be_read(medallion, tmp_path):
     """A bad file stops itself and what depends on it; the rest is loaded, and mended it all comes in."""
     source, lake = tmp_path / "in", tmp_path / "lake"

@@ -77,6 +77,7 @@ def test_an_override_says_only_what_differs(tmp_path):
     assert [c for c in mine.columns if c.name != "status"] == [c for c in shipped.columns if c.name != "status"]
 
 
+@pytest.mark.slow
 def test_a_column_of_ones_own(to_silver, rows, tmp_path):
     """A contract that gains a column: tables grow, earlier rows have null there; a changed type is refused."""
     mine = tmp_path / "mine.odcs.yaml"

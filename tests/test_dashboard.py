@@ -280,6 +280,7 @@ def test_metric_pages_tell_definition_query_and_split(client, connection):
 
 
 @pytest.mark.parametrize("table", tables.TABLES)
+@pytest.mark.slow
 def test_pages_of_a_table_give_every_row_once_in_order(sample, table):
     from medallion.dashboard.parameters import Given
     from medallion.dashboard.reading import Reading
@@ -426,6 +427,7 @@ def every_page(client):
     return seen
 
 
+@pytest.mark.slow
 def test_every_link_leads_somewhere_and_every_answer_is_kept_safe(client):
     found = every_page(client)
     assert len(found) > 70
@@ -504,6 +506,7 @@ def test_a_download_is_safe_for_spreadsheets_and_complete(evil, client, connecti
     assert 'filename="deals.parquet"' in answer.headers["content-disposition"]
 
 
+@pytest.mark.slow
 def test_personal_data_stays_out_unless_asked_for(evil, evil_pages, tmp_path):
     for address, answer in evil_pages.items():
         assert "secret" not in answer.text.lower(), address
@@ -519,6 +522,7 @@ def test_personal_data_stays_out_unless_asked_for(evil, evil_pages, tmp_path):
     assert html.escape(EVIL) in text
 
 
+@pytest.mark.slow
 def test_the_file_needs_nothing_else(sample, connection, tmp_path):
     export(load(None, lakehouse=sample.root), tmp_path / "one.html")
     text = (tmp_path / "one.html").read_text()
@@ -589,6 +593,7 @@ def test_nothing_writes(client):
             assert getattr(client, method)(address).status_code in (404, 405)
 
 
+@pytest.mark.slow
 def test_a_new_run_shows_and_a_missing_lakehouse_is_said(deliver, tmp_path, monkeypatch):
     from medallion.store import Lakehouse
 

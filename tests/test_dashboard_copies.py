@@ -51,7 +51,7 @@ def world(spark, tmp_path_factory):
     return lake
 
 
-@pytest.fixture(scope="module", params=["world", "sample"])
+@pytest.fixture(scope="module", params=["world", pytest.param("sample", marks=pytest.mark.slow)])
 def lake(request):
     return request.getfixturevalue(request.param)
 
@@ -107,6 +107,7 @@ def test_every_metric_by_both_routes(reading, direct, name):
         assert reading.ask(name, (), where) == metrics.ask(direct, name, where=where)
 
 
+@pytest.mark.slow
 def test_accounts_touched_on_any_days(reading, direct):
     pick = random.Random(4)  # noqa: S311
     first, days = (date(2025, 1, 1), 97) if "world" in reading.lake.root else (date(2025, 5, 20), 42)

@@ -203,6 +203,7 @@ def test_a_replay_is_what_was_computed_then(deliver, tmp_path):
     assert status.insights(now_known)["total_deal_value"] == 1550
 
 
+@pytest.mark.slow
 def test_what_cannot_be_replayed(deliver, tmp_path):
     _, lake = deliver(FIRST)
     settings_ = load(None, lakehouse=lake.root)
@@ -226,6 +227,7 @@ def test_a_replay_outlives_an_erasure_for_everyone_else(deliver, tmp_path):
     assert [row["lead_id"] for row in gold(target)["gold.deals"]] == kept
 
 
+@pytest.mark.slow
 def test_stages_are_told_by_files_first_then_by_versions(deliver, rows):
     _, lake = deliver(
         {

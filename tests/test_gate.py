@@ -18,6 +18,7 @@ def test_a_clean_delivery_passes(sample):
     assert gate.as_dict(gate.checks(sample))["passed"] is True
 
 
+@pytest.mark.slow
 def test_too_many_refused_rows_close_it_and_only_the_newest_delivery_counts(own_sample, deliver):
     second = {path.name: path.read_bytes() for path in (ROOT / "data" / "updates").glob("*.csv")}
     _, lake = deliver(second, now=NOW + timedelta(days=1))

@@ -100,6 +100,7 @@ def test_company_sizes_in_ranges_are_not_empty_cells(folder):
     assert (result.held, counts["customers"]) == ([], 5)
 
 
+@pytest.mark.slow
 def test_what_is_held_back_and_what_is_not(folder):
     """Too much is refused, two products are one but for their case, and a small file is loaded with a warning."""
     files = {
@@ -181,6 +182,7 @@ def test_a_file_is_held_until_it_is_corrected(folder, tmp_path):
     ],
     ids=["corrected", "cleaned", "changes", "withdrawn"],
 )
+@pytest.mark.slow
 def test_other_content_in_the_place_of_a_held_file_replaces_it_only_with_its_records(folder, then, stays):
     folder({"customers.csv": CUSTOMERS, "leads.csv": leads(60, 13)})
     result, _ = folder({"leads.csv": then})
@@ -194,6 +196,7 @@ def test_other_content_in_the_place_of_a_held_file_replaces_it_only_with_its_rec
     assert folder()[0].held == []
 
 
+@pytest.mark.slow
 def test_a_file_of_an_entity_that_the_contract_has_dropped_is_no_hindrance(folder, tmp_path):
     contract = tmp_path / "own.yaml"
     contract.write_text(

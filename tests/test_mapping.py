@@ -88,6 +88,7 @@ def test_lookups_values_constants_and_expressions(to_silver, contract, rows):
     }
 
 
+@pytest.mark.slow
 def test_a_lookup_over_two_tables_and_an_optional_one(to_silver, contract, rows):
     """deal -> contact -> company; a touch whose deal is not known is kept, since it may have none."""
     contacts = """  - name: contacts
@@ -178,6 +179,7 @@ def test_an_optional_lookup_that_leads_to_several_is_left_empty_and_counted(to_s
     assert rows(lake, sql) == [{"n": 2}]
 
 
+@pytest.mark.slow
 def test_a_stage_behind_a_code_is_read_as_any_other(to_silver, contract, rows):
     """What a lookup takes goes through the column's own reading; values stand before it is looked up."""
     stages = """  - name: deal_stages
@@ -242,6 +244,7 @@ def test_one_file_feeds_two_entities_and_is_read_once(to_silver, contract):
     assert again.already_known == ["deals_copy.csv.gz"]
 
 
+@pytest.mark.slow
 def test_a_contract_is_remembered(to_silver, contract):
     path = contract(CUSTOMERS, LEADS)
     _, lake = to_silver({"Account.csv": ACCOUNTS, "Opportunity.csv": OPPS}, contracts=(path,))
@@ -379,6 +382,7 @@ def test_an_archive(to_silver, rows):
     assert again.already_known == ["products.csv"]
 
 
+@pytest.mark.slow
 def test_an_archive_that_is_not_opened(tmp_path):
     def refused(name: str, content: bytes) -> str:
         (tmp_path / name).write_bytes(content)

@@ -367,6 +367,7 @@ def test_insights_are_metrics_with_words():
         assert measure.comment.endswith(".")
 
 
+@pytest.mark.slow
 def test_empty_tables_give_zero_or_no_data(deliver):
     _, lake = deliver({"customers.csv": "customer_id,customer_name\n"})
     with query.connect(lake, layers=("gold",)) as connection:

@@ -80,6 +80,7 @@ def test_a_log_of_a_run_that_fails(spark, exports, tmp_path):
     assert {one["level"] for one in found} == {"error"}
 
 
+@pytest.mark.slow
 def test_a_run_that_failed_is_told_of_until_long_after(spark, exports, tmp_path, monkeypatch):
     lake = Lakehouse(str(tmp_path / "lake"))
     settings = load(None, source=str(exports), lakehouse=lake.root)
@@ -152,6 +153,7 @@ def backend(monkeypatch):
     server.shutdown()
 
 
+@pytest.mark.slow
 def test_lineage_of_a_run(spark, exports, tmp_path, backend):
     lakehouse = str(tmp_path / "lake")
     pipeline.run(load(None, source=str(exports), lakehouse=lakehouse), NOW)
@@ -173,6 +175,7 @@ def test_lineage_of_a_run(spark, exports, tmp_path, backend):
     assert deals["run"]["facets"]["parent"]["run"]["runId"] == whole[0]["run"]["runId"]
 
 
+@pytest.mark.slow
 def test_nothing_new_gives_no_lineage(spark, exports, tmp_path, backend):
     settings = load(None, source=str(exports), lakehouse=str(tmp_path / "lake"))
     pipeline.run(settings, NOW)

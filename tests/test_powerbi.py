@@ -95,6 +95,7 @@ def cells(reader, table):
 
 
 @pytest.mark.parametrize("which", ["sample", "hostile"])
+@pytest.mark.slow
 def test_an_independent_reader_sees_the_same_cells(which, request, tmp_path):
     lake = request.getfixturevalue(which)
     written(lake, tmp_path)
@@ -443,6 +444,7 @@ def test_more_rows_than_a_file_holds_are_refused(sample, tmp_path, monkeypatch):
     assert (tmp_path / f"{build.NAME}.pbit") in made.files
 
 
+@pytest.mark.slow
 def test_empty_tables_make_a_report_too(deliver, tmp_path):
     """Customers alone: no deal, no touch, no day."""
     _, lake = deliver({"customers.csv": HOSTILE["customers.csv"], "leads.csv": HOSTILE["leads.csv"].split("\n")[0] + "\n",

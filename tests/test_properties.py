@@ -75,6 +75,7 @@ VERSION = st.tuples(
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(VERSION, min_size=1, max_size=12), min_size=1, max_size=3))
+@pytest.mark.slow
 def test_every_row_of_random_batches_is_in_one_account(spark, deliveries):
     """The engine's accounts are those of a plain model that goes through the rows one by one."""
     from pyspark.sql import functions as F

@@ -168,6 +168,7 @@ def test_what_is_not_sure_waits_for_a_person(export, tmp_path):
         pipeline.run(settings, NOW)
 
 
+@pytest.mark.slow
 def test_what_was_accepted_once_is_not_asked_again(spark, export, tmp_path):
     """Neither for the contract that the lakehouse remembers nor for the same file; but for one with other guesses."""
     folder = export(
@@ -210,6 +211,7 @@ def test_accounts_are_told_by_deals_where_nothing_else_does(export):
     ]
 
 
+@pytest.mark.slow
 def test_a_workbook_with_a_title_and_foreign_words(export, spark, tmp_path):
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out)

@@ -96,6 +96,7 @@ def test_likely_repairs_are_suggested_with_their_reason(refused):
     }
 
 
+@pytest.mark.slow
 def test_corrected_records_are_taken_up_and_the_rest_waits(refused, rows):
     keys = ids(refused)
     quarantine.fix(
@@ -136,6 +137,7 @@ def test_corrected_records_are_taken_up_and_the_rest_waits(refused, rows):
     ]
 
 
+@pytest.mark.slow
 def test_the_latest_correction_of_a_column_counts(refused, rows):
     key = ids(refused)["L1"]
     for minutes, state in enumerate(("won", "lost", "open")):
@@ -148,6 +150,7 @@ def test_nothing_to_take_up(refused):
     assert again(refused) is None
 
 
+@pytest.mark.slow
 def test_an_account_that_arrives_later(refused, deliver):
     result, lake = deliver({"customers_2.csv": "customer_id,customer_name\nC2,Cog\n"}, now=LATER)
     assert result.changed
@@ -160,6 +163,7 @@ def test_an_account_that_arrives_later(refused, deliver):
     assert [account["accepted"] for account in done.accounts] == [1]
 
 
+@pytest.mark.slow
 def test_a_contract_that_has_changed(refused, tmp_path):
     path = tmp_path / "mine.odcs.yaml"
     path.write_text(
@@ -172,6 +176,7 @@ def test_a_contract_that_has_changed(refused, tmp_path):
     assert (account["rows_read"], account["accepted"], account["quarantined"]) == (4, 1, 3)
 
 
+@pytest.mark.slow
 def test_a_record_that_did_not_split_is_made_of_its_corrections(deliver, rows):
     _, lake = deliver({"customers.csv": "customer_id,customer_name\nC1,Anvil\nC2,Bolt,and more\n"})
     (key,) = (row["quarantine_id"] for row in quarantine.waiting(lake))
@@ -229,6 +234,7 @@ def test_what_cannot_be_corrected(refused):
     assert not refused.exists("ops.corrections"), "nothing is written when something is wrong"
 
 
+@pytest.mark.slow
 def test_corrections_from_a_file(refused, tmp_path):
     path = tmp_path / "corrections.csv"
     quarantine.write_suggestions(quarantine.suggest(refused, settings(refused)), path)
@@ -256,6 +262,7 @@ def test_texts_that_a_spreadsheet_would_run_are_written_with_an_apostrophe(tmp_p
     assert next(iter(quarantine.from_csv(tmp_path / "s.csv"))).value == "-1"
 
 
+@pytest.mark.slow
 def test_the_commands(refused, monkeypatch, capsys, tmp_path):
     from medallion import cli
 

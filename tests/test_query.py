@@ -58,6 +58,7 @@ def test_a_column_that_no_file_has_yet_is_null(tmp_path):
     assert (types["e"], types['say "f"'], types["c"]) == ("BIGINT", "VARCHAR", "DECIMAL(3,2)")
 
 
+@pytest.mark.slow
 def test_a_delivery_without_rows_may_bring_a_column(deliver):
     _, lake = deliver({"customers.csv": "customer_id,customer_name\nC1,Acme\n"})
     deliver({"customers.csv": "customer_id,customer_name,campaign\n"})
@@ -122,6 +123,7 @@ def test_half_a_lakehouse_is_said_to_be_one(tmp_path, names, asked, says):
         asked(lake)
 
 
+@pytest.mark.slow
 def test_a_plan_is_not_fresh_news(deliver):
     """A close in the future, which somebody planned or mistyped, makes no data fresher."""
     _, lake = deliver(

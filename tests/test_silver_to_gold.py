@@ -456,6 +456,7 @@ def test_an_implausible_amount_waits_in_quarantine_and_one_let_in_can_be_put_rig
     assert rows(lake, "select sum(deal_value) as total from gold.deals") == [{"total": D("100000000015.00")}]
 
 
+@pytest.mark.slow
 def test_an_earlier_moment(deliver, rows):
     from conftest import ROOT
 
@@ -497,6 +498,7 @@ def test_deals_closed_before_they_were_opened_are_told_of(frame, capsys):
     assert f"Warning: {odd}" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.slow
 def test_deals_without_account_value_or_day(deliver, rows, tmp_path):
     """What a contract of one's own lets in: the sums hold, and nothing is counted for the wrong customer."""
     contract = tmp_path / "mine.odcs.yaml"
@@ -542,6 +544,7 @@ def test_nothing_at_all(frame):
         assert made.collect() == []
 
 
+@pytest.mark.slow
 def test_there_may_be_nothing_of_something(deliver, rows):
     files = {
         "customers.csv": "customer_id,customer_name\nC1,Acme\n",

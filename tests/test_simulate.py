@@ -202,6 +202,7 @@ def _take_in(lake_folder, *folders):
     return results, lake
 
 
+@pytest.mark.slow
 def test_the_pipeline_refuses_exactly_what_was_planted(spark, rows, tmp_path):
     made = simulate(World(600, 500, 9), tmp_path / "world", "some")
     (result,), lake = _take_in(tmp_path / "lake", tmp_path / "world")

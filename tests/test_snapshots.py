@@ -301,6 +301,7 @@ def _cutoff():
 
 
 @pytest.mark.parametrize("place", range(6))
+@pytest.mark.slow
 def test_every_leak_that_is_put_in_is_noticed(learned_late, monkeypatch, place):
     from medallion.scoring import leaks, snapshots
 

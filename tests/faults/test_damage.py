@@ -71,6 +71,7 @@ def test_a_torn_commit_is_told_by_every_command(lake):
             command()
 
 
+@pytest.mark.slow
 def test_unfinished_work_is_told_erasures_first(lake):
     for kind, state in ((journal.TRAIN, doctor.WARNING), (journal.FORGET, doctor.BROKEN)):
         intent = {"kind": kind, "began_at": "2025-07-01T10:00:00+00:00", "before": {}, "all": False, "arguments": {}}
@@ -142,6 +143,7 @@ def test_back_to_an_earlier_run_and_forth_again(lake, spark):
     assert content(lake) == after
 
 
+@pytest.mark.slow
 def test_what_cannot_be_gone_back_to(lake):
     from medallion import store
 

@@ -90,6 +90,7 @@ def point(lake, version):
     return restore.points(lake)[version][1].isoformat()
 
 
+@pytest.mark.slow
 def test_a_restore_that_is_killed_anywhere_is_before_or_after(tmp_path, monkeypatch):
     """Every write of it, before and after; then the next writer, killed in its own recovery too."""
     doors = doors_of_restore(monkeypatch)
