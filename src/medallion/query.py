@@ -6,9 +6,12 @@ was opened, so that figures read from it belong together.
 
 from __future__ import annotations
 
+import atexit
+import itertools
 import re
 from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -20,13 +23,42 @@ from medallion.errors import LakehouseError
 from medallion.store import LAYERS, Lakehouse
 
 _TABLE = re.compile(rf"\b(?:{'|'.join(LAYERS)})\.[a-z][a-z0-9_]*")
+_counter = itertools.count()
+
+
+@cache
+def _instance() -> duckdb.DuckDBPyConnection:
+    """The one DuckDB of this process: to start another takes ten times as long as to attach a database to it."""
+    atexit.register(_instance.cache_clear)
+    return duckdb.connect()
+
+
+@contextmanager
+def _database(alone: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to an empty database in memory, which is gone afterwards."""
+    if alone:
+        with duckdb.connect() as connection:
+            yield connection
+        return
+    name = f"lakehouse_{next(_counter)}"
+    with _instance().cursor() as connection:
+        connection.execute(f"attach ':memory:' as {name}; use {name}")
+        try:
+            yield connection
+        finally:
+            connection.execute(f"use memory; detach {name}")
 
 
 @contextmanager
 def connect(
-    lake: Lakehouse, layers: Iterable[str] = ("silver", "gold", "ops"), only: Container[str] | None = None
+    lake: Lakehouse,
+    layers: Iterable[str] = ("silver", "gold", "ops"),
+    only: Container[str] | None = None,
+    alone: bool = False,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB connection with a view per table of `layers`, in UTC; of those in `only` where it is given.
+
+    Settings that DuckDB has once per instance, such as a limit of memory, are for a connection that is `alone`.
 
     Raises:
         LakehouseError: There is no lakehouse, or a table uses deletion vectors, which Parquet readers ignore.
@@ -37,7 +69,7 @@ def connect(
         raise LakehouseError(
             f"{lake.root}: there is no lakehouse here", "Run `medallion run` first, or check --lakehouse."
         )
-    with duckdb.connect() as connection:
+    with _database(alone) as connection:
         connection.execute("set timezone = 'UTC'; set enable_progress_bar = false")
         for layer in LAYERS:
             connection.execute(f"create schema {layer}")

@@ -196,8 +196,9 @@ def insights(lake: Lakehouse) -> dict[str, Any]:
     Raises:
         LakehouseError: There is no gold yet, or not all of it.
     """
-    needs(lake, sorted({table for name in metrics.INSIGHTS for table in metrics.named(name).view.tables}))
-    with query.connect(lake, layers=("gold",)) as connection:
+    tables = {table for name in metrics.INSIGHTS for table in metrics.named(name).view.tables}
+    needs(lake, sorted(tables))
+    with query.connect(lake, only=tables) as connection:
         return dict(metrics.insights(connection))
 
 
@@ -208,7 +209,7 @@ def as_of(lake: Lakehouse) -> date | None:
         LakehouseError: There is no gold yet.
     """
     lake.delta("gold.sales_summary")
-    with query.connect(lake, layers=("gold",)) as connection:
+    with query.connect(lake, only={"gold.sales_summary"}) as connection:
         found = query.rows(connection, "select max(day) as day from gold.sales_summary")[0]["day"]
     return found if isinstance(found, date) else None
 

@@ -112,7 +112,7 @@ def serve(lake: Lakehouse, *, locked: bool = False, only: Container[str] = TABLE
         LakehouseError: There is no gold yet.
     """
     status.needs(lake, [name for name in TABLES if name != "gold.lead_scores"])
-    with query.connect(lake, layers=("gold", "silver")) as connection:
+    with query.connect(lake, layers=("gold", "silver"), alone=True) as connection:
         versions = {}
         connection.execute("create schema agent_gold; create schema agent_silver")
         for name, hidden in TABLES.items():

@@ -59,7 +59,7 @@ class Reading:
         """
         self.lake, self.sign = lake, sign
         self._stack = ExitStack()
-        self._connection = self._stack.enter_context(query.connect(lake))
+        self._connection = self._stack.enter_context(query.connect(lake, alone=True))
         try:
             for name in _NEEDED:
                 lake.delta(name)

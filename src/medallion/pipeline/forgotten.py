@@ -26,7 +26,7 @@ def known(lake: Lakehouse) -> Forgotten:
 
     if not lake.exists(TABLE):
         return Forgotten(secrets.token_hex(16))
-    with query.connect(lake, layers=["ops"]) as connection:
+    with query.connect(lake, layers=["ops"], only={TABLE}) as connection:
         rows = query.rows(connection, f"select distinct kind, value_hash, salt from {TABLE}")
     hashes: dict[str, set[str]] = {}
     for row in rows:

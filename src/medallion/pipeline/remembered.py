@@ -35,7 +35,7 @@ def is_in_use(lake: Lakehouse, used: tuple[Override, ...]) -> bool:
 def _known(lake: Lakehouse) -> tuple[Override, ...]:
     if not lake.exists(_TABLE):
         return ()
-    with query.connect(lake, layers=["ops"]) as connection:
+    with query.connect(lake, layers=["ops"], only={_TABLE}) as connection:
         rows = query.rows(
             connection,
             f"select path, content from {_TABLE} where known_at = (select max(known_at) from {_TABLE}) order by position",

@@ -112,7 +112,7 @@ def gathered(lake: Lakehouse) -> tuple[Facts, list[Profile]]:
 def _reading(lake: Lakehouse) -> Iterator[duckdb.DuckDBPyConnection]:
     with (
         tempfile.TemporaryDirectory(prefix="medallion-") as spill,
-        query.connect(lake, layers=("bronze", "silver", "gold", "ops")) as connection,
+        query.connect(lake, layers=("bronze", "silver", "gold", "ops"), alone=True) as connection,
     ):
         connection.execute(f"set memory_limit = '{MEMORY}'")
         connection.execute("set temp_directory = '" + spill.replace("'", "''") + "'")
