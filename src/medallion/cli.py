@@ -175,6 +175,9 @@ def run(
     ] = None,
     contract: ContractOption = None,
     accept: AcceptOption = False,
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="Rebuild every gold table, whatever has changed.")
+    ] = False,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
@@ -193,7 +196,7 @@ def run(
     )
     screen = show.screen(stderr=as_json)
     with show.Progressing(screen) as report:
-        result = pipeline.run(settings, utc_now(), report)
+        result = pipeline.run(settings, utc_now(), report, full_refresh=full_refresh)
     from medallion import status  # loads what reads and writes SQL, which the run has no need of
 
     lake = _lake(config, settings.lakehouse)
@@ -227,6 +230,7 @@ def _document(result: Any, figures: dict[str, Any], day: Any, lake: Any) -> dict
         "files_mostly_refused": _refusals(result.poor),
         "contracts": result.contracts,
         "recovered": result.recovered,
+        "rebuilt": result.rebuilt,
         "columns_not_mapped": result.new_columns,
         "columns_missing": result.missing_columns,
         "lines_above_header": result.skipped_lines,

@@ -20,7 +20,7 @@ from rich.text import Text
 
 from medallion.contracts import CONFIDENT
 from medallion.log import one_line, plain
-from medallion.pipeline import Result
+from medallion.pipeline import Result, freshness
 from medallion.pipeline.steps import Report
 
 if TYPE_CHECKING:
@@ -262,7 +262,10 @@ def run(console: Console, result: Result, lakehouse: str) -> None:
         known = f" ({len(result.already_known)} files, all read before)" if result.already_known else ""
         console.print(Text.assemble(("Nothing new", "bold"), f"{known}; every table is as it was."))
     elif not result.accounts:
-        console.print(Text.assemble(("No new rows", "bold"), "; gold was computed again."))
+        console.print(Text.assemble(("No new rows", "bold"), f"; {many(len(result.rebuilt), 'table')} of gold rebuilt."))
+    for table, reason in result.rebuilt.items():
+        if reason in (freshness.REDEFINED, freshness.ELSEWHERE) or not result.accounts:
+            line(console, f"{table.removeprefix('gold.')} is rebuilt: {reason}")
     rows = [{name: account[name] for name in _ACCOUNT} for account in result.accounts]
     if len(rows) > 1:
         total: dict[str, Any] = {"entity": "all"}

@@ -14,7 +14,6 @@ from math import ceil
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from medallion import __version__
 from medallion.columns import rounded
 from medallion.features.registry import Features, Moment
 
@@ -91,11 +90,11 @@ def faded_nano(weighed: Column, moment: Moment) -> Column:
 
 
 def totals_basis(moment: Moment) -> str:
-    """What totals of touches depend on besides the touches: weights, the day they are weighed as of, the code."""
+    """What totals of touches depend on besides the touches: weights, and the day that they are weighed as of."""
     weights = moment.weights
     day = (moment.day - date(1970, 1, 1)).days
     told = [sorted((name, float(one)) for name, one in each.items()) for each in (weights.channel, weights.outcome)]
-    parts = (*told, float(weights.engagement_half_life_days), day - day % _fading_block(moment), __version__)
+    parts = (*told, float(weights.engagement_half_life_days), day - day % _fading_block(moment))
     return sha256(repr(parts).encode()).hexdigest()[:16]
 
 

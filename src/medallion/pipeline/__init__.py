@@ -6,7 +6,7 @@ the laws, and write down what was done.
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import json
 import logging
 import sys
@@ -25,8 +25,9 @@ from medallion.errors import ContractError, LakehouseError, SourceError
 from medallion.pipeline import amounts, batches, drift, hold, journal, learning, remembered
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.bronze_to_silver import bronze_to_silver
+from medallion.pipeline.freshness import Freshness
 from medallion.pipeline.lineage import Lineage
-from medallion.pipeline.silver_to_gold import GOLD, STEPS, gold_contract, silver_to_gold
+from medallion.pipeline.silver_to_gold import GOLD, SCORED, STEPS, Stale, gold_contract, silver_to_gold
 from medallion.pipeline.steps import Report, Steps
 from medallion.session import engine_name, session
 from medallion.store import Lakehouse
@@ -41,7 +42,7 @@ class Result:
 
     `refused` are files that could not be read, `held` files that were held back, in this run or before, and `poor`
     files that were loaded although most of their rows were refused. `given_up` says which held files are no longer
-    waited for.
+    waited for, `rebuilt` which tables of gold were computed, each with why.
     """
 
     run_id: str
@@ -64,6 +65,7 @@ class Result:
     accounts: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     recovered: list[str] = field(default_factory=list)
+    rebuilt: dict[str, str] = field(default_factory=dict)
     steps: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -84,6 +86,7 @@ def run(
     now: datetime,
     report: Report = lambda name, seconds: None,
     halves: Collection[str] = BOTH,
+    full_refresh: bool = False,
 ) -> Result:
     """Bring what is new in the source folder into the lakehouse, then gold up to date.
 
@@ -92,6 +95,7 @@ def run(
         now: The clock, UTC without zone; becomes `known_at` of what is read.
         report: Is told of each step.
         halves: Do only one of `BRONZE_TO_SILVER` and `SILVER_TO_GOLD`.
+        full_refresh: Compute every table of gold again, whether or not anything it depends on has changed.
 
     Raises:
         ContractError: A contract cannot be used, or says something that is only a guess.
@@ -99,7 +103,7 @@ def run(
         LakehouseError: Another run is writing, or the folder cannot be written.
         ConservationError: A law does not hold; the batch is left unfinished.
     """
-    work = _Work(settings, now, report)
+    work = _Work(settings, now, report, full_refresh)
     scan = sources.Scan((), (), ())
     if BRONZE_TO_SILVER in halves:
         with work.steps.step("look at the source files"):
@@ -206,9 +210,9 @@ _RUNS = "ops.runs"
 class _Work:
     """One run: what it is to do, with which contracts, and what came of it."""
 
-    def __init__(self, settings: Settings, now: datetime, report: Report) -> None:
+    def __init__(self, settings: Settings, now: datetime, report: Report, full_refresh: bool = False) -> None:
         self.started = time.perf_counter()
-        self.settings, self.now = settings, now
+        self.settings, self.now, self.full_refresh = settings, now, full_refresh
         self.lake = Lakehouse(settings.lakehouse)
         self.overrides = remembered.overrides(self.lake, settings.contracts)
         self.entities = contracts.entities(self.overrides)
@@ -332,7 +336,7 @@ class _Work:
         self, todo: list[tuple[Batch, frozenset[str]]], with_gold: bool, intent: AbstractContextManager[None]
     ) -> Result:
         """Take batches through bronze and silver, bring gold up to date where it is not, write down what was done."""
-        result, stale = self.result, with_gold and (bool(todo) or not self._is_current())
+        result, stale = self.result, with_gold and (bool(todo) or not self._freshness().is_current())
         if todo or stale or self.replaced:
             log.event("run started", lakehouse=self.lake.root, batches=len(todo))
             self.lineage.started()
@@ -390,15 +394,24 @@ class _Work:
                 continue
             batches.record(spark, lake, batch, batches.ABANDONED, now)
             result.given_up.append(hold.given_up(lake, batch))
-        if stale:
+        fresh = self._freshness() if stale else None
+        if fresh is not None:
+
+            def why(day: date) -> Stale:
+                found = fresh.stale(day)
+                result.rebuilt = dict(found.tables)
+                return found
+
             result.as_of, result.warnings = silver_to_gold(
-                spark, lake, entities, self.goal, settings.score, self.steps, champion=self.model, score_at=now
+                spark, lake, entities, self.goal, settings.score, self.steps, champion=self.model, score_at=now, stale=why
             )
             for step in STEPS:
-                self.lineage.job(step.table, [name for name in step.inputs if "." in name], [gold_contract(step.table)])
+                if step.table in result.rebuilt:
+                    read = [name for name in step.inputs if "." in name]
+                    self.lineage.job(step.table, read, [gold_contract(step.table)])
         result.changed = True
         result.steps, result.seconds = self.steps.seconds, round(time.perf_counter() - self.started, 3)
-        _record_run(spark, lake, result, self._fingerprint() if stale else None, now)
+        _record_run(spark, lake, result, fresh.document(result.as_of) if fresh and result.as_of else None, now)
 
     def _record_failure(self, error: Exception) -> None:
         """Write down that the run failed, and where; what hinders that is not to stand in the way of the error itself."""
@@ -458,29 +471,22 @@ class _Work:
             if gone := sorted(set().union(*(drift.missing(file, before) for file in here))):
                 self.result.missing_columns[name] = gone
 
-    def _fingerprint(self) -> str:
-        """What gold depends on, as a hash: silver versions, the moment, contracts, weights and the code's version."""
-        names = [entity.clean.name for entity in self.entities.values()]
-        inputs = {
-            "silver": {name: self.lake.version(name) for name in names},
-            "as_of": str(self.goal),
-            "score": self.settings.score.model_dump(mode="json"),
-            "model": self.model.scorer.version if self.model else None,
-            "contracts": remembered.fingerprint(self.overrides),
-            "version": __version__,
+    def _freshness(self) -> Freshness:
+        """What gold depends on now, beside what it depended on when it was computed last."""
+        last: dict[str, Any] = {}
+        if self.lake.exists(_RUNS):
+            with query.connect(self.lake, layers=["ops"], only={_RUNS}) as connection:
+                sql = f"select fingerprint from {_RUNS} where fingerprint is not null order by started_at desc limit 1"
+                rows = query.rows(connection, sql)
+            with contextlib.suppress(ValueError):  # a run of an earlier version wrote a hash
+                last = json.loads(rows[0]["fingerprint"]) if rows else {}
+        given = {
+            "": remembered.fingerprint(self.overrides),
+            "moment": self.settings.score.model_dump(mode="json"),
+            SCORED: self.model.scorer.version if self.model else None,
         }
-        return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
-
-    def _is_current(self) -> bool:
-        lake = self.lake
-        if not lake.exists("ops.runs") or not all(lake.exists(step.table) for step in STEPS):
-            return False
-        with query.connect(lake, layers=["ops"]) as connection:
-            last = query.rows(
-                connection,
-                "select fingerprint from ops.runs where fingerprint is not null order by started_at desc limit 1",
-            )
-        return bool(last) and last[0]["fingerprint"] == self._fingerprint()
+        silver = {name for step in STEPS for name in step.inputs if name.startswith("silver.")}
+        return Freshness(self.lake, tuple(sorted(silver)), self.goal, given, last, self.full_refresh)
 
 
 def _check_folder(lake: Lakehouse) -> None:

@@ -37,8 +37,8 @@ def additions(spark: SparkSession, lake: Lakehouse, touches: DataFrame, moment: 
     """What came to `silver.interactions_clean` since `gold.touch_totals` and `gold.touch_days` were written.
 
     Touches may only have been added: those in the totals and those learned since must be all that there are. A
-    corrected or removed touch makes the numbers differ, and everything is made anew; so do other weights, another
-    block of days and another version of the package.
+    corrected or removed touch makes the numbers differ, and everything is made anew; so do other weights and another
+    block of days.
 
     Args:
         spark: The session.

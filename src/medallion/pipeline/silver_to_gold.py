@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,14 @@ class Step:
 
     table: str
     inputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Stale:
+    """Gold tables to compute, each with why. `anew` adds up every touch again, whatever gold has."""
+
+    tables: Mapping[str, str]
+    anew: bool
 
 
 STEPS: tuple[Step, ...] = (
@@ -89,6 +97,7 @@ def silver_to_gold(
     champion: Entry | None = None,
     score_at: datetime | None = None,
     anew: bool = False,
+    stale: Callable[[date], Stale] | None = None,
 ) -> tuple[date, list[str]]:
     """Bring every gold table to the end of a day; None is the day of the newest event. Gives the day, and what is odd.
 
@@ -107,6 +116,7 @@ def silver_to_gold(
         champion: The model that speaks; it is silent about days before the one it was trained on.
         score_at: Add the scores to `gold.lead_scores`, as known at this moment; None leaves that table alone.
         anew: Add up every touch again, whatever gold has.
+        stale: Which tables are to be computed for a day; None computes all of them.
 
     Raises:
         ConservationError: A gold table breaks an invariant of its contract, or revenue differs between tables.
@@ -142,18 +152,24 @@ def silver_to_gold(
         rewound = True
         at(moment.instant)
 
+    found = Stale({step.table: "" for step in STEPS}, anew) if stale is None else stale(day)
+    wanted, anew = set(found.tables), found.anew
     since = Additions()
-    if target is not None:
+    if not wanted & {TOTALS, DAYS}:
+        pass
+    elif target is not None:
         since = Additions(_known_to(frames["silver.interactions_clean"], moment))
     elif not rewound:
         with steps.step("gold: look for added touches"):
             since = additions(spark, lake, frames["silver.interactions_clean"], moment)
         since = Additions(since.known_to) if anew else since
     target = target or lake
-    if champion is not None and champion.as_of <= day:
+    by_table = {step.table: step for step in STEPS}
+    frames |= {name: store.read(spark, target, name) for name in by_table if name not in wanted}
+    asks = any(SCORED in by_table[name].inputs for name in wanted)
+    if champion is not None and champion.as_of <= day and asks:
         with steps.step("gold: score open deals"):
             frames[SCORED] = _scored(spark, target, frames, moment, champion)
-    by_table = {step.table: step for step in STEPS}
 
     given: dict[str, Any] = {"moment": moment, "known_to": since.known_to}
 
@@ -167,7 +183,7 @@ def silver_to_gold(
             frames[name] = store.read(spark, target, name)
             verify(frames[name] if written is None else frames[name].filter(written), contract)
 
-    needs = {name: {given for given in step.inputs if given in by_table} for name, step in by_table.items()}
+    needs = {name: {given for given in by_table[name].inputs if given in wanted} for name in by_table if name in wanted}
     try:
         in_order(needs, make, _WORKERS)
     except Exception as error:
@@ -175,7 +191,7 @@ def silver_to_gold(
         raise
     with steps.step("gold: compare revenue"):
         odd = _compare_revenue(frames)
-    if score_at is not None:
+    if score_at is not None and asks:
         with steps.step("gold: lead_scores"):
             if target == lake:
                 _take_back_unfinished(spark, lake)
