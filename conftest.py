@@ -17,7 +17,7 @@ if not hasattr(main, "__file__"):  # a worker of pytest-xdist, which PySpark wou
 def _vocabulary(request: pytest.FixtureRequest, doctest_namespace: dict[str, Any]) -> None:
     if not request.node.nodeid.startswith("src/medallion/columns.py"):
         return
-    from medallion import session
+    from medallion.lakehouse import session
 
     spark = session.session()
 

@@ -65,11 +65,11 @@ fmt:
 
 # Write the generated parts of the docs anew.
 docs:
-    .venv/bin/cog -r README.md ARCHITECTURE.md SETUP_GUIDE.md docs/*.md
+    .venv/bin/cog -I . -r README.md ARCHITECTURE.md SETUP_GUIDE.md docs/*.md
 
 # Check that the generated parts of the docs are current.
 docs-check:
-    .venv/bin/cog --check README.md ARCHITECTURE.md SETUP_GUIDE.md docs/*.md
+    .venv/bin/cog -I . --check README.md ARCHITECTURE.md SETUP_GUIDE.md docs/*.md
 
 # Write the shipped analysis and slides anew, from the sample.
 reports:

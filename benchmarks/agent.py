@@ -320,7 +320,7 @@ def speed(lake: Path, rounds: int = 40) -> dict[str, Any]:
     from medallion.agent.rules import Rules
     from medallion.agent.serving import serve
     from medallion.agent.tools import Tools
-    from medallion.store import Lakehouse
+    from medallion.lakehouse.store import Lakehouse
 
     started = time.perf_counter()
     with serve(Lakehouse(str(lake)), locked=True) as serving:
@@ -424,7 +424,7 @@ def main() -> None:
     from medallion.agent.tools import Tools
     from medallion.agent.words import Vocabulary
     from medallion.config import load
-    from medallion.store import Lakehouse
+    from medallion.lakehouse.store import Lakehouse
 
     document = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
     with tempfile.TemporaryDirectory() as folder:

@@ -10,7 +10,7 @@ import statistics
 from pathlib import Path
 
 from medallion.charts import render, theme
-from medallion.reference import CONTESTANTS
+from tools.reference import CONTESTANTS
 
 HERE = Path(__file__).resolve().parent
 SIZES = ("5m", "20m", "50m")

@@ -44,9 +44,9 @@ def leaking(lake: Path, exports: Path, *, without_outcomes: bool) -> dict[str, f
     from sklearn.model_selection import train_test_split
     from xgboost import XGBClassifier
 
-    from medallion import query
+    from medallion.lakehouse import query
+    from medallion.lakehouse.store import Lakehouse
     from medallion.simulate.oracle import expected_auc
-    from medallion.store import Lakehouse
 
     with query.connect(Lakehouse(str(lake)), layers=["gold"]) as connection:
         table = connection.execute(_SQL, [str(exports / "truth.parquet")]).fetchnumpy()
@@ -66,14 +66,15 @@ def leaking(lake: Path, exports: Path, *, without_outcomes: bool) -> dict[str, f
 def one(customers: int, days: int, seed: int) -> dict[str, Any]:
     """One world."""
     from medallion.config import end_of_day, load
-    from medallion.pipeline import publishing, run
+    from medallion.learning import publish
+    from medallion.pipeline import run
     from medallion.simulate import World
 
     last = World(customers=1, days=1, seed=0).last_day
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         started = time.perf_counter()
-        entry = publishing.train_on_simulation(work, customers, days, seed)
+        entry = publish.train_on_simulation(work, customers, days, seed)
         settings = load(None, source=str(work / "exports"), lakehouse=str(work / "lake"), as_of=last.isoformat())
         run(settings, end_of_day(last), halves=["silver_to_gold"])
         seconds = time.perf_counter() - started
@@ -83,7 +84,7 @@ def one(customers: int, days: int, seed: int) -> dict[str, Any]:
             "champion": entry.scorer.kind,
             "reported": card["roc_auc"],
             "reported_ece": card["ece"],
-            **publishing.held_against_truth(work / "lake", work / "exports"),
+            **publish.held_against_truth(work / "lake", work / "exports"),
             "leaking": leaking(work / "lake", work / "exports", without_outcomes=False),
             "leaking_without_outcomes": leaking(work / "lake", work / "exports", without_outcomes=True),
             "seconds": round(seconds, 1),

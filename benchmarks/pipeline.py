@@ -83,8 +83,8 @@ class Tree(threading.Thread):
 
 def compare(lakehouse: Path, hand: Path) -> list[str]:
     """What differs between our tables and the hand-written ones; empty when nothing does."""
-    from medallion import query
-    from medallion.store import Lakehouse
+    from medallion.lakehouse import query
+    from medallion.lakehouse.store import Lakehouse
 
     checks = {
         "row accounts": (
@@ -195,8 +195,8 @@ class Contest:
 
 def compare_lakehouses(one: Path, other: Path) -> list[str]:
     """Tables of gold that are not the same in two lakehouses."""
-    from medallion import query
-    from medallion.store import Lakehouse
+    from medallion.lakehouse import query
+    from medallion.lakehouse.store import Lakehouse
 
     different = []
     with query.connect(Lakehouse(str(one))) as left, query.connect(Lakehouse(str(other))) as right:

@@ -28,15 +28,15 @@ DAY = date(2025, 6, 30)
 
 def snapshots(lake: str) -> dict[str, Any]:
     """Seconds and peak memory of making all snapshots."""
-    from medallion import query
     from medallion.config import end_of_day, load
-    from medallion.pipeline import learning
+    from medallion.lakehouse import query
+    from medallion.lakehouse.session import session
+    from medallion.lakehouse.store import Lakehouse
+    from medallion.learning import train
     from medallion.pipeline.steps import Steps
-    from medallion.session import session
-    from medallion.store import Lakehouse
 
     settings = load(None, lakehouse=lake, as_of=DAY.isoformat(), memory_gib=3)
-    work = learning._Training(settings, Lakehouse(lake), Path(lake, "models"), end_of_day(DAY), Steps(lambda *_: None))
+    work = train._Training(settings, Lakehouse(lake), Path(lake, "models"), end_of_day(DAY), Steps(lambda *_: None))
     spark = session(settings.engine, settings.memory_gib)
     started = time.perf_counter()
     work._save_snapshots(spark, work._facts(spark), work._cutoffs(DAY), DAY)
@@ -56,13 +56,13 @@ def scores(lake: str, rows: int) -> dict[str, Any]:
     """Rows per second of each kind of model, with approximate reasons."""
     import numpy as np
 
-    from medallion import query
+    from medallion.lakehouse import query
+    from medallion.lakehouse.store import Lakehouse
     from medallion.scoring import registry
     from medallion.scoring.evaluation import reliability
     from medallion.scoring.models import Boosted, Logistic
     from medallion.scoring.predict import Scorer
     from medallion.scoring.training import Calibrator
-    from medallion.store import Lakehouse
 
     with query.connect(Lakehouse(lake), layers=["gold"]) as connection:
         table = connection.sql(f"from gold.lead_snapshots limit {rows}").to_arrow_table()

@@ -1,6 +1,6 @@
 """Compare the model of this folder with the known truth of another simulated world: `python models/model_evaluation.py`.
 
-A door to `medallion.pipeline.publishing`. For your own deals: the model card that `medallion train` writes, and
+A door to `medallion.learning.publish`. For your own deals: the model card that `medallion train` writes, and
 `medallion monitor`.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 try:
     from medallion import notebook
-    from medallion.pipeline import publishing
+    from medallion.learning import publish
 except ModuleNotFoundError as missing:
     raise SystemExit(f"{missing}. In the root of the repository run: pip install -r config/requirements.txt") from None
 
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--models", type=Path, default=HERE)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
-        found = publishing.against_truth(Path(work), given.models, given.customers, given.seed)
+        found = publish.against_truth(Path(work), given.models, given.customers, given.seed)
     print(json.dumps(found, indent=2))
 
 

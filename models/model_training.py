@@ -1,7 +1,7 @@
 """Train the shipped model again, on the same simulated world: `python models/model_training.py`.
 
 The model is written to build/models and compared with the shipped one; `--out models` replaces that one.
-Calls `medallion.pipeline.publishing`. For your own deals: `medallion train`.
+Calls `medallion.learning.publish`. For your own deals: `medallion train`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 try:
     from medallion import notebook
     from medallion.errors import LakehouseError
-    from medallion.pipeline import publishing
+    from medallion.learning import publish
     from medallion.scoring import registry
 except ModuleNotFoundError as missing:
     raise SystemExit(f"{missing}. In the root of the repository run: pip install -r config/requirements.txt") from None
@@ -31,8 +31,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE.parent / "build" / "models")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
-        entry = publishing.train_on_simulation(Path(work), given.customers, given.days, given.seed, notebook.say)
-        for path in publishing.publish(entry, given.out):
+        entry = publish.train_on_simulation(Path(work), given.customers, given.days, given.seed, notebook.say)
+        for path in publish.publish(entry, given.out):
             print(path)
     try:
         shipped = registry.champion(HERE)

@@ -30,7 +30,7 @@ result = pipeline.run(settings, utc_now(), notebook.say, halves=[pipeline.SILVER
 # COMMAND ----------
 
 from medallion import metrics, status
-from medallion.store import Lakehouse
+from medallion import Lakehouse
 
 for name, value in status.insights(Lakehouse(settings.lakehouse)).items():
     measure = metrics.metrics()[name].measure

@@ -12,7 +12,7 @@
 
 try:
     from medallion import notebook, report
-    from medallion.store import Lakehouse
+    from medallion import Lakehouse
 except ModuleNotFoundError as missing:
     raise SystemExit(f"{missing}. In the root of the repository run: pip install -r config/requirements.txt") from None
 

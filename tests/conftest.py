@@ -53,7 +53,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def spark() -> Iterator[Any]:
     """The session of the whole test run: the server that SPARK_REMOTE names, else embedded Sail."""
-    from medallion import session
+    from medallion.lakehouse import session
 
     yield session.session()
     session.close()
@@ -77,7 +77,7 @@ def deliver(spark: Any, tmp_path: Path) -> Callable[..., Any]:
     """
     from medallion import pipeline
     from medallion.config import load
-    from medallion.store import Lakehouse
+    from medallion.lakehouse.store import Lakehouse
 
     count = 0
 
@@ -111,7 +111,7 @@ def sample(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A lakehouse with the shipped sample in it. Read it, do not write to it."""
     from medallion import pipeline
     from medallion.config import load
-    from medallion.store import Lakehouse
+    from medallion.lakehouse.store import Lakehouse
 
     lake = Lakehouse(str(tmp_path_factory.mktemp("sample") / "lakehouse"))
     pipeline.run(load(None, source=str(ROOT / "data"), lakehouse=lake.root), NOW)
@@ -121,7 +121,7 @@ def sample(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.fixture
 def own_sample(sample: Any, tmp_path: Path) -> Any:
     """A copy of `sample` at `deliver`'s place, to write to."""
-    from medallion.store import Lakehouse
+    from medallion.lakehouse.store import Lakehouse
 
     return Lakehouse(str(shutil.copytree(sample.root, tmp_path / "lakehouse")))
 
@@ -129,7 +129,7 @@ def own_sample(sample: Any, tmp_path: Path) -> Any:
 @pytest.fixture
 def rows(spark: Any) -> Callable[..., list[dict[str, Any]]]:
     """`rows(lake, "select ... from gold.deals")` are the rows of a query as dicts."""
-    from medallion import query
+    from medallion.lakehouse import query
 
     def select(lake: Any, sql: str) -> list[dict[str, Any]]:
         with query.connect(lake) as connection:

@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 
 from conftest import NOW
-from medallion import pipeline, query
+from medallion import pipeline
 from medallion.config import load
+from medallion.lakehouse import query
+from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import additions
-from medallion.store import Lakehouse
 
 CUSTOMERS = "customer_id,customer_name,employee_count,email,created_at,updated_at\n"
 LEADS = "lead_id,customer_id,source,status,stage,deal_value,created_at,updated_at,closed_at\n"

@@ -11,13 +11,13 @@ import pytest
 
 from conftest import NOW
 from medallion.agent import audit, drafts, prose, sql_guard
-from medallion.agent.actions import Actions, Outbox
 from medallion.agent.answer import planned, references
 from medallion.agent.facts import Field, Found, Ledger
 from medallion.agent.rules import Rules, Suppressed, suppressed
 from medallion.agent.serving import serve
 from medallion.agent.tools import Tools
 from medallion.agent.words import Vocabulary
+from medallion.care.proposals import Actions, Outbox
 from medallion.config import AgentSettings
 from medallion.errors import MedallionError
 
@@ -502,7 +502,7 @@ def test_a_model_that_hangs_or_is_not_there(tools, vocabulary):
 
 @pytest.fixture
 def actions(tmp_path):
-    from medallion.store import Lakehouse
+    from medallion.lakehouse.store import Lakehouse
 
     return Actions(Lakehouse(str(tmp_path / "lake")))
 

@@ -16,12 +16,14 @@ import pytest
 from deltalake import write_deltalake
 
 from conftest import NOW, ROOT
-from medallion import azure, locks, pipeline
+from medallion import pipeline
 from medallion.config import load
 from medallion.deploy import adls, upload
 from medallion.errors import MedallionError
+from medallion.lakehouse import locks
+from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import journal
-from medallion.store import Lakehouse
+from medallion.sources import azure
 
 pytestmark = pytest.mark.azure
 
@@ -208,7 +210,7 @@ def test_what_a_killed_writer_left_is_rolled_back(root):
         write_deltalake(lake.path("gold.deals"), pa.table({"value": [value]}), mode="overwrite")
     code = (
         "import os, sys\nimport pyarrow as pa\nfrom deltalake import write_deltalake\n"
-        "from medallion.pipeline import journal\nfrom medallion.store import Lakehouse\nlake = Lakehouse(sys.argv[1])\n"
+        "from medallion.pipeline import journal\nfrom medallion.lakehouse.store import Lakehouse\nlake = Lakehouse(sys.argv[1])\n"
         "with journal.writing(lake) as writer, writer.intent('score', ['gold.deals', 'gold.attribution'], last='ops.runs'):\n"
         "    for name in ('gold.deals', 'gold.attribution'):\n"
         "        write_deltalake(lake.path(name), pa.table({'value': [3]}), mode='overwrite')\n"

@@ -142,7 +142,7 @@ def two_days(spark, tmp_path_factory):
     """The sample and its updates in one lakehouse, and the results of both runs."""
     from medallion import pipeline
     from medallion.config import load
-    from medallion.store import Lakehouse
+    from medallion.lakehouse.store import Lakehouse
 
     lake = Lakehouse(str(tmp_path_factory.mktemp("two_days") / "lakehouse"))
     first = pipeline.run(load(None, source=str(ROOT / "data"), lakehouse=lake.root), NOW)
@@ -160,7 +160,7 @@ def test_first_day_accounts(two_days):
 
 
 def test_second_day_every_planted_row_is_in_its_account(two_days, rows):
-    from medallion import query
+    from medallion.lakehouse import query
 
     lake, _, second = two_days
     found = {}
@@ -219,7 +219,7 @@ def test_second_day_current_versions(two_days, rows):
 
 
 def test_new_column_is_kept_in_bronze_and_told(two_days, rows):
-    from medallion import query
+    from medallion.lakehouse import query
 
     lake, _, second = two_days
     assert second.new_columns == {"leads_2025-07-01.csv": ["campaign"]}
@@ -231,7 +231,7 @@ def test_new_column_is_kept_in_bronze_and_told(two_days, rows):
 
 
 def test_raw_cells_survive_exactly(two_days):
-    from medallion import query
+    from medallion.lakehouse import query
 
     with query.connect(two_days[0], layers=("bronze",)) as connection:
         found = query.rows(
@@ -398,7 +398,7 @@ STATE = "select * exclude (known_at, _batch_id) from {} order by all"
 
 
 def state(lake):
-    from medallion import query
+    from medallion.lakehouse import query
 
     def rows(lake, sql):
         with query.connect(lake) as connection:
@@ -423,7 +423,7 @@ def unbroken(spark, tmp_path_factory):
     """The tables of a run that nothing interrupted."""
     from medallion import pipeline
     from medallion.config import load
-    from medallion.store import Lakehouse
+    from medallion.lakehouse.store import Lakehouse
 
     folder = tmp_path_factory.mktemp("unbroken")
     for name, content in FILES.items():
@@ -458,7 +458,7 @@ def test_work_tables_half_removed_are_no_hindrance(deliver, unbroken, monkeypatc
     import shutil
     from pathlib import Path
 
-    from medallion import store
+    from medallion.lakehouse import store
 
     def interrupted(lake, names):
         first, second, *_ = [name for name in names if lake.exists(name)]

@@ -215,7 +215,7 @@ def test_a_bad_file_leaves_what_was_good(medallion, sample, tmp_path):
 
 def test_a_record_too_long_to_read(medallion, tmp_path, monkeypatch):
     """Found only while the engine reads: the delivery is taken back, and the next one comes in."""
-    from medallion import parsing
+    from medallion.sources import parsing
 
     monkeypatch.setattr(parsing, "_BLOCK", 4096)
     source, lake = tmp_path / "in", tmp_path / "lake"

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from medallion import contracts, conventions, sources
+from medallion import contracts, sources
+from medallion.pipeline import conventions
 
 LEADS = "lead_id,customer_id,status,stage,deal_value,created_at,closed_at"
 CUSTOMERS = "customer_id,customer_name\nC1,Anvil\nC2,Bolt\n"

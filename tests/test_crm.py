@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from conftest import NOW
 from medallion.agent import crm
-from medallion.agent.actions import Actions
+from medallion.care.proposals import Actions
 from medallion.config import CrmSettings
 from medallion.errors import MedallionError
-from medallion.store import Lakehouse
+from medallion.lakehouse.store import Lakehouse
 
 TOKEN = "pat-eu1-very-secret-0123456789"  # noqa: S105
 TARGET = {"hubspot": "deals", "salesforce": "Opportunity"}

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from medallion import contracts, currencies, proposal, sources
+from medallion import contracts, proposal, sources
 from medallion.pipeline import amounts
+from medallion.sources import currencies
 
 DEALS = "lead_id,customer_id,status,deal_value,created_at"
 

@@ -14,13 +14,14 @@ import pytest
 from starlette.testclient import TestClient
 
 from conftest import NOW
-from medallion import metrics, query
+from medallion import metrics
 from medallion.config import load
 from medallion.dashboard import pages, parameters, safety, tables, words
 from medallion.dashboard.export import export
 from medallion.dashboard.serving import serve
 from medallion.dashboard.web import Options, application
 from medallion.errors import LakehouseError, MedallionError
+from medallion.lakehouse import query
 from medallion.metrics import Filter, written
 
 PAGES = [f"/{name}" for name in words.PAGES]
@@ -451,7 +452,7 @@ FORMULA = '=HYPERLINK("http://x")'
 @pytest.fixture(scope="module")
 def evil(spark, tmp_path_factory):
     from medallion import pipeline
-    from medallion.store import Lakehouse
+    from medallion.lakehouse.store import Lakehouse
 
     folder = tmp_path_factory.mktemp("evil")
     (folder / "in").mkdir()
@@ -595,7 +596,7 @@ def test_nothing_writes(client):
 
 @pytest.mark.slow
 def test_a_new_run_shows_and_a_missing_lakehouse_is_said(deliver, tmp_path, monkeypatch):
-    from medallion.store import Lakehouse
+    from medallion.lakehouse.store import Lakehouse
 
     monkeypatch.setattr("medallion.dashboard.reading.LOOK", 0.0)
     empty = open_dashboard(Lakehouse(str(tmp_path / "nowhere")))

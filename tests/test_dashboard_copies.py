@@ -13,10 +13,11 @@ import duckdb
 import pytest
 
 from conftest import NOW
-from medallion import metrics, query
+from medallion import metrics
 from medallion.dashboard import copies, tables, writing
 from medallion.dashboard.parameters import Given
 from medallion.dashboard.reading import Reading, Source
+from medallion.lakehouse import query
 from medallion.metrics import Filter
 
 
@@ -25,7 +26,7 @@ def world(spark, tmp_path_factory):
     """A lakehouse of random deals and touches: several a day and hour, unknown channels, days without any."""
     from medallion import pipeline
     from medallion.config import load
-    from medallion.store import Lakehouse
+    from medallion.lakehouse.store import Lakehouse
 
     pick, folder = random.Random(8), tmp_path_factory.mktemp("world")  # noqa: S311
 

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from conftest import ROOT
-from medallion import query
+from medallion.lakehouse import query
 
 pytestmark = pytest.mark.declarative
 

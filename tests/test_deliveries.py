@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from conftest import NOW
-from medallion import erasure, pipeline, quarantine, query, status
+from medallion import pipeline
+from medallion.care import erasure, quarantine, status
 from medallion.config import load
 from medallion.errors import LakehouseError
+from medallion.lakehouse import query
+from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline.silver_to_gold import STEPS
-from medallion.store import Lakehouse
 
 IDS = st.integers(1, 6)
 STATES = st.sampled_from(["open", "won", "lost", "Closed Won", "perhaps"])

@@ -523,7 +523,7 @@ def test_every_wheel_task_calls_what_there_is():
 
 
 def test_notebooks_take_the_parameters_of_the_job():
-    from medallion.notebook import PARAMETERS
+    from medallion.cli.notebook import PARAMETERS
 
     job = bundle.load(ROOT / "databricks.yml", "dev", settings.TargetSettings(), USER).job
     assert {item["name"] for item in job["parameters"]} <= set(PARAMETERS)

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from conftest import ROOT
-from medallion import contracts, metrics, status
+from medallion import contracts, metrics
+from medallion.care import status
 from medallion.gold.customer_features import FEATURES
 from medallion.pipeline.silver_to_gold import STEPS, gold_contract
 

@@ -21,8 +21,8 @@ import pytest
 from doubles.workspace import USER
 
 from conftest import ROOT
-from medallion import azure
 from medallion.deploy import adls, bundle, databricks, settings, upload
+from medallion.sources import azure
 
 pytestmark = pytest.mark.azure
 
@@ -75,9 +75,9 @@ def test_a_second_writer_in_a_catalog_is_refused(tmp_path):
     catalogs = '[{type="memory", name="sail", initial_database=["default"]}, {type="memory", name="crm_test", initial_database=["ops"]}]'
     where = {"SAIL_CATALOG__LIST": catalogs, "SAIL_CATALOG__DEFAULT_CATALOG": "sail"}
     code = """
-from medallion import locks, session
+from medallion.lakehouse import locks, session
 from medallion.errors import LakehouseError
-from medallion.store import Lakehouse
+from medallion.lakehouse.store import Lakehouse
 
 root, told = "uc://crm_test", []
 with locks.hold(root) as held:

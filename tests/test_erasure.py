@@ -13,10 +13,12 @@ import pytest
 from deltalake import DeltaTable
 
 from conftest import NOW, ROOT
-from medallion import doctor, erasure, pipeline, quarantine, store
+from medallion import pipeline
+from medallion.care import doctor, erasure, quarantine
 from medallion.config import load
 from medallion.errors import LakehouseError
-from medallion.store import Lakehouse
+from medallion.lakehouse import store
+from medallion.lakehouse.store import Lakehouse
 
 pytestmark = pytest.mark.slow  # CI runs them, and `just slow`
 

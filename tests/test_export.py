@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import write_deltalake
 
+from medallion.care.export import export
 from medallion.errors import MedallionError
-from medallion.export import export
-from medallion.store import Lakehouse
+from medallion.lakehouse.store import Lakehouse
 
 TEXTS = [
     # text                  -> cell in CSV

@@ -8,9 +8,10 @@ from datetime import timedelta
 import pytest
 
 from conftest import NOW, ROOT
-from medallion import gate, task
+from medallion.care import gate
+from medallion.cli import task
 from medallion.errors import LakehouseError, MedallionError
-from medallion.store import Lakehouse
+from medallion.lakehouse.store import Lakehouse
 
 
 def test_a_clean_delivery_passes(sample):

@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from medallion import contracts, conventions, pipeline, query, sources
+from medallion import contracts, pipeline, sources
 from medallion.config import HoldBack, load
 from medallion.errors import SourceError
-from medallion.pipeline import hold
+from medallion.lakehouse import query
+from medallion.lakehouse.store import Lakehouse
+from medallion.pipeline import conventions, hold
 from medallion.sources import SourceFile
-from medallion.store import Lakehouse
 
 CUSTOMERS = "customer_id,customer_name\n" + "".join(f"C{n},Firm {n}\n" for n in range(10))
 DEALS = "lead_id,customer_id,status,deal_value,created_at"
@@ -246,7 +247,7 @@ def filled(due: str, more: str = "") -> contracts.Override:
 )
 def test_another_contract_has_dates_looked_at_again(tmp_path, monkeypatch, due, more, gone, reads):
     """Of a file that was read before, how a column is written holds for that column and no other."""
-    monkeypatch.setattr(pipeline.learning, "champion", lambda settings: None)
+    monkeypatch.setattr(pipeline.models, "champion", lambda settings: None)
     (tmp_path / "deals.csv").write_text(
         "lead_id,customer_id,status,created_at,Start,Due,Either\n"
         "L1,C1,open,2025-01-02,12/31/2025,31/12/2025,02/06/2025\nL2,C1,open,2025-01-02,02/06/2025,02/06/2025,02/06/2025\n"
@@ -298,9 +299,9 @@ def test_whatever_is_wrong_with_a_file_ends_with_exit_status_1(monkeypatch, caps
         given_up=["old.csv: is given up"],
         **{what: [Refusal("leads.csv", "leads", "leads.csv: is odd", "Correct it.")]},
     )
-    monkeypatch.setattr(pipeline, "run", lambda *given: result)
-    monkeypatch.setattr("medallion.status.insights", lambda lake: {})
-    monkeypatch.setattr("medallion.status.as_of", lambda lake: None)
+    monkeypatch.setattr(pipeline, "run", lambda *given, **more: result)
+    monkeypatch.setattr("medallion.care.status.insights", lambda lake: {})
+    monkeypatch.setattr("medallion.care.status.as_of", lambda lake: None)
     monkeypatch.setattr(sys, "argv", ["medallion", "run", "--json"])
     with pytest.raises(SystemExit) as end:
         cli.main()

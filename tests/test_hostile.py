@@ -99,7 +99,7 @@ def test_numbers_in_json_stay_as_they_were_written(deliver):
 
 
 def _bronze(lake):
-    from medallion import query
+    from medallion.lakehouse import query
 
     with query.connect(lake, layers=["bronze"]) as connection:
         return connection.execute("select product_id, list_price, more from bronze.products").fetchall()
@@ -171,14 +171,14 @@ def test_an_expression_that_the_engine_does_not_know_leaves_nothing_behind(deliv
 
 
 def test_what_would_steer_a_terminal_is_spelled_out():
-    from medallion.console import plain
+    from medallion.cli.console import plain
 
     assert plain("na\x1b[31mme\x00 \u202eabc ü") == "na\\x1b[31mme\\x00 \\u202eabc ü"
 
 
 @pytest.mark.parametrize("address", ["sc://127.0.0.1:9", "sc://127.0.0.1:9/;token=secret", "sc://127.0.0.1:not-a-port"])
 def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch, address):
-    from medallion import session
+    from medallion.lakehouse import session
 
     monkeypatch.setenv("SPARK_REMOTE", address)
     with pytest.raises(MedallionError, match="nothing answers there") as error:
@@ -219,7 +219,7 @@ def test_a_cell_far_away_is_found_however_it_is_written(tmp_path, rows, sheet):
 
 
 def test_a_workbook_that_ends_its_reader_is_refused_and_the_others_are_read(tmp_path, monkeypatch):
-    from medallion import workbooks
+    from medallion.sources.readers import workbooks
 
     monkeypatch.setattr(workbooks, "_MOST_CELLS", 1 << 60)
     (tmp_path / "customers.csv").write_text(GOOD)
@@ -236,7 +236,7 @@ def test_a_workbook_that_ends_its_reader_is_refused_and_the_others_are_read(tmp_
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of processor time")
 def test_a_workbook_that_takes_too_long_is_refused(tmp_path, monkeypatch):
     """Far below its head too: the whole delivery would stop if that were found while it is loaded."""
-    from medallion import sheet_reader
+    from medallion.sources.readers import sheet_reader
 
     reader = tmp_path / "reader"
     reader.write_text(
@@ -271,7 +271,7 @@ def test_the_directory_of_an_archive_is_read_once(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("place", [1, 2], ids=["in the first record", "in the second"])
 def test_a_note_longer_than_128_kib(tmp_path, place):
-    from medallion.parsing import parse
+    from medallion.sources.parsing import parse
 
     note = "x" * 140_000
     records = ["C1,Anvil,", "C2,Bolt,"]

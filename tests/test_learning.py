@@ -24,14 +24,14 @@ def learned(spark, tmp_path_factory):
     """A lakehouse of a small world after training: its settings and the outcome."""
     from medallion import pipeline
     from medallion.config import load
-    from medallion.pipeline import learning
+    from medallion.learning import train
     from medallion.simulate import World, simulate
 
     folder = tmp_path_factory.mktemp("world")
     simulate(World(customers=1500, days=540, seed=11), folder / "exports")
     settings = load(None, source=str(folder / "exports"), lakehouse=str(folder / "lake"))
     pipeline.run(settings, NOW)
-    return settings, learning.train(settings, NOW)
+    return settings, train.train(settings, NOW)
 
 
 @pytest.fixture
@@ -43,13 +43,13 @@ def copied(learned, tmp_path):
 
 
 def champion(settings):
-    from medallion.pipeline import learning
+    from medallion.pipeline import models
 
-    return learning.champion(settings)
+    return models.champion(settings)
 
 
 def rows_of(settings):
-    from medallion.store import Lakehouse
+    from medallion.lakehouse.store import Lakehouse
 
     return Lakehouse(settings.lakehouse).delta("gold.lead_snapshots").to_pyarrow_table()
 
@@ -298,24 +298,24 @@ def test_trees_that_were_changed_are_refused(learned, tmp_path):
 
 
 def test_only_what_is_registered_can_speak(copied):
-    from medallion.pipeline import learning
+    from medallion.learning import train
 
     version = champion(copied).scorer.version
-    learning.use(copied, "rules")
+    train.use(copied, "rules")
     assert champion(copied) is None
     with pytest.raises(LakehouseError, match=r"\.\./x: there is no such model"):
-        learning.use(copied, "../x")
-    learning.use(copied, version)
+        train.use(copied, "../x")
+    train.use(copied, version)
     assert champion(copied).scorer.version == version
-    assert [row["speaks"] for row in learning.versions(copied)] == [True]
+    assert [row["speaks"] for row in train.versions(copied)] == [True]
 
 
 # scores
 
 
 def gold(settings, sql):
-    from medallion import query
-    from medallion.store import Lakehouse
+    from medallion.lakehouse import query
+    from medallion.lakehouse.store import Lakehouse
 
     with query.connect(Lakehouse(settings.lakehouse)) as connection:
         return query.rows(connection, sql)
@@ -369,7 +369,7 @@ def test_a_model_is_silent_about_days_before_it(copied):
 
 def test_the_explanation_is_of_the_published_score(copied):
     from medallion import pipeline
-    from medallion.explain import explain
+    from medallion.care.explain import explain
 
     pipeline.run(copied, datetime(2025, 7, 1, 9), halves=[pipeline.SILVER_TO_GOLD])
     best = gold(
@@ -470,14 +470,14 @@ def test_every_signal_has_words():
 
 @pytest.mark.slow
 def test_a_new_model_waits_for_later_deals(copied):
-    from medallion.pipeline import learning
+    from medallion.learning import train
 
     before = champion(copied).scorer.version
-    outcome = learning.train(copied.model_copy(update={"as_of": "2025-06-29"}), NOW)
+    outcome = train.train(copied.model_copy(update={"as_of": "2025-06-29"}), NOW)
     assert not outcome.promoted
     assert "needed to compare" in outcome.reason
     assert outcome.champion == champion(copied).scorer.version == before
-    replaced = learning.train(copied.model_copy(update={"as_of": "2025-06-29"}), NOW, anyway=True)
+    replaced = train.train(copied.model_copy(update={"as_of": "2025-06-29"}), NOW, anyway=True)
     assert replaced.promoted
     assert champion(copied).scorer.version == replaced.version != before
 
@@ -485,12 +485,13 @@ def test_a_new_model_waits_for_later_deals(copied):
 @pytest.mark.parametrize("killed_in", ["registered", "crowned"])
 def test_a_killed_training_leaves_nothing_or_a_model(copied, monkeypatch, killed_in):
     """Killed when its model is registered but not yet active, and when it is active."""
-    from medallion.pipeline import journal, learning
+    from medallion.lakehouse.store import Lakehouse
+    from medallion.learning import train
+    from medallion.pipeline import journal, models
     from medallion.scoring import registry
-    from medallion.store import Lakehouse
 
     real, folder, lake = registry.crown, Path(copied.lakehouse, "models"), Lakehouse(copied.lakehouse)
-    present, snapshots = learning.champion(copied).scorer.version, lake.delta("gold.lead_snapshots").to_pyarrow_table()
+    present, snapshots = models.champion(copied).scorer.version, lake.delta("gold.lead_snapshots").to_pyarrow_table()
 
     def killed(*given):
         if killed_in == "crowned":
@@ -500,11 +501,11 @@ def test_a_killed_training_leaves_nothing_or_a_model(copied, monkeypatch, killed
     before = registry.versions(folder)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(registry, "crown", killed)
-        learning.train(copied.model_copy(update={"as_of": "2025-06-29"}), NOW, anyway=True)
+        train.train(copied.model_copy(update={"as_of": "2025-06-29"}), NOW, anyway=True)
     assert len(registry.versions(folder)) == len(before) + 1
     with journal.writing(lake) as writer:
         assert "train that began at" in writer.recovered[0]
-    is_new = learning.champion(copied).scorer.version != present
+    is_new = models.champion(copied).scorer.version != present
     assert is_new is (killed_in == "crowned") is (len(registry.versions(folder)) > len(before))
     assert (lake.delta("gold.lead_snapshots").to_pyarrow_table() != snapshots) is is_new
 
@@ -513,7 +514,7 @@ def test_a_killed_training_leaves_nothing_or_a_model(copied, monkeypatch, killed
 def test_the_better_one_on_the_same_later_deals_speaks(learned, present, may):
     from types import SimpleNamespace
 
-    from medallion.pipeline import learning
+    from medallion.learning import train
     from medallion.scoring.training import learn
 
     settings, _ = learned
@@ -527,22 +528,22 @@ def test_the_better_one_on_the_same_later_deals_speaks(learned, present, may):
     }
     scorer = SimpleNamespace(version="before", probabilities=forecasts[present])
     entry = SimpleNamespace(scorer=scorer, document={"learned_until": new.evaluation["train_until"]})
-    reason = learning._not_as_good(entry, new, rows)
+    reason = train._not_as_good(entry, new, rows)
     assert (reason is None) is may, reason
 
 
 @pytest.mark.slow
 def test_watching(copied):
     from medallion import pipeline
-    from medallion.pipeline import learning, monitoring
+    from medallion.learning import monitor, train
 
     shutil.rmtree(Path(copied.lakehouse, "models"))
-    assert monitoring.watch(copied).recommendation == monitoring.TRAIN
+    assert monitor.watch(copied).recommendation == monitor.TRAIN
     early = copied.model_copy(update={"as_of": "2025-02-28"})
-    assert learning.train(early, NOW).promoted
+    assert train.train(early, NOW).promoted
     pipeline.run(early, datetime(2025, 7, 1, 9), halves=[pipeline.SILVER_TO_GOLD])
     pipeline.run(copied, datetime(2025, 7, 1, 10), halves=[pipeline.SILVER_TO_GOLD])
-    found = monitoring.watch(copied)
+    found = monitor.watch(copied)
     mine = found.ended[champion(copied).scorer.version]
     truth = gold(
         copied,
@@ -552,7 +553,7 @@ def test_watching(copied):
     assert (mine["n"], mine["won"]) == (truth["n"], truth["won"])
     assert mine["roc_auc"] > 0.55
     assert set(found.drift) <= set(champion(copied).scorer.model.names)
-    assert found.recommendation in (monitoring.KEEP, monitoring.RETRAIN)
+    assert found.recommendation in (monitor.KEEP, monitor.RETRAIN)
     assert {row["lead_quality"] for row in found.bands} <= {"Hot", "Warm", "Cool", "Cold"}
 
 
@@ -588,7 +589,7 @@ WATCHED = [
 def test_recommendations(learned, figures, psi, age, recommendation):
     from datetime import timedelta
 
-    from medallion.pipeline import monitoring
+    from medallion.learning import monitor
 
     entry = champion(learned[0])
     name = next(name for name, kept in entry.document["profile"].items() if kept["weight"] > 0.05)
@@ -601,19 +602,19 @@ def test_recommendations(learned, figures, psi, age, recommendation):
         "log_loss": 0.5,
         "against_flat": {"high": 0.1},
     }
-    found = monitoring.Watch(entry.as_of + timedelta(days=age), entry.scorer.version, {name: psi})
+    found = monitor.Watch(entry.as_of + timedelta(days=age), entry.scorer.version, {name: psi})
     found.ended = {entry.scorer.version: {**usual, **figures}}
-    assert monitoring._recommend(found, entry)[0] == recommendation
+    assert monitor._recommend(found, entry)[0] == recommendation
 
 
 def test_without_the_extra_training_says_what_to_install(learned, monkeypatch):
     import sys
 
-    from medallion.pipeline import learning
+    from medallion.learning import train
 
     monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(MedallionError, match="not installed") as caught:
-        learning.train(learned[0], NOW)
+        train.train(learned[0], NOW)
     assert "medallion-crm[ml]" in caught.value.remedy
 
 
@@ -621,7 +622,7 @@ def test_without_the_extra_training_says_what_to_install(learned, monkeypatch):
 def test_mlflow_holds_runs_and_the_alias(learned, tmp_path):
     from mlflow.tracking import MlflowClient
 
-    from medallion.pipeline import tracking
+    from medallion.learning import tracking
     from medallion.scoring import signals
 
     _, outcome = learned
@@ -669,16 +670,16 @@ def test_nothing_of_ours_unpickles():
 
 
 def test_a_published_model_scores_with_predict_proba(learned, tmp_path):
-    from medallion.pipeline import publishing
+    from medallion.learning import publish
     from medallion.scoring import registry
 
     settings, _ = learned
     entry = champion(settings)
-    written = publishing.publish(entry, tmp_path)
-    assert publishing.publish(entry, tmp_path) == written
+    written = publish.publish(entry, tmp_path)
+    assert publish.publish(entry, tmp_path) == written
     assert registry.champion(tmp_path).scorer.version == entry.scorer.version
     rows = rows_of(settings).slice(0, 50)
-    found = pickle.loads((tmp_path / publishing.PICKLE).read_bytes()).predict_proba(rows.to_pandas())  # noqa: S301
+    found = pickle.loads((tmp_path / publish.PICKLE).read_bytes()).predict_proba(rows.to_pandas())  # noqa: S301
     assert found.shape == (50, 2)
     assert np.allclose(found[:, 1], entry.scorer.probabilities(rows))
     assert np.allclose(found.sum(axis=1), 1)

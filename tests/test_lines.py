@@ -97,7 +97,7 @@ def test_a_picture_is_drawn_again_only_when_its_chart_changed(tmp_path, monkeypa
 
 
 def test_on_databricks_the_analysis_never_runs_the_pipeline(tmp_path):
-    from medallion import notebook
+    from medallion.cli import notebook
     from medallion.config import load
 
     settings = load(None, source=str(ROOT / "data"), lakehouse=str(tmp_path / "lakehouse"))
@@ -106,7 +106,8 @@ def test_on_databricks_the_analysis_never_runs_the_pipeline(tmp_path):
 
 
 def test_a_notebook_tells_all_that_is_wrong_and_steers_no_terminal(tmp_path, monkeypatch, capsys):
-    from medallion import notebook, pipeline
+    from medallion import pipeline
+    from medallion.cli import notebook
     from medallion.config import load
     from medallion.sources import Refusal
 

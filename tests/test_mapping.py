@@ -218,7 +218,7 @@ def test_a_stage_behind_a_code_is_read_as_any_other(to_silver, contract, rows):
         ("O2", "status: is not an accepted value: 's2'"),
         ("O3", "customer_id: leads to no customer: 'Bolt Gmb'"),
     ]
-    from medallion import quarantine
+    from medallion.care import quarantine
     from medallion.config import load
 
     suggested = quarantine.suggest(lake, load(None, lakehouse=lake.root), "customer_id.lookup")
@@ -253,7 +253,7 @@ def test_a_contract_is_remembered(to_silver, contract):
     result, _ = to_silver({"Opportunity.csv": later})
     assert result.contracts == [str(path)]
     assert [(a["entity"], a["accepted"]) for a in result.accounts] == [("leads", 1)]
-    from medallion import status
+    from medallion.care import status
 
     assert status.status(lake, NOW)["contracts"] == [str(path)]
 
@@ -428,7 +428,7 @@ def test_a_header_below_a_title(to_silver, rows, kind):
 
 
 def test_columns_that_come_and_go_are_told(to_silver):
-    from medallion import status
+    from medallion.care import status
 
     first = "Product ID,Product Name,Category\nP1,Anvil,Iron\n"
     second = "Product ID,Product Name,Colour\nP2,Bolt,grey\n"

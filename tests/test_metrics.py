@@ -12,9 +12,10 @@ from decimal import Decimal
 import pytest
 
 from conftest import NOW
-from medallion import metrics, query
+from medallion import metrics
 from medallion.errors import ContractError
-from medallion.store import Lakehouse
+from medallion.lakehouse import query
+from medallion.lakehouse.store import Lakehouse
 
 
 def numbers(rows):
@@ -58,7 +59,7 @@ def generated(spark, tmp_path_factory):
 @pytest.mark.parametrize("lakehouse", ["sample", "generated"])
 def test_spark_and_duckdb_agree(request, spark, lakehouse):
     """In value and in order, total and by every dimension, all metrics."""
-    from medallion import metric_check
+    from medallion.care import metric_check
     from medallion.config import load
 
     lake = request.getfixturevalue(lakehouse)
@@ -70,7 +71,7 @@ def test_spark_and_duckdb_agree(request, spark, lakehouse):
 
 def test_a_difference_between_the_routes_is_told(sample, spark, declared):
     """A median that DuckDB takes from the data and Spark interpolates."""
-    from medallion import metric_check
+    from medallion.care import metric_check
     from medallion.config import load
 
     declared(

@@ -12,8 +12,9 @@ from decimal import Decimal
 import pytest
 
 from conftest import NOW, ROOT
-from medallion import metrics, query
+from medallion import metrics
 from medallion.errors import MedallionError
+from medallion.lakehouse import query
 from medallion.powerbi import build, m, model, pages, rows, tmdl
 from medallion.powerbi.check import check
 from medallion.powerbi.evaluate import Evaluator
@@ -61,7 +62,7 @@ def hostile(spark, tmp_path_factory):
     """A lakehouse of those."""
     from medallion import pipeline
     from medallion.config import load
-    from medallion.store import Lakehouse
+    from medallion.lakehouse.store import Lakehouse
 
     folder = tmp_path_factory.mktemp("hostile")
     for name, text in HOSTILE.items():
@@ -357,7 +358,7 @@ def test_a_build_after_new_data_changes_the_data_and_nothing_else(built, sample,
 
 def test_what_a_warehouse_is_asked_gives_the_same_rows(hostile, spark):
     """The SQL of the Databricks source, run by Spark, against what DuckDB read."""
-    from medallion import store
+    from medallion.lakehouse import store
 
     found, whole = read(hostile), model.model()
     names = {one.source for one in whole.tables if one.kind == "gold"}

@@ -12,8 +12,9 @@ import yaml
 from sqlglot import exp
 
 from conftest import ROOT
-from medallion import metrics, query
+from medallion import metrics
 from medallion.errors import ContractError
+from medallion.lakehouse import query
 from medallion.powerbi import databricks
 
 

@@ -159,7 +159,8 @@ def test_records_and_lines_are_those_of_the_csv_module(tmp_path, records, delimi
 
     import pyarrow as pa
 
-    from medallion import bronze, contracts, parsing, sources
+    from medallion import bronze, contracts, sources
+    from medallion.sources import parsing
 
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=delimiter, lineterminator=end)
@@ -193,9 +194,10 @@ def test_every_row_of_a_file_is_in_the_tables(spark, tmp_path_factory, records):
     """The whole pipeline on any file: what the csv module counts is what is accounted for, table by table."""
     import csv
 
-    from medallion import pipeline, query
+    from medallion import pipeline
     from medallion.config import load
-    from medallion.store import Lakehouse
+    from medallion.lakehouse import query
+    from medallion.lakehouse.store import Lakehouse
 
     folder = tmp_path_factory.mktemp("any")
     with (folder / "customers.csv").open("w", newline="") as out:

@@ -10,12 +10,13 @@ import pytest
 import xlsxwriter
 
 from conftest import NOW
-from medallion import contracts, pipeline, proposal, query
+from medallion import contracts, pipeline, proposal
 from medallion.config import load
 from medallion.contracts import Filling, Override
 from medallion.errors import ContractError, SourceError
+from medallion.lakehouse import query
+from medallion.lakehouse.store import Lakehouse
 from medallion.proposal import cells, marks, match, profile, vocabulary
-from medallion.store import Lakehouse
 
 # Small folders with the headers and the mess of real exports. Per table and entity: canonical column -> header.
 SALESFORCE = {

@@ -10,11 +10,12 @@ from datetime import timedelta
 import pytest
 
 from conftest import NOW
-from medallion import contracts, pipeline, quarantine
+from medallion import contracts, pipeline
+from medallion.care import quarantine
+from medallion.care.quarantine import Correction
 from medallion.config import load
 from medallion.errors import LakehouseError, MedallionError
-from medallion.quarantine import Correction
-from medallion.store import Lakehouse
+from medallion.lakehouse.store import Lakehouse
 
 CUSTOMERS = "customer_id,customer_name\nC1,Anvil\nC22,Bolt\n"
 LEADS = (

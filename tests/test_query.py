@@ -11,9 +11,10 @@ from deltalake import DeltaTable, write_deltalake
 from deltalake.schema import Field, PrimitiveType
 
 from conftest import NOW
-from medallion import query, status, store
+from medallion.care import status
 from medallion.errors import LakehouseError
-from medallion.store import Lakehouse
+from medallion.lakehouse import query, store
+from medallion.lakehouse.store import Lakehouse
 
 SHOWN = ("silver.leads_clean", "silver.interactions_clean", "gold.customer_features", "gold.sales_summary", "ops.runs")
 

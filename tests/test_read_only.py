@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from conftest import NOW
-from medallion import contracts, status
+from medallion import contracts
 from medallion.agent import audit
 from medallion.agent.answer import Answer
-from medallion.store import Lakehouse
+from medallion.care import status
+from medallion.lakehouse.store import Lakehouse
 
 ANSWER = Answer("win rate?", "50%", ())
 

@@ -16,7 +16,9 @@ from PIL import Image
 from pptx import Presentation
 
 from conftest import ROOT
-from medallion import charts, metrics, query, report, status
+from medallion import charts, metrics, report
+from medallion.care import status
+from medallion.lakehouse import query
 from medallion.report import deck, sections
 from medallion.report.facts import CORRELATED
 from medallion.report.presentation import presentation

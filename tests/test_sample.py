@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from medallion import status
+from medallion.care import status
 
 
 def test_insights_of_the_sample(sample):

@@ -8,10 +8,10 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
-from medallion import query, store
+from medallion.care.export import export
 from medallion.errors import LakehouseError, MedallionError
-from medallion.export import export
-from medallion.store import Lakehouse
+from medallion.lakehouse import query, store
+from medallion.lakehouse.store import Lakehouse
 
 
 def test_views_are_the_delta_tables(sample, spark):

@@ -7,9 +7,9 @@ import types
 
 import pytest
 
-from medallion import session, unity
 from medallion.errors import LakehouseError, MedallionError
-from medallion.store import Lakehouse
+from medallion.lakehouse import session, unity
+from medallion.lakehouse.store import Lakehouse
 
 
 class Session:
@@ -112,7 +112,7 @@ def test_what_unity_catalog_does_itself_is_left_to_it():
 
 
 def test_models_go_to_the_registry_of_the_catalog():
-    from medallion.pipeline import tracking
+    from medallion.learning import tracking
 
     assert tracking._places("databricks", "crm_dev") == (
         "databricks-uc",
@@ -128,7 +128,7 @@ def test_models_go_to_the_registry_of_the_catalog():
 def test_forgetting_is_for_folders(fresh):
     from datetime import datetime
 
-    from medallion import erasure
+    from medallion.care import erasure
     from medallion.config import load
 
     with pytest.raises(LakehouseError, match="forgetting works on the files of a folder"):

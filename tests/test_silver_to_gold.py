@@ -13,9 +13,9 @@ try:
     from test_lead_score import CUSTOMER, LEAD, TOUCH
 
     from conftest import NOW
-    from medallion import query
     from medallion.errors import ConservationError, LakehouseError
     from medallion.features import Moment
+    from medallion.lakehouse import query
 except ModuleNotFoundError as missing:
     raise SystemExit(f"{missing}. In the root of the repository run: pip install -r config/requirements.txt") from None
 
@@ -253,7 +253,7 @@ def test_deals(sample, rows):
 
 
 def test_a_broken_table_is_noticed(frame, sample, spark):
-    from medallion import store
+    from medallion.lakehouse import store
     from medallion.pipeline.silver_to_gold import gold_contract, verify
 
     for name in (
@@ -275,7 +275,7 @@ def test_a_broken_table_is_noticed(frame, sample, spark):
 def test_two_keys_of_one_hash_are_two_keys(sample, spark, monkeypatch):
     from pyspark.sql import functions as F
 
-    from medallion import store
+    from medallion.lakehouse import store
     from medallion.pipeline.silver_to_gold import gold_contract, verify
 
     monkeypatch.setattr(F, "xxhash64", lambda *columns: F.lit(1).cast("bigint"))
@@ -480,7 +480,7 @@ def test_an_earlier_moment(deliver, rows):
 
 def test_deals_closed_before_they_were_opened_are_told_of(frame, capsys):
     """They have no cycle time; the run says how many there are and names one."""
-    from medallion import console
+    from medallion.cli import console
     from medallion.pipeline import Result
     from medallion.pipeline.silver_to_gold import _compare_revenue
 

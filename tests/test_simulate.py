@@ -195,7 +195,7 @@ def _is_share(count, of, share):
 def _take_in(lake_folder, *folders):
     from medallion import pipeline
     from medallion.config import load
-    from medallion.store import Lakehouse
+    from medallion.lakehouse.store import Lakehouse
 
     lake = Lakehouse(str(lake_folder))
     results = [pipeline.run(load(None, source=str(folder), lakehouse=lake.root), NOW) for folder in folders]

@@ -195,7 +195,7 @@ def test_cutoffs_end_where_the_horizon_is_over():
 
 
 def test_the_rule_score_of_a_snapshot_is_that_of_gold(spark, sample):
-    from medallion import query, store
+    from medallion.lakehouse import query, store
     from medallion.scoring.snapshots import current, snapshots
 
     frames = [store.read(spark, sample, f"silver.{name}_clean") for name in ("customers", "leads", "interactions")]

@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from medallion import bronze, contracts, parsing, sources
+from medallion import bronze, contracts, sources
 from medallion.errors import SourceError
+from medallion.sources import parsing
 
 HEADER = "product_id,product_name,category"
 

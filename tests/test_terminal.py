@@ -13,9 +13,8 @@ from rich.text import Text
 from typer.testing import CliRunner
 
 from conftest import NOW
-from medallion import console
-from medallion.cli import app
-from medallion.store import Lakehouse
+from medallion.cli import app, console
+from medallion.lakehouse.store import Lakehouse
 
 #: Markup that ends what was never begun, a cleared screen, a title for the window, a bell, a change of direction, a
 #: second line, a backspace, and one of the C1 controls.
@@ -95,7 +94,7 @@ def some(words):
 )
 def test_hostile_names_through_every_command_that_prints_them(hostile, words):
     if words[0] == "actions":
-        from medallion.agent.actions import Actions
+        from medallion.care.proposals import Actions
         from medallion.config import utc_now
 
         Actions(hostile).propose("deal", "L-1013", {"next_step": "send the offer"}, HOSTILE, HOSTILE, utc_now())

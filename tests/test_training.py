@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conftest import NOW
-from medallion.pipeline import learning
+from medallion.learning import train
 from medallion.weights import ScoreWeights
 
 DAY = timedelta(days=1)
@@ -70,16 +70,14 @@ def test_nothing_that_is_tested_on_is_learned_tuned_or_calibrated_on(monkeypatch
 
 def test_no_cutoff_whose_horizon_is_not_over(monkeypatch, tmp_path):
     from medallion.config import load
-    from medallion.pipeline import learning
+    from medallion.lakehouse.store import Lakehouse
+    from medallion.learning import train
     from medallion.pipeline.steps import Steps
-    from medallion.store import Lakehouse
 
-    monkeypatch.setattr(learning.query, "connect", lambda lake, layers: nullcontext())
-    monkeypatch.setattr(learning.query, "rows", lambda connection, sql: [{"first": datetime(2024, 1, 1)}])
+    monkeypatch.setattr(train.query, "connect", lambda lake, layers: nullcontext())
+    monkeypatch.setattr(train.query, "rows", lambda connection, sql: [{"first": datetime(2024, 1, 1)}])
     given_settings = load(None, lakehouse=str(tmp_path))
-    work = learning._Training(
-        given_settings, Lakehouse(str(tmp_path)), tmp_path, NOW, Steps(lambda name, seconds: None)
-    )
+    work = train._Training(given_settings, Lakehouse(str(tmp_path)), tmp_path, NOW, Steps(lambda name, seconds: None))
     found = work._cutoffs(date(2025, 6, 30))
     assert max(found) == datetime(2025, 7, 1) - 90 * DAY
 
@@ -96,7 +94,7 @@ def drawn_tiers(rng):
 
 def test_tables_without_rows_are_taken_by_the_leak_checks(frame):
     """Such as touches, where no file has any."""
-    from medallion.pipeline.learning import _local
+    from medallion.learning.train import _local
     from medallion.scoring.leaks import _backwards
 
     touches = frame("interaction_id string, occurred_at timestamp", ("I1", datetime(2025, 1, 1)))
@@ -133,11 +131,11 @@ def test_an_interval_reaches_to_what_the_test_found():
 def test_what_a_model_is_weighed_on_does_not_depend_on_the_order_of_rows():
     days = [datetime(2025, 1, 1) + timedelta(days=30 * (n % 7)) for n in range(100)]
     rows = pa.table({"cutoff": days, "lead_id": [f"L{n:03}" for n in range(100)]})
-    told = learning._spread(rows, 30)
+    told = train._spread(rows, 30)
     assert len(told) == 30
     assert set(told["cutoff"].to_pylist()) == set(days)
-    assert learning._spread(rows.take(list(range(99, -1, -1))), 30).equals(told)
-    assert len(learning._spread(rows, 1000)) == 100
+    assert train._spread(rows.take(list(range(99, -1, -1))), 30).equals(told)
+    assert len(train._spread(rows, 1000)) == 100
 
 
 if __name__ == "__main__":

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medallion import azure
 from medallion.deploy import upload
 from medallion.deploy.upload import Sent, fingerprint, listed, read_block, safe_name
 from medallion.errors import MedallionError, SourceError
+from medallion.sources import azure
 
 
 def test_the_files_of_a_folder_in_order_without_hidden_ones(tmp_path):
@@ -134,7 +134,7 @@ def test_an_address_that_cannot_be_reached_is_told_in_words(monkeypatch, tmp_pat
     from medallion import sources
     from medallion.contracts import entities
     from medallion.errors import LakehouseError
-    from medallion.store import Lakehouse
+    from medallion.lakehouse.store import Lakehouse
 
     asked = tmp_path / "asked"
     (tmp_path / "az").write_text(f"#!/bin/sh\necho \"$*\" >> {asked}\necho 'ERROR: Please run az login' >&2\nexit 1\n")

@@ -7,12 +7,13 @@ from datetime import date
 import duckdb
 import pytest
 
-from medallion import metrics, query
+from medallion import metrics
 from medallion.agent.rules import Rules
 from medallion.agent.serving import Serving
 from medallion.agent.tools import Tools
 from medallion.agent.words import Call, Declined, Vocabulary
 from medallion.errors import ContractError
+from medallion.lakehouse import query
 from medallion.metrics import Filter
 
 #: Accounts whose names mean something else too, and names of deals' owners, sources and industries.

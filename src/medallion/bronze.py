@@ -10,8 +10,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from medallion.contracts import Filling
-from medallion.parsing import parse
 from medallion.sources import SourceFile
+from medallion.sources.parsing import parse
 
 #: What bronze adds to the cells of a record. `_malformed` is the text of a record that does not split into the
 #: header's cells; its cells are null.

@@ -1,7 +1,7 @@
 r"""The vocabulary of cleaning: small functions from Column to Column.
 
 Nothing here knows a table, a path or a clock. Each function keeps null as null and gives null for a text that
-it cannot read; whether that refuses the row is for `medallion.quality` to say. Only calls that give the same
+it cannot read; whether that refuses the row is for `medallion.silver.checks` to say. Only calls that give the same
 result on Sail and on Apache Spark are used, and the cheap test stands before the dear regular expression. Patterns
 end in `\z`: for Java `$` also stands before a last line end.
 """

@@ -31,7 +31,7 @@ def lake(spark, tmp_path_factory):
     """The sample, its second day, and a customer whose name is a trap."""
     from medallion import pipeline
     from medallion.config import load
-    from medallion.store import Lakehouse
+    from medallion.lakehouse.store import Lakehouse
 
     folder = tmp_path_factory.mktemp("browser")
     (folder / "evil").mkdir()

@@ -11,9 +11,11 @@ import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from medallion import pipeline, query, session, status, unity
+from medallion import pipeline
+from medallion.care import status
 from medallion.config import load
-from medallion.store import Lakehouse
+from medallion.lakehouse import query, session, unity
+from medallion.lakehouse.store import Lakehouse
 
 
 def stand_in() -> None:

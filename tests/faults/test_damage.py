@@ -15,11 +15,12 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from conftest import NOW, ROOT
-from medallion import doctor, gate, pipeline, restore, status
+from medallion import pipeline
+from medallion.care import doctor, gate, restore, status
 from medallion.config import load
 from medallion.errors import LakehouseError
+from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import journal
-from medallion.store import Lakehouse
 
 
 @pytest.fixture
@@ -145,7 +146,7 @@ def test_back_to_an_earlier_run_and_forth_again(lake, spark):
 
 @pytest.mark.slow
 def test_what_cannot_be_gone_back_to(lake):
-    from medallion import store
+    from medallion.lakehouse import store
 
     with pytest.raises(LakehouseError, match="no run had ended by"):
         restore.plan(lake, "2001-01-01")

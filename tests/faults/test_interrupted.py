@@ -17,10 +17,11 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from medallion import locks, restore, store
+from medallion.care import restore
 from medallion.errors import LakehouseError
+from medallion.lakehouse import locks, store
+from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import journal
-from medallion.store import Lakehouse
 
 TABLES = ("bronze.leads", "silver.leads_clean", "gold.deals", "ops.batches", "ops.runs")
 

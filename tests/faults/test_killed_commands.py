@@ -17,11 +17,13 @@ from faults.test_interrupted import Doors, KilledError
 from faults.test_kills import content
 
 from conftest import NOW, ROOT
-from medallion import doctor, erasure, pipeline, quarantine, restore, status, store
+from medallion import pipeline
+from medallion.care import doctor, erasure, quarantine, restore, status
 from medallion.config import load
 from medallion.errors import LakehouseError
+from medallion.lakehouse import store
+from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import journal
-from medallion.store import Lakehouse
 
 pytestmark = pytest.mark.slow
 

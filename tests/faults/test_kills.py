@@ -18,9 +18,10 @@ from pathlib import Path
 import pytest
 
 from conftest import NOW, ROOT
-from medallion import doctor, query
+from medallion.care import doctor
 from medallion.config import load
-from medallion.store import LAYERS, Lakehouse
+from medallion.lakehouse import query
+from medallion.lakehouse.store import LAYERS, Lakehouse
 
 KILLS = int(os.environ.get("MEDALLION_KILLS", "6"))
 #: Columns that tell when and in which run, not what.

@@ -15,9 +15,10 @@ NOW = datetime(2025, 7, 1, 8, 0)
 
 def sample(lake: Path) -> None:
     """The sample and its second day, corrections, an erasure, and the past again."""
-    from medallion import erasure, pipeline, quarantine
+    from medallion import pipeline
+    from medallion.care import erasure, quarantine
     from medallion.config import load
-    from medallion.store import Lakehouse
+    from medallion.lakehouse.store import Lakehouse
 
     settings = load(None, source=str(ROOT / "data"), lakehouse=str(lake))
     pipeline.run(settings, NOW)
@@ -40,13 +41,13 @@ def world(lake: Path, exports: Path) -> None:
     """A messy simulated world in deliveries, learned from and scored."""
     from medallion import pipeline
     from medallion.config import load
-    from medallion.pipeline import learning
+    from medallion.learning import train
 
     deliveries = sorted(path for path in exports.iterdir() if path.is_dir()) or [exports]
     for place, folder in enumerate(deliveries):
         pipeline.run(load(None, source=str(folder), lakehouse=str(lake)), NOW + timedelta(days=place))
     settings = load(None, source=str(exports), lakehouse=str(lake), as_of="2025-06-30")
-    learning.train(settings, NOW + timedelta(days=len(deliveries)))
+    train.train(settings, NOW + timedelta(days=len(deliveries)))
     pipeline.run(settings, NOW + timedelta(days=len(deliveries)), halves=[pipeline.SILVER_TO_GOLD])
 
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from conftest import ROOT
-from medallion import query
-from medallion.store import LAYERS, Lakehouse
+from medallion.lakehouse import query
+from medallion.lakehouse.store import LAYERS, Lakehouse
 
 pytestmark = pytest.mark.skipif("SPARK_REMOTE" not in os.environ, reason="no Apache Spark: see `just parity`")
 

@@ -109,7 +109,7 @@ def functions() -> dict[str, Callable[[Any], Any]]:
 def main(out: Path, count: int = 3000) -> None:
     from pyspark.sql import functions as F
 
-    from medallion import session
+    from medallion.lakehouse import session
 
     cells, called = texts(count), functions()
     frame = session.session().createDataFrame(list(enumerate(cells)), "n int, text string")

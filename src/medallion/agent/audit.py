@@ -18,8 +18,8 @@ from deltalake.exceptions import DeltaError
 
 from medallion.agent.answer import Answer
 from medallion.agent.personal import without_personal
+from medallion.lakehouse.store import Lakehouse
 from medallion.log import one_line
-from medallion.store import Lakehouse
 
 TABLE = "ops.agent_log"
 SCHEMA = pa.schema(

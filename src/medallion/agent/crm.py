@@ -20,7 +20,7 @@ from typing import ClassVar, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from medallion.agent.actions import FIELDS, Proposal
+from medallion.care.proposals import FIELDS, Proposal
 from medallion.config import CrmRecord, CrmSettings
 from medallion.errors import MedallionError
 
@@ -52,7 +52,7 @@ class Record:
 
 
 class Crm(ABC):
-    """An executor over a CRM's API; see `medallion.agent.actions.Executor`.
+    """An executor over a CRM's API; see `medallion.care.proposals.Executor`.
 
     Args:
         settings: `agent.crm` of the settings.

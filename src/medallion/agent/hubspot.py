@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
-from medallion.agent.actions import Proposal
 from medallion.agent.crm import Crm, Later, Record, patience
+from medallion.care.proposals import Proposal
 from medallion.config import CrmRecord
 from medallion.errors import MedallionError
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from medallion import metrics
 from medallion.agent import audit, spans
-from medallion.agent.actions import Actions
 from medallion.agent.answer import Answer, planned, references
 from medallion.agent.facts import Found
 from medallion.agent.tools import READING, Tools
 from medallion.agent.words import Vocabulary
+from medallion.care.proposals import Actions
 from medallion.config import utc_now
 from medallion.errors import MedallionError
 

@@ -15,9 +15,11 @@ from typing import Any
 
 import duckdb
 
-from medallion import contracts, query, status
+from medallion import contracts
+from medallion.care import status
 from medallion.errors import LakehouseError
-from medallion.store import Lakehouse
+from medallion.lakehouse import query
+from medallion.lakehouse.store import Lakehouse
 
 #: Tables that the agent reads, with the columns that it does not: free text is untrusted and may name people.
 TABLES: dict[str, tuple[str, ...]] = {

@@ -1,6 +1,6 @@
 """The agent's tools: plain functions over PII-free gold, each of which gives findings with receipts.
 
-They read, and they never write; what should change in a CRM is proposed (`medallion.agent.actions`).
+They read, and they never write; what should change in a CRM is proposed (`medallion.care.proposals`).
 """
 
 from __future__ import annotations

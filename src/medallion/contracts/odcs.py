@@ -16,15 +16,7 @@ from pydantic import ValidationError
 
 from medallion.contracts import filling, yaml
 from medallion.contracts.filling import Override
-from medallion.contracts.model import (
-    DATE_FORMATS,
-    PLACEHOLDERS,
-    Column,
-    Entity,
-    Reference,
-    Severity,
-    Table,
-)
+from medallion.contracts.model import DATE_FORMATS, PLACEHOLDERS, Column, Entity, Reference, Severity, Table
 from medallion.errors import ContractError
 
 _KINDS = {"string": "text", "integer": "integer", "number": "money", "date": "date", "timestamp": "timestamp"}

@@ -15,7 +15,7 @@ from medallion.dashboard import health, pages, pictures, web, words
 from medallion.dashboard.parameters import Given
 from medallion.dashboard.reading import Reading
 from medallion.errors import MedallionError
-from medallion.store import Lakehouse
+from medallion.lakehouse.store import Lakehouse
 
 #: Rows of each table.
 ROWS = 50

@@ -24,7 +24,7 @@ BATCHES = 20
 
 def health(reading: Reading, settings: Settings, now: datetime) -> dict[str, Any]:
     """What the page shows; `now` is UTC without zone."""
-    from medallion import status  # brings the pipeline along, which no other page needs
+    from medallion.care import status  # brings the pipeline along, which no other page needs
 
     found = reading.once(
         "status", lambda: reading.answer(lambda over: status.status(reading.lake, now, settings.contracts, over))
@@ -52,10 +52,10 @@ def model(reading: Reading, settings: Settings) -> dict[str, Any]:
     """The model that speaks, from its own file; what stands in its place where none does."""
 
     def compute() -> dict[str, Any]:
-        from medallion.pipeline import learning
+        from medallion.pipeline import models
 
         try:
-            entry = learning.champion(settings.model_copy(update={"lakehouse": reading.lake.root}))
+            entry = models.champion(settings.model_copy(update={"lakehouse": reading.lake.root}))
         except MedallionError as error:
             return {"version": None, "problem": str(error)}
         if entry is None:

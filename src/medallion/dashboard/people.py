@@ -16,7 +16,7 @@ COLUMNS = 8
 
 def customer(reading: Reading, weights: ScoreWeights, key: str) -> dict[str, Any] | None:
     """Everything about one account; None when there is none of that key."""
-    from medallion import explain
+    from medallion.care import explain
 
     account = _account(reading, key)
     if account is None:

@@ -19,10 +19,11 @@ from typing import Any, TypeVar
 
 import duckdb
 
-from medallion import metrics, query
+from medallion import metrics
 from medallion.errors import LakehouseError
+from medallion.lakehouse import query
+from medallion.lakehouse.store import Lakehouse
 from medallion.metrics import Answer, Filter, Relation
-from medallion.store import Lakehouse
 
 T = TypeVar("T")
 Shortcut = Callable[[duckdb.DuckDBPyConnection, str, tuple[str, ...], tuple[Filter, ...]], Answer | None]

@@ -13,7 +13,7 @@ from medallion.config import Settings
 from medallion.dashboard import safety
 from medallion.dashboard.web import Options, application
 from medallion.errors import MedallionError
-from medallion.store import Lakehouse
+from medallion.lakehouse.store import Lakehouse
 
 
 def serve(

@@ -15,10 +15,10 @@ from typing import Any, Literal
 
 import sqlglot
 
-from medallion import query
 from medallion.dashboard import parameters, words
 from medallion.dashboard.parameters import BadRequestError, Given
 from medallion.dashboard.reading import Reading
+from medallion.lakehouse import query
 from medallion.metrics import Dimension, Filter, contradicted, metrics
 
 Kind = Literal[

@@ -37,7 +37,7 @@ from medallion.dashboard import copies, health, pages, parameters, people, safet
 from medallion.dashboard.parameters import BadRequestError, Given
 from medallion.dashboard.reading import Reading, Source
 from medallion.errors import ContractError, MedallionError
-from medallion.store import Lakehouse
+from medallion.lakehouse.store import Lakehouse
 
 THEMES = ("system", "light", "dark")
 _STATIC = {

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from medallion import azure
 from medallion.deploy.upload import Advance, Fingerprint, Item, Sent, read_block
 from medallion.errors import MedallionError, SourceError
+from medallion.sources import azure
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient, ContainerClient

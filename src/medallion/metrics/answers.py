@@ -92,7 +92,7 @@ def ask(
     """Answer a question about a metric, once its filters are understood.
 
     Args:
-        connection: From `medallion.query.connect`, with the layers gold and silver.
+        connection: From `medallion.lakehouse.query.connect`, with the layers gold and silver.
         name: The metric.
         by: Dimensions to split by.
         where: Filters, all of which must hold.
@@ -354,7 +354,7 @@ def values_of(
     because no deal has it.
 
     Args:
-        connection: From `medallion.query.connect`.
+        connection: From `medallion.lakehouse.query.connect`.
         dimension: The dimension.
         at_hand: What to read in place of a view's source.
     """

@@ -18,19 +18,20 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medallion import __version__, contracts, conventions, log, query, sources, store
+from medallion import __version__, contracts, log, sources
 from medallion.config import Settings, end_of_day
 from medallion.contracts import Table
 from medallion.errors import ContractError, LakehouseError, SourceError
-from medallion.pipeline import amounts, batches, drift, hold, journal, learning, remembered
+from medallion.lakehouse import query, store
+from medallion.lakehouse.session import engine_name, session
+from medallion.lakehouse.store import Lakehouse
+from medallion.pipeline import amounts, batches, conventions, drift, hold, journal, models, remembered
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.bronze_to_silver import bronze_to_silver
 from medallion.pipeline.freshness import Freshness
 from medallion.pipeline.lineage import Lineage
 from medallion.pipeline.silver_to_gold import GOLD, SCORED, STEPS, Stale, gold_contract, silver_to_gold
 from medallion.pipeline.steps import Report, Steps
-from medallion.session import engine_name, session
-from medallion.store import Lakehouse
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -195,7 +196,7 @@ def replay(
         spark = session(settings.engine, settings.memory_gib)
     _check_folder(other)
     with journal.writing(other) as writer, writer.intent(journal.REPLAY, GOLD):
-        model = learning.champion(settings)
+        model = models.champion(settings)
         score_at = known_as_of or max(known) + timedelta(microseconds=1)
         silver_to_gold(
             spark, lake, entities, day, settings.score, steps, known_as_of, other, champion=model, score_at=score_at
@@ -223,7 +224,7 @@ class _Work:
                 "Read each, correct it and delete its confidence line; or run on the guesses with --accept.",
             )
         self.goal = _goal(settings, now)
-        self.model = learning.champion(settings)
+        self.model = models.champion(settings)
         self.steps = Steps(report)
         self.result = Result(run_id=f"{now:%Y%m%dT%H%M%S.%f}"[:-3], contracts=[item.path for item in self.overrides])
         self.replaced: list[Batch] = []
@@ -403,7 +404,15 @@ class _Work:
                 return found
 
             result.as_of, result.warnings = silver_to_gold(
-                spark, lake, entities, self.goal, settings.score, self.steps, champion=self.model, score_at=now, stale=why
+                spark,
+                lake,
+                entities,
+                self.goal,
+                settings.score,
+                self.steps,
+                champion=self.model,
+                score_at=now,
+                stale=why,
             )
             for step in STEPS:
                 if step.table in result.rebuilt:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from medallion import store
-from medallion.store import Lakehouse
+from medallion.lakehouse import store
+from medallion.lakehouse.store import Lakehouse
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

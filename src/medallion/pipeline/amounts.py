@@ -8,11 +8,10 @@ from collections.abc import Iterable, Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from medallion import currencies, parsing
 from medallion.contracts import Entity
 from medallion.contracts.odcs import names_in
 from medallion.errors import SourceError
-from medallion.sources import Refusal, SourceFile
+from medallion.sources import Refusal, SourceFile, currencies, parsing
 
 #: Different texts of a column that are kept; a column of currencies has few.
 _TEXTS = 1000

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from medallion import query, store
 from medallion.contracts import table
+from medallion.lakehouse import query, store
+from medallion.lakehouse.store import Lakehouse
 from medallion.sources import SourceFile
-from medallion.store import Lakehouse
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -11,14 +11,15 @@ from datetime import datetime
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from medallion import contracts, sources, store
+from medallion import contracts, sources
 from medallion.contracts import Entity, Filling, Table
 from medallion.errors import ConservationError, SourceError
+from medallion.lakehouse import store
+from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, forgotten
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.hold import Gate
 from medallion.pipeline.steps import Steps, in_order
-from medallion.store import Lakehouse
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -137,7 +138,8 @@ def _ingest(
     now: datetime,
     retried: bool,
 ) -> None:
-    from medallion import bronze, erased
+    from medallion import bronze
+    from medallion.silver import redaction
 
     gone = forgotten.known(lake)
 
@@ -146,7 +148,7 @@ def _ingest(
         listed = spark.createDataFrame([(json.dumps(file.as_dict()),) for file in files], "file string")
         frame = bronze.rows(listed, bronze.columns_of(files), batch.batch_id, batch.known_at.isoformat(sep=" "))
         if gone.hashes:
-            frame = erased.withheld(frame, entity, entities, bronze.mapping_of(files), gone)
+            frame = redaction.withheld(frame, entity, entities, bronze.mapping_of(files), gone)
         if retried:
             store.take_back(spark, lake, name, _mine(batch))
             for file in files:
@@ -189,7 +191,8 @@ def _raw(spark: SparkSession, lake: Lakehouse, entity: Entity, batch: Batch) -> 
     """The records of a batch as bronze has them, or as refused rows and their corrections have them."""
     from pyspark.sql import functions as F
 
-    from medallion import bronze, corrections
+    from medallion import bronze
+    from medallion.silver import corrections
 
     if not batch.origin:
         return store.read(spark, lake, f"bronze.{entity.name}").filter(_mine(batch))
@@ -414,11 +417,11 @@ def _quality(
     from pyspark.sql import DataFrame as Frame
     from pyspark.sql import functions as F
 
-    from medallion import quality
+    from medallion.silver import checks
 
     parts = []
     for entity, account in zip(present, accounts, strict=True):
-        measured = quality.measure(
+        measured = checks.measure(
             store.read(spark, lake, entity.staged.name), entity, account["duplicate"] + account["superseded"]
         )
         parts.append(measured.withColumns({"entity": F.lit(entity.name), "run_id": F.lit(account["run_id"])}))

@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from medallion import query, store
 from medallion.contracts import table
-from medallion.store import Lakehouse
+from medallion.lakehouse import query, store
+from medallion.lakehouse.store import Lakehouse
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from medallion.erased import Forgotten
+    from medallion.silver.redaction import Forgotten
 
 TABLE = "ops.erasures"
 STARTED, FINISHED = "started", "finished"
@@ -22,7 +22,7 @@ STARTED, FINISHED = "started", "finished"
 
 def known(lake: Lakehouse) -> Forgotten:
     """Everyone who was forgotten, with the salt; a new salt where nobody was."""
-    from medallion.erased import Forgotten
+    from medallion.silver.redaction import Forgotten
 
     if not lake.exists(TABLE):
         return Forgotten(secrets.token_hex(16))

@@ -19,9 +19,9 @@ from importlib.resources import files
 from typing import Any
 
 from medallion import contracts
+from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline.additions import DAYS, TOTALS
 from medallion.pipeline.silver_to_gold import SCORED, STEPS, Stale, Step
-from medallion.store import Lakehouse
 
 #: Packages and modules that transformations are made of.
 ROOMS = ("columns", "features", "gold", "scoring")

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Any
 
-from medallion import query, store
 from medallion.config import HoldBack, Settings
 from medallion.contracts import Entity, Override
+from medallion.lakehouse import query, store
+from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, remembered
 from medallion.pipeline.batches import Batch
 from medallion.sources import Refusal, SourceFile
-from medallion.store import Lakehouse
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -382,7 +382,7 @@ class Gate:
         """Per file with doubtful identifiers, the way out and the first of them."""
         from pyspark.sql import functions as F
 
-        from medallion import lookalikes
+        from medallion.silver import lookalikes
 
         files = {file.name: file for file in self.batch.files_of(entity.name)}
         case, length = [], []
@@ -502,7 +502,7 @@ def _counted(staged: DataFrame, entity: Entity) -> DataFrame:
     """
     from pyspark.sql import functions as F
 
-    from medallion.lookalikes import LONG, SHORT
+    from medallion.silver.lookalikes import LONG, SHORT
 
     required = [column.name for column in entity.columns if column.checks.get("null") == "reject"]
     strays = [column.name for column in entity.references]

@@ -21,10 +21,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from medallion import locks, log, store
+from medallion import log
 from medallion.errors import LakehouseError
+from medallion.lakehouse import locks, store
+from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, forgotten
-from medallion.store import Lakehouse
 
 RUN, SCORE, REPLAY, TAKE_UP = "run", "score", "replay", "quarantine replay"
 TRAIN, RESTORE, FORGET = "train", "restore", "forget"

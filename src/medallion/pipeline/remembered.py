@@ -8,9 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medallion import query, store
 from medallion.contracts import Override, table
-from medallion.store import Lakehouse
+from medallion.lakehouse import query, store
+from medallion.lakehouse.store import Lakehouse
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

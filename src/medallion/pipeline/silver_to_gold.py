@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from medallion import contracts, store
+from medallion import contracts
 from medallion.config import end_of_day
 from medallion.contracts import Entity, Table
 from medallion.errors import ConservationError, LakehouseError
+from medallion.lakehouse import store
+from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline.additions import DAYS, TOTALS, Additions, additions
 from medallion.pipeline.steps import Steps, in_order
-from medallion.store import Lakehouse
 from medallion.weights import ScoreWeights
 
 if TYPE_CHECKING:

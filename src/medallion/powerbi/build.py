@@ -44,7 +44,7 @@ def build(
     """Write all files; those of an earlier build are replaced, nothing else in the folder is touched.
 
     Args:
-        connection: From `medallion.query.connect`, with the layers gold and silver.
+        connection: From `medallion.lakehouse.query.connect`, with the layers gold and silver.
         folder: Where to; made when missing.
         source: Where Power BI refreshes from; a folder of exported Parquet files when None.
         with_data: Whether to write the .pbix with the data in it.

@@ -21,7 +21,7 @@ def check(connection: duckdb.DuckDBPyConnection, model: Model, rows: Rows, most:
     """Compare all measures with their metrics: in total, by values of each dimension, and by pairs of dimensions.
 
     Args:
-        connection: From `medallion.query.connect`, with the layers gold and silver.
+        connection: From `medallion.lakehouse.query.connect`, with the layers gold and silver.
         model: The model.
         rows: Its rows, read through that connection.
         most: How many values of a dimension are looked at, those with most rows first.

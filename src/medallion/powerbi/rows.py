@@ -54,7 +54,7 @@ def read(connection: duckdb.DuckDBPyConnection, model: Model) -> Rows:
     """All rows of the model, ordered so that equal data give equal rows.
 
     Args:
-        connection: From `medallion.query.connect`, with the layers gold and silver.
+        connection: From `medallion.lakehouse.query.connect`, with the layers gold and silver.
         model: The model.
 
     Raises:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from medallion import contracts, delivery
+from medallion import contracts
 from medallion.contracts import Override
 from medallion.errors import SourceError
 from medallion.proposal import match, plan, profile, vocabulary, write
+from medallion.sources import delivery
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ import re
 from statistics import median
 from typing import Any
 
-from medallion import currencies
 from medallion.contracts import CONFIDENT, Filling, formats
 from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code
 from medallion.proposal import vocabulary
 from medallion.proposal.profile import Column, Table
+from medallion.sources import currencies
 
 _MOST = 0.7
 #: Share of values that may be unreadable before they are asked about.

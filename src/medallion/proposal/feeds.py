@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from medallion.contracts import Filling
-from medallion.delivery import Unreadable
 from medallion.proposal.profile import Column, Table
+from medallion.sources.delivery import Unreadable
 
 
 @dataclass

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from medallion import currencies
 from medallion.contracts import Entity, Filling
 from medallion.contracts.odcs import code, names_in
 from medallion.proposal import cells, marks, match, state, vocabulary
 from medallion.proposal.feeds import Feed, Proposal, feed_of
 from medallion.proposal.match import Match
 from medallion.proposal.profile import Column, Table
+from medallion.sources import currencies
 
 #: Share of rows that may lack a required value before the requirement is questioned.
 _FEW = 0.02

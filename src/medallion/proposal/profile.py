@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 
-from medallion import delivery, parsing, sources
+from medallion import sources
 from medallion.contracts import formats
 from medallion.contracts.formats import DayOrder
 from medallion.contracts.model import PLACEHOLDERS
 from medallion.errors import SourceError
-from medallion.files import UNREADABLE
-from medallion.sources import SourceFile
+from medallion.sources import SourceFile, delivery, parsing
+from medallion.sources.files import UNREADABLE
 
 #: Records of a table that are looked at.
 _RECORDS = 50_000

@@ -20,13 +20,14 @@ from typing import Any
 
 import duckdb
 
-from medallion import charts, query
+from medallion import charts
 from medallion.errors import MedallionError
+from medallion.lakehouse import query
+from medallion.lakehouse.store import Lakehouse
 from medallion.report import facts as figures
 from medallion.report import profile, sections
 from medallion.report.facts import Facts
 from medallion.report.profile import Profile
-from medallion.store import Lakehouse
 from medallion.weights import ScoreWeights
 
 Report = Callable[[str, float | None], None]

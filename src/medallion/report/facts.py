@@ -17,9 +17,10 @@ import numpy as np
 import sqlglot
 from numpy.typing import NDArray
 
-from medallion import metrics, query
+from medallion import metrics
+from medallion.lakehouse import query
+from medallion.lakehouse.store import Lakehouse
 from medallion.report import uncertainty
-from medallion.store import Lakehouse
 
 Row = dict[str, Any]
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import duckdb
 
-from medallion import bronze, contracts, query
+from medallion import bronze, contracts
 from medallion.contracts import Column, Entity, Filling
+from medallion.lakehouse import query
+from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, remembered
-from medallion.store import Lakehouse
 
 #: Rows of a table from which distinct values are estimated (HyperLogLog, about 2 % off).
 EXACT_DISTINCT = 1_000_000

@@ -1,0 +1,320 @@
+"""Whether a lakehouse is whole: logs, files, orphans, schemas, keys, row accounts, models, proposals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deltalake import DeltaTable
+
+from medallion import contracts
+from medallion.care.proposals import Actions
+from medallion.config import Settings
+from medallion.contracts import Entity, Table
+from medallion.errors import LakehouseError, MedallionError
+from medallion.lakehouse import query, store
+from medallion.lakehouse.store import LAYERS, Lakehouse, spark_types
+from medallion.pipeline import batches, hold, journal, models, remembered
+from medallion.pipeline.silver_to_gold import STEPS, gold_contract
+from medallion.scoring import registry
+
+OK, WARNING, BROKEN = "ok", "warning", "broken"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check: what was looked at, how it is, and what to do where it is not well."""
+
+    check: str
+    about: str
+    state: str
+    says: str
+    remedy: str = ""
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Every check on a lakehouse in a folder, the worst first. Reads only.
+
+    Raises:
+        LakehouseError: There is no lakehouse, or it is not in a folder.
+    """
+    lake = Lakehouse(settings.lakehouse)
+    if "://" in lake.root:
+        raise LakehouseError(
+            f"{lake.root}: only a folder can be examined", "Look at the tables with the platform's tools."
+        )
+    folders = [path for layer in LAYERS for path in sorted(Path(lake.root, layer).glob("*")) if path.is_dir()]
+    if not folders and journal.unfinished_intent(lake) is None:
+        raise LakehouseError(
+            f"{lake.root}: there is no lakehouse here", "Run `medallion run` first, or check --lakehouse."
+        )
+    found: list[Finding] = []
+    readable = []
+    for folder in folders:
+        name = f"{folder.parent.name}.{folder.name}"
+        if folder.parent.name == "ops" and not (folder / "_delta_log").is_dir():
+            continue  # certificates
+        of_table = list(_files(lake, name, folder))
+        found += of_table
+        if all(one.state != BROKEN for one in of_table):
+            readable.append(name)
+    entities = (
+        contracts.entities(remembered.overrides(lake, settings.contracts)) if _has(readable, "ops.batches") else {}
+    )
+    known: dict[str, Table] = {step.table: gold_contract(step.table) for step in STEPS}
+    known |= {table.name: table for entity in entities.values() for table in (entity.clean, entity.history)}
+    found += [one for name in readable if name in known for one in _contract(lake, known[name])]
+    found += _unfinished(lake, readable)
+    found += _accounts(lake, readable)
+    found += _current(lake, readable, entities)
+    found += _models(settings)
+    found += _proposals(lake)
+    return sorted(found, key=lambda one: ((BROKEN, WARNING, OK).index(one.state), one.check, one.about))
+
+
+def _has(names: list[str], name: str) -> bool:
+    return name in names
+
+
+def _files(lake: Lakehouse, name: str, folder: Path) -> Iterator[Finding]:
+    """The log can be read, its last commit is whole, every file that it names is there in its size, and no other lies about."""
+    if damage := store.damage(lake, name):
+        yield Finding("log", name, BROKEN, f"the last commit, {damage.path.name}, {damage.says}", damage.remedy)
+        return
+    try:
+        table = DeltaTable(str(folder))
+        actions = table.get_add_actions(flatten=True)
+        named = dict(zip(actions.column("path").to_pylist(), actions.column("size_bytes").to_pylist(), strict=True))
+    except Exception as error:  # noqa: BLE001 - whatever a damaged log makes of the library
+        yield Finding(
+            "log", name, BROKEN, f"cannot be read: {str(error).splitlines()[0][:200]}", "Restore it from a backup."
+        )
+        return
+    lost = [path for path in named if not (folder / _local(path)).is_file()]
+    cut = [p for p, size in named.items() if p not in lost and (folder / _local(p)).stat().st_size != size]
+    for what, paths in (("missing", lost), ("of another size than written", cut)):
+        if paths:
+            yield Finding(
+                "files", name, BROKEN, f"{len(paths)} of {len(named)} data files {what}, such as {paths[0]}",
+                f"`medallion restore --table {name} --to VERSION`, then `medallion score`; or a backup."
+                if name.startswith("gold.")
+                else f"{store.GO_BACK}, or a backup.",
+            )  # fmt: skip
+    if not lost and not cut:
+        yield Finding("files", name, OK, f"version {table.version()}, {len(named)} files")
+    kept = {_local(path) for path in named}
+    spare = [
+        p for p in folder.rglob("*.parquet") if "_delta_log" not in p.parts and str(p.relative_to(folder)) not in kept
+    ]
+    if spare:
+        size = sum(path.stat().st_size for path in spare)
+        yield Finding("old files", name, OK, f"{len(spare)} files of earlier versions, {size / 1e6:,.1f} MB")
+
+
+def _local(path: str) -> str:
+    from urllib.parse import unquote
+
+    return unquote(path)
+
+
+def _contract(lake: Lakehouse, contract: Table) -> Iterator[Finding]:
+    """Columns, types and key are those of the contract."""
+    found = dict(spark_types(lake, contract.name))
+    odd = [c.name for c in contract.columns if c.name in found and found[c.name] != c.type]
+    lacking = [c.name for c in contract.columns if c.name not in found]
+    if odd:
+        yield Finding(
+            "schema", contract.name, BROKEN, f"columns of another type: {', '.join(odd)}", "Start a new lakehouse."
+        )
+    elif lacking:
+        yield Finding(
+            "schema", contract.name, WARNING, f"columns not there yet: {', '.join(lacking)}", "`medallion run`."
+        )
+    if contract.name.endswith("_history") or odd or not set(contract.key) <= set(found):
+        return
+    keys = ", ".join(f'"{key}"' for key in contract.key)
+    with query.connect(lake, LAYERS, only={contract.name}) as connection:
+        rows, distinct = connection.execute(
+            f"select (select count(*) from {contract.name}), (select count(*) from (select distinct {keys} from {contract.name}))"
+        ).fetchone() or (0, 0)
+    if rows != distinct:
+        yield Finding(
+            "key", contract.name, BROKEN, f"{rows - distinct:,} rows repeat a key", "Report this as a defect."
+        )
+
+
+def _unfinished(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
+    """Nothing is left in the middle, an erasure least of all."""
+    if {"ops.batches", "ops.erasures"} & set(lake.tables()) - set(names):
+        return  # damaged, which is told already
+    for one in journal.unfinished(lake):
+        if one["state"] == "interrupted":
+            yield Finding(
+                "journal",
+                one["what"].removeprefix("batch "),
+                BROKEN if one["what"] == journal.FORGET else WARNING,
+                f"was interrupted; it began at {one['began_at']} UTC",
+                one["what_to_do"],
+            )
+    for batch in hold.waiting(batches.history(lake)):
+        held = hold.told(batch)
+        yield Finding("journal", batch.batch_id, WARNING, f"held back: {held.problem}", held.remedy)
+
+
+def _accounts(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
+    """What was counted when a batch was read is there still: bronze, history, quarantine."""
+    if not {batches.ACCOUNTS, batches.JOURNAL} <= set(names):
+        return
+    erased = batches.erased_sql(lake)
+    known = batches.history(lake)
+    files = {batch.batch_id for batch in known if not batch.origin or batch.is_held_file}
+    held = [(file.entity, f"{batch.origin} {file.name}") for batch in known
+            if batch.is_held_file and batch.state != batches.FINISHED for file in batch.files]  # fmt: skip
+    with query.connect(lake, LAYERS, only=names) as connection:
+        columns = "*, 0 as erased" if erased == "0" else f"* replace ({erased} as erased)"
+        rows = query.rows(connection, f"select {columns} from {batches.ACCOUNTS}")
+        # what was erased before there was a count of it can only be told apart from a loss by the erasure itself
+        uncounted = "ops.erasures" in names and not any(row["erased"] for row in rows)
+        for entity in sorted({row["entity"] for row in rows}):
+            mine = [row for row in rows if row["entity"] == entity]
+            of_entity = [place for name, place in held if name == entity]
+            yield _account(connection, names, entity, mine, files, of_entity, uncounted)
+
+
+def _account(
+    connection: Any,
+    names: list[str],
+    entity: str,
+    rows: list[dict[str, Any]],
+    files: set[str],
+    held: list[str],
+    uncounted: bool,
+) -> Finding:
+    """One entity: its row accounts add up, and every count is that of the rows that are there."""
+    total = {name: sum(int(row[name]) for row in rows) for name in ("rows_read", *_PARTS)}
+    if total["rows_read"] != sum(total[name] for name in _PARTS):
+        counted = sum(total[name] for name in _PARTS)
+        return Finding(
+            "accounts", entity, BROKEN, f"{total['rows_read']:,} rows read, {counted:,} accounted for",
+            "Report this as a defect.",
+        )  # fmt: skip
+    known = sorted({row["batch_id"] for row in rows})
+    read = [row for row in rows if row["batch_id"] in files]
+    wanted = {
+        f"bronze.{entity}": sum(int(row["rows_read"]) - int(row["erased"]) for row in read),
+        f"silver.{entity}_history": total["accepted"] + total["superseded"],
+        "silver.quarantine": total["quarantined"],
+    }
+    for name, count in wanted.items():
+        if name not in names:
+            continue
+        values: list[Any] = [known]
+        where = "list_contains(?, _batch_id)"
+        if name == "silver.quarantine":
+            where, values = "entity = ? and list_contains(?, batch_id)", [entity, known]
+        elif name.startswith("bronze."):
+            where += " and not list_contains(?, concat(_batch_id, ' ', _source_file))"
+            values = [known, held]
+        there = connection.execute(f"select count(*) from {name} where {where}", values).fetchone()[0]
+        if there != count:
+            says = f"{name} has {there:,} rows, the accounts say {count:,}"
+            if uncounted and there < count:
+                return Finding(
+                    "accounts",
+                    entity,
+                    WARNING,
+                    f"{says}; an erasure of an earlier version did not count what it removed",
+                )
+            return Finding("accounts", entity, BROKEN, says, "`medallion restore --to RUN`, or a backup.")
+    erased = f", {total['erased']:,} of them erased since" if total["erased"] else ""
+    return Finding("accounts", entity, OK, f"{total['rows_read']:,} rows read, all accounted for{erased}")
+
+
+def _current(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity]) -> Iterator[Finding]:
+    """The clean table of every entity has the current version of every key that its history has."""
+    if "ops.batches" in lake.tables() and not _has(names, "ops.batches"):
+        return
+    if journal.unfinished(lake):
+        return  # in the middle of a batch they differ
+    for entity in entities.values():
+        history, clean = entity.history.name, entity.clean.name
+        there = {history, clean} & set(lake.tables())
+        if not there or not there <= set(names):
+            continue
+        if there != {history, clean}:
+            (lacking,) = {history, clean} - there
+            yield Finding(
+                "current", entity.name, BROKEN, f"there is no table {lacking}", f"{store.GO_BACK}, or a backup."
+            )
+            continue
+        with query.connect(lake, LAYERS, only=there) as connection:
+            counted = connection.execute(_differences(entity)).fetchone() or (0, 0, 0, 0)
+        keys, *odd = (int(count) for count in counted)
+        says = zip(odd, ("missing", "not in its history", "at an earlier version"), strict=True)
+        told = ", ".join(f"{count:,} {what}" for count, what in says if count)
+        if told:
+            yield Finding(
+                "current", entity.name, BROKEN, f"{clean}: of {keys:,} keys {told}", f"{store.GO_BACK}, or a backup."
+            )
+        else:
+            yield Finding("current", entity.name, OK, f"{keys:,} keys, each at its current version")
+
+
+def _differences(entity: Entity) -> str:
+    """SQL that counts the keys of a history, those that its clean table lacks, those that it has besides, and those of
+    another version there: neither the newest by the contract nor the one that was learned last.
+    """
+    arrival = "known_at, _source_file, _source_row"
+    column = entity.version_column
+    newest = f'"{column}" is not null, "{column}", {arrival}' if column else arrival
+    return f"""
+        with wanted as (
+            select "{entity.key}" as key, arg_max(_version_hash, row({newest})) as newest,
+                arg_max(_version_hash, row({arrival})) as learned_last
+            from {entity.history.name} where _outcome = 'accepted' group by 1
+        ), present as (select "{entity.key}" as key, _version_hash as version from {entity.clean.name})
+        select count(wanted.key), count(*) filter (present.key is null), count(*) filter (wanted.key is null),
+            count(*) filter (version not in (newest, learned_last))
+        from wanted full join present on wanted.key = present.key
+    """
+
+
+_PARTS = ("accepted", "superseded", "duplicate", "quarantined", "erased")
+
+
+def _models(settings: Settings) -> Iterator[Finding]:
+    """Every model can be loaded, and the one that speaks is unchanged."""
+    folder = models.folder(settings)
+    if folder is None or not folder.is_dir():
+        return
+    for version in registry.versions(folder):
+        try:
+            registry.load(folder / version)
+        except LakehouseError as error:
+            yield Finding("models", version, WARNING, error.problem, error.remedy or "")
+    try:
+        speaks = registry.champion(folder)
+    except LakehouseError as error:
+        yield Finding("models", "champion", BROKEN, error.problem, error.remedy or "")
+        return
+    if speaks:
+        yield Finding("models", speaks.scorer.version, OK, "speaks, unchanged since it was registered")
+
+
+def _proposals(lake: Lakehouse) -> Iterator[Finding]:
+    """The record of proposed changes is whole."""
+    try:
+        count = sum(1 for _ in Actions(lake).events())
+    except MedallionError as error:
+        yield Finding("proposals", "actions.jsonl", BROKEN, error.problem, error.remedy or "")
+        return
+    if count:
+        yield Finding("proposals", "actions.jsonl", OK, f"{count:,} entries, chain whole")
+
+
+def document(found: list[Finding]) -> dict[str, Any]:
+    """As JSON: the worst state and all findings."""
+    worst = next((state for state in (BROKEN, WARNING) if any(one.state == state for one in found)), OK)
+    return {"state": worst, "findings": [one.__dict__ for one in found]}

@@ -1,0 +1,72 @@
+"""The command `medallion dashboard`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Lake = Annotated[str | None, typer.Option("--lakehouse", help="Folder of the tables [default: lakehouse].")]
+Config = Annotated[Path | None, typer.Option("--config", help="Settings file [default: config/config.yaml].")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give the app this command."""
+    app.command(
+        epilog="**Examples**\n\n`medallion dashboard --open`\n\n"
+        "`medallion dashboard --export june.html` · one file to send, no server\n\n"
+        "`DASHBOARD_PASSWORD=... medallion dashboard --host 0.0.0.0 --password-env DASHBOARD_PASSWORD` · for a team, "
+        "behind TLS"
+    )(dashboard)
+
+
+def dashboard(
+    lakehouse: Lake = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8787,
+    open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    export: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write one file instead of serving.")] = None,
+    show_pii: Annotated[bool, typer.Option("--show-pii", help="Show personal data, such as notes of touches.")] = False,
+    password_env: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Environment variable with a password that visitors must give.")
+    ] = None,
+    user_header: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Header in which a sign-in proxy in front names the user.")
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Show the dashboard in the browser, or write it as one file."""
+    from medallion.config import load
+    from medallion.errors import MedallionError
+
+    settings = load(config, lakehouse=lakehouse)
+    try:
+        import jinja2  # noqa: F401
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise MedallionError(
+            f"The dashboard is not installed: {error}", "Install it with: pip install 'medallion-crm[dashboard]'"
+        ) from error
+    if export is not None:
+        from medallion.cli import console as show
+        from medallion.dashboard.export import export as write
+
+        write(settings, export, pii=show_pii)
+        show.line(
+            show.screen(), f"{export}: {export.stat().st_size / 1000:,.0f} kB, opens without a server or network."
+        )
+        return
+    password = None
+    if password_env is not None:
+        password = os.environ.get(password_env, "")
+        if len(password) < 8:
+            raise MedallionError(
+                f"--password-env {password_env}: the variable is not set, or shorter than 8 letters",
+                f"Set it first: {password_env}=... medallion dashboard --password-env {password_env}",
+            )
+    from medallion.dashboard.serving import serve
+
+    serve(settings, host, port, open_=open_, pii=show_pii, password=password, user_header=user_header)

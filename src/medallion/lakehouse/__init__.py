@@ -1,0 +1,1 @@
+"""Where tables are and how they are read and written: engine, store, locks, catalog, read-only serving."""

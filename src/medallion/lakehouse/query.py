@@ -1,0 +1,182 @@
+"""Read-only serving of the lakehouse through DuckDB: how every consumer reads silver, gold and ops.
+
+A connection sees each table as a view `layer.table` over the Parquet files of one Delta version, fixed when it
+was opened, so that figures read from it belong together.
+"""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import re
+from collections.abc import Container, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, cast
+from urllib.parse import unquote
+
+import duckdb
+from deltalake import DeltaTable
+
+from medallion.errors import LakehouseError
+from medallion.lakehouse import unity
+from medallion.lakehouse.store import LAYERS, Lakehouse
+
+_TABLE = re.compile(rf"\b(?:{'|'.join(LAYERS)})\.[a-z][a-z0-9_]*")
+_counter = itertools.count()
+
+
+@cache
+def _instance() -> duckdb.DuckDBPyConnection:
+    """The one DuckDB of this process: to start another takes ten times as long as to attach a database to it."""
+    atexit.register(_instance.cache_clear)
+    return duckdb.connect()
+
+
+@contextmanager
+def _database(alone: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to an empty database in memory, which is gone afterwards."""
+    if alone:
+        with duckdb.connect() as connection:
+            yield connection
+        return
+    name = f"lakehouse_{next(_counter)}"
+    with _instance().cursor() as connection:
+        connection.execute(f"attach ':memory:' as {name}; use {name}")
+        try:
+            yield connection
+        finally:
+            connection.execute(f"use memory; detach {name}")
+
+
+@contextmanager
+def connect(
+    lake: Lakehouse,
+    layers: Iterable[str] = ("silver", "gold", "ops"),
+    only: Container[str] | None = None,
+    alone: bool = False,
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB connection with a view per table of `layers`, in UTC; of those in `only` where it is given.
+
+    Settings that DuckDB has once per instance, such as a limit of memory, are for a connection that is `alone`.
+
+    Raises:
+        LakehouseError: There is no lakehouse, or a table uses deletion vectors, which Parquet readers ignore.
+    """
+    wanted = set(layers)
+    names = [name for name in lake.tables() if name.split(".")[0] in wanted and (only is None or name in only)]
+    if not names:
+        raise LakehouseError(
+            f"{lake.root}: there is no lakehouse here", "Run `medallion run` first, or check --lakehouse."
+        )
+    with _database(alone) as connection:
+        connection.execute("set timezone = 'UTC'; set enable_progress_bar = false")
+        for layer in LAYERS:
+            connection.execute(f"create schema {layer}")
+        if lake.in_catalog:
+            yield cast(duckdb.DuckDBPyConnection, _Fetching(connection, lake, names))
+            return
+        for name in names:
+            if "://" in lake.root:
+                # the files are where delta-rs can sign in and DuckDB cannot
+                _register(connection, name, lake.delta(name).to_pyarrow_dataset())
+            else:
+                connection.execute(f"create view {name} as {_select(lake.delta(name), name)}")
+        yield connection
+
+
+def _register(connection: duckdb.DuckDBPyConnection, name: str, rows: Any) -> None:
+    held = name.replace(".", "__")
+    connection.register(held, rows)
+    connection.execute(f"create view {name} as select * from {held}")
+
+
+class _Fetching:
+    """A connection to the tables of a catalog: those that a query names are fetched through the engine before it runs.
+
+    Each is fetched once, whole; for tables that do not fit into memory a SQL warehouse is the better place to ask.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, lake: Lakehouse, names: Iterable[str]) -> None:
+        self._connection, self._lake, self._waiting = connection, lake, set(names)
+
+    def execute(self, sql: str, *arguments: Any) -> duckdb.DuckDBPyConnection:
+        self._fetch(sql)
+        return self._connection.execute(sql, *arguments)
+
+    def sql(self, sql: str, **arguments: Any) -> duckdb.DuckDBPyRelation:
+        self._fetch(sql)
+        return self._connection.sql(sql, **arguments)
+
+    def _fetch(self, sql: str) -> None:
+        for name in sorted(self._waiting & set(_TABLE.findall(sql))):
+            rows = unity.arrow(self._lake.root, name)
+            self._connection.execute(f"create table {name} as from rows")  # the variable; DuckDB finds it by its name
+            del rows
+            self._waiting.discard(name)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+def _select(table: DeltaTable, name: str) -> str:
+    protocol = table.protocol()
+    if "deletionVectors" in (protocol.reader_features or []):
+        raise LakehouseError(
+            f"{name}: uses deletion vectors, which are not read here",
+            "Purge them (REORG TABLE ... APPLY (PURGE)) and leave delta.enableDeletionVectors off.",
+        )
+    fields = {'"' + field.name.replace('"', '""') + '"': field.type for field in table.schema().fields}
+    typed = ", ".join(f"cast(null as {_duckdb_type(kind)}) as {name}" for name, kind in fields.items())
+    files = table.file_uris()
+    if not files:
+        return f"select {typed} where false"
+    listed = ", ".join("'" + _pattern(uri).replace("'", "''") + "'" for uri in files)
+    # by name, since a column that a table has gained may not be in any of its files yet
+    return (
+        f"select {', '.join(fields)} from (from read_parquet([{listed}], union_by_name = true) "
+        f"union all by name select {typed} where false)"
+    )
+
+
+def _pattern(uri: str) -> str:
+    """The file of a Delta log as DuckDB wants it: a local path in plain letters that matches nothing but itself.
+
+    >>> _pattern("/my%20lake/[a]/part-0.parquet"), _pattern("az://lake/part-0.parquet")
+    ('/my lake/[[]a]/part-0.parquet', 'az://lake/part-0.parquet')
+    """
+    path = uri.removeprefix("file://")
+    return path if "://" in path else re.sub(r"([*?[])", r"[\1]", unquote(path))
+
+
+def _duckdb_type(delta_type: Any) -> str:
+    if hasattr(delta_type, "element_type"):
+        return f"{_duckdb_type(delta_type.element_type)}[]"
+    text = str(delta_type.type)
+    return {"string": "varchar", "long": "bigint", "timestamp": "timestamptz"}.get(text, text)
+
+
+def rows(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Iterable[Any] = ()) -> list[dict[str, Any]]:
+    """The rows of a query as dicts."""
+    cursor = connection.execute(sql, list(parameters))
+    names = [column[0] for column in cursor.description or []]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def for_spreadsheets(connection: duckdb.DuckDBPyConnection, name: str) -> str:
+    """A select of a table whose cells a spreadsheet takes as they are.
+
+    A text that it would take for a formula (it starts with `=`, `+`, `-`, `@`, tab or carriage return) gets a leading
+    apostrophe, and lists become JSON.
+    """
+    columns = []
+    for row in rows(connection, f"describe {name}"):
+        column, kind = '"' + row["column_name"].replace('"', '""') + '"', row["column_type"]
+        if kind == "VARCHAR":
+            value = f"case when regexp_matches({column}, '^[=+\\-@\\t\\r]') then '''' || {column} else {column} end"
+        elif kind.endswith("[]"):
+            value = f"to_json({column})"
+        else:
+            value = column
+        columns.append(f"{value} as {column}")
+    return f"select {', '.join(columns)} from {name}"

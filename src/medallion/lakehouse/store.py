@@ -1,0 +1,528 @@
+"""Read, write and merge named tables of a lakehouse: the only module that knows where a table lies.
+
+A table is named `layer.table`, such as `gold.sales_summary`, and lies as a Delta table under
+`<root>/<layer>/<table>`, or in Unity Catalog where the root is `uc://CATALOG`. Every write casts to the table's contract, is one atomic commit, is tried again when
+another writer was faster, and is checked by reading the schema back.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import DeltaError, TableNotFoundError
+from tenacity import retry, retry_if_exception_message, stop_after_attempt, wait_random_exponential
+
+from medallion.contracts import Table
+from medallion.errors import LakehouseError
+from medallion.lakehouse import locks, unity
+from medallion.lakehouse.session import engine_name
+from medallion.sources import azure, files
+
+if TYPE_CHECKING:
+    from deltalake.schema import Field
+    from pyspark.sql import DataFrame, SparkSession
+
+LAYERS = ("bronze", "silver", "gold", "ops")
+_NAME = re.compile(rf"(?:{'|'.join(LAYERS)})\.[a-z][a-z0-9_]*")
+_again = retry(
+    retry=retry_if_exception_message(match=r"(?s).*(Failed to commit transaction|Missing commit file|Concurrent).*"),
+    stop=stop_after_attempt(6),
+    wait=wait_random_exponential(multiplier=0.1, max=3),
+    reraise=True,
+)
+
+
+@dataclass(frozen=True)
+class Lakehouse:
+    """Where the tables lie: a folder, an address or a catalog. Frozen, so that it can be handed to threads."""
+
+    root: str
+
+    @property
+    def in_catalog(self) -> bool:
+        """Whether the tables are those of a catalog, which only the engine can reach."""
+        return self.root.startswith(unity.PREFIX)
+
+    @property
+    def catalog(self) -> str | None:
+        """The catalog of Unity Catalog that the tables are in, None elsewhere."""
+        return unity.catalog(self.root) if self.in_catalog else None
+
+    def path(self, name: str) -> str:
+        """The folder of a table, absolute since an engine may run in another folder; in a catalog, its quoted name.
+
+        Raises:
+            ValueError: The name is not `layer.table`.
+        """
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"not a table name: {name!r}")
+        if self.in_catalog:
+            return unity.quoted(self.root, name)
+        layer, table = name.split(".")
+        root = self.root if "://" in self.root else str(Path(self.root).absolute())
+        return f"{root.rstrip('/')}/{layer}/{table}"
+
+    def delta(self, name: str) -> DeltaTable:
+        """The Delta table of that name, for its log and versions.
+
+        Raises:
+            LakehouseError: There is no such table.
+        """
+        try:
+            if self.in_catalog:
+                if not unity.exists(self.root, name):
+                    raise TableNotFoundError(name)
+                return cast(DeltaTable, unity.Table(self.root, name))
+            with self._reached():
+                table = DeltaTable(self.path(name))
+        except TableNotFoundError as error:
+            raise LakehouseError(
+                f"{self.root}: there is no table {name}", "Run `medallion run` first, or check --lakehouse."
+            ) from error
+        except DeltaError as error:
+            if found := damage(self, name):
+                raise found.error() from error
+            raise
+        # an empty commit reads as if it were not there: the version before would pass for the newest
+        if _is_empty(self, name, table.version()) and (found := damage(self, name)):
+            raise found.error()
+        return table
+
+    def exists(self, name: str) -> bool:
+        """Whether the table has been written."""
+        if self.in_catalog:
+            return unity.exists(self.root, name)
+        with self._reached():
+            return DeltaTable.is_deltatable(self.path(name))
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        """Tell of an address that cannot be reached in words."""
+        try:
+            yield
+        except OSError as error:
+            if "://" not in self.root:
+                raise
+            raise LakehouseError(f"{self.root}: cannot be reached: {azure.reason(error)}", azure.SIGN_IN) from error
+
+    def version(self, name: str) -> int:
+        """Number of the table's newest commit, counted from 0; -1 when there is no table."""
+        return self.delta(name).version() if self.exists(name) else -1
+
+    def tables(self) -> list[str]:
+        """Names of all tables that exist, by layer."""
+        if self.in_catalog:
+            return [name for name in unity.tables(self.root, LAYERS) if _NAME.fullmatch(name)]
+        if "://" in self.root:
+            found = (
+                f"{layer}.{name}" for layer in LAYERS for name in files.folders(f"{self.root.rstrip('/')}/{layer}")
+            )
+            return [name for name in found if _NAME.fullmatch(name) and self.exists(name)]
+        names = []
+        for layer in LAYERS:
+            for folder in sorted(Path(self.root, layer).glob("*/_delta_log")):
+                names.append(f"{layer}.{folder.parent.name}")
+        return names
+
+
+#: How to go on where one table cannot be mended alone.
+GO_BACK = (
+    "Go back to how an earlier run left everything (`medallion restore --list`, then `medallion restore --to RUN`)"
+)
+
+
+@dataclass(frozen=True)
+class Damage:
+    """The newest commit of a table that was not written whole; the versions before it are as they were."""
+
+    table: str
+    version: int
+    path: Path
+    says: str
+
+    @property
+    def remedy(self) -> str:
+        """How to go on without the commit. Only gold is computed again from other tables, so only it may go back alone."""
+        if not self.table.startswith("gold."):
+            return f"{GO_BACK}. The files that came later count as new again."
+        if not self.version:
+            return f"Delete the folder {self.path.parent.parent}, then compute gold again with `medallion score`."
+        return (
+            f"{GO_BACK}, or this table alone to the version before with `medallion restore --table {self.table} --to "
+            f"{self.version - 1}`, then compute gold again with `medallion score`."
+        )
+
+    @property
+    def begun(self) -> float:
+        """When the commit was being written at the latest (seconds since 1970), by the first file written for it."""
+        log, folder = self.path.parent, self.path.parent.parent
+        before = max((p.stat().st_mtime for p in log.iterdir() if not p.name.startswith(self.path.stem)), default=0.0)
+        written = (p.stat().st_mtime for p in folder.rglob("*.parquet") if "_delta_log" not in p.parts)
+        return min([self.path.stat().st_mtime, *(moment for moment in written if moment > before)])
+
+    def error(self) -> LakehouseError:
+        """As an error that tells what to do."""
+        return LakehouseError(f"{self.table}: its last commit, {self.path.name}, {self.says}", self.remedy)
+
+    def set_aside(self) -> None:
+        """Take the commit out of the log; the file stays beside it under another name."""
+        for path in (self.path.with_suffix(".crc"), self.path):
+            if path.exists():
+                path.replace(path.with_name(f"{path.name}.torn"))
+
+
+def damage(lake: Lakehouse, name: str) -> Damage | None:
+    """What is wrong with the newest commit of a table in a folder: empty, cut short, or without files that it counts.
+
+    A machine that loses power while a commit is written leaves such a file. Object stores create objects whole.
+    """
+    if "://" in lake.root:
+        return None
+    commits = sorted(Path(lake.path(name), "_delta_log").glob("[0-9]*.json"))
+    says = _torn(commits[-1]) if commits else None
+    return Damage(name, int(commits[-1].stem), commits[-1], says) if says else None
+
+
+def _torn(commit: Path) -> str | None:
+    lines = commit.read_bytes().splitlines()
+    if not any(line.strip() for line in lines):
+        return f"is empty ({commit.stat().st_size:,} bytes)"
+    counts = {"add": 0, "remove": 0}
+    promised: dict[str, int] = {}
+    for number, line in enumerate(lines, 1):
+        try:
+            action = json.loads(line)
+        except ValueError:
+            return f"is cut short: line {number} is not JSON"
+        for kind in counts:
+            counts[kind] += kind in action
+        metrics = action.get("commitInfo", {}).get("operationMetrics") or {}
+        for kind, name in ((kind, name) for kind, names in _COUNTED.items() for name in names):
+            if str(metrics.get(name)).isdigit():
+                promised[kind] = int(metrics[name])
+    lacking = [f"{counts[kind]} of {count} files to {kind}" for kind, count in promised.items() if counts[kind] < count]
+    return f"is cut short: it has {' and '.join(lacking)}" if lacking else None
+
+
+#: Per action of a commit, what engines call the number of them in its metrics.
+_COUNTED = {"add": ("numAddedFiles", "num_added_files"), "remove": ("numRemovedFiles", "num_removed_files")}
+
+
+def _is_empty(lake: Lakehouse, name: str, version: int) -> bool:
+    if "://" in lake.root:
+        return False
+    try:
+        return Path(lake.path(name), "_delta_log", f"{version:020d}.json").stat().st_size == 0
+    except OSError:  # cleaned away behind a checkpoint
+        return False
+
+
+def read(spark: SparkSession, lake: Lakehouse, name: str, version: int | None = None) -> DataFrame:
+    """The table as a DataFrame, at its newest version or an earlier one.
+
+    Raises:
+        LakehouseError: There is no such table (Sail would give an empty frame for a missing path).
+    """
+    if not lake.exists(name):
+        lake.delta(name)
+    reader = spark.read.format("delta")
+    if version is not None:
+        reader = reader.option("versionAsOf", version)
+    return reader.table(lake.path(name)) if lake.in_catalog else reader.load(lake.path(name))
+
+
+def save(
+    frame: DataFrame,
+    spark: SparkSession,
+    lake: Lakehouse,
+    contract: Table,
+    *,
+    append: bool = False,
+    whole: bool = False,
+) -> int:
+    """Write a frame as the contract's table and give the new version.
+
+    Args:
+        frame: What to write; columns are taken and cast as the contract has them.
+        spark: The session.
+        lake: The lakehouse.
+        contract: Name, columns and types of the table.
+        append: Add the rows; without it the table's content is replaced.
+        whole: The frame has every column of the contract, so that the engine need not be asked which it has: for a
+            plan of many columns that takes as long as a small table takes to write.
+
+    Raises:
+        LakehouseError: What was read back does not have the contract's columns and types.
+    """
+    options: dict[str, str] = {}
+    names = contract.column_names if whole else None
+    if not lake.exists(contract.name):
+        create(spark, lake, contract)
+        frame, append = _shaped(frame, _wanted(contract), names), True
+    elif append:
+        frame = _shaped(frame, _grown(lake, contract), names)
+    elif spark_types(lake, contract.name) != _wanted(contract):
+        frame = _nullable(spark, contract).unionByName(_shaped(frame, _wanted(contract), names))
+        options = {"overwriteSchema": "true"}
+    else:
+        frame = _shaped(frame, _wanted(contract), names)
+    _commit(frame, lake.path(contract.name), "append" if append else "overwrite", options)
+    _check(lake, contract)
+    return lake.version(contract.name)
+
+
+def append_rows(rows: Sequence[tuple[Any, ...]], spark: SparkSession, lake: Lakehouse, contract: Table) -> None:
+    """Append rows that this process has in hand, values in the order of the contract's columns, moments in UTC.
+
+    In a folder without the engine, which takes longer to plan such a write than to do it.
+    """
+    if "://" in lake.root:
+        schema = ", ".join(f"`{column.name}` {column.type}" for column in contract.columns)
+        save(spark.createDataFrame(rows, schema), spark, lake, contract, append=True)
+        return
+    import pyarrow as pa
+
+    create(spark, lake, contract)
+    _grown(lake, contract)
+    columns = dict(zip(contract.column_names, zip(*rows, strict=True), strict=True))
+    schema = pa.schema(lake.delta(contract.name).schema().to_arrow())
+    cells = [pa.array(columns.get(field.name, [None] * len(rows)), field.type) for field in schema]
+    _append(pa.Table.from_arrays(cells, schema=schema), lake.path(contract.name))
+    _check(lake, contract)
+
+
+@_again
+def _append(table: Any, path: str) -> None:
+    locks.check()
+    write_deltalake(path, table, mode="append")
+
+
+def create(spark: SparkSession, lake: Lakehouse, contract: Table) -> None:
+    """Write the contract's table without rows, unless it is there."""
+    if not lake.exists(contract.name):
+        _make(spark, lake, contract.name, _wanted(contract))
+
+
+def _make(spark: SparkSession, lake: Lakehouse, name: str, columns: list[tuple[str, str]]) -> None:
+    """An empty table of nullable columns; made from a frame with literals, some would be NOT NULL for all time."""
+    if "://" in lake.root:
+        schema = ", ".join(f"`{column}` {kind}" for column, kind in columns)
+        _commit(spark.createDataFrame([], schema), lake.path(name), "append", {})
+        return
+    from deltalake.schema import Schema
+
+    locks.check()
+    DeltaTable.create(lake.path(name), Schema([_field(column, kind) for column, kind in columns]), mode="ignore")
+
+
+def _shaped(frame: DataFrame, schema: list[tuple[str, str]], names: Iterable[str] | None = None) -> DataFrame:
+    """The frame in exactly these columns and types; a column that it does not have is null. `names` are its columns."""
+    from pyspark.sql import functions as F
+
+    present = set(frame.columns) if names is None else set(names)
+    return frame.select(
+        *((F.col(f"`{name}`") if name in present else F.lit(None)).cast(kind).alias(name) for name, kind in schema)
+    )
+
+
+def _grown(lake: Lakehouse, contract: Table) -> list[tuple[str, str]]:
+    """The columns of an existing table after it was given those that its contract has gained, null so far.
+
+    Raises:
+        LakehouseError: A column has another type than the contract says; appending would make it null.
+    """
+    found, wanted = spark_types(lake, contract.name), _wanted(contract)
+    known = dict(found)
+    for name, kind in wanted:
+        if known.get(name, kind) != kind:
+            raise LakehouseError(
+                f"{contract.name}: column {name} is {known[name]}, but its contract now says {kind}",
+                "Start a new lakehouse with --lakehouse, or keep the type.",
+            )
+    gained = [(name, kind) for name, kind in wanted if name not in known]
+    _add_columns(lake, contract.name, gained)
+    return [*found, *gained]
+
+
+def _add_columns(lake: Lakehouse, name: str, columns: list[tuple[str, str]]) -> None:
+    if columns:
+        lake.delta(name).alter.add_columns([_field(column, kind) for column, kind in columns])
+
+
+def _field(column: str, kind: str) -> Field:
+    """A nullable column of a Delta table; `kind` is its type as Spark writes it."""
+    from deltalake.schema import ArrayType, Field, PrimitiveType
+
+    if kind.startswith("array<"):
+        return Field(column, ArrayType(PrimitiveType("string"), contains_null=True))
+    return Field(column, PrimitiveType({"bigint": "long", "int": "integer"}.get(kind, kind)))
+
+
+def _nullable(spark: SparkSession, contract: Table) -> DataFrame:
+    """The contract's columns, all nullable, without rows.
+
+    A table made from a frame with literal columns alone would have them NOT NULL for all time.
+    """
+    schema = ", ".join(f"`{column.name}` {column.type}" for column in contract.columns)
+    return spark.createDataFrame([], schema)
+
+
+@_again
+def _commit(frame: DataFrame, path: str, mode: str, options: dict[str, str]) -> None:
+    locks.check()
+    writer = frame.write.format("delta").mode(mode).options(**options)
+    writer.saveAsTable(path) if _quoted(path) else writer.save(path)
+
+
+def _quoted(path: str) -> bool:
+    return path.startswith("`")
+
+
+def _sql(lake: Lakehouse, name: str) -> str:
+    """The table as SQL names it."""
+    path = lake.path(name)
+    return path if _quoted(path) else f"delta.`{path}`"
+
+
+def spark_types(lake: Lakehouse, name: str) -> list[tuple[str, str]]:
+    """Columns of a table with their types as Spark writes them, in order."""
+    fields = lake.delta(name).schema().fields
+    return [(field.name, _spark_type(field.type)) for field in fields]
+
+
+def _spark_type(delta_type: Any) -> str:
+    if hasattr(delta_type, "element_type"):
+        return f"array<{_spark_type(delta_type.element_type)}>"
+    text = str(delta_type.type)
+    return {"long": "bigint", "integer": "int"}.get(text, text.replace(" ", ""))
+
+
+def _wanted(contract: Table) -> list[tuple[str, str]]:
+    return [(column.name, column.type) for column in contract.columns]
+
+
+def _check(lake: Lakehouse, contract: Table) -> None:
+    found = dict(spark_types(lake, contract.name))
+    odd = [f"{name} {kind}" for name, kind in _wanted(contract) if found.get(name) != kind]
+    if odd:
+        raise LakehouseError(
+            f"{contract.name}: what was written does not match its contract: {', '.join(odd)}",
+            "Restore the version before with `deltalake` and report this as a defect.",
+        )
+
+
+def merge(frame: DataFrame, spark: SparkSession, lake: Lakehouse, contract: Table) -> int:
+    """Insert or replace rows by the contract's key, one commit; the frame has one row per key.
+
+    Rows whose keys are all new are appended. The embedded engine's MERGE writes every file of the table anew, whatever
+    it changes, and takes two to three times as long as that needs (decision 11); so in a folder, which only one
+    process at a time writes to, the rows to keep and the new ones are written as the table's next version instead.
+    Elsewhere it is a MERGE. Gives the new version.
+    """
+    create(spark, lake, contract)
+    frame = _shaped(frame, _grown(lake, contract))
+    keys, there = list(contract.key), read(spark, lake, contract.name)
+    if there.select(*keys).join(frame.select(*keys), on=keys, how="left_semi").isEmpty():
+        return save(frame, spark, lake, contract, append=True)
+    if engine_name() == "sail" and "://" not in lake.root:
+        kept = there.join(frame.select(*keys), on=keys, how="left_anti").select(*frame.columns)
+        _commit(kept.unionByName(frame), lake.path(contract.name), "overwrite", {})
+    else:
+        _merge(frame, spark, lake, contract)
+    _check(lake, contract)
+    return lake.version(contract.name)
+
+
+def _merge(frame: DataFrame, spark: SparkSession, lake: Lakehouse, contract: Table) -> None:
+    view = f"_merge_{contract.name.replace('.', '_')}"
+    frame.createOrReplaceTempView(view)
+    on = " AND ".join(f"t.`{name}` = s.`{name}`" for name in contract.key)
+    statement = (
+        f"MERGE INTO {_sql(lake, contract.name)} AS t USING {view} AS s ON {on} "
+        "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
+    )
+    try:
+        _execute(spark, statement)
+    finally:
+        spark.catalog.dropTempView(view)
+
+
+@_again
+def _execute(spark: SparkSession, statement: str) -> None:
+    locks.check()
+    spark.sql(statement).collect()
+
+
+def append_raw(frame: DataFrame, spark: SparkSession, lake: Lakehouse, name: str) -> int:
+    """Append to a bronze table, whose columns are whatever the exports had; gives the new version.
+
+    Columns that the table does not have yet are added to it first (as nullable text), those that the frame
+    does not have become null.
+    """
+    if not lake.exists(name):
+        _make(spark, lake, name, [(field.name, field.dataType.simpleString()) for field in frame.schema.fields])
+    known = spark_types(lake, name)
+    gained = [(column, "string") for column in frame.columns if column not in dict(known)]
+    _add_columns(lake, name, gained)
+    _commit(_shaped(frame, [*known, *gained]), lake.path(name), "append", {})
+    return lake.version(name)
+
+
+def take_back(spark: SparkSession, lake: Lakehouse, name: str, where: str) -> None:
+    """Delete the rows for which a SQL condition holds, one commit; nothing when there is no such table."""
+    if lake.exists(name):
+        _execute(spark, f"DELETE FROM {_sql(lake, name)} WHERE {where}")
+
+
+def replace(frame: DataFrame, lake: Lakehouse, name: str) -> None:
+    """Put the rows of a frame in place of a table's, whose columns they have; one commit."""
+    _commit(_shaped(frame, spark_types(lake, name)), lake.path(name), "overwrite", {})
+
+
+def purge(lake: Lakehouse, name: str) -> tuple[int, int]:
+    """Remove everything of a table but its newest version; gives how many versions and data files went.
+
+    What older versions held stays readable in their files, and in the statistics of the log, until this is done.
+    """
+    table = lake.delta(name)
+    before = len(table.history())
+    table.alter.set_table_properties(_KEEP_NOTHING)
+    table = lake.delta(name)
+    gone = table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
+    table = lake.delta(name)
+    table.create_checkpoint()
+    table.cleanup_metadata()
+    # Apache Spark keeps a summary of each version, statistics included; the log does not need them
+    for path in Path(lake.path(name), "_delta_log").glob("*.crc"):
+        path.unlink()
+    lake.delta(name).alter.set_table_properties(_KEEP_AS_USUAL)
+    return before, len(gone)
+
+
+_KEEP_NOTHING = {
+    "delta.logRetentionDuration": "interval 0 seconds",
+    "delta.deletedFileRetentionDuration": "interval 0 seconds",
+}
+_KEEP_AS_USUAL = {
+    "delta.logRetentionDuration": "interval 30 days",
+    "delta.deletedFileRetentionDuration": "interval 7 days",
+}
+
+
+def drop(lake: Lakehouse, names: Iterable[str]) -> None:
+    """Remove tables that hold work in progress only."""
+    for name in names:
+        if lake.in_catalog:
+            unity.drop(lake.root, name)
+        elif "://" in lake.root:
+            files.remove_folder(lake.path(name))
+        else:
+            shutil.rmtree(lake.path(name), ignore_errors=True)

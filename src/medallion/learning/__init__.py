@@ -1,0 +1,1 @@
+"""Models of a lakehouse: training, monitoring, publishing, tracking."""

@@ -1,0 +1,170 @@
+"""Whether the model still holds: drift of its signals, its scores against what became of the deals, what to do."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from medallion.config import Settings, end_of_day
+from medallion.lakehouse import query, store
+from medallion.lakehouse.session import session
+from medallion.lakehouse.store import Lakehouse
+from medallion.learning import train
+from medallion.pipeline import models
+from medallion.pipeline.steps import Report, Steps
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from medallion.scoring.registry import Entry
+
+KEEP, RETRAIN, ROLL_BACK, TRAIN = "keep", "retrain", "roll back", "train"
+#: Scored deals whose horizon is over, of each outcome, from which calibration is judged.
+LEAST_ENDED = 30
+#: Distance of the mean forecast from the share won that is worth a training, beyond chance.
+MOST_OFF = 0.03
+#: Days after which a model is trained again in any case.
+MOST_DAYS = 180
+#: Days before which drift is no reason: there is nothing new to learn from yet.
+LEAST_DAYS = 27
+_Z_90 = 1.645
+
+
+@dataclass
+class Watch:
+    """What watching found.
+
+    Attributes:
+        as_of: Last day that counts.
+        champion: The model that speaks, or None.
+        drift: Population stability index per signal, the largest first.
+        ended: Per means of scoring (a model's version, or base_rate_by_band): figures of its scores whose horizon is
+            over.
+        bands: Observed conversion of these per band of the rule score.
+        recommendation: keep, retrain, roll back or train.
+        because: Why, in sentences.
+    """
+
+    as_of: date
+    champion: str | None
+    drift: dict[str, float] = field(default_factory=dict)
+    ended: dict[str, dict[str, Any]] = field(default_factory=dict)
+    bands: list[dict[str, Any]] = field(default_factory=list)
+    recommendation: str = KEEP
+    because: list[str] = field(default_factory=list)
+
+
+def watch(settings: Settings, report: Report = lambda name, seconds: None) -> Watch:
+    """Hold the champion of a lakehouse against the present and against what became of the deals it scored.
+
+    Raises:
+        LakehouseError: There is no lakehouse, or gold has no scores yet.
+    """
+    steps, lake = Steps(report), Lakehouse(settings.lakehouse)
+    for name in ("gold.lead_scores", "silver.leads_clean"):
+        lake.delta(name)
+    with query.connect(lake, layers=["gold"]) as connection:
+        day = query.rows(connection, "select max(as_of) as day from gold.customer_features")[0]["day"]
+    entry = models.champion(settings)
+    found = Watch(day, entry.scorer.version if entry else None)
+    with steps.step("scores against what became of the deals"):
+        found.ended, found.bands = _ended(lake, day)
+    if entry is not None:
+        from medallion.scoring import drift
+
+        with steps.step("signals of the open deals"):
+            now = _signals(settings, lake, entry, day)
+        found.drift = drift.stability(now, entry.document["profile"])
+    found.recommendation, found.because = _recommend(found, entry)
+    return found
+
+
+def _signals(settings: Settings, lake: Lakehouse, entry: Entry, day: date) -> pa.Table:
+    """Signals of the deals that are open now."""
+    from medallion.scoring import snapshots
+
+    spark = session(settings.engine, settings.memory_gib)
+    names = [f"silver.{name}_clean" for name in ("customers", "leads", "interactions", "stage_changes")]
+    frames = [store.read(spark, lake, name) if lake.exists(name) else None for name in names]
+    facts = snapshots.current(*frames)
+    return snapshots.snapshots(facts, [end_of_day(day)], settings.score, entry.fixed).toArrow()
+
+
+#: One score per deal and day, the one known last, of deals whose horizon is over, with what became of them.
+_SQL = """
+select coalesce(model_version, probability_source) as means, s.lead_id, s.lead_quality, s.probability,
+       cast(coalesce(l.status = 'won' and l.closed_at < s.as_of + to_days(1 + horizon_days::int), false) as int) as won
+from gold.lead_scores s join silver.leads_clean l using (lead_id)
+where s.probability is not null and s.as_of + to_days(horizon_days::int) <= $1
+  and (l.closed_at is null or l.closed_at >= s.as_of + to_days(1))
+qualify row_number() over (partition by s.lead_id, s.as_of, means order by known_as_of desc) = 1
+"""
+
+
+def _ended(lake: Lakehouse, day: date) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
+    import numpy as np
+
+    from medallion.scoring.evaluation import figures, gain
+
+    with query.connect(lake, layers=["gold", "silver"]) as connection:
+        connection.execute(f"create temp table ended as {_SQL}", [day])
+        bands = query.rows(
+            connection,
+            "select means, lead_quality, count(*) as scores, round(avg(won), 4) as converted, "
+            "round(avg(probability), 4) as forecast from ended group by all order by means, forecast desc",
+        )
+        table = connection.sql("from ended order by means, lead_id").to_arrow_table()
+    found: dict[str, dict[str, Any]] = {}
+    means = np.asarray(table["means"].to_pylist())
+    for name in dict.fromkeys(means.tolist()):
+        mine = means == name
+        won = table["won"].to_numpy()[mine].astype(float)
+        forecast = table["probability"].to_numpy()[mine]
+        deals = np.asarray(table["lead_id"].to_pylist())[mine]
+        flat = np.full(len(won), (won.sum() + 0.5) / (len(won) + 1))
+        found[name] = {
+            **asdict(figures(won, forecast)),
+            "won": int(won.sum()),
+            "deals": len(np.unique(deals)),
+            "against_flat": asdict(gain(won, flat, forecast, deals, train.SEED)),
+        }
+    return found, bands
+
+
+def _recommend(found: Watch, entry: Entry | None) -> tuple[str, list[str]]:
+    """What to do, and why."""
+    from medallion.scoring.drift import DRIFTED, MATTERS
+
+    if entry is None:
+        return TRAIN, ["no model speaks; `medallion train` says whether there is enough to learn from"]
+    because = []
+    mine = found.ended.get(entry.scorer.version)
+    if mine and min(mine["won"], mine["n"] - mine["won"]) >= LEAST_ENDED:
+        if mine["against_flat"]["high"] < 0:
+            return ROLL_BACK, [
+                f"on {mine['n']} scores whose horizon is over it did worse than one number for all deals: log loss "
+                f"{mine['log_loss']:.4f}; choose an earlier version with `medallion models --use`"
+            ]
+        off = mine["mean_forecast"] - mine["won_share"]
+        chance = _Z_90 * (mine["won_share"] * (1 - mine["won_share"]) / mine["deals"]) ** 0.5
+        if abs(off) > max(MOST_OFF, chance):
+            because.append(f"it forecast {mine['mean_forecast']:.1%} on average and {mine['won_share']:.1%} were won")
+    profile = entry.document["profile"]
+    moved = [
+        f"{name} ({psi:.2f})"
+        for name, psi in found.drift.items()
+        if psi >= DRIFTED and profile[name]["weight"] >= MATTERS
+    ]
+    age = (found.as_of - entry.as_of).days
+    if moved and age >= LEAST_DAYS:
+        because.append(f"open deals differ from those that it learned from: {', '.join(moved[:5])}")
+    if age > MOST_DAYS:
+        because.append(f"it learned from outcomes up to {entry.as_of}, {age} days ago")
+    if because:
+        return RETRAIN, because
+    scores = "its scores hold" if mine else "none of its scores is old enough to judge"
+    signals = (
+        f"it learned from outcomes up to {entry.as_of}, too lately to learn anew" if moved else "its signals are stable"
+    )
+    return KEEP, [signals, scores]

@@ -1,0 +1,400 @@
+"""Training on a lakehouse: evidence, snapshots, leak checks, models, promotion, registration."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from medallion import __version__, charts, contracts
+from medallion.config import Settings, end_of_day
+from medallion.errors import LakehouseError, MedallionError
+from medallion.lakehouse import query, store
+from medallion.lakehouse.session import session
+from medallion.lakehouse.store import Lakehouse
+from medallion.pipeline import batches, models, remembered
+from medallion.pipeline.steps import Report, Steps
+from medallion.scoring.readiness import BOOST_LEADS, BOOST_WON, Evidence
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame, SparkSession
+
+    from medallion.contracts import Entity
+    from medallion.pipeline.journal import Writer
+    from medallion.scoring.leaks import Checked
+    from medallion.scoring.registry import Entry
+    from medallion.scoring.snapshots import Facts
+    from medallion.scoring.training import Learned
+
+#: Snapshots that are learned from at most; of more, whole deals are drawn by the hash of their key.
+MOST_ROWS = 1_000_000
+SEED = 7
+#: Snapshots whose effects weigh the signals for drift.
+_PROFILED = 10_000
+#: Snapshots of each outcome, later than anything the present model learned from, that a comparison with it needs.
+LEAST_TO_COMPARE = 40
+
+
+@dataclass
+class Outcome:
+    """What a training came to."""
+
+    as_of: date
+    horizon_days: int
+    evidence: Evidence
+    version: str | None = None
+    promoted: bool = False
+    reason: str = ""
+    champion: str | None = None
+    evaluation: dict[str, Any] = field(default_factory=dict)
+    folder: str = ""
+
+
+def versions(settings: Settings) -> list[dict[str, Any]]:
+    """Every registered model: version, kind, outcomes up to, figures on later deals, and whether it speaks."""
+    from medallion.scoring import registry
+
+    where = models.folder(settings)
+    if where is None:
+        return []
+    present = models.champion(settings)
+    found = []
+    for name in registry.versions(where):
+        entry = registry.load(where / name)
+        test = entry.evaluation.get("candidates", {}).get(entry.scorer.kind, {})
+        found.append(
+            {
+                "version": name,
+                "speaks": present is not None and present.scorer.version == name,
+                "kind": entry.scorer.kind,
+                "learned_until": entry.as_of,
+                "horizon_days": entry.scorer.horizon_days,
+                "roc_auc": test.get("roc_auc"),
+                "log_loss": test.get("log_loss"),
+                "ece": test.get("ece"),
+                "trained_on": entry.scorer.trained_on,
+            }
+        )
+    return found
+
+
+def use(settings: Settings, version: str) -> None:
+    """Let a registered version speak from now on, or with `rules` none.
+
+    Raises:
+        LakehouseError: There is no such version, or it cannot be used.
+    """
+    from medallion.scoring import registry
+
+    where = models.folder(settings)
+    if version == "rules":
+        if where is not None:
+            (where / "champion.json").unlink(missing_ok=True)
+        return
+    known = registry.versions(where) if where is not None else []
+    if where is None or version not in known:
+        raise LakehouseError(
+            f"{version}: there is no such model", f"Known: {', '.join(known)}." if known else "Train one first."
+        )
+    registry.load(where / version)
+    registry.crown(where, version)
+
+
+def train(
+    settings: Settings, now: datetime, report: Report = lambda name, seconds: None, *, anyway: bool = False
+) -> Outcome:
+    """Learn P(an open deal is won within the horizon), and let the best model speak where it earned it.
+
+    Args:
+        settings: Which lakehouse; `as_of`, `score.horizon_days`, `models` and `fixed_columns` matter.
+        now: The clock, UTC without zone.
+        report: Is told of each step.
+        anyway: Take the new model even where it cannot be shown to be as good as the present one.
+
+    Raises:
+        NotReadyError: There is too little to learn from.
+        MedallionError: A leak check failed, or the extra `ml` is not installed.
+        LakehouseError: There is no lakehouse, or another run is writing.
+    """
+    from medallion.pipeline import journal
+    from medallion.scoring import snapshots
+
+    _needs_ml()
+    lake = Lakehouse(settings.lakehouse)
+    lake.delta("silver.leads_history")
+    where = models.folder(settings)
+    if where is None:
+        raise LakehouseError(
+            f"{lake.root}: models cannot be kept in an object store", "Name a folder: `models: ...` in config.yaml."
+        )
+    work = _Training(settings, lake, where, now, Steps(report))
+    with journal.writing(lake) as writer:
+        journal.needs_whole_batches(lake)
+        with writer.intent(journal.TRAIN, [snapshots.CONTRACT.name], models=str(where.absolute())):
+            return work.do(anyway, writer)
+
+
+def _needs_ml() -> None:
+    try:
+        import sklearn  # noqa: F401
+        import xgboost  # noqa: F401
+    except ImportError as error:
+        raise MedallionError(
+            f"Training is not installed: {error}", "Install it with: pip install 'medallion-crm[ml]'"
+        ) from error
+
+
+class _Training:
+    def __init__(self, settings: Settings, lake: Lakehouse, where: Path, now: datetime, steps: Steps) -> None:
+        self.settings, self.lake, self.where, self.now, self.steps = settings, lake, where, now, steps
+        self.horizon = settings.score.horizon_days
+        self.entities = contracts.entities(remembered.overrides(lake, settings.contracts))
+
+    def do(self, anyway: bool, writer: Writer) -> Outcome:
+        """Everything, in order."""
+        from medallion.scoring import training
+
+        day = self._day()
+        evidence = self._evidence(day)
+        evidence.check()
+        outcome = Outcome(day, self.horizon, evidence, folder=str(self.where))
+        with self.steps.step("start the engine"):
+            spark = session(self.settings.engine, self.settings.memory_gib)
+        with self.steps.step("snapshots"):
+            moments = self._cutoffs(day)
+            facts = self._facts(spark)
+            self._save_snapshots(spark, facts, moments, day)
+            rows = self._rows()
+        with self.steps.step("leak checks"):
+            leaks = self._check_leaks(spark, facts, moments)
+        with self.steps.step("train and test"):
+            learned = training.learn(rows, self.horizon, evidence.kinds, self.settings.score, SEED)
+        with self.steps.step("compare and register"):
+            self._conclude(outcome, learned, leaks, rows, anyway, writer)
+        if self.settings.mlflow:
+            from medallion.learning import tracking
+
+            with self.steps.step("MLflow"):
+                tracking.track(self.settings.mlflow, outcome, self.lake.catalog)
+        return outcome
+
+    def _day(self) -> date:
+        """The last day whose outcomes count."""
+        if self.settings.as_of == "today":
+            return self.now.date()
+        if self.settings.as_of != "latest":
+            return date.fromisoformat(self.settings.as_of)
+        with query.connect(self.lake, layers=["gold"]) as connection:
+            found = query.rows(connection, "select max(as_of) as day from gold.customer_features")
+        day: date | None = found[0]["day"] if found else None
+        if day is None:
+            raise LakehouseError(f"{self.lake.root}: gold is empty", "Run `medallion run` first.")
+        return day
+
+    def _evidence(self, day: date) -> Evidence:
+        sql = (
+            "select count(*) filter (status = 'won') as won, count(*) filter (status = 'lost') as lost "
+            "from silver.leads_clean where closed_at < $1 and created_at < closed_at"
+        )
+        with query.connect(self.lake, layers=["silver"]) as connection:
+            row = query.rows(connection, sql, [end_of_day(day)])[0]
+        return Evidence(row["won"], row["lost"])
+
+    def _cutoffs(self, day: date) -> list[datetime]:
+        """Cutoffs whose horizon is over at the end of the day."""
+        from medallion.scoring import snapshots
+
+        with query.connect(self.lake, layers=["silver"]) as connection:
+            first = query.rows(connection, "select min(created_at) as first from silver.leads_clean")[0]["first"]
+        last = end_of_day(day) - timedelta(days=self.horizon)
+        return snapshots.cutoffs(last, None if first is None else first.replace(tzinfo=None))
+
+    def _facts(self, spark: SparkSession) -> Facts:
+        from medallion.scoring.snapshots import Facts, versions
+
+        known = [batch.known_at for batch in batches.history(self.lake) if batch.state == batches.FINISHED]
+
+        def of(entity: Entity) -> DataFrame:
+            history = store.read(spark, self.lake, entity.history.name)
+            accepted = history.filter("_outcome = 'accepted'").count()
+            single = accepted == store.read(spark, self.lake, entity.clean.name).count()
+            return versions(history, entity.key, min(known), single=single)
+
+        stages = self.entities.get("stage_changes")
+        there = stages is not None and self.lake.exists(stages.history.name)
+        return Facts(
+            of(self.entities["customers"]),
+            of(self.entities["leads"]),
+            of(self.entities["interactions"]),
+            of(stages) if stages is not None and there else None,
+        )
+
+    def _save_snapshots(self, spark: SparkSession, facts: Facts, moments: list[datetime], day: date) -> None:
+        from medallion.scoring import snapshots
+
+        if not moments:
+            Evidence(0, 0).check()
+        rows = snapshots.snapshots(facts, moments, self.settings.score, self.settings.fixed_columns)
+        leads = store.read(spark, self.lake, self.entities["leads"].clean.name)
+        told = snapshots.labelled(rows, leads, self.horizon, end_of_day(day))
+        store.save(told, spark, self.lake, snapshots.CONTRACT)
+
+    def _rows(self) -> pa.Table:
+        """The snapshots, or those of some of the deals where there are too many to learn from at once."""
+        with query.connect(self.lake, layers=["gold"]) as connection:
+            count = query.rows(connection, "select count(*) as n from gold.lead_snapshots")[0]["n"]
+            parts = -(-count // MOST_ROWS)
+            some = f"where md5_number_lower(lead_id) % {parts} = 0" if parts > 1 else ""
+            table: pa.Table = connection.sql(f"from gold.lead_snapshots {some}").to_arrow_table()
+            return table
+
+    def _check_leaks(self, spark: SparkSession, facts: Facts, moments: list[datetime]) -> list[Checked]:
+        from medallion.scoring import leaks
+
+        some = leaks.sample(facts)
+
+        here = partial(_local, spark)
+        stages = some.stage_changes
+        sample = replace(
+            some,
+            customers=here(some.customers),
+            leads=here(some.leads),
+            interactions=here(some.interactions),
+            stage_changes=None if stages is None else here(stages),
+        )
+        checked = leaks.check(sample, moments, self.settings.score, self.settings.fixed_columns)
+        if failed := [item for item in checked if item.differ]:
+            raise MedallionError(
+                "Snapshots depend on the future: "
+                + "; ".join(f"{item.name}: {item.differ} of {item.rows} differ" for item in failed),
+                "No model was trained. Report this as a defect.",
+            )
+        return checked
+
+    def _trained_on(self) -> str:
+        """Where the deals came from, in words: a simulation says so in the folder of its exports."""
+        from medallion.scoring import registry
+
+        for batch in batches.history(self.lake):
+            for file in batch.files:
+                parts = urlsplit(file.uri)
+                here = Path(unquote(parts.path)) if parts.scheme in ("", "file") else None
+                if here is not None and (here.parent / "simulation.json").is_file():
+                    world = json.loads((here.parent / "simulation.json").read_text(encoding="utf-8")).get("world", {})
+                    return (
+                        f"{registry.SIMULATED} of {world.get('customers')} customers over {world.get('days')} days, "
+                        f"seed {world.get('seed')}"
+                    )
+        return "the deals of this lakehouse"
+
+    def _conclude(
+        self,
+        outcome: Outcome,
+        learned: Learned,
+        leaks: list[Checked],
+        rows: pa.Table,
+        anyway: bool,
+        writer: Writer,
+    ) -> None:
+        from medallion.scoring import card, drift, registry
+
+        evaluation = learned.evaluation
+        evaluation["trained_on"] = self._trained_on()
+        evaluation["closed_deals"] = asdict(outcome.evidence)
+        evaluation["tried_xgboost_from"] = {"closed": BOOST_LEADS, "won": BOOST_WON}
+        evaluation["leak_checks"] = [{**asdict(item), "passed": item.passed} for item in leaks]
+        evaluation["as_of"], evaluation["horizon_days"] = outcome.as_of.isoformat(), self.horizon
+        evaluation["fixed_columns"] = list(self.settings.fixed_columns)
+        outcome.evaluation = evaluation
+        present = models.champion(self.settings)
+        outcome.champion = present.scorer.version if present else None
+        if learned.champion == "rules":
+            outcome.reason = "no model was better beyond doubt than the rates per score band, which go on speaking"
+            return
+        document = {
+            "kind": learned.champion,
+            "as_of": outcome.as_of.isoformat(),
+            "horizon_days": self.horizon,
+            "trained_on": evaluation["trained_on"],
+            "fixed_columns": list(self.settings.fixed_columns),
+            "learned_until": evaluation["last_cutoff"],
+            "model": learned.model.dump(),
+            "calibrator": asdict(learned.calibrator),
+            "tiers": learned.tiers,
+            "profile": drift.profile(rows, learned.model.names, learned.model.contributions(_spread(rows, _PROFILED))),
+            "product": __version__,
+        }
+        trees = getattr(learned.model, "trees", None)
+        if present is not None and not anyway:
+            outcome.reason = _not_as_good(present, learned, rows) or ""
+        outcome.promoted = not outcome.reason
+        texts = {
+            "evaluation.json": json.dumps(evaluation, indent=1) + "\n",
+            "model_card.md": card.card(evaluation, learned.model.names, picture=charts.available()),
+        }
+        if charts.available():
+            texts["reliability.svg"] = charts.svg(charts.reliability(evaluation["reliability"], self.horizon))
+        version = registry.named(document, trees)["version"]
+        if version not in registry.versions(self.where):
+            writer.amend(registered=version)
+        outcome.version = registry.register(self.where, document, trees, texts)
+        if outcome.promoted:
+            registry.crown(self.where, outcome.version)
+            outcome.champion = outcome.version
+
+
+def _local(spark: SparkSession, frame: DataFrame) -> DataFrame:
+    """A frame whose rows are held here, so that they are computed once."""
+    table = frame.toArrow()
+    # the engine takes no schema from a table without rows, such as that of touches where there are none
+    local: DataFrame = spark.createDataFrame(table) if table.num_rows else spark.createDataFrame([], frame.schema)
+    return local
+
+
+def _spread(rows: pa.Table, most: int) -> pa.Table:
+    """At most so many rows, spread evenly over the cutoffs: the same ones in whatever order an engine gives them."""
+    import numpy as np
+
+    ordered = rows.sort_by([("cutoff", "ascending"), ("lead_id", "ascending")])
+    return ordered.take(np.unique(np.linspace(0, max(len(rows) - 1, 0), most).astype(int))) if len(rows) else rows
+
+
+def _not_as_good(present: Entry, learned: Learned, rows: pa.Table) -> str | None:
+    """Why a new model may not take the place of the present one; None when it may.
+
+    Both are held against the same deals, later than anything that either learned from; the new one as it was when it
+    had learned from the training part only.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    from medallion.scoring import training
+    from medallion.scoring.evaluation import gain
+
+    rows = rows.sort_by([("cutoff", "ascending"), ("lead_id", "ascending")])
+    at = training.cutoffs_of(rows)
+    since = np.datetime64(max(str(present.document["learned_until"]), learned.evaluation["test_from"]))
+    fair = (at > since) if since == np.datetime64(str(present.document["learned_until"])) else (at >= since)
+    won = rows["won"].to_numpy().astype(float)[fair]
+    if min(won.sum(), len(won) - won.sum()) < LEAST_TO_COMPARE:
+        return (
+            f"since {present.scorer.version} was trained, {int(won.sum())} won and {int(len(won) - won.sum())} other "
+            f"snapshots have come, {LEAST_TO_COMPARE} of each are needed to compare: it goes on speaking"
+        )
+    later = rows.filter(pa.array(fair))
+    new = learned.candidates[learned.champion]
+    margins = new.model.margins(later)
+    found = gain(
+        won, present.scorer.probabilities(later), new.calibrator(margins), later["customer_id"].to_pylist(), SEED
+    )
+    if found.no_worse:
+        return None
+    return (
+        f"on {len(won)} later snapshots it loses {-found.log_loss:.4f} of log loss to {present.scorer.version}, which "
+        "goes on speaking"
+    )

@@ -1,0 +1,549 @@
+"""How the cells of a delivery are written, decided per column from all its values before anything is loaded.
+
+A file whose values contradict each other or can be read in two ways is refused with both readings, so is one whose
+known columns hold what nothing here understands. Looks at files only; needs no engine.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv as pacsv
+
+from medallion.contracts import Column, Entity, Filling, formats
+from medallion.contracts.model import DATE_FORMATS
+from medallion.contracts.odcs import code, names_in
+from medallion.errors import SourceError
+from medallion.proposal import marks
+from medallion.sources import Refusal, SourceFile, parsing
+from medallion.sources.files import UNREADABLE
+
+#: An unknown spelling of a closed list in so many rows, and in this share of them, is a word and not a slip.
+_ROWS, _SHARE = 2, 0.01
+#: A column of at least so many values of which more than half cannot be read is not understood.
+_VALUES = 3
+#: Closed lists whose unknown spellings stop a file, also where the contract has a value for them.
+_ASKED = ("status", "channel", "outcome")
+#: Distinct texts of a column that are kept.
+_DISTINCT = 1_000
+_MESSAGES = 5
+
+
+@dataclass
+class Seen:
+    """What the values of one column are, without placeholders: `filled` of `rows` rows have one.
+
+    `dates` has the distinct days written in figures, such as 31/12/2025, `forms` an example and a count per form of
+    other text than ISO 8601; `words` has the distinct texts of a column with few of them.
+    """
+
+    rows: int = 0
+    filled: int = 0
+    dates: set[str] = field(default_factory=set)
+    forms: dict[str, tuple[str, int]] = field(default_factory=dict)
+    words: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The files that can be read, as they are to be read; those that are refused; what is worth knowing."""
+
+    files: list[SourceFile]
+    refused: list[Refusal]
+    notes: list[str]
+
+
+def settle(
+    files: Sequence[SourceFile], entities: Mapping[str, Entity], earlier: Iterable[SourceFile], *, accept: bool = False
+) -> Settled:
+    """Decide how the dates of a delivery are written, and refuse the files that are not understood.
+
+    Args:
+        files: New files of a delivery.
+        entities: The contracts.
+        earlier: Files read before, newest last; how their dates were written decides where nothing else does.
+        accept: Read on by the contract's own conventions where the values do not decide.
+    """
+    seen, refused = {}, []
+    for file in files:
+        try:
+            seen[id(file)] = look(file, entities[file.entity])
+        except SourceError as error:
+            refused.append(Refusal(file.name, file.entity, error.problem, error.remedy))
+    readable = [file for file in files if id(file) in seen]
+    orders = {
+        (id(file), name): formats.day_order(_days(texts, file.mapping[name], entities[file.entity].column(name)))
+        for file in readable
+        for name, texts in _dates(file, entities[file.entity], seen[id(file)]).items()
+    }
+    before = _precedents(earlier)
+    kept, notes = [], []
+    for file in readable:
+        entity = entities[file.entity]
+        doubts = [*_twins(file, seen[id(file)]), *_marked(file, entity.key, seen[id(file)])]
+        doubts += _unknown_spellings(file, entity, seen[id(file)]) + _never_won(file, entity, seen[id(file)])
+        dates: dict[str, tuple[str, ...]] = {}
+        for name, texts in _dates(file, entity, seen[id(file)]).items():
+            others = [
+                [other.decided for (of, _), other in orders.items() if of == id(file)],
+                [other.decided for other in orders.values()],
+                before.get((file.entity, name), []),
+            ]
+            dates[name], of_dates = _dated(file, entity.column(name), texts, orders[id(file), name], others)
+            doubts += of_dates
+        notes += [f"{file.name}: {doubt.problem}" for doubt in doubts if accept] + _slips(file, entity, seen[id(file)])
+        if doubts and not accept:
+            refused.append(_refusal(file, doubts))
+        else:
+            kept.append((file, dates))
+    return Settled(_written(kept), refused, notes)
+
+
+def _dated(
+    file: SourceFile, column: Column, seen: Seen, order: formats.DayOrder, others: list[list[bool | None]]
+) -> tuple[tuple[str, ...], list[_Doubt]]:
+    """The formats that a column of dates calls for, none where its contract names them; and what is in doubt."""
+    filling = file.mapping[column.name]
+    said = _said(filling, column)
+    chosen, doubt = _choose(order, said, others)
+    doubts = [_order_doubt(file, column.name, order, said)] if doubt else []
+    texts = [example for example, _ in seen.forms.values()]
+    if said is None:
+        needed, unread = formats.called_for(texts, chosen)
+    else:
+        read = re.compile(formats.shapes(_explicit(filling, column)).removesuffix(r"\z"))
+        needed, unread = (), [text for text in texts if not read.fullmatch(text)]
+    if filling.column:
+        doubts += _unreadable(file, column.name, seen, unread)
+    return needed, doubts
+
+
+@dataclass(frozen=True)
+class _Doubt:
+    problem: str
+    remedy: str
+
+
+def _refusal(file: SourceFile, doubts: list[_Doubt]) -> Refusal:
+    problems = "; ".join(doubt.problem for doubt in doubts[:_MESSAGES])
+    more = f"; and {len(doubts) - _MESSAGES} more" if len(doubts) > _MESSAGES else ""
+    remedies = " ".join(dict.fromkeys(doubt.remedy for doubt in doubts[:_MESSAGES]))
+    return Refusal(
+        file.name, file.entity, f"{file.name}: {problems}{more}", f"{remedies} Or read it as it is with --accept."
+    )
+
+
+def _written(kept: list[tuple[SourceFile, dict[str, tuple[str, ...]]]]) -> list[SourceFile]:
+    """Each file with the formats of its dates; one list for all files of an entity that are written in one order."""
+    lists: dict[tuple[str, str, bool | None], dict[str, None]] = {}
+    for file, dates in kept:
+        for name, needed in dates.items():
+            lists.setdefault((file.entity, name, _is_day_first(needed)), {}).update(dict.fromkeys(needed))
+    return [
+        file.with_dates(
+            {name: tuple(lists[file.entity, name, _is_day_first(needed)]) for name, needed in dates.items()}
+        )
+        for file, dates in kept
+    ]
+
+
+def _is_day_first(needed: Iterable[str]) -> bool | None:
+    """Whether formats have the day first, None where none of them tells."""
+    orders = {format_[0] == "d" for format_ in needed if format_[:2] in ("d/", "d-", "d.", "M/", "M-", "M.")}
+    return orders.pop() if len(orders) == 1 else None
+
+
+def _precedents(earlier: Iterable[SourceFile]) -> dict[tuple[str, str], list[bool | None]]:
+    """Per entity and column, the order of day and month in the newest file that told one; what was read with `accept`
+    tells nothing.
+    """
+    found: dict[tuple[str, str], list[bool | None]] = {}
+    for file in earlier:
+        for name, needed in () if file.accept else file.dates.items():
+            if (order := _is_day_first(needed)) is not None:
+                found[file.entity, name] = [order]
+    return found
+
+
+def _explicit(filling: Filling, column: Column) -> tuple[str, ...]:
+    """The formats that a contract names for a column; the shipped list names none."""
+    return filling.date_formats or (() if column.date_formats == DATE_FORMATS else column.date_formats)
+
+
+def _days(seen: Seen, filling: Filling, column: Column) -> list[str]:
+    """The days of a column that are written in figures; by a contract's formats those with a mark that these have."""
+    named = _explicit(filling, column)
+    return sorted(
+        day for day in seen.dates if not named or any(mark in day for mark in "/.-" if mark in "".join(named))
+    )
+
+
+def _said(filling: Filling, column: Column) -> bool | None:
+    """The order of day and month that a contract names, None where it leaves that to the values."""
+    named = _explicit(filling, column)
+    return (_is_day_first(named) or False) if named else None
+
+
+def _choose(order: formats.DayOrder, said: bool | None, others: list[list[bool | None]]) -> tuple[bool, bool]:
+    """Whether days come first in a column, and whether that is in doubt."""
+    if said is not None:
+        return said, bool(order.month_first if said else order.day_first)
+    if order.contradicts:
+        return False, True
+    if order.decided is not None:
+        return order.decided, False
+    for known in others:
+        votes = {vote for vote in known if vote is not None}
+        if len(votes) == 1:
+            return votes.pop(), False
+        if votes:
+            break
+    return False, bool(order.either)
+
+
+def _order_doubt(file: SourceFile, name: str, order: formats.DayOrder, said: bool | None) -> _Doubt:
+    header = _origin(file, name)
+    remedy = (
+        f"Say which it is in a contract: `dateFormats: [d/M/yyyy]` or `[M/d/yyyy]` for {file.entity}.{name} "
+        "(docs/SOURCES.md), or export dates as 2025-12-31."
+    )
+    if said is not None:
+        shown = order.month_first if said else order.day_first
+        used, other = ("day", "month") if said else ("month", "day")
+        return _Doubt(f"{header!r}: the contract reads the {used} first, but {shown!r} has the {other} first", remedy)
+    if order.contradicts:
+        either = f", so {order.either!r} may be either" if order.either else ""
+        told = f"{order.day_first!r} has the day first and {order.month_first!r} the month"
+        return _Doubt(f"{header!r}: {told}{either}", remedy)
+    day, month, *rest = re.split(r"\D", order.either)
+    year = rest[0]
+    readings = f"{year}-{month:0>2}-{day:0>2} (day first) or {year}-{day:0>2}-{month:0>2} (month first)"
+    return _Doubt(f"{header!r}: {order.either!r} may be {readings}, and no value tells which", remedy)
+
+
+def _unreadable(file: SourceFile, name: str, seen: Seen, unread: list[str]) -> list[_Doubt]:
+    """A doubt about a column of which most values are no dates."""
+    count = sum(times for example, times in seen.forms.values() if example in unread)
+    if seen.filled < _VALUES or count * 2 <= seen.filled:
+        return []
+    shown = ", ".join(repr(text[:40]) for text in unread[:3])
+    return [
+        _Doubt(
+            f"{_origin(file, name)!r}: {count} of {seen.filled} values cannot be read as dates for {name}: {shown}",
+            f"Name their form in a contract (`dateFormats` of {file.entity}.{name}), or export dates as 2025-12-31.",
+        )
+    ]
+
+
+def _unknown(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> Iterator[tuple[str, Seen, Counter[str]]]:
+    """Closed columns with spellings that nothing knows: the column, what it holds, and those spellings with their rows."""
+    for name, bronze in _closed(file, entity).items():
+        column, filling = entity.column(name), file.mapping[name]
+        if not filling.otherwise and name in _ASKED:
+            words = seen[bronze].words
+            unknown = Counter({text: n for text, n in words.items() if meant(text, column, filling) is None})
+            if unknown:
+                yield name, seen[bronze], unknown
+
+
+def _is_slip(seen: Seen, unknown: Counter[str]) -> bool:
+    """Whether so few rows have an unknown spelling that it is told with its row, and is no word of the export."""
+    return unknown.total() < max(_ROWS, _SHARE * seen.filled)
+
+
+def _unknown_spellings(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> list[_Doubt]:
+    """A doubt about a closed column with spellings that nothing knows, however its contract goes on with them."""
+    doubts = []
+    for name, held, unknown in _unknown(file, entity, seen):
+        if not _is_slip(held, unknown):
+            header = _header(file, file.mapping[name].column or "")
+            doubts.append(
+                _Doubt(
+                    f"{header!r}: {_shown(unknown)} is no known spelling of {name}",
+                    f"Say what it means under `spellings` or `values` of {file.entity}.{name} in a contract "
+                    f"({', '.join(entity.column(name).accepted)}).",
+                )
+            )
+    return doubts
+
+
+def _slips(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> list[str]:
+    """What is taken for another value though nothing knows its spelling, since few rows have it."""
+    return [
+        f"{file.name}: {_shown(unknown)} is no known spelling of {name} and counts as {entity.column(name).fallback}"
+        for name, held, unknown in _unknown(file, entity, seen)
+        if _is_slip(held, unknown) and entity.column(name).fallback
+    ]
+
+
+def _shown(unknown: Counter[str]) -> str:
+    rows = ((text, f"{count} row{'' if count == 1 else 's'}") for text, count in unknown.most_common(_MESSAGES))
+    more = f" and {len(unknown) - _MESSAGES} more" if len(unknown) > _MESSAGES else ""
+    return ", ".join(f"{text!r} ({count})" for text, count in rows) + more
+
+
+def meant(text: str, column: Column, filling: Filling) -> str | None:
+    """The value that a text of a closed column stands for; None for a spelling that nobody knows."""
+    forms = (text.strip().lower(), code(text))
+    listed = {form: value for written, value in filling.values for form in (written.strip().lower(), code(written))}
+    known = (listed.get(form) or column.spellings.get(form) for form in forms)
+    return next((value for value in known if value), filling.otherwise)
+
+
+def _never_won(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> list[_Doubt]:
+    """A doubt about deals of which none is won though stages that mean won are there."""
+    filling = file.mapping.get("status")
+    stage = file.mapping.get("stage")
+    if entity.name != "leads" or filling is None or filling.sql or filling.lookup:
+        return []
+    column = entity.column("status")
+    held = seen[filling.column].words if filling.column else Counter({str(filling.value): 1})
+    if any(meant(text, column, filling) == "won" for text in held):
+        return []
+    from medallion.proposal import vocabulary  # only a file without a won deal needs the words
+
+    texts = Counter(held)
+    if stage and stage.column and stage.column in seen:
+        texts.update(seen[stage.column].words)
+    won = [text for text in texts if (found := vocabulary.value("leads.status", text)) and found.value == "won"]
+    if not won:
+        return []
+    return [
+        _Doubt(
+            f"no deal is won, though {won[0]!r} ({texts[won[0]]} rows) says so",
+            "Fill status from that column in a contract, or say there what the spelling means.",
+        )
+    ]
+
+
+def _twins(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
+    """A doubt about two columns of one name that hold different things; which of them counts nobody said."""
+    doubts = []
+    for bronze, others in _same_header(file).items():
+        for other in others:
+            if seen[other].filled and seen[bronze].words != seen[other].words:
+                doubts.append(
+                    _Doubt(
+                        f"two columns are named {_header(file, bronze)!r} and hold different values "
+                        f"({_example(seen[bronze])} and {_example(seen[other])})",
+                        f"Rename one of the columns, or fill it in a contract by `sql: {other}` or `sql: {bronze}`.",
+                    )
+                )
+    return doubts
+
+
+def _example(seen: Seen) -> str:
+    return next((repr(text[:40]) for text in seen.words), "empty")
+
+
+def _marked(file: SourceFile, key: str, seen: Mapping[str, Seen]) -> list[_Doubt]:
+    """A doubt about rows that a column marks as deleted or merged away."""
+    doubts = []
+    read = (file.mapping[key].column if key in file.mapping else None) or key
+    for bronze in _markers(file):
+        told = marks.marked(_header(file, bronze), seen[bronze].words)
+        if told:
+            shown = ", ".join(repr(text[:40]) for text in list(told)[:3])
+            doubts.append(
+                _Doubt(
+                    f"{_header(file, bronze)!r} marks {sum(told.values())} of {seen[bronze].rows} rows as deleted or "
+                    f"merged away ({shown})",
+                    f'Export without them; or let a contract refuse them by its key, `{key}: {{sql: "CASE WHEN {bronze} '
+                    f'... THEN {read} END"}}`, as `medallion init` writes it (docs/SOURCES.md).',
+                )
+            )
+    return doubts
+
+
+# which columns are looked at, and how
+
+
+def _header(file: SourceFile, bronze: str) -> str:
+    return next(header for header, name in file.columns if name == bronze)
+
+
+def _origin(file: SourceFile, name: str) -> str:
+    """What fills a canonical column, as a person knows it: the header, or the expression."""
+    filling = file.mapping[name]
+    return _header(file, filling.column) if filling.column else str(filling.sql)
+
+
+def _plain(file: SourceFile) -> dict[str, str]:
+    """Canonical columns that are read from a column of the file as it is."""
+    return {name: item.column for name, item in file.mapping.items() if item.column and not item.lookup}
+
+
+def _date_columns(file: SourceFile, entity: Entity) -> dict[str, list[str]]:
+    """Per canonical column of dates the columns of the file that it is read from, by an expression or as they are."""
+    found = {}
+    for column in entity.columns:
+        item = file.mapping.get(column.name)
+        if item and column.kind in ("date", "timestamp") and not item.values and not item.lookup:
+            read = {item.column} if item.column else names_in(item.sql) if item.sql else set()
+            found[column.name] = [name for _, name in file.columns if name in read]
+    return found
+
+
+def _dates(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> dict[str, Seen]:
+    """Per canonical column of dates what the columns that it is read from hold together."""
+    found = {}
+    for name, columns in _date_columns(file, entity).items():
+        if columns:
+            found[name] = Seen(
+                filled=sum(seen[column].filled for column in columns),
+                dates=set().union(*(seen[column].dates for column in columns)),
+                forms={form: told for column in columns for form, told in seen[column].forms.items()},
+            )
+    return found
+
+
+def _closed(file: SourceFile, entity: Entity) -> dict[str, str]:
+    return {name: bronze for name, bronze in _plain(file).items() if entity.column(name).accepted}
+
+
+def _markers(file: SourceFile) -> list[str]:
+    """Columns that may mark rows as deleted and that no contract reads."""
+    if file.entity == "products":  # one that is no longer sold was sold
+        return []
+    return [name for header, name in file.columns if name not in file.columns_read and marks.may_mark(header)]
+
+
+def _marks_read(file: SourceFile, entity: Entity) -> list[tuple[str, str]]:
+    """Header and name of the columns that mark rows as deleted and that the key is read with."""
+    key = file.mapping.get(entity.key)
+    read = names_in(key.sql) if key and key.sql else set()
+    return [(header, name) for header, name in file.columns if name in read and marks.may_mark(header)]
+
+
+def _same_header(file: SourceFile) -> dict[str, list[str]]:
+    """Columns that fill something by their header, each with the others of that header.
+
+    Keys of JSON and columns of Parquet are names as they are: two that differ by case are two.
+    """
+    if file.format in ("json", "jsonl", "parquet"):
+        return {}
+    bare = {name: header.strip().casefold() for header, name in file.columns}
+    mapped = [item.column for item in file.mapping.values() if item.column]
+    found = {name: [other for other in bare if other != name and bare[other] == bare[name]] for name in mapped}
+    return {name: others for name, others in found.items() if others and bare[name]}
+
+
+def look(file: SourceFile, entity: Entity) -> dict[str, Seen]:
+    """What the columns of a file hold that its reading depends on.
+
+    Raises:
+        SourceError: The file cannot be read to its end.
+    """
+    dates = {column for columns in _date_columns(file, entity).values() for column in columns}
+    stage = file.mapping.get("stage")
+    listed = {*_closed(file, entity).values(), *_markers(file), *([stage.column] if stage and stage.column else [])}
+    for bronze, others in _same_header(file).items():
+        listed |= {bronze, *others}
+    unread, told = set(_markers(file)), _marks_read(file, entity) if listed else []
+    wanted = [name for _, name in file.columns if name in dates | listed | {name for _, name in told}]
+    if not wanted:
+        return {}
+    empty = {*entity.placeholders}
+
+    def read(batches: Iterator[pa.RecordBatch]) -> dict[str, Seen]:
+        seen = {name: Seen() for name in wanted}
+        for batch in batches:
+            untold = batch.filter(_unmarked(batch, told, empty)) if told else batch
+            for name in wanted:
+                cells = (untold if name in unread else batch).column(name)
+                _add(seen[name], cells, empty, name in dates, name in listed)
+        return seen
+
+    if file.format == "csv":
+        try:
+            return read(_columns_of_csv(file, wanted))
+        except (pa.ArrowException, UnicodeError, *UNREADABLE):
+            pass  # read again as bronze is, which says what is wrong with it
+    names = [name for _, name in file.columns]
+    return read(batch.select(wanted) for batch in parsing.parse(file, names))
+
+
+def _unmarked(batch: pa.RecordBatch, told: Iterable[tuple[str, str]], empty: Collection[str]) -> pa.Array:
+    """Which rows none of the columns that the contract reads marks as deleted."""
+    ended = pa.array(np.zeros(batch.num_rows, bool))
+    for header, name in told:
+        cells = pc.fill_null(pc.utf8_trim_whitespace(batch.column(name)), "")
+        texts = pa.array(list(marks.marked(header, _counted(cells, empty))), pa.string())
+        ended = pc.or_(ended, pc.is_in(cells, value_set=texts))
+    return pc.invert(ended)
+
+
+def _add(seen: Seen, cells: pa.Array, empty: Collection[str], dates: bool, listed: bool) -> None:
+    """Add the cells of a batch. What is costly is done for distinct texts, and for dates in other forms than ISO."""
+    seen.rows += len(cells)
+    if listed:
+        counts = _counted(cells, empty)
+        if len(seen.words) < _DISTINCT:
+            seen.words.update(counts)
+        seen.filled += counts.total()
+    if not dates:
+        return
+    iso = pc.match_like(cells, "____-__-__%")
+    seen.filled += 0 if listed else pc.sum(iso).as_py() or 0
+    texts = pc.utf8_trim_whitespace(cells.filter(pc.invert(iso)))
+    texts = texts.filter(pc.invert(pc.is_in(pc.utf8_lower(texts), pa.array(sorted(empty)))))
+    seen.filled += 0 if listed else len(texts)
+    if len(texts):
+        days = pc.extract_regex(texts, r"^(?P<day>[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{4})(?:[^0-9]|$)")
+        seen.dates |= set(pc.unique(pc.struct_field(days.drop_null(), "day")).to_pylist())
+        for form, found in _by_form(texts):
+            example, count = seen.forms.get(form, (str(pc.min(found)), 0))
+            seen.forms[form] = (example, count + len(found))
+
+
+def _by_form(texts: pa.Array) -> Iterator[tuple[str, pa.Array]]:
+    """Dates by the format that reads them, whichever of day and month is first; others by what they look like."""
+    for format_ in formats.candidates(day_first=False):
+        if not len(texts):
+            return
+        fits = pc.match_substring_regex(texts, rf"^(?:{formats.reader(format_)})\z")
+        if pc.any(fits).as_py():
+            yield format_, texts.filter(fits)
+            texts = texts.filter(pc.invert(fits))
+    forms = pc.replace_substring_regex(texts, "[0-9]", "0")
+    for form in pc.unique(forms).to_pylist()[:_DISTINCT]:
+        yield form, texts.filter(pc.equal(forms, form))
+
+
+def _counted(cells: pa.Array, empty: Collection[str]) -> Counter[str]:
+    """How often each text occurs, without white space around it and without placeholders."""
+    found: Counter[str] = Counter()
+    for item in pc.value_counts(cells.drop_null()).to_pylist():
+        text = item["values"].strip()
+        if text.lower() not in empty:
+            found[text] += item["counts"]
+    return found
+
+
+def _columns_of_csv(file: SourceFile, wanted: list[str]) -> Iterator[pa.RecordBatch]:
+    """Some columns of a delimited text, without records that do not split into the header's cells."""
+    names = [name for _, name in file.columns]
+    with file.place.open() as stream:
+        yield from pacsv.open_csv(
+            stream,
+            read_options=pacsv.ReadOptions(
+                use_threads=True,
+                block_size=8 << 20,
+                encoding="utf8" if file.encoding == "utf-8" else file.encoding,
+                column_names=names,
+                skip_rows=file.header_line - 1,
+                skip_rows_after_names=1,
+            ),
+            parse_options=pacsv.ParseOptions(
+                delimiter=file.delimiter, newlines_in_values=file.quoted, invalid_row_handler=lambda record: "skip"
+            ),
+            convert_options=pacsv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False, include_columns=wanted
+            ),
+        )

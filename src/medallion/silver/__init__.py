@@ -1,0 +1,519 @@
+"""Bronze text to silver rows: conform, tell versions apart, keep the current one.
+
+Every record of a batch ends in exactly one account:
+
+- `accepted`: valid, and the current version of its key when it arrived;
+- `superseded`: valid, but a newer version of its key was known or came with it; kept in history only;
+- `duplicate`: the same cleaned values as the version of its key just before it; adds nothing;
+- `quarantined`: refused by the contract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+
+from medallion import columns as words
+from medallion.contracts import Column as Declared
+from medallion.contracts import Entity, Filling
+from medallion.contracts.odcs import code
+from medallion.errors import ContractError
+from medallion.silver import checks
+
+#: Where a row came from, as bronze has it.
+_SOURCE = ("known_at", "_batch_id", "_source_file", "_source_row")
+
+
+@dataclass(frozen=True)
+class Readings:
+    """Every record of a batch with its cells, their texts and the values read from them; what `conform` starts from."""
+
+    frame: DataFrame
+    texts: Mapping[str, Column]
+    read_as: Mapping[str, Column]
+    looked_up: Mapping[str, checks.Lookup]
+
+
+def readings(
+    bronze: DataFrame,
+    entity: Entity,
+    mapping: Mapping[str, Mapping[Filling, tuple[str, ...]]],
+    lookups: Mapping[Filling, LookupTable] | None = None,
+) -> Readings:
+    """The records of a batch, read by the contract.
+
+    Args:
+        bronze: Rows of one batch, all cells as text. A column `=name` holds corrections: where it is not null it
+            stands in place of what the file says of the canonical column `name`.
+        entity: The contract.
+        mapping: Per canonical column, what fills it and in which files; no file means in all.
+        lookups: Per filling that is looked up in another entity, the `lookup_table` for it.
+    """
+    cells = [_quoted(name) for name in bronze.columns if not name.startswith("_")]
+    filled = {
+        column.name: texts_of(column.name, sources, entity, bronze.columns)
+        for column in entity.columns
+        if (sources := _with_correction(column.name, mapping, bronze.columns))
+    }
+    parts = {f"_text_{name}_{place}": text for name, of in filled.items() for place, (_, text) in enumerate(of)}
+    raw = bronze.withColumnRenamed("_ingested_at", "known_at").select(
+        *_SOURCE,
+        "_malformed",
+        "_malformed_reason",
+        F.struct(*cells, F.col("_malformed").alias("_record")).alias("_cells"),
+        *(text.alias(name) for name, text in parts.items()),
+    )
+    texts = {name: F.coalesce(*(F.col(f"_text_{name}_{i}") for i in range(len(of)))) for name, of in filled.items()}
+    values = {
+        column.name: _value(column, [filling for filling, _ in filled.get(column.name, ())]).try_cast(column.type)
+        for column in entity.columns
+    }
+    carried = (*_SOURCE, "_malformed", "_malformed_reason", "_cells", *parts)
+    typed = raw.select(*(value.alias(name) for name, value in values.items()), *carried)
+    typed, looked_up = _look_up(typed, entity, filled, texts, lookups or {})
+    changed = [column.name for column in entity.columns if column.fallback or column.default or column.derive]
+    if changed:
+        typed = typed.withColumns({f"_read_{name}": F.col(name) for name in changed})
+    typed = _complete(typed, entity, texts)
+    return Readings(typed, texts, {name: F.col(f"_read_{name}") for name in changed}, looked_up)
+
+
+def strays(found: Readings, parents: Mapping[str, DataFrame]) -> DataFrame:
+    """One row per referring column and key that no known row has: `referring` and `key`.
+
+    A few keys as a rule, so that marking the rows which have them need not move the others, as a join with all known
+    keys would.
+
+    Args:
+        found: The records of a batch.
+        parents: Per referring column, the known keys of the entity it refers to, as one column `_key`.
+    """
+    parts = []
+    for name, keys in parents.items():
+        asked = found.frame.select(F.col(name).cast("string").alias("key")).filter(F.col("key").isNotNull())
+        unknown = asked.join(keys, F.col("key") == F.col("_key"), how="left_anti").distinct()
+        parts.append(unknown.select(F.lit(name).alias("referring"), "key"))
+    return reduce(DataFrame.unionByName, parts)
+
+
+def references_as_written(
+    found: Readings, entity: Entity, mapping: Mapping[str, Mapping[Filling, tuple[str, ...]]]
+) -> DataFrame | None:
+    """One row per reference that is compared in another case than it is written in, None where none can be.
+
+    Columns: `_source_file`, `_source_row`, `column`, `_key` (as compared) and `_spelled` (as written).
+    """
+    parts = []
+    for column in entity.references:
+        looked_up = any(filling.lookup for filling in mapping.get(column.name, ()))
+        if column.kind == "identifier" and column.name in found.texts and not looked_up:
+            written = words.unspaced(found.texts[column.name])
+            rows = found.frame.filter(written != F.col(column.name))
+            parts.append(
+                rows.select(
+                    "_source_file",
+                    "_source_row",
+                    F.lit(column.name).alias("column"),
+                    F.col(column.name).alias("_key"),
+                    written.alias("_spelled"),
+                )
+            )
+    return reduce(DataFrame.unionByName, parts) if parts else None
+
+
+def conform(found: Readings, entity: Entity, unknown: Mapping[str, DataFrame]) -> DataFrame:
+    """Every record of a batch as `entity.staged`: typed values, what is wrong with it, the raw row if refused.
+
+    Args:
+        found: The records of a batch.
+        entity: The contract.
+        unknown: Per referring column that is checked, the keys that lead nowhere, distinct, as one column `key`.
+    """
+    typed, known = found.frame, {}
+    for name, keys in unknown.items():
+        typed = typed.join(
+            keys.select(F.col("key").alias(f"_stray_{name}")), F.col(name) == F.col(f"_stray_{name}"), how="left"
+        )
+        known[name] = F.col(f"_stray_{name}").isNull()
+    judged = checks.checks(entity, found.texts, found.read_as, known, found.looked_up)
+    typed, made = _evaluated(typed, [*_shape(), *judged])
+    return typed.select(
+        *entity.column_names,
+        *_SOURCE,
+        F.xxhash64(*entity.column_names).alias("_version_hash"),
+        checks.messages(made).alias("_reasons"),
+        checks.failed_checks(made).alias("_failed_checks"),
+        F.when(checks.refuses(made), F.to_json("_cells")).alias("_raw"),
+        _spelling(found, entity).alias("_spelling"),
+    )
+
+
+def _spelling(found: Readings, entity: Entity) -> Column:
+    """The key as written, where upper case makes another text of it; null where it is compared as written anyway."""
+    if entity.column(entity.key).kind != "identifier" or entity.key not in found.texts:
+        return F.lit(None).cast("string")
+    written = words.unspaced(found.texts[entity.key])
+    return F.when(written != F.col(entity.key), written)
+
+
+def _with_correction(
+    name: str, mapping: Mapping[str, Mapping[Filling, tuple[str, ...]]], columns: list[str]
+) -> dict[Filling, tuple[str, ...]]:
+    corrected: dict[Filling, tuple[str, ...]] = {Filling(column=f"={name}"): ()} if f"={name}" in columns else {}
+    return {**corrected, **mapping.get(name, {})}
+
+
+def texts_of(
+    name: str, sources: Mapping[Filling, tuple[str, ...]], entity: Entity, columns: list[str]
+) -> list[tuple[Filling, Column]]:
+    """What fills a canonical column, each with its text: null for a placeholder and in rows of other files.
+
+    Args:
+        name: The column.
+        sources: What fills it, and in which files.
+        entity: Its contract.
+        columns: Columns of the bronze rows.
+    """
+    corrected = F.col(_quoted(f"={name}")).isNotNull() if f"={name}" in columns else None
+    made = []
+    for filling, files in sources.items():
+        if filling.column is not None:
+            text = words.null_if_placeholder(F.col(_quoted(filling.column)), entity.placeholders)
+        elif filling.sql is not None:
+            text = words.null_if_placeholder(F.expr(filling.sql).cast("string"), entity.placeholders)
+        else:
+            text = F.lit(filling.value)
+        if filling.empty is not None:
+            text = F.coalesce(text, F.lit(filling.empty))
+        if files:
+            text = F.when(F.col("_source_file").isin(*files), text)
+        if corrected is not None and filling.column != f"={name}":
+            text = F.when(~corrected, text)
+        made.append((filling, text))
+    return made
+
+
+def _value(column: Declared, fillings: list[Filling]) -> Column:
+    """The typed value of a canonical column, read from the first of its texts that is there."""
+    if not fillings:
+        return checks.read(F.lit(None).cast("string"), column)
+    texts = [F.col(f"_text_{column.name}_{place}") for place in range(len(fillings))]
+    *former, value = (_read(text, column, filling) for text, filling in zip(texts, fillings, strict=True))
+    for text, read in reversed(list(zip(texts, former, strict=False))):
+        value = F.when(text.isNotNull(), read).otherwise(value)
+    return value
+
+
+def _read(text: Column, column: Declared, filling: Filling) -> Column:
+    if filling.lookup:
+        return F.lit(None).cast("string")
+    text = _meant(text, filling, column.spellings)
+    if filling.decimal_comma:
+        text = words.decimal_point(text)
+    return checks.read(text, replace(column, date_formats=filling.date_formats or column.date_formats))
+
+
+def _meant(text: Column, filling: Filling, known: Mapping[str, str] | None = None) -> Column:
+    """What a spelling stands for by the values of its filling; `otherwise` is for one that is not `known` either."""
+    if filling.otherwise:
+        forms = {**(known or {}), **_forms(filling.values)}
+        return F.coalesce(words.canonical(text, forms), F.when(text.isNotNull(), F.lit(filling.otherwise)))
+    if not filling.values:
+        return text
+    return F.coalesce(words.canonical(text, _forms(filling.values)), text)
+
+
+def _forms(values: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """Every form of a spelling that a text is compared in; the first to claim a form has it."""
+    forms: dict[str, str] = {}
+    for written, value in values:
+        for form in (written.strip().lower(), code(written)):
+            if form:
+                forms.setdefault(form, value)
+    return forms
+
+
+@dataclass(frozen=True)
+class LookupTable:
+    """What texts of another entity's column `by` lead to: `_by` (in comparable form), `_take` and `_hits`, how many."""
+
+    frame: DataFrame
+    by: Declared
+
+    def comparable(self, text: Column) -> Column:
+        """How texts are compared: identifiers as keys, others by their words."""
+        return words.identifier(text) if self.by.kind == "identifier" else words.code(text)
+
+
+def tried(spark: SparkSession, columns: list[str], sql: str, place: str) -> None:
+    """Evaluate an expression over columns of text that have no rows.
+
+    Raises:
+        ContractError: The engine does not know it, or it is no expression over one row.
+    """
+    schema = ", ".join(f"{_quoted(name)} string" for name in columns)
+    try:
+        spark.createDataFrame([], schema).select(F.expr(sql).cast("string").alias("value")).collect()
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0][:200]
+        raise ContractError(f"{place}: {sql!r} cannot be evaluated: {reason}", "Correct it in the contract.") from error
+
+
+def lookup_table(parent: DataFrame, entity: Entity, filling: Filling) -> LookupTable:
+    """The table for a filling that is looked up in `entity`, of which `parent` is the clean table."""
+    by, take = entity.column(str(filling.by)), filling.take or entity.key
+    made = LookupTable(parent, by)
+    key, value = made.comparable(F.col(by.name).cast("string")), F.col(take).cast("string")
+    pairs = parent.select(key.alias("_by"), value.alias("_take"))
+    known = pairs.filter(F.col("_by").isNotNull() & (F.col("_by") != "") & F.col("_take").isNotNull())
+    hits = known.groupBy("_by").agg(F.min("_take").alias("_take"), F.countDistinct("_take").alias("_hits"))
+    return LookupTable(hits, by)
+
+
+def _look_up(
+    typed: DataFrame,
+    entity: Entity,
+    filled: Mapping[str, list[tuple[Filling, Column]]],
+    texts: Mapping[str, Column],
+    lookups: Mapping[Filling, LookupTable],
+) -> tuple[DataFrame, dict[str, checks.Lookup]]:
+    """Put what a text leads to in another entity in its place, and tell where it leads nowhere."""
+    done = {}
+    for name, of in filled.items():
+        flags = []
+        for place, (filling, _) in enumerate(of):
+            if filling not in lookups:
+                continue
+            table, here = lookups[filling], f"{name}_{place}"
+            text = F.col(f"_text_{here}")
+            found = table.frame.select(
+                *(F.col(column).alias(f"{column}_{here}") for column in ("_by", "_take", "_hits"))
+            )
+            typed = typed.withColumn(f"_for_{here}", table.comparable(_meant(text, filling)))
+            typed = typed.join(found, F.col(f"_for_{here}") == F.col(f"_by_{here}"), how="left")
+            hit = F.when(F.col(f"_hits_{here}") == 1, F.col(f"_take_{here}"))
+            declared = entity.column(name)
+            typed = typed.withColumn(name, F.coalesce(F.col(name), checks.read(hit, declared).try_cast(declared.type)))
+            stray = text.isNotNull() & ~F.coalesce(F.col(f"_hits_{here}") == 1, F.lit(False))
+            flags.append((filling, stray, F.coalesce(F.col(f"_hits_{here}") > 1, F.lit(False))))
+        if flags:
+            done[name] = checks.Lookup(
+                str(flags[0][0].lookup),
+                reduce(Column.__or__, (stray for _, stray, _ in flags)),
+                reduce(Column.__or__, (several for _, _, several in flags)),
+            )
+    return typed, done
+
+
+def _evaluated(typed: DataFrame, made: list[checks.Check]) -> tuple[DataFrame, list[checks.Check]]:
+    """Each check as a column of its own, computed once, however often it is asked for.
+
+    A record without cells is malformed and nothing else.
+    """
+    whole = F.col("_malformed").isNull()
+    flags = {
+        f"_fails_{place}": check.fails if check.column == "record" else whole & check.fails
+        for place, check in enumerate(made)
+    }
+    return typed.select("*", *(fails.alias(name) for name, fails in flags.items())), [
+        replace(check, fails=F.col(name)) for name, check in zip(flags, made, strict=True)
+    ]
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
+
+
+def _complete(typed: DataFrame, entity: Entity, texts: Mapping[str, Column]) -> DataFrame:
+    """Fallbacks and defaults of the contract, then its derived values."""
+    filled = {}
+    for column in entity.columns:
+        value, text = F.col(column.name), texts.get(column.name, F.lit(None))
+        if column.fallback is not None:
+            value = F.when(value.isNull() & text.isNotNull(), F.lit(column.fallback)).otherwise(value)
+        if column.default is not None:
+            value = F.when(value.isNull() & text.isNull(), F.expr(column.default)).otherwise(value)
+        if column.fallback is not None or column.default is not None:
+            filled[column.name] = value
+    derived = {column.name: F.expr(column.derive) for column in entity.columns if column.derive}
+    for values in (filled, derived):
+        if values:
+            typed = typed.withColumns(values)
+    return typed
+
+
+def _shape() -> list[checks.Check]:
+    """The checks that the record could be split into the header's cells, and that it may be kept."""
+    erased = F.col("_malformed_reason") == F.lit(checks.ERASED)
+    erased = F.col("_malformed").isNotNull() & F.coalesce(erased, F.lit(False))
+    message = F.concat(F.lit(f"record: {checks.MESSAGES['shape']}: "), F.col("_malformed_reason"))
+    return [
+        checks.Check("record", "shape", "reject", F.col("_malformed").isNotNull() & ~erased, message),
+        checks.Check("record", "erased", "reject", erased, F.lit(f"record: {checks.MESSAGES['erased']}")),
+    ]
+
+
+def valid(staged: DataFrame) -> DataFrame:
+    """Rows that the contract accepts."""
+    return staged.filter(F.col("_reasons").isNull())
+
+
+def contested(staged: DataFrame, history: DataFrame | None, entity: Entity) -> DataFrame:
+    """Keys of a batch that need judging, by hash: `key_hash`, and whether a version was `known` before the batch.
+
+    One row per key that occurs more than once in the batch, or in `history` (versions known before it). The rows of
+    all other keys are accepted as they are.
+    """
+    hashes = valid(staged).select(F.xxhash64(entity.key).alias("key_hash"))
+    repeated = hashes.groupBy("key_hash").agg(F.count(F.lit(1)).alias("n")).filter(F.col("n") > 1)
+    repeated = repeated.select("key_hash", F.lit(False).alias("known"))
+    if history is None:
+        return repeated
+    known = history.select(F.xxhash64(entity.key).alias("key_hash"))
+    met = hashes.join(known, on="key_hash", how="left_semi").distinct()
+    both = repeated.unionByName(met.withColumn("known", F.lit(True)))
+    return both.groupBy("key_hash").agg((F.count_if("known") > 0).alias("known"))
+
+
+def outcomes(staged: DataFrame, asked: DataFrame, history: DataFrame | None, entity: Entity) -> DataFrame:
+    """The valid rows of a batch with `_outcome`: accepted, superseded or duplicate.
+
+    Only keys that are asked for are sorted; the others pass through. The newest version by the contract's version
+    column counts, then the one known last, then the one further down in the source; a version equal to the one before
+    it in that order repeats it. So a value that comes back (10, 12, 10 in three deliveries) counts again.
+
+    Args:
+        staged: The batch.
+        asked: What `contested` gives.
+        history: Versions known before the batch; None when no key that is asked for has any.
+        entity: The contract.
+    """
+    names = [*entity.column_names, *_SOURCE, "_version_hash"]
+    hashes = asked.select("key_hash")
+
+    def joined(rows: DataFrame, how: str) -> DataFrame:
+        return rows.withColumn("key_hash", F.xxhash64(entity.key)).join(hashes, on="key_hash", how=how).select(*names)
+
+    calm = joined(valid(staged), "left_anti").withColumn("_outcome", F.lit("accepted"))
+    rows = joined(valid(staged), "left_semi").withColumn("_new", F.lit(True))
+    if history is not None:
+        rows = rows.unionByName(joined(history, "left_semi").withColumn("_new", F.lit(False)))
+    return calm.unionByName(_judge(rows, entity).filter(F.col("_new")).select(*names, "_outcome"))
+
+
+def _judge(rows: DataFrame, entity: Entity) -> DataFrame:
+    """`_outcome` of each row of contested keys."""
+    arrival = ("known_at", "_source_file", "_source_row")
+    oldest = [F.asc_nulls_first(entity.version_column)] if entity.version_column else []
+    newest = [F.desc_nulls_last(entity.version_column)] if entity.version_column else []
+    in_order = Window.partitionBy(entity.key).orderBy(*oldest, *map(F.asc, arrival))
+    before = F.lag("_version_hash").over(in_order)
+    told = rows.withColumn("_repeat", F.coalesce(before == F.col("_version_hash"), F.lit(False)))
+    last_first = Window.partitionBy(entity.key, "_repeat").orderBy(*newest, *map(F.desc, arrival))
+    ranked = told.withColumn("_rank", F.row_number().over(last_first))
+    return ranked.withColumn(
+        "_outcome",
+        F.when(F.col("_repeat"), F.lit("duplicate"))
+        .when(F.col("_rank") == 1, F.lit("accepted"))
+        .otherwise(F.lit("superseded")),
+    )
+
+
+def versions(judged: DataFrame) -> DataFrame:
+    """What a batch adds to history: its accepted and superseded rows."""
+    return judged.filter(F.col("_outcome") != "duplicate")
+
+
+def current(history_of_batch: DataFrame, entity: Entity) -> DataFrame:
+    """What a batch brings to the clean table: its accepted rows."""
+    accepted = history_of_batch.filter(F.col("_outcome") == "accepted")
+    return accepted.select(*entity.clean.column_names)
+
+
+def quarantined(staged: DataFrame, entity: Entity) -> DataFrame:
+    """Refused rows of a batch as `silver.quarantine`."""
+    refused = staged.filter(F.col("_reasons").isNotNull())
+    place = F.concat_ws(":", "_batch_id", F.lit(entity.name), "_source_file", F.col("_source_row").cast("string"))
+    return refused.select(
+        F.hex(F.xxhash64(place)).alias("quarantine_id"),
+        F.lit(entity.name).alias("entity"),
+        F.col(entity.key).cast("string").alias("record_key"),
+        F.col("_reasons").alias("reasons"),
+        F.col("_failed_checks").alias("failed_checks"),
+        F.col("_source_file").alias("source_file"),
+        F.col("_source_row").alias("source_row"),
+        F.col("_raw").alias("raw"),
+        "known_at",
+        F.col("_batch_id").alias("batch_id"),
+    )
+
+
+def account(
+    entity: Entity, bronze: DataFrame, judged: DataFrame, history: DataFrame, quarantine: DataFrame
+) -> DataFrame:
+    """Where the records of a batch went: one row of `entity`, `rows_read` and a count per account.
+
+    All frames hold the rows of one batch. Each count is taken where the rows ended: those read in bronze,
+    accepted and superseded in what history now holds, quarantined in the quarantine table, duplicates among
+    the judged. So a row lost in writing shows: the caller compares the sum with the rows read.
+    """
+    one = F.count(F.lit(1))
+    read = bronze.agg(one.alias("rows_read")).select(F.lit(entity.name).alias("entity"), "rows_read")
+    kept = history.agg(
+        F.count_if(F.col("_outcome") == "accepted").alias("accepted"),
+        F.count_if(F.col("_outcome") == "superseded").alias("superseded"),
+    )
+    repeated = judged.filter(F.col("_outcome") == "duplicate").agg(one.alias("duplicate"))
+    refused = quarantine.agg(one.alias("quarantined"))
+    return read.join(kept, how="cross").join(repeated, how="cross").join(refused, how="cross")
+
+
+def rewind(history: DataFrame, entity: Entity, as_of: Column, known_as_of: Column | None) -> DataFrame:
+    """The version of every key that was valid just before `as_of`, from what was known before `known_as_of`.
+
+    A version is valid from its version time; without one, from when it was learned. Where only later versions are
+    known (a first export after the fact), the earliest of them stands in, without its stage, as far as it says when it
+    was changed: an open deal may have been in another one. Both moments are exclusive.
+    """
+    known = history if known_as_of is None else history.filter(F.col("known_at") < known_as_of)
+    arrival = [F.desc("known_at"), F.desc("_source_file"), F.desc("_source_row")]
+    if entity.version_column is None:  # an event: the version learned last corrects the others
+        order = arrival
+    else:
+        version = F.col(entity.version_column)
+        since = F.coalesce(version.cast("timestamp"), F.col("known_at"))
+        known = known.withColumns({"_held": since < as_of, "_since": since})
+        order = [
+            F.desc("_held"),
+            F.when(F.col("_held"), version).desc_nulls_last(),
+            F.when(~F.col("_held"), F.col("_since")).asc_nulls_last(),
+            *arrival,
+        ]
+    ranked = known.withColumn("_rank", F.row_number().over(Window.partitionBy(entity.key).orderBy(*order)))
+    chosen = ranked.filter(F.col("_rank") == 1)
+    if entity.name == "leads":
+        later = ~F.col("_held") & ~F.coalesce((F.col("status") != "open") & (F.col("closed_at") < as_of), F.lit(False))
+        chosen = chosen.withColumn("stage", F.when(~later, F.col("stage")))
+    return chosen.select(*entity.clean.column_names)
+
+
+def newest_event(tables: Mapping[str, DataFrame], entities: Mapping[str, Entity]) -> DataFrame:
+    """The newest event in the data, one row with `newest`, null when there is none.
+
+    A date after the reading of its own row is a plan or a mistake, not an event.
+    """
+    parts = []
+    for name, entity in entities.items():
+        events = [
+            F.max(F.when(F.col(column.name) <= F.col("known_at"), F.col(column.name)))
+            for column in entity.columns
+            if column.event
+        ]
+        if events and name in tables:
+            newest = F.greatest(*events, F.lit(None).cast("timestamp"))
+            parts.append(tables[name].agg(newest.alias("newest")))
+    return reduce(DataFrame.unionByName, parts).agg(F.max("newest").alias("newest"))

@@ -1,0 +1,545 @@
+"""Source files: which there are, what kind of record each holds, and how it is to be read.
+
+Looks at files only; nothing is loaded. Works on any folder that pyarrow reaches (a path, `abfss://`).
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from hashlib import sha256
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from medallion.contracts import Column, Entity, Filling, Source
+from medallion.contracts.model import DATE_FORMATS
+from medallion.contracts.odcs import code, names_in
+from medallion.errors import SourceError
+from medallion.sources import currencies, delivery, headers
+from medallion.sources.delivery import FORMATS, Part
+from medallion.sources.files import UNREADABLE, Content, Place, fingerprint, read_through, text_lines
+from medallion.sources.headers import Header, Known
+from medallion.sources.readers import documents, workbooks
+
+#: Rows of a sheet in which its header is looked for.
+_SHEET_HEAD = 60
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One export table and how to read it as one entity.
+
+    `uri`, `member` of an archive and `sheet` of a workbook (for a JSON document the path of its list) say where it
+    lies. `columns` pairs each header, as written, with its bronze column; `mapping` gives what fills each canonical
+    column; `dates` has the formats that the values of its dates call for. `content_hash` is the SHA-256 of the unpacked
+    content, so that a file delivered again under another name, or compressed, is known; for a sheet it is that of the
+    workbook and its name. `accept` takes the file in whatever share of its rows is refused; `held` says why it was held
+    back, and `held_under` by which contracts and limits.
+    """
+
+    uri: str
+    name: str
+    entity: str
+    format: str
+    content_hash: str
+    size_bytes: int
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    quoted: bool = False
+    ends_quoted: bool = False
+    member: str = ""
+    sheet: str = ""
+    header_line: int = 1
+    columns: tuple[tuple[str, str], ...] = ()
+    mapping: dict[str, Filling] = field(default_factory=dict)
+    dates: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    accept: bool = False
+    held: str = ""
+    held_under: str = ""
+
+    @property
+    def place(self) -> Place:
+        """Where its bytes lie."""
+        return Place.at(self.uri, self.member)
+
+    @property
+    def columns_read(self) -> set[str]:
+        """Bronze columns that fill a canonical column."""
+        named = {item.column for item in self.mapping.values() if item.column}
+        return named.union(*(names_in(item.sql) for item in self.mapping.values() if item.sql))
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record as plain values, for the batch journal."""
+        mapping = {name: item.model_dump(exclude_defaults=True) for name, item in self.mapping.items()}
+        return {**asdict(self), "mapping": mapping}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> SourceFile:
+        """The record that `as_dict` gave."""
+        columns = tuple((str(header), str(name)) for header, name in values["columns"])
+        mapping = {name: Filling.model_validate(item) for name, item in values["mapping"].items()}
+        dates = {str(name): tuple(formats) for name, formats in values.get("dates", {}).items()}
+        return cls(**{**values, "columns": columns, "mapping": mapping, "dates": dates})
+
+    def with_dates(self, dates: Mapping[str, tuple[str, ...]]) -> SourceFile:
+        """The file with its dates read by these formats, per canonical column, where no contract names any."""
+        mapping = {
+            name: item.model_copy(update={"date_formats": dates[name]})
+            if name in dates and not item.date_formats and not set(dates[name]) <= set(DATE_FORMATS)
+            else item
+            for name, item in self.mapping.items()
+        }
+        return replace(self, mapping=mapping, dates=dict(dates))
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A file that is not read in this run, and why."""
+
+    name: str
+    entity: str | None
+    problem: str
+    remedy: str
+
+
+class _UnfitError(SourceError):
+    """A header that lacks a column which its entity needs."""
+
+    def __init__(self, problem: str, remedy: str, entity: str) -> None:
+        super().__init__(problem, remedy)
+        self.entity = entity
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a folder holds: files to read, files refused with a reason, files that are no CRM export.
+
+    `unfed` names declared sources that no file is, as `entity: pattern`.
+    """
+
+    files: tuple[SourceFile, ...]
+    refused: tuple[Refusal, ...]
+    ignored: tuple[str, ...]
+    unfed: tuple[str, ...] = ()
+
+
+def scan(folder: str, entities: Mapping[str, Entity]) -> Scan:
+    """Look at every table directly in `folder`; one may feed several entities.
+
+    A file that is refused holds back the files whose rows refer to its entity: without their parents those
+    rows would all be quarantined.
+
+    Raises:
+        SourceError: The folder does not exist or holds nothing that a contract recognises.
+    """
+    found: list[SourceFile] = []
+    refused: list[Refusal] = []
+    ignored: list[str] = []
+    fed: set[tuple[str, str]] = set()
+    for part in delivery.parts(folder):
+        if isinstance(part, str):
+            ignored.append(part)
+            continue
+        claims = _claims(part, entities)
+        fed |= {(claim.entities[0].name, claim.source.file) for claim in claims if claim.source}
+        if not claims:
+            if isinstance(part, Part):
+                ignored.append(part.name)
+            else:  # what is in it cannot be seen, so it may be anything
+                refused.append(Refusal(part.name, None, part.error.problem, part.error.remedy))
+        elif isinstance(part, Part):
+            _take(part, claims, found, refused)
+        else:
+            for claim in claims:
+                refused.append(Refusal(part.name, claim.entities[0].name, part.error.problem, part.error.remedy))
+    if not found and not refused:
+        patterns = ", ".join(dict.fromkeys(pattern for entity in entities.values() for pattern in _patterns(entity)))
+        raise SourceError(
+            f"{folder}: no file here is recognised ({', '.join(ignored) or 'the folder is empty'})",
+            f"Let `medallion init {folder}` propose a contract, or name files by what they hold: {patterns}.",
+        )
+    scan = hold_back(found, refused, ignored, entities)
+    declared = [(entity.name, source.file) for entity in entities.values() for source in entity.sources]
+    return replace(scan, unfed=tuple(f"{name}: {file}" for name, file in declared if (name, file) not in fed))
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """Who a table may feed: the entity of a declared source, or the one of these that its header fits best."""
+
+    entities: tuple[Entity, ...]
+    source: Source | None = None
+
+    def known(self, header: Sequence[str]) -> int:
+        """How many of the header's cells are asked for."""
+        if self.source and self.source.columns:
+            wanted = {_bare(item.column) for item in self.source.columns.values() if item.column}
+            return len(wanted & {_bare(cell) for cell in header})
+        return max(len(columns_of(entity, header)) for entity in self.entities)
+
+
+def _claims(part: Part | delivery.Unreadable, entities: Mapping[str, Entity]) -> list[_Claim]:
+    declared = [
+        _Claim((entity,), source)
+        for entity in entities.values()
+        if (source := next((item for item in entity.sources if _feeds(item, part)), None))
+    ]
+    named = tuple(item for item in entities.values() if not item.sources and _is_named(item, part.stems))
+    return [*declared, _Claim(named)] if named else declared
+
+
+def _patterns(entity: Entity) -> tuple[str, ...]:
+    return tuple(source.file for source in entity.sources) or entity.file_patterns
+
+
+def _feeds(source: Source, part: Part | delivery.Unreadable) -> bool:
+    stem, suffix = delivery.split(source.file)
+    pattern = (stem if suffix in FORMATS else source.file).lower()
+    sheet = part.sheet if isinstance(part, Part) else ""
+    if source.sheet is not None:
+        named = bool(sheet) and fnmatch.fnmatchcase(sheet.lower(), source.sheet.lower())
+        return named and fnmatch.fnmatchcase(part.stems[-1].lower(), pattern)
+    return any(fnmatch.fnmatchcase(stem.lower(), pattern) for stem in part.stems)
+
+
+def _is_named(entity: Entity, stems: Iterable[str]) -> bool:
+    """Whether a pattern of the entity fits a name from one of its words on, such as `crm_leads_2025`."""
+    ends = [
+        lower[start:]
+        for lower in map(str.lower, stems)
+        for start in (0, *(m.end() for m in re.finditer(r"[_\-. ]", lower)))
+    ]
+    return any(fnmatch.fnmatchcase(end, pattern.lower()) for end in ends for pattern in entity.file_patterns)
+
+
+def _take(part: Part, claims: list[_Claim], found: list[SourceFile], refused: list[Refusal]) -> None:
+    try:
+        content, header = look(part, lambda cells: max(claim.known(cells) for claim in claims), _line(claims))
+    except SourceError as error:
+        refused += [Refusal(part.name, claim.entities[0].name, error.problem, error.remedy) for claim in claims]
+        return
+    for claim in claims:
+        try:
+            found.append(_fit(part, content, header, claim))
+        except _UnfitError as error:
+            refused.append(Refusal(part.name, error.entity, error.problem, error.remedy))
+
+
+def without(scan: Scan, refused: Iterable[Refusal], entities: Mapping[str, Entity]) -> Scan:
+    """A scan without files that are refused on a second look, and without those whose rows refer to them."""
+    refused = list(refused)
+    names = {(item.name, item.entity) for item in refused}
+    kept = [file for file in scan.files if (file.name, file.entity) not in names]
+    left = hold_back(kept, [*scan.refused, *refused], scan.ignored, entities)
+    return replace(left, unfed=scan.unfed)
+
+
+def hold_back(
+    found: Iterable[SourceFile], refused: Iterable[Refusal], ignored: Iterable[str], entities: Mapping[str, Entity]
+) -> Scan:
+    """What can be read now: without the refused files, and without those whose rows refer to their entities."""
+    refused = list(refused)
+    missing = {item.entity for item in refused}
+    kept = []
+    for file in sorted(found, key=lambda item: list(entities).index(item.entity)):
+        waits_for = entities[file.entity].depends_on & missing
+        if waits_for:
+            missing.add(file.entity)
+            parents = " and ".join(sorted(str(name) for name in waits_for))
+            refused.append(
+                Refusal(
+                    file.name,
+                    file.entity,
+                    f"{file.name}: held back, since its rows refer to {parents}, which could not be read",
+                    f"Mend the {parents} file and run again.",
+                )
+            )
+        else:
+            kept.append(file)
+    return Scan(tuple(kept), tuple(refused), tuple(ignored))
+
+
+def _line(claims: Iterable[_Claim]) -> int | None:
+    return next((claim.source.header_line for claim in claims if claim.source and claim.source.header_line), None)
+
+
+def look(part: Part, known: Known, line: int | None = None) -> tuple[Content, Header]:
+    """Read a table through once: what it is as text, and its header.
+
+    Args:
+        part: The table.
+        known: How many cells of a header are known.
+        line: Where the header is, where that has been said.
+
+    Raises:
+        SourceError: It is damaged, empty, or has no header.
+    """
+    header: Header | None
+    if part.format == "parquet":
+        return _parquet(part)
+    if part.format in ("workbook", "json"):
+        digest, size = fingerprint(part.place)
+        digest = sha256(f"{digest} {part.sheet}".encode()).hexdigest() if part.sheet else digest
+        content = Content(digest, size, "utf-8", b"", False)
+    if part.format == "json":
+        items = (documents.lists(part.place, part.name) or {})[part.sheet]
+        return content, Header(tuple(documents.names(item for item in items if isinstance(item, dict))), 1)
+    if part.format == "workbook":
+        rows = workbooks.rows(part.place, part.name, part.sheet)
+        header = headers.of_rows(list(islice(rows, max(_SHEET_HEAD, line or 0))), known, line)
+        deque(rows, maxlen=0)  # a workbook that cannot be read to its end is refused here, before anything is loaded
+    else:
+        content = read_through(part.place, part.name)
+        if part.format == "jsonl":
+            return content, Header(tuple(_json_names(part, content.encoding)), 1)
+        text = content.head.decode(content.encoding, errors="replace").lstrip("\ufeff")
+        header = headers.of_text(text, known, line)
+    if header is None:
+        where = f"line {line}: is blank or not there" if line else "line 1: nothing here looks like a header"
+        raise SourceError(f"{part.name}: {where}", "Put the header on the first line, or say headerLine in a contract.")
+    return content, header
+
+
+def _json_names(part: Part, encoding: str) -> list[str]:
+    """Every column of the records, in order of first appearance."""
+    if encoding != "utf-8":
+        raise SourceError(f"{part.name}: JSON lines must be UTF-8, this looks like {encoding}", "Export it as UTF-8.")
+    read = (documents.record(line) for lines in text_lines(part.place) for line in lines)
+    names = documents.names(document for document in read if document is not None)
+    if not names:
+        raise SourceError(f"{part.name}: line 1: is not a JSON object", "Write one JSON object per line.")
+    return names
+
+
+def _parquet(part: Part) -> tuple[Content, Header]:
+    try:
+        digest, size = fingerprint(part.place)
+        with part.place.seekable() as stream:
+            names = pq.read_schema(stream).names
+    except (*UNREADABLE, pa.ArrowInvalid) as error:
+        raise SourceError(f"{part.name}: is not a readable Parquet file: {error}", "Export it again.") from error
+    return Content(digest, size, "utf-8", b"", False), Header(tuple(names), 1)
+
+
+def unchanged(file: SourceFile) -> None:
+    """Look again at a file that an interrupted run was to read.
+
+    Raises:
+        SourceError: It is gone, or holds something else by now.
+    """
+    try:
+        place = file.place
+        if file.format in ("parquet", "workbook", "json"):
+            digest = fingerprint(place)[0]
+            digest = sha256(f"{digest} {file.sheet}".encode()).hexdigest() if file.sheet else digest
+        else:
+            digest = read_through(place, file.name).digest
+    except (*UNREADABLE, KeyError, SourceError) as error:
+        raise SourceError(f"{file.name}: is gone or damaged since a run was interrupted: {error}") from error
+    if digest != file.content_hash:
+        raise SourceError(f"{file.name}: has changed since a run was interrupted")
+
+
+def columns_of(entity: Entity, header: Iterable[str]) -> dict[str, str]:
+    """Per canonical column the header that holds it: its own name first, then its synonyms in their order."""
+    header = list(header)
+    by_code: dict[str, str] = {}
+    for written in sorted(header, key=lambda cell: cell != cell.lower()):  # a key in lower case is the plainest
+        if bare := _bare(written):
+            by_code.setdefault(bare, written)
+    found = {}
+    for column in entity.columns:
+        for name in (column.name, *column.synonyms):
+            written_as = by_code.get(_bare(name))
+            if written_as is not None:
+                found[column.name] = written_as
+                break
+    return found
+
+
+def bronze_names(header: Iterable[str]) -> list[str]:
+    """Column names for headers as written: lower case, `_` for what Delta does not allow, made unique."""
+    names: list[str] = []
+    taken: set[str] = set()
+    for position, written in enumerate(header, start=1):
+        bare = re.sub(r"\W+", "_", written.strip().lower()).strip("_")[:200] or f"column_{position}"
+        name, count = bare, 1
+        while name in taken:
+            count += 1
+            name = f"{bare}_{count}"
+        taken.add(name)
+        names.append(name)
+    return names
+
+
+def _bare(name: str) -> str:
+    """The form in which headers are compared: letters and digits alone, in lower case."""
+    return code(name).replace("_", "")
+
+
+def _fit(part: Part, content: Content, header: Header, claim: _Claim) -> SourceFile:
+    """The table as the claim's entity that its header fits best; refused when a required column is missing."""
+    cells = header.cells
+    entity = max(claim.entities, key=lambda entity: _fitness(entity, cells))
+    names = bronze_names(cells)
+    by_header = dict(reversed(list(zip(cells, names, strict=True))))
+    if claim.source and claim.source.columns is not None:
+        mapping = _declared(part, header, entity, claim.source, names)
+    else:
+        mapping = {name: Filling(column=by_header[cell]) for name, cell in columns_of(entity, cells).items()}
+        named = [cell for cell in cells if currencies.is_named(cell)]
+        if "currency" in entity.column_names and "currency" not in mapping and len(named) == 1:
+            mapping["currency"] = Filling(column=by_header[named[0]])
+        for column in entity.columns:
+            if _is_needed(column) and column.name not in mapping:
+                accepted = ", ".join((column.name, *column.synonyms))
+                raise _UnfitError(
+                    f"{part.name}: line {header.line}: no column holds {column.name}, which {entity.name} need "
+                    f"(header: {_shown(cells)})",
+                    f"Rename the column to one of: {accepted}; or map it in a contract (`medallion init`).",
+                    entity.name,
+                )
+    if claim.source:
+        mapping = {name: _as_source(item, entity.column(name), claim.source) for name, item in mapping.items()}
+    return described(part, content, header, entity.name, mapping)
+
+
+def _fitness(entity: Entity, cells: Sequence[str]) -> tuple[bool, bool, int]:
+    """How well a header fits an entity: nothing needed is missing, its key is there, how many columns are."""
+    found = columns_of(entity, cells)
+    return all(c.name in found for c in entity.columns if _is_needed(c)), entity.key in found, len(found)
+
+
+def described(
+    part: Part, content: Content, header: Header, entity: str, mapping: Mapping[str, Filling] | None = None
+) -> SourceFile:
+    """How a table that has been looked at is to be read."""
+    return SourceFile(
+        uri=part.uri,
+        name=part.name,
+        entity=entity,
+        format=part.format,
+        content_hash=content.digest,
+        size_bytes=content.size,
+        encoding=content.encoding,
+        delimiter=header.delimiter,
+        quoted=content.quoted,
+        ends_quoted=content.ends_quoted,
+        member=part.place.member,
+        sheet=part.sheet,
+        header_line=header.line,
+        columns=tuple(zip(header.cells, bronze_names(header.cells), strict=True)),
+        mapping=dict(mapping or {}),
+    )
+
+
+def remapped(file: SourceFile, entities: Mapping[str, Entity]) -> SourceFile:
+    """A file that was read before, as the present contracts map it; as it was where they no longer know it.
+
+    The formats of its dates are kept for columns that are filled as before.
+    """
+    known = {entity.name: entity for entity in entities.values() if entity.name == file.entity}
+    base = file.name.removesuffix(f"#{file.sheet}").rpartition("/")[2]
+    stem = delivery.split(base)[0]
+    part = Part(file.uri, file.name, file.format, file.place, (file.sheet, stem) if file.sheet else (stem,), file.sheet)
+    header = Header(tuple(written for written, _ in file.columns), file.header_line, file.delimiter)
+    content = Content(file.content_hash, file.size_bytes, file.encoding, b"", file.quoted, file.ends_quoted)
+    for claim in _claims(part, known):
+        try:
+            fitted = _fit(part, content, header, claim)
+            as_before = {
+                name: formats
+                for name, formats in file.dates.items()
+                if _unsettled(file, name) == fitted.mapping.get(name)
+                and entities[file.entity].column(name).date_formats == DATE_FORMATS
+            }
+            fitted = fitted.with_dates(as_before)
+            return replace(fitted, accept=file.accept, held=file.held, held_under=file.held_under)
+        except _UnfitError:
+            continue
+    return file
+
+
+def _unsettled(file: SourceFile, name: str) -> Filling | None:
+    """What the contract fills a column with, without the formats that its values called for."""
+    item = file.mapping.get(name)
+    if item and item.date_formats and item.date_formats == file.dates.get(name):
+        return item.model_copy(update={"date_formats": ()})
+    return item
+
+
+def refilled(before: SourceFile, now: SourceFile, entity: Entity) -> list[str]:
+    """Columns of dates and amounts that another contract fills otherwise, without saying how they are written."""
+    found = []
+    for name, item in now.mapping.items():
+        column = entity.column(name)
+        is_date = column.kind in ("date", "timestamp") and item.column and not item.lookup
+        is_said = item.date_formats or column.date_formats != DATE_FORMATS
+        if (column.kind == "money" or name == "currency" or (is_date and not is_said)) and (
+            _unsettled(before, name) != _unsettled(now, name)
+        ):
+            found.append(name)
+    return found
+
+
+def _is_needed(column: Column) -> bool:
+    return column.checks.get("null") == "reject" and column.default is None and column.derive is None
+
+
+def _shown(cells: Sequence[str]) -> str:
+    return ", ".join(cells[:12]) + (" ..." if len(cells) > 12 else "")
+
+
+def _declared(part: Part, header: Header, entity: Entity, source: Source, names: list[str]) -> dict[str, Filling]:
+    """What fills each canonical column by a declared source; a column that is not there is left out if it may be."""
+    exact = dict(reversed(list(zip(header.cells, names, strict=True))))
+    loose = dict(reversed([(_bare(cell), name) for cell, name in exact.items()]))
+    mapping = {}
+    for name, item in (source.columns or {}).items():
+        lacking: list[str] = []
+        if item.column is not None:
+            held = exact.get(item.column) or loose.get(_bare(item.column))
+            lacking = [] if held else [item.column]
+            item = item.model_copy(update={"column": held})
+        elif item.sql is not None:
+            lacking = sorted(names_in(item.sql) - {*names})
+            bronze = {header: name for header, name in zip(header.cells, names, strict=True) if header in lacking}
+            if bronze:
+                raise _UnfitError(
+                    f"{part.name}: sql of {entity.name}.{name} names {', '.join(map(repr, bronze))} as the header does; "
+                    "an expression uses the names in bronze",
+                    f"Write {', '.join(bronze.values())}.",
+                    entity.name,
+                )
+        if not lacking:
+            mapping[name] = item.model_copy(update={"confidence": None, "reason": ""})
+        elif _is_needed(entity.column(name)):
+            raise _UnfitError(
+                f"{part.name}: line {header.line}: has no column {lacking[0]!r}, which {entity.name}.{name} is filled "
+                f"from (header: {_shown(header.cells)})",
+                "Export it with that column, or change the contract.",
+                entity.name,
+            )
+    for column in entity.columns:
+        if _is_needed(column) and column.name not in (source.columns or {}):
+            raise _UnfitError(
+                f"{part.name}: the contract says nothing of {entity.name}.{column.name}, which is required",
+                f"Add it to the columns of {source.file}, or say `required: false` of the column.",
+                entity.name,
+            )
+    return mapping
+
+
+def _as_source(item: Filling, column: Column, source: Source) -> Filling:
+    """A filling with what its source says of dates and amounts, where it says nothing itself."""
+    if column.kind in ("date", "timestamp") and not item.date_formats:
+        return item.model_copy(update={"date_formats": source.date_formats})
+    if column.kind in ("money", "integer") and source.decimal_comma:
+        return item.model_copy(update={"decimal_comma": True})
+    return item

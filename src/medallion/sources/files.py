@@ -1,0 +1,261 @@
+"""Files as streams and text: where they lie, how they are packed and encoded, and their fingerprint."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+import threading
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+import pyarrow.fs
+
+from medallion.errors import SourceError
+from medallion.sources import azure, encodings
+
+_CHUNK = 1 << 20
+_HEAD = 1 << 18
+_TAIL = 1 << 12
+_LONGEST_LINE = 8 << 20
+
+
+def filesystem(uri: str) -> tuple[pa.fs.FileSystem, str]:
+    """The file system and path of a folder or file, given as a local path or a URI."""
+    if azure.is_address(uri) and azure.emulator():
+        return _emulated(uri)
+    if re.match(r"^[a-z][a-z0-9+]*://", uri):
+        found, path = pa.fs.FileSystem.from_uri(uri)
+        return found, str(path)
+    return pa.fs.LocalFileSystem(), uri
+
+
+def _emulated(uri: str) -> tuple[pa.fs.FileSystem, str]:
+    found, at = azure.address(uri), urlsplit(azure.emulator() or "")
+    place = {"blob_storage_authority": at.netloc, "dfs_storage_authority": at.netloc}
+    scheme = {"blob_storage_scheme": at.scheme, "dfs_storage_scheme": at.scheme}
+    fs = pa.fs.AzureFileSystem(azure.EMULATOR_ACCOUNT, account_key=azure.EMULATOR_KEY, **place, **scheme)
+    return fs, f"{found.container}/{found.path}".rstrip("/")
+
+
+def folders(uri: str) -> list[str]:
+    """Names of the folders directly in a folder, in order; none where there is no such folder."""
+    fs, path = filesystem(uri)
+    found = fs.get_file_info(pa.fs.FileSelector(path, allow_not_found=True))
+    return sorted(str(info.base_name) for info in found if info.type == pa.fs.FileType.Directory)
+
+
+def remove_folder(uri: str) -> None:
+    """Remove a folder with everything in it, where there is one."""
+    fs, path = filesystem(uri)
+    if fs.get_file_info(path).type == pa.fs.FileType.Directory:
+        fs.delete_dir(path)
+
+
+#: What opening or unpacking a damaged file may raise.
+UNREADABLE = (
+    OSError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+    RuntimeError,
+    NotImplementedError,
+    pa.ArrowInvalid,
+)
+
+
+#: Archives that were opened last; a member of one is found without reading the directory of all members again.
+_OPEN: dict[tuple[Any, ...], zipfile.ZipFile] = {}
+_MOST_OPEN, _OPENING = 2, threading.Lock()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the bytes of a table lie: a file, or a member of a zip archive, packed by gzip or not."""
+
+    fs: Any
+    path: str
+    member: str = ""
+
+    @classmethod
+    def at(cls, uri: str, member: str = "") -> Place:
+        """The place of a file given as a local path or a URI."""
+        return cls(*filesystem(uri), member)
+
+    @contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        """The unpacked bytes; nothing is written anywhere on the way."""
+        packed = (self.member or self.path).lower().endswith(".gz")
+        if not self.member:
+            with self.fs.open_input_stream(self.path, compression="gzip" if packed else None) as stream:
+                yield stream
+            return
+        with self.archive() as archive, archive.open(self.member) as stream:
+            yield cast(BinaryIO, gzip.GzipFile(fileobj=stream) if packed else stream)
+
+    @contextmanager
+    def archive(self) -> Iterator[zipfile.ZipFile]:
+        """The zip archive at the path; its directory is read once for all of its members."""
+        info = self.fs.get_file_info(self.path)
+        key = (self.fs.type_name, self.path, info.size, info.mtime_ns)
+        with _OPENING:
+            archive = _OPEN.pop(key, None)
+            if archive is None:
+                archive = zipfile.ZipFile(self.fs.open_input_file(self.path))
+            _OPEN[key] = archive
+            while len(_OPEN) > _MOST_OPEN:  # one that is still being read closes with its last reader
+                _OPEN.pop(next(iter(_OPEN)))
+        yield archive
+
+    @contextmanager
+    def seekable(self) -> Iterator[Any]:
+        """The file as it lies, or a packed one in memory: Parquet is read from its end."""
+        if self.member or self.path.lower().endswith(".gz"):
+            with self.open() as stream:
+                yield pa.BufferReader(stream.read())
+        else:
+            with self.fs.open_input_file(self.path) as stream:
+                yield stream
+
+    def beginning(self, size: int = 8) -> bytes:
+        """The first bytes, unpacked."""
+        with self.open() as stream:
+            return bytes(stream.read(size))
+
+
+@dataclass
+class Content:
+    """What one pass over a text file tells: SHA-256 of the unpacked content, its size, encoding and beginning.
+
+    `quoted` says that there are quotation marks, `ends_quoted` that one closes the text.
+    """
+
+    digest: str
+    size: int
+    encoding: str
+    head: bytes
+    quoted: bool
+    ends_quoted: bool = False
+
+
+def read_through(place: Place, name: str) -> Content:
+    """One pass over the text: its hash and encoding; refuses what is empty, cut short or binary."""
+    digest = hashlib.sha256()
+    head, size, lines, quoted, utf8 = b"", 0, 1, False, True
+    rest = end = b""
+    accented = False  # a letter outside ASCII was read as UTF-8
+    try:
+        with place.open() as stream:
+            while chunk := stream.read(_CHUNK):
+                digest.update(chunk)
+                size += len(chunk)
+                head += chunk[: _HEAD - len(head)] if len(head) < _HEAD else b""
+                quoted = quoted or b'"' in chunk
+                if b"\0" in chunk and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
+                    line = lines + chunk[: chunk.index(b"\0")].count(b"\n")
+                    raise SourceError(
+                        f"{name}: line {line}: holds a NUL byte, so this is not text",
+                        "Export it as CSV in UTF-8 (a workbook renamed to .csv is not one).",
+                    )
+                if utf8 and (rest or not chunk.isascii()):
+                    data = rest + chunk
+                    utf8, rest = _utf8(data)
+                    fine = data[: len(data) - len(rest)] if utf8 else data[: _wrong_at(data)]
+                    accented = accented or not fine.isascii()
+                    if not utf8 and accented:
+                        raise _mixed(name, lines + fine.count(b"\n"))
+                lines += chunk.count(b"\n")
+                end = (end + chunk[-_TAIL:]).rstrip(b"\r\n\0")[-1:] or end
+    except UNREADABLE as error:
+        raise SourceError(f"{name}: cannot be read: {error}", "Check the file is complete; export it again.") from error
+    if not head.strip(b"\xef\xbb\xbf \t\r\n"):
+        raise SourceError(f"{name}: the file is empty", "Export it again, or remove it.")
+    if head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        raise SourceError(f"{name}: is UTF-32, which is not read", "Export it as UTF-8.")
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encoding = "utf-16"
+    elif utf8 and not rest:
+        encoding = "utf-8"
+    elif accented:
+        raise _mixed(name, lines)
+    else:
+        encoding = _single_byte(place, name)
+    return Content(digest.hexdigest(), size, encoding, head, quoted, end == b'"')
+
+
+def _mixed(name: str, line: int) -> SourceError:
+    return SourceError(
+        f"{name}: line {line}: holds a byte that is not UTF-8, though the text before it is",
+        "The file is damaged or joined from two; export it again as UTF-8.",
+    )
+
+
+def _wrong_at(data: bytes) -> int:
+    """Where data stops being UTF-8."""
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start
+    return len(data)
+
+
+def _utf8(data: bytes) -> tuple[bool, bytes]:
+    """Whether data is UTF-8, and the unfinished character at its end."""
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        cut = error.reason == "unexpected end of data" and len(data) - error.start < 4
+        return cut, data[error.start :] if cut else b""
+    return True, b""
+
+
+def _single_byte(place: Place, name: str) -> str:
+    """The encoding of a text that is not UTF-8; refused when two readings are as likely."""
+    with place.open() as stream:
+        encoding, examples = encodings.of_chunks(iter(lambda: stream.read(_CHUNK), b""))
+    if encoding:
+        return encoding
+    if not examples:
+        return "latin-1"
+    told = " or ".join(f"{text!r} ({known})" for known, text in examples.items())
+    raise SourceError(
+        f"{name}: is not UTF-8, and its letters do not tell which encoding it is in: {told}",
+        "Export it as UTF-8 (in a spreadsheet: save as CSV UTF-8).",
+    )
+
+
+def fingerprint(place: Place) -> tuple[str, int]:
+    """SHA-256 of the unpacked bytes, and how many."""
+    digest, size = hashlib.sha256(), 0
+    with place.open() as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+    return digest.hexdigest(), size
+
+
+def text_lines(place: Place) -> Iterator[list[str]]:
+    """The lines of a UTF-8 file in order, a few MiB at a time.
+
+    Raises:
+        SourceError: A line is longer than any record can be.
+    """
+    rest, begun = b"", False
+    with place.open() as stream:
+        while chunk := stream.read(_CHUNK * 16):
+            data = rest + (chunk if begun else chunk.removeprefix(b"\xef\xbb\xbf"))
+            cut = data.rfind(b"\n") + 1
+            rest, begun = data[cut:], True
+            if len(rest) > _LONGEST_LINE:
+                name = (place.member or place.path).rpartition("/")[2]
+                raise SourceError(f"{name}: a line is longer than {_LONGEST_LINE >> 20} MiB", "Write a record a line.")
+            if cut:
+                yield data[: cut - 1].decode("utf-8").split("\n")
+    if rest:
+        yield rest.decode("utf-8").split("\n")

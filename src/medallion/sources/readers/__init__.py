@@ -1,0 +1,1 @@
+"""Files whose form is not CSV: JSON documents and workbooks."""

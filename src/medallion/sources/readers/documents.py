@@ -1,0 +1,144 @@
+"""JSON as records: an object per line, or a list of objects in a document. Nested objects become columns of their own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from medallion.errors import SourceError
+from medallion.sources.files import UNREADABLE, Place
+
+#: A document is held in memory, ten times its size.
+_LARGEST = 64 << 20
+#: Objects in objects that become columns; what lies deeper stays JSON.
+_DEPTH = 4
+#: A nested object with more keys is a map and no record, and stays JSON.
+_WIDEST = 500
+#: Keys down to which a list of objects is looked for.
+_REACH = 3
+
+#: Names of nested objects, None for a value that stays one cell.
+_Tree = dict[str, Any]
+
+
+class _Figure(str):
+    """A number as it was written."""
+
+
+def record(line: str) -> dict[str, Any] | None:
+    """The JSON object of a line, its numbers as the text they were; None when it is none."""
+    try:
+        document = json.loads(line, parse_float=_Figure, parse_int=_Figure)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def lists(place: Place, name: str) -> dict[str, list[Any]] | None:
+    """The lists of objects in a document by the path to each, "" for the document itself; None for JSON lines.
+
+    Raises:
+        SourceError: It is empty, no JSON, or too large to be held.
+    """
+    try:
+        with place.open() as stream:
+            content = stream.read(_LARGEST + 1)
+    except UNREADABLE as error:
+        raise SourceError(f"{name}: cannot be read: {error}", "Check the file is complete; export it again.") from error
+    if len(content) > _LARGEST:
+        if record(content.partition(b"\n")[0].decode("utf-8", "replace").removeprefix("\ufeff")) is not None:
+            return None
+        told = f"{name}: is a JSON document of more than {_LARGEST >> 20} MiB"
+        raise SourceError(told, "Write one object per line, for example with `jq -c '.[]'`.")
+    if not content.strip(b"\xef\xbb\xbf \t\r\n"):
+        raise SourceError(f"{name}: the file is empty", "Export it again, or remove it.")
+    try:
+        document = json.loads(content, parse_float=_Figure, parse_int=_Figure)
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data":
+            return None
+        told = f"{name}: line {error.lineno}, column {error.colno}: is not JSON: {error.msg}"
+        raise SourceError(told, "Export it again.") from error
+    except (UnicodeError, RecursionError) as error:
+        raise SourceError(f"{name}: is not readable JSON: {error}", "Export it again as UTF-8.") from error
+    found: dict[str, list[Any]] = {}
+    for path, items in _lists(document, (), _REACH):
+        found[path] = found.get(path, []) + items  # a key may hold a dot, so that two have one path
+    return found
+
+
+def _lists(value: Any, path: tuple[str, ...], reach: int) -> Iterator[tuple[str, list[Any]]]:
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        yield ".".join(path), value
+    elif isinstance(value, dict) and reach:
+        for key, inner in value.items():
+            yield from _lists(inner, (*path, key), reach - 1)
+
+
+def names(records: Iterable[dict[str, Any]]) -> list[str]:
+    """The columns of records in order of first appearance, those of nested objects by their path: `value.amount`.
+
+    An object that is something else in another record, has very many keys or lies very deep stays JSON.
+
+    >>> names([{"id": 1, "value": {"amount": 5}, "tags": ["a"]}, {"id": 2, "value": None, "won": True}])
+    ['id', 'value.amount', 'tags', 'won']
+    >>> names([{"value": {"amount": 5}}, {"value": 6}]), names([{"a.b": 1, "a": {"b": 2}}])
+    (['value'], ['a.b', 'a'])
+    """
+    tree: _Tree = {}
+    for document in records:
+        _grow(tree, document, _DEPTH)
+    found = [".".join(path) for path in _paths(tree)]
+    return found if len(found) == len(set(found)) else list(tree)
+
+
+def _grow(tree: _Tree, document: dict[str, Any], depth: int) -> None:
+    for key, value in document.items():
+        if value is None or value == {}:
+            tree.setdefault(key, {})
+        elif not isinstance(value, dict) or depth == 1:
+            tree[key] = None
+        elif (inner := tree.setdefault(key, {})) is not None:
+            _grow(inner, value, depth - 1)
+            if len(inner) > _WIDEST:
+                tree[key] = None
+
+
+def _paths(tree: _Tree) -> Iterator[tuple[str, ...]]:
+    for key, inner in tree.items():
+        if inner:
+            yield from ((key, *rest) for rest in _paths(inner))
+        else:
+            yield (key,)
+
+
+def cell(document: dict[str, Any], name: str) -> str | None:
+    """The text of a record's column, None where it has none.
+
+    >>> deal = {"id": "7", "value": {"amount": 5, "net.of": {"tax": True}}}
+    >>> [cell(deal, name) for name in ("id", "value.amount", "value.net.of.tax", "value", "owner.name")]
+    ['7', '5', 'true', '{"amount":5,"net.of":{"tax":true}}', None]
+    """
+    if name in document:
+        value = document[name]
+        return value if value is None or isinstance(value, str) else text(value)
+    place = name.find(".")
+    while place >= 0:
+        inner = document.get(name[:place])
+        if isinstance(inner, dict) and (found := cell(inner, name[place + 1 :])) is not None:
+            return found
+        place = name.find(".", place + 1)
+    return None
+
+
+def text(value: Any) -> str:
+    """A value as JSON again, its numbers as they were written."""
+    if isinstance(value, _Figure):
+        return value
+    if isinstance(value, list):
+        return "[" + ",".join(map(text, value)) + "]"
+    if isinstance(value, dict):
+        inside = (f"{json.dumps(key, ensure_ascii=False)}:{text(item)}" for key, item in value.items())
+        return "{" + ",".join(inside) + "}"
+    return json.dumps(value, ensure_ascii=False)
