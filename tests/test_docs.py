@@ -58,13 +58,24 @@ def test_every_feature_and_metric_is_documented(name):
 
 
 def test_every_command_is_documented():
-    from medallion.cli import app
+    from typer.main import get_command
 
-    groups = {group.name: group.typer_instance.registered_commands for group in app.registered_groups}
-    for group, commands in {"": app.registered_commands, **groups}.items():
-        for command in commands:
-            name = f"{group} {command.name or command.callback.__name__}".strip()
-            assert f"`medallion {name}" in README, name
+    from medallion.cli import app
+    from tools.reference import _leaves
+
+    for name, _ in _leaves(get_command(app).commands):
+        assert f"`medallion {name}" in README, name
+
+
+def test_the_list_of_commands_says_what_they_say_themselves():
+    from typer.main import get_command
+
+    from medallion.cli.app import COMMANDS, app
+
+    commands = get_command(app).commands
+    assert {name: commands[name].help.split("\n")[0] for name in COMMANDS} == {
+        name: about for name, (_, about) in COMMANDS.items()
+    }
 
 
 def test_the_readme_tells_the_figures_of_the_sample(sample):

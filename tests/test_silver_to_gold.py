@@ -480,7 +480,8 @@ def test_an_earlier_moment(deliver, rows):
 
 def test_deals_closed_before_they_were_opened_are_told_of(frame, capsys):
     """They have no cycle time; the run says how many there are and names one."""
-    from medallion.cli import console
+    from medallion.cli.command import Call
+    from medallion.cli.run import show_result
     from medallion.pipeline import Result
     from medallion.pipeline.silver_to_gold import _compare_revenue
 
@@ -494,7 +495,7 @@ def test_deals_closed_before_they_were_opened_are_told_of(frame, capsys):
     frames = {name: frame(f"{column} decimal(18,2)", (D(15),)) for name, column in sums.items()}
     (odd,) = _compare_revenue({"gold.deals": deals, **frames})
     assert odd.startswith("1 deal is closed before the day on which it was opened, such as L1:")
-    console.run(console.screen(), Result("r", changed=True, warnings=[odd]), "lakehouse")
+    show_result(Call(), Result("r", changed=True, warnings=[odd]), "lakehouse")
     assert f"Warning: {odd}" in " ".join(capsys.readouterr().out.split())
 
 

@@ -1,90 +1,48 @@
-"""The commands of the sales agent: `plan`, `brief`, `draft`, `ask`, `chat`, `actions` and `mcp`."""
+"""The commands of the sales agent: `plan`, `brief`, `draft`, `ask`, `chat` and `mcp`."""
 
 from __future__ import annotations
 
-import getpass
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from medallion.agent import audit, drafts, spans
+from medallion.agent.answer import Answer, age, planned
+from medallion.agent.facts import Found, simple
+from medallion.agent.rules import rules
+from medallion.agent.serving import serve
+from medallion.agent.tools import Tools
+from medallion.agent.words import Vocabulary
+from medallion.cli import console
+from medallion.cli.command import Call, Receipts, command, group
+from medallion.config import Settings, utc_now
+from medallion.errors import MedallionError
 
-    from medallion.agent.answer import Answer
-    from medallion.agent.facts import Found
-    from medallion.agent.tools import Tools
-    from medallion.config import Settings
-
-Lake = Annotated[str | None, typer.Option("--lakehouse", help="Folder of the tables [default: lakehouse].")]
-Config = Annotated[Path | None, typer.Option("--config", help="Settings file [default: config/config.yaml].")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
-Receipts = Annotated[bool, typer.Option("--receipts", help="Print where each figure comes from.")]
-Who = Annotated[str | None, typer.Option("--by", help="Who decides [default: the user of this system].")]
-Action = Annotated[str, typer.Argument(help="Identifier of the proposal, or its beginning.")]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Give the app these commands."""
-    app.command(
-        epilog="**Examples**\n\n`medallion plan`\n\n`medallion plan --owner 'Priya Nair' --capacity 10 --json`"
-    )(plan)
-    app.command(
-        epilog="**Examples**\n\n`medallion brief C004`\n\n`medallion brief 'Northgate Freight Lines' --receipts`"
-    )(brief)
-    app.command(epilog="**Examples**\n\n`medallion draft C001 --kind email`")(draft)
-    app.command(
-        epilog="**Examples**\n\n`medallion ask 'What is the win rate by source?'`\n\n"
-        "`medallion ask 'Which owner has the highest revenue?' --receipts`"
-    )(ask)
-    app.command(epilog="**Examples**\n\n`medallion chat`")(chat)
-    app.command(
-        epilog="**Examples**\n\n`medallion mcp` · over standard input and output, for a client that starts it\n\n"
-        "`medallion mcp --http --port 8765`"
-    )(mcp)
-    group = typer.Typer(no_args_is_help=True, help="Changes to the CRM that were proposed: decide on them, apply them.")
-    group.command("list", epilog="**Examples**\n\n`medallion actions list`")(list_actions)
-    group.command(
-        "propose",
-        epilog="**Examples**\n\n`medallion actions propose deal L-1012 --set next_step='Send the offer' --reason 'asked for it'`",
-    )(propose)
-    group.command("approve", epilog="**Examples**\n\n`medallion actions approve 3f2a`")(approve)
-    group.command("reject", epilog="**Examples**\n\n`medallion actions reject 3f2a`")(reject)
-    group.command("apply", epilog="**Examples**\n\n`medallion actions apply 3f2a --dry-run`")(apply)
-    app.add_typer(group, name="actions")
+app = group()
 
 
 @contextmanager
-def _tools(config: Path | None, lakehouse: str | None, *, many: bool = False) -> Iterator[tuple[Tools, Settings]]:
+def _tools(call: Call, *, many: bool = False) -> Iterator[tuple[Tools, Settings]]:
     """The tools over a lakehouse; for many questions with the tables in memory and what the tools share computed."""
-    from medallion.agent.rules import rules
-    from medallion.agent.serving import serve
-    from medallion.agent.tools import Tools
-    from medallion.config import load
-    from medallion.lakehouse.store import Lakehouse
-
-    settings = load(config, lakehouse=lakehouse)
-    with serve(Lakehouse(settings.lakehouse), locked=many) as serving:
+    settings = call.settings()
+    with serve(call.lake, locked=many) as serving:
         tools = Tools(serving, rules(settings.agent), settings.agent.trace_content)
         if many:
             tools.prepare()
         yield tools, settings
 
 
-def _notes(screen: Console, tools: Tools) -> None:
-    from medallion.agent.answer import age
-    from medallion.cli import console as show
-    from medallion.config import utc_now
-
-    for note in age(tools.serving.as_of, utc_now().date()):
-        show.line(screen, note)
+def _show_age(call: Call, tools: Tools) -> None:
+    call.say(*age(tools.serving.as_of, utc_now().date()))
 
 
+@command(app, examples=("`medallion plan`", "`medallion plan --owner 'Priya Nair' --capacity 10 --json`"))
 def plan(
+    call: Call,
     owner: Annotated[str | None, typer.Option(help="Only this rep's accounts.")] = None,
     capacity: Annotated[
         int | None, typer.Option(min=1, help="Accounts per rep [default: 20, or the settings].")
@@ -92,24 +50,14 @@ def plan(
     day: Annotated[
         str | None, typer.Option("--date", help="Day of the calls [default: the day after the data].")
     ] = None,
-    lakehouse: Lake = None,
-    config: Config = None,
-    as_json: Json = False,
 ) -> None:
     """Tell whom to contact: accounts with most expected value first, with channel, hour, reasons and what happened last."""
-    from medallion.cli import console as show
-    from medallion.errors import MedallionError
-
     try:
         on = None if day is None else date.fromisoformat(day)
     except ValueError as error:
         raise MedallionError(f"--date {day!r} is no date", "Write it as 2025-07-01.") from error
-    with _tools(config, lakehouse) as (tools, _):
+    with _tools(call) as (tools, _):
         found = tools.call_plan(owner, capacity, on)
-        if as_json:
-            show.dump(_document(found))
-            return
-        screen = show.screen()
         rows = [
             {
                 "rep": found.written(row, "owner"),
@@ -126,44 +74,43 @@ def plan(
             }
             for row in found.rows
         ]
-        show.records(screen, _title(found), rows, found.note)
-        if not rows:
-            show.line(screen, f"No one to contact. {found.note}")
-        _notes(screen, tools)
+
+        def tell() -> None:
+            call.records(_title(found), rows, found.note)
+            if not rows:
+                call.say(f"No one to contact. {found.note}")
+            _show_age(call, tools)
+
+        call.answer(_document(found), tell)
 
 
+@command(app, examples=("`medallion brief C004`", "`medallion brief 'Northgate Freight Lines' --receipts`"))
 def brief(
+    call: Call,
     customer: Annotated[str, typer.Argument(help="Key or name of an account.")],
     receipts: Receipts = False,
-    lakehouse: Lake = None,
-    config: Config = None,
-    as_json: Json = False,
 ) -> None:
     """Put one account on a page: worth, open deals, last touches, what is next."""
-    from medallion.cli import console as show
-
-    with _tools(config, lakehouse) as (tools, _):
+    with _tools(call) as (tools, _):
         found = tools.account_brief(customer)
-        if as_json:
-            show.dump([_document(one) for one in found])
-            return
-        screen = show.screen()
-        account = found[0]
-        row = account.rows[0]
-        facts = [
-            {"fact": about.label, "value": account.written(row, about.name)}
-            for about in account.fields[2:]
-            if row[about.name] is not None
-        ]
-        show.records(screen, f"{row['customer_name']} ({row['customer_id']}) as of {account.as_of}", facts)
-        for one in found[1:]:
-            show.records(
-                screen, _title(one), [{f.label.lower(): one.written(r, f.name) for f in one.fields} for r in one.rows]
-            )
-        if receipts:
-            for one in found:
-                _receipt(screen, one)
-        _notes(screen, tools)
+
+        def tell() -> None:
+            account = found[0]
+            row = account.rows[0]
+            facts = [
+                {"fact": about.label, "value": account.written(row, about.name)}
+                for about in account.fields[2:]
+                if row[about.name] is not None
+            ]
+            call.records(f"{row['customer_name']} ({row['customer_id']}) as of {account.as_of}", facts)
+            for one in found[1:]:
+                rows = [{f.label.lower(): one.written(r, f.name) for f in one.fields} for r in one.rows]
+                call.records(_title(one), rows)
+            if receipts:
+                call.say(*map(_receipt, found))
+            _show_age(call, tools)
+
+        call.answer([_document(one) for one in found], tell)
 
 
 def _title(found: Found) -> str:
@@ -172,16 +119,12 @@ def _title(found: Found) -> str:
     return found.title + cut
 
 
-def _receipt(screen: Console, found: Found) -> None:
-    from medallion.cli import console as show
-
+def _receipt(found: Found) -> str:
     tables = ", ".join(f"{name} version {version}" for name, version in found.tables.items())
-    show.line(screen, f"{found.title}: {tables}; {' '.join(found.sql.split())} {list(found.bindings) or ''}".rstrip())
+    return f"{found.title}: {tables}; {' '.join(found.sql.split())} {list(found.bindings) or ''}".rstrip()
 
 
 def _document(found: Found) -> dict[str, Any]:
-    from medallion.agent.facts import simple
-
     return {
         "title": found.title,
         "as_of": found.as_of,
@@ -195,29 +138,22 @@ def _document(found: Found) -> dict[str, Any]:
     }
 
 
+@command(app, examples=("`medallion draft C001 --kind email`",), json=False)
 def draft(
+    call: Call,
     customer: Annotated[str, typer.Argument(help="Key or name of an account.")],
     kind: Annotated[str, typer.Option(help="email, whatsapp or call-script.")] = "email",
-    lakehouse: Lake = None,
-    config: Config = None,
 ) -> None:
     """Write a draft to an account in the tone of the settings, for a person to finish and send."""
-    from medallion.agent import drafts
-    from medallion.cli import console as show
-
-    with _tools(config, lakehouse) as (tools, settings):
-        show.lines(show.screen(), drafts.draft(tools, settings.agent, customer, kind))
+    with _tools(call) as (tools, settings):
+        console.lines(call.screen, drafts.draft(tools, settings.agent, customer, kind))
 
 
-def _answer(tools: Tools, settings: Settings, vocabulary: Any, question: str, door: str) -> Answer:
-    from medallion.agent import audit, spans
-    from medallion.agent.answer import planned
-    from medallion.config import utc_now
-
+def _answer(tools: Tools, settings: Settings, vocabulary: Vocabulary, question: str, door: str) -> Answer:
     started = time.perf_counter()
     with spans.question(door, question, settings.agent.trace_content) as answers:
         if settings.agent.model:
-            from medallion.agent import model
+            from medallion.agent import model  # pydantic-ai, which only those have who set a model
 
             answer = model.answered(tools, vocabulary, settings.agent, question)
         else:
@@ -227,193 +163,87 @@ def _answer(tools: Tools, settings: Settings, vocabulary: Any, question: str, do
     return answer
 
 
-def _show(screen: Console, answer: Answer, receipts: bool) -> None:
-    from medallion.cli import console as show
-
+def _show(call: Call, answer: Answer, receipts: bool) -> None:
     if answer.declined:
-        show.line(screen, f"I cannot answer that: {answer.declined}.")
+        call.say(f"I cannot answer that: {answer.declined}.")
         if answer.closest:
-            show.line(screen, "What I can answer: " + " · ".join(answer.closest))
+            call.say("What I can answer: " + " · ".join(answer.closest))
     else:
-        show.lines(screen, answer.text)
-    for note in answer.notes:
-        show.line(screen, note)
+        console.lines(call.screen, answer.text)
+    call.say(*answer.notes)
     if receipts:
-        show.records(
-            screen,
-            "Receipts",
-            [
-                {
-                    "cell": one.reference,
-                    "label": one.label,
-                    "value": one.written,
-                    "row": ", ".join(f"{name}={value}" for name, value in one.key.items()),
-                    "tables": ", ".join(f"{name} v{version}" for name, version in one.tables.items()),
-                }
-                for one in answer.receipts
-            ],
-        )
-        for sql in dict.fromkeys(" ".join(one.sql.split()) for one in answer.receipts):
-            show.line(screen, sql)
+        rows = [
+            {
+                "cell": one.reference,
+                "label": one.label,
+                "value": one.written,
+                "row": ", ".join(f"{name}={value}" for name, value in one.key.items()),
+                "tables": ", ".join(f"{name} v{version}" for name, version in one.tables.items()),
+            }
+            for one in answer.receipts
+        ]
+        call.records("Receipts", rows)
+        call.say(*dict.fromkeys(" ".join(one.sql.split()) for one in answer.receipts))
 
 
+@command(
+    app,
+    examples=(
+        "`medallion ask 'What is the win rate by source?'`",
+        "`medallion ask 'Which owner has the highest revenue?' --receipts`",
+    ),
+)
 def ask(
+    call: Call,
     question: Annotated[str, typer.Argument(help="A question in plain words.")],
     receipts: Receipts = False,
-    lakehouse: Lake = None,
-    config: Config = None,
-    as_json: Json = False,
 ) -> None:
     """Answer a question about sales, with a receipt for every figure; says so where it cannot (exit status 1)."""
-    from medallion.agent.words import Vocabulary
-    from medallion.cli import console as show
-
-    with _tools(config, lakehouse) as (tools, settings):
+    with _tools(call) as (tools, settings):
         answer = _answer(tools, settings, Vocabulary(tools.serving), question, "ask")
-        if as_json:
-            show.dump({**answer.document(), "as_of": tools.serving.as_of})
-        else:
-            screen = show.screen()
-            _show(screen, answer, receipts)
-            _notes(screen, tools)
+
+        def tell() -> None:
+            _show(call, answer, receipts)
+            _show_age(call, tools)
+
+        call.answer({**answer.document(), "as_of": tools.serving.as_of}, tell)
     if answer.declined:
         raise typer.Exit(1)
 
 
-def chat(receipts: Receipts = False, lakehouse: Lake = None, config: Config = None) -> None:
+@command(app, examples=("`medallion chat`",), json=False)
+def chat(call: Call, receipts: Receipts = False) -> None:
     """Answer questions one after the other; an empty line or `exit` ends."""
-    from medallion.agent.words import Vocabulary
-    from medallion.cli import console as show
-
-    with _tools(config, lakehouse, many=True) as (tools, settings):
-        screen = show.screen()
+    with _tools(call, many=True) as (tools, settings):
         vocabulary = Vocabulary(tools.serving)
-        _notes(screen, tools)
-        show.line(screen, "Ask away; an empty line ends.")
+        _show_age(call, tools)
+        call.say("Ask away; an empty line ends.")
         while True:
             try:
-                question = screen.input("> ").strip()
+                question = call.screen.input("> ").strip()
             except EOFError:
                 break
             if question.casefold() in ("", "exit", "quit"):
                 break
-            _show(screen, _answer(tools, settings, vocabulary, question, "chat"), receipts)
+            _show(call, _answer(tools, settings, vocabulary, question, "chat"), receipts)
 
 
+@command(
+    app,
+    examples=(
+        "`medallion mcp` · over standard input and output, for a client that starts it",
+        "`medallion mcp --http --port 8765`",
+    ),
+    json=False,
+)
 def mcp(
+    call: Call,
     http: Annotated[bool, typer.Option("--http", help="Streamable HTTP instead of standard input and output.")] = False,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8765,
-    lakehouse: Lake = None,
-    config: Config = None,
 ) -> None:
     """Offer the agent's tools to clients of the Model Context Protocol."""
-    from medallion.agent import mcp_server
+    from medallion.agent import mcp_server  # the protocol's library, an extra
 
-    with _tools(config, lakehouse, many=True) as (tools, _):
+    with _tools(call, many=True) as (tools, _):
         mcp_server.server(tools, host, port).run(transport="streamable-http" if http else "stdio")
-
-
-def _actions(config: Path | None, lakehouse: str | None) -> Any:
-    from medallion.care.proposals import Actions
-    from medallion.config import load
-    from medallion.lakehouse.store import Lakehouse
-
-    return Actions(Lakehouse(load(config, lakehouse=lakehouse).lakehouse))
-
-
-def list_actions(lakehouse: Lake = None, config: Config = None, as_json: Json = False) -> None:
-    """List the proposed changes and what became of them."""
-    from medallion.cli import console as show
-    from medallion.config import utc_now
-
-    found = _actions(config, lakehouse).all(utc_now())
-    if as_json:
-        show.dump([one.document() for one in found])
-        return
-    rows = [
-        {
-            "id": one.action_id,
-            "state": one.state,
-            "record": f"{one.kind} {one.key}",
-            "change": ", ".join(f"{name}={value}" for name, value in one.changes.items()),
-            "reason": one.reason,
-            "by": one.proposed_by,
-            "expires": f"{one.expires_at:%Y-%m-%d}",
-        }
-        for one in found
-    ]
-    show.records(show.screen(), show.many(len(rows), "proposal"), rows)
-
-
-def propose(
-    kind: Annotated[str, typer.Argument(help="customer or deal.")],
-    key: Annotated[str, typer.Argument(help="Key of the record.")],
-    changes: Annotated[list[str], typer.Option("--set", help="FIELD=VALUE; may be given again.")],
-    reason: Annotated[str, typer.Option(help="Why.")],
-    who: Who = None,
-    lakehouse: Lake = None,
-    config: Config = None,
-) -> None:
-    """Propose a change to a record of the CRM."""
-    from medallion.cli import console as show
-    from medallion.config import utc_now
-
-    wanted = {name.strip(): value.strip() for name, _, value in (one.partition("=") for one in changes)}
-    made = _actions(config, lakehouse).propose(kind, key, wanted, reason, who or getpass.getuser(), utc_now())
-    show.line(show.screen(), f"{made.action_id} is {made.state}. Next: medallion actions approve {made.action_id}")
-
-
-def approve(action: Action, who: Who = None, lakehouse: Lake = None, config: Config = None) -> None:
-    """Approve a proposed change."""
-    _decide(action, "approved", who, lakehouse, config)
-
-
-def reject(action: Action, who: Who = None, lakehouse: Lake = None, config: Config = None) -> None:
-    """Reject a proposed change."""
-    _decide(action, "rejected", who, lakehouse, config)
-
-
-def _decide(action: str, state: str, who: str | None, lakehouse: str | None, config: Path | None) -> None:
-    from medallion.cli import console as show
-    from medallion.config import utc_now
-
-    made = _actions(config, lakehouse).decide(action, state, who or getpass.getuser(), utc_now())
-    show.line(show.screen(), f"{made.action_id} is {made.state}.")
-
-
-def apply(
-    action: Action,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")] = False,
-    outbox: Annotated[
-        Path | None,
-        typer.Option(help="Write to this folder, whatever CRM is set [default without one: LAKEHOUSE/agent/outbox]."),
-    ] = None,
-    who: Who = None,
-    lakehouse: Lake = None,
-    config: Config = None,
-) -> None:
-    """Apply an approved change: written to the CRM of the settings or to the outbox, read back, on record."""
-    from medallion.agent import crm
-    from medallion.care.proposals import Actions, Outbox
-    from medallion.cli import console as show
-    from medallion.config import load, utc_now
-    from medallion.lakehouse.store import Lakehouse
-
-    settings = load(config, lakehouse=lakehouse)
-    actions = Actions(Lakehouse(settings.lakehouse))
-    executor: Outbox | crm.Crm
-    if settings.agent.crm is not None and outbox is None:
-        executor = crm.executor(settings.agent.crm)
-    else:
-        executor = Outbox(outbox or actions.path.parent / "outbox")
-    done = actions.apply(action, executor, who or getpass.getuser(), utc_now(), dry_run=dry_run)
-    changes = done.changes
-    if isinstance(executor, Outbox):
-        where = f"{executor.folder}/{done.action_id}.json"
-    else:
-        where, changes = f"{executor.label}, {executor.target(done)}", executor.wanted(done)
-    told = ", ".join(f"{name}={value}" for name, value in changes.items())
-    show.line(
-        show.screen(), f"{'Would be written' if dry_run else 'Written'} to {where}: {done.kind} {done.key}: {told}"
-    )

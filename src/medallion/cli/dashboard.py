@@ -8,22 +8,24 @@ from typing import Annotated
 
 import typer
 
-Lake = Annotated[str | None, typer.Option("--lakehouse", help="Folder of the tables [default: lakehouse].")]
-Config = Annotated[Path | None, typer.Option("--config", help="Settings file [default: config/config.yaml].")]
+from medallion.cli.command import Call, command, group
+from medallion.errors import MedallionError
+
+app = group()
 
 
-def add_to(app: typer.Typer) -> None:
-    """Give the app this command."""
-    app.command(
-        epilog="**Examples**\n\n`medallion dashboard --open`\n\n"
-        "`medallion dashboard --export june.html` · one file to send, no server\n\n"
+@command(
+    app,
+    examples=(
+        "`medallion dashboard --open`",
+        "`medallion dashboard --export june.html` · one file to send, no server",
         "`DASHBOARD_PASSWORD=... medallion dashboard --host 0.0.0.0 --password-env DASHBOARD_PASSWORD` · for a team, "
-        "behind TLS"
-    )(dashboard)
-
-
+        "behind TLS",
+    ),
+    json=False,
+)
 def dashboard(
-    lakehouse: Lake = None,
+    call: Call,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8787,
     open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
@@ -35,13 +37,9 @@ def dashboard(
     user_header: Annotated[
         str | None, typer.Option(metavar="NAME", help="Header in which a sign-in proxy in front names the user.")
     ] = None,
-    config: Config = None,
 ) -> None:
     """Show the dashboard in the browser, or write it as one file."""
-    from medallion.config import load
-    from medallion.errors import MedallionError
-
-    settings = load(config, lakehouse=lakehouse)
+    settings = call.settings()
     try:
         import jinja2  # noqa: F401
         import starlette  # noqa: F401
@@ -51,13 +49,10 @@ def dashboard(
             f"The dashboard is not installed: {error}", "Install it with: pip install 'medallion-crm[dashboard]'"
         ) from error
     if export is not None:
-        from medallion.cli import console as show
         from medallion.dashboard.export import export as write
 
         write(settings, export, pii=show_pii)
-        show.line(
-            show.screen(), f"{export}: {export.stat().st_size / 1000:,.0f} kB, opens without a server or network."
-        )
+        call.say(f"{export}: {export.stat().st_size / 1000:,.0f} kB, opens without a server or network.")
         return
     password = None
     if password_env is not None:

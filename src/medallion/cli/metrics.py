@@ -1,4 +1,4 @@
-"""The commands `medallion metrics list`, `show`, `value` and `check`."""
+"""The commands `medallion metrics list`, `show`, `value`, `check` and `databricks`."""
 
 from __future__ import annotations
 
@@ -7,35 +7,22 @@ from typing import Annotated, Any
 
 import typer
 
-Lake = Annotated[str | None, typer.Option("--lakehouse", help="Folder of the tables [default: lakehouse].")]
-Config = Annotated[Path | None, typer.Option("--config", help="Settings file [default: config/config.yaml].")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
+from medallion import metrics
+from medallion.care import metric_check, status
+from medallion.cli import console
+from medallion.cli.command import Call, command, group
+from medallion.errors import ContractError
+from medallion.lakehouse import query
+from medallion.lakehouse.store import Lakehouse
+
+app = group("metrics", "One definition per number: look it up, ask for its value, check it.")
+
 Name = Annotated[str, typer.Argument(help="A metric, such as win_rate.")]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Give the app these commands."""
-    group = typer.Typer(
-        no_args_is_help=True, help="One definition per number: look it up, ask for its value, check it."
-    )
-    group.command("list", epilog="**Examples**\n\n`medallion metrics list`")(list_metrics)
-    group.command("show", epilog="**Examples**\n\n`medallion metrics show win_rate`")(show_metric)
-    group.command(
-        "value",
-        epilog="**Examples**\n\n`medallion metrics value win_rate --by source`\n\n"
-        "`medallion metrics value revenue --by owner --where 'closed_month>=2025-01' --where industry=Retail,Media`\n\n"
-        "`medallion metrics value pipeline_coverage --set sales_target=500000 --json`",
-    )(value)
-    group.command("check", epilog="**Examples**\n\n`medallion metrics check`\n\n`medallion metrics check --dax`")(check)
-    group.command("databricks", epilog="**Examples**\n\n`medallion metrics databricks --catalog crm`")(databricks)
-    app.add_typer(group, name="metrics")
-
-
-def list_metrics(as_json: Json = False) -> None:
+@command(app, "list", examples=("`medallion metrics list`",), lakehouse=False)
+def list_metrics(call: Call) -> None:
     """List all metrics with what they mean and what they may be split by."""
-    from medallion import metrics
-    from medallion.cli import console as show
-
     rows = [
         {
             "metric": name,
@@ -45,19 +32,14 @@ def list_metrics(as_json: Json = False) -> None:
         }
         for name, metric in metrics.metrics().items()
     ]
-    if as_json:
-        show.dump(rows)
-    else:
-        show.records(show.screen(), show.many(len(rows), "metric"), rows)
+    call.answer(rows, lambda: call.records(console.many(len(rows), "metric"), rows))
 
 
-def show_metric(name: Name, as_json: Json = False) -> None:
+@command(app, "show", examples=("`medallion metrics show win_rate`",), lakehouse=False)
+def show_metric(call: Call, name: Name) -> None:
     """Show a metric: meaning, expression, source, parameters, dimensions, and its query."""
-    from medallion import metrics
-    from medallion.cli import console as show
-
     metric = metrics.named(name)
-    told: dict[str, Any] = {
+    document: dict[str, Any] = {
         "metric": name,
         "label": metric.measure.display_name,
         "means": metric.measure.comment,
@@ -70,17 +52,26 @@ def show_metric(name: Name, as_json: Json = False) -> None:
         "spark_sql": metric.spark_sql(),
         "duckdb_sql": metric.duckdb_sql(),
     }
-    if as_json:
-        show.dump(told)
-        return
-    screen = show.screen()
-    for key in ("label", "means", "expression", "source", "spark_sql", "duckdb_sql"):
-        show.line(screen, f"{key.replace('_', ' ')}: {told[key]}")
-    show.records(screen, "Parameters", told["parameters"])
-    show.records(screen, "Dimensions", told["dimensions"])
+
+    def tell() -> None:
+        for key in ("label", "means", "expression", "source", "spark_sql", "duckdb_sql"):
+            call.say(f"{key.replace('_', ' ')}: {document[key]}")
+        call.records("Parameters", document["parameters"])
+        call.records("Dimensions", document["dimensions"])
+
+    call.answer(document, tell)
 
 
+@command(
+    app,
+    examples=(
+        "`medallion metrics value win_rate --by source`",
+        "`medallion metrics value revenue --by owner --where 'closed_month>=2025-01' --where industry=Retail,Media`",
+        "`medallion metrics value pipeline_coverage --set sales_target=500000 --json`",
+    ),
+)
 def value(
+    call: Call,
     name: Name,
     by: Annotated[list[str] | None, typer.Option("--by", help="Dimension to split by; may be given again.")] = None,
     where: Annotated[
@@ -88,93 +79,70 @@ def value(
     ] = None,
     given: Annotated[list[str] | None, typer.Option("--set", help="Parameter such as sales_target=500000.")] = None,
     largest: Annotated[int | None, typer.Option("--top", min=1, help="Only the largest values.")] = None,
-    lakehouse: Lake = None,
-    config: Config = None,
-    as_json: Json = False,
 ) -> None:
     """Tell the value of a metric, total or split, with the rows behind it and the query that was run."""
-    from medallion import metrics
-    from medallion.care import status
-    from medallion.cli import console as show
-    from medallion.config import load
-    from medallion.errors import ContractError
-    from medallion.lakehouse import query
-    from medallion.lakehouse.store import Lakehouse
-
     metric = metrics.named(name)
     filters = [metrics.Filter.parse(text) for text in where or ()]
     try:
         parameters = {key: float(text) for key, _, text in (one.partition("=") for one in given or ())}
     except ValueError as error:
         raise ContractError(f"--set {given}: {error}", "Write NAME=NUMBER.") from error
-    lake = Lakehouse(load(config, lakehouse=lakehouse).lakehouse)
-    status.needs(lake, metric.view.tables)
-    with query.connect(lake, layers=("gold", "silver")) as connection:
+    status.needs(call.lake, metric.view.tables)
+    with query.connect(call.lake, layers=("gold", "silver")) as connection:
         found = metrics.ask(connection, name, by, filters, parameters, largest, valued=True)
         total = metrics.groups(connection, found) if largest else len(found.rows)
         unknown = metrics.groups(connection, found, unknown=True) if largest and found.by else 0
-    if as_json:
-        show.dump(
-            {
-                "metric": name,
-                "as_of": status.as_of(lake),
-                "by": list(found.by),
-                "where": [str(one) for one in found.filters],
-                "parameters": dict(found.parameters),
-                "rows": found.rows,
-                "shown": len(found.rows),
-                "total": total,
-                "sql": found.sql,
-                "bindings": list(found.bindings),
-                "table_versions": {table: lake.version(table) for table in metric.view.tables},
-            }
-        )
-        return
-    screen = show.screen()
-    rows = [{**row, "value": metrics.written(name, row["value"])} for row in found.rows]
-    title = f"{metric.measure.display_name} as of {status.as_of(lake)}"
-    title += f" where {' and '.join(map(str, found.filters))}" if found.filters else ""
-    title += f", {len(rows):,} of {total:,} rows" if len(rows) < total else ""
-    title += f", {unknown:,} without a value left out" if unknown else ""
-    show.records(screen, title, rows, metric.measure.comment)
-    if not rows:
-        show.line(screen, "No rows.")
+    day = status.as_of(call.lake)
+    document = {
+        "metric": name,
+        "as_of": day,
+        "by": list(found.by),
+        "where": [str(one) for one in found.filters],
+        "parameters": dict(found.parameters),
+        "rows": found.rows,
+        "shown": len(found.rows),
+        "total": total,
+        "sql": found.sql,
+        "bindings": list(found.bindings),
+        "table_versions": {table: call.lake.version(table) for table in metric.view.tables},
+    }
+
+    def tell() -> None:
+        rows = [{**row, "value": metrics.written(name, row["value"])} for row in found.rows]
+        title = f"{metric.measure.display_name} as of {day}"
+        title += f" where {' and '.join(map(str, found.filters))}" if found.filters else ""
+        title += f", {len(rows):,} of {total:,} rows" if len(rows) < total else ""
+        title += f", {unknown:,} without a value left out" if unknown else ""
+        call.records(title, rows, metric.measure.comment)
+        if not rows:
+            call.say("No rows.")
+
+    call.answer(document, tell)
 
 
+@command(app, examples=("`medallion metrics check`", "`medallion metrics check --dax`"))
 def check(
+    call: Call,
     dax: Annotated[bool, typer.Option("--dax", help="Evaluate the measures of the Power BI model instead.")] = False,
-    lakehouse: Lake = None,
-    config: Config = None,
-    as_json: Json = False,
 ) -> None:
     """Compute every metric by two routes and compare: with Spark and with DuckDB, or in DAX and with DuckDB."""
-    from medallion.care import metric_check
-    from medallion.cli import console as show
-    from medallion.config import load
-    from medallion.lakehouse.store import Lakehouse
-
-    settings = load(config, lakehouse=lakehouse)
-    lake = Lakehouse(settings.lakehouse)
-    screen = show.screen(stderr=as_json)
-    with show.Progressing(screen) as report:
-        found = _in_dax(lake) if dax else metric_check.check(settings, lake, report)
+    with call.steps() as report:
+        found = _in_dax(call.lake) if dax else metric_check.check(call.settings(), call.lake, report)
     different = [row for row in found if not row["same"]]
-    if as_json:
-        show.dump(found)
-    else:
-        show.records(screen, "Different", different)
+
+    def tell() -> None:
+        call.records("Different", different)
         counted = sum(row["contexts" if dax else "queries"] for row in found)
-        told = f"{counted} filter contexts" if dax else f"{counted} queries each way"
-        show.line(screen, f"{show.many(len(found), 'metric')}, {told}, {len(different)} different.")
+        asked = f"{counted} filter contexts" if dax else f"{counted} queries each way"
+        call.say(f"{console.many(len(found), 'metric')}, {asked}, {len(different)} different.")
+
+    call.answer(found, tell)
     if different:
         raise typer.Exit(1)
 
 
-def _in_dax(lake: Any) -> list[dict[str, Any]]:
-    from medallion import metrics
-    from medallion.care import status
-    from medallion.lakehouse import query
-    from medallion.powerbi.check import check as compare
+def _in_dax(lake: Lakehouse) -> list[dict[str, Any]]:
+    from medallion.powerbi.check import check as compare  # DAX and its evaluator, for this one comparison
     from medallion.powerbi.model import model
     from medallion.powerbi.rows import read
 
@@ -183,17 +151,14 @@ def _in_dax(lake: Any) -> list[dict[str, Any]]:
         return compare(connection, model(), read(connection, model()))
 
 
+@command(app, examples=("`medallion metrics databricks --catalog crm`",), lakehouse=False)
 def databricks(
+    call: Call,
     out: Annotated[Path, typer.Option("--out", help="Folder to write into.")] = Path("dashboards/databricks"),
     catalog: Annotated[str, typer.Option("--catalog", help="Catalog with the schemas silver and gold.")] = "crm",
-    as_json: Json = False,
 ) -> None:
     """Write the metrics as Unity Catalog metric views, and an AI/BI dashboard over them."""
-    from medallion.cli import console as show
     from medallion.powerbi.databricks import write
 
     rows = [{"file": str(path)} for path in write(out, catalog)]
-    if as_json:
-        show.dump(rows)
-    else:
-        show.records(show.screen(), "Databricks files", rows)
+    call.answer(rows, lambda: call.records("Databricks files", rows))

@@ -7,26 +7,29 @@ from typing import Annotated
 
 import typer
 
-Lake = Annotated[str | None, typer.Option("--lakehouse", help="Folder of the tables [default: lakehouse].")]
-Config = Annotated[Path | None, typer.Option("--config", help="Settings file [default: config/config.yaml].")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
+from medallion.care import status
+from medallion.cli.command import Call, command, group
+from medallion.errors import MedallionError
+from medallion.lakehouse import query
+from medallion.powerbi import build as building
+from medallion.powerbi.m import Databricks, Folder, Source
+from medallion.powerbi.model import model
+
+app = group("powerbi", "Power BI files from the gold tables and the metrics.")
+app.callback()(lambda: None)
 
 
-def add_to(app: typer.Typer) -> None:
-    """Give the app this command."""
-    group = typer.Typer(no_args_is_help=True, help="Power BI files from the gold tables and the metrics.")
-    group.callback()(lambda: None)
-    group.command(
-        "build",
-        epilog="**Examples**\n\n`medallion powerbi build`\n\n"
-        r"`medallion powerbi build --out /tmp/report --folder 'D:\sales\export'`" + "\n\n"
+@command(
+    app,
+    examples=(
+        "`medallion powerbi build`",
+        r"`medallion powerbi build --out /tmp/report --folder 'D:\sales\export'`",
         "`medallion powerbi build --no-data --host adb-1.2.azuredatabricks.net "
         "--http-path /sql/1.0/warehouses/abc --catalog crm --live`",
-    )(build)
-    app.add_typer(group, name="powerbi")
-
-
+    ),
+)
 def build(
+    call: Call,
     out: Annotated[Path, typer.Option("--out", help="Folder to write into.")] = Path("dashboards"),
     folder: Annotated[
         str | None, typer.Option("--folder", help="Folder of exported Parquet files that Power BI refreshes from.")
@@ -37,21 +40,8 @@ def build(
     live: Annotated[bool, typer.Option("--live", help="Databricks: ask the warehouse at each look.")] = False,
     data: Annotated[bool, typer.Option("--data/--no-data", help="Write the .pbix with the data in it.")] = True,
     pictures: Annotated[bool, typer.Option("--pictures", help="Also draw each page as a picture.")] = False,
-    lakehouse: Lake = None,
-    config: Config = None,
-    as_json: Json = False,
 ) -> None:
     """Write the Power BI report: .pbix with data, .pbit without, and the PBIP project as text."""
-    from medallion.care import status
-    from medallion.cli import console as show
-    from medallion.config import load
-    from medallion.errors import MedallionError
-    from medallion.lakehouse import query
-    from medallion.lakehouse.store import Lakehouse
-    from medallion.powerbi import build as building
-    from medallion.powerbi.m import Databricks, Folder, Source
-    from medallion.powerbi.model import model
-
     warehouse = Databricks(host, http_path, catalog, live) if host and http_path and catalog else None
     if (host or http_path or catalog) and (warehouse is None or folder):
         raise MedallionError(
@@ -61,20 +51,18 @@ def build(
     if live and not warehouse:
         raise MedallionError("--live needs a Databricks source", "Give --host, --http-path and --catalog.")
     source: Source = warehouse or (Folder(folder) if folder else Folder())
-    lake = Lakehouse(load(config, lakehouse=lakehouse).lakehouse)
-    status.needs(lake, [table.source for table in model().tables if table.kind == "gold"])
-    with query.connect(lake, layers=("gold", "silver")) as connection:
+    status.needs(call.lake, [table.source for table in model().tables if table.kind == "gold"])
+    with query.connect(call.lake, layers=("gold", "silver")) as connection:
         built = building.build(connection, out, source, data, pictures)
-    told = [{"file": str(path), "kB": round(_size(path) / 1000)} for path in built.files]
-    if as_json:
-        show.dump({"files": told, "rows": built.rows, "notes": built.notes})
-        return
-    screen = show.screen()
-    show.records(screen, "Power BI files", told)
-    if built.rows:
-        show.line(screen, ", ".join(f"{name} {count}" for name, count in built.rows.items()))
-    for note in built.notes:
-        show.line(screen, note)
+    files = [{"file": str(path), "kB": round(_size(path) / 1000)} for path in built.files]
+
+    def tell() -> None:
+        call.records("Power BI files", files)
+        if built.rows:
+            call.say(", ".join(f"{name} {count}" for name, count in built.rows.items()))
+        call.say(*built.notes)
+
+    call.answer({"files": files, "rows": built.rows, "notes": built.notes}, tell)
 
 
 def _size(path: Path) -> int:

@@ -1,0 +1,144 @@
+"""What every command has in common: options declared once, settings, lakehouse, screen, and how an answer is printed."""
+
+from __future__ import annotations
+
+import getpass
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate
+
+import typer
+
+from medallion.cli import console
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from medallion.config import Settings
+    from medallion.lakehouse.store import Lakehouse
+
+Accept = Annotated[
+    bool, typer.Option("--accept", help="Run on a contract's guesses too, and take in files that are held back.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
+Config = Annotated[Path | None, typer.Option("--config", help="Settings file [default: config/config.yaml].")]
+Contract = Annotated[
+    list[Path] | None,
+    typer.Option("--contract", help="Contract file laid over the shipped ones; may be given again. Remembered."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")]
+LakehousePath = Annotated[str | None, typer.Option("--lakehouse", help="Folder of the tables [default: lakehouse].")]
+Models = Annotated[str | None, typer.Option("--models", help="Folder of the models [default: LAKEHOUSE/models].")]
+Receipts = Annotated[bool, typer.Option("--receipts", help="Print where each figure comes from.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+def group(name: str | None = None, about: str | None = None) -> typer.Typer:
+    """A group of commands; one without a name only collects commands of a module."""
+    return typer.Typer(
+        name=name,
+        help=about,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+    )
+
+
+def by(what: str) -> Any:
+    """The option `--by`, which names who does `what`."""
+    return typer.Option("--by", help=f"Who {what} [default: the user of this system].")
+
+
+def user(given: str | None) -> str:
+    """Who was named, or the user of this system."""
+    return given or getpass.getuser()
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a command, with the options that every command has."""
+
+    config: Path | None = None
+    path: str | None = None
+    as_json: bool = False
+
+    def settings(self, **overrides: Any) -> Settings:
+        """The settings, with what the command line says in place of what the file says.
+
+        Raises:
+            ContractError: A setting is wrong.
+        """
+        from medallion.config import load  # reads and checks YAML, which `--help` has no need of
+
+        return load(self.config, lakehouse=self.path, **overrides)
+
+    @cached_property
+    def lake(self) -> Lakehouse:
+        """The lakehouse that the settings name."""
+        from medallion.lakehouse.store import Lakehouse
+
+        return Lakehouse(self.settings().lakehouse)
+
+    @cached_property
+    def screen(self) -> Console:
+        """Where people read; standard error when standard output is to hold one JSON document."""
+        return console.screen(stderr=self.as_json)
+
+    def steps(self) -> console.Progressing:
+        """Steps, shown while they run."""
+        return console.Progressing(self.screen)
+
+    def say(self, *texts: str) -> None:
+        """Lines for people."""
+        for text in texts:
+            console.line(self.screen, text)
+
+    def records(self, title: str, rows: Sequence[dict[str, Any]], note: str = "") -> None:
+        """A table for people; none where there are no rows."""
+        console.records(self.screen, title, rows, note)
+
+    def answer(self, document: Any, tell: Callable[[], None]) -> None:
+        """Print the document as JSON where that was asked for, else what `tell` says."""
+        if self.as_json:
+            console.dump(document)
+        else:
+            tell()
+
+
+def command(
+    app: typer.Typer, name: str | None = None, *, examples: Sequence[str], json: bool = True, lakehouse: bool = True
+) -> Callable[[Callable[Concatenate[Call, ...], None]], Callable[..., None]]:
+    """Make a command of a function whose first parameter is the `Call` and whose others are its own options.
+
+    Args:
+        app: The command or group that it belongs to.
+        name: What it is called; the function's name unless said.
+        examples: Lines of Markdown, each a call between backticks and perhaps what it does.
+        json: It has `--json`.
+        lakehouse: It has `--lakehouse` and `--config`.
+    """
+    shared: dict[str, tuple[Any, Any]] = {}
+    if lakehouse:
+        shared |= {"lakehouse": (LakehousePath, None), "config": (Config, None)}
+    if json:
+        shared["as_json"] = (AsJson, False)
+
+    def make(body: Callable[Concatenate[Call, ...], None]) -> Callable[..., None]:
+        def run(**options: Any) -> None:
+            given = {key: options.pop(key) for key in shared}
+            body(Call(given.get("config"), given.get("lakehouse"), given.get("as_json", False)), **options)
+
+        own = list(inspect.signature(body, eval_str=True).parameters.values())[1:]
+        kind = inspect.Parameter.KEYWORD_ONLY
+        both = [one.replace(kind=kind) for one in own]
+        both += [inspect.Parameter(key, kind, default=d, annotation=a) for key, (a, d) in shared.items()]
+        run.__name__, run.__doc__, run.__annotations__ = body.__name__, body.__doc__, {}
+        run.__signature__ = inspect.Signature(both)  # type: ignore[attr-defined]
+        app.command(name, epilog="\n\n".join(("**Examples**", *examples)))(run)
+        return run
+
+    return make

@@ -1,0 +1,66 @@
+"""The command `medallion forget`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from medallion.care import erasure
+from medallion.cli.command import Call, Yes, by, command, group, user
+from medallion.config import utc_now
+
+app = group()
+
+
+@command(
+    app,
+    examples=(
+        "`medallion forget C004 --reason 'GDPR request 2025-17' --dry-run`",
+        "`medallion forget C004 --reason 'GDPR request 2025-17'`",
+        "`medallion forget --resume` · complete an erasure that was interrupted",
+    ),
+)
+def forget(
+    call: Call,
+    customer_id: Annotated[str | None, typer.Argument(help="Key of the account, as in silver.customers_clean.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; it is kept, so name no one in it.")] = None,
+    who: Annotated[str | None, by("asks for it")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would go.")] = False,
+    yes: Yes = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Complete the erasure that was interrupted.")] = False,
+) -> None:
+    """Forget an account and its people: out of every layer and version, and not back with the next export."""
+    settings = call.settings()
+    if resume:
+        if customer_id is not None:
+            raise typer.BadParameter("takes no key: it completes the erasure that was begun", param_hint="--resume")
+        with call.steps() as report:
+            result = erasure.resume(settings, report)
+    else:
+        if customer_id is None:
+            raise typer.BadParameter("name the account, or complete an interrupted erasure with --resume")
+        if reason is None:
+            raise typer.BadParameter("say why", param_hint="--reason")
+        if not (dry_run or yes):
+            typer.confirm(f"Remove everything about {customer_id}? It cannot be undone", abort=True, err=True)
+        with call.steps() as report:
+            result = erasure.forget(settings, customer_id, reason, user(who), utc_now(), report, dry_run=dry_run)
+    call.answer(result, lambda: _show(call, result))
+
+
+def _show(call: Call, result: dict[str, Any]) -> None:
+    """What an erasure removed, or would remove."""
+    if result.get("dry_run"):
+        rows = [row for row in result["tables"] if row["about_the_account"]]
+        call.records("Would be removed", rows, "gold is computed again without the account")
+        return
+    rows = [row for row in result["tables"] if row["rows_removed"] or row["rows_blanked"]]
+    call.records("Removed", rows)
+    versions = sum(row["versions_purged"] for row in result["tables"])
+    call.say(
+        f"{versions} older versions purged in {len(result['tables'])} tables; time travel into them is gone.",
+        f"{result['files_searched']} remaining files searched for {result['terms_searched']} terms: nothing found.",
+        f"Not touched: {result['not_touched']}",
+        f"Certificate: {result['certificate']}",
+    )

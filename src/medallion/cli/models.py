@@ -1,0 +1,258 @@
+"""The commands of models and scores: `train`, `score`, `explain`, `monitor` and `models`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from medallion import pipeline
+from medallion.care import explain as explaining
+from medallion.care import status
+from medallion.cli.command import Call, Models, command, group
+from medallion.config import utc_now
+from medallion.learning import monitor as monitoring
+from medallion.learning import train as training
+from medallion.learning.monitor import Watch
+from medallion.learning.train import Outcome
+
+app = group()
+
+
+@command(
+    app,
+    examples=(
+        "`medallion train` · learn from the lakehouse, if there is enough to learn from",
+        "`medallion train --if-needed` · only when `medallion monitor` says so",
+        "`medallion train --as-of 2025-03-31 --horizon 60`",
+    ),
+)
+def train(
+    call: Call,
+    horizon: Annotated[int | None, typer.Option(min=1, max=730, help="Days within which a win counts.")] = None,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="Learn from outcomes up to this day.")] = None,
+    if_needed: Annotated[bool, typer.Option("--if-needed", help="Only when monitoring recommends it.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Let the new model speak even if it cannot be shown to be as good.")
+    ] = False,
+    models: Models = None,
+) -> None:
+    """Learn the probability of winning an open deal, test it on later deals, and let the best model speak."""
+    settings = call.settings(as_of=as_of, models=models)
+    if horizon is not None:
+        settings = settings.model_copy(update={"score": settings.score.model_copy(update={"horizon_days": horizon})})
+    with call.steps() as report:
+        watched = monitoring.watch(settings, report) if if_needed else None
+        if watched is None or watched.recommendation != monitoring.KEEP:
+            outcome = training.train(settings, utc_now(), report, anyway=replace)
+            watched = None
+    if watched is None:
+        call.answer(asdict(outcome), lambda: _show_trained(call, outcome))
+        return
+    because = "; ".join(watched.because)
+    call.answer(
+        {"version": None, "reason": "not needed", "champion": watched.champion},
+        lambda: call.say(f"Not needed: {because}."),
+    )
+
+
+@command(
+    app,
+    examples=(
+        "`medallion score` · the open deals most likely to be won, and why",
+        "`medallion score --top 50 --json`",
+    ),
+)
+def score(
+    call: Call,
+    top: Annotated[int, typer.Option(min=1, max=1000, help="How many deals to show.")] = 15,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="Score as of this day.")] = None,
+    models: Models = None,
+) -> None:
+    """Score the open deals, bring gold up to date with the scores, and show the best."""
+    settings = call.settings(as_of=as_of, models=models)
+    call.lake.delta("silver.leads_clean")
+    with call.steps() as report:
+        result = pipeline.run(settings, utc_now(), report, halves=[pipeline.SILVER_TO_GOLD])
+    found = status.scores(call.lake, top)
+
+    def tell() -> None:
+        call.say(*result.recovered)
+        _show_scores(call, found)
+
+    call.answer({"changed": result.changed, "recovered": result.recovered, **found}, tell)
+
+
+@command(app, examples=("`medallion explain L-1012`", "`medallion explain C004 --json`"))
+def explain(
+    call: Call,
+    key: Annotated[str, typer.Argument(help="A deal or an account, such as L-1012 or C004.")],
+    models: Models = None,
+) -> None:
+    """Tell why a deal or an account has its score, what would change it, and the rows behind it."""
+    found = explaining.explain(call.settings(models=models), key)
+    call.answer(found, lambda: _show_explained(call, found))
+
+
+@command(app, examples=("`medallion monitor`", "`medallion monitor --json | jq .recommendation`"))
+def monitor(call: Call, models: Models = None) -> None:
+    """Hold the model against the open deals of now and against what became of those it scored."""
+    with call.steps() as report:
+        found = monitoring.watch(call.settings(models=models), report)
+    call.answer(asdict(found), lambda: _show_watched(call, found))
+
+
+@command(
+    app,
+    "models",
+    examples=(
+        "`medallion models`",
+        "`medallion models --use 2025-06-30-logistic-1a2b3c4d` · an earlier one",
+        "`medallion models --use rules` · none: the rates per score band speak",
+    ),
+)
+def list_models(
+    call: Call,
+    use: Annotated[str | None, typer.Option("--use", help="Let this version speak, or `rules`.")] = None,
+    models: Models = None,
+) -> None:
+    """List the trained models, or choose the one that speaks."""
+    settings = call.settings(models=models)
+    if use is not None:
+        training.use(settings, use)
+    found = training.versions(settings)
+
+    def tell() -> None:
+        call.records("Models", found)
+        if not found:
+            call.say("No model was trained yet: the rates per score band speak. Next: medallion train")
+        if use is not None:
+            call.say("Next: medallion score, which brings gold up to date with it")
+
+    call.answer(found, tell)
+
+
+_NAMES = {"rules": "rates per score band", "logistic": "logistic regression", "xgboost": "XGBoost"}
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{value:.1%}"
+
+
+def _show_trained(call: Call, outcome: Outcome) -> None:
+    """The candidates on later deals, and what came of it."""
+    e = outcome.evaluation
+    rows = [
+        {
+            "candidate": _NAMES[kind],
+            "roc_auc": one["roc_auc"],
+            "pr_auc": one["pr_auc"],
+            "brier": one["brier"],
+            "log_loss": one["log_loss"],
+            "ece": one["ece"],
+            "lift_at_10": one["lift_at_10"],
+        }
+        for kind, one in e["candidates"].items()
+    ]
+    title = f"On {e['snapshots']['test']:,} later snapshots of {e['deals']['test']:,} deals"
+    call.records(title, rows, f"Won within {outcome.horizon_days} days: {_percent(e['base_rate']['won_share'])}")
+    checks = e["leak_checks"]
+    call.say(f"Leak checks passed: {sum(c['passed'] for c in checks)} of {len(checks)}")
+    if "simulated" in e["trained_on"]:
+        call.say(f"Trained on {e['trained_on']}: it knows nothing of real customers.")
+    if outcome.promoted:
+        call.say(f"{outcome.version} speaks from now on. Card: {outcome.folder}/{outcome.version}/model_card.md")
+        call.say("Next: medallion score · medallion explain LEAD · medallion monitor")
+    else:
+        call.say(f"Nothing changes: {outcome.reason}.")
+
+
+def _show_scores(call: Call, found: dict[str, Any]) -> None:
+    """The best deals with their reasons."""
+    rows = [
+        {
+            "lead_id": row["lead_id"],
+            "customer": row["customer_name"],
+            "value": f"{row['deal_value']:,.0f}",
+            "won": _percent(row["probability"]),
+            "from": _percent(row["probability_low"]),
+            "to": _percent(row["probability_high"]),
+            "score": f"{row['lead_score']} {row['lead_quality']}" if row["lead_quality"] else "",
+            "why": "; ".join(
+                [row["trend"]] * (row["trend"] in ("improving", "declining"))
+                + (row["reasons_up"] or [])[:2]
+                + [f"but: {reason}" for reason in (row["reasons_down"] or [])[:1]]
+            ),
+        }
+        for row in found["deals"]
+    ]
+    by = f"by {found['model_version']}" if found["model_version"] else "by the rates per score band"
+    wins = "" if found["expected_wins"] is None else f", {found['expected_wins']:,.1f} wins expected"
+    first = f"The first {len(rows):,} of " if len(rows) < found["open_deals"] else ""
+    call.records(f"{first}{found['open_deals']:,} open deals as of {found['as_of']}, scored {by}{wins}", rows)
+    if not rows:
+        call.say("No deal is open.")
+
+
+def _show_explained(call: Call, found: dict[str, Any]) -> None:
+    """One score with everything behind it."""
+    account, rule = found["account"], found["rule_score"]
+    deal = f"{found['deal']['lead_id']} of " if found["deal"] else ""
+    call.say(f"{deal}{account['customer_name']} ({account['customer_id']}), as of {account['as_of']}")
+    call.records(
+        f"Rule score {rule['lead_score']} ({rule['lead_quality']})",
+        [{"part": p["part"], "points": p["points"], "of": f"{p['of']:g}"} for p in rule["parts"]],
+    )
+    call.records("What would change it", rule["what_would_change_it"])
+    for row in found["scores"]:
+        by = row["model_version"] or row["probability_source"]
+        interval = (
+            ""
+            if row["probability_low"] is None
+            else f" ({_percent(row['probability_low'])} to {_percent(row['probability_high'])})"
+        )
+        trend = "" if row["trend"] == "not enough information" else f", {row['trend']}"
+        call.say(
+            f"{row['lead_id']}: {_percent(row['probability'])}{interval} within {row['horizon_days']} days, {by}{trend}",
+        )
+        for sign, reasons in (("+", row["reasons_up"]), ("-", row["reasons_down"])):
+            for reason in reasons or ():
+                call.say(f"  {sign} {reason}")
+    if found["model"]:
+        for lead_id, told in found["model"]["deals"].items():
+            call.records(f"{lead_id}: what the model makes of it", told["signals"][:10], found["model"]["trained_on"])
+            call.records(
+                f"{lead_id}: if it looked otherwise",
+                [
+                    {"if": row["if"], "probability": _percent(row["probability"])}
+                    for row in told["if_it_looked_otherwise"]
+                ],
+                "Forecasts for deals that look like that; no promise that doing it has the effect.",
+            )
+    for name, title in (("deals", "Deals behind it"), ("touches", "Last touches behind it")):
+        rows, total = found["rows"][name], found["total"][name]
+        call.records(title + (f", {len(rows)} of {total:,}" if len(rows) < total else ""), rows)
+
+
+def _show_watched(call: Call, found: Watch) -> None:
+    """Drift, calibration, bands and the recommendation."""
+    call.records(
+        f"Drift of the signals of open deals, as of {found.as_of} (PSI; from 0.25 on others than learned from)",
+        [{"signal": name, "psi": f"{psi:.3f}"} for name, psi in list(found.drift.items())[:10]],
+    )
+    call.records("Scores whose horizon is over",
+        [
+            {"by": name, "scores": f["n"], "forecast": _percent(f["mean_forecast"]), "won": _percent(f["won_share"]), "roc_auc": f["roc_auc"], "ece": f["ece"]}
+            for name, f in found.ended.items()
+        ],
+    )  # fmt: skip
+    call.records("Observed conversion per band",
+        [
+            {"by": b["means"], "band": b["lead_quality"], "scores": b["scores"], "forecast": _percent(b["forecast"]), "won": _percent(b["converted"])}
+            for b in found.bands
+        ],
+    )  # fmt: skip
+    if not found.ended:
+        call.say("No score is old enough for its horizon to be over.")
+    call.say(f"Recommendation: {found.recommendation}. Because {'; '.join(found.because)}.")

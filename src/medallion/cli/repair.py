@@ -1,0 +1,70 @@
+"""The commands `medallion doctor` and `medallion restore`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from medallion.care import doctor as examining
+from medallion.care import restore as going_back
+from medallion.cli import console
+from medallion.cli.command import Call, DryRun, command, group
+from medallion.errors import LakehouseError
+
+app = group()
+
+
+@command(app, examples=("`medallion doctor`", "`medallion doctor --json | jq .state`"))
+def doctor(call: Call) -> None:
+    """Examine a lakehouse: logs, files, schemas, keys, row accounts, models. Ends with 1 when something is broken."""
+    found = examining.examine(call.settings())
+    document = examining.document(found)
+    bad = [one for one in found if one.state != examining.OK]
+    rows = [{"state": o.state, "check": o.check, "about": o.about, "says": o.says, "what to do": o.remedy} for o in bad]
+
+    def tell() -> None:
+        call.records("Not well", rows)
+        well = console.many(len(found) - len(bad), "check")
+        call.say(f"{well} passed, {len(bad)} not. The lakehouse is {document['state']}.")
+
+    call.answer(document, tell)
+    if document["state"] == examining.BROKEN:
+        raise typer.Exit(1)
+
+
+@command(
+    app,
+    examples=(
+        "`medallion restore --list`",
+        "`medallion restore --to 2025-07-01T08:00:00 --dry-run`",
+        "`medallion restore --table gold.deals --to 3`",
+    ),
+)
+def restore(
+    call: Call,
+    to: Annotated[str | None, typer.Option(help="Moment in UTC; with --table also a version.")] = None,
+    table: Annotated[str | None, typer.Option(help="Only this table, such as gold.deals.")] = None,
+    points: Annotated[bool, typer.Option("--list", help="List the states that can be gone back to.")] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Go back to how a run left the lakehouse; files that came later count as new again."""
+    if points or to is None:
+        found = going_back.points(call.lake)
+        states = [{"run": version, "ended": f"{stamp:%Y-%m-%dT%H:%M:%S.%f}"[:-3]} for version, stamp in found]
+        call.answer(states, lambda: call.records("Runs that can be gone back to (UTC)", states))
+        if not points:
+            raise LakehouseError("--to is missing", "Give the moment of one of these runs.")
+        return
+    moves = going_back.plan(call.lake, to, table) if dry_run else going_back.apply(call.lake, to, table)
+    rows = [
+        {"table": m.table, "from version": m.now, "to version": "not there yet" if m.to is None else m.to}
+        for m in moves
+    ]
+
+    def tell() -> None:
+        call.records("Would go back" if dry_run else "Went back", rows)
+        if not rows:
+            call.say("Nothing to do: that is how it stands.")
+
+    call.answer({"done": not dry_run, "moves": rows}, tell)

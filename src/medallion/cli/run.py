@@ -1,0 +1,292 @@
+"""The commands that compute: `medallion run`, `init` and `replay`."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tempfile
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from medallion import pipeline
+from medallion.care import status
+from medallion.cli import console
+from medallion.cli.command import Accept, Call, Contract, command, group
+from medallion.cli.state import show_insights
+from medallion.config import end_of_day, utc_now
+from medallion.errors import SourceError
+from medallion.lakehouse.store import Lakehouse
+from medallion.pipeline import Result, freshness
+
+app = group()
+
+
+@command(
+    app,
+    examples=(
+        "`medallion run` · the sample, or what config.yaml says",
+        "`medallion run --source exports/2025-07 --lakehouse /data/lake` · your own exports",
+        "`medallion run --source data/updates` · a second delivery into the same tables",
+        "`medallion run --as-of 2025-03-31` · gold as it stood at the end of March",
+        "`medallion run --source crm --contract crm/contract.odcs.yaml` · with your own mapping",
+    ),
+)
+def run(
+    call: Call,
+    source: Annotated[str | None, typer.Option(help="Folder of CRM exports [default: data].")] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", help="Last day to count: `latest` (newest event in the data), `today` or a date."),
+    ] = None,
+    contract: Contract = None,
+    accept: Accept = False,
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="Rebuild every gold table, whatever has changed.")
+    ] = False,
+) -> None:
+    """Bring new exports through bronze, silver and gold, and tell the insights."""
+    settings = call.settings(
+        source=source, as_of=as_of, contracts=tuple(contract) if contract else None, accept=accept or None
+    )
+    with call.steps() as report:
+        result = pipeline.run(settings, utc_now(), report, full_refresh=full_refresh)
+    figures, day = status.insights(call.lake), status.as_of(call.lake)
+
+    def tell() -> None:
+        show_result(call, result, settings.lakehouse)
+        show_insights(call, figures, day)
+        _next_steps(call, settings.source, settings.lakehouse)
+
+    call.answer(_document(result, figures, day, call.lake) if call.as_json else None, tell)
+    for label, refusal in result.wrong:
+        console.wrong(f"{label}:", refusal.problem, refusal.remedy)
+    if result.wrong:
+        raise typer.Exit(1)
+
+
+def _document(result: Result, figures: dict[str, Any], day: date | None, lake: Lakehouse) -> dict[str, Any]:
+    return {
+        **figures,
+        "as_of": day,
+        "changed": result.changed,
+        "run_id": result.run_id if result.changed else None,
+        "batch_id": result.batch_id,
+        "files_read": result.files,
+        "files_already_known": result.already_known,
+        "files_ignored": result.ignored,
+        "accepted_doubts": result.notes,
+        "files_refused": _refusals(result.refused),
+        "files_held": _refusals(result.held),
+        "files_given_up": result.given_up,
+        "files_mostly_refused": _refusals(result.poor),
+        "contracts": result.contracts,
+        "recovered": result.recovered,
+        "rebuilt": result.rebuilt,
+        "columns_not_mapped": result.new_columns,
+        "columns_missing": result.missing_columns,
+        "lines_above_header": result.skipped_lines,
+        "row_accounts": [{k: v for k, v in row.items() if k != "known_at"} for row in result.accounts],
+        "tables": {name: lake.version(name) for name in lake.tables()},
+        "steps": result.steps,
+        "seconds": result.seconds,
+    }
+
+
+def _refusals(items: list[Any]) -> list[dict[str, str]]:
+    return [{"file": item.name, "problem": item.problem, "remedy": item.remedy} for item in items]
+
+
+_ACCOUNT = ("entity", "rows_read", "accepted", "duplicate", "superseded", "quarantined")
+
+
+def show_result(call: Call, result: Result, lakehouse: str) -> None:
+    """What a run did with every row, what it did not read and why."""
+    call.say(*result.recovered)
+    if not result.changed:
+        known = f" ({len(result.already_known)} files, all read before)" if result.already_known else ""
+        call.screen.print(Text.assemble(("Nothing new", "bold"), f"{known}; every table is as it was."))
+    elif not result.accounts:
+        rebuilt = f"; {console.many(len(result.rebuilt), 'table')} of gold rebuilt."
+        call.screen.print(Text.assemble(("No new rows", "bold"), rebuilt))
+    for table, reason in result.rebuilt.items():
+        if reason in (freshness.REDEFINED, freshness.ELSEWHERE) or not result.accounts:
+            call.say(f"{table.removeprefix('gold.')} is rebuilt: {reason}")
+    rows = [{name: account[name] for name in _ACCOUNT} for account in result.accounts]
+    if len(rows) > 1:
+        total: dict[str, Any] = {"entity": "all"}
+        total |= {name: sum(row[name] for row in rows) for name in _ACCOUNT[1:]}
+        rows.append(total)
+    note = "rows read = accepted + duplicate + superseded + quarantined: holds"
+    call.records("What happened to every row", rows, note)
+    for account in result.accounts:
+        if not account["rows_read"] and account["entity"] not in {item.entity for item in result.held}:
+            call.say(f"{account['entity']}: a header and no rows")
+    call.say(*result.given_up)
+    for file, columns in result.new_columns.items():
+        call.say(f"{file}: kept in bronze, not mapped: {_some(columns)}")
+    for file, columns in result.missing_columns.items():
+        call.say(f"{file}: lacks what the file before it had: {_some(columns)}")
+    for file, count in result.skipped_lines.items():
+        call.say(f"{file}: {console.many(count, 'line')} above the header not read")
+    if result.unfed and result.changed:
+        call.say(f"No file here for these sources of the contract: {_some(result.unfed)}")
+    for path in result.contracts:
+        call.say(f"Read by the contract {path}")
+    if quarantined := sum(account["quarantined"] for account in result.accounts):
+        call.say(
+            f"{quarantined:,} {'row waits' if quarantined == 1 else 'rows wait'} in quarantine with "
+            f"{'its' if quarantined == 1 else 'their'} reasons: medallion quarantine list{_at(lakehouse)}"
+        )
+    call.say(*(f"Accepted: {note}" for note in result.notes))
+    call.say(*(f"Warning: {text}" for text in result.warnings))
+    if result.ignored and result.changed:
+        call.say(f"Not a CRM export, left alone: {_some(result.ignored)}")
+
+
+def _some(names: list[str]) -> str:
+    """The first names of a list, and how many more there are."""
+    return ", ".join(names[:20]) + (f" and {len(names) - 20:,} more" if len(names) > 20 else "")
+
+
+def _at(lakehouse: str) -> str:
+    """The option that names the lakehouse, where it is not the usual one."""
+    return "" if lakehouse == "lakehouse" else f" --lakehouse {shlex.quote(lakehouse)}"
+
+
+def _next_steps(call: Call, source: str, lakehouse: str) -> None:
+    """Where the tables are and what to try."""
+    call.say(
+        "",
+        f"Tables: {lakehouse}/{{bronze,silver,gold,ops}} (Delta)",
+        f"Next:   medallion tables{_at(lakehouse)} · medallion status{_at(lakehouse)}",
+        f"        medallion export --format csv --to export{_at(lakehouse)}",
+    )
+    if (updates := Path(source, "updates")).is_dir():
+        call.say(f"        medallion run --source {updates}{_at(lakehouse)}   (a second delivery into the same tables)")
+
+
+@command(
+    app,
+    examples=(
+        "`medallion init exports/hubspot` · writes config/sources/hubspot.odcs.yaml",
+        "`medallion init exports/old-crm --out crm.odcs.yaml` · then review it, and",
+        "`medallion run --source exports/old-crm --contract crm.odcs.yaml`",
+    ),
+    lakehouse=False,
+)
+def init(
+    call: Call,
+    folder: Annotated[str, typer.Argument(help="Folder of exports that no contract knows yet.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Contract file to write [default: config/sources/FOLDER.odcs.yaml].")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+) -> None:
+    """Look at unknown exports and propose a contract for them, to be reviewed."""
+    from medallion import proposal  # words and spellings of CRMs, which a run has no need of
+
+    name = re.sub(r"\W+", "_", Path(folder).resolve().name).strip("_") or "exports"
+    target = out or Path("config/sources", f"{name}.odcs.yaml")
+    if target.exists() and not force:
+        raise SourceError(f"{target}: is there already", "Name another file with --out, or write over it with --force.")
+    proposed = proposal.propose(folder, name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(proposed.text, encoding="utf-8")
+    document = {"contract": str(target), **asdict(proposed, dict_factory=_without_text)}
+    call.answer(document, lambda: _show_proposed(call, proposed, folder, str(target)))
+    if proposed.unreadable:
+        raise typer.Exit(1)
+
+
+def _without_text(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in pairs if name != "text"}
+
+
+def _show_proposed(call: Call, found: Any, folder: str, target: str) -> None:
+    """What a proposed contract says, what needs a person's eyes, and what to do next."""
+    from medallion.contracts import CONFIDENT
+
+    if found.system:
+        call.say(f"Looks like an export from {found.system}.")
+    call.records("Proposed", found.tables)
+    doubtful = [
+        {name: row.get(name) for name in ("table", "entity", "column", "from", "confidence", "reason")}
+        for row in found.columns
+        if row.get("confidence") is not None and row["confidence"] < CONFIDENT
+    ]
+    call.records("To review: nothing runs on these unless you confirm them", doubtful)
+    for table, columns in found.not_mapped.items():
+        shown = ", ".join(columns[:12]) + (f" and {len(columns) - 12} more" if len(columns) > 12 else "")
+        call.say(f"{table}: not mapped: {shown}")
+    for table, why in found.not_used.items():
+        call.say(f"Not used: {table}: {why}")
+    for error in found.unreadable:
+        call.say(f"Not read: {error.problem}")
+    call.screen.print()
+    call.say(
+        f"Written: {target}",
+        f"Next:    read it, then medallion run --source {shlex.quote(folder)} --contract {shlex.quote(target)}",
+    )
+
+
+@command(
+    app,
+    examples=(
+        "`medallion replay 2025-06-30` · the figures of that day, by what is known now",
+        "`medallion replay 2025-06-30 --known-as-of 2025-07-01 --to june` · as they were computed that night, kept in june",
+    ),
+)
+def replay(
+    call: Call,
+    day: Annotated[str, typer.Argument(help="Last day to count, such as 2025-06-30.")],
+    known_as_of: Annotated[
+        str | None,
+        typer.Option(
+            help="Count only what was known before this moment (UTC): a date and time, or a date for its end."
+        ),
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", help="Lakehouse to write gold into [default: shown only, and gone after].")
+    ] = None,
+) -> None:
+    """Compute gold as it was on a day, beside the lakehouse; the lakehouse itself is only read."""
+    settings = call.settings()
+    last, known = _day(day, "DAY"), _moment(known_as_of)
+    with tempfile.TemporaryDirectory(prefix="medallion-") as folder:
+        target = to or folder
+        with call.steps() as report:
+            pipeline.replay(settings, last, known, target, report)
+        figures = status.insights(Lakehouse(target))
+
+    def tell() -> None:
+        show_insights(call, figures, last)
+        if to:
+            call.say(f"Tables: {to}/gold (Delta)")
+
+    call.answer({**figures, "as_of": last, "known_as_of": known, "lakehouse": to}, tell)
+
+
+def _day(text: str, name: str) -> date:
+    try:
+        return end_of_day(date.fromisoformat(text)).date() and date.fromisoformat(text)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(f"{text!r} is not a date such as 2025-06-30", param_hint=name) from None
+
+
+def _moment(text: str | None) -> datetime | None:
+    """A moment in UTC; a day alone means through its end."""
+    if text is None:
+        return None
+    try:
+        if len(text) == len("2025-06-30"):
+            return end_of_day(date.fromisoformat(text))
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    except (ValueError, OverflowError):
+        message = f"{text!r} is not a date, nor a moment such as 2025-06-30T18:00"
+        raise typer.BadParameter(message, param_hint="--known-as-of") from None

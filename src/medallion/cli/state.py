@@ -1,0 +1,106 @@
+"""The commands that tell what a lakehouse holds: `insights`, `status`, `tables`, `export` and `gate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.table import Table
+
+from medallion.care import export as exporting
+from medallion.care import gate as gates
+from medallion.care import status as state
+from medallion.cli.command import Call, command, group
+from medallion.config import utc_now
+
+app = group()
+
+
+@command(app, examples=("`medallion insights`", "`medallion insights --json | jq .win_rate`"))
+def insights(call: Call) -> None:
+    """Print the figures of the gold tables."""
+    figures, day = state.insights(call.lake), state.as_of(call.lake)
+    call.answer({**figures, "as_of": day}, lambda: show_insights(call, figures, day))
+
+
+def show_insights(call: Call, figures: dict[str, Any], day: Any) -> None:
+    """The figures with their labels and definitions."""
+    from medallion import metrics
+
+    title = f"Insights as of {day}" if day else "Insights (no events in the data yet)"
+    table = Table(
+        title=title, title_justify="left", title_style="bold", show_header=False, box=box.SIMPLE_HEAD, pad_edge=False
+    )
+    table.add_column(style="bold")
+    table.add_column(justify="right", style="cyan", no_wrap=True)
+    table.add_column(style="dim")
+    for name, value in figures.items():
+        measure = metrics.metrics()[name].measure
+        table.add_row(measure.display_name, metrics.written(name, value), measure.comment)
+    call.screen.print(table)
+
+
+@command(app, examples=("`medallion status`", "`medallion status --json | jq .row_accounts`"))
+def status(call: Call) -> None:
+    """Show runs, batches, row accounts, quarantine and freshness."""
+    document = state.status(call.lake, utc_now(), call.settings().contracts)
+
+    def tell() -> None:
+        call.records("Unfinished", document["unfinished"])
+        call.records("Runs", document["runs"])
+        call.records("Runs that failed", document["failures"])
+        call.records("Batches", document["batches"])
+        call.records("Row accounts", document["row_accounts"])
+        call.records("Quarantine by failed check", document["quarantine"])
+        call.records("Freshness", document["freshness"], "hours from the newest event to now")
+
+    call.answer(document, tell)
+
+
+@command(app, examples=("`medallion tables`", "`medallion tables --lakehouse /data/lake --json`"))
+def tables(call: Call) -> None:
+    """List the tables with their rows, version and grain."""
+    found = state.tables(call.lake)
+    rows = [{name: value for name, value in row.items() if name != "path"} for row in found]
+    call.answer(found, lambda: call.records("Tables", rows))
+
+
+@command(
+    app,
+    examples=(
+        "`medallion export --format csv --to export`",
+        "`medallion export --format parquet --to export --table gold.customer_features`",
+    ),
+)
+def export(
+    call: Call,
+    to: Annotated[Path, typer.Option(help="Folder to write into.")],
+    form: Annotated[str, typer.Option("--format", help="parquet or csv.")] = "parquet",
+    table: Annotated[
+        list[str] | None, typer.Option(help="Table; may be given again [default: silver and gold].")
+    ] = None,
+) -> None:
+    """Write tables as plain Parquet or CSV files."""
+    if form not in ("parquet", "csv"):
+        raise typer.BadParameter(f"{form!r} is not parquet or csv", param_hint="--format")
+    written = exporting.export(call.lake, to, form, table or ())  # type: ignore[arg-type]
+    call.answer(written, lambda: call.records("Exported", written))
+
+
+@command(app, examples=("`medallion gate`", "`medallion gate --max-refused 0.02 --json`"))
+def gate(
+    call: Call,
+    max_refused: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the newest delivery's rows that may be refused.")
+    ] = 0.10,
+) -> None:
+    """Check the newest delivery and gold; end with 1 when they must not be published."""
+    found = gates.checks(call.lake, max_refused)
+    rows = [
+        {"check": c.name, "passed": "yes" if c.passed else "NO", "found": c.value, "allowed": c.limit} for c in found
+    ]
+    call.answer(gates.as_dict(found), lambda: call.records("Quality gate", rows))
+    if not all(check.passed for check in found):
+        raise typer.Exit(1)
