@@ -176,6 +176,7 @@ def _next_steps(call: Call, source: str, lakehouse: str) -> None:
         "`medallion init exports/hubspot` · writes config/sources/hubspot.odcs.yaml",
         "`medallion init exports/old-crm --out crm.odcs.yaml` · then review it, and",
         "`medallion run --source exports/old-crm --contract crm.odcs.yaml`",
+        "`medallion init exports/our-crm --preset our_crm.yaml` · with the headers that your CRM always writes",
     ),
     lakehouse=False,
 )
@@ -184,6 +185,10 @@ def init(
     folder: Annotated[str, typer.Argument(help="Folder of exports that no contract knows yet.")],
     out: Annotated[
         Path | None, typer.Option(help="Contract file to write [default: config/sources/FOLDER.odcs.yaml].")
+    ] = None,
+    preset: Annotated[
+        Path | None,
+        typer.Option(help="Standard headers of your CRM, such as crm.yaml [default: those of known CRMs]."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
 ) -> None:
@@ -194,7 +199,7 @@ def init(
     target = out or Path("config/sources", f"{name}.odcs.yaml")
     if target.exists() and not force:
         raise SourceError(f"{target}: is there already", "Name another file with --out, or write over it with --force.")
-    proposed = proposal.propose(folder, name)
+    proposed = proposal.propose(folder, name, preset)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(proposed.text, encoding="utf-8")
     document = {"contract": str(target), **asdict(proposed, dict_factory=_without_text)}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from medallion import contracts
 from medallion.contracts import Override
 from medallion.errors import SourceError
-from medallion.proposal import match, plan, profile, vocabulary, write
+from medallion.proposal import match, plan, profile, systems, vocabulary, write
 from medallion.sources import delivery
 
 
@@ -25,10 +26,16 @@ class Proposed:
     unreadable: list[SourceError]
 
 
-def propose(folder: str, name: str) -> Proposed:
+def propose(folder: str, name: str, preset: Path | None = None) -> Proposed:
     """Profile every table of a folder and propose a contract for them.
 
+    Args:
+        folder: Where the exports are.
+        name: What the contract calls their source.
+        preset: A file with the standard headers of the system they come from; without one, a known system is recognized.
+
     Raises:
+        ContractError: The preset cannot be used.
         SourceError: There is no such folder, or nothing in it looks like a CRM export.
     """
     tables: list[profile.Table] = []
@@ -41,13 +48,13 @@ def propose(folder: str, name: str) -> Proposed:
             unreadable.append(found)
         else:
             others.append(found)
-    proposal = plan.plan(tables, contracts.entities())
+    proposal = plan.plan(tables, contracts.entities(), None if preset is None else systems.read(preset))
     if not proposal.feeds:
         seen = ", ".join([*(table.file.name for table in tables), *others]) or "the folder is empty"
         reasons = "; ".join(item.error.problem for item in unreadable)
         raise SourceError(
             f"{folder}: nothing here looks like a CRM export ({seen}{'; ' if reasons else ''}{reasons})",
-            "Write a contract by hand; docs/SOURCES.md shows how.",
+            "Say what its headers mean with --preset FILE, or write a contract by hand; docs/SOURCES.md shows how.",
         )
     for item in unreadable:  # expected all the same, so that it is missed as long as it cannot be read
         if kind := match.kind_of_unread(item.stems, item.cells, contracts.entities()):

@@ -9,6 +9,7 @@ from medallion.contracts import Entity
 from medallion.contracts.model import Column as Declared
 from medallion.proposal import vocabulary
 from medallion.proposal.profile import Column, Table
+from medallion.proposal.systems import System
 from medallion.proposal.vocabulary import Meaning
 
 #: A column is proposed from this confidence on; below, it is only mentioned.
@@ -68,9 +69,14 @@ def meaning(entity: str, declared: Declared, text: str) -> Meaning | None:
     return vocabulary.value(f"{entity}.{declared.name}", text)
 
 
-def score(column: Column, entity: Entity, declared: Declared, system: str | None) -> Meaning | None:
+def _named(column: Column, entity: Entity, declared: Declared, system: System | None) -> Meaning | None:
+    standard = system.columns.get(entity.name) if system else None
+    return vocabulary.header(column.header, entity, declared.name, standard, system.name if system else "")
+
+
+def score(column: Column, entity: Entity, declared: Declared, system: System | None) -> Meaning | None:
     """How sure it is that a column is a canonical one; None when its name says nothing of it."""
-    named = vocabulary.header(column.header, entity, declared.name, system)
+    named = _named(column, entity, declared, system)
     if named is None:
         return None
     factor, why = _judged(column, entity, declared)
@@ -144,7 +150,7 @@ def _judged(column: Column, entity: Entity, declared: Declared) -> tuple[float, 
     return 1.0, ""
 
 
-def assign(table: Table, entity: Entity, system: str | None) -> Match:
+def assign(table: Table, entity: Entity, system: System | None) -> Match:
     """The best pairing of a table's columns with those of an entity, each header used once."""
     offers = []
     for column in table.columns:
@@ -168,7 +174,7 @@ def assign(table: Table, entity: Entity, system: str | None) -> Match:
         for declared in entity.columns:
             if column.name in used or declared.name in {*chosen, *unread} or not column.filled:
                 continue
-            meant = vocabulary.header(column.header, entity, declared.name, system)
+            meant = _named(column, entity, declared, system)
             if declared.kind in _TYPED and meant and meant.confidence >= _NAMED:
                 unread[declared.name] = (column, meant)
                 used.add(column.name)
@@ -198,7 +204,7 @@ def kind_of_unread(stems: tuple[str, ...], cells: tuple[str, ...], entities: Map
         entity: sum(
             weight
             for name, weight in telling.items()
-            if any(vocabulary.header(cell, entities[entity], name, None) for cell in cells)
+            if any(vocabulary.header(cell, entities[entity], name) for cell in cells)
         )
         for entity, telling in TELLING.items()
     }
@@ -206,7 +212,7 @@ def kind_of_unread(stems: tuple[str, ...], cells: tuple[str, ...], entities: Map
     return best if points[best] >= _ENOUGH else None
 
 
-def kinds(tables: list[Table], entities: Mapping[str, Entity], system: str | None) -> list[Match]:
+def kinds(tables: list[Table], entities: Mapping[str, Entity], system: System | None) -> list[Match]:
     """The tables that hold an entity, each as the one that it fits best."""
     found = []
     for table in tables:

@@ -8,10 +8,11 @@ from typing import Any
 
 from medallion.contracts import Entity, Filling
 from medallion.contracts.odcs import code, names_in
-from medallion.proposal import cells, marks, match, state, vocabulary
+from medallion.proposal import cells, marks, match, state, systems, vocabulary
 from medallion.proposal.feeds import Feed, Proposal, feed_of
 from medallion.proposal.match import Match
 from medallion.proposal.profile import Column, Table
+from medallion.proposal.systems import System
 from medallion.sources import currencies
 
 #: Share of rows that may lack a required value before the requirement is questioned.
@@ -32,19 +33,19 @@ _OTHER_NAMES = {*_FIRST, *_LAST, "user", "company", "team"}
 _LISTED = re.compile('"id":"?([^",}]+)')
 
 
-def plan(tables: list[Table], entities: Mapping[str, Entity]) -> Proposal:
-    """A proposal for the tables of a folder."""
-    system = vocabulary.systems([[column.header for column in table.columns] for table in tables])
+def plan(tables: list[Table], entities: Mapping[str, Entity], preset: System | None = None) -> Proposal:
+    """A proposal for the tables of a folder; without a preset, of the system that their headers speak for."""
+    system = preset or systems.recognized([column.header for column in table.columns] for table in tables)
     matches = _without_histories(match.kinds(tables, entities, system))
     planner = _Planner(tables, entities, matches)
     feeds = [planner.feed(found) for found in matches]
     planner.complete(feeds)
     used = {id(feed.table) for feed in planner.feeds}
     left = {table.file.name: _why_not(table, entities, system) for table in tables if id(table) not in used}
-    return Proposal(system, planner.feeds, planner.properties, planner.further, left)
+    return Proposal(system.name if system else None, planner.feeds, planner.properties, planner.further, left)
 
 
-def _why_not(table: Table, entities: Mapping[str, Entity], system: str | None) -> str:
+def _why_not(table: Table, entities: Mapping[str, Entity], system: System | None) -> str:
     if not table.rows:
         return "no rows"
     best = max((match.assign(table, entities[name], system) for name in match.TELLING), key=lambda m: m.confidence)

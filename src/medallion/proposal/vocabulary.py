@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -60,7 +60,8 @@ def words_of(text: str) -> Tokens:
     return tuple(re.findall(r"[^\W_]+", bare))
 
 
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
+    """A header in small letters, without spaces, signs and the object that JSON wraps it in."""
     return "".join(re.findall(r"[a-z0-9]+", _unwrapped(text).lower()))
 
 
@@ -92,36 +93,43 @@ def _phrases(entity: str, column: str) -> list[tuple[Tokens, bool]]:
     ]
 
 
-def header(written: str, entity: Entity, column: str, system: str | None) -> Meaning | None:
-    """How well a header names a canonical column; None when it does not."""
-    standard = {
-        _bare(name): meant for name, meant in (_document()["systems"].get(system, {}).get(entity.name, {})).items()
-    }
-    if system and _bare(written) in standard:
-        named = standard[_bare(written)] == column
+def header(
+    written: str, entity: Entity, column: str, standard: Mapping[str, str | None] | None = None, system: str = ""
+) -> Meaning | None:
+    """How well a header names a canonical column; None when it does not.
+
+    Args:
+        written: The header.
+        entity: Whose column.
+        column: The canonical column.
+        standard: The standard headers of the system that the export comes from, if any; see `systems`.
+        system: What that system is called.
+    """
+    if standard and bare(written) in standard:
+        named = standard[bare(written)] == column
         return Meaning(column, 0.97, f"{system} calls it so", standard=True) if named else None
     words = tokens(_unwrapped(written))
     declared = entity.column(column)
-    if any(_bare(written) == _bare(name) for name in (column, *declared.synonyms)):
+    if any(bare(written) == bare(name) for name in (column, *declared.synonyms)):
         return Meaning(column, 0.96 if column == code(written) else 0.91, "its name")
-    bare = without_noise(words, entity.name)
+    rest = without_noise(words, entity.name)
     best = 0.0
     for phrase, weak in _phrases(entity.name, column):
-        if phrase in (words, bare):
+        if phrase in (words, rest):
             score = 0.7 if weak else 0.94 if phrase == words else 0.92
-        elif weak or not bare:
+        elif weak or not rest:
             continue
-        elif len(phrase) > 1 and set(phrase) in (set(words), set(bare)):
+        elif len(phrase) > 1 and set(phrase) in (set(words), set(rest)):
             score = 0.88
-        elif len(phrase) == len(bare) and all(map(_begins, bare, phrase)):
+        elif len(phrase) == len(rest) and all(map(_begins, rest, phrase)):
             score = 0.84
-        elif (close := fuzz.ratio(" ".join(phrase), " ".join(bare))) >= 86 and len("".join(phrase)) > 4:
+        elif (close := fuzz.ratio(" ".join(phrase), " ".join(rest))) >= 86 and len("".join(phrase)) > 4:
             score = 0.8 * close / 100
-        elif len(bare) == 1 and len(phrase) == 1 and len(phrase[0]) >= 6 and bare[0].endswith(phrase[0]):
+        elif len(rest) == 1 and len(phrase) == 1 and len(phrase[0]) >= 6 and rest[0].endswith(phrase[0]):
             score = 0.8
-        elif set(phrase) <= set(bare):
-            score = 0.76 - 0.07 * (len(bare) - len(phrase))
-        elif set(bare) < set(phrase) and len(bare[0]) > 2:
+        elif set(phrase) <= set(rest):
+            score = 0.76 - 0.07 * (len(rest) - len(phrase))
+        elif set(rest) < set(phrase) and len(rest[0]) > 2:
             score = 0.55
         else:
             continue
@@ -136,14 +144,6 @@ def _begins(short: str, word: str) -> bool:
     (True, False, True)
     """
     return short == word or (len(short) >= 4 and len(word) >= len(short) + 4 and word.startswith(short))
-
-
-def systems(headers: list[list[str]]) -> str | None:
-    """The system that the headers of a folder speak for, None without at least three words of one."""
-    seen = {_bare(written) for row in headers for written in row}
-    hits = {name: len(seen & set(known["signature"])) for name, known in _document()["systems"].items()}
-    best = max(hits, key=lambda name: hits[name])
-    return best if hits[best] >= 3 else None
 
 
 def kind_of_file(stem: str, entity: str) -> float:

@@ -1,0 +1,78 @@
+"""The CRMs whose standard headers are known: one file each in `systems/`, or a preset that a user gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml as libyaml
+from rapidfuzz import process
+
+from medallion.contracts import ENTITY_NAMES, entities, yaml
+from medallion.errors import ContractError
+from medallion.proposal.vocabulary import bare
+
+#: Headers of one system that a folder must have before it is taken for an export of it.
+_ENOUGH = 3
+
+
+@dataclass(frozen=True)
+class System:
+    """A CRM: its name, headers that tell it, and per entity which column each of its standard headers fills.
+
+    Headers are in small letters without spaces and signs; a header that fills no column leads to None.
+    """
+
+    name: str
+    signature: frozenset[str]
+    columns: Mapping[str, Mapping[str, str | None]]
+
+
+@cache
+def shipped() -> tuple[System, ...]:
+    """The presets that come with the package, by file name."""
+    folder = Path(str(files("medallion.proposal").joinpath("systems")))
+    return tuple(read(path) for path in sorted(folder.glob("*.yaml")))
+
+
+def read(path: Path) -> System:
+    """A preset from its file.
+
+    Raises:
+        ContractError: It cannot be read, or names an entity or a column that no contract has.
+    """
+    try:
+        document: Any = yaml.load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, libyaml.YAMLError) as error:
+        raise ContractError(f"{path}: cannot be read: {error}", "Give a preset with --preset FILE.") from error
+    if not isinstance(document, dict) or not isinstance(document.get("name"), str):
+        raise ContractError(f"{path}: has no name", "Begin it with `name: My CRM`.")
+    known = entities()
+    columns: dict[str, dict[str, str | None]] = {}
+    for entity, named in document.items():
+        if entity in ("name", "signature"):
+            continue
+        if entity not in known or not isinstance(named, dict):
+            raise ContractError(
+                f"{path}: {entity!r} is no entity with headers", f"Entities are {', '.join(ENTITY_NAMES)}."
+            )
+        for header, column in named.items():
+            if column is not None and column not in known[entity].column_names:
+                near = process.extractOne(str(column), known[entity].column_names)
+                raise ContractError(
+                    f"{path}: {entity}: {header!r} fills {column!r}, which is no column of {entity}",
+                    f"The nearest one is {near[0]}; null is for a header that fills none.",
+                )
+        columns[entity] = {bare(str(header)): column for header, column in named.items()}
+    return System(document["name"], frozenset(document.get("signature") or ()), columns)
+
+
+def recognized(headers: Iterable[Iterable[str]]) -> System | None:
+    """The shipped system that the headers of a folder speak for; None without enough headers of one."""
+    seen = {bare(written) for row in headers for written in row}
+    best = max(shipped(), key=lambda system: len(seen & system.signature))
+    return best if len(seen & best.signature) >= _ENOUGH else None

@@ -1,0 +1,79 @@
+"""Presets of CRMs: one file each, shipped or given to `medallion init`."""
+
+from __future__ import annotations
+
+import pytest
+
+from medallion import proposal
+from medallion.contracts import entities
+from medallion.errors import ContractError, SourceError
+from medallion.proposal import systems
+
+PRESET = """
+name: Kontor
+signature: [vgnr, knr, volumenplan]
+customers: {KNR: customer_id, Bezeichnung2: customer_name}
+leads: {VGNR: lead_id, KNR: customer_id, Volumenplan: deal_value, Lage: status, Eröffnet am: created_at, Vermerk: null}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    home = tmp_path / "kontor"
+    home.mkdir()
+    (home / "vorgaenge.csv").write_text(
+        "VGNR;KNR;Volumenplan;Lage;Eröffnet am;Vermerk\n"
+        + "".join(
+            f"V{n};K{n % 3};{n}00,50;{'gewonnen' if n % 2 else 'offen'};{n + 12}.03.2025;x\n" for n in range(1, 9)
+        )
+    )
+    (home / "kunden.csv").write_text("KNR;Bezeichnung2\nK0;Acme\nK1;Bolt\nK2;Corn\n")
+    (tmp_path / "kontor.yaml").write_text(PRESET)
+    return home
+
+
+def filled(found, entity):
+    return {row["column"]: row["from"] for row in found.columns if row["entity"] == entity}
+
+
+def test_a_preset_says_what_headers_mean_that_nobody_could_guess(folder):
+    with pytest.raises(SourceError, match="nothing here looks like a CRM export") as error:
+        proposal.propose(str(folder), "kontor")
+    assert "--preset" in error.value.remedy
+    found = proposal.propose(str(folder), "kontor", folder.parent / "kontor.yaml")
+    assert found.system == "Kontor"
+    leads = filled(found, "leads")
+    assert leads | {"lead_id": "VGNR", "deal_value": "Volumenplan", "status": "Lage"} == leads
+    assert filled(found, "customers")["customer_name"] == "Bezeichnung2"
+    assert "Vermerk" not in leads.values()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("leads: {VGNR: lead_id}", "has no name"),
+        ("name: X\nleads: {Wert: deal_valeu}", "'Wert' fills 'deal_valeu', which is no column of leads"),
+        ("name: X\ndeals: {Wert: deal_value}", "'deals' is no entity"),
+        ("name: [", "cannot be read"),
+    ],
+)
+def test_a_preset_that_cannot_be_used_is_refused(tmp_path, text, says):
+    path = tmp_path / "crm.yaml"
+    path.write_text(text)
+    with pytest.raises(ContractError) as error:
+        systems.read(path)
+    assert str(path) in error.value.problem
+    assert says in error.value.problem
+    assert error.value.remedy
+
+
+def test_a_missing_preset_is_refused(tmp_path):
+    with pytest.raises(ContractError, match="cannot be read"):
+        systems.read(tmp_path / "none.yaml")
+
+
+def test_shipped_presets_name_columns_that_there_are():
+    assert {system.name for system in systems.shipped()} == {"Dynamics 365", "HubSpot", "Pipedrive", "Salesforce"}
+    for system in systems.shipped():
+        assert len(system.signature) >= 3
+        assert set(system.columns) <= set(entities())
