@@ -110,9 +110,9 @@ def test_help_has_examples(medallion, command):
 
 
 def test_version(medallion):
-    from medallion import __version__
+    from medallion.version import VERSION
 
-    assert medallion("--version")[:2] == (0, f"medallion {__version__}\n")
+    assert medallion("--version")[:2] == (0, f"medallion {VERSION}\n")
 
 
 BAD = [

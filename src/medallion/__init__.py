@@ -1,25 +1,43 @@
-"""Medallion: CRM exports to trusted gold tables, an explained call list and metrics."""
+"""Medallion: CRM exports to trusted gold tables, an explained call list and metrics.
+
+    import medallion
+    from medallion import metrics, query
+
+    result = medallion.run("data", "lakehouse")
+    with query.connect(medallion.open("lakehouse")) as connection:
+        metrics.value(connection, "win_rate")
+
+Everything is loaded when it is asked for.
+"""
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-try:
-    __version__ = version("medallion-crm")
-except PackageNotFoundError:  # a source tree on the path that was never installed
-    __version__ = "0+unknown"
+from medallion.version import VERSION
 
-#: What can be imported from here too, with the module that it is in; loaded when it is asked for.
+if TYPE_CHECKING:
+    from medallion.api import open, run  # noqa: A004
+    from medallion.care import status
+    from medallion.cli import notebook
+    from medallion.lakehouse import query
+    from medallion.lakehouse.store import Lakehouse
+
+__version__ = VERSION
+__all__ = ["Lakehouse", "__version__", "notebook", "open", "query", "run", "status"]
+
+#: Where what can be imported from here is.
 _LAZY = {
     "Lakehouse": "medallion.lakehouse.store",
-    "notebook": "medallion.cli.notebook",
-    "query": "medallion.lakehouse.query",
-    "status": "medallion.care.status",
+    "notebook": "medallion.cli",
+    "open": "medallion.api",
+    "query": "medallion.lakehouse",
+    "run": "medallion.api",
+    "status": "medallion.care",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'medallion' has no attribute {name!r}")
-    module = import_module(_LAZY[name])
-    return module if _LAZY[name].endswith(f".{name}") else getattr(module, name)
+    home = import_module(_LAZY[name])
+    return getattr(home, name) if hasattr(home, name) else import_module(f"{_LAZY[name]}.{name}")

@@ -126,6 +126,7 @@ class Settings(BaseModel):
     as_of: str = "latest"
     score: ScoreWeights = ScoreWeights()
     models: str | None = None
+    features: tuple[str, ...] = ()
     fixed_columns: tuple[Literal["owner"], ...] = ()
     mlflow: str | None = None
     agent: AgentSettings = AgentSettings()

@@ -16,7 +16,7 @@ from medallion.contracts import Entity, Table
 from medallion.errors import LakehouseError, MedallionError
 from medallion.lakehouse import query, store
 from medallion.lakehouse.store import LAYERS, Lakehouse, spark_types
-from medallion.pipeline import batches, hold, journal, models, remembered
+from medallion.pipeline import batches, extensions, hold, journal, models, remembered
 from medallion.pipeline.silver_to_gold import STEPS, gold_contract
 from medallion.scoring import registry
 
@@ -40,6 +40,7 @@ def examine(settings: Settings) -> list[Finding]:
     Raises:
         LakehouseError: There is no lakehouse, or it is not in a folder.
     """
+    extensions.load(settings)
     lake = Lakehouse(settings.lakehouse)
     if "://" in lake.root:
         raise LakehouseError(

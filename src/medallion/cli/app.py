@@ -15,9 +15,10 @@ from rich.console import Console
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from medallion import __version__, log
+from medallion import log
 from medallion.cli import console
 from medallion.errors import MedallionError
+from medallion.version import VERSION
 
 #: Each command with the module of this package that has it, and its help as the list of commands tells it: the module is
 #: loaded when the command is called.
@@ -175,7 +176,7 @@ def _fail(error: MedallionError) -> NoReturn:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"medallion {__version__}")
+        typer.echo(f"medallion {VERSION}")
         raise typer.Exit
 
 

@@ -31,13 +31,14 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainT
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from medallion import __version__, charts, metrics
+from medallion import charts, metrics
 from medallion.config import Settings, utc_now
 from medallion.dashboard import copies, health, pages, parameters, people, safety, tables, words, writing
 from medallion.dashboard.parameters import BadRequestError, Given
 from medallion.dashboard.reading import Reading, Source
 from medallion.errors import ContractError, MedallionError
 from medallion.lakehouse.store import Lakehouse
+from medallion.version import VERSION
 
 THEMES = ("system", "light", "dark")
 _STATIC = {
@@ -84,7 +85,7 @@ def environment() -> Environment:
 def _version() -> str:
     """Changes with the package's own files, so that a browser does not keep old ones."""
     content = b"".join((files("medallion.dashboard") / "static" / name).read_bytes() for name in ("app.css", "app.js"))
-    return f"{__version__}-{hashlib.sha256(content).hexdigest()[:8]}"
+    return f"{VERSION}-{hashlib.sha256(content).hexdigest()[:8]}"
 
 
 class Dashboard:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from medallion.columns import rounded
 from medallion.contracts import Column, Table
+from medallion.errors import MedallionError
 from medallion.features import (
     ACCOUNT,
     DEALS,
     DERIVED,
+    OWN,
     RECENT,
     TOUCHES,
     Feature,
@@ -37,35 +40,64 @@ _INTERNAL = {
 }
 _ALL = (ACCOUNT, DEALS, TOUCHES, RECENT, DERIVED, RULES, PROBABILITY)
 
+#: The features of the package, in the order of the columns.
 FEATURES: tuple[Feature, ...] = tuple(feature for group in _ALL for feature in group if feature.name not in _INTERNAL)
-
-CONTRACT = Table(
-    name="gold.customer_features",
-    grain="one row per customer",
-    description="Everything the call list, the dashboards and the models know of a customer at one moment.",
-    key=("customer_id",),
-    columns=(
-        *(feature.declared for feature in FEATURES),
-        Column("as_of", "date", "Last day that the features include."),
-    ),
-    invariants=(
-        "won_leads + lost_leads + open_leads = leads",
-        "won_value + lost_value + open_value = total_deal_value",
-        "calls + emails + whatsapps + meetings + other_touches = interactions",
-        "lead_score BETWEEN 0 AND 100",
-        "lead_probability_low <= lead_probability",
-        "lead_probability <= lead_probability_high",
-    ),
-)
 
 #: Revenue per buying customer, the same in every row.
 _AVERAGE = "_average_won_value"
-_BEFORE_PROBABILITY, _AFTER_PROBABILITY = around(
-    PROBABILITY,
-    READS,
-    (*DERIVED, *RULES),
-    {_AVERAGE, *(feature.name for group in (ACCOUNT, DEALS, TOUCHES, RECENT) for feature in group)},
-)
+
+
+def contract() -> Table:
+    """The contract of the table, with the columns that a user's own modules add (`features.OWN`)."""
+    return Table(
+        name="gold.customer_features",
+        grain="one row per customer",
+        description="Everything the call list, the dashboards and the models know of a customer at one moment.",
+        key=("customer_id",),
+        columns=(
+            *(feature.declared for feature in FEATURES),
+            Column("as_of", "date", "Last day that the features include."),
+            *(feature.declared for feature in OWN),
+        ),
+        invariants=(
+            "won_leads + lost_leads + open_leads = leads",
+            "won_value + lost_value + open_value = total_deal_value",
+            "calls + emails + whatsapps + meetings + other_touches = interactions",
+            "lead_score BETWEEN 0 AND 100",
+            "lead_probability_low <= lead_probability",
+            "lead_probability <= lead_probability_high",
+        ),
+    )
+
+
+@cache
+def _steps(own: tuple[Feature, ...] = ()) -> tuple[list[list[Feature]], list[list[Feature]]]:
+    """The features of one row before and after the probabilities, each in steps.
+
+    Raises:
+        MedallionError: One of a user's own features has the name of another, reads what is no feature, or itself.
+    """
+    known = {_AVERAGE, *(feature.name for group in (ACCOUNT, DEALS, TOUCHES, RECENT) for feature in group)}
+    there = {"as_of", *known, *(feature.name for feature in (*DERIVED, *RULES, *PROBABILITY))}
+    for feature in own:
+        if feature.name in there:
+            raise MedallionError(f"your feature {feature.name}: there is a column of that name", "Name it otherwise.")
+        if not feature.definition:
+            raise MedallionError(f"your feature {feature.name}: has no docstring", "Say in it what the column means.")
+        there.add(feature.name)
+    return around(PROBABILITY, READS, (*DERIVED, *RULES, *own), known)
+
+
+def check_own() -> None:
+    """Refuse features of a user's own modules that cannot be computed.
+
+    Raises:
+        MedallionError: See `_steps`.
+    """
+    _steps(tuple(OWN))
+
+
+_steps()  # the package's own are checked when they are imported
 
 _COUNTED = (
     *(feature.name for feature in (*DEALS, *TOUCHES, *RECENT) if feature.unit in ("deals", "touches", "minutes")),
@@ -85,7 +117,7 @@ def customer_features(
     scored: DataFrame | None = None,
     totals: DataFrame | None = None,
 ) -> DataFrame:
-    """One row per customer that existed at the moment, columns as in `CONTRACT`.
+    """One row per customer that existed at the moment, columns as in `contract`.
 
     Args:
         customers: `silver.customers_clean`, or its rewound history.
@@ -107,11 +139,13 @@ def customer_features(
         joined = joined.join(part, on="customer_id", how="left")
     whole = joined.withColumns({name: F.coalesce(name, F.lit(0)) for name in _COUNTED})
     row = whole.join(_average_won_value(deals).join(curve(deals, moment), how="cross"), how="cross")
-    row = _with(_BEFORE_PROBABILITY, row, moment)
+    before, after = _steps(tuple(OWN))
+    row = _with(before, row, moment)
     row = with_probability(row, moment, scored is not None)
     row = row.withColumns({feature.name: feature.column(moment) for feature in PROBABILITY})
-    row = _with(_AFTER_PROBABILITY, row, moment)
-    return row.select(*(feature.name for feature in FEATURES), moment.today.alias("as_of"))
+    row = _with(after, row, moment)
+    own = (feature.name for feature in OWN)
+    return row.select(*(feature.name for feature in FEATURES), moment.today.alias("as_of"), *own)
 
 
 def _average_won_value(deals: DataFrame) -> DataFrame:

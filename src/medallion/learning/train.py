@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from medallion import __version__, charts, contracts
+from medallion import charts, contracts
 from medallion.config import Settings, end_of_day
 from medallion.errors import LakehouseError, MedallionError
 from medallion.lakehouse import query, store
@@ -19,6 +19,7 @@ from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, models, remembered
 from medallion.pipeline.steps import Report, Steps
 from medallion.scoring.readiness import BOOST_LEADS, BOOST_WON, Evidence
+from medallion.version import VERSION
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -327,7 +328,7 @@ class _Training:
             "calibrator": asdict(learned.calibrator),
             "tiers": learned.tiers,
             "profile": drift.profile(rows, learned.model.names, learned.model.contributions(_spread(rows, _PROFILED))),
-            "product": __version__,
+            "product": VERSION,
         }
         trees = getattr(learned.model, "trees", None)
         if present is not None and not anyway:

@@ -18,20 +18,21 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medallion import __version__, contracts, log, sources
+from medallion import contracts, log, sources
 from medallion.config import Settings, end_of_day
 from medallion.contracts import Table
 from medallion.errors import ContractError, LakehouseError, SourceError
 from medallion.lakehouse import query, store
 from medallion.lakehouse.session import engine_name, session
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import amounts, batches, conventions, drift, hold, journal, models, remembered
+from medallion.pipeline import amounts, batches, conventions, drift, extensions, hold, journal, models, remembered
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.bronze_to_silver import bronze_to_silver
 from medallion.pipeline.freshness import Freshness
 from medallion.pipeline.lineage import Lineage
 from medallion.pipeline.silver_to_gold import GOLD, SCORED, STEPS, Stale, gold_contract, silver_to_gold
 from medallion.pipeline.steps import Report, Steps
+from medallion.version import VERSION
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -191,6 +192,7 @@ def replay(
             "Choose a later --known-as-of, or leave it out for what is known by now.",
         )
     steps = Steps(report)
+    extensions.load(settings)
     entities = contracts.entities(remembered.overrides(lake, settings.contracts))
     with steps.step("start the engine"):
         spark = session(settings.engine, settings.memory_gib)
@@ -223,6 +225,7 @@ class _Work:
                 f"The contract still guesses: {'; '.join(guesses[:5])}{f' and {len(guesses) - 5} more' * (len(guesses) > 5)}",
                 "Read each, correct it and delete its confidence line; or run on the guesses with --accept.",
             )
+        extensions.load(settings)
         self.goal = _goal(settings, now)
         self.model = models.champion(settings)
         self.steps = Steps(report)
@@ -431,7 +434,7 @@ class _Work:
             "failed_at": self.now + timedelta(seconds=failed_after),
             "step": self.steps.failed,
             "error": type(error).__name__,
-            "version": __version__,
+            "version": VERSION,
             "engine": engine_name(),
             "seconds": failed_after,
             "steps": json.dumps(self.steps.seconds),
@@ -538,7 +541,7 @@ def _record_run(spark: SparkSession, lake: Lakehouse, result: Result, fingerprin
         "finished_at": now + timedelta(seconds=result.seconds),
         "as_of": end_of_day(result.as_of) if result.as_of else None,
         "fingerprint": fingerprint,
-        "version": __version__,
+        "version": VERSION,
         "engine": engine_name(),
         "seconds": result.seconds,
         "steps": json.dumps(result.steps),

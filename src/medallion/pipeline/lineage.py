@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medallion import __version__, log
+from medallion import log
 from medallion.errors import MedallionError
+from medallion.version import VERSION
 
 if TYPE_CHECKING:
     from openlineage.client import OpenLineageClient
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 #: Namespace of the jobs; tables and files have that of where they lie.
 NAMESPACE = "medallion"
-_PRODUCER = f"urn:medallion-crm:{__version__}"
+_PRODUCER = f"urn:medallion-crm:{VERSION}"
 _SIGNS = ("OPENLINEAGE_URL", "OPENLINEAGE_CONFIG")
 
 
@@ -127,7 +128,7 @@ class Lineage:
         from openlineage.client.facet_v2 import error_message_run, parent_run, processing_engine_run
 
         facets: dict[str, Any] = {
-            "processing_engine": processing_engine_run.ProcessingEngineRunFacet(version=__version__, name="medallion")
+            "processing_engine": processing_engine_run.ProcessingEngineRunFacet(version=VERSION, name="medallion")
         }
         if parent:
             facets["parent"] = parent_run.ParentRunFacet(

@@ -309,9 +309,9 @@ def _append_scores(
 def gold_contract(name: str) -> Table:
     """The contract of a gold table; those of customer_features and lead_snapshots are made from their features."""
     if name == "gold.customer_features":
-        from medallion.gold.customer_features import CONTRACT
+        from medallion.gold.customer_features import contract
 
-        return CONTRACT
+        return contract()
     if name == "gold.lead_snapshots":
         from medallion.scoring import snapshots
 

@@ -14,7 +14,7 @@ from typing import Literal
 
 from medallion import contracts
 from medallion.errors import ContractError
-from medallion.gold.customer_features import CONTRACT as CUSTOMERS
+from medallion.gold.customer_features import contract as customers
 from medallion.metrics import Format, Metric, metrics
 from medallion.powerbi import dax
 
@@ -211,8 +211,8 @@ def _of(table: str, *wanted: Column | tuple[str, str | None]) -> Iterator[Column
 
 def _declared(table: str, column: str) -> contracts.Column:
     layer, name = table.split(".")
-    if table == CUSTOMERS.name:
-        return CUSTOMERS.column(column)
+    if table == "gold.customer_features":
+        return customers().column(column)
     owner = contracts.entities()[name.removesuffix("_clean")] if layer == "silver" else contracts.tables()[table]
     return owner.column(column)
 

@@ -1,0 +1,56 @@
+"""`import medallion`: what Python code calls."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import medallion
+from medallion import Lakehouse, metrics, query
+from medallion.errors import LakehouseError
+
+
+def test_a_lakehouse_is_opened_and_asked(sample):
+    lake = medallion.open(sample.root)
+    assert isinstance(lake, Lakehouse)
+    with query.connect(lake) as connection:
+        assert metrics.written("win_rate", metrics.value(connection, "win_rate")).startswith("54.5")
+
+
+def test_there_has_to_be_one(tmp_path):
+    with pytest.raises(LakehouseError, match="there is no lakehouse here"):
+        medallion.open(str(tmp_path))
+
+
+def test_a_run_is_that_of_the_command(monkeypatch, tmp_path):
+    from medallion import pipeline
+
+    asked = []
+    monkeypatch.setattr(pipeline, "run", lambda settings, now, **more: asked.append((settings, more)))
+    medallion.run("exports", str(tmp_path), as_of="2025-03-31", full_refresh=True)
+    ((settings, more),) = asked
+    assert (settings.source, settings.lakehouse, settings.as_of) == ("exports", str(tmp_path), "2025-03-31")
+    assert more == {"full_refresh": True}
+
+
+def test_importing_it_loads_nothing():
+    told = "import sys, medallion; print(sorted(set(sys.modules) & {'pyspark', 'duckdb', 'pyarrow', 'deltalake', 'pydantic'}))"
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", medallion.__all__)
+def test_every_name_is_there(name):
+    assert getattr(medallion, name) is not None
+
+
+def test_the_import_paths_of_earlier_versions():
+    from medallion import notebook, status
+    from medallion.store import Lakehouse as Earlier
+
+    assert (notebook.__name__, status.__name__) == ("medallion.cli.notebook", "medallion.care.status")
+    assert Earlier is Lakehouse
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = medallion.nothing
