@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from dataclasses import replace
@@ -163,7 +164,7 @@ def test_a_file_is_held_until_it_is_corrected(folder, tmp_path):
         "    properties:\n      - {name: deal_value, quality: [{type: custom, engine: medallion, implementation: readable, "
         "severity: warn}]}\n"
     )
-    half = sys.modules["medallion.pipeline.bronze_to_silver"]
+    half = importlib.import_module("medallion.pipeline.bronze_to_silver")
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(half, "_accounts", lambda *given: (_ for _ in ()).throw(KeyboardInterrupt))
         folder(contracts=(contract,))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class MedallionError(Exception):
     """Something a user can put right.
@@ -34,3 +37,22 @@ class LakehouseError(MedallionError):
 
 class ConservationError(MedallionError):
     """Rows read are not the sum of rows accounted for."""
+
+
+@contextmanager
+def extra(name: str, what: str) -> Iterator[None]:
+    """Around the imports of libraries that come with an extra of the package.
+
+    Args:
+        name: The extra, such as `slides`.
+        what: What is not there without it, such as `Slides`.
+
+    Raises:
+        MedallionError: A library is missing; says how to install it.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise MedallionError(
+            f"{what} cannot be used: {error}", f"Install what is missing with: pip install 'medallion-crm[{name}]'"
+        ) from error

@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
+from deltalake import write_deltalake
 from deltalake.exceptions import DeltaError
 
 from medallion.agent.answer import Answer
@@ -51,8 +52,6 @@ def record(lake: Lakehouse, answer: Answer, door: str, now: datetime, seconds: f
         now: The clock, UTC without zone.
         seconds: How long it took.
     """
-    from deltalake import write_deltalake
-
     entry = uuid.uuid4().hex
     row = {
         "entry_id": entry,

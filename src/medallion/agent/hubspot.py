@@ -9,15 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from medallion.agent.crm import Crm, Later, Record, patience
 from medallion.care.proposals import Proposal
 from medallion.config import CrmRecord
-from medallion.errors import MedallionError
+from medallion.errors import MedallionError, extra
 
-if TYPE_CHECKING:
+with extra("crm", "HubSpot"):
     import httpx
 
 TOKEN = "HUBSPOT_TOKEN"  # noqa: S105 - the name of the variable
@@ -34,7 +34,6 @@ class HubSpot(Crm):
 
     @cached_property
     def _client(self) -> httpx.Client:
-        import httpx
 
         return httpx.Client(
             base_url=self.settings.base_url or ADDRESS,
@@ -93,8 +92,6 @@ class HubSpot(Crm):
 
     def _call(self, method: str, path: str, proposal: Proposal, **more: Any) -> dict[str, Any] | None:
         """The answer as JSON; None where there is no such record."""
-        import httpx
-
         try:
             answer = self._client.request(method, path, **more)
         except httpx.RequestError as error:

@@ -20,7 +20,11 @@ from medallion.agent.tools import READING, Tools
 from medallion.agent.words import Vocabulary
 from medallion.care.proposals import Actions
 from medallion.config import utc_now
-from medallion.errors import MedallionError
+from medallion.errors import MedallionError, extra
+
+with extra("agent", "MCP"):
+    from mcp.server.fastmcp import FastMCP
+    from mcp.server.fastmcp.exceptions import ToolError
 
 if TYPE_CHECKING:
     from mcp.server.fastmcp import FastMCP
@@ -38,12 +42,6 @@ def server(tools: Tools, host: str = "127.0.0.1", port: int = 8765) -> FastMCP:
     Raises:
         MedallionError: The SDK is not installed.
     """
-    try:
-        from mcp.server.fastmcp import FastMCP
-        from mcp.server.fastmcp.exceptions import ToolError
-    except ImportError as error:
-        raise MedallionError(f"MCP is not installed: {error}", "pip install 'medallion-crm[agent]'") from error
-
     made = FastMCP("medallion", instructions=INSTRUCTIONS, host=host, port=port)
     lake = tools.serving.lake
     vocabulary = Vocabulary(tools.serving)

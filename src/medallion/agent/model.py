@@ -9,7 +9,10 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from inspect import signature
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from pydantic import TypeAdapter
 
 from medallion import metrics
 from medallion.agent import prose, spans
@@ -18,7 +21,13 @@ from medallion.agent.facts import Found, Ledger
 from medallion.agent.tools import READING, Tools
 from medallion.agent.words import Vocabulary
 from medallion.config import AgentSettings
-from medallion.errors import MedallionError
+from medallion.errors import MedallionError, extra
+
+with extra("agent", "A language model"):
+    from pydantic_ai import Agent, ModelRetry, RunContext, Tool, UsageLimits
+    from pydantic_ai.exceptions import UserError
+    from pydantic_ai.models.openai import OpenAIChatModel
+    from pydantic_ai.providers.openai import OpenAIProvider
 
 if TYPE_CHECKING:
     from pydantic_ai import Agent
@@ -59,17 +68,8 @@ def resolved(settings: AgentSettings) -> Model | str:
         raise MedallionError("no model is set", "Set `agent.model` in config.yaml, such as anthropic:NAME.")
     if settings.base_url is None:
         return settings.model
-    try:
-        from pydantic_ai.models.openai import OpenAIChatModel
-        from pydantic_ai.providers.openai import OpenAIProvider
-    except ImportError as error:
-        raise _missing(error) from error
     provider = OpenAIProvider(base_url=settings.base_url, api_key=os.environ.get(KEY, "none"))
     return OpenAIChatModel(settings.model, provider=provider)
-
-
-def _missing(error: ImportError) -> MedallionError:
-    return MedallionError(f"the agent's library is not installed: {error}", "pip install 'medallion-crm[agent]'")
 
 
 def agent(model: Model | str) -> Agent[Conversation, str]:
@@ -78,11 +78,6 @@ def agent(model: Model | str) -> Agent[Conversation, str]:
     Raises:
         MedallionError: pydantic-ai is not installed, or the model's name means nothing to it.
     """
-    try:
-        from pydantic_ai import Agent, ModelRetry, RunContext, Tool
-        from pydantic_ai.exceptions import UserError
-    except ImportError as error:
-        raise _missing(error) from error
 
     def tool(function: Any) -> Tool[Conversation]:
         def run(context: RunContext[Conversation], **arguments: Any) -> dict[str, Any]:
@@ -129,11 +124,6 @@ def agent(model: Model | str) -> Agent[Conversation, str]:
 
 def _schema(function: Any) -> dict[str, Any]:
     """The JSON schema of a tool's arguments."""
-    from inspect import signature
-    from typing import get_type_hints
-
-    from pydantic import TypeAdapter
-
     hints = get_type_hints(function)
     parameters = {name: one for name, one in signature(function).parameters.items() if name != "self"}
     return {
@@ -170,7 +160,6 @@ def answered(
 
 
 async def _run(made: Agent[Conversation, str], question: str, conversation: Conversation, seconds: float) -> str:
-    from pydantic_ai import UsageLimits
 
     limits = UsageLimits(request_limit=MOST_REQUESTS, tool_calls_limit=MOST_CALLS)
     done = await asyncio.wait_for(made.run(question, deps=conversation, usage_limits=limits), seconds)

@@ -12,7 +12,14 @@ from urllib.parse import quote
 from medallion.agent.crm import Crm, Later, Record, patience
 from medallion.care.proposals import Proposal
 from medallion.config import CrmRecord
-from medallion.errors import MedallionError
+from medallion.errors import MedallionError, extra
+
+with extra("crm", "Salesforce"):
+    import requests
+    from requests.adapters import HTTPAdapter
+    from simple_salesforce.api import Salesforce as Client
+    from simple_salesforce.exceptions import SalesforceAuthenticationFailed, SalesforceError
+    from simple_salesforce.format import format_soql
 
 if TYPE_CHECKING:
     import requests
@@ -38,7 +45,6 @@ class Salesforce(Crm):
 
     @cached_property
     def _client(self) -> Client:
-        from simple_salesforce.api import Salesforce as Client
 
         session = _session(self.settings.timeout_seconds)
         if os.environ.get(KEY):
@@ -62,7 +68,6 @@ class Salesforce(Crm):
         return made
 
     def _find(self, record: CrmRecord, proposal: Proposal, names: list[str]) -> Record | None:
-        from simple_salesforce.format import format_soql
 
         if record.external_id is not None and not record.unique:
             query = (
@@ -93,9 +98,6 @@ class Salesforce(Crm):
 
     def _call(self, proposal: Proposal, call: Any) -> Any:
         """What the client gives; None where there is no such record."""
-        import requests
-        from simple_salesforce.exceptions import SalesforceAuthenticationFailed, SalesforceError
-
         secret = KEY if os.environ.get(KEY) else TOKEN
         try:
             kind: SFType = getattr(self._client, self.target(proposal))
@@ -127,8 +129,6 @@ class Salesforce(Crm):
 
 def _session(seconds: float) -> requests.Session:
     """A session that does not wait for ever, follows nobody elsewhere, and turns a busy answer into `Later`."""
-    import requests
-    from requests.adapters import HTTPAdapter
 
     class Timed(HTTPAdapter):
         def send(self, request: Any, *rest: Any, **more: Any) -> requests.Response:

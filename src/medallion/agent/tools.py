@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+import duckdb
+
 from medallion import metrics
 from medallion.agent import sql_guard
 from medallion.agent.facts import Field, Found
@@ -475,8 +477,6 @@ class Tools:
         Raises:
             MedallionError: It is not allowed, fails, or takes too long.
         """
-        import duckdb
-
         text = sql_guard.checked(sql, set(self.serving.versions))
         try:
             with self._shut(text) as serving:

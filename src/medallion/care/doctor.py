@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from deltalake import DeltaTable
 
@@ -115,7 +116,6 @@ def _files(lake: Lakehouse, name: str, folder: Path) -> Iterator[Finding]:
 
 
 def _local(path: str) -> str:
-    from urllib.parse import unquote
 
     return unquote(path)
 

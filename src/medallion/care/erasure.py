@@ -17,7 +17,10 @@ from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medallion import contracts
+import duckdb
+from pyspark.sql import functions as F
+
+from medallion import bronze, contracts, silver
 from medallion.care import status
 from medallion.care.proposals import Actions
 from medallion.config import Settings
@@ -259,8 +262,6 @@ class _Erasure:
 
     def _about_silver(self, entity: Entity) -> Column:
         """True for rows of the entity's silver tables, or others with its columns, that are about the account."""
-        from pyspark.sql import functions as F
-
         tests = [
             F.coalesce(F.col(column).isin(sorted(known)), F.lit(False))
             for column, (target, _) in redaction.links(entity, self.entities).items()
@@ -305,10 +306,6 @@ class _Erasure:
 
     def _marked(self, name: str) -> DataFrame | None:
         """A table with `_about`, true for rows that go; None for a table that knows no accounts."""
-        from pyspark.sql import functions as F
-
-        from medallion import bronze
-
         frame = store.read(self.spark, self.lake, name)
         layer, table = name.split(".")
         if layer == "bronze":
@@ -336,7 +333,6 @@ class _Erasure:
         return None
 
     def _marked_gold(self, frame: DataFrame) -> DataFrame | None:
-        from pyspark.sql import functions as F
 
         keys = {entity.key: self.subject.keys.get(entity.name, set()) for entity in self.entities.values()}
         tests = [F.col(name).isin(sorted(keys[name])) for name in frame.columns if keys.get(name)]
@@ -349,8 +345,6 @@ class _Erasure:
         """Where in the files the account's rows of an entity stood: by their cells, by silver, by quarantine, and
         the same rows delivered again.
         """
-        from pyspark.sql import functions as F
-
         about = redaction.about(frame, entity, self.entities, mapping, self.mine)
         place = F.concat_ws(_MARK, "_batch_id", "_source_file", F.col("_source_row").cast("string"))
         listed = frame.agg(F.collect_list(F.when(about, place)).alias("places")).collect()[0]["places"]
@@ -378,8 +372,6 @@ class _Erasure:
 
     def count(self) -> list[dict[str, Any]]:
         """Per table the rows that are about the account."""
-        from pyspark.sql import functions as F
-
         self.refused = self._quarantined()
         found = []
         for name in self.lake.tables():
@@ -522,8 +514,6 @@ class _Erasure:
         Rows of a held file are in bronze under the batch that it came with. They count for the file's own batch, and
         for none until the file is accepted.
         """
-        from pyspark.sql import functions as F
-
         found: dict[str, dict[tuple[str, str], int]] = {
             name: {} for name in ("read", "taken up", "accepted", "superseded", "quarantined")
         }
@@ -554,7 +544,6 @@ class _Erasure:
         return found
 
     def _save_accounts(self, changed: Iterable[Mapping[str, Any]]) -> None:
-        from pyspark.sql import functions as F
 
         contract = contracts.table(batches.ACCOUNTS)
         rows = [tuple(row[name] for name in contract.column_names) for row in changed]
@@ -572,10 +561,6 @@ class _Erasure:
 
     def _as_written(self) -> set[str]:
         """Addresses and numbers of the account as the exports wrote them."""
-        from pyspark.sql import functions as F
-
-        from medallion import bronze, silver
-
         found: set[str] = set()
         for entity in self.entities.values():
             name = f"bronze.{entity.name}"
@@ -598,8 +583,6 @@ class _Erasure:
 
     def _rewrite(self, name: str) -> tuple[int, int]:
         """Take the account's rows out of a table, and its addresses, numbers and names out of the others."""
-        from pyspark.sql import functions as F
-
         if name.startswith("ops.") and name not in ("ops.corrections", _AGENT_LOG):
             return 0, 0
         if name in {step.table for step in STEPS}:
@@ -617,8 +600,6 @@ class _Erasure:
 
     def _blanked(self, frame: DataFrame) -> tuple[DataFrame, Column]:
         """A frame with every mention blanked out, and whether a row had one; the old texts stay under `_old_`."""
-        from pyspark.sql import functions as F
-
         free = {
             column.name for entity in self.entities.values() for column in entity.columns if column.kind == "free_text"
         }
@@ -662,7 +643,6 @@ def _pattern(terms: Iterable[str]) -> str:
 
 
 def _without(text: Column, terms: list[str]) -> Column:
-    from pyspark.sql import functions as F
 
     for start in range(0, len(terms), _AT_ONCE):
         pattern = _pattern(terms[start : start + _AT_ONCE])
@@ -681,8 +661,6 @@ def search(root: Path, terms: list[str], but: Collection[str] = ()) -> tuple[int
 
     Parquet is read row by row as text, statistics and nested values included; other files are read as they are.
     """
-    import duckdb
-
     files = sorted(path for path in root.rglob("*") if path.is_file() and str(path.relative_to(root)) not in but)
     found = []
     for start in range(0, len(terms), _AT_ONCE):

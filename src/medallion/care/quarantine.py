@@ -23,6 +23,7 @@ from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, journal, remembered
 from medallion.pipeline.steps import Report
+from medallion.proposal.match import meaning
 
 TABLE, CORRECTIONS = "silver.quarantine", "ops.corrections"
 #: How alike a text and a known one must be to be suggested for it, of 100.
@@ -309,8 +310,6 @@ def _repairs(
     if not said:
         return
     if check == "accepted":
-        from medallion.proposal.match import meaning
-
         words = {"status", "source", "channel", "direction", "outcome"}
         if column in words and (meant := meaning(entity.name, declared, said)):
             yield meant.value, meant.reason

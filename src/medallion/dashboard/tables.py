@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+import duckdb
 import sqlglot
 
 from medallion.dashboard import parameters, words
@@ -236,7 +237,6 @@ def _names(columns: tuple[Column, ...]) -> str:
 
 
 def _asked(reading: Reading, sql: str, bindings: tuple[Any, ...]) -> list[dict[str, Any]]:
-    import duckdb
 
     try:
         return reading.rows(sql, bindings)

@@ -9,8 +9,22 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from medallion.deploy.upload import Advance, Fingerprint, Item, Sent, read_block
-from medallion.errors import MedallionError, SourceError
+from medallion.errors import MedallionError, SourceError, extra
 from medallion.sources import azure
+
+with extra("azure", "Azure storage"):
+    from azure.core import MatchConditions
+    from azure.core.exceptions import (
+        ClientAuthenticationError,
+        HttpResponseError,
+        ResourceExistsError,
+        ResourceModifiedError,
+        ResourceNotFoundError,
+        ServiceRequestError,
+        ServiceResponseError,
+    )
+    from azure.identity import DefaultAzureCredential
+    from azure.storage.blob import BlobBlock, BlobServiceClient, ContentSettings
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient, ContainerClient
@@ -34,9 +48,6 @@ class Adls:
 
     def put(self, item: Item, found: Fingerprint, advance: Advance, *, replace: bool) -> Sent:
         """Send a file unless it is there with the same content; see `medallion.deploy.upload.Target`."""
-        from azure.core import MatchConditions
-        from azure.storage.blob import BlobBlock, ContentSettings
-
         name = f"{self.address.path}/{item.name}".lstrip("/")
         blob = self.container.get_blob_client(name)
         with told(self.address):
@@ -94,13 +105,6 @@ def container(place: azure.Address) -> ContainerClient:
     Raises:
         MedallionError: The `azure` extra is not installed.
     """
-    try:
-        from azure.identity import DefaultAzureCredential
-        from azure.storage.blob import BlobServiceClient
-    except ImportError as error:
-        raise MedallionError(
-            f"The Azure libraries are not installed: {error}", "Install them with: pip install 'medallion-crm[azure]'"
-        ) from error
     credential: Any = (
         {"account_name": azure.EMULATOR_ACCOUNT, "account_key": azure.EMULATOR_KEY}
         if azure.emulator()
@@ -117,7 +121,6 @@ def container(place: azure.Address) -> ContainerClient:
 
 
 def _properties(blob: BlobClient) -> Any:
-    from azure.core.exceptions import ResourceNotFoundError
 
     try:
         return blob.get_blob_properties()
@@ -128,7 +131,6 @@ def _properties(blob: BlobClient) -> Any:
 
 
 def _uncommitted(blob: BlobClient) -> set[str]:
-    from azure.core.exceptions import ResourceNotFoundError
 
     try:
         _, waiting = blob.get_block_list("all")
@@ -142,15 +144,6 @@ def _uncommitted(blob: BlobClient) -> set[str]:
 @contextmanager
 def told(place: azure.Address) -> Iterator[None]:
     """Errors of the service as what a user can do about them; nothing of a request or a token is repeated."""
-    from azure.core.exceptions import (
-        ClientAuthenticationError,
-        HttpResponseError,
-        ResourceExistsError,
-        ResourceModifiedError,
-        ServiceRequestError,
-        ServiceResponseError,
-    )
-
     where = f"{place.account}/{place.container}"
     try:
         yield

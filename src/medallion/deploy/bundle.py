@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -212,7 +213,6 @@ def problems(job: Mapping[str, Any]) -> list[str]:
 
 
 def _circle(needs: Mapping[str, set[str]]) -> list[str]:
-    from graphlib import CycleError, TopologicalSorter
 
     try:
         TopologicalSorter(needs).prepare()

@@ -21,7 +21,14 @@ from typing import TYPE_CHECKING, Any
 
 from medallion.deploy.bundle import Bundle
 from medallion.deploy.workspace import told
-from medallion.errors import ContractError, MedallionError
+from medallion.errors import ContractError, MedallionError, extra
+
+with extra("databricks", "Databricks"):
+    from databricks.sdk.errors import NotFound
+    from databricks.sdk.service.catalog import VolumeType
+    from databricks.sdk.service.iam import AccessControlRequest
+    from databricks.sdk.service.jobs import JobAccessControlRequest, JobSettings
+    from databricks.sdk.service.workspace import ImportFormat, Language
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
@@ -107,7 +114,6 @@ class Deployment:
             report(change)
 
     def _catalog(self) -> None:
-        from databricks.sdk.errors import NotFound
 
         name = self.bundle.catalog
         with told(f"catalog {name}", f"GRANT USE CATALOG ON CATALOG `{name}` TO `you`"):
@@ -132,7 +138,6 @@ class Deployment:
                 yield Change("schema", full, "create", "is not there", make)
 
     def _volumes(self) -> Iterator[Change]:
-        from databricks.sdk.service.catalog import VolumeType
 
         for full, comment in self.bundle.volumes.items():
             if not _there(self.client.volumes.read, full, f"volume {full}"):
@@ -179,7 +184,6 @@ class Deployment:
             yield Change("notebook", remote, "update" if found else "create", reason, send)
 
     def _import(self, remote: str, content: bytes, digest: str) -> None:
-        from databricks.sdk.service.workspace import ImportFormat, Language
 
         self.client.workspace.mkdirs(self.folder)
         self.client.workspace.import_(
@@ -210,8 +214,6 @@ class Deployment:
         Raises:
             ContractError: The specification says something that the SDK does not know and would leave out.
         """
-        from databricks.sdk.service.jobs import JobSettings
-
         job: dict[str, Any] = json.loads(json.dumps(self.bundle.job))
         for task in job["tasks"]:
             if "notebook_task" in task:
@@ -255,8 +257,6 @@ class Deployment:
         return found[0] if found else None
 
     def _job(self) -> Iterator[Change]:
-        from databricks.sdk.service.iam import AccessControlRequest
-        from databricks.sdk.service.jobs import JobAccessControlRequest, JobSettings
 
         wanted, there = self.specification(), self.job()
         settings = JobSettings.from_dict(wanted)
@@ -287,8 +287,6 @@ def destroy(client: WorkspaceClient, deployment: Deployment) -> list[str]:
     Raises:
         MedallionError: A run is going on, or the workspace refuses.
     """
-    from databricks.sdk.errors import NotFound
-
     gone, job = [], deployment.job()
     with told("destroy"):
         if job and job.job_id:
@@ -310,8 +308,6 @@ def destroy(client: WorkspaceClient, deployment: Deployment) -> list[str]:
 
 def _there(get: Callable[[str], Any], name: str, what: str) -> Any:
     """What the workspace has under a name, None when there is nothing."""
-    from databricks.sdk.errors import NotFound
-
     with told(what):
         try:
             return get(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import re
@@ -9,7 +10,10 @@ from typing import TYPE_CHECKING
 
 from medallion.deploy.upload import Advance, Fingerprint, Item, Sent, fingerprint
 from medallion.deploy.workspace import told
-from medallion.errors import MedallionError, SourceError
+from medallion.errors import MedallionError, SourceError, extra
+
+with extra("databricks", "Databricks"):
+    from databricks.sdk.errors import NotFound
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
@@ -31,8 +35,6 @@ class Volume:
 
     def put(self, item: Item, found: Fingerprint, advance: Advance, *, replace: bool) -> Sent:
         """Send a file unless it is there with the same content; see `medallion.deploy.upload.Target`."""
-        from databricks.sdk.errors import NotFound
-
         path, note = f"{self.place}/{item.name}", f"{self.place}/_uploads/{item.name}.json"
         with told(self.place):
             try:
@@ -61,7 +63,6 @@ class Volume:
         return Sent(item.name, item.size, "sent", found.sha256)
 
     def _noted(self, note: str) -> str | None:
-        from databricks.sdk.errors import NotFound
 
         try:
             contents = self.client.files.download(note).contents
@@ -70,7 +71,6 @@ class Volume:
             return None
 
     def _content(self, path: str) -> str:
-        import hashlib
 
         digest = hashlib.sha256()
         if contents := self.client.files.download(path).contents:

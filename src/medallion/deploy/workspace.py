@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from medallion.errors import MedallionError
+from medallion.errors import MedallionError, extra
+
+with extra("databricks", "Databricks"):
+    from databricks.sdk import WorkspaceClient
+    from databricks.sdk.config import Config
+    from databricks.sdk.errors import PermissionDenied, Unauthenticated
+    from databricks.sdk.errors.base import DatabricksError
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
@@ -38,13 +44,6 @@ def client(profile: str | None = None, host: str | None = None, patience: int = 
     Raises:
         MedallionError: The SDK is not installed, nobody is signed in, or no workspace answers.
     """
-    try:
-        from databricks.sdk import WorkspaceClient
-        from databricks.sdk.config import Config
-    except ImportError as error:
-        raise MedallionError(
-            f"The Databricks SDK is not installed: {error}", "Install it with: pip install 'medallion-crm[databricks]'"
-        ) from error
     _answers(host or _known_host(profile))
     try:
         config = Config(
@@ -93,9 +92,6 @@ def told(what: str, grant: str = "") -> Iterator[None]:
         what: What was being done or reached.
         grant: What a refused user would need.
     """
-    from databricks.sdk.errors import PermissionDenied, Unauthenticated
-    from databricks.sdk.errors.base import DatabricksError
-
     try:
         yield
     except Unauthenticated as error:

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from deltalake.schema import Schema
+
 from medallion.errors import LakehouseError
 from medallion.lakehouse.session import session
 
@@ -87,8 +89,6 @@ class Table:
 
     def schema(self) -> Schema:
         """Columns and types."""
-        from deltalake.schema import Schema
-
         return Schema.from_arrow(session().table(self.name).limit(0).toArrow().schema)
 
     def restore(self, version: int) -> None:

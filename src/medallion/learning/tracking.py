@@ -14,11 +14,20 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medallion.errors import MedallionError
+from medallion.errors import MedallionError, extra
+from medallion.scoring.signals import SIGNALS, kind
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+with extra("mlflow", "MLflow"):
+    import mlflow
+    from mlflow.exceptions import MlflowException
+    from mlflow.models import Model, ModelSignature
+    from mlflow.tracking import MlflowClient
+    from mlflow.types import ColSpec, Schema
+    from sqlalchemy.exc import SQLAlchemyError
 
 if TYPE_CHECKING:
-    from mlflow.tracking import MlflowClient
-
     from medallion.learning.train import Outcome
 
 EXPERIMENT = MODEL = "medallion_lead_scoring"
@@ -35,21 +44,10 @@ def track(uri: str, outcome: Outcome, catalog: str | None = None) -> None:
         catalog: Catalog of Unity Catalog that gets the model, where the store is Databricks.
 
     Raises:
-        MedallionError: MLflow is not installed, or the store cannot be used.
+        MedallionError: The store cannot be used.
     """
     if outcome.version is None:
         return
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    try:
-        import mlflow
-        from mlflow.exceptions import MlflowException
-        from mlflow.tracking import MlflowClient
-        from sqlalchemy.exc import SQLAlchemyError
-    except ImportError as error:
-        raise MedallionError(
-            f"MLflow is not installed: {error}", "Install it with: pip install 'medallion-crm[mlflow]'"
-        ) from error
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     folder = Path(outcome.folder, outcome.version)
     evaluation = outcome.evaluation
     store, model, experiment_name = _places(uri, catalog)
@@ -118,8 +116,6 @@ def _places(uri: str, catalog: str | None) -> tuple[str, str, str]:
 
 def _register(client: MlflowClient, model: str) -> None:
     """Make the registered model unless it is there; Unity Catalog knows no search by filter."""
-    from mlflow.exceptions import MlflowException
-
     try:
         client.get_registered_model(model)
     except MlflowException as error:
@@ -130,11 +126,6 @@ def _register(client: MlflowClient, model: str) -> None:
 
 def _description(run_id: str) -> dict[str, Any]:
     """The `MLmodel` file: signals in, probability out. Unity Catalog takes no model without such a signature."""
-    from mlflow.models import Model, ModelSignature
-    from mlflow.types import ColSpec, Schema
-
-    from medallion.scoring.signals import SIGNALS, kind
-
     columns = [ColSpec("string" if kind(s) == "category" else "double", s.name, required=False) for s in SIGNALS]
     signature = ModelSignature(Schema(columns), Schema([ColSpec("double", "probability")]))
     flavors = {"medallion": {"loader": "medallion.scoring.registry", "format": "model.json"}}

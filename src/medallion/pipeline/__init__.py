@@ -27,7 +27,6 @@ from medallion.lakehouse.session import engine_name, session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import amounts, batches, conventions, drift, extensions, hold, journal, models, remembered
 from medallion.pipeline.batches import Batch
-from medallion.pipeline.bronze_to_silver import bronze_to_silver
 from medallion.pipeline.freshness import Freshness
 from medallion.pipeline.lineage import Lineage
 from medallion.pipeline.silver_to_gold import GOLD, SCORED, STEPS, Stale, gold_contract, silver_to_gold
@@ -374,6 +373,8 @@ class _Work:
         return result
 
     def _do(self, todo: list[tuple[Batch, frozenset[str]]], stale: bool) -> None:
+        from medallion.pipeline.bronze_to_silver import bronze_to_silver  # brings the engine's functions along
+
         lake, entities, settings, result, now = self.lake, self.entities, self.settings, self.result, self.now
         with self.steps.step("start the engine"):
             spark = session(settings.engine, settings.memory_gib)

@@ -11,7 +11,10 @@ from datetime import datetime
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from medallion import contracts, sources
+from pyspark.sql import DataFrame as Frame
+from pyspark.sql import functions as F
+
+from medallion import bronze, contracts, silver, sources
 from medallion.contracts import Entity, Filling, Table
 from medallion.errors import ConservationError, SourceError
 from medallion.lakehouse import store
@@ -20,6 +23,7 @@ from medallion.pipeline import batches, forgotten
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.hold import Gate
 from medallion.pipeline.steps import Steps, in_order
+from medallion.silver import checks, corrections, redaction
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -138,8 +142,6 @@ def _ingest(
     now: datetime,
     retried: bool,
 ) -> None:
-    from medallion import bronze
-    from medallion.silver import redaction
 
     gone = forgotten.known(lake)
 
@@ -174,8 +176,6 @@ def _ingest(
 
 def _take_up(spark: SparkSession, lake: Lakehouse, batch: Batch, chosen: Collection[str]) -> bool:
     """Mark the chosen rows as taken up by this batch, all or none; whether there are any."""
-    from pyspark.sql import functions as F
-
     contract = contracts.table("silver.quarantine")
     quarantine = store.read(spark, lake, contract.name)
     if chosen:
@@ -189,11 +189,6 @@ def _take_up(spark: SparkSession, lake: Lakehouse, batch: Batch, chosen: Collect
 
 def _raw(spark: SparkSession, lake: Lakehouse, entity: Entity, batch: Batch) -> DataFrame:
     """The records of a batch as bronze has them, or as refused rows and their corrections have them."""
-    from pyspark.sql import functions as F
-
-    from medallion import bronze
-    from medallion.silver import corrections
-
     if not batch.origin:
         return store.read(spark, lake, f"bronze.{entity.name}").filter(_mine(batch))
     if batch.is_held_file:  # learned now: until it was accepted, nothing was known of it
@@ -226,10 +221,6 @@ def _conform(
     gate: Gate,
 ) -> None:
     """One entity of a batch from bronze to its staged table, without the files that are held back."""
-    from pyspark.sql import functions as F
-
-    from medallion import bronze, silver
-
     mapping = bronze.mapping_of(batch.files_of(entity.name))
     lookups = {
         filling: _lookup_table(spark, lake, entities[filling.lookup], filling)
@@ -266,8 +257,6 @@ def _keep(
     retried: bool,
 ) -> None:
     """One entity of a batch from its staged table to its history and clean tables."""
-    from medallion import silver
-
     staged = store.read(spark, lake, entity.staged.name)
     earlier = _earlier(spark, lake, entity, batch)
     store.save(silver.contested(staged, earlier, entity), spark, lake, entity.contested, whole=True)
@@ -283,8 +272,6 @@ def _keep(
 
 def _judged(spark: SparkSession, lake: Lakehouse, entity: Entity, batch: Batch) -> tuple[DataFrame, bool]:
     """The valid rows of a batch with their outcome, and whether a key of theirs was known before the batch."""
-    from medallion import silver
-
     asked = store.read(spark, lake, entity.contested.name)
     met = not asked.filter("known").isEmpty()
     history = _earlier(spark, lake, entity, batch) if met else None
@@ -297,10 +284,6 @@ def _parent_keys(
     """Known keys per referring column, those of the batch among them; without any, a reference that may lead nowhere
     is left out.
     """
-    from pyspark.sql import functions as F
-
-    from medallion import silver
-
     keys = {}
     for column in entity.references:
         target = column.reference
@@ -318,7 +301,6 @@ def _parent_keys(
 
 
 def _lookup_table(spark: SparkSession, lake: Lakehouse, parent: Entity, filling: Filling) -> LookupTable:
-    from medallion import silver
 
     store.create(spark, lake, parent.clean)
     return silver.lookup_table(store.read(spark, lake, parent.clean.name), parent, filling)
@@ -341,9 +323,6 @@ def _save_once(
 
 
 def _quarantine(spark: SparkSession, lake: Lakehouse, present: list[Entity], batch: Batch, retried: bool) -> None:
-    from pyspark.sql import DataFrame as Frame
-
-    from medallion import silver
 
     parts = [silver.quarantined(store.read(spark, lake, entity.staged.name), entity) for entity in present]
     contract = contracts.table("silver.quarantine")
@@ -360,11 +339,6 @@ def _accounts(
     gate: Gate,
 ) -> list[dict[str, Any]]:
     """Count where every record of the batch went, table by table, and write it down."""
-    from pyspark.sql import DataFrame as Frame
-    from pyspark.sql import functions as F
-
-    from medallion import silver
-
     parts = []
     quarantine = store.read(spark, lake, "silver.quarantine").filter(_mine(batch, "batch_id"))
     for entity in present:
@@ -414,10 +388,6 @@ def _quality(
     accounts: list[dict[str, Any]],
     retried: bool,
 ) -> None:
-    from pyspark.sql import DataFrame as Frame
-    from pyspark.sql import functions as F
-
-    from medallion.silver import checks
 
     parts = []
     for entity, account in zip(present, accounts, strict=True):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from medallion.contracts import Entity
 from medallion.contracts.model import Column as Declared
+from medallion.contracts.odcs import code
 from medallion.proposal import vocabulary
 from medallion.proposal.profile import Column, Table
 from medallion.proposal.systems import System
@@ -62,8 +63,6 @@ def understood(entity: str, canonical: str, column: Column, declared: Declared) 
 
 def meaning(entity: str, declared: Declared, text: str) -> Meaning | None:
     """What a value of a closed column means by the contract's spellings and the vocabulary."""
-    from medallion.contracts.odcs import code
-
     if found := declared.spellings.get(text.strip().lower()) or declared.spellings.get(code(text)):
         return Meaning(found, 0.99, "a spelling that the contract knows")
     return vocabulary.value(f"{entity}.{declared.name}", text)

@@ -9,9 +9,20 @@ from itertools import pairwise
 from typing import Any
 
 from medallion.charts.theme import BLUE, GREY, INK, ORANGE, PALE, SOFT
-from medallion.errors import MedallionError
+from medallion.errors import extra
 from medallion.report.deck import Bars, Slide
 from medallion.report.facts import Facts
+
+with extra("slides", "Slides"):
+    from pptx import Presentation
+    from pptx.chart.data import CategoryChartData
+    from pptx.dml.color import RGBColor
+    from pptx.enum.chart import XL_CHART_TYPE, XL_LABEL_POSITION, XL_LEGEND_POSITION
+    from pptx.enum.shapes import MSO_CONNECTOR, MSO_SHAPE
+    from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
+    from pptx.oxml.ns import qn
+    from pptx.oxml.xmlchemy import OxmlElement
+    from pptx.util import Inches, Pt
 
 #: Inches of a 16:9 slide, its margin and the height at which the content begins.
 WIDTH, HEIGHT, MARGIN, TOP = 13.333, 7.5, 0.6, 1.6
@@ -21,18 +32,7 @@ _FULL = WIDTH - 2 * MARGIN
 
 
 def presentation(deck: Sequence[Slide], facts: Facts) -> bytes:
-    """The file.
-
-    Raises:
-        MedallionError: The extra `slides` is not installed.
-    """
-    try:
-        from pptx import Presentation
-        from pptx.util import Inches
-    except ImportError as error:
-        raise MedallionError(
-            f"Slides are not installed: {error}", "Install them with: pip install 'medallion-crm[slides]'"
-        ) from error
+    """The file."""
     file = Presentation()
     file.slide_width, file.slide_height = Inches(WIDTH), Inches(HEIGHT)
     _properties(file, facts)
@@ -58,14 +58,11 @@ def _properties(file: Any, facts: Facts) -> None:
 
 
 def _colour(text: str) -> Any:
-    from pptx.dml.color import RGBColor
 
     return RGBColor.from_string(text.lstrip("#"))
 
 
 def _title(page: Any, text: str) -> None:
-    from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
-    from pptx.util import Inches, Pt
 
     shape = page.shapes.title
     shape.left, shape.top, shape.width, shape.height = (Inches(n) for n in (MARGIN, 0.28, _FULL, 1.0))
@@ -82,7 +79,6 @@ def _title(page: Any, text: str) -> None:
 
 
 def _font(run: Any, size: float, colour: str, bold: bool = False) -> None:
-    from pptx.util import Pt
 
     run.font.name, run.font.size, run.font.bold = _FONT, Pt(size), bold
     run.font.color.rgb = _colour(colour)
@@ -90,8 +86,6 @@ def _font(run: Any, size: float, colour: str, bold: bool = False) -> None:
 
 def _fill(shape: Any, colour: str) -> None:
     """One flat colour: no line, and no shadow of the template's."""
-    from pptx.oxml.ns import qn
-
     shape.fill.solid()
     shape.fill.fore_color.rgb = _colour(colour)
     shape.line.fill.background()
@@ -113,7 +107,6 @@ def _text(
     bullets: bool = False,
     named: str = "Text",
 ) -> Any:
-    from pptx.util import Inches, Pt
 
     box = page.shapes.add_textbox(Inches(left), Inches(top), Inches(width), Inches(height))
     box.name = named
@@ -133,8 +126,6 @@ def _text(
 
 def _bullet(paragraph: Any) -> None:
     """A real bullet with a hanging indent."""
-    from pptx.oxml.xmlchemy import OxmlElement
-
     properties = paragraph._p.get_or_add_pPr()
     properties.set("marL", "228600")
     properties.set("indent", "-228600")
@@ -145,10 +136,6 @@ def _bullet(paragraph: Any) -> None:
 
 def _tiles(page: Any, tiles: Sequence[tuple[str, str]], left: float, top: float, width: float, height: float) -> None:
     """Large figures side by side, each with what it is."""
-    from pptx.enum.shapes import MSO_SHAPE
-    from pptx.enum.text import MSO_ANCHOR
-    from pptx.util import Inches, Pt
-
     gap = 0.25
     each = (width - gap * (len(tiles) - 1)) / len(tiles)
     for place, (figure, meaning) in enumerate(tiles):
@@ -187,8 +174,6 @@ def _table(
     header_height: float = 0.42,
     named: str = "Table",
 ) -> None:
-    from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
-    from pptx.util import Inches
 
     frame = page.shapes.add_table(
         len(rows),
@@ -229,10 +214,6 @@ def _plain_style(frame: Any) -> None:
 
 def _bars(page: Any, bars: Bars, left: float, top: float, width: float, height: float) -> None:
     """A native bar chart, largest category at the top, values at the bars' ends."""
-    from pptx.chart.data import CategoryChartData
-    from pptx.enum.chart import XL_CHART_TYPE, XL_LABEL_POSITION, XL_LEGEND_POSITION
-    from pptx.util import Inches, Pt
-
     data = CategoryChartData(number_format=bars.form)
     data.categories = list(bars.categories)
     for label, values in bars.series.items():
@@ -350,9 +331,6 @@ def _architecture(page: Any, slide: Slide) -> None:
 def _box(
     page: Any, name: str, what: str, fill: str, ink: str, left: float, top: float, width: float, height: float
 ) -> Any:
-    from pptx.enum.shapes import MSO_SHAPE
-    from pptx.enum.text import MSO_ANCHOR
-    from pptx.util import Inches
 
     shape = page.shapes.add_shape(MSO_SHAPE.RECTANGLE, Inches(left), Inches(top), Inches(width), Inches(height))
     _fill(shape, fill)
@@ -371,10 +349,6 @@ def _box(
 
 def _arrow(page: Any, here: Any, leaving: int, there: Any, entering: int) -> None:
     """A connector that stays attached when a box is moved; sides are 0 top, 1 left, 2 bottom, 3 right."""
-    from pptx.enum.shapes import MSO_CONNECTOR
-    from pptx.oxml.xmlchemy import OxmlElement
-    from pptx.util import Pt
-
     line = page.shapes.add_connector(MSO_CONNECTOR.STRAIGHT, 0, 0, 0, 0)
     line.begin_connect(here, leaving)
     line.end_connect(there, entering)
