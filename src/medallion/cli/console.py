@@ -262,9 +262,8 @@ def run(console: Console, result: Result, lakehouse: str) -> None:
         known = f" ({len(result.already_known)} files, all read before)" if result.already_known else ""
         console.print(Text.assemble(("Nothing new", "bold"), f"{known}; every table is as it was."))
     elif not result.accounts:
-        console.print(
-            Text.assemble(("No new rows", "bold"), f"; {many(len(result.rebuilt), 'table')} of gold rebuilt.")
-        )
+        done = f"{many(len(result.rebuilt), 'table')} of gold rebuilt" if result.rebuilt else "gold is as it was"
+        console.print(Text.assemble(("No new rows", "bold"), f"; {done}."))
     for table, reason in result.rebuilt.items():
         if reason in (freshness.REDEFINED, freshness.ELSEWHERE) or not result.accounts:
             line(console, f"{table.removeprefix('gold.')} is rebuilt: {reason}")

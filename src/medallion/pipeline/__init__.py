@@ -482,13 +482,14 @@ class _Work:
 
     def _freshness(self) -> Freshness:
         """What gold depends on now, beside what it depended on when it was computed last."""
-        last: dict[str, Any] = {}
+        last = None
         if self.lake.exists(_RUNS):
             with query.connect(self.lake, layers=["ops"], only={_RUNS}) as connection:
                 sql = f"select fingerprint from {_RUNS} where fingerprint is not null order by started_at desc limit 1"
                 rows = query.rows(connection, sql)
             with contextlib.suppress(ValueError):  # a run of an earlier version wrote a hash
-                last = json.loads(rows[0]["fingerprint"]) if rows else {}
+                last = json.loads(rows[0]["fingerprint"]) if rows else None
+        last = last if isinstance(last, dict) else {}  # a hash may be a number too
         given = {
             "": remembered.fingerprint(self.overrides),
             "moment": self.settings.score.model_dump(mode="json"),

@@ -235,7 +235,7 @@ def _known_to(touches: DataFrame, moment: Moment) -> str | None:
 
 def _counts_every_channel(entities: Mapping[str, Entity]) -> bool:
     """Whether `gold.touch_totals` has every channel that the contract knows as one of its own."""
-    from medallion.features.touches import CHANNELS
+    from medallion.features.engagement import CHANNELS
 
     return set(entities["interactions"].column("channel").accepted) <= set(CHANNELS)
 
