@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -21,7 +21,7 @@ from typing import Any
 from medallion import __version__
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline.additions import DAYS, TOTALS
-from medallion.pipeline.silver_to_gold import SCORED, STEPS, Stale, Step
+from medallion.pipeline.silver_to_gold import SCORED, SCORED_FROM, STEPS, Stale, Step
 
 #: Packages and modules that transformations are made of; the source of a table is looked for in these only.
 ROOMS = ("columns", "features", "gold", "scoring")
@@ -115,15 +115,15 @@ class Freshness:
 
     Attributes:
         lake: The lakehouse.
-        silver: Names of the tables that gold is computed from.
+        dated: Names of the tables of silver that have events, of which the newest gives the last day to count.
         goal: The last day to count; None is that of the newest event.
         given: What else a table depends on: per input of a step, or "" for every table.
-        last: What `document` gave; empty when nothing was computed.
+        last: What `document` gave, as `recorded` reads it.
         refresh: Rebuild everything.
     """
 
     lake: Lakehouse
-    silver: tuple[str, ...]
+    dated: tuple[str, ...]
     goal: date | None
     given: Mapping[str, Any]
     last: Mapping[str, Any]
@@ -132,7 +132,7 @@ class Freshness:
 
     def known_day(self) -> date | None:
         """The last day to count, known without looking at the events when nothing has come to them; else None."""
-        same = self.last.get("silver") == self._silver() and self.last.get("goal") == str(self.goal)
+        same = self.last.get("dated") == self._all_versions(self.dated) and self.last.get("goal") == str(self.goal)
         return date.fromisoformat(self.last["day"]) if same else None
 
     def stale(self, day: date) -> Stale:
@@ -159,8 +159,10 @@ class Freshness:
             }
             for step in STEPS
         }
-        found = {"goal": str(self.goal), "day": day.isoformat(), "silver": self._silver(), "tables": tables}
-        return json.dumps(found, sort_keys=True)
+        dated = self._all_versions(self.dated)
+        return json.dumps(
+            {"goal": str(self.goal), "day": day.isoformat(), "dated": dated, "tables": tables}, sort_keys=True
+        )
 
     def _why(self, step: Step, day: date, stale: Mapping[str, str]) -> str | None:
         kept = self._kept(step.table)
@@ -194,8 +196,8 @@ class Freshness:
         for name in inputs:
             if name == "moment":
                 found[name] = [day, self.given.get(name)]
-            elif name == SCORED and (model := self.given.get(name)):  # which reads all of silver
-                found[name] = [day, model, self._silver(), _texts(*_SCORED_BY)]
+            elif name == SCORED and (model := self.given.get(name)):
+                found[name] = [day, model, self._all_versions(SCORED_FROM), _texts(*_SCORED_BY)]
             elif name.startswith("silver."):
                 entity = name.removeprefix("silver.").rpartition("_")[0]
                 found[name] = [self._version(name), _module(f"contracts/{entity}.odcs.yaml")]
@@ -206,8 +208,17 @@ class Freshness:
             self._versions[name] = self.lake.version(name)
         return self._versions[name]
 
-    def _silver(self) -> dict[str, int]:
-        return {name: self._version(name) for name in self.silver}
+    def _all_versions(self, names: Iterable[str]) -> dict[str, int]:
+        return {name: self._version(name) for name in names}
+
+
+def recorded(text: str | None) -> dict[str, Any]:
+    """What `Freshness.document` gave; empty without one, or where an earlier version of the package wrote a hash."""
+    try:
+        found = json.loads(text or "")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}  # a hash may read as a number
 
 
 def _inputs_first() -> list[Step]:
