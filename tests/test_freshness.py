@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date, timedelta
 from io import StringIO
 
@@ -88,6 +89,16 @@ def test_imports_are_found_in_the_text_as_python_finds_them():
                     names = [(alias.name, alias.asname or alias.name) for alias in node.names]
                     expected += [(within.replace(".", "/"), *pair) for pair in names]
         assert sorted(freshness._imports(str(path.relative_to(PACKAGE)))) == sorted(expected), path
+
+
+def test_every_feature_and_signal_is_defined_in_a_module_that_is_followed():
+    """A function joins its group by a decorator: nothing says that the group's module imports the function's."""
+    from medallion.gold.customer_features import FEATURES
+    from medallion.scoring.signals import SIGNALS
+
+    for found, starts in ((FEATURES, ["gold/customer_features.py"]), (SIGNALS, freshness._SCORED_BY)):
+        modules = {feature.function.__module__.removeprefix("medallion.") for feature in found}
+        assert {f"{module.replace('.', '/')}.py" for module in modules} <= set(sources(*starts))
 
 
 def test_a_name_comes_from_where_a_package_has_it_from():
@@ -213,6 +224,17 @@ def test_the_day_is_known_only_while_no_table_with_events_has_changed(lake):
     assert now(lake, goal=DAY, last=last).known_day() is None
     lake["silver.leads_clean"] = 4
     assert now(lake, last=last).known_day() is None
+
+
+def test_every_table_with_events_tells_of_a_new_day(tmp_path):
+    """One of a contract's own, too, that no table of gold is computed from."""
+    settings = load(None, source=str(tmp_path), lakehouse=str(tmp_path / "lakehouse"))
+    work = pipeline._Work(settings, NOW, lambda name, seconds: None)
+    assert set(work._freshness().dated) == set(DATED)
+    products = work.entities["products"]
+    launched = replace(products.columns[0], name="launched_at", type="timestamp", event=True)
+    work.entities = {**work.entities, "products": replace(products, columns=(*products.columns, launched))}
+    assert set(work._freshness().dated) == {*DATED, "silver.products_clean"}
 
 
 @pytest.mark.parametrize("text", [None, "", "a3f09c", "1234567890123456", "12e4567890123456", "null", "[]"])
