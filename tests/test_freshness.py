@@ -34,6 +34,8 @@ GIVEN = {"": "no overrides", "moment": {"half_life": 45}, SCORED: None}
 class Versions(dict):
     """As much of a lakehouse as the versions of its tables."""
 
+    in_catalog = False
+
     def version(self, name: str) -> int:
         return self.get(name, -1)
 
@@ -89,6 +91,14 @@ def test_imports_are_found_in_the_text_as_python_finds_them():
                     names = [(alias.name, alias.asname or alias.name) for alias in node.names]
                     expected += [(within.replace(".", "/"), *pair) for pair in names]
         assert sorted(freshness._imports(str(path.relative_to(PACKAGE)))) == sorted(expected), path
+
+
+def test_comments_and_other_names_within_an_import(monkeypatch):
+    text = "from medallion.features import (  # why, and more\n    one,  # noqa\n    two as three,\n)\n"
+    text += "def f():\n    from medallion import columns  # here, too\n"
+    monkeypatch.setattr(freshness, "_module", lambda path: text)
+    found = freshness._imports("gold/imagined.py")
+    assert found == (("features", "one", "one"), ("features", "two", "three"), ("", "columns", "columns"))
 
 
 def test_every_feature_and_signal_is_defined_in_a_module_that_is_followed():

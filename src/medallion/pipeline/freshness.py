@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -36,6 +37,8 @@ MISSING, UNRECORDED, REDEFINED, INPUTS, ELSEWHERE, ASKED = (
     "it is not as the last run left it",
     "a full refresh was asked for",
 )
+#: Tables whose versions are looked up at a time.
+_AT_ONCE = 8
 _IMPORT = re.compile(r"^[ \t]*from medallion(?:\.([\w.]+))? import (\([^)]*\)|[^\n]+)", re.MULTILINE)
 
 
@@ -140,7 +143,8 @@ class Freshness:
         for step in _inputs_first():
             if why := self._why(step, day, told):
                 told[step.table] = why
-        return Stale(told, anew=self.refresh or not all(self._may_grow(name) for name in (TOTALS, DAYS)))
+        sums = [name for name in (TOTALS, DAYS) if name in told]
+        return Stale(told, anew=self.refresh or not all(map(self._may_grow, sums)))
 
     def is_current(self) -> bool:
         """Whether nothing is to be rebuilt."""
@@ -203,8 +207,11 @@ class Freshness:
         return _hash(found)
 
     def _version(self, name: str) -> int:
-        if name not in self._versions:
-            self._versions[name] = self.lake.version(name)
+        if not self._versions:  # all at once: at an address each of them takes a while
+            read = {given for step in STEPS for given in step.inputs if given.startswith("silver.")}
+            names = sorted({*self.dated, *SCORED_FROM, *read, *(step.table for step in STEPS)})
+            with ThreadPoolExecutor(1 if self.lake.in_catalog else _AT_ONCE) as pool:
+                self._versions.update(zip(names, pool.map(self.lake.version, names), strict=True))
         return self._versions[name]
 
     def _all_versions(self, names: Iterable[str]) -> dict[str, int]:
