@@ -11,7 +11,7 @@ from medallion import pipeline
 from medallion.config import load
 from medallion.lakehouse import query
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import additions
+from medallion.pipeline import additions, freshness
 
 CUSTOMERS = "customer_id,customer_name,employee_count,email,created_at,updated_at\n"
 LEADS = "lead_id,customer_id,source,status,stage,deal_value,created_at,updated_at,closed_at\n"
@@ -66,9 +66,9 @@ def tables(lake: Lakehouse) -> dict[str, list[tuple]]:
         return {name: sorted(map(repr, connection.execute(sql).fetchall())) for name, sql in TABLES.items()}
 
 
-def readings(lake: Lakehouse) -> int:
+def readings(lake: Lakehouse, table: str = "touch_totals") -> int:
     with query.connect(lake, layers=["gold"]) as connection:
-        return connection.execute("select count(distinct known_to) from gold.touch_totals").fetchone()[0]
+        return connection.execute(f"select count(distinct known_to) from gold.{table}").fetchone()[0]
 
 
 def computed_again(lake: Lakehouse, day, folder) -> dict[str, list[tuple]]:
@@ -99,6 +99,25 @@ def test_other_weights_add_up_everything_again(deliver, tmp_path):
     lake = Lakehouse(str(tmp_path / "lakehouse"))
     pipeline.run(load(config, source=str(folder), lakehouse=lake.root), NOW + timedelta(days=1))
     assert readings(lake) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("edited", "expected"), [("touch_totals", (1, 2)), ("touch_days", (2, 1))])
+def test_totals_whose_code_alone_has_changed_are_added_up_again(deliver, tmp_path, monkeypatch, edited, expected):
+    """The other table keeps its readings, and the next delivery comes to the same whichever has been rebuilt."""
+    deliver(FIRST)
+    _, lake = deliver(DELIVERIES[0][1], now=NOW + timedelta(days=1))
+    assert readings(lake) == readings(lake, "touch_days") == 2
+    read = freshness._module
+    another = {f"gold/{edited}.py": "another source"}
+    monkeypatch.setattr(freshness, "_module", lambda path: another.get(path, read(path)))
+    settings = load(None, source=str(tmp_path / "delivery_2"), lakehouse=lake.root)
+    result = pipeline.run(settings, NOW + timedelta(days=2))
+    assert result.rebuilt[f"gold.{edited}"] == "its definition changed"
+    assert not result.accounts
+    assert (readings(lake), readings(lake, "touch_days")) == expected
+    result, lake = deliver(DELIVERIES[1][1], now=NOW + timedelta(days=3))
+    assert tables(lake) == computed_again(lake, result.as_of, tmp_path / "again")
 
 
 @pytest.mark.slow

@@ -39,6 +39,7 @@ def module(tmp_path, monkeypatch):
 
     yield written
     OWN.clear()
+    extensions.texts.clear()
     sys.modules.pop("my_features", None)
 
 

@@ -435,7 +435,7 @@ def test_a_feature_reads_any_feature(frame, with_features):
     row = next(row for row in found.collect() if row["customer_id"] == "A")
     assert row["lost_share"] == pytest.approx(1 - row["win_rate"])
     assert row["odds"] == pytest.approx(row["lost_share"] + row["lead_probability"])
-    assert [column.name for column in changed.CONTRACT.columns if column.name in ("odds", "lost_share")] == [
+    assert [column.name for column in changed.contract().columns if column.name in ("odds", "lost_share")] == [
         "odds",
         "lost_share",
     ]

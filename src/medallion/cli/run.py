@@ -111,8 +111,10 @@ def show_result(call: Call, result: Result, lakehouse: str) -> None:
         known = f" ({len(result.already_known)} files, all read before)" if result.already_known else ""
         call.screen.print(Text.assemble(("Nothing new", "bold"), f"{known}; every table is as it was."))
     elif not result.accounts:
-        rebuilt = f"; {console.many(len(result.rebuilt), 'table')} of gold rebuilt."
-        call.screen.print(Text.assemble(("No new rows", "bold"), rebuilt))
+        rebuilt = (
+            f"{console.many(len(result.rebuilt), 'table')} of gold rebuilt" if result.rebuilt else "gold is as it was"
+        )
+        call.screen.print(Text.assemble(("No new rows", "bold"), f"; {rebuilt}."))
     for table, reason in result.rebuilt.items():
         if reason in (freshness.REDEFINED, freshness.ELSEWHERE) or not result.accounts:
             call.say(f"{table.removeprefix('gold.')} is rebuilt: {reason}")

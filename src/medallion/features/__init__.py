@@ -7,7 +7,8 @@ from medallion.features.account import ACCOUNT
 from medallion.features.as_of import customers_as_of, interactions_as_of, leads_as_of, recent_interactions
 from medallion.features.deals import DEALS
 from medallion.features.derived import DERIVED
-from medallion.features.registry import OWN, Feature, Features, Moment, around, in_order
+from medallion.features.own import OWN
+from medallion.features.registry import Feature, Features, Moment, around, in_order
 from medallion.features.touches import RECENT, TOUCHES
 from medallion.weights import ScoreWeights
 

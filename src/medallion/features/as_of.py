@@ -6,7 +6,6 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from medallion.features.registry import Moment
-from medallion.features.touches import recent_days
 
 
 def customers_as_of(customers: DataFrame, moment: Moment) -> DataFrame:
@@ -33,6 +32,11 @@ def leads_as_of(leads: DataFrame, moment: Moment) -> DataFrame:
 def interactions_as_of(interactions: DataFrame, moment: Moment) -> DataFrame:
     """Touches that had happened."""
     return interactions.filter(F.col("occurred_at") < moment.instant)
+
+
+def recent_days(moment: Moment) -> int:
+    """Days that `RECENT` looks back."""
+    return max(90, moment.weights.intent_window_days + 1)
 
 
 def recent_interactions(interactions: DataFrame, moment: Moment) -> DataFrame:

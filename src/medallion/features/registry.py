@@ -109,10 +109,6 @@ class Features(list[Feature]):
         return [feature.column(moment) for feature in self]
 
 
-#: Columns that a user's own modules add; each is of one row and may read every other feature.
-OWN = Features("your own modules")
-
-
 def in_order(features: Iterable[Feature], known: Collection[str] | None = None) -> list[list[Feature]]:
     """Features in as few steps as their reading of each other allows; those of a step read `known` and earlier ones.
 

@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from medallion.columns import rounded, share, wilson
 from medallion.features import Moment, interactions_as_of
-from medallion.features.touches import CHANNELS, OUTCOMES, is_positive
+from medallion.features.engagement import CHANNELS, OUTCOMES, is_positive
 from medallion.gold.attribution import attribution
 from medallion.gold.touch_days import touch_days
 

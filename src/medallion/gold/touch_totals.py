@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from medallion.features import Moment, interactions_as_of
-from medallion.features.touches import CHANNELS, OUTCOMES, is_channel, is_positive, totals_basis, weighed_nano
+from medallion.features.engagement import CHANNELS, OUTCOMES, is_channel, is_positive, totals_basis, weighed_nano
 
 
 def touch_totals(interactions: DataFrame, moment: Moment, known_to: str | None = None) -> DataFrame:

@@ -6,7 +6,6 @@ the laws, and write down what was done.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import sys
@@ -27,7 +26,7 @@ from medallion.lakehouse.session import engine_name, session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import amounts, batches, conventions, drift, extensions, hold, journal, models, remembered
 from medallion.pipeline.batches import Batch
-from medallion.pipeline.freshness import Freshness
+from medallion.pipeline.freshness import Freshness, recorded
 from medallion.pipeline.lineage import Lineage
 from medallion.pipeline.silver_to_gold import GOLD, SCORED, STEPS, Stale, gold_contract, silver_to_gold
 from medallion.pipeline.steps import Report, Steps
@@ -486,20 +485,19 @@ class _Work:
 
     def _freshness(self) -> Freshness:
         """What gold depends on now, beside what it depended on when it was computed last."""
-        last: dict[str, Any] = {}
+        rows: list[dict[str, Any]] = []
         if self.lake.exists(_RUNS):
             with query.connect(self.lake, layers=["ops"], only={_RUNS}) as connection:
                 sql = f"select fingerprint from {_RUNS} where fingerprint is not null order by started_at desc limit 1"
                 rows = query.rows(connection, sql)
-            with contextlib.suppress(ValueError):  # a run of an earlier version wrote a hash
-                last = json.loads(rows[0]["fingerprint"]) if rows else {}
         given = {
             "": remembered.fingerprint(self.overrides),
             "moment": self.settings.score.model_dump(mode="json"),
             SCORED: self.model.scorer.version if self.model else None,
         }
-        silver = {name for step in STEPS for name in step.inputs if name.startswith("silver.")}
-        return Freshness(self.lake, tuple(sorted(silver)), self.goal, given, last, self.full_refresh)
+        dated = (entity.clean.name for entity in self.entities.values() if any(c.event for c in entity.columns))
+        last = recorded(rows[0]["fingerprint"] if rows else None)
+        return Freshness(self.lake, tuple(dated), self.goal, given, last, self.full_refresh)
 
 
 def _check_folder(lake: Lakehouse) -> None:

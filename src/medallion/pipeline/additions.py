@@ -48,7 +48,7 @@ def additions(spark: SparkSession, lake: Lakehouse, touches: DataFrame, moment: 
     """
     from pyspark.sql import functions as F
 
-    from medallion.features.touches import totals_basis
+    from medallion.features.engagement import totals_basis
 
     now = touches.agg(F.count(F.lit(1)).alias("n"), F.max("known_at").cast("string").alias("known_to")).collect()[0]
     nothing = Additions(now["known_to"])

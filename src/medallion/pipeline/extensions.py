@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from inspect import getsource
 from pathlib import Path
 
 from medallion.config import Settings
 from medallion.errors import ContractError
+
+#: The modules that were loaded, each with its text: what they add is computed anew when it changes.
+texts: dict[str, str] = {}
 
 
 def load(settings: Settings) -> None:
@@ -19,6 +23,7 @@ def load(settings: Settings) -> None:
         ContractError: A module cannot be imported.
         MedallionError: A feature of theirs cannot be computed; names it.
     """
+    texts.clear()
     if not settings.features:
         return
     here = str(Path.cwd())
@@ -26,7 +31,7 @@ def load(settings: Settings) -> None:
         sys.path.append(here)
     for name in settings.features:
         try:
-            import_module(name)
+            texts[name] = getsource(import_module(name))
         except Exception as error:
             raise ContractError(
                 f"config.yaml: features: {name} cannot be imported: {type(error).__name__}: {error}",

@@ -7,9 +7,10 @@ are computed from such a table.
 
 from __future__ import annotations
 
-import ast
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -18,21 +19,28 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
-from medallion import contracts
 from medallion.lakehouse.store import Lakehouse
+from medallion.pipeline import extensions
 from medallion.pipeline.additions import DAYS, TOTALS
-from medallion.pipeline.silver_to_gold import SCORED, STEPS, Stale, Step
+from medallion.pipeline.silver_to_gold import SCORED, SCORED_FROM, STEPS, Stale, Step
+from medallion.version import VERSION
 
-#: Packages and modules that transformations are made of.
+#: Packages and modules that transformations are made of; the source of a table is looked for in these only.
 ROOMS = ("columns", "features", "gold", "scoring")
+#: Where the making of an input begins, besides the module of the table itself.
+_REWOUND, _SCORED_BY = "silver/rewinding.py", ("scoring/predict.py", "scoring/snapshots.py")
 #: Why a table is rebuilt.
-NEVER, REDEFINED, INPUTS, ELSEWHERE, ASKED = (
-    "it was not computed by this version before",
+MISSING, UNRECORDED, REDEFINED, INPUTS, ELSEWHERE, ASKED = (
+    "it does not exist",
+    "no run has recorded what it was computed from",
     "its definition changed",
     "its inputs changed",
-    "it was written by something else",
+    "it is not as the last run left it",
     "a full refresh was asked for",
 )
+#: Tables whose versions are looked up at a time.
+_AT_ONCE = 8
+_IMPORT = re.compile(r"^[ \t]*from medallion(?:\.([\w.]+))? import (\([^)]*\)|[^\n]+)", re.MULTILINE)
 
 
 def _follows(table: str) -> str:
@@ -40,57 +48,65 @@ def _follows(table: str) -> str:
 
 
 @cache
-def _module(path: str) -> tuple[str, tuple[tuple[str, str], ...]] | None:
-    """Text of a module of the package, and what it imports: pairs of module and name; None where there is none."""
+def _module(path: str) -> str | None:
+    """Text of a file of the package; None where there is none."""
     place = files("medallion").joinpath(path)
-    if not place.is_file():
-        return None
-    text = place.read_text(encoding="utf-8")
-    return text, tuple(_imports(ast.parse(text)))
+    return place.read_text(encoding="utf-8") if place.is_file() else None
 
 
-def _imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "medallion":
-            within = (node.module or "").partition(".")[2].replace(".", "/")
-            yield from ((within, alias.name) for alias in node.names)
+@cache
+def _imports(path: str) -> tuple[tuple[str, str, str], ...]:
+    """What a module imports from the package: from where, the name there, and the name here.
+
+    Found in the text: parsing some twenty modules would take every run four times as long.
+    """
+    found = []
+    for place, names in _IMPORT.findall(_module(path) or ""):
+        for name in re.sub(r"#.*|[()]", "", names).split(","):
+            if words := name.split():
+                found.append((place.replace(".", "/"), words[0], words[-1]))
+    return tuple(found)
 
 
 def _paths(within: str, name: str) -> Iterator[str]:
     """The modules that an imported name comes from; a name that a package passes on comes from where it has it from."""
-    place = f"{within}/{name}".strip("/")
-    if _module(f"{place}.py") or _module(f"{place}/__init__.py"):
-        yield f"{place}.py" if _module(f"{place}.py") else f"{place}/__init__.py"
-    elif found := _module(f"{within}/__init__.py"):
-        for inner, passed_on in found[1]:
-            if passed_on == name:
-                yield from _paths(inner, name)
-    else:
+    place, package = f"{within}/{name}".strip("/"), f"{within}/__init__.py"
+    if path := next((path for path in (f"{place}.py", f"{place}/__init__.py") if _module(path) is not None), None):
+        yield path
+    elif _module(package) is None:
         yield f"{within}.py"
+    elif passed_on := [(inner, there) for inner, there, here in _imports(package) if here == name]:
+        for inner, there in passed_on:
+            yield from _paths(inner, there)
+    else:
+        yield package
 
 
-def sources(table: str) -> list[str]:
-    """The modules of the package that a table of gold is made from, by way of imports: `gold/deals.py` and others."""
-    waiting, found = [f"{table.replace('.', '/')}.py"], set[str]()
+def sources(*starts: str) -> list[str]:
+    """These modules of the package, such as `gold/deals.py`, and those of its rooms that they import, directly or not."""
+    waiting, found = list(starts), set[str]()
     while waiting:
         path = waiting.pop()
-        if path in found or (module := _module(path)) is None:
-            continue
-        found.add(path)
-        for within, name in module[1]:
-            if (within or name).split("/")[0] in ROOMS:
-                waiting += _paths(within, name)
+        if path not in found:
+            found.add(path)
+            imported = {source for within, name, _ in _imports(path) for source in _paths(within, name)}
+            waiting += [source for source in imported if source.split("/")[0].removesuffix(".py") in ROOMS]
     return sorted(found)
 
 
-def definition(table: str) -> str:
-    """Hash of a table's source, and of its contract where that is a declaration of its own."""
-    parts = [f"{path}\n{module[0]}" for path in sources(table) if (module := _module(path))]
-    if table in contracts.tables():
-        declared = contracts.table(table)
-        columns = [(column.name, column.type) for column in declared.columns]
-        parts.append(repr((columns, declared.key, declared.invariants)))
-    return _hash(parts)
+def definition(step: Step) -> str:
+    """Hash of a table's contract, where that is a file of its own, and of the source that it is made from."""
+    layer, name = step.table.split(".")
+    module = f"{layer}/{name}.py"
+    starts = [module, *[_REWOUND] * any(given.startswith("silver.") for given in step.inputs)]
+    # a package without its sources says by its version alone that it is another
+    version = VERSION if _module(module) is None else None
+    own = extensions.texts if step.table == "gold.customer_features" else {}
+    return _hash([_texts(*starts), _module(f"contracts/tables/{name}.odcs.yaml"), version, own])
+
+
+def _texts(*starts: str) -> dict[str, str | None]:
+    return {path: _module(path) for path in sources(*starts)}
 
 
 def _hash(value: Any) -> str:
@@ -103,15 +119,15 @@ class Freshness:
 
     Attributes:
         lake: The lakehouse.
-        silver: Names of the tables that gold is computed from.
+        dated: Names of the tables of silver that have events, of which the newest gives the last day to count.
         goal: The last day to count; None is that of the newest event.
         given: What else a table depends on: per input of a step, or "" for every table.
-        last: What `document` gave; empty when nothing was computed.
+        last: What `document` gave, as `recorded` reads it.
         refresh: Rebuild everything.
     """
 
     lake: Lakehouse
-    silver: tuple[str, ...]
+    dated: tuple[str, ...]
     goal: date | None
     given: Mapping[str, Any]
     last: Mapping[str, Any]
@@ -120,16 +136,17 @@ class Freshness:
 
     def known_day(self) -> date | None:
         """The last day to count, known without looking at the events when nothing has come to them; else None."""
-        same = self.last.get("silver") == self._silver() and self.last.get("goal") == str(self.goal)
+        same = self.last.get("dated") == self._all_versions(self.dated) and self.last.get("goal") == str(self.goal)
         return date.fromisoformat(self.last["day"]) if same else None
 
     def stale(self, day: date) -> Stale:
         """Tables to rebuild, each with why, inputs first."""
         told: dict[str, str] = {}
         for step in _inputs_first():
-            if why := self._why(step.table, step.inputs, day, told):
+            if why := self._why(step, day, told):
                 told[step.table] = why
-        return Stale(told, anew=any(told.get(name, INPUTS) != INPUTS for name in (TOTALS, DAYS)))
+        sums = [name for name in (TOTALS, DAYS) if name in told]
+        return Stale(told, anew=self.refresh or not all(map(self._may_grow, sums)))
 
     def is_current(self) -> bool:
         """Whether nothing is to be rebuilt."""
@@ -141,28 +158,42 @@ class Freshness:
         self._versions.clear()
         tables = {
             step.table: {
-                "definition": definition(step.table),
+                "definition": definition(step),
                 "inputs": self._inputs(step.inputs, day),
                 "version": self._version(step.table),
             }
             for step in STEPS
         }
-        found = {"goal": str(self.goal), "day": day.isoformat(), "silver": self._silver(), "tables": tables}
-        return json.dumps(found, sort_keys=True)
+        dated = self._all_versions(self.dated)
+        return json.dumps(
+            {"goal": str(self.goal), "day": day.isoformat(), "dated": dated, "tables": tables}, sort_keys=True
+        )
 
-    def _why(self, table: str, inputs: tuple[str, ...], day: date, stale: Mapping[str, str]) -> str | None:
-        kept = self.last.get("tables", {}).get(table)
+    def _why(self, step: Step, day: date, stale: Mapping[str, str]) -> str | None:
+        kept = self._kept(step.table)
         if self.refresh:
             return ASKED
-        if kept is None or self._version(table) < 0:
-            return NEVER
-        if kept["definition"] != definition(table):
+        if self._version(step.table) < 0:
+            return MISSING
+        if not kept:
+            return UNRECORDED
+        if kept["definition"] != definition(step):
             return REDEFINED
-        if kept["inputs"] != self._inputs(inputs, day):
+        if kept["inputs"] != self._inputs(step.inputs, day):
             return INPUTS
-        if kept["version"] != self._version(table):
+        if kept["version"] != self._version(step.table):
             return ELSEWHERE
-        return next((_follows(name) for name in inputs if name in stale), None)
+        return next((_follows(name) for name in step.inputs if name in stale), None)
+
+    def _may_grow(self, table: str) -> bool:
+        """Whether a table is as the last run left it, and would be made as it was then: rows may be added to it."""
+        kept = self._kept(table)
+        step = next(step for step in STEPS if step.table == table)
+        return bool(kept) and kept["version"] == self._version(table) and kept["definition"] == definition(step)
+
+    def _kept(self, table: str) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.last.get("tables", {}).get(table, {})
+        return found
 
     def _inputs(self, inputs: tuple[str, ...], day: date) -> str:
         """Hash of what a step is given, tables of gold left out."""
@@ -170,19 +201,32 @@ class Freshness:
         for name in inputs:
             if name == "moment":
                 found[name] = [day, self.given.get(name)]
-            elif name == SCORED:  # a model reads all of silver
-                found[name] = [day, self.given.get(name), self._silver() if self.given.get(name) else None]
+            elif name == SCORED and (model := self.given.get(name)):
+                found[name] = [day, model, self._all_versions(SCORED_FROM), _texts(*_SCORED_BY)]
             elif name.startswith("silver."):
-                found[name] = self._version(name)
+                entity = name.removeprefix("silver.").rpartition("_")[0]
+                found[name] = [self._version(name), _module(f"contracts/{entity}.odcs.yaml")]
         return _hash(found)
 
     def _version(self, name: str) -> int:
-        if name not in self._versions:
-            self._versions[name] = self.lake.version(name)
+        if not self._versions:  # all at once: at an address each of them takes a while
+            read = {given for step in STEPS for given in step.inputs if given.startswith("silver.")}
+            names = sorted({*self.dated, *SCORED_FROM, *read, *(step.table for step in STEPS)})
+            with ThreadPoolExecutor(1 if self.lake.in_catalog else _AT_ONCE) as pool:
+                self._versions.update(zip(names, pool.map(self.lake.version, names), strict=True))
         return self._versions[name]
 
-    def _silver(self) -> dict[str, int]:
-        return {name: self._version(name) for name in self.silver}
+    def _all_versions(self, names: Iterable[str]) -> dict[str, int]:
+        return {name: self._version(name) for name in names}
+
+
+def recorded(text: str | None) -> dict[str, Any]:
+    """What `Freshness.document` gave; empty without one, or where an earlier version of the package wrote a hash."""
+    try:
+        found = json.loads(text or "")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}  # a hash may read as a number
 
 
 def _inputs_first() -> list[Step]:

@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 
 #: A model's scores of open deals, an input that is there when a model is.
 SCORED = "ops.scored_leads"
+#: What a model scores open deals from, in the order in which snapshots take it.
+SCORED_FROM = (
+    "silver.customers_clean",
+    "silver.leads_clean",
+    "silver.interactions_clean",
+    "silver.stage_changes_clean",
+)
 _WORKERS = 2
 _NO_EVENTS = date(1970, 1, 1)
 _END_OF_TIME = "9999-12-31"
@@ -235,7 +242,7 @@ def _known_to(touches: DataFrame, moment: Moment) -> str | None:
 
 def _counts_every_channel(entities: Mapping[str, Entity]) -> bool:
     """Whether `gold.touch_totals` has every channel that the contract knows as one of its own."""
-    from medallion.features.touches import CHANNELS
+    from medallion.features.engagement import CHANNELS
 
     return set(entities["interactions"].column("channel").accepted) <= set(CHANNELS)
 
@@ -258,12 +265,9 @@ def _scored(
 ) -> DataFrame:
     from medallion.scoring import predict, snapshots
 
-    facts = snapshots.current(
-        frames["silver.customers_clean"],
-        frames["silver.leads_clean"],
-        frames["silver.interactions_clean"],
-        frames.get("silver.stage_changes_clean"),
-    )
+    *always, changes = SCORED_FROM
+    customers, leads, interactions = (frames[name] for name in always)
+    facts = snapshots.current(customers, leads, interactions, frames.get(changes))
     rows = snapshots.snapshots(facts, [moment.as_of], moment.weights, champion.fixed)
     store.save(predict.scored(rows, champion.scorer), spark, lake, predict.WORK)
     return store.read(spark, lake, SCORED)

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from medallion.columns import half_up, rounded
 from medallion.features import Features, Moment
-from medallion.features.touches import NANO, weight_of
+from medallion.features.engagement import NANO, weight_of
 
 RULES = Features("rule score")
 #: The parts of the score.

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 
 from medallion.columns import rounded
 from medallion.features import Feature, Features, Moment, ScoreWeights, account
-from medallion.features.touches import is_positive
+from medallion.features.engagement import is_positive
 
 #: Days in which a touch loses half its weight in the fading sums.
 FADING_DAYS = 30.0

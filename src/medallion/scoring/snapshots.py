@@ -21,7 +21,7 @@ from pyspark.sql import functions as F
 
 from medallion.contracts import Column as Declared
 from medallion.contracts import Table
-from medallion.features import ScoreWeights, account, in_order, touches
+from medallion.features import ScoreWeights, account, engagement, in_order, touches
 from medallion.features.deals import best_source_weight
 from medallion.scoring import rules, signals
 from medallion.scoring.signals import SIGNALS, Cutoff
@@ -237,7 +237,7 @@ def _of_touches(deals: DataFrame, interactions: DataFrame, cutoff: Cutoff) -> Da
     seen = joined.filter(happened(F.col("occurred_at")) & was_known() & recent)
     return seen.groupBy("lead_id", "cutoff").agg(
         *signals.TOUCHES.columns(cutoff),
-        touches.faded_nano(F.sum(touches.weighed_nano(cutoff)), cutoff).alias("engagement_nano"),
+        engagement.faded_nano(F.sum(engagement.weighed_nano(cutoff)), cutoff).alias("engagement_nano"),
         touches.best_recent_intent(cutoff).alias("best_recent_intent"),
     )
 

@@ -1,0 +1,61 @@
+"""Silver as it stood at a moment, and the newest event in it: where gold starts from.
+
+Apart from the rest of silver, so that gold follows a change of it and of nothing else there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from medallion.contracts import Entity
+
+
+def rewind(history: DataFrame, entity: Entity, as_of: Column, known_as_of: Column | None) -> DataFrame:
+    """The version of every key that was valid just before `as_of`, from what was known before `known_as_of`.
+
+    A version is valid from its version time; without one, from when it was learned. Where only later versions are
+    known (a first export after the fact), the earliest of them stands in, without its stage, as far as it says when it
+    was changed: an open deal may have been in another one. Both moments are exclusive.
+    """
+    known = history if known_as_of is None else history.filter(F.col("known_at") < known_as_of)
+    arrival = [F.desc("known_at"), F.desc("_source_file"), F.desc("_source_row")]
+    if entity.version_column is None:  # an event: the version learned last corrects the others
+        order = arrival
+    else:
+        version = F.col(entity.version_column)
+        since = F.coalesce(version.cast("timestamp"), F.col("known_at"))
+        known = known.withColumns({"_held": since < as_of, "_since": since})
+        order = [
+            F.desc("_held"),
+            F.when(F.col("_held"), version).desc_nulls_last(),
+            F.when(~F.col("_held"), F.col("_since")).asc_nulls_last(),
+            *arrival,
+        ]
+    ranked = known.withColumn("_rank", F.row_number().over(Window.partitionBy(entity.key).orderBy(*order)))
+    chosen = ranked.filter(F.col("_rank") == 1)
+    if entity.name == "leads":
+        later = ~F.col("_held") & ~F.coalesce((F.col("status") != "open") & (F.col("closed_at") < as_of), F.lit(False))
+        chosen = chosen.withColumn("stage", F.when(~later, F.col("stage")))
+    return chosen.select(*entity.clean.column_names)
+
+
+def newest_event(tables: Mapping[str, DataFrame], entities: Mapping[str, Entity]) -> DataFrame:
+    """The newest event in the data, one row with `newest`, null when there is none.
+
+    A date after the reading of its own row is a plan or a mistake, not an event.
+    """
+    parts = []
+    for name, entity in entities.items():
+        events = [
+            F.max(F.when(F.col(column.name) <= F.col("known_at"), F.col(column.name)))
+            for column in entity.columns
+            if column.event
+        ]
+        if events and name in tables:
+            newest = F.greatest(*events, F.lit(None).cast("timestamp"))
+            parts.append(tables[name].agg(newest.alias("newest")))
+    return reduce(DataFrame.unionByName, parts).agg(F.max("newest").alias("newest"))
