@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from medallion.figures import count
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -343,7 +345,7 @@ def list_actions(lakehouse: Lake = None, config: Config = None, as_json: Json = 
         }
         for one in found
     ]
-    show.records(show.screen(), show.many(len(rows), "proposal"), rows)
+    show.records(show.screen(), count(len(rows), "proposal"), rows)
 
 
 def propose(

@@ -19,6 +19,7 @@ from rich.text import Text
 from medallion import __version__, log
 from medallion.cli import agent, dashboard, deploy, metrics, powerbi, report, upkeep
 from medallion.errors import MedallionError
+from medallion.figures import count, duration
 
 app = typer.Typer(
     name="medallion",
@@ -189,6 +190,7 @@ def run(
     with show.Progressing(screen) as report:
         result = pipeline.run(settings, utc_now(), report, full_refresh=full_refresh)
     from medallion.care import status  # loads what reads and writes SQL, which the run has no need of
+    from medallion.lakehouse import remembered
 
     lake = _lake(config, settings.lakehouse)
     figures, day = status.insights(lake), status.as_of(lake)
@@ -196,7 +198,7 @@ def run(
         _dump(_document(result, figures, day, lake))
     else:
         show.run(screen, result, settings.lakehouse)
-        show.insights(screen, figures, day)
+        show.insights(screen, figures, day, remembered.currency(lake))
         show.next_steps(screen, settings.source, settings.lakehouse)
     for label, refusal in result.wrong:
         _say(f"{label}:", refusal.problem, refusal.remedy)
@@ -302,6 +304,7 @@ def replay(
     from medallion import pipeline
     from medallion.care import status
     from medallion.cli import console as show
+    from medallion.lakehouse import remembered
     from medallion.lakehouse.store import Lakehouse
 
     settings = _settings(config, lakehouse=lakehouse)
@@ -315,7 +318,7 @@ def replay(
     if as_json:
         _dump({**figures, "as_of": last, "known_as_of": known, "lakehouse": to})
     else:
-        show.insights(screen, figures, last)
+        show.insights(screen, figures, last, remembered.currency(Lakehouse(settings.lakehouse)))
         if to:
             show.line(screen, f"Tables: {to}/gold (Delta)")
 
@@ -352,13 +355,14 @@ def insights(lakehouse: LakehouseOption = None, config: Config = None, as_json: 
     """Print the figures of the gold tables."""
     from medallion.care import status
     from medallion.cli import console as show
+    from medallion.lakehouse import remembered
 
     lake = _lake(config, lakehouse)
     figures, day = status.insights(lake), status.as_of(lake)
     if as_json:
         _dump({**figures, "as_of": day})
     else:
-        show.insights(show.screen(), figures, day)
+        show.insights(show.screen(), figures, day, remembered.currency(lake))
 
 
 @app.command(epilog="**Examples**\n\n`medallion status`\n\n`medallion status --json | jq .row_accounts`")
@@ -424,7 +428,7 @@ def simulate(
     show.records(screen, "Simulated", [*files, {"file": "truth.parquet", "rows": made["open_leads"]}])
     show.line(screen, f"{world.first_day} to {day}, mess: {mess}, batches: {batches:,}")
     first = out if batches == 1 else out / f"day_{1:0{max(3, len(str(batches)))}d}"
-    show.line(screen, f"Written: {out}, in {perf_counter() - begun:.1f} s. Next: medallion run --source {first}")
+    show.line(screen, f"Written: {out}, in {duration(perf_counter() - begun)}. Next: medallion run --source {first}")
 
 
 queue = typer.Typer(help="Refused records: see them, correct them, take them up again.", no_args_is_help=True)
@@ -466,7 +470,7 @@ def quarantine_list(
         }
         for row in found[:limit]
     ]
-    show.records(screen, show.many(len(found), "waiting record"), rows)
+    show.records(screen, count(len(found), "waiting record"), rows)
     show.queue(screen, len(found), limit)
 
 
@@ -512,7 +516,7 @@ def quarantine_suggest(
         return
     screen = show.screen()
     rows = [{"id" if name == "quarantine_id" else name: value for name, value in row.items()} for row in found[:50]]
-    show.records(screen, show.many(len(found), "suggestion"), rows)
+    show.records(screen, count(len(found), "suggestion"), rows)
     if out:
         show.line(screen, f"Written: {out}. Read it, delete what is wrong, then medallion quarantine fix --from {out}")
     elif not found:
@@ -549,8 +553,8 @@ def quarantine_fix(
         corrections.append(quarantine.Correction(quarantine_id, column.strip(), value))
     if not corrections:
         raise typer.BadParameter("say what: ID --set column=value, or --from FILE", param_hint="--set")
-    count = quarantine.fix(_settings(config, lakehouse=lakehouse), corrections, who or getpass.getuser(), utc_now())
-    show.line(show.screen(), f"{show.many(count, 'correction')} written down. Next: medallion quarantine replay")
+    made = quarantine.fix(_settings(config, lakehouse=lakehouse), corrections, who or getpass.getuser(), utc_now())
+    show.line(show.screen(), f"{count(made, 'correction')} written down. Next: medallion quarantine replay")
 
 
 @queue.command(

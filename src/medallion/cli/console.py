@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from medallion.contracts import CONFIDENT
+from medallion.figures import count, duration, minute
 from medallion.log import one_line, plain
 from medallion.pipeline import Result, freshness
 from medallion.pipeline.steps import Report
@@ -96,7 +97,7 @@ class Progressing:
         elif self.live:
             self.live.update(self.tasks[name], completed=1)
         elif seconds is not None:
-            line(self.console, f"{seconds:7.2f} s  {name}")
+            line(self.console, f"{duration(seconds, 2):>9}  {name}")
 
 
 def records(console: Console, title: str, rows: Iterable[dict[str, Any]], note: str = "") -> None:
@@ -136,7 +137,7 @@ def _cell(value: Any) -> Text:
     return Text(plain(", ".join(str(item) for item in value) if isinstance(value, list) else str(value)))
 
 
-def insights(console: Console, figures: dict[str, Any], day: Any) -> None:
+def insights(console: Console, figures: dict[str, Any], day: Any, currency: str) -> None:
     """The figures with their labels and definitions."""
     from medallion import metrics  # parsers of SQL, which nothing else here needs
 
@@ -154,7 +155,7 @@ def insights(console: Console, figures: dict[str, Any], day: Any) -> None:
     table.add_column(style="dim")
     for name, value in figures.items():
         measure = metrics.metrics()[name].measure
-        table.add_row(measure.display_name, metrics.written(name, value), measure.comment)
+        table.add_row(measure.display_name, metrics.written(name, value, currency), measure.comment)
     console.print(table)
 
 
@@ -184,15 +185,6 @@ def proposed(console: Console, found: Proposed, folder: str, target: str) -> Non
     )
 
 
-def many(count: int, what: str) -> str:
-    """A count with its noun.
-
-    >>> many(1, "record"), many(1200, "record")
-    ('1 record', '1,200 records')
-    """
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
 def line(console: Console, text: str) -> None:
     """One line of text."""
     console.print(Text(one_line(text)), soft_wrap=True)
@@ -204,11 +196,11 @@ def lines(console: Console, text: str) -> None:
         line(console, part)
 
 
-def queue(console: Console, count: int, limit: int) -> None:
+def queue(console: Console, waiting: int, limit: int) -> None:
     """What to do about waiting records."""
-    if count > limit:
-        line(console, f"The first {limit} of {count:,}; --limit shows more.")
-    if count:
+    if waiting > limit:
+        line(console, f"The first {limit} of {waiting:,}; --limit shows more.")
+    if waiting:
         line(console, "Next: medallion quarantine show ID · suggest · fix ID --set column=value · replay")
     else:
         line(console, "Nothing waits in quarantine.")
@@ -218,7 +210,7 @@ def refused(console: Console, record: dict[str, Any]) -> None:
     """One refused record: why, what it says and what was corrected."""
     state = f"taken up by {record['resolved_by']}" if record["resolved_by"] else "waiting"
     line(console, f"{record['quarantine_id']}  {record['entity']}  {state}")
-    line(console, f"{record['source_file']}, line {record['source_row']}, read {record['known_at']:%Y-%m-%d %H:%M} UTC")
+    line(console, f"{record['source_file']}, line {record['source_row']}, read {minute(record['known_at'])} UTC")
     for reason in record["reasons"] or ():
         line(console, f"  {reason}")
     columns = [{"column": name, "says": said} for name, said in record["columns"].items()]
@@ -263,7 +255,7 @@ def run(console: Console, result: Result, lakehouse: str) -> None:
         console.print(Text.assemble(("Nothing new", "bold"), f"{known}; every table is as it was."))
     elif not result.accounts:
         console.print(
-            Text.assemble(("No new rows", "bold"), f"; {many(len(result.rebuilt), 'table')} of gold rebuilt.")
+            Text.assemble(("No new rows", "bold"), f"; {count(len(result.rebuilt), 'table')} of gold rebuilt.")
         )
     for table, reason in result.rebuilt.items():
         if reason in (freshness.REDEFINED, freshness.ELSEWHERE) or not result.accounts:
@@ -284,8 +276,8 @@ def run(console: Console, result: Result, lakehouse: str) -> None:
         line(console, f"{file}: kept in bronze, not mapped: {_some(columns)}")
     for file, columns in result.missing_columns.items():
         line(console, f"{file}: lacks what the file before it had: {_some(columns)}")
-    for file, count in result.skipped_lines.items():
-        line(console, f"{file}: {many(count, 'line')} above the header not read")
+    for file, skipped in result.skipped_lines.items():
+        line(console, f"{file}: {count(skipped, 'line')} above the header not read")
     if result.unfed and result.changed:
         line(console, f"No file here for these sources of the contract: {_some(result.unfed)}")
     for path in result.contracts:

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from medallion.figures import count
+
 Lake = Annotated[str | None, typer.Option("--lakehouse", help="Folder of the tables [default: lakehouse].")]
 Config = Annotated[Path | None, typer.Option("--config", help="Settings file [default: config/config.yaml].")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
@@ -48,7 +50,7 @@ def list_metrics(as_json: Json = False) -> None:
     if as_json:
         show.dump(rows)
     else:
-        show.records(show.screen(), show.many(len(rows), "metric"), rows)
+        show.records(show.screen(), count(len(rows), "metric"), rows)
 
 
 def show_metric(name: Name, as_json: Json = False) -> None:
@@ -98,7 +100,7 @@ def value(
     from medallion.cli import console as show
     from medallion.config import load
     from medallion.errors import ContractError
-    from medallion.lakehouse import query
+    from medallion.lakehouse import query, remembered
     from medallion.lakehouse.store import Lakehouse
 
     metric = metrics.named(name)
@@ -130,8 +132,8 @@ def value(
             }
         )
         return
-    screen = show.screen()
-    rows = [{**row, "value": metrics.written(name, row["value"])} for row in found.rows]
+    screen, currency = show.screen(), remembered.currency(lake)
+    rows = [{**row, "value": metrics.written(name, row["value"], currency)} for row in found.rows]
     title = f"{metric.measure.display_name} as of {status.as_of(lake)}"
     title += f" where {' and '.join(map(str, found.filters))}" if found.filters else ""
     title += f", {len(rows):,} of {total:,} rows" if len(rows) < total else ""
@@ -165,7 +167,7 @@ def check(
         show.records(screen, "Different", different)
         counted = sum(row["contexts" if dax else "queries"] for row in found)
         told = f"{counted} filter contexts" if dax else f"{counted} queries each way"
-        show.line(screen, f"{show.many(len(found), 'metric')}, {told}, {len(different)} different.")
+        show.line(screen, f"{count(len(found), 'metric')}, {told}, {len(different)} different.")
     if different:
         raise typer.Exit(1)
 
@@ -186,13 +188,19 @@ def _in_dax(lake: Any) -> list[dict[str, Any]]:
 def databricks(
     out: Annotated[Path, typer.Option("--out", help="Folder to write into.")] = Path("dashboards/databricks"),
     catalog: Annotated[str, typer.Option("--catalog", help="Catalog with the schemas silver and gold.")] = "crm",
+    lakehouse: Lake = None,
+    config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Write the metrics as Unity Catalog metric views, and an AI/BI dashboard over them."""
+    """Write the metrics as Unity Catalog metric views, and an AI/BI dashboard over them, in the lakehouse's currency."""
     from medallion.cli import console as show
+    from medallion.config import load
+    from medallion.lakehouse import remembered
+    from medallion.lakehouse.store import Lakehouse
     from medallion.powerbi.databricks import write
 
-    rows = [{"file": str(path)} for path in write(out, catalog)]
+    currency = remembered.currency(Lakehouse(load(config, lakehouse=lakehouse).lakehouse))
+    rows = [{"file": str(path)} for path in write(out, catalog, currency)]
     if as_json:
         show.dump(rows)
     else:

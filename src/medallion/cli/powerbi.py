@@ -46,7 +46,7 @@ def build(
     from medallion.cli import console as show
     from medallion.config import load
     from medallion.errors import MedallionError
-    from medallion.lakehouse import query
+    from medallion.lakehouse import query, remembered
     from medallion.lakehouse.store import Lakehouse
     from medallion.powerbi import build as building
     from medallion.powerbi.m import Databricks, Folder, Source
@@ -64,7 +64,7 @@ def build(
     lake = Lakehouse(load(config, lakehouse=lakehouse).lakehouse)
     status.needs(lake, [table.source for table in model().tables if table.kind == "gold"])
     with query.connect(lake, layers=("gold", "silver")) as connection:
-        built = building.build(connection, out, source, data, pictures)
+        built = building.build(connection, out, source, data, pictures, currency=remembered.currency(lake))
     told = [{"file": str(path), "kB": round(_size(path) / 1000)} for path in built.files]
     if as_json:
         show.dump({"files": told, "rows": built.rows, "notes": built.notes})

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from medallion.figures import duration
+
 Lake = Annotated[str | None, typer.Option("--lakehouse", help="Folder of the tables [default: lakehouse].")]
 Config = Annotated[Path | None, typer.Option("--config", help="Settings file [default: config/config.yaml].")]
 
@@ -41,7 +43,7 @@ def eda(
     with show.Progressing(screen) as progress:
         written = reporting.eda(lake, out, progress)
     show.records(screen, "Written", [{"file": str(path), "kB": round(path.stat().st_size / 1000)} for path in written])
-    show.line(screen, f"In {perf_counter() - begun:.1f} s. Open {out / 'EDA_REPORT.html'} in a browser.")
+    show.line(screen, f"In {duration(perf_counter() - begun)}. Open {out / 'EDA_REPORT.html'} in a browser.")
 
 
 def slides(

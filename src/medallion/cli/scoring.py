@@ -7,14 +7,11 @@ from typing import Any
 from rich.console import Console
 
 from medallion.cli import console as show
+from medallion.figures import money, percent, ratio, span
 from medallion.learning.monitor import Watch
 from medallion.learning.train import Outcome
 
 _NAMES = {"rules": "rates per score band", "logistic": "logistic regression", "xgboost": "XGBoost"}
-
-
-def _percent(value: float | None) -> str:
-    return "" if value is None else f"{value:.1%}"
 
 
 def trained(console: Console, outcome: Outcome) -> None:
@@ -34,7 +31,7 @@ def trained(console: Console, outcome: Outcome) -> None:
     ]
     title = f"On {e['snapshots']['test']:,} later snapshots of {e['deals']['test']:,} deals"
     show.records(
-        console, title, rows, f"Won within {outcome.horizon_days} days: {_percent(e['base_rate']['won_share'])}"
+        console, title, rows, f"Won within {outcome.horizon_days} days: {percent(e['base_rate']['won_share'])}"
     )
     checks = e["leak_checks"]
     show.line(console, f"Leak checks passed: {sum(c['passed'] for c in checks)} of {len(checks)}")
@@ -55,10 +52,10 @@ def scores(console: Console, found: dict[str, Any]) -> None:
         {
             "lead_id": row["lead_id"],
             "customer": row["customer_name"],
-            "value": f"{row['deal_value']:,.0f}",
-            "won": _percent(row["probability"]),
-            "from": _percent(row["probability_low"]),
-            "to": _percent(row["probability_high"]),
+            "value": money(row["deal_value"], found["currency"], none=""),
+            "won": percent(row["probability"], none=""),
+            "from": percent(row["probability_low"], none=""),
+            "to": percent(row["probability_high"], none=""),
             "score": f"{row['lead_score']} {row['lead_quality']}" if row["lead_quality"] else "",
             "why": "; ".join(
                 [row["trend"]] * (row["trend"] in ("improving", "declining"))
@@ -69,7 +66,7 @@ def scores(console: Console, found: dict[str, Any]) -> None:
         for row in found["deals"]
     ]
     by = f"by {found['model_version']}" if found["model_version"] else "by the rates per score band"
-    wins = "" if found["expected_wins"] is None else f", {found['expected_wins']:,.1f} wins expected"
+    wins = "" if found["expected_wins"] is None else f", {ratio(found['expected_wins'])} wins expected"
     first = f"The first {len(rows):,} of " if len(rows) < found["open_deals"] else ""
     show.records(console, f"{first}{found['open_deals']:,} open deals as of {found['as_of']}, scored {by}{wins}", rows)
     if not rows:
@@ -90,14 +87,12 @@ def explained(console: Console, found: dict[str, Any]) -> None:
     for row in found["scores"]:
         by = row["model_version"] or row["probability_source"]
         interval = (
-            ""
-            if row["probability_low"] is None
-            else f" ({_percent(row['probability_low'])} to {_percent(row['probability_high'])})"
+            "" if row["probability_low"] is None else f" ({span(row['probability_low'], row['probability_high'])})"
         )
         trend = "" if row["trend"] == "not enough information" else f", {row['trend']}"
         show.line(
             console,
-            f"{row['lead_id']}: {_percent(row['probability'])}{interval} within {row['horizon_days']} days, {by}{trend}",
+            f"{row['lead_id']}: {percent(row['probability'])}{interval} within {row['horizon_days']} days, {by}{trend}",
         )
         for sign, reasons in (("+", row["reasons_up"]), ("-", row["reasons_down"])):
             for reason in reasons or ():
@@ -111,7 +106,7 @@ def explained(console: Console, found: dict[str, Any]) -> None:
                 console,
                 f"{lead_id}: if it looked otherwise",
                 [
-                    {"if": row["if"], "probability": _percent(row["probability"])}
+                    {"if": row["if"], "probability": percent(row["probability"], none="")}
                     for row in told["if_it_looked_otherwise"]
                 ],
                 "Forecasts for deals that look like that; no promise that doing it has the effect.",
@@ -132,7 +127,7 @@ def watched(console: Console, found: Watch) -> None:
         console,
         "Scores whose horizon is over",
         [
-            {"by": name, "scores": f["n"], "forecast": _percent(f["mean_forecast"]), "won": _percent(f["won_share"]), "roc_auc": f["roc_auc"], "ece": f["ece"]}
+            {"by": name, "scores": f["n"], "forecast": percent(f["mean_forecast"], none=""), "won": percent(f["won_share"], none=""), "roc_auc": f["roc_auc"], "ece": f["ece"]}
             for name, f in found.ended.items()
         ],
     )  # fmt: skip
@@ -140,7 +135,7 @@ def watched(console: Console, found: Watch) -> None:
         console,
         "Observed conversion per band",
         [
-            {"by": b["means"], "band": b["lead_quality"], "scores": b["scores"], "forecast": _percent(b["forecast"]), "won": _percent(b["converted"])}
+            {"by": b["means"], "band": b["lead_quality"], "scores": b["scores"], "forecast": percent(b["forecast"], none=""), "won": percent(b["converted"], none="")}
             for b in found.bands
         ],
     )  # fmt: skip

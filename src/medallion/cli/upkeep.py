@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from medallion.figures import count
+
 Lake = Annotated[str | None, typer.Option("--lakehouse", help="Folder of the tables [default: lakehouse].")]
 Config = Annotated[Path | None, typer.Option("--config", help="Settings file [default: config/config.yaml].")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
@@ -43,7 +45,7 @@ def doctor(lakehouse: Lake = None, config: Config = None, as_json: Json = False)
             ],
         )
         well = len(found) - len(bad)
-        show.line(screen, f"{show.many(well, 'check')} passed, {len(bad)} not. The lakehouse is {told['state']}.")
+        show.line(screen, f"{count(well, 'check')} passed, {len(bad)} not. The lakehouse is {told['state']}.")
     if told["state"] == examining.BROKEN:
         raise typer.Exit(1)
 

@@ -22,10 +22,10 @@ from medallion import __version__, contracts, log, sources
 from medallion.config import Settings, end_of_day
 from medallion.contracts import Table
 from medallion.errors import ContractError, LakehouseError, SourceError
-from medallion.lakehouse import query, store
+from medallion.lakehouse import query, remembered, store
 from medallion.lakehouse.session import engine_name, session
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import amounts, batches, conventions, drift, hold, journal, models, remembered
+from medallion.pipeline import amounts, batches, conventions, drift, hold, journal, models
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.bronze_to_silver import bronze_to_silver
 from medallion.pipeline.freshness import Freshness

@@ -12,6 +12,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from medallion import figures
 from medallion.errors import MedallionError
 from medallion.powerbi.evaluate import Evaluator
 from medallion.powerbi.evaluate import Field as Place
@@ -256,11 +257,11 @@ def written(model: Model, field: Field, value: Any) -> str:
         return value.date().isoformat()
     if isinstance(value, str) or form is None:
         return str(value)
-    digits, _, after = form.replace("\\", "").partition(" ")
-    places = len(digits.rpartition(".")[2].rstrip("%")) if "." in digits else 0
-    if digits.endswith("%"):
-        return f"{float(value) * 100:.{places}f}%"
-    return f"{'$' if digits.startswith('$') else ''}{float(value):,.{places}f} {after}".rstrip()
+    bare = form.replace("\\", "")
+    places = len(bare.rpartition(".")[2].rstrip("%")) if "." in bare else 0
+    if bare.endswith("%"):
+        return figures.percent(value, places)
+    return figures.ratio(value, places, before=bare.partition("#")[0] if "#" in bare else "")
 
 
 def _label(value: Any) -> str:
