@@ -162,7 +162,7 @@ class Entity:
         declared = next((column for column in self.columns if column.name == "currency"), None)
         if declared and len(declared.accepted) == 1:
             return declared.accepted[0]
-        return (declared and declared.default or "'USD'").strip("'")
+        return ((declared and declared.default) or "'USD'").strip("'")
 
     def in_currency(self, code: str) -> Entity:
         """The entity with its amounts in its own currency, or in `code` where it has none of its own."""

@@ -12,7 +12,7 @@ def cell(kind: str, value: Any, currency: str) -> str:
     """A value of a table as it is read; empty where it is not known.
 
     >>> [cell(kind, 1090, "EUR") for kind in ("money", "percent", "number", "decimal")], cell("text", None, "EUR")
-    (['€1,090', '109000.0%', '1,090', '1,090.0'], '')
+    (['€1,090', '109,000.0%', '1,090', '1,090.0'], '')
     """
     if value is None:
         return ""

@@ -172,7 +172,7 @@ class _Planner:
             amounts = {named[header]: "deal_value" for header in told if header}
         if spoken is None and (code := currencies.only(columns, amounts)) and code != "USD" and value is not None:
             self._in_one_currency(feed.entity, code)
-            reason = f"{value.reason}; every amount is in {code}; figures are shown as dollars all the same"
+            reason = f"{value.reason}; every amount is in {code}, and so is every figure that is shown"
             feed.fillings["deal_value"] = value = value.model_copy(update={"confidence": 0.6, "reason": reason})
         changed = self.properties.get(feed.entity, {}).get("currency", {}).get("enum")
         default = changed[0]["value"] if changed else "USD"
@@ -218,7 +218,7 @@ class _Planner:
             return item
         name, texts = next(iter(codes.items()))
         self._in_one_currency(feed.entity, name, sorted({text.strip().lower() for text in texts} - {name.lower()}))
-        reason = f"every amount is in {name}; figures are shown as dollars all the same"
+        reason = f"every amount is in {name}, and so is every figure that is shown"
         return item.model_copy(update={"confidence": 0.6, "reason": reason})
 
     def _in_one_currency(self, entity: str, name: str, others: Iterable[str] = ()) -> None:

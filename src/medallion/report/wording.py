@@ -54,7 +54,7 @@ def enumerated(items: Sequence[str]) -> str:
 def plainly(value: Any) -> str:
     """A least or greatest value as a cell.
 
-    >>> plainly(datetime(2025, 6, 1, 10, 20)), plainly(date(2025, 6, 1)), plainly(Decimal("15000.00")), plainly(None)
+    >>> plainly(datetime(2025, 6, 1, 10, 20)), plainly(date(2025, 6, 1)), plainly(15000.0), plainly(None)
     ('2025-06-01', '2025-06-01', '15,000', '')
     """
     if value is None:
