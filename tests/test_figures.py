@@ -89,7 +89,7 @@ def test_both_intervals_are_one(frame):
 
 
 #: Forms that only `figures` may write: a share, an amount, a space before the sign, a sign of a currency.
-_OWN = re.compile(r""":[+z,]*\.\d%\}|\d %(?! )|\} %["' ]|f["'][^"'\n]*\$\{(?!\{)|["']\$["'] [if+]""")
+_OWN = re.compile(r""":[+z,]*\.\d%\}|:[+z,]*\.\df\} ?%|\d %(?! )|\} %["' ]|f["'][^"'\n]*\$\{(?!\{)|["']\$["'] [if+]""")
 
 
 def test_nobody_else_writes_shares_and_amounts():

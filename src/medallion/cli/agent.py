@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from medallion.figures import count
+from medallion.figures import count, day
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -341,7 +341,7 @@ def list_actions(lakehouse: Lake = None, config: Config = None, as_json: Json = 
             "change": ", ".join(f"{name}={value}" for name, value in one.changes.items()),
             "reason": one.reason,
             "by": one.proposed_by,
-            "expires": f"{one.expires_at:%Y-%m-%d}",
+            "expires": day(one.expires_at),
         }
         for one in found
     ]

@@ -171,7 +171,7 @@ def _columns(visual: Visual, box: Box, evaluator: Evaluator) -> list[str]:
             if bars == 1 and value is not None and step >= 26 and not line:
                 shown = written(evaluator.model, names[n], value)
                 if step < 44 and shown.endswith("%"):
-                    shown = f"{float(value) * 100:.0f}%"
+                    shown = figures.percent(value, 0)
                 parts.append(_text(x + wide / 2, bottom - tall - 4, shown, 11, middle=True))
         if line and told[-1] is not None:
             points.append((box.x + (place + 0.5) * step, bottom - room * float(told[-1]) / highest))

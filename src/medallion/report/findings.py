@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from medallion.figures import count, percent, span, wilson
+from medallion.figures import count, percent, ratio, span, wilson
 from medallion.report import uncertainty
 from medallion.report.facts import SAMPLE, SILENT_DAYS, Facts
 from medallion.report.profile import Profile
@@ -255,7 +255,7 @@ def caveats(facts: Facts, profiles: Sequence[Profile]) -> list[str]:
     if 0 < closed < _SMALL:
         told.append(
             f"How good the team is. With {count(closed, 'closed deal')}, one deal more or less won moves the win rate by "
-            f"{100 / closed:.1f} points; the intervals say how far off it may be."
+            f"{ratio(100 / closed)} points; the intervals say how far off it may be."
         )
     told.append(
         "What causes what. These are observations, not an experiment: a source or channel with a better rate may have "
