@@ -454,7 +454,7 @@ measures:
 - name: pipeline_coverage
   expr: CAST(SUM(CASE WHEN status = 'open' THEN deal_value END) AS DOUBLE) / NULLIF(1000000.0, 0)
   display_name: Pipeline coverage
-  comment: Value of the open deals per dollar of the sales target.
+  comment: Value of the open deals, divided by the sales target.
   format:
     type: number
     decimal_places:
