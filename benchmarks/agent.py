@@ -228,7 +228,7 @@ def written(value: Any, form: str) -> str:
     if form == "text" or value is None:
         return str(value)
     if form == "percent":
-        return f"{100 * float(value):,.1f} %"
+        return f"{100 * float(value):,.1f}%"
     places = 1 if form == "number1" else 0
     return ("$" if form == "usd" else "") + f"{float(value):,.{places}f}"
 

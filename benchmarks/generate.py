@@ -2,8 +2,8 @@
 
     python benchmarks/generate.py --interactions 5m --out /tmp/exports
 
-There are 20 interactions a customer and 12 a lead. Planted: 0.1 % repeated interactions, 0.02 % of unknown
-customers, 0.01 % with an unreadable date, 10 % of dates and many categories in another spelling, 0.2 % of leads
+There are 20 interactions a customer and 12 a lead. Planted: 0.1% repeated interactions, 0.02% of unknown
+customers, 0.01% with an unreadable date, 10% of dates and many categories in another spelling, 0.2% of leads
 corrected by a newer row.
 """
 

@@ -2,7 +2,7 @@
 
     python benchmarks/incremental.py --interactions 5m --runs 3
 
-The delivery: new touches (1 % of those there are), corrections and wins of 1 % of the deals, 0.1 % of the accounts
+The delivery: new touches (1% of those there are), corrections and wins of 1% of the deals, 0.1% of the accounts
 changed, all after the newest event. Prints medians and the ratio; keeps all in benchmarks/results/.
 """
 
@@ -108,7 +108,7 @@ def main() -> None:
     }
     target = HERE / "results" / f"incremental-{size}.json"
     target.write_text(json.dumps(result, indent=1) + "\n")
-    for name, runs in (("full run", full), ("1 % batch", added)):
+    for name, runs in (("full run", full), ("1% batch", added)):
         print(f"{name}: median {statistics.median(run['wall'] for run in runs):.1f} s wall")
         for step in runs[0]["steps"]:
             print(f"    {statistics.median(run['steps'][step] for run in runs):8.2f} s  {step}")

@@ -158,7 +158,7 @@ def test_a_draft_respects_refusals(tools):
 # questions without a model
 
 QUESTIONS = [
-    ("What is the win rate?", "54.5 %"),
+    ("What is the win rate?", "54.5%"),
     ("How many deals did we win?", "6"),
     ("How many deals were lost?", "5"),
     ("What is our revenue in June 2025?", "$470,000"),
@@ -374,12 +374,12 @@ def test_figures_are_written_by_the_program_with_their_label(ledger):
     text = "Best is {F1.0.owner} with {F1.0.value}."
     assert prose.faults(text, ledger) == []
     shown = prose.rendered(text, ledger)
-    assert shown.text == "Best is Ann Lee with 50.0 % (Win rate, Ann Lee)."
+    assert shown.text == "Best is Ann Lee with 50.0% (Win rate, Ann Lee)."
     assert [one.reference for one in shown.receipts] == ["F1.0.owner", "F1.0.value"]
 
 
 UNSAFE = [
-    "The rate is 50 %, see {F1.0.value}",
+    "The rate is 50%, see {F1.0.value}",
     "It is fifty per cent, {F1.0.value}",
     "About half of them, {F1.0.value}",
     "In the year MMXXV: {F1.0.value}",
@@ -445,20 +445,20 @@ def with_model(tools, vocabulary, *turns, **settings):
 
 def test_a_model_that_keeps_to_the_rules(tools, vocabulary):
     answer = with_model(tools, vocabulary, CALL, "The rate is {F1.0.value}.")
-    assert answer.text == "The rate is 54.5 % (Win rate)."
+    assert answer.text == "The rate is 54.5% (Win rate)."
     assert answer.by != "planner"
     assert answer.calls == ("metric_value",)
 
 
 def test_a_second_try_may_be_right(tools, vocabulary):
-    answer = with_model(tools, vocabulary, CALL, "The rate is 99 %.", "The rate is {F1.0.value}.")
-    assert answer.text == "The rate is 54.5 % (Win rate)."
+    answer = with_model(tools, vocabulary, CALL, "The rate is 99%.", "The rate is {F1.0.value}.")
+    assert answer.text == "The rate is 54.5% (Win rate)."
 
 
 @pytest.mark.parametrize(
     "turns",
     [
-        (CALL, "The rate is 99 %."),
+        (CALL, "The rate is 99%."),
         (CALL, "Ninety-nine in a hundred"),
         (CALL, "{F7.0.value}"),
         (CALL,),
@@ -473,7 +473,7 @@ def test_a_second_try_may_be_right(tools, vocabulary):
 def test_a_model_that_does_not_falls_back_to_the_planner(tools, vocabulary, turns):
     answer = with_model(tools, vocabulary, *turns)
     assert answer.by == "planner"
-    assert "54.5 %" in answer.text
+    assert "54.5%" in answer.text
     assert "99" not in answer.text
     assert answer.notes[0].startswith("Answered without the model")
 
@@ -489,11 +489,11 @@ def test_a_model_that_hangs_or_is_not_there(tools, vocabulary):
 
     settings = AgentSettings(model="x", timeout_seconds=0.2)
     answer = model.answered(tools, vocabulary, settings, "win rate", FunctionModel(slow))
-    assert "54.5 %" in answer.text
+    assert "54.5%" in answer.text
     assert "too long" in answer.notes[0]
     away = AgentSettings(model="x", base_url="http://127.0.0.1:9/v1", timeout_seconds=5)
     answer = model.answered(tools, vocabulary, away, "win rate")
-    assert "54.5 %" in answer.text
+    assert "54.5%" in answer.text
     assert "without the model: it cannot be reached" in answer.notes[0]
 
 
@@ -618,7 +618,7 @@ def test_every_question_is_logged_without_addresses(own_sample, rows):
     first, second = rows(lake, "select * from ops.agent_log order by length(question) desc")
     assert first["question"] == "win rate for [removed] or [removed]"
     assert first["declined"]
-    assert json.loads(second["receipts"])[0]["written"] == "54.5 %"
+    assert json.loads(second["receipts"])[0]["written"] == "54.5%"
 
 
 def test_the_mcp_server(own_sample):
@@ -651,7 +651,7 @@ def test_the_mcp_server(own_sample):
             "find_customer", "pipeline_forecast", "run_safe_sql", "propose_action", "ask"} <= names  # fmt: skip
     assert not names & {"approve", "apply"}
     told = json.loads(good.content[0].text)
-    assert "66.7 %" in json.dumps(told)
+    assert "66.7%" in json.dumps(told)
     assert told["F1"]["tables"]["gold.deals"] >= 0
     assert bad.isError
     assert "no metric" in bad.content[0].text
@@ -676,11 +676,11 @@ def test_the_commands(own_sample):
     assert "L-1013" in run("brief", "C001", "--receipts").output
     assert "Subject:" in run("draft", "C001").output
     asked = run("ask", "win rate", "--receipts")
-    assert "54.5 %" in asked.output
+    assert "54.5%" in asked.output
     assert "gold.deals v" in asked.output
     assert run("ask", "churn").exit_code == 1
     talk = run("chat", input="win rate\nexit\n")
-    assert "54.5 %" in talk.output
+    assert "54.5%" in talk.output
     run("actions", "propose", "deal", "L-1012", "--set", "next_step=Call", "--reason", "asked")
     one = json.loads(run("actions", "list", "--json").output)[0]
     assert run("actions", "approve", one["action_id"]).exit_code == 0

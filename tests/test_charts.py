@@ -29,15 +29,15 @@ def touches(count: int):
 
 
 CHARTS = {
-    "status": lambda n: sales.deal_status(deals(min(n, 1))),
+    "status": lambda n: sales.deal_status(deals(min(n, 1)), "USD"),
     "sources": lambda n: sales.lead_sources(deals(n)),
     "channels": lambda n: sales.channels(touches(n)),
     "outcomes": lambda n: sales.outcomes([{"outcome": "positive", "interactions": n}]),
     "rates": lambda n: sales.rates(deals(n), "industry", "Win rate", overall=0.5),
-    "revenue": lambda n: sales.revenue_by(deals(n), "industry", "Revenue"),
+    "revenue": lambda n: sales.revenue_by(deals(n), "industry", "Revenue", "USD"),
     "scores": lambda n: sales.score_distribution([{"low": 80, "lead_quality": "Hot", "customers": n}] if n else []),
     "bands": lambda n: sales.quality_bands([{"lead_quality": "Hot", "total_customers": n}] if n else []),
-    "months": lambda n: sales.months([{"month": date(2020 + k // 12, k % 12 + 1, 1), "revenue": k + 1, "won_leads": 1} for k in range(n)]),
+    "months": lambda n: sales.months([{"month": date(2020 + k // 12, k % 12 + 1, 1), "revenue": k + 1, "won_leads": 1} for k in range(n)], "USD"),
     "correlations": lambda n: sales.correlations([{"a": f"a{k}", "b": "b", "rho": 0.5, "n": 30, "safe_low": -0.1, "safe_high": 0.9} for k in range(n)], n),
     "untidy": lambda n: sales.untidy([{"column": f"leads.c{k}", "share": 0.5, "filled": 10} for k in range(n)]),
 }  # fmt: skip

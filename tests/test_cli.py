@@ -61,7 +61,7 @@ def test_what_a_run_shows(medallion, tmp_path):
         "bronze: read the files",
         "Insights as of 2025-06-30",
         "$1,937,000",
-        "84.6 %",
+        "84.6%",
         "medallion status",
         "data/updates",
     ):

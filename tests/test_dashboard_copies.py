@@ -147,7 +147,7 @@ def test_pages_of_a_table_by_both_routes(reading, lake, name):
 
     def page(of, where, **state):
         found = tables.page(of, table, Given(tuple(state.items())), where, pii=False, size=7)
-        cells = [[writing.cell(one.kind, row[one.name]) for one in shown] for row in found.rows]
+        cells = [[writing.cell(one.kind, row[one.name], "USD") for one in shown] for row in found.rows]
         return cells, found.count, found.at
 
     for column in [one.name for one in shown if one.kind not in ("list", "why")]:

@@ -81,9 +81,9 @@ def test_the_list_of_commands_says_what_they_say_themselves():
 def test_the_readme_tells_the_figures_of_the_sample(sample):
     for name, value in status.insights(sample).items():
         label = metrics.metrics()[name].measure.display_name
-        assert re.search(rf"^ {re.escape(label)} +{re.escape(metrics.written(name, value))} ", README, re.MULTILINE), (
-            name
-        )
+        assert re.search(
+            rf"^ {re.escape(label)} +{re.escape(metrics.written(name, value, 'USD'))} ", README, re.MULTILINE
+        ), name
 
 
 def test_the_contract_in_the_readme_works(tmp_path):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
 from medallion.features import Moment
+from medallion.figures import wilson
 from medallion.weights import ScoreWeights
 
 DAY = date(2025, 6, 30)
@@ -173,12 +174,6 @@ def test_weights_that_make_no_score_are_refused(given, says):
         ScoreWeights(**given)
 
 
-def wilson(won, n, z=1.645):
-    p = won / n
-    middle, spread = p + z * z / (2 * n), z * (p * (1 - p) / n + z * z / (4 * n * n)) ** 0.5
-    return (middle - spread) / (1 + z * z / n), (middle + spread) / (1 + z * z / n)
-
-
 def test_base_rate_by_band(sample, rows):
     """The sample's probabilities from its own deals, in plain Python."""
     deals = rows(
@@ -192,7 +187,9 @@ def test_base_rate_by_band(sample, rows):
         n = sum(d["lead_quality"] == band for d in mature) + 10
         won = sum(d["lead_quality"] == band for d in converted) + 10 * base
         assert row["lead_probability"] == pytest.approx(won / n, abs=1e-6)
-        assert (row["lead_probability_low"], row["lead_probability_high"]) == pytest.approx(wilson(won, n), abs=1e-5)
+        assert (row["lead_probability_low"], row["lead_probability_high"]) == pytest.approx(
+            wilson(won, n, 1.645), abs=1e-5
+        )
         p = 1 - (1 - won / n) ** row["open_leads"]
         assert row["probability_to_convert"] == pytest.approx(p, abs=1e-5)
         assert row["probability_source"] == "base_rate_by_band"
@@ -295,7 +292,7 @@ def test_base_rate_of_generated_deals(frame):
         assert row["lead_probability"] == pytest.approx(mean, abs=2e-6)
         n = min([n for _, n in told], default=rate(band, 0)[1])
         assert (row["lead_probability_low"], row["lead_probability_high"]) == pytest.approx(
-            wilson(mean * n, n), abs=3e-6
+            wilson(mean * n, n, 1.645), abs=3e-6
         )
         assert row["lead_probability_low"] <= row["lead_probability"] <= row["lead_probability_high"]
         assert row["probability_to_convert"] == pytest.approx(1 - math.prod(1 - p for p, _ in told), abs=1e-5)
@@ -307,7 +304,7 @@ def test_base_rate_of_generated_deals(frame):
         if row["status"] == "open":
             p, n = rate(row["lead_quality"], row["age_days"])
             assert row["probability_to_convert"] == pytest.approx(p, abs=2e-6)
-            assert (row["probability_low"], row["probability_high"]) == pytest.approx(wilson(p * n, n), abs=3e-6)
+            assert (row["probability_low"], row["probability_high"]) == pytest.approx(wilson(p * n, n, 1.645), abs=3e-6)
             assert row["probability_low"] <= row["probability_to_convert"] <= row["probability_high"]
         else:
             assert row["probability_to_convert"] is None

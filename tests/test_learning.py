@@ -119,7 +119,7 @@ def test_a_signal_that_is_the_outcome_would_show():
 
 
 def test_figures_by_hand():
-    from medallion.scoring.evaluation import calibration_error, figures, wilson
+    from medallion.scoring.evaluation import calibration_error, figures
 
     won, forecast = np.array([1, 0, 1, 0.0]), np.array([0.9, 0.8, 0.6, 0.1])
     found = figures(won, forecast)
@@ -127,7 +127,6 @@ def test_figures_by_hand():
     assert found.brier == round((0.01 + 0.64 + 0.16 + 0.01) / 4, 4)
     assert found.log_loss == round(float(-(np.log(0.9) + np.log(0.2) + np.log(0.6) + np.log(0.9)) / 4), 4)
     assert calibration_error(won, forecast) == pytest.approx((0.1 + 0.8 + 0.4 + 0.1) / 4)
-    assert wilson(6 / 15, 15) == (0.2232, 0.6074)
 
 
 def test_gain_is_of_accounts_not_of_rows():

@@ -352,13 +352,13 @@ def test_an_unknown_dimension_is_refused():
     [
         ("total_deal_value", 1937000, "$1,937,000"),
         ("average_lead_score", 88.692308, "88.7"),
-        ("hot_lead_share", 0.846154, "84.6 %"),
+        ("hot_lead_share", 0.846154, "84.6%"),
         ("total_leads", 1234, "1,234"),
         ("win_rate", None, "no data"),
     ],
 )
 def test_how_a_value_is_written(name, number, text):
-    assert metrics.written(name, number) == text
+    assert metrics.written(name, number, "USD") == text
 
 
 def test_insights_are_metrics_with_words():

@@ -54,7 +54,7 @@ def read(lake):
 
 def written(lake, folder):
     with query.connect(lake, layers=("gold", "silver")) as connection:
-        return build.build(connection, folder)
+        return build.build(connection, folder, currency="USD")
 
 
 @pytest.fixture(scope="module")
@@ -379,8 +379,8 @@ def test_a_live_report_asks_the_warehouse(sample, tmp_path):
     source = m.Databricks("adb-1.azuredatabricks.net", "/sql/1.0/warehouses/x", "crm", live=True)
     with query.connect(sample, layers=("gold", "silver")) as connection:
         with pytest.raises(MedallionError, match="a live report holds no data"):
-            build.build(connection, tmp_path, source)
-        build.build(connection, tmp_path, source, with_data=False)
+            build.build(connection, tmp_path, source, currency="USD")
+        build.build(connection, tmp_path, source, with_data=False, currency="USD")
     tables = tmp_path / f"{build.NAME}.SemanticModel/definition/tables"
     modes = {path.stem: re.search(r"mode: (\w+)", path.read_text())[1] for path in tables.iterdir()}
     assert {name for name, mode in modes.items() if mode == "import"} == {"Metrics", "Sales target"}
@@ -439,8 +439,8 @@ def test_more_rows_than_a_file_holds_are_refused(sample, tmp_path, monkeypatch):
     monkeypatch.setattr(build, "MOST_ROWS", 100)
     with query.connect(sample, layers=("gold", "silver")) as connection:
         with pytest.raises(MedallionError, match=r"332 rows, and a .pbix is written with at most 100\nAdd --no-data"):
-            build.build(connection, tmp_path)
-        made = build.build(connection, tmp_path, with_data=False)
+            build.build(connection, tmp_path, currency="USD")
+        made = build.build(connection, tmp_path, with_data=False, currency="USD")
     assert not (tmp_path / f"{build.NAME}.pbix").exists()
     assert (tmp_path / f"{build.NAME}.pbit") in made.files
 
@@ -464,7 +464,7 @@ def test_the_guide_tells_the_figures_of_the_sample(sample):
 
         def told(name, *where):
             answer = metrics.ask(connection, name, where=[metrics.Filter.parse(one) for one in where])
-            return metrics.written(name, answer.value).replace(" %", "%")
+            return metrics.written(name, answer.value, "USD")
 
         for text, name in [("open pipeline", "open_pipeline"), ("weighted pipeline", "weighted_pipeline"),
                            ("revenue", "revenue"), ("win rate", "win_rate")]:  # fmt: skip

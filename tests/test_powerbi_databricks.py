@@ -20,7 +20,7 @@ from medallion.powerbi import databricks
 
 def blocks(catalog="crm"):
     """The name and the declaration of each statement."""
-    text = databricks.statements(catalog)
+    text = databricks.statements(catalog, "USD")
     found = re.findall(
         r"CREATE OR REPLACE VIEW `crm`\.gold\.(\w+)\nWITH METRICS\nLANGUAGE YAML\nAS \$\$\n(.*?)\$\$;\n", text, re.S
     )
@@ -86,7 +86,7 @@ def as_metric_views_do(sql, declared):
 
 
 def test_queries_of_the_dashboard_give_what_the_metrics_are(sample):
-    declared, board = blocks(), databricks.dashboard("crm")
+    declared, board = blocks(), databricks.dashboard("crm", "USD")
     assert len(board["datasets"]) > 30
     with query.connect(sample, layers=("gold", "silver")) as connection:
         for dataset in board["datasets"]:
@@ -107,7 +107,7 @@ def test_queries_of_the_dashboard_give_what_the_metrics_are(sample):
 
 
 def test_widgets_show_columns_of_their_query_and_lie_apart():
-    board = databricks.dashboard("crm")
+    board = databricks.dashboard("crm", "USD")
     queries = {one["name"]: one["queryLines"][0] for one in board["datasets"]}
     used = set()
     for page in board["pages"]:
@@ -134,10 +134,10 @@ def test_widgets_show_columns_of_their_query_and_lie_apart():
 @pytest.mark.parametrize("catalog", ["a b", "x`; DROP", "", "a.b"])
 def test_what_is_no_catalog_is_refused(catalog):
     with pytest.raises(ContractError, match="is no name of a catalog"):
-        databricks.statements(catalog)
+        databricks.statements(catalog, "USD")
 
 
 def test_the_shipped_files_are_current(tmp_path):
     """`dashboards/databricks` is what `medallion metrics databricks` writes."""
-    for path in databricks.write(tmp_path, "crm"):
+    for path in databricks.write(tmp_path, "crm", "USD"):
         assert path.read_text() == (ROOT / "dashboards" / "databricks" / path.name).read_text()

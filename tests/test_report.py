@@ -133,7 +133,7 @@ def test_key_figures_are_those_of_the_metrics(sample, written, gathered):
         assert {*metrics.INSIGHTS} < {*gathered[0].figures}
         for name in gathered[0].figures:
             metric = metrics.metrics()[name]
-            label, value = metric.measure.display_name, metrics.written(name, metrics.value(connection, name))
+            label, value = metric.measure.display_name, metrics.written(name, metrics.value(connection, name), "USD")
             assert re.search(rf"^ {re.escape(label)} +{re.escape(value)} ", told, re.MULTILINE), name
             assert f"{label} {value} {metric.measure.comment}" in page, name
 
@@ -170,7 +170,7 @@ def test_breakdowns_are_those_of_silver(written, rows, sample, title, column):
 def test_slides_tell_the_metrics(sample, written):
     slides = slides_of(written / "presentation.pptx")
     assert len(slides) == 6
-    figures = {name: metrics.written(name, value) for name, value in status.insights(sample).items()}
+    figures = {name: metrics.written(name, value, "USD") for name, value in status.insights(sample).items()}
     everything = json.dumps(slides, ensure_ascii=False)
     for name in ("revenue", "win_rate", "open_pipeline", "weighted_pipeline", "average_lead_score", "hot_lead_share"):
         assert figures[name] in everything, name

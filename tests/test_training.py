@@ -120,7 +120,7 @@ def test_a_forecast_lies_in_its_interval(seed):
 
 
 def test_an_interval_reaches_to_what_the_test_found():
-    """Forecasts of 40 % of which 20 to 30 % were won: from a half as high odds up to the forecast itself."""
+    """Forecasts of 40% of which 20 to 30% were won: from a half as high odds up to the forecast itself."""
     from medallion.scoring.predict import Scorer
 
     tier = {"from": 0.0, "forecast": 0.4, "low": 0.2, "high": 0.3}

@@ -451,9 +451,9 @@ def incremental(path: Path) -> str:
     ]
     return "\n\n".join(
         [
-            f"{kept['interactions']:,} interactions, then 1 % more of them with 1 % of the deals changed; medians of "
+            f"{kept['interactions']:,} interactions, then 1% more of them with 1% of the deals changed; medians of "
             f"{len(kept['full'])} pairs, {kept['machine']['cores']} cores:",
-            _table(("step", "full run, seconds", "1 % batch, seconds"), rows),
+            _table(("step", "full run, seconds", "1% batch, seconds"), rows),
             f"The batch takes **{kept['ratio_median']:.0%}** of the full run.",
         ]
     )

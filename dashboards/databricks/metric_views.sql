@@ -454,7 +454,7 @@ measures:
 - name: pipeline_coverage
   expr: CAST(SUM(CASE WHEN status = 'open' THEN deal_value END) AS DOUBLE) / NULLIF(1000000.0, 0)
   display_name: Pipeline coverage
-  comment: Value of the open deals per dollar of the sales target.
+  comment: Value of the open deals, divided by the sales target.
   format:
     type: number
     decimal_places:
@@ -490,7 +490,7 @@ measures:
 - name: sales_velocity
   expr: COUNT(CASE WHEN status = 'open' THEN 1 END) * (CAST(SUM(CASE WHEN status = 'won' THEN deal_value END) AS DOUBLE) / NULLIF(COUNT(CASE WHEN status = 'won' AND has_value THEN 1 END), 0)) * (COUNT(CASE WHEN status = 'won' THEN 1 END) / NULLIF(COUNT(CASE WHEN status IN ('won', 'lost') THEN 1 END), 0)) / NULLIF(AVG(CASE WHEN status = 'won' THEN cycle_days END), 0)
   display_name: Sales velocity
-  comment: 'USD per day that the pipeline yields: open deals times average won value times win rate over the sales cycle.'
+  comment: 'Value per day that the pipeline yields: open deals times average won value times win rate over the sales cycle.'
   format:
     type: currency
     currency_code: USD

@@ -227,7 +227,7 @@ def share(part: Column, whole: Column) -> Column:
 def wilson(successes: Column, trials: Column, z: float) -> tuple[Column, Column]:
     """Lower and upper end of Wilson's score interval for a share, null for no trials.
 
-    E. B. Wilson, Probable inference, JASA 22 (1927). `z` is the normal quantile: 1.96 for 95 %, 1.645 for 90 %.
+    E. B. Wilson, Probable inference, JASA 22 (1927). `z` is the normal quantile: 1.96 for 95%, 1.645 for 90%.
 
     >>> low, high = wilson(F.lit(6.0), F.lit(15.0), 1.645)
     >>> show(["x"], lambda c: rounded(low, 2)), show(["x"], lambda c: rounded(high, 2))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from medallion import figures
 from medallion.agent import spans
 from medallion.agent.facts import Found, Ledger, Receipt
 from medallion.agent.tools import Tools
@@ -136,7 +137,9 @@ def age(as_of: date | None, today: date) -> tuple[str, ...]:
         return ("gold is empty",)
     days = (today - as_of).days
     return (
-        (f"The figures are as of {as_of.isoformat()}, {days:,} days ago; `medallion run` brings them up to date.",)
+        (
+            f"The figures are as of {figures.day(as_of)}, {figures.count(days, 'day')} ago; `medallion run` brings them up to date.",
+        )
         if days > 2
         else ()
     )

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
 
+from medallion import figures
 from medallion.metrics import plain
 
-Kind = Literal["text", "number", "usd", "percent", "date", "moment", "list"]
+Kind = Literal["text", "number", "money", "percent", "date", "moment", "list"]
 
 #: A reference to a cell: `F2.0.revenue` is column `revenue` of row 0 of the second finding.
 REFERENCE = re.compile(r"\{\s*(F\d+)\.(\d+)\.([a-z_0-9]+)\s*\}")
@@ -28,23 +29,23 @@ class Field:
     kind: Kind = "text"
     places: int = 0
 
-    def written(self, value: Any) -> str:
+    def written(self, value: Any, currency: str) -> str:
         """The value as a person reads it.
 
-        >>> Field("revenue", "Revenue", "usd").written(1090000), Field("p", "Probability", "percent", 1).written(0.237)
-        ('$1,090,000', '23.7 %')
+        >>> Field("revenue", "Revenue", "money").written(1090000, "EUR"), Field("p", "Chance", "percent", 1).written(0.237, "EUR")
+        ('€1,090,000', '23.7%')
         """
         if value is None or value == "":
             return "unknown"
         if self.kind == "list":
             return "; ".join(_BREAK.sub(" ", str(part)) for part in value) or "none"
-        if self.kind in ("usd", "number", "percent") and not isinstance(value, bool):
-            number = float(value) * (100 if self.kind == "percent" else 1)
-            text = f"{number:,.{self.places}f}"
-            return f"${text}" if self.kind == "usd" else f"{text} %" if self.kind == "percent" else text
+        if self.kind == "money":
+            return figures.money(value, currency, self.places)
+        if self.kind in ("number", "percent") and not isinstance(value, bool):
+            return (figures.percent if self.kind == "percent" else figures.ratio)(value, self.places)
         if isinstance(value, datetime):
-            return value.strftime("%Y-%m-%d %H:%M")
-        return value.isoformat() if isinstance(value, date) else _BREAK.sub(" ", str(value))
+            return figures.minute(value)
+        return figures.day(value) if isinstance(value, date) else _BREAK.sub(" ", str(value))
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Found:
         as_of: Last day that the figures include.
         note: What a reader should know beside them.
         total: How many rows there are, where `rows` are the first of them; None where they are all.
+        currency: ISO code of its amounts.
     """
 
     tool: str
@@ -75,6 +77,7 @@ class Found:
     as_of: date | None = None
     note: str = ""
     total: int | None = None
+    currency: str = "USD"
 
     @property
     def count(self) -> int:
@@ -88,7 +91,7 @@ class Found:
     def written(self, row: Mapping[str, Any], name: str) -> str:
         """A cell of a row as a person reads it."""
         found = self.field(name)
-        return found.written(row.get(name)) if found else str(row.get(name))
+        return found.written(row.get(name), self.currency) if found else str(row.get(name))
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,7 @@ class Ledger:
         return Receipt(
             f"{name}.{row}.{column}",
             about.label,
-            about.written(one.get(column)),
+            found.written(one, column),
             one.get(column),
             column,
             {key: one.get(key) for key in found.key},

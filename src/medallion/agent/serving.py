@@ -18,7 +18,7 @@ import duckdb
 from medallion import contracts
 from medallion.care import status
 from medallion.errors import LakehouseError
-from medallion.lakehouse import query
+from medallion.lakehouse import query, remembered
 from medallion.lakehouse.store import Lakehouse
 
 #: Tables that the agent reads, with the columns that it does not: free text is untrusted and may name people.
@@ -47,6 +47,7 @@ class Serving:
         as_of: Last day that gold includes.
         locked: The tables are in memory and every door of DuckDB is shut: no files, no network, no settings.
         prepared: Names of the tables that were computed once.
+        currency: ISO code of all amounts.
     """
 
     lake: Lakehouse
@@ -56,6 +57,7 @@ class Serving:
     locked: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
     prepared: set[str] = field(default_factory=set)
+    currency: str = "USD"
 
     def rows(self, sql: str, bindings: Any = ()) -> list[dict[str, Any]]:
         """The rows of a query as dicts; ended after `PATIENCE` seconds.
@@ -134,4 +136,4 @@ def serve(lake: Lakehouse, *, locked: bool = False, only: Container[str] = TABLE
             if _FEATURES in versions:
                 connection.execute(f"create index by_customer on agent_{_FEATURES}(customer_id)")
             connection.execute("set enable_external_access = false; set lock_configuration = true")
-        yield Serving(lake, connection, versions, status.as_of(lake), locked)
+        yield Serving(lake, connection, versions, status.as_of(lake), locked, currency=remembered.currency(lake))

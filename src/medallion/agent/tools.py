@@ -161,8 +161,8 @@ class Tools:
                 Field("next_step", "Next step"),
                 Field("channel", "Channel"),
                 Field("hour", "Best hour (UTC)", "number"),
-                Field("expected_value", "Expected value", "usd"),
-                Field("at_stake", "At stake", "usd"),
+                Field("expected_value", "Expected value", "money"),
+                Field("at_stake", "At stake", "money"),
                 Field("probability", "Probability of the best deal", "percent", 1),
                 Field("lead_score", "Lead score", "number"),
                 Field("lead_quality", "Band"),
@@ -197,8 +197,8 @@ class Tools:
             Field("country", "Country"), Field("size_band", "Company size"), Field("account_manager", "Account manager"),
             Field("lead_score", "Lead score", "number"), Field("lead_quality", "Band"), Field("segment", "Segment"),
             Field("probability_to_convert", "Probability to convert", "percent", 1),
-            Field("won_value", "Revenue", "usd"), Field("open_value", "Open value", "usd"),
-            Field("weighted_pipeline", "Expected value", "usd"), Field("open_leads", "Open deals", "number"),
+            Field("won_value", "Revenue", "money"), Field("open_value", "Open value", "money"),
+            Field("weighted_pipeline", "Expected value", "money"), Field("open_leads", "Open deals", "number"),
             Field("won_leads", "Deals won", "number"), Field("lost_leads", "Deals lost", "number"),
             Field("interactions", "Touches", "number"), Field("calls", "Calls", "number"),
             Field("emails", "E-mails", "number"), Field("meetings", "Meetings", "number"),
@@ -230,8 +230,8 @@ class Tools:
             "Open deals",
             (
                 Field("lead_id", "Deal"), Field("stage", "Stage"), Field("source", "Source"), Field("owner", "Owner"),
-                Field("deal_value", "Value", "usd"), Field("probability_to_convert", "Probability", "percent", 1),
-                Field("weighted_value", "Expected value", "usd"), Field("age_days", "Days open", "number"),
+                Field("deal_value", "Value", "money"), Field("probability_to_convert", "Probability", "percent", 1),
+                Field("weighted_value", "Expected value", "money"), Field("age_days", "Days open", "number"),
                 Field("expected_close_date", "Expected close", "date"),
             ),
             ("lead_id",),
@@ -294,7 +294,7 @@ class Tools:
         split = tuple(
             Field(name, dimension.display_name) for name in found.by if (dimension := view.dimension(name)) is not None
         )
-        kind = {"currency": "usd", "percentage": "percent"}.get(measure.format.type, "number")
+        kind = {"currency": "money", "percentage": "percent"}.get(measure.format.type, "number")
         value = Field("value", measure.display_name, kind, measure.format.decimal_places.places)  # type: ignore[arg-type]
         title = measure.display_name
         if found.filters:
@@ -311,6 +311,7 @@ class Tools:
             self.serving.as_of,
             measure.comment + (f" {unknown:,} without a value left out." if unknown else ""),
             total,
+            self.serving.currency,
         )
 
     def top_customers(self, count: int = 10) -> Found:
@@ -332,8 +333,8 @@ class Tools:
         )
         fields = (
             Field("rank", "Rank", "number"), Field("customer_id", "Account key"), Field("customer_name", "Account"),
-            Field("industry", "Industry"), Field("won_value", "Revenue", "usd"),
-            Field("revenue_share", "Share of all revenue", "percent", 1), Field("open_value", "Open value", "usd"),
+            Field("industry", "Industry"), Field("won_value", "Revenue", "money"),
+            Field("revenue_share", "Share of all revenue", "percent", 1), Field("open_value", "Open value", "money"),
             Field("lead_score", "Lead score", "number"), Field("lead_quality", "Band"), Field("next_step", "Next step"),
         )  # fmt: skip
         bindings = [count]
@@ -360,9 +361,9 @@ class Tools:
         fields = (
             Field("channel", "Channel"), Field("interactions", "Touches", "number"),
             Field("positive_rate", "Positive rate", "percent", 1),
-            Field("positive_rate_low", "at least (95 %)", "percent", 1),
-            Field("positive_rate_high", "at most (95 %)", "percent", 1),
-            Field("attributed_revenue", "Attributed revenue", "usd"),
+            Field("positive_rate_low", "at least (95%)", "percent", 1),
+            Field("positive_rate_high", "at most (95%)", "percent", 1),
+            Field("attributed_revenue", "Attributed revenue", "money"),
             Field("average_duration_minutes", "Minutes per touch", "number", 1),
         )  # fmt: skip
         rows = self.serving.rows(sql)
@@ -407,8 +408,8 @@ class Tools:
             "Probability of open deals",
             (
                 Field("lead_id", "Deal"), Field("probability", "Probability", "percent", 1),
-                Field("probability_low", "at least (90 %)", "percent", 1),
-                Field("probability_high", "at most (90 %)", "percent", 1),
+                Field("probability_low", "at least (90%)", "percent", 1),
+                Field("probability_high", "at most (90%)", "percent", 1),
                 Field("horizon_days", "Within days", "number"), Field("probability_source", "From"),
                 Field("model_version", "Model"), Field("reasons_up", "For it", "list"),
                 Field("reasons_down", "Against it", "list"), Field("trend", "Trend"),
@@ -461,7 +462,7 @@ class Tools:
         )
         fields = (
             Field("month", "Expected to close"), Field("open_deals", "Open deals", "number"),
-            Field("open_value", "Value", "usd"), Field("expected_value", "Expected value", "usd"),
+            Field("open_value", "Value", "money"), Field("expected_value", "Expected value", "money"),
         )  # fmt: skip
         rows = self.serving.rows(sql)
         note = "The probability is of being won within the horizon of the forecast, whatever the expected date."
@@ -551,7 +552,20 @@ class Tools:
         total: int | None = None,
     ) -> Found:
         read = self.serving.read(*tables)
-        return Found(tool, title, fields, key, rows, read, sql, tuple(bindings), self.serving.as_of, note, total)
+        return Found(
+            tool,
+            title,
+            fields,
+            key,
+            rows,
+            read,
+            sql,
+            tuple(bindings),
+            self.serving.as_of,
+            note,
+            total,
+            self.serving.currency,
+        )
 
     def _count(self, sql: str, bindings: Any = ()) -> int:
         """How many rows there are, of which a tool gives the first."""

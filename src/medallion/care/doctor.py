@@ -15,9 +15,9 @@ from medallion.care.proposals import Actions
 from medallion.config import Settings
 from medallion.contracts import Entity, Table
 from medallion.errors import LakehouseError, MedallionError
-from medallion.lakehouse import query, store
+from medallion.lakehouse import query, remembered, store
 from medallion.lakehouse.store import LAYERS, Lakehouse, spark_types
-from medallion.pipeline import batches, extensions, hold, journal, models, remembered
+from medallion.pipeline import batches, extensions, hold, journal, models
 from medallion.pipeline.silver_to_gold import STEPS, gold_contract
 from medallion.scoring import registry
 

@@ -26,10 +26,10 @@ from medallion.care.proposals import Actions
 from medallion.config import Settings
 from medallion.contracts import Entity
 from medallion.errors import LakehouseError
-from medallion.lakehouse import locks, query, store
+from medallion.lakehouse import locks, query, remembered, store
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import batches, forgotten, journal, models, remembered
+from medallion.pipeline import batches, forgotten, journal, models
 from medallion.pipeline.silver_to_gold import STEPS, silver_to_gold
 from medallion.pipeline.steps import Report, Steps
 from medallion.silver import redaction

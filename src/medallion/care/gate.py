@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from medallion.errors import LakehouseError
+from medallion.figures import percent
 from medallion.lakehouse import query
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, journal
@@ -54,7 +55,9 @@ def checks(lake: Lakehouse, max_refused: float = MAX_REFUSED) -> list[Check]:
     share = float(account["refused"]) / max(int(account["read"]), 1)
     return [
         Check("conservation", bool(account["balanced"]), f"batch {account['batch']}", "every row accounted for"),
-        Check("refused", share <= max_refused, f"{share:.1%} of {int(account['read']):,} rows", f"{max_refused:.1%}"),
+        Check(
+            "refused", share <= max_refused, f"{percent(share)} of {int(account['read']):,} rows", percent(max_refused)
+        ),
         Check(
             "gold",
             counts["gold"] > 0 or counts["silver"] == 0,

@@ -18,10 +18,10 @@ from medallion import contracts, pipeline
 from medallion.config import Settings
 from medallion.contracts import Entity, Filling
 from medallion.errors import LakehouseError, MedallionError
-from medallion.lakehouse import query, store
+from medallion.lakehouse import query, remembered, store
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import batches, journal, remembered
+from medallion.pipeline import batches, journal
 from medallion.pipeline.steps import Report
 from medallion.proposal.match import meaning
 

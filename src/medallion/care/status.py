@@ -12,9 +12,9 @@ import duckdb
 
 from medallion import contracts, metrics
 from medallion.contracts import Table
-from medallion.lakehouse import query
+from medallion.lakehouse import query, remembered
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import batches, drift, journal, remembered
+from medallion.pipeline import batches, drift, journal
 from medallion.pipeline.silver_to_gold import gold_contract
 
 _RUNS = 10
@@ -240,4 +240,10 @@ def scores(lake: Lakehouse, top: int) -> dict[str, Any]:
             "order by s.probability desc nulls last, s.lead_score desc, s.lead_id limit $1",
             [top],
         )
-    return {**whole, "deals": best, "shown": len(best), "total": whole["open_deals"]}
+    return {
+        **whole,
+        "deals": best,
+        "shown": len(best),
+        "total": whole["open_deals"],
+        "currency": remembered.currency(lake),
+    }

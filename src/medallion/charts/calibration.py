@@ -9,7 +9,7 @@ from medallion.charts.theme import BLUE, GREY
 
 
 def reliability(rows: Sequence[Mapping[str, float]], horizon_days: int) -> dict[str, Any]:
-    """Forecast against share won, with 90 % intervals; the line is where both are equal.
+    """Forecast against share won, with 90% intervals; the line is where both are equal.
 
     Args:
         rows: Bins with `forecast`, `won_share`, `low`, `high` and `snapshots`, as `scoring.evaluation.reliability` gives.
@@ -35,7 +35,7 @@ def reliability(rows: Sequence[Mapping[str, float]], horizon_days: int) -> dict[
     count = sum(int(row["snapshots"]) for row in rows)
     title = alt.Title(
         "Forecast and share won on later deals",
-        subtitle=f"{len(rows)} bins of equal size, n = {count:,} snapshots, 90 % intervals; dashed: forecast = won",
+        subtitle=f"{len(rows)} bins of equal size, n = {count:,} snapshots, 90% intervals; dashed: forecast = won",
         anchor="start",
     )
     chart = (ideal + bars + dots).properties(width=420, height=420, title=title, background="white")

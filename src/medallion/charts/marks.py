@@ -23,8 +23,15 @@ FEW = 15
 MOST = 40
 _LONGEST = 34
 _LETTER = 6.6
-#: Plain figures for d3's: no `0k`, and billions as people write them.
-_PLAIN = "datum.value === 0 ? '0' : replace(datum.label, 'G', 'B')"
+
+
+def plain_labels(before: str = "") -> str:
+    """What Vega makes of d3's labels: no `0k`, billions as people write them, and the sign of a currency before them.
+
+    >>> plain_labels("€")
+    'datum.value === 0 ? "0" : "€" + replace(datum.label, "G", "B")'
+    """
+    return f'datum.value === 0 ? "0" : {json.dumps(before, ensure_ascii=False)} + replace(datum.label, "G", "B")'
 
 
 def label(text: object, longest: int = _LONGEST) -> str:
@@ -61,6 +68,7 @@ def bars(
     axis: str,
     *,
     form: str = "~s",
+    before: str = "",
     colours: Mapping[str, str] | None = None,
     width: int = WIDTH,
 ) -> Chart:
@@ -72,6 +80,7 @@ def bars(
         caption: Of what, and n.
         axis: Name and unit of the value.
         form: d3 format of the axis, used where the bars carry no text.
+        before: What stands before each figure of the axis, such as the sign of a currency.
         colours: Per label its colour, blue where it has none.
         width: Pixels of the plot.
     """
@@ -95,7 +104,7 @@ def bars(
     scale = alt.Scale(
         domain=[0, most * width / max(width - longest - 8, width / 3)] if few else [0, most], nice=not few
     )
-    x = alt.X("value:Q", title=axis, scale=scale, axis=_value_axis(few, form))
+    x = alt.X("value:Q", title=axis, scale=scale, axis=_value_axis(few, form, before))
     y = alt.Y("label:N", sort=None, title=None)
     base = alt.Chart(data)
     tips = [alt.Tooltip("label:N", title=" "), alt.Tooltip("text:N", title=axis)]
@@ -234,6 +243,7 @@ def columns(
     *,
     colours: Mapping[str, str] | None = None,
     form: str = "~s",
+    before: str = "",
     tilt: int = 0,
     width: int = WIDTH,
     height: int = 220,
@@ -248,6 +258,7 @@ def columns(
         side: Name and unit upwards.
         colours: Per part its colour, in the order of the legend.
         form: d3 format of the side.
+        before: What stands before each of its figures.
         tilt: Degrees by which the labels are turned.
         width: Pixels of the plot.
         height: Pixels of the plot.
@@ -275,7 +286,7 @@ def columns(
     most = max(float(row["value"]) for row in rows)
     few = most < 5 and all(float(row["value"]).is_integer() for row in rows)  # there is no half a customer
     at = list(range(int(most) + 1)) if few else alt.Undefined
-    y = alt.Y("value:Q", title=side, axis=alt.Axis(format=form, labelExpr=_PLAIN, tickCount=4, values=at))
+    y = alt.Y("value:Q", title=side, axis=alt.Axis(format=form, labelExpr=plain_labels(before), tickCount=4, values=at))
     tips = [alt.Tooltip("label:N", title=axis), alt.Tooltip("text:N", title=side)]
     encoded: dict[str, Any] = {"x": x, "y": y, "tooltip": tips}
     if colours:
@@ -292,6 +303,7 @@ def course(
     side: str,
     *,
     form: str = "~s",
+    before: str = "",
     width: int = WIDTH,
     height: int = 200,
 ) -> Chart:
@@ -303,6 +315,7 @@ def course(
         caption: Of what.
         side: Name and unit upwards.
         form: d3 format of the side.
+        before: What stands before each of its figures.
         width: Pixels of the plot.
         height: Pixels of the plot.
     """
@@ -317,7 +330,7 @@ def course(
     zoom = alt.selection_interval(bind="scales", encodings=["x"], name="zoom")
     base = alt.Chart(alt.InlineData(values=values)).encode(
         x=alt.X("day:T", title=None, axis=alt.Axis(grid=False, labelOverlap=True, tickCount=max(3, width // 90))),
-        y=alt.Y("value:Q", title=side, axis=alt.Axis(format=form, labelExpr=_PLAIN, tickCount=4)),
+        y=alt.Y("value:Q", title=side, axis=alt.Axis(format=form, labelExpr=plain_labels(before), tickCount=4)),
         tooltip=[alt.Tooltip("day:T", title="day", format="%Y-%m-%d"), alt.Tooltip("text:N", title=side)],
     )
     drawn = base.mark_area(color=BLUE, opacity=0.12) + base.mark_line(color=BLUE, strokeWidth=2, tooltip=True)
@@ -407,11 +420,17 @@ def _step(count: int) -> int:
     return 28 if count <= 8 else 22 if count <= FEW else 16
 
 
-def _value_axis(few: bool, form: str) -> Any:
+def _value_axis(few: bool, form: str, before: str = "") -> Any:
     import altair as alt
 
     return alt.Axis(
-        labels=not few, grid=not few, format=form, labelExpr=_PLAIN, tickCount=5, orient="bottom", titleAnchor="start"
+        labels=not few,
+        grid=not few,
+        format=form,
+        labelExpr=plain_labels(before),
+        tickCount=5,
+        orient="bottom",
+        titleAnchor="start",
     )
 
 

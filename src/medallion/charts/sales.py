@@ -1,6 +1,7 @@
 """The charts of this product: which figures, in which form, under which words.
 
-Rows are those of `medallion.report.facts` and of the gold tables: metrics under their names, amounts in USD.
+Rows are those of `medallion.report.facts` and of the gold tables: metrics under their names, amounts in the
+currency that is given beside them.
 """
 
 from __future__ import annotations
@@ -11,30 +12,10 @@ from math import ceil, floor
 from medallion.charts import marks
 from medallion.charts.marks import Chart, Row, distinct
 from medallion.charts.theme import AMBER, OUTCOME, QUALITY, STATUS
+from medallion.figures import money, percent, ratio, sign
 
 #: Company sizes from small to large.
 SIZES = ("1-50", "51-200", "201-1000", "1000+", "unknown")
-_MILLION, _BILLION = 1e7, 1e10
-
-
-def usd(amount: float) -> str:
-    """An amount as a chart writes it: whole dollars, from ten million on in millions or billions.
-
-    >>> usd(1090000), usd(571961900), usd(12_345_678_900)
-    ('$1,090,000', '$572.0M', '$12.3B')
-    """
-    if abs(amount) >= _BILLION:
-        return f"${amount / 1e9:,.1f}B"
-    return f"${amount / 1e6:,.1f}M" if abs(amount) >= _MILLION else f"${amount:,.0f}"
-
-
-def percent(share: float | None) -> str:
-    """A share as a chart writes it.
-
-    >>> percent(0.545455), percent(None)
-    ('54.5 %', 'no data')
-    """
-    return "no data" if share is None else f"{share * 100:,.1f} %"
 
 
 def spaced(name: object) -> str | None:
@@ -46,6 +27,10 @@ def spaced(name: object) -> str | None:
     return None if name is None else str(name).replace("_", " ")
 
 
+def _money(amount: float, currency: str) -> str:
+    return money(amount, currency, short=True)
+
+
 def _n(rows: Sequence[Row], field: str, noun: str) -> str:
     return f"n = {sum(int(row[field]) for row in rows):,} {noun}"
 
@@ -54,13 +39,13 @@ def _labelled(rows: Sequence[Row], field: str) -> list[tuple[str, Row]]:
     return list(zip(distinct([spaced(row[field]) for row in rows]), rows, strict=True))
 
 
-def deal_status(rows: Sequence[Row]) -> Chart:
+def deal_status(rows: Sequence[Row], currency: str) -> Chart:
     """Deals by status with their value."""
     made = [
         {
             "label": name,
             "value": row["total_leads"],
-            "text": f"{row['total_leads']:,} · {usd(row['total_deal_value'])}",
+            "text": f"{row['total_leads']:,} · {_money(row['total_deal_value'], currency)}",
         }
         for name, row in _labelled(rows, "status")
     ]
@@ -136,7 +121,7 @@ def rates(
     overall: float | None = None,
     width: int = marks.WIDTH,
 ) -> Chart:
-    """A rate per category with its 95 % interval and n; the dashed line is the rate of all."""
+    """A rate per category with its 95% interval and n; the dashed line is the rate of all."""
     known = [row for row in rows if row[of] and row[rate] is not None]
     made = [
         {
@@ -149,7 +134,7 @@ def rates(
         for name, row in _labelled(known, field)
     ]
     dashed = "" if overall is None else f"; dashed: all, {percent(overall)}"
-    caption = f"Dots with 95 % intervals, {_n(known, of, noun)}{dashed}"
+    caption = f"Dots with 95% intervals, {_n(known, of, noun)}{dashed}"
     return marks.intervals(
         made, title, caption, str(spaced(rate)), domain=_tenths(made), reference=overall if made else None, width=width
     )
@@ -207,35 +192,35 @@ def quality_bands(rows: Sequence[Row]) -> Chart:
     return marks.bars(made, "Quality bands", caption, "customers", colours=QUALITY)
 
 
-def top_customers(rows: Sequence[Row], revenue: float) -> Chart:
+def top_customers(rows: Sequence[Row], revenue: float, currency: str) -> Chart:
     """Customers with most revenue and their share of all of it."""
     names = distinct([row["customer_name"] or row["customer_id"] for row in rows])
     made = [
         {
             "label": name,
             "value": float(row["won_value"]),
-            "text": f"{usd(float(row['won_value']))} · {percent(row['revenue_share'])}",
+            "text": f"{_money(row['won_value'], currency)} · {percent(row['revenue_share'])}",
         }
         for name, row in zip(names, rows, strict=True)
     ]
-    caption = f"Revenue in USD and share of all {usd(revenue)}, {len(made):,} customers with most"
-    return marks.bars(made, "Revenue by customer", caption, "revenue, USD", form="$~s")
+    caption = f"Revenue in {currency} and share of all {_money(revenue, currency)}, {len(made):,} customers with most"
+    return marks.bars(made, "Revenue by customer", caption, f"revenue, {currency}", before=sign(currency))
 
 
-def revenue_by(rows: Sequence[Row], field: str, title: str) -> Chart:
+def revenue_by(rows: Sequence[Row], field: str, title: str, currency: str) -> Chart:
     """Revenue by a category of the account, with the deals won."""
     made = [
         {
             "label": name,
             "value": row["revenue"],
-            "text": f"{usd(row['revenue'])} · {row['won_leads']:,} won" if row["won_leads"] else "none won",
+            "text": f"{_money(row['revenue'], currency)} · {row['won_leads']:,} won"
+            if row["won_leads"]
+            else "none won",
         }
         for name, row in _labelled(rows, field)
     ]
-    caption = (
-        f"Revenue in USD and deals won, {_n(rows, 'won_leads', 'deals won')} of {sum(r['total_leads'] for r in rows):,}"
-    )
-    return marks.bars(made, title, caption, "revenue, USD", form="$~s")
+    caption = f"Revenue in {currency} and deals won, {_n(rows, 'won_leads', 'deals won')} of {sum(r['total_leads'] for r in rows):,}"
+    return marks.bars(made, title, caption, f"revenue, {currency}", before=sign(currency))
 
 
 def company_size(rows: Sequence[Row]) -> Chart:
@@ -246,7 +231,7 @@ def company_size(rows: Sequence[Row]) -> Chart:
         {
             "label": name,
             "value": row["total_customers"],
-            "text": f"{row['total_customers']:,} · mean score {row['average_lead_score']:.1f}",
+            "text": f"{row['total_customers']:,} · mean score {ratio(row['average_lead_score'])}",
         }
         for name, row in _labelled(ranked, "size_band")
     ]
@@ -260,14 +245,24 @@ def by_size(rows: Sequence[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: order.get(row["size_band"], len(order)))
 
 
-def months(rows: Sequence[Row], field: str = "revenue") -> Chart:
+def months(rows: Sequence[Row], currency: str) -> Chart:
     """Revenue by month of closing; the last month may not be over."""
-    made = [{"label": f"{row['month']:%b %Y}", "value": row[field], "text": usd(row[field])} for row in rows]
+    made = [
+        {"label": f"{row['month']:%b %Y}", "value": row["revenue"], "text": _money(row["revenue"], currency)}
+        for row in rows
+    ]
     if not any(row["value"] for row in made):
         return marks.nothing("Revenue by month", "No revenue with a close date yet", 2 * marks.WIDTH)
-    caption = f"Revenue in USD by the month of closing, {_n(rows, 'won_leads', 'deals won')}"
+    caption = f"Revenue in {currency} by the month of closing, {_n(rows, 'won_leads', 'deals won')}"
     return marks.columns(
-        made, "Revenue by month", caption, "month", "revenue, USD", form="$~s", tilt=-45, width=2 * marks.WIDTH
+        made,
+        "Revenue by month",
+        caption,
+        "month",
+        f"revenue, {currency}",
+        before=sign(currency),
+        tilt=-45,
+        width=2 * marks.WIDTH,
     )
 
 
@@ -286,7 +281,7 @@ def correlations(rows: Sequence[Row], looks: int) -> Chart:
     return marks.intervals(
         made,
         "Strongest rank correlations",
-        f"Spearman's rho with 95 % intervals corrected for {looks:,} pairs",
+        f"Spearman's rho with 95% intervals corrected for {looks:,} pairs",
         "rho",
         domain=(-1, 1),
         form="+.1f",
@@ -297,7 +292,7 @@ def correlations(rows: Sequence[Row], looks: int) -> Chart:
 def untidy(rows: Sequence[Mapping[str, object]]) -> Chart:
     """Columns by the share of their filled cells that were not written as the contract has them."""
     made = [
-        {"label": row["column"], "value": float(row["share"]) * 100, "text": f"{percent(float(row['share']))} of {row['filled']:,}"}  # type: ignore[arg-type]
+        {"label": row["column"], "value": float(row["share"]) * 100, "text": f"{percent(row['share'])} of {row['filled']:,}"}  # type: ignore[arg-type]
         for row in rows
     ]  # fmt: skip
     caption = f"Filled cells rewritten by cleaning, the {len(made)} columns with most"

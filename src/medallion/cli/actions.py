@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from medallion import figures
 from medallion.agent import crm
 from medallion.care.proposals import Actions, Outbox
-from medallion.cli import console
 from medallion.cli.command import Call, DryRun, by, command, group, user
 from medallion.config import utc_now
 
@@ -31,11 +31,11 @@ def list_actions(call: Call) -> None:
             "change": ", ".join(f"{name}={value}" for name, value in one.changes.items()),
             "reason": one.reason,
             "by": one.proposed_by,
-            "expires": f"{one.expires_at:%Y-%m-%d}",
+            "expires": figures.day(one.expires_at),
         }
         for one in found
     ]
-    call.answer([one.document() for one in found], lambda: call.records(console.many(len(rows), "proposal"), rows))
+    call.answer([one.document() for one in found], lambda: call.records(figures.count(len(rows), "proposal"), rows))
 
 
 @command(

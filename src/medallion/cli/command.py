@@ -84,6 +84,13 @@ class Call:
         return Lakehouse(self.settings().lakehouse)
 
     @cached_property
+    def currency(self) -> str:
+        """The currency that the lakehouse's amounts are in."""
+        from medallion.lakehouse import remembered
+
+        return remembered.currency(self.lake)
+
+    @cached_property
     def screen(self) -> Console:
         """Where people read; standard error when standard output is to hold one JSON document."""
         return console.screen(stderr=self.as_json)

@@ -16,6 +16,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from medallion.figures import duration
 from medallion.log import one_line, plain
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Progressing:
         elif self.live:
             self.live.update(self.tasks[name], completed=1)
         elif seconds is not None:
-            line(self.console, f"{seconds:7.2f} s  {name}")
+            line(self.console, f"{duration(seconds, 2):>9}  {name}")
 
 
 def records(console: Console, title: str, rows: Iterable[dict[str, Any]], note: str = "") -> None:
@@ -129,15 +130,6 @@ def _cell(value: Any) -> Text:
     if isinstance(value, int):
         return Text(f"{value:,}")
     return Text(plain(", ".join(str(item) for item in value) if isinstance(value, list) else str(value)))
-
-
-def many(count: int, what: str) -> str:
-    """A count with its noun.
-
-    >>> many(1, "record"), many(1200, "record")
-    ('1 record', '1,200 records')
-    """
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def line(console: Console, text: str) -> None:

@@ -7,9 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from medallion import metrics
+from medallion import figures, metrics
 from medallion.care import metric_check, status
-from medallion.cli import console
 from medallion.cli.command import Call, command, group
 from medallion.errors import ContractError
 from medallion.lakehouse import query
@@ -32,7 +31,7 @@ def list_metrics(call: Call) -> None:
         }
         for name, metric in metrics.metrics().items()
     ]
-    call.answer(rows, lambda: call.records(console.many(len(rows), "metric"), rows))
+    call.answer(rows, lambda: call.records(figures.count(len(rows), "metric"), rows))
 
 
 @command(app, "show", examples=("`medallion metrics show win_rate`",), lakehouse=False)
@@ -108,7 +107,7 @@ def value(
     }
 
     def tell() -> None:
-        rows = [{**row, "value": metrics.written(name, row["value"])} for row in found.rows]
+        rows = [{**row, "value": metrics.written(name, row["value"], call.currency)} for row in found.rows]
         title = f"{metric.measure.display_name} as of {day}"
         title += f" where {' and '.join(map(str, found.filters))}" if found.filters else ""
         title += f", {len(rows):,} of {total:,} rows" if len(rows) < total else ""
@@ -134,7 +133,7 @@ def check(
         call.records("Different", different)
         counted = sum(row["contexts" if dax else "queries"] for row in found)
         asked = f"{counted} filter contexts" if dax else f"{counted} queries each way"
-        call.say(f"{console.many(len(found), 'metric')}, {asked}, {len(different)} different.")
+        call.say(f"{figures.count(len(found), 'metric')}, {asked}, {len(different)} different.")
 
     call.answer(found, tell)
     if different:
@@ -151,14 +150,14 @@ def _in_dax(lake: Lakehouse) -> list[dict[str, Any]]:
         return compare(connection, model(), read(connection, model()))
 
 
-@command(app, examples=("`medallion metrics databricks --catalog crm`",), lakehouse=False)
+@command(app, examples=("`medallion metrics databricks --catalog crm`",))
 def databricks(
     call: Call,
     out: Annotated[Path, typer.Option("--out", help="Folder to write into.")] = Path("dashboards/databricks"),
     catalog: Annotated[str, typer.Option("--catalog", help="Catalog with the schemas silver and gold.")] = "crm",
 ) -> None:
-    """Write the metrics as Unity Catalog metric views, and an AI/BI dashboard over them."""
+    """Write the metrics as Unity Catalog metric views, and an AI/BI dashboard over them, in the lakehouse's currency."""
     from medallion.powerbi.databricks import write
 
-    rows = [{"file": str(path)} for path in write(out, catalog)]
+    rows = [{"file": str(path)} for path in write(out, catalog, call.currency)]
     call.answer(rows, lambda: call.records("Databricks files", rows))

@@ -12,6 +12,7 @@ from medallion.care import explain as explaining
 from medallion.care import status
 from medallion.cli.command import Call, Models, command, group
 from medallion.config import utc_now
+from medallion.figures import money, percent, ratio, span
 from medallion.learning import monitor as monitoring
 from medallion.learning import train as training
 from medallion.learning.monitor import Watch
@@ -136,10 +137,6 @@ def list_models(
 _NAMES = {"rules": "rates per score band", "logistic": "logistic regression", "xgboost": "XGBoost"}
 
 
-def _percent(value: float | None) -> str:
-    return "" if value is None else f"{value:.1%}"
-
-
 def _show_trained(call: Call, outcome: Outcome) -> None:
     """The candidates on later deals, and what came of it."""
     e = outcome.evaluation
@@ -156,7 +153,7 @@ def _show_trained(call: Call, outcome: Outcome) -> None:
         for kind, one in e["candidates"].items()
     ]
     title = f"On {e['snapshots']['test']:,} later snapshots of {e['deals']['test']:,} deals"
-    call.records(title, rows, f"Won within {outcome.horizon_days} days: {_percent(e['base_rate']['won_share'])}")
+    call.records(title, rows, f"Won within {outcome.horizon_days} days: {percent(e['base_rate']['won_share'])}")
     checks = e["leak_checks"]
     call.say(f"Leak checks passed: {sum(c['passed'] for c in checks)} of {len(checks)}")
     if "simulated" in e["trained_on"]:
@@ -174,10 +171,10 @@ def _show_scores(call: Call, found: dict[str, Any]) -> None:
         {
             "lead_id": row["lead_id"],
             "customer": row["customer_name"],
-            "value": f"{row['deal_value']:,.0f}",
-            "won": _percent(row["probability"]),
-            "from": _percent(row["probability_low"]),
-            "to": _percent(row["probability_high"]),
+            "value": money(row["deal_value"], call.currency, none=""),
+            "won": percent(row["probability"], none=""),
+            "from": percent(row["probability_low"], none=""),
+            "to": percent(row["probability_high"], none=""),
             "score": f"{row['lead_score']} {row['lead_quality']}" if row["lead_quality"] else "",
             "why": "; ".join(
                 [row["trend"]] * (row["trend"] in ("improving", "declining"))
@@ -188,7 +185,7 @@ def _show_scores(call: Call, found: dict[str, Any]) -> None:
         for row in found["deals"]
     ]
     by = f"by {found['model_version']}" if found["model_version"] else "by the rates per score band"
-    wins = "" if found["expected_wins"] is None else f", {found['expected_wins']:,.1f} wins expected"
+    wins = "" if found["expected_wins"] is None else f", {ratio(found['expected_wins'])} wins expected"
     first = f"The first {len(rows):,} of " if len(rows) < found["open_deals"] else ""
     call.records(f"{first}{found['open_deals']:,} open deals as of {found['as_of']}, scored {by}{wins}", rows)
     if not rows:
@@ -208,13 +205,11 @@ def _show_explained(call: Call, found: dict[str, Any]) -> None:
     for row in found["scores"]:
         by = row["model_version"] or row["probability_source"]
         interval = (
-            ""
-            if row["probability_low"] is None
-            else f" ({_percent(row['probability_low'])} to {_percent(row['probability_high'])})"
+            "" if row["probability_low"] is None else f" ({span(row['probability_low'], row['probability_high'])})"
         )
         trend = "" if row["trend"] == "not enough information" else f", {row['trend']}"
         call.say(
-            f"{row['lead_id']}: {_percent(row['probability'])}{interval} within {row['horizon_days']} days, {by}{trend}",
+            f"{row['lead_id']}: {percent(row['probability'])}{interval} within {row['horizon_days']} days, {by}{trend}",
         )
         for sign, reasons in (("+", row["reasons_up"]), ("-", row["reasons_down"])):
             for reason in reasons or ():
@@ -225,7 +220,7 @@ def _show_explained(call: Call, found: dict[str, Any]) -> None:
             call.records(
                 f"{lead_id}: if it looked otherwise",
                 [
-                    {"if": row["if"], "probability": _percent(row["probability"])}
+                    {"if": row["if"], "probability": percent(row["probability"], none="")}
                     for row in told["if_it_looked_otherwise"]
                 ],
                 "Forecasts for deals that look like that; no promise that doing it has the effect.",
@@ -241,15 +236,17 @@ def _show_watched(call: Call, found: Watch) -> None:
         f"Drift of the signals of open deals, as of {found.as_of} (PSI; from 0.25 on others than learned from)",
         [{"signal": name, "psi": f"{psi:.3f}"} for name, psi in list(found.drift.items())[:10]],
     )
-    call.records("Scores whose horizon is over",
+    call.records(
+        "Scores whose horizon is over",
         [
-            {"by": name, "scores": f["n"], "forecast": _percent(f["mean_forecast"]), "won": _percent(f["won_share"]), "roc_auc": f["roc_auc"], "ece": f["ece"]}
+            {"by": name, "scores": f["n"], "forecast": percent(f["mean_forecast"], none=""), "won": percent(f["won_share"], none=""), "roc_auc": f["roc_auc"], "ece": f["ece"]}
             for name, f in found.ended.items()
         ],
     )  # fmt: skip
-    call.records("Observed conversion per band",
+    call.records(
+        "Observed conversion per band",
         [
-            {"by": b["means"], "band": b["lead_quality"], "scores": b["scores"], "forecast": _percent(b["forecast"]), "won": _percent(b["converted"])}
+            {"by": b["means"], "band": b["lead_quality"], "scores": b["scores"], "forecast": percent(b["forecast"], none=""), "won": percent(b["converted"], none="")}
             for b in found.bands
         ],
     )  # fmt: skip

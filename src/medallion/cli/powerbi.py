@@ -53,7 +53,7 @@ def build(
     source: Source = warehouse or (Folder(folder) if folder else Folder())
     status.needs(call.lake, [table.source for table in model().tables if table.kind == "gold"])
     with query.connect(call.lake, layers=("gold", "silver")) as connection:
-        built = building.build(connection, out, source, data, pictures)
+        built = building.build(connection, out, source, data, pictures, currency=call.currency)
     files = [{"file": str(path), "kB": round(_size(path) / 1000)} for path in built.files]
 
     def tell() -> None:

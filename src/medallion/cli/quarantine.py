@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from medallion import figures
 from medallion.care import quarantine
-from medallion.cli import console
 from medallion.cli.command import Accept, Call, Contract, by, command, group, user
 from medallion.cli.run import show_result
 from medallion.config import utc_now
@@ -46,7 +46,7 @@ def list_waiting(
     ]
 
     def tell() -> None:
-        call.records(console.many(len(found), "waiting record"), rows)
+        call.records(figures.count(len(found), "waiting record"), rows)
         if len(found) > limit:
             call.say(f"The first {limit} of {len(found):,}; --limit shows more.")
         if found:
@@ -70,7 +70,7 @@ def _show_record(call: Call, record: dict[str, Any]) -> None:
     state = f"taken up by {record['resolved_by']}" if record["resolved_by"] else "waiting"
     call.say(
         f"{record['quarantine_id']}  {record['entity']}  {state}",
-        f"{record['source_file']}, line {record['source_row']}, read {record['known_at']:%Y-%m-%d %H:%M} UTC",
+        f"{record['source_file']}, line {record['source_row']}, read {figures.minute(record['known_at'])} UTC",
         *(f"  {reason}" for reason in record["reasons"] or ()),
     )
     call.records("What fills the columns", [{"column": name, "says": said} for name, said in record["columns"].items()])
@@ -95,7 +95,7 @@ def suggest(
     rows = [{"id" if name == "quarantine_id" else name: value for name, value in row.items()} for row in found[:50]]
 
     def tell() -> None:
-        call.records(console.many(len(found), "suggestion"), rows)
+        call.records(figures.count(len(found), "suggestion"), rows)
         if out:
             call.say(f"Written: {out}. Read it, delete what is wrong, then medallion quarantine fix --from {out}")
         elif not found:
@@ -131,7 +131,7 @@ def fix(
     if not corrections:
         raise typer.BadParameter("say what: ID --set column=value, or --from FILE", param_hint="--set")
     count = quarantine.fix(call.settings(), corrections, user(who), utc_now())
-    call.say(f"{console.many(count, 'correction')} written down. Next: medallion quarantine replay")
+    call.say(f"{figures.count(count, 'correction')} written down. Next: medallion quarantine replay")
 
 
 @command(

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from medallion import figures
 from medallion.care import doctor as examining
 from medallion.care import restore as going_back
-from medallion.cli import console
 from medallion.cli.command import Call, DryRun, command, group
 from medallion.errors import LakehouseError
 
@@ -25,7 +25,7 @@ def doctor(call: Call) -> None:
 
     def tell() -> None:
         call.records("Not well", rows)
-        well = console.many(len(found) - len(bad), "check")
+        well = figures.count(len(found) - len(bad), "check")
         call.say(f"{well} passed, {len(bad)} not. The lakehouse is {document['state']}.")
 
     call.answer(document, tell)

@@ -11,6 +11,7 @@ import typer
 
 from medallion import report as reporting
 from medallion.cli.command import Call, command, group
+from medallion.figures import duration
 
 app = group()
 
@@ -29,7 +30,7 @@ def eda(call: Call, out: Annotated[Path, typer.Option(help="Folder to write.")] 
     with call.steps() as progress:
         written = reporting.eda(call.lake, out, progress)
     _show_files(call, written)
-    call.say(f"In {perf_counter() - begun:.1f} s. Open {out / 'EDA_REPORT.html'} in a browser.")
+    call.say(f"In {duration(perf_counter() - begun)}. Open {out / 'EDA_REPORT.html'} in a browser.")
 
 
 @command(

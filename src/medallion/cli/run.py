@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from medallion import pipeline
+from medallion import figures, pipeline
 from medallion.care import status
 from medallion.cli import console
 from medallion.cli.command import Accept, Call, Contract, command, group
@@ -55,23 +55,23 @@ def run(
     )
     with call.steps() as report:
         result = pipeline.run(settings, utc_now(), report, full_refresh=full_refresh)
-    figures, day = status.insights(call.lake), status.as_of(call.lake)
+    found, day = status.insights(call.lake), status.as_of(call.lake)
 
     def tell() -> None:
         show_result(call, result, settings.lakehouse)
-        show_insights(call, figures, day)
+        show_insights(call, found, day, call.currency)
         _next_steps(call, settings.source, settings.lakehouse)
 
-    call.answer(_document(result, figures, day, call.lake) if call.as_json else None, tell)
+    call.answer(_document(result, found, day, call.lake) if call.as_json else None, tell)
     for label, refusal in result.wrong:
         console.wrong(f"{label}:", refusal.problem, refusal.remedy)
     if result.wrong:
         raise typer.Exit(1)
 
 
-def _document(result: Result, figures: dict[str, Any], day: date | None, lake: Lakehouse) -> dict[str, Any]:
+def _document(result: Result, insights: dict[str, Any], day: date | None, lake: Lakehouse) -> dict[str, Any]:
     return {
-        **figures,
+        **insights,
         "as_of": day,
         "changed": result.changed,
         "run_id": result.run_id if result.changed else None,
@@ -112,7 +112,7 @@ def show_result(call: Call, result: Result, lakehouse: str) -> None:
         call.screen.print(Text.assemble(("Nothing new", "bold"), f"{known}; every table is as it was."))
     elif not result.accounts:
         rebuilt = (
-            f"{console.many(len(result.rebuilt), 'table')} of gold rebuilt" if result.rebuilt else "gold is as it was"
+            f"{figures.count(len(result.rebuilt), 'table')} of gold rebuilt" if result.rebuilt else "gold is as it was"
         )
         call.screen.print(Text.assemble(("No new rows", "bold"), f"; {rebuilt}."))
     for table, reason in result.rebuilt.items():
@@ -134,7 +134,7 @@ def show_result(call: Call, result: Result, lakehouse: str) -> None:
     for file, columns in result.missing_columns.items():
         call.say(f"{file}: lacks what the file before it had: {_some(columns)}")
     for file, count in result.skipped_lines.items():
-        call.say(f"{file}: {console.many(count, 'line')} above the header not read")
+        call.say(f"{file}: {figures.count(count, 'line')} above the header not read")
     if result.unfed and result.changed:
         call.say(f"No file here for these sources of the contract: {_some(result.unfed)}")
     for path in result.contracts:
@@ -268,14 +268,14 @@ def replay(
         target = to or folder
         with call.steps() as report:
             pipeline.replay(settings, last, known, target, report)
-        figures = status.insights(Lakehouse(target))
+        found = status.insights(Lakehouse(target))
 
     def tell() -> None:
-        show_insights(call, figures, last)
+        show_insights(call, found, last, call.currency)
         if to:
             call.say(f"Tables: {to}/gold (Delta)")
 
-    call.answer({**figures, "as_of": last, "known_as_of": known, "lakehouse": to}, tell)
+    call.answer({**found, "as_of": last, "known_as_of": known, "lakehouse": to}, tell)
 
 
 def _day(text: str, name: str) -> date:

@@ -11,6 +11,7 @@ import typer
 
 from medallion import simulate as simulating
 from medallion.cli.command import Call, command, group
+from medallion.figures import duration
 
 app = group()
 
@@ -53,6 +54,6 @@ def simulate(
         call.records("Simulated", [*files, {"file": "truth.parquet", "rows": made["open_leads"]}])
         call.say(f"{world.first_day} to {day}, mess: {mess}, batches: {batches:,}")
         first = out if batches == 1 else out / f"day_{1:0{max(3, len(str(batches)))}d}"
-        call.say(f"Written: {out}, in {seconds:.1f} s. Next: medallion run --source {first}")
+        call.say(f"Written: {out}, in {duration(seconds)}. Next: medallion run --source {first}")
 
     call.answer({**made, "out": str(out), "seconds": round(seconds, 3)}, tell)

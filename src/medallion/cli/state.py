@@ -22,10 +22,10 @@ app = group()
 def insights(call: Call) -> None:
     """Print the figures of the gold tables."""
     figures, day = state.insights(call.lake), state.as_of(call.lake)
-    call.answer({**figures, "as_of": day}, lambda: show_insights(call, figures, day))
+    call.answer({**figures, "as_of": day}, lambda: show_insights(call, figures, day, call.currency))
 
 
-def show_insights(call: Call, figures: dict[str, Any], day: Any) -> None:
+def show_insights(call: Call, figures: dict[str, Any], day: Any, currency: str) -> None:
     """The figures with their labels and definitions."""
     from medallion import metrics
 
@@ -38,7 +38,7 @@ def show_insights(call: Call, figures: dict[str, Any], day: Any) -> None:
     table.add_column(style="dim")
     for name, value in figures.items():
         measure = metrics.metrics()[name].measure
-        table.add_row(measure.display_name, metrics.written(name, value), measure.comment)
+        table.add_row(measure.display_name, metrics.written(name, value, currency), measure.comment)
     call.screen.print(table)
 
 

@@ -61,7 +61,7 @@ def entities(overrides: Iterable[Path | Override] = ()) -> dict[str, Entity]:
                 )
         for source in item.sources:
             _check_lookups(item, source, known)
-    return {name: known[name] for name in _parents_first(known)}
+    return {name: known[name].in_currency(known["leads"].currency) for name in _parents_first(known)}
 
 
 def _needs_files(item: Entity, path: str) -> None:

@@ -157,6 +157,19 @@ class Entity:
         raise KeyError(f"{self.name} has no column {name}")
 
     @property
+    def currency(self) -> str:
+        """ISO code of its amounts: the one that is accepted, else what an empty cell means; USD where nothing is said."""
+        declared = next((column for column in self.columns if column.name == "currency"), None)
+        if declared and len(declared.accepted) == 1:
+            return declared.accepted[0]
+        return ((declared and declared.default) or "'USD'").strip("'")
+
+    def in_currency(self, code: str) -> Entity:
+        """The entity with its amounts in its own currency, or in `code` where it has none of its own."""
+        unit = self.currency if "currency" in self.column_names else code
+        return replace(self, columns=tuple(replace(c, unit=unit) if c.kind == "money" else c for c in self.columns))
+
+    @property
     def clean(self) -> Table:
         """`silver.<entity>_clean`: the current version of every key."""
         return self._silver("clean", f"{self.grain}, its current version", (self.key,))

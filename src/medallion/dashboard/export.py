@@ -52,6 +52,7 @@ def page(reading: Reading, settings: Settings, *, pii: bool = False) -> str:
         style=Markup(style),  # noqa: S704 - the package's own file
         policy=f"default-src 'none'; style-src {_hash(style)}; img-src data:",
         as_of=reading.as_of,
+        currency=reading.currency,
         lakehouse=Path(reading.lake.root).name,
         pages=[_page(one, reading, pii=pii) for one in pages.PAGES.values()],
         reliability=_reliability(health.model(reading, settings)),
@@ -67,10 +68,13 @@ def _page(shown: pages.Page, reading: Reading, *, pii: bool) -> dict[str, object
     for part in shown.parts:
         size: pictures.Size = "wide" if part.wide else "normal"
         if isinstance(part, pages.Trend):
-            chart, says = pictures.trend(part, part.rows(Given(), reading), size), f"{part.title}, by day."
+            chart, says = (
+                pictures.trend(part, part.rows(Given(), reading), size, reading.currency),
+                f"{part.title}, by day.",
+            )
         else:
             split = pages.split(part, Given(), reading)
-            chart, says = pictures.draw(split, size), pictures.says(split)
+            chart, says = pictures.draw(split, size, reading.currency), pictures.says(split, reading.currency)
         light, dark = (_picture(pictures.svg(chart, mode)) for mode in MODES)
         drawn.append({"part": part, "says": says, "light": light, "dark": dark})
     return {**context, "drawn": drawn}

@@ -16,7 +16,7 @@ _FIGURES = {
     "brier": "Brier",
     "log_loss": "Log loss",
     "ece": "ECE",
-    "lift_at_10": "Lift at 10 %",
+    "lift_at_10": "Lift at 10%",
 }
 #: Batches whose accounts are shown, the newest.
 BATCHES = 20

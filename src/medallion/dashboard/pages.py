@@ -179,8 +179,8 @@ PAGES = {
             (
                 Part("months", "Revenue by month", ("revenue", "won_leads", "average_won_value"), "closed_month", form="columns", order="name", wide=True, where=_WON),
                 Part("win_months", "Win rate by month of closing", ("win_rate", "won_leads", "lost_leads"), "closed_month", form="columns", order="name", wide=True, where=(Filter("status", ("won", "lost")),)),
-                Trend("revenue_30d", "Revenue of the last 30 days", "revenue_30d", "usd", _EVERY),
-                Trend("open_pipeline", "Open pipeline at the end of the day", "open_pipeline", "usd", _EVERY),
+                Trend("revenue_30d", "Revenue of the last 30 days", "revenue_30d", "money", _EVERY),
+                Trend("open_pipeline", "Open pipeline at the end of the day", "open_pipeline", "money", _EVERY),
                 Part("reps", "Revenue by owner", ("revenue", "won_leads", "win_rate", "average_cycle_days", "open_pipeline"), "owner", says=f"The {MOST} with most."),
                 Part("won_sources", "Win rate by source", ("win_rate", "won_leads", "lost_leads"), "source"),
             ),
@@ -212,7 +212,7 @@ def card(name: str, found: Given, reading: Reading) -> Card:
     return Card(
         name,
         metric.measure.display_name,
-        metrics.written(name, value),
+        metrics.written(name, value, reading.currency),
         words.UNITS.get(name, ""),
         metric.measure.comment,
         n,

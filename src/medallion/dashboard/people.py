@@ -97,7 +97,7 @@ def _features(account: dict[str, Any]) -> list[dict[str, Any]]:
     from medallion.pipeline.silver_to_gold import gold_contract
 
     table = gold_contract("gold.customer_features")
-    units = {"USD": "usd", "share": "percent", "probability": "percent"}
+    units = {"USD": "money", "share": "percent", "probability": "percent"}
     kinds = {"bigint": "number", "int": "number", "double": "decimal", "timestamp": "moment", "date": "day"}
     return [
         {

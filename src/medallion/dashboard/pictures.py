@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from medallion import charts, metrics
+from medallion import charts, figures, metrics
 from medallion.charts import marks, theme
 from medallion.dashboard import writing
 from medallion.dashboard.pages import Split, Trend
@@ -17,30 +17,31 @@ _COLOURS: dict[str, dict[str, str]] = {
     "outcome": {name.replace("_", " "): colour for name, colour in theme.OUTCOME.items()},
     "status": dict(theme.STATUS),
 }
-_AXES = {"currency": "$~s", "percentage": ".0%", "number": "~s"}
+_AXES = {"percentage": ".0%", "percent": ".0%"}
 _PADDING = 34
 
 
-def draw(found: Split, size: Size) -> dict[str, Any]:
+def draw(found: Split, size: Size, currency: str) -> dict[str, Any]:
     """A split as a chart: without title, which the page has, and on whatever ground it stands."""
     part = found.part
     metric = metrics.named(part.metrics[0])
-    across, form = ACROSS[size], _AXES[metric.measure.format.type]
+    across, form = ACROSS[size], _AXES.get(metric.measure.format.type, "~s")
+    before = figures.sign(currency) if metric.measure.format.type == "currency" else ""
     names = marks.distinct([row["label"] for row in found.rows], 16 if size == "narrow" else 30)
     made = [
-        {"label": name, "value": row[metric.name], "text": metrics.written(metric.name, row[metric.name])}
+        {"label": name, "value": row[metric.name], "text": metrics.written(metric.name, row[metric.name], currency)}
         for name, row in zip(names, found.rows, strict=True)
         if row[metric.name] is not None
     ]
     if part.form == "columns":
         chart = marks.columns(
-            made, part.title, "", part_axis(part.by), metric.measure.display_name, form=form,
+            made, part.title, "", part_axis(part.by), metric.measure.display_name, form=form, before=before,
             tilt=-45 if part.by.endswith("month") and len(made) > 6 else 0, width=min(across - 84, 90 * len(made) + 60), height=200,
         )  # fmt: skip
     else:
         gutter = min(theme.LABEL_LIMIT, max((len(row["label"]) for row in made), default=0) * 6.6) + 10
         chart = marks.bars(
-            made, part.title, "", metric.measure.display_name, form=form, colours=_COLOURS.get(part.by),
+            made, part.title, "", metric.measure.display_name, form=form, before=before, colours=_COLOURS.get(part.by),
             width=int(across - gutter - _PADDING),
         )  # fmt: skip
     return _untitled(chart)
@@ -51,18 +52,20 @@ def part_axis(by: str) -> str:
     return {"hour": "hour of the day, UTC", "weekday": "weekday, UTC"}.get(by, "month")
 
 
-def trend(found: Trend, rows: list[dict[str, Any]], size: Size) -> dict[str, Any]:
+def trend(found: Trend, rows: list[dict[str, Any]], size: Size, currency: str) -> dict[str, Any]:
     """A column of the daily summary as a line."""
     made = [
         {
             "day": row["day"].isoformat(),
             "value": None if row["value"] is None else float(row["value"]),
-            "text": writing.cell(found.kind, row["value"]),
+            "text": writing.cell(found.kind, row["value"], currency),
         }
         for row in rows
     ]
-    form = {"usd": "$~s", "percent": ".0%"}.get(found.kind, "~s")
-    chart = marks.course(made, found.title, "", found.title, form=form, width=ACROSS[size] - 84)
+    chart = marks.course(
+        made, found.title, "", found.title, form=_AXES.get(found.kind, "~s"),
+        before=figures.sign(currency) if found.kind == "money" else "", width=ACROSS[size] - 84,
+    )  # fmt: skip
     return _untitled(chart)
 
 
@@ -87,11 +90,11 @@ def document(chart: dict[str, Any], mode: theme.Mode) -> dict[str, Any]:
     return {**made, "config": {**made["config"], "background": "transparent", "padding": 4}}
 
 
-def says(found: Split) -> str:
+def says(found: Split, currency: str) -> str:
     """The figure in one sentence, for those who do not see it."""
     if not found.rows:
         return f"{found.part.title}: no rows."
     metric = metrics.named(found.part.metrics[0])
-    told = [f"{row['label']} {metrics.written(metric.name, row[metric.name])}" for row in found.rows[:6]]
+    told = [f"{row['label']} {metrics.written(metric.name, row[metric.name], currency)}" for row in found.rows[:6]]
     more = f" and {len(found.rows) - 6} more" if len(found.rows) > 6 else ""
     return f"{found.part.title}: {', '.join(told)}{more}."

@@ -21,7 +21,7 @@ import duckdb
 
 from medallion import metrics
 from medallion.errors import LakehouseError
-from medallion.lakehouse import query
+from medallion.lakehouse import query, remembered
 from medallion.lakehouse.store import Lakehouse
 from medallion.metrics import Answer, Filter, Relation
 
@@ -59,6 +59,8 @@ class Reading:
             LakehouseError: There is no lakehouse, or no gold in it.
         """
         self.lake, self.sign = lake, sign
+        #: ISO code of all amounts.
+        self.currency = remembered.currency(lake)
         self._stack = ExitStack()
         self._connection = self._stack.enter_context(query.connect(lake, alone=True))
         try:

@@ -23,9 +23,9 @@ from medallion.lakehouse import query
 from medallion.metrics import Dimension, Filter, contradicted, metrics
 
 Kind = Literal[
-    "text", "badge", "status", "usd", "number", "decimal", "percent", "day", "moment", "list", "why", "trend"
+    "text", "badge", "status", "money", "number", "decimal", "percent", "day", "moment", "list", "why", "trend"
 ]
-NUMBERS = ("usd", "number", "decimal", "percent")
+NUMBERS = ("money", "number", "decimal", "percent")
 PAGE = 25
 #: Filters of tables that are dimensions of deals too: a value that no row of the table has is still one.
 _ELSEWHERE = {
@@ -356,8 +356,8 @@ _CALLS = Table(
         Column("probability", "Chance", "percent", help="Probability that the deal is won within the horizon of the forecast"),
         Column("trend", "Trend", "trend", help="Against the last score of an earlier day"),
         Column("lead_quality", "Band", "badge", help="Band of the rule score: Hot 80 and more, Warm 60, Cool 40, else Cold"),
-        Column("deal_value", "Value", "usd"),
-        Column("weighted_value", "Expected", "usd", help="Value times chance"),
+        Column("deal_value", "Value", "money"),
+        Column("weighted_value", "Expected", "money", help="Value times chance"),
         Column("days_since_last_interaction", "Days silent", "number", help="Days since the account was last touched"),
         Column("owner", "Owner"),
         Column("reasons_up", "Why", "why", link_by="reasons_down", help="What speaks for the deal, and against it"),
@@ -381,7 +381,7 @@ _MOVES = Table(
         Column("trend", "Trend", "trend"),
         Column("previous_probability", "Before", "percent"),
         Column("probability", "Now", "percent"),
-        Column("deal_value", "Value", "usd"),
+        Column("deal_value", "Value", "money"),
         Column("owner", "Owner"),
     ),
     "-deal_value",
@@ -402,9 +402,9 @@ _DEALS = Table(
         Column("customer_name", "Customer", link=_CUSTOMER, link_by="customer_id"),
         Column("status", "Status", "status"),
         Column("stage", "Stage"),
-        Column("deal_value", "Value", "usd"),
+        Column("deal_value", "Value", "money"),
         Column("probability_to_convert", "Chance", "percent"),
-        Column("weighted_value", "Expected", "usd"),
+        Column("weighted_value", "Expected", "money"),
         Column("owner", "Owner"),
         Column("source", "Source"),
         Column("industry", "Industry"),
@@ -441,8 +441,8 @@ _CUSTOMERS = Table(
         Column("segment", "Segment"),
         Column("lead_score", "Score", "number", help="Rule score, 0 to 100"),
         Column("lead_quality", "Band", "badge"),
-        Column("won_value", "Revenue", "usd"),
-        Column("open_value", "Open value", "usd"),
+        Column("won_value", "Revenue", "money"),
+        Column("open_value", "Open value", "money"),
         Column("win_rate", "Win rate", "percent"),
         Column("interactions", "Touches", "number"),
         Column("days_since_last_interaction", "Days silent", "number"),
@@ -469,8 +469,8 @@ _CHANNELS = Table(
         Column("meeting_booked", "Meetings booked", "number"),
         Column("no_answer", "No answer", "number"),
         Column("average_duration_minutes", "Minutes each", "decimal"),
-        Column("attributed_revenue", "Attributed revenue", "usd"),
-        Column("revenue_per_interaction", "Revenue per touch", "usd"),
+        Column("attributed_revenue", "Attributed revenue", "money"),
+        Column("revenue_per_interaction", "Revenue per touch", "money"),
     ),
     "-interactions",
     like="total_interactions",
@@ -530,10 +530,10 @@ _TOP = Table(
     (
         Column("rank", "Rank", "number"),
         Column("customer_name", "Customer", link=_CUSTOMER, link_by="customer_id"),
-        Column("won_value", "Revenue", "usd"),
+        Column("won_value", "Revenue", "money"),
         Column("revenue_share", "Share", "percent"),
         Column("cumulative_share", "Share so far", "percent"),
-        Column("open_value", "Open value", "usd"),
+        Column("open_value", "Open value", "money"),
         Column("lead_quality", "Band", "badge"),
         Column("segment", "Segment"),
         Column("next_step", "Next step"),
@@ -555,12 +555,12 @@ _DAYS = Table(
         Column("new_leads", "Opened", "number"),
         Column("won_leads", "Won", "number"),
         Column("lost_leads", "Lost", "number"),
-        Column("revenue", "Revenue", "usd"),
+        Column("revenue", "Revenue", "money"),
         Column("interactions", "Touches", "number"),
         Column("open_leads", "Open deals", "number"),
-        Column("open_pipeline", "Open pipeline", "usd"),
+        Column("open_pipeline", "Open pipeline", "money"),
         Column("win_rate_30d", "Win rate, 30 days", "percent"),
-        Column("revenue_30d", "Revenue, 30 days", "usd"),
+        Column("revenue_30d", "Revenue, 30 days", "money"),
     ),
     "-day",
     dimensions={"day": "CAST(day AS DATE)"},

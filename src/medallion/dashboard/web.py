@@ -18,7 +18,8 @@ from urllib.parse import parse_qsl, urlsplit
 import anyio
 import anyio.to_thread
 import duckdb
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
@@ -31,7 +32,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainT
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from medallion import charts, metrics
+from medallion import charts, figures, metrics
 from medallion.config import Settings, utc_now
 from medallion.dashboard import copies, health, pages, parameters, people, safety, tables, words, writing
 from medallion.dashboard.parameters import BadRequestError, Given
@@ -76,10 +77,26 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     found.globals.update(
-        words=words, cell=writing.cell, written=metrics.written, NUMBERS=tables.NUMBERS, version=_version()
+        words=words,
+        cell=_cell,
+        written=_written,
+        count=figures.count,
+        ratio=figures.ratio,
+        NUMBERS=tables.NUMBERS,
+        version=_version(),
     )
     found.filters["spaced"] = lambda text: "" if text is None else str(text).replace("_", " ")
     return found
+
+
+@pass_context
+def _cell(context: Context, kind: str, value: Any) -> str:
+    return writing.cell(kind, value, context["currency"])
+
+
+@pass_context
+def _written(context: Context, name: str, value: Any) -> str:
+    return metrics.written(name, value, context["currency"])
 
 
 def _version() -> str:
@@ -254,8 +271,8 @@ class Dashboard:
             return lambda size: pictures.reliability(told["reliability"], told["horizon_days"], size), given
         _page, part, found = self._part(request, reading, look)
         if isinstance(part, pages.Trend):
-            return lambda size: pictures.trend(part, part.rows(found, reading), size), found
-        return lambda size: pictures.draw(pages.split(part, found, reading), size), found
+            return lambda size: pictures.trend(part, part.rows(found, reading), size, reading.currency), found
+        return lambda size: pictures.draw(pages.split(part, found, reading), size, reading.currency), found
 
     def _part(
         self, request: Request, reading: Reading, more: tuple[str, ...]
@@ -360,6 +377,7 @@ class Dashboard:
             theme=theme if theme in THEMES else "system",
             themes=THEMES,
             as_of=reading.as_of if reading else None,
+            currency=reading.currency if reading else "",
             sign=reading.sign if reading else "",
             pii=self.options.pii,
             signed_in=self.options.door.password is not None,

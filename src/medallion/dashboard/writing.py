@@ -5,27 +5,29 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
+from medallion import figures
 
-def cell(kind: str, value: Any) -> str:
+
+def cell(kind: str, value: Any, currency: str) -> str:
     """A value of a table as it is read; empty where it is not known.
 
-    >>> cell("usd", 1090000), cell("percent", 0.5454), cell("number", 1234), cell("text", None)
-    ('$1,090,000', '54.5 %', '1,234', '')
+    >>> [cell(kind, 1090, "EUR") for kind in ("money", "percent", "number", "decimal")], cell("text", None, "EUR")
+    (['€1,090', '109,000.0%', '1,090', '1,090.0'], '')
     """
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if kind == "usd":
-        return f"${float(value):,.0f}"
+    if kind == "money":
+        return figures.money(value, currency)
     if kind == "percent":
-        return f"{float(value) * 100:,.1f} %"
+        return figures.percent(value)
     if kind == "decimal":
-        return f"{float(value):,.1f}"
+        return figures.ratio(value)
     if kind == "number":
-        return f"{int(value):,}"
+        return figures.count(int(value))
     if kind == "moment" and isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M")
+        return figures.minute(value)
     if kind == "day" and isinstance(value, date):
-        return value.strftime("%Y-%m-%d")
+        return figures.day(value)
     return str(value)

@@ -21,7 +21,7 @@ def deals(
     scored: DataFrame | None = None,
     stage_history: DataFrame | None = None,
 ) -> DataFrame:
-    """One row per deal opened before the moment; amounts in USD, probability for open deals only.
+    """One row per deal opened before the moment; amounts as the deals have them, probability for open deals only.
 
     Args:
         leads: `silver.leads_clean`, or its rewound history.

@@ -18,7 +18,7 @@ _VALUES = ("new_value", "revenue", "lost_value", "_closed_value")
 def sales_summary(
     leads: DataFrame, interactions: DataFrame, moment: Moment, days: DataFrame | None = None
 ) -> DataFrame:
-    """One row per day from the first event to `moment.day`; amounts in USD, rates as shares.
+    """One row per day from the first event to `moment.day`; amounts as the deals have them, rates as shares.
 
     The open pipeline at the end of a day is what had been opened by then less what had been closed; a deal
     without an opening date is in no day's pipeline.

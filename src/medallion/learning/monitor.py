@@ -7,6 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from medallion.config import Settings, end_of_day
+from medallion.figures import percent
 from medallion.lakehouse import query, store
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
@@ -149,7 +150,9 @@ def _recommend(found: Watch, entry: Entry | None) -> tuple[str, list[str]]:
         off = mine["mean_forecast"] - mine["won_share"]
         chance = _Z_90 * (mine["won_share"] * (1 - mine["won_share"]) / mine["deals"]) ** 0.5
         if abs(off) > max(MOST_OFF, chance):
-            because.append(f"it forecast {mine['mean_forecast']:.1%} on average and {mine['won_share']:.1%} were won")
+            because.append(
+                f"it forecast {percent(mine['mean_forecast'])} on average and {percent(mine['won_share'])} were won"
+            )
     profile = entry.document["profile"]
     moved = [
         f"{name} ({psi:.2f})"

@@ -13,10 +13,10 @@ from urllib.parse import unquote, urlsplit
 from medallion import charts, contracts
 from medallion.config import Settings, end_of_day
 from medallion.errors import LakehouseError, MedallionError
-from medallion.lakehouse import query, store
+from medallion.lakehouse import query, remembered, store
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import batches, models, remembered
+from medallion.pipeline import batches, models
 from medallion.pipeline.steps import Report, Steps
 from medallion.scoring.readiness import BOOST_LEADS, BOOST_WON, Evidence
 from medallion.version import VERSION

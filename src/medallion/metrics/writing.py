@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from medallion import figures
 from medallion.metrics.declared import metrics
 
 
@@ -20,17 +21,14 @@ def plain(number: Any) -> float | int | None:
     return int(rounded) if isinstance(number, Decimal) and rounded.is_integer() else rounded
 
 
-def written(name: str, number: float | int | None) -> str:
-    """A metric's value as a person reads it.
+def written(name: str, number: float | int | None, currency: str) -> str:
+    """A metric's value as a person reads it; `currency` is that of the lakehouse.
 
-    >>> written("total_deal_value", 1937000), written("hot_lead_share", 0.846154), written("win_rate", None)
-    ('$1,937,000', '84.6 %', 'no data')
+    >>> written("revenue", 1937000, "EUR"), written("hot_lead_share", 0.846154, "EUR"), written("win_rate", None, "EUR")
+    ('€1,937,000', '84.6%', 'no data')
     """
-    if number is None:
-        return "no data"
     form = metrics()[name].measure.format
     places = form.decimal_places.places
-    if form.type == "percentage":
-        return f"{number * 100:,.{places}f} %"
-    text = f"{number:,.{places}f}"
-    return f"${text}" if form.type == "currency" else text
+    if form.type == "currency":
+        return figures.money(number, currency, places)
+    return figures.percent(number, places) if form.type == "percentage" else figures.ratio(number, places)

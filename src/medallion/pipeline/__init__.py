@@ -21,10 +21,10 @@ from medallion import contracts, log, sources
 from medallion.config import Settings, end_of_day
 from medallion.contracts import Table
 from medallion.errors import ContractError, LakehouseError, SourceError
-from medallion.lakehouse import query, store
+from medallion.lakehouse import query, remembered, store
 from medallion.lakehouse.session import engine_name, session
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import amounts, batches, conventions, drift, extensions, hold, journal, models, remembered
+from medallion.pipeline import amounts, batches, conventions, drift, extensions, hold, journal, models
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.freshness import Freshness, recorded
 from medallion.pipeline.lineage import Lineage

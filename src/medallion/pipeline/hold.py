@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from medallion.config import HoldBack, Settings
 from medallion.contracts import Entity, Override
-from medallion.lakehouse import query, store
+from medallion.figures import percent
+from medallion.lakehouse import query, remembered, store
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import batches, remembered
+from medallion.pipeline import batches
 from medallion.pipeline.batches import Batch
 from medallion.sources import Refusal, SourceFile
 
@@ -98,10 +99,10 @@ def judged(file: SourceFile, counts: Counts, limits: HoldBack, parent_held: bool
     if counts.rows < least:
         return None
     if counts.refused > limits.refused * counts.rows:
-        return f"{file.name}: {_of(counts.refused, counts.rows)} are refused (limit {limits.refused:.0%})"
+        return f"{file.name}: {_of(counts.refused, counts.rows)} are refused (limit {percent(limits.refused, 0)})"
     for column, empty in counts.empty.items():
         if empty > limits.empty * counts.rows:
-            return f"{file.name}: {_of(empty, counts.rows)} have no {column} (limit {limits.empty:.0%})"
+            return f"{file.name}: {_of(empty, counts.rows)} have no {column} (limit {percent(limits.empty, 0)})"
     return None
 
 

@@ -39,7 +39,7 @@ class Built:
 
 def build(
     connection: duckdb.DuckDBPyConnection, folder: Path, source: Source | None = None, with_data: bool = True,
-    pictures: bool = False,
+    pictures: bool = False, *, currency: str,
 ) -> Built:  # fmt: skip
     """Write all files; those of an earlier build are replaced, nothing else in the folder is touched.
 
@@ -49,13 +49,14 @@ def build(
         source: Where Power BI refreshes from; a folder of exported Parquet files when None.
         with_data: Whether to write the .pbix with the data in it.
         pictures: Whether to draw the pages too; needs the data.
+        currency: ISO code of the amounts.
 
     Raises:
         MedallionError: pbix-mcp is missing, the folder cannot be written, there are too many rows, or a value
             cannot be held by Power BI.
     """
     evaluate.needed()
-    whole, refreshed = model(), source or Folder()
+    whole, refreshed = model(currency), source or Folder()
     if isinstance(refreshed, Databricks) and refreshed.live and with_data:
         raise MedallionError("a live report holds no data", "Add --no-data to --live.")
     if pictures and not with_data:

@@ -26,16 +26,16 @@ _WIDGETS = {
 }  # fmt: skip
 
 
-def write(folder: Path, catalog: str) -> list[Path]:
-    """Write the statements and the dashboard; gives their paths.
+def write(folder: Path, catalog: str, currency: str) -> list[Path]:
+    """Write the statements and the dashboard, with amounts in a currency; gives their paths.
 
     Raises:
         ContractError: The catalog is no name that can be told in SQL.
         MedallionError: The folder cannot be written.
     """
     contents = {
-        STATEMENTS: statements(catalog),
-        DASHBOARD: json.dumps(dashboard(catalog), indent=2, ensure_ascii=False) + "\n",
+        STATEMENTS: statements(catalog, currency),
+        DASHBOARD: json.dumps(dashboard(catalog, currency), indent=2, ensure_ascii=False) + "\n",
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ def write(folder: Path, catalog: str) -> list[Path]:
     return [folder / name for name in contents]
 
 
-def statements(catalog: str) -> str:
+def statements(catalog: str, currency: str) -> str:
     """`CREATE OR REPLACE VIEW ... WITH METRICS` for each view of metrics, in the schema gold."""
     _named(catalog)
     told = [
@@ -54,7 +54,7 @@ def statements(catalog: str) -> str:
         "they need a SQL warehouse or Databricks Runtime 17.2."
     ]
     for name, view in views().items():
-        body = yaml.safe_dump(_declared(view, catalog), sort_keys=False, allow_unicode=True, width=1000)
+        body = yaml.safe_dump(_declared(view, catalog, currency), sort_keys=False, allow_unicode=True, width=1000)
         if "$$" in body:
             raise ContractError(f"{name}: a declaration holds $$, which ends the statement", "Write it without.")
         told.append(
@@ -81,7 +81,7 @@ def _named(catalog: str) -> None:
         raise ContractError(f"{catalog!r} is no name of a catalog", "Use letters, digits, - and _.")
 
 
-def _declared(view: MetricView, catalog: str) -> dict[str, Any]:
+def _declared(view: MetricView, catalog: str, currency: str) -> dict[str, Any]:
     """A view as Databricks takes it: tables in their catalog, parameters at their defaults."""
     source = f"`{catalog}`.{view.source}"
     if view.is_query:
@@ -99,14 +99,15 @@ def _declared(view: MetricView, catalog: str) -> dict[str, Any]:
             "expr": " ".join(Metric(view, one).expression({}).split()),
             "display_name": one.display_name,
             "comment": one.comment,
-            "format": one.format.model_dump(exclude_none=True),
+            "format": one.format.model_dump(exclude_none=True)
+            | ({"currency_code": currency} if one.format.type == "currency" else {}),
         }
         for one in view.measures
     ]
     return found
 
 
-def dashboard(catalog: str) -> dict[str, Any]:
+def dashboard(catalog: str, currency: str) -> dict[str, Any]:
     """An AI/BI dashboard with what the pages show, as far as one metric view has it all.
 
     Each widget has a query of its own. Tables of single deals and customers, and what is looked at by a column that
@@ -114,11 +115,11 @@ def dashboard(catalog: str) -> dict[str, Any]:
     """
     _named(catalog)
     datasets: list[dict[str, Any]] = []
-    shown = [_page(page, catalog, datasets) for page in pages()]
+    shown = [_page(page, catalog, datasets, currency) for page in pages()]
     return {"datasets": datasets, "pages": shown}
 
 
-def _page(page: Page, catalog: str, datasets: list[dict[str, Any]]) -> dict[str, Any]:
+def _page(page: Page, catalog: str, datasets: list[dict[str, Any]], currency: str) -> dict[str, Any]:
     layout: list[dict[str, Any]] = [
         {
             "widget": {"name": f"{page.name}_heading", "multilineTextboxSpec": {
@@ -139,7 +140,7 @@ def _page(page: Page, catalog: str, datasets: list[dict[str, Any]]) -> dict[str,
     for (visual, query), position in zip([*cards, *charts, *tables], places, strict=True):
         name = f"{page.name}_{visual.name}"
         datasets.append({"name": name, "displayName": visual.title, "queryLines": [query]})
-        layout.append({"widget": _widget(visual, name), "position": position})
+        layout.append({"widget": _widget(visual, name, currency), "position": position})
     return {"name": page.name, "displayName": page.title, "layout": layout, "pageType": "PAGE_TYPE_CANVAS"}
 
 
@@ -201,7 +202,7 @@ def _sort(visual: Visual, measures: list[Metric]) -> str:
     return next(one.name for one in measures if one.measure.display_name == visual.sort)
 
 
-def _widget(visual: Visual, dataset: str) -> dict[str, Any]:
+def _widget(visual: Visual, dataset: str, currency: str) -> dict[str, Any]:
     measures, columns = _measures(visual), _columns(visual) or []
     title = visual.title
     if visual.kind == "lineClusteredColumnComboChart":
@@ -214,26 +215,32 @@ def _widget(visual: Visual, dataset: str) -> dict[str, Any]:
     }
     spec: dict[str, Any] = {"frame": {"showTitle": True, "title": title}}
     if visual.kind == "card":
-        spec |= {"version": 2, "widgetType": "counter", "encodings": {"value": _value(measures[0])}}
+        spec |= {"version": 2, "widgetType": "counter", "encodings": {"value": _value(measures[0], currency)}}
     elif visual.kind == "tableEx":
         listed = [{"fieldName": one, "displayName": one.replace("_", " ").capitalize()} for one in columns]
         spec |= {
             "version": 2, "widgetType": "table",
-            "encodings": {"columns": [*listed, *(_value(one) for one in measures)]},
+            "encodings": {"columns": [*listed, *(_value(one, currency) for one in measures)]},
         }  # fmt: skip
     else:
-        spec |= {"version": 3, "widgetType": _WIDGETS[visual.kind], "encodings": _axes(visual, columns, measures)}
+        spec |= {
+            "version": 3,
+            "widgetType": _WIDGETS[visual.kind],
+            "encodings": _axes(visual, columns, measures, currency),
+        }
     return {"name": dataset, "queries": [{"name": "main_query", "query": query}], "spec": spec}
 
 
-def _axes(visual: Visual, columns: list[str], measures: list[Metric]) -> dict[str, Any]:
+def _axes(visual: Visual, columns: list[str], measures: list[Metric], currency: str) -> dict[str, Any]:
     across: dict[str, Any] = {
         "fieldName": columns[0],
         "displayName": columns[0].replace("_", " ").capitalize(),
         "scale": {"type": "categorical", **({"sort": {"by": "y-reversed"}} if visual.sort else {})},
     }
     up: dict[str, Any] = {"scale": {"type": "quantitative"}}
-    up |= _value(measures[0]) if len(measures) == 1 else {"fields": [_value(one) for one in measures]}
+    up |= (
+        _value(measures[0], currency) if len(measures) == 1 else {"fields": [_value(one, currency) for one in measures]}
+    )
     found = {"x": across, "y": up}
     if len(columns) > 1:
         found["color"] = {"fieldName": columns[1], "displayName": columns[1], "scale": {"type": "categorical"}}
@@ -241,11 +248,11 @@ def _axes(visual: Visual, columns: list[str], measures: list[Metric]) -> dict[st
     return found
 
 
-def _value(metric: Metric) -> dict[str, Any]:
+def _value(metric: Metric, currency: str) -> dict[str, Any]:
     """A measure in an encoding, with its format."""
     form = metric.measure.format
     kind = {"currency": "number-currency", "percentage": "number-percent", "number": "number-plain"}[form.type]
     told: dict[str, Any] = {"type": kind, "decimalPlaces": {"type": "exact", "places": form.decimal_places.places}}
-    if form.currency_code:
-        told["currencyCode"] = form.currency_code
+    if form.type == "currency":
+        told["currencyCode"] = currency
     return {"fieldName": metric.name, "displayName": metric.measure.display_name, "format": told}

@@ -14,6 +14,7 @@ from typing import Literal
 
 from medallion import contracts
 from medallion.errors import ContractError
+from medallion.figures import sign
 from medallion.gold.customer_features import contract as customers
 from medallion.metrics import Format, Metric, metrics
 from medallion.powerbi import dax
@@ -25,7 +26,9 @@ TYPES: dict[str, Type] = {
     "string": "String", "bigint": "Int64", "int": "Int64", "double": "Double", "decimal(18,2)": "Decimal",
     "date": "DateTime", "boolean": "Boolean",
 }  # fmt: skip
-USD, SHARE, WHOLE, DAY = r"\$#,0", "0.0%", "#,0", "yyyy-mm-dd"
+SHARE, WHOLE, DAY = "0.0%", "#,0", "yyyy-mm-dd"
+#: Stands for the form of amounts until the currency is known.
+MONEY = "money"
 
 
 @dataclass(frozen=True)
@@ -200,7 +203,7 @@ def _of(table: str, *wanted: Column | tuple[str, str | None]) -> Iterator[Column
         source, seen = one
         declared = _declared(table, source)
         kind = TYPES[declared.type]
-        form = {"Decimal": USD, "DateTime": DAY, "Int64": WHOLE}.get(kind)
+        form = {"Decimal": MONEY, "DateTime": DAY, "Int64": WHOLE}.get(kind)
         if declared.unit in ("share", "probability"):
             form = SHARE
         yield Column(
@@ -293,7 +296,7 @@ def _tables() -> Iterator[Table]:
     ), kind="metrics")  # fmt: skip
     for parameter in _parameters():
         yield Table(_titled(parameter), "", f"Values to choose from: {_comment(parameter)}.", (
-            Column(_titled(parameter), parameter, "Int64", _comment(parameter) + ".", key=True, form=USD),
+            Column(_titled(parameter), parameter, "Int64", _comment(parameter) + ".", key=True, form=MONEY),
         ), kind="parameter")  # fmt: skip
 
 
@@ -326,16 +329,16 @@ def _dated() -> Iterator[Measure]:
                   "Deals by the day on which they were opened; other measures of deals go by the day they closed.",
                   WHOLE, "Days")  # fmt: skip
     yield Measure("Open pipeline at day's end", _last("open_pipeline"),
-                  "Value of the deals open at the end of the last day in view.", USD, "Days")  # fmt: skip
+                  "Value of the deals open at the end of the last day in view.", MONEY, "Days")  # fmt: skip
     yield Measure("Revenue of 30 days", _last("revenue_30d"),
-                  "Revenue of the 30 days to the last day in view.", USD, "Days")  # fmt: skip
+                  "Revenue of the 30 days to the last day in view.", MONEY, "Days")  # fmt: skip
     yield Measure("Revenue to date", _last("cumulative_revenue"),
-                  "Revenue up to and with the last day in view.", USD, "Days")  # fmt: skip
+                  "Revenue up to and with the last day in view.", MONEY, "Days")  # fmt: skip
 
 
 @cache
-def model() -> Model:
-    """The model.
+def model(currency: str = "USD") -> Model:
+    """The model, with amounts in a currency.
 
     Raises:
         ContractError: A metric stands over a table that the model does not have, or two labels are the same.
@@ -346,6 +349,7 @@ def model() -> Model:
             columns=tuple(
                 replace(
                     one,
+                    form=form(_MONEY, currency) if one.form == MONEY else one.form,
                     key=one.key or (table.name, one.name) in _KEYS,
                     sort_by=_SORTED.get((table.name, one.name)),
                 )
@@ -354,7 +358,10 @@ def model() -> Model:
         )
         for table in _tables()
     )
-    measures = [*(_measure(metric, tables) for metric in metrics().values()), *_dated()]
+    measures = [
+        *(_measure(metric, tables, currency) for metric in metrics().values()),
+        *(replace(one, form=form(_MONEY, currency)) if one.form == MONEY else one for one in _dated()),
+    ]
     seen: dict[str, Measure] = {}
     for measure in measures:
         if twin := seen.get(measure.name.lower()):
@@ -395,7 +402,7 @@ def dimension(metric: Metric, name: str) -> tuple[str, str] | None:
     raise ContractError(f"{metric.name}: the Power BI model has no column for {name}", f"Add it to the table {table}.")
 
 
-def _measure(metric: Metric, tables: tuple[Table, ...]) -> Measure:
+def _measure(metric: Metric, tables: tuple[Table, ...], currency: str) -> Measure:
     table = home(metric)
     columns = next(one for one in tables if one.name == table).columns
     place = dax.Place(
@@ -408,7 +415,7 @@ def _measure(metric: Metric, tables: tuple[Table, ...]) -> Measure:
         metric.measure.display_name,
         dax.whole(metric.measure.expr, place, metric.view.filter),
         metric.measure.comment,
-        form(metric.measure.format),
+        form(metric.measure.format, currency),
         table,
         metric.name,
     )
@@ -420,19 +427,20 @@ def _timestamp(column: Column) -> str:
     return found[1] if found else column.source
 
 
-def form(given: Format) -> str:
+_MONEY = Format(type="currency")
+
+
+def form(given: Format, currency: str) -> str:
     r"""A format string of Power BI; signs are escaped, since TMDL would take a quote for the start of a text.
 
-    >>> form(Format(type="percentage")), form(Format(type="currency", currency_code="EUR"))
-    ('0%', '#,0 \\E\\U\\R')
+    >>> form(Format(type="percentage"), "EUR"), form(_MONEY, "EUR"), form(_MONEY, "CHF")
+    ('0%', '\\€#,0', '\\C\\H\\F #,0')
     """
     places = "." + "0" * given.decimal_places.places if given.decimal_places.places else ""
     if given.type == "percentage":
         return f"0{places}%"
     if given.type == "currency":
-        if given.currency_code in (None, "USD"):
-            return rf"\$#,0{places}"
-        return f"#,0{places} " + "".join(f"\\{sign}" for sign in str(given.currency_code))
+        return "".join(letter if letter == " " else f"\\{letter}" for letter in sign(currency)) + f"#,0{places}"
     return f"#,0{places}"
 
 

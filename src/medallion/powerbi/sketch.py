@@ -12,6 +12,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from medallion import figures
 from medallion.errors import MedallionError
 from medallion.powerbi.evaluate import Evaluator
 from medallion.powerbi.evaluate import Field as Place
@@ -170,7 +171,7 @@ def _columns(visual: Visual, box: Box, evaluator: Evaluator) -> list[str]:
             if bars == 1 and value is not None and step >= 26 and not line:
                 shown = written(evaluator.model, names[n], value)
                 if step < 44 and shown.endswith("%"):
-                    shown = f"{float(value) * 100:.0f}%"
+                    shown = figures.percent(value, 0)
                 parts.append(_text(x + wide / 2, bottom - tall - 4, shown, 11, middle=True))
         if line and told[-1] is not None:
             points.append((box.x + (place + 0.5) * step, bottom - room * float(told[-1]) / highest))
@@ -256,11 +257,11 @@ def written(model: Model, field: Field, value: Any) -> str:
         return value.date().isoformat()
     if isinstance(value, str) or form is None:
         return str(value)
-    digits, _, after = form.replace("\\", "").partition(" ")
-    places = len(digits.rpartition(".")[2].rstrip("%")) if "." in digits else 0
-    if digits.endswith("%"):
-        return f"{float(value) * 100:.{places}f}%"
-    return f"{'$' if digits.startswith('$') else ''}{float(value):,.{places}f} {after}".rstrip()
+    bare = form.replace("\\", "")
+    places = len(bare.rpartition(".")[2].rstrip("%")) if "." in bare else 0
+    if bare.endswith("%"):
+        return figures.percent(value, places)
+    return figures.ratio(value, places, before=bare.partition("#")[0] if "#" in bare else "")
 
 
 def _label(value: Any) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from medallion.contracts import Entity
 from medallion.contracts.model import Column as Declared
 from medallion.contracts.odcs import code
+from medallion.figures import percent
 from medallion.proposal import vocabulary
 from medallion.proposal.profile import Column, Table
 from medallion.proposal.systems import System
@@ -116,10 +117,10 @@ def _judged(column: Column, entity: Entity, declared: Declared) -> tuple[float, 
         if declared.name == "status" and {"won", "lost"} <= meant and column.distinct <= 30:
             return 1.0, "it tells won from lost"
         if share >= 0.5:
-            return 1.0, f"{share:.0%} of its values are understood"
+            return 1.0, f"{percent(share, 0)} of its values are understood"
         if column.distinct > 60 or column.share("date") > 0.5 or column.share("number") > 0.6:
             return 0.2, "but its values are none of the expected"
-        return (0.85 if declared.fallback else 0.6), f"but only {share:.0%} of its values are understood"
+        return (0.85 if declared.fallback else 0.6), f"but only {percent(share, 0)} of its values are understood"
     if declared.name == "stage":
         few = column.distinct <= max(12, 0.3 * column.filled)
         return (

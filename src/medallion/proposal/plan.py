@@ -8,6 +8,7 @@ from typing import Any
 
 from medallion.contracts import Entity, Filling
 from medallion.contracts.odcs import code, names_in
+from medallion.figures import percent
 from medallion.proposal import cells, marks, match, state, systems, vocabulary
 from medallion.proposal.feeds import Feed, Proposal, feed_of
 from medallion.proposal.match import Match
@@ -172,7 +173,7 @@ class _Planner:
             amounts = {named[header]: "deal_value" for header in told if header}
         if spoken is None and (code := currencies.only(columns, amounts)) and code != "USD" and value is not None:
             self._in_one_currency(feed.entity, code)
-            reason = f"{value.reason}; every amount is in {code}; figures are shown as dollars all the same"
+            reason = f"{value.reason}; every amount is in {code}, and so is every figure that is shown"
             feed.fillings["deal_value"] = value = value.model_copy(update={"confidence": 0.6, "reason": reason})
         changed = self.properties.get(feed.entity, {}).get("currency", {}).get("enum")
         default = changed[0]["value"] if changed else "USD"
@@ -218,7 +219,7 @@ class _Planner:
             return item
         name, texts = next(iter(codes.items()))
         self._in_one_currency(feed.entity, name, sorted({text.strip().lower() for text in texts} - {name.lower()}))
-        reason = f"every amount is in {name}; figures are shown as dollars all the same"
+        reason = f"every amount is in {name}, and so is every figure that is shown"
         return item.model_copy(update={"confidence": 0.6, "reason": reason})
 
     def _in_one_currency(self, entity: str, name: str, others: Iterable[str] = ()) -> None:
@@ -241,7 +242,7 @@ class _Planner:
             update |= {
                 "empty": "neutral",
                 "confidence": min(item.confidence or 0, 0.75 if lacking > _FEW else 0.8),
-                "reason": f"{item.reason}; {lacking:.0%} are empty, taken as neutral",
+                "reason": f"{item.reason}; {percent(lacking, 0)} are empty, taken as neutral",
             }
         elif declared.name == "channel" and lacking > 0:
             update["empty"] = _channel_of(feed.table) or "other"
@@ -385,7 +386,9 @@ class _Planner:
         ):
             column, share = by_key
             feed.fillings["customer_id"] = Filling(
-                column=column.header, confidence=_sure(share), reason=f"{share:.0%} of its values are known accounts"
+                column=column.header,
+                confidence=_sure(share),
+                reason=f"{percent(share, 0)} of its values are known accounts",
             )
         elif by_name:
             column, share = by_name
@@ -394,7 +397,7 @@ class _Planner:
                 lookup="customers",
                 by="customer_name",
                 confidence=_sure(share),
-                reason=f"{share:.0%} of its values are names of accounts",
+                reason=f"{percent(share, 0)} of its values are names of accounts",
             )
         elif (
             not self._first_of_several(feed, first)
@@ -449,7 +452,7 @@ class _Planner:
         share = len(forms & self.keys["customers"]) / max(len(forms), 1)
         if share < 0.5:
             return False
-        told = f"{reason}; {share:.0%} are known accounts"
+        told = f"{reason}; {percent(share, 0)} are known accounts"
         feed.fillings["customer_id"] = Filling(sql=sql, confidence=_sure(share), reason=told)
         return True
 
@@ -471,7 +474,7 @@ class _Planner:
                 name = self._further_name(table)
                 by_key = told is not None and (named is None or told[1] >= named[1])
                 column, share = told if by_key and told else named  # type: ignore[misc]
-                reason = f"{share:.0%} of its values are {'known accounts' if by_key else 'names of accounts'}"
+                reason = f"{percent(share, 0)} of its values are {'known accounts' if by_key else 'names of accounts'}"
                 customer = Filling(column=column.header, confidence=_sure(share), reason=reason)
                 if not by_key:
                     customer = customer.model_copy(update={"lookup": "customers", "by": "customer_name"})
@@ -488,7 +491,7 @@ class _Planner:
                     by="record_id",
                     take="customer_id",
                     confidence=_sure(here[1]),
-                    reason=f"{here[1]:.0%} of its values are in {table.file.name}, which knows the account",
+                    reason=f"{percent(here[1], 0)} of its values are in {table.file.name}, which knows the account",
                 )
                 return True
         return False
@@ -527,7 +530,7 @@ class _Planner:
                     by="record_id",
                     take="full_name",
                     confidence=_sure(share),
-                    reason=f"{share:.0%} of its values are in {table.file.name}, which has the names",
+                    reason=f"{percent(share, 0)} of its values are in {table.file.name}, which has the names",
                 )
                 return
         if _is_opaque(feed.table.column(item.column)):
@@ -552,7 +555,7 @@ class _Planner:
             found = other if codes else None
         if found:
             column, share = found
-            reason = f"{share:.0%} of its values are known deals"
+            reason = f"{percent(share, 0)} of its values are known deals"
             feed.fillings["lead_id"] = Filling(column=column.header, confidence=_sure(share), reason=reason)
             return
         if held and held.column:
@@ -586,13 +589,15 @@ class _Planner:
                 lookup="products",
                 by="product_name",
                 confidence=_sure(share),
-                reason=f"{share:.0%} of its values are names of products",
+                reason=f"{percent(share, 0)} of its values are names of products",
                 values=_almost(column, feed_of(self.feeds, "products"), "product_name"),
             )
         elif by_key:
             column, share = by_key
             feed.fillings["product_id"] = Filling(
-                column=column.header, confidence=_sure(share), reason=f"{share:.0%} of its values are known products"
+                column=column.header,
+                confidence=_sure(share),
+                reason=f"{percent(share, 0)} of its values are known products",
             )
 
     def _same_ids(self, feeds: list[Feed]) -> None:
@@ -635,7 +640,7 @@ class _Planner:
             if lacking > _FEW and column.name not in ("status", "occurred_at", "channel", "outcome"):
                 what = {"required": False, "quality": [{"metric": "nullValues", "mustBe": 0, "severity": "warn"}]}
                 self._change(feed.entity, column.name, what)
-                told = f"{lacking:.0%} of the rows have no" if item else "no column holds"
+                told = f"{percent(lacking, 0)} of the rows have no" if item else "no column holds"
                 feed.reason += f"; {told} {column.name}, so it is not required"
                 feed.confidence = min(feed.confidence, 0.75)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from medallion.contracts import Entity, Filling
+from medallion.figures import percent
 from medallion.proposal import match, vocabulary
 from medallion.proposal.cells import spellings
 from medallion.proposal.feeds import Feed
@@ -50,7 +51,7 @@ def status(feed: Feed, leads: Entity) -> None:
         update: dict[str, Any] = {
             "values": values,
             "confidence": confidence,
-            "reason": f"{share:.0%} of its values are understood",
+            "reason": f"{percent(share, 0)} of its values are understood",
         }
         if unknown:
             guessed = tuple((text, "open") for text, _ in unknown)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from medallion import metrics
 from medallion.charts.theme import OUTCOME, QUALITY, STATUS
+from medallion.figures import count, percent, sheet_form, span, wilson
 from medallion.report import uncertainty
 from medallion.report.facts import Facts, folded
 from medallion.report.findings import findings, gaps
 from medallion.report.profile import Profile
-from medallion.report.wording import among, count, money, name, percent, spaced, span
+from medallion.report.wording import among, name, spaced
 from medallion.scoring.readiness import MIN_LOST, MIN_WON
 from medallion.weights import ScoreWeights
 
@@ -70,7 +71,7 @@ def _quality(profiles: Sequence[Profile]) -> tuple[int, int, int, int]:
 
 
 def _share(part: int, whole: int) -> str:
-    return percent(part / whole) if whole else "no data"
+    return percent(part / whole if whole else None)
 
 
 def _problem(facts: Facts, profiles: Sequence[Profile]) -> Slide:
@@ -82,7 +83,7 @@ def _problem(facts: Facts, profiles: Sequence[Profile]) -> Slide:
     )
     bullets = [
         "Totals differ from tool to tool, as each counts by a definition of its own.",
-        f"{count(int(facts.attention['open_leads']), 'open deal')} worth {money(facts.attention['open_value'])} wait, and a list sorted by name does not say which to call first.",
+        f"{count(int(facts.attention['open_leads']), 'open deal')} worth {facts.money(facts.attention['open_value'])} wait, and a list sorted by name does not say which to call first.",
         "A score that has seen the outcome looks brilliant on paper and fails on the next deal.",
     ]
     if untidy:
@@ -100,7 +101,7 @@ def _problem(facts: Facts, profiles: Sequence[Profile]) -> Slide:
         [
             f"We start from what every sales team has: exports. These hold {count(read, 'record')}.",
             f"Of their filled cells {_share(untidy, filled)} are not written the way they have to be read{': dates in several forms, amounts as text, one value in many spellings' if untidy else ''}.",
-            f"Meanwhile {count(int(facts.attention['open_leads']), 'deal')} worth {money(facts.attention['open_value'])} are open, and somebody has to decide whom to call first.",
+            f"Meanwhile {count(int(facts.attention['open_leads']), 'deal')} worth {facts.money(facts.attention['open_value'])} are open, and somebody has to decide whom to call first.",
         ],
         tiles=[
             (f"{read:,}", "records in the exports"),
@@ -225,7 +226,7 @@ def _speaks(facts: Facts) -> str:
 def _results(facts: Facts, profiles: Sequence[Profile]) -> Slide:
     won = sum(row["won_leads"] for row in facts.by["status"])
     closed = sum(row["closed_leads"] for row in facts.by["status"])
-    low, high = uncertainty.wilson(won, closed)
+    low, high = wilson(won, closed, uncertainty.z())
     sources = folded(facts.by["source"], "source", _FEW)
     industries = [row for row in folded(facts.by["industry"], "industry", _FEW) if row["revenue"]]
     bars = []
@@ -243,15 +244,15 @@ def _results(facts: Facts, profiles: Sequence[Profile]) -> Slide:
         names = [name(row["industry"], 22) for row in industries]
         bars.append(
             Bars(
-                "Revenue by industry, USD",
+                f"Revenue by industry, {facts.currency}",
                 names,
                 {"revenue": [float(row["revenue"]) for row in industries]},
                 [OUTCOME["meeting_booked"]],
-                '$#,##0.0,,"M"' if max(row["revenue"] for row in industries) >= 1e7 else "$#,##0",
+                sheet_form(facts.currency, short=max(row["revenue"] for row in industries) >= 1e7),
             )
         )
     interval = (
-        f"95 % interval of the win rate: {span(low, high)} at {count(closed, 'closed deal')}."
+        f"95% interval of the win rate: {span(low, high)} at {count(closed, 'closed deal')}."
         if closed
         else "No deal is closed yet."
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from itertools import combinations
 from typing import Any
 
@@ -17,10 +18,11 @@ import numpy as np
 import sqlglot
 from numpy.typing import NDArray
 
-from medallion import metrics
-from medallion.lakehouse import query
+from medallion import figures, metrics
+from medallion.lakehouse import query, remembered
 from medallion.lakehouse.store import Lakehouse
 from medallion.report import uncertainty
+from medallion.report.uncertainty import z
 
 Row = dict[str, Any]
 
@@ -50,12 +52,12 @@ _DEAL_METRICS = (
 
 #: Numeric columns that are described: table, column, label, unit, condition.
 DESCRIBED = (
-    ("gold.deals", "deal_value", "Deal value", "USD", "has_value"),
+    ("gold.deals", "deal_value", "Deal value", "money", "has_value"),
     ("gold.deals", "cycle_days", "Days from opening to close", "days", "cycle_days is not null"),
     ("gold.deals", "age_days", "Age of open deals", "days", "age_days is not null"),
     ("gold.customer_features", "employee_count", "Employees", "people", "true"),
-    ("gold.customer_features", "annual_revenue", "Annual revenue of the account", "USD", "true"),
-    ("gold.customer_features", "won_value", "Revenue per customer", "USD", "true"),
+    ("gold.customer_features", "annual_revenue", "Annual revenue of the account", "money", "true"),
+    ("gold.customer_features", "won_value", "Revenue per customer", "money", "true"),
     ("silver.interactions_clean", "duration_minutes", "Minutes per touch", "minutes", "true"),
     ("gold.customer_features", "interactions", "Touches per customer", "touches", "true"),
     ("gold.customer_features", "days_since_last_interaction", "Days since the last touch", "days", "true"),
@@ -85,13 +87,14 @@ CORRELATED: Mapping[str, tuple[str, frozenset[str]]] = {
 
 @dataclass(frozen=True)
 class Facts:
-    """What a lakehouse says, as plain values; amounts in USD, rates as shares, lists in the order they are shown.
+    """What a lakehouse says, as plain values; amounts in `currency`, rates as shares, lists in the order they are shown.
 
     `by` maps a dimension to one row per value: the name under the dimension, metrics by their names, `open_leads`,
-    `lost_leads`, and the ends of the 95 % interval of the win rate.
+    `lost_leads`, and the ends of the 95% interval of the win rate.
     """
 
     as_of: date | None
+    currency: str
     figures: Mapping[str, float | int | None]
     by: Mapping[str, Sequence[Row]]
     customers_by: Mapping[str, Sequence[Row]]
@@ -111,7 +114,11 @@ class Facts:
 
     def written(self, name: str) -> str:
         """A metric's total as a person reads it."""
-        return metrics.written(name, self.figures[name])
+        return metrics.written(name, self.figures[name], self.currency)
+
+    def money(self, amount: float | Decimal | None) -> str:
+        """An amount as a person reads it."""
+        return figures.money(amount, self.currency)
 
 
 def gather(connection: duckdb.DuckDBPyConnection, lake: Lakehouse) -> Facts:
@@ -125,6 +132,7 @@ def gather(connection: duckdb.DuckDBPyConnection, lake: Lakehouse) -> Facts:
     correlations, correlated, pairs = _correlations(connection)
     return Facts(
         as_of=_one(connection, "select max(day) as day from gold.sales_summary")["day"],
+        currency=remembered.currency(lake),
         figures={name: metrics.value(connection, name) for name in FIGURES},
         by={name: _deals_by(connection, name) for name in ("status", "source", "stage", "industry", "size_band", "lead_quality")},
         customers_by={name: _customers_by(connection, name) for name in ("lead_quality", "size_band", "industry", "segment", "country")},
@@ -190,7 +198,7 @@ def _deals_by(connection: duckdb.DuckDBPyConnection, dimension: str) -> list[Row
     )
     for row in found:
         row["closed_leads"] = row["won_leads"] + row["lost_leads"]
-        row["win_rate_low"], row["win_rate_high"] = uncertainty.wilson(row["won_leads"], row["closed_leads"])
+        row["win_rate_low"], row["win_rate_high"] = figures.wilson(row["won_leads"], row["closed_leads"], z())
     return found
 
 
@@ -362,7 +370,7 @@ def folded(rows: Sequence[Row], field: str, most: int = MOST) -> list[Row]:
         return list(rows)
     kept, rest = rows[: most - 1], rows[most - 1 :]
     other: Row = {name: sum(row[name] for row in rest) for name in _SUMMED}
-    low, high = uncertainty.wilson(other["won_leads"], other["closed_leads"])
+    low, high = figures.wilson(other["won_leads"], other["closed_leads"], z())
     return [
         *kept,
         {

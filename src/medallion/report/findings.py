@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from medallion.figures import count, percent, ratio, span, wilson
 from medallion.report import uncertainty
 from medallion.report.facts import SAMPLE, SILENT_DAYS, Facts
 from medallion.report.profile import Profile
-from medallion.report.wording import among, count, enumerated, money, name, percent, spaced, span
+from medallion.report.wording import among, enumerated, name, spaced
 
 #: Share of one band from which the bands no longer rank a list.
 _CROWDED = 0.7
@@ -58,11 +59,11 @@ def _outcome(facts: Facts) -> str:
         return "There are no deals yet: nothing can be said about winning."
     if not won + lost:
         return f"All {count(opened, 'deal')} are open: there is no win rate yet."
-    low, high = uncertainty.wilson(won, won + lost)
+    low, high = wilson(won, won + lost, uncertainty.z())
     so_far = f"; of all {count(whole, 'deal')}, open ones included, {facts.written('conversion_rate')} are won so far"
     return (
         f"{won:,} of {count(won + lost, 'closed deal')} were won, a win rate of {facts.written('win_rate')} "
-        f"(95 % interval {span(low, high)}){so_far if opened else '; no deal is open'}."
+        f"(95% interval {span(low, high)}){so_far if opened else '; no deal is open'}."
     )
 
 
@@ -86,7 +87,7 @@ def _concentration(facts: Facts) -> str:
         return ""
     first = facts.top[0]
     who = name(first["customer_name"] or first["customer_id"])
-    text = f"{who} alone brought {money(held['first'])}, {percent(float(held['first']) / revenue)} of the revenue"
+    text = f"{who} alone brought {facts.money(held['first'])}, {percent(float(held['first']) / revenue)} of the revenue"
     if held["buyers"] > 30:
         text = (
             f"The tenth of the buying customers with most revenue ({held['tenth_count']:,} of {held['buyers']:,}) brought "
@@ -154,14 +155,14 @@ def _attention(facts: Facts) -> str:
         return ""
     parts = []
     if held["overdue"]:
-        parts.append(f"{held['overdue']:,} worth {money(held['overdue_value'])} have passed their expected close")
+        parts.append(f"{held['overdue']:,} worth {facts.money(held['overdue_value'])} have passed their expected close")
     if held["silent"]:
         parts.append(
-            f"{held['silent']:,} worth {money(held['silent_value'])} belong to customers last touched more than {SILENT_DAYS} days ago"
+            f"{held['silent']:,} worth {facts.money(held['silent_value'])} belong to customers last touched more than {SILENT_DAYS} days ago"
         )
     if held["never_touched"]:
         parts.append(
-            f"{held['never_touched']:,} worth {money(held['never_touched_value'])} belong to customers never touched"
+            f"{held['never_touched']:,} worth {facts.money(held['never_touched_value'])} belong to customers never touched"
         )
     if not parts:
         return (
@@ -193,7 +194,7 @@ def _correlated(facts: Facts) -> str:
     if not found:
         return (
             f"None of {facts.pairs} pairs of customer figures goes together beyond chance at n = {facts.correlated:,}; "
-            f"about {max(1, round(facts.pairs * 0.05))} would at 5 % by chance alone."
+            f"about {max(1, round(facts.pairs * 0.05))} would at 5% by chance alone."
         )
     named = [f"{row['a']} and {row['b']} (rho {row['rho']:+.2f}, n = {row['n']:,})" for row in found[:3]]
     if len(found) == 1:
@@ -254,7 +255,7 @@ def caveats(facts: Facts, profiles: Sequence[Profile]) -> list[str]:
     if 0 < closed < _SMALL:
         told.append(
             f"How good the team is. With {count(closed, 'closed deal')}, one deal more or less won moves the win rate by "
-            f"{100 / closed:.1f} points; the intervals say how far off it may be."
+            f"{ratio(100 / closed)} points; the intervals say how far off it may be."
         )
     told.append(
         "What causes what. These are observations, not an experiment: a source or channel with a better rate may have "
@@ -277,7 +278,7 @@ def caveats(facts: Facts, profiles: Sequence[Profile]) -> list[str]:
             "band and age, the same for every such deal."
         )
     told.append(
-        "What was earned. Revenue is the value of won deals in USD as the CRM has it: no invoices, no costs, no margin."
+        f"What was earned. Revenue is the value of won deals in {facts.currency} as the CRM has it: no invoices, no costs, no margin."
     )
     if facts.weekdays["interactions"]:
         told.append(
@@ -304,6 +305,6 @@ def caveats(facts: Facts, profiles: Sequence[Profile]) -> list[str]:
         )
     if any(cell.about for item in profiles for cell in item.cells):
         told.append(
-            "Exact numbers of spellings in the largest tables: they are estimates, about 2 % off, and marked with ~."
+            "Exact numbers of spellings in the largest tables: they are estimates, about 2% off, and marked with ~."
         )
     return told

@@ -20,7 +20,7 @@ def pictures(facts: Facts) -> dict[str, Mapping[str, Any]]:
     return {
         "01_deals_and_interactions": marks.panels(
             [
-                [sales.deal_status(facts.by["status"]), sales.lead_sources(folded(facts.by["source"], "source", _PRINTED))],
+                [sales.deal_status(facts.by["status"], facts.currency), sales.lead_sources(folded(facts.by["source"], "source", _PRINTED))],
                 [sales.channels(facts.channels), sales.outcomes(facts.outcomes)],
             ],
             "Deals and interactions",
@@ -31,7 +31,7 @@ def pictures(facts: Facts) -> dict[str, Mapping[str, Any]]:
                 [sales.score_distribution(facts.scores)],
                 [
                     sales.quality_bands(facts.customers_by["lead_quality"]),
-                    sales.top_customers(facts.top[:10], float(facts.figures["revenue"] or 0)),
+                    sales.top_customers(facts.top[:10], float(facts.figures["revenue"] or 0), facts.currency),
                 ],
             ],
             "Customers, scores and revenue",
@@ -40,12 +40,12 @@ def pictures(facts: Facts) -> dict[str, Mapping[str, Any]]:
         "03_industry_analysis": marks.panels(
             [
                 [
-                    sales.revenue_by(industries, "industry", "Revenue by industry"),
+                    sales.revenue_by(industries, "industry", "Revenue by industry", facts.currency),
                     sales.rates(industries, "industry", "Win rate by industry", overall=overall),
                 ],
                 [
                     sales.company_size(facts.customers_by["size_band"]),
-                    sales.revenue_by(sales.by_size(facts.by["size_band"]), "size_band", "Revenue by company size"),
+                    sales.revenue_by(sales.by_size(facts.by["size_band"]), "size_band", "Revenue by company size", facts.currency),
                 ],
             ],
             "Industries and company size",

@@ -13,11 +13,11 @@ import duckdb
 
 from medallion import bronze, contracts
 from medallion.contracts import Column, Entity, Filling
-from medallion.lakehouse import query
+from medallion.lakehouse import query, remembered
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import batches, remembered
+from medallion.pipeline import batches
 
-#: Rows of a table from which distinct values are estimated (HyperLogLog, about 2 % off).
+#: Rows of a table from which distinct values are estimated (HyperLogLog, about 2% off).
 EXACT_DISTINCT = 1_000_000
 #: Kinds of column whose different spellings are worth counting.
 _SPELLED = ("text", "code")

@@ -7,11 +7,12 @@ from typing import Any
 
 from medallion import metrics
 from medallion.charts import sales
+from medallion.figures import count, percent, ratio, span
 from medallion.report.document import Block, Bullets, Document, Paragraph, Picture, Section, Table
 from medallion.report.facts import CORRELATED, MOST, SAMPLE, Facts, folded
 from medallion.report.findings import TOLD, caveats, findings, safe
 from medallion.report.profile import Cells, Profile
-from medallion.report.wording import count, money, name, number, percent, plainly, spaced, span
+from medallion.report.wording import name, number, plainly, spaced
 
 #: Columns that the chart of untidy cells shows.
 _WORST = 15
@@ -132,7 +133,7 @@ def _cells(item: Profile) -> Table:
     )  # fmt: skip
 
 
-def _breakdown(title: str, field: str, rows: Sequence[Mapping[str, Any]], known: str = "") -> Table:
+def _breakdown(facts: Facts, title: str, field: str, rows: Sequence[Mapping[str, Any]], known: str = "") -> Table:
     header = (
         known or field.replace("_", " "),
         "deals",
@@ -142,7 +143,7 @@ def _breakdown(title: str, field: str, rows: Sequence[Mapping[str, Any]], known:
         "value",
         "revenue",
         "win rate",
-        "95 % interval",
+        "95% interval",
     )
     return Table(
         title,
@@ -151,8 +152,8 @@ def _breakdown(title: str, field: str, rows: Sequence[Mapping[str, Any]], known:
             (
                 name(spaced(row[field])),
                 *(f"{row[n]:,}" for n in ("total_leads", "open_leads", "won_leads", "lost_leads")),
-                money(row["total_deal_value"]),
-                money(row["revenue"]),
+                facts.money(row["total_deal_value"]),
+                facts.money(row["revenue"]),
                 percent(row["win_rate"]),
                 span(row["win_rate_low"], row["win_rate_high"]) if row["closed_leads"] else "",
             )
@@ -169,27 +170,35 @@ def _deals(facts: Facts) -> Section:
     opened = [row for row in facts.by["stage"] if row["open_leads"]]
     overall = facts.figures["win_rate"]
     blocks: list[Block] = [
-        Picture("status", sales.deal_status(status)),
+        Picture("status", sales.deal_status(status, facts.currency)),
         Table(
             "Deals by status",
             ("status", "deals", "value", "average value"),
             [
-                (r["status"], f"{r['total_leads']:,}", money(r["total_deal_value"]), money(r["average_deal_value"]))
+                (
+                    r["status"],
+                    f"{r['total_leads']:,}",
+                    facts.money(r["total_deal_value"]),
+                    facts.money(r["average_deal_value"]),
+                )
                 for r in status
             ],
             frozenset({1, 2, 3}),
         ),
         Picture("sources", sales.lead_sources(sources)),
         Picture("win-rate-by-source", sales.rates(sources, "source", "Win rate by source", overall=overall)),
-        _breakdown("Deals by source", "source", sources),
-        Picture("months", sales.months(facts.months)),
+        _breakdown(facts, "Deals by source", "source", sources),
+        Picture("months", sales.months(facts.months, facts.currency)),
     ]
     if opened:
         blocks.append(
             Table(
                 "Open deals by stage",
                 ("stage", "open deals", "open value"),
-                [(name(spaced(r["stage"])), f"{r['open_leads']:,}", money(r["open_pipeline"])) for r in opened[:MOST]],
+                [
+                    (name(spaced(r["stage"])), f"{r['open_leads']:,}", facts.money(r["open_pipeline"]))
+                    for r in opened[:MOST]
+                ],
                 frozenset({1, 2}),
             )
         )
@@ -211,7 +220,7 @@ def _interactions(facts: Facts) -> Section:
             percent(row["positive_rate"]),
             span(row["positive_rate_low"], row["positive_rate_high"]),
             number(row["average_duration_minutes"]),
-            money(row["attributed_revenue"]),
+            facts.money(row["attributed_revenue"]),
         )
         for row in used
     ]
@@ -224,7 +233,7 @@ def _interactions(facts: Facts) -> Section:
                 "positive-rate",
                 sales.rates(used, "channel", "Positive rate by channel", rate="positive_rate", of="interactions", noun="touches", overall=facts.figures["positive_rate"]),
             ),
-            Table("Touches by channel", ("channel", "touches", "customers", "positive rate", "95 % interval", "minutes", "attributed revenue"), rows, frozenset(range(1, 7)), note),
+            Table("Touches by channel", ("channel", "touches", "customers", "positive rate", "95% interval", "minutes", "attributed revenue"), rows, frozenset(range(1, 7)), note),
             Picture("outcomes", sales.outcomes(facts.outcomes)),
             Table(
                 "Touches by outcome",
@@ -251,15 +260,20 @@ def _customers(facts: Facts) -> Section:
                 row["lead_quality"],
                 f"{row['total_customers']:,}",
                 percent(row["total_customers"] / whole),
-                f"{row['average_lead_score']:.1f}",
-                money(row["revenue"]),
+                ratio(row["average_lead_score"]),
+                facts.money(row["revenue"]),
                 f"{deals['won_leads']:,} of {closed:,}" if deals else "",
                 percent(deals["win_rate"]) if deals and closed else "",
                 span(deals["win_rate_low"], deals["win_rate_high"]) if deals and closed else "",
             )
         )
     segments = [
-        (name(row["segment"]), f"{row['total_customers']:,}", f"{row['average_lead_score']:.1f}", money(row["revenue"]))
+        (
+            name(row["segment"]),
+            f"{row['total_customers']:,}",
+            ratio(row["average_lead_score"]),
+            facts.money(row["revenue"]),
+        )
         for row in facts.customers_by["segment"]
     ]
     blocks: list[Block] = [
@@ -267,7 +281,7 @@ def _customers(facts: Facts) -> Section:
         Picture("bands", sales.quality_bands(facts.customers_by["lead_quality"])),
         Table(
             "Quality bands, and how their deals ended",
-            ("band", "customers", "share", "mean score", "revenue", "won of closed", "win rate", "95 % interval"),
+            ("band", "customers", "share", "mean score", "revenue", "won of closed", "win rate", "95% interval"),
             bands,
             frozenset(range(1, 8)),
             "A band is a priority, not a probability; its win rate is described, not foretold.",
@@ -276,7 +290,9 @@ def _customers(facts: Facts) -> Section:
     ]  # fmt: skip
     if facts.top:
         blocks += [
-            Picture("top-customers", sales.top_customers(facts.top, float(facts.figures["revenue"] or 0))),
+            Picture(
+                "top-customers", sales.top_customers(facts.top, float(facts.figures["revenue"] or 0), facts.currency)
+            ),
             Table(
                 "Top customers",
                 ("rank", "customer", "industry", "revenue", "share", "deals won", "open value", "score"),
@@ -285,10 +301,10 @@ def _customers(facts: Facts) -> Section:
                         str(row["rank"]),
                         name(row["customer_name"] or row["customer_id"], 40),
                         name(row["industry"], 24),
-                        money(row["won_value"]),
+                        facts.money(row["won_value"]),
                         percent(row["revenue_share"]),
                         str(row["won_leads"]),
-                        money(row["open_value"]),
+                        facts.money(row["open_value"]),
                         f"{row['lead_score']} {row['lead_quality']}",
                     )
                     for row in facts.top
@@ -315,14 +331,14 @@ def _industries(facts: Facts) -> Section:
         title,
         [
             *blocks,
-            Picture("industries", sales.revenue_by(industries, "industry", "Revenue by industry")),
+            Picture("industries", sales.revenue_by(industries, "industry", "Revenue by industry", facts.currency)),
             Picture(
                 "win-rate-by-industry", sales.rates(industries, "industry", "Win rate by industry", overall=overall)
             ),
-            _breakdown("Deals by industry of the account", "industry", industries),
+            _breakdown(facts, "Deals by industry of the account", "industry", industries),
             Picture("sizes", sales.company_size(facts.customers_by["size_band"])),
-            Picture("revenue-by-size", sales.revenue_by(sizes, "size_band", "Revenue by company size")),
-            _breakdown("Deals by company size", "size_band", sizes, "employees"),
+            Picture("revenue-by-size", sales.revenue_by(sizes, "size_band", "Revenue by company size", facts.currency)),
+            _breakdown(facts, "Deals by company size", "size_band", sizes, "employees"),
         ],
     )
 
@@ -331,17 +347,20 @@ def _statistics(facts: Facts) -> Section:
     rows = [
         (
             row["label"],
-            row["unit"],
+            facts.currency if row["unit"] == "money" else row["unit"],
             f"{row['n']:,}",
             f"{row['missing']:,}" if row["missing"] else "",
-            *(number(row[k], row["unit"]) for k in ("mean", "sd", "least", "q1", "median", "q3", "most")),
+            *(
+                number(row[k], row["unit"], facts.currency)
+                for k in ("mean", "sd", "least", "q1", "median", "q3", "most")
+            ),
         )
         for row in facts.described
         if row["n"]
     ]
     if not rows:
         return Section("Descriptive statistics", [Paragraph("There are no figures to describe.")])
-    header = ("figure", "unit", "n", "missing", "mean", "sd", "least", "25 %", "median", "75 %", "greatest")
+    header = ("figure", "unit", "n", "missing", "mean", "sd", "least", "25%", "median", "75%", "greatest")
     return Section(
         "Descriptive statistics",
         [
@@ -385,7 +404,7 @@ def _correlations(facts: Facts) -> Section:
         )
         for row in facts.correlations[:TOLD]
     ]
-    header = ("pair", "n", "rho", "95 % interval", "corrected", "beyond chance")
+    header = ("pair", "n", "rho", "95% interval", "corrected", "beyond chance")
     looked = ", ".join(words for words, _ in CORRELATED.values())
     return Section(
         title,

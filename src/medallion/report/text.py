@@ -12,8 +12,6 @@ from rich.table import Table as Grid
 from medallion.report.document import Block, Bullets, Document, Paragraph, Picture, Table
 
 WIDTH = 120
-#: A per cent sign that no line break parts from its figure.
-_TIED = "\ue000%"
 
 
 def text(document: Document) -> str:
@@ -27,12 +25,12 @@ def text(document: Document) -> str:
         console.print(f"\n\n{heading}\n{'=' * len(heading)}", markup=False, highlight=False)
         for block in section.blocks:
             _print(console, block)
-    return "\n".join(line.rstrip() for line in out.getvalue().replace(_TIED, " %").splitlines()) + "\n"
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
 def _print(console: Console, block: Block) -> None:
     if isinstance(block, Paragraph):
-        console.print(f"\n{block.text.replace(' %', _TIED)}", markup=False, highlight=False)
+        console.print(f"\n{block.text}", markup=False, highlight=False)
     elif isinstance(block, Bullets):
         console.print()
         for item in block.items:
@@ -47,7 +45,7 @@ def _bullet(item: str) -> Grid:
     grid = Grid.grid(padding=(0, 1, 0, 0))
     grid.add_column(width=1)
     grid.add_column(overflow="fold")
-    grid.add_row("-", escape(item.replace(" %", _TIED)))
+    grid.add_row("-", escape(item))
     return grid
 
 

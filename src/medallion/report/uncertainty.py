@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import atanh, sqrt, tanh
 from statistics import NormalDist
 
+from medallion.figures import wilson
+
 #: What an interval covers unless several are looked at together.
 LEVEL = 0.95
 
@@ -18,21 +20,6 @@ def z(level: float = LEVEL, looks: int = 1) -> float:
     return NormalDist().inv_cdf(1 - (1 - level) / (2 * max(1, looks)))
 
 
-def wilson(part: int, whole: int, level: float = LEVEL, looks: int = 1) -> tuple[float, float]:
-    """Score interval of a share (Wilson 1927); 0 to 1 without rows.
-
-    >>> [round(end, 3) for end in wilson(6, 11)]
-    [0.28, 0.787]
-    """
-    if whole == 0:
-        return 0.0, 1.0
-    quantile, share = z(level, looks), part / whole
-    centre = share + quantile**2 / (2 * whole)
-    half = quantile * sqrt(share * (1 - share) / whole + quantile**2 / (4 * whole**2))
-    scale = 1 + quantile**2 / whole
-    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
-
-
 def difference(part: int, whole: int, other_part: int, other_whole: int, looks: int = 1) -> tuple[float, float]:
     """Interval of the difference of two shares (Newcombe 1998, method 10); -1 to 1 when a side has no rows.
 
@@ -42,8 +29,8 @@ def difference(part: int, whole: int, other_part: int, other_whole: int, looks: 
     if not whole or not other_whole:
         return -1.0, 1.0
     here, there = part / whole, other_part / other_whole
-    low, high = wilson(part, whole, looks=looks)
-    other_low, other_high = wilson(other_part, other_whole, looks=looks)
+    low, high = wilson(part, whole, z(looks=looks))
+    other_low, other_high = wilson(other_part, other_whole, z(looks=looks))
     gap = here - there
     return gap - sqrt((here - low) ** 2 + (other_high - there) ** 2), gap + sqrt(
         (high - here) ** 2 + (there - other_low) ** 2

@@ -9,7 +9,7 @@ the rate of the age before. At each age the rate is `p = (won + 0.5) / (n + 1)`,
 A band's rate for new deals (age 0) is shrunk towards that of all by the weight of ten deals: `(won + 10*p) / (n + 10)`.
 The band is that of the account today, so for deals of the past it was not known: bands whose rates contradict their
 observed win rates are brought into the order of these (`_with_bands`). What a band
-adds to the log odds of a new deal it adds at every age. The interval is Wilson's at 90 %.
+adds to the log odds of a new deal it adds at every age. The interval is Wilson's at 90%.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def with_base_rate(deals: DataFrame, moment: Moment) -> DataFrame:
 
 
 def _interval(p: Column, behind: Column) -> tuple[Column, Column]:
-    """Wilson's 90 % interval around a probability."""
+    """Wilson's 90% interval around a probability."""
     low, high = wilson(p * behind, behind, _Z_90)
     return F.when(p.isNotNull(), low), F.when(p.isNotNull(), high)
 
@@ -307,13 +307,13 @@ def lead_probability(moment: Moment) -> Column:
 
 @PROBABILITY.add("double", "probability")
 def lead_probability_low(moment: Moment) -> Column:
-    """Lower end of the 90 % interval of lead_probability."""
+    """Lower end of the 90% interval of lead_probability."""
     return _of_open("_micro_low", "_mean_low")
 
 
 @PROBABILITY.add("double", "probability")
 def lead_probability_high(moment: Moment) -> Column:
-    """Upper end of the 90 % interval of lead_probability."""
+    """Upper end of the 90% interval of lead_probability."""
     return _of_open("_micro_high", "_mean_high")
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from medallion.figures import percent
 from medallion.scoring.leaks import CHECKS
 from medallion.scoring.signals import SIGNALS
 
 _FIGURES = ("n", "won_share", "mean_forecast", "roc_auc", "pr_auc", "brier", "log_loss", "ece", "lift_at_10")
-_HEADS = ("", "n", "won", "forecast", "ROC-AUC", "PR-AUC", "Brier", "log loss", "ECE", "lift at 10 %")
+_HEADS = ("", "n", "won", "forecast", "ROC-AUC", "PR-AUC", "Brier", "log loss", "ECE", "lift at 10%")
 _NAMES = {"rules": "rates per score band", "logistic": "logistic regression", "xgboost": "XGBoost"}
 
 
@@ -50,11 +51,11 @@ def card(evaluation: dict[str, Any], names: Sequence[str], *, picture: bool = Tr
         "## Reliability",
         "![Forecast and share won](reliability.svg)" if picture else "",
         _table(
-            ("forecast", "from", "to", "won", "90 % interval", "snapshots", "deals"),
+            ("forecast", "from", "to", "won", "90% interval", "snapshots", "deals"),
             [
                 (
-                    _percent(row["forecast"]), _percent(row["from"]), _percent(row["to"]), _percent(row["won_share"]),
-                    f"{_percent(row['low'])} to {_percent(row['high'])}", f"{row['snapshots']:,}", f"{row['deals']:,}",
+                    percent(row["forecast"]), percent(row["from"]), percent(row["to"]), percent(row["won_share"]),
+                    f"{percent(row['low'])} to {percent(row['high'])}", f"{row['snapshots']:,}", f"{row['deals']:,}",
                 )
                 for row in e["reliability"]
             ],
@@ -99,7 +100,7 @@ def _gains(e: dict[str, Any]) -> str:
             g = one["gain"]
             verdict = "taken" if g["low"] > 0 else "not taken"
             told.append(
-                f"{_upper(_NAMES[kind])} lowers the log loss of the best before it by {g['log_loss']:.4f} (90 % interval "
+                f"{_upper(_NAMES[kind])} lowers the log loss of the best before it by {g['log_loss']:.4f} (90% interval "
                 f"{g['low']:.4f} to {g['high']:.4f}, accounts drawn 1,000 times): {verdict}."
             )
         if one["calibrator"] != {"a": 0.0, "b": 1.0}:
@@ -118,8 +119,8 @@ def _segments(e: dict[str, Any]) -> list[str]:
             (
                 value,
                 f"{f['n']:,}",
-                _percent(f["won_share"]),
-                _percent(f["mean_forecast"]),
+                percent(f["won_share"]),
+                percent(f["mean_forecast"]),
                 _number(f["roc_auc"]),
                 _number(f["ece"]),
             )
@@ -161,10 +162,6 @@ def _number(value: Any) -> str:
     if value is None:
         return "-"
     return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
-
-
-def _percent(value: float) -> str:
-    return f"{value:.1%}"
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from medallion.figures import wilson
 from medallion.scoring.matrix import Floats
 
 #: Bins of equal size for the calibration error and the reliability picture.
@@ -84,22 +85,15 @@ def calibration_error(won: Floats, forecast: Floats) -> float:
     return float(sum(abs(won[b].mean() - forecast[b].mean()) * len(b) for b in bins(forecast)) / max(1, len(won)))
 
 
-def wilson(share: float, n: float) -> tuple[float, float]:
-    """90 % interval of a share seen among n."""
-    centre = (share + _Z_90**2 / (2 * n)) / (1 + _Z_90**2 / n)
-    half = _Z_90 / (1 + _Z_90**2 / n) * np.sqrt(share * (1 - share) / n + _Z_90**2 / (4 * n * n))
-    return round(max(0.0, float(centre - half)), 4), round(min(1.0, float(centre + half)), 4)
-
-
 def reliability(won: Floats, forecast: Floats, deals: NDArray[Any], count: int = BINS) -> list[dict[str, float]]:
-    """Per bin: forecasts from and to, their mean, share won, its 90 % interval, number of snapshots and of deals.
+    """Per bin: forecasts from and to, their mean, share won, its 90% interval, number of snapshots and of deals.
 
     The interval counts deals, not snapshots: the snapshots of one deal share its outcome.
     """
     rows = []
     for part in bins(forecast, count):
         distinct, share = len(np.unique(deals[part])), float(won[part].mean())
-        low, high = wilson(share, distinct)
+        low, high = (round(end, 4) for end in wilson(share * distinct, distinct, _Z_90))
         rows.append(
             {
                 "from": round(float(forecast[part].min()), 6),
@@ -132,7 +126,7 @@ def segments(rows: pa.Table, won: Floats, forecast: Floats) -> dict[str, dict[st
 
 @dataclass(frozen=True)
 class Gain:
-    """What a challenger gains on the same rows: log loss less, with a 90 % interval, and how sure that is."""
+    """What a challenger gains on the same rows: log loss less, with a 90% interval, and how sure that is."""
 
     log_loss: float
     low: float

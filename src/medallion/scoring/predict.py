@@ -90,7 +90,7 @@ class Scorer:
         return np.searchsorted(starts, probability, side="right") + 1
 
     def interval(self, probability: Floats) -> tuple[Floats, Floats]:
-        """90 % interval around the forecast, which is always inside.
+        """90% interval around the forecast, which is always inside.
 
         The tested deals of a tier tell how far its forecasts may lie from the share that is won: from the lower to the
         upper end of their own interval, on the log odds. Where all of that is on one side, the forecasts of the tier

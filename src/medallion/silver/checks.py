@@ -36,7 +36,7 @@ MESSAGES = {
 #: Why a record of someone who was forgotten has no cells.
 ERASED = "about someone who was forgotten"
 _KINDS = {
-    "money": "an amount in USD",
+    "money": "an amount in {unit}",
     "integer": "a whole number",
     "date": "a date",
     "timestamp": "a date and time",
@@ -173,7 +173,9 @@ def _message(column: Declared, name: str, shown: Column) -> Column:
     if low is None or high is None:
         bounds = f"up to {bounds}" if low is None else f"{bounds} or more"
     entity = (column.reference.entity if column.reference else "").removesuffix("s")
-    text = MESSAGES[name].format(kind=_KINDS.get(column.kind, column.type), range=bounds, entity=entity)
+    text = MESSAGES[name].format(
+        kind=_KINDS.get(column.kind, column.type).format(unit=column.unit or "USD"), range=bounds, entity=entity
+    )
     head = F.lit(f"{column.name}{_SEPARATOR}{text}")
     if name == "null":
         return head

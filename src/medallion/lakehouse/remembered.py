@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medallion.contracts import Override, table
+from medallion.contracts import Override, entities, table
 from medallion.lakehouse import query, store
 from medallion.lakehouse.store import Lakehouse
 
@@ -25,6 +25,11 @@ def overrides(lake: Lakehouse, given: Iterable[Path] = ()) -> tuple[Override, ..
         ContractError: A given file cannot be read.
     """
     return tuple(Override.read(path) for path in given) or _known(lake)
+
+
+def currency(lake: Lakehouse) -> str:
+    """ISO code of the amounts of a lakehouse: that of the deals in the contract that it was last used with."""
+    return entities(overrides(lake))["leads"].currency
 
 
 def is_in_use(lake: Lakehouse, used: tuple[Override, ...]) -> bool:
