@@ -16,7 +16,7 @@ def test_a_lakehouse_is_opened_and_asked(sample):
     lake = medallion.open(sample.root)
     assert isinstance(lake, Lakehouse)
     with query.connect(lake) as connection:
-        assert metrics.written("win_rate", metrics.value(connection, "win_rate")).startswith("54.5")
+        assert metrics.written("win_rate", metrics.value(connection, "win_rate"), "USD") == "54.5%"
 
 
 def test_there_has_to_be_one(tmp_path):
