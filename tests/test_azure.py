@@ -187,7 +187,7 @@ def test_a_second_writer_is_refused_before_it_writes(root):
 def test_of_many_at_the_same_moment_one_writes(root):
     """Each in a process of its own. The first time the lock is created, then it is taken."""
     code = (
-        "import sys, time\nfrom medallion import locks\nfrom medallion.errors import LakehouseError\n"
+        "import sys, time\nfrom medallion.lakehouse import locks\nfrom medallion.errors import LakehouseError\n"
         "print('ready', flush=True)\nsys.stdin.readline()\n"
         "try:\n    with locks.hold(sys.argv[1]): print('mine', flush=True); sys.stdin.read()\n"
         "except LakehouseError as error: print('refused' if 'another run is writing' in str(error) else error, flush=True)\n"
