@@ -41,6 +41,12 @@ def test_importing_it_loads_nothing():
     assert done.stdout.strip() == "[]"
 
 
+def test_metrics_need_no_import_of_their_own():
+    told = "import medallion; print(len(medallion.metrics.metrics()) > 10)"
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"
+
+
 @pytest.mark.parametrize("name", medallion.__all__)
 def test_every_name_is_there(name):
     assert getattr(medallion, name) is not None

@@ -49,6 +49,8 @@ def module(tmp_path, monkeypatch):
         (DEFINED.replace("win_rate)", "win_rat)"), "is_worth_a_visit reads 'win_rat', which is no feature"),
         (DEFINED.replace("won_value_per_touch(won_value", "won_value_per_touch(is_worth_a_visit, won_value"), "in a circle"),
         ('@OWN.add("double")\ndef win_rate(won_value):\n    """Mine."""\n    return won_value\n', "win_rate: there is a column"),
+        ('@OWN.add("double")\ndef Win_Rate(won_value):\n    """Mine."""\n    return won_value\n', "Win_Rate: there is a column"),
+        ('@OWN.add("dubble")\ndef mine(won_value):\n    """Mine."""\n    return won_value\n', "'dubble' is no type"),
         ('@OWN.add("double")\ndef mine(won_value):\n    return won_value\n', "mine: has no docstring"),
     ],
 )  # fmt: skip
@@ -65,10 +67,24 @@ def test_a_module_that_cannot_be_imported_is_named(module, text):
         extensions.load(module(text))
 
 
+def test_another_run_of_the_process_has_its_own_features_and_no_others(module):
+    settings = module(DEFINED)
+    extensions.load(settings)
+    assert [one.name for one in OWN] == ["won_value_per_touch", "is_worth_a_visit"]
+    first = dict(extensions.texts)
+    module(DEFINED.replace("10_000", "20_000"))
+    extensions.load(settings)
+    assert [one.name for one in OWN] == ["won_value_per_touch", "is_worth_a_visit"]
+    assert extensions.texts != first
+    assert 20_000 in OWN[1].function.__code__.co_consts
+    extensions.load(settings.model_copy(update={"features": ()}))
+    assert (list(OWN), extensions.texts) == ([], {})
+
+
 @pytest.mark.slow
 def test_own_features_are_columns_of_gold(module, own_sample):
     from medallion import pipeline
-    from medallion.care import doctor
+    from medallion.care import doctor, erasure
 
     settings = module(DEFINED).model_copy(
         update={"lakehouse": own_sample.root, "source": str(own_sample.root) + "/../none"}
@@ -86,3 +102,15 @@ def test_own_features_are_columns_of_gold(module, own_sample):
         assert row["won_value_per_touch"] == pytest.approx(expected)
     assert not [one for one in doctor.examine(settings) if one.state == doctor.BROKEN]
     assert not pipeline.run(settings, NOW, halves=[pipeline.SILVER_TO_GOLD]).changed
+    OWN.clear()  # as in another process
+    erasure.forget(settings, "C004", "asked for it", "me", NOW)
+    columns = {field.name for field in own_sample.delta("gold.customer_features").schema().fields}
+    assert "won_value_per_touch" in columns, "an erasure computes gold as a run does"
+    without = settings.model_copy(update={"features": ()})
+    assert (
+        pipeline.run(without, NOW, halves=[pipeline.SILVER_TO_GOLD]).rebuilt["gold.customer_features"]
+        == "its definition changed"
+    )
+    assert "won_value_per_touch" not in {
+        field.name for field in own_sample.delta("gold.customer_features").schema().fields
+    }

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -220,3 +221,9 @@ def test_a_lakehouse_in_euros_shows_euros(found):
     assert "€1,090,000" in found["insights"]
     assert '"currencyCode": "EUR"' in found["AI/BI"]
     assert "currency_code: EUR" in found["metric views"]
+
+
+@pytest.mark.slow
+def test_a_replayed_lakehouse_has_the_currency_of_the_one_it_is_of(in_euros, tmp_path):
+    pipeline.replay(load(None, lakehouse=in_euros.root), date(2025, 6, 30), None, str(tmp_path / "june"))
+    assert remembered.currency(Lakehouse(str(tmp_path / "june"))) == "EUR"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import date
 from decimal import Decimal as D
 
+import duckdb
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
@@ -141,3 +143,16 @@ def test_a_plan_is_not_fresh_news(deliver):
 
 if __name__ == "__main__":
     raise SystemExit(pytest.main([__file__]))
+
+
+def test_what_goes_wrong_inside_a_connection_is_what_is_told(sample):
+    with pytest.raises(ValueError, match="mine"), query.connect(sample, only={"gold.deals"}) as connection:
+        connection.execute("begin")
+        with contextlib.suppress(duckdb.Error):
+            connection.execute("select nothing_of_that_name")
+        raise ValueError("mine")
+    with query.connect(sample, only={"gold.deals"}) as connection:
+        connection.close()
+    with query.connect(sample, only={"gold.deals"}) as connection:
+        named = [row["name"] for row in query.rows(connection, "select database_name as name from duckdb_databases()")]
+    assert sum(name.startswith("lakehouse_") for name in named) == 1

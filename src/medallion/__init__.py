@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from medallion.version import VERSION
 
 if TYPE_CHECKING:
+    from medallion import metrics
     from medallion.api import open, run  # noqa: A004
     from medallion.care import status
     from medallion.cli import notebook
@@ -23,21 +24,21 @@ if TYPE_CHECKING:
     from medallion.lakehouse.store import Lakehouse
 
 __version__ = VERSION
-__all__ = ["Lakehouse", "__version__", "notebook", "open", "query", "run", "status"]
+__all__ = ["Lakehouse", "__version__", "metrics", "notebook", "open", "query", "run", "status"]
 
-#: Where what can be imported from here is.
-_LAZY = {
-    "Lakehouse": "medallion.lakehouse.store",
-    "notebook": "medallion.cli",
-    "open": "medallion.api",
-    "query": "medallion.lakehouse",
-    "run": "medallion.api",
-    "status": "medallion.care",
+#: What can be imported from here too: modules, and names of modules.
+_MODULES = {
+    "metrics": "medallion.metrics",
+    "notebook": "medallion.cli.notebook",
+    "query": "medallion.lakehouse.query",
+    "status": "medallion.care.status",
 }
+_NAMES = {"Lakehouse": "medallion.lakehouse.store", "open": "medallion.api", "run": "medallion.api"}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module 'medallion' has no attribute {name!r}")
-    home = import_module(_LAZY[name])
-    return getattr(home, name) if hasattr(home, name) else import_module(f"{_LAZY[name]}.{name}")
+    if name in _MODULES:
+        return import_module(_MODULES[name])
+    if name in _NAMES:
+        return getattr(import_module(_NAMES[name]), name)
+    raise AttributeError(f"module 'medallion' has no attribute {name!r}")

@@ -29,7 +29,7 @@ from medallion.errors import LakehouseError
 from medallion.lakehouse import locks, query, remembered, store
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import batches, forgotten, journal, models
+from medallion.pipeline import batches, extensions, forgotten, journal, models
 from medallion.pipeline.silver_to_gold import STEPS, silver_to_gold
 from medallion.pipeline.steps import Report, Steps
 from medallion.silver import redaction
@@ -141,6 +141,7 @@ def resume(settings: Settings, report: Report = lambda name, seconds: None) -> d
 @contextmanager
 def _locked(settings: Settings, steps: Steps) -> Iterator[tuple[journal.Writer, _Erasure | None]]:
     """Hold the lakehouse for writing, after an interrupted erasure was completed; gives that one where there was one."""
+    extensions.load(settings)
     lake = Lakehouse(settings.lakehouse)
     with journal.writing(lake, recover=False) as writer:
         for found in journal.damaged(lake):

@@ -113,7 +113,7 @@ class Commands(TyperGroup):
         """A command; only its name and help while the commands are listed."""
         if self._listing and cmd_name in COMMANDS:
             return TyperCommand(cmd_name, help=COMMANDS[cmd_name][1])
-        return self.commands.get(cmd_name)
+        return self.commands[cmd_name] if cmd_name in COMMANDS else None
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help."""
@@ -142,6 +142,8 @@ _debug = False
 
 def main() -> None:
     """Run the command; a user's mistake is told in one message, a traceback only with `--debug`."""
+    global _debug
+    _debug = "--debug" in sys.argv  # before a command's module is loaded, which may fail
     before = signal.signal(signal.SIGINT, lambda *_: _stop())
     try:
         app()

@@ -12,8 +12,6 @@ from rich import progress
 from medallion.cli import console
 from medallion.cli.command import Call, command, group
 from medallion.deploy import upload as sending
-from medallion.deploy import workspace
-from medallion.deploy.volume import Volume
 
 app = group()
 
@@ -52,6 +50,9 @@ def upload(
 
         target = Adls(at, workers)
     else:
+        from medallion.deploy import workspace  # the SDK of Databricks, an extra
+        from medallion.deploy.volume import Volume
+
         target = Volume(workspace.client(profile), at)
     columns = (
         progress.TextColumn("{task.description}"),

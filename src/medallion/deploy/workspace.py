@@ -8,7 +8,6 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from medallion.errors import MedallionError, extra
@@ -18,9 +17,6 @@ with extra("databricks", "Databricks"):
     from databricks.sdk.config import Config
     from databricks.sdk.errors import PermissionDenied, Unauthenticated
     from databricks.sdk.errors.base import DatabricksError
-
-if TYPE_CHECKING:
-    from databricks.sdk import WorkspaceClient
 
 #: Seconds for which a request is tried again, and that one answer may take.
 _PATIENCE, _ANSWER = 90, 30
@@ -42,7 +38,7 @@ def client(profile: str | None = None, host: str | None = None, patience: int = 
         patience: Seconds for which a request is tried again.
 
     Raises:
-        MedallionError: The SDK is not installed, nobody is signed in, or no workspace answers.
+        MedallionError: Nobody is signed in, or no workspace answers.
     """
     _answers(host or _known_host(profile))
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 
@@ -45,6 +46,8 @@ FEATURES: tuple[Feature, ...] = tuple(feature for group in _ALL for feature in g
 
 #: Revenue per buying customer, the same in every row.
 _AVERAGE = "_average_won_value"
+#: Types that a column of a user's own may have.
+_TYPE = re.compile(r"string|boolean|int|bigint|double|date|timestamp|decimal\(\d+, ?\d+\)|array<string>")
 
 
 def contract() -> Table:
@@ -78,13 +81,16 @@ def _steps(own: tuple[Feature, ...] = ()) -> tuple[list[list[Feature]], list[lis
         MedallionError: One of a user's own features has the name of another, reads what is no feature, or itself.
     """
     known = {_AVERAGE, *(feature.name for group in (ACCOUNT, DEALS, TOUCHES, RECENT) for feature in group)}
+    # an engine does not tell upper from lower case in names of columns
     there = {"as_of", *known, *(feature.name for feature in (*DERIVED, *RULES, *PROBABILITY))}
     for feature in own:
-        if feature.name in there:
+        if not _TYPE.fullmatch(feature.type):
+            raise MedallionError(f"your feature {feature.name}: {feature.type!r} is no type", "Use double, bigint, ...")
+        if feature.name.lower() in there:
             raise MedallionError(f"your feature {feature.name}: there is a column of that name", "Name it otherwise.")
         if not feature.definition:
             raise MedallionError(f"your feature {feature.name}: has no docstring", "Say in it what the column means.")
-        there.add(feature.name)
+        there.add(feature.name.lower())
     return around(PROBABILITY, READS, (*DERIVED, *RULES, *own), known)
 
 

@@ -7,6 +7,7 @@ was opened, so that figures read from it belong together.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import itertools
 import re
 from collections.abc import Container, Iterable, Iterator
@@ -28,9 +29,12 @@ _counter = itertools.count()
 
 @cache
 def _instance() -> duckdb.DuckDBPyConnection:
-    """The one DuckDB of this process: to start another takes ten times as long as to attach a database to it."""
+    """The one DuckDB of this process: to start another takes ten times as long as to attach a database to it.
+
+    It keeps no content of files: it lives as long as the process, and the engine wants the memory.
+    """
     atexit.register(_instance.cache_clear)
-    return duckdb.connect()
+    return duckdb.connect(config={"enable_external_file_cache": False})
 
 
 @contextmanager
@@ -41,12 +45,15 @@ def _database(alone: bool) -> Iterator[duckdb.DuckDBPyConnection]:
             yield connection
         return
     name = f"lakehouse_{next(_counter)}"
-    with _instance().cursor() as connection:
+    connection = _instance().cursor()
+    try:
         connection.execute(f"attach ':memory:' as {name}; use {name}")
-        try:
-            yield connection
-        finally:
-            connection.execute(f"use memory; detach {name}")
+        yield connection
+    finally:
+        with contextlib.suppress(duckdb.Error):  # what went wrong inside is what is to be told
+            connection.close()
+            with _instance().cursor() as ending:
+                ending.execute(f"detach {name}")
 
 
 @contextmanager
@@ -58,7 +65,8 @@ def connect(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB connection with a view per table of `layers`, in UTC; of those in `only` where it is given.
 
-    Settings that DuckDB has once per instance, such as a limit of memory, are for a connection that is `alone`.
+    Settings that DuckDB has once per instance, such as a limit of memory, are for a connection that is `alone`; so are
+    cursors, which see no views of a connection that shares the instance.
 
     Raises:
         LakehouseError: There is no lakehouse, or a table uses deletion vectors, which Parquet readers ignore.

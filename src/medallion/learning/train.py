@@ -177,10 +177,10 @@ class _Training:
             learned = training.learn(rows, self.horizon, evidence.kinds, self.settings.score, SEED)
         with self.steps.step("compare and register"):
             self._conclude(outcome, learned, leaks, rows, anyway, writer)
-        if self.settings.mlflow:
-            from medallion.learning import tracking
-
+        if self.settings.mlflow and outcome.version is not None:
             with self.steps.step("MLflow"):
+                from medallion.learning import tracking  # MLflow, an extra
+
                 tracking.track(self.settings.mlflow, outcome, self.lake.catalog)
         return outcome
 

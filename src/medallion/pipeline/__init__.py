@@ -191,13 +191,15 @@ def replay(
         )
     steps = Steps(report)
     extensions.load(settings)
-    entities = contracts.entities(remembered.overrides(lake, settings.contracts))
+    used = remembered.overrides(lake, settings.contracts)
+    entities = contracts.entities(used)
     with steps.step("start the engine"):
         spark = session(settings.engine, settings.memory_gib)
     _check_folder(other)
     with journal.writing(other) as writer, writer.intent(journal.REPLAY, GOLD):
         model = models.champion(settings)
         score_at = known_as_of or max(known) + timedelta(microseconds=1)
+        remembered.remember(spark, other, used, score_at)  # readers learn from it what currency the amounts are in
         silver_to_gold(
             spark, lake, entities, day, settings.score, steps, known_as_of, other, champion=model, score_at=score_at
         )

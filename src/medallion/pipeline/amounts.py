@@ -25,7 +25,7 @@ def refused(files: Iterable[SourceFile], entities: Mapping[str, Entity]) -> list
     for file in files:
         entity = entities[file.entity]
         own = entity if "currency" in entity.column_names else entities["leads"]
-        if doubt := _doubt(file, entity, (own.column("currency").default or "'USD'").strip("'")):
+        if doubt := _doubt(file, entity, own.currency):
             found.append(Refusal(file.name, file.entity, f"{file.name}: {doubt.problem}", doubt.remedy))
     return found
 

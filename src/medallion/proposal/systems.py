@@ -51,6 +51,9 @@ def read(path: Path) -> System:
         raise ContractError(f"{path}: cannot be read: {error}", "Give a preset with --preset FILE.") from error
     if not isinstance(document, dict) or not isinstance(document.get("name"), str):
         raise ContractError(f"{path}: has no name", "Begin it with `name: My CRM`.")
+    signature = document.get("signature") or []
+    if not isinstance(signature, list):
+        raise ContractError(f"{path}: signature is {signature!r}", "Write a list of headers: [stagename, closedate].")
     known = entities()
     columns: dict[str, dict[str, str | None]] = {}
     for entity, named in document.items():
@@ -68,7 +71,7 @@ def read(path: Path) -> System:
                     f"The nearest one is {near[0]}; null is for a header that fills none.",
                 )
         columns[entity] = {bare(str(header)): column for header, column in named.items()}
-    return System(document["name"], frozenset(document.get("signature") or ()), columns)
+    return System(document["name"], frozenset(map(str, signature)), columns)
 
 
 def recognized(headers: Iterable[Iterable[str]]) -> System | None:
