@@ -8,6 +8,8 @@ import logging
 import random
 import re
 import shutil
+import subprocess
+import sys
 
 import pytest
 from doubles.workspace import CLIENT_ID, CLIENT_SECRET, TOKEN, USER, Workspace
@@ -631,6 +633,13 @@ def test_uploads_to_a_volume_go_on_where_they_were_cut(there, deployment, tmp_pa
 def test_places_that_are_no_volume_are_refused(there, place):
     with pytest.raises(MedallionError, match="no folder of a volume"):
         Volume(workspace.client(), place)
+
+
+def test_an_upload_to_azure_needs_nothing_of_databricks():
+    told = "import sys; sys.modules['databricks'] = None\nfrom medallion.cli import app\napp(['upload', '--help'])"
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "--workers" in done.stdout
 
 
 if __name__ == "__main__":

@@ -41,7 +41,6 @@ def examine(settings: Settings) -> list[Finding]:
     Raises:
         LakehouseError: There is no lakehouse, or it is not in a folder.
     """
-    extensions.load(settings)
     lake = Lakehouse(settings.lakehouse)
     if "://" in lake.root:
         raise LakehouseError(
@@ -53,6 +52,10 @@ def examine(settings: Settings) -> list[Finding]:
             f"{lake.root}: there is no lakehouse here", "Run `medallion run` first, or check --lakehouse."
         )
     found: list[Finding] = []
+    try:
+        extensions.load(settings)
+    except MedallionError as error:  # all else can be examined without the columns of your own
+        found.append(Finding("settings", "features", WARNING, error.problem, error.remedy))
     readable = []
     for folder in folders:
         name = f"{folder.parent.name}.{folder.name}"
