@@ -30,7 +30,6 @@ with extra("agent", "A language model"):
     from pydantic_ai.providers.openai import OpenAIProvider
 
 if TYPE_CHECKING:
-    from pydantic_ai import Agent
     from pydantic_ai.models import Model
 
 #: Requests to the model and tool calls for one question.

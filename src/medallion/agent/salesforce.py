@@ -22,8 +22,6 @@ with extra("crm", "Salesforce"):
     from simple_salesforce.format import format_soql
 
 if TYPE_CHECKING:
-    import requests
-    from simple_salesforce.api import Salesforce as Client
     from simple_salesforce.api import SFType
 
 TOKEN, INSTANCE = "SALESFORCE_ACCESS_TOKEN", "SALESFORCE_INSTANCE_URL"

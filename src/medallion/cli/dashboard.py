@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from medallion.cli.command import Call, command, group
-from medallion.errors import MedallionError
+from medallion.errors import MedallionError, extra
 
 app = group()
 
@@ -40,14 +40,10 @@ def dashboard(
 ) -> None:
     """Show the dashboard in the browser, or write it as one file."""
     settings = call.settings()
-    try:
+    with extra("dashboard", "The dashboard"):
         import jinja2  # noqa: F401
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise MedallionError(
-            f"The dashboard is not installed: {error}", "Install it with: pip install 'medallion-crm[dashboard]'"
-        ) from error
     if export is not None:
         from medallion.dashboard.export import export as write
 
