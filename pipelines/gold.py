@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from pyspark import pipelines as dp
 from pyspark.sql import SparkSession
 
-from medallion import contracts, gold, silver
+from medallion import contracts, silver
 from medallion.config import end_of_day
 from medallion.features import Moment
-from medallion.pipeline.silver_to_gold import STEPS, Step
+from medallion.gold import STEPS, Step
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -63,7 +63,7 @@ def _declare(step: Step) -> None:
                 inputs.append(spark.read.table(MADE[name]))
             else:
                 inputs.append(_silver(name) if name in _SOURCES and name not in _ABSENT else None)
-        return getattr(gold, MADE[step.table])(*inputs)
+        return step.function(*inputs)
 
     dp.materialized_view(made, name=MADE[step.table], comment=contract.grain if contract else None)
 

@@ -18,9 +18,9 @@ from medallion import pipeline
 from medallion.care import erasure, quarantine, status
 from medallion.config import load
 from medallion.errors import LakehouseError
+from medallion.gold import STEPS
 from medallion.lakehouse import query
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline.silver_to_gold import STEPS
 
 IDS = st.integers(1, 6)
 STATES = st.sampled_from(["open", "won", "lost", "Closed Won", "perhaps"])

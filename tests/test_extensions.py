@@ -1,4 +1,4 @@
-"""Features of a user's own: modules that config.yaml names add columns to gold.customer_features."""
+"""What a user's own modules add: columns of gold.customer_features, and tables of gold."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from medallion import query
 from medallion.config import load
 from medallion.errors import ContractError, MedallionError
 from medallion.features import OWN
+from medallion.gold import OWN_STEPS
+from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import extensions
 
 HEAD = "from pyspark.sql import functions as F\nfrom medallion.features import OWN\n\n\n"
@@ -39,8 +41,10 @@ def module(tmp_path, monkeypatch):
 
     yield written
     OWN.clear()
+    OWN_STEPS.clear()
     extensions.texts.clear()
-    sys.modules.pop("my_features", None)
+    for name in ("my_features", "open_tickets", "deals"):
+        sys.modules.pop(name, None)
 
 
 @pytest.mark.parametrize(
@@ -114,3 +118,102 @@ def test_own_features_are_columns_of_gold(module, own_sample):
     assert "won_value_per_touch" not in {
         field.name for field in own_sample.delta("gold.customer_features").schema().fields
     }
+
+
+TICKETS = """
+from pyspark.sql import functions as F
+
+from medallion.contracts import Column, Table
+
+INPUTS = ("silver.customers_clean", "silver.tickets_clean", "moment")
+
+
+def contract():
+    return Table(
+        name="gold.open_tickets",
+        grain="one row per customer with an open ticket",
+        description="Tickets that wait.",
+        key=("customer_id",),
+        columns=(
+            Column("customer_id", "string", "The account."),
+            Column("customer_name", "string", "Its name."),
+            Column("open_tickets", "bigint", "How many wait.", "tickets"),
+        ),
+    )
+
+
+def open_tickets(customers, tickets, moment):
+    counted = tickets.filter(F.col("state") == "open").groupBy("customer_id").agg(F.count(F.lit(1)).alias("open_tickets"))
+    return customers.join(counted, on="customer_id", how="inner").select("customer_id", "customer_name", "open_tickets")
+"""
+ENTITY = """kind: DataContract
+apiVersion: v3.1.0
+id: tickets
+version: 1.0.0
+status: active
+schema:
+  - name: tickets
+    customProperties:
+      - property: sources
+        value:
+          - file: "tickets*"
+            columns: {ticket_id: Id, customer_id: Account, state: State}
+    properties:
+      - {name: ticket_id, primaryKey: true, required: true, logicalType: string, physicalType: string}
+      - {name: customer_id, logicalType: string, physicalType: string}
+      - {name: state, logicalType: string, physicalType: string}
+"""
+
+
+def own_table(tmp_path, text, name="open_tickets", **more):
+    (tmp_path / f"{name}.py").write_text(text)
+    return load(None, gold=(name,), **more)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "says"),
+    [
+        (TICKETS.replace("INPUTS", "GIVEN"), "open_tickets", "open_tickets has no INPUTS"),
+        (TICKETS.replace("def contract", "def agreement"), "open_tickets", "open_tickets has no contract"),
+        (TICKETS, "deals", "no table can be called deals"),
+    ],
+)
+def test_a_module_that_makes_no_table_is_refused(module, tmp_path, text, name, says):
+    with pytest.raises(ContractError) as error:
+        extensions.load(own_table(tmp_path, text, name))
+    assert says in error.value.problem
+    assert error.value.remedy
+
+
+@pytest.mark.slow
+def test_an_entity_of_ones_own_reaches_gold(module, spark, tmp_path):
+    from medallion import pipeline
+
+    exports = tmp_path / "exports"
+    exports.mkdir()
+    (exports / "customers.csv").write_text(
+        "customer_id,customer_name,created_at,updated_at\nC1,Acme,2025-01-01,2025-01-01\nC2,Bolt,2025-01-01,2025-01-01\n"
+    )
+    (exports / "leads.csv").write_text(
+        "lead_id,customer_id,source,status,deal_value,created_at,updated_at\nL1,C1,event,open,10,2025-01-02,2025-01-02\n"
+    )
+    (exports / "tickets.csv").write_text("Id,Account,State\nT1,C1,open\nT2,C1,closed\nT3,C1,open\nT4,C2,closed\n")
+    (tmp_path / "tickets.odcs.yaml").write_text(ENTITY)
+    settings = own_table(
+        tmp_path,
+        TICKETS,
+        source=str(exports),
+        lakehouse=str(tmp_path / "lakehouse"),
+        contracts=(tmp_path / "tickets.odcs.yaml",),
+    )
+    result = pipeline.run(settings, NOW)
+    assert "gold.open_tickets" in result.rebuilt
+    with query.connect(Lakehouse(settings.lakehouse), only={"gold.open_tickets"}) as connection:
+        assert query.rows(connection, "from gold.open_tickets") == [
+            {"customer_id": "C1", "customer_name": "Acme", "open_tickets": 2}
+        ]
+    wrong = TICKETS.replace("silver.tickets_clean", "silver.ticket_clean")
+    sys.modules.pop("open_tickets")
+    with pytest.raises(ContractError, match="open_tickets: reads 'silver.ticket_clean'") as error:
+        pipeline.run(own_table(tmp_path, wrong, source=settings.source, lakehouse=settings.lakehouse), NOW)
+    assert "silver.tickets_clean" in error.value.remedy

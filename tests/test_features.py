@@ -46,7 +46,7 @@ def touch(name, customer, channel, outcome, at, minutes=None, direction=None):
 
 
 def made(frame, accounts, leads=(), touches=(), moment=MOMENT):
-    from medallion import gold
+    from tables_of_gold import gold
 
     result = gold.customer_features(frame(CUSTOMER, *accounts), frame(LEAD, *leads), frame(TOUCH, *touches), moment)
     return {row["customer_id"]: row.asDict() for row in result.collect()}
@@ -287,7 +287,9 @@ def test_what_happens_later_changes_nothing(frame):
 
 def test_what_was_learned_later_changes_nothing(frame):
     """A moment of the past, known as it was then, has the same features after corrections have arrived."""
-    from medallion import contracts, gold, silver
+    from tables_of_gold import gold
+
+    from medallion import contracts, silver
 
     entity = contracts.entities()["leads"]
     kinds = ", ".join(f"{column.name} {column.type}" for column in entity.history.columns)
@@ -344,7 +346,7 @@ def test_the_moment_itself_is_not_included(frame):
 
 
 def test_order_and_place_of_rows_never_matter(spark, frame):
-    from medallion import gold
+    from tables_of_gold import gold
 
     pick = random.Random(3)  # noqa: S311
     accounts = [account(f"C{n}") for n in range(30)]
@@ -384,7 +386,8 @@ def test_order_and_place_of_rows_never_matter(spark, frame):
 
 def test_engagement_is_summed_in_whole_numbers(frame):
     """Exactly the sum of rounded billionths, so no order of rows can change it."""
-    from medallion import gold
+    from tables_of_gold import gold
+
     from medallion.features import TOUCHES
 
     pick = random.Random(5)  # noqa: S311

@@ -20,9 +20,9 @@ from medallion import pipeline
 from medallion.cli.command import Call
 from medallion.cli.run import show_result
 from medallion.config import load
+from medallion.gold import SCORED, STEPS
 from medallion.pipeline import freshness
 from medallion.pipeline.freshness import Freshness, definition, recorded, sources
-from medallion.pipeline.silver_to_gold import SCORED, STEPS
 
 PACKAGE = ROOT / "src" / "medallion"
 DAY = date(2025, 6, 30)
@@ -359,8 +359,8 @@ def test_a_run_that_is_killed_between_two_tables(own_sample, settings, edit, mon
     half = importlib.import_module("medallion.pipeline.silver_to_gold")
     write, deals = half._write, rows(own_sample, DEALS)
 
-    def killed(spark, lake, contract, inputs, since):
-        written = write(spark, lake, contract, inputs, since)
+    def killed(context, step, contract, inputs, since):
+        written = write(context, step, contract, inputs, since)
         if contract.name == "gold.customer_features":
             raise KeyboardInterrupt
         return written
@@ -395,11 +395,10 @@ def test_gold_after_it_was_restored_deleted_or_written_by_something_else(own_sam
     assert rows(own_sample, DEALS) == deals
 
 
-@pytest.mark.slow
-def test_an_edited_feature_is_in_the_table_after_the_next_run(own_sample, settings, tmp_path, rows):
-    """For real: another source of the package, another process, the command."""
+@pytest.fixture
+def copied_package(own_sample, settings, tmp_path):
+    """Another source of the package, and the command `medallion run` with it, in another process."""
     shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    module = tmp_path / "src" / "medallion" / "features" / "touches.py"
     # without what this process's own session has noted there
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SPARK_")}
     environment |= {"PYTHONPATH": str(tmp_path / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -416,6 +415,13 @@ def test_an_edited_feature_is_in_the_table_after_the_next_run(own_sample, settin
         assert done.returncode == 0, done.stderr
         return done.stdout, "pyspark" in done.stderr
 
+    return tmp_path / "src" / "medallion", medallion_run
+
+
+@pytest.mark.slow
+def test_an_edited_feature_is_in_the_table_after_the_next_run(own_sample, copied_package, rows):
+    package, medallion_run = copied_package
+    module = package / "features" / "touches.py"
     minutes = "select customer_id, total_duration_minutes as n from gold.customer_features order by customer_id"
     before, there = rows(own_sample, minutes), versions(own_sample)
     output, with_engine = medallion_run()
@@ -432,3 +438,42 @@ def test_an_edited_feature_is_in_the_table_after_the_next_run(own_sample, settin
     changed = {name for name, version in versions(own_sample).items() if version != there[name]}
     assert changed - {"ops.runs", "gold.lead_scores"} == {f"gold.{name}" for name in ACCOUNTS}
     assert "Nothing new" in medallion_run()[0]
+
+
+@pytest.mark.slow
+def test_a_table_of_gold_is_one_module_and_one_line(own_sample, copied_package, rows):
+    package, medallion_run = copied_package
+    (package / "gold" / "open_by_source.py").write_text(OPEN_BY_SOURCE)
+    steps = package / "gold" / "__init__.py"
+    line = '    Step("gold.open_by_source", ("gold.deals",)),\n'
+    text = steps.read_text(encoding="utf-8")
+    first = '    Step("gold.top_customers"'
+    assert text.count(first) == 1
+    steps.write_text(text.replace(first, line + first))
+    there = versions(own_sample)
+    output, _ = medallion_run()
+    assert "open_by_source is rebuilt: it does not exist" in output
+    written = versions(own_sample)
+    assert {name for name, version in written.items() if version != there.get(name)} == {
+        "gold.open_by_source",
+        "ops.runs",
+    }
+    expected = "select source, count(*) as n from gold.deals where status = 'open' group by source order by source"
+    assert rows(own_sample, "select source, n from gold.open_by_source order by source") == rows(own_sample, expected)
+    assert "Nothing new" in medallion_run()[0]
+
+
+OPEN_BY_SOURCE = """
+from pyspark.sql import functions as F
+
+from medallion.contracts import Column, Table
+
+
+def contract():
+    source, n = Column("source", "string", "Where the deals came from."), Column("n", "bigint", "Open deals.", "deals")
+    return Table("gold.open_by_source", "one row per source", "Open deals by source.", ("source",), (source, n))
+
+
+def open_by_source(deals):
+    return deals.filter(F.col("status") == "open").groupBy("source").agg(F.count(F.lit(1)).alias("n"))
+"""

@@ -44,7 +44,7 @@ def expected_score(employees, email, phone, sources, touches) -> int:
 
 def features(frame, customers, moment=MOMENT):
     """customer_features of (id, employees, email, phone, sources, touches), by customer."""
-    from medallion import gold
+    from tables_of_gold import gold
 
     accounts, leads, touches = [], [], []
     for name, employees, email, phone, sources, touched in customers:
@@ -253,7 +253,7 @@ def midpoint(age):
 
 def test_base_rate_of_generated_deals(frame):
     """Age, shrinkage, order, interval and the probability of several open deals, in plain Python, over all bands."""
-    from medallion import gold
+    from tables_of_gold import gold
 
     pick = random.Random(9)  # noqa: S311
     customers = [(f"B{n:02}", 500) for n in range(60)]
@@ -318,7 +318,7 @@ def test_base_rate_of_generated_deals(frame):
 
 def test_forecasts_of_a_model_stand_beside_base_rates(frame):
     """Of one account a model scored two open deals of three; a won one counts for nothing."""
-    from medallion import gold
+    from tables_of_gold import gold
 
     opened = datetime(2025, 6, 1)
     leads = [

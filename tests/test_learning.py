@@ -407,7 +407,7 @@ TRENDS = [
 @pytest.mark.parametrize(("before", "means", "day", "trend"), TRENDS)
 def test_trend_against_the_last_score_by_the_same_means(frame, before, means, day, trend):
     from medallion.features import Moment
-    from medallion.gold import lead_scores
+    from medallion.gold.lead_scores import lead_scores
 
     deals = frame(
         "lead_id string, customer_id string, status string, probability_to_convert double, probability_low double, "

@@ -19,8 +19,9 @@ from medallion.care import restore, status
 from medallion.cli import app
 from medallion.config import load
 from medallion.errors import ConservationError, LakehouseError, MedallionError
+from medallion.gold import STEPS
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline.silver_to_gold import STEPS, gold_contract
+from medallion.pipeline.silver_to_gold import gold_contract
 
 CUSTOMERS = "customer_id,customer_name,email,created_at\nC1,Acme,secret@x.example,2025-01-01\n"
 LEADS = "lead_id,customer_id,status,created_at\nL1,C1,open,2025-02-01\nL2,C9,open,2025-02-01\n"

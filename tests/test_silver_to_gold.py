@@ -6,6 +6,7 @@ import random
 from collections import Counter, defaultdict
 from datetime import date, datetime, timedelta
 from decimal import Decimal as D
+from importlib import import_module
 
 try:
     import pytest
@@ -48,7 +49,7 @@ def closed_by(leads, status):
 
 
 def test_sales_summary(frame, world):
-    from medallion import gold
+    from tables_of_gold import gold
 
     leads, touches = world
     rows = [
@@ -88,7 +89,7 @@ def test_sales_summary(frame, world):
 
 def test_attribution_adds_up_to_the_cent(frame, world):
     """Linear attribution in plain Python, and its total."""
-    from medallion import gold
+    from tables_of_gold import gold
 
     leads, touches = world
     found = {
@@ -118,7 +119,7 @@ def test_attribution_adds_up_to_the_cent(frame, world):
 
 
 def test_channel_performance(frame):
-    from medallion import gold
+    from tables_of_gold import gold
 
     touches = [
         touch(str(n), f"C{n % 2}", "call", "positive" if n < 6 else "neutral", at("2025-05-01"), 10) for n in range(15)
@@ -132,7 +133,7 @@ def test_channel_performance(frame):
 
 
 def test_top_customers(frame):
-    from medallion import gold
+    from tables_of_gold import gold
 
     names = [f"C{n:02}" for n in range(60)]
     accounts = [(n, n, None, None, None, 10, None, None, None, None, None) for n in names]
@@ -160,7 +161,7 @@ TIES = [
 
 
 def test_ties_among_top_customers(frame):
-    from medallion import gold
+    from tables_of_gold import gold
 
     accounts = [(name, name, *[None] * 8, None) for _, _, name in TIES]
     leads = [lead(name, name, "won", D(n), at("2025-01-01"), at("2025-02-01")) for n, _, name in TIES]
@@ -190,7 +191,7 @@ NEXT_STEPS = [
 
 @pytest.mark.parametrize(("open_deals", "quiet", "won", "channel", "outcome", "step"), NEXT_STEPS)
 def test_next_step(frame, open_deals, quiet, won, channel, outcome, step):
-    from medallion import gold
+    from tables_of_gold import gold
 
     today = at("2025-06-30")
     leads = [lead("W", "A", "won", D(10), at("2025-01-01"), today - timedelta(days=won))]
@@ -214,7 +215,7 @@ LAST_TOUCHES = [
 
 @pytest.mark.parametrize(("channel", "before", "brought"), LAST_TOUCHES)
 def test_the_window_of_attribution(frame, channel, before, brought):
-    from medallion import gold
+    from tables_of_gold import gold
 
     won = at("2025-05-01", 12)
     leads = [lead("L", "A", "won", D("0.01"), at("2025-01-01"), won)]
@@ -226,7 +227,7 @@ def test_the_window_of_attribution(frame, channel, before, brought):
 
 def test_cents_that_cannot_be_divided(frame):
     """A cent each is left over of 100 in three equal parts: to the first channel by name; a busier one first."""
-    from medallion import gold
+    from tables_of_gold import gold
 
     won = at("2025-05-01")
     leads = [lead("L", "A", "won", D("1.00"), at("2025-01-01"), won), lead("M", "B", "won", D("0.05"), won, won)]
@@ -316,10 +317,9 @@ def test_scores_of_a_killed_run_are_taken_back_and_others_stay(deliver, monkeypa
 
 
 def test_a_broken_table_ends_the_run(deliver, monkeypatch):
-    from medallion import gold
-
-    whole = gold.top_customers
-    monkeypatch.setattr(gold, "top_customers", lambda features: whole(features).unionByName(whole(features)))
+    module = import_module("medallion.gold.top_customers")
+    whole = module.top_customers
+    monkeypatch.setattr(module, "top_customers", lambda features: whole(features).unionByName(whole(features)))
     files = {
         "customers.csv": "customer_id,customer_name\nC1,Acme\n",
         "leads.csv": "lead_id,customer_id,status,deal_value,created_at\nL1,C1,won,10,2025-06-01\n",
@@ -331,11 +331,10 @@ def test_a_broken_table_ends_the_run(deliver, monkeypatch):
 def test_revenue_is_one_number(deliver, monkeypatch):
     from pyspark.sql import functions as F
 
-    from medallion import gold
-
-    whole = gold.sales_summary
+    module = import_module("medallion.gold.sales_summary")
+    whole = module.sales_summary
     doubled = (F.col("revenue") * 2).cast("decimal(18,2)")
-    monkeypatch.setattr(gold, "sales_summary", lambda *inputs: whole(*inputs).withColumn("revenue", doubled))
+    monkeypatch.setattr(module, "sales_summary", lambda *inputs: whole(*inputs).withColumn("revenue", doubled))
     files = {
         "customers.csv": "customer_id,customer_name\nC1,Acme\n",
         "leads.csv": "lead_id,customer_id,status,deal_value,created_at\nL1,C1,won,10,2025-06-01\n",
@@ -531,7 +530,7 @@ def test_deals_without_account_value_or_day(deliver, rows, tmp_path):
 
 
 def test_nothing_at_all(frame):
-    from medallion import gold
+    from tables_of_gold import gold
 
     customers, leads, touches = frame(CUSTOMER), frame(LEAD), frame(TOUCH)
     features = gold.customer_features(customers, leads, touches, MOMENT)

@@ -127,6 +127,7 @@ class Settings(BaseModel):
     score: ScoreWeights = ScoreWeights()
     models: str | None = None
     features: tuple[str, ...] = ()
+    gold: tuple[str, ...] = ()
     fixed_columns: tuple[Literal["owner"], ...] = ()
     mlflow: str | None = None
     agent: AgentSettings = AgentSettings()

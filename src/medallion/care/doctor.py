@@ -15,10 +15,11 @@ from medallion.care.proposals import Actions
 from medallion.config import Settings
 from medallion.contracts import Entity, Table
 from medallion.errors import LakehouseError, MedallionError
+from medallion.gold import graph
 from medallion.lakehouse import query, remembered, store
 from medallion.lakehouse.store import LAYERS, Lakehouse, spark_types
 from medallion.pipeline import batches, extensions, hold, journal, models
-from medallion.pipeline.silver_to_gold import STEPS, gold_contract
+from medallion.pipeline.silver_to_gold import gold_contract
 from medallion.scoring import registry
 
 OK, WARNING, BROKEN = "ok", "warning", "broken"
@@ -68,7 +69,7 @@ def examine(settings: Settings) -> list[Finding]:
     entities = (
         contracts.entities(remembered.overrides(lake, settings.contracts)) if _has(readable, "ops.batches") else {}
     )
-    known: dict[str, Table] = {step.table: gold_contract(step.table) for step in STEPS}
+    known: dict[str, Table] = {step.table: gold_contract(step.table) for step in graph()}
     known |= {table.name: table for entity in entities.values() for table in (entity.clean, entity.history)}
     found += [one for name in readable if name in known for one in _contract(lake, known[name])]
     found += _unfinished(lake, readable)

@@ -26,11 +26,13 @@ from medallion.care.proposals import Actions
 from medallion.config import Settings
 from medallion.contracts import Entity
 from medallion.errors import LakehouseError
+from medallion.gold import graph
 from medallion.lakehouse import locks, query, remembered, store
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, extensions, forgotten, journal, models
-from medallion.pipeline.silver_to_gold import STEPS, silver_to_gold
+from medallion.pipeline.context import Context
+from medallion.pipeline.silver_to_gold import silver_to_gold
 from medallion.pipeline.steps import Report, Steps
 from medallion.silver import redaction
 from medallion.silver.redaction import Forgotten
@@ -329,7 +331,7 @@ class _Erasure:
         entity = self.entities.get(table.removesuffix("_history").removesuffix("_clean"))
         if layer == "silver" and entity is not None:
             return frame.withColumn("_about", self._about_silver(entity))
-        if layer == "gold" and name not in {step.table for step in STEPS}:
+        if layer == "gold" and name not in {step.table for step in graph()}:
             return self._marked_gold(frame)
         return None
 
@@ -427,9 +429,8 @@ class _Erasure:
         Actions(self.lake).forget({key for keys in self.subject.keys.values() for key in keys})
         if self.lake.exists("gold.sales_summary"):  # without a dated event there is no day, but there is gold
             model = models.champion(self.settings)
-            silver_to_gold(
-                self.spark, self.lake, self.entities, day, self.settings.score, self.steps, champion=model, anew=True
-            )
+            context = Context(self.spark, self.lake, self.entities, self.steps, self.now)
+            silver_to_gold(context, day, self.settings.score, champion=model, anew=True)
         self.tables: list[dict[str, Any]] = []
         for name in self.lake.tables():
             with self.steps.step(f"purge: {name}"):
@@ -586,7 +587,7 @@ class _Erasure:
         """Take the account's rows out of a table, and its addresses, numbers and names out of the others."""
         if name.startswith("ops.") and name not in ("ops.corrections", _AGENT_LOG):
             return 0, 0
-        if name in {step.table for step in STEPS}:
+        if name in {step.table for step in graph()}:
             return 0, 0
         marked = self._marked(name)
         if marked is None:

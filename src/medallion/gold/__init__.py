@@ -1,25 +1,79 @@
-"""Gold tables, one module each, named as the table."""
+"""Gold tables: one module each, with the function of its name, and `STEPS`, the graph by which they are computed."""
 
-from medallion.gold.attribution import attribution
-from medallion.gold.channel_performance import channel_performance
-from medallion.gold.customer_features import customer_features
-from medallion.gold.deals import deals
-from medallion.gold.lead_scores import lead_scores
-from medallion.gold.sales_summary import sales_summary
-from medallion.gold.stage_history import stage_history
-from medallion.gold.top_customers import top_customers
-from medallion.gold.touch_days import touch_days
-from medallion.gold.touch_totals import touch_totals
+from __future__ import annotations
 
-__all__ = [
-    "attribution",
-    "channel_performance",
-    "customer_features",
-    "deals",
-    "lead_scores",
-    "sales_summary",
-    "stage_history",
-    "top_customers",
-    "touch_days",
-    "touch_totals",
-]
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, cast
+
+from medallion import contracts
+from medallion.contracts import Table
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+#: A model's scores of open deals, an input that is there when a model is.
+SCORED = "ops.scored_leads"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One gold table, and what the function of its name is given, in order.
+
+    Attributes:
+        table: Its name, such as `gold.deals`.
+        inputs: Tables, `moment` (the `Moment`) and `known_to` (when the newest touch was learned).
+        adds: Where touches have only been added since the last run, rows of these are added to the table.
+        only_if: Inputs that are None unless a fact of the lakehouse holds, each with the fact.
+        module: Where the function is; `medallion.gold` has those of the package.
+    """
+
+    table: str
+    inputs: tuple[str, ...]
+    adds: bool = False
+    only_if: Mapping[str, str] = field(default_factory=dict)
+    module: str = ""
+
+    @property
+    def function(self) -> Callable[..., DataFrame]:
+        """The transformation; its module is loaded with the first use."""
+        return cast("Callable[..., DataFrame]", getattr(self._home, self.table.removeprefix("gold.")))
+
+    @property
+    def contract(self) -> Table:
+        """The table's contract: a file of its own, or what `contract()` of its module gives."""
+        return contracts.tables().get(self.table) or cast(Table, self._home.contract())
+
+    @property
+    def _home(self) -> ModuleType:
+        return import_module(self.module or f"medallion.{self.table}")
+
+
+_CUSTOMERS, _LEADS, _TOUCHES = "silver.customers_clean", "silver.leads_clean", "silver.interactions_clean"
+
+#: Any order: a table is computed once the tables that it is given are there; of those that can be, the first goes first.
+STEPS: tuple[Step, ...] = (
+    Step("gold.touch_totals", (_TOUCHES, "moment", "known_to"), adds=True),
+    Step("gold.customer_features", (_CUSTOMERS, _LEADS, _TOUCHES, "moment", SCORED, "gold.touch_totals")),
+    Step("gold.deals", (_LEADS, "gold.customer_features", "moment", SCORED, "gold.stage_history")),
+    Step("gold.touch_days", (_TOUCHES, "moment", "known_to"), adds=True),
+    Step("gold.attribution", (_LEADS, _TOUCHES, "moment")),
+    Step("gold.sales_summary", (_LEADS, _TOUCHES, "moment", "gold.touch_days")),
+    Step(
+        "gold.channel_performance",
+        (_LEADS, _TOUCHES, "moment", "gold.touch_days", "gold.attribution", "gold.touch_totals"),
+        only_if={"gold.touch_totals": "every channel is counted"},
+    ),
+    Step("gold.top_customers", ("gold.customer_features",)),
+    Step("gold.stage_history", ("silver.leads_history", "silver.stage_changes_clean", "moment", _LEADS)),
+)
+
+#: Steps that a user's own modules add.
+OWN_STEPS: list[Step] = []
+
+
+def graph() -> tuple[Step, ...]:
+    """Every step: those of the package, then a user's own."""
+    return (*STEPS, *OWN_STEPS)

@@ -21,14 +21,16 @@ from medallion import contracts, log, sources
 from medallion.config import Settings, end_of_day
 from medallion.contracts import Table
 from medallion.errors import ContractError, LakehouseError, SourceError
+from medallion.gold import SCORED, graph
 from medallion.lakehouse import query, remembered, store
 from medallion.lakehouse.session import engine_name, session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import amounts, batches, conventions, drift, extensions, hold, journal, models
 from medallion.pipeline.batches import Batch
+from medallion.pipeline.context import Context
 from medallion.pipeline.freshness import Freshness, recorded
 from medallion.pipeline.lineage import Lineage
-from medallion.pipeline.silver_to_gold import GOLD, SCORED, STEPS, Stale, gold_contract, silver_to_gold
+from medallion.pipeline.silver_to_gold import Stale, gold_contract, gold_names, silver_to_gold
 from medallion.pipeline.steps import Report, Steps
 from medallion.version import VERSION
 
@@ -117,7 +119,7 @@ def run(
         else:
             journal.needs_whole_batches(work.lake)
             todo, kind = [], journal.SCORE
-        return work.do(todo, SILVER_TO_GOLD in halves, writer.intent(kind, GOLD, last=_RUNS))
+        return work.do(todo, SILVER_TO_GOLD in halves, writer.intent(kind, gold_names(), last=_RUNS))
 
 
 def take_up(
@@ -151,7 +153,7 @@ def take_up(
             moment = now + timedelta(microseconds=place)
             todo.append((Batch.again(known[origin], mapped, sorted(ids), moment), frozenset(ids)))
         # one batch is continued by its own journal; several are taken up all or none
-        tables = GOLD if len(todo) == 1 else None
+        tables = gold_names() if len(todo) == 1 else None
         return work.do(todo, True, writer.intent(journal.TAKE_UP, tables, last=_RUNS))
 
 
@@ -196,13 +198,12 @@ def replay(
     with steps.step("start the engine"):
         spark = session(settings.engine, settings.memory_gib)
     _check_folder(other)
-    with journal.writing(other) as writer, writer.intent(journal.REPLAY, GOLD):
+    with journal.writing(other) as writer, writer.intent(journal.REPLAY, gold_names()):
         model = models.champion(settings)
         score_at = known_as_of or max(known) + timedelta(microseconds=1)
         remembered.remember(spark, other, used, score_at)  # readers learn from it what currency the amounts are in
-        silver_to_gold(
-            spark, lake, entities, day, settings.score, steps, known_as_of, other, champion=model, score_at=score_at
-        )
+        context = Context(spark, lake, entities, steps, score_at)
+        silver_to_gold(context, day, settings.score, known_as_of, other, champion=model, score_at=score_at)
 
 
 _NOTHING: frozenset[str] = frozenset()
@@ -226,6 +227,7 @@ class _Work:
                 "Read each, correct it and delete its confidence line; or run on the guesses with --accept.",
             )
         extensions.load(settings)
+        self.held_under = hold.under(settings.hold_back, self.overrides)
         self.goal = _goal(settings, now)
         self.model = models.champion(settings)
         self.steps = Steps(report)
@@ -278,7 +280,7 @@ class _Work:
         gone = {batch.batch_id for batch in self.replaced}
         left = [batch for batch in known if batch.batch_id not in gone]
         arriving = {file.entity for file in read_now.files}
-        again = hold.to_try(left, self.settings, self.overrides, self.entities, arriving)
+        again = hold.to_try(left, self.held_under, self.settings.accept, self.entities, arriving)
         again = [checked for batch in again if (checked := self._checked_again(batch, known))]
         moments = (self.now + timedelta(microseconds=place) for place in range(1, len(again) + 1))
         again = [replace(batch, known_at=moment) for batch, moment in zip(again, moments, strict=True)]
@@ -376,16 +378,17 @@ class _Work:
     def _do(self, todo: list[tuple[Batch, frozenset[str]]], stale: bool) -> None:
         from medallion.pipeline.bronze_to_silver import bronze_to_silver  # brings the engine's functions along
 
-        lake, entities, settings, result, now = self.lake, self.entities, self.settings, self.result, self.now
+        lake, settings, result, now = self.lake, self.settings, self.result, self.now
         with self.steps.step("start the engine"):
             spark = session(settings.engine, settings.memory_gib)
         _check_folder(lake)
+        context = Context(spark, lake, self.entities, self.steps, now, result.run_id)
         remembered.remember(spark, lake, self.overrides, now)
         self._try_expressions(spark, [batch for batch, _ in todo])
         before = batches.history(lake)
         for batch, chosen in todo:
-            gate = hold.Gate(spark, lake, batch, settings, hold.under(settings, self.overrides))
-            accounts = bronze_to_silver(spark, lake, entities, batch, result.run_id, now, self.steps, gate, chosen)
+            gate = hold.Gate(context, batch, settings.hold_back, self.held_under)
+            accounts = bronze_to_silver(context, batch, gate, chosen)
             result.accounts += accounts
             result.held += [verdict.refusal for verdict in gate.verdicts if verdict.held]
             result.poor += [verdict.refusal for verdict in gate.verdicts if not verdict.held]
@@ -409,17 +412,14 @@ class _Work:
                 return found
 
             result.as_of, result.warnings = silver_to_gold(
-                spark,
-                lake,
-                entities,
+                context,
                 self.goal,
                 settings.score,
-                self.steps,
                 champion=self.model,
                 score_at=now,
                 stale=why,
             )
-            for step in STEPS:
+            for step in graph():
                 if step.table in result.rebuilt:
                     read = [name for name in step.inputs if "." in name]
                     self.lineage.job(step.table, read, [gold_contract(step.table)])

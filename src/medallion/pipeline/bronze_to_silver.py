@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +17,15 @@ from medallion import bronze, contracts, silver, sources
 from medallion.contracts import Entity, Filling, Table
 from medallion.errors import ConservationError, SourceError
 from medallion.lakehouse import store
-from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, forgotten
 from medallion.pipeline.batches import Batch
+from medallion.pipeline.context import Context
 from medallion.pipeline.hold import Gate
-from medallion.pipeline.steps import Steps, in_order
+from medallion.pipeline.steps import in_order
 from medallion.silver import checks, corrections, redaction
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
     from medallion.silver import LookupTable
 
@@ -36,29 +35,14 @@ _CONFORM, _KEEP = "conform", "keep"
 _OPS = ("silver.quarantine", "ops.row_accounts", "ops.quality_metrics")
 
 
-def bronze_to_silver(
-    spark: SparkSession,
-    lake: Lakehouse,
-    entities: Mapping[str, Entity],
-    batch: Batch,
-    run_id: str,
-    now: datetime,
-    steps: Steps,
-    gate: Gate,
-    chosen: Collection[str] = (),
-) -> list[dict[str, Any]]:
+def bronze_to_silver(context: Context, batch: Batch, gate: Gate, chosen: Collection[str] = ()) -> list[dict[str, Any]]:
     """Take a batch through bronze and silver; gives its row accounts, one per entity.
 
     A file that the gate holds back leaves the batch and becomes one of its own, in the state held.
 
     Args:
-        spark: The session.
-        lake: The lakehouse.
-        entities: The contracts.
+        context: The run.
         batch: What to read.
-        run_id: The run.
-        now: Its time.
-        steps: What is told of each step.
         gate: Judges the files.
         chosen: For a batch that takes up refused rows again, their identifiers in quarantine.
 
@@ -66,23 +50,24 @@ def bronze_to_silver(
         SourceError: A file cannot be read to its end; what was read of the batch is taken back.
         ConservationError: Rows are missing or invented; the batch stays unfinished.
     """
+    lake, steps, now = context.lake, context.steps, context.now
     retried = any(known.batch_id == batch.batch_id for known in batches.history(lake))
-    present = [entity for name, entity in entities.items() if batch.files_of(name)]
+    present = [entity for name, entity in context.entities.items() if batch.files_of(name)]
     for name in _OPS:
-        store.create(spark, lake, contracts.table(name))
+        context.create(contracts.table(name))
     if batch.state == batches.STARTED:
         if not retried:
-            batches.record(spark, lake, batch, batches.STARTED, now)
+            batches.record(context.spark, lake, batch, batches.STARTED, now)
         if batch.origin:
             with steps.step("silver: take up refused rows"):
-                if not _take_up(spark, lake, batch, chosen):
-                    batches.record(spark, lake, batch, batches.ABANDONED, now)
+                if not _take_up(context, batch, chosen):
+                    batches.record(context.spark, lake, batch, batches.ABANDONED, now)
                     return []
         else:
             with steps.step("bronze: read the files"):
-                _ingest(spark, lake, entities, batch, present, now, retried)
+                _ingest(context, batch, present, retried)
     if batch.state == batches.STARTED or batch.is_held_file:
-        batches.record(spark, lake, batch, batches.INGESTED, now)
+        batches.record(context.spark, lake, batch, batches.INGESTED, now)
 
     if retried:  # a kill while they were removed leaves half of a table, which cannot be written over
         store.drop(lake, [name for entity in present for name in entity.work])
@@ -91,24 +76,24 @@ def bronze_to_silver(
         kind, name = task
         with steps.step(f"silver: {kind} {name}"):
             if kind == _CONFORM:
-                _conform(spark, lake, entities[name], entities, batch, gate)
+                _conform(context, context.entities[name], batch, gate)
             else:
-                _keep(spark, lake, entities[name], entities, batch, retried)
+                _keep(context, context.entities[name], batch, retried)
 
     in_order(_tasks(present), work, _WORKERS)
     with steps.step("silver: quarantine, accounts, quality"):
-        _quarantine(spark, lake, present, batch, retried)
-        accounts = _accounts(spark, lake, present, batch, run_id, retried, gate)
-        _quality(spark, lake, present, batch, accounts, retried)
+        _quarantine(context, present, batch, retried)
+        accounts = _accounts(context, present, batch, retried, gate)
+        _quality(context, present, batch, accounts, retried)
     _conserve(accounts, batch)
     # in this order: a batch that was killed in between is done again, from bronze; the other way round they would stay
     store.drop(lake, [name for entity in present for name in entity.work])
     held = [Batch.held(batch, file) for file in gate.held]
     if batch.is_held_file and held:
-        batches.record(spark, lake, replace(batch, files=held[0].files), batches.HELD, now)
+        batches.record(context.spark, lake, replace(batch, files=held[0].files), batches.HELD, now)
     else:
         kept = tuple(file for file in batch.files if file.name not in gate.names(file.entity))
-        batches.record(spark, lake, replace(batch, files=kept), batches.FINISHED, now, held)
+        batches.record(context.spark, lake, replace(batch, files=kept), batches.FINISHED, now, held)
     return accounts
 
 
@@ -133,16 +118,8 @@ def _mine(batch: Batch, column: str = "_batch_id", batch_id: str = "") -> str:
     return f"{column} = '{batch_id or batch.batch_id}'"
 
 
-def _ingest(
-    spark: SparkSession,
-    lake: Lakehouse,
-    entities: Mapping[str, Entity],
-    batch: Batch,
-    present: list[Entity],
-    now: datetime,
-    retried: bool,
-) -> None:
-
+def _ingest(context: Context, batch: Batch, present: list[Entity], retried: bool) -> None:
+    spark, lake = context.spark, context.lake
     gone = forgotten.known(lake)
 
     def load(entity: Entity) -> None:
@@ -150,9 +127,9 @@ def _ingest(
         listed = spark.createDataFrame([(json.dumps(file.as_dict()),) for file in files], "file string")
         frame = bronze.rows(listed, bronze.columns_of(files), batch.batch_id, batch.known_at.isoformat(sep=" "))
         if gone.hashes:
-            frame = redaction.withheld(frame, entity, entities, bronze.mapping_of(files), gone)
+            frame = redaction.withheld(frame, entity, context.entities, bronze.mapping_of(files), gone)
         if retried:
-            store.take_back(spark, lake, name, _mine(batch))
+            context.delete(name, _mine(batch))
             for file in files:
                 sources.unchanged(file)
         store.append_raw(frame, spark, lake, name)
@@ -167,120 +144,104 @@ def _ingest(
         if not reason:
             raise
         for entity in present:
-            store.take_back(spark, lake, f"bronze.{entity.name}", _mine(batch))
-        batches.record(spark, lake, batch, batches.ABANDONED, now)
+            context.delete(f"bronze.{entity.name}", _mine(batch))
+        batches.record(spark, lake, batch, batches.ABANDONED, context.now)
         raise SourceError(
             reason, "Mend or remove the file and run again; nothing of this delivery was kept."
         ) from error
 
 
-def _take_up(spark: SparkSession, lake: Lakehouse, batch: Batch, chosen: Collection[str]) -> bool:
+def _take_up(context: Context, batch: Batch, chosen: Collection[str]) -> bool:
     """Mark the chosen rows as taken up by this batch, all or none; whether there are any."""
     contract = contracts.table("silver.quarantine")
-    quarantine = store.read(spark, lake, contract.name)
+    quarantine = context.read(contract)
     if chosen:
-        ids = spark.createDataFrame([(item,) for item in sorted(chosen)], "quarantine_id string")
+        ids = context.spark.createDataFrame([(item,) for item in sorted(chosen)], "quarantine_id string")
         waiting = quarantine.filter(_mine(batch, "batch_id", batch.origin) + " AND resolved_by IS NULL")
         mine = waiting.join(ids, on="quarantine_id", how="left_semi")
-        store.merge(mine.withColumn("resolved_by", F.lit(batch.batch_id)), spark, lake, contract)
-    marked = store.read(spark, lake, contract.name).filter(_mine(batch, "resolved_by"))
+        context.merge(mine.withColumn("resolved_by", F.lit(batch.batch_id)), contract)
+    marked = context.read(contract).filter(_mine(batch, "resolved_by"))
     return not marked.isEmpty()
 
 
-def _raw(spark: SparkSession, lake: Lakehouse, entity: Entity, batch: Batch) -> DataFrame:
+def _raw(context: Context, entity: Entity, batch: Batch) -> DataFrame:
     """The records of a batch as bronze has them, or as refused rows and their corrections have them."""
     if not batch.origin:
-        return store.read(spark, lake, f"bronze.{entity.name}").filter(_mine(batch))
+        return context.read(f"bronze.{entity.name}").filter(_mine(batch))
     if batch.is_held_file:  # learned now: until it was accepted, nothing was known of it
         names = [file.name for file in batch.files_of(entity.name)]
-        whole = store.read(spark, lake, f"bronze.{entity.name}").filter(_mine(batch, batch_id=batch.origin))
+        whole = context.read(f"bronze.{entity.name}").filter(_mine(batch, batch_id=batch.origin))
         known_at = F.lit(batch.known_at.isoformat(sep=" ")).cast("timestamp")
         mine = whole.filter(F.col("_source_file").isin(*names))
         return mine.withColumns({"_batch_id": F.lit(batch.batch_id), "_ingested_at": known_at})
-    refused = _refused(spark, lake, entity, batch)
-    store.create(spark, lake, contracts.table("ops.corrections"))
+    refused = _refused(context, entity, batch)
+    context.create(contracts.table("ops.corrections"))
     ids = refused.select("quarantine_id")
-    made = store.read(spark, lake, "ops.corrections").join(ids, on="quarantine_id", how="left_semi")
+    made = context.read("ops.corrections").join(ids, on="quarantine_id", how="left_semi")
     columns = bronze.columns_of(batch.files_of(entity.name))
     corrected = [f"={column.name}" for column in entity.columns]
     known_at = batch.known_at.isoformat(sep=" ")
     return corrections.taken_up(refused, made, [*columns, *corrected], batch.batch_id, known_at)
 
 
-def _refused(spark: SparkSession, lake: Lakehouse, entity: Entity, batch: Batch) -> DataFrame:
-    quarantine = store.read(spark, lake, "silver.quarantine")
+def _refused(context: Context, entity: Entity, batch: Batch) -> DataFrame:
+    quarantine = context.read("silver.quarantine")
     return quarantine.filter(f"{_mine(batch, 'resolved_by')} AND entity = '{entity.name}'")
 
 
-def _conform(
-    spark: SparkSession,
-    lake: Lakehouse,
-    entity: Entity,
-    entities: Mapping[str, Entity],
-    batch: Batch,
-    gate: Gate,
-) -> None:
+def _conform(context: Context, entity: Entity, batch: Batch, gate: Gate) -> None:
     """One entity of a batch from bronze to its staged table, without the files that are held back."""
     mapping = bronze.mapping_of(batch.files_of(entity.name))
     lookups = {
-        filling: _lookup_table(spark, lake, entities[filling.lookup], filling)
+        filling: _lookup_table(context, context.entities[filling.lookup], filling)
         for fillings in mapping.values()
         for filling in fillings
         if filling.lookup
     }
-    raw = _raw(spark, lake, entity, batch)
-    parents, unknown = _parent_keys(spark, lake, entity, entities, batch), {}
+    raw = _raw(context, entity, batch)
+    parents, unknown = _parent_keys(context, entity, batch), {}
     references = None
     if parents:
         # of the references alone: the engine plans for every column, whether it is asked for or not
         referring = silver.readings(raw, entity.referring, mapping, lookups)
-        store.save(silver.strays(referring, parents), spark, lake, entity.strays, whole=True)
-        leading_nowhere = store.read(spark, lake, entity.strays.name)
+        context.save(silver.strays(referring, parents), entity.strays, whole=True)
+        leading_nowhere = context.read(entity.strays)
         unknown = {name: leading_nowhere.filter(F.col("referring") == name) for name in parents}
         references = silver.references_as_written(referring, entity, mapping)
 
     def stage(rows: DataFrame) -> None:
         found = silver.readings(rows, entity, mapping, lookups)
-        store.save(silver.conform(found, entity, unknown), spark, lake, entity.staged, whole=True)
+        context.save(silver.conform(found, entity, unknown), entity.staged, whole=True)
 
     stage(raw)
     if held := gate.look(entity, parents, references):
         stage(raw.filter(~F.col("_source_file").isin(*held)))
 
 
-def _keep(
-    spark: SparkSession,
-    lake: Lakehouse,
-    entity: Entity,
-    entities: Mapping[str, Entity],
-    batch: Batch,
-    retried: bool,
-) -> None:
+def _keep(context: Context, entity: Entity, batch: Batch, retried: bool) -> None:
     """One entity of a batch from its staged table to its history and clean tables."""
-    staged = store.read(spark, lake, entity.staged.name)
-    earlier = _earlier(spark, lake, entity, batch)
-    store.save(silver.contested(staged, earlier, entity), spark, lake, entity.contested, whole=True)
-    judged, met = _judged(spark, lake, entity, batch)
-    _save_once(silver.versions(judged), spark, lake, entity.history, _mine(batch), retried)
-    kept = store.read(spark, lake, entity.history.name).filter(_mine(batch))
+    staged = context.read(entity.staged)
+    earlier = _earlier(context, entity, batch)
+    context.save(silver.contested(staged, earlier, entity), entity.contested, whole=True)
+    judged, met = _judged(context, entity, batch)
+    _save_once(context, silver.versions(judged), entity.history, _mine(batch), retried)
+    kept = context.read(entity.history).filter(_mine(batch))
     current = silver.current(kept, entity)
     if met or retried:
-        store.merge(current, spark, lake, entity.clean)
+        context.merge(current, entity.clean)
     else:
-        store.save(current, spark, lake, entity.clean, append=True)
+        context.save(current, entity.clean, append=True)
 
 
-def _judged(spark: SparkSession, lake: Lakehouse, entity: Entity, batch: Batch) -> tuple[DataFrame, bool]:
+def _judged(context: Context, entity: Entity, batch: Batch) -> tuple[DataFrame, bool]:
     """The valid rows of a batch with their outcome, and whether a key of theirs was known before the batch."""
-    asked = store.read(spark, lake, entity.contested.name)
+    asked = context.read(entity.contested)
     met = not asked.filter("known").isEmpty()
-    history = _earlier(spark, lake, entity, batch) if met else None
-    return silver.outcomes(store.read(spark, lake, entity.staged.name), asked, history, entity), met
+    history = _earlier(context, entity, batch) if met else None
+    return silver.outcomes(context.read(entity.staged), asked, history, entity), met
 
 
-def _parent_keys(
-    spark: SparkSession, lake: Lakehouse, entity: Entity, entities: Mapping[str, Entity], batch: Batch
-) -> dict[str, DataFrame]:
+def _parent_keys(context: Context, entity: Entity, batch: Batch) -> dict[str, DataFrame]:
     """Known keys per referring column, those of the batch among them; without any, a reference that may lead nowhere
     is left out.
     """
@@ -289,62 +250,50 @@ def _parent_keys(
         target = column.reference
         if target is None:
             continue
-        parent, key = entities[target.entity], F.col(target.column).cast("string").alias("_key")
-        known = [store.read(spark, lake, parent.clean.name).select(key)] if lake.exists(parent.clean.name) else []
+        parent, key = context.entities[target.entity], F.col(target.column).cast("string").alias("_key")
+        known = [context.read(parent.clean).select(key)] if context.lake.exists(parent.clean.name) else []
         if batch.files_of(parent.name) and parent.name != entity.name:
-            known.append(silver.valid(store.read(spark, lake, parent.staged.name)).select(key))
+            known.append(silver.valid(context.read(parent.staged)).select(key))
         if known:
             keys[column.name] = reduce(lambda one, other: one.unionByName(other), known)
         elif column.checks.get("reference") == "reject":
-            keys[column.name] = spark.createDataFrame([], "_key string")
+            keys[column.name] = context.spark.createDataFrame([], "_key string")
     return keys
 
 
-def _lookup_table(spark: SparkSession, lake: Lakehouse, parent: Entity, filling: Filling) -> LookupTable:
+def _lookup_table(context: Context, parent: Entity, filling: Filling) -> LookupTable:
+    context.create(parent.clean)
+    return silver.lookup_table(context.read(parent.clean), parent, filling)
 
-    store.create(spark, lake, parent.clean)
-    return silver.lookup_table(store.read(spark, lake, parent.clean.name), parent, filling)
 
-
-def _earlier(spark: SparkSession, lake: Lakehouse, entity: Entity, batch: Batch) -> DataFrame | None:
+def _earlier(context: Context, entity: Entity, batch: Batch) -> DataFrame | None:
     """Versions known before the batch, None when there is no history."""
-    if not lake.exists(entity.history.name):
+    if not context.lake.exists(entity.history.name):
         return None
-    return store.read(spark, lake, entity.history.name).filter(f"NOT ({_mine(batch)})")
+    return context.read(entity.history).filter(f"NOT ({_mine(batch)})")
 
 
-def _save_once(
-    frame: DataFrame, spark: SparkSession, lake: Lakehouse, contract: Table, mine: str, retried: bool
-) -> None:
+def _save_once(context: Context, frame: DataFrame, contract: Table, mine: str, retried: bool) -> None:
     """Append, in place of what an attempt before a kill has written of the same batch."""
     if retried:
-        store.take_back(spark, lake, contract.name, mine)
-    store.save(frame, spark, lake, contract, append=True)
+        context.delete(contract.name, mine)
+    context.save(frame, contract, append=True)
 
 
-def _quarantine(spark: SparkSession, lake: Lakehouse, present: list[Entity], batch: Batch, retried: bool) -> None:
-
-    parts = [silver.quarantined(store.read(spark, lake, entity.staged.name), entity) for entity in present]
+def _quarantine(context: Context, present: list[Entity], batch: Batch, retried: bool) -> None:
+    parts = [silver.quarantined(context.read(entity.staged), entity) for entity in present]
     contract = contracts.table("silver.quarantine")
-    _save_once(reduce(Frame.unionByName, parts), spark, lake, contract, _mine(batch, "batch_id"), retried)
+    _save_once(context, reduce(Frame.unionByName, parts), contract, _mine(batch, "batch_id"), retried)
 
 
-def _accounts(
-    spark: SparkSession,
-    lake: Lakehouse,
-    present: list[Entity],
-    batch: Batch,
-    run_id: str,
-    retried: bool,
-    gate: Gate,
-) -> list[dict[str, Any]]:
+def _accounts(context: Context, present: list[Entity], batch: Batch, retried: bool, gate: Gate) -> list[dict[str, Any]]:
     """Count where every record of the batch went, table by table, and write it down."""
     parts = []
-    quarantine = store.read(spark, lake, "silver.quarantine").filter(_mine(batch, "batch_id"))
+    quarantine = context.read("silver.quarantine").filter(_mine(batch, "batch_id"))
     for entity in present:
-        judged, _ = _judged(spark, lake, entity, batch)
+        judged, _ = _judged(context, entity, batch)
         again = batch.origin and not batch.is_held_file
-        read = _refused(spark, lake, entity, batch) if again else _raw(spark, lake, entity, batch)
+        read = _refused(context, entity, batch) if again else _raw(context, entity, batch)
         if held := gate.names(entity.name):
             read = read.filter(~F.col("_source_file").isin(*held))
         parts.append(
@@ -352,7 +301,7 @@ def _accounts(
                 entity,
                 read,
                 judged,
-                store.read(spark, lake, entity.history.name).filter(_mine(batch)),
+                context.read(entity.history).filter(_mine(batch)),
                 quarantine.filter(F.col("entity") == entity.name),
             )
         )
@@ -362,7 +311,7 @@ def _accounts(
         balanced = counts["rows_read"] == sum(count for name, count in counts.items() if name != "rows_read")
         accounts.append(
             {
-                "run_id": run_id,
+                "run_id": context.run_id,
                 "batch_id": batch.batch_id,
                 "entity": row["entity"],
                 **counts,
@@ -374,26 +323,18 @@ def _accounts(
     accounts.sort(key=lambda account: [entity.name for entity in present].index(account["entity"]))
     contract = contracts.table("ops.row_accounts")
     if retried:
-        store.take_back(spark, lake, contract.name, _mine(batch, "batch_id"))
+        context.delete(contract.name, _mine(batch, "batch_id"))
     rows = [tuple(account[name] for name in contract.column_names) for account in accounts]
-    store.append_rows(rows, spark, lake, contract)
+    store.append_rows(rows, context.spark, context.lake, contract)
     return accounts
 
 
 def _quality(
-    spark: SparkSession,
-    lake: Lakehouse,
-    present: list[Entity],
-    batch: Batch,
-    accounts: list[dict[str, Any]],
-    retried: bool,
+    context: Context, present: list[Entity], batch: Batch, accounts: list[dict[str, Any]], retried: bool
 ) -> None:
-
     parts = []
     for entity, account in zip(present, accounts, strict=True):
-        measured = checks.measure(
-            store.read(spark, lake, entity.staged.name), entity, account["duplicate"] + account["superseded"]
-        )
+        measured = checks.measure(context.read(entity.staged), entity, account["duplicate"] + account["superseded"])
         parts.append(measured.withColumns({"entity": F.lit(entity.name), "run_id": F.lit(account["run_id"])}))
     whole = reduce(Frame.unionByName, parts).withColumns(
         {
@@ -402,7 +343,7 @@ def _quality(
         }
     )
     contract = contracts.table("ops.quality_metrics")
-    _save_once(whole, spark, lake, contract, _mine(batch, "batch_id"), retried)
+    _save_once(context, whole, contract, _mine(batch, "batch_id"), retried)
 
 
 def _conserve(accounts: list[dict[str, Any]], batch: Batch) -> None:

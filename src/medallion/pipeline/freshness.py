@@ -19,10 +19,10 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
+from medallion.gold import SCORED, Step, graph
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import extensions
-from medallion.pipeline.additions import DAYS, TOTALS
-from medallion.pipeline.silver_to_gold import SCORED, SCORED_FROM, STEPS, Stale, Step
+from medallion.pipeline.silver_to_gold import SCORED_FROM, Stale
 from medallion.version import VERSION
 
 #: Packages and modules that transformations are made of; the source of a table is looked for in these only.
@@ -95,14 +95,14 @@ def sources(*starts: str) -> list[str]:
 
 
 def definition(step: Step) -> str:
-    """Hash of a table's contract, where that is a file of its own, and of the source that it is made from."""
+    """Hash of a table's contract, where that is a file of its own, of its inputs, and of the source that it is made from."""
     layer, name = step.table.split(".")
     module = f"{layer}/{name}.py"
     starts = [module, *[_REWOUND] * any(given.startswith("silver.") for given in step.inputs)]
     # a package without its sources says by its version alone that it is another
     version = VERSION if _module(module) is None else None
-    own = extensions.texts if step.table == "gold.customer_features" else {}
-    return _hash([_texts(*starts), _module(f"contracts/tables/{name}.odcs.yaml"), version, own])
+    own = extensions.texts if step.table == "gold.customer_features" else extensions.own_texts(step.module)
+    return _hash([_texts(*starts), _module(f"contracts/tables/{name}.odcs.yaml"), step.inputs, version, own])
 
 
 def _texts(*starts: str) -> dict[str, str | None]:
@@ -145,7 +145,7 @@ class Freshness:
         for step in _inputs_first():
             if why := self._why(step, day, told):
                 told[step.table] = why
-        sums = [name for name in (TOTALS, DAYS) if name in told]
+        sums = [step.table for step in graph() if step.adds and step.table in told]
         return Stale(told, anew=self.refresh or not all(map(self._may_grow, sums)))
 
     def is_current(self) -> bool:
@@ -162,7 +162,7 @@ class Freshness:
                 "inputs": self._inputs(step.inputs, day),
                 "version": self._version(step.table),
             }
-            for step in STEPS
+            for step in graph()
         }
         dated = self._all_versions(self.dated)
         return json.dumps(
@@ -188,7 +188,7 @@ class Freshness:
     def _may_grow(self, table: str) -> bool:
         """Whether a table is as the last run left it, and would be made as it was then: rows may be added to it."""
         kept = self._kept(table)
-        step = next(step for step in STEPS if step.table == table)
+        step = next(step for step in graph() if step.table == table)
         return bool(kept) and kept["version"] == self._version(table) and kept["definition"] == definition(step)
 
     def _kept(self, table: str) -> Mapping[str, Any]:
@@ -210,8 +210,8 @@ class Freshness:
 
     def _version(self, name: str) -> int:
         if not self._versions:  # all at once: at an address each of them takes a while
-            read = {given for step in STEPS for given in step.inputs if given.startswith("silver.")}
-            names = sorted({*self.dated, *SCORED_FROM, *read, *(step.table for step in STEPS)})
+            read = {given for step in graph() for given in step.inputs if given.startswith("silver.")}
+            names = sorted({*self.dated, *SCORED_FROM, *read, *(step.table for step in graph())})
             with ThreadPoolExecutor(1 if self.lake.in_catalog else _AT_ONCE) as pool:
                 self._versions.update(zip(names, pool.map(self.lake.version, names), strict=True))
         return self._versions[name]
@@ -230,6 +230,6 @@ def recorded(text: str | None) -> dict[str, Any]:
 
 
 def _inputs_first() -> list[Step]:
-    by_table = {step.table: step for step in STEPS}
-    order = TopologicalSorter({step.table: [name for name in step.inputs if name in by_table] for step in STEPS})
+    by_table = {step.table: step for step in graph()}
+    order = TopologicalSorter({step.table: [name for name in step.inputs if name in by_table] for step in graph()})
     return [by_table[name] for name in order.static_order()]

@@ -12,17 +12,18 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Any
 
-from medallion.config import HoldBack, Settings
+from medallion.config import HoldBack
 from medallion.contracts import Entity, Override
 from medallion.figures import percent
 from medallion.lakehouse import query, remembered, store
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches
 from medallion.pipeline.batches import Batch
+from medallion.pipeline.context import Context
 from medallion.sources import Refusal, SourceFile
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
 #: Reasons that are told of a file.
 _REASONS = 3
@@ -145,9 +146,8 @@ def cut(file: SourceFile) -> str:
     )
 
 
-def under(settings: Settings, overrides: Iterable[Override]) -> str:
+def under(limits: HoldBack, overrides: Iterable[Override]) -> str:
     """By which contracts and limits files are held back, as a text: when it differs, they are tried again."""
-    limits = settings.hold_back
     return f"{remembered.fingerprint(overrides)} {limits.rows} {limits.refused} {limits.empty}"
 
 
@@ -158,8 +158,8 @@ def waiting(known: Iterable[Batch]) -> list[Batch]:
 
 def to_try(
     known: Iterable[Batch],
-    settings: Settings,
-    overrides: Iterable[Override],
+    held_under: str,
+    accept: bool,
     entities: Mapping[str, Entity],
     arriving: Collection[str] = (),
 ) -> list[Batch]:
@@ -170,11 +170,9 @@ def to_try(
     """
     from medallion import sources
 
-    now = under(settings, overrides)
-
     def is_due(file: SourceFile) -> bool:
         waits_for = entities[file.entity].depends_on & set(arriving)
-        return settings.accept or file.held_under != now or bool(waits_for)
+        return accept or file.held_under != held_under or bool(waits_for)
 
     found = [batch for batch in waiting(known) if batch.files[0].entity in entities and is_due(batch.files[0])]
     order = list(entities)
@@ -183,7 +181,7 @@ def to_try(
         replace(
             batch,
             state=batches.INGESTED,
-            files=tuple(replace(sources.remapped(file, entities), accept=settings.accept) for file in batch.files),
+            files=tuple(replace(sources.remapped(file, entities), accept=accept) for file in batch.files),
         )
         for batch in found
     ]
@@ -271,9 +269,9 @@ def given_up(lake: Lakehouse, batch: Batch) -> str:
 class Gate:
     """Judges the files of one batch, entity by entity, parents first."""
 
-    def __init__(self, spark: SparkSession, lake: Lakehouse, batch: Batch, settings: Settings, held_under: str) -> None:
-        self.spark, self.lake, self.batch = spark, lake, batch
-        self.limits, self.held_under = settings.hold_back, held_under
+    def __init__(self, context: Context, batch: Batch, limits: HoldBack, held_under: str) -> None:
+        self.context, self.lake, self.batch = context, context.lake, batch
+        self.limits, self.held_under = limits, held_under
         self.verdicts: list[Verdict] = []
         self.folded: dict[str, bool] = {}
 
@@ -310,7 +308,7 @@ class Gate:
         """
         if self.batch.origin and not self.batch.is_held_file:
             return []
-        staged = store.read(self.spark, self.lake, entity.staged.name)
+        staged = self.context.read(entity.staged)
         seen = {row["_source_file"]: row for row in _counted(staged, entity).collect()}
         self.folded[entity.name] = any(row["folded"] for row in seen.values())
         asked = not all(file.accept for file in self.batch.files_of(entity.name))
@@ -400,7 +398,7 @@ class Gate:
             for column in entity.references:
                 target = column.reference.entity if column.reference else ""
                 if self.folded.get(target) and target != entity.name:
-                    parent = store.read(self.spark, self.lake, f"silver.{target}_staged")
+                    parent = self.context.read(f"silver.{target}_staged")
                     there = F.coalesce(F.col("_spelling"), F.col(column.reference.column))  # type: ignore[union-attr]
                     known = parent.select(F.col(column.reference.column).alias("_key"), there.alias("_known"))  # type: ignore[union-attr]
                     mine = references.filter(F.col("column") == column.name)
@@ -408,7 +406,7 @@ class Gate:
         if any(row["sized"] for row in seen.values()):
             keys = staged.select(key.alias("_known"))
             if self.lake.exists(entity.clean.name):
-                clean = store.read(self.spark, self.lake, entity.clean.name)
+                clean = self.context.read(entity.clean)
                 keys = keys.unionByName(clean.select(key.alias("_known")))
             length.append(lookalikes.by_length(staged.select(*place, key.alias("_key")), keys, entity.key))
         for name, known in parents.items():
@@ -474,10 +472,10 @@ class Gate:
         asked = staged if every else staged.filter(F.col("_spelling").isNotNull())
         keys = asked.select(F.col(entity.key).alias("_key")).distinct()
         mine = F.col("_batch_id") != F.lit(self.batch.batch_id)
-        kept = store.read(self.spark, self.lake, history).filter(mine).select(F.col(entity.key).alias("_key"), *place)
+        kept = self.context.read(history).filter(mine).select(F.col(entity.key).alias("_key"), *place)
         kept = kept.join(keys, on="_key", how="left_semi").distinct()
         cell = words.unspaced(F.coalesce(*(F.col(f"`{column}`") for column in columns)))
-        raw = store.read(self.spark, self.lake, name).select(*place, cell.alias("_known"))
+        raw = self.context.read(name).select(*place, cell.alias("_known"))
         met = kept.join(raw, on=place, how="inner").filter(F.upper("_known") == F.col("_key"))
         return met.select("_key", "_known")
 

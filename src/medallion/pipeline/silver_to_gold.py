@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from medallion import contracts
 from medallion.config import end_of_day
 from medallion.contracts import Entity, Table
-from medallion.errors import ConservationError, LakehouseError
+from medallion.errors import ConservationError, ContractError, LakehouseError
+from medallion.gold import OWN_STEPS, SCORED, Step, graph
 from medallion.lakehouse import store
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline.additions import DAYS, TOTALS, Additions, additions
-from medallion.pipeline.steps import Steps, in_order
+from medallion.pipeline.additions import Additions, additions
+from medallion.pipeline.context import Context
+from medallion.pipeline.steps import in_order
 from medallion.weights import ScoreWeights
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame
 
     from medallion.features import Moment
     from medallion.scoring.registry import Entry
 
-#: A model's scores of open deals, an input that is there when a model is.
-SCORED = "ops.scored_leads"
 #: What a model scores open deals from, in the order in which snapshots take it.
 SCORED_FROM = (
     "silver.customers_clean",
@@ -39,14 +40,9 @@ _END_OF_TIME = "9999-12-31"
 _AMOUNT, _MOST = "decimal(18,2)", 1e16
 
 
-@dataclass(frozen=True)
-class Step:
-    """One gold table and the inputs of the function of its name, in order; `moment` is the moment itself, `known_to` when
-    the newest touch was learned.
-    """
-
-    table: str
-    inputs: tuple[str, ...]
+def gold_names() -> tuple[str, ...]:
+    """Every table that computing gold may write."""
+    return (*(step.table for step in graph()), "gold.lead_scores", SCORED)
 
 
 @dataclass(frozen=True)
@@ -57,49 +53,13 @@ class Stale:
     anew: bool
 
 
-STEPS: tuple[Step, ...] = (
-    Step("gold.touch_totals", ("silver.interactions_clean", "moment", "known_to")),
-    Step(
-        "gold.customer_features",
-        (
-            "silver.customers_clean",
-            "silver.leads_clean",
-            "silver.interactions_clean",
-            "moment",
-            SCORED,
-            "gold.touch_totals",
-        ),
-    ),
-    Step("gold.deals", ("silver.leads_clean", "gold.customer_features", "moment", SCORED, "gold.stage_history")),
-    Step("gold.touch_days", ("silver.interactions_clean", "moment", "known_to")),
-    Step("gold.attribution", ("silver.leads_clean", "silver.interactions_clean", "moment")),
-    Step("gold.sales_summary", ("silver.leads_clean", "silver.interactions_clean", "moment", "gold.touch_days")),
-    Step(
-        "gold.channel_performance",
-        (
-            "silver.leads_clean",
-            "silver.interactions_clean",
-            "moment",
-            "gold.touch_days",
-            "gold.attribution",
-            "gold.touch_totals",
-        ),
-    ),
-    Step("gold.top_customers", ("gold.customer_features",)),
-    Step("gold.stage_history", ("silver.leads_history", "silver.stage_changes_clean", "moment", "silver.leads_clean")),
-)
-
-#: Every table that a step of gold may write.
-GOLD = (*(step.table for step in STEPS), "gold.lead_scores", SCORED)
+_EVERY_CHANNEL = "every channel is counted"
 
 
 def silver_to_gold(
-    spark: SparkSession,
-    lake: Lakehouse,
-    entities: Mapping[str, Entity],
+    context: Context,
     as_of: date | None,
     weights: ScoreWeights,
-    steps: Steps,
     known_as_of: datetime | None = None,
     target: Lakehouse | None = None,
     champion: Entry | None = None,
@@ -113,12 +73,9 @@ def silver_to_gold(
     from silver and these totals. The tables are the same either way.
 
     Args:
-        spark: The session.
-        lake: Where silver is.
-        entities: The contracts.
+        context: The run, in the lakehouse that has silver.
         as_of: The last day to count.
         weights: The weights of the score.
-        steps: What is told of each step.
         known_as_of: Count only what was known before this moment, exclusive; None is everything known by now.
         target: Where gold goes; the same lakehouse unless said.
         champion: The model that speaks; it is silent about days before the one it was trained on.
@@ -134,16 +91,18 @@ def silver_to_gold(
     from medallion import silver
     from medallion.features import Moment
 
+    lake, entities, steps = context.lake, context.entities, context.steps
     for name in contracts.ENTITY_NAMES:
-        store.create(spark, lake, entities[name].history)
-        store.create(spark, lake, entities[name].clean)
+        context.create(entities[name].history)
+        context.create(entities[name].clean)
     there = [entity for entity in entities.values() if lake.exists(entity.clean.name)]
-    frames: dict[str, DataFrame] = {entity.clean.name: store.read(spark, lake, entity.clean.name) for entity in there}
+    frames: dict[str, DataFrame] = {entity.clean.name: context.read(entity.clean) for entity in there}
+    _check_own(frames)
     known = None if known_as_of is None else F.lit(known_as_of.isoformat(sep=" ")).cast("timestamp")
 
     def at(moment: Column) -> None:
         for entity in there:
-            versions = store.read(spark, lake, entity.history.name)
+            versions = context.read(entity.history)
             frames[entity.clean.name] = silver.rewind(versions, entity, moment, known)
 
     if known is not None:
@@ -152,7 +111,7 @@ def silver_to_gold(
     newest = silver.newest_event(events, entities).collect()[0]["newest"]
     day = as_of or (newest.date() if newest else _NO_EVENTS)
     moment = Moment(end_of_day(day), weights=weights)
-    frames["silver.leads_history"] = store.read(spark, lake, entities["leads"].history.name)
+    frames["silver.leads_history"] = context.read(entities["leads"].history)
     if known is not None:
         frames["silver.leads_history"] = frames["silver.leads_history"].filter(F.col("known_at") < known)
     rewound = known is not None
@@ -160,35 +119,38 @@ def silver_to_gold(
         rewound = True
         at(moment.instant)
 
-    found = Stale({step.table: "" for step in STEPS}, anew) if stale is None else stale(day)
+    found = Stale({step.table: "" for step in graph()}, anew) if stale is None else stale(day)
     wanted, anew = set(found.tables), found.anew
     since = Additions()
-    if not wanted & {TOTALS, DAYS}:
+    by_table = {step.table: step for step in graph()}
+    if not any(by_table[name].adds for name in wanted):
         pass
     elif target is not None:
         since = Additions(_known_to(frames["silver.interactions_clean"], moment))
     elif not rewound:
         with steps.step("gold: look for added touches"):
-            since = additions(spark, lake, frames["silver.interactions_clean"], moment)
+            since = additions(context.spark, lake, frames["silver.interactions_clean"], moment)
         since = Additions(since.known_to) if anew else since
-    target = target or lake
-    by_table = {step.table: step for step in STEPS}
-    frames |= {name: store.read(spark, target, name) for name in by_table if name not in wanted}
+    out = context if target is None else replace(context, lake=target)
+    frames |= {name: out.read(name) for name in by_table if name not in wanted}
     asks = any(SCORED in by_table[name].inputs for name in wanted)
     if champion is not None and champion.as_of <= day and asks:
         with steps.step("gold: score open deals"):
-            frames[SCORED] = _scored(spark, target, frames, moment, champion)
+            frames[SCORED] = _scored(out, frames, moment, champion)
 
     given: dict[str, Any] = {"moment": moment, "known_to": since.known_to}
+    facts = {_EVERY_CHANNEL: _counts_every_channel(entities)}
 
     def make(name: str) -> None:
+        step = by_table[name]
         with steps.step(name.replace(".", ": ")):
-            inputs = [given[what] if what in given else frames.get(what) for what in by_table[name].inputs]
+            inputs = [
+                None if not facts.get(step.only_if.get(what, ""), True) else given.get(what, frames.get(what))
+                for what in step.inputs
+            ]
             contract = gold_contract(name)
-            if name == "gold.channel_performance" and not _counts_every_channel(entities):
-                inputs = inputs[:-1]
-            written = _write(spark, target, contract, inputs, since)
-            frames[name] = store.read(spark, target, name)
+            written = _write(out, step, contract, inputs, since)
+            frames[name] = out.read(name)
             verify(frames[name] if written is None else frames[name].filter(written), contract)
 
     needs = {name: {given for given in by_table[name].inputs if given in wanted} for name in by_table if name in wanted}
@@ -201,11 +163,28 @@ def silver_to_gold(
         odd = _compare_revenue(frames)
     if score_at is not None and asks:
         with steps.step("gold: lead_scores"):
-            if target == lake:
-                _take_back_unfinished(spark, lake)
-            _append_scores(spark, target, frames, moment, score_at)
-    store.drop(target, [SCORED])
+            if target is None:
+                _take_back_unfinished(context)
+            _append_scores(out, frames, moment, score_at)
+    store.drop(out.lake, [SCORED])
     return day, odd
+
+
+def _check_own(silver: Mapping[str, DataFrame]) -> None:
+    """Refuse a user's own step that reads what is not there.
+
+    Raises:
+        ContractError: It does; names the module and the nearest tables.
+    """
+    known = [*silver, "silver.leads_history", "moment", *(step.table for step in graph())]
+    for step in OWN_STEPS:
+        for name in step.inputs:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 3)
+                raise ContractError(
+                    f"{step.module}: reads {name!r}, which is no table here",
+                    f"Nearest: {', '.join(near)}." if near else "Name tables of silver or gold, or `moment`.",
+                )
 
 
 def _explain_overflow(leads: DataFrame, entity: Entity, error: Exception) -> None:
@@ -247,80 +226,70 @@ def _counts_every_channel(entities: Mapping[str, Entity]) -> bool:
     return set(entities["interactions"].column("channel").accepted) <= set(CHANNELS)
 
 
-def _write(spark: SparkSession, lake: Lakehouse, contract: Table, inputs: list[Any], since: Additions) -> str | None:
+def _write(context: Context, step: Step, contract: Table, inputs: list[Any], since: Additions) -> str | None:
     """Write a gold table from its inputs; gives a condition for the rows that are new, None when all are."""
-    from medallion import gold
-
-    make = getattr(gold, contract.name.removeprefix("gold."))
-    if contract.name in (TOTALS, DAYS) and since.touches is not None:
+    if step.adds and since.touches is not None:
         if since.count:
-            store.save(make(since.touches, *inputs[1:]), spark, lake, contract, append=True, whole=True)
+            added = step.function(since.touches, *inputs[1:])
+            context.save(added, contract, append=True, whole=True)
         return f"known_to = TIMESTAMP '{since.known_to}'"
-    store.save(make(*inputs), spark, lake, contract, whole=True)
+    context.save(step.function(*inputs), contract, whole=True)
     return None
 
 
-def _scored(
-    spark: SparkSession, lake: Lakehouse, frames: Mapping[str, DataFrame], moment: Moment, champion: Entry
-) -> DataFrame:
+def _scored(context: Context, frames: Mapping[str, DataFrame], moment: Moment, champion: Entry) -> DataFrame:
     from medallion.scoring import predict, snapshots
 
     *always, changes = SCORED_FROM
     customers, leads, interactions = (frames[name] for name in always)
     facts = snapshots.current(customers, leads, interactions, frames.get(changes))
     rows = snapshots.snapshots(facts, [moment.as_of], moment.weights, champion.fixed)
-    store.save(predict.scored(rows, champion.scorer), spark, lake, predict.WORK)
-    return store.read(spark, lake, SCORED)
+    context.save(predict.scored(rows, champion.scorer), predict.WORK)
+    return context.read(SCORED)
 
 
-def _take_back_unfinished(spark: SparkSession, lake: Lakehouse) -> None:
+def _take_back_unfinished(context: Context) -> None:
     """Remove scores of runs that were killed after they had written them: those known when no finished run began."""
     from pyspark.sql import functions as F
 
     def moments(name: str, column: str) -> set[str]:
-        if not lake.exists(name):
+        if not context.lake.exists(name):
             return set()
-        rows = store.read(spark, lake, name).select(F.col(column).cast("string").alias("moment")).distinct().collect()
+        rows = context.read(name).select(F.col(column).cast("string").alias("moment")).distinct().collect()
         return {str(row["moment"]) for row in rows}
 
     scores = contracts.table("gold.lead_scores").name
     unfinished = sorted(moments(scores, "known_as_of") - moments("ops.runs", "started_at"))
     if unfinished:
         listed = ", ".join(f"TIMESTAMP '{moment}'" for moment in unfinished)
-        store.take_back(spark, lake, scores, f"known_as_of IN ({listed})")
+        context.delete(scores, f"known_as_of IN ({listed})")
 
 
-def _append_scores(
-    spark: SparkSession, lake: Lakehouse, frames: Mapping[str, DataFrame], moment: Moment, known_at: datetime
-) -> None:
-    from medallion import gold
+def _append_scores(context: Context, frames: Mapping[str, DataFrame], moment: Moment, known_at: datetime) -> None:
+    from medallion.gold.lead_scores import lead_scores
 
     contract = contracts.table("gold.lead_scores")
     before = None
     same = f"as_of = DATE '{moment.day}' AND known_as_of = TIMESTAMP '{known_at.isoformat(sep=' ')}'"
-    if lake.exists(contract.name):
-        before = store.read(spark, lake, contract.name)
+    if context.lake.exists(contract.name):
+        before = context.read(contract)
         if not before.filter(same).isEmpty():
-            store.take_back(spark, lake, contract.name, same)
-            before = store.read(spark, lake, contract.name)
-    rows = gold.lead_scores(
+            context.delete(contract.name, same)
+            before = context.read(contract)
+    rows = lead_scores(
         frames["gold.deals"], frames["gold.customer_features"], frames.get(SCORED), before, moment, known_at
     )
-    store.save(rows, spark, lake, contract, append=True, whole=True)
-    verify(store.read(spark, lake, contract.name).filter(same), contract)
+    context.save(rows, contract, append=True, whole=True)
+    verify(context.read(contract).filter(same), contract)
 
 
 def gold_contract(name: str) -> Table:
     """The contract of a gold table; those of customer_features and lead_snapshots are made from their features."""
-    if name == "gold.customer_features":
-        from medallion.gold.customer_features import contract
-
-        return contract()
     if name == "gold.lead_snapshots":
         from medallion.scoring import snapshots
 
         return snapshots.CONTRACT
-    return contracts.table(name)
+    return next((step.contract for step in graph() if step.table == name), None) or contracts.table(name)
 
 
 def verify(frame: DataFrame, contract: Table) -> None:

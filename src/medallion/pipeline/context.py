@@ -1,0 +1,57 @@
+"""What every part of a run works with: the engine, a lakehouse, the contracts, the time and who is told of progress."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from medallion.contracts import Entity, Table
+from medallion.lakehouse import store
+from medallion.lakehouse.store import Lakehouse
+from medallion.pipeline.steps import Steps
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+@dataclass(frozen=True)
+class Context:
+    """One run in one lakehouse.
+
+    Attributes:
+        spark: The session.
+        lake: Where tables are read and written.
+        entities: The contracts, by entity.
+        steps: Times each step and reports it.
+        now: The clock of the run, UTC without zone.
+        run_id: Its name in the tables of `ops`.
+    """
+
+    spark: SparkSession
+    lake: Lakehouse
+    entities: Mapping[str, Entity]
+    steps: Steps
+    now: datetime
+    run_id: str = ""
+
+    def read(self, table: Table | str) -> DataFrame:
+        """A table as it is now."""
+        return store.read(self.spark, self.lake, table if isinstance(table, str) else table.name)
+
+    def create(self, contract: Table) -> None:
+        """An empty table, unless it exists."""
+        store.create(self.spark, self.lake, contract)
+
+    def save(self, frame: DataFrame, contract: Table, *, append: bool = False, whole: bool = False) -> None:
+        """Write a table, as `store.save` does."""
+        store.save(frame, self.spark, self.lake, contract, append=append, whole=whole)
+
+    def merge(self, frame: DataFrame, contract: Table) -> None:
+        """Upsert rows by the key of their contract."""
+        store.merge(frame, self.spark, self.lake, contract)
+
+    def delete(self, name: str, condition: str) -> None:
+        """Delete the rows of a table for which a condition holds."""
+        store.take_back(self.spark, self.lake, name, condition)

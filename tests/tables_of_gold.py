@@ -1,0 +1,14 @@
+"""The functions of the gold tables by name: `gold.deals(...)`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+
+class _Gold:
+    def __getattr__(self, name: str) -> Any:
+        return getattr(import_module(f"medallion.gold.{name}"), name)
+
+
+gold = _Gold()
