@@ -35,7 +35,7 @@ ENGINE = (
 )
 #: Fixtures of long tests, half a minute or more each on Apache Spark: whole deliveries, and leak checks on a broken copy.
 _LONG = {"deliver", "to_silver", "sample", "learned_late"}
-#: The moment at which tests "read" files; after every event of the sample.
+#: The time at which tests "read" files; after every event of the sample.
 NOW = datetime(2025, 7, 1, 8, 0)
 
 os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE", str(2 << 30))

@@ -406,7 +406,7 @@ TRENDS = [
 
 @pytest.mark.parametrize(("before", "means", "day", "trend"), TRENDS)
 def test_trend_against_the_last_score_by_the_same_means(frame, before, means, day, trend):
-    from medallion.features import Moment
+    from medallion.features import AsOf
     from medallion.gold import lead_scores
 
     deals = frame(
@@ -425,7 +425,7 @@ def test_trend_against_the_last_score_by_the_same_means(frame, before, means, da
         "probability_source string",
         ("L1", day, NOW, before, "m" if means == "model" else None, means),
     )
-    rows = lead_scores(deals, account, None, previous, Moment(datetime(2025, 7, 1)), NOW).collect()
+    rows = lead_scores(deals, account, None, previous, AsOf(datetime(2025, 7, 1)), NOW).collect()
     assert [(row["lead_id"], row["trend"]) for row in rows] == [("L1", trend)]
     assert rows[0]["reasons_up"] == ["Fits well (27 of 30 points)", "In touch (last touch 1 day ago; 18 of 20 points)"]
     assert rows[0]["reasons_down"] == ["Little engagement (4 of 35 points)"]

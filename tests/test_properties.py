@@ -48,11 +48,11 @@ def test_money_reads_what_is_written(spark, amounts):
 
 @CALM
 @given(st.lists(st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1)), min_size=1, max_size=60))
-def test_timestamps_read_what_is_written(spark, moments):
+def test_timestamps_read_what_is_written(spark, timestamps):
     from medallion import columns as words
     from medallion.contracts.model import DATE_FORMATS
 
-    whole = [moment.replace(second=0, microsecond=0) for moment in moments]
+    whole = [timestamp.replace(second=0, microsecond=0) for timestamp in timestamps]
     forms = [
         "%Y-%m-%d %H:%M",
         "%Y-%m-%dT%H:%M:00Z",
@@ -61,7 +61,7 @@ def test_timestamps_read_what_is_written(spark, moments):
         "%d %b %Y %H:%M",
         "%b %d, %Y %H:%M",
     ]
-    texts = [moment.strftime(forms[i % len(forms)]) for i, moment in enumerate(whole)]
+    texts = [timestamp.strftime(forms[i % len(forms)]) for i, timestamp in enumerate(whole)]
     assert computed(spark, texts, lambda c: words.parse_timestamp(c, DATE_FORMATS)) == whole
 
 

@@ -148,7 +148,7 @@ def integer(text: Column) -> Column:
 
 
 def parse_timestamp(text: Column, formats: Iterable[str]) -> Column:
-    """A moment in UTC: ISO 8601 first, then `formats` in their order. A date alone is its midnight.
+    """A timestamp in UTC: ISO 8601 first, then `formats` in their order. A date alone is its midnight.
 
     An impossible date such as 31/02/2025 is not read.
 

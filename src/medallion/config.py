@@ -133,7 +133,7 @@ class Settings(BaseModel):
 
     @field_validator("as_of", mode="before")
     @classmethod
-    def _known_moment(cls, value: Any) -> str:
+    def _known_as_of(cls, value: Any) -> str:
         text = value.isoformat() if isinstance(value, date) else str(value)
         if text not in ("latest", "today"):
             try:
@@ -177,7 +177,7 @@ def load(path: Path | None = None, **overrides: Any) -> Settings:
 
 
 def end_of_day(day: date) -> datetime:
-    """The moment at which a day has passed, exclusive end of `as_of` (UTC).
+    """The time at which a day has passed: the exclusive end of `as_of` (UTC).
 
     >>> end_of_day(date(2025, 6, 30)).isoformat()
     '2025-07-01T00:00:00'

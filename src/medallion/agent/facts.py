@@ -11,7 +11,7 @@ from typing import Any, Literal
 from medallion import figures
 from medallion.metrics import plain
 
-Kind = Literal["text", "number", "money", "percent", "date", "moment", "list"]
+Kind = Literal["text", "number", "money", "percent", "date", "timestamp", "list"]
 
 #: A reference to a cell: `F2.0.revenue` is column `revenue` of row 0 of the second finding.
 REFERENCE = re.compile(r"\{\s*(F\d+)\.(\d+)\.([a-z_0-9]+)\s*\}")

@@ -162,7 +162,7 @@ def _freshness(connection: Any, entity: contracts.Entity, now: datetime) -> dict
 
 
 def aged(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """A row of freshness as it stands at a moment."""
+    """A row of freshness as of a given time."""
     newest, promised = row["newest_event"], row["promised_hours"]
     hours = None if newest is None else round((now - datetime.fromisoformat(newest)).total_seconds() / 3600, 1)
     return {

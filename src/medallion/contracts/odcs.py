@@ -341,7 +341,7 @@ def entity(declared: SchemaObject, contract: OpenDataContractStandard, path: str
     version = extra.get("versionColumn", base.version_column if base else None)
     if version is not None and (version not in columns or columns[version].type not in ("timestamp", "date")):
         raise ContractError(
-            f"{place}: versionColumn {version!r} is not a column of moments", "Name one of its timestamp columns."
+            f"{place}: versionColumn {version!r} is not a timestamp column", "Name one of its timestamp columns."
         )
     placeholders = tuple(item.strip().lower() for item in _texts(extra, "placeholders", place))
     return Entity(

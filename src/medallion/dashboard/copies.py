@@ -98,7 +98,7 @@ def _rows(work: _Work, name: str) -> None:
         asked = [*(one.expr for one in view.dimensions), *(one.expr for one in view.measures)]
         needed.update(*map(columns_of, asked), {"as_of"})
     reading, source = work.reading, work.reading.at_hand(table.source)
-    # a moment in UTC without a zone reads the same, and its day and month are found much faster
+    # a timestamp in UTC without a zone reads the same, and its day and month are found much faster
     kinds = {row[0]: row[1] for row in work.do(f"describe (from {source})") if row[0] in needed}
     shown = ", ".join(
         f'cast("{column}" as timestamp) as "{column}"' if kind == "TIMESTAMP WITH TIME ZONE" else f'"{column}"'

@@ -23,7 +23,7 @@ from medallion.lakehouse import query
 from medallion.metrics import Dimension, Filter, contradicted, metrics
 
 Kind = Literal[
-    "text", "badge", "status", "money", "number", "decimal", "percent", "day", "moment", "list", "why", "trend"
+    "text", "badge", "status", "money", "number", "decimal", "percent", "day", "timestamp", "list", "why", "trend"
 ]
 NUMBERS = ("money", "number", "decimal", "percent")
 PAGE = 25
@@ -484,7 +484,7 @@ _TOUCHES = Table(
     ("interaction_id",),
     (
         Column("interaction_id", "Touch"),
-        Column("occurred_at", "When (UTC)", "moment"),
+        Column("occurred_at", "When (UTC)", "timestamp"),
         Column("channel", "Channel"),
         Column("direction", "Direction"),
         Column("outcome", "Outcome"),
@@ -510,8 +510,8 @@ _STAGES = Table(
     (
         Column("lead_id", "Deal", link="/rows/deals?q={}"),
         Column("stage", "Stage"),
-        Column("entered_at", "Entered (UTC)", "moment"),
-        Column("left_at", "Left (UTC)", "moment"),
+        Column("entered_at", "Entered (UTC)", "timestamp"),
+        Column("left_at", "Left (UTC)", "timestamp"),
         Column("days_in_stage", "Days", "decimal"),
         Column("told_by", "Told by"),
     ),
@@ -579,7 +579,7 @@ _QUARANTINE = Table(
         Column("source_row", "Line", "number"),
         Column("told", "Why", "list"),
         Column("reasons", "Why, with the value", "list", pii=True),
-        Column("known_at", "Read (UTC)", "moment"),
+        Column("known_at", "Read (UTC)", "timestamp"),
         Column("quarantine_id", "Identifier"),
     ),
     "-known_at",

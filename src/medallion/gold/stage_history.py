@@ -59,7 +59,7 @@ def stage_history(versions: DataFrame, changes: DataFrame | None, moment: Moment
 
 
 def _last_instant(moment: Moment) -> Column:
-    return F.lit((moment.as_of - timedelta(microseconds=1)).isoformat(sep=" ")).cast("timestamp")
+    return F.lit((moment.time - timedelta(microseconds=1)).isoformat(sep=" ")).cast("timestamp")
 
 
 def _changed_at(otherwise: Column) -> Column:

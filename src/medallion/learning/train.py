@@ -167,12 +167,12 @@ class _Training:
         with self.steps.step("start the engine"):
             spark = session(self.settings.engine, self.settings.memory_gib)
         with self.steps.step("snapshots"):
-            moments = self._cutoffs(day)
+            cutoffs = self._cutoffs(day)
             facts = self._facts(spark)
-            self._save_snapshots(spark, facts, moments, day)
+            self._save_snapshots(spark, facts, cutoffs, day)
             rows = self._rows()
         with self.steps.step("leak checks"):
-            leaks = self._check_leaks(spark, facts, moments)
+            leaks = self._check_leaks(spark, facts, cutoffs)
         with self.steps.step("train and test"):
             learned = training.learn(rows, self.horizon, evidence.kinds, self.settings.score, SEED)
         with self.steps.step("compare and register"):
@@ -235,12 +235,12 @@ class _Training:
             of(stages) if stages is not None and there else None,
         )
 
-    def _save_snapshots(self, spark: SparkSession, facts: Facts, moments: list[datetime], day: date) -> None:
+    def _save_snapshots(self, spark: SparkSession, facts: Facts, cutoffs: list[datetime], day: date) -> None:
         from medallion.scoring import snapshots
 
-        if not moments:
+        if not cutoffs:
             Evidence(0, 0).check()
-        rows = snapshots.snapshots(facts, moments, self.settings.score, self.settings.fixed_columns)
+        rows = snapshots.snapshots(facts, cutoffs, self.settings.score, self.settings.fixed_columns)
         leads = store.read(spark, self.lake, self.entities["leads"].clean.name)
         told = snapshots.labelled(rows, leads, self.horizon, end_of_day(day))
         store.save(told, spark, self.lake, snapshots.CONTRACT)
@@ -254,7 +254,7 @@ class _Training:
             table: pa.Table = connection.sql(f"from gold.lead_snapshots {some}").to_arrow_table()
             return table
 
-    def _check_leaks(self, spark: SparkSession, facts: Facts, moments: list[datetime]) -> list[Checked]:
+    def _check_leaks(self, spark: SparkSession, facts: Facts, cutoffs: list[datetime]) -> list[Checked]:
         from medallion.scoring import leaks
 
         some = leaks.sample(facts)
@@ -268,7 +268,7 @@ class _Training:
             interactions=here(some.interactions),
             stage_changes=None if stages is None else here(stages),
         )
-        checked = leaks.check(sample, moments, self.settings.score, self.settings.fixed_columns)
+        checked = leaks.check(sample, cutoffs, self.settings.score, self.settings.fixed_columns)
         if failed := [item for item in checked if item.differ]:
             raise MedallionError(
                 "Snapshots depend on the future: "

@@ -254,10 +254,10 @@ def _meant(text: str, kind: str) -> list[str]:
     found = []
     for form in {"day": _DAYS, "month": _MONTHS}.get(kind, ()):
         try:
-            moment = datetime.strptime(text[:_LONGEST], form)  # noqa: DTZ007 - a day has no zone
+            parsed = datetime.strptime(text[:_LONGEST], form)  # noqa: DTZ007 - a day has no zone
         except ValueError:
             continue
-        found.append(f"{moment:%Y-%m-%d}" if kind == "day" else f"{moment:%Y-%m}")
+        found.append(f"{parsed:%Y-%m-%d}" if kind == "day" else f"{parsed:%Y-%m}")
     return list(dict.fromkeys(found))
 
 

@@ -156,7 +156,7 @@ def silver_to_gold(
     if known is not None:
         frames["silver.leads_history"] = frames["silver.leads_history"].filter(F.col("known_at") < known)
     rewound = known is not None
-    if newest and newest >= moment.as_of:
+    if newest and newest >= moment.time:
         rewound = True
         at(moment.instant)
 
@@ -268,7 +268,7 @@ def _scored(
     *always, changes = SCORED_FROM
     customers, leads, interactions = (frames[name] for name in always)
     facts = snapshots.current(customers, leads, interactions, frames.get(changes))
-    rows = snapshots.snapshots(facts, [moment.as_of], moment.weights, champion.fixed)
+    rows = snapshots.snapshots(facts, [moment.time], moment.weights, champion.fixed)
     store.save(predict.scored(rows, champion.scorer), spark, lake, predict.WORK)
     return store.read(spark, lake, SCORED)
 

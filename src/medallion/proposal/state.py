@@ -59,7 +59,7 @@ def status(feed: Feed, leads: Entity) -> None:
             update |= {"values": (*values, *guessed), "confidence": min(confidence, 0.6), "reason": reason}
         feed.fillings["status"] = held.model_copy(update=update)
         return
-    won_at, lost_at = _moment(table, "won"), _moment(table, "lost")
+    won_at, lost_at = _timestamp(table, "won"), _timestamp(table, "lost")
     if won_at and lost_at:
         sql = f"CASE WHEN `{won_at.name}` <> '' THEN 'won' WHEN `{lost_at.name}` <> '' THEN 'lost' ELSE 'open' END"
         feed.fillings["status"] = Filling(sql=sql, confidence=0.9, reason=f"{won_at.header} and {lost_at.header}")
@@ -69,5 +69,5 @@ def status(feed: Feed, leads: Entity) -> None:
     feed.fillings["status"] = Filling(value="open", confidence=0.3, reason=reason)
 
 
-def _moment(table: Table, word: str) -> Column | None:
+def _timestamp(table: Table, word: str) -> Column | None:
     return next((c for c in table.columns if word in vocabulary.tokens(c.header) and c.share("date") > 0.8), None)
