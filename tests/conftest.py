@@ -140,7 +140,7 @@ def rows(spark: Any) -> Callable[..., list[dict[str, Any]]]:
 
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Azurite on a port of its own; everything in this process and its children that speaks Azure speaks to it."""
+    """Azurite on a port of its own; everything in this process and its children that talks to Azure talks to it."""
     import signal
     import socket
     import subprocess

@@ -296,7 +296,7 @@ def test_trees_that_were_changed_are_refused(learned, tmp_path):
         registry.champion(tmp_path)
 
 
-def test_only_what_is_registered_can_speak(copied):
+def test_only_what_is_registered_can_be_active(copied):
     from medallion.learning import train
 
     version = champion(copied).scorer.version
@@ -510,7 +510,7 @@ def test_a_killed_training_leaves_nothing_or_a_model(copied, monkeypatch, killed
 
 
 @pytest.mark.parametrize(("present", "may"), [("clairvoyant", False), ("blind", True), ("the same", True)])
-def test_the_better_one_on_the_same_later_deals_speaks(learned, present, may):
+def test_the_better_one_on_the_same_later_deals_is_active(learned, present, may):
     from types import SimpleNamespace
 
     from medallion.learning import train

@@ -127,7 +127,7 @@ def test_history_of_the_account_leaves_out_the_deal_itself_and_what_had_not_ende
     assert at(taken([lead()]))["account_win_lift"] == 0
 
 
-def test_an_owner_speaks_only_where_it_is_trusted(taken):
+def test_an_owner_counts_only_where_it_is_trusted(taken):
     deals = [lead(), lead("L2", "won", CUTOFF - 90 * DAY, BEFORE, customer="C2"), lead("L3", "lost", CUTOFF - 90 * DAY, BEFORE, owner="Bob", customer="C2")]  # fmt: skip
     assert at(taken(deals))["owner_win_lift"] is None
     assert at(taken(deals, fixed=["owner"]))["owner_win_lift"] == pytest.approx((1 + 5 * 0.5) / 6 - 0.5, abs=1e-6)

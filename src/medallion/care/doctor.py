@@ -289,7 +289,7 @@ _PARTS = ("accepted", "superseded", "duplicate", "quarantined", "erased")
 
 
 def _models(settings: Settings) -> Iterator[Finding]:
-    """Every model can be loaded, and the one that speaks is unchanged."""
+    """Every model can be loaded, and the active one is unchanged."""
     folder = models.folder(settings)
     if folder is None or not folder.is_dir():
         return
@@ -299,12 +299,12 @@ def _models(settings: Settings) -> Iterator[Finding]:
         except LakehouseError as error:
             yield Finding("models", version, WARNING, error.problem, error.remedy or "")
     try:
-        speaks = registry.champion(folder)
+        champion = registry.champion(folder)
     except LakehouseError as error:
         yield Finding("models", "champion", BROKEN, error.problem, error.remedy or "")
         return
-    if speaks:
-        yield Finding("models", speaks.scorer.version, OK, "speaks, unchanged since it was registered")
+    if champion:
+        yield Finding("models", champion.scorer.version, OK, "active, unchanged since it was registered")
 
 
 def _proposals(lake: Lakehouse) -> Iterator[Finding]:

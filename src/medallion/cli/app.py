@@ -40,12 +40,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("state", "Write tables as plain Parquet or CSV files."),
     "train": (
         "models",
-        "Learn the probability of winning an open deal, test it on later deals, and let the best model speak.",
+        "Learn the probability of winning an open deal, test it on later deals, and activate the best model.",
     ),
     "score": ("models", "Score the open deals, bring gold up to date with the scores, and show the best."),
     "explain": ("models", "Tell why a deal or an account has its score, what would change it, and the rows behind it."),
     "monitor": ("models", "Hold the model against the open deals of now and against what became of those it scored."),
-    "models": ("models", "List the trained models, or choose the one that speaks."),
+    "models": ("models", "List the trained models, or choose the active one."),
     "plan": (
         "agent",
         "Tell whom to contact: accounts with most expected value first, with channel, hour, reasons and what happened last.",

@@ -360,7 +360,7 @@ _CALLS = Table(
         Column("weighted_value", "Expected", "money", help="Value times chance"),
         Column("days_since_last_interaction", "Days silent", "number", help="Days since the account was last touched"),
         Column("owner", "Owner"),
-        Column("reasons_up", "Why", "why", link_by="reasons_down", help="What speaks for the deal, and against it"),
+        Column("reasons_up", "Why", "why", link_by="reasons_down", help="Reasons for the deal, and against it"),
     ),
     "-probability",
     ("customer_name", "lead_id", "owner"),

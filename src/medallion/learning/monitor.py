@@ -38,7 +38,7 @@ class Watch:
 
     Attributes:
         as_of: Last day that counts.
-        champion: The model that speaks, or None.
+        champion: The active model, or None.
         drift: Population stability index per signal, the largest first.
         ended: Per means of scoring (a model's version, or base_rate_by_band): figures of its scores whose horizon is
             over.
@@ -138,7 +138,7 @@ def _recommend(found: Watch, entry: Entry | None) -> tuple[str, list[str]]:
     from medallion.scoring.drift import DRIFTED, MATTERS
 
     if entry is None:
-        return TRAIN, ["no model speaks; `medallion train` says whether there is enough to learn from"]
+        return TRAIN, ["no model is active; `medallion train` says whether there is enough to learn from"]
     because = []
     mine = found.ended.get(entry.scorer.version)
     if mine and min(mine["won"], mine["n"] - mine["won"]) >= LEAST_ENDED:

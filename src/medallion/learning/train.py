@@ -57,7 +57,7 @@ class Outcome:
 
 
 def versions(settings: Settings) -> list[dict[str, Any]]:
-    """Every registered model: version, kind, outcomes up to, figures on later deals, and whether it speaks."""
+    """Every registered model: version, kind, outcomes up to, figures on later deals, and whether it is active."""
     from medallion.scoring import registry
 
     where = models.folder(settings)
@@ -85,7 +85,7 @@ def versions(settings: Settings) -> list[dict[str, Any]]:
 
 
 def use(settings: Settings, version: str) -> None:
-    """Let a registered version speak from now on, or with `rules` none.
+    """Activate a registered version from now on, or with `rules` none.
 
     Raises:
         LakehouseError: There is no such version, or it cannot be used.
@@ -109,7 +109,7 @@ def use(settings: Settings, version: str) -> None:
 def train(
     settings: Settings, now: datetime, report: Report = lambda name, seconds: None, *, anyway: bool = False
 ) -> Outcome:
-    """Learn P(an open deal is won within the horizon), and let the best model speak where it earned it.
+    """Learn P(an open deal is won within the horizon), and activate the best model if it is better beyond doubt.
 
     Args:
         settings: Which lakehouse; `as_of`, `score.horizon_days`, `models` and `fixed_columns` matter.
@@ -315,7 +315,7 @@ class _Training:
         present = models.champion(self.settings)
         outcome.champion = present.scorer.version if present else None
         if learned.champion == "rules":
-            outcome.reason = "no model was better beyond doubt than the rates per score band, which go on speaking"
+            outcome.reason = "no model was better beyond doubt than the rates per score band, which stay in use"
             return
         document = {
             "kind": learned.champion,
@@ -385,7 +385,7 @@ def _not_as_good(present: Entry, learned: Learned, rows: pa.Table) -> str | None
     if min(won.sum(), len(won) - won.sum()) < LEAST_TO_COMPARE:
         return (
             f"since {present.scorer.version} was trained, {int(won.sum())} won and {int(len(won) - won.sum())} other "
-            f"snapshots have come, {LEAST_TO_COMPARE} of each are needed to compare: it goes on speaking"
+            f"snapshots have come, {LEAST_TO_COMPARE} of each are needed to compare: it stays active"
         )
     later = rows.filter(pa.array(fair))
     new = learned.candidates[learned.champion]
@@ -397,5 +397,5 @@ def _not_as_good(present: Entry, learned: Learned, rows: pa.Table) -> str | None
         return None
     return (
         f"on {len(won)} later snapshots it loses {-found.log_loss:.4f} of log loss to {present.scorer.version}, which "
-        "goes on speaking"
+        "stays active"
     )

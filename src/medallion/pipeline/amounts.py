@@ -39,9 +39,9 @@ def _doubt(file: SourceFile, entity: Entity, default: str) -> currencies.Doubt |
     own = "currency" in entity.column_names
     if not own and not amounts:
         return None
-    spoken = file.mapping.get("currency")
-    said = spoken is not None and (spoken.column is None or spoken.empty is not None)
-    mapped = spoken.column if spoken else None
+    currency = file.mapping.get("currency")
+    said = currency is not None and (currency.column is None or currency.empty is not None)
+    mapped = currency.column if currency else None
     other = file.columns_read - {*amounts, mapped or ""}
     try:
         columns = _cells(file, [pair for pair in file.columns if pair[1] not in other], entity.placeholders)

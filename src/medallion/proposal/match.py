@@ -195,7 +195,7 @@ def assign(table: Table, entity: Entity, system: System | None) -> Match:
 
 
 def kind_of_unread(stems: tuple[str, ...], cells: tuple[str, ...], entities: Mapping[str, Entity]) -> str | None:
-    """The entity that a file's name speaks for, or else its first line; None when neither does."""
+    """The entity that a file's name suggests, or else its first line; None when neither does."""
     says = {entity: max(vocabulary.kind_of_file(stem, entity) for stem in stems) for entity in TELLING}
     best = max(says, key=lambda entity: says[entity])
     if says[best] > 0:

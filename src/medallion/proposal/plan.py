@@ -35,7 +35,7 @@ _LISTED = re.compile('"id":"?([^",}]+)')
 
 
 def plan(tables: list[Table], entities: Mapping[str, Entity], preset: System | None = None) -> Proposal:
-    """A proposal for the tables of a folder; without a preset, of the system that their headers speak for."""
+    """A proposal for the tables of a folder; without a preset, of the system that their headers suggest."""
     system = preset or systems.recognized([column.header for column in table.columns] for table in tables)
     matches = _without_histories(match.kinds(tables, entities, system))
     planner = _Planner(tables, entities, matches)
@@ -51,7 +51,7 @@ def _why_not(table: Table, entities: Mapping[str, Entity], system: System | None
         return "no rows"
     best = max((match.assign(table, entities[name], system) for name in match.TELLING), key=lambda m: m.confidence)
     if not best.confidence:
-        return "nothing in it speaks for an entity"
+        return "nothing in it suggests an entity"
     return f"most like {best.entity.name} ({best.confidence:.2f}), but not enough"
 
 
@@ -156,11 +156,11 @@ class _Planner:
             if c.header not in used
         ]
         named = {cell.header: cell.name for cell in columns}
-        spoken = feed.fillings.get("currency")
-        if spoken is None and (own := [c for c in columns if c.is_currency]):
+        currency = feed.fillings.get("currency")
+        if currency is None and (own := [c for c in columns if c.is_currency]):
             column = feed.table.column(own[0].header)
             item = Filling(column=column.header, confidence=0.7, reason="its values are currencies")
-            spoken = feed.fillings["currency"] = self._currency(item, column, feed)
+            currency = feed.fillings["currency"] = self._currency(item, column, feed)
         if "deal_value" not in feed.fillings:
             for cell in (c for c in columns if c.has_figures and currencies.only([c], {c.name: ""})):
                 item = Filling(column=cell.header, confidence=0.6, reason="amounts in a currency")
@@ -171,17 +171,17 @@ class _Planner:
         if value is not None:
             told = [value.column] if value.column else [c.header for c in columns if f"`{c.name}`" in str(value.sql)]
             amounts = {named[header]: "deal_value" for header in told if header}
-        if spoken is None and (code := currencies.only(columns, amounts)) and code != "USD" and value is not None:
+        if currency is None and (code := currencies.only(columns, amounts)) and code != "USD" and value is not None:
             self._in_one_currency(feed.entity, code)
             reason = f"{value.reason}; every amount is in {code}, and so is every figure that is shown"
             feed.fillings["deal_value"] = value = value.model_copy(update={"confidence": 0.6, "reason": reason})
         changed = self.properties.get(feed.entity, {}).get("currency", {}).get("enum")
         default = changed[0]["value"] if changed else "USD"
-        mapped = named.get(spoken.column or "") if spoken else None
-        said = spoken is not None and spoken.column is None
+        mapped = named.get(currency.column or "") if currency else None
+        said = currency is not None and currency.column is None
         if doubt := currencies.doubt(columns, amounts, mapped, default, said):
             feed.comments.append(f"currency: {doubt.problem}. {doubt.remedy}")
-            target = "deal_value" if value is not None else "currency" if spoken is not None else ""
+            target = "deal_value" if value is not None else "currency" if currency is not None else ""
             if target:
                 item = feed.fillings[target]
                 update = {"confidence": min(item.confidence or 0.6, 0.6), "reason": f"{doubt.problem}. {doubt.remedy}"}

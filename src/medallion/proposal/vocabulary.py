@@ -147,7 +147,7 @@ def _begins(short: str, word: str) -> bool:
 
 
 def kind_of_file(stem: str, entity: str) -> float:
-    """How much a file's name speaks for an entity: 1 for one of its words, -1 for a word of something else."""
+    """How much a file's name suggests an entity: 1 for one of its words, -1 for a word of something else."""
     words = set(tokens(re.sub(r"\d{4,}", " ", stem)))
     mine = bool(words & set(_document()["kinds"][entity]["names"]))
     none = bool(words & set(_document()["kinds"]["none"]["names"]))

@@ -181,13 +181,13 @@ def _scores(facts: Facts, weights: ScoreWeights) -> Slide:
     ended = {row["lead_quality"]: row for row in facts.by["lead_quality"]}
     known = [band for band in QUALITY if band in bands]
     whole = int(facts.figures["total_customers"] or 0)
-    speaks = _speaks(facts)
+    sources = _probability_sources(facts)
     return Slide(
         f"A score that explains itself: {facts.written('hot_lead_share')} of customers are Hot",
         [
             f"The lead score is a sum of four parts that a salesperson can check: fit {parts.fit:g} points, engagement {parts.engagement:g}, recency {parts.recency:g}, intent {parts.intent:g}. No outcome and no revenue go into it.",
             f"Over {count(whole, 'customer')} the mean is {facts.written('average_lead_score')}; {among(bands.get('Hot', 0), whole)} are Hot." if whole else "There are no customers to score yet.",
-            f"The score is a priority, not a probability. {speaks}",
+            f"The score is a priority, not a probability. {sources}",
         ],
         table=[
             ("part", "points", "what counts"),
@@ -206,12 +206,12 @@ def _scores(facts: Facts, weights: ScoreWeights) -> Slide:
             ),
         ],
         caption="Win rates describe deals that have ended; touches after a close count in the score, so they foretell nothing.",
-        bullets=[speaks, f"Mean score {facts.written('average_lead_score')} of {count(whole, 'customer')}; a band is a priority, not a probability."],
+        bullets=[sources, f"Mean score {facts.written('average_lead_score')} of {count(whole, 'customer')}; a band is a priority, not a probability."],
     )  # fmt: skip
 
 
-def _speaks(facts: Facts) -> str:
-    """What the probabilities of the open deals rest on."""
+def _probability_sources(facts: Facts) -> str:
+    """Where the probabilities of the open deals come from."""
     if not facts.probability:
         return "No deal is open, so no probability is given."
     if all(row["probability_source"] != "base_rate_by_band" for row in facts.probability):

@@ -1,4 +1,4 @@
-"""Which currency an export speaks of: in a column of its own, in the header of an amount, or beside the figures.
+"""Which currency an export is in: in a column of its own, in the header of an amount, or beside the figures.
 
 Nothing is converted, and nothing becomes the currency of the lakehouse by default beside a word for another one.
 """
@@ -190,31 +190,31 @@ def doubt(
         said: Whether the contract itself says the currency of every row, or what an empty cell means.
     """
     columns = list(columns)
-    spoken = next((column for column in columns if column.name == mapped), None)
+    mapped_column = next((column for column in columns if column.name == mapped), None)
     own = next((c for c in columns if in_company_currency(c.header) and c.has_figures and c.name not in amounts), None)
     other_way = f" {own.header!r} may hold them in one currency: map it to deal_value then." if own else ""
     say = f"or say `currency: {{value: {default}}}` if every amount is in {default}."
-    if spoken is not None and spoken.counts:
-        foreign = Counter({code: n for code, n in spoken.codes().items() if code not in (default, "?")})
-        if foreign and spoken.empty and not said:
+    if mapped_column is not None and mapped_column.counts:
+        foreign = Counter({code: n for code, n in mapped_column.codes().items() if code not in (default, "?")})
+        if foreign and mapped_column.empty and not said:
             return Doubt(
-                f"column {spoken.header!r} is empty in {spoken.empty:,} of its rows and says {_listed(foreign)} in "
+                f"column {mapped_column.header!r} is empty in {mapped_column.empty:,} of its rows and says {_listed(foreign)} in "
                 f"others: an empty cell is not {default} by default",
-                f"Fill in the cells, or say what an empty one means: `currency: {{column: {spoken.header}, empty: EUR}}`.{other_way}",
+                f"Fill in the cells, or say what an empty one means: `currency: {{column: {mapped_column.header}, empty: EUR}}`.{other_way}",
             )
         if foreign and own:
             return Doubt(
-                f"column {spoken.header!r}: amounts in {_listed(foreign)} are not converted, so these rows would be "
+                f"column {mapped_column.header!r}: amounts in {_listed(foreign)} are not converted, so these rows would be "
                 f"refused, and {own.header!r} is ignored",
                 f"If {own.header!r} is in {default}, let a contract say `deal_value: {own.header}` and "
                 f"`currency: {{value: {default}}}`.",
             )
-        codes = spoken.codes()
+        codes = mapped_column.codes()
         for column in columns:
             code = in_header(column.header)
             if column.name in amounts and code is not None and code not in codes and not said:
                 return Doubt(
-                    f"the header of {column.header!r} says {code}, but {spoken.header!r} says {_listed(codes)}",
+                    f"the header of {column.header!r} says {code}, but {mapped_column.header!r} says {_listed(codes)}",
                     f"Say in a contract which of them is right: `currency: {{value: {code}}}`, or another column for amounts.",
                 )
         return _without_value(columns, amounts)
