@@ -471,7 +471,7 @@ class Tools:
         )
 
     def run_safe_sql(self, sql: str) -> Found:
-        """Run one SELECT over the agent's tables: parsed, held against a list of what is allowed, at most 200 rows.
+        """Run one SELECT over the agent's tables: parsed, checked against a list of what is allowed, at most 200 rows.
 
         It runs in a database in which every door is shut: no files, no network, no settings.
 

@@ -286,7 +286,7 @@ class Actions:
             return len(gone)
 
     def events(self) -> Iterator[dict[str, Any]]:
-        """The record, line by line, each held against the one before it.
+        """The record, line by line, each checked against the one before it.
 
         Raises:
             MedallionError: A line was changed, added by hand, or taken out.

@@ -44,7 +44,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "score": ("models", "Score the open deals, bring gold up to date with the scores, and show the best."),
     "explain": ("models", "Tell why a deal or an account has its score, what would change it, and the rows behind it."),
-    "monitor": ("models", "Hold the model against the open deals of now and against what became of those it scored."),
+    "monitor": ("models", "Compare the model with the open deals of today, and its forecasts with the outcomes."),
     "models": ("models", "List the trained models, or choose the active one."),
     "plan": (
         "agent",

@@ -98,7 +98,7 @@ def explain(
 
 @command(app, examples=("`medallion monitor`", "`medallion monitor --json | jq .recommendation`"))
 def monitor(call: Call, models: Models = None) -> None:
-    """Hold the model against the open deals of now and against what became of those it scored."""
+    """Compare the model with the open deals of today, and its forecasts with the outcomes."""
     with call.steps() as report:
         found = monitoring.watch(call.settings(models=models), report)
     call.answer(asdict(found), lambda: _show_watched(call, found))

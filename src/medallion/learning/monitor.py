@@ -1,4 +1,4 @@
-"""Whether the model still holds: drift of its signals, its scores against what became of the deals, what to do."""
+"""Whether the model still holds: drift of its signals, its scores and the outcomes of the deals, what to do."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Watch:
 
 
 def watch(settings: Settings, report: Report = lambda name, seconds: None) -> Watch:
-    """Hold the champion of a lakehouse against the present and against what became of the deals it scored.
+    """Compare the champion of a lakehouse with the present, and its forecasts with the outcomes of the deals it scored.
 
     Raises:
         LakehouseError: There is no lakehouse, or gold has no scores yet.
@@ -69,7 +69,7 @@ def watch(settings: Settings, report: Report = lambda name, seconds: None) -> Wa
         day = query.rows(connection, "select max(as_of) as day from gold.customer_features")[0]["day"]
     entry = models.champion(settings)
     found = Watch(day, entry.scorer.version if entry else None)
-    with steps.step("scores against what became of the deals"):
+    with steps.step("scores and outcomes of the deals"):
         found.ended, found.bands = _ended(lake, day)
     if entry is not None:
         from medallion.scoring import drift

@@ -368,7 +368,7 @@ def _spread(rows: pa.Table, most: int) -> pa.Table:
 def _not_as_good(present: Entry, learned: Learned, rows: pa.Table) -> str | None:
     """Why a new model may not take the place of the present one; None when it may.
 
-    Both are held against the same deals, later than anything that either learned from; the new one as it was when it
+    Both are evaluated on the same deals, later than anything that either learned from; the new one as it was when it
     had learned from the training part only.
     """
     import numpy as np

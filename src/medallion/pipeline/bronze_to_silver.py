@@ -115,7 +115,7 @@ def bronze_to_silver(
 def _tasks(present: list[Entity]) -> dict[tuple[str, str], set[tuple[str, str]]]:
     """What is to be done for a batch, each with what must be done before it.
 
-    A record is held against the records that it refers to as soon as those have been read; what is looked up in
+    A record's references are looked up as soon as the records that it refers to have been read; what is looked up in
     another entity is looked up in its clean table.
     """
     names = {entity.name for entity in present}

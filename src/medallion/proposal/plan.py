@@ -74,7 +74,7 @@ def _forms(column: Column) -> set[str]:
 
 
 class _Planner:
-    """Works the feeds out together: keys of one are what the references of another are held against."""
+    """Works the feeds out together: keys of one are what the references of another are compared with."""
 
     def __init__(self, tables: list[Table], entities: Mapping[str, Entity], matches: list[Match]) -> None:
         self.tables, self.entities, self.matches = tables, entities, matches
