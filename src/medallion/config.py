@@ -144,7 +144,7 @@ class Settings(BaseModel):
 
 
 def load(path: Path | None = None, **overrides: Any) -> Settings:
-    """Settings from a file, with `overrides` that are not None laid over them.
+    """Settings from a file; those of `overrides` that are not None take precedence.
 
     Without `path`, `config/config.yaml` is read where it exists. Paths of contracts in the file are relative to
     the working folder, as all paths are.
