@@ -32,7 +32,7 @@ class Field:
     def written(self, value: Any, currency: str) -> str:
         """The value as a person reads it.
 
-        >>> Field("revenue", "Revenue", "money").written(1090000, "EUR"), Field("p", "Chance", "percent", 1).written(0.237, "EUR")
+        >>> Field("revenue", "Revenue", "money").written(1090000, "EUR"), Field("p", "Probability", "percent", 1).written(0.237, "EUR")
         ('€1,090,000', '23.7%')
         """
         if value is None or value == "":

@@ -199,7 +199,7 @@ def _parsed(sql: str, place: str) -> set[str]:
     if found := tree.find(*(getattr(exp, name) for name in _NOT_ALWAYS_THE_SAME if hasattr(exp, name))):
         raise ContractError(
             f"{place}: {sql!r} is not the same every time: {found.sql(dialect='spark')}",
-            "Leave the clock and chance out.",
+            "Leave out the clock and random functions.",
         )
     return {found.name for found in tree.find_all(sqlglot.exp.Column)}
 

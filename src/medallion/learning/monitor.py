@@ -148,8 +148,8 @@ def _recommend(found: Watch, entry: Entry | None) -> tuple[str, list[str]]:
                 f"{mine['log_loss']:.4f}; choose an earlier version with `medallion models --use`"
             ]
         off = mine["mean_forecast"] - mine["won_share"]
-        chance = _Z_90 * (mine["won_share"] * (1 - mine["won_share"]) / mine["deals"]) ** 0.5
-        if abs(off) > max(MOST_OFF, chance):
+        margin = _Z_90 * (mine["won_share"] * (1 - mine["won_share"]) / mine["deals"]) ** 0.5
+        if abs(off) > max(MOST_OFF, margin):
             because.append(
                 f"it forecast {percent(mine['mean_forecast'])} on average and {percent(mine['won_share'])} were won"
             )
