@@ -122,7 +122,7 @@ class Actions:
 
     @property
     def path(self) -> Path:
-        """The record of all proposals and of what became of them."""
+        """The record of all proposals and of their outcomes."""
         return Path(self.lake.root, "agent", "actions.jsonl")
 
     def propose(

@@ -328,7 +328,7 @@ def part_of(page: Page, name: str) -> Part | Trend | None:
 
 
 def observed(reading: Reading) -> list[dict[str, Any]]:
-    """What became of the closed deals of each band, as gold has it, and the mean forecast of its open ones."""
+    """Outcomes of the closed deals of each band, as gold has them, and the mean forecast of its open ones."""
     forecast = {row["lead_quality"]: row["value"] for row in reading.ask("average_probability", ("lead_quality",)).rows}
     found = reading.rows(
         "select lead_quality as band, max(band_closed_leads) as closed, max(band_win_rate) as win_rate, "

@@ -92,7 +92,7 @@ def _signals(settings: Settings, lake: Lakehouse, entry: Entry, day: date) -> pa
     return snapshots.snapshots(facts, [end_of_day(day)], settings.score, entry.fixed).toArrow()
 
 
-#: One score per deal and day, the one known last, of deals whose horizon is over, with what became of them.
+#: One score per deal and day, the one known last, of deals whose horizon is over, with their outcomes.
 _SQL = """
 select coalesce(model_version, probability_source) as means, s.lead_id, s.lead_quality, s.probability,
        cast(coalesce(l.status = 'won' and l.closed_at < s.as_of + to_days(1 + horizon_days::int), false) as int) as won

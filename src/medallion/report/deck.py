@@ -205,7 +205,7 @@ def _scores(facts: Facts, weights: ScoreWeights) -> Slide:
                 for deals in [ended.get(band)]
             ),
         ],
-        caption="Win rates describe deals that have ended; touches after a close count in the score, so they foretell nothing.",
+        caption="Win rates describe deals that have ended; touches after a close count in the score, so they predict nothing.",
         bullets=[sources, f"Mean score {facts.written('average_lead_score')} of {count(whole, 'customer')}; a band is a priority, not a probability."],
     )  # fmt: skip
 

@@ -51,7 +51,7 @@ class Cells:
 
 @dataclass(frozen=True)
 class Profile:
-    """One entity: what became of its records, and its columns."""
+    """One entity: the outcomes of its records, and its columns."""
 
     entity: str
     accounts: Mapping[str, int]

@@ -1,4 +1,4 @@
-"""Point-in-time snapshots: what was known of each open deal at a cutoff, and what became of it.
+"""Point-in-time snapshots: what was known of each open deal at a cutoff, and its outcome.
 
 The time line of one row:
 
@@ -179,7 +179,7 @@ def labelled(rows: DataFrame, leads: DataFrame, horizon_days: int, as_of: dateti
     """Snapshots with `won`: 1 for a deal won in `[cutoff, cutoff + horizon)`, else 0.
 
     Deals of which we know today that they had ended before the cutoff, or that ended on a day no one wrote down, are
-    left out: no one could have said what would become of them.
+    left out: nobody could have predicted their outcome.
 
     Args:
         rows: Snapshots, with cutoffs whose horizon was over at `as_of`.
