@@ -1,4 +1,4 @@
-"""The command as a person and as a script meets it."""
+"""The command as people and scripts use it."""
 
 from __future__ import annotations
 

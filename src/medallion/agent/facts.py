@@ -22,7 +22,7 @@ _BREAK = re.compile(r"[\r\n\v\f\x85\u2028\u2029]+")
 
 @dataclass(frozen=True)
 class Field:
-    """A column of a finding: its name, what a person calls it, and how it is written."""
+    """A column of a finding: its name, its label, and how it is written."""
 
     name: str
     label: str
@@ -30,7 +30,7 @@ class Field:
     places: int = 0
 
     def written(self, value: Any, currency: str) -> str:
-        """The value as a person reads it.
+        """The value as text for readers.
 
         >>> Field("revenue", "Revenue", "money").written(1090000, "EUR"), Field("p", "Probability", "percent", 1).written(0.237, "EUR")
         ('€1,090,000', '23.7%')
@@ -89,7 +89,7 @@ class Found:
         return next((one for one in self.fields if one.name == name), None)
 
     def written(self, row: Mapping[str, Any], name: str) -> str:
-        """A cell of a row as a person reads it."""
+        """A cell of a row as text for readers."""
         found = self.field(name)
         return found.written(row.get(name), self.currency) if found else str(row.get(name))
 

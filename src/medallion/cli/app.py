@@ -51,7 +51,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Tell whom to contact: accounts with most expected value first, with channel, hour, reasons and what happened last.",
     ),
     "brief": ("agent", "Put one account on a page: worth, open deals, last touches, what is next."),
-    "draft": ("agent", "Write a draft to an account in the tone of the settings, for a person to finish and send."),
+    "draft": ("agent", "Write a draft to an account in the tone of the settings, for you to finish and send."),
     "ask": (
         "agent",
         "Answer a question about sales, with a receipt for every figure; says so where it cannot (exit status 1).",

@@ -215,7 +215,7 @@ def _without_text(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _show_proposed(call: Call, found: Any, folder: str, target: str) -> None:
-    """What a proposed contract says, what needs a person's eyes, and what to do next."""
+    """What a proposed contract says, what you should look at, and what to do next."""
     from medallion.contracts import CONFIDENT
 
     if found.system:

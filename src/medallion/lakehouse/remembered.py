@@ -33,7 +33,7 @@ def currency(lake: Lakehouse) -> str:
 
 
 def is_in_use(lake: Lakehouse, used: tuple[Override, ...]) -> bool:
-    """Whether the lakehouse was last used with exactly these, so that a person has accepted what they guess."""
+    """Whether the lakehouse was last used with exactly these, so that someone has accepted what they guess."""
     return fingerprint(used) == fingerprint(_known(lake))
 
 

@@ -369,7 +369,7 @@ def _header(file: SourceFile, bronze: str) -> str:
 
 
 def _origin(file: SourceFile, name: str) -> str:
-    """What fills a canonical column, as a person knows it: the header, or the expression."""
+    """What fills a canonical column, as a user knows it: the header, or the expression."""
     filling = file.mapping[name]
     return _header(file, filling.column) if filling.column else str(filling.sql)
 

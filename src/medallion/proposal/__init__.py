@@ -1,4 +1,4 @@
-"""From a folder of unknown exports to a contract that a person can review."""
+"""From a folder of unknown exports to a contract to review."""
 
 from __future__ import annotations
 

@@ -686,7 +686,7 @@ def _is_opaque(column: Column) -> bool:
 
 
 def _person(table: Table, key: Column) -> Filling | None:
-    """The column that has a person's name, or first and last name together."""
+    """The column that has the name of a contact, or first and last name together."""
     said = [(column, set(vocabulary.words_of(column.header))) for column in table.columns if column.filled]
     said = [(column, words) for column, words in said if column is not key]
     for longest in (1, 2):

@@ -1,4 +1,4 @@
-"""A proposal as a contract file that a person reads and edits: every guess with its confidence and its reason."""
+"""A proposal as a contract file to be read and edited: every guess with its confidence and its reason."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def _doubtful(feed: Feed) -> Iterable[tuple[str, Filling | None]]:
 
 
 def summary(proposal: Proposal) -> list[dict[str, Any]]:
-    """One record per table and entity: how much of it is mapped, and what needs a person's eyes."""
+    """One record per table and entity: how much of it is mapped, and what should be looked at."""
     return [
         {
             "table": feed.table.file.name,

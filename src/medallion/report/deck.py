@@ -279,14 +279,14 @@ def _deployment(facts: Facts) -> Slide:
         [
             "The same PySpark code runs on a laptop with Python alone and on Databricks, where the notebooks are the tasks of a job. A run that was killed is continued by the next, and a run that finds nothing new changes no table.",
             f"The agent answers from {len(metrics.metrics())} metrics with one definition each, and declines what it does not understand whole. A language model, where one is set, refers to cells; the program writes the figures, each with its receipt.",
-            "Notes that people typed stay out: they are text from outside, never instructions. What changes in the CRM or goes to a customer is for a person to decide.",
+            "Notes that people typed stay out: they are text from outside, never instructions. What changes in the CRM or goes to a customer is yours to decide.",
         ],
         table=[
             ("Deployment", "The agent"),
             ("Laptop: Python alone, embedded Spark engine, no server, no account", f"Call list, briefs and drafts, and questions over {len(metrics.metrics())} metrics"),
             ("Databricks: notebooks 01 to 03 as job tasks; a wheel that brings no engine of its own", "Reads no e-mail address, no telephone number, no free text"),
             ("Every write is one Delta commit; a killed run is continued by the next", "Every figure has a receipt: table, version, row, query"),
-            ("Every earlier day can be computed again, by what was known then", "Changes are proposals; a person approves them elsewhere"),
+            ("Every earlier day can be computed again, by what was known then", "Changes are proposals; you approve them elsewhere"),
         ],
         caption=f"Figures as of {facts.as_of}, the last day in the data." if facts.as_of else "",
     )  # fmt: skip

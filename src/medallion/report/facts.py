@@ -113,11 +113,11 @@ class Facts:
     probability: Sequence[Row]
 
     def written(self, name: str) -> str:
-        """A metric's total as a person reads it."""
+        """A metric's total as text for readers."""
         return metrics.written(name, self.figures[name], self.currency)
 
     def money(self, amount: float | Decimal | None) -> str:
-        """An amount as a person reads it."""
+        """An amount as text for readers."""
         return figures.money(amount, self.currency)
 
 
