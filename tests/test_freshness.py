@@ -42,7 +42,7 @@ class Versions(dict):
 
 
 @pytest.fixture(autouse=True)
-def _nothing_remembered():
+def _nothing_cached():
     """What is read of a module's imports is kept for the process; tests pretend that modules are others."""
     freshness._imports.cache_clear()
     yield

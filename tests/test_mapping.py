@@ -245,7 +245,7 @@ def test_one_file_feeds_two_entities_and_is_read_once(to_silver, contract):
 
 
 @pytest.mark.slow
-def test_a_contract_is_remembered(to_silver, contract):
+def test_a_contract_stays_in_use(to_silver, contract):
     path = contract(CUSTOMERS, LEADS)
     _, lake = to_silver({"Account.csv": ACCOUNTS, "Opportunity.csv": OPPS}, contracts=(path,))
     path.unlink()

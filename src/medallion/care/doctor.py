@@ -15,7 +15,7 @@ from medallion.care.proposals import Actions
 from medallion.config import Settings
 from medallion.contracts import Entity, Table
 from medallion.errors import LakehouseError, MedallionError
-from medallion.lakehouse import query, remembered, store
+from medallion.lakehouse import contracts_in_use, query, store
 from medallion.lakehouse.store import LAYERS, Lakehouse, spark_types
 from medallion.pipeline import batches, extensions, hold, journal, models
 from medallion.pipeline.silver_to_gold import STEPS, gold_contract
@@ -66,7 +66,9 @@ def examine(settings: Settings) -> list[Finding]:
         if all(one.state != BROKEN for one in of_table):
             readable.append(name)
     entities = (
-        contracts.entities(remembered.overrides(lake, settings.contracts)) if _has(readable, "ops.batches") else {}
+        contracts.entities(contracts_in_use.overrides(lake, settings.contracts))
+        if _has(readable, "ops.batches")
+        else {}
     )
     known: dict[str, Table] = {step.table: gold_contract(step.table) for step in STEPS}
     known |= {table.name: table for entity in entities.values() for table in (entity.clean, entity.history)}

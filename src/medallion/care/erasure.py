@@ -26,7 +26,7 @@ from medallion.care.proposals import Actions
 from medallion.config import Settings
 from medallion.contracts import Entity
 from medallion.errors import LakehouseError
-from medallion.lakehouse import locks, query, remembered, store
+from medallion.lakehouse import contracts_in_use, locks, query, store
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, extensions, forgotten, journal, models
@@ -179,7 +179,7 @@ class _Erasure:
         self.settings, self.now, self.steps = settings, now, steps
         self.lake = _in_a_folder(settings)
         self.lake.delta("silver.customers_history")
-        self.entities = contracts.entities(remembered.overrides(self.lake, settings.contracts))
+        self.entities = contracts.entities(contracts_in_use.overrides(self.lake, settings.contracts))
         self.erasure_id = f"{now:%Y%m%dT%H%M%S%f}" if saved is None else saved["erasure_id"]
         self.journal = batches.history(self.lake)
         if any(batch.state in (batches.STARTED, batches.INGESTED) for batch in self.journal):

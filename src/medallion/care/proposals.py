@@ -231,7 +231,8 @@ class Actions:
             one = self.one(action_id, now)
             if one.state != "approved":
                 raise MedallionError(
-                    f"{one.action_id} is {one.state}, not approved", "Someone has to approve it first: `medallion actions approve ID`."
+                    f"{one.action_id} is {one.state}, not approved",
+                    "Someone has to approve it first: `medallion actions approve ID`.",
                 )
             if dry_run:
                 return one

@@ -18,7 +18,7 @@ from medallion import contracts, pipeline
 from medallion.config import Settings
 from medallion.contracts import Entity, Filling
 from medallion.errors import LakehouseError, MedallionError
-from medallion.lakehouse import query, remembered, store
+from medallion.lakehouse import contracts_in_use, query, store
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, journal
@@ -143,7 +143,7 @@ def fix(settings: Settings, corrections: Iterable[Correction], who: str, now: da
         LakehouseError: A record is not waiting, or has no such column; nothing is written then.
     """
     lake = Lakehouse(settings.lakehouse)
-    entities = contracts.entities(remembered.overrides(lake, settings.contracts))
+    entities = contracts.entities(contracts_in_use.overrides(lake, settings.contracts))
     known_batches = _journal(lake)
     open_records = {row["quarantine_id"]: row for row in waiting(lake)}
     rows: dict[tuple[str, str], tuple[Any, ...]] = {}
@@ -244,7 +244,7 @@ def suggest(lake: Lakehouse, settings: Settings, reason: str | None = None) -> l
     Raises:
         LakehouseError: There is no lakehouse.
     """
-    entities = contracts.entities(remembered.overrides(lake, settings.contracts))
+    entities = contracts.entities(contracts_in_use.overrides(lake, settings.contracts))
     journal = _journal(lake)
     found = []
     with query.connect(lake) as connection:

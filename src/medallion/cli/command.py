@@ -86,9 +86,9 @@ class Call:
     @cached_property
     def currency(self) -> str:
         """The currency that the lakehouse's amounts are in."""
-        from medallion.lakehouse import remembered
+        from medallion.lakehouse import contracts_in_use
 
-        return remembered.currency(self.lake)
+        return contracts_in_use.currency(self.lake)
 
     @cached_property
     def screen(self) -> Console:

@@ -21,7 +21,7 @@ import duckdb
 
 from medallion import metrics
 from medallion.errors import LakehouseError
-from medallion.lakehouse import query, remembered
+from medallion.lakehouse import contracts_in_use, query
 from medallion.lakehouse.store import Lakehouse
 from medallion.metrics import Answer, Filter, Relation
 
@@ -60,7 +60,7 @@ class Reading:
         """
         self.lake, self.sign = lake, sign
         #: ISO code of all amounts.
-        self.currency = remembered.currency(lake)
+        self.currency = contracts_in_use.currency(lake)
         self._stack = ExitStack()
         self._connection = self._stack.enter_context(query.connect(lake, alone=True))
         try:

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from medallion import charts, contracts
 from medallion.config import Settings, end_of_day
 from medallion.errors import LakehouseError, MedallionError
-from medallion.lakehouse import query, remembered, store
+from medallion.lakehouse import contracts_in_use, query, store
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, models
@@ -154,7 +154,7 @@ class _Training:
     def __init__(self, settings: Settings, lake: Lakehouse, where: Path, now: datetime, steps: Steps) -> None:
         self.settings, self.lake, self.where, self.now, self.steps = settings, lake, where, now, steps
         self.horizon = settings.score.horizon_days
-        self.entities = contracts.entities(remembered.overrides(lake, settings.contracts))
+        self.entities = contracts.entities(contracts_in_use.overrides(lake, settings.contracts))
 
     def do(self, anyway: bool, writer: Writer) -> Outcome:
         """Everything, in order."""

@@ -21,7 +21,7 @@ from medallion import contracts, log, sources
 from medallion.config import Settings, end_of_day
 from medallion.contracts import Table
 from medallion.errors import ContractError, LakehouseError, SourceError
-from medallion.lakehouse import query, remembered, store
+from medallion.lakehouse import contracts_in_use, query, store
 from medallion.lakehouse.session import engine_name, session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import amounts, batches, conventions, drift, extensions, hold, journal, models
@@ -191,7 +191,7 @@ def replay(
         )
     steps = Steps(report)
     extensions.load(settings)
-    used = remembered.overrides(lake, settings.contracts)
+    used = contracts_in_use.overrides(lake, settings.contracts)
     entities = contracts.entities(used)
     with steps.step("start the engine"):
         spark = session(settings.engine, settings.memory_gib)
@@ -199,7 +199,7 @@ def replay(
     with journal.writing(other) as writer, writer.intent(journal.REPLAY, GOLD):
         model = models.champion(settings)
         score_at = known_as_of or max(known) + timedelta(microseconds=1)
-        remembered.remember(spark, other, used, score_at)  # readers learn from it what currency the amounts are in
+        contracts_in_use.record(spark, other, used, score_at)  # readers learn from it what currency the amounts are in
         silver_to_gold(
             spark, lake, entities, day, settings.score, steps, known_as_of, other, champion=model, score_at=score_at
         )
@@ -217,10 +217,10 @@ class _Work:
         self.started = time.perf_counter()
         self.settings, self.now, self.full_refresh = settings, now, full_refresh
         self.lake = Lakehouse(settings.lakehouse)
-        self.overrides = remembered.overrides(self.lake, settings.contracts)
+        self.overrides = contracts_in_use.overrides(self.lake, settings.contracts)
         self.entities = contracts.entities(self.overrides)
         guesses = contracts.guesses(self.entities.values())
-        if guesses and not settings.accept and not remembered.is_in_use(self.lake, self.overrides):
+        if guesses and not settings.accept and not contracts_in_use.are_in_use(self.lake, self.overrides):
             raise ContractError(
                 f"The contract still guesses: {'; '.join(guesses[:5])}{f' and {len(guesses) - 5} more' * (len(guesses) > 5)}",
                 "Read each, correct it and delete its confidence line; or run on the guesses with --accept.",
@@ -380,7 +380,7 @@ class _Work:
         with self.steps.step("start the engine"):
             spark = session(settings.engine, settings.memory_gib)
         _check_folder(lake)
-        remembered.remember(spark, lake, self.overrides, now)
+        contracts_in_use.record(spark, lake, self.overrides, now)
         self._try_expressions(spark, [batch for batch, _ in todo])
         before = batches.history(lake)
         for batch, chosen in todo:
@@ -493,7 +493,7 @@ class _Work:
                 sql = f"select fingerprint from {_RUNS} where fingerprint is not null order by started_at desc limit 1"
                 rows = query.rows(connection, sql)
         given = {
-            "": remembered.fingerprint(self.overrides),
+            "": contracts_in_use.fingerprint(self.overrides),
             "moment": self.settings.score.model_dump(mode="json"),
             SCORED: self.model.scorer.version if self.model else None,
         }

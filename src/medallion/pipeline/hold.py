@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from medallion.config import HoldBack, Settings
 from medallion.contracts import Entity, Override
 from medallion.figures import percent
-from medallion.lakehouse import query, remembered, store
+from medallion.lakehouse import contracts_in_use, query, store
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches
 from medallion.pipeline.batches import Batch
@@ -148,7 +148,7 @@ def cut(file: SourceFile) -> str:
 def under(settings: Settings, overrides: Iterable[Override]) -> str:
     """By which contracts and limits files are held back, as a text: when it differs, they are tried again."""
     limits = settings.hold_back
-    return f"{remembered.fingerprint(overrides)} {limits.rows} {limits.refused} {limits.empty}"
+    return f"{contracts_in_use.fingerprint(overrides)} {limits.rows} {limits.refused} {limits.empty}"
 
 
 def waiting(known: Iterable[Batch]) -> list[Batch]:

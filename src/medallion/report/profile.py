@@ -13,7 +13,7 @@ import duckdb
 
 from medallion import bronze, contracts
 from medallion.contracts import Column, Entity, Filling
-from medallion.lakehouse import query, remembered
+from medallion.lakehouse import contracts_in_use, query
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches
 
@@ -80,7 +80,7 @@ def profiles(connection: duckdb.DuckDBPyConnection, lake: Lakehouse) -> list[Pro
         for batch in batches.history(lake)
         if batch.state not in (batches.ABANDONED, batches.HELD) and batch.has_files
     ]
-    entities = contracts.entities(remembered.overrides(lake))
+    entities = contracts.entities(contracts_in_use.overrides(lake))
     return [
         _profile(connection, entity, bronze.mapping_of(files), batches.erased_sql(lake))
         for entity in entities.values()
