@@ -49,7 +49,7 @@ def _grain(name: str, entities: Mapping[str, contracts.Entity]) -> str:
     if name.startswith("bronze."):
         return "one row per record of an export, cells as text"
     for entity in entities.values():
-        for contract in (entity.clean, entity.history, entity.staged, entity.strays, entity.contested):
+        for contract in (entity.clean, entity.history, entity.staged, entity.orphan_keys, entity.conflicting_keys):
             if contract.name == name:
                 return contract.grain
     try:

@@ -234,8 +234,8 @@ def _conform(
     if parents:
         # of the references alone: the engine plans for every column, whether it is asked for or not
         referring = silver.readings(raw, entity.referring, mapping, lookups)
-        store.save(silver.strays(referring, parents), spark, lake, entity.strays, whole=True)
-        leading_nowhere = store.read(spark, lake, entity.strays.name)
+        store.save(silver.orphan_keys(referring, parents), spark, lake, entity.orphan_keys, whole=True)
+        leading_nowhere = store.read(spark, lake, entity.orphan_keys.name)
         unknown = {name: leading_nowhere.filter(F.col("referring") == name) for name in parents}
         references = silver.references_as_written(referring, entity, mapping)
 
@@ -259,7 +259,7 @@ def _keep(
     """One entity of a batch from its staged table to its history and clean tables."""
     staged = store.read(spark, lake, entity.staged.name)
     earlier = _earlier(spark, lake, entity, batch)
-    store.save(silver.contested(staged, earlier, entity), spark, lake, entity.contested, whole=True)
+    store.save(silver.conflicting_keys(staged, earlier, entity), spark, lake, entity.conflicting_keys, whole=True)
     judged, met = _judged(spark, lake, entity, batch)
     _save_once(silver.versions(judged), spark, lake, entity.history, _mine(batch), retried)
     kept = store.read(spark, lake, entity.history.name).filter(_mine(batch))
@@ -272,7 +272,7 @@ def _keep(
 
 def _judged(spark: SparkSession, lake: Lakehouse, entity: Entity, batch: Batch) -> tuple[DataFrame, bool]:
     """The valid rows of a batch with their outcome, and whether a key of theirs was known before the batch."""
-    asked = store.read(spark, lake, entity.contested.name)
+    asked = store.read(spark, lake, entity.conflicting_keys.name)
     met = not asked.filter("known").isEmpty()
     history = _earlier(spark, lake, entity, batch) if met else None
     return silver.outcomes(store.read(spark, lake, entity.staged.name), asked, history, entity), met

@@ -412,7 +412,7 @@ class Gate:
                 keys = keys.unionByName(clean.select(key.alias("_known")))
             length.append(lookalikes.by_length(staged.select(*place, key.alias("_key")), keys, entity.key))
         for name, known in parents.items():
-            if any(row[f"stray_{name}"] for row in seen.values()):
+            if any(row[f"orphans_{name}"] for row in seen.values()):
                 rows = staged.filter(F.array_contains("_failed_checks", f"{name}.reference"))
                 rows = rows.select(*place, F.col(name).alias("_key"))
                 length.append(lookalikes.by_length(rows, known.select(F.col("_key").alias("_known")), name))
@@ -506,7 +506,7 @@ def _counted(staged: DataFrame, entity: Entity) -> DataFrame:
     from medallion.silver.lookalikes import LONG, SHORT
 
     required = [column.name for column in entity.columns if column.checks.get("null") == "reject"]
-    strays = [column.name for column in entity.references]
+    references = [column.name for column in entity.references]
     failed = F.coalesce(F.col("_failed_checks"), F.array().cast("array<string>"))
     broken = F.array_contains(failed, "record.shape")
     unread = {name: F.array_contains(failed, f"{name}.readable") for name in _nulled(entity)}
@@ -519,7 +519,7 @@ def _counted(staged: DataFrame, entity: Entity) -> DataFrame:
         F.count_if(broken).alias("broken"),
         F.max(F.when(~broken, F.col("_source_row"))).alias("last"),
         *(F.count_if(F.col(name).isNull()).alias(f"empty_{name}") for name in required),
-        *(F.count_if(F.array_contains(failed, f"{name}.reference")).alias(f"stray_{name}") for name in strays),
+        *(F.count_if(F.array_contains(failed, f"{name}.reference")).alias(f"orphans_{name}") for name in references),
         *(F.count_if(bad).alias(f"unread_{name}") for name, bad in unread.items()),
         *(F.count_if(bad | F.col(name).isNotNull()).alias(f"filled_{name}") for name, bad in unread.items()),
         *(F.min(F.when(bad, F.col("_source_row"))).alias(f"line_{name}") for name, bad in unread.items()),

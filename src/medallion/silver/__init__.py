@@ -84,7 +84,7 @@ def readings(
     return Readings(typed, texts, {name: F.col(f"_read_{name}") for name in changed}, looked_up)
 
 
-def strays(found: Readings, parents: Mapping[str, DataFrame]) -> DataFrame:
+def orphan_keys(found: Readings, parents: Mapping[str, DataFrame]) -> DataFrame:
     """One row per referring column and key that no known row has: `referring` and `key`.
 
     A few keys as a rule, so that marking the rows which have them need not move the others, as a join with all known
@@ -138,9 +138,9 @@ def conform(found: Readings, entity: Entity, unknown: Mapping[str, DataFrame]) -
     typed, known = found.frame, {}
     for name, keys in unknown.items():
         typed = typed.join(
-            keys.select(F.col("key").alias(f"_stray_{name}")), F.col(name) == F.col(f"_stray_{name}"), how="left"
+            keys.select(F.col("key").alias(f"_orphan_{name}")), F.col(name) == F.col(f"_orphan_{name}"), how="left"
         )
-        known[name] = F.col(f"_stray_{name}").isNull()
+        known[name] = F.col(f"_orphan_{name}").isNull()
     judged = checks.checks(entity, found.texts, found.read_as, known, found.looked_up)
     typed, made = _evaluated(typed, [*_shape(), *judged])
     return typed.select(
@@ -300,12 +300,12 @@ def _look_up(
             hit = F.when(F.col(f"_hits_{here}") == 1, F.col(f"_take_{here}"))
             declared = entity.column(name)
             typed = typed.withColumn(name, F.coalesce(F.col(name), checks.read(hit, declared).try_cast(declared.type)))
-            stray = text.isNotNull() & ~F.coalesce(F.col(f"_hits_{here}") == 1, F.lit(False))
-            flags.append((filling, stray, F.coalesce(F.col(f"_hits_{here}") > 1, F.lit(False))))
+            orphan = text.isNotNull() & ~F.coalesce(F.col(f"_hits_{here}") == 1, F.lit(False))
+            flags.append((filling, orphan, F.coalesce(F.col(f"_hits_{here}") > 1, F.lit(False))))
         if flags:
             done[name] = checks.Lookup(
                 str(flags[0][0].lookup),
-                reduce(Column.__or__, (stray for _, stray, _ in flags)),
+                reduce(Column.__or__, (orphan for _, orphan, _ in flags)),
                 reduce(Column.__or__, (several for _, _, several in flags)),
             )
     return typed, done
@@ -364,7 +364,7 @@ def valid(staged: DataFrame) -> DataFrame:
     return staged.filter(F.col("_reasons").isNull())
 
 
-def contested(staged: DataFrame, history: DataFrame | None, entity: Entity) -> DataFrame:
+def conflicting_keys(staged: DataFrame, history: DataFrame | None, entity: Entity) -> DataFrame:
     """Keys of a batch that need judging, by hash: `key_hash`, and whether a version was `known` before the batch.
 
     One row per key that occurs more than once in the batch, or in `history` (versions known before it). The rows of
@@ -390,7 +390,7 @@ def outcomes(staged: DataFrame, asked: DataFrame, history: DataFrame | None, ent
 
     Args:
         staged: The batch.
-        asked: What `contested` gives.
+        asked: Keys from `conflicting_keys`.
         history: Versions known before the batch; None when no key that is asked for has any.
         entity: The contract.
     """
@@ -408,7 +408,7 @@ def outcomes(staged: DataFrame, asked: DataFrame, history: DataFrame | None, ent
 
 
 def _judge(rows: DataFrame, entity: Entity) -> DataFrame:
-    """`_outcome` of each row of contested keys."""
+    """`_outcome` of each row of conflicting keys."""
     arrival = ("known_at", "_source_file", "_source_row")
     oldest = [F.asc_nulls_first(entity.version_column)] if entity.version_column else []
     newest = [F.desc_nulls_last(entity.version_column)] if entity.version_column else []

@@ -124,10 +124,10 @@ def checks(
 
 @dataclass(frozen=True)
 class Lookup:
-    """A column looked up in `entity`: true in `stray` where a text leads to nothing or, in `several`, to many."""
+    """A column looked up in `entity`: true in `orphan` where a text leads to nothing or, in `several`, to many."""
 
     entity: str
-    stray: Column
+    orphan: Column
     several: Column
 
 
@@ -137,7 +137,7 @@ def _lookup(column: Declared, lookup: Lookup, text: Column) -> Check:
     many = MESSAGES["lookup"].format(no="several", entity=lookup.entity.replace("_", " "))
     head = F.when(lookup.several, F.lit(many)).otherwise(F.lit(none))
     message = F.concat(F.lit(f"{column.name}{_SEPARATOR}"), head, *_quoted(text))
-    return Check(column.name, "lookup", column.lookup_severity, lookup.stray, message)
+    return Check(column.name, "lookup", column.lookup_severity, lookup.orphan, message)
 
 
 def _fails(name: str, column: Declared, value: Column, text: Column, found: Mapping[str, Column]) -> Column | None:
