@@ -191,9 +191,9 @@ class _Erasure:
             self.spark: SparkSession = session(settings.engine, settings.memory_gib)
         known = forgotten.known(self.lake)
         key = self.entities["customers"].column(self.entities["customers"].key)
-        asked = re.sub(r"\s+", "", customer_id).upper() if key.kind == "identifier" else customer_id.strip()
+        customer_id = re.sub(r"\s+", "", customer_id).upper() if key.kind == "identifier" else customer_id.strip()
         with steps.step("find what is about the account"):
-            self.subject = self._subject(asked) if saved is None else _Subject.of(saved["subject"])
+            self.subject = self._subject(customer_id) if saved is None else _Subject.of(saved["subject"])
         hashes = {
             f"{entity}.{self.entities[entity].key}": frozenset(
                 known.hashed(
@@ -215,9 +215,9 @@ class _Erasure:
 
     # what is about the account
 
-    def _subject(self, asked: str) -> _Subject:
+    def _subject(self, customer_id: str) -> _Subject:
         """Keys of the account, its deals, touches and further records, from every version that was ever known."""
-        subject = _Subject({"customers": {asked}})
+        subject = _Subject({"customers": {customer_id}})
         looked_by = {
             (str(item.lookup), str(item.by))
             for entity in self.entities.values()
@@ -240,17 +240,17 @@ class _Erasure:
                         subject.texts |= said
                     elif column.pii or column.name in ("customer_name", "company"):
                         subject.spoken |= said
-                if entity.name == "customers" and not rows and not self._was_begun(asked):
+                if entity.name == "customers" and not rows and not self._was_begun(customer_id):
                     raise LakehouseError(
-                        f"{self.lake.root}: there is no customer {asked}",
+                        f"{self.lake.root}: there is no customer {customer_id}",
                         "Look it up in silver.customers_clean; the key is written as there.",
                     )
         return subject
 
-    def _was_begun(self, asked: str) -> bool:
+    def _was_begun(self, customer_id: str) -> bool:
         known = forgotten.known(self.lake)
         kind = f"customers.{self.entities['customers'].key}"
-        form = self._form("customers", self.entities["customers"].key, asked)
+        form = self._form("customers", self.entities["customers"].key, customer_id)
         return known.hashed(kind, form) in known.hashes.get(kind, frozenset())
 
     def _links_sql(self, entity: Entity, subject: _Subject) -> tuple[str, list[Any]]:

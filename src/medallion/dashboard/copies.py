@@ -95,8 +95,8 @@ def _rows(work: _Work, name: str) -> None:
     needed.update(*map(columns_of, table.dimensions.values()))
     view = metrics.named(table.like).view if table.like else None
     if view:
-        asked = [*(one.expr for one in view.dimensions), *(one.expr for one in view.measures)]
-        needed.update(*map(columns_of, asked), {"as_of"})
+        expressions = [*(one.expr for one in view.dimensions), *(one.expr for one in view.measures)]
+        needed.update(*map(columns_of, expressions), {"as_of"})
     reading, source = work.reading, work.reading.at_hand(table.source)
     # a timestamp in UTC without a zone reads the same, and its day and month are found much faster
     kinds = {row[0]: row[1] for row in work.do(f"describe (from {source})") if row[0] in needed}

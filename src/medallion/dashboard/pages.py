@@ -193,8 +193,8 @@ PAGES = {
 def cards(page: Page, found: Given, reading: Reading) -> list[Card]:
     """The metrics at the top of a page."""
     known = [name for name in page.cards if _there(metrics.named(name), reading)]
-    asked = [name for name in known if not parameters.unknown(metrics.named(name), found)]
-    wheres = {name: parameters.filters(metrics.named(name), found) for name in asked}
+    answerable = [name for name in known if not parameters.unknown(metrics.named(name), found)]
+    wheres = {name: parameters.filters(metrics.named(name), found) for name in answerable}
     reading.ahead(
         [*wheres.items(), *((name, tables.asked(name, tables.counted(name, where))) for name, where in wheres.items())]
     )

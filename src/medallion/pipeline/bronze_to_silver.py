@@ -272,10 +272,10 @@ def _keep(
 
 def _judged(spark: SparkSession, lake: Lakehouse, entity: Entity, batch: Batch) -> tuple[DataFrame, bool]:
     """The valid rows of a batch with their outcome, and whether a key of theirs was known before the batch."""
-    asked = store.read(spark, lake, entity.conflicting_keys.name)
-    met = not asked.filter("known").isEmpty()
+    conflicting = store.read(spark, lake, entity.conflicting_keys.name)
+    met = not conflicting.filter("known").isEmpty()
     history = _earlier(spark, lake, entity, batch) if met else None
-    return silver.outcomes(store.read(spark, lake, entity.staged.name), asked, history, entity), met
+    return silver.outcomes(store.read(spark, lake, entity.staged.name), conflicting, history, entity), met
 
 
 def _parent_keys(

@@ -313,8 +313,8 @@ class Gate:
         staged = store.read(self.spark, self.lake, entity.staged.name)
         seen = {row["_source_file"]: row for row in _counted(staged, entity).collect()}
         self.folded[entity.name] = any(row["folded"] for row in seen.values())
-        asked = not all(file.accept for file in self.batch.files_of(entity.name))
-        doubtful = self._lookalikes(staged, entity, seen, parents, references) if asked else {}
+        unaccepted = not all(file.accept for file in self.batch.files_of(entity.name))
+        doubtful = self._lookalikes(staged, entity, seen, parents, references) if unaccepted else {}
         parent_held = bool(self._waiting() & entity.depends_on)
         for file in self.batch.files_of(entity.name):
             row = seen.get(file.name)
@@ -471,8 +471,8 @@ class Gate:
         if not columns:
             return None
         place = ["_source_file", "_source_row"]
-        asked = staged if every else staged.filter(F.col("_spelling").isNotNull())
-        keys = asked.select(F.col(entity.key).alias("_key")).distinct()
+        rows = staged if every else staged.filter(F.col("_spelling").isNotNull())
+        keys = rows.select(F.col(entity.key).alias("_key")).distinct()
         mine = F.col("_batch_id") != F.lit(self.batch.batch_id)
         kept = store.read(self.spark, self.lake, history).filter(mine).select(F.col(entity.key).alias("_key"), *place)
         kept = kept.join(keys, on="_key", how="left_semi").distinct()

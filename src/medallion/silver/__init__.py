@@ -96,8 +96,8 @@ def orphan_keys(found: Readings, parents: Mapping[str, DataFrame]) -> DataFrame:
     """
     parts = []
     for name, keys in parents.items():
-        asked = found.frame.select(F.col(name).cast("string").alias("key")).filter(F.col("key").isNotNull())
-        unknown = asked.join(keys, F.col("key") == F.col("_key"), how="left_anti").distinct()
+        referring = found.frame.select(F.col(name).cast("string").alias("key")).filter(F.col("key").isNotNull())
+        unknown = referring.join(keys, F.col("key") == F.col("_key"), how="left_anti").distinct()
         parts.append(unknown.select(F.lit(name).alias("referring"), "key"))
     return reduce(DataFrame.unionByName, parts)
 
@@ -381,30 +381,30 @@ def conflicting_keys(staged: DataFrame, history: DataFrame | None, entity: Entit
     return both.groupBy("key_hash").agg((F.count_if("known") > 0).alias("known"))
 
 
-def outcomes(staged: DataFrame, asked: DataFrame, history: DataFrame | None, entity: Entity) -> DataFrame:
+def outcomes(staged: DataFrame, conflicting: DataFrame, history: DataFrame | None, entity: Entity) -> DataFrame:
     """The valid rows of a batch with `_outcome`: accepted, superseded or duplicate.
 
-    Only keys that are asked for are sorted; the others pass through. The newest version by the contract's version
-    column counts, then the one known last, then the one further down in the source; a version equal to the one before
-    it in that order repeats it. So a value that comes back (10, 12, 10 in three deliveries) counts again.
+    Only conflicting keys are sorted; rows of all others pass through unchanged. The newest version by the contract's
+    version column counts, then the one known last, then the one further down in the source; a version equal to the one
+    before it in that order repeats it. So a value that comes back (10, 12, 10 in three deliveries) counts again.
 
     Args:
         staged: The batch.
-        asked: Keys from `conflicting_keys`.
-        history: Versions known before the batch; None when no key that is asked for has any.
+        conflicting: Keys from `conflicting_keys`.
+        history: Versions known before the batch; None when no conflicting key has any.
         entity: The contract.
     """
     names = [*entity.column_names, *_SOURCE, "_version_hash"]
-    hashes = asked.select("key_hash")
+    hashes = conflicting.select("key_hash")
 
     def joined(rows: DataFrame, how: str) -> DataFrame:
         return rows.withColumn("key_hash", F.xxhash64(entity.key)).join(hashes, on="key_hash", how=how).select(*names)
 
-    calm = joined(valid(staged), "left_anti").withColumn("_outcome", F.lit("accepted"))
+    unchanged = joined(valid(staged), "left_anti").withColumn("_outcome", F.lit("accepted"))
     rows = joined(valid(staged), "left_semi").withColumn("_new", F.lit(True))
     if history is not None:
         rows = rows.unionByName(joined(history, "left_semi").withColumn("_new", F.lit(False)))
-    return calm.unionByName(_judge(rows, entity).filter(F.col("_new")).select(*names, "_outcome"))
+    return unchanged.unionByName(_judge(rows, entity).filter(F.col("_new")).select(*names, "_outcome"))
 
 
 def _judge(rows: DataFrame, entity: Entity) -> DataFrame:

@@ -221,8 +221,8 @@ def measure(staged: DataFrame, entity: Entity, repeated: int) -> DataFrame:
     looked_up = {name for source in entity.sources for name, item in (source.columns or {}).items() if item.lookup}
     for column in entity.columns:
         for metric, names in _METRICS.items():
-            asked = (*column.checks, *(["lookup"] if column.name in looked_up else []))
-            codes = [f"{column.name}.{name}" for name in asked if name in names]
+            checked = (*column.checks, *(["lookup"] if column.name in looked_up else []))
+            codes = [f"{column.name}.{name}" for name in checked if name in names]
             if codes:
                 hit = reduce(Column.__or__, (F.array_contains("_failed_checks", code) for code in codes))
                 failed[f"{column.name}:{metric}"] = F.count_if(F.coalesce(hit, F.lit(False)))
