@@ -1,4 +1,4 @@
-"""Refused records as work: seen, corrected, taken up again; every row is in one account all the while."""
+"""Refused records as work: seen, corrected, reprocessed; every row is in one account all the while."""
 
 from __future__ import annotations
 
@@ -284,7 +284,7 @@ def test_the_commands(refused, monkeypatch, capsys, tmp_path):
     key = ids(refused)["L1"]
     assert "status: is not an accepted value: 'wonn'" in call("show", key)[1]
     assert "1 suggestion" in call("suggest", "--reason", "created_at")[1]
-    assert "Nothing to take up" in call("replay")[1]
+    assert "Nothing to reprocess" in call("replay")[1]
     assert call("fix", key, "--set", "status")[0] == 2
     assert call("fix")[0] == 2
     assert "1 correction written down" in call("fix", key, "--set", "status=won", "--by", "ana")[1]

@@ -271,7 +271,7 @@ class _Erasure:
         return reduce(lambda one, other: one | other, tests, F.lit(False))
 
     def _quarantined(self) -> set[str]:
-        """Refused records that name the account; those taken up since then as well."""
+        """Refused records that name the account; those reprocessed since then as well."""
         found = set()
         files = {(b.batch_id, f.entity, f.name): f for b in self.journal for f in b.files}
         customer = f"customers.{self.entities['customers'].key}"
@@ -500,7 +500,7 @@ class _Erasure:
         changed = []
         for row in known:
             key = (row["batch_id"], row["entity"])
-            read = gone["taken up" if row["batch_id"] in again else "read"].get(key, 0)
+            read = gone["reprocessed" if row["batch_id"] in again else "read"].get(key, 0)
             if not read:
                 continue
             parts = {name: gone[name].get(key, 0) for name in ("accepted", "superseded", "quarantined")}
@@ -510,13 +510,13 @@ class _Erasure:
         return changed
 
     def _gone(self) -> dict[str, dict[tuple[str, str], int]]:
-        """How many rows of each batch and entity go: of those read, taken up again, accepted, superseded, quarantined.
+        """How many rows of each batch and entity go: of those read, reprocessed, accepted, superseded, quarantined.
 
         Rows of a held file are in bronze under the batch that it came with. They count for the file's own batch, and
         for none until the file is accepted.
         """
         found: dict[str, dict[tuple[str, str], int]] = {
-            name: {} for name in ("read", "taken up", "accepted", "superseded", "quarantined")
+            name: {} for name in ("read", "reprocessed", "accepted", "superseded", "quarantined")
         }
 
         def count(name: str, by: Iterable[str]) -> list[Any]:
@@ -538,7 +538,7 @@ class _Erasure:
                 for row in count(entity.history.name, ["_batch_id", "_outcome"]):
                     found[row["_outcome"]][row["_batch_id"], entity.name] = row["n"]
         for row in count("silver.quarantine", ["batch_id", "resolved_by", "entity"]):
-            for what, batch in (("quarantined", row["batch_id"]), ("taken up", row["resolved_by"])):
+            for what, batch in (("quarantined", row["batch_id"]), ("reprocessed", row["resolved_by"])):
                 if batch is not None:
                     key = (batch, row["entity"])
                     found[what][key] = found[what].get(key, 0) + row["n"]

@@ -131,7 +131,7 @@ def _said(item: Filling, cells: Mapping[str, Any]) -> str | None:
 
 
 def fix(settings: Settings, corrections: Iterable[Correction], who: str, now: datetime) -> int:
-    """Write corrections down; gives how many. They count once the records are taken up again.
+    """Write corrections down; gives how many. They count once the records are reprocessed.
 
     Args:
         settings: Which lakehouse.
@@ -211,7 +211,7 @@ def take_up(
     reason: str | None = None,
     ids: Iterable[str] = (),
 ) -> pipeline.Result | None:
-    """Take records up again and bring gold up to date; None when there are none to take up.
+    """Reprocess records and bring gold up to date; None when there are none to reprocess.
 
     Args:
         settings: Which lakehouse, and the contracts to go by.

@@ -67,7 +67,7 @@ def show(
 
 
 def _show_record(call: Call, record: dict[str, Any]) -> None:
-    state = f"taken up by {record['resolved_by']}" if record["resolved_by"] else "waiting"
+    state = f"reprocessed by {record['resolved_by']}" if record["resolved_by"] else "waiting"
     call.say(
         f"{record['quarantine_id']}  {record['entity']}  {state}",
         f"{record['source_file']}, line {record['source_row']}, read {figures.minute(record['known_at'])} UTC",
@@ -157,7 +157,7 @@ def replay(
 
     def tell() -> None:
         if result is None:
-            call.say("Nothing to take up: no waiting record has corrections. --all tries every one.")
+            call.say("Nothing to reprocess: no waiting record has corrections. --all tries every one.")
         else:
             show_result(call, result, settings.lakehouse)
 

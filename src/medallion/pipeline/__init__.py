@@ -150,7 +150,7 @@ def take_up(
             mapped = tuple(work.mapped_again(file, known.values()) for file in files)
             moment = now + timedelta(microseconds=place)
             todo.append((Batch.again(known[origin], mapped, sorted(ids), moment), frozenset(ids)))
-        # one batch is continued by its own journal; several are taken up all or none
+        # one batch is continued by its own journal; several are reprocessed all or none
         tables = GOLD if len(todo) == 1 else None
         return work.do(todo, True, writer.intent(journal.TAKE_UP, tables, last=_RUNS))
 
@@ -298,7 +298,7 @@ class _Work:
         return None if refused else replace(batch, files=(file,))
 
     def mapped_again(self, file: sources.SourceFile, known: Collection[Batch]) -> sources.SourceFile:
-        """A file of which refused records are taken up again, by the present contracts.
+        """A file of which refused records are reprocessed, by the present contracts.
 
         Raises:
             SourceError: They fill dates or amounts otherwise than before, and it is in doubt how these are written.

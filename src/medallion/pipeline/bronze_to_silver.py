@@ -60,7 +60,7 @@ def bronze_to_silver(
         now: Its time.
         steps: What is told of each step.
         gate: Judges the files.
-        chosen: For a batch that takes up refused rows again, their identifiers in quarantine.
+        chosen: For a batch that reprocesses refused rows, their identifiers in quarantine.
 
     Raises:
         SourceError: A file cannot be read to its end; what was read of the batch is taken back.
@@ -74,7 +74,7 @@ def bronze_to_silver(
         if not retried:
             batches.record(spark, lake, batch, batches.STARTED, now)
         if batch.origin:
-            with steps.step("silver: take up refused rows"):
+            with steps.step("silver: reprocess refused rows"):
                 if not _take_up(spark, lake, batch, chosen):
                     batches.record(spark, lake, batch, batches.ABANDONED, now)
                     return []
@@ -175,7 +175,7 @@ def _ingest(
 
 
 def _take_up(spark: SparkSession, lake: Lakehouse, batch: Batch, chosen: Collection[str]) -> bool:
-    """Mark the chosen rows as taken up by this batch, all or none; whether there are any."""
+    """Mark the chosen rows as reprocessed by this batch, all or none; whether there are any."""
     contract = contracts.table("silver.quarantine")
     quarantine = store.read(spark, lake, contract.name)
     if chosen:

@@ -1,4 +1,4 @@
-"""Refused records taken up again: what the file said of them, with what people have put right."""
+"""Refused records that are reprocessed: what the file said of them, with what people have put right."""
 
 from __future__ import annotations
 
