@@ -63,7 +63,7 @@ def bronze_to_silver(
         chosen: For a batch that reprocesses refused rows, their identifiers in quarantine.
 
     Raises:
-        SourceError: A file cannot be read to its end; what was read of the batch is taken back.
+        SourceError: A file cannot be read to its end; what was read of the batch is rolled back.
         ConservationError: Rows are missing or invented; the batch stays unfinished.
     """
     retried = any(known.batch_id == batch.batch_id for known in batches.history(lake))
