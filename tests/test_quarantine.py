@@ -158,7 +158,7 @@ def test_an_account_that_arrives_later(refused, deliver):
     suggested = {
         row["column"]: row["reason"] for row in quarantine.suggest(lake, settings(lake), "customer_id.reference")
     }
-    assert suggested["customer_id"] == "customers has come to know it; take the record up again"
+    assert suggested["customer_id"] == "customers knows it by now; reprocess the record"
     quarantine.fix(settings(lake), [Correction(ids(lake)["L2"], "deal_value", "12000")], "ana", LATER)
     done = again(lake, LATER + timedelta(hours=1), reason="customer_id.reference")
     assert [account["accepted"] for account in done.accounts] == [1]

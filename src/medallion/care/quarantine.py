@@ -1,4 +1,4 @@
-"""Refused records as work: list them, look at one, have repairs suggested, correct them, take them up again."""
+"""Refused records as work: list them, look at one, have repairs suggested, correct them, reprocess them."""
 
 from __future__ import annotations
 
@@ -217,9 +217,9 @@ def take_up(
         settings: Which lakehouse, and the contracts to go by.
         now: The clock, UTC without zone.
         report: Is told of each step.
-        everything: Take up every waiting record: after a change of contract, or when missing accounts have arrived.
-        reason: Take up the records with this failed check.
-        ids: Take up these. Without any choice, those with corrections.
+        everything: Reprocess every waiting record: after a change of contract, or when missing accounts have arrived.
+        reason: Reprocess the records with this failed check.
+        ids: Reprocess these. Without any choice, those with corrections.
 
     Raises:
         LakehouseError: A record is not waiting.
@@ -318,7 +318,7 @@ def _repairs(
         keys = known.values(declared.reference.entity, declared.reference.column)
         bare = re.sub(r"\s+", "", said).upper()
         if bare in {key.upper() for key in keys}:
-            yield said, f"{declared.reference.entity} has come to know it; take the record up again"
+            yield said, f"{declared.reference.entity} knows it by now; reprocess the record"
         yield from _nearest(bare, keys)
     elif check == "lookup" and item and item.lookup and item.by:
         taken = known.keys_by(item.lookup, item.by, item.take)

@@ -126,7 +126,7 @@ def take_up(
     chosen: Mapping[str, Mapping[str, str]],
     report: Report = lambda name, seconds: None,
 ) -> Result:
-    """Take refused records up again, with their corrections and by the present contracts; then gold up to date.
+    """Reprocess refused records, with their corrections and by the present contracts; then bring gold up to date.
 
     Each batch of files whose records are among them gives one batch of its own.
 

@@ -17,7 +17,7 @@ def taken_up(
         refused: Rows of `silver.quarantine`.
         corrections: Rows of `ops.corrections`.
         columns: Bronze columns of the files that the records came from, and `=column` for each corrected one.
-        batch_id: The batch that takes them up.
+        batch_id: The batch that reprocesses them.
         known_at: When, ISO 8601 in UTC: what a correction says was not known before.
     """
     columns = list(columns)
