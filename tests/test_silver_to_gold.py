@@ -286,7 +286,7 @@ def test_two_keys_of_one_hash_are_two_keys(sample, spark, monkeypatch):
 
 
 @pytest.mark.slow
-def test_scores_of_a_killed_run_are_taken_back_and_others_stay(deliver, monkeypatch):
+def test_scores_of_a_killed_run_are_deleted_and_others_stay(deliver, monkeypatch):
     from medallion import pipeline
 
     def killed(*given):

@@ -476,7 +476,7 @@ def append_raw(frame: DataFrame, spark: SparkSession, lake: Lakehouse, name: str
     return lake.version(name)
 
 
-def take_back(spark: SparkSession, lake: Lakehouse, name: str, where: str) -> None:
+def delete_rows(spark: SparkSession, lake: Lakehouse, name: str, where: str) -> None:
     """Delete the rows for which a SQL condition holds, one commit; nothing when there is no such table."""
     if lake.exists(name):
         _execute(spark, f"DELETE FROM {_sql(lake, name)} WHERE {where}")

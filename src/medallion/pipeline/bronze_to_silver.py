@@ -152,7 +152,7 @@ def _ingest(
         if gone.hashes:
             frame = redaction.withheld(frame, entity, entities, bronze.mapping_of(files), gone)
         if retried:
-            store.take_back(spark, lake, name, _mine(batch))
+            store.delete_rows(spark, lake, name, _mine(batch))
             for file in files:
                 sources.unchanged(file)
         store.append_raw(frame, spark, lake, name)
@@ -167,7 +167,7 @@ def _ingest(
         if not reason:
             raise
         for entity in present:
-            store.take_back(spark, lake, f"bronze.{entity.name}", _mine(batch))
+            store.delete_rows(spark, lake, f"bronze.{entity.name}", _mine(batch))
         batches.record(spark, lake, batch, batches.ABANDONED, now)
         raise SourceError(
             reason, "Mend or remove the file and run again; nothing of this delivery was kept."
@@ -318,7 +318,7 @@ def _save_once(
 ) -> None:
     """Append, in place of what an attempt before a kill has written of the same batch."""
     if retried:
-        store.take_back(spark, lake, contract.name, mine)
+        store.delete_rows(spark, lake, contract.name, mine)
     store.save(frame, spark, lake, contract, append=True)
 
 
@@ -374,7 +374,7 @@ def _accounts(
     accounts.sort(key=lambda account: [entity.name for entity in present].index(account["entity"]))
     contract = contracts.table("ops.row_accounts")
     if retried:
-        store.take_back(spark, lake, contract.name, _mine(batch, "batch_id"))
+        store.delete_rows(spark, lake, contract.name, _mine(batch, "batch_id"))
     rows = [tuple(account[name] for name in contract.column_names) for account in accounts]
     store.append_rows(rows, spark, lake, contract)
     return accounts

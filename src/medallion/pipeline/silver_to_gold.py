@@ -202,7 +202,7 @@ def silver_to_gold(
     if score_at is not None and asks:
         with steps.step("gold: lead_scores"):
             if target == lake:
-                _take_back_unfinished(spark, lake)
+                _delete_unfinished(spark, lake)
             _append_scores(spark, target, frames, moment, score_at)
     store.drop(target, [SCORED])
     return day, odd
@@ -273,7 +273,7 @@ def _scored(
     return store.read(spark, lake, SCORED)
 
 
-def _take_back_unfinished(spark: SparkSession, lake: Lakehouse) -> None:
+def _delete_unfinished(spark: SparkSession, lake: Lakehouse) -> None:
     """Remove scores of runs that were killed after they had written them: those known when no finished run began."""
     from pyspark.sql import functions as F
 
@@ -287,7 +287,7 @@ def _take_back_unfinished(spark: SparkSession, lake: Lakehouse) -> None:
     unfinished = sorted(moments(scores, "known_as_of") - moments("ops.runs", "started_at"))
     if unfinished:
         listed = ", ".join(f"TIMESTAMP '{moment}'" for moment in unfinished)
-        store.take_back(spark, lake, scores, f"known_as_of IN ({listed})")
+        store.delete_rows(spark, lake, scores, f"known_as_of IN ({listed})")
 
 
 def _append_scores(
@@ -301,7 +301,7 @@ def _append_scores(
     if lake.exists(contract.name):
         before = store.read(spark, lake, contract.name)
         if not before.filter(same).isEmpty():
-            store.take_back(spark, lake, contract.name, same)
+            store.delete_rows(spark, lake, contract.name, same)
             before = store.read(spark, lake, contract.name)
     rows = gold.lead_scores(
         frames["gold.deals"], frames["gold.customer_features"], frames.get(SCORED), before, moment, known_at
