@@ -168,7 +168,7 @@ _EMPTY, _PLACEHOLDER, _TIDY, _UNTIDY = range(4)
 
 
 def _verdict(column: Column, place: int, entity: Entity) -> str:
-    """What the cell `c<place>`, trimmed `b<place>`, is, as SQL; the dear looks are only taken at filled cells."""
+    """What the cell `c<place>`, trimmed `b<place>`, is, as SQL; the slow tests are only run on filled cells."""
     cell, trimmed = f"c{place}", f"b{place}"
     longest = max((len(word.encode()) for word in entity.placeholders), default=0)
     return (
@@ -195,7 +195,7 @@ def _words(texts: Iterable[str]) -> str:
 
 #: What a reader takes for white space: the plain space, controls, no-break and typographic spaces.
 _SPACES = "' ' || chr(9) || chr(10) || chr(13) || chr(160) || chr(8239) || chr(12288) || chr(65279)"
-#: Trimming by a set of characters is dear: only cells that begin or end with something else than plain letters need it.
+#: Trimming by a set of characters is slow: only cells that begin or end with something else than plain letters need it.
 _TRIMMED = (
     "case when unicode({cell}) not between 33 and 126 or unicode(right({cell}, 1)) not between 33 and 126 "
     f"then trim({{cell}}, {_SPACES}) else {{cell}} end"
