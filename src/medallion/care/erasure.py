@@ -29,11 +29,11 @@ from medallion.errors import LakehouseError
 from medallion.lakehouse import contracts_in_use, locks, query, store
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import batches, extensions, forgotten, journal, models
+from medallion.pipeline import batches, erasure_log, extensions, journal, models
 from medallion.pipeline.silver_to_gold import STEPS, silver_to_gold
 from medallion.pipeline.steps import Report, Steps
 from medallion.silver import redaction
-from medallion.silver.redaction import Forgotten
+from medallion.silver.redaction import ErasureLog
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -50,7 +50,7 @@ _AGENT_LOG = "ops.agent_log"
 
 @dataclass
 class _Subject:
-    """Who is to be forgotten: keys by entity, and the texts by which they would be recognised."""
+    """Whom to erase: keys by entity, and the texts by which they would be recognised."""
 
     keys: dict[str, set[str]] = field(default_factory=dict)
     names: dict[str, set[str]] = field(default_factory=dict)
@@ -189,7 +189,7 @@ class _Erasure:
             )
         with steps.step("start the engine"):
             self.spark: SparkSession = session(settings.engine, settings.memory_gib)
-        known = forgotten.known(self.lake)
+        known = erasure_log.read(self.lake)
         key = self.entities["customers"].column(self.entities["customers"].key)
         customer_id = re.sub(r"\s+", "", customer_id).upper() if key.kind == "identifier" else customer_id.strip()
         with steps.step("find what is about the account"):
@@ -208,7 +208,7 @@ class _Erasure:
             entity, _, column = kind.partition(".")
             forms = {self._form(entity, column, value) for value in values} - {""}
             hashes[kind] = hashes.get(kind, frozenset()) | {known.hashed(kind, form) for form in forms}
-        self.mine = Forgotten(known.salt, hashes)
+        self.mine = ErasureLog(known.salt, hashes)
 
     def _form(self, entity: str, column: str, text: str) -> str:
         return redaction.comparable(text, self.entities[entity].column(column))
@@ -248,7 +248,7 @@ class _Erasure:
         return subject
 
     def _was_begun(self, customer_id: str) -> bool:
-        known = forgotten.known(self.lake)
+        known = erasure_log.read(self.lake)
         kind = f"customers.{self.entities['customers'].key}"
         form = self._form("customers", self.entities["customers"].key, customer_id)
         return known.hashed(kind, form) in known.hashes.get(kind, frozenset())
@@ -411,7 +411,7 @@ class _Erasure:
         day = None if arguments["day"] is None else date.fromisoformat(arguments["day"])
         erasure = (self.erasure_id, arguments["who"], arguments["reason"])
         with self.steps.step("write down the hashes"):
-            forgotten.record(self.spark, self.lake, self.mine, erasure, forgotten.STARTED, self.now)
+            erasure_log.record(self.spark, self.lake, self.mine, erasure, erasure_log.STARTED, self.now)
         self.refused = self._quarantined()
         removed = {}
         order = {"bronze": 0, "ops": 1, "gold": 2, "silver": 3}
@@ -444,7 +444,7 @@ class _Erasure:
                     "files_removed": files,
                 }
             )
-        forgotten.record(self.spark, self.lake, self.mine, erasure, forgotten.FINISHED, self.now)
+        erasure_log.record(self.spark, self.lake, self.mine, erasure, erasure_log.FINISHED, self.now)
 
     def _certify(self, arguments: Mapping[str, Any]) -> None:
         """Search what is left, and write down what was done."""

@@ -28,7 +28,11 @@ class Relation:
 
     def covers(self, metric: Metric, dimensions: tuple[str, ...]) -> bool:
         """Whether the metric has the same value here, split and filtered by these dimensions."""
-        expressions = {metric.measure.expr, metric.view.filter or "TRUE", *(metric.dimension(one).expr for one in dimensions)}
+        expressions = {
+            metric.measure.expr,
+            metric.view.filter or "TRUE",
+            *(metric.dimension(one).expr for one in dimensions),
+        }
         needed = frozenset[str]().union(*map(columns_of, expressions))
         return needed <= self.columns and (self.folded is None or _counts(metric.measure.expr))
 

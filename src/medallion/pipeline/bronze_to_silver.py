@@ -19,7 +19,7 @@ from medallion.contracts import Entity, Filling, Table
 from medallion.errors import ConservationError, SourceError
 from medallion.lakehouse import store
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import batches, forgotten
+from medallion.pipeline import batches, erasure_log
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.hold import Gate
 from medallion.pipeline.steps import Steps, in_order
@@ -143,7 +143,7 @@ def _ingest(
     retried: bool,
 ) -> None:
 
-    gone = forgotten.known(lake)
+    gone = erasure_log.read(lake)
 
     def load(entity: Entity) -> None:
         files, name = batch.files_of(entity.name), f"bronze.{entity.name}"

@@ -25,7 +25,7 @@ from medallion import log
 from medallion.errors import LakehouseError
 from medallion.lakehouse import locks, store
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import batches, forgotten
+from medallion.pipeline import batches, erasure_log
 
 RUN, SCORE, REPLAY, TAKE_UP = "run", "score", "replay", "quarantine replay"
 TRAIN, RESTORE, FORGET = "train", "restore", "forget"
@@ -212,7 +212,7 @@ def unfinished(lake: Lakehouse) -> list[dict[str, Any]]:
         remedy = f"`{RESUME}`" if intent["kind"] == FORGET else "the next command that writes rolls it back"
         found.append(_entry(intent["kind"], _moment(intent), state, "wait" if state == "in progress" else remedy))
     if not intent or intent["kind"] != FORGET:
-        for erasure_id, began in forgotten.unfinished(lake):
+        for erasure_id, began in erasure_log.unfinished(lake):
             found.insert(
                 0, _entry(FORGET, began, "interrupted", f"`medallion forget KEY` again (erasure {erasure_id})")
             )
