@@ -20,7 +20,7 @@ notebook.need_silver(settings)
 
 # COMMAND ----------
 
-result = pipeline.run(settings, utc_now(), notebook.say, halves=[pipeline.SILVER_TO_GOLD])
+result = pipeline.run(settings, utc_now(), notebook.say, stages=[pipeline.SILVER_TO_GOLD])
 
 # COMMAND ----------
 

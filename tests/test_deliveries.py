@@ -61,7 +61,7 @@ class Deliveries(RuleBasedStateMachine):
             self.delivered += len(rows)
         # accepted, since an unknown status in several rows would hold its file back
         settings_ = load(None, source=str(source), lakehouse=self.lake.root, accept=True)
-        pipeline.run(settings_, self.now, halves=[pipeline.BRONZE_TO_SILVER])
+        pipeline.run(settings_, self.now, stages=[pipeline.BRONZE_TO_SILVER])
 
     @rule(known=st.lists(IDS, min_size=1, max_size=3))
     def deliver_customers(self, known):

@@ -387,7 +387,7 @@ def test_gold_after_it_was_restored_deleted_or_written_by_something_else(own_sam
     deals = rows(own_sample, DEALS)
     restore.apply(own_sample, "0", "gold.deals")  # when it had no rows
     shutil.rmtree(own_sample.path("gold.top_customers"))
-    result = pipeline.run(settings, LATER, halves=[pipeline.SILVER_TO_GOLD])  # `medallion score`
+    result = pipeline.run(settings, LATER, stages=[pipeline.SILVER_TO_GOLD])  # `medallion score`
     assert result.rebuilt == {
         "gold.deals": "it is not as the last run left it",
         "gold.top_customers": "it does not exist",

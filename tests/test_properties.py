@@ -205,7 +205,7 @@ def test_every_row_of_a_file_is_in_the_tables(spark, tmp_path_factory, records):
     lake = Lakehouse(str(folder / "lakehouse"))
     # accepted, since keys that differ by case alone may hold the file back
     given = load(None, source=str(folder), lakehouse=lake.root, accept=True)
-    (account,) = pipeline.run(given, NOW, halves=[pipeline.BRONZE_TO_SILVER]).accounts
+    (account,) = pipeline.run(given, NOW, stages=[pipeline.BRONZE_TO_SILVER]).accounts
     count = "select count(*) as n from {}"
     with query.connect(lake) as connection:
         kept = query.rows(connection, count.format("silver.customers_history"))[0]["n"]

@@ -75,7 +75,7 @@ def score(
     settings = call.settings(as_of=as_of, models=models)
     call.lake.delta("silver.leads_clean")
     with call.steps() as report:
-        result = pipeline.run(settings, utc_now(), report, halves=[pipeline.SILVER_TO_GOLD])
+        result = pipeline.run(settings, utc_now(), report, stages=[pipeline.SILVER_TO_GOLD])
     found = status.scores(call.lake, top)
 
     def tell() -> None:

@@ -76,7 +76,7 @@ class Result:
         return [(label, item) for label, items in labels for item in items]
 
 
-#: The two halves of a run; the notebooks do one each.
+#: The two stages of a run; the notebooks run one each.
 BRONZE_TO_SILVER, SILVER_TO_GOLD = "bronze_to_silver", "silver_to_gold"
 BOTH = (BRONZE_TO_SILVER, SILVER_TO_GOLD)
 
@@ -85,7 +85,7 @@ def run(
     settings: Settings,
     now: datetime,
     report: Report = lambda name, seconds: None,
-    halves: Collection[str] = BOTH,
+    stages: Collection[str] = BOTH,
     full_refresh: bool = False,
 ) -> Result:
     """Bring what is new in the source folder into the lakehouse, then gold up to date.
@@ -94,7 +94,7 @@ def run(
         settings: Where from, where to, as of when.
         now: The clock, UTC without zone; becomes `known_at` of what is read.
         report: Is told of each step.
-        halves: Do only one of `BRONZE_TO_SILVER` and `SILVER_TO_GOLD`.
+        stages: Run only one of `BRONZE_TO_SILVER` and `SILVER_TO_GOLD`.
         full_refresh: Compute every table of gold again, whether or not anything it depends on has changed.
 
     Raises:
@@ -105,19 +105,19 @@ def run(
     """
     work = _Work(settings, now, report, full_refresh)
     scan = sources.Scan((), (), ())
-    if BRONZE_TO_SILVER in halves:
+    if BRONZE_TO_SILVER in stages:
         with work.steps.step("look at the source files"):
             scan = sources.scan(settings.source, work.entities)
     work.result.refused, work.result.ignored = list(scan.refused), list(scan.ignored)
     work.result.unfed = list(scan.unfed)
     with journal.writing(work.lake) as writer:
         work.result.recovered = writer.recovered
-        if BRONZE_TO_SILVER in halves:
+        if BRONZE_TO_SILVER in stages:
             todo, kind = [(batch, _NOTHING) for batch in work.files(scan)], journal.RUN
         else:
             journal.needs_whole_batches(work.lake)
             todo, kind = [], journal.SCORE
-        return work.do(todo, SILVER_TO_GOLD in halves, writer.intent(kind, GOLD, last=_RUNS))
+        return work.do(todo, SILVER_TO_GOLD in stages, writer.intent(kind, GOLD, last=_RUNS))
 
 
 def take_up(
