@@ -57,7 +57,7 @@ def _declare(step: Step) -> None:
     def made() -> DataFrame:
         inputs = []
         for name in step.inputs:
-            if name == "moment":
+            if name == "as_of":
                 inputs.append(_AS_OF)
             elif name in MADE:
                 inputs.append(spark.read.table(MADE[name]))

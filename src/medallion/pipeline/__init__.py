@@ -148,8 +148,8 @@ def take_up(
         for place, (origin, ids) in enumerate(sorted(chosen.items())):
             files = [replace(file, accept=True) for file in known[origin].files if file.entity in ids.values()]
             mapped = tuple(work.mapped_again(file, known.values()) for file in files)
-            moment = now + timedelta(microseconds=place)
-            todo.append((Batch.again(known[origin], mapped, sorted(ids), moment), frozenset(ids)))
+            time = now + timedelta(microseconds=place)
+            todo.append((Batch.again(known[origin], mapped, sorted(ids), time), frozenset(ids)))
         # one batch is continued by its own journal; several are reprocessed all or none
         tables = GOLD if len(todo) == 1 else None
         return work.do(todo, True, writer.intent(journal.TAKE_UP, tables, last=_RUNS))
@@ -170,7 +170,7 @@ def replay(
     Args:
         settings: Which lakehouse, and how gold is scored.
         day: The last day to count.
-        known_as_of: Moment before which a version must have been known, UTC; None is everything known by now.
+        known_as_of: Only versions known before this time (UTC) count; None is everything known by now.
         target: Lakehouse to write gold into.
         report: Is told of each step.
 
@@ -183,7 +183,7 @@ def replay(
     if lake.path("gold.deals") == other.path("gold.deals") or other.exists("ops.batches"):
         raise LakehouseError(f"{target}: is a lakehouse with batches of its own", "Name another folder with --to.")
     known = [batch.known_at for batch in batches.history(lake) if batch.state == batches.FINISHED]
-    if known_as_of is not None and not any(moment < known_as_of for moment in known):
+    if known_as_of is not None and not any(time < known_as_of for time in known):
         first = f"; the first batch was read at {min(known):%Y-%m-%d %H:%M:%S} UTC" if known else ""
         raise LakehouseError(
             f"{lake.root}: nothing was known before {known_as_of:%Y-%m-%d %H:%M:%S} UTC{first}",
@@ -280,8 +280,8 @@ class _Work:
         arriving = {file.entity for file in read_now.files}
         again = hold.to_try(left, self.settings, self.overrides, self.entities, arriving)
         again = [checked for batch in again if (checked := self._checked_again(batch, known))]
-        moments = (self.now + timedelta(microseconds=place) for place in range(1, len(again) + 1))
-        again = [replace(batch, known_at=moment) for batch, moment in zip(again, moments, strict=True)]
+        times = (self.now + timedelta(microseconds=place) for place in range(1, len(again) + 1))
+        again = [replace(batch, known_at=time) for batch, time in zip(again, times, strict=True)]
         return [*self.pending(), *fresh, *again]
 
     def _left_behind(self, batch: Batch) -> sources.Refusal | None:
@@ -494,7 +494,7 @@ class _Work:
                 rows = query.rows(connection, sql)
         given = {
             "": contracts_in_use.fingerprint(self.overrides),
-            "moment": self.settings.score.model_dump(mode="json"),
+            "as_of": self.settings.score.model_dump(mode="json"),
             SCORED: self.model.scorer.version if self.model else None,
         }
         dated = (entity.clean.name for entity in self.entities.values() if any(c.event for c in entity.columns))

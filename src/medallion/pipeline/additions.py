@@ -11,7 +11,7 @@ from medallion.lakehouse.store import Lakehouse
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from medallion.features import Moment
+    from medallion.features import AsOf
 
 TOTALS, DAYS = "gold.touch_totals", "gold.touch_days"
 #: Deliveries after which the totals are made anew, so that they stay small.
@@ -33,7 +33,7 @@ class Additions:
     count: int = 0
 
 
-def additions(spark: SparkSession, lake: Lakehouse, touches: DataFrame, moment: Moment) -> Additions:
+def additions(spark: SparkSession, lake: Lakehouse, touches: DataFrame, as_of: AsOf) -> Additions:
     """What came to `silver.interactions_clean` since `gold.touch_totals` and `gold.touch_days` were written.
 
     Touches may only have been added: those in the totals and those learned since must be all that there are. A
@@ -43,8 +43,8 @@ def additions(spark: SparkSession, lake: Lakehouse, touches: DataFrame, moment: 
     Args:
         spark: The session.
         lake: The lakehouse.
-        touches: The table, all of which had happened at the moment.
-        moment: The moment.
+        touches: The table, all of which had happened at the as-of time.
+        as_of: The as-of time.
     """
     from pyspark.sql import functions as F
 
@@ -69,7 +69,7 @@ def additions(spark: SparkSession, lake: Lakehouse, touches: DataFrame, moment: 
     )
     held = held.join(days, how="cross").collect()[0]
     alike = all(held[name] == held[f"{name}_by_day"] for name in ("n", "known_to", "readings"))
-    if held["unmarked"] or not alike or not held["lowest"] == held["highest"] == totals_basis(moment):
+    if held["unmarked"] or not alike or not held["lowest"] == held["highest"] == totals_basis(as_of):
         return nothing
     if held["readings"] >= AT_MOST:
         return nothing

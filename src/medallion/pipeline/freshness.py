@@ -199,7 +199,7 @@ class Freshness:
         """Hash of what a step is given, tables of gold left out."""
         found: dict[str, Any] = {"": self.given.get("")}
         for name in inputs:
-            if name == "moment":
+            if name == "as_of":
                 found[name] = [day, self.given.get(name)]
             elif name == SCORED and (model := self.given.get(name)):
                 found[name] = [day, model, self._all_versions(SCORED_FROM), _texts(*_SCORED_BY)]

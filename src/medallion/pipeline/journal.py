@@ -91,10 +91,10 @@ class Writer:
         intent = self.held.intent
         if not intent:
             return
-        what = f"{intent['kind']} that began at {_moment(intent)} UTC"
+        what = f"{intent['kind']} that began at {_began(intent)} UTC"
         if intent["kind"] == FORGET:
             raise LakehouseError(
-                f"{self.lake.root}: the erasure that began at {_moment(intent)} UTC is not complete; until it is, nothing "
+                f"{self.lake.root}: the erasure that began at {_began(intent)} UTC is not complete; until it is, nothing "
                 "else may write",
                 f"Complete it with `{RESUME}`.",
             )
@@ -210,7 +210,7 @@ def unfinished(lake: Lakehouse) -> list[dict[str, Any]]:
     if intent:
         state = "in progress" if locks.is_held(lake.root) else "interrupted"
         remedy = f"`{RESUME}`" if intent["kind"] == FORGET else "the next command that writes rolls it back"
-        found.append(_entry(intent["kind"], _moment(intent), state, "wait" if state == "in progress" else remedy))
+        found.append(_entry(intent["kind"], _began(intent), state, "wait" if state == "in progress" else remedy))
     if not intent or intent["kind"] != FORGET:
         for erasure_id, began in erasure_log.unfinished(lake):
             found.insert(
@@ -219,8 +219,8 @@ def unfinished(lake: Lakehouse) -> list[dict[str, Any]]:
     running = bool(found) and found[-1]["state"] == "in progress"
     for batch in batches.history(lake):
         if batch.state in (batches.STARTED, batches.INGESTED) and not running:
-            moment = f"{batch.known_at:%Y-%m-%d %H:%M:%S}"
-            found.append(_entry(f"batch {batch.batch_id}", moment, "interrupted", "`medallion run` continues it"))
+            known_at = f"{batch.known_at:%Y-%m-%d %H:%M:%S}"
+            found.append(_entry(f"batch {batch.batch_id}", known_at, "interrupted", "`medallion run` continues it"))
     return found
 
 
@@ -232,5 +232,5 @@ def _entry(what: str, began: str, state: str, remedy: str) -> dict[str, Any]:
     return {"what": what, "began_at": began, "state": state, "what_to_do": remedy}
 
 
-def _moment(intent: Mapping[str, Any]) -> str:
+def _began(intent: Mapping[str, Any]) -> str:
     return datetime.fromisoformat(intent["began_at"]).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")

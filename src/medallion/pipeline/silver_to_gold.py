@@ -1,4 +1,4 @@
-"""Every gold table from the silver tables, as of a moment."""
+"""Every gold table from the silver tables, as of a point in time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from medallion.weights import ScoreWeights
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
-    from medallion.features import Moment
+    from medallion.features import AsOf
     from medallion.scoring.registry import Entry
 
 #: A model's scores of open deals, an input that is there when a model is.
@@ -41,7 +41,7 @@ _AMOUNT, _MOST = "decimal(18,2)", 1e16
 
 @dataclass(frozen=True)
 class Step:
-    """One gold table and the inputs of the function of its name, in order; `moment` is the moment itself, `known_to` when
+    """One gold table and the inputs of the function of its name, in order; `as_of` is the as-of time itself, `known_to` when
     the newest touch was learned.
     """
 
@@ -58,35 +58,35 @@ class Stale:
 
 
 STEPS: tuple[Step, ...] = (
-    Step("gold.touch_totals", ("silver.interactions_clean", "moment", "known_to")),
+    Step("gold.touch_totals", ("silver.interactions_clean", "as_of", "known_to")),
     Step(
         "gold.customer_features",
         (
             "silver.customers_clean",
             "silver.leads_clean",
             "silver.interactions_clean",
-            "moment",
+            "as_of",
             SCORED,
             "gold.touch_totals",
         ),
     ),
-    Step("gold.deals", ("silver.leads_clean", "gold.customer_features", "moment", SCORED, "gold.stage_history")),
-    Step("gold.touch_days", ("silver.interactions_clean", "moment", "known_to")),
-    Step("gold.attribution", ("silver.leads_clean", "silver.interactions_clean", "moment")),
-    Step("gold.sales_summary", ("silver.leads_clean", "silver.interactions_clean", "moment", "gold.touch_days")),
+    Step("gold.deals", ("silver.leads_clean", "gold.customer_features", "as_of", SCORED, "gold.stage_history")),
+    Step("gold.touch_days", ("silver.interactions_clean", "as_of", "known_to")),
+    Step("gold.attribution", ("silver.leads_clean", "silver.interactions_clean", "as_of")),
+    Step("gold.sales_summary", ("silver.leads_clean", "silver.interactions_clean", "as_of", "gold.touch_days")),
     Step(
         "gold.channel_performance",
         (
             "silver.leads_clean",
             "silver.interactions_clean",
-            "moment",
+            "as_of",
             "gold.touch_days",
             "gold.attribution",
             "gold.touch_totals",
         ),
     ),
     Step("gold.top_customers", ("gold.customer_features",)),
-    Step("gold.stage_history", ("silver.leads_history", "silver.stage_changes_clean", "moment", "silver.leads_clean")),
+    Step("gold.stage_history", ("silver.leads_history", "silver.stage_changes_clean", "as_of", "silver.leads_clean")),
 )
 
 #: Every table that a step of gold may write.
@@ -119,10 +119,10 @@ def silver_to_gold(
         as_of: The last day to count.
         weights: The weights of the score.
         steps: What is told of each step.
-        known_as_of: Count only what was known before this moment, exclusive; None is everything known by now.
+        known_as_of: Count only what was known before this time, exclusive; None is everything known by now.
         target: Where gold goes; the same lakehouse unless said.
-        champion: The model that speaks; it is silent about days before the one it was trained on.
-        score_at: Add the scores to `gold.lead_scores`, as known at this moment; None leaves that table alone.
+        champion: The active model; it does not score days before the one it was trained on.
+        score_at: Add the scores to `gold.lead_scores`, as known at this time; None leaves that table alone.
         anew: Add up every touch again, whatever gold has.
         stale: Which tables are to be computed for a day; None computes all of them.
 
@@ -132,7 +132,7 @@ def silver_to_gold(
     from pyspark.sql import functions as F
 
     from medallion import silver
-    from medallion.features import Moment
+    from medallion.features import AsOf
 
     for name in contracts.ENTITY_NAMES:
         store.create(spark, lake, entities[name].history)
@@ -141,24 +141,24 @@ def silver_to_gold(
     frames: dict[str, DataFrame] = {entity.clean.name: store.read(spark, lake, entity.clean.name) for entity in there}
     known = None if known_as_of is None else F.lit(known_as_of.isoformat(sep=" ")).cast("timestamp")
 
-    def at(moment: Column) -> None:
+    def rewind(time: Column) -> None:
         for entity in there:
             versions = store.read(spark, lake, entity.history.name)
-            frames[entity.clean.name] = silver.rewind(versions, entity, moment, known)
+            frames[entity.clean.name] = silver.rewind(versions, entity, time, known)
 
     if known is not None:
-        at(F.lit(_END_OF_TIME).cast("timestamp"))  # what was current then
+        rewind(F.lit(_END_OF_TIME).cast("timestamp"))  # what was current then
     events = {entity.name: frames[entity.clean.name] for entity in there}
     newest = silver.newest_event(events, entities).collect()[0]["newest"]
     day = as_of or (newest.date() if newest else _NO_EVENTS)
-    moment = Moment(end_of_day(day), weights=weights)
+    as_of_time = AsOf(end_of_day(day), weights=weights)
     frames["silver.leads_history"] = store.read(spark, lake, entities["leads"].history.name)
     if known is not None:
         frames["silver.leads_history"] = frames["silver.leads_history"].filter(F.col("known_at") < known)
     rewound = known is not None
-    if newest and newest >= moment.time:
+    if newest and newest >= as_of_time.time:
         rewound = True
-        at(moment.instant)
+        rewind(as_of_time.instant)
 
     found = Stale({step.table: "" for step in STEPS}, anew) if stale is None else stale(day)
     wanted, anew = set(found.tables), found.anew
@@ -166,10 +166,10 @@ def silver_to_gold(
     if not wanted & {TOTALS, DAYS}:
         pass
     elif target is not None:
-        since = Additions(_known_to(frames["silver.interactions_clean"], moment))
+        since = Additions(_known_to(frames["silver.interactions_clean"], as_of_time))
     elif not rewound:
         with steps.step("gold: look for added touches"):
-            since = additions(spark, lake, frames["silver.interactions_clean"], moment)
+            since = additions(spark, lake, frames["silver.interactions_clean"], as_of_time)
         since = Additions(since.known_to) if anew else since
     target = target or lake
     by_table = {step.table: step for step in STEPS}
@@ -177,9 +177,9 @@ def silver_to_gold(
     asks = any(SCORED in by_table[name].inputs for name in wanted)
     if champion is not None and champion.as_of <= day and asks:
         with steps.step("gold: score open deals"):
-            frames[SCORED] = _scored(spark, target, frames, moment, champion)
+            frames[SCORED] = _scored(spark, target, frames, as_of_time, champion)
 
-    given: dict[str, Any] = {"moment": moment, "known_to": since.known_to}
+    given: dict[str, Any] = {"as_of": as_of_time, "known_to": since.known_to}
 
     def make(name: str) -> None:
         with steps.step(name.replace(".", ": ")):
@@ -203,7 +203,7 @@ def silver_to_gold(
         with steps.step("gold: lead_scores"):
             if target == lake:
                 _delete_unfinished(spark, lake)
-            _append_scores(spark, target, frames, moment, score_at)
+            _append_scores(spark, target, frames, as_of_time, score_at)
     store.drop(target, [SCORED])
     return day, odd
 
@@ -230,13 +230,13 @@ def _explain_overflow(leads: DataFrame, entity: Entity, error: Exception) -> Non
         ) from error
 
 
-def _known_to(touches: DataFrame, moment: Moment) -> str | None:
-    """When the newest of the touches before the moment was learned, as text in UTC."""
+def _known_to(touches: DataFrame, as_of: AsOf) -> str | None:
+    """When the newest of the touches before the as-of time was learned, as text in UTC."""
     from pyspark.sql import functions as F
 
     from medallion.features import interactions_as_of
 
-    row = interactions_as_of(touches, moment).agg(F.max("known_at").cast("string").alias("known_to")).collect()[0]
+    row = interactions_as_of(touches, as_of).agg(F.max("known_at").cast("string").alias("known_to")).collect()[0]
     return None if row["known_to"] is None else str(row["known_to"])
 
 
@@ -261,14 +261,14 @@ def _write(spark: SparkSession, lake: Lakehouse, contract: Table, inputs: list[A
 
 
 def _scored(
-    spark: SparkSession, lake: Lakehouse, frames: Mapping[str, DataFrame], moment: Moment, champion: Entry
+    spark: SparkSession, lake: Lakehouse, frames: Mapping[str, DataFrame], as_of: AsOf, champion: Entry
 ) -> DataFrame:
     from medallion.scoring import predict, snapshots
 
     *always, changes = SCORED_FROM
     customers, leads, interactions = (frames[name] for name in always)
     facts = snapshots.current(customers, leads, interactions, frames.get(changes))
-    rows = snapshots.snapshots(facts, [moment.time], moment.weights, champion.fixed)
+    rows = snapshots.snapshots(facts, [as_of.time], as_of.weights, champion.fixed)
     store.save(predict.scored(rows, champion.scorer), spark, lake, predict.WORK)
     return store.read(spark, lake, SCORED)
 
@@ -277,34 +277,34 @@ def _delete_unfinished(spark: SparkSession, lake: Lakehouse) -> None:
     """Remove scores of runs that were killed after they had written them: those known when no finished run began."""
     from pyspark.sql import functions as F
 
-    def moments(name: str, column: str) -> set[str]:
+    def times(name: str, column: str) -> set[str]:
         if not lake.exists(name):
             return set()
-        rows = store.read(spark, lake, name).select(F.col(column).cast("string").alias("moment")).distinct().collect()
-        return {str(row["moment"]) for row in rows}
+        rows = store.read(spark, lake, name).select(F.col(column).cast("string").alias("time")).distinct().collect()
+        return {str(row["time"]) for row in rows}
 
     scores = contracts.table("gold.lead_scores").name
-    unfinished = sorted(moments(scores, "known_as_of") - moments("ops.runs", "started_at"))
+    unfinished = sorted(times(scores, "known_as_of") - times("ops.runs", "started_at"))
     if unfinished:
-        listed = ", ".join(f"TIMESTAMP '{moment}'" for moment in unfinished)
+        listed = ", ".join(f"TIMESTAMP '{time}'" for time in unfinished)
         store.delete_rows(spark, lake, scores, f"known_as_of IN ({listed})")
 
 
 def _append_scores(
-    spark: SparkSession, lake: Lakehouse, frames: Mapping[str, DataFrame], moment: Moment, known_at: datetime
+    spark: SparkSession, lake: Lakehouse, frames: Mapping[str, DataFrame], as_of: AsOf, known_at: datetime
 ) -> None:
     from medallion import gold
 
     contract = contracts.table("gold.lead_scores")
     before = None
-    same = f"as_of = DATE '{moment.day}' AND known_as_of = TIMESTAMP '{known_at.isoformat(sep=' ')}'"
+    same = f"as_of = DATE '{as_of.day}' AND known_as_of = TIMESTAMP '{known_at.isoformat(sep=' ')}'"
     if lake.exists(contract.name):
         before = store.read(spark, lake, contract.name)
         if not before.filter(same).isEmpty():
             store.delete_rows(spark, lake, contract.name, same)
             before = store.read(spark, lake, contract.name)
     rows = gold.lead_scores(
-        frames["gold.deals"], frames["gold.customer_features"], frames.get(SCORED), before, moment, known_at
+        frames["gold.deals"], frames["gold.customer_features"], frames.get(SCORED), before, as_of, known_at
     )
     store.save(rows, spark, lake, contract, append=True, whole=True)
     verify(store.read(spark, lake, contract.name).filter(same), contract)
