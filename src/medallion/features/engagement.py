@@ -73,10 +73,12 @@ def faded_nano(weighed: Column, as_of: AsOf) -> Column:
     return rounded(weighed.cast("double") * fading).cast("bigint")
 
 
-def totals_basis(as_of: AsOf) -> str:
+def totals_cache_key(as_of: AsOf) -> str:
     """What totals of touches depend on besides the touches: weights, and the day that they are weighed as of."""
     weights = as_of.weights
     day = (as_of.day - date(1970, 1, 1)).days
-    told = [sorted((name, float(one)) for name, one in each.items()) for each in (weights.channel, weights.outcome)]
-    parts = (*told, float(weights.engagement_half_life_days), day - day % _fading_block(as_of))
+    given = [
+        sorted((name, float(weight)) for name, weight in each.items()) for each in (weights.channel, weights.outcome)
+    ]
+    parts = (*given, float(weights.engagement_half_life_days), day - day % _fading_block(as_of))
     return sha256(repr(parts).encode()).hexdigest()[:16]

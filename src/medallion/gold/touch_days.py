@@ -11,13 +11,13 @@ from pyspark.sql import functions as F
 from medallion.features import AsOf, interactions_as_of
 
 
-def touch_days(interactions: DataFrame, as_of: AsOf, known_to: str | None = None) -> DataFrame:
+def touch_days(interactions: DataFrame, as_of: AsOf, high_watermark: str | None = None) -> DataFrame:
     """One row per day, channel and outcome.
 
     Args:
         interactions: `silver.interactions_clean`, its rewound history, or what a delivery has added to it.
         as_of: The as-of time.
-        known_to: When the newest of these touches was learned, as text in UTC; None when the rows are not to be
+        high_watermark: When the newest of these touches was learned, as text in UTC; None when the rows are not to be
             added to.
     """
     return (
@@ -28,5 +28,5 @@ def touch_days(interactions: DataFrame, as_of: AsOf, known_to: str | None = None
             F.coalesce(F.sum("duration_minutes"), F.lit(0)).alias("duration_minutes"),
             F.max("occurred_at").alias("last_at"),
         )
-        .withColumn("known_to", F.lit(known_to).cast("timestamp"))
+        .withColumn("known_to", F.lit(high_watermark).cast("timestamp"))
     )

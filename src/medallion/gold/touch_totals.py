@@ -10,16 +10,16 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from medallion.features import AsOf, interactions_as_of
-from medallion.features.engagement import CHANNELS, OUTCOMES, is_channel, is_positive, totals_basis, weighed_nano
+from medallion.features.engagement import CHANNELS, OUTCOMES, is_channel, is_positive, totals_cache_key, weighed_nano
 
 
-def touch_totals(interactions: DataFrame, as_of: AsOf, known_to: str | None = None) -> DataFrame:
+def touch_totals(interactions: DataFrame, as_of: AsOf, high_watermark: str | None = None) -> DataFrame:
     """One row per customer.
 
     Args:
         interactions: `silver.interactions_clean`, its rewound history, or what a delivery has added to it.
         as_of: The as-of time.
-        known_to: When the newest of these touches was learned, as text in UTC; None when the rows are not to be
+        high_watermark: When the newest of these touches was learned, as text in UTC; None when the rows are not to be
             added to.
     """
     at = F.col("occurred_at")
@@ -46,5 +46,5 @@ def touch_totals(interactions: DataFrame, as_of: AsOf, known_to: str | None = No
             F.max(F.when(is_positive(), at)).alias("last_positive_at"),
             F.sum(weighed_nano(as_of)).alias("weighed_nano"),
         )
-        .withColumns({"known_to": F.lit(known_to).cast("timestamp"), "basis": F.lit(totals_basis(as_of))})
+        .withColumns({"known_to": F.lit(high_watermark).cast("timestamp"), "basis": F.lit(totals_cache_key(as_of))})
     )

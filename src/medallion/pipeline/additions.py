@@ -23,12 +23,12 @@ class Additions:
     """Touches that were added, and what they are added to.
 
     Attributes:
-        known_to: When the newest touch was learned, as text in UTC; None when there is none.
+        high_watermark: When the newest touch was learned, as text in UTC; None when there is none.
         touches: The added touches; None when totals have to be made anew.
         count: How many they are.
     """
 
-    known_to: str | None = None
+    high_watermark: str | None = None
     touches: DataFrame | None = None
     count: int = 0
 
@@ -48,13 +48,13 @@ def additions(spark: SparkSession, lake: Lakehouse, touches: DataFrame, as_of: A
     """
     from pyspark.sql import functions as F
 
-    from medallion.features.engagement import totals_basis
+    from medallion.features.engagement import totals_cache_key
 
     now = touches.agg(F.count(F.lit(1)).alias("n"), F.max("known_at").cast("string").alias("known_to")).collect()[0]
     nothing = Additions(now["known_to"])
     if not lake.exists(TOTALS) or not lake.exists(DAYS):
         return nothing
-    held = store.read(spark, lake, TOTALS).agg(
+    totals = store.read(spark, lake, TOTALS).agg(
         F.sum("touches").alias("n"),
         F.max("known_to").cast("string").alias("known_to"),
         F.countDistinct("known_to").alias("readings"),
@@ -67,14 +67,14 @@ def additions(spark: SparkSession, lake: Lakehouse, touches: DataFrame, as_of: A
         F.max("known_to").cast("string").alias("known_to_by_day"),
         F.countDistinct("known_to").alias("readings_by_day"),
     )
-    held = held.join(days, how="cross").collect()[0]
-    alike = all(held[name] == held[f"{name}_by_day"] for name in ("n", "known_to", "readings"))
-    if held["unmarked"] or not alike or not held["lowest"] == held["highest"] == totals_basis(as_of):
+    totals = totals.join(days, how="cross").collect()[0]
+    alike = all(totals[name] == totals[f"{name}_by_day"] for name in ("n", "known_to", "readings"))
+    if totals["unmarked"] or not alike or not totals["lowest"] == totals["highest"] == totals_cache_key(as_of):
         return nothing
-    if held["readings"] >= AT_MOST:
+    if totals["readings"] >= AT_MOST:
         return nothing
-    added = touches.filter(F.col("known_at") > F.lit(held["known_to"]).cast("timestamp"))
+    added = touches.filter(F.col("known_at") > F.lit(totals["known_to"]).cast("timestamp"))
     count = added.count()
-    if held["n"] + count != now["n"]:
+    if totals["n"] + count != now["n"]:
         return nothing
     return Additions(now["known_to"], added, count)

@@ -41,8 +41,9 @@ _AMOUNT, _MOST = "decimal(18,2)", 1e16
 
 @dataclass(frozen=True)
 class Step:
-    """One gold table and the inputs of the function of its name, in order; `as_of` is the as-of time itself, `known_to` when
-    the newest touch was learned.
+    """One gold table and the inputs of the function of its name, in order.
+
+    `as_of` is the as-of time itself, `high_watermark` when the newest touch was learned.
     """
 
     table: str
@@ -58,7 +59,7 @@ class Stale:
 
 
 STEPS: tuple[Step, ...] = (
-    Step("gold.touch_totals", ("silver.interactions_clean", "as_of", "known_to")),
+    Step("gold.touch_totals", ("silver.interactions_clean", "as_of", "high_watermark")),
     Step(
         "gold.customer_features",
         (
@@ -71,7 +72,7 @@ STEPS: tuple[Step, ...] = (
         ),
     ),
     Step("gold.deals", ("silver.leads_clean", "gold.customer_features", "as_of", SCORED, "gold.stage_history")),
-    Step("gold.touch_days", ("silver.interactions_clean", "as_of", "known_to")),
+    Step("gold.touch_days", ("silver.interactions_clean", "as_of", "high_watermark")),
     Step("gold.attribution", ("silver.leads_clean", "silver.interactions_clean", "as_of")),
     Step("gold.sales_summary", ("silver.leads_clean", "silver.interactions_clean", "as_of", "gold.touch_days")),
     Step(
@@ -166,11 +167,11 @@ def silver_to_gold(
     if not wanted & {TOTALS, DAYS}:
         pass
     elif target is not None:
-        since = Additions(_known_to(frames["silver.interactions_clean"], as_of_time))
+        since = Additions(_high_watermark(frames["silver.interactions_clean"], as_of_time))
     elif not rewound:
         with steps.step("gold: look for added touches"):
             since = additions(spark, lake, frames["silver.interactions_clean"], as_of_time)
-        since = Additions(since.known_to) if anew else since
+        since = Additions(since.high_watermark) if anew else since
     target = target or lake
     by_table = {step.table: step for step in STEPS}
     frames |= {name: store.read(spark, target, name) for name in by_table if name not in wanted}
@@ -179,7 +180,7 @@ def silver_to_gold(
         with steps.step("gold: score open deals"):
             frames[SCORED] = _scored(spark, target, frames, as_of_time, champion)
 
-    given: dict[str, Any] = {"as_of": as_of_time, "known_to": since.known_to}
+    given: dict[str, Any] = {"as_of": as_of_time, "high_watermark": since.high_watermark}
 
     def make(name: str) -> None:
         with steps.step(name.replace(".", ": ")):
@@ -230,7 +231,7 @@ def _explain_overflow(leads: DataFrame, entity: Entity, error: Exception) -> Non
         ) from error
 
 
-def _known_to(touches: DataFrame, as_of: AsOf) -> str | None:
+def _high_watermark(touches: DataFrame, as_of: AsOf) -> str | None:
     """When the newest of the touches before the as-of time was learned, as text in UTC."""
     from pyspark.sql import functions as F
 
@@ -255,7 +256,7 @@ def _write(spark: SparkSession, lake: Lakehouse, contract: Table, inputs: list[A
     if contract.name in (TOTALS, DAYS) and since.touches is not None:
         if since.count:
             store.save(make(since.touches, *inputs[1:]), spark, lake, contract, append=True, whole=True)
-        return f"known_to = TIMESTAMP '{since.known_to}'"
+        return f"known_to = TIMESTAMP '{since.high_watermark}'"
     store.save(make(*inputs), spark, lake, contract, whole=True)
     return None
 
