@@ -256,7 +256,7 @@ def test_stages_are_told_by_files_first_then_by_versions(deliver, rows):
 LEADS = "lead_id,customer_id,status,stage,deal_value,created_at,updated_at,closed_at,owner\n"
 STAGED = {
     "customers.csv": "customer_id,customer_name\nC1,Anvil\n",
-    # told by the file: L1, L2 (closed later), L5 (its file ends before it is won); by versions alone: L3, L4, L6
+    # from the file: L1, L2 (closed later), L5 (its file ends before it is won); by versions alone: L3, L4, L6
     "leads.csv": LEADS
     + "L1,C1,open,negotiation,1000,2025-01-05,,,Ann\nL2,C1,won,closed_won,2000,2025-01-05,,2025-06-01,Ann\n"
     "L3,C1,won,closed_won,30,2025-01-05,,2025-05-01,Ann\nL4,C1,open,demo,40,2025-01-05,2025-04-01,,Ann\n"

@@ -226,7 +226,7 @@ def test_a_stage_behind_a_code_is_read_as_any_other(to_silver, contract, rows):
 
 
 def test_one_file_feeds_two_entities_and_is_read_once(to_silver, contract):
-    """Accounts told by the deals alone; delivered again under another name it adds nothing."""
+    """Accounts that only the deals name; delivered again under another name it adds nothing."""
     customers = schema("customers", '- file: "deals*"\n  columns: {customer_id: Account No, customer_name: Account}')
     leads = schema(
         "leads",

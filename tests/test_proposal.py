@@ -260,7 +260,7 @@ HOSTILE = [
 
 
 def test_hostile_headers_and_values_stay_text(export):
-    """Whatever stands in a cell, the contract is the YAML that was meant."""
+    """Whatever is in a cell, the contract is the YAML that was meant."""
     import csv
 
     header = io.StringIO()

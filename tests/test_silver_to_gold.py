@@ -360,7 +360,7 @@ VERSIONS = [
         ("2025-04-15", NOW + timedelta(days=1), 100),  # as it would have been answered then
         ("2025-03-15", None, 100),
         ("2025-05-01 09:00:00", None, 150),  # strictly before
-        ("2025-02-01", None, 100),  # only later versions are known: the earliest stands in
+        ("2025-02-01", None, 100),  # only later versions are known: the earliest is used
     ],
 )
 def test_rewind_picks_the_version_that_held(frame, as_of, known_as_of, value):

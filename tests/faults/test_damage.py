@@ -166,7 +166,7 @@ def medallion(*words, **more):
 
 @pytest.mark.slow
 def test_a_disk_that_is_full(tmp_path):
-    """A limit on the size of files stands in for a full disk: writing fails in the same place."""
+    """A limit on the size of files replaces a full disk: writing fails in the same place."""
     limited = f"ulimit -f 8; exec {sys.executable} -m medallion run --source {ROOT}/data --lakehouse {tmp_path}/lake"
     done = subprocess.run(["bash", "-c", limited], capture_output=True, text=True)
     assert done.returncode != 0

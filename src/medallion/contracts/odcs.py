@@ -59,7 +59,7 @@ def code(text: str) -> str:
 
 
 def read_objects(override: Override) -> list[tuple[SchemaObject, OpenDataContractStandard]]:
-    """The schema objects of one ODCS file, each with the contract it stands in.
+    """The schema objects of one ODCS file, each with the contract it is in.
 
     Raises:
         ContractError: The text is not YAML or breaks the standard; names file, place and reason.

@@ -2,7 +2,7 @@
 
 Tables that pages sort and narrow are copied with the columns that are asked for. Touches of one hour, channel and
 outcome become one row that says how many they were. Visits tell which accounts a range of days reached. All of it
-lies in a DuckDB file in a temporary folder that goes with the reading. Until a copy is there, and for whatever it
+is in a DuckDB file in a temporary folder that goes with the reading. Until a copy is there, and for whatever it
 cannot answer, the tables themselves are read; values are the same.
 """
 

@@ -51,7 +51,7 @@ class Part:
     Attributes:
         name: In addresses.
         title: Heading.
-        metrics: Names; the first is what is drawn, the others stand in the table beside.
+        metrics: Names; the first is what is drawn, the others are in the table beside.
         by: Dimension.
         where: Filters beside those of the page.
         form: How it is drawn.

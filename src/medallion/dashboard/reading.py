@@ -208,7 +208,7 @@ class Reading:
         return source
 
     def values(self, table: str, column: str) -> tuple[str, ...]:
-        """The values of a column that stand in a filter: known ones, in order."""
+        """The values of a column to choose from in a filter: known ones, in order."""
         sql = f"select distinct cast({column} as varchar) as value from {table} where {column} is not null order by 1"
         return tuple(row["value"] for row in self.rows(sql))
 

@@ -428,7 +428,7 @@ class _Work:
         _record_run(spark, lake, result, fresh.document(result.as_of) if fresh and result.as_of else None, now)
 
     def _record_failure(self, error: Exception) -> None:
-        """Write down that the run failed, and where; what hinders that is not to stand in the way of the error itself."""
+        """Write down that the run failed, and where; a failure to do so must not hide the error itself."""
         failed_after = round(time.perf_counter() - self.started, 3)
         row = {
             "run_id": self.result.run_id,

@@ -72,7 +72,7 @@ def _wide(value: Any) -> bytes:
 
 
 def _diagram(model: Model) -> dict[str, Any]:
-    """Where each table stands in the model view: dimensions above, facts below."""
+    """Where each table is in the model view: dimensions above, facts below."""
     dimensions = [one.to for one in model.relationships]
     above = [one.name for one in model.tables if one.name in dimensions and one.name != "Deals"]
     nodes = []

@@ -1,4 +1,4 @@
-"""The rows of the model's tables, read from the lakehouse, and what Power BI cannot hold told by name."""
+"""The rows of the model's tables, read from the lakehouse, and the names of what Power BI cannot hold."""
 
 from __future__ import annotations
 

@@ -289,7 +289,7 @@ class _Planner:
                 **feed.fillings,
             }
         elif name and name not in feed.fillings and key in feed.fillings:
-            feed.fillings[name] = feed.fillings[key].model_copy(update={"reason": "no name; the identifier stands in"})
+            feed.fillings[name] = feed.fillings[key].model_copy(update={"reason": "no name; the identifier is used"})
         if key not in feed.fillings and (column := _own_number(feed)):
             named = bool({"number", "id", "key", "code", "ref"} & set(vocabulary.tokens(column.header)))
             reason = "every row has its own, and nothing else tells them apart"

@@ -50,7 +50,7 @@ def readings(
 
     Args:
         bronze: Rows of one batch, all cells as text. A column `=name` holds corrections: where it is not null it
-            stands in place of what the file says of the canonical column `name`.
+            replaces what the file says of the canonical column `name`.
         entity: The contract.
         mapping: Per canonical column, what fills it and in which files; no file means in all.
         lookups: Per filling that is looked up in another entity, the `lookup_table` for it.

@@ -18,7 +18,7 @@ def rewind(history: DataFrame, entity: Entity, as_of: Column, known_as_of: Colum
     """The version of every key that was valid just before `as_of`, from what was known before `known_as_of`.
 
     A version is valid from its version time; without one, from when it was learned. Where only later versions are
-    known (a first export after the fact), the earliest of them stands in, without its stage, as far as it says when it
+    known (a first export after the fact), the earliest of them is used, without its stage, as far as it says when it
     was changed: an open deal may have been in another one. Both times are exclusive.
     """
     known = history if known_as_of is None else history.filter(F.col("known_at") < known_as_of)

@@ -1,4 +1,4 @@
-"""Addresses in Azure storage, and the emulator that stands in for it.
+"""Addresses in Azure storage, and the emulator that replaces it.
 
 An address is `abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH`. With `AZURE_STORAGE_USE_EMULATOR=true` every
 address leads to the emulator at `AZURITE_BLOB_STORAGE_URL` instead, whatever its account; the engine and delta-rs

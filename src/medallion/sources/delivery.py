@@ -1,4 +1,4 @@
-"""What lies in a folder of exports: files, members of zip archives, sheets of workbooks and lists of JSON documents,
+"""What is in a folder of exports: files, members of zip archives, sheets of workbooks and lists of JSON documents,
 each one table.
 
 What a file is, its first bytes say and not its name: a workbook called `.csv` is a workbook.
