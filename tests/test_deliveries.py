@@ -39,7 +39,7 @@ class Deliveries(RuleBasedStateMachine):
         self.lake = Lakehouse(str(self.folder / "lakehouse"))
         self.now = NOW
         self.delivered = 0
-        self.taken_up = 0
+        self.reprocessed = 0
         self.seen: set[bytes] = set()
         self.last: list[tuple] = []
         self.count = 0
@@ -87,14 +87,14 @@ class Deliveries(RuleBasedStateMachine):
 
     @precondition(lambda self: self.waiting())
     @rule(state=st.sampled_from(["won", "open", "still wrong"]), data=st.data())
-    def correct_and_take_up(self, state, data):
+    def correct_and_reprocess(self, state, data):
         chosen = data.draw(st.sampled_from(sorted(row["quarantine_id"] for row in self.waiting())))
         settings_ = load(None, lakehouse=self.lake.root)
         self.now += timedelta(hours=1)
         quarantine.fix(settings_, [quarantine.Correction(chosen, "status", state)], "ana", self.now)
         result = quarantine.take_up(settings_, self.now, lambda name, seconds: None, ids=[chosen])
         assert [account["rows_read"] for account in result.accounts] == [1]
-        self.taken_up += 1
+        self.reprocessed += 1
 
     @precondition(lambda self: self.waiting())
     @rule()
@@ -106,7 +106,7 @@ class Deliveries(RuleBasedStateMachine):
             load(None, lakehouse=self.lake.root), self.now, lambda name, seconds: None, everything=True
         )
         assert sum(account["rows_read"] for account in result.accounts) == waiting
-        self.taken_up += waiting
+        self.reprocessed += waiting
 
     def waiting(self):
         return quarantine.waiting(self.lake) if hasattr(self, "lake") and self.lake.exists("silver.quarantine") else []
@@ -136,7 +136,7 @@ class Deliveries(RuleBasedStateMachine):
         counts = self.counts()
         history = sum(count for name, count in counts.items() if name.endswith("_history"))
         assert told["balanced"]
-        assert told["read"] == self.delivered + self.taken_up
+        assert told["read"] == self.delivered + self.reprocessed
         assert told["kept"] == history
         assert told["refused"] == counts.get("silver.quarantine", 0)
         waiting = len(self.waiting())

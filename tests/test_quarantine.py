@@ -98,7 +98,7 @@ def test_likely_repairs_are_suggested_with_their_reason(refused):
 
 
 @pytest.mark.slow
-def test_corrected_records_are_taken_up_and_the_rest_waits(refused, rows):
+def test_corrected_records_are_reprocessed_and_the_rest_waits(refused, rows):
     keys = ids(refused)
     quarantine.fix(
         settings(refused), [Correction(keys["L1"], "status", "won"), Correction(keys["L1"], "email", "")], "ana", NOW
@@ -147,7 +147,7 @@ def test_the_latest_correction_of_a_column_counts(refused, rows):
     assert rows(refused, "select status from silver.leads_clean where lead_id = 'L1'") == [{"status": "open"}]
 
 
-def test_nothing_to_take_up(refused):
+def test_nothing_to_reprocess(refused):
     assert again(refused) is None
 
 
@@ -195,7 +195,7 @@ def test_a_record_that_did_not_split_is_made_of_its_corrections(deliver, rows):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("killed_in", "is_finished"), [("_take_up", False), ("_quarantine", True), ("_conserve", True)]
+    ("killed_in", "is_finished"), [("_mark_reprocessed", False), ("_quarantine", True), ("_conserve", True)]
 )
 def test_a_killed_attempt_is_finished_or_forgotten(refused, monkeypatch, rows, killed_in, is_finished):
     import importlib

@@ -75,7 +75,7 @@ def bronze_to_silver(
             batches.record(spark, lake, batch, batches.STARTED, now)
         if batch.origin:
             with steps.step("silver: reprocess refused rows"):
-                if not _take_up(spark, lake, batch, chosen):
+                if not _mark_reprocessed(spark, lake, batch, chosen):
                     batches.record(spark, lake, batch, batches.ABANDONED, now)
                     return []
         else:
@@ -174,7 +174,7 @@ def _ingest(
         ) from error
 
 
-def _take_up(spark: SparkSession, lake: Lakehouse, batch: Batch, chosen: Collection[str]) -> bool:
+def _mark_reprocessed(spark: SparkSession, lake: Lakehouse, batch: Batch, chosen: Collection[str]) -> bool:
     """Mark the chosen rows as reprocessed by this batch, all or none; whether there are any."""
     contract = contracts.table("silver.quarantine")
     quarantine = store.read(spark, lake, contract.name)
@@ -204,7 +204,7 @@ def _raw(spark: SparkSession, lake: Lakehouse, entity: Entity, batch: Batch) -> 
     columns = bronze.columns_of(batch.files_of(entity.name))
     corrected = [f"={column.name}" for column in entity.columns]
     known_at = batch.known_at.isoformat(sep=" ")
-    return corrections.taken_up(refused, made, [*columns, *corrected], batch.batch_id, known_at)
+    return corrections.reprocessed(refused, made, [*columns, *corrected], batch.batch_id, known_at)
 
 
 def _refused(spark: SparkSession, lake: Lakehouse, entity: Entity, batch: Batch) -> DataFrame:

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 
-def taken_up(
+def reprocessed(
     refused: DataFrame, corrections: DataFrame, columns: Iterable[str], batch_id: str, known_at: str
 ) -> DataFrame:
     """Refused records as rows of bronze once more, one per record, for `silver.conform`.
