@@ -264,8 +264,8 @@ class _Work:
         settled = conventions.settle(list(new.values()), self.entities, earlier, accept=self.settings.accept)
         refused = [*scan.refused, *settled.refused]
         read_now = sources.hold_back(settled.files, refused, scan.ignored, self.entities)
-        told = [item.problem for item in doubtful if self.settings.accept]
-        self.result.refused, self.result.notes = list(read_now.refused), [*told, *settled.notes]
+        accepted = [item.problem for item in doubtful if self.settings.accept]
+        self.result.refused, self.result.notes = list(read_now.refused), [*accepted, *settled.notes]
         if not known and not read_now.files:
             problems = dict.fromkeys(item.problem for item in self.result.refused)
             raise SourceError("\n".join(problems), self.result.refused[0].remedy)
@@ -404,9 +404,9 @@ class _Work:
         if fresh is not None:
 
             def why(day: date) -> Stale:
-                found = fresh.stale(day)
-                result.rebuilt = dict(found.tables)
-                return found
+                stale = fresh.stale(day)
+                result.rebuilt = dict(stale.tables)
+                return stale
 
             result.as_of, result.warnings = silver_to_gold(
                 spark,

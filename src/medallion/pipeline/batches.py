@@ -76,7 +76,7 @@ def history(lake: Lakehouse) -> list[Batch]:
     if not lake.exists(JOURNAL):
         return []
     with query.connect(lake, layers=["ops"], only={JOURNAL}) as connection:
-        found = query.rows(
+        rows = query.rows(
             connection,
             f"select * from {JOURNAL} "
             "qualify row_number() over (partition by batch_id order by recorded_at desc, "
@@ -90,7 +90,7 @@ def history(lake: Lakehouse) -> list[Batch]:
             row["state"],
             row.get("origin") or "",
         )
-        for row in found
+        for row in rows
     ]
 
 

@@ -162,8 +162,8 @@ def _ingest(
             largest_first = sorted(present, key=lambda e: -sum(f.size_bytes for f in batch.files_of(e.name)))
             list(pool.map(load, largest_first))
     except Exception as error:
-        told = re.search(r"SourceError: (.*?)(?:\\n|\n|$)", str(error))
-        reason = error.problem if isinstance(error, SourceError) else told.group(1) if told else None
+        match = re.search(r"SourceError: (.*?)(?:\\n|\n|$)", str(error))
+        reason = error.problem if isinstance(error, SourceError) else match.group(1) if match else None
         if not reason:
             raise
         for entity in present:
@@ -181,8 +181,8 @@ def _mark_reprocessed(spark: SparkSession, lake: Lakehouse, batch: Batch, chosen
     if chosen:
         ids = spark.createDataFrame([(item,) for item in sorted(chosen)], "quarantine_id string")
         waiting = quarantine.filter(_mine(batch, "batch_id", batch.origin) + " AND resolved_by IS NULL")
-        mine = waiting.join(ids, on="quarantine_id", how="left_semi")
-        store.merge(mine.withColumn("resolved_by", F.lit(batch.batch_id)), spark, lake, contract)
+        chosen_rows = waiting.join(ids, on="quarantine_id", how="left_semi")
+        store.merge(chosen_rows.withColumn("resolved_by", F.lit(batch.batch_id)), spark, lake, contract)
     marked = store.read(spark, lake, contract.name).filter(_mine(batch, "resolved_by"))
     return not marked.isEmpty()
 
@@ -195,16 +195,16 @@ def _raw(spark: SparkSession, lake: Lakehouse, entity: Entity, batch: Batch) -> 
         names = [file.name for file in batch.files_of(entity.name)]
         whole = store.read(spark, lake, f"bronze.{entity.name}").filter(_mine(batch, batch_id=batch.origin))
         known_at = F.lit(batch.known_at.isoformat(sep=" ")).cast("timestamp")
-        mine = whole.filter(F.col("_source_file").isin(*names))
-        return mine.withColumns({"_batch_id": F.lit(batch.batch_id), "_ingested_at": known_at})
+        rows = whole.filter(F.col("_source_file").isin(*names))
+        return rows.withColumns({"_batch_id": F.lit(batch.batch_id), "_ingested_at": known_at})
     refused = _refused(spark, lake, entity, batch)
     store.create(spark, lake, contracts.table("ops.corrections"))
     ids = refused.select("quarantine_id")
-    made = store.read(spark, lake, "ops.corrections").join(ids, on="quarantine_id", how="left_semi")
+    corrected_cells = store.read(spark, lake, "ops.corrections").join(ids, on="quarantine_id", how="left_semi")
     columns = bronze.columns_of(batch.files_of(entity.name))
     corrected = [f"={column.name}" for column in entity.columns]
     known_at = batch.known_at.isoformat(sep=" ")
-    return corrections.reprocessed(refused, made, [*columns, *corrected], batch.batch_id, known_at)
+    return corrections.reprocessed(refused, corrected_cells, [*columns, *corrected], batch.batch_id, known_at)
 
 
 def _refused(spark: SparkSession, lake: Lakehouse, entity: Entity, batch: Batch) -> DataFrame:
@@ -240,8 +240,8 @@ def _conform(
         references = silver.references_as_written(referring, entity, mapping)
 
     def stage(rows: DataFrame) -> None:
-        found = silver.readings(rows, entity, mapping, lookups)
-        store.save(silver.conform(found, entity, unknown), spark, lake, entity.staged, whole=True)
+        readings = silver.readings(rows, entity, mapping, lookups)
+        store.save(silver.conform(readings, entity, unknown), spark, lake, entity.staged, whole=True)
 
     stage(raw)
     if held := gate.look(entity, parents, references):

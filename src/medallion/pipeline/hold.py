@@ -176,16 +176,16 @@ def to_try(
         waits_for = entities[file.entity].depends_on & set(arriving)
         return settings.accept or file.held_under != now or bool(waits_for)
 
-    found = [batch for batch in waiting(known) if batch.files[0].entity in entities and is_due(batch.files[0])]
+    due = [batch for batch in waiting(known) if batch.files[0].entity in entities and is_due(batch.files[0])]
     order = list(entities)
-    found.sort(key=lambda batch: order.index(batch.files[0].entity))
+    due.sort(key=lambda batch: order.index(batch.files[0].entity))
     return [
         replace(
             batch,
             state=batches.INGESTED,
             files=tuple(replace(sources.remapped(file, entities), accept=settings.accept) for file in batch.files),
         )
-        for batch in found
+        for batch in due
     ]
 
 
@@ -234,7 +234,7 @@ def left_behind(lake: Lakehouse, entity: Entity, batch: Batch, limits: HoldBack)
         f"select upper({entity.key}) from {entity.history.name}" if lake.exists(entity.history.name) else "select ''"
     )
     with query.connect(lake, layers=["bronze", "silver"], only={bronze, entity.history.name}) as connection:
-        found = query.rows(
+        counts = query.rows(
             connection,
             f"with held as (select distinct k from ({mine} = ?) where k is not null), later as (select k from ({mine} > ?)) "
             "select (select count(*) from held) as n, (select count(*) from later) as later, "
@@ -242,10 +242,10 @@ def left_behind(lake: Lakehouse, entity: Entity, batch: Batch, limits: HoldBack)
             f"and cast(k as varchar) not in ({known})) as missing",
             [file.name, batch.origin, file.name, batch.origin],
         )[0]
-    if not found["later"] or found["missing"] <= limits.refused * found["n"]:
+    if not counts["later"] or counts["missing"] <= limits.refused * counts["n"]:
         return None
     problem = (
-        f"{file.held}; other content has taken its place, but {_of(found['missing'], found['n'], 'records')} are "
+        f"{file.held}; other content has taken its place, but {_of(counts['missing'], counts['n'], 'records')} are "
         "in none that was read"
     )
     way_out = (
@@ -403,8 +403,8 @@ class Gate:
                     parent = store.read(self.spark, self.lake, f"silver.{target}_staged")
                     there = F.coalesce(F.col("_spelling"), F.col(column.reference.column))  # type: ignore[union-attr]
                     known = parent.select(F.col(column.reference.column).alias("_key"), there.alias("_known"))  # type: ignore[union-attr]
-                    mine = references.filter(F.col("column") == column.name)
-                    case.append(lookalikes.by_case_of_known(mine, known, column.name))
+                    own_references = references.filter(F.col("column") == column.name)
+                    case.append(lookalikes.by_case_of_known(own_references, known, column.name))
         if any(row["sized"] for row in seen.values()):
             keys = staged.select(key.alias("_known"))
             if self.lake.exists(entity.clean.name):
@@ -418,7 +418,7 @@ class Gate:
                 length.append(lookalikes.by_length(rows, known.select(F.col("_key").alias("_known")), name))
         owners = {entity.key: (entity.name, entity.key)}
         owners |= {c.name: (c.reference.entity, c.reference.column) for c in entity.references if c.reference}
-        found: dict[str, tuple[str, Reason]] = {}
+        doubtful: dict[str, tuple[str, Reason]] = {}
         for frames, says, way_out in (
             (case, "identifiers are equal only after folding case", None),
             (length, "an identifier has a short and a long form", cut),
@@ -435,8 +435,8 @@ class Gate:
                 file = files[row["_source_file"]]
                 text = way_out(file) if way_out else case_sensitive(file, *owners[column])
                 reason = Reason(f"{column}: {says}", row["n"], line, f"{one!r} and {other!r}")
-                found.setdefault(file.name, (text, reason))
-        return found
+                doubtful.setdefault(file.name, (text, reason))
+        return doubtful
 
     def _key_columns(self, entity: Entity) -> list[str]:
         """Columns of bronze that hold the key of an entity; none where the lakehouse knows no record of it yet."""
@@ -473,8 +473,10 @@ class Gate:
         place = ["_source_file", "_source_row"]
         rows = staged if every else staged.filter(F.col("_spelling").isNotNull())
         keys = rows.select(F.col(entity.key).alias("_key")).distinct()
-        mine = F.col("_batch_id") != F.lit(self.batch.batch_id)
-        kept = store.read(self.spark, self.lake, history).filter(mine).select(F.col(entity.key).alias("_key"), *place)
+        earlier = F.col("_batch_id") != F.lit(self.batch.batch_id)
+        kept = (
+            store.read(self.spark, self.lake, history).filter(earlier).select(F.col(entity.key).alias("_key"), *place)
+        )
         kept = kept.join(keys, on="_key", how="left_semi").distinct()
         cell = words.unspaced(F.coalesce(*(F.col(f"`{column}`") for column in columns)))
         raw = store.read(self.spark, self.lake, name).select(*place, cell.alias("_known"))

@@ -136,8 +136,8 @@ def writing(lake: Lakehouse, *, recover: bool = True) -> Iterator[Writer]:
     with locks.hold(lake.root) as held:
         writer = Writer(lake, held)
         if recover:
-            for found in damaged(lake):
-                raise found.error()
+            for damage in damaged(lake):
+                raise damage.error()
             writer.recover()
         yield writer
 
@@ -196,8 +196,8 @@ def needs_whole_batches(lake: Lakehouse) -> None:
 
 def unfinished_intent(lake: Lakehouse) -> dict[str, Any] | None:
     """The intent of a command that runs or was killed, None without one. Reads only."""
-    found: dict[str, Any] | None = locks.peek(lake.root).get("intent")
-    return found
+    intent: dict[str, Any] | None = locks.peek(lake.root).get("intent")
+    return intent
 
 
 def unfinished(lake: Lakehouse) -> list[dict[str, Any]]:
@@ -205,23 +205,23 @@ def unfinished(lake: Lakehouse) -> list[dict[str, Any]]:
 
     The state is `interrupted`, or `in progress` where somebody holds the lock.
     """
-    found: list[dict[str, Any]] = []
+    entries: list[dict[str, Any]] = []
     intent = unfinished_intent(lake)
     if intent:
         state = "in progress" if locks.is_held(lake.root) else "interrupted"
         remedy = f"`{RESUME}`" if intent["kind"] == FORGET else "the next command that writes rolls it back"
-        found.append(_entry(intent["kind"], _began(intent), state, "wait" if state == "in progress" else remedy))
+        entries.append(_entry(intent["kind"], _began(intent), state, "wait" if state == "in progress" else remedy))
     if not intent or intent["kind"] != FORGET:
         for erasure_id, began in erasure_log.unfinished(lake):
-            found.insert(
+            entries.insert(
                 0, _entry(FORGET, began, "interrupted", f"`medallion forget KEY` again (erasure {erasure_id})")
             )
-    running = bool(found) and found[-1]["state"] == "in progress"
+    running = bool(entries) and entries[-1]["state"] == "in progress"
     for batch in batches.history(lake):
         if batch.state in (batches.STARTED, batches.INGESTED) and not running:
             known_at = f"{batch.known_at:%Y-%m-%d %H:%M:%S}"
-            found.append(_entry(f"batch {batch.batch_id}", known_at, "interrupted", "`medallion run` continues it"))
-    return found
+            entries.append(_entry(f"batch {batch.batch_id}", known_at, "interrupted", "`medallion run` continues it"))
+    return entries
 
 
 def _is_kept_track_of(name: str) -> bool:

@@ -360,11 +360,11 @@ def _compare_revenue(frames: Mapping[str, DataFrame]) -> list[str]:
     by_day = frames["gold.sales_summary"].agg(F.sum("revenue").alias("days"))
     by_channel = frames["gold.channel_performance"].agg(F.sum("attributed_revenue").alias("channels"))
     row = by_deal.join(by_day, how="cross").join(by_channel, how="cross").collect()[0]
-    found = {name: row[name] or 0 for name in ("deals", "dated", "days", "channels")}
-    if found["deals"] != found["channels"] or found["dated"] != found["days"]:
+    counts = {name: row[name] or 0 for name in ("deals", "dated", "days", "channels")}
+    if counts["deals"] != counts["channels"] or counts["dated"] != counts["days"]:
         raise ConservationError(
             "Revenue differs: gold.deals {deals} (with a close date {dated}), gold.sales_summary {days}, "
-            "gold.channel_performance {channels}".format(**found),
+            "gold.channel_performance {channels}".format(**counts),
             "Report this as a defect.",
         )
     if not row["reversed"]:

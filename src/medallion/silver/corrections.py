@@ -24,16 +24,18 @@ def reprocessed(
     corrected = [name.removeprefix("=") for name in columns if name.startswith("=")]
     cells = F.from_json("raw", "map<string,string>")
     parsed = refused.select("quarantine_id", "source_file", "source_row", cells.alias("_cells"))
-    found = {name: F.col("_cells")[name] for name in columns}
+    cells_by_name = {name: F.col("_cells")[name] for name in columns}
     if corrected:
         parsed = parsed.join(_latest(corrections, corrected), on="quarantine_id", how="left")
-        found |= {f"={name}": F.coalesce(F.col(f"_after_{name}"), found[f"={name}"]) for name in corrected}
-    told = [F.col(f"_after_{name}").isNotNull() for name in corrected]
+        cells_by_name |= {
+            f"={name}": F.coalesce(F.col(f"_after_{name}"), cells_by_name[f"={name}"]) for name in corrected
+        }
+    is_corrected = [F.col(f"_after_{name}").isNotNull() for name in corrected]
     whole = F.col("_cells")["_record"]
-    for mended in told:
+    for mended in is_corrected:
         whole = F.when(~mended, whole)
     return parsed.select(
-        *(cell.alias(name) for name, cell in found.items()),
+        *(cell.alias(name) for name, cell in cells_by_name.items()),
         F.lit(batch_id).alias("_batch_id"),
         F.col("source_file").alias("_source_file"),
         F.col("source_row").alias("_source_row"),

@@ -53,13 +53,13 @@ def comparable_column(text: Column, declared: Declared) -> Column:
 
 def links(entity: Entity, entities: Mapping[str, Entity]) -> dict[str, tuple[str, str]]:
     """Per column of an entity that names a row of a forgettable entity: that entity and its column."""
-    found = {entity.key: (entity.name, entity.key)}
+    linked = {entity.key: (entity.name, entity.key)}
     for column in entity.columns:
         if column.reference and column.reference.entity != "products":
-            found[column.name] = (column.reference.entity, column.reference.column)
+            linked[column.name] = (column.reference.entity, column.reference.column)
         elif column.name == "customer_id" and entity.name != "customers":
-            found[column.name] = ("customers", entities["customers"].key)
-    return found
+            linked[column.name] = ("customers", entities["customers"].key)
+    return linked
 
 
 def about(
@@ -107,7 +107,7 @@ def withheld(
 ) -> DataFrame:
     """Rows for bronze, those about erased accounts redacted to empty cells: their place alone, so that rows still add up."""
     kept = ("_batch_id", "_source_file", "_source_row", "_ingested_at")
-    told = bronze.withColumn("_about", about(bronze, entity, entities, mapping, log))
+    marked = bronze.withColumn("_about", about(bronze, entity, entities, mapping, log))
     instead = {"_malformed": F.lit(_MARK), "_malformed_reason": F.lit(checks.ERASED)}
     cells = {
         name: F.when(F.col("_about"), instead.get(name, F.lit(None))).otherwise(
@@ -116,4 +116,4 @@ def withheld(
         for name in bronze.columns
         if name not in kept
     }
-    return told.select(*(cells[name].alias(name) if name in cells else F.col(name) for name in bronze.columns))
+    return marked.select(*(cells[name].alias(name) if name in cells else F.col(name) for name in bronze.columns))

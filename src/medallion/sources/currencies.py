@@ -125,10 +125,10 @@ def in_amount(text: str) -> str | None:
     >>> [in_amount(text) for text in ("€ 1.200", "1 200 EUR", "CHF 5'000.00", "$5k", "R$ 10", "(£5)", "12", "soon", "5 pcs")]
     ['EUR', 'EUR', 'CHF', 'USD', 'BRL', 'GBP', None, None, None]
     """
-    found = _PRICED.fullmatch(text.strip())
-    if not found:
+    match = _PRICED.fullmatch(text.strip())
+    if not match:
         return None
-    sign = found["before"] or found["after"]
+    sign = match["before"] or match["after"]
     return _SIGNS.get(sign) or (sign.upper() if sign.upper() in CODES else None)
 
 
@@ -143,10 +143,10 @@ class Cells:
 
     def codes(self) -> Counter[str]:
         """Per ISO code how many cells stand for it; `?` for those that stand for none."""
-        found: Counter[str] = Counter()
+        codes: Counter[str] = Counter()
         for text, count in self.counts.items():
-            found[code_of(text) or "?"] += count
-        return found
+            codes[code_of(text) or "?"] += count
+        return codes
 
     @property
     def is_currency(self) -> bool:
@@ -275,11 +275,11 @@ def of_accounts(columns: Iterable[Cells], amounts: Mapping[str, str], default: s
         codes = column.codes() if column.is_currency and column.name not in amounts else Counter()
         foreign = Counter({code: n for code, n in codes.items() if code not in (default, "?")})
         if foreign and amounts:
-            told, canonical = next(iter(amounts.items()))
+            source, canonical = next(iter(amounts.items()))
             return Doubt(
                 f"column {column.header!r} holds currencies ({_listed(foreign)}): every {canonical} would count as {default}",
                 f'Amounts are not converted. Leave the others out in a contract: `{canonical}: {{sql: "CASE WHEN '
-                f"`{column.name}` = '{default}' THEN `{told}` END\"}}`.",
+                f"`{column.name}` = '{default}' THEN `{source}` END\"}}`.",
             )
     for column in columns:
         canonical = amounts.get(column.name, "")
@@ -296,11 +296,11 @@ def of_accounts(columns: Iterable[Cells], amounts: Mapping[str, str], default: s
 
 def only(columns: Iterable[Cells], amounts: Mapping[str, str]) -> str | None:
     """The one ISO code that headers and cells of amounts name; None when they name none, or several."""
-    found: set[str] = set()
+    codes: set[str] = set()
     for column in columns:
         if column.name in amounts:
-            found |= set(_beside(column)) or {code for code in [in_header(column.header)] if code}
-    return found.pop() if len(found) == 1 else None
+            codes |= set(_beside(column)) or {code for code in [in_header(column.header)] if code}
+    return codes.pop() if len(codes) == 1 else None
 
 
 def spellings(code: str) -> list[str]:
@@ -314,8 +314,8 @@ def spellings(code: str) -> list[str]:
 
 
 def _beside(column: Cells) -> Counter[str]:
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for text, count in column.counts.items():
         if code := in_amount(text):
-            found[code] += count
-    return found
+            counts[code] += count
+    return counts
