@@ -46,7 +46,7 @@ def status(feed: Feed, leads: Entity) -> None:
     if offers and max(offers, key=lambda o: o[0])[3] > 0:
         _, canonical, column, share, ends, held = max(offers, key=lambda offer: offer[0])
         values, unknown = spellings("leads", declared, column)
-        told = ", ".join(f"{text!r} ({count})" for text, count in unknown[:8])
+        listed = ", ".join(f"{text!r} ({count})" for text, count in unknown[:8])
         confidence = min(held.confidence or 0.9, 0.93 if ends == {"won", "lost"} else 0.82 if ends else 0.65)
         update: dict[str, Any] = {
             "values": values,
@@ -55,7 +55,7 @@ def status(feed: Feed, leads: Entity) -> None:
         }
         if unknown:
             guessed = tuple((text, "open") for text, _ in unknown)
-            reason = f"{update['reason']}; open, won or lost: {told}?"
+            reason = f"{update['reason']}; open, won or lost: {listed}?"
             update |= {"values": (*values, *guessed), "confidence": min(confidence, 0.6), "reason": reason}
         feed.fillings["status"] = held.model_copy(update=update)
         return

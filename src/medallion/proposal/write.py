@@ -205,9 +205,9 @@ def details(proposal: Proposal) -> list[dict[str, Any]]:
 
 def not_mapped(proposal: Proposal) -> dict[str, list[Column]]:
     """Per table the columns with values that fill nothing in any entity."""
-    found: dict[str, list[Column]] = {}
+    unmapped: dict[str, list[Column]] = {}
     for feed in proposal.feeds:
         name = feed.table.file.name
         kept = feed.unmapped
-        found[name] = [column for column in kept if name not in found or column in found[name]]
-    return {name: columns for name, columns in found.items() if columns}
+        unmapped[name] = [column for column in kept if name not in unmapped or column in unmapped[name]]
+    return {name: columns for name, columns in unmapped.items() if columns}
