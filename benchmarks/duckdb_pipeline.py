@@ -74,8 +74,8 @@ def silver(db: duckdb.DuckDBPyConnection, out: Path, name: str) -> None:
     )
     db.execute(f"""create table judged as select *, row_number() over (partition by {key} order by (n > 1), {VERSION[name]} desc) as rank from
         (select *, row_number() over (partition by {values} order by line) as n from staged_{name} where reason is null and {key} in (select {key} from repeated))""")
-    calm = f"staged_{name} s anti join repeated r on s.{key} = r.{key} where reason is null"
-    history = f"select {values}, line, 'accepted' as account, now() as known_at, hash({values}) as version from {calm} union all select {values}, line, case when rank = 1 then 'accepted' else 'superseded' end, now(), hash({values}) from judged where n = 1"
+    unchanged = f"staged_{name} s anti join repeated r on s.{key} = r.{key} where reason is null"
+    history = f"select {values}, line, 'accepted' as account, now() as known_at, hash({values}) as version from {unchanged} union all select {values}, line, case when rank = 1 then 'accepted' else 'superseded' end, now(), hash({values}) from judged where n = 1"
     db.execute(f"copy ({history}) to '{out}/silver_{name}_history.parquet'")
     db.execute(
         f"create table {name}_clean as select {values}, line from read_parquet('{out}/silver_{name}_history.parquet') where account = 'accepted'"

@@ -125,8 +125,8 @@ def silver(exports: Path, out: Path, name: str) -> dict[str, int | str]:
     )  # fmt: skip
     kept = judged.lazy().filter(c("n") == 1)
     account = pl.when(c("rank") == 1).then(pl.lit("accepted")).otherwise(pl.lit("superseded")).alias("account")
-    calm = valid.join(repeated, on=key, how="anti").with_columns(pl.lit("accepted").alias("account"))
-    history = pl.concat([calm, kept.with_columns(account).select(*values, "line", "account")])
+    unchanged = valid.join(repeated, on=key, how="anti").with_columns(pl.lit("accepted").alias("account"))
+    history = pl.concat([unchanged, kept.with_columns(account).select(*values, "line", "account")])
     history.with_columns(pl.struct(values).hash().alias("version")).sink_parquet(out / f"silver_{name}_history.parquet")
     current = pl.scan_parquet(out / f"silver_{name}_history.parquet").filter(c("account") == "accepted")
     current.select(*values, "line").sink_parquet(out / f"silver_{name}_clean.parquet")

@@ -1,4 +1,4 @@
-"""The lakehouse as the dashboard reads it: one version held open, figures remembered, a new version taken up."""
+"""The lakehouse as the dashboard reads it: one version kept open, figures cached, a new version opened when there is one."""
 
 from __future__ import annotations
 
