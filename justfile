@@ -47,7 +47,7 @@ test-on-spark *args:
 test-on-spark-quick *args:
     SPARK_SMALL=1 bash scripts/with_spark.sh {{python}} -m pytest -n 2 -m "engine_quick and not slow" {{args}}
 
-# Kill 200 runs at random moments; takes about half an hour.
+# Kill 200 runs at random times; takes about half an hour.
 faults kills="200":
     MEDALLION_KILLS={{kills}} MEDALLION_EVERY_WRITE=8 {{python}} -m pytest -n 2 -m '' tests/faults
 

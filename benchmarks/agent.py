@@ -224,7 +224,7 @@ def goldens(first: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def written(value: Any, form: str) -> str:
-    """As a person reads it, written here a second time."""
+    """As text for readers, written here a second time."""
     if form == "text" or value is None:
         return str(value)
     if form == "percent":

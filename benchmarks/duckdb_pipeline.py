@@ -31,7 +31,7 @@ def code(column: str) -> str:
     return f"regexp_replace(lower(trim({column})), '[^a-z0-9]+', '_', 'g')"
 
 
-def moment(column: str) -> str:
+def timestamp_of(column: str) -> str:
     return f"coalesce(try_cast({text(column)} as timestamp), try_strptime({text(column)}, '%m/%d/%Y %H:%M'))"
 
 
@@ -41,17 +41,17 @@ def money(column: str) -> str:
 
 STAGED = {
     "products": f"select upper(trim(product_id)) as product_id, {text('product_name')} as product_name, {text('category')} as category, {money('list_price')} as list_price, 'USD' as currency, try_cast(launch_date as date) as launch_date, line, case when nullif(trim(product_id), '') is null then 'product_id: is missing' end as reason from bronze_products",
-    "customers": f"select upper(trim(customer_id)) as customer_id, {text('customer_name')} as customer_name, {text('industry')} as industry, case lower(trim(country)) when 'usa' then 'United States' when 'uk' then 'United Kingdom' else {text('country')} end as country, {text('city')} as city, try_cast({text('employee_count')} as bigint) as employee_count, {money('annual_revenue')} as annual_revenue, {text('account_manager')} as account_manager, lower({text('email')}) as email, regexp_replace({text('phone')}, '[^0-9+]', '', 'g') as phone, {moment('created_at')} as created_at, {moment('updated_at')} as updated_at, line, case when nullif(trim(customer_id), '') is null then 'customer_id: is missing' end as reason from bronze_customers",
+    "customers": f"select upper(trim(customer_id)) as customer_id, {text('customer_name')} as customer_name, {text('industry')} as industry, case lower(trim(country)) when 'usa' then 'United States' when 'uk' then 'United Kingdom' else {text('country')} end as country, {text('city')} as city, try_cast({text('employee_count')} as bigint) as employee_count, {money('annual_revenue')} as annual_revenue, {text('account_manager')} as account_manager, lower({text('email')}) as email, regexp_replace({text('phone')}, '[^0-9+]', '', 'g') as phone, {timestamp_of('created_at')} as created_at, {timestamp_of('updated_at')} as updated_at, line, case when nullif(trim(customer_id), '') is null then 'customer_id: is missing' end as reason from bronze_customers",
     "leads": f"""select l.*, case when l.customer_id is null then 'customer_id: is missing' when c.customer_id is null then 'customer_id: is not a known customer'
         when l.status is null then 'status: is not accepted' when l.created_at is null then 'created_at: cannot be read' end as reason
         from (select upper(trim(lead_id)) as lead_id, upper({text("customer_id")}) as customer_id, upper({text("product_id")}) as product_id, {text("lead_name")} as lead_name, lower({text("email")}) as email, {text("phone")} as phone, {text("company")} as company, {code("source")} as source,
-          case {code("status")} when '_closed_won_' then 'won' when 'closed_won' then 'won' when 'lost' then 'lost' when 'open' then 'open' end as status, {code("stage")} as stage, {money("deal_value")} as deal_value, 'USD' as currency, {moment("created_at")} as created_at, {moment("updated_at")} as updated_at,
-          {moment("closed_at")} as closed_at, try_cast(expected_close_date as date) as expected_close_date, {text("owner")} as owner, line from bronze_leads) l
+          case {code("status")} when '_closed_won_' then 'won' when 'closed_won' then 'won' when 'lost' then 'lost' when 'open' then 'open' end as status, {code("stage")} as stage, {money("deal_value")} as deal_value, 'USD' as currency, {timestamp_of("created_at")} as created_at, {timestamp_of("updated_at")} as updated_at,
+          {timestamp_of("closed_at")} as closed_at, try_cast(expected_close_date as date) as expected_close_date, {text("owner")} as owner, line from bronze_leads) l
         left join customers_clean c on l.customer_id = c.customer_id""",
     "interactions": f"""select i.*, case when c.customer_id is null then 'customer_id: is not a known customer' when i.occurred_at is null then 'occurred_at: cannot be read'
         when i.channel is null then 'channel: is missing' when i.outcome is null then 'outcome: is not accepted' end as reason
         from (select upper(trim(interaction_id)) as interaction_id, upper({text("customer_id")}) as customer_id, upper({text("lead_id")}) as lead_id,
-          case lower(trim(channel)) when 'call' then 'call' when 'e-mail' then 'email' when 'whatsapp' then 'whatsapp' when 'meeting' then 'meeting' else 'other' end as channel, lower(trim(direction)) as direction, {moment("occurred_at")} as occurred_at,
+          case lower(trim(channel)) when 'call' then 'call' when 'e-mail' then 'email' when 'whatsapp' then 'whatsapp' when 'meeting' then 'meeting' else 'other' end as channel, lower(trim(direction)) as direction, {timestamp_of("occurred_at")} as occurred_at,
           try_cast({text("duration_minutes")} as bigint) as duration_minutes, case lower(trim(outcome)) when 'positive' then 'positive' when 'neutral' then 'neutral' when 'negative' then 'negative' when 'no answer' then 'no_answer' when 'meeting booked' then 'meeting_booked' end as outcome, {text("notes")} as notes, line from bronze_interactions) i
         left join customers_clean c on i.customer_id = c.customer_id""",
 }
@@ -74,8 +74,8 @@ def silver(db: duckdb.DuckDBPyConnection, out: Path, name: str) -> None:
     )
     db.execute(f"""create table judged as select *, row_number() over (partition by {key} order by (n > 1), {VERSION[name]} desc) as rank from
         (select *, row_number() over (partition by {values} order by line) as n from staged_{name} where reason is null and {key} in (select {key} from repeated))""")
-    calm = f"staged_{name} s anti join repeated r on s.{key} = r.{key} where reason is null"
-    history = f"select {values}, line, 'accepted' as account, now() as known_at, hash({values}) as version from {calm} union all select {values}, line, case when rank = 1 then 'accepted' else 'superseded' end, now(), hash({values}) from judged where n = 1"
+    unchanged = f"staged_{name} s anti join repeated r on s.{key} = r.{key} where reason is null"
+    history = f"select {values}, line, 'accepted' as account, now() as known_at, hash({values}) as version from {unchanged} union all select {values}, line, case when rank = 1 then 'accepted' else 'superseded' end, now(), hash({values}) from judged where n = 1"
     db.execute(f"copy ({history}) to '{out}/silver_{name}_history.parquet'")
     db.execute(
         f"create table {name}_clean as select {values}, line from read_parquet('{out}/silver_{name}_history.parquet') where account = 'accepted'"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-MOMENT = "(timestamp '2023-01-01' + to_seconds((hash(i + {salt}) % 77760000)::int))"
+TIMESTAMP = "(timestamp '2023-01-01' + to_seconds((hash(i + {salt}) % 77760000)::int))"
 
 
 def count(text: str) -> int:
@@ -50,7 +50,7 @@ def generate(interactions: int, out: Path, seed: int = 1) -> None:
               union all
               select i, 1 from range({leads}) t(i) where i % 500 = 0
             ), made as (
-              select i, again, hash(i + {salt + 3}) % 10 as luck, {MOMENT.format(salt=salt + 4)} as opened,
+              select i, again, hash(i + {salt + 3}) % 10 as luck, {TIMESTAMP.format(salt=salt + 4)} as opened,
                      10 + hash(i + {salt + 5}) % 120 as days from base
             )
             select 'L' || lpad(i::varchar, 8, '0') as lead_id,
@@ -72,12 +72,12 @@ def generate(interactions: int, out: Path, seed: int = 1) -> None:
                    '' as lead_id,
                    ['Call', 'E-mail', ' whatsapp', 'Meeting', 'other'][1 + (hash(j + {salt + 10}) % 5)::int] as channel,
                    ['inbound', 'Outbound'][1 + (hash(j + {salt + 11}) % 2)::int] as direction,
-                   case when i % 10000 = 5 then 'garbage' when j % 10 = 0 then strftime(moment, '%m/%d/%Y %H:%M')
-                        else moment::varchar end as occurred_at,
+                   case when i % 10000 = 5 then 'garbage' when j % 10 = 0 then strftime(happened, '%m/%d/%Y %H:%M')
+                        else happened::varchar end as occurred_at,
                    (hash(j + {salt + 12}) % 90)::varchar as duration_minutes,
                    ['positive', 'Neutral', 'negative', 'No Answer', 'Meeting Booked'][1 + (hash(j + {salt + 13}) % 5)::int] as outcome,
                    'note about touch number ' || j as notes
-            from (select i, j, timestamp '2023-01-01' + to_seconds((hash(j + {salt + 14}) % 77760000)::int) as moment
+            from (select i, j, timestamp '2023-01-01' + to_seconds((hash(j + {salt + 14}) % 77760000)::int) as happened
                   from (select i, case when i % 1000 = 7 then i - 1 else i end as j from range({interactions}) t(i)))""",
     }
     with duckdb.connect() as connection:

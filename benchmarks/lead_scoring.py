@@ -76,7 +76,7 @@ def one(customers: int, days: int, seed: int) -> dict[str, Any]:
         started = time.perf_counter()
         entry = publish.train_on_simulation(work, customers, days, seed)
         settings = load(None, source=str(work / "exports"), lakehouse=str(work / "lake"), as_of=last.isoformat())
-        run(settings, end_of_day(last), halves=["silver_to_gold"])
+        run(settings, end_of_day(last), stages=["silver_to_gold"])
         seconds = time.perf_counter() - started
         card = entry.evaluation["candidates"][entry.scorer.kind]
         return {

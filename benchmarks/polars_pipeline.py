@@ -34,7 +34,7 @@ def code(name: str) -> pl.Expr:
     return c(name).str.strip_chars().str.to_lowercase().str.replace_all(r"[^a-z0-9]+", "_")
 
 
-def moment(name: str) -> pl.Expr:
+def timestamp_of(name: str) -> pl.Expr:
     iso = text(name).str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us")
     day = text(name).str.to_datetime("%Y-%m-%d", strict=False, time_unit="us")
     return pl.coalesce(iso, text(name).str.to_datetime("%m/%d/%Y %H:%M", strict=False, time_unit="us"), day)
@@ -56,26 +56,26 @@ def meant(name: str, known: dict[str, str], default: str | None = None) -> pl.Ex
 STAGED = {
     "products": {
         "product_id": upper("product_id"), "product_name": text("product_name"), "category": text("category"),
-        "list_price": money("list_price"), "currency": pl.lit("USD"), "launch_date": moment("launch_date").dt.date(),
+        "list_price": money("list_price"), "currency": pl.lit("USD"), "launch_date": timestamp_of("launch_date").dt.date(),
     },
     "customers": {
         "customer_id": upper("customer_id"), "customer_name": text("customer_name"), "industry": text("industry"),
         "country": meant("country", {"usa": "United States", "uk": "United Kingdom", "germany": "Germany"}), "city": text("city"),
         "employee_count": text("employee_count").cast(pl.Int64, strict=False), "annual_revenue": money("annual_revenue"),
         "account_manager": text("account_manager"), "email": text("email").str.to_lowercase(),
-        "phone": text("phone").str.replace_all("[^0-9+]", ""), "created_at": moment("created_at"), "updated_at": moment("updated_at"),
+        "phone": text("phone").str.replace_all("[^0-9+]", ""), "created_at": timestamp_of("created_at"), "updated_at": timestamp_of("updated_at"),
     },
     "leads": {
         "lead_id": upper("lead_id"), "customer_id": upper("customer_id"), "product_id": upper("product_id"), "lead_name": text("lead_name"),
         "email": text("email").str.to_lowercase(), "phone": text("phone"), "company": text("company"), "source": code("source"),
         "status": code("status").str.strip_chars("_").replace_strict({"closed_won": "won", "lost": "lost", "open": "open"}, default=None, return_dtype=pl.String),
-        "stage": code("stage"), "deal_value": money("deal_value"), "currency": pl.lit("USD"), "created_at": moment("created_at"),
-        "updated_at": moment("updated_at"), "closed_at": moment("closed_at"), "expected_close_date": moment("expected_close_date").dt.date(), "owner": text("owner"),
+        "stage": code("stage"), "deal_value": money("deal_value"), "currency": pl.lit("USD"), "created_at": timestamp_of("created_at"),
+        "updated_at": timestamp_of("updated_at"), "closed_at": timestamp_of("closed_at"), "expected_close_date": timestamp_of("expected_close_date").dt.date(), "owner": text("owner"),
     },
     "interactions": {
         "interaction_id": upper("interaction_id"), "customer_id": upper("customer_id"), "lead_id": upper("lead_id"),
         "channel": meant("channel", {"call": "call", "e-mail": "email", "whatsapp": "whatsapp", "meeting": "meeting"}, "other"),
-        "direction": c("direction").str.strip_chars().str.to_lowercase(), "occurred_at": moment("occurred_at"),
+        "direction": c("direction").str.strip_chars().str.to_lowercase(), "occurred_at": timestamp_of("occurred_at"),
         "duration_minutes": text("duration_minutes").cast(pl.Int64, strict=False),
         "outcome": meant("outcome", {"positive": "positive", "neutral": "neutral", "negative": "negative", "no answer": "no_answer", "meeting booked": "meeting_booked"}),
         "notes": text("notes"),
@@ -125,8 +125,8 @@ def silver(exports: Path, out: Path, name: str) -> dict[str, int | str]:
     )  # fmt: skip
     kept = judged.lazy().filter(c("n") == 1)
     account = pl.when(c("rank") == 1).then(pl.lit("accepted")).otherwise(pl.lit("superseded")).alias("account")
-    calm = valid.join(repeated, on=key, how="anti").with_columns(pl.lit("accepted").alias("account"))
-    history = pl.concat([calm, kept.with_columns(account).select(*values, "line", "account")])
+    unchanged = valid.join(repeated, on=key, how="anti").with_columns(pl.lit("accepted").alias("account"))
+    history = pl.concat([unchanged, kept.with_columns(account).select(*values, "line", "account")])
     history.with_columns(pl.struct(values).hash().alias("version")).sink_parquet(out / f"silver_{name}_history.parquet")
     current = pl.scan_parquet(out / f"silver_{name}_history.parquet").filter(c("account") == "accepted")
     current.select(*values, "line").sink_parquet(out / f"silver_{name}_clean.parquet")

@@ -1,4 +1,4 @@
-"""The two models with their fixed parameters on any table that says what became of each row.
+"""The two models with their fixed parameters on any table that has the outcome of each row.
 
     python benchmarks/tabular.py --csv leads.csv --label converted [--time created_at] [--drop id,name] [--positive yes]
 

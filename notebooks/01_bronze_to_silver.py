@@ -19,7 +19,7 @@ settings = notebook.settings(globals())
 
 # COMMAND ----------
 
-result = pipeline.run(settings, utc_now(), notebook.say, halves=[pipeline.BRONZE_TO_SILVER])
+result = pipeline.run(settings, utc_now(), notebook.say, stages=[pipeline.BRONZE_TO_SILVER])
 
 # COMMAND ----------
 

@@ -20,7 +20,7 @@ notebook.need_silver(settings)
 
 # COMMAND ----------
 
-result = pipeline.run(settings, utc_now(), notebook.say, halves=[pipeline.SILVER_TO_GOLD])
+result = pipeline.run(settings, utc_now(), notebook.say, stages=[pipeline.SILVER_TO_GOLD])
 
 # COMMAND ----------
 
@@ -31,10 +31,10 @@ result = pipeline.run(settings, utc_now(), notebook.say, halves=[pipeline.SILVER
 
 from medallion import metrics, status
 from medallion import Lakehouse
-from medallion.lakehouse import remembered
+from medallion.lakehouse import contracts_in_use
 
 lakehouse = Lakehouse(settings.lakehouse)
-currency = remembered.currency(lakehouse)
+currency = contracts_in_use.currency(lakehouse)
 for name, value in status.insights(lakehouse).items():
     measure = metrics.metrics()[name].measure
     print(f"{measure.display_name:<24}{metrics.written(name, value, currency):>14}   {measure.comment}")

@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 
 from medallion import contracts, silver
 from medallion.config import end_of_day
-from medallion.features import Moment
+from medallion.features import AsOf
 from medallion.gold import STEPS, Step
 
 if TYPE_CHECKING:
@@ -37,16 +37,16 @@ def _silver(name: str) -> DataFrame:
     return spark.read.table(f"`{catalog}`.{name}" if catalog else name)
 
 
-def _moment() -> Moment:
+def _as_of() -> AsOf:
     told = _setting("as_of")
     if told:
-        return Moment(end_of_day(date.fromisoformat(told)))
+        return AsOf(end_of_day(date.fromisoformat(told)))
     events = {name: _silver(_ENTITIES[name].clean.name) for name in contracts.ENTITY_NAMES}
     newest = silver.newest_event(events, _ENTITIES).collect()[0]["newest"]
-    return Moment(end_of_day(newest.date()))
+    return AsOf(end_of_day(newest.date()))
 
 
-_MOMENT = _moment()
+_AS_OF = _as_of()
 _SOURCES = {name for step in STEPS for name in step.inputs if name.startswith("silver.")}
 
 
@@ -57,8 +57,8 @@ def _declare(step: Step) -> None:
     def made() -> DataFrame:
         inputs = []
         for name in step.inputs:
-            if name == "moment":
-                inputs.append(_MOMENT)
+            if name == "as_of":
+                inputs.append(_AS_OF)
             elif name in MADE:
                 inputs.append(spark.read.table(MADE[name]))
             else:

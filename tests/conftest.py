@@ -35,7 +35,7 @@ ENGINE = (
 )
 #: Fixtures of long tests, half a minute or more each on Apache Spark: whole deliveries, and leak checks on a broken copy.
 _LONG = {"deliver", "to_silver", "sample", "learned_late"}
-#: The moment at which tests "read" files; after every event of the sample.
+#: The time at which tests "read" files; after every event of the sample.
 NOW = datetime(2025, 7, 1, 8, 0)
 
 os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE", str(2 << 30))
@@ -82,7 +82,7 @@ def deliver(spark: Any, tmp_path: Path) -> Callable[..., Any]:
     count = 0
 
     def run(
-        files: dict[str, str | bytes], now: datetime = NOW, halves: Collection[str] = pipeline.BOTH, **settings: Any
+        files: dict[str, str | bytes], now: datetime = NOW, stages: Collection[str] = pipeline.BOTH, **settings: Any
     ) -> tuple[Any, Any]:
         nonlocal count
         count += 1
@@ -92,7 +92,7 @@ def deliver(spark: Any, tmp_path: Path) -> Callable[..., Any]:
             data = content.encode() if isinstance(content, str) else content
             (folder / name).write_bytes(data)
         lake = Lakehouse(str(tmp_path / "lakehouse"))
-        result = pipeline.run(load(None, source=str(folder), lakehouse=lake.root, **settings), now, halves=halves)
+        result = pipeline.run(load(None, source=str(folder), lakehouse=lake.root, **settings), now, stages=stages)
         return result, lake
 
     return run
@@ -103,7 +103,7 @@ def to_silver(deliver: Callable[..., Any]) -> Callable[..., Any]:
     """As `deliver`, without gold: for what is told of silver, which is half of the time."""
     from medallion import pipeline
 
-    return partial(deliver, halves=[pipeline.BRONZE_TO_SILVER])
+    return partial(deliver, stages=[pipeline.BRONZE_TO_SILVER])
 
 
 @pytest.fixture(scope="session")
@@ -140,7 +140,7 @@ def rows(spark: Any) -> Callable[..., list[dict[str, Any]]]:
 
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Azurite on a port of its own; everything in this process and its children that speaks Azure speaks to it."""
+    """Azurite on a port of its own; everything in this process and its children that talks to Azure talks to it."""
     import signal
     import socket
     import subprocess

@@ -184,7 +184,7 @@ def test_a_second_writer_is_refused_before_it_writes(root):
     assert Lakehouse(root).tables() == [], "the lock is no table of the lakehouse"
 
 
-def test_of_many_at_the_same_moment_one_writes(root):
+def test_of_many_at_the_same_time_one_writes(root):
     """Each in a process of its own. The first time the lock is created, then it is taken."""
     code = (
         "import sys, time\nfrom medallion.lakehouse import locks\nfrom medallion.errors import LakehouseError\n"

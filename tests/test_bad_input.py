@@ -1,4 +1,4 @@
-"""Whatever is wrong with what a person hands over: one message with place and remedy, and nothing half-done."""
+"""Whatever is wrong with what someone hands over: one message with place and remedy, and nothing half-done."""
 
 from __future__ import annotations
 

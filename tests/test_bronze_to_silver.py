@@ -317,7 +317,7 @@ def test_a_value_that_comes_back(frame):
             F.xxhash64("product_id", "list_price").alias("_version_hash"),
             F.lit(None).cast("array<string>").alias("_reasons"),
         )
-        last = silver.outcomes(staged, silver.contested(staged, kept, entity), kept, entity)
+        last = silver.outcomes(staged, silver.conflicting_keys(staged, kept, entity), kept, entity)
         judged = {**(judged or {}), **{row.product_id: row._outcome for row in last.collect()}}
         added = silver.versions(last)
         kept = added if kept is None else kept.unionByName(added)

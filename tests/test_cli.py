@@ -1,4 +1,4 @@
-"""The command as a person and as a script meets it."""
+"""The command as people and scripts use it."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ def test_a_bad_file_leaves_what_was_good(medallion, sample, tmp_path):
 
 
 def test_a_record_too_long_to_read(medallion, tmp_path, monkeypatch):
-    """Found only while the engine reads: the delivery is taken back, and the next one comes in."""
+    """Found only while the engine reads: the delivery is rolled back, and the next one comes in."""
     from medallion.sources import parsing
 
     monkeypatch.setattr(parsing, "_BLOCK", 4096)

@@ -36,7 +36,7 @@ INTEGERS = [
     ("12.000", None), ("1.200", None), ("12.5", None), ("1,20", None), ("51-200", None), ("99999999999999999999", None),
     ("a few", None), (None, None),
 ]  # fmt: skip
-MOMENTS = [
+TIMESTAMPS = [
     ("2025-06-12", at("2025-06-12")), ("2025-06-12 14:30", at("2025-06-12 14:30")),
     ("2025-06-12T14:30:00Z", at("2025-06-12 14:30")), ("2025-06-12T14:30:00+02:00", at("2025-06-12 12:30")),
     ("2025-06-12 03:00:00+00", at("2025-06-12 03:00")), ("06/05/2025", at("2025-06-05")), ("6/5/2025 9:05", at("2025-06-05 09:05")),
@@ -52,7 +52,7 @@ TABLES = {
     "money": (words.money, MONEY),
     "money as double": (lambda c: words.money(c, "double"), [("12.345", 12.345), ("0.1234", 0.1234), ("x", None)]),
     "integer": (words.integer, INTEGERS),
-    "timestamp": (lambda c: words.parse_timestamp(c, DATE_FORMATS), MOMENTS),
+    "timestamp": (lambda c: words.parse_timestamp(c, DATE_FORMATS), TIMESTAMPS),
     "date": (
         lambda c: words.parse_date(c, DATE_FORMATS),
         [("2025-06-12T23:00:00-05:00", at("2025-06-13").date()), ("12 Jun 2025", at("2025-06-12").date()), ("x", None)],

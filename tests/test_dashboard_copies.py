@@ -30,7 +30,7 @@ def world(spark, tmp_path_factory):
 
     pick, folder = random.Random(8), tmp_path_factory.mktemp("world")  # noqa: S311
 
-    def moment(days):
+    def ago(days):
         return datetime(2025, 1, 1) + timedelta(days=pick.randrange(days), minutes=30 * pick.randrange(48))
 
     made = {
@@ -38,10 +38,10 @@ def world(spark, tmp_path_factory):
         + [[f"C{n}", f"Name {n % 40}", pick.choice(["Retail", "Media", ""]), "France", pick.choice([9, 999, ""])] for n in range(50)],
         "leads": [["lead_id", "customer_id", "source", "status", "stage", "deal_value", "created_at", "closed_at", "owner"]]
         + [[f"L{n}", f"C{pick.randrange(50)}", pick.choice(["referral", "event"]), status := pick.choice(["open", "won", "lost"]), "demo",
-            pick.choice(["", pick.randrange(10**7) / 100]), opened := moment(60), "" if status == "open" else opened + timedelta(days=pick.randrange(40)),
+            pick.choice(["", pick.randrange(10**7) / 100]), opened := ago(60), "" if status == "open" else opened + timedelta(days=pick.randrange(40)),
             pick.choice(["Ann", "Bob", ""])] for n in range(200)],
         "interactions": [["interaction_id", "customer_id", "channel", "occurred_at", "outcome"]]
-        + [[f"I{n}", f"C{pick.randrange(45)}", pick.choice(["call", "email", "fax", ""]), moment(100), pick.choice(["positive", "meeting booked", "neutral", "no_answer"])]
+        + [[f"I{n}", f"C{pick.randrange(45)}", pick.choice(["call", "email", "fax", ""]), ago(100), pick.choice(["positive", "meeting booked", "neutral", "no_answer"])]
            for n in range(600)],
     }  # fmt: skip
     for name, rows in made.items():

@@ -52,8 +52,8 @@ def conformed(spark, tmp_path_factory):
     known = spark.createDataFrame([("C1",)], "_key string")
     entity = contracts.entities()["interactions"]
     found = silver.readings(raw, entity, bronze.mapping_of([file]))
-    strays = silver.strays(found, {"customer_id": known})
-    staged = silver.conform(found, entity, {"customer_id": strays})
+    orphan_keys = silver.orphan_keys(found, {"customer_id": known})
+    staged = silver.conform(found, entity, {"customer_id": orphan_keys})
     return {row["_source_row"]: row.asDict() for row in staged.collect()}
 
 

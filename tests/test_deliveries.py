@@ -39,7 +39,7 @@ class Deliveries(RuleBasedStateMachine):
         self.lake = Lakehouse(str(self.folder / "lakehouse"))
         self.now = NOW
         self.delivered = 0
-        self.taken_up = 0
+        self.reprocessed = 0
         self.seen: set[bytes] = set()
         self.last: list[tuple] = []
         self.count = 0
@@ -61,7 +61,7 @@ class Deliveries(RuleBasedStateMachine):
             self.delivered += len(rows)
         # accepted, since an unknown status in several rows would hold its file back
         settings_ = load(None, source=str(source), lakehouse=self.lake.root, accept=True)
-        pipeline.run(settings_, self.now, halves=[pipeline.BRONZE_TO_SILVER])
+        pipeline.run(settings_, self.now, stages=[pipeline.BRONZE_TO_SILVER])
 
     @rule(known=st.lists(IDS, min_size=1, max_size=3))
     def deliver_customers(self, known):
@@ -87,14 +87,14 @@ class Deliveries(RuleBasedStateMachine):
 
     @precondition(lambda self: self.waiting())
     @rule(state=st.sampled_from(["won", "open", "still wrong"]), data=st.data())
-    def correct_and_take_up(self, state, data):
+    def correct_and_reprocess(self, state, data):
         chosen = data.draw(st.sampled_from(sorted(row["quarantine_id"] for row in self.waiting())))
         settings_ = load(None, lakehouse=self.lake.root)
         self.now += timedelta(hours=1)
         quarantine.fix(settings_, [quarantine.Correction(chosen, "status", state)], "ana", self.now)
         result = quarantine.take_up(settings_, self.now, lambda name, seconds: None, ids=[chosen])
         assert [account["rows_read"] for account in result.accounts] == [1]
-        self.taken_up += 1
+        self.reprocessed += 1
 
     @precondition(lambda self: self.waiting())
     @rule()
@@ -106,7 +106,7 @@ class Deliveries(RuleBasedStateMachine):
             load(None, lakehouse=self.lake.root), self.now, lambda name, seconds: None, everything=True
         )
         assert sum(account["rows_read"] for account in result.accounts) == waiting
-        self.taken_up += waiting
+        self.reprocessed += waiting
 
     def waiting(self):
         return quarantine.waiting(self.lake) if hasattr(self, "lake") and self.lake.exists("silver.quarantine") else []
@@ -136,7 +136,7 @@ class Deliveries(RuleBasedStateMachine):
         counts = self.counts()
         history = sum(count for name, count in counts.items() if name.endswith("_history"))
         assert told["balanced"]
-        assert told["read"] == self.delivered + self.taken_up
+        assert told["read"] == self.delivered + self.reprocessed
         assert told["kept"] == history
         assert told["refused"] == counts.get("silver.quarantine", 0)
         waiting = len(self.waiting())
@@ -256,7 +256,7 @@ def test_stages_are_told_by_files_first_then_by_versions(deliver, rows):
 LEADS = "lead_id,customer_id,status,stage,deal_value,created_at,updated_at,closed_at,owner\n"
 STAGED = {
     "customers.csv": "customer_id,customer_name\nC1,Anvil\n",
-    # told by the file: L1, L2 (closed later), L5 (its file ends before it is won); by versions alone: L3, L4, L6
+    # from the file: L1, L2 (closed later), L5 (its file ends before it is won); by versions alone: L3, L4, L6
     "leads.csv": LEADS
     + "L1,C1,open,negotiation,1000,2025-01-05,,,Ann\nL2,C1,won,closed_won,2000,2025-01-05,,2025-06-01,Ann\n"
     "L3,C1,won,closed_won,30,2025-01-05,,2025-05-01,Ann\nL4,C1,open,demo,40,2025-01-05,2025-04-01,,Ann\n"

@@ -100,7 +100,7 @@ def found(source: str) -> list[str]:
             told += [f"line {node.lineno}: {what}" for what in _of_call(node, node.func)]
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             told += [f"line {node.lineno}: {word}" for word in WORDS if word == node.value]
-            # a text of one line is SQL or a name; a docstring may speak of anything
+            # a text of one line is SQL or a name; a docstring may mention anything
             if "\n" not in node.value and (hit := SQL.search(node.value)):
                 told.append(f"line {node.lineno}: {hit[0]}")
     return told

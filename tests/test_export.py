@@ -34,7 +34,7 @@ TEXTS = [
     (" =1", " =1"),
     (None, ""),
 ]
-MOMENT = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
+TIMESTAMP = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def lake(tmp_path):
             "money": pa.array([D("-1.50")] * count, pa.decimal128(18, 2)),
             "share": [-0.5] * count,
             "day": [date(2025, 1, 2)] * count,
-            "at": pa.array([MOMENT] * count, pa.timestamp("us", "UTC")),
+            "at": pa.array([TIMESTAMP] * count, pa.timestamp("us", "UTC")),
             "yes": [True] * count,
             "list": pa.array([["=x", 'a"b']] * count, pa.list_(pa.string())),
         }

@@ -93,7 +93,7 @@ def test_own_features_are_columns_of_gold(module, own_sample):
     settings = module(DEFINED).model_copy(
         update={"lakehouse": own_sample.root, "source": str(own_sample.root) + "/../none"}
     )
-    result = pipeline.run(settings, NOW, halves=[pipeline.SILVER_TO_GOLD])
+    result = pipeline.run(settings, NOW, stages=[pipeline.SILVER_TO_GOLD])
     assert result.rebuilt["gold.customer_features"] == "its definition changed"
     with query.connect(own_sample, only={"gold.customer_features"}) as connection:
         rows = query.rows(
@@ -105,14 +105,14 @@ def test_own_features_are_columns_of_gold(module, own_sample):
         expected = float(row["won_value"]) / row["interactions"] if row["interactions"] else None
         assert row["won_value_per_touch"] == pytest.approx(expected)
     assert not [one for one in doctor.examine(settings) if one.state == doctor.BROKEN]
-    assert not pipeline.run(settings, NOW, halves=[pipeline.SILVER_TO_GOLD]).changed
+    assert not pipeline.run(settings, NOW, stages=[pipeline.SILVER_TO_GOLD]).changed
     OWN.clear()  # as in another process
     erasure.forget(settings, "C004", "asked for it", "me", NOW)
     columns = {field.name for field in own_sample.delta("gold.customer_features").schema().fields}
     assert "won_value_per_touch" in columns, "an erasure computes gold as a run does"
     without = settings.model_copy(update={"features": ()})
     assert (
-        pipeline.run(without, NOW, halves=[pipeline.SILVER_TO_GOLD]).rebuilt["gold.customer_features"]
+        pipeline.run(without, NOW, stages=[pipeline.SILVER_TO_GOLD]).rebuilt["gold.customer_features"]
         == "its definition changed"
     )
     assert "won_value_per_touch" not in {
@@ -125,7 +125,7 @@ from pyspark.sql import functions as F
 
 from medallion.contracts import Column, Table
 
-INPUTS = ("silver.customers_clean", "silver.tickets_clean", "moment")
+INPUTS = ("silver.customers_clean", "silver.tickets_clean", "as_of")
 
 
 def contract():
@@ -142,7 +142,7 @@ def contract():
     )
 
 
-def open_tickets(customers, tickets, moment):
+def open_tickets(customers, tickets, as_of):
     counted = tickets.filter(F.col("state") == "open").groupBy("customer_id").agg(F.count(F.lit(1)).alias("open_tickets"))
     return customers.join(counted, on="customer_id", how="inner").select("customer_id", "customer_name", "open_tickets")
 """

@@ -15,9 +15,9 @@ from pyspark.sql import functions as F
 from test_lead_score import CUSTOMER, LEAD, TOUCH
 
 from medallion.errors import MedallionError
-from medallion.features import Features, Moment, around
+from medallion.features import AsOf, Features, around
 
-MOMENT = Moment(datetime(2025, 7, 1))
+AS_OF = AsOf(datetime(2025, 7, 1))
 LEAD_NAMES = [item.split()[0] for item in LEAD.split(", ")]
 
 
@@ -45,10 +45,10 @@ def touch(name, customer, channel, outcome, at, minutes=None, direction=None):
     return (name, customer, channel, direction, at, minutes, outcome)
 
 
-def made(frame, accounts, leads=(), touches=(), moment=MOMENT):
+def made(frame, accounts, leads=(), touches=(), as_of=AS_OF):
     from tables_of_gold import gold
 
-    result = gold.customer_features(frame(CUSTOMER, *accounts), frame(LEAD, *leads), frame(TOUCH, *touches), moment)
+    result = gold.customer_features(frame(CUSTOMER, *accounts), frame(LEAD, *leads), frame(TOUCH, *touches), as_of)
     return {row["customer_id"]: row.asDict() for row in result.collect()}
 
 
@@ -244,9 +244,9 @@ OPENED, CLOSED, STATUS = (LEAD_NAMES.index(name) for name in ("created_at", "clo
 
 
 def test_what_happens_later_changes_nothing(frame):
-    """Later deals, closes and touches, whatever they say, leave the features of an earlier moment as they were."""
+    """Later deals, closes and touches, whatever they say, leave the features of an earlier as-of time as they were."""
     accounts, leads, touches = crowd(seed=4)
-    early = Moment(datetime(2025, 4, 15))
+    early = AsOf(datetime(2025, 4, 15))
     then = early.as_of
     before = [row for row in leads if row[OPENED] < then]
     kept = [row for row in touches if row[4] < then]
@@ -286,7 +286,7 @@ def test_what_happens_later_changes_nothing(frame):
 
 
 def test_what_was_learned_later_changes_nothing(frame):
-    """A moment of the past, known as it was then, has the same features after corrections have arrived."""
+    """A as_of of the past, known as it was then, has the same features after corrections have arrived."""
     from tables_of_gold import gold
 
     from medallion import contracts, silver
@@ -311,32 +311,32 @@ def test_what_was_learned_later_changes_nothing(frame):
         version("L3", "won", 900, "2025-01-05", "2025-02-10", "2025-06-01"),  # learned late
         version("L2", "won", 150, "2025-02-01", "2025-05-01", "2025-06-01"),
     ]
-    moment, known = Moment(datetime(2025, 4, 1)), datetime(2025, 4, 2)
+    as_of, known = AsOf(datetime(2025, 4, 1)), datetime(2025, 4, 2)
 
     def features(history, known_as_of):
         from pyspark.sql import functions as F
 
         cut = known_as_of and F.lit(known_as_of.isoformat(sep=" ")).cast("timestamp")
-        leads = silver.rewind(frame(kinds, *history), entity, moment.instant, cut)
+        leads = silver.rewind(frame(kinds, *history), entity, as_of.instant, cut)
         accounts = frame(CUSTOMER, *[account("A", created_at=None)])
-        return [row.asDict() for row in gold.customer_features(accounts, leads, frame(TOUCH), moment).collect()]
+        return [row.asDict() for row in gold.customer_features(accounts, leads, frame(TOUCH), as_of).collect()]
 
     (then,) = features(first, None)
     assert (then["won_leads"], then["won_value"], then["open_value"]) == (1, D("300.00"), D("100.00"))
     assert features([*first, *later], known) == [then]
     (now,) = features([*first, *later], None)
     assert (now["won_leads"], now["lost_leads"], now["won_value"]) == (1, 1, D("900.00"))
-    assert now["open_value"] == D("100.00")  # its new value came after the moment
+    assert now["open_value"] == D("100.00")  # its new value came after the as-of time
 
 
 def test_a_deal_that_closes_later_is_open(frame):
     accounts = [account("A", created_at=None)]
-    row = made(frame, accounts, LEADS, TOUCHES, Moment(datetime(2025, 1, 15)))["A"]
+    row = made(frame, accounts, LEADS, TOUCHES, AsOf(datetime(2025, 1, 15)))["A"]
     assert (row["leads"], row["open_leads"], row["won_leads"], row["open_value"]) == (1, 1, 0, D("300.00"))
     assert row["interactions"] == 1
 
 
-def test_the_moment_itself_is_not_included(frame):
+def test_the_as_of_time_itself_is_not_included(frame):
     midnight = [
         touch("1", "A", "call", "positive", datetime(2025, 7, 1)),
         touch("2", "A", "call", "positive", datetime(2025, 6, 30, 23, 59, 59, 999999)),
@@ -372,14 +372,14 @@ def test_order_and_place_of_rows_never_matter(spark, frame):
         )
         for n in range(500)
     ]
-    one = gold.customer_features(frame(CUSTOMER, *accounts), frame(LEAD, *leads), frame(TOUCH, *touches), MOMENT)
+    one = gold.customer_features(frame(CUSTOMER, *accounts), frame(LEAD, *leads), frame(TOUCH, *touches), AS_OF)
     for rows in (accounts, leads, touches):
         pick.shuffle(rows)
     other = gold.customer_features(
         frame(CUSTOMER, *accounts).repartition(3),
         frame(LEAD, *leads).repartition(5),
         frame(TOUCH, *touches).repartition(7),
-        MOMENT,
+        AS_OF,
     )
     assert sorted(map(tuple, one.collect())) == sorted(map(tuple, other.collect()))
 
@@ -396,7 +396,7 @@ def test_engagement_is_summed_in_whole_numbers(frame):
         touch(str(n), "A", "call", "positive", at("2025-06-30") - timedelta(days=age)) for n, age in enumerate(ages)
     ]
     (feature,) = (feature for feature in TOUCHES if feature.name == "engagement_nano")
-    found = gold.touch_totals(frame(TOUCH, *touches), MOMENT).agg(feature.column(MOMENT).alias("value"))
+    found = gold.touch_totals(frame(TOUCH, *touches), AS_OF).agg(feature.column(AS_OF).alias("value"))
     assert found.schema["value"].dataType.simpleString() == "bigint"
     in_block = 19  # days since the block of 90 days began, counted from 1970
     weighed = sum(round(1.25 * 2 ** ((in_block - age) / 45) * 10**9) for age in ages)
@@ -434,7 +434,7 @@ def test_a_feature_reads_any_feature(frame, with_features):
         return F.lit(1.0) - win_rate
 
     changed = with_features(odds, lost_share)
-    found = changed.customer_features(frame(CUSTOMER, *ACCOUNTS), frame(LEAD, *LEADS), frame(TOUCH, *TOUCHES), MOMENT)
+    found = changed.customer_features(frame(CUSTOMER, *ACCOUNTS), frame(LEAD, *LEADS), frame(TOUCH, *TOUCHES), AS_OF)
     row = next(row for row in found.collect() if row["customer_id"] == "A")
     assert row["lost_share"] == pytest.approx(1 - row["win_rate"])
     assert row["odds"] == pytest.approx(row["lost_share"] + row["lead_probability"])

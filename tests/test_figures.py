@@ -27,7 +27,7 @@ from medallion.config import load
 from medallion.contracts import Override
 from medallion.dashboard import pages, safety
 from medallion.dashboard.web import Options, application
-from medallion.lakehouse import remembered
+from medallion.lakehouse import contracts_in_use
 from medallion.lakehouse.store import Lakehouse
 from medallion.powerbi import build, databricks
 from medallion.powerbi.m import Folder
@@ -154,7 +154,7 @@ def told(lake: Lakehouse) -> Iterator[tuple[str, str]]:
                     part.name,
                     json.dumps(_drawn(browser.get(f"/charts/{page.name}/{part.name}.json").json()), ensure_ascii=False),
                 )
-    currency = remembered.currency(lake)
+    currency = contracts_in_use.currency(lake)
     for path, text in build.project(model(currency), Folder()).items():
         if path.endswith(".tmdl"):
             yield path, "\n".join(re.findall("formatString: .*|///.*", text))
@@ -226,4 +226,4 @@ def test_a_lakehouse_in_euros_shows_euros(found):
 @pytest.mark.slow
 def test_a_replayed_lakehouse_has_the_currency_of_the_one_it_is_of(in_euros, tmp_path):
     pipeline.replay(load(None, lakehouse=in_euros.root), date(2025, 6, 30), None, str(tmp_path / "june"))
-    assert remembered.currency(Lakehouse(str(tmp_path / "june"))) == "EUR"
+    assert contracts_in_use.currency(Lakehouse(str(tmp_path / "june"))) == "EUR"

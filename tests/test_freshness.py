@@ -29,7 +29,7 @@ DAY = date(2025, 6, 30)
 DATED = ("silver.customers_clean", "silver.leads_clean", "silver.interactions_clean", "silver.stage_changes_clean")
 ALL = {step.table.removeprefix("gold.") for step in STEPS}
 ACCOUNTS = {"customer_features", "deals", "top_customers"}
-GIVEN = {"": "no overrides", "moment": {"half_life": 45}, SCORED: None}
+GIVEN = {"": "no overrides", "as_of": {"half_life": 45}, SCORED: None}
 
 
 class Versions(dict):
@@ -42,7 +42,7 @@ class Versions(dict):
 
 
 @pytest.fixture(autouse=True)
-def _nothing_remembered():
+def _nothing_cached():
     """What is read of a module's imports is kept for the process; tests pretend that modules are others."""
     freshness._imports.cache_clear()
     yield
@@ -56,7 +56,7 @@ def lake():
 
 
 def now(lake, goal=None, refresh=False, last=None, **given):
-    """What gold depends on now; `model` and `moment` are given otherwise than before."""
+    """What gold depends on now; `model` and `as_of` are given otherwise than before."""
     given = {**GIVEN, **({SCORED: given.pop("model")} if "model" in given else {}), **given}
     return Freshness(lake, DATED, goal, given, last or {}, refresh)
 
@@ -122,7 +122,7 @@ def test_every_feature_and_signal_is_defined_in_a_module_that_is_followed():
 
 def test_a_name_comes_from_where_a_package_has_it_from():
     assert sources("gold/top_customers.py") == ["columns.py", "gold/top_customers.py"]
-    assert "features/registry.py" in sources("gold/attribution.py")  # `Moment`, which the package passes on
+    assert "features/registry.py" in sources("gold/attribution.py")  # `AsOf`, which the package passes on
     assert "features/__init__.py" not in sources("gold/attribution.py")
     assert list(freshness._paths("features", "account")) == ["features/account.py"]
     assert list(freshness._paths("features", "defined_there")) == ["features/__init__.py"]
@@ -207,7 +207,7 @@ def test_what_a_changed_table_rebuilds(lake, changed, tables):
 @pytest.mark.parametrize(
     ("given", "day", "tables"),
     [
-        ({"moment": {"half_life": 30}}, DAY, ALL),
+        ({"as_of": {"half_life": 30}}, DAY, ALL),
         ({"": "a contract of one's own"}, DAY, ALL),
         ({"model": "2025-06-30-logistic"}, DAY, ACCOUNTS),
         ({}, DAY + timedelta(days=1), ALL),
@@ -387,7 +387,7 @@ def test_gold_after_it_was_restored_deleted_or_written_by_something_else(own_sam
     deals = rows(own_sample, DEALS)
     restore.apply(own_sample, "0", "gold.deals")  # when it had no rows
     shutil.rmtree(own_sample.path("gold.top_customers"))
-    result = pipeline.run(settings, LATER, halves=[pipeline.SILVER_TO_GOLD])  # `medallion score`
+    result = pipeline.run(settings, LATER, stages=[pipeline.SILVER_TO_GOLD])  # `medallion score`
     assert result.rebuilt == {
         "gold.deals": "it is not as the last run left it",
         "gold.top_customers": "it does not exist",

@@ -38,7 +38,7 @@ def folder(spark, tmp_path):
             (source / name).write_text(content)
         now[0] += timedelta(hours=1)
         given = load(None, source=str(source), lakehouse=lake.root, **settings)
-        result = pipeline.run(given, now[0], halves=[pipeline.BRONZE_TO_SILVER])
+        result = pipeline.run(given, now[0], stages=[pipeline.BRONZE_TO_SILVER])
         names = [f"{layer}.{name}" for name in ("customers", "leads") for layer in ("bronze", "silver")]
         names = [f"{name}_clean" if name.startswith("silver") else name for name in names] + ["silver.quarantine"]
         with query.connect(lake, layers=["bronze", "silver"]) as connection:

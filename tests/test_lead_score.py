@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
-from medallion.features import Moment
+from medallion.features import AsOf
 from medallion.figures import wilson
 from medallion.weights import ScoreWeights
 
 DAY = date(2025, 6, 30)
-MOMENT = Moment(datetime(2025, 7, 1))
+AS_OF = AsOf(datetime(2025, 7, 1))
 
 SOURCE = {"referral": 1, "website": 0.8, "event": 0.8, "linkedin": 0.7, "email": 0.6, "cold_call": 0.4}
 CHANNEL = {"call": 1, "meeting": 1, "whatsapp": 0.8, "email": 0.6, "other": 0.5}
@@ -42,7 +42,7 @@ def expected_score(employees, email, phone, sources, touches) -> int:
     return int(Decimal(str(score)).quantize(Decimal(1), rounding="ROUND_HALF_UP"))
 
 
-def features(frame, customers, moment=MOMENT):
+def features(frame, customers, as_of=AS_OF):
     """customer_features of (id, employees, email, phone, sources, touches), by customer."""
     from tables_of_gold import gold
 
@@ -71,9 +71,9 @@ def features(frame, customers, moment=MOMENT):
                 )
             )
         for number, (channel, outcome, age) in enumerate(touched):
-            moment_of = datetime.combine(DAY - timedelta(days=age), datetime.min.time()) + timedelta(hours=9)
-            touches.append((f"{name}-{number}", name, channel, None, moment_of, None, outcome))
-    made = gold.customer_features(frame(CUSTOMER, *accounts), frame(LEAD, *leads), frame(TOUCH, *touches), moment)
+            happened = datetime.combine(DAY - timedelta(days=age), datetime.min.time()) + timedelta(hours=9)
+            touches.append((f"{name}-{number}", name, channel, None, happened, None, outcome))
+    made = gold.customer_features(frame(CUSTOMER, *accounts), frame(LEAD, *leads), frame(TOUCH, *touches), as_of)
     return {row["customer_id"]: row.asDict() for row in made.collect()}
 
 
@@ -114,9 +114,7 @@ def test_scores_of_the_sample(sample, rows):
 def test_bands(frame, score, band):
     from medallion.scoring.rules import lead_quality
 
-    assert (
-        frame("lead_score bigint", (score,)).select(lead_quality(MOMENT, F.col("lead_score"))).collect()[0][0] == band
-    )
+    assert frame("lead_score bigint", (score,)).select(lead_quality(AS_OF, F.col("lead_score"))).collect()[0][0] == band
 
 
 def test_renaming_a_customer_changes_nothing(frame):
@@ -145,7 +143,7 @@ def test_fresher_positive_engagement_never_lowers_the_score(frame, seed):
 
 def test_weights_change_the_score(frame):
     customers = [("A", 10, True, True, ["cold_call"], [("email", "neutral", 3)])]
-    heavier = Moment(MOMENT.as_of, weights=ScoreWeights(source={"cold_call": 1.0, "other": 0.5}))
+    heavier = AsOf(AS_OF.time, weights=ScoreWeights(source={"cold_call": 1.0, "other": 0.5}))
     assert features(frame, customers, heavier)["A"]["score_fit"] == pytest.approx(0.5 + 0.15 + 0.2)
     assert features(frame, customers)["A"]["score_fit"] == pytest.approx(0.2 + 0.15 + 0.2)
 
@@ -268,11 +266,11 @@ def test_base_rate_of_generated_deals(frame):
             closed = opened + timedelta(days=pick.choice([-3, 0, 30, 61, 89, 90, 91, 150]))
             # touched accounts win less in time, but more in all
             won = closed - opened > timedelta(days=60) if n % 4 else pick.random() < 0.4
-            status = "open" if closed >= MOMENT.as_of else pick.choice(["won" if won else "lost", "open"])
+            status = "open" if closed >= AS_OF.time else pick.choice(["won" if won else "lost", "open"])
             ended = None if status == "open" else closed
             leads.append((f"{customer}-{place}", customer, "event", status, None, Decimal(10), None, None, opened, ended, *[None] * 3))  # fmt: skip
     silver = frame(LEAD, *leads)
-    found = gold.customer_features(frame(CUSTOMER, *accounts), silver, frame(TOUCH, *touches), MOMENT)
+    found = gold.customer_features(frame(CUSTOMER, *accounts), silver, frame(TOUCH, *touches), AS_OF)
     rows = {row["customer_id"]: row.asDict() for row in found.collect()}
     bands = {name: row["lead_quality"] for name, row in rows.items()}
     deals = [(bands[x[1]], x[3], x[8].date(), x[9].date() if x[9] else None) for x in leads]
@@ -299,7 +297,7 @@ def test_base_rate_of_generated_deals(frame):
         assert float(row["weighted_pipeline"]) == pytest.approx(10 * sum(p for p, _ in told), abs=0.01)
         if band in ranks:
             assert row["band_win_rate"] == pytest.approx(ranks[band], abs=1e-6)
-    by_deal = gold.deals(silver, found, MOMENT).collect()
+    by_deal = gold.deals(silver, found, AS_OF).collect()
     for row in by_deal:
         if row["status"] == "open":
             p, n = rate(row["lead_quality"], row["age_days"])
@@ -332,7 +330,7 @@ def test_forecasts_of_a_model_stand_beside_base_rates(frame):
     scored = frame(schema, ("L1", 0.5, 0.4, 0.6, "m1"), ("L2", 0.2, 0.1, 0.3, "m1"), ("L4", 0.9, 0.9, 0.9, "m1"))
     account = ("A", "A", None, None, None, 10, None, None, "a", "1", datetime(2024, 1, 1))
     (row,) = gold.customer_features(
-        frame(CUSTOMER, account), frame(LEAD, *leads), frame(TOUCH), MOMENT, scored
+        frame(CUSTOMER, account), frame(LEAD, *leads), frame(TOUCH), AS_OF, scored
     ).collect()
     rate = row["band_probability"]
     assert 0 < rate < 0.2

@@ -296,7 +296,7 @@ def test_trees_that_were_changed_are_refused(learned, tmp_path):
         registry.champion(tmp_path)
 
 
-def test_only_what_is_registered_can_speak(copied):
+def test_only_what_is_registered_can_be_active(copied):
     from medallion.learning import train
 
     version = champion(copied).scorer.version
@@ -324,7 +324,7 @@ def test_scores_reach_every_gold_table(copied):
     from medallion import pipeline
 
     before = gold(copied, "select count(*) as n from gold.lead_scores")[0]["n"]
-    result = pipeline.run(copied, datetime(2025, 7, 1, 9), halves=[pipeline.SILVER_TO_GOLD])
+    result = pipeline.run(copied, datetime(2025, 7, 1, 9), stages=[pipeline.SILVER_TO_GOLD])
     assert result.changed
     version = champion(copied).scorer.version
     scores = gold(copied, "select * from gold.lead_scores where model_version is not null")
@@ -351,7 +351,7 @@ def test_scores_reach_every_gold_table(copied):
         assert row["probability_source"] == (version if p else "base_rate_by_band")
     weighted = sum(float(row["weighted_value"] or 0) for row in opened)
     assert sum(float(row["weighted_pipeline"]) for row in accounts) == pytest.approx(weighted, abs=1)
-    again = pipeline.run(copied, datetime(2025, 7, 1, 10), halves=[pipeline.SILVER_TO_GOLD])
+    again = pipeline.run(copied, datetime(2025, 7, 1, 10), stages=[pipeline.SILVER_TO_GOLD])
     assert not again.changed
 
 
@@ -359,7 +359,7 @@ def test_a_model_is_silent_about_days_before_it(copied):
     from medallion import pipeline
 
     past = copied.model_copy(update={"as_of": "2025-05-31"})
-    pipeline.run(past, datetime(2025, 7, 1, 9), halves=[pipeline.SILVER_TO_GOLD])
+    pipeline.run(past, datetime(2025, 7, 1, 9), stages=[pipeline.SILVER_TO_GOLD])
     found = gold(
         copied, "select distinct probability_source, model_version from gold.lead_scores where as_of = '2025-05-31'"
     )
@@ -370,7 +370,7 @@ def test_the_explanation_is_of_the_published_score(copied):
     from medallion import pipeline
     from medallion.care.explain import explain
 
-    pipeline.run(copied, datetime(2025, 7, 1, 9), halves=[pipeline.SILVER_TO_GOLD])
+    pipeline.run(copied, datetime(2025, 7, 1, 9), stages=[pipeline.SILVER_TO_GOLD])
     best = gold(
         copied,
         "select * from gold.lead_scores where model_version is not null order by probability desc, lead_id limit 1",
@@ -406,7 +406,7 @@ TRENDS = [
 
 @pytest.mark.parametrize(("before", "means", "day", "trend"), TRENDS)
 def test_trend_against_the_last_score_by_the_same_means(frame, before, means, day, trend):
-    from medallion.features import Moment
+    from medallion.features import AsOf
     from medallion.gold.lead_scores import lead_scores
 
     deals = frame(
@@ -425,7 +425,7 @@ def test_trend_against_the_last_score_by_the_same_means(frame, before, means, da
         "probability_source string",
         ("L1", day, NOW, before, "m" if means == "model" else None, means),
     )
-    rows = lead_scores(deals, account, None, previous, Moment(datetime(2025, 7, 1)), NOW).collect()
+    rows = lead_scores(deals, account, None, previous, AsOf(datetime(2025, 7, 1)), NOW).collect()
     assert [(row["lead_id"], row["trend"]) for row in rows] == [("L1", trend)]
     assert rows[0]["reasons_up"] == ["Fits well (27 of 30 points)", "In touch (last touch 1 day ago; 18 of 20 points)"]
     assert rows[0]["reasons_down"] == ["Little engagement (4 of 35 points)"]
@@ -510,7 +510,7 @@ def test_a_killed_training_leaves_nothing_or_a_model(copied, monkeypatch, killed
 
 
 @pytest.mark.parametrize(("present", "may"), [("clairvoyant", False), ("blind", True), ("the same", True)])
-def test_the_better_one_on_the_same_later_deals_speaks(learned, present, may):
+def test_the_better_one_on_the_same_later_deals_is_active(learned, present, may):
     from types import SimpleNamespace
 
     from medallion.learning import train
@@ -540,8 +540,8 @@ def test_watching(copied):
     assert monitor.watch(copied).recommendation == monitor.TRAIN
     early = copied.model_copy(update={"as_of": "2025-02-28"})
     assert train.train(early, NOW).promoted
-    pipeline.run(early, datetime(2025, 7, 1, 9), halves=[pipeline.SILVER_TO_GOLD])
-    pipeline.run(copied, datetime(2025, 7, 1, 10), halves=[pipeline.SILVER_TO_GOLD])
+    pipeline.run(early, datetime(2025, 7, 1, 9), stages=[pipeline.SILVER_TO_GOLD])
+    pipeline.run(copied, datetime(2025, 7, 1, 10), stages=[pipeline.SILVER_TO_GOLD])
     found = monitor.watch(copied)
     mine = found.ended[champion(copied).scorer.version]
     truth = gold(

@@ -226,7 +226,7 @@ def test_a_stage_behind_a_code_is_read_as_any_other(to_silver, contract, rows):
 
 
 def test_one_file_feeds_two_entities_and_is_read_once(to_silver, contract):
-    """Accounts told by the deals alone; delivered again under another name it adds nothing."""
+    """Accounts that only the deals name; delivered again under another name it adds nothing."""
     customers = schema("customers", '- file: "deals*"\n  columns: {customer_id: Account No, customer_name: Account}')
     leads = schema(
         "leads",
@@ -245,7 +245,7 @@ def test_one_file_feeds_two_entities_and_is_read_once(to_silver, contract):
 
 
 @pytest.mark.slow
-def test_a_contract_is_remembered(to_silver, contract):
+def test_a_contract_stays_in_use(to_silver, contract):
     path = contract(CUSTOMERS, LEADS)
     _, lake = to_silver({"Account.csv": ACCOUNTS, "Opportunity.csv": OPPS}, contracts=(path,))
     path.unlink()

@@ -48,11 +48,11 @@ def test_money_reads_what_is_written(spark, amounts):
 
 @CALM
 @given(st.lists(st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1)), min_size=1, max_size=60))
-def test_timestamps_read_what_is_written(spark, moments):
+def test_timestamps_read_what_is_written(spark, timestamps):
     from medallion import columns as words
     from medallion.contracts.model import DATE_FORMATS
 
-    whole = [moment.replace(second=0, microsecond=0) for moment in moments]
+    whole = [timestamp.replace(second=0, microsecond=0) for timestamp in timestamps]
     forms = [
         "%Y-%m-%d %H:%M",
         "%Y-%m-%dT%H:%M:00Z",
@@ -61,7 +61,7 @@ def test_timestamps_read_what_is_written(spark, moments):
         "%d %b %Y %H:%M",
         "%b %d, %Y %H:%M",
     ]
-    texts = [moment.strftime(forms[i % len(forms)]) for i, moment in enumerate(whole)]
+    texts = [timestamp.strftime(forms[i % len(forms)]) for i, timestamp in enumerate(whole)]
     assert computed(spark, texts, lambda c: words.parse_timestamp(c, DATE_FORMATS)) == whole
 
 
@@ -110,7 +110,7 @@ def test_every_row_of_random_batches_is_in_one_account(spark, deliveries):
             F.xxhash64("lead_id", "updated_at", "deal_value").alias("_version_hash"),
             F.when(F.col("refused"), F.array(F.lit("no"))).alias("_reasons"),
         )  # fmt: skip
-        told = silver.outcomes(staged, silver.contested(staged, history, entity), history, entity)
+        told = silver.outcomes(staged, silver.conflicting_keys(staged, history, entity), history, entity)
         judged = [row.asDict() for row in told.collect()]
         accounts = Counter(row["_outcome"] for row in judged)
         assert accounts.total() + sum(1 for row in rows if row[3]) == len(rows)
@@ -205,7 +205,7 @@ def test_every_row_of_a_file_is_in_the_tables(spark, tmp_path_factory, records):
     lake = Lakehouse(str(folder / "lakehouse"))
     # accepted, since keys that differ by case alone may hold the file back
     given = load(None, source=str(folder), lakehouse=lake.root, accept=True)
-    (account,) = pipeline.run(given, NOW, halves=[pipeline.BRONZE_TO_SILVER]).accounts
+    (account,) = pipeline.run(given, NOW, stages=[pipeline.BRONZE_TO_SILVER]).accounts
     count = "select count(*) as n from {}"
     with query.connect(lake) as connection:
         kept = query.rows(connection, count.format("silver.customers_history"))[0]["n"]

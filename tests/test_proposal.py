@@ -171,7 +171,7 @@ def test_what_is_not_sure_waits_for_a_person(export, tmp_path):
 
 @pytest.mark.slow
 def test_what_was_accepted_once_is_not_asked_again(spark, export, tmp_path):
-    """Neither for the contract that the lakehouse remembers nor for the same file; but for one with other guesses."""
+    """Neither for the contract in use nor for the same file; but for one with other guesses."""
     folder = export(
         {
             "Accounts.csv": "Account ID,Account Name\nA1,Anvil\n",
@@ -260,7 +260,7 @@ HOSTILE = [
 
 
 def test_hostile_headers_and_values_stay_text(export):
-    """Whatever stands in a cell, the contract is the YAML that was meant."""
+    """Whatever is in a cell, the contract is the YAML that was meant."""
     import csv
 
     header = io.StringIO()

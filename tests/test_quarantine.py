@@ -1,4 +1,4 @@
-"""Refused records as work: seen, corrected, taken up again; every row is in one account all the while."""
+"""Refused records as work: seen, corrected, reprocessed; every row is in one account all the while."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_likely_repairs_are_suggested_with_their_reason(refused):
 
 
 @pytest.mark.slow
-def test_corrected_records_are_taken_up_and_the_rest_waits(refused, rows):
+def test_corrected_records_are_reprocessed_and_the_rest_waits(refused, rows):
     keys = ids(refused)
     quarantine.fix(
         settings(refused), [Correction(keys["L1"], "status", "won"), Correction(keys["L1"], "email", "")], "ana", NOW
@@ -147,7 +147,7 @@ def test_the_latest_correction_of_a_column_counts(refused, rows):
     assert rows(refused, "select status from silver.leads_clean where lead_id = 'L1'") == [{"status": "open"}]
 
 
-def test_nothing_to_take_up(refused):
+def test_nothing_to_reprocess(refused):
     assert again(refused) is None
 
 
@@ -158,7 +158,7 @@ def test_an_account_that_arrives_later(refused, deliver):
     suggested = {
         row["column"]: row["reason"] for row in quarantine.suggest(lake, settings(lake), "customer_id.reference")
     }
-    assert suggested["customer_id"] == "customers has come to know it; take the record up again"
+    assert suggested["customer_id"] == "customers knows it by now; reprocess the record"
     quarantine.fix(settings(lake), [Correction(ids(lake)["L2"], "deal_value", "12000")], "ana", LATER)
     done = again(lake, LATER + timedelta(hours=1), reason="customer_id.reference")
     assert [account["accepted"] for account in done.accounts] == [1]
@@ -195,7 +195,7 @@ def test_a_record_that_did_not_split_is_made_of_its_corrections(deliver, rows):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("killed_in", "is_finished"), [("_take_up", False), ("_quarantine", True), ("_conserve", True)]
+    ("killed_in", "is_finished"), [("_mark_reprocessed", False), ("_quarantine", True), ("_conserve", True)]
 )
 def test_a_killed_attempt_is_finished_or_forgotten(refused, monkeypatch, rows, killed_in, is_finished):
     import importlib
@@ -284,7 +284,7 @@ def test_the_commands(refused, monkeypatch, capsys, tmp_path):
     key = ids(refused)["L1"]
     assert "status: is not an accepted value: 'wonn'" in call("show", key)[1]
     assert "1 suggestion" in call("suggest", "--reason", "created_at")[1]
-    assert "Nothing to take up" in call("replay")[1]
+    assert "Nothing to reprocess" in call("replay")[1]
     assert call("fix", key, "--set", "status")[0] == 2
     assert call("fix")[0] == 2
     assert "1 correction written down" in call("fix", key, "--set", "status=won", "--by", "ana")[1]

@@ -15,12 +15,12 @@ try:
 
     from conftest import NOW
     from medallion.errors import ConservationError, LakehouseError
-    from medallion.features import Moment
+    from medallion.features import AsOf
     from medallion.lakehouse import query
 except ModuleNotFoundError as missing:
     raise SystemExit(f"{missing}. In the root of the repository run: pip install -r config/requirements.txt") from None
 
-MOMENT = Moment(datetime(2025, 7, 1))
+AS_OF = AsOf(datetime(2025, 7, 1))
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_sales_summary(frame, world):
     leads, touches = world
     rows = [
         r.asDict()
-        for r in gold.sales_summary(frame(LEAD, *leads), frame(TOUCH, *touches), MOMENT).orderBy("day").collect()
+        for r in gold.sales_summary(frame(LEAD, *leads), frame(TOUCH, *touches), AS_OF).orderBy("day").collect()
     ]
     days = [row["day"] for row in rows]
     first = min([x[8].date() for x in leads] + [x[4].date() for x in touches])
@@ -94,7 +94,7 @@ def test_attribution_adds_up_to_the_cent(frame, world):
     leads, touches = world
     found = {
         r["channel"]: r.asDict()
-        for r in gold.channel_performance(frame(LEAD, *leads), frame(TOUCH, *touches), MOMENT).collect()
+        for r in gold.channel_performance(frame(LEAD, *leads), frame(TOUCH, *touches), AS_OF).collect()
     }
     expected = defaultdict(int)
     for won in closed_by(leads, "won"):
@@ -124,7 +124,7 @@ def test_channel_performance(frame):
     touches = [
         touch(str(n), f"C{n % 2}", "call", "positive" if n < 6 else "neutral", at("2025-05-01"), 10) for n in range(15)
     ]
-    (row,) = gold.channel_performance(frame(LEAD), frame(TOUCH, *touches), MOMENT).collect()
+    (row,) = gold.channel_performance(frame(LEAD), frame(TOUCH, *touches), AS_OF).collect()
     assert (row.interactions, row.customers, row.positive_touches, row.total_duration_minutes) == (15, 2, 6, 150)
     assert (row.positive_rate, row.positive_rate_low, row.positive_rate_high) == pytest.approx(
         (0.4, 0.198, 0.643), abs=0.001
@@ -139,7 +139,7 @@ def test_top_customers(frame):
     accounts = [(n, n, None, None, None, 10, None, None, None, None, None) for n in names]
     values = {name: D(1000 if n in (3, 7) else 100 + n // 2) for n, name in enumerate(names)}
     leads = [lead(f"L{n}", n, "won", values[n], at("2025-01-01"), at("2025-02-01")) for n in names[1:]]
-    features = gold.customer_features(frame(CUSTOMER, *accounts), frame(LEAD, *leads), frame(TOUCH), MOMENT)
+    features = gold.customer_features(frame(CUSTOMER, *accounts), frame(LEAD, *leads), frame(TOUCH), AS_OF)
     rows = gold.top_customers(features).orderBy("rank").collect()
     assert [row.rank for row in rows] == list(range(1, 51))
     wanted = sorted(names[1:], key=lambda n: (-values[n], n))[:50]
@@ -169,7 +169,7 @@ def test_ties_among_top_customers(frame):
     touches = [
         touch(f"{name}{n}", name, "call", "positive", at("2025-06-20")) for _, count, name in TIES for n in range(count)
     ]
-    features = gold.customer_features(frame(CUSTOMER, *accounts), frame(LEAD, *leads), frame(TOUCH, *touches), MOMENT)
+    features = gold.customer_features(frame(CUSTOMER, *accounts), frame(LEAD, *leads), frame(TOUCH, *touches), AS_OF)
     rows = gold.top_customers(features).orderBy("rank").collect()
     assert [row.customer_id for row in rows] == ["M", "Y", "A", "Z"]
     assert [row.revenue_share for row in rows] == [0.4, 0.2, 0.2, 0.2]
@@ -198,7 +198,7 @@ def test_next_step(frame, open_deals, quiet, won, channel, outcome, step):
     leads += [lead(f"O{n}", "A", "open", D(10), at("2025-06-01")) for n in range(open_deals)]
     touches = [] if quiet is None else [touch("1", "A", channel, outcome, today - timedelta(days=quiet))]
     features = gold.customer_features(
-        frame(CUSTOMER, ("A", "A", *[None] * 8, None)), frame(LEAD, *leads), frame(TOUCH, *touches), MOMENT
+        frame(CUSTOMER, ("A", "A", *[None] * 8, None)), frame(LEAD, *leads), frame(TOUCH, *touches), AS_OF
     )
     assert gold.top_customers(features).collect()[0].next_step == step
 
@@ -220,7 +220,7 @@ def test_the_window_of_attribution(frame, channel, before, brought):
     won = at("2025-05-01", 12)
     leads = [lead("L", "A", "won", D("0.01"), at("2025-01-01"), won)]
     found = gold.channel_performance(
-        frame(LEAD, *leads), frame(TOUCH, touch("1", "A", channel, "positive", won - before)), MOMENT
+        frame(LEAD, *leads), frame(TOUCH, touch("1", "A", channel, "positive", won - before)), AS_OF
     ).collect()
     assert [row.channel for row in found if row.attributed_revenue] == [brought]
 
@@ -233,7 +233,7 @@ def test_cents_that_cannot_be_divided(frame):
     leads = [lead("L", "A", "won", D("1.00"), at("2025-01-01"), won), lead("M", "B", "won", D("0.05"), won, won)]
     touches = [touch(c, "A", c, "neutral", at("2025-04-01")) for c in ("call", "email", "whatsapp")]
     touches += [touch(f"b{n}", "B", "whatsapp" if n else "call", "neutral", at("2025-04-01")) for n in range(3)]
-    found = gold.channel_performance(frame(LEAD, *leads), frame(TOUCH, *touches), MOMENT).collect()
+    found = gold.channel_performance(frame(LEAD, *leads), frame(TOUCH, *touches), AS_OF).collect()
     assert {row.channel: (str(row.attributed_revenue), row.attributed_deals) for row in found} == {
         "call": ("0.35", 0.6667),  # 0.34 + 0.01
         "email": ("0.33", 0.3333),
@@ -287,13 +287,13 @@ def test_two_keys_of_one_hash_are_two_keys(sample, spark, monkeypatch):
 
 
 @pytest.mark.slow
-def test_scores_of_a_killed_run_are_taken_back_and_others_stay(deliver, monkeypatch):
+def test_scores_of_a_killed_run_are_deleted_and_others_stay(deliver, monkeypatch):
     from medallion import pipeline
 
     def killed(*given):
         raise KeyboardInterrupt
 
-    def moments(lake):
+    def as_of_times(lake):
         with query.connect(lake) as connection:
             found = query.rows(
                 connection, "select known_as_of, count(*) as n from gold.lead_scores group by all order by 1"
@@ -310,10 +310,10 @@ def test_scores_of_a_killed_run_are_taken_back_and_others_stay(deliver, monkeypa
             deliver(files)
     first, second = NOW + timedelta(hours=1), NOW + timedelta(hours=2)
     _, lake = deliver(files, now=first)
-    assert moments(lake) == [(first, 1)]
+    assert as_of_times(lake) == [(first, 1)]
     more = {"leads_2.csv": "lead_id,customer_id,status,deal_value,created_at\nL2,C1,open,10,2025-06-01\n"}
     deliver(more, now=second)
-    assert moments(lake) == [(first, 1), (second, 2)]
+    assert as_of_times(lake) == [(first, 1), (second, 2)]
 
 
 def test_a_broken_table_ends_the_run(deliver, monkeypatch):
@@ -359,7 +359,7 @@ VERSIONS = [
         ("2025-04-15", NOW + timedelta(days=1), 100),  # as it would have been answered then
         ("2025-03-15", None, 100),
         ("2025-05-01 09:00:00", None, 150),  # strictly before
-        ("2025-02-01", None, 100),  # only later versions are known: the earliest stands in
+        ("2025-02-01", None, 100),  # only later versions are known: the earliest is used
     ],
 )
 def test_rewind_picks_the_version_that_held(frame, as_of, known_as_of, value):
@@ -456,7 +456,7 @@ def test_an_implausible_amount_waits_in_quarantine_and_one_let_in_can_be_put_rig
 
 
 @pytest.mark.slow
-def test_an_earlier_moment(deliver, rows):
+def test_an_earlier_as_of(deliver, rows):
     from conftest import ROOT
 
     files = {path.name: path.read_bytes() for path in (ROOT / "data").glob("*.csv")}
@@ -471,7 +471,7 @@ def test_an_earlier_moment(deliver, rows):
         lake,
         "select max(last_interaction_at) < '2025-04-01' or max(last_interaction_at) is null as ok from gold.customer_features",
     ) == [{"ok": True}]
-    again, _ = deliver(files)  # nothing new, but another moment
+    again, _ = deliver(files)  # nothing new, but another as-of time
     assert again.changed
     assert again.accounts == []
     assert again.as_of == date(2025, 6, 30)
@@ -533,12 +533,12 @@ def test_nothing_at_all(frame):
     from tables_of_gold import gold
 
     customers, leads, touches = frame(CUSTOMER), frame(LEAD), frame(TOUCH)
-    features = gold.customer_features(customers, leads, touches, MOMENT)
+    features = gold.customer_features(customers, leads, touches, AS_OF)
     for made in (
         features,
-        gold.deals(leads, features, MOMENT),
-        gold.sales_summary(leads, touches, MOMENT),
-        gold.channel_performance(leads, touches, MOMENT),
+        gold.deals(leads, features, AS_OF),
+        gold.sales_summary(leads, touches, AS_OF),
+        gold.channel_performance(leads, touches, AS_OF),
         gold.top_customers(features),
     ):
         assert made.collect() == []

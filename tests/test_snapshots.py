@@ -44,7 +44,7 @@ def taken(frame):
     """`taken(leads, touches, ...)` gives the snapshots as dicts by deal."""
     from medallion.scoring.snapshots import Facts, snapshots
 
-    def make(leads, touches=(), stages=None, name="Acme", fixed=(), moments=(CUTOFF,)):
+    def make(leads, touches=(), stages=None, name="Acme", fixed=(), cutoffs=(CUTOFF,)):
         customer = ("C1", name, "Retail", "Germany", 120, CUTOFF - 99 * DAY, None, "1", None, None)
         facts = Facts(
             frame(CUSTOMER, customer, ("C2", "Other", None, None, None, CUTOFF - 9 * DAY, None, None, None, None)),
@@ -52,14 +52,14 @@ def taken(frame):
             frame(TOUCH, *touches),
             None if stages is None else frame(STAGE, *stages),
         )
-        rows = snapshots(facts, moments, ScoreWeights(), fixed).collect()
+        rows = snapshots(facts, cutoffs, ScoreWeights(), fixed).collect()
         return {(row["lead_id"], row["cutoff"].replace(tzinfo=None)): row.asDict() for row in rows}
 
     return make
 
 
-def at(found, deal="L1", moment=CUTOFF):
-    return found.get((deal, moment))
+def at(found, deal="L1", cutoff=CUTOFF):
+    return found.get((deal, cutoff))
 
 
 TIMES = [
@@ -127,7 +127,7 @@ def test_history_of_the_account_leaves_out_the_deal_itself_and_what_had_not_ende
     assert at(taken([lead()]))["account_win_lift"] == 0
 
 
-def test_an_owner_speaks_only_where_it_is_trusted(taken):
+def test_an_owner_counts_only_where_it_is_trusted(taken):
     deals = [lead(), lead("L2", "won", CUTOFF - 90 * DAY, BEFORE, customer="C2"), lead("L3", "lost", CUTOFF - 90 * DAY, BEFORE, owner="Bob", customer="C2")]  # fmt: skip
     assert at(taken(deals))["owner_win_lift"] is None
     assert at(taken(deals, fixed=["owner"]))["owner_win_lift"] == pytest.approx((1 + 5 * 0.5) / 6 - 0.5, abs=1e-6)
@@ -153,12 +153,12 @@ def test_names_and_amounts_change_nothing(taken):
 
 def test_later_data_changes_no_earlier_snapshot(taken):
     touches = [touch(n, CUTOFF - n * DAY) for n in range(1, 5)]
-    moments = [CUTOFF - 7 * DAY, CUTOFF]
-    earlier = taken([lead()], touches, moments=moments)
+    cutoffs = [CUTOFF - 7 * DAY, CUTOFF]
+    earlier = taken([lead()], touches, cutoffs=cutoffs)
     later = [touch(9, AFTER), touch(8, CUTOFF - DAY, outcome="meeting_booked", known=(AFTER, None))]
     closed = lead(status="lost", closed=AFTER)
     more = [closed, lead("L9", "won", CUTOFF + DAY, AFTER)]
-    assert taken(more, [*touches, *later], moments=moments) == earlier
+    assert taken(more, [*touches, *later], cutoffs=cutoffs) == earlier
     assert len(earlier) == 2
 
 
@@ -229,22 +229,22 @@ def learned_late(spark):
         stages.append((f"L{n}", "new", created, None, None))
         stages.append((f"L{n}", "proposal", created + timedelta(days=12), None, None))
         for k in range(int(rng.integers(1, 9))):
-            moment = created + timedelta(days=float(rng.integers(0, 80)), seconds=k)
-            late = moment + timedelta(days=15) if rng.random() < 0.33 else None
+            time = created + timedelta(days=float(rng.integers(0, 80)), seconds=k)
+            late = time + timedelta(days=15) if rng.random() < 0.33 else None
             outcome = ("positive", "negative", "no_answer")[int(rng.integers(0, 3))]
-            touches.append(touch(f"{n}-{k}", moment, f"L{n}", outcome, (late, None), customer=f"C{n % (count - 15)}"))
+            touches.append(touch(f"{n}-{k}", time, f"L{n}", outcome, (late, None), customer=f"C{n % (count - 15)}"))
 
     tables = ((CUSTOMER, customers), (LEAD, leads), (TOUCH, touches), (STAGE, stages))
     return Facts(*(spark.createDataFrame(rows, schema) for schema, rows in tables))
 
 
-MOMENTS = [datetime(2025, 3, 10), datetime(2025, 4, 1), datetime(2025, 4, 20)]
+CUTOFFS = [datetime(2025, 3, 10), datetime(2025, 4, 1), datetime(2025, 4, 20)]
 
 
 def test_the_code_does_not_leak(learned_late):
     from medallion.scoring import leaks
 
-    found = leaks.check(learned_late, MOMENTS, ScoreWeights(), ["owner"])
+    found = leaks.check(learned_late, CUTOFFS, ScoreWeights(), ["owner"])
     assert [item.name for item in found] == list(leaks.CHECKS)
     assert all(item.passed for item in found), found
 
@@ -258,9 +258,9 @@ def _known_always():
 def _closed_at_as_age(original):
     from pyspark.sql import functions as F
 
-    def deals(leads, moments):
+    def deals(leads, cutoffs):
         ends = leads.select("lead_id", F.col("closed_at").alias("_end"))
-        rows = original(leads, moments).join(ends, on="lead_id", how="left")
+        rows = original(leads, cutoffs).join(ends, on="lead_id", how="left")
         return rows.withColumn("created_at", F.coalesce("_end", "created_at")).drop("_end")
 
     return deals
@@ -307,5 +307,5 @@ def test_every_leak_that_is_put_in_is_noticed(learned_late, monkeypatch, place):
 
     _, name, broken, noticed = _bugs()[place]
     monkeypatch.setattr(snapshots, name, broken)
-    failed = {item.name for item in leaks.check(learned_late, MOMENTS, ScoreWeights()) if item.differ}
+    failed = {item.name for item in leaks.check(learned_late, CUTOFFS, ScoreWeights()) if item.differ}
     assert failed & noticed, failed

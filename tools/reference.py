@@ -33,10 +33,10 @@ _ASKS = {
     "accepted": "the value is in the closed list, by one of its spellings",
     "range": "the number lies between minimum and maximum",
     "pattern": "the identifier is well-formed",
-    "future": "the event does not lie after the moment of reading",
+    "future": "the event is not later than the time of reading",
     "reference": "the key that is referred to is known",
     "lookup": "the text leads to one row of another entity (where a source says `lookup`)",
-    "erased": "the record is not about someone who was forgotten (`record.erased`; always refuses)",
+    "erased": "the record is not about an erased account (`record.erased`; always refuses)",
     "shape": "the record splits into the header's cells (`record.shape`; always refuses)",
 }
 

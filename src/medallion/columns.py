@@ -2,7 +2,7 @@ r"""The vocabulary of cleaning: small functions from Column to Column.
 
 Nothing here knows a table, a path or a clock. Each function keeps null as null and gives null for a text that
 it cannot read; whether that refuses the row is for `medallion.silver.checks` to say. Only calls that give the same
-result on Sail and on Apache Spark are used, and the cheap test stands before the dear regular expression. Patterns
+result on Sail and on Apache Spark are used, and the fast test comes before the slow regular expression. Patterns
 end in `\z`: for Java `$` also stands before a last line end.
 """
 
@@ -81,7 +81,7 @@ def canonical(text: Column, spellings: Mapping[str, str]) -> Column:
     >>> show([" WON ", "Closed-Won", "maybe"], lambda c: canonical(c, forms))
     ['won', 'won', None]
     """
-    # the usual ways to write a form, so that few texts need the dear `code`
+    # the usual ways to write a form, so that few texts need the slow `code`
     written = {form.replace("_", mark): value for form, value in spellings.items() for mark in " -" if "_" in form}
     return F.coalesce(_lookup(F.lower(F.trim(text)), {**written, **spellings}), _lookup(code(text), spellings))
 
@@ -148,7 +148,7 @@ def integer(text: Column) -> Column:
 
 
 def parse_timestamp(text: Column, formats: Iterable[str]) -> Column:
-    """A moment in UTC: ISO 8601 first, then `formats` in their order. A date alone is its midnight.
+    """A timestamp in UTC: ISO 8601 first, then `formats` in their order. A date alone is its midnight.
 
     An impossible date such as 31/02/2025 is not read.
 

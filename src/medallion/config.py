@@ -134,7 +134,7 @@ class Settings(BaseModel):
 
     @field_validator("as_of", mode="before")
     @classmethod
-    def _known_moment(cls, value: Any) -> str:
+    def _known_as_of(cls, value: Any) -> str:
         text = value.isoformat() if isinstance(value, date) else str(value)
         if text not in ("latest", "today"):
             try:
@@ -145,7 +145,7 @@ class Settings(BaseModel):
 
 
 def load(path: Path | None = None, **overrides: Any) -> Settings:
-    """Settings from a file, with `overrides` that are not None laid over them.
+    """Settings from a file; those of `overrides` that are not None take precedence.
 
     Without `path`, `config/config.yaml` is read where it exists. Paths of contracts in the file are relative to
     the working folder, as all paths are.
@@ -178,7 +178,7 @@ def load(path: Path | None = None, **overrides: Any) -> Settings:
 
 
 def end_of_day(day: date) -> datetime:
-    """The moment at which a day has passed, exclusive end of `as_of` (UTC).
+    """The time at which a day has passed: the exclusive end of `as_of` (UTC).
 
     >>> end_of_day(date(2025, 6, 30)).isoformat()
     '2025-07-01T00:00:00'

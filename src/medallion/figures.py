@@ -93,22 +93,22 @@ def count(number: int, noun: str = "") -> str:
     return f"{number:,} {plural}"
 
 
-def day(moment: date | None, *, none: str = NO_DATA) -> str:
+def day(value: date | None, *, none: str = NO_DATA) -> str:
     """A day.
 
     >>> day(date(2025, 6, 1)), day(datetime(2025, 6, 1, 10, 20)), day(None)
     ('2025-06-01', '2025-06-01', 'no data')
     """
-    return none if moment is None else f"{moment:%Y-%m-%d}"
+    return none if value is None else f"{value:%Y-%m-%d}"
 
 
-def minute(moment: datetime | None, *, none: str = NO_DATA) -> str:
-    """A moment to the minute.
+def minute(value: datetime | None, *, none: str = NO_DATA) -> str:
+    """A timestamp to the minute.
 
     >>> minute(datetime(2025, 6, 1, 10, 20, 59)), minute(None, none="")
     ('2025-06-01 10:20', '')
     """
-    return none if moment is None else f"{moment:%Y-%m-%d %H:%M}"
+    return none if value is None else f"{value:%Y-%m-%d %H:%M}"
 
 
 def duration(seconds: float, places: int = 1) -> str:

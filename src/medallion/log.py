@@ -69,9 +69,9 @@ def start(target: str, written: Format, level: str = "info") -> None:
 
 
 def _parts(record: logging.LogRecord) -> dict[str, Any]:
-    moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+    time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
     fields = {name: value for name, value in getattr(record, "fields", {}).items() if value is not None}
-    return {"time": moment, "level": record.levelname.lower(), "event": record.getMessage(), **fields}
+    return {"time": time, "level": record.levelname.lower(), "event": record.getMessage(), **fields}
 
 
 class _Json(logging.Formatter):

@@ -1,4 +1,4 @@
-"""A Databricks workspace on the loopback interface: the real SDK speaks to it, and it is strict.
+"""A Databricks workspace on the loopback interface: the real SDK talks to it, and it is strict.
 
 It knows the calls that a deployment makes, checks what they say, and refuses what the real one refuses: no login, missing
 parents, missing grants, unknown fields of a job, parts of a job that point nowhere. Faults are put in its way with

@@ -129,17 +129,17 @@ def test_back_to_an_earlier_run_and_forth_again(lake, spark):
 
     before = content(lake)
     update = load(None, source=str(ROOT / "data" / "updates"), lakehouse=lake.root)
-    moment = restore.points(lake)[-1][1].isoformat()
+    time = restore.points(lake)[-1][1].isoformat()
     pipeline.run(update, NOW + timedelta(days=1))
     after = content(lake)
     assert after != before
-    moves = restore.plan(lake, moment)
+    moves = restore.plan(lake, time)
     assert len(moves) > 10
-    assert restore.apply(lake, moment) == moves
+    assert restore.apply(lake, time) == moves
     assert {name: rows for name, rows in content(lake).items() if rows} == {
         n: rows for n, rows in before.items() if rows
     }
-    assert restore.plan(lake, moment)[:1] != moves[:1]
+    assert restore.plan(lake, time)[:1] != moves[:1]
     pipeline.run(update, NOW + timedelta(days=1))
     assert content(lake) == after
 
@@ -150,7 +150,7 @@ def test_what_cannot_be_gone_back_to(lake):
 
     with pytest.raises(LakehouseError, match="no run had ended by"):
         restore.plan(lake, "2001-01-01")
-    with pytest.raises(LakehouseError, match="is no moment"):
+    with pytest.raises(LakehouseError, match="is not a time"):
         restore.plan(lake, "yesterday")
     with pytest.raises(LakehouseError, match="there is no version 99"):
         restore.plan(lake, "99", "gold.deals")
@@ -166,7 +166,7 @@ def medallion(*words, **more):
 
 @pytest.mark.slow
 def test_a_disk_that_is_full(tmp_path):
-    """A limit on the size of files stands in for a full disk: writing fails in the same place."""
+    """A limit on the size of files replaces a full disk: writing fails in the same place."""
     limited = f"ulimit -f 8; exec {sys.executable} -m medallion run --source {ROOT}/data --lakehouse {tmp_path}/lake"
     done = subprocess.run(["bash", "-c", limited], capture_output=True, text=True)
     assert done.returncode != 0
@@ -187,7 +187,7 @@ def test_a_clock_that_was_moved_back(lake, spark):
     (done,) = (one for one in batches.history(lake) if len(one.files) == 3)
     batches.record(spark, lake, done, batches.INGESTED, NOW + timedelta(days=400))
     assert states(lake)["journal", done.batch_id] == doctor.WARNING
-    later = NOW + timedelta(minutes=1)  # than the fixture's run: of two at one moment neither is the last
+    later = NOW + timedelta(minutes=1)  # than the fixture's run: of two at the same time neither is the last
     pipeline.run(update, later)
     assert set(states(lake).values()) == {doctor.OK}
     assert not pipeline.run(update, later + timedelta(minutes=1)).changed

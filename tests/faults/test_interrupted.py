@@ -101,10 +101,10 @@ def test_a_restore_that_is_killed_anywhere_is_before_or_after(tmp_path, monkeypa
             lake = Lakehouse(str(tmp_path / f"lake_{at}_{after}"))
             write(lake, 1)
             write(lake, 2, (*TABLES, "gold.stage_history"))
-            moment, wanted, before = point(lake, 0), all_have(1), content(lake)
+            time, wanted, before = point(lake, 0), all_have(1), content(lake)
             doors.kill(at, after)
             with pytest.raises(KilledError):
-                restore.apply(lake, moment)
+                restore.apply(lake, time)
             doors.kill(at % 3, after)
             try:
                 with journal.writing(lake):
@@ -119,7 +119,7 @@ def test_a_restore_that_is_killed_anywhere_is_before_or_after(tmp_path, monkeypa
             assert found in (before, wanted), (at, after)
             states.add(found == before)
             assert journal.unfinished_intent(lake) is None
-            restore.apply(lake, moment)
+            restore.apply(lake, time)
             assert content(lake) == wanted
     assert states == {True, False}, "one of the two outcomes was never seen"
 
@@ -334,7 +334,7 @@ def test_a_second_writer_is_refused(address):
 
 
 @pytest.mark.parametrize("there", [False, True])
-def test_of_two_at_the_same_moment_one_writes(address, there, monkeypatch):
+def test_of_two_at_the_same_time_one_writes(address, there, monkeypatch):
     """Both have read that nobody holds it."""
     if there:
         with locks.hold(address):

@@ -59,7 +59,7 @@ def go_back(lake):
 
 
 def score(lake):
-    pipeline.run(settings(lake, as_of="2025-03-31"), DAY, halves=[pipeline.SILVER_TO_GOLD])
+    pipeline.run(settings(lake, as_of="2025-03-31"), DAY, stages=[pipeline.SILVER_TO_GOLD])
 
 
 def replay(lake):
@@ -103,7 +103,7 @@ def test_restore(two_days, tmp_path, monkeypatch):
     for lake, before, _ in killed_at(two_days, tmp_path, monkeypatch, go_back):
         assert status.status(lake, DAY)["unfinished"][0]["what"] == "restore"
         files = settings(lake, source=str(ROOT / "data"))
-        result = pipeline.run(files, DAY, halves=[pipeline.BRONZE_TO_SILVER])
+        result = pipeline.run(files, DAY, stages=[pipeline.BRONZE_TO_SILVER])
         assert "It was rolled back" in result.recovered[0]
         assert content(lake) == before
         whole(lake)

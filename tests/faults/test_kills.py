@@ -1,4 +1,4 @@
-"""A run killed with -9 at any moment: the next run completes it, and everything is as if it had never been killed.
+"""A run killed with -9 at any time: the next run completes it, and everything is as if it had never been killed.
 
 `MEDALLION_KILLS` is how many; `just faults` takes 200.
 """
@@ -93,7 +93,7 @@ def killed(lake: Path, source: Path, after: float) -> bool:
 
 
 @pytest.mark.slow
-def test_killed_at_random_moments(spark, unbroken, tmp_path):
+def test_killed_at_random_times(spark, unbroken, tmp_path):
     from medallion import pipeline
 
     pick = random.Random(os.environ.get("MEDALLION_KILL_SEED", "1"))  # noqa: S311

@@ -113,7 +113,7 @@ def main(out: Path, count: int = 3000) -> None:
 
     cells, called = texts(count), functions()
     frame = session.session().createDataFrame(list(enumerate(cells)), "n int, text string")
-    # timestamps as numbers: a moment before the year 1 is no Python object
+    # timestamps as numbers: a timestamp before the year 1 is no Python object
     plain = [
         (F.unix_micros(function(F.col("text"))) if "timestamp" in name else
          F.unix_date(function(F.col("text"))) if "date" in name else function(F.col("text"))).alias(name)

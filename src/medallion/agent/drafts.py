@@ -1,4 +1,4 @@
-"""Drafts in the tone of the settings: templates filled with an account's facts, for a person to finish and send."""
+"""Drafts in the tone of the settings: templates filled with an account's facts, for you to finish and send."""
 
 from __future__ import annotations
 

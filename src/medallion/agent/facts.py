@@ -11,7 +11,7 @@ from typing import Any, Literal
 from medallion import figures
 from medallion.metrics import plain
 
-Kind = Literal["text", "number", "money", "percent", "date", "moment", "list"]
+Kind = Literal["text", "number", "money", "percent", "date", "timestamp", "list"]
 
 #: A reference to a cell: `F2.0.revenue` is column `revenue` of row 0 of the second finding.
 REFERENCE = re.compile(r"\{\s*(F\d+)\.(\d+)\.([a-z_0-9]+)\s*\}")
@@ -22,7 +22,7 @@ _BREAK = re.compile(r"[\r\n\v\f\x85\u2028\u2029]+")
 
 @dataclass(frozen=True)
 class Field:
-    """A column of a finding: its name, what a person calls it, and how it is written."""
+    """A column of a finding: its name, its label, and how it is written."""
 
     name: str
     label: str
@@ -30,9 +30,9 @@ class Field:
     places: int = 0
 
     def written(self, value: Any, currency: str) -> str:
-        """The value as a person reads it.
+        """The value as text for readers.
 
-        >>> Field("revenue", "Revenue", "money").written(1090000, "EUR"), Field("p", "Chance", "percent", 1).written(0.237, "EUR")
+        >>> Field("revenue", "Revenue", "money").written(1090000, "EUR"), Field("p", "Probability", "percent", 1).written(0.237, "EUR")
         ('€1,090,000', '23.7%')
         """
         if value is None or value == "":
@@ -89,7 +89,7 @@ class Found:
         return next((one for one in self.fields if one.name == name), None)
 
     def written(self, row: Mapping[str, Any], name: str) -> str:
-        """A cell of a row as a person reads it."""
+        """A cell of a row as text for readers."""
         found = self.field(name)
         return found.written(row.get(name), self.currency) if found else str(row.get(name))
 

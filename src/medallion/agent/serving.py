@@ -18,7 +18,7 @@ import duckdb
 from medallion import contracts
 from medallion.care import status
 from medallion.errors import LakehouseError
-from medallion.lakehouse import query, remembered
+from medallion.lakehouse import contracts_in_use, query
 from medallion.lakehouse.store import Lakehouse
 
 #: Tables that the agent reads, with the columns that it does not: free text is untrusted and may name people.
@@ -136,4 +136,4 @@ def serve(lake: Lakehouse, *, locked: bool = False, only: Container[str] = TABLE
             if _FEATURES in versions:
                 connection.execute(f"create index by_customer on agent_{_FEATURES}(customer_id)")
             connection.execute("set enable_external_access = false; set lock_configuration = true")
-        yield Serving(lake, connection, versions, status.as_of(lake), locked, currency=remembered.currency(lake))
+        yield Serving(lake, connection, versions, status.as_of(lake), locked, currency=contracts_in_use.currency(lake))

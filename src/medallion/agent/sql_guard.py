@@ -1,4 +1,4 @@
-"""SQL from outside: parsed, held against a list of what is allowed, written anew, and run where nothing can be reached."""
+"""SQL from outside: parsed, checked against a list of what is allowed, written anew, and run where nothing can be reached."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ from open_accounts where position in (
   where {_CONTACTABLE}
   group by owner)
 order by position"""
-#: Channel and outcome of each account's last touch, whose moment gold knows.
+#: Channel and outcome of each account's last touch, whose time gold knows.
 _LAST_TOUCHES = f"""
 select position, channel as last_channel, outcome as last_outcome from {_TOUCHES} i
 join open_accounts o on i.customer_id = o.customer_id and i.occurred_at = o.last_interaction_at
@@ -167,7 +167,7 @@ class Tools:
                 Field("lead_score", "Lead score", "number"),
                 Field("lead_quality", "Band"),
                 Field("reasons", "Why", "list"),
-                Field("last_interaction_at", "Last contact", "moment"),
+                Field("last_interaction_at", "Last contact", "timestamp"),
                 Field("last_channel", "Last channel"),
                 Field("last_outcome", "Last outcome"),
                 Field("days_silent", "Days since", "number"),
@@ -204,7 +204,7 @@ class Tools:
             Field("emails", "E-mails", "number"), Field("meetings", "Meetings", "number"),
             Field("whatsapps", "WhatsApp messages", "number"), Field("positive_touches", "Positive touches", "number"),
             Field("positive_rate", "Positive rate", "percent", 1), Field("preferred_channel", "Preferred channel"),
-            Field("last_interaction_at", "Last contact", "moment"),
+            Field("last_interaction_at", "Last contact", "timestamp"),
             Field("days_since_last_interaction", "Days since last contact", "number"),
             Field("employee_count", "Employees", "number"), Field("engagement_score", "Engagement", "number"),
             Field("next_step", "Next step"),
@@ -249,7 +249,7 @@ class Tools:
             "account_brief",
             "Last touches",
             (
-                Field("interaction_id", "Touch"), Field("occurred_at", "When", "moment"), Field("channel", "Channel"),
+                Field("interaction_id", "Touch"), Field("occurred_at", "When", "timestamp"), Field("channel", "Channel"),
                 Field("outcome", "Outcome"), Field("direction", "Direction"),
             ),
             ("interaction_id",),
@@ -471,7 +471,7 @@ class Tools:
         )
 
     def run_safe_sql(self, sql: str) -> Found:
-        """Run one SELECT over the agent's tables: parsed, held against a list of what is allowed, at most 200 rows.
+        """Run one SELECT over the agent's tables: parsed, checked against a list of what is allowed, at most 200 rows.
 
         It runs in a database in which every door is shut: no files, no network, no settings.
 

@@ -16,7 +16,7 @@ from medallion.config import Settings
 from medallion.contracts import Entity, Table
 from medallion.errors import LakehouseError, MedallionError
 from medallion.gold import graph
-from medallion.lakehouse import query, remembered, store
+from medallion.lakehouse import contracts_in_use, query, store
 from medallion.lakehouse.store import LAYERS, Lakehouse, spark_types
 from medallion.pipeline import batches, extensions, hold, journal, models
 from medallion.pipeline.silver_to_gold import gold_contract
@@ -67,7 +67,9 @@ def examine(settings: Settings) -> list[Finding]:
         if all(one.state != BROKEN for one in of_table):
             readable.append(name)
     entities = (
-        contracts.entities(remembered.overrides(lake, settings.contracts)) if _has(readable, "ops.batches") else {}
+        contracts.entities(contracts_in_use.overrides(lake, settings.contracts))
+        if _has(readable, "ops.batches")
+        else {}
     )
     known: dict[str, Table] = {step.table: gold_contract(step.table) for step in graph()}
     known |= {table.name: table for entity in entities.values() for table in (entity.clean, entity.history)}
@@ -290,7 +292,7 @@ _PARTS = ("accepted", "superseded", "duplicate", "quarantined", "erased")
 
 
 def _models(settings: Settings) -> Iterator[Finding]:
-    """Every model can be loaded, and the one that speaks is unchanged."""
+    """Every model can be loaded, and the active one is unchanged."""
     folder = models.folder(settings)
     if folder is None or not folder.is_dir():
         return
@@ -300,12 +302,12 @@ def _models(settings: Settings) -> Iterator[Finding]:
         except LakehouseError as error:
             yield Finding("models", version, WARNING, error.problem, error.remedy or "")
     try:
-        speaks = registry.champion(folder)
+        champion = registry.champion(folder)
     except LakehouseError as error:
         yield Finding("models", "champion", BROKEN, error.problem, error.remedy or "")
         return
-    if speaks:
-        yield Finding("models", speaks.scorer.version, OK, "speaks, unchanged since it was registered")
+    if champion:
+        yield Finding("models", champion.scorer.version, OK, "active, unchanged since it was registered")
 
 
 def _proposals(lake: Lakehouse) -> Iterator[Finding]:

@@ -27,15 +27,15 @@ from medallion.config import Settings
 from medallion.contracts import Entity
 from medallion.errors import LakehouseError
 from medallion.gold import graph
-from medallion.lakehouse import locks, query, remembered, store
+from medallion.lakehouse import contracts_in_use, locks, query, store
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import batches, extensions, forgotten, journal, models
+from medallion.pipeline import batches, erasure_log, extensions, journal, models
 from medallion.pipeline.context import Context
 from medallion.pipeline.silver_to_gold import silver_to_gold
 from medallion.pipeline.steps import Report, Steps
 from medallion.silver import redaction
-from medallion.silver.redaction import Forgotten
+from medallion.silver.redaction import ErasureLog
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -52,7 +52,7 @@ _AGENT_LOG = "ops.agent_log"
 
 @dataclass
 class _Subject:
-    """Who is to be forgotten: keys by entity, and the texts by which they would be recognised."""
+    """Whom to erase: keys by entity, and the texts by which they would be recognised."""
 
     keys: dict[str, set[str]] = field(default_factory=dict)
     names: dict[str, set[str]] = field(default_factory=dict)
@@ -181,7 +181,7 @@ class _Erasure:
         self.settings, self.now, self.steps = settings, now, steps
         self.lake = _in_a_folder(settings)
         self.lake.delta("silver.customers_history")
-        self.entities = contracts.entities(remembered.overrides(self.lake, settings.contracts))
+        self.entities = contracts.entities(contracts_in_use.overrides(self.lake, settings.contracts))
         self.erasure_id = f"{now:%Y%m%dT%H%M%S%f}" if saved is None else saved["erasure_id"]
         self.journal = batches.history(self.lake)
         if any(batch.state in (batches.STARTED, batches.INGESTED) for batch in self.journal):
@@ -191,11 +191,11 @@ class _Erasure:
             )
         with steps.step("start the engine"):
             self.spark: SparkSession = session(settings.engine, settings.memory_gib)
-        known = forgotten.known(self.lake)
+        known = erasure_log.read(self.lake)
         key = self.entities["customers"].column(self.entities["customers"].key)
-        asked = re.sub(r"\s+", "", customer_id).upper() if key.kind == "identifier" else customer_id.strip()
+        customer_id = re.sub(r"\s+", "", customer_id).upper() if key.kind == "identifier" else customer_id.strip()
         with steps.step("find what is about the account"):
-            self.subject = self._subject(asked) if saved is None else _Subject.of(saved["subject"])
+            self.subject = self._subject(customer_id) if saved is None else _Subject.of(saved["subject"])
         hashes = {
             f"{entity}.{self.entities[entity].key}": frozenset(
                 known.hashed(
@@ -210,16 +210,16 @@ class _Erasure:
             entity, _, column = kind.partition(".")
             forms = {self._form(entity, column, value) for value in values} - {""}
             hashes[kind] = hashes.get(kind, frozenset()) | {known.hashed(kind, form) for form in forms}
-        self.mine = Forgotten(known.salt, hashes)
+        self.mine = ErasureLog(known.salt, hashes)
 
     def _form(self, entity: str, column: str, text: str) -> str:
         return redaction.comparable(text, self.entities[entity].column(column))
 
     # what is about the account
 
-    def _subject(self, asked: str) -> _Subject:
+    def _subject(self, customer_id: str) -> _Subject:
         """Keys of the account, its deals, touches and further records, from every version that was ever known."""
-        subject = _Subject({"customers": {asked}})
+        subject = _Subject({"customers": {customer_id}})
         looked_by = {
             (str(item.lookup), str(item.by))
             for entity in self.entities.values()
@@ -242,17 +242,17 @@ class _Erasure:
                         subject.texts |= said
                     elif column.pii or column.name in ("customer_name", "company"):
                         subject.spoken |= said
-                if entity.name == "customers" and not rows and not self._was_begun(asked):
+                if entity.name == "customers" and not rows and not self._was_begun(customer_id):
                     raise LakehouseError(
-                        f"{self.lake.root}: there is no customer {asked}",
+                        f"{self.lake.root}: there is no customer {customer_id}",
                         "Look it up in silver.customers_clean; the key is written as there.",
                     )
         return subject
 
-    def _was_begun(self, asked: str) -> bool:
-        known = forgotten.known(self.lake)
+    def _was_begun(self, customer_id: str) -> bool:
+        known = erasure_log.read(self.lake)
         kind = f"customers.{self.entities['customers'].key}"
-        form = self._form("customers", self.entities["customers"].key, asked)
+        form = self._form("customers", self.entities["customers"].key, customer_id)
         return known.hashed(kind, form) in known.hashes.get(kind, frozenset())
 
     def _links_sql(self, entity: Entity, subject: _Subject) -> tuple[str, list[Any]]:
@@ -273,7 +273,7 @@ class _Erasure:
         return reduce(lambda one, other: one | other, tests, F.lit(False))
 
     def _quarantined(self) -> set[str]:
-        """Refused records that name the account; those taken up since then as well."""
+        """Refused records that name the account; those reprocessed since then as well."""
         found = set()
         files = {(b.batch_id, f.entity, f.name): f for b in self.journal for f in b.files}
         customer = f"customers.{self.entities['customers'].key}"
@@ -413,7 +413,7 @@ class _Erasure:
         day = None if arguments["day"] is None else date.fromisoformat(arguments["day"])
         erasure = (self.erasure_id, arguments["who"], arguments["reason"])
         with self.steps.step("write down the hashes"):
-            forgotten.record(self.spark, self.lake, self.mine, erasure, forgotten.STARTED, self.now)
+            erasure_log.record(self.spark, self.lake, self.mine, erasure, erasure_log.STARTED, self.now)
         self.refused = self._quarantined()
         removed = {}
         order = {"bronze": 0, "ops": 1, "gold": 2, "silver": 3}
@@ -445,7 +445,7 @@ class _Erasure:
                     "files_removed": files,
                 }
             )
-        forgotten.record(self.spark, self.lake, self.mine, erasure, forgotten.FINISHED, self.now)
+        erasure_log.record(self.spark, self.lake, self.mine, erasure, erasure_log.FINISHED, self.now)
 
     def _certify(self, arguments: Mapping[str, Any]) -> None:
         """Search what is left, and write down what was done."""
@@ -501,7 +501,7 @@ class _Erasure:
         changed = []
         for row in known:
             key = (row["batch_id"], row["entity"])
-            read = gone["taken up" if row["batch_id"] in again else "read"].get(key, 0)
+            read = gone["reprocessed" if row["batch_id"] in again else "read"].get(key, 0)
             if not read:
                 continue
             parts = {name: gone[name].get(key, 0) for name in ("accepted", "superseded", "quarantined")}
@@ -511,13 +511,13 @@ class _Erasure:
         return changed
 
     def _gone(self) -> dict[str, dict[tuple[str, str], int]]:
-        """How many rows of each batch and entity go: of those read, taken up again, accepted, superseded, quarantined.
+        """How many rows of each batch and entity go: of those read, reprocessed, accepted, superseded, quarantined.
 
         Rows of a held file are in bronze under the batch that it came with. They count for the file's own batch, and
         for none until the file is accepted.
         """
         found: dict[str, dict[tuple[str, str], int]] = {
-            name: {} for name in ("read", "taken up", "accepted", "superseded", "quarantined")
+            name: {} for name in ("read", "reprocessed", "accepted", "superseded", "quarantined")
         }
 
         def count(name: str, by: Iterable[str]) -> list[Any]:
@@ -539,7 +539,7 @@ class _Erasure:
                 for row in count(entity.history.name, ["_batch_id", "_outcome"]):
                     found[row["_outcome"]][row["_batch_id"], entity.name] = row["n"]
         for row in count("silver.quarantine", ["batch_id", "resolved_by", "entity"]):
-            for what, batch in (("quarantined", row["batch_id"]), ("taken up", row["resolved_by"])):
+            for what, batch in (("quarantined", row["batch_id"]), ("reprocessed", row["resolved_by"])):
                 if batch is not None:
                     key = (batch, row["entity"])
                     found[what][key] = found[what].get(key, 0) + row["n"]

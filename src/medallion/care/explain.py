@@ -37,15 +37,15 @@ def explain(settings: Settings, key: str) -> dict[str, Any]:
     lake = Lakehouse(settings.lakehouse)
     for name in ("gold.customer_features", "gold.deals", "gold.lead_scores"):
         lake.delta(name)
-    asked = "".join(key.split()).upper()
+    wanted = "".join(key.split()).upper()
     with query.connect(lake, layers=["gold", "silver"]) as connection:
 
         def rows(sql: str, *parameters: Any) -> list[dict[str, Any]]:
             return query.rows(connection, sql, parameters)
 
-        deal = rows("select * from gold.deals where upper(lead_id) = $1", asked)
+        deal = rows("select * from gold.deals where upper(lead_id) = $1", wanted)
         customer_id = deal[0]["customer_id"] if deal else None
-        found = rows("select * from gold.customer_features where upper(customer_id) = $1", customer_id or asked)
+        found = rows("select * from gold.customer_features where upper(customer_id) = $1", customer_id or wanted)
         if not found:
             raise LakehouseError(
                 f"{key}: there is no deal and no account of that key in gold",

@@ -1,4 +1,4 @@
-"""Changes to a CRM: proposed from anywhere, approved by a person at another door, applied by an executor, on record.
+"""Changes to a CRM: proposed from anywhere, approved by someone elsewhere, applied by an executor, on record.
 
 A proposal names the exact change. Its hash covers every field, so what is approved is what is applied; it expires, and it
 is applied once. Records are lines of JSON in `<lakehouse>/agent/actions.jsonl`, each with the hash of the one before it:
@@ -122,13 +122,13 @@ class Actions:
 
     @property
     def path(self) -> Path:
-        """The record of all proposals and of what became of them."""
+        """The record of all proposals and of their outcomes."""
         return Path(self.lake.root, "agent", "actions.jsonl")
 
     def propose(
         self, kind: str, key: str, changes: Mapping[str, str], reason: str, who: str, now: datetime
     ) -> Proposal:
-        """Put a change on record for a person to decide on; the same open change is proposed once.
+        """Put a change on record for someone to approve or reject; the same open change is proposed once.
 
         Raises:
             MedallionError: The kind or a field may not be changed, a value is too long, a reason is missing, or gold knows
@@ -205,7 +205,7 @@ class Actions:
         return found[0]
 
     def decide(self, action_id: str, state: str, who: str, now: datetime) -> Proposal:
-        """Approve or reject a proposal, by a person.
+        """Approve or reject a proposal.
 
         Raises:
             MedallionError: It was decided on before, or its time is over.
@@ -231,7 +231,8 @@ class Actions:
             one = self.one(action_id, now)
             if one.state != "approved":
                 raise MedallionError(
-                    f"{one.action_id} is {one.state}, not approved", "`medallion actions approve ID` is for a person."
+                    f"{one.action_id} is {one.state}, not approved",
+                    "Someone has to approve it first: `medallion actions approve ID`.",
                 )
             if dry_run:
                 return one
@@ -286,7 +287,7 @@ class Actions:
             return len(gone)
 
     def events(self) -> Iterator[dict[str, Any]]:
-        """The record, line by line, each held against the one before it.
+        """The record, line by line, each checked against the one before it.
 
         Raises:
             MedallionError: A line was changed, added by hand, or taken out.

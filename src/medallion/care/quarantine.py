@@ -1,4 +1,4 @@
-"""Refused records as work: list them, look at one, have repairs suggested, correct them, take them up again."""
+"""Refused records as work: list them, look at one, have repairs suggested, correct them, reprocess them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from medallion import contracts, pipeline
 from medallion.config import Settings
 from medallion.contracts import Entity, Filling
 from medallion.errors import LakehouseError, MedallionError
-from medallion.lakehouse import query, remembered, store
+from medallion.lakehouse import contracts_in_use, query, store
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, journal
@@ -131,7 +131,7 @@ def _said(item: Filling, cells: Mapping[str, Any]) -> str | None:
 
 
 def fix(settings: Settings, corrections: Iterable[Correction], who: str, now: datetime) -> int:
-    """Write corrections down; gives how many. They count once the records are taken up again.
+    """Write corrections down; gives how many. They count once the records are reprocessed.
 
     Args:
         settings: Which lakehouse.
@@ -143,7 +143,7 @@ def fix(settings: Settings, corrections: Iterable[Correction], who: str, now: da
         LakehouseError: A record is not waiting, or has no such column; nothing is written then.
     """
     lake = Lakehouse(settings.lakehouse)
-    entities = contracts.entities(remembered.overrides(lake, settings.contracts))
+    entities = contracts.entities(contracts_in_use.overrides(lake, settings.contracts))
     known_batches = _journal(lake)
     open_records = {row["quarantine_id"]: row for row in waiting(lake)}
     rows: dict[tuple[str, str], tuple[Any, ...]] = {}
@@ -211,15 +211,15 @@ def take_up(
     reason: str | None = None,
     ids: Iterable[str] = (),
 ) -> pipeline.Result | None:
-    """Take records up again and bring gold up to date; None when there are none to take up.
+    """Reprocess records and bring gold up to date; None when there are none to reprocess.
 
     Args:
         settings: Which lakehouse, and the contracts to go by.
         now: The clock, UTC without zone.
         report: Is told of each step.
-        everything: Take up every waiting record: after a change of contract, or when missing accounts have arrived.
-        reason: Take up the records with this failed check.
-        ids: Take up these. Without any choice, those with corrections.
+        everything: Reprocess every waiting record: after a change of contract, or when missing accounts have arrived.
+        reason: Reprocess the records with this failed check.
+        ids: Reprocess these. Without any choice, those with corrections.
 
     Raises:
         LakehouseError: A record is not waiting.
@@ -244,7 +244,7 @@ def suggest(lake: Lakehouse, settings: Settings, reason: str | None = None) -> l
     Raises:
         LakehouseError: There is no lakehouse.
     """
-    entities = contracts.entities(remembered.overrides(lake, settings.contracts))
+    entities = contracts.entities(contracts_in_use.overrides(lake, settings.contracts))
     journal = _journal(lake)
     found = []
     with query.connect(lake) as connection:
@@ -318,7 +318,7 @@ def _repairs(
         keys = known.values(declared.reference.entity, declared.reference.column)
         bare = re.sub(r"\s+", "", said).upper()
         if bare in {key.upper() for key in keys}:
-            yield said, f"{declared.reference.entity} has come to know it; take the record up again"
+            yield said, f"{declared.reference.entity} knows it by now; reprocess the record"
         yield from _nearest(bare, keys)
     elif check == "lookup" and item and item.lookup and item.by:
         taken = known.keys_by(item.lookup, item.by, item.take)

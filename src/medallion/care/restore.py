@@ -27,9 +27,9 @@ class Move:
 
 
 def points(lake: Lakehouse) -> list[tuple[int, datetime]]:
-    """States that can be gone back to: versions of `ops.runs` with the moment at which the run ended (UTC), oldest first.
+    """States that can be gone back to: versions of `ops.runs` with the time at which the run ended (UTC), oldest first.
 
-    A run writes `ops.runs` last, so every table's newest version at that moment is the one that the run left.
+    A run writes `ops.runs` last, so every table's newest version at that time is the one that the run left.
     """
     history = _whole(lake, RUNS).history()
     told = {int(one["version"]): int(one["timestamp"]) for one in history if "timestamp" in one}
@@ -41,7 +41,7 @@ def plan(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
 
     Args:
         lake: A lakehouse in a folder.
-        to: A moment (UTC), for which the last run that had ended by then is taken; or, with `table`, a version.
+        to: A time (UTC), for which the last run that had ended by then is taken; or, with `table`, a version.
         table: Only this table.
 
     Raises:
@@ -53,8 +53,8 @@ def plan(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
     if table is not None and to.isdigit():
         moves = [Move(table, _newest(lake, table), int(to))]
     else:
-        moment = _moment(to)
-        ended = [stamp for _, stamp in points(lake) if stamp <= moment]
+        time = _time(to)
+        ended = [stamp for _, stamp in points(lake) if stamp <= time]
         if not ended:
             known = ", ".join(f"{stamp:%Y-%m-%dT%H:%M:%S}" for _, stamp in points(lake)[-5:])
             raise LakehouseError(f"{lake.root}: no run had ended by {to}", f"Last runs ended at: {known or 'none'}.")
@@ -121,8 +121,8 @@ def _is_whole(lake: Lakehouse, names: list[str], ended: list[datetime]) -> None:
         )
 
 
-def _told(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+def _told(time: datetime) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
 
 
 def _whole(lake: Lakehouse, name: str) -> DeltaTable:
@@ -136,20 +136,20 @@ def _newest(lake: Lakehouse, name: str) -> int:
     return found.version if found else lake.version(name)
 
 
-def _moment(text: str) -> datetime:
+def _time(text: str) -> datetime:
     try:
         told = datetime.fromisoformat(text)
     except ValueError as error:
-        raise LakehouseError(f"--to {text!r} is no moment", "Write it as 2025-07-01T08:00:00, in UTC.") from error
+        raise LakehouseError(f"--to {text!r} is not a time", "Write it as 2025-07-01T08:00:00, in UTC.") from error
     return told if told.tzinfo else told.replace(tzinfo=UTC)
 
 
-def _version_at(lake: Lakehouse, name: str, moment: datetime) -> int | None:
+def _version_at(lake: Lakehouse, name: str, time: datetime) -> int | None:
     found = store.damage(lake, name)
     if not lake.exists(name) or (found and not found.version):
         return None  # its first commit was never whole
     stamps = {int(one["version"]): int(one["timestamp"]) for one in _whole(lake, name).history() if "timestamp" in one}
-    return max((v for v, stamp in stamps.items() if stamp <= moment.timestamp() * 1000), default=None)
+    return max((v for v, stamp in stamps.items() if stamp <= time.timestamp() * 1000), default=None)
 
 
 def _has_files(lake: Lakehouse, move: Move) -> None:

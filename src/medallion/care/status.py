@@ -12,7 +12,7 @@ import duckdb
 
 from medallion import contracts, metrics
 from medallion.contracts import Table
-from medallion.lakehouse import query, remembered
+from medallion.lakehouse import contracts_in_use, query
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, drift, journal
 from medallion.pipeline.silver_to_gold import gold_contract
@@ -27,7 +27,7 @@ def tables(lake: Lakehouse) -> list[dict[str, Any]]:
         LakehouseError: There is no lakehouse.
     """
     found = []
-    entities = contracts.entities(remembered.overrides(lake))
+    entities = contracts.entities(contracts_in_use.overrides(lake))
     with query.connect(lake, layers=("bronze", "silver", "gold", "ops")) as connection:
         for name in lake.tables():
             count = query.rows(connection, f"select count(*) as n from {name}")[0]["n"]
@@ -49,7 +49,7 @@ def _grain(name: str, entities: Mapping[str, contracts.Entity]) -> str:
     if name.startswith("bronze."):
         return "one row per record of an export, cells as text"
     for entity in entities.values():
-        for contract in (entity.clean, entity.history, entity.staged, entity.strays, entity.contested):
+        for contract in (entity.clean, entity.history, entity.staged, entity.orphan_keys, entity.conflicting_keys):
             if contract.name == name:
                 return contract.grain
     try:
@@ -77,10 +77,10 @@ def status(
     if not known:
         with query.connect(lake):
             lake.delta(batches.JOURNAL)
-    entities = contracts.entities(remembered.overrides(lake, overrides))
+    entities = contracts.entities(contracts_in_use.overrides(lake, overrides))
     document: dict[str, Any] = {
         "lakehouse": lake.root,
-        "contracts": [item.path for item in remembered.overrides(lake, overrides)],
+        "contracts": [item.path for item in contracts_in_use.overrides(lake, overrides)],
         "unfinished": journal.unfinished(lake),
         "runs": [],
         "failures": [],
@@ -162,7 +162,7 @@ def _freshness(connection: Any, entity: contracts.Entity, now: datetime) -> dict
 
 
 def aged(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """A row of freshness as it stands at a moment."""
+    """A row of freshness as of a given time."""
     newest, promised = row["newest_event"], row["promised_hours"]
     hours = None if newest is None else round((now - datetime.fromisoformat(newest)).total_seconds() / 3600, 1)
     return {
@@ -245,5 +245,5 @@ def scores(lake: Lakehouse, top: int) -> dict[str, Any]:
         "deals": best,
         "shown": len(best),
         "total": whole["open_deals"],
-        "currency": remembered.currency(lake),
+        "currency": contracts_in_use.currency(lake),
     }

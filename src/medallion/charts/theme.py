@@ -15,7 +15,7 @@ BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#767676"
 SKY, AMBER, GREEN, PURPLE, PALE = "#56B4E9", "#E69F00", "#009E73", "#AA4499", "#B8C0C8"
 INK, SOFT, RULE, GROUND = "#1F2933", "#52606D", "#E1E5EA", "#FFFFFF"
 
-#: What stands in place of a light colour on a dark ground.
+#: What replaces a light colour on a dark ground.
 DARK = {
     BLUE: "#4DA3DB", ORANGE: "#F58A42", GREY: "#9AA5B1", SKY: "#9BD3F5", AMBER: "#F2C14E", GREEN: "#3CC8A0",
     PURPLE: "#D98BD0", PALE: "#5F6B76", INK: "#EDF0F3", SOFT: "#B3BDC7", RULE: "#333C45", GROUND: "#14181D",

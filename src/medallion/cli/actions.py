@@ -21,7 +21,7 @@ Who = Annotated[str | None, by("decides")]
 
 @command(app, "list", examples=("`medallion actions list`",))
 def list_actions(call: Call) -> None:
-    """List the proposed changes and what became of them."""
+    """List the proposed changes and their outcomes."""
     found = Actions(call.lake).all(utc_now())
     rows = [
         {

@@ -144,7 +144,7 @@ def draft(
     customer: Annotated[str, typer.Argument(help="Key or name of an account.")],
     kind: Annotated[str, typer.Option(help="email, whatsapp or call-script.")] = "email",
 ) -> None:
-    """Write a draft to an account in the tone of the settings, for a person to finish and send."""
+    """Write a draft to an account in the tone of the settings, for you to finish and send."""
     with _tools(call) as (tools, settings):
         console.lines(call.screen, drafts.draft(tools, settings.agent, customer, kind))
 

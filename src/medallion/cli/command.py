@@ -27,7 +27,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document in
 Config = Annotated[Path | None, typer.Option("--config", help="Settings file [default: config/config.yaml].")]
 Contract = Annotated[
     list[Path] | None,
-    typer.Option("--contract", help="Contract file laid over the shipped ones; may be given again. Remembered."),
+    typer.Option("--contract", help="Contract file that overrides the shipped ones; may be given again. Stays in use."),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")]
 LakehousePath = Annotated[str | None, typer.Option("--lakehouse", help="Folder of the tables [default: lakehouse].")]
@@ -86,9 +86,9 @@ class Call:
     @cached_property
     def currency(self) -> str:
         """The currency that the lakehouse's amounts are in."""
-        from medallion.lakehouse import remembered
+        from medallion.lakehouse import contracts_in_use
 
-        return remembered.currency(self.lake)
+        return contracts_in_use.currency(self.lake)
 
     @cached_property
     def screen(self) -> Console:

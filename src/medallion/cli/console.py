@@ -52,7 +52,7 @@ def screen(stderr: bool = False) -> Console:
 
 
 def dump(document: dict[str, Any] | list[Any]) -> None:
-    """Print a document as JSON; moments without zone are UTC."""
+    """Print a document as JSON; times without a zone are UTC."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, datetime):

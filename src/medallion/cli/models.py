@@ -35,11 +35,11 @@ def train(
     as_of: Annotated[str | None, typer.Option("--as-of", help="Learn from outcomes up to this day.")] = None,
     if_needed: Annotated[bool, typer.Option("--if-needed", help="Only when monitoring recommends it.")] = False,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Let the new model speak even if it cannot be shown to be as good.")
+        bool, typer.Option("--replace", help="Activate the new model even if it cannot be shown to be as good.")
     ] = False,
     models: Models = None,
 ) -> None:
-    """Learn the probability of winning an open deal, test it on later deals, and let the best model speak."""
+    """Learn the probability of winning an open deal, test it on later deals, and activate the best model."""
     settings = call.settings(as_of=as_of, models=models)
     if horizon is not None:
         settings = settings.model_copy(update={"score": settings.score.model_copy(update={"horizon_days": horizon})})
@@ -75,7 +75,7 @@ def score(
     settings = call.settings(as_of=as_of, models=models)
     call.lake.delta("silver.leads_clean")
     with call.steps() as report:
-        result = pipeline.run(settings, utc_now(), report, halves=[pipeline.SILVER_TO_GOLD])
+        result = pipeline.run(settings, utc_now(), report, stages=[pipeline.SILVER_TO_GOLD])
     found = status.scores(call.lake, top)
 
     def tell() -> None:
@@ -98,7 +98,7 @@ def explain(
 
 @command(app, examples=("`medallion monitor`", "`medallion monitor --json | jq .recommendation`"))
 def monitor(call: Call, models: Models = None) -> None:
-    """Hold the model against the open deals of now and against what became of those it scored."""
+    """Compare the model with the open deals of today, and its forecasts with the outcomes."""
     with call.steps() as report:
         found = monitoring.watch(call.settings(models=models), report)
     call.answer(asdict(found), lambda: _show_watched(call, found))
@@ -110,15 +110,15 @@ def monitor(call: Call, models: Models = None) -> None:
     examples=(
         "`medallion models`",
         "`medallion models --use 2025-06-30-logistic-1a2b3c4d` · an earlier one",
-        "`medallion models --use rules` · none: the rates per score band speak",
+        "`medallion models --use rules` · none: the rates per score band are used",
     ),
 )
 def list_models(
     call: Call,
-    use: Annotated[str | None, typer.Option("--use", help="Let this version speak, or `rules`.")] = None,
+    use: Annotated[str | None, typer.Option("--use", help="Activate this version, or `rules`.")] = None,
     models: Models = None,
 ) -> None:
-    """List the trained models, or choose the one that speaks."""
+    """List the trained models, or choose the active one."""
     settings = call.settings(models=models)
     if use is not None:
         training.use(settings, use)
@@ -127,7 +127,7 @@ def list_models(
     def tell() -> None:
         call.records("Models", found)
         if not found:
-            call.say("No model was trained yet: the rates per score band speak. Next: medallion train")
+            call.say("No model is trained yet: the rates per score band are used. Next: medallion train")
         if use is not None:
             call.say("Next: medallion score, which brings gold up to date with it")
 
@@ -159,7 +159,9 @@ def _show_trained(call: Call, outcome: Outcome) -> None:
     if "simulated" in e["trained_on"]:
         call.say(f"Trained on {e['trained_on']}: it knows nothing of real customers.")
     if outcome.promoted:
-        call.say(f"{outcome.version} speaks from now on. Card: {outcome.folder}/{outcome.version}/model_card.md")
+        call.say(
+            f"{outcome.version} is the active model from now on. Card: {outcome.folder}/{outcome.version}/model_card.md"
+        )
         call.say("Next: medallion score · medallion explain LEAD · medallion monitor")
     else:
         call.say(f"Nothing changes: {outcome.reason}.")

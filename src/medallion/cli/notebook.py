@@ -21,7 +21,7 @@ PARAMETERS = {
     "lakehouse": "folder of the tables",
     "as_of": "latest, today or a date",
     "models": "folder of the models",
-    "contract": "contract files laid over the shipped ones, separated by commas",
+    "contract": "contract files that override the shipped ones, separated by commas",
     "config": "settings file",
     "out": "folder to write files into, where the notebook writes any",
 }

@@ -13,7 +13,7 @@ from medallion.cli.command import Accept, Call, Contract, by, command, group, us
 from medallion.cli.run import show_result
 from medallion.config import utc_now
 
-app = group("quarantine", "Refused records: see them, correct them, take them up again.")
+app = group("quarantine", "Refused records: see them, correct them, reprocess them.")
 
 Reason = Annotated[
     str | None, typer.Option("--reason", help="Failed check such as `status.accepted`, or a column such as `status`.")
@@ -67,7 +67,7 @@ def show(
 
 
 def _show_record(call: Call, record: dict[str, Any]) -> None:
-    state = f"taken up by {record['resolved_by']}" if record["resolved_by"] else "waiting"
+    state = f"reprocessed by {record['resolved_by']}" if record["resolved_by"] else "waiting"
     call.say(
         f"{record['quarantine_id']}  {record['entity']}  {state}",
         f"{record['source_file']}, line {record['source_row']}, read {figures.minute(record['known_at'])} UTC",
@@ -121,7 +121,7 @@ def fix(
     source: Annotated[Path | None, typer.Option("--from", help="CSV with quarantine_id, column, value.")] = None,
     who: Annotated[str | None, by("corrects")] = None,
 ) -> None:
-    """Write corrections down: who, when, before and after. `replay` then takes the records up again."""
+    """Write corrections down: who, when, before and after. `replay` then reprocesses the records."""
     corrections = list(quarantine.from_csv(source)) if source else []
     for text in assignments or ():
         column, given, value = text.partition("=")
@@ -157,7 +157,7 @@ def replay(
 
     def tell() -> None:
         if result is None:
-            call.say("Nothing to take up: no waiting record has corrections. --all tries every one.")
+            call.say("Nothing to reprocess: no waiting record has corrections. --all tries every one.")
         else:
             show_result(call, result, settings.lakehouse)
 

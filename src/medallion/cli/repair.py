@@ -43,7 +43,7 @@ def doctor(call: Call) -> None:
 )
 def restore(
     call: Call,
-    to: Annotated[str | None, typer.Option(help="Moment in UTC; with --table also a version.")] = None,
+    to: Annotated[str | None, typer.Option(help="Time in UTC; with --table also a version.")] = None,
     table: Annotated[str | None, typer.Option(help="Only this table, such as gold.deals.")] = None,
     points: Annotated[bool, typer.Option("--list", help="List the states that can be gone back to.")] = False,
     dry_run: DryRun = False,
@@ -54,7 +54,7 @@ def restore(
         states = [{"run": version, "ended": f"{stamp:%Y-%m-%dT%H:%M:%S.%f}"[:-3]} for version, stamp in found]
         call.answer(states, lambda: call.records("Runs that can be gone back to (UTC)", states))
         if not points:
-            raise LakehouseError("--to is missing", "Give the moment of one of these runs.")
+            raise LakehouseError("--to is missing", "Give the time of one of these runs.")
         return
     moves = going_back.plan(call.lake, to, table) if dry_run else going_back.apply(call.lake, to, table)
     rows = [

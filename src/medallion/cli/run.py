@@ -215,7 +215,7 @@ def _without_text(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _show_proposed(call: Call, found: Any, folder: str, target: str) -> None:
-    """What a proposed contract says, what needs a person's eyes, and what to do next."""
+    """What a proposed contract says, what you should look at, and what to do next."""
     from medallion.contracts import CONFIDENT
 
     if found.system:
@@ -253,9 +253,7 @@ def replay(
     day: Annotated[str, typer.Argument(help="Last day to count, such as 2025-06-30.")],
     known_as_of: Annotated[
         str | None,
-        typer.Option(
-            help="Count only what was known before this moment (UTC): a date and time, or a date for its end."
-        ),
+        typer.Option(help="Count only what was known before this time (UTC): a date and time, or a date for its end."),
     ] = None,
     to: Annotated[
         str | None, typer.Option("--to", help="Lakehouse to write gold into [default: shown only, and gone after].")
@@ -263,7 +261,7 @@ def replay(
 ) -> None:
     """Compute gold as it was on a day, beside the lakehouse; the lakehouse itself is only read."""
     settings = call.settings()
-    last, known = _day(day, "DAY"), _moment(known_as_of)
+    last, known = _day(day, "DAY"), _time(known_as_of)
     with tempfile.TemporaryDirectory(prefix="medallion-") as folder:
         target = to or folder
         with call.steps() as report:
@@ -285,15 +283,15 @@ def _day(text: str, name: str) -> date:
         raise typer.BadParameter(f"{text!r} is not a date such as 2025-06-30", param_hint=name) from None
 
 
-def _moment(text: str | None) -> datetime | None:
-    """A moment in UTC; a day alone means through its end."""
+def _time(text: str | None) -> datetime | None:
+    """A time in UTC; a day alone means through its end."""
     if text is None:
         return None
     try:
         if len(text) == len("2025-06-30"):
             return end_of_day(date.fromisoformat(text))
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+        time = datetime.fromisoformat(text)
+        return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
     except (ValueError, OverflowError):
-        message = f"{text!r} is not a date, nor a moment such as 2025-06-30T18:00"
+        message = f"{text!r} is neither a date nor a time such as 2025-06-30T18:00"
         raise typer.BadParameter(message, param_hint="--known-as-of") from None

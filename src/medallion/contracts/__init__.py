@@ -1,6 +1,6 @@
 """The data contracts: one ODCS file per entity and per table that the pipeline makes.
 
-`entities()` gives the CRM entities, with a user's own contract files laid over them; `table(name)`
+`entities()` gives the CRM entities, overridden by a user's own contract files; `table(name)`
 gives any gold, ops or quarantine table. Both are what code, checks and docs are made from.
 """
 
@@ -26,7 +26,7 @@ _HOME = Path(str(files("medallion.contracts")))
 
 
 def entities(overrides: Iterable[Path | Override] = ()) -> dict[str, Entity]:
-    """The entities by name, parents before children: the shipped ones with `overrides` laid over them in order.
+    """The entities by name, parents before children: the shipped ones with `overrides` applied in order.
 
     An override may describe further ones, such as a table of stages that deals are looked up in.
 

@@ -199,7 +199,7 @@ class Entity:
         return self._silver("staged", f"one row per record of the batch ({self.name})", (), flags)
 
     @property
-    def strays(self) -> Table:
+    def orphan_keys(self) -> Table:
         """`silver.<entity>_strays`: keys of the batch in work that refer to nothing known."""
         columns = (
             Column("referring", "string", "Column that refers to another entity."),
@@ -208,7 +208,7 @@ class Entity:
         return Table(f"silver.{self.name}_strays", "one row per column and key", self.description, (), columns)
 
     @property
-    def contested(self) -> Table:
+    def conflicting_keys(self) -> Table:
         """`silver.<entity>_contested`: keys of the batch in work that have more than one version."""
         columns = (
             Column("key_hash", "bigint", "xxhash64 of the key."),
@@ -219,7 +219,7 @@ class Entity:
     @property
     def work(self) -> tuple[str, ...]:
         """Names of the tables that only hold a batch in work."""
-        return tuple(table.name for table in (self.staged, self.strays, self.contested))
+        return tuple(table.name for table in (self.staged, self.orphan_keys, self.conflicting_keys))
 
     def _silver(self, suffix: str, grain: str, key: tuple[str, ...], extra: tuple[Column, ...] = ()) -> Table:
         return Table(f"silver.{self.name}_{suffix}", grain, self.description, key, (*self.columns, *PROVENANCE, *extra))

@@ -59,7 +59,7 @@ def code(text: str) -> str:
 
 
 def read_objects(override: Override) -> list[tuple[SchemaObject, OpenDataContractStandard]]:
-    """The schema objects of one ODCS file, each with the contract it stands in.
+    """The schema objects of one ODCS file, each with the contract it is in.
 
     Raises:
         ContractError: The text is not YAML or breaks the standard; names file, place and reason.
@@ -199,7 +199,7 @@ def _parsed(sql: str, place: str) -> set[str]:
     if found := tree.find(*(getattr(exp, name) for name in _NOT_ALWAYS_THE_SAME if hasattr(exp, name))):
         raise ContractError(
             f"{place}: {sql!r} is not the same every time: {found.sql(dialect='spark')}",
-            "Leave the clock and chance out.",
+            "Leave out the clock and random functions.",
         )
     return {found.name for found in tree.find_all(sqlglot.exp.Column)}
 
@@ -341,7 +341,7 @@ def entity(declared: SchemaObject, contract: OpenDataContractStandard, path: str
     version = extra.get("versionColumn", base.version_column if base else None)
     if version is not None and (version not in columns or columns[version].type not in ("timestamp", "date")):
         raise ContractError(
-            f"{place}: versionColumn {version!r} is not a column of moments", "Name one of its timestamp columns."
+            f"{place}: versionColumn {version!r} is not a timestamp column", "Name one of its timestamp columns."
         )
     placeholders = tuple(item.strip().lower() for item in _texts(extra, "placeholders", place))
     return Entity(

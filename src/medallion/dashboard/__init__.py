@@ -2,5 +2,5 @@
 
 `reading` holds one version of the tables open, `copies` keeps narrow copies of them at hand, `parameters` checks what
 an address asks for, `pages` and `tables` say what is shown, `pictures` draws it, `web` answers, `safety` says who may
-come in, `export` writes the file. Every number is a metric's or stands in a gold table; nothing here computes one.
+come in, `export` writes the file. Every number is a metric's or is in a gold table; nothing here computes one.
 """

@@ -2,7 +2,7 @@
 
 Tables that pages sort and narrow are copied with the columns that are asked for. Touches of one hour, channel and
 outcome become one row that says how many they were. Visits tell which accounts a range of days reached. All of it
-lies in a DuckDB file in a temporary folder that goes with the reading. Until a copy is there, and for whatever it
+is in a DuckDB file in a temporary folder that goes with the reading. Until a copy is there, and for whatever it
 cannot answer, the tables themselves are read; values are the same.
 """
 
@@ -95,10 +95,10 @@ def _rows(work: _Work, name: str) -> None:
     needed.update(*map(columns_of, table.dimensions.values()))
     view = metrics.named(table.like).view if table.like else None
     if view:
-        asked = [*(one.expr for one in view.dimensions), *(one.expr for one in view.measures)]
-        needed.update(*map(columns_of, asked), {"as_of"})
+        expressions = [*(one.expr for one in view.dimensions), *(one.expr for one in view.measures)]
+        needed.update(*map(columns_of, expressions), {"as_of"})
     reading, source = work.reading, work.reading.at_hand(table.source)
-    # a moment in UTC without a zone reads the same, and its day and month are found much faster
+    # a timestamp in UTC without a zone reads the same, and its day and month are found much faster
     kinds = {row[0]: row[1] for row in work.do(f"describe (from {source})") if row[0] in needed}
     shown = ", ".join(
         f'cast("{column}" as timestamp) as "{column}"' if kind == "TIMESTAMP WITH TIME ZONE" else f'"{column}"'

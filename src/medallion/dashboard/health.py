@@ -1,4 +1,4 @@
-"""The page about the data itself: row accounts, quarantine, freshness, drift, runs, and the model that speaks."""
+"""The page about the data itself: row accounts, quarantine, freshness, drift, runs, and the active model."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def health(reading: Reading, settings: Settings, now: datetime) -> dict[str, Any
 
 
 def model(reading: Reading, settings: Settings) -> dict[str, Any]:
-    """The model that speaks, from its own file; what stands in its place where none does."""
+    """The active model, from its own file; without one, what is used in its place."""
 
     def compute() -> dict[str, Any]:
         from medallion.pipeline import models

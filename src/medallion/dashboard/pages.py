@@ -51,7 +51,7 @@ class Part:
     Attributes:
         name: In addresses.
         title: Heading.
-        metrics: Names; the first is what is drawn, the others stand in the table beside.
+        metrics: Names; the first is what is drawn, the others are in the table beside.
         by: Dimension.
         where: Filters beside those of the page.
         form: How it is drawn.
@@ -193,8 +193,8 @@ PAGES = {
 def cards(page: Page, found: Given, reading: Reading) -> list[Card]:
     """The metrics at the top of a page."""
     known = [name for name in page.cards if _there(metrics.named(name), reading)]
-    asked = [name for name in known if not parameters.unknown(metrics.named(name), found)]
-    wheres = {name: parameters.filters(metrics.named(name), found) for name in asked}
+    answerable = [name for name in known if not parameters.unknown(metrics.named(name), found)]
+    wheres = {name: parameters.filters(metrics.named(name), found) for name in answerable}
     reading.ahead(
         [*wheres.items(), *((name, tables.asked(name, tables.counted(name, where))) for name, where in wheres.items())]
     )
@@ -328,7 +328,7 @@ def part_of(page: Page, name: str) -> Part | Trend | None:
 
 
 def observed(reading: Reading) -> list[dict[str, Any]]:
-    """What became of the closed deals of each band, as gold has it, and the mean forecast of its open ones."""
+    """Outcomes of the closed deals of each band, as gold has them, and the mean forecast of its open ones."""
     forecast = {row["lead_quality"]: row["value"] for row in reading.ask("average_probability", ("lead_quality",)).rows}
     found = reading.rows(
         "select lead_quality as band, max(band_closed_leads) as closed, max(band_win_rate) as win_rate, "

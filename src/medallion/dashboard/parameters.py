@@ -1,4 +1,4 @@
-"""What stands in an address: which parameters a page takes, what they may be, and how they become filters.
+"""The parameters of an address: which parameters a page takes, what they may be, and how they become filters.
 
 Everything in an address is checked here, before anything else sees it.
 """

@@ -98,7 +98,7 @@ def _features(account: dict[str, Any]) -> list[dict[str, Any]]:
 
     table = gold_contract("gold.customer_features")
     units = {"USD": "money", "share": "percent", "probability": "percent"}
-    kinds = {"bigint": "number", "int": "number", "double": "decimal", "timestamp": "moment", "date": "day"}
+    kinds = {"bigint": "number", "int": "number", "double": "decimal", "timestamp": "timestamp", "date": "day"}
     return [
         {
             "name": column.name,

@@ -70,7 +70,7 @@ def trend(found: Trend, rows: list[dict[str, Any]], size: Size, currency: str) -
 
 
 def reliability(rows: list[dict[str, Any]], horizon_days: int, size: Size) -> dict[str, Any]:
-    """Forecast against share won, of the model that speaks."""
+    """Forecast against share won, of the active model."""
     side = 240 if size == "narrow" else 400
     return {**_untitled(charts.reliability(rows, horizon_days)), "width": side, "height": side}
 

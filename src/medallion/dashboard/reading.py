@@ -1,4 +1,4 @@
-"""The lakehouse as the dashboard reads it: one version held open, figures remembered, a new version taken up."""
+"""The lakehouse as the dashboard reads it: one version kept open, figures cached, a new version opened when there is one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import duckdb
 
 from medallion import metrics
 from medallion.errors import LakehouseError
-from medallion.lakehouse import query, remembered
+from medallion.lakehouse import contracts_in_use, query
 from medallion.lakehouse.store import Lakehouse
 from medallion.metrics import Answer, Filter, Relation
 
@@ -60,7 +60,7 @@ class Reading:
         """
         self.lake, self.sign = lake, sign
         #: ISO code of all amounts.
-        self.currency = remembered.currency(lake)
+        self.currency = contracts_in_use.currency(lake)
         self._stack = ExitStack()
         self._connection = self._stack.enter_context(query.connect(lake, alone=True))
         try:
@@ -208,7 +208,7 @@ class Reading:
         return source
 
     def values(self, table: str, column: str) -> tuple[str, ...]:
-        """The values of a column that stand in a filter: known ones, in order."""
+        """The values of a column to choose from in a filter: known ones, in order."""
         sql = f"select distinct cast({column} as varchar) as value from {table} where {column} is not null order by 1"
         return tuple(row["value"] for row in self.rows(sql))
 

@@ -23,7 +23,7 @@ from medallion.lakehouse import query
 from medallion.metrics import Dimension, Filter, contradicted, metrics
 
 Kind = Literal[
-    "text", "badge", "status", "money", "number", "decimal", "percent", "day", "moment", "list", "why", "trend"
+    "text", "badge", "status", "money", "number", "decimal", "percent", "day", "timestamp", "list", "why", "trend"
 ]
 NUMBERS = ("money", "number", "decimal", "percent")
 PAGE = 25
@@ -353,14 +353,14 @@ _CALLS = Table(
     (
         Column("customer_name", "Customer", link=_CUSTOMER, link_by="customer_id"),
         Column("lead_id", "Deal", link="/rows/deals?q={}"),
-        Column("probability", "Chance", "percent", help="Probability that the deal is won within the horizon of the forecast"),
+        Column("probability", "Probability", "percent", help="Probability that the deal is won within the horizon of the forecast"),
         Column("trend", "Trend", "trend", help="Against the last score of an earlier day"),
         Column("lead_quality", "Band", "badge", help="Band of the rule score: Hot 80 and more, Warm 60, Cool 40, else Cold"),
         Column("deal_value", "Value", "money"),
-        Column("weighted_value", "Expected", "money", help="Value times chance"),
+        Column("weighted_value", "Expected", "money", help="Value times probability"),
         Column("days_since_last_interaction", "Days silent", "number", help="Days since the account was last touched"),
         Column("owner", "Owner"),
-        Column("reasons_up", "Why", "why", link_by="reasons_down", help="What speaks for the deal, and against it"),
+        Column("reasons_up", "Why", "why", link_by="reasons_down", help="Reasons for the deal, and against it"),
     ),
     "-probability",
     ("customer_name", "lead_id", "owner"),
@@ -403,7 +403,7 @@ _DEALS = Table(
         Column("status", "Status", "status"),
         Column("stage", "Stage"),
         Column("deal_value", "Value", "money"),
-        Column("probability_to_convert", "Chance", "percent"),
+        Column("probability_to_convert", "Probability", "percent"),
         Column("weighted_value", "Expected", "money"),
         Column("owner", "Owner"),
         Column("source", "Source"),
@@ -484,7 +484,7 @@ _TOUCHES = Table(
     ("interaction_id",),
     (
         Column("interaction_id", "Touch"),
-        Column("occurred_at", "When (UTC)", "moment"),
+        Column("occurred_at", "When (UTC)", "timestamp"),
         Column("channel", "Channel"),
         Column("direction", "Direction"),
         Column("outcome", "Outcome"),
@@ -510,8 +510,8 @@ _STAGES = Table(
     (
         Column("lead_id", "Deal", link="/rows/deals?q={}"),
         Column("stage", "Stage"),
-        Column("entered_at", "Entered (UTC)", "moment"),
-        Column("left_at", "Left (UTC)", "moment"),
+        Column("entered_at", "Entered (UTC)", "timestamp"),
+        Column("left_at", "Left (UTC)", "timestamp"),
         Column("days_in_stage", "Days", "decimal"),
         Column("told_by", "Told by"),
     ),
@@ -579,7 +579,7 @@ _QUARANTINE = Table(
         Column("source_row", "Line", "number"),
         Column("told", "Why", "list"),
         Column("reasons", "Why, with the value", "list", pii=True),
-        Column("known_at", "Read (UTC)", "moment"),
+        Column("known_at", "Read (UTC)", "timestamp"),
         Column("quarantine_id", "Identifier"),
     ),
     "-known_at",

@@ -125,12 +125,12 @@ class Dashboard:
     def page(self, request: Request, reading: Reading) -> Response:
         """One of the pages with metrics, figures and a table."""
         page = pages.PAGES[request.path_params["page"]]
-        asked = parameters.given(request.query_params.multi_items(), page.allowed)
+        given = parameters.given(request.query_params.multi_items(), page.allowed)
         try:
-            found = parameters.checked(asked, reading)
+            found = parameters.checked(given, reading)
         except BadRequestError as error:  # the filters stay on the page, to be changed there
             return self._html(
-                request, reading, "refused.html.j2", 400, problem=str(error), **_head(page, asked, reading)
+                request, reading, "refused.html.j2", 400, problem=str(error), **_head(page, given, reading)
             )
 
         def made() -> bytes:

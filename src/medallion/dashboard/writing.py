@@ -26,7 +26,7 @@ def cell(kind: str, value: Any, currency: str) -> str:
         return figures.ratio(value)
     if kind == "number":
         return figures.count(int(value))
-    if kind == "moment" and isinstance(value, datetime):
+    if kind == "timestamp" and isinstance(value, datetime):
         return figures.minute(value)
     if kind == "day" and isinstance(value, date):
         return figures.day(value)

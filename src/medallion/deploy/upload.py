@@ -52,7 +52,7 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class Sent:
-    """What became of a file; `resumed_bytes` of it had been sent before, `problem` is set when it was refused."""
+    """The outcome of a file; `resumed_bytes` of it had been sent before, `problem` is set when it was refused."""
 
     name: str
     size: int
@@ -182,7 +182,7 @@ def _changed(item: Item) -> SourceError:
 def upload(
     items: list[Item], target: Target, advance: Advance, *, replace: bool = False, workers: int = 4
 ) -> list[Sent]:
-    """Send files, several at a time; gives what became of each, in their order.
+    """Send files, several at a time; returns the outcome of each, in their order.
 
     A file that is refused stops no other; an error of the place stops all, and running again goes on from there.
 

@@ -1,25 +1,25 @@
-"""The three silver tables as they stood at a moment. Everything downstream reads these."""
+"""The three silver tables as of a point in time. Everything downstream reads these."""
 
 from __future__ import annotations
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from medallion.features.registry import Moment
+from medallion.features.registry import AsOf
 
 
-def customers_as_of(customers: DataFrame, moment: Moment) -> DataFrame:
+def customers_as_of(customers: DataFrame, as_of: AsOf) -> DataFrame:
     """Accounts that existed; one without a creation date is taken to have."""
-    return customers.filter(F.col("created_at").isNull() | (F.col("created_at") < moment.instant))
+    return customers.filter(F.col("created_at").isNull() | (F.col("created_at") < as_of.instant))
 
 
-def leads_as_of(leads: DataFrame, moment: Moment) -> DataFrame:
+def leads_as_of(leads: DataFrame, as_of: AsOf) -> DataFrame:
     """Deals that had been opened, without what was still to come: a later close makes a deal open.
 
     A closed deal without any close date counts as closed.
     """
-    opened = leads.filter(F.col("created_at").isNull() | (F.col("created_at") < moment.instant))
-    closed = (F.col("status") != "open") & F.coalesce(F.col("closed_at") < moment.instant, F.lit(True))
+    opened = leads.filter(F.col("created_at").isNull() | (F.col("created_at") < as_of.instant))
+    closed = (F.col("status") != "open") & F.coalesce(F.col("closed_at") < as_of.instant, F.lit(True))
     return opened.withColumns(
         {
             "status": F.when(~closed, F.lit("open")).otherwise(F.col("status")),
@@ -29,17 +29,17 @@ def leads_as_of(leads: DataFrame, moment: Moment) -> DataFrame:
     )
 
 
-def interactions_as_of(interactions: DataFrame, moment: Moment) -> DataFrame:
+def interactions_as_of(interactions: DataFrame, as_of: AsOf) -> DataFrame:
     """Touches that had happened."""
-    return interactions.filter(F.col("occurred_at") < moment.instant)
+    return interactions.filter(F.col("occurred_at") < as_of.instant)
 
 
-def recent_days(moment: Moment) -> int:
+def recent_days(as_of: AsOf) -> int:
     """Days that `RECENT` looks back."""
-    return max(90, moment.weights.intent_window_days + 1)
+    return max(90, as_of.weights.intent_window_days + 1)
 
 
-def recent_interactions(interactions: DataFrame, moment: Moment) -> DataFrame:
+def recent_interactions(interactions: DataFrame, as_of: AsOf) -> DataFrame:
     """Touches that had happened, of the last months only: those that `RECENT` looks at."""
-    first = F.date_sub(moment.today, recent_days(moment)).cast("timestamp")
-    return interactions_as_of(interactions, moment).filter(F.col("occurred_at") >= first)
+    first = F.date_sub(as_of.today, recent_days(as_of)).cast("timestamp")
+    return interactions_as_of(interactions, as_of).filter(F.col("occurred_at") >= first)

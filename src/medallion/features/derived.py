@@ -6,7 +6,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from medallion.columns import rounded, share
-from medallion.features.registry import Features, Moment
+from medallion.features.registry import AsOf, Features
 
 DERIVED = Features("other features")
 
@@ -24,15 +24,15 @@ def has_phone(account_has_phone: Column, deal_has_phone: Column) -> Column:
 
 
 @DERIVED.add("bigint", "days")
-def days_since_last_interaction(moment: Moment, last_interaction_at: Column) -> Column:
+def days_since_last_interaction(as_of: AsOf, last_interaction_at: Column) -> Column:
     """Days since the last touch; null when there was none."""
-    return moment.days_since(last_interaction_at)
+    return as_of.days_since(last_interaction_at)
 
 
 @DERIVED.add("bigint", "days")
-def days_since_last_activity(moment: Moment, last_interaction_at: Column, last_won_at: Column) -> Column:
+def days_since_last_activity(as_of: AsOf, last_interaction_at: Column, last_won_at: Column) -> Column:
     """Days since the last touch or purchase, whichever came later; null when there was neither."""
-    return moment.days_since(F.greatest(last_interaction_at, last_won_at))
+    return as_of.days_since(F.greatest(last_interaction_at, last_won_at))
 
 
 @DERIVED.add("double", "minutes")

@@ -1,4 +1,4 @@
-"""What a feature is, and the moment it is computed for."""
+"""What a feature is, and the as-of time it is computed for."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ from medallion.weights import ScoreWeights
 
 
 @dataclass(frozen=True)
-class Moment:
-    """The moment that features describe: everything strictly before `as_of` (UTC) has happened.
+class AsOf:
+    """The as-of time of features, with the weights of the score: only what happened strictly before it counts.
 
     What was known at some time is for `medallion.silver.rewind` to say, of the tables that features are computed from.
     """
 
-    as_of: datetime
+    time: datetime
     weights: ScoreWeights = field(default_factory=ScoreWeights)
 
     @property
     def day(self) -> date:
-        """The last day that has begun before `as_of`; ages in days are counted back from it."""
-        return (self.as_of - timedelta(microseconds=1)).date()
+        """The last day that begins before `time`; ages in days are counted back from it."""
+        return (self.time - timedelta(microseconds=1)).date()
 
     @property
     def instant(self) -> Column:
-        """`as_of` as a timestamp literal."""
-        return F.lit(self.as_of.isoformat(sep=" ")).cast("timestamp")
+        """`time` as a timestamp literal."""
+        return F.lit(self.time.isoformat(sep=" ")).cast("timestamp")
 
     @property
     def today(self) -> Column:
         """`day` as a date literal."""
         return F.lit(self.day.isoformat()).cast("date")
 
-    def days_since(self, moment: Column) -> Column:
-        """Whole days from the date of `moment` to `day`."""
-        return F.datediff(self.today, moment.cast("date"))
+    def days_since(self, time: Column) -> Column:
+        """Whole days from the date of `time` to `day`."""
+        return F.datediff(self.today, time.cast("date"))
 
 
 FeatureFunction = Callable[..., Column]
-#: The parameter of a feature that is given the moment; any other is given the column of its name.
-_MOMENT = "moment"
+#: The parameter of a feature that is given the as-of time; any other is given the column of its name.
+_AS_OF = "as_of"
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,13 @@ class Feature:
     @property
     def reads(self) -> tuple[str, ...]:
         """Names of the columns that the function is given."""
-        return tuple(name for name in inspect.signature(self.function).parameters if name != _MOMENT)
+        return tuple(name for name in inspect.signature(self.function).parameters if name != _AS_OF)
 
-    def column(self, moment: Moment) -> Column:
+    def column(self, as_of: AsOf) -> Column:
         """The feature as a column of its name and type, over rows or groups that have what it reads."""
         given: dict[str, Any] = {name: F.col(name) for name in self.reads}
-        if _MOMENT in inspect.signature(self.function).parameters:
-            given[_MOMENT] = moment
+        if _AS_OF in inspect.signature(self.function).parameters:
+            given[_AS_OF] = as_of
         return self.function(**given).cast(self.type).alias(self.name)
 
     @property
@@ -104,9 +104,9 @@ class Features(list[Feature]):
 
         return register
 
-    def columns(self, moment: Moment) -> list[Column]:
+    def columns(self, as_of: AsOf) -> list[Column]:
         """All features as named columns of their type."""
-        return [feature.column(moment) for feature in self]
+        return [feature.column(as_of) for feature in self]
 
 
 def in_order(features: Iterable[Feature], known: Collection[str] | None = None) -> list[list[Feature]]:

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from medallion.columns import rounded
 from medallion.features.engagement import CHANNELS, faded_nano, weight_of
-from medallion.features.registry import Features, Moment
+from medallion.features.registry import AsOf, Features
 
 TOUCHES = Features("gold.touch_totals")
 RECENT = Features("silver.interactions_clean")
@@ -20,8 +20,8 @@ RECENT = Features("silver.interactions_clean")
 _BEFORE_1970 = 10_000_000_000
 
 
-def _within(moment: Moment, days: int, before: int = 0) -> Column:
-    age = moment.days_since(F.col("occurred_at"))
+def _within(as_of: AsOf, days: int, before: int = 0) -> Column:
+    age = as_of.days_since(F.col("occurred_at"))
     return (age >= before) & (age < before + days)
 
 
@@ -33,115 +33,115 @@ def _total(column: str) -> Column:
 
 
 @TOUCHES.add("bigint", "touches")
-def interactions(moment: Moment) -> Column:
+def interactions(as_of: AsOf) -> Column:
     """Touches of any channel."""
     return _total("touches")
 
 
 @TOUCHES.add("bigint", "touches")
-def calls(moment: Moment) -> Column:
+def calls(as_of: AsOf) -> Column:
     """Calls."""
     return _total("call_touches")
 
 
 @TOUCHES.add("bigint", "touches")
-def emails(moment: Moment) -> Column:
+def emails(as_of: AsOf) -> Column:
     """E-mails."""
     return _total("email_touches")
 
 
 @TOUCHES.add("bigint", "touches")
-def whatsapps(moment: Moment) -> Column:
+def whatsapps(as_of: AsOf) -> Column:
     """WhatsApp messages."""
     return _total("whatsapp_touches")
 
 
 @TOUCHES.add("bigint", "touches")
-def meetings(moment: Moment) -> Column:
+def meetings(as_of: AsOf) -> Column:
     """Meetings held."""
     return _total("meeting_touches")
 
 
 @TOUCHES.add("bigint", "touches")
-def other_touches(moment: Moment) -> Column:
+def other_touches(as_of: AsOf) -> Column:
     """Touches of any other channel."""
     return _total("other_touches")
 
 
 @TOUCHES.add("bigint", "touches")
-def inbound(moment: Moment) -> Column:
+def inbound(as_of: AsOf) -> Column:
     """Touches that the customer started."""
     return _total("inbound")
 
 
 @TOUCHES.add("bigint", "touches")
-def outbound(moment: Moment) -> Column:
+def outbound(as_of: AsOf) -> Column:
     """Touches that we started."""
     return _total("outbound")
 
 
 @TOUCHES.add("bigint", "touches")
-def meetings_booked(moment: Moment) -> Column:
+def meetings_booked(as_of: AsOf) -> Column:
     """Touches that ended with a booked meeting."""
     return _total("meeting_booked")
 
 
 @TOUCHES.add("bigint", "touches")
-def positive_touches(moment: Moment) -> Column:
+def positive_touches(as_of: AsOf) -> Column:
     """Touches with a positive answer or a booked meeting."""
     return _total("meeting_booked") + _total("positive")
 
 
 @TOUCHES.add("bigint", "touches")
-def neutral_touches(moment: Moment) -> Column:
+def neutral_touches(as_of: AsOf) -> Column:
     """Touches with a neutral outcome."""
     return _total("neutral")
 
 
 @TOUCHES.add("bigint", "touches")
-def negative_touches(moment: Moment) -> Column:
+def negative_touches(as_of: AsOf) -> Column:
     """Touches with a negative outcome."""
     return _total("negative")
 
 
 @TOUCHES.add("bigint", "touches")
-def unanswered_touches(moment: Moment) -> Column:
+def unanswered_touches(as_of: AsOf) -> Column:
     """Touches without an answer."""
     return _total("no_answer")
 
 
 @TOUCHES.add("timestamp")
-def first_interaction_at(moment: Moment) -> Column:
+def first_interaction_at(as_of: AsOf) -> Column:
     """When the account was first touched."""
     return F.min("first_at")
 
 
 @TOUCHES.add("timestamp")
-def last_interaction_at(moment: Moment) -> Column:
+def last_interaction_at(as_of: AsOf) -> Column:
     """When the account was last touched."""
     return F.max("last_at")
 
 
 @TOUCHES.add("timestamp")
-def last_positive_at(moment: Moment) -> Column:
+def last_positive_at(as_of: AsOf) -> Column:
     """When a touch last went well."""
     return F.max("last_positive_at")
 
 
 @TOUCHES.add("bigint", "minutes")
-def total_duration_minutes(moment: Moment) -> Column:
+def total_duration_minutes(as_of: AsOf) -> Column:
     """Minutes spent on all touches."""
     return _total("duration_minutes")
 
 
 @TOUCHES.add("bigint", "billionths")
-def engagement_nano(moment: Moment) -> Column:
+def engagement_nano(as_of: AsOf) -> Column:
     """Touches weighted by channel and outcome, each losing half its weight every 45 days, in billionths."""
-    return faded_nano(F.sum("weighed_nano"), moment)
+    return faded_nano(F.sum("weighed_nano"), as_of)
 
 
 @TOUCHES.add("string")
-def preferred_channel(moment: Moment) -> Column:
+def preferred_channel(as_of: AsOf) -> Column:
     """Channel with the best smoothed rate of positive outcomes, (positive + 1) / (touches + 2); ties go to the
     one used last, by the second, then by name.
     """
@@ -161,20 +161,20 @@ def preferred_channel(moment: Moment) -> Column:
 
 
 @RECENT.add("bigint", "touches")
-def interactions_30d(moment: Moment) -> Column:
+def interactions_30d(as_of: AsOf) -> Column:
     """Touches in the last 30 days."""
-    return F.count_if(_within(moment, 30))
+    return F.count_if(_within(as_of, 30))
 
 
 @RECENT.add("bigint", "touches")
-def interactions_90d(moment: Moment) -> Column:
+def interactions_90d(as_of: AsOf) -> Column:
     """Touches in the last 90 days."""
-    return F.count_if(_within(moment, 90))
+    return F.count_if(_within(as_of, 90))
 
 
 @RECENT.add("double", "0-1")
-def best_recent_intent(moment: Moment) -> Column:
+def best_recent_intent(as_of: AsOf) -> Column:
     """Weight of the best outcome in the last 60 days."""
-    weights = moment.weights
-    recent = _within(moment, weights.intent_window_days + 1)
+    weights = as_of.weights
+    recent = _within(as_of, weights.intent_window_days + 1)
     return F.max(F.when(recent, weight_of(F.col("outcome"), weights.intent)))

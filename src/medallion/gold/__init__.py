@@ -24,7 +24,7 @@ class Step:
 
     Attributes:
         table: Its name, such as `gold.deals`.
-        inputs: Tables, `moment` (the `Moment`) and `known_to` (when the newest touch was learned).
+        inputs: Tables, `as_of` (the `AsOf`) and `high_watermark` (when the newest touch was learned).
         adds: Where touches have only been added since the last run, rows of these are added to the table.
         only_if: Inputs that are None unless a fact of the lakehouse holds, each with the fact.
         module: Where the function is; `medallion.gold` has those of the package.
@@ -55,19 +55,19 @@ _CUSTOMERS, _LEADS, _TOUCHES = "silver.customers_clean", "silver.leads_clean", "
 
 #: Any order: a table is computed once the tables that it is given are there; of those that can be, the first goes first.
 STEPS: tuple[Step, ...] = (
-    Step("gold.touch_totals", (_TOUCHES, "moment", "known_to"), adds=True),
-    Step("gold.customer_features", (_CUSTOMERS, _LEADS, _TOUCHES, "moment", SCORED, "gold.touch_totals")),
-    Step("gold.deals", (_LEADS, "gold.customer_features", "moment", SCORED, "gold.stage_history")),
-    Step("gold.touch_days", (_TOUCHES, "moment", "known_to"), adds=True),
-    Step("gold.attribution", (_LEADS, _TOUCHES, "moment")),
-    Step("gold.sales_summary", (_LEADS, _TOUCHES, "moment", "gold.touch_days")),
+    Step("gold.touch_totals", (_TOUCHES, "as_of", "high_watermark"), adds=True),
+    Step("gold.customer_features", (_CUSTOMERS, _LEADS, _TOUCHES, "as_of", SCORED, "gold.touch_totals")),
+    Step("gold.deals", (_LEADS, "gold.customer_features", "as_of", SCORED, "gold.stage_history")),
+    Step("gold.touch_days", (_TOUCHES, "as_of", "high_watermark"), adds=True),
+    Step("gold.attribution", (_LEADS, _TOUCHES, "as_of")),
+    Step("gold.sales_summary", (_LEADS, _TOUCHES, "as_of", "gold.touch_days")),
     Step(
         "gold.channel_performance",
-        (_LEADS, _TOUCHES, "moment", "gold.touch_days", "gold.attribution", "gold.touch_totals"),
+        (_LEADS, _TOUCHES, "as_of", "gold.touch_days", "gold.attribution", "gold.touch_totals"),
         only_if={"gold.touch_totals": "every channel is counted"},
     ),
     Step("gold.top_customers", ("gold.customer_features",)),
-    Step("gold.stage_history", ("silver.leads_history", "silver.stage_changes_clean", "moment", _LEADS)),
+    Step("gold.stage_history", ("silver.leads_history", "silver.stage_changes_clean", "as_of", _LEADS)),
 )
 
 #: Steps that a user's own modules add.

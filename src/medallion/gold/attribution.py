@@ -6,14 +6,14 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from medallion.columns import rounded
-from medallion.features import Moment, interactions_as_of, leads_as_of
+from medallion.features import AsOf, interactions_as_of, leads_as_of
 
 #: Days before a win in which a touch has a part in it.
 ATTRIBUTION_DAYS = 90
 UNATTRIBUTED = "unattributed"
 
 
-def attribution(leads: DataFrame, interactions: DataFrame, moment: Moment) -> DataFrame:
+def attribution(leads: DataFrame, interactions: DataFrame, as_of: AsOf) -> DataFrame:
     """One row per won deal and channel; the parts of a deal add up to its value, and to 1.
 
     Attribution is linear: the value of a won deal is shared among the touches of its customer in the 90 days
@@ -23,12 +23,12 @@ def attribution(leads: DataFrame, interactions: DataFrame, moment: Moment) -> Da
     Args:
         leads: `silver.leads_clean`, or its rewound history.
         interactions: `silver.interactions_clean`, or its rewound history.
-        moment: The moment.
+        as_of: The as-of time.
     """
     value = F.coalesce("deal_value", F.lit(0)).cast("decimal(18,2)").alias("deal_value")
-    won = leads_as_of(leads, moment).filter(F.col("status") == "won")
+    won = leads_as_of(leads, as_of).filter(F.col("status") == "won")
     won = won.select("lead_id", "customer_id", "closed_at", value)
-    touches = interactions_as_of(interactions, moment).select(
+    touches = interactions_as_of(interactions, as_of).select(
         F.col("customer_id").alias("_customer"), "channel", "occurred_at"
     )
     age = F.datediff(F.col("closed_at"), F.col("occurred_at"))

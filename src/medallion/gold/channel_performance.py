@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from medallion.columns import rounded, share, wilson
-from medallion.features import Moment, interactions_as_of
+from medallion.features import AsOf, interactions_as_of
 from medallion.features.engagement import CHANNELS, OUTCOMES, is_positive
 from medallion.gold.attribution import attribution
 from medallion.gold.touch_days import touch_days
@@ -17,7 +17,7 @@ _Z_95 = 1.96
 def channel_performance(
     leads: DataFrame,
     interactions: DataFrame,
-    moment: Moment,
+    as_of: AsOf,
     days: DataFrame | None = None,
     attributed: DataFrame | None = None,
     totals: DataFrame | None = None,
@@ -27,14 +27,14 @@ def channel_performance(
     Args:
         leads: `silver.leads_clean`, or its rewound history.
         interactions: `silver.interactions_clean`, or its rewound history.
-        moment: The moment.
-        days: `gold.touch_days` of the moment; made from the touches when None.
-        attributed: `gold.attribution` of the moment; made from deals and touches when None.
-        totals: `gold.touch_totals` of the moment, where there are no other channels than it has; customers are
+        as_of: The as-of time.
+        days: `gold.touch_days` of that time; made from the touches when None.
+        attributed: `gold.attribution` of that time; made from deals and touches when None.
+        totals: `gold.touch_totals` of that time, where there are no other channels than it has; customers are
             counted among the touches when None.
     """
-    days = touch_days(interactions, moment) if days is None else days
-    attributed = attribution(leads, interactions, moment) if attributed is None else attributed
+    days = touch_days(interactions, as_of) if days is None else days
+    attributed = attribution(leads, interactions, as_of) if attributed is None else attributed
     measured = days.groupBy("channel").agg(
         F.sum("touches").alias("interactions"),
         *(F.sum(F.when(F.col("outcome") == name, F.col("touches")).otherwise(0)).alias(name) for name in OUTCOMES),
@@ -42,7 +42,7 @@ def channel_performance(
         F.sum("duration_minutes").alias("total_duration_minutes"),
         F.max("last_at").alias("last_interaction_at"),
     )
-    customers = _touched(interactions, moment) if totals is None else _counted(totals)
+    customers = _touched(interactions, as_of) if totals is None else _counted(totals)
     measured = measured.join(customers, on="channel", how="left")
     revenue = attributed.groupBy("channel").agg(
         F.sum("attributed_revenue").cast("decimal(18,2)").alias("attributed_revenue"),
@@ -75,8 +75,8 @@ def channel_performance(
     )
 
 
-def _touched(interactions: DataFrame, moment: Moment) -> DataFrame:
-    touches = interactions_as_of(interactions, moment)
+def _touched(interactions: DataFrame, as_of: AsOf) -> DataFrame:
+    touches = interactions_as_of(interactions, as_of)
     return touches.groupBy("channel").agg(F.countDistinct("customer_id").alias("customers"))
 
 

@@ -1,4 +1,4 @@
-"""`gold.customer_features`: what is known of each customer at a moment, with its score and its reasons."""
+"""`gold.customer_features`: what is known of each customer at a point in time, with its score and its reasons."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from medallion.features import (
     OWN,
     RECENT,
     TOUCHES,
+    AsOf,
     Feature,
-    Moment,
     around,
     customers_as_of,
     leads_as_of,
@@ -55,7 +55,7 @@ def contract() -> Table:
     return Table(
         name="gold.customer_features",
         grain="one row per customer",
-        description="Everything the call list, the dashboards and the models know of a customer at one moment.",
+        description="Everything the call list, the dashboards and the models know of a customer at one point in time.",
         key=("customer_id",),
         columns=(
             *(feature.declared for feature in FEATURES),
@@ -119,39 +119,39 @@ def customer_features(
     customers: DataFrame,
     leads: DataFrame,
     interactions: DataFrame,
-    moment: Moment,
+    as_of: AsOf,
     scored: DataFrame | None = None,
     totals: DataFrame | None = None,
 ) -> DataFrame:
-    """One row per customer that existed at the moment, columns as in `contract`.
+    """One row per customer that existed at the as-of time, columns as in `contract`.
 
     Args:
         customers: `silver.customers_clean`, or its rewound history.
         leads: `silver.leads_clean`, or its rewound history.
         interactions: `silver.interactions_clean`, or its rewound history.
-        moment: The moment and the weights of the score.
-        scored: A model's scores of the open deals at the moment; None without a model.
-        totals: `gold.touch_totals` of the moment; made from the touches when None.
+        as_of: The as-of time and the weights of the score.
+        scored: A model's scores of the open deals at that time; None without a model.
+        totals: `gold.touch_totals` of that time; made from the touches when None.
     """
-    totals = touch_totals(interactions, moment) if totals is None else totals
-    deals = leads_as_of(leads, moment)
-    accounts = customers_as_of(customers, moment).select(*ACCOUNT.columns(moment))
-    forecast = with_scores(deals, moment, scored)
-    by_deal = forecast.groupBy("customer_id").agg(*DEALS.columns(moment), *by_account(moment, scored is not None))
-    by_touch = totals.groupBy("customer_id").agg(*TOUCHES.columns(moment))
-    recent = recent_interactions(interactions, moment).groupBy("customer_id").agg(*RECENT.columns(moment))
+    totals = touch_totals(interactions, as_of) if totals is None else totals
+    deals = leads_as_of(leads, as_of)
+    accounts = customers_as_of(customers, as_of).select(*ACCOUNT.columns(as_of))
+    forecast = with_scores(deals, as_of, scored)
+    by_deal = forecast.groupBy("customer_id").agg(*DEALS.columns(as_of), *by_account(as_of, scored is not None))
+    by_touch = totals.groupBy("customer_id").agg(*TOUCHES.columns(as_of))
+    recent = recent_interactions(interactions, as_of).groupBy("customer_id").agg(*RECENT.columns(as_of))
     joined = accounts
     for part in (by_deal, by_touch, recent):
         joined = joined.join(part, on="customer_id", how="left")
     whole = joined.withColumns({name: F.coalesce(name, F.lit(0)) for name in _COUNTED})
-    row = whole.join(_average_won_value(deals).join(curve(deals, moment), how="cross"), how="cross")
+    row = whole.join(_average_won_value(deals).join(curve(deals, as_of), how="cross"), how="cross")
     before, after = _steps(tuple(OWN))
-    row = _with(before, row, moment)
-    row = with_probability(row, moment, scored is not None)
-    row = row.withColumns({feature.name: feature.column(moment) for feature in PROBABILITY})
-    row = _with(after, row, moment)
+    row = _with(before, row, as_of)
+    row = with_probability(row, as_of, scored is not None)
+    row = row.withColumns({feature.name: feature.column(as_of) for feature in PROBABILITY})
+    row = _with(after, row, as_of)
     own = (feature.name for feature in OWN)
-    return row.select(*(feature.name for feature in FEATURES), moment.today.alias("as_of"), *own)
+    return row.select(*(feature.name for feature in FEATURES), as_of.today.alias("as_of"), *own)
 
 
 def _average_won_value(deals: DataFrame) -> DataFrame:
@@ -162,8 +162,8 @@ def _average_won_value(deals: DataFrame) -> DataFrame:
     return totals.select(F.when(F.col("buyers") > 0, average).alias(_AVERAGE))
 
 
-def _with(steps: Sequence[Sequence[Feature]], row: DataFrame, moment: Moment) -> DataFrame:
+def _with(steps: Sequence[Sequence[Feature]], row: DataFrame, as_of: AsOf) -> DataFrame:
     """The row with these features, step by step."""
     for step in steps:
-        row = row.withColumns({feature.name: feature.column(moment) for feature in step})
+        row = row.withColumns({feature.name: feature.column(as_of) for feature in step})
     return row

@@ -1,4 +1,4 @@
-"""`gold.deals`: every deal as it stood at the moment, with its customer's score and its probability."""
+"""`gold.deals`: every deal as of that time, with its customer's score and its probability."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from medallion.columns import rounded
-from medallion.features import Moment, leads_as_of
+from medallion.features import AsOf, leads_as_of
 from medallion.features.deals import cycle_days
 from medallion.scoring.base_rate import with_base_rate
 
@@ -17,18 +17,18 @@ _BASE_RATE = {"probability": "base_rate", "probability_low": "base_rate_low", "p
 def deals(
     leads: DataFrame,
     customer_features: DataFrame,
-    moment: Moment,
+    as_of: AsOf,
     scored: DataFrame | None = None,
     stage_history: DataFrame | None = None,
 ) -> DataFrame:
-    """One row per deal opened before the moment; amounts as the deals have them, probability for open deals only.
+    """One row per deal opened before the as-of time; amounts as the deals have them, probability for open deals only.
 
     Args:
         leads: `silver.leads_clean`, or its rewound history.
-        customer_features: `gold.customer_features` of the same moment.
-        moment: The moment.
+        customer_features: `gold.customer_features` of the same time.
+        as_of: The as-of time.
         scored: A model's scores of the open deals; a deal that it left out has the base rate of its band and age.
-        stage_history: `gold.stage_history` of the same moment: the stage of a deal is that of its last stay. Without it,
+        stage_history: `gold.stage_history` of the same time: the stage of a deal is that of its last stay. Without it,
             the stage of the deal's row.
     """
     account = customer_features.select(
@@ -43,11 +43,11 @@ def deals(
         "band_mature_leads",
         "days_since_last_interaction",
     )
-    opened = leads_as_of(leads, moment)
+    opened = leads_as_of(leads, as_of)
     if stage_history is not None:
         last = stage_history.filter(F.col("left_at").isNull()).select("lead_id", "stage")
         opened = opened.drop("stage").join(last, on="lead_id", how="left")
-    joined = with_base_rate(opened.join(account, on="customer_id", how="left"), moment)
+    joined = with_base_rate(opened.join(account, on="customer_id", how="left"), as_of)
     own = {name: F.col(base) for name, base in _BASE_RATE.items()}
     if scored is not None:
         joined = joined.join(scored.select("lead_id", *_BASE_RATE), on="lead_id", how="left")
@@ -72,7 +72,7 @@ def deals(
         "created_at",
         "closed_at",
         "expected_close_date",
-        F.when(is_open, moment.days_since(F.col("created_at"))).alias("age_days"),
+        F.when(is_open, as_of.days_since(F.col("created_at"))).alias("age_days"),
         cycle_days().alias("cycle_days"),
         "lead_score",
         "lead_quality",
@@ -81,5 +81,5 @@ def deals(
         high.alias("probability_high"),
         rounded(F.col("deal_value").cast("double") * probability, 2).alias("weighted_value"),
         "days_since_last_interaction",
-        moment.today.alias("as_of"),
+        as_of.today.alias("as_of"),
     )

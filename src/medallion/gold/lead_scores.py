@@ -8,7 +8,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from medallion.columns import rounded
-from medallion.features import Moment
+from medallion.features import AsOf
 from medallion.scoring.base_rate import NO_EVIDENCE, SOURCE
 
 #: A change of the odds by less than a tenth is no trend.
@@ -23,18 +23,18 @@ def lead_scores(
     customer_features: DataFrame,
     scored: DataFrame | None,
     previous: DataFrame | None,
-    moment: Moment,
+    as_of: AsOf,
     known_as_of: datetime,
 ) -> DataFrame:
     """One row per open deal; to be appended.
 
     Args:
-        deals: `gold.deals` of the moment, whose probabilities and intervals these are.
-        customer_features: `gold.customer_features` of the moment.
+        deals: `gold.deals` of the as-of time, whose probabilities and intervals these are.
+        customer_features: `gold.customer_features` of the same time.
         scored: A model's scores of the open deals; None without a model.
         previous: The table so far; None where there is none.
-        moment: The moment.
-        known_as_of: Moment before which everything was known that counts.
+        as_of: The as-of time.
+        known_as_of: Only what was known before this time counts.
     """
     opened = deals.filter(F.col("status") == "open").select(
         "lead_id",
@@ -64,16 +64,16 @@ def lead_scores(
         row = row.withColumns({name: F.lit(None).cast(kind) for name, kind in kinds.items()})
     by_model = F.col("model_version").isNotNull()
     p = F.col("probability_to_convert")
-    up, down = _rule_reasons(moment)
+    up, down = _rule_reasons(as_of)
     row = row.withColumns(
         {
             "probability_source": F.when(by_model, "model").when(p.isNotNull(), SOURCE).otherwise(NO_EVIDENCE),
-            "horizon_days": F.coalesce("horizon_days", F.lit(moment.weights.horizon_days).cast("bigint")),
+            "horizon_days": F.coalesce("horizon_days", F.lit(as_of.weights.horizon_days).cast("bigint")),
             "reasons_up": F.when(by_model, F.col("reasons_up")).otherwise(up),
             "reasons_down": F.when(by_model, F.col("reasons_down")).otherwise(down),
         }
     )
-    return _with_trend(row, previous, moment).select(
+    return _with_trend(row, previous, as_of).select(
         "lead_id",
         "customer_id",
         "as_of",
@@ -95,13 +95,13 @@ def lead_scores(
     )
 
 
-def _with_trend(row: DataFrame, previous: DataFrame | None, moment: Moment) -> DataFrame:
+def _with_trend(row: DataFrame, previous: DataFrame | None, as_of: AsOf) -> DataFrame:
     """With the last score by the same means on an earlier day, and where it went from there."""
     if previous is None:
         none = {"previous_probability": "double", "previous_as_of": "date"}
         row = row.withColumns({name: F.lit(None).cast(kind) for name, kind in none.items()})
     else:
-        age = F.datediff(moment.today, F.col("as_of"))
+        age = F.datediff(as_of.today, F.col("as_of"))
         latest = Window.partitionBy("lead_id").orderBy(F.desc("as_of"), F.desc("known_as_of"))
         before = previous.filter((age > 0) & (age <= _LOOK_BACK_DAYS) & F.col("probability").isNotNull())
         before = before.withColumn("_place", F.row_number().over(latest)).filter(F.col("_place") == 1)
@@ -133,9 +133,9 @@ def _log_odds(p: Column) -> Column:
     return F.when(p.isNotNull(), F.log(held / (F.lit(1.0) - held)))
 
 
-def _rule_reasons(moment: Moment) -> tuple[Column, Column]:
-    """What the rule score says, for deals that no model speaks of: its full parts and its empty ones."""
-    weights, days = moment.weights.parts, F.col("days_since_last_interaction")
+def _rule_reasons(as_of: AsOf) -> tuple[Column, Column]:
+    """What the rule score says, for deals that no model scores: its full parts and its empty ones."""
+    weights, days = as_of.weights.parts, F.col("days_since_last_interaction")
     last = (
         F.when(days.isNull(), "never touched")
         .when(days == 0, "touched today")

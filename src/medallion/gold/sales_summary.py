@@ -8,17 +8,15 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from medallion.columns import share
-from medallion.features import Moment, leads_as_of
+from medallion.features import AsOf, leads_as_of
 from medallion.gold.touch_days import touch_days
 
 _COUNTS = ("new_leads", "won_leads", "lost_leads", "interactions")
 _VALUES = ("new_value", "revenue", "lost_value", "_closed_value")
 
 
-def sales_summary(
-    leads: DataFrame, interactions: DataFrame, moment: Moment, days: DataFrame | None = None
-) -> DataFrame:
-    """One row per day from the first event to `moment.day`; amounts as the deals have them, rates as shares.
+def sales_summary(leads: DataFrame, interactions: DataFrame, as_of: AsOf, days: DataFrame | None = None) -> DataFrame:
+    """One row per day from the first event to `as_of.day`; amounts as the deals have them, rates as shares.
 
     The open pipeline at the end of a day is what had been opened by then less what had been closed; a deal
     without an opening date is in no day's pipeline.
@@ -26,13 +24,13 @@ def sales_summary(
     Args:
         leads: `silver.leads_clean`, or its rewound history.
         interactions: `silver.interactions_clean`, or its rewound history.
-        moment: The moment.
-        days: `gold.touch_days` of the moment; made from the touches when None.
+        as_of: The as-of time.
+        days: `gold.touch_days` of that time; made from the touches when None.
     """
-    deals = leads_as_of(leads, moment)
-    daily = _daily(deals, touch_days(interactions, moment) if days is None else days)
+    deals = leads_as_of(leads, as_of)
+    daily = _daily(deals, touch_days(interactions, as_of) if days is None else days)
     span = daily.agg(F.min("day").alias("first"))
-    days = span.select(F.explode(F.sequence("first", moment.today, F.expr("interval 1 day"))).alias("day"))
+    days = span.select(F.explode(F.sequence("first", as_of.today, F.expr("interval 1 day"))).alias("day"))
     filled = days.join(daily, on="day", how="left")
     amount = F.lit(0).cast("decimal(18,2)")
     filled = filled.withColumns(

@@ -8,15 +8,15 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from medallion.columns import rounded
-from medallion.features import Moment, leads_as_of
+from medallion.features import AsOf, leads_as_of
 
 _SECONDS_A_DAY = 86_400.0
 _ARRIVAL = ("known_at", "_source_file", "_source_row")
 _ENTRY = ("lead_id", "stage", "entered_at", "told_by", *_ARRIVAL)
 
 
-def stage_history(versions: DataFrame, changes: DataFrame | None, moment: Moment, leads: DataFrame) -> DataFrame:
-    """One row per deal and stay in a stage, before the moment; the last stay is in the stage that the deal then had.
+def stage_history(versions: DataFrame, changes: DataFrame | None, as_of: AsOf, leads: DataFrame) -> DataFrame:
+    """One row per deal and stay in a stage, before the as-of time; the last stay is in the stage that the deal then had.
 
     A file of stage changes replaces what the versions of a deal say: a version says of a stage when the CRM last
     changed the deal, a file when the stage was entered. The deal's own row is the last entry where it was delivered
@@ -25,10 +25,10 @@ def stage_history(versions: DataFrame, changes: DataFrame | None, moment: Moment
     Args:
         versions: `silver.leads_history`, as far as it was known.
         changes: `silver.stage_changes_clean`; None where no export has them.
-        moment: The moment; stages entered later are left out.
+        as_of: The as-of time; stages entered later are left out.
         leads: `silver.leads_clean`, or its rewound history, where the stage is null if it was not known then.
     """
-    current = _current(leads, moment)
+    current = _current(leads, as_of)
     deals = versions.select(F.xxhash64("lead_id").alias("_hash"))
     if changes is not None:
         changes = changes.filter(F.col("lead_id").isNotNull())
@@ -39,13 +39,13 @@ def stage_history(versions: DataFrame, changes: DataFrame | None, moment: Moment
     def joined(frame: DataFrame, how: str) -> DataFrame:
         return frame.withColumn("_hash", F.xxhash64("lead_id")).join(several, on="_hash", how=how).drop("_hash")
 
-    once = joined(current, "left_anti").withColumn("entered_at", F.least("_first", _last_instant(moment)))
+    once = joined(current, "left_anti").withColumn("entered_at", F.least("_first", _last_instant(as_of)))
     once = once.select("lead_id", "stage", "entered_at", "told_by").withColumn("left_at", F.lit(None).cast("timestamp"))
     entries, current = _versions(joined(versions, "left_semi")), joined(current, "left_semi")
     if changes is not None:
-        entries, current = _with_changes(entries, current, changes, moment)
-    left = once.unionByName(_stays(entries.filter(F.col("entered_at") < moment.instant), current))
-    until = F.coalesce(F.col("left_at"), moment.instant)
+        entries, current = _with_changes(entries, current, changes, as_of)
+    left = once.unionByName(_stays(entries.filter(F.col("entered_at") < as_of.instant), current))
+    until = F.coalesce(F.col("left_at"), as_of.instant)
     seconds = (F.unix_micros(until) - F.unix_micros("entered_at")).cast("double") / F.lit(1e6)
     return left.select(
         "lead_id",
@@ -54,12 +54,12 @@ def stage_history(versions: DataFrame, changes: DataFrame | None, moment: Moment
         "left_at",
         rounded(seconds / F.lit(_SECONDS_A_DAY), 3).alias("days_in_stage"),
         "told_by",
-        moment.today.alias("as_of"),
+        as_of.today.alias("as_of"),
     )
 
 
-def _last_instant(moment: Moment) -> Column:
-    return F.lit((moment.as_of - timedelta(microseconds=1)).isoformat(sep=" ")).cast("timestamp")
+def _last_instant(as_of: AsOf) -> Column:
+    return F.lit((as_of.time - timedelta(microseconds=1)).isoformat(sep=" ")).cast("timestamp")
 
 
 def _changed_at(otherwise: Column) -> Column:
@@ -68,19 +68,19 @@ def _changed_at(otherwise: Column) -> Column:
     return F.coalesce(F.greatest("updated_at", closed), otherwise)
 
 
-def _current(leads: DataFrame, moment: Moment) -> DataFrame:
-    """The stage that each deal had at the moment, by its row: `entered_at` at the latest, `_first` if it never changed."""
-    rows = leads_as_of(leads, moment).filter(F.col("stage").isNotNull())
+def _current(leads: DataFrame, as_of: AsOf) -> DataFrame:
+    """The stage that each deal had at the as-of time, by its row: `entered_at` at the latest, `_first` if it never changed."""
+    rows = leads_as_of(leads, as_of).filter(F.col("stage").isNotNull())
     closed = F.col("status") != "open"
     at = F.when(closed, F.col("closed_at")).otherwise(F.coalesce("updated_at", "known_at"))
     first = _changed_at(F.coalesce("created_at", "known_at"))
     return rows.select(
         "lead_id",
         "stage",
-        F.least(F.coalesce(at, "known_at"), _last_instant(moment)).alias("entered_at"),
+        F.least(F.coalesce(at, "known_at"), _last_instant(as_of)).alias("entered_at"),
         F.lit("version").alias("told_by"),
         *_ARRIVAL,
-        F.when(closed & (first >= moment.instant), F.col("closed_at")).otherwise(first).alias("_first"),
+        F.when(closed & (first >= as_of.instant), F.col("closed_at")).otherwise(first).alias("_first"),
         closed.alias("_closed"),
         F.col("updated_at").isNull().alias("_undated"),
     )
@@ -97,7 +97,7 @@ def _versions(versions: DataFrame) -> DataFrame:
 
 
 def _with_changes(
-    entries: DataFrame, current: DataFrame, changes: DataFrame, moment: Moment
+    entries: DataFrame, current: DataFrame, changes: DataFrame, as_of: AsOf
 ) -> tuple[DataFrame, DataFrame]:
     """The entries of the file for deals that it names, and the rows of deals that add to it."""
     from_files = changes.withColumn("told_by", F.lit("file")).select(*_ENTRY)
@@ -107,7 +107,7 @@ def _with_changes(
     entries = entries.join(last, on="lead_id", how="left_anti").unionByName(from_files)
     changed_later = F.col("_undated") | (F.col("entered_at") >= F.col("_told_until"))
     newer = F.col("_closed") | ((F.col("known_at") > F.col("_told_at")) & changed_later)
-    newer = (F.col("_told_until") < moment.instant) & newer
+    newer = (F.col("_told_until") < as_of.instant) & newer
     current = current.join(last, on="lead_id", how="left").filter(F.col("_told_until").isNull() | newer)
     return entries, current.drop("_told_until", "_told_at")
 
@@ -122,7 +122,7 @@ def _stays(entries: DataFrame, current: DataFrame) -> DataFrame:
     after = F.timestamp_micros(F.greatest(F.unix_micros("entered_at"), newest + F.lit(1)))
     both = both.withColumn("_after", after)
     both = both.withColumn("entered_at", F.when(F.col("_current"), F.col("_after")).otherwise(F.col("entered_at")))
-    # two entries at one moment: the one that was learned last counts
+    # two entries at the same time: the one that was learned last counts
     last_first = Window.partitionBy("lead_id", "entered_at").orderBy(*map(F.desc, _ARRIVAL), F.desc("stage"))
     one = both.withColumn("_rank", F.row_number().over(last_first)).filter(F.col("_rank") == 1)
     in_order = deal.orderBy("entered_at")

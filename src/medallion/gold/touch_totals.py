@@ -9,17 +9,17 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from medallion.features import Moment, interactions_as_of
-from medallion.features.engagement import CHANNELS, OUTCOMES, is_channel, is_positive, totals_basis, weighed_nano
+from medallion.features import AsOf, interactions_as_of
+from medallion.features.engagement import CHANNELS, OUTCOMES, is_channel, is_positive, totals_cache_key, weighed_nano
 
 
-def touch_totals(interactions: DataFrame, moment: Moment, known_to: str | None = None) -> DataFrame:
+def touch_totals(interactions: DataFrame, as_of: AsOf, high_watermark: str | None = None) -> DataFrame:
     """One row per customer.
 
     Args:
         interactions: `silver.interactions_clean`, its rewound history, or what a delivery has added to it.
-        moment: The moment.
-        known_to: When the newest of these touches was learned, as text in UTC; None when the rows are not to be
+        as_of: The as-of time.
+        high_watermark: When the newest of these touches was learned, as text in UTC; None when the rows are not to be
             added to.
     """
     at = F.col("occurred_at")
@@ -33,7 +33,7 @@ def touch_totals(interactions: DataFrame, moment: Moment, known_to: str | None =
         )
     ]
     return (
-        interactions_as_of(interactions, moment)
+        interactions_as_of(interactions, as_of)
         .groupBy("customer_id")
         .agg(
             F.count(F.lit(1)).alias("touches"),
@@ -44,7 +44,7 @@ def touch_totals(interactions: DataFrame, moment: Moment, known_to: str | None =
             F.min(at).alias("first_at"),
             F.max(at).alias("last_at"),
             F.max(F.when(is_positive(), at)).alias("last_positive_at"),
-            F.sum(weighed_nano(moment)).alias("weighed_nano"),
+            F.sum(weighed_nano(as_of)).alias("weighed_nano"),
         )
-        .withColumns({"known_to": F.lit(known_to).cast("timestamp"), "basis": F.lit(totals_basis(moment))})
+        .withColumns({"known_to": F.lit(high_watermark).cast("timestamp"), "basis": F.lit(totals_cache_key(as_of))})
     )

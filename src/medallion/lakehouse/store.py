@@ -166,7 +166,7 @@ class Damage:
         log, folder = self.path.parent, self.path.parent.parent
         before = max((p.stat().st_mtime for p in log.iterdir() if not p.name.startswith(self.path.stem)), default=0.0)
         written = (p.stat().st_mtime for p in folder.rglob("*.parquet") if "_delta_log" not in p.parts)
-        return min([self.path.stat().st_mtime, *(moment for moment in written if moment > before)])
+        return min([self.path.stat().st_mtime, *(time for time in written if time > before)])
 
     def error(self) -> LakehouseError:
         """As an error that tells what to do."""
@@ -280,7 +280,7 @@ def save(
 
 
 def append_rows(rows: Sequence[tuple[Any, ...]], spark: SparkSession, lake: Lakehouse, contract: Table) -> None:
-    """Append rows that this process has in hand, values in the order of the contract's columns, moments in UTC.
+    """Append rows that this process has in hand, values in the order of the contract's columns, timestamps in UTC.
 
     In a folder without the engine, which takes longer to plan such a write than to do it.
     """
@@ -476,7 +476,7 @@ def append_raw(frame: DataFrame, spark: SparkSession, lake: Lakehouse, name: str
     return lake.version(name)
 
 
-def take_back(spark: SparkSession, lake: Lakehouse, name: str, where: str) -> None:
+def delete_rows(spark: SparkSession, lake: Lakehouse, name: str, where: str) -> None:
     """Delete the rows for which a SQL condition holds, one commit; nothing when there is no such table."""
     if lake.exists(name):
         _execute(spark, f"DELETE FROM {_sql(lake, name)} WHERE {where}")

@@ -1,4 +1,4 @@
-"""Whether the model still holds: drift of its signals, its scores against what became of the deals, what to do."""
+"""Whether the model still holds: drift of its signals, its scores and the outcomes of the deals, what to do."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Watch:
 
     Attributes:
         as_of: Last day that counts.
-        champion: The model that speaks, or None.
+        champion: The active model, or None.
         drift: Population stability index per signal, the largest first.
         ended: Per means of scoring (a model's version, or base_rate_by_band): figures of its scores whose horizon is
             over.
@@ -57,7 +57,7 @@ class Watch:
 
 
 def watch(settings: Settings, report: Report = lambda name, seconds: None) -> Watch:
-    """Hold the champion of a lakehouse against the present and against what became of the deals it scored.
+    """Compare the champion of a lakehouse with the present, and its forecasts with the outcomes of the deals it scored.
 
     Raises:
         LakehouseError: There is no lakehouse, or gold has no scores yet.
@@ -69,7 +69,7 @@ def watch(settings: Settings, report: Report = lambda name, seconds: None) -> Wa
         day = query.rows(connection, "select max(as_of) as day from gold.customer_features")[0]["day"]
     entry = models.champion(settings)
     found = Watch(day, entry.scorer.version if entry else None)
-    with steps.step("scores against what became of the deals"):
+    with steps.step("scores and outcomes of the deals"):
         found.ended, found.bands = _ended(lake, day)
     if entry is not None:
         from medallion.scoring import drift
@@ -92,7 +92,7 @@ def _signals(settings: Settings, lake: Lakehouse, entry: Entry, day: date) -> pa
     return snapshots.snapshots(facts, [end_of_day(day)], settings.score, entry.fixed).toArrow()
 
 
-#: One score per deal and day, the one known last, of deals whose horizon is over, with what became of them.
+#: One score per deal and day, the one known last, of deals whose horizon is over, with their outcomes.
 _SQL = """
 select coalesce(model_version, probability_source) as means, s.lead_id, s.lead_quality, s.probability,
        cast(coalesce(l.status = 'won' and l.closed_at < s.as_of + to_days(1 + horizon_days::int), false) as int) as won
@@ -138,7 +138,7 @@ def _recommend(found: Watch, entry: Entry | None) -> tuple[str, list[str]]:
     from medallion.scoring.drift import DRIFTED, MATTERS
 
     if entry is None:
-        return TRAIN, ["no model speaks; `medallion train` says whether there is enough to learn from"]
+        return TRAIN, ["no model is active; `medallion train` says whether there is enough to learn from"]
     because = []
     mine = found.ended.get(entry.scorer.version)
     if mine and min(mine["won"], mine["n"] - mine["won"]) >= LEAST_ENDED:
@@ -148,8 +148,8 @@ def _recommend(found: Watch, entry: Entry | None) -> tuple[str, list[str]]:
                 f"{mine['log_loss']:.4f}; choose an earlier version with `medallion models --use`"
             ]
         off = mine["mean_forecast"] - mine["won_share"]
-        chance = _Z_90 * (mine["won_share"] * (1 - mine["won_share"]) / mine["deals"]) ** 0.5
-        if abs(off) > max(MOST_OFF, chance):
+        margin = _Z_90 * (mine["won_share"] * (1 - mine["won_share"]) / mine["deals"]) ** 0.5
+        if abs(off) > max(MOST_OFF, margin):
             because.append(
                 f"it forecast {percent(mine['mean_forecast'])} on average and {percent(mine['won_share'])} were won"
             )

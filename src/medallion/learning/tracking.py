@@ -1,4 +1,4 @@
-"""Trainings as runs of MLflow, and the model that speaks as its registry's alias `champion`. Optional.
+"""Trainings as runs of MLflow, and the active model as its registry's alias `champion`. Optional.
 
 The registry that scoring reads is the one in the lakehouse (`medallion.scoring.registry`); MLflow holds a copy for
 people and tools that look there. An SQLite file does as a store: `mlflow: sqlite:///mlflow.db` in config.yaml.

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from medallion import charts, contracts
 from medallion.config import Settings, end_of_day
 from medallion.errors import LakehouseError, MedallionError
-from medallion.lakehouse import query, remembered, store
+from medallion.lakehouse import contracts_in_use, query, store
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, models
@@ -57,7 +57,7 @@ class Outcome:
 
 
 def versions(settings: Settings) -> list[dict[str, Any]]:
-    """Every registered model: version, kind, outcomes up to, figures on later deals, and whether it speaks."""
+    """Every registered model: version, kind, outcomes up to, figures on later deals, and whether it is active."""
     from medallion.scoring import registry
 
     where = models.folder(settings)
@@ -85,7 +85,7 @@ def versions(settings: Settings) -> list[dict[str, Any]]:
 
 
 def use(settings: Settings, version: str) -> None:
-    """Let a registered version speak from now on, or with `rules` none.
+    """Activate a registered version from now on, or with `rules` none.
 
     Raises:
         LakehouseError: There is no such version, or it cannot be used.
@@ -109,7 +109,7 @@ def use(settings: Settings, version: str) -> None:
 def train(
     settings: Settings, now: datetime, report: Report = lambda name, seconds: None, *, anyway: bool = False
 ) -> Outcome:
-    """Learn P(an open deal is won within the horizon), and let the best model speak where it earned it.
+    """Learn P(an open deal is won within the horizon), and activate the best model if it is better beyond doubt.
 
     Args:
         settings: Which lakehouse; `as_of`, `score.horizon_days`, `models` and `fixed_columns` matter.
@@ -154,7 +154,7 @@ class _Training:
     def __init__(self, settings: Settings, lake: Lakehouse, where: Path, now: datetime, steps: Steps) -> None:
         self.settings, self.lake, self.where, self.now, self.steps = settings, lake, where, now, steps
         self.horizon = settings.score.horizon_days
-        self.entities = contracts.entities(remembered.overrides(lake, settings.contracts))
+        self.entities = contracts.entities(contracts_in_use.overrides(lake, settings.contracts))
 
     def do(self, anyway: bool, writer: Writer) -> Outcome:
         """Everything, in order."""
@@ -167,12 +167,12 @@ class _Training:
         with self.steps.step("start the engine"):
             spark = session(self.settings.engine, self.settings.memory_gib)
         with self.steps.step("snapshots"):
-            moments = self._cutoffs(day)
+            cutoffs = self._cutoffs(day)
             facts = self._facts(spark)
-            self._save_snapshots(spark, facts, moments, day)
+            self._save_snapshots(spark, facts, cutoffs, day)
             rows = self._rows()
         with self.steps.step("leak checks"):
-            leaks = self._check_leaks(spark, facts, moments)
+            leaks = self._check_leaks(spark, facts, cutoffs)
         with self.steps.step("train and test"):
             learned = training.learn(rows, self.horizon, evidence.kinds, self.settings.score, SEED)
         with self.steps.step("compare and register"):
@@ -235,12 +235,12 @@ class _Training:
             of(stages) if stages is not None and there else None,
         )
 
-    def _save_snapshots(self, spark: SparkSession, facts: Facts, moments: list[datetime], day: date) -> None:
+    def _save_snapshots(self, spark: SparkSession, facts: Facts, cutoffs: list[datetime], day: date) -> None:
         from medallion.scoring import snapshots
 
-        if not moments:
+        if not cutoffs:
             Evidence(0, 0).check()
-        rows = snapshots.snapshots(facts, moments, self.settings.score, self.settings.fixed_columns)
+        rows = snapshots.snapshots(facts, cutoffs, self.settings.score, self.settings.fixed_columns)
         leads = store.read(spark, self.lake, self.entities["leads"].clean.name)
         told = snapshots.labelled(rows, leads, self.horizon, end_of_day(day))
         store.save(told, spark, self.lake, snapshots.CONTRACT)
@@ -254,7 +254,7 @@ class _Training:
             table: pa.Table = connection.sql(f"from gold.lead_snapshots {some}").to_arrow_table()
             return table
 
-    def _check_leaks(self, spark: SparkSession, facts: Facts, moments: list[datetime]) -> list[Checked]:
+    def _check_leaks(self, spark: SparkSession, facts: Facts, cutoffs: list[datetime]) -> list[Checked]:
         from medallion.scoring import leaks
 
         some = leaks.sample(facts)
@@ -268,7 +268,7 @@ class _Training:
             interactions=here(some.interactions),
             stage_changes=None if stages is None else here(stages),
         )
-        checked = leaks.check(sample, moments, self.settings.score, self.settings.fixed_columns)
+        checked = leaks.check(sample, cutoffs, self.settings.score, self.settings.fixed_columns)
         if failed := [item for item in checked if item.differ]:
             raise MedallionError(
                 "Snapshots depend on the future: "
@@ -315,7 +315,7 @@ class _Training:
         present = models.champion(self.settings)
         outcome.champion = present.scorer.version if present else None
         if learned.champion == "rules":
-            outcome.reason = "no model was better beyond doubt than the rates per score band, which go on speaking"
+            outcome.reason = "no model was better beyond doubt than the rates per score band, which stay in use"
             return
         document = {
             "kind": learned.champion,
@@ -368,7 +368,7 @@ def _spread(rows: pa.Table, most: int) -> pa.Table:
 def _not_as_good(present: Entry, learned: Learned, rows: pa.Table) -> str | None:
     """Why a new model may not take the place of the present one; None when it may.
 
-    Both are held against the same deals, later than anything that either learned from; the new one as it was when it
+    Both are evaluated on the same deals, later than anything that either learned from; the new one as it was when it
     had learned from the training part only.
     """
     import numpy as np
@@ -385,7 +385,7 @@ def _not_as_good(present: Entry, learned: Learned, rows: pa.Table) -> str | None
     if min(won.sum(), len(won) - won.sum()) < LEAST_TO_COMPARE:
         return (
             f"since {present.scorer.version} was trained, {int(won.sum())} won and {int(len(won) - won.sum())} other "
-            f"snapshots have come, {LEAST_TO_COMPARE} of each are needed to compare: it goes on speaking"
+            f"snapshots have come, {LEAST_TO_COMPARE} of each are needed to compare: it stays active"
         )
     later = rows.filter(pa.array(fair))
     new = learned.candidates[learned.champion]
@@ -397,5 +397,5 @@ def _not_as_good(present: Entry, learned: Learned, rows: pa.Table) -> str | None
         return None
     return (
         f"on {len(won)} later snapshots it loses {-found.log_loss:.4f} of log loss to {present.scorer.version}, which "
-        "goes on speaking"
+        "stays active"
     )

@@ -247,7 +247,7 @@ def understand(
 
 def contradicted(metric: Metric, where: Iterable[Filter]) -> Filter | None:
     """The filter that undoes the metric: it leaves none of the values that the metric itself selects (revenue of open
-    deals), or not all of those that it holds against each other (the win rate of won deals).
+    deals), or not all of those that it compares with each other (the win rate of won deals).
     """
     for one in where:
         dimension = metric.view.dimension(one.dimension)
@@ -264,7 +264,7 @@ def _leaves(metric: Metric, dimension: Dimension, values: Iterable[str], *, besi
     every = _together(own)
     if len(own) == 1:
         return bool(every - given if besides else every & given)
-    if None in own:  # rows of every value are held against some
+    if None in own:  # rows of every value are compared with some
         every |= frozenset(dimension.values)
         return bool(dimension.values) and not besides and every <= given
     return not every & given if besides else every <= given
@@ -281,7 +281,7 @@ def _refuse(metric: Metric, dimension: Dimension, wrong: Filter) -> None:
         problem = f"{label} looks at {dimension.name}={every} itself, so {wrong} leaves nothing"
     else:
         against = "the other rows" if None in own else "each other"
-        problem = f"{label} holds {dimension.name}={every} against {against}, so {wrong} changes what it means"
+        problem = f"{label} compares {dimension.name}={every} with {against}, so {wrong} changes what it means"
     near = [
         one.name
         for one in metrics().values()

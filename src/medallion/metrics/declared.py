@@ -119,7 +119,7 @@ class MetricView(_Strict):
 
 @dataclass(frozen=True)
 class Metric:
-    """A measure with the view it stands in."""
+    """A measure with the view it is in."""
 
     view: MetricView
     measure: Measure

@@ -19,7 +19,7 @@ from medallion.metrics.declared import Dimension
 
 OPERATORS = ("!=", ">=", "<=", "=", ">", "<")
 _CONDITION = re.compile(r"\s*([A-Za-z_]\w*)\s*(!=|>=|<=|=|>|<)\s*(.*?)\s*", re.DOTALL)
-#: The parts of a list of values: what stands in matching quotes may hold commas.
+#: The parts of a list of values: text in matching quotes may hold commas.
 _PART = re.compile(r"""\s*(?:('(?:[^']|'')*'|"(?:[^"]|"")*")\s*|([^,]*))(?:,|$)""")
 _NEAREST, _LONGEST = 5, 80
 _DAYS = ("%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%Y/%m/%d", "%Y%m%d", "%d %B %Y", "%B %d, %Y", "%d-%m-%Y", "%m-%d-%Y")
@@ -84,7 +84,7 @@ def _parts(text: str) -> list[str]:
 
 
 def _bare(text: str) -> str | None:
-    """What stands in matching quotes, as SQL and shells write it; None without such quotes.
+    """The text in matching quotes, as SQL and shells write it; None without such quotes.
 
     >>> _bare("'Germany'"), _bare("'O''Neil'"), _bare("Germany'")
     ('Germany', "O'Neil", None)
@@ -254,10 +254,10 @@ def _meant(text: str, kind: str) -> list[str]:
     found = []
     for form in {"day": _DAYS, "month": _MONTHS}.get(kind, ()):
         try:
-            moment = datetime.strptime(text[:_LONGEST], form)  # noqa: DTZ007 - a day has no zone
+            parsed = datetime.strptime(text[:_LONGEST], form)  # noqa: DTZ007 - a day has no zone
         except ValueError:
             continue
-        found.append(f"{moment:%Y-%m-%d}" if kind == "day" else f"{moment:%Y-%m}")
+        found.append(f"{parsed:%Y-%m-%d}" if kind == "day" else f"{parsed:%Y-%m}")
     return list(dict.fromkeys(found))
 
 

@@ -28,8 +28,12 @@ class Relation:
 
     def covers(self, metric: Metric, dimensions: tuple[str, ...]) -> bool:
         """Whether the metric has the same value here, split and filtered by these dimensions."""
-        asked = {metric.measure.expr, metric.view.filter or "TRUE", *(metric.dimension(one).expr for one in dimensions)}
-        needed = frozenset[str]().union(*map(columns_of, asked))
+        expressions = {
+            metric.measure.expr,
+            metric.view.filter or "TRUE",
+            *(metric.dimension(one).expr for one in dimensions),
+        }
+        needed = frozenset[str]().union(*map(columns_of, expressions))
         return needed <= self.columns and (self.folded is None or _counts(metric.measure.expr))
 
     def expression(self, text: str) -> str:

@@ -1,4 +1,4 @@
-"""Values as JSON has them and as a person reads them."""
+"""Values as JSON and as text for readers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def plain(number: Any) -> float | int | None:
 
 
 def written(name: str, number: float | int | None, currency: str) -> str:
-    """A metric's value as a person reads it; `currency` is that of the lakehouse.
+    """A metric's value as text for readers; `currency` is that of the lakehouse.
 
     >>> written("revenue", 1937000, "EUR"), written("hot_lead_share", 0.846154, "EUR"), written("win_rate", None, "EUR")
     ('€1,937,000', '84.6%', 'no data')

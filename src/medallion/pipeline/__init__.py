@@ -22,7 +22,7 @@ from medallion.config import Settings, end_of_day
 from medallion.contracts import Table
 from medallion.errors import ContractError, LakehouseError, SourceError
 from medallion.gold import SCORED, graph
-from medallion.lakehouse import query, remembered, store
+from medallion.lakehouse import contracts_in_use, query, store
 from medallion.lakehouse.session import engine_name, session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import amounts, batches, conventions, drift, extensions, hold, journal, models
@@ -78,7 +78,7 @@ class Result:
         return [(label, item) for label, items in labels for item in items]
 
 
-#: The two halves of a run; the notebooks do one each.
+#: The two stages of a run; the notebooks run one each.
 BRONZE_TO_SILVER, SILVER_TO_GOLD = "bronze_to_silver", "silver_to_gold"
 BOTH = (BRONZE_TO_SILVER, SILVER_TO_GOLD)
 
@@ -87,7 +87,7 @@ def run(
     settings: Settings,
     now: datetime,
     report: Report = lambda name, seconds: None,
-    halves: Collection[str] = BOTH,
+    stages: Collection[str] = BOTH,
     full_refresh: bool = False,
 ) -> Result:
     """Bring what is new in the source folder into the lakehouse, then gold up to date.
@@ -96,7 +96,7 @@ def run(
         settings: Where from, where to, as of when.
         now: The clock, UTC without zone; becomes `known_at` of what is read.
         report: Is told of each step.
-        halves: Do only one of `BRONZE_TO_SILVER` and `SILVER_TO_GOLD`.
+        stages: Run only one of `BRONZE_TO_SILVER` and `SILVER_TO_GOLD`.
         full_refresh: Compute every table of gold again, whether or not anything it depends on has changed.
 
     Raises:
@@ -107,19 +107,19 @@ def run(
     """
     work = _Work(settings, now, report, full_refresh)
     scan = sources.Scan((), (), ())
-    if BRONZE_TO_SILVER in halves:
+    if BRONZE_TO_SILVER in stages:
         with work.steps.step("look at the source files"):
             scan = sources.scan(settings.source, work.entities)
     work.result.refused, work.result.ignored = list(scan.refused), list(scan.ignored)
     work.result.unfed = list(scan.unfed)
     with journal.writing(work.lake) as writer:
         work.result.recovered = writer.recovered
-        if BRONZE_TO_SILVER in halves:
+        if BRONZE_TO_SILVER in stages:
             todo, kind = [(batch, _NOTHING) for batch in work.files(scan)], journal.RUN
         else:
             journal.needs_whole_batches(work.lake)
             todo, kind = [], journal.SCORE
-        return work.do(todo, SILVER_TO_GOLD in halves, writer.intent(kind, gold_names(), last=_RUNS))
+        return work.do(todo, SILVER_TO_GOLD in stages, writer.intent(kind, gold_names(), last=_RUNS))
 
 
 def take_up(
@@ -128,7 +128,7 @@ def take_up(
     chosen: Mapping[str, Mapping[str, str]],
     report: Report = lambda name, seconds: None,
 ) -> Result:
-    """Take refused records up again, with their corrections and by the present contracts; then gold up to date.
+    """Reprocess refused records, with their corrections and by the present contracts; then bring gold up to date.
 
     Each batch of files whose records are among them gives one batch of its own.
 
@@ -150,9 +150,9 @@ def take_up(
         for place, (origin, ids) in enumerate(sorted(chosen.items())):
             files = [replace(file, accept=True) for file in known[origin].files if file.entity in ids.values()]
             mapped = tuple(work.mapped_again(file, known.values()) for file in files)
-            moment = now + timedelta(microseconds=place)
-            todo.append((Batch.again(known[origin], mapped, sorted(ids), moment), frozenset(ids)))
-        # one batch is continued by its own journal; several are taken up all or none
+            as_of = now + timedelta(microseconds=place)
+            todo.append((Batch.again(known[origin], mapped, sorted(ids), as_of), frozenset(ids)))
+        # one batch is continued by its own journal; several are reprocessed all or none
         tables = gold_names() if len(todo) == 1 else None
         return work.do(todo, True, writer.intent(journal.TAKE_UP, tables, last=_RUNS))
 
@@ -172,7 +172,7 @@ def replay(
     Args:
         settings: Which lakehouse, and how gold is scored.
         day: The last day to count.
-        known_as_of: Moment before which a version must have been known, UTC; None is everything known by now.
+        known_as_of: Only versions known before this time (UTC) count; None is everything known by now.
         target: Lakehouse to write gold into.
         report: Is told of each step.
 
@@ -185,7 +185,7 @@ def replay(
     if lake.path("gold.deals") == other.path("gold.deals") or other.exists("ops.batches"):
         raise LakehouseError(f"{target}: is a lakehouse with batches of its own", "Name another folder with --to.")
     known = [batch.known_at for batch in batches.history(lake) if batch.state == batches.FINISHED]
-    if known_as_of is not None and not any(moment < known_as_of for moment in known):
+    if known_as_of is not None and not any(time < known_as_of for time in known):
         first = f"; the first batch was read at {min(known):%Y-%m-%d %H:%M:%S} UTC" if known else ""
         raise LakehouseError(
             f"{lake.root}: nothing was known before {known_as_of:%Y-%m-%d %H:%M:%S} UTC{first}",
@@ -193,7 +193,7 @@ def replay(
         )
     steps = Steps(report)
     extensions.load(settings)
-    used = remembered.overrides(lake, settings.contracts)
+    used = contracts_in_use.overrides(lake, settings.contracts)
     entities = contracts.entities(used)
     with steps.step("start the engine"):
         spark = session(settings.engine, settings.memory_gib)
@@ -201,7 +201,7 @@ def replay(
     with journal.writing(other) as writer, writer.intent(journal.REPLAY, gold_names()):
         model = models.champion(settings)
         score_at = known_as_of or max(known) + timedelta(microseconds=1)
-        remembered.remember(spark, other, used, score_at)  # readers learn from it what currency the amounts are in
+        contracts_in_use.record(spark, other, used, score_at)  # readers learn from it what currency the amounts are in
         context = Context(spark, lake, entities, steps, score_at)
         silver_to_gold(context, day, settings.score, known_as_of, other, champion=model, score_at=score_at)
 
@@ -218,10 +218,10 @@ class _Work:
         self.started = time.perf_counter()
         self.settings, self.now, self.full_refresh = settings, now, full_refresh
         self.lake = Lakehouse(settings.lakehouse)
-        self.overrides = remembered.overrides(self.lake, settings.contracts)
+        self.overrides = contracts_in_use.overrides(self.lake, settings.contracts)
         self.entities = contracts.entities(self.overrides)
         guesses = contracts.guesses(self.entities.values())
-        if guesses and not settings.accept and not remembered.is_in_use(self.lake, self.overrides):
+        if guesses and not settings.accept and not contracts_in_use.are_in_use(self.lake, self.overrides):
             raise ContractError(
                 f"The contract still guesses: {'; '.join(guesses[:5])}{f' and {len(guesses) - 5} more' * (len(guesses) > 5)}",
                 "Read each, correct it and delete its confidence line; or run on the guesses with --accept.",
@@ -266,8 +266,8 @@ class _Work:
         settled = conventions.settle(list(new.values()), self.entities, earlier, accept=self.settings.accept)
         refused = [*scan.refused, *settled.refused]
         read_now = sources.hold_back(settled.files, refused, scan.ignored, self.entities)
-        told = [item.problem for item in doubtful if self.settings.accept]
-        self.result.refused, self.result.notes = list(read_now.refused), [*told, *settled.notes]
+        accepted = [item.problem for item in doubtful if self.settings.accept]
+        self.result.refused, self.result.notes = list(read_now.refused), [*accepted, *settled.notes]
         if not known and not read_now.files:
             problems = dict.fromkeys(item.problem for item in self.result.refused)
             raise SourceError("\n".join(problems), self.result.refused[0].remedy)
@@ -282,8 +282,8 @@ class _Work:
         arriving = {file.entity for file in read_now.files}
         again = hold.to_try(left, self.held_under, self.settings.accept, self.entities, arriving)
         again = [checked for batch in again if (checked := self._checked_again(batch, known))]
-        moments = (self.now + timedelta(microseconds=place) for place in range(1, len(again) + 1))
-        again = [replace(batch, known_at=moment) for batch, moment in zip(again, moments, strict=True)]
+        times = (self.now + timedelta(microseconds=place) for place in range(1, len(again) + 1))
+        again = [replace(batch, known_at=time) for batch, time in zip(again, times, strict=True)]
         return [*self.pending(), *fresh, *again]
 
     def _left_behind(self, batch: Batch) -> sources.Refusal | None:
@@ -300,7 +300,7 @@ class _Work:
         return None if refused else replace(batch, files=(file,))
 
     def mapped_again(self, file: sources.SourceFile, known: Collection[Batch]) -> sources.SourceFile:
-        """A file of which refused records are taken up again, by the present contracts.
+        """A file of which refused records are reprocessed, by the present contracts.
 
         Raises:
             SourceError: They fill dates or amounts otherwise than before, and it is in doubt how these are written.
@@ -383,7 +383,7 @@ class _Work:
             spark = session(settings.engine, settings.memory_gib)
         _check_folder(lake)
         context = Context(spark, lake, self.entities, self.steps, now, result.run_id)
-        remembered.remember(spark, lake, self.overrides, now)
+        contracts_in_use.record(spark, lake, self.overrides, now)
         self._try_expressions(spark, [batch for batch, _ in todo])
         before = batches.history(lake)
         for batch, chosen in todo:
@@ -407,9 +407,9 @@ class _Work:
         if fresh is not None:
 
             def why(day: date) -> Stale:
-                found = fresh.stale(day)
-                result.rebuilt = dict(found.tables)
-                return found
+                stale = fresh.stale(day)
+                result.rebuilt = dict(stale.tables)
+                return stale
 
             result.as_of, result.warnings = silver_to_gold(
                 context,
@@ -428,7 +428,7 @@ class _Work:
         _record_run(spark, lake, result, fresh.document(result.as_of) if fresh and result.as_of else None, now)
 
     def _record_failure(self, error: Exception) -> None:
-        """Write down that the run failed, and where; what hinders that is not to stand in the way of the error itself."""
+        """Write down that the run failed, and where; a failure to do so must not hide the error itself."""
         failed_after = round(time.perf_counter() - self.started, 3)
         row = {
             "run_id": self.result.run_id,
@@ -493,8 +493,8 @@ class _Work:
                 sql = f"select fingerprint from {_RUNS} where fingerprint is not null order by started_at desc limit 1"
                 rows = query.rows(connection, sql)
         given = {
-            "": remembered.fingerprint(self.overrides),
-            "moment": self.settings.score.model_dump(mode="json"),
+            "": contracts_in_use.fingerprint(self.overrides),
+            "as_of": self.settings.score.model_dump(mode="json"),
             SCORED: self.model.scorer.version if self.model else None,
         }
         dated = (entity.clean.name for entity in self.entities.values() if any(c.event for c in entity.columns))

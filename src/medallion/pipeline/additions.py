@@ -11,7 +11,7 @@ from medallion.lakehouse.store import Lakehouse
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from medallion.features import Moment
+    from medallion.features import AsOf
 
 TOTALS, DAYS = "gold.touch_totals", "gold.touch_days"
 #: Deliveries after which the totals are made anew, so that they stay small.
@@ -23,17 +23,17 @@ class Additions:
     """Touches that were added, and what they are added to.
 
     Attributes:
-        known_to: When the newest touch was learned, as text in UTC; None when there is none.
+        high_watermark: When the newest touch was learned, as text in UTC; None when there is none.
         touches: The added touches; None when totals have to be made anew.
         count: How many they are.
     """
 
-    known_to: str | None = None
+    high_watermark: str | None = None
     touches: DataFrame | None = None
     count: int = 0
 
 
-def additions(spark: SparkSession, lake: Lakehouse, touches: DataFrame, moment: Moment) -> Additions:
+def additions(spark: SparkSession, lake: Lakehouse, touches: DataFrame, as_of: AsOf) -> Additions:
     """What came to `silver.interactions_clean` since `gold.touch_totals` and `gold.touch_days` were written.
 
     Touches may only have been added: those in the totals and those learned since must be all that there are. A
@@ -43,18 +43,18 @@ def additions(spark: SparkSession, lake: Lakehouse, touches: DataFrame, moment: 
     Args:
         spark: The session.
         lake: The lakehouse.
-        touches: The table, all of which had happened at the moment.
-        moment: The moment.
+        touches: The table, all of which had happened at the as-of time.
+        as_of: The as-of time.
     """
     from pyspark.sql import functions as F
 
-    from medallion.features.engagement import totals_basis
+    from medallion.features.engagement import totals_cache_key
 
     now = touches.agg(F.count(F.lit(1)).alias("n"), F.max("known_at").cast("string").alias("known_to")).collect()[0]
     nothing = Additions(now["known_to"])
     if not lake.exists(TOTALS) or not lake.exists(DAYS):
         return nothing
-    held = store.read(spark, lake, TOTALS).agg(
+    totals = store.read(spark, lake, TOTALS).agg(
         F.sum("touches").alias("n"),
         F.max("known_to").cast("string").alias("known_to"),
         F.countDistinct("known_to").alias("readings"),
@@ -67,14 +67,14 @@ def additions(spark: SparkSession, lake: Lakehouse, touches: DataFrame, moment: 
         F.max("known_to").cast("string").alias("known_to_by_day"),
         F.countDistinct("known_to").alias("readings_by_day"),
     )
-    held = held.join(days, how="cross").collect()[0]
-    alike = all(held[name] == held[f"{name}_by_day"] for name in ("n", "known_to", "readings"))
-    if held["unmarked"] or not alike or not held["lowest"] == held["highest"] == totals_basis(moment):
+    totals = totals.join(days, how="cross").collect()[0]
+    alike = all(totals[name] == totals[f"{name}_by_day"] for name in ("n", "known_to", "readings"))
+    if totals["unmarked"] or not alike or not totals["lowest"] == totals["highest"] == totals_cache_key(as_of):
         return nothing
-    if held["readings"] >= AT_MOST:
+    if totals["readings"] >= AT_MOST:
         return nothing
-    added = touches.filter(F.col("known_at") > F.lit(held["known_to"]).cast("timestamp"))
+    added = touches.filter(F.col("known_at") > F.lit(totals["known_to"]).cast("timestamp"))
     count = added.count()
-    if held["n"] + count != now["n"]:
+    if totals["n"] + count != now["n"]:
         return nothing
     return Additions(now["known_to"], added, count)

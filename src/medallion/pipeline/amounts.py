@@ -21,13 +21,13 @@ _FIGURES = r"^[-+(]?[0-9.,'\s]*\)?$"
 
 def refused(files: Iterable[SourceFile], entities: Mapping[str, Entity]) -> list[Refusal]:
     """The files of which it cannot be told what currency their amounts are in."""
-    found = []
+    refusals = []
     for file in files:
         entity = entities[file.entity]
         own = entity if "currency" in entity.column_names else entities["leads"]
         if doubt := _doubt(file, entity, own.currency):
-            found.append(Refusal(file.name, file.entity, f"{file.name}: {doubt.problem}", doubt.remedy))
-    return found
+            refusals.append(Refusal(file.name, file.entity, f"{file.name}: {doubt.problem}", doubt.remedy))
+    return refusals
 
 
 def _doubt(file: SourceFile, entity: Entity, default: str) -> currencies.Doubt | None:
@@ -39,9 +39,9 @@ def _doubt(file: SourceFile, entity: Entity, default: str) -> currencies.Doubt |
     own = "currency" in entity.column_names
     if not own and not amounts:
         return None
-    spoken = file.mapping.get("currency")
-    said = spoken is not None and (spoken.column is None or spoken.empty is not None)
-    mapped = spoken.column if spoken else None
+    currency = file.mapping.get("currency")
+    said = currency is not None and (currency.column is None or currency.empty is not None)
+    mapped = currency.column if currency else None
     other = file.columns_read - {*amounts, mapped or ""}
     try:
         columns = _cells(file, [pair for pair in file.columns if pair[1] not in other], entity.placeholders)
@@ -73,6 +73,6 @@ def _cells(file: SourceFile, columns: Iterable[tuple[str, str]], placeholders: I
             figures = pc.match_substring_regex(text, _FIGURES)
             if plain := int(pc.sum(figures).as_py() or 0):
                 counts[name]["1"] += plain
-            for found in pc.value_counts(text.filter(pc.invert(figures))).slice(0, _TEXTS + 1).to_pylist():
-                counts[name][found["values"]] += found["counts"]
+            for count in pc.value_counts(text.filter(pc.invert(figures))).slice(0, _TEXTS + 1).to_pylist():
+                counts[name][count["values"]] += count["counts"]
     return [currencies.Cells(header, name, counts[name], empty[name]) for header, name in columns]

@@ -27,7 +27,7 @@ STARTED, INGESTED, HELD, FINISHED, ABANDONED = STATES = "started", "ingested", "
 class Batch:
     """Files read together. `known_at` is when they were learned, the same however often the batch is retried.
 
-    A batch with an `origin` reads no files: it takes up again rows of that batch which the contract had refused, or a
+    A batch with an `origin` reads no files: it reprocesses rows of that batch which the contract had refused, or a
     file of that batch that was held back (`is_held_file`).
     """
 
@@ -45,7 +45,7 @@ class Batch:
 
     @classmethod
     def again(cls, origin: Batch, files: tuple[SourceFile, ...], ids: Sequence[str], now: datetime) -> Batch:
-        """A new batch that takes up refused rows of `origin`; `files` as they are to be read now."""
+        """A new batch that reprocesses refused rows of `origin`; `files` as they are to be read now."""
         content = hashlib.sha256(f"{origin.batch_id} {' '.join(ids)}".encode()).hexdigest()
         return cls(f"{now:%Y%m%dT%H%M%S}-again-{content[:8]}", now, files, origin=origin.batch_id)
 
@@ -76,7 +76,7 @@ def history(lake: Lakehouse) -> list[Batch]:
     if not lake.exists(JOURNAL):
         return []
     with query.connect(lake, layers=["ops"], only={JOURNAL}) as connection:
-        found = query.rows(
+        rows = query.rows(
             connection,
             f"select * from {JOURNAL} "
             "qualify row_number() over (partition by batch_id order by recorded_at desc, "
@@ -90,7 +90,7 @@ def history(lake: Lakehouse) -> list[Batch]:
             row["state"],
             row.get("origin") or "",
         )
-        for row in found
+        for row in rows
     ]
 
 

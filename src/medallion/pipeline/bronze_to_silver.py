@@ -17,7 +17,7 @@ from medallion import bronze, contracts, silver, sources
 from medallion.contracts import Entity, Filling, Table
 from medallion.errors import ConservationError, SourceError
 from medallion.lakehouse import store
-from medallion.pipeline import batches, forgotten
+from medallion.pipeline import batches, erasure_log
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.context import Context
 from medallion.pipeline.hold import Gate
@@ -44,10 +44,10 @@ def bronze_to_silver(context: Context, batch: Batch, gate: Gate, chosen: Collect
         context: The run.
         batch: What to read.
         gate: Judges the files.
-        chosen: For a batch that takes up refused rows again, their identifiers in quarantine.
+        chosen: For a batch that reprocesses refused rows, their identifiers in quarantine.
 
     Raises:
-        SourceError: A file cannot be read to its end; what was read of the batch is taken back.
+        SourceError: A file cannot be read to its end; what was read of the batch is rolled back.
         ConservationError: Rows are missing or invented; the batch stays unfinished.
     """
     lake, steps, now = context.lake, context.steps, context.now
@@ -59,8 +59,8 @@ def bronze_to_silver(context: Context, batch: Batch, gate: Gate, chosen: Collect
         if not retried:
             batches.record(context.spark, lake, batch, batches.STARTED, now)
         if batch.origin:
-            with steps.step("silver: take up refused rows"):
-                if not _take_up(context, batch, chosen):
+            with steps.step("silver: reprocess refused rows"):
+                if not _mark_reprocessed(context, batch, chosen):
                     batches.record(context.spark, lake, batch, batches.ABANDONED, now)
                     return []
         else:
@@ -100,7 +100,7 @@ def bronze_to_silver(context: Context, batch: Batch, gate: Gate, chosen: Collect
 def _tasks(present: list[Entity]) -> dict[tuple[str, str], set[tuple[str, str]]]:
     """What is to be done for a batch, each with what must be done before it.
 
-    A record is held against the records that it refers to as soon as those have been read; what is looked up in
+    A record's references are looked up as soon as the records that it refers to have been read; what is looked up in
     another entity is looked up in its clean table.
     """
     names = {entity.name for entity in present}
@@ -120,7 +120,7 @@ def _mine(batch: Batch, column: str = "_batch_id", batch_id: str = "") -> str:
 
 def _ingest(context: Context, batch: Batch, present: list[Entity], retried: bool) -> None:
     spark, lake = context.spark, context.lake
-    gone = forgotten.known(lake)
+    gone = erasure_log.read(lake)
 
     def load(entity: Entity) -> None:
         files, name = batch.files_of(entity.name), f"bronze.{entity.name}"
@@ -129,7 +129,7 @@ def _ingest(context: Context, batch: Batch, present: list[Entity], retried: bool
         if gone.hashes:
             frame = redaction.withheld(frame, entity, context.entities, bronze.mapping_of(files), gone)
         if retried:
-            context.delete(name, _mine(batch))
+            context.delete_rows(name, _mine(batch))
             for file in files:
                 sources.unchanged(file)
         store.append_raw(frame, spark, lake, name)
@@ -139,20 +139,20 @@ def _ingest(context: Context, batch: Batch, present: list[Entity], retried: bool
             largest_first = sorted(present, key=lambda e: -sum(f.size_bytes for f in batch.files_of(e.name)))
             list(pool.map(load, largest_first))
     except Exception as error:
-        told = re.search(r"SourceError: (.*?)(?:\\n|\n|$)", str(error))
-        reason = error.problem if isinstance(error, SourceError) else told.group(1) if told else None
+        match = re.search(r"SourceError: (.*?)(?:\\n|\n|$)", str(error))
+        reason = error.problem if isinstance(error, SourceError) else match.group(1) if match else None
         if not reason:
             raise
         for entity in present:
-            context.delete(f"bronze.{entity.name}", _mine(batch))
+            context.delete_rows(f"bronze.{entity.name}", _mine(batch))
         batches.record(spark, lake, batch, batches.ABANDONED, context.now)
         raise SourceError(
             reason, "Mend or remove the file and run again; nothing of this delivery was kept."
         ) from error
 
 
-def _take_up(context: Context, batch: Batch, chosen: Collection[str]) -> bool:
-    """Mark the chosen rows as taken up by this batch, all or none; whether there are any."""
+def _mark_reprocessed(context: Context, batch: Batch, chosen: Collection[str]) -> bool:
+    """Mark the chosen rows as reprocessed by this batch, all or none; whether there are any."""
     contract = contracts.table("silver.quarantine")
     quarantine = context.read(contract)
     if chosen:
@@ -177,11 +177,11 @@ def _raw(context: Context, entity: Entity, batch: Batch) -> DataFrame:
     refused = _refused(context, entity, batch)
     context.create(contracts.table("ops.corrections"))
     ids = refused.select("quarantine_id")
-    made = context.read("ops.corrections").join(ids, on="quarantine_id", how="left_semi")
+    corrected_cells = context.read("ops.corrections").join(ids, on="quarantine_id", how="left_semi")
     columns = bronze.columns_of(batch.files_of(entity.name))
     corrected = [f"={column.name}" for column in entity.columns]
     known_at = batch.known_at.isoformat(sep=" ")
-    return corrections.taken_up(refused, made, [*columns, *corrected], batch.batch_id, known_at)
+    return corrections.reprocessed(refused, corrected_cells, [*columns, *corrected], batch.batch_id, known_at)
 
 
 def _refused(context: Context, entity: Entity, batch: Batch) -> DataFrame:
@@ -204,8 +204,8 @@ def _conform(context: Context, entity: Entity, batch: Batch, gate: Gate) -> None
     if parents:
         # of the references alone: the engine plans for every column, whether it is asked for or not
         referring = silver.readings(raw, entity.referring, mapping, lookups)
-        context.save(silver.strays(referring, parents), entity.strays, whole=True)
-        leading_nowhere = context.read(entity.strays)
+        context.save(silver.orphan_keys(referring, parents), entity.orphan_keys, whole=True)
+        leading_nowhere = context.read(entity.orphan_keys)
         unknown = {name: leading_nowhere.filter(F.col("referring") == name) for name in parents}
         references = silver.references_as_written(referring, entity, mapping)
 
@@ -222,7 +222,7 @@ def _keep(context: Context, entity: Entity, batch: Batch, retried: bool) -> None
     """One entity of a batch from its staged table to its history and clean tables."""
     staged = context.read(entity.staged)
     earlier = _earlier(context, entity, batch)
-    context.save(silver.contested(staged, earlier, entity), entity.contested, whole=True)
+    context.save(silver.conflicting_keys(staged, earlier, entity), entity.conflicting_keys, whole=True)
     judged, met = _judged(context, entity, batch)
     _save_once(context, silver.versions(judged), entity.history, _mine(batch), retried)
     kept = context.read(entity.history).filter(_mine(batch))
@@ -235,7 +235,7 @@ def _keep(context: Context, entity: Entity, batch: Batch, retried: bool) -> None
 
 def _judged(context: Context, entity: Entity, batch: Batch) -> tuple[DataFrame, bool]:
     """The valid rows of a batch with their outcome, and whether a key of theirs was known before the batch."""
-    asked = context.read(entity.contested)
+    asked = context.read(entity.conflicting_keys)
     met = not asked.filter("known").isEmpty()
     history = _earlier(context, entity, batch) if met else None
     return silver.outcomes(context.read(entity.staged), asked, history, entity), met
@@ -276,7 +276,7 @@ def _earlier(context: Context, entity: Entity, batch: Batch) -> DataFrame | None
 def _save_once(context: Context, frame: DataFrame, contract: Table, mine: str, retried: bool) -> None:
     """Append, in place of what an attempt before a kill has written of the same batch."""
     if retried:
-        context.delete(contract.name, mine)
+        context.delete_rows(contract.name, mine)
     context.save(frame, contract, append=True)
 
 
@@ -323,7 +323,7 @@ def _accounts(context: Context, present: list[Entity], batch: Batch, retried: bo
     accounts.sort(key=lambda account: [entity.name for entity in present].index(account["entity"]))
     contract = contracts.table("ops.row_accounts")
     if retried:
-        context.delete(contract.name, _mine(batch, "batch_id"))
+        context.delete_rows(contract.name, _mine(batch, "batch_id"))
     rows = [tuple(account[name] for name in contract.column_names) for account in accounts]
     store.append_rows(rows, context.spark, context.lake, contract)
     return accounts

@@ -52,6 +52,6 @@ class Context:
         """Upsert rows by the key of their contract."""
         store.merge(frame, self.spark, self.lake, contract)
 
-    def delete(self, name: str, condition: str) -> None:
+    def delete_rows(self, name: str, condition: str) -> None:
         """Delete the rows of a table for which a condition holds."""
-        store.take_back(self.spark, self.lake, name, condition)
+        store.delete_rows(self.spark, self.lake, name, condition)

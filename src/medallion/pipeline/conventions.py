@@ -163,12 +163,12 @@ def _precedents(earlier: Iterable[SourceFile]) -> dict[tuple[str, str], list[boo
     """Per entity and column, the order of day and month in the newest file that told one; what was read with `accept`
     tells nothing.
     """
-    found: dict[tuple[str, str], list[bool | None]] = {}
+    orders: dict[tuple[str, str], list[bool | None]] = {}
     for file in earlier:
         for name, needed in () if file.accept else file.dates.items():
             if (order := _is_day_first(needed)) is not None:
-                found[file.entity, name] = [order]
-    return found
+                orders[file.entity, name] = [order]
+    return orders
 
 
 def _explicit(filling: Filling, column: Column) -> tuple[str, ...]:
@@ -219,8 +219,8 @@ def _order_doubt(file: SourceFile, name: str, order: formats.DayOrder, said: boo
         return _Doubt(f"{header!r}: the contract reads the {used} first, but {shown!r} has the {other} first", remedy)
     if order.contradicts:
         either = f", so {order.either!r} may be either" if order.either else ""
-        told = f"{order.day_first!r} has the day first and {order.month_first!r} the month"
-        return _Doubt(f"{header!r}: {told}{either}", remedy)
+        contradiction = f"{order.day_first!r} has the day first and {order.month_first!r} the month"
+        return _Doubt(f"{header!r}: {contradiction}{either}", remedy)
     day, month, *rest = re.split(r"\D", order.either)
     year = rest[0]
     readings = f"{year}-{month:0>2}-{day:0>2} (day first) or {year}-{day:0>2}-{month:0>2} (month first)"
@@ -369,7 +369,7 @@ def _header(file: SourceFile, bronze: str) -> str:
 
 
 def _origin(file: SourceFile, name: str) -> str:
-    """What fills a canonical column, as a person knows it: the header, or the expression."""
+    """What fills a canonical column, as a user knows it: the header, or the expression."""
     filling = file.mapping[name]
     return _header(file, filling.column) if filling.column else str(filling.sql)
 
@@ -381,26 +381,26 @@ def _plain(file: SourceFile) -> dict[str, str]:
 
 def _date_columns(file: SourceFile, entity: Entity) -> dict[str, list[str]]:
     """Per canonical column of dates the columns of the file that it is read from, by an expression or as they are."""
-    found = {}
+    columns = {}
     for column in entity.columns:
         item = file.mapping.get(column.name)
         if item and column.kind in ("date", "timestamp") and not item.values and not item.lookup:
             read = {item.column} if item.column else names_in(item.sql) if item.sql else set()
-            found[column.name] = [name for _, name in file.columns if name in read]
-    return found
+            columns[column.name] = [name for _, name in file.columns if name in read]
+    return columns
 
 
 def _dates(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> dict[str, Seen]:
     """Per canonical column of dates what the columns that it is read from hold together."""
-    found = {}
+    dates = {}
     for name, columns in _date_columns(file, entity).items():
         if columns:
-            found[name] = Seen(
+            dates[name] = Seen(
                 filled=sum(seen[column].filled for column in columns),
                 dates=set().union(*(seen[column].dates for column in columns)),
                 forms={form: told for column in columns for form, told in seen[column].forms.items()},
             )
-    return found
+    return dates
 
 
 def _closed(file: SourceFile, entity: Entity) -> dict[str, str]:
@@ -445,8 +445,8 @@ def look(file: SourceFile, entity: Entity) -> dict[str, Seen]:
     listed = {*_closed(file, entity).values(), *_markers(file), *([stage.column] if stage and stage.column else [])}
     for bronze, others in _same_header(file).items():
         listed |= {bronze, *others}
-    unread, told = set(_markers(file)), _marks_read(file, entity) if listed else []
-    wanted = [name for _, name in file.columns if name in dates | listed | {name for _, name in told}]
+    unread, read_markers = set(_markers(file)), _marks_read(file, entity) if listed else []
+    wanted = [name for _, name in file.columns if name in dates | listed | {name for _, name in read_markers}]
     if not wanted:
         return {}
     empty = {*entity.placeholders}
@@ -454,7 +454,7 @@ def look(file: SourceFile, entity: Entity) -> dict[str, Seen]:
     def read(batches: Iterator[pa.RecordBatch]) -> dict[str, Seen]:
         seen = {name: Seen() for name in wanted}
         for batch in batches:
-            untold = batch.filter(_unmarked(batch, told, empty)) if told else batch
+            untold = batch.filter(_unmarked(batch, read_markers, empty)) if read_markers else batch
             for name in wanted:
                 cells = (untold if name in unread else batch).column(name)
                 _add(seen[name], cells, empty, name in dates, name in listed)
@@ -469,10 +469,10 @@ def look(file: SourceFile, entity: Entity) -> dict[str, Seen]:
     return read(batch.select(wanted) for batch in parsing.parse(file, names))
 
 
-def _unmarked(batch: pa.RecordBatch, told: Iterable[tuple[str, str]], empty: Collection[str]) -> pa.Array:
+def _unmarked(batch: pa.RecordBatch, read_markers: Iterable[tuple[str, str]], empty: Collection[str]) -> pa.Array:
     """Which rows none of the columns that the contract reads marks as deleted."""
     ended = pa.array(np.zeros(batch.num_rows, bool))
-    for header, name in told:
+    for header, name in read_markers:
         cells = pc.fill_null(pc.utf8_trim_whitespace(batch.column(name)), "")
         texts = pa.array(list(marks.marked(header, _counted(cells, empty))), pa.string())
         ended = pc.or_(ended, pc.is_in(cells, value_set=texts))
@@ -497,9 +497,9 @@ def _add(seen: Seen, cells: pa.Array, empty: Collection[str], dates: bool, liste
     if len(texts):
         days = pc.extract_regex(texts, r"^(?P<day>[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{4})(?:[^0-9]|$)")
         seen.dates |= set(pc.unique(pc.struct_field(days.drop_null(), "day")).to_pylist())
-        for form, found in _by_form(texts):
-            example, count = seen.forms.get(form, (str(pc.min(found)), 0))
-            seen.forms[form] = (example, count + len(found))
+        for form, texts_of_form in _by_form(texts):
+            example, count = seen.forms.get(form, (str(pc.min(texts_of_form)), 0))
+            seen.forms[form] = (example, count + len(texts_of_form))
 
 
 def _by_form(texts: pa.Array) -> Iterator[tuple[str, pa.Array]]:
@@ -518,12 +518,12 @@ def _by_form(texts: pa.Array) -> Iterator[tuple[str, pa.Array]]:
 
 def _counted(cells: pa.Array, empty: Collection[str]) -> Counter[str]:
     """How often each text occurs, without white space around it and without placeholders."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for item in pc.value_counts(cells.drop_null()).to_pylist():
         text = item["values"].strip()
         if text.lower() not in empty:
-            found[text] += item["counts"]
-    return found
+            counts[text] += item["counts"]
+    return counts
 
 
 def _columns_of_csv(file: SourceFile, wanted: list[str]) -> Iterator[pa.RecordBatch]:

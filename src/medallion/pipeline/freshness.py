@@ -60,12 +60,12 @@ def _imports(path: str) -> tuple[tuple[str, str, str], ...]:
 
     Found in the text: parsing some twenty modules would take every run four times as long.
     """
-    found = []
+    imports = []
     for place, names in _IMPORT.findall(_module(path) or ""):
         for name in re.sub(r"#.*|[()]", "", names).split(","):
             if words := name.split():
-                found.append((place.replace(".", "/"), words[0], words[-1]))
-    return tuple(found)
+                imports.append((place.replace(".", "/"), words[0], words[-1]))
+    return tuple(imports)
 
 
 def _paths(within: str, name: str) -> Iterator[str]:
@@ -84,14 +84,14 @@ def _paths(within: str, name: str) -> Iterator[str]:
 
 def sources(*starts: str) -> list[str]:
     """These modules of the package, such as `gold/deals.py`, and those of its rooms that they import, directly or not."""
-    waiting, found = list(starts), set[str]()
+    waiting, paths = list(starts), set[str]()
     while waiting:
         path = waiting.pop()
-        if path not in found:
-            found.add(path)
+        if path not in paths:
+            paths.add(path)
             imported = {source for within, name, _ in _imports(path) for source in _paths(within, name)}
             waiting += [source for source in imported if source.split("/")[0].removesuffix(".py") in ROOMS]
-    return sorted(found)
+    return sorted(paths)
 
 
 def definition(step: Step) -> str:
@@ -141,12 +141,12 @@ class Freshness:
 
     def stale(self, day: date) -> Stale:
         """Tables to rebuild, each with why, inputs first."""
-        told: dict[str, str] = {}
+        reasons: dict[str, str] = {}
         for step in _inputs_first():
-            if why := self._why(step, day, told):
-                told[step.table] = why
-        sums = [step.table for step in graph() if step.adds and step.table in told]
-        return Stale(told, anew=self.refresh or not all(map(self._may_grow, sums)))
+            if why := self._why(step, day, reasons):
+                reasons[step.table] = why
+        sums = [step.table for step in graph() if step.adds and step.table in reasons]
+        return Stale(reasons, anew=self.refresh or not all(map(self._may_grow, sums)))
 
     def is_current(self) -> bool:
         """Whether nothing is to be rebuilt."""
@@ -192,21 +192,21 @@ class Freshness:
         return bool(kept) and kept["version"] == self._version(table) and kept["definition"] == definition(step)
 
     def _kept(self, table: str) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self.last.get("tables", {}).get(table, {})
-        return found
+        entry: Mapping[str, Any] = self.last.get("tables", {}).get(table, {})
+        return entry
 
     def _inputs(self, inputs: tuple[str, ...], day: date) -> str:
         """Hash of what a step is given, tables of gold left out."""
-        found: dict[str, Any] = {"": self.given.get("")}
+        inputs_seen: dict[str, Any] = {"": self.given.get("")}
         for name in inputs:
-            if name == "moment":
-                found[name] = [day, self.given.get(name)]
+            if name == "as_of":
+                inputs_seen[name] = [day, self.given.get(name)]
             elif name == SCORED and (model := self.given.get(name)):
-                found[name] = [day, model, self._all_versions(SCORED_FROM), _texts(*_SCORED_BY)]
+                inputs_seen[name] = [day, model, self._all_versions(SCORED_FROM), _texts(*_SCORED_BY)]
             elif name.startswith("silver."):
                 entity = name.removeprefix("silver.").rpartition("_")[0]
-                found[name] = [self._version(name), _module(f"contracts/{entity}.odcs.yaml")]
-        return _hash(found)
+                inputs_seen[name] = [self._version(name), _module(f"contracts/{entity}.odcs.yaml")]
+        return _hash(inputs_seen)
 
     def _version(self, name: str) -> int:
         if not self._versions:  # all at once: at an address each of them takes a while
@@ -223,10 +223,10 @@ class Freshness:
 def recorded(text: str | None) -> dict[str, Any]:
     """What `Freshness.document` gave; empty without one, or where an earlier version of the package wrote a hash."""
     try:
-        found = json.loads(text or "")
+        document = json.loads(text or "")
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}  # a hash may read as a number
+    return document if isinstance(document, dict) else {}  # a hash may read as a number
 
 
 def _inputs_first() -> list[Step]:

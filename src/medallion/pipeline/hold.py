@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from medallion.config import HoldBack
 from medallion.contracts import Entity, Override
 from medallion.figures import percent
-from medallion.lakehouse import query, remembered, store
+from medallion.lakehouse import contracts_in_use, query, store
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches
 from medallion.pipeline.batches import Batch
@@ -148,7 +148,7 @@ def cut(file: SourceFile) -> str:
 
 def under(limits: HoldBack, overrides: Iterable[Override]) -> str:
     """By which contracts and limits files are held back, as a text: when it differs, they are tried again."""
-    return f"{remembered.fingerprint(overrides)} {limits.rows} {limits.refused} {limits.empty}"
+    return f"{contracts_in_use.fingerprint(overrides)} {limits.rows} {limits.refused} {limits.empty}"
 
 
 def waiting(known: Iterable[Batch]) -> list[Batch]:
@@ -174,16 +174,16 @@ def to_try(
         waits_for = entities[file.entity].depends_on & set(arriving)
         return accept or file.held_under != held_under or bool(waits_for)
 
-    found = [batch for batch in waiting(known) if batch.files[0].entity in entities and is_due(batch.files[0])]
+    due = [batch for batch in waiting(known) if batch.files[0].entity in entities and is_due(batch.files[0])]
     order = list(entities)
-    found.sort(key=lambda batch: order.index(batch.files[0].entity))
+    due.sort(key=lambda batch: order.index(batch.files[0].entity))
     return [
         replace(
             batch,
             state=batches.INGESTED,
             files=tuple(replace(sources.remapped(file, entities), accept=accept) for file in batch.files),
         )
-        for batch in found
+        for batch in due
     ]
 
 
@@ -232,7 +232,7 @@ def left_behind(lake: Lakehouse, entity: Entity, batch: Batch, limits: HoldBack)
         f"select upper({entity.key}) from {entity.history.name}" if lake.exists(entity.history.name) else "select ''"
     )
     with query.connect(lake, layers=["bronze", "silver"], only={bronze, entity.history.name}) as connection:
-        found = query.rows(
+        counts = query.rows(
             connection,
             f"with held as (select distinct k from ({mine} = ?) where k is not null), later as (select k from ({mine} > ?)) "
             "select (select count(*) from held) as n, (select count(*) from later) as later, "
@@ -240,10 +240,10 @@ def left_behind(lake: Lakehouse, entity: Entity, batch: Batch, limits: HoldBack)
             f"and cast(k as varchar) not in ({known})) as missing",
             [file.name, batch.origin, file.name, batch.origin],
         )[0]
-    if not found["later"] or found["missing"] <= limits.refused * found["n"]:
+    if not counts["later"] or counts["missing"] <= limits.refused * counts["n"]:
         return None
     problem = (
-        f"{file.held}; other content has taken its place, but {_of(found['missing'], found['n'], 'records')} are "
+        f"{file.held}; other content has taken its place, but {_of(counts['missing'], counts['n'], 'records')} are "
         "in none that was read"
     )
     way_out = (
@@ -311,8 +311,8 @@ class Gate:
         staged = self.context.read(entity.staged)
         seen = {row["_source_file"]: row for row in _counted(staged, entity).collect()}
         self.folded[entity.name] = any(row["folded"] for row in seen.values())
-        asked = not all(file.accept for file in self.batch.files_of(entity.name))
-        doubtful = self._lookalikes(staged, entity, seen, parents, references) if asked else {}
+        unaccepted = not all(file.accept for file in self.batch.files_of(entity.name))
+        doubtful = self._lookalikes(staged, entity, seen, parents, references) if unaccepted else {}
         parent_held = bool(self._waiting() & entity.depends_on)
         for file in self.batch.files_of(entity.name):
             row = seen.get(file.name)
@@ -401,8 +401,8 @@ class Gate:
                     parent = self.context.read(f"silver.{target}_staged")
                     there = F.coalesce(F.col("_spelling"), F.col(column.reference.column))  # type: ignore[union-attr]
                     known = parent.select(F.col(column.reference.column).alias("_key"), there.alias("_known"))  # type: ignore[union-attr]
-                    mine = references.filter(F.col("column") == column.name)
-                    case.append(lookalikes.by_case_of_known(mine, known, column.name))
+                    own_references = references.filter(F.col("column") == column.name)
+                    case.append(lookalikes.by_case_of_known(own_references, known, column.name))
         if any(row["sized"] for row in seen.values()):
             keys = staged.select(key.alias("_known"))
             if self.lake.exists(entity.clean.name):
@@ -410,13 +410,13 @@ class Gate:
                 keys = keys.unionByName(clean.select(key.alias("_known")))
             length.append(lookalikes.by_length(staged.select(*place, key.alias("_key")), keys, entity.key))
         for name, known in parents.items():
-            if any(row[f"stray_{name}"] for row in seen.values()):
+            if any(row[f"orphans_{name}"] for row in seen.values()):
                 rows = staged.filter(F.array_contains("_failed_checks", f"{name}.reference"))
                 rows = rows.select(*place, F.col(name).alias("_key"))
                 length.append(lookalikes.by_length(rows, known.select(F.col("_key").alias("_known")), name))
         owners = {entity.key: (entity.name, entity.key)}
         owners |= {c.name: (c.reference.entity, c.reference.column) for c in entity.references if c.reference}
-        found: dict[str, tuple[str, Reason]] = {}
+        doubtful: dict[str, tuple[str, Reason]] = {}
         for frames, says, way_out in (
             (case, "identifiers are equal only after folding case", None),
             (length, "an identifier has a short and a long form", cut),
@@ -433,8 +433,8 @@ class Gate:
                 file = files[row["_source_file"]]
                 text = way_out(file) if way_out else case_sensitive(file, *owners[column])
                 reason = Reason(f"{column}: {says}", row["n"], line, f"{one!r} and {other!r}")
-                found.setdefault(file.name, (text, reason))
-        return found
+                doubtful.setdefault(file.name, (text, reason))
+        return doubtful
 
     def _key_columns(self, entity: Entity) -> list[str]:
         """Columns of bronze that hold the key of an entity; none where the lakehouse knows no record of it yet."""
@@ -504,7 +504,7 @@ def _counted(staged: DataFrame, entity: Entity) -> DataFrame:
     from medallion.silver.lookalikes import LONG, SHORT
 
     required = [column.name for column in entity.columns if column.checks.get("null") == "reject"]
-    strays = [column.name for column in entity.references]
+    references = [column.name for column in entity.references]
     failed = F.coalesce(F.col("_failed_checks"), F.array().cast("array<string>"))
     broken = F.array_contains(failed, "record.shape")
     unread = {name: F.array_contains(failed, f"{name}.readable") for name in _nulled(entity)}
@@ -517,7 +517,7 @@ def _counted(staged: DataFrame, entity: Entity) -> DataFrame:
         F.count_if(broken).alias("broken"),
         F.max(F.when(~broken, F.col("_source_row"))).alias("last"),
         *(F.count_if(F.col(name).isNull()).alias(f"empty_{name}") for name in required),
-        *(F.count_if(F.array_contains(failed, f"{name}.reference")).alias(f"stray_{name}") for name in strays),
+        *(F.count_if(F.array_contains(failed, f"{name}.reference")).alias(f"orphans_{name}") for name in references),
         *(F.count_if(bad).alias(f"unread_{name}") for name, bad in unread.items()),
         *(F.count_if(bad | F.col(name).isNotNull()).alias(f"filled_{name}") for name, bad in unread.items()),
         *(F.min(F.when(bad, F.col("_source_row"))).alias(f"line_{name}") for name, bad in unread.items()),

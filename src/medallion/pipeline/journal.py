@@ -25,7 +25,7 @@ from medallion import log
 from medallion.errors import LakehouseError
 from medallion.lakehouse import locks, store
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import batches, forgotten
+from medallion.pipeline import batches, erasure_log
 
 RUN, SCORE, REPLAY, TAKE_UP = "run", "score", "replay", "quarantine replay"
 TRAIN, RESTORE, FORGET = "train", "restore", "forget"
@@ -91,10 +91,10 @@ class Writer:
         intent = self.held.intent
         if not intent:
             return
-        what = f"{intent['kind']} that began at {_moment(intent)} UTC"
+        what = f"{intent['kind']} that began at {_began(intent)} UTC"
         if intent["kind"] == FORGET:
             raise LakehouseError(
-                f"{self.lake.root}: the erasure that began at {_moment(intent)} UTC is not complete; until it is, nothing "
+                f"{self.lake.root}: the erasure that began at {_began(intent)} UTC is not complete; until it is, nothing "
                 "else may write",
                 f"Complete it with `{RESUME}`.",
             )
@@ -136,8 +136,8 @@ def writing(lake: Lakehouse, *, recover: bool = True) -> Iterator[Writer]:
     with locks.hold(lake.root) as held:
         writer = Writer(lake, held)
         if recover:
-            for found in damaged(lake):
-                raise found.error()
+            for damage in damaged(lake):
+                raise damage.error()
             writer.recover()
         yield writer
 
@@ -196,8 +196,8 @@ def needs_whole_batches(lake: Lakehouse) -> None:
 
 def unfinished_intent(lake: Lakehouse) -> dict[str, Any] | None:
     """The intent of a command that runs or was killed, None without one. Reads only."""
-    found: dict[str, Any] | None = locks.peek(lake.root).get("intent")
-    return found
+    intent: dict[str, Any] | None = locks.peek(lake.root).get("intent")
+    return intent
 
 
 def unfinished(lake: Lakehouse) -> list[dict[str, Any]]:
@@ -205,23 +205,23 @@ def unfinished(lake: Lakehouse) -> list[dict[str, Any]]:
 
     The state is `interrupted`, or `in progress` where somebody holds the lock.
     """
-    found: list[dict[str, Any]] = []
+    entries: list[dict[str, Any]] = []
     intent = unfinished_intent(lake)
     if intent:
         state = "in progress" if locks.is_held(lake.root) else "interrupted"
         remedy = f"`{RESUME}`" if intent["kind"] == FORGET else "the next command that writes rolls it back"
-        found.append(_entry(intent["kind"], _moment(intent), state, "wait" if state == "in progress" else remedy))
+        entries.append(_entry(intent["kind"], _began(intent), state, "wait" if state == "in progress" else remedy))
     if not intent or intent["kind"] != FORGET:
-        for erasure_id, began in forgotten.unfinished(lake):
-            found.insert(
+        for erasure_id, began in erasure_log.unfinished(lake):
+            entries.insert(
                 0, _entry(FORGET, began, "interrupted", f"`medallion forget KEY` again (erasure {erasure_id})")
             )
-    running = bool(found) and found[-1]["state"] == "in progress"
+    running = bool(entries) and entries[-1]["state"] == "in progress"
     for batch in batches.history(lake):
         if batch.state in (batches.STARTED, batches.INGESTED) and not running:
-            moment = f"{batch.known_at:%Y-%m-%d %H:%M:%S}"
-            found.append(_entry(f"batch {batch.batch_id}", moment, "interrupted", "`medallion run` continues it"))
-    return found
+            known_at = f"{batch.known_at:%Y-%m-%d %H:%M:%S}"
+            entries.append(_entry(f"batch {batch.batch_id}", known_at, "interrupted", "`medallion run` continues it"))
+    return entries
 
 
 def _is_kept_track_of(name: str) -> bool:
@@ -232,5 +232,5 @@ def _entry(what: str, began: str, state: str, remedy: str) -> dict[str, Any]:
     return {"what": what, "began_at": began, "state": state, "what_to_do": remedy}
 
 
-def _moment(intent: Mapping[str, Any]) -> str:
+def _began(intent: Mapping[str, Any]) -> str:
     return datetime.fromisoformat(intent["began_at"]).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")

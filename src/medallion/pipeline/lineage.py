@@ -135,9 +135,9 @@ class Lineage:
                 run=parent_run.Run(runId=self._run), job=parent_run.Job(namespace=NAMESPACE, name="run")
             )
         if error is not None:
-            told = str(error).strip().splitlines() or [type(error).__name__]
+            lines = str(error).strip().splitlines() or [type(error).__name__]
             facets["errorMessage"] = error_message_run.ErrorMessageRunFacet(
-                message=f"{type(error).__name__}: {told[0][:300]}", programmingLanguage="python"
+                message=f"{type(error).__name__}: {lines[0][:300]}", programmingLanguage="python"
             )
         event = RunEvent(
             eventType=RunState(state),

@@ -1,4 +1,4 @@
-"""Every gold table from the silver tables, as of a moment."""
+"""Every gold table from the silver tables, as of a point in time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from medallion.weights import ScoreWeights
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-    from medallion.features import Moment
+    from medallion.features import AsOf
     from medallion.scoring.registry import Entry
 
 #: What a model scores open deals from, in the order in which snapshots take it.
@@ -76,10 +76,10 @@ def silver_to_gold(
         context: The run, in the lakehouse that has silver.
         as_of: The last day to count.
         weights: The weights of the score.
-        known_as_of: Count only what was known before this moment, exclusive; None is everything known by now.
+        known_as_of: Count only what was known before this time, exclusive; None is everything known by now.
         target: Where gold goes; the same lakehouse unless said.
-        champion: The model that speaks; it is silent about days before the one it was trained on.
-        score_at: Add the scores to `gold.lead_scores`, as known at this moment; None leaves that table alone.
+        champion: The active model; it does not score days before the one it was trained on.
+        score_at: Add the scores to `gold.lead_scores`, as known at this time; None leaves that table alone.
         anew: Add up every touch again, whatever gold has.
         stale: Which tables are to be computed for a day; None computes all of them.
 
@@ -89,7 +89,7 @@ def silver_to_gold(
     from pyspark.sql import functions as F
 
     from medallion import silver
-    from medallion.features import Moment
+    from medallion.features import AsOf
 
     lake, entities, steps = context.lake, context.entities, context.steps
     for name in contracts.ENTITY_NAMES:
@@ -100,24 +100,24 @@ def silver_to_gold(
     _check_own(frames)
     known = None if known_as_of is None else F.lit(known_as_of.isoformat(sep=" ")).cast("timestamp")
 
-    def at(moment: Column) -> None:
+    def rewind(time: Column) -> None:
         for entity in there:
             versions = context.read(entity.history)
-            frames[entity.clean.name] = silver.rewind(versions, entity, moment, known)
+            frames[entity.clean.name] = silver.rewind(versions, entity, time, known)
 
     if known is not None:
-        at(F.lit(_END_OF_TIME).cast("timestamp"))  # what was current then
+        rewind(F.lit(_END_OF_TIME).cast("timestamp"))  # what was current then
     events = {entity.name: frames[entity.clean.name] for entity in there}
     newest = silver.newest_event(events, entities).collect()[0]["newest"]
     day = as_of or (newest.date() if newest else _NO_EVENTS)
-    moment = Moment(end_of_day(day), weights=weights)
+    as_of_time = AsOf(end_of_day(day), weights=weights)
     frames["silver.leads_history"] = context.read(entities["leads"].history)
     if known is not None:
         frames["silver.leads_history"] = frames["silver.leads_history"].filter(F.col("known_at") < known)
     rewound = known is not None
-    if newest and newest >= moment.as_of:
+    if newest and newest >= as_of_time.time:
         rewound = True
-        at(moment.instant)
+        rewind(as_of_time.instant)
 
     found = Stale({step.table: "" for step in graph()}, anew) if stale is None else stale(day)
     wanted, anew = set(found.tables), found.anew
@@ -126,19 +126,19 @@ def silver_to_gold(
     if not any(by_table[name].adds for name in wanted):
         pass
     elif target is not None:
-        since = Additions(_known_to(frames["silver.interactions_clean"], moment))
+        since = Additions(_high_watermark(frames["silver.interactions_clean"], as_of_time))
     elif not rewound:
         with steps.step("gold: look for added touches"):
-            since = additions(context.spark, lake, frames["silver.interactions_clean"], moment)
-        since = Additions(since.known_to) if anew else since
+            since = additions(context.spark, lake, frames["silver.interactions_clean"], as_of_time)
+        since = Additions(since.high_watermark) if anew else since
     out = context if target is None else replace(context, lake=target)
     frames |= {name: out.read(name) for name in by_table if name not in wanted}
     asks = any(SCORED in by_table[name].inputs for name in wanted)
     if champion is not None and champion.as_of <= day and asks:
         with steps.step("gold: score open deals"):
-            frames[SCORED] = _scored(out, frames, moment, champion)
+            frames[SCORED] = _scored(out, frames, as_of_time, champion)
 
-    given: dict[str, Any] = {"moment": moment, "known_to": since.known_to}
+    given: dict[str, Any] = {"as_of": as_of_time, "high_watermark": since.high_watermark}
     facts = {_EVERY_CHANNEL: _counts_every_channel(entities)}
 
     def make(name: str) -> None:
@@ -164,8 +164,8 @@ def silver_to_gold(
     if score_at is not None and asks:
         with steps.step("gold: lead_scores"):
             if target is None:
-                _take_back_unfinished(context)
-            _append_scores(out, frames, moment, score_at)
+                _delete_unfinished(context)
+            _append_scores(out, frames, as_of_time, score_at)
     store.drop(out.lake, [SCORED])
     return day, odd
 
@@ -176,14 +176,14 @@ def _check_own(silver: Mapping[str, DataFrame]) -> None:
     Raises:
         ContractError: It does; names the module and the nearest tables.
     """
-    known = [*silver, "silver.leads_history", "moment", *(step.table for step in graph())]
+    known = [*silver, "silver.leads_history", "as_of", *(step.table for step in graph())]
     for step in OWN_STEPS:
         for name in step.inputs:
             if name not in known:
                 near = difflib.get_close_matches(name, known, 3)
                 raise ContractError(
                     f"{step.module}: reads {name!r}, which is no table here",
-                    f"Nearest: {', '.join(near)}." if near else "Name tables of silver or gold, or `moment`.",
+                    f"Nearest: {', '.join(near)}." if near else "Name tables of silver or gold, or `as_of`.",
                 )
 
 
@@ -209,13 +209,13 @@ def _explain_overflow(leads: DataFrame, entity: Entity, error: Exception) -> Non
         ) from error
 
 
-def _known_to(touches: DataFrame, moment: Moment) -> str | None:
-    """When the newest of the touches before the moment was learned, as text in UTC."""
+def _high_watermark(touches: DataFrame, as_of: AsOf) -> str | None:
+    """When the newest of the touches before the as-of time was learned, as text in UTC."""
     from pyspark.sql import functions as F
 
     from medallion.features import interactions_as_of
 
-    row = interactions_as_of(touches, moment).agg(F.max("known_at").cast("string").alias("known_to")).collect()[0]
+    row = interactions_as_of(touches, as_of).agg(F.max("known_at").cast("string").alias("known_to")).collect()[0]
     return None if row["known_to"] is None else str(row["known_to"])
 
 
@@ -232,52 +232,52 @@ def _write(context: Context, step: Step, contract: Table, inputs: list[Any], sin
         if since.count:
             added = step.function(since.touches, *inputs[1:])
             context.save(added, contract, append=True, whole=True)
-        return f"known_to = TIMESTAMP '{since.known_to}'"
+        return f"known_to = TIMESTAMP '{since.high_watermark}'"
     context.save(step.function(*inputs), contract, whole=True)
     return None
 
 
-def _scored(context: Context, frames: Mapping[str, DataFrame], moment: Moment, champion: Entry) -> DataFrame:
+def _scored(context: Context, frames: Mapping[str, DataFrame], as_of: AsOf, champion: Entry) -> DataFrame:
     from medallion.scoring import predict, snapshots
 
     *always, changes = SCORED_FROM
     customers, leads, interactions = (frames[name] for name in always)
     facts = snapshots.current(customers, leads, interactions, frames.get(changes))
-    rows = snapshots.snapshots(facts, [moment.as_of], moment.weights, champion.fixed)
+    rows = snapshots.snapshots(facts, [as_of.time], as_of.weights, champion.fixed)
     context.save(predict.scored(rows, champion.scorer), predict.WORK)
     return context.read(SCORED)
 
 
-def _take_back_unfinished(context: Context) -> None:
+def _delete_unfinished(context: Context) -> None:
     """Remove scores of runs that were killed after they had written them: those known when no finished run began."""
     from pyspark.sql import functions as F
 
-    def moments(name: str, column: str) -> set[str]:
+    def times(name: str, column: str) -> set[str]:
         if not context.lake.exists(name):
             return set()
-        rows = context.read(name).select(F.col(column).cast("string").alias("moment")).distinct().collect()
-        return {str(row["moment"]) for row in rows}
+        rows = context.read(name).select(F.col(column).cast("string").alias("as_of")).distinct().collect()
+        return {str(row["as_of"]) for row in rows}
 
     scores = contracts.table("gold.lead_scores").name
-    unfinished = sorted(moments(scores, "known_as_of") - moments("ops.runs", "started_at"))
+    unfinished = sorted(times(scores, "known_as_of") - times("ops.runs", "started_at"))
     if unfinished:
-        listed = ", ".join(f"TIMESTAMP '{moment}'" for moment in unfinished)
-        context.delete(scores, f"known_as_of IN ({listed})")
+        listed = ", ".join(f"TIMESTAMP '{as_of}'" for as_of in unfinished)
+        context.delete_rows(scores, f"known_as_of IN ({listed})")
 
 
-def _append_scores(context: Context, frames: Mapping[str, DataFrame], moment: Moment, known_at: datetime) -> None:
+def _append_scores(context: Context, frames: Mapping[str, DataFrame], as_of: AsOf, known_at: datetime) -> None:
     from medallion.gold.lead_scores import lead_scores
 
     contract = contracts.table("gold.lead_scores")
     before = None
-    same = f"as_of = DATE '{moment.day}' AND known_as_of = TIMESTAMP '{known_at.isoformat(sep=' ')}'"
+    same = f"as_of = DATE '{as_of.day}' AND known_as_of = TIMESTAMP '{known_at.isoformat(sep=' ')}'"
     if context.lake.exists(contract.name):
         before = context.read(contract)
         if not before.filter(same).isEmpty():
-            context.delete(contract.name, same)
+            context.delete_rows(contract.name, same)
             before = context.read(contract)
     rows = lead_scores(
-        frames["gold.deals"], frames["gold.customer_features"], frames.get(SCORED), before, moment, known_at
+        frames["gold.deals"], frames["gold.customer_features"], frames.get(SCORED), before, as_of, known_at
     )
     context.save(rows, contract, append=True, whole=True)
     verify(context.read(contract).filter(same), contract)
@@ -328,11 +328,11 @@ def _compare_revenue(frames: Mapping[str, DataFrame]) -> list[str]:
     by_day = frames["gold.sales_summary"].agg(F.sum("revenue").alias("days"))
     by_channel = frames["gold.channel_performance"].agg(F.sum("attributed_revenue").alias("channels"))
     row = by_deal.join(by_day, how="cross").join(by_channel, how="cross").collect()[0]
-    found = {name: row[name] or 0 for name in ("deals", "dated", "days", "channels")}
-    if found["deals"] != found["channels"] or found["dated"] != found["days"]:
+    counts = {name: row[name] or 0 for name in ("deals", "dated", "days", "channels")}
+    if counts["deals"] != counts["channels"] or counts["dated"] != counts["days"]:
         raise ConservationError(
             "Revenue differs: gold.deals {deals} (with a close date {dated}), gold.sales_summary {days}, "
-            "gold.channel_performance {channels}".format(**found),
+            "gold.channel_performance {channels}".format(**counts),
             "Report this as a defect.",
         )
     if not row["reversed"]:

@@ -5,7 +5,7 @@ What the two languages do differently, and how it is kept the same here:
 - BLANK counts as 0 or empty text in a DAX comparison, NULL in SQL satisfies none: such operands are guarded.
 - A count of nothing is BLANK in DAX and 0 in SQL: counts are written `COUNTROWS(...) + 0`, or a win rate of
   0 of 4 would be blank.
-- A plain filter inside CALCULATE replaces the reader's own filter on the same column: every condition stands in
+- A plain filter inside CALCULATE replaces the reader's own filter on the same column: every condition is in
   KEEPFILTERS, or the share of won deals among lost ones would not be 0.
 - SQL shows no group without rows: `whole` leaves a measure blank there.
 - Money divided by money is money with four digits in DAX: `CAST(... AS DOUBLE)` becomes CONVERT.

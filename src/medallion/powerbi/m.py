@@ -75,12 +75,12 @@ def expressions(source: Source) -> list[Expression]:
             "Utc",
             "(value) => if value is datetimezone then DateTimeZone.RemoveZone(DateTimeZone.SwitchZone(value, 0)) "
             "else DateTime.From(value)",
-            "A moment in UTC without its zone.",
+            "A timestamp in UTC without its zone.",
         ),
         Expression(
             "Day",
             f"(value) => if value = null then null else List.Max({{DateTime.Date(Utc(value)), {first}}})",
-            "The UTC day of a moment, none before the first that DAX counts.",
+            "The UTC day of a timestamp, none before the first that DAX counts.",
         ),
     ]
 

@@ -146,7 +146,7 @@ class Model:
         raise KeyError(f"there is no measure {name}")
 
 
-#: Table that the measures stand in, and that lists what they mean.
+#: Table that the measures are in, and that lists what they mean.
 HOME = "Metrics"
 #: Table of the model for each source, which is also the display folder of its metrics.
 _HOMES = {

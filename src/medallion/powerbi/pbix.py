@@ -72,7 +72,7 @@ def _wide(value: Any) -> bytes:
 
 
 def _diagram(model: Model) -> dict[str, Any]:
-    """Where each table stands in the model view: dimensions above, facts below."""
+    """Where each table is in the model view: dimensions above, facts below."""
     dimensions = [one.to for one in model.relationships]
     above = [one.name for one in model.tables if one.name in dimensions and one.name != "Deals"]
     nodes = []
@@ -166,17 +166,17 @@ def _tables(connection: sqlite3.Connection, model: Model, source: Source) -> Non
 def _queries(connection: sqlite3.Connection, model: Model, source: Source) -> None:
     """The shared queries, and the order in which the editor lists all of them."""
     found = expressions(source)
-    ((moment,),) = connection.execute("SELECT ModifiedTime FROM Model").fetchall()
+    ((modified,),) = connection.execute("SELECT ModifiedTime FROM Model").fetchall()
     for one in found:
         place = _largest(connection) + 1
         connection.execute(
             "INSERT INTO Expression (ID, ModelID, Name, Description, Kind, Expression, ModifiedTime, QueryGroupID, "
             "ParameterValuesColumnID, LineageTag, ExpressionSourceID) VALUES (?, 1, ?, ?, 0, ?, ?, 0, 0, ?, 0)",
-            (place, one.name, one.description, one.text, moment, tmdl.tag("expression", one.name)),
+            (place, one.name, one.description, one.text, modified, tmdl.tag("expression", one.name)),
         )
         connection.execute(
             "INSERT INTO Annotation (ID, ObjectID, ObjectType, Name, Value, ModifiedTime) VALUES (?, ?, ?, ?, ?, ?)",
-            (place + 1, place, _EXPRESSION, "PBI_ResultType", "Text" if one.parameter else "Function", moment),
+            (place + 1, place, _EXPRESSION, "PBI_ResultType", "Text" if one.parameter else "Function", modified),
         )
     order = [one.name for one in found] + [one.name for one in model.tables]
     connection.execute(

@@ -1,4 +1,4 @@
-"""The rows of the model's tables, read from the lakehouse, and what Power BI cannot hold told by name."""
+"""The rows of the model's tables, read from the lakehouse, and the names of what Power BI cannot hold."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _query(table: Table, count: bool = False) -> str:
 
 
 def _held(table: Table, rows: list[Row], notes: list[str]) -> list[Row]:
-    """The rows as Power BI holds them: days as moments, none before its calendar begins, so that later is still later."""
+    """The rows as Power BI holds them: days as timestamps, none before its calendar begins, so that later is still later."""
     dated = [n for n, one in enumerate(table.columns) if one.type == "DateTime"]
     money = [n for n, one in enumerate(table.columns) if one.type == "Decimal"]
     early = dict.fromkeys(dated, 0)
@@ -180,8 +180,8 @@ def calendar(span: tuple[date, date]) -> Iterator[Row]:
     day, last = date(span[0].year, 1, 1), date(span[1].year, 12, 31)
     day = max(day, FIRST_DAY)
     while day <= last:
-        moment = datetime(day.year, day.month, day.day)  # noqa: DTZ001
-        yield moment, day.year, f"{day.year:04d}-Q{(day.month + 2) // 3}", f"{day.year:04d}-{day.month:02d}"
+        midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001
+        yield midnight, day.year, f"{day.year:04d}-Q{(day.month + 2) // 3}", f"{day.year:04d}-{day.month:02d}"
         day += timedelta(days=1)
 
 

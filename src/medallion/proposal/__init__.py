@@ -1,4 +1,4 @@
-"""From a folder of unknown exports to a contract that a person can review."""
+"""From a folder of unknown exports to a contract to review."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def propose(folder: str, name: str, preset: Path | None = None) -> Proposed:
     tables: list[profile.Table] = []
     unreadable: list[delivery.Unreadable] = []
     others: list[str] = []
-    for found in profile.tables(folder, vocabulary.known):
-        if isinstance(found, profile.Table):
-            tables.append(found)
-        elif isinstance(found, delivery.Unreadable):
-            unreadable.append(found)
+    for part in profile.tables(folder, vocabulary.known):
+        if isinstance(part, profile.Table):
+            tables.append(part)
+        elif isinstance(part, delivery.Unreadable):
+            unreadable.append(part)
         else:
-            others.append(found)
+            others.append(part)
     proposal = plan.plan(tables, contracts.entities(), None if preset is None else systems.read(preset))
     if not proposal.feeds:
         seen = ", ".join([*(table.file.name for table in tables), *others]) or "the folder is empty"

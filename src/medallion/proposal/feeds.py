@@ -26,8 +26,8 @@ class Feed:
     def unmapped(self) -> list[Column]:
         """Columns with values that fill nothing."""
         read = {item.column for item in self.fillings.values()}
-        told = " ".join(item.sql or "" for item in self.fillings.values())
-        return [c for c in self.table.columns if c.filled and c.header not in read and f"`{c.name}`" not in told]
+        sql = " ".join(item.sql or "" for item in self.fillings.values())
+        return [c for c in self.table.columns if c.filled and c.header not in read and f"`{c.name}`" not in sql]
 
 
 @dataclass

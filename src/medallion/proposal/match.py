@@ -64,8 +64,8 @@ def understood(entity: str, canonical: str, column: Column, declared: Declared) 
 
 def meaning(entity: str, declared: Declared, text: str) -> Meaning | None:
     """What a value of a closed column means by the contract's spellings and the vocabulary."""
-    if found := declared.spellings.get(text.strip().lower()) or declared.spellings.get(code(text)):
-        return Meaning(found, 0.99, "a spelling that the contract knows")
+    if value := declared.spellings.get(text.strip().lower()) or declared.spellings.get(code(text)):
+        return Meaning(value, 0.99, "a spelling that the contract knows")
     return vocabulary.value(f"{entity}.{declared.name}", text)
 
 
@@ -80,8 +80,8 @@ def score(column: Column, entity: Entity, declared: Declared, system: System | N
     if named is None:
         return None
     factor, why = _judged(column, entity, declared)
-    told = f"{named.reason}; {why}" if why else named.reason
-    return Meaning(declared.name, round(min(named.confidence * factor, 0.99), 2), told, named.standard)
+    reason = f"{named.reason}; {why}" if why else named.reason
+    return Meaning(declared.name, round(min(named.confidence * factor, 0.99), 2), reason, named.standard)
 
 
 def _judged(column: Column, entity: Entity, declared: Declared) -> tuple[float, str]:
@@ -113,7 +113,7 @@ def _judged(column: Column, entity: Entity, declared: Declared) -> tuple[float, 
         return (1.0, "numbers") if column.share("phone") > 0.6 else (0.7, "but few look like telephone numbers")
     if declared.name in _CLOSED.get(entity.name, ()):
         share = understood(entity.name, declared.name, column, declared)
-        meant = {found.value for text in column.counts if (found := meaning(entity.name, declared, text))}
+        meant = {value.value for text in column.counts if (value := meaning(entity.name, declared, text))}
         if declared.name == "status" and {"won", "lost"} <= meant and column.distinct <= 30:
             return 1.0, "it tells won from lost"
         if share >= 0.5:
@@ -155,20 +155,20 @@ def assign(table: Table, entity: Entity, system: System | None) -> Match:
     offers = []
     for column in table.columns:
         for declared in entity.columns:
-            if found := score(column, entity, declared, system):
-                offers.append((found.confidence, column.filled / max(column.rows, 1), column, found))
+            if guess := score(column, entity, declared, system):
+                offers.append((guess.confidence, column.filled / max(column.rows, 1), column, guess))
     offers.sort(key=lambda offer: (-offer[0], -round(offer[1], 1), table.columns.index(offer[2])))
     chosen: dict[str, tuple[Column, Meaning]] = {}
     perhaps: dict[str, tuple[Column, Meaning]] = {}
     used: set[str] = set()
-    for confidence, _, column, found in offers:
-        if found.value in chosen or column.name in used:
+    for confidence, _, column, guess in offers:
+        if guess.value in chosen or column.name in used:
             continue
         if confidence >= PROPOSED:
-            chosen[found.value] = (column, found)
+            chosen[guess.value] = (column, guess)
             used.add(column.name)
-        elif found.value not in perhaps:
-            perhaps[found.value] = (column, found)
+        elif guess.value not in perhaps:
+            perhaps[guess.value] = (column, guess)
     unread: dict[str, tuple[Column, Meaning]] = {}
     for column in table.columns:
         for declared in entity.columns:
@@ -179,7 +179,7 @@ def assign(table: Table, entity: Entity, system: System | None) -> Match:
                 unread[declared.name] = (column, meant)
                 used.add(column.name)
     perhaps = {name: pair for name, pair in perhaps.items() if name not in chosen and pair[0].name not in used}
-    points = sum(TELLING[entity.name].get(name, 0.0) * found.confidence for name, (_, found) in chosen.items())
+    points = sum(TELLING[entity.name].get(name, 0.0) * guess.confidence for name, (_, guess) in chosen.items())
     named = max(vocabulary.kind_of_file(stem, entity.name) for stem in table.stems)
     total = points + _BY_NAME * named
     reasons = [f"{len(chosen)} columns"] + (["its name"] if named > 0 else [])
@@ -195,7 +195,7 @@ def assign(table: Table, entity: Entity, system: System | None) -> Match:
 
 
 def kind_of_unread(stems: tuple[str, ...], cells: tuple[str, ...], entities: Mapping[str, Entity]) -> str | None:
-    """The entity that a file's name speaks for, or else its first line; None when neither does."""
+    """The entity that a file's name suggests, or else its first line; None when neither does."""
     says = {entity: max(vocabulary.kind_of_file(stem, entity) for stem in stems) for entity in TELLING}
     best = max(says, key=lambda entity: says[entity])
     if says[best] > 0:
@@ -214,14 +214,14 @@ def kind_of_unread(stems: tuple[str, ...], cells: tuple[str, ...], entities: Map
 
 def kinds(tables: list[Table], entities: Mapping[str, Entity], system: System | None) -> list[Match]:
     """The tables that hold an entity, each as the one that it fits best."""
-    found = []
+    matches = []
     for table in tables:
         if len(table.columns) < 2:  # more likely a delimiter that is not known
             continue
         best = max((assign(table, entities[name], system) for name in TELLING), key=lambda match: match.confidence)
         if best.confidence >= _ENOUGH / (_ENOUGH + _HALF) and _has_essentials(best):
-            found.append(best)
-    return found
+            matches.append(best)
+    return matches
 
 
 def _has_essentials(match: Match) -> bool:

@@ -35,11 +35,11 @@ _LISTED = re.compile('"id":"?([^",}]+)')
 
 
 def plan(tables: list[Table], entities: Mapping[str, Entity], preset: System | None = None) -> Proposal:
-    """A proposal for the tables of a folder; without a preset, of the system that their headers speak for."""
+    """A proposal for the tables of a folder; without a preset, of the system that their headers suggest."""
     system = preset or systems.recognized([column.header for column in table.columns] for table in tables)
     matches = _without_histories(match.kinds(tables, entities, system))
     planner = _Planner(tables, entities, matches)
-    feeds = [planner.feed(found) for found in matches]
+    feeds = [planner.feed(item) for item in matches]
     planner.complete(feeds)
     used = {id(feed.table) for feed in planner.feeds}
     left = {table.file.name: _why_not(table, entities, system) for table in tables if id(table) not in used}
@@ -51,18 +51,18 @@ def _why_not(table: Table, entities: Mapping[str, Entity], system: System | None
         return "no rows"
     best = max((match.assign(table, entities[name], system) for name in match.TELLING), key=lambda m: m.confidence)
     if not best.confidence:
-        return "nothing in it speaks for an entity"
+        return "nothing in it suggests an entity"
     return f"most like {best.entity.name} ({best.confidence:.2f}), but not enough"
 
 
 def _without_histories(matches: list[Match]) -> list[Match]:
     """Leave out tables named as something else, such as a history, where another table holds the same entity."""
 
-    def doubtful(found: Match) -> bool:
-        return max(vocabulary.kind_of_file(stem, found.entity.name) for stem in found.table.stems) < 0
+    def doubtful(item: Match) -> bool:
+        return max(vocabulary.kind_of_file(stem, item.entity.name) for stem in item.table.stems) < 0
 
-    plain = {found.entity.name for found in matches if not doubtful(found)}
-    return [found for found in matches if not doubtful(found) or found.entity.name not in plain]
+    plain = {item.entity.name for item in matches if not doubtful(item)}
+    return [item for item in matches if not doubtful(item) or item.entity.name not in plain]
 
 
 def _norm(text: str) -> str:
@@ -74,7 +74,7 @@ def _forms(column: Column) -> set[str]:
 
 
 class _Planner:
-    """Works the feeds out together: keys of one are what the references of another are held against."""
+    """Works the feeds out together: keys of one are what the references of another are compared with."""
 
     def __init__(self, tables: list[Table], entities: Mapping[str, Entity], matches: list[Match]) -> None:
         self.tables, self.entities, self.matches = tables, entities, matches
@@ -89,11 +89,11 @@ class _Planner:
         self.keys = {name: self._values(name, entities[name].key) for name in ("customers", "products", "leads")}
 
     def _values(self, entity: str, canonical: str) -> set[str]:
-        found: set[str] = set()
+        values: set[str] = set()
         for item in self.matches:
             if item.entity.name == entity and canonical in item.columns:
-                found |= _forms(item.columns[canonical][0])
-        return found
+                values |= _forms(item.columns[canonical][0])
+        return values
 
     def _day_first(self, table: Table) -> bool | None:
         """The order of day and month that the other columns tell: those of the table, else those of the folder."""
@@ -105,14 +105,14 @@ class _Planner:
 
     # one table
 
-    def feed(self, found: Match) -> Feed:
+    def feed(self, matched: Match) -> Feed:
         """A table's own columns; what has to be looked up elsewhere comes later."""
-        feed = Feed(found.table, found.entity.name, found.confidence, found.reason)
-        for canonical, (column, meant) in found.columns.items():
-            declared = found.entity.column(canonical)
+        feed = Feed(matched.table, matched.entity.name, matched.confidence, matched.reason)
+        for canonical, (column, meant) in matched.columns.items():
+            declared = matched.entity.column(canonical)
             item = Filling(column=column.header, confidence=meant.confidence, reason=meant.reason)
             if declared.kind in ("date", "timestamp"):
-                item = cells.dated(item, column, self._day_first(found.table), self.foreign)
+                item = cells.dated(item, column, self._day_first(matched.table), self.foreign)
                 if canonical == "closed_at":
                     item = cells.won_or_lost(item, column, feed.table)
             elif declared.kind == "money":
@@ -134,7 +134,7 @@ class _Planner:
         if closing and planned and "expected_close_date" not in feed.fillings:
             reason = "one date for both: planned while the deal is open"
             feed.fillings["expected_close_date"] = closing.model_copy(update={"reason": reason})
-        for canonical, (column, meant) in found.unread.items():
+        for canonical, (column, meant) in matched.unread.items():
             reason = f"{meant.reason}; but its values cannot be read so: {column.examples()}"
             feed.fillings[canonical] = Filling(column=column.header, confidence=0.3, reason=reason)
         _twins(feed)
@@ -142,7 +142,7 @@ class _Planner:
             self._amounts(feed)
         elif feed.entity in self.entities and "currency" not in self.entities[feed.entity].column_names:
             self._amounts_of_accounts(feed)
-        for canonical, (column, meant) in found.perhaps.items():
+        for canonical, (column, meant) in matched.perhaps.items():
             feed.comments.append(f"perhaps {canonical}: {column.header} ({meant.confidence:.2f}: {meant.reason})")
         self.feeds.append(feed)
         return feed
@@ -156,11 +156,11 @@ class _Planner:
             if c.header not in used
         ]
         named = {cell.header: cell.name for cell in columns}
-        spoken = feed.fillings.get("currency")
-        if spoken is None and (own := [c for c in columns if c.is_currency]):
+        currency = feed.fillings.get("currency")
+        if currency is None and (own := [c for c in columns if c.is_currency]):
             column = feed.table.column(own[0].header)
             item = Filling(column=column.header, confidence=0.7, reason="its values are currencies")
-            spoken = feed.fillings["currency"] = self._currency(item, column, feed)
+            currency = feed.fillings["currency"] = self._currency(item, column, feed)
         if "deal_value" not in feed.fillings:
             for cell in (c for c in columns if c.has_figures and currencies.only([c], {c.name: ""})):
                 item = Filling(column=cell.header, confidence=0.6, reason="amounts in a currency")
@@ -169,19 +169,19 @@ class _Planner:
         value = feed.fillings.get("deal_value")
         amounts = {}
         if value is not None:
-            told = [value.column] if value.column else [c.header for c in columns if f"`{c.name}`" in str(value.sql)]
-            amounts = {named[header]: "deal_value" for header in told if header}
-        if spoken is None and (code := currencies.only(columns, amounts)) and code != "USD" and value is not None:
+            headers = [value.column] if value.column else [c.header for c in columns if f"`{c.name}`" in str(value.sql)]
+            amounts = {named[header]: "deal_value" for header in headers if header}
+        if currency is None and (code := currencies.only(columns, amounts)) and code != "USD" and value is not None:
             self._in_one_currency(feed.entity, code)
             reason = f"{value.reason}; every amount is in {code}, and so is every figure that is shown"
             feed.fillings["deal_value"] = value = value.model_copy(update={"confidence": 0.6, "reason": reason})
         changed = self.properties.get(feed.entity, {}).get("currency", {}).get("enum")
         default = changed[0]["value"] if changed else "USD"
-        mapped = named.get(spoken.column or "") if spoken else None
-        said = spoken is not None and spoken.column is None
+        mapped = named.get(currency.column or "") if currency else None
+        said = currency is not None and currency.column is None
         if doubt := currencies.doubt(columns, amounts, mapped, default, said):
             feed.comments.append(f"currency: {doubt.problem}. {doubt.remedy}")
-            target = "deal_value" if value is not None else "currency" if spoken is not None else ""
+            target = "deal_value" if value is not None else "currency" if currency is not None else ""
             if target:
                 item = feed.fillings[target]
                 update = {"confidence": min(item.confidence or 0.6, 0.6), "reason": f"{doubt.problem}. {doubt.remedy}"}
@@ -212,10 +212,10 @@ class _Planner:
                 codes.setdefault(_SIGNS.get(text.strip().lower(), text.strip().upper()), []).append(text)
         if not codes:
             return item
-        told = ", ".join(f"{name} ({sum(column.counts[text] for text in texts)})" for name, texts in codes.items())
+        counted = ", ".join(f"{name} ({sum(column.counts[text] for text in texts)})" for name, texts in codes.items())
         foreign = sum(len(texts) for texts in codes.values())
         if len(codes) > 1 or foreign < column.distinct:
-            feed.comments.append(f"currency: amounts are never converted, so these rows are refused: {told}")
+            feed.comments.append(f"currency: amounts are never converted, so these rows are refused: {counted}")
             return item
         name, texts = next(iter(codes.items()))
         self._in_one_currency(feed.entity, name, sorted({text.strip().lower() for text in texts} - {name.lower()}))
@@ -289,7 +289,7 @@ class _Planner:
                 **feed.fillings,
             }
         elif name and name not in feed.fillings and key in feed.fillings:
-            feed.fillings[name] = feed.fillings[key].model_copy(update={"reason": "no name; the identifier stands in"})
+            feed.fillings[name] = feed.fillings[key].model_copy(update={"reason": "no name; the identifier is used"})
         if key not in feed.fillings and (column := _own_number(feed)):
             named = bool({"number", "id", "key", "code", "ref"} & set(vocabulary.tokens(column.header)))
             reason = "every row has its own, and nothing else tells them apart"
@@ -348,13 +348,13 @@ class _Planner:
                 key = Filling(sql=sql, confidence=0.85, reason=f"{reason}; {several}")
                 feed.fillings["customer_id"] = key
                 self._as_written("customers", "customer_id")
-            made = Feed(feed.table, "customers", 0.8, reason)
-            made.fillings = {
+            customers = Feed(feed.table, "customers", 0.8, reason)
+            customers.fillings = {
                 "customer_id": key if key.sql else key.model_copy(update={"reason": reason}),
                 "customer_name": name.model_copy(update={"reason": reason}),
             }
-            self.feeds.append(made)
-            self._key(made)
+            self.feeds.append(customers)
+            self._key(customers)
             self.named["customers"] |= _forms(feed.table.column(name.column))
             self.keys["customers"] |= _forms(column)
 
@@ -438,10 +438,10 @@ class _Planner:
     def _in_list(self, feed: Feed) -> bool:
         """The identifier of the first object in a list, as APIs tell what a record belongs to."""
         for column in feed.table.columns:
-            found = [_LISTED.search(text) for text in column.counts if text.startswith("[{")]
-            forms = {_norm(match[1]) for match in found if match}
+            lists = [_LISTED.search(text) for text in column.counts if text.startswith("[{")]
+            forms = {_norm(match[1]) for match in lists if match}
             sql = f"nullif(regexp_extract(`{column.name}`, '{_LISTED.pattern}', 1), '')"
-            if sum(map(bool, found)) >= 0.5 * max(column.distinct, 1) and self._known_by(
+            if sum(map(bool, lists)) >= 0.5 * max(column.distinct, 1) and self._known_by(
                 feed, sql, forms, f"the first identifier in {column.header}"
             ):
                 return True
@@ -452,8 +452,8 @@ class _Planner:
         share = len(forms & self.keys["customers"]) / max(len(forms), 1)
         if share < 0.5:
             return False
-        told = f"{reason}; {percent(share, 0)} are known accounts"
-        feed.fillings["customer_id"] = Filling(sql=sql, confidence=_sure(share), reason=told)
+        explained = f"{reason}; {percent(share, 0)} are known accounts"
+        feed.fillings["customer_id"] = Filling(sql=sql, confidence=_sure(share), reason=explained)
         return True
 
     def _bridge(self, feed: Feed) -> bool:
@@ -467,13 +467,13 @@ class _Planner:
             ]
             for key in keys:
                 here = self._best(feed.table, _forms(key), None)
-                told = self._best(table, self.keys["customers"], None)
+                keyed = self._best(table, self.keys["customers"], None)
                 named = self._best(table, self.named["customers"], None)
-                if not here or not (told or named) or here[1] < 0.6:
+                if not here or not (keyed or named) or here[1] < 0.6:
                     continue
                 name = self._further_name(table)
-                by_key = told is not None and (named is None or told[1] >= named[1])
-                column, share = told if by_key and told else named  # type: ignore[misc]
+                by_key = keyed is not None and (named is None or keyed[1] >= named[1])
+                column, share = keyed if by_key and keyed else named  # type: ignore[misc]
                 reason = f"{percent(share, 0)} of its values are {'known accounts' if by_key else 'names of accounts'}"
                 customer = Filling(column=column.header, confidence=_sure(share), reason=reason)
                 if not by_key:
@@ -543,18 +543,18 @@ class _Planner:
             return
         held = feed.fillings.get("lead_id")
         named = feed.table.column(held.column) if held and held.column else None
-        found: tuple[Column, float] | None = None
+        best: tuple[Column, float] | None = None
         if named is not None and named.filled:
             forms = _forms(named)
             share = round(len(forms & self.keys["leads"]) / max(len(forms), 1), 2)
-            found = (named, share) if share >= 0.5 else None
+            best = (named, share) if share >= 0.5 else None
         else:
             other = self._best(feed.table, self.keys["leads"], None)
             used = {item.column for item in feed.fillings.values()}
             codes = other is not None and other[0].header not in used and not all(t.isdigit() for t in other[0].counts)
-            found = other if codes else None
-        if found:
-            column, share = found
+            best = other if codes else None
+        if best:
+            column, share = best
             reason = f"{percent(share, 0)} of its values are known deals"
             feed.fillings["lead_id"] = Filling(column=column.header, confidence=_sure(share), reason=reason)
             return
@@ -640,8 +640,8 @@ class _Planner:
             if lacking > _FEW and column.name not in ("status", "occurred_at", "channel", "outcome"):
                 what = {"required": False, "quality": [{"metric": "nullValues", "mustBe": 0, "severity": "warn"}]}
                 self._change(feed.entity, column.name, what)
-                told = f"{percent(lacking, 0)} of the rows have no" if item else "no column holds"
-                feed.reason += f"; {told} {column.name}, so it is not required"
+                problem = f"{percent(lacking, 0)} of the rows have no" if item else "no column holds"
+                feed.reason += f"; {problem} {column.name}, so it is not required"
                 feed.confidence = min(feed.confidence, 0.75)
 
     def _ended(self, feed: Feed) -> None:
@@ -651,14 +651,14 @@ class _Planner:
         key = self.entities[feed.entity].key
         for column in feed.unmapped:
             item = feed.fillings[key]
-            told = marks.marked(column.header, column.counts) if marks.may_mark(column.header) else {}
-            if not told or (item.column is None and item.sql is None):
+            marked = marks.marked(column.header, column.counts) if marks.may_mark(column.header) else {}
+            if not marked or (item.column is None and item.sql is None):
                 continue
             read = item.sql or f"`{feed.table.column(str(item.column)).name}`"
             feed.fillings[key] = Filling(
                 sql=f"CASE WHEN {marks.kept(column.header, column.name)} THEN {read} END",
                 confidence=0.6,
-                reason=f"{item.reason}; {sum(told.values())} rows that {column.header} marks are refused",
+                reason=f"{item.reason}; {sum(marked.values())} rows that {column.header} marks are refused",
             )
 
 
@@ -672,8 +672,8 @@ def _twins(feed: Feed) -> None:
         filled = [column for column in same if column.filled]
         if len(same) < 2 or not filled or all(column.counts == same[0].counts for column in same):
             continue
-        told = " and ".join(column.examples(1) or "nothing" for column in same)
-        reason = f"{item.reason}; {len(same)} columns have this name and hold {told}"
+        examples = " and ".join(column.examples(1) or "nothing" for column in same)
+        reason = f"{item.reason}; {len(same)} columns have this name and hold {examples}"
         confidence = 0.85 if len(filled) == 1 else 0.5
         update = {"column": None, "sql": f"`{filled[0].name}`", "reason": reason}
         feed.fillings[canonical] = item.model_copy(
@@ -686,7 +686,7 @@ def _is_opaque(column: Column) -> bool:
 
 
 def _person(table: Table, key: Column) -> Filling | None:
-    """The column that has a person's name, or first and last name together."""
+    """The column that has the name of a contact, or first and last name together."""
     said = [(column, set(vocabulary.words_of(column.header))) for column in table.columns if column.filled]
     said = [(column, words) for column, words in said if column is not key]
     for longest in (1, 2):

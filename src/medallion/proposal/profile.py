@@ -97,7 +97,7 @@ class Column:
         return formats.day_order(self.counts)
 
     def examples(self, count: int = 3) -> str:
-        """A few of its values, for a person to read."""
+        """A few of its values, to be read."""
         return ", ".join(re.sub(r"\s+", " ", text)[:30] for text, _ in self.counts.most_common(count))
 
 

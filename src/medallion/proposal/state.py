@@ -46,7 +46,7 @@ def status(feed: Feed, leads: Entity) -> None:
     if offers and max(offers, key=lambda o: o[0])[3] > 0:
         _, canonical, column, share, ends, held = max(offers, key=lambda offer: offer[0])
         values, unknown = spellings("leads", declared, column)
-        told = ", ".join(f"{text!r} ({count})" for text, count in unknown[:8])
+        listed = ", ".join(f"{text!r} ({count})" for text, count in unknown[:8])
         confidence = min(held.confidence or 0.9, 0.93 if ends == {"won", "lost"} else 0.82 if ends else 0.65)
         update: dict[str, Any] = {
             "values": values,
@@ -55,11 +55,11 @@ def status(feed: Feed, leads: Entity) -> None:
         }
         if unknown:
             guessed = tuple((text, "open") for text, _ in unknown)
-            reason = f"{update['reason']}; open, won or lost: {told}?"
+            reason = f"{update['reason']}; open, won or lost: {listed}?"
             update |= {"values": (*values, *guessed), "confidence": min(confidence, 0.6), "reason": reason}
         feed.fillings["status"] = held.model_copy(update=update)
         return
-    won_at, lost_at = _moment(table, "won"), _moment(table, "lost")
+    won_at, lost_at = _timestamp(table, "won"), _timestamp(table, "lost")
     if won_at and lost_at:
         sql = f"CASE WHEN `{won_at.name}` <> '' THEN 'won' WHEN `{lost_at.name}` <> '' THEN 'lost' ELSE 'open' END"
         feed.fillings["status"] = Filling(sql=sql, confidence=0.9, reason=f"{won_at.header} and {lost_at.header}")
@@ -69,5 +69,5 @@ def status(feed: Feed, leads: Entity) -> None:
     feed.fillings["status"] = Filling(value="open", confidence=0.3, reason=reason)
 
 
-def _moment(table: Table, word: str) -> Column | None:
+def _timestamp(table: Table, word: str) -> Column | None:
     return next((c for c in table.columns if word in vocabulary.tokens(c.header) and c.share("date") > 0.8), None)

@@ -75,7 +75,7 @@ def read(path: Path) -> System:
 
 
 def recognized(headers: Iterable[Iterable[str]]) -> System | None:
-    """The shipped system that the headers of a folder speak for; None without enough headers of one."""
+    """The shipped system that the headers of a folder suggest; None without enough headers of one."""
     seen = {bare(written) for row in headers for written in row}
     best = max(shipped(), key=lambda system: len(seen & system.signature))
     return best if len(seen & best.signature) >= _ENOUGH else None

@@ -147,16 +147,16 @@ def _begins(short: str, word: str) -> bool:
 
 
 def kind_of_file(stem: str, entity: str) -> float:
-    """How much a file's name speaks for an entity: 1 for one of its words, -1 for a word of something else."""
+    """How much a file's name suggests an entity: 1 for one of its words, -1 for a word of something else."""
     words = set(tokens(re.sub(r"\d{4,}", " ", stem)))
-    mine = bool(words & set(_document()["kinds"][entity]["names"]))
+    named = bool(words & set(_document()["kinds"][entity]["names"]))
     none = bool(words & set(_document()["kinds"]["none"]["names"]))
     others = any(
         words & set(known["names"]) for name, known in _document()["kinds"].items() if name not in (entity, "none")
     )
     if none:
         return -1.0
-    if mine:
+    if named:
         return 0.5 if others else 1.0
     return -0.3 if others else 0.0
 
@@ -175,18 +175,18 @@ def value(entity_column: str, written: str) -> Meaning | None:
     if not words:
         return None
     joined = "".join(words)
-    found: list[tuple[int, float, str, str]] = []
+    meanings: list[tuple[int, float, str, str]] = []
     for phrase, meant in _values(entity_column):
         said = " ".join(phrase)
         if phrase == words or said.replace(" ", "") == joined:
             return Meaning(meant, 0.95, "the word for it")
         if any(words[place : place + len(phrase)] == phrase for place in range(len(words) - len(phrase) + 1)):
-            found.append((len(said), 0.9 if len(phrase) > 1 else 0.84, meant, f"says {said!r}"))
+            meanings.append((len(said), 0.9 if len(phrase) > 1 else 0.84, meant, f"says {said!r}"))
         elif len(said) >= 5 and any(word != said and word.endswith(said) for word in words):
-            found.append((len(said) - 1, 0.82, meant, f"ends in {said!r}"))
-    if found:
-        longest = max(item[0] for item in found)
-        top = [item for item in found if item[0] == longest]
+            meanings.append((len(said) - 1, 0.82, meant, f"ends in {said!r}"))
+    if meanings:
+        longest = max(item[0] for item in meanings)
+        top = [item for item in meanings if item[0] == longest]
         _, confidence, meant, reason = top[0]
         return Meaning(meant, confidence if len({item[2] for item in top}) == 1 else 0.7, reason)
     listed = _values(entity_column)

@@ -1,4 +1,4 @@
-"""A proposal as a contract file that a person reads and edits: every guess with its confidence and its reason."""
+"""A proposal as a contract file to be read and edited: every guess with its confidence and its reason."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def _doubtful(feed: Feed) -> Iterable[tuple[str, Filling | None]]:
 
 
 def summary(proposal: Proposal) -> list[dict[str, Any]]:
-    """One record per table and entity: how much of it is mapped, and what needs a person's eyes."""
+    """One record per table and entity: how much of it is mapped, and what should be looked at."""
     return [
         {
             "table": feed.table.file.name,
@@ -205,9 +205,9 @@ def details(proposal: Proposal) -> list[dict[str, Any]]:
 
 def not_mapped(proposal: Proposal) -> dict[str, list[Column]]:
     """Per table the columns with values that fill nothing in any entity."""
-    found: dict[str, list[Column]] = {}
+    unmapped: dict[str, list[Column]] = {}
     for feed in proposal.feeds:
         name = feed.table.file.name
         kept = feed.unmapped
-        found[name] = [column for column in kept if name not in found or column in found[name]]
-    return {name: columns for name, columns in found.items() if columns}
+        unmapped[name] = [column for column in kept if name not in unmapped or column in unmapped[name]]
+    return {name: columns for name, columns in unmapped.items() if columns}

@@ -181,13 +181,13 @@ def _scores(facts: Facts, weights: ScoreWeights) -> Slide:
     ended = {row["lead_quality"]: row for row in facts.by["lead_quality"]}
     known = [band for band in QUALITY if band in bands]
     whole = int(facts.figures["total_customers"] or 0)
-    speaks = _speaks(facts)
+    sources = _probability_sources(facts)
     return Slide(
         f"A score that explains itself: {facts.written('hot_lead_share')} of customers are Hot",
         [
             f"The lead score is a sum of four parts that a salesperson can check: fit {parts.fit:g} points, engagement {parts.engagement:g}, recency {parts.recency:g}, intent {parts.intent:g}. No outcome and no revenue go into it.",
             f"Over {count(whole, 'customer')} the mean is {facts.written('average_lead_score')}; {among(bands.get('Hot', 0), whole)} are Hot." if whole else "There are no customers to score yet.",
-            f"The score is a priority, not a probability. {speaks}",
+            f"The score is a priority, not a probability. {sources}",
         ],
         table=[
             ("part", "points", "what counts"),
@@ -205,13 +205,13 @@ def _scores(facts: Facts, weights: ScoreWeights) -> Slide:
                 for deals in [ended.get(band)]
             ),
         ],
-        caption="Win rates describe deals that have ended; touches after a close count in the score, so they foretell nothing.",
-        bullets=[speaks, f"Mean score {facts.written('average_lead_score')} of {count(whole, 'customer')}; a band is a priority, not a probability."],
+        caption="Win rates describe deals that have ended; touches after a close count in the score, so they predict nothing.",
+        bullets=[sources, f"Mean score {facts.written('average_lead_score')} of {count(whole, 'customer')}; a band is a priority, not a probability."],
     )  # fmt: skip
 
 
-def _speaks(facts: Facts) -> str:
-    """What the probabilities of the open deals rest on."""
+def _probability_sources(facts: Facts) -> str:
+    """Where the probabilities of the open deals come from."""
     if not facts.probability:
         return "No deal is open, so no probability is given."
     if all(row["probability_source"] != "base_rate_by_band" for row in facts.probability):
@@ -279,14 +279,14 @@ def _deployment(facts: Facts) -> Slide:
         [
             "The same PySpark code runs on a laptop with Python alone and on Databricks, where the notebooks are the tasks of a job. A run that was killed is continued by the next, and a run that finds nothing new changes no table.",
             f"The agent answers from {len(metrics.metrics())} metrics with one definition each, and declines what it does not understand whole. A language model, where one is set, refers to cells; the program writes the figures, each with its receipt.",
-            "Notes that people typed stay out: they are text from outside, never instructions. What changes in the CRM or goes to a customer is for a person to decide.",
+            "Notes that people typed stay out: they are text from outside, never instructions. What changes in the CRM or goes to a customer is yours to decide.",
         ],
         table=[
             ("Deployment", "The agent"),
             ("Laptop: Python alone, embedded Spark engine, no server, no account", f"Call list, briefs and drafts, and questions over {len(metrics.metrics())} metrics"),
             ("Databricks: notebooks 01 to 03 as job tasks; a wheel that brings no engine of its own", "Reads no e-mail address, no telephone number, no free text"),
             ("Every write is one Delta commit; a killed run is continued by the next", "Every figure has a receipt: table, version, row, query"),
-            ("Every earlier day can be computed again, by what was known then", "Changes are proposals; a person approves them elsewhere"),
+            ("Every earlier day can be computed again, by what was known then", "Changes are proposals; you approve them elsewhere"),
         ],
         caption=f"Figures as of {facts.as_of}, the last day in the data." if facts.as_of else "",
     )  # fmt: skip

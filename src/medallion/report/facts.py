@@ -19,7 +19,7 @@ import sqlglot
 from numpy.typing import NDArray
 
 from medallion import figures, metrics
-from medallion.lakehouse import query, remembered
+from medallion.lakehouse import contracts_in_use, query
 from medallion.lakehouse.store import Lakehouse
 from medallion.report import uncertainty
 from medallion.report.uncertainty import z
@@ -113,11 +113,11 @@ class Facts:
     probability: Sequence[Row]
 
     def written(self, name: str) -> str:
-        """A metric's total as a person reads it."""
+        """A metric's total as text for readers."""
         return metrics.written(name, self.figures[name], self.currency)
 
     def money(self, amount: float | Decimal | None) -> str:
-        """An amount as a person reads it."""
+        """An amount as text for readers."""
         return figures.money(amount, self.currency)
 
 
@@ -132,7 +132,7 @@ def gather(connection: duckdb.DuckDBPyConnection, lake: Lakehouse) -> Facts:
     correlations, correlated, pairs = _correlations(connection)
     return Facts(
         as_of=_one(connection, "select max(day) as day from gold.sales_summary")["day"],
-        currency=remembered.currency(lake),
+        currency=contracts_in_use.currency(lake),
         figures={name: metrics.value(connection, name) for name in FIGURES},
         by={name: _deals_by(connection, name) for name in ("status", "source", "stage", "industry", "size_band", "lead_quality")},
         customers_by={name: _customers_by(connection, name) for name in ("lead_quality", "size_band", "industry", "segment", "country")},

@@ -274,7 +274,7 @@ def caveats(facts: Facts, profiles: Sequence[Profile]) -> list[str]:
     sources = {row["probability_source"] for row in facts.probability}
     if "base_rate_by_band" in sources:
         told.append(
-            "The chance of a single deal. Where no model has earned its place, a probability is the base rate of its score "
+            "The probability of a single deal. Where no model is active, a probability is the base rate of its score "
             "band and age, the same for every such deal."
         )
     told.append(

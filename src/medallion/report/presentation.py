@@ -52,7 +52,7 @@ def presentation(deck: Sequence[Slide], facts: Facts) -> bytes:
 def _properties(file: Any, facts: Facts) -> None:
     held = file.core_properties
     held.title, held.author, held.subject = "Medallion: from CRM exports to a call list", "medallion", "Sales analysis"
-    made = datetime(facts.as_of.year, facts.as_of.month, facts.as_of.day) if facts.as_of else datetime(2000, 1, 1)  # noqa: DTZ001 - a day, not a moment
+    made = datetime(facts.as_of.year, facts.as_of.month, facts.as_of.day) if facts.as_of else datetime(2000, 1, 1)  # noqa: DTZ001 - a day, not a time
     held.created = held.modified = made
     held.last_modified_by = "medallion"
 

@@ -13,7 +13,7 @@ import duckdb
 
 from medallion import bronze, contracts
 from medallion.contracts import Column, Entity, Filling
-from medallion.lakehouse import query, remembered
+from medallion.lakehouse import contracts_in_use, query
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches
 
@@ -51,7 +51,7 @@ class Cells:
 
 @dataclass(frozen=True)
 class Profile:
-    """One entity: what became of its records, and its columns."""
+    """One entity: the outcomes of its records, and its columns."""
 
     entity: str
     accounts: Mapping[str, int]
@@ -80,7 +80,7 @@ def profiles(connection: duckdb.DuckDBPyConnection, lake: Lakehouse) -> list[Pro
         for batch in batches.history(lake)
         if batch.state not in (batches.ABANDONED, batches.HELD) and batch.has_files
     ]
-    entities = contracts.entities(remembered.overrides(lake))
+    entities = contracts.entities(contracts_in_use.overrides(lake))
     return [
         _profile(connection, entity, bronze.mapping_of(files), batches.erased_sql(lake))
         for entity in entities.values()
@@ -168,7 +168,7 @@ _EMPTY, _PLACEHOLDER, _TIDY, _UNTIDY = range(4)
 
 
 def _verdict(column: Column, place: int, entity: Entity) -> str:
-    """What the cell `c<place>`, trimmed `b<place>`, is, as SQL; the dear looks are only taken at filled cells."""
+    """What the cell `c<place>`, trimmed `b<place>`, is, as SQL; the slow tests are only run on filled cells."""
     cell, trimmed = f"c{place}", f"b{place}"
     longest = max((len(word.encode()) for word in entity.placeholders), default=0)
     return (
@@ -195,7 +195,7 @@ def _words(texts: Iterable[str]) -> str:
 
 #: What a reader takes for white space: the plain space, controls, no-break and typographic spaces.
 _SPACES = "' ' || chr(9) || chr(10) || chr(13) || chr(160) || chr(8239) || chr(12288) || chr(65279)"
-#: Trimming by a set of characters is dear: only cells that begin or end with something else than plain letters need it.
+#: Trimming by a set of characters is slow: only cells that begin or end with something else than plain letters need it.
 _TRIMMED = (
     "case when unicode({cell}) not between 33 and 126 or unicode(right({cell}, 1)) not between 33 and 126 "
     f"then trim({{cell}}, {_SPACES}) else {{cell}} end"

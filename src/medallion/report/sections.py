@@ -284,7 +284,7 @@ def _customers(facts: Facts) -> Section:
             ("band", "customers", "share", "mean score", "revenue", "won of closed", "win rate", "95% interval"),
             bands,
             frozenset(range(1, 8)),
-            "A band is a priority, not a probability; its win rate is described, not foretold.",
+            "A band is a priority, not a probability; its win rate is described, not predicted.",
         ),
         Table("Segments by recency, frequency and value", ("segment", "customers", "mean score", "revenue"), segments, frozenset({1, 2, 3})),
     ]  # fmt: skip

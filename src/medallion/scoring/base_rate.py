@@ -22,7 +22,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from medallion.columns import rounded, share, wilson
-from medallion.features import Features, Moment
+from medallion.features import AsOf, Features
 from medallion.features.deals import cycle_days
 
 SOURCE = "base_rate_by_band"
@@ -44,30 +44,30 @@ def ages(horizon_days: int) -> tuple[int, ...]:
     return tuple(sorted({round(part * horizon_days) for part in AGES}))
 
 
-def _place(moment: Moment) -> Column:
+def _place(as_of: AsOf) -> Column:
     """Place, from 1, of the age in `ages` that a deal is nearest to; an unknown age counts as 0."""
-    known = ages(moment.weights.horizon_days)
-    twice, place = moment.days_since(F.col("created_at")) * 2, F.lit(1)
+    known = ages(as_of.weights.horizon_days)
+    twice, place = as_of.days_since(F.col("created_at")) * 2, F.lit(1)
     for later, (before, after) in enumerate(pairwise(known), start=2):
         place = F.when(twice >= before + after, F.lit(later)).otherwise(place)
     return place
 
 
-def _places(moment: Moment) -> range:
-    return range(1, len(ages(moment.weights.horizon_days)) + 1)
+def _places(as_of: AsOf) -> range:
+    return range(1, len(ages(as_of.weights.horizon_days)) + 1)
 
 
-def curve(deals: DataFrame, moment: Moment) -> DataFrame:
+def curve(deals: DataFrame, as_of: AsOf) -> DataFrame:
     """One row: `_rate`, that of all deals from their opening, and two lists with an element per age in `ages`:
     `_odds`, the odds at that age as a multiple of those of a new deal, and `_told`, how many deals they are counted from.
 
     Args:
         deals: `leads_as_of`.
-        moment: The moment.
+        as_of: The as-of time.
     """
-    horizon = moment.weights.horizon_days
+    horizon = as_of.weights.horizon_days
     known = ages(horizon)
-    cycle, oldest = cycle_days(), moment.days_since(F.col("created_at")) - F.lit(horizon)
+    cycle, oldest = cycle_days(), as_of.days_since(F.col("created_at")) - F.lit(horizon)
     # the last age at which a deal is mature, as `is_mature` says; it is so at all ages before
     last = F.when((F.col("status") == "open") | (cycle >= oldest), oldest).otherwise(cycle)
     each = deals.select(last.alias("_last"), F.when(F.col("status") == "won", cycle).alias("_won_after"))
@@ -103,24 +103,24 @@ def _probability(place: Column) -> Column:
     return rounded(times * new / (F.lit(1.0) + (times - F.lit(1.0)) * new), 6)
 
 
-def _behind(place: Column, moment: Moment) -> Column:
+def _behind(place: Column, as_of: AsOf) -> Column:
     """How many deals tell: no more than there are of the band, or of the age, and the prior."""
     of_band = F.col("band_mature_leads").cast("double")
-    return F.least(of_band, F.element_at("_told", place)) + F.lit(float(moment.weights.prior_leads))
+    return F.least(of_band, F.element_at("_told", place)) + F.lit(float(as_of.weights.prior_leads))
 
 
-def with_base_rate(deals: DataFrame, moment: Moment) -> DataFrame:
+def with_base_rate(deals: DataFrame, as_of: AsOf) -> DataFrame:
     """Deals with `base_rate`, `base_rate_low` and `base_rate_high`, null where the band has none, and columns of its own.
 
     These begin with `_` and stay: a declarative pipeline may not ask a view for its columns while it is declared.
 
     Args:
         deals: All of `leads_as_of`, with `band_probability` and `band_mature_leads` of their account.
-        moment: The moment.
+        as_of: The as-of time.
     """
-    joined = deals.withColumn("_place", _place(moment)).join(curve(deals, moment), how="cross")
+    joined = deals.withColumn("_place", _place(as_of)).join(curve(deals, as_of), how="cross")
     place = F.col("_place")
-    found = joined.withColumns({"base_rate": _probability(place), "_behind": _behind(place, moment)})
+    found = joined.withColumns({"base_rate": _probability(place), "_behind": _behind(place, as_of)})
     low, high = _interval(F.col("base_rate"), F.col("_behind"))
     return found.withColumns({"base_rate_low": low, "base_rate_high": high})
 
@@ -131,15 +131,15 @@ def _interval(p: Column, behind: Column) -> tuple[Column, Column]:
     return F.when(p.isNotNull(), low), F.when(p.isNotNull(), high)
 
 
-def with_scores(deals: DataFrame, moment: Moment, scored: DataFrame | None = None) -> DataFrame:
+def with_scores(deals: DataFrame, as_of: AsOf, scored: DataFrame | None = None) -> DataFrame:
     """Deals as `by_account` reads them: an open one with its `_forecast`, if a model scored it, else with its `_place`.
 
     Args:
         deals: `leads_as_of`.
-        moment: The moment.
+        as_of: The as-of time.
         scored: A model's scores of open deals, as `predict.scored` gives them; None without a model.
     """
-    is_open, place = F.col("status") == "open", _place(moment)
+    is_open, place = F.col("status") == "open", _place(as_of)
     if scored is None:
         return deals.withColumn("_place", F.when(is_open, place))
     given = {"probability": "_forecast", "probability_low": "_low", "probability_high": "_high"}
@@ -149,13 +149,13 @@ def with_scores(deals: DataFrame, moment: Moment, scored: DataFrame | None = Non
     return joined.withColumns({**forecast, "_place": F.when(is_open & F.col("_forecast").isNull(), place)})
 
 
-def by_account(moment: Moment, with_model: bool) -> list[Column]:
+def by_account(as_of: AsOf, with_model: bool) -> list[Column]:
     """Aggregates over `with_scores`, per account: the open deals that no model scored, by place of the nearest age in
     `ages`; and a model's scores, in whole numbers, so that the order of rows is nothing.
     """
     none = F.lit(0).cast("decimal(18,2)")
     value = F.coalesce("deal_value", none)
-    at = {place: F.col("_place") == place for place in _places(moment)}
+    at = {place: F.col("_place") == place for place in _places(as_of)}
     aggregates = [
         F.count("_place").cast("double").alias("_rest"),
         F.max("_place").alias("_oldest"),
@@ -179,21 +179,21 @@ def by_account(moment: Moment, with_model: bool) -> list[Column]:
     return aggregates + [column.cast(_OF_MODEL[name]).alias(name) for name, column in of_model.items()]
 
 
-def with_probability(customers: DataFrame, moment: Moment, with_model: bool) -> DataFrame:
+def with_probability(customers: DataFrame, as_of: AsOf, with_model: bool) -> DataFrame:
     """`customers` with their band's evidence and rate, and the forecasts of their open deals.
 
     Args:
         customers: Features with `lead_quality`, the deal counts, the aggregates of `by_account` and the row of `curve`;
             a window adds the bands up, so that the features are computed once.
-        moment: The moment; deals whose horizon is not over at it are too young to tell.
+        as_of: The as-of time; deals whose horizon is not over by then are too young to count.
         with_model: Whether a model scored any of the deals.
     """
     if not with_model:
         customers = customers.withColumns({name: F.lit(None).cast(kind) for name, kind in _OF_MODEL.items()})
-    return _with_mean(_with_bands(customers, moment), moment)
+    return _with_mean(_with_bands(customers, as_of), as_of)
 
 
-def _with_bands(customers: DataFrame, moment: Moment) -> DataFrame:
+def _with_bands(customers: DataFrame, as_of: AsOf) -> DataFrame:
     """With the counts, the observed win rate and the rate for new deals of the account's band.
 
     A rate that contradicts the observed win rates lies halfway between its bounds: the largest rate of the bands that
@@ -209,7 +209,7 @@ def _with_bands(customers: DataFrame, moment: Moment) -> DataFrame:
             "band_mature_leads": F.sum("mature_leads").over(band),
         }
     )
-    prior = F.lit(float(moment.weights.prior_leads))
+    prior = F.lit(float(as_of.weights.prior_leads))
     won = F.col("_band_converted").cast("double") + prior * F.col("_rate")
     rated = counted.withColumns(
         {
@@ -234,23 +234,23 @@ _OF_MODEL = {
 }
 
 
-def _over_open(moment: Moment, of_account: str, of_age: Callable[[Column], Column]) -> Column:
+def _over_open(as_of: AsOf, of_account: str, of_age: Callable[[Column], Column]) -> Column:
     """The sum over the ages of what the account has at each times what a deal is worth there; null without such deals."""
     return reduce(
         Column.__add__,
-        (F.col(f"{of_account}_{k}") * of_age(F.col(f"_at_{k}")) for k in _places(moment)),
+        (F.col(f"{of_account}_{k}") * of_age(F.col(f"_at_{k}")) for k in _places(as_of)),
     )
 
 
-def _with_mean(customers: DataFrame, moment: Moment) -> DataFrame:
+def _with_mean(customers: DataFrame, as_of: AsOf) -> DataFrame:
     """With mean and interval of the base rates of the open deals that no model scored, or of a new deal without any."""
     row = customers.withColumns(
         {
-            **{f"_at_{k}": _probability(F.lit(k)) for k in _places(moment)},
-            "_behind": _behind(F.coalesce("_oldest", F.lit(1)), moment),
+            **{f"_at_{k}": _probability(F.lit(k)) for k in _places(as_of)},
+            "_behind": _behind(F.coalesce("_oldest", F.lit(1)), as_of),
         }
     )
-    mean = F.when(F.col("_rest") > 0, _over_open(moment, "_open", lambda p: p) / F.col("_rest"))
+    mean = F.when(F.col("_rest") > 0, _over_open(as_of, "_open", lambda p: p) / F.col("_rest"))
     mean = F.coalesce(mean, F.col("_at_1"))
     row = row.withColumn("_mean", mean)
     low, high = _interval(F.col("_mean"), F.col("_behind"))
@@ -271,25 +271,25 @@ READS = ("lead_quality", "won_leads", "lost_leads", "mature_leads", "converted_l
 
 
 @PROBABILITY.add("bigint", "deals")
-def band_closed_leads(moment: Moment) -> Column:
+def band_closed_leads(as_of: AsOf) -> Column:
     """Closed deals of all accounts in the same score band."""
     return F.col("_band_closed")
 
 
 @PROBABILITY.add("double", "share")
-def band_win_rate(moment: Moment) -> Column:
+def band_win_rate(as_of: AsOf) -> Column:
     """Observed conversion of the band: share of its closed deals that were won; null without closed deals."""
     return F.col("_band_win_rate")
 
 
 @PROBABILITY.add("bigint", "deals")
-def band_mature_leads(moment: Moment) -> Column:
+def band_mature_leads(as_of: AsOf) -> Column:
     """Deals of the band that were opened at least 90 days ago: those that band_probability is counted from."""
     return F.col("band_mature_leads")
 
 
 @PROBABILITY.add("double", "probability")
-def band_probability(moment: Moment) -> Column:
+def band_probability(as_of: AsOf) -> Column:
     """Base rate of the band for a new deal: the shrunken share of its deals won within 90 days of being opened; null
     when no deal is old enough to tell.
     """
@@ -297,7 +297,7 @@ def band_probability(moment: Moment) -> Column:
 
 
 @PROBABILITY.add("double", "probability")
-def lead_probability(moment: Moment) -> Column:
+def lead_probability(as_of: AsOf) -> Column:
     """Probability that one open deal of the account is won within 90 days: the mean over its open deals of a model's
     forecast, else of the base rate of band and age; without open deals the base rate of a new one; null when no deal
     is old enough to tell.
@@ -306,29 +306,29 @@ def lead_probability(moment: Moment) -> Column:
 
 
 @PROBABILITY.add("double", "probability")
-def lead_probability_low(moment: Moment) -> Column:
+def lead_probability_low(as_of: AsOf) -> Column:
     """Lower end of the 90% interval of lead_probability."""
     return _of_open("_micro_low", "_mean_low")
 
 
 @PROBABILITY.add("double", "probability")
-def lead_probability_high(moment: Moment) -> Column:
+def lead_probability_high(as_of: AsOf) -> Column:
     """Upper end of the 90% interval of lead_probability."""
     return _of_open("_micro_high", "_mean_high")
 
 
 @PROBABILITY.add("double", "probability")
-def probability_to_convert(moment: Moment) -> Column:
+def probability_to_convert(as_of: AsOf) -> Column:
     """Probability that at least one open deal is won within 90 days: 1 - product(1 - p) over its open deals."""
     # a hair more than 1, so that a rate that is 1 when rounded has a logarithm
-    rest = _over_open(moment, "_open", lambda p: F.log(F.lit(1.0 + 1e-12) - p))
+    rest = _over_open(as_of, "_open", lambda p: F.log(F.lit(1.0 + 1e-12) - p))
     rest = F.when(F.col("_rest") > 0, rest).otherwise(F.lit(0.0))
     none = F.exp(F.coalesce("_nano_none", F.lit(0)).cast("double") / F.lit(1e9) + rest)
     return F.when(F.coalesce("open_leads", F.lit(0)) == 0, F.lit(0.0)).otherwise(rounded(F.lit(1.0) - none, 6))
 
 
 @PROBABILITY.add("string")
-def probability_source(moment: Moment) -> Column:
+def probability_source(as_of: AsOf) -> Column:
     """What the probability rests on: the version of a model, `base_rate_by_band`, or `none` when no deal is old enough
     to tell.
     """
@@ -337,10 +337,10 @@ def probability_source(moment: Moment) -> Column:
 
 
 @PROBABILITY.add("decimal(18,2)", "USD")
-def weighted_pipeline(moment: Moment) -> Column:
+def weighted_pipeline(as_of: AsOf) -> Column:
     """Value of each open deal times its probability, added up; null when there is a value but no probability."""
     scored = F.coalesce(F.col("_scored_weighted").cast("double"), F.lit(0.0))
     rest = F.coalesce(
-        _over_open(moment, "_value", lambda p: p), F.when(F.coalesce("_rest_value", F.lit(0)) == 0, F.lit(0.0))
+        _over_open(as_of, "_value", lambda p: p), F.when(F.coalesce("_rest_value", F.lit(0)) == 0, F.lit(0.0))
     )
     return F.when(F.col("open_value") == 0, F.col("open_value")).otherwise(rounded(scored + rest, 2))

@@ -29,7 +29,7 @@ def card(evaluation: dict[str, Any], names: Sequence[str], *, picture: bool = Tr
         f"**{_upper(_NAMES[e['champion']])}**, trained on {e['trained_on']}.",
         _warning(e["trained_on"]),
         f"It estimates the probability that an open deal is won within {e['horizon_days']} days. It learned from outcomes "
-        f"up to {day}, and speaks for open deals from that day on.",
+        f"up to {day}, and scores open deals from that day on.",
         "## Data",
         _table(
             ("what", "how much"),

@@ -26,7 +26,7 @@ class Figures:
     """Quality of a forecast; n snapshots of deals, of which a share was won.
 
     Attributes:
-        roc_auc: Chance that a won deal was put before one that was not.
+        roc_auc: Probability that a won deal was put before one that was not.
         pr_auc: Average precision.
         brier: Mean squared error of the probability.
         log_loss: Mean negative logarithm of the probability of what came to be.

@@ -67,17 +67,17 @@ def sample(facts: Facts, accounts: int = ACCOUNTS) -> Facts:
 
 
 def check(
-    facts: Facts, moments: Collection[datetime], weights: ScoreWeights, fixed: Collection[str] = ()
+    facts: Facts, cutoffs: Collection[datetime], weights: ScoreWeights, fixed: Collection[str] = ()
 ) -> list[Checked]:
     """Run the five checks.
 
     Args:
         facts: A sample of the facts; every check makes all its snapshots anew.
-        moments: Cutoffs; the one in the middle is taken.
+        cutoffs: Ends of days; the one in the middle is taken.
         weights: Of the rule score.
         fixed: As for `snapshots`.
     """
-    cutoff = sorted(moments)[len(moments) // 2]
+    cutoff = sorted(cutoffs)[len(cutoffs) // 2]
 
     def rows(of: Facts, at: Collection[datetime]) -> pa.Table:
         table = made.snapshots(of, at, weights, fixed).toArrow()
@@ -190,7 +190,7 @@ def _at_the_beginning(facts: Facts, rows: Callable[[Facts, Collection[datetime]]
     touched = facts.interactions.join(one_each, on=["customer_id", "interaction_id"], how="left_semi")
     some = touched.orderBy(F.xxhash64("interaction_id"), "interaction_id").limit(OPENINGS)
     happening = {(row["customer_id"], _naive(row["occurred_at"])): row["interaction_id"] for row in some.collect()}
-    at = sorted({moment for _, moment in (*begun, *happening)})
+    at = sorted({time for _, time in (*begun, *happening)})
     if not at:
         return Checked(name, 0, 0)
     plain = rows(facts, at)
@@ -207,5 +207,5 @@ def _at_the_beginning(facts: Facts, rows: Callable[[Facts, Collection[datetime]]
     return Checked(name, len(begun) + len(there), early + itself + _differ(there, gone))
 
 
-def _naive(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=None)
+def _naive(time: datetime) -> datetime:
+    return time.replace(tzinfo=None)

@@ -33,8 +33,8 @@ WORK = Table(
         Column("tier", "bigint", "Tier of the forecast, 1 for the lowest."),
         Column("model_version", "string", "The model."),
         Column("horizon_days", "bigint", "Horizon."),
-        Column("reasons_up", "array<string>", "What speaks for the deal."),
-        Column("reasons_down", "array<string>", "What speaks against it."),
+        Column("reasons_up", "array<string>", "Reasons for the deal."),
+        Column("reasons_down", "array<string>", "Reasons against it."),
     ),
 )
 #: What scoring gives per deal; the interval comes from the tested deals of the same tier.

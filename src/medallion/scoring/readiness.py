@@ -1,4 +1,4 @@
-"""How much evidence there is, and what may speak on it."""
+"""How much evidence there is, and which models it is enough for."""
 
 from __future__ import annotations
 

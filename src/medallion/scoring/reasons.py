@@ -1,4 +1,4 @@
-"""Reasons in plain words: what speaks for a deal and against it, most important first."""
+"""Reasons for a deal and against it in plain words, most important first."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ PHRASES: dict[str, Phrase] = {
 
 
 def reasons(rows: pa.Table | pa.RecordBatch, names: list[str], effects: Floats) -> tuple[pa.Array, pa.Array]:
-    """Lists of text per row: what speaks for the deal, and what against it, at most five each.
+    """Lists of text per row: reasons for the deal, and reasons against it, at most five each.
 
     Args:
         rows: Snapshots.

@@ -1,6 +1,6 @@
 """The models of a lakehouse as files: JSON and UBJSON, with hashes that are checked before anything is used.
 
-    <folder>/champion.json              which version speaks, and the hash of its model.json
+    <folder>/champion.json              the active version, and the hash of its model.json
     <folder>/<version>/model.json       what it learned, its tiers, the signature of its signals, the hash of its trees
     <folder>/<version>/model.ubj        trees, where it has any
     <folder>/<version>/evaluation.json  model_card.md  reliability.svg
@@ -24,7 +24,7 @@ from medallion.scoring.predict import Scorer
 from medallion.scoring.signals import SIGNALS
 
 FORMAT = 1
-#: How the origin of a model begins that never saw a real customer; its name says so wherever it speaks.
+#: How the origin of a model begins that never saw a real customer; its name says so wherever it is used.
 SIMULATED = "a simulated world"
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,80}")
 
@@ -95,13 +95,13 @@ def register(folder: Path, document: dict[str, Any], trees: bytes | None, texts:
 
 
 def crown(folder: Path, version: str) -> None:
-    """Make a version the one that speaks."""
+    """Make a version the active one."""
     seal = _digest((folder / version / "model.json").read_bytes())
     _write(folder / "champion.json", (json.dumps({"version": version, "sha256": seal}, indent=1) + "\n").encode())
 
 
 def champion(folder: Path) -> Entry | None:
-    """The version that speaks; None where none was trained.
+    """The active version; None where none was trained.
 
     Raises:
         LakehouseError: Its files are missing, were changed since they were registered, or do not fit this program.

@@ -10,7 +10,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from medallion.columns import half_up, rounded
-from medallion.features import Features, Moment
+from medallion.features import AsOf, Features
 from medallion.features.engagement import NANO, weight_of
 
 RULES = Features("rule score")
@@ -24,10 +24,10 @@ def _unit(part: Column) -> Column:
 
 @RULES.add("double", "0-1")
 def score_fit(
-    moment: Moment, best_source_weight: Column, size_band: Column, has_email: Column, has_phone: Column
+    as_of: AsOf, best_source_weight: Column, size_band: Column, has_email: Column, has_phone: Column
 ) -> Column:
     """How well the account fits: best source of its deals, company size, and whether it can be reached."""
-    weights = moment.weights
+    weights = as_of.weights
     source = F.coalesce(best_source_weight, F.lit(float(weights.source.get("other", 0.0))))
     reach = (has_email.cast("double") + has_phone.cast("double")) / F.lit(2.0)
     return _unit(
@@ -38,16 +38,16 @@ def score_fit(
 
 
 @RULES.add("double", "0-1")
-def score_engagement(moment: Moment, engagement_nano: Column) -> Column:
+def score_engagement(as_of: AsOf, engagement_nano: Column) -> Column:
     """Weighted, fading touches, full at 2 (two fresh calls with a neutral outcome); 0 without touches."""
     raw = F.coalesce(engagement_nano, F.lit(0)).cast("double") / F.lit(float(NANO))
-    return _unit(raw / F.lit(float(moment.weights.engagement_full)))
+    return _unit(raw / F.lit(float(as_of.weights.engagement_full)))
 
 
 @RULES.add("double", "0-1")
-def score_recency(moment: Moment, days_since_last_interaction: Column) -> Column:
+def score_recency(as_of: AsOf, days_since_last_interaction: Column) -> Column:
     """1 up to 14 days after the last touch, then halved every 30 days; 0 without touches."""
-    weights = moment.weights
+    weights = as_of.weights
     days = days_since_last_interaction.cast("double")
     late = F.greatest(F.lit(0.0), days - F.lit(weights.recency_grace_days))
     fading = F.pow(F.lit(2.0), -late / F.lit(float(weights.recency_half_life_days)))
@@ -63,10 +63,10 @@ def score_intent(best_recent_intent: Column) -> Column:
 
 @RULES.add("bigint", "0-100")
 def lead_score(
-    moment: Moment, score_fit: Column, score_engagement: Column, score_recency: Column, score_intent: Column
+    as_of: AsOf, score_fit: Column, score_engagement: Column, score_recency: Column, score_intent: Column
 ) -> Column:
     """30*fit + 35*engagement + 20*recency + 15*intent, rounded half up: a priority, not a probability."""
-    parts = moment.weights.parts
+    parts = as_of.weights.parts
     return half_up(
         F.lit(float(parts.fit)) * score_fit
         + F.lit(float(parts.engagement)) * score_engagement
@@ -82,9 +82,9 @@ def engagement_score(score_engagement: Column) -> Column:
 
 
 @RULES.add("string")
-def lead_quality(moment: Moment, lead_score: Column) -> Column:
+def lead_quality(as_of: AsOf, lead_score: Column) -> Column:
     """Band of the score: Hot from 80, Warm from 60, Cool from 40, else Cold."""
-    bands = moment.weights.bands
+    bands = as_of.weights.bands
     return (
         F.when(lead_score >= bands.hot, "Hot")
         .when(lead_score >= bands.warm, "Warm")

@@ -15,7 +15,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from medallion.columns import rounded
-from medallion.features import Feature, Features, Moment, ScoreWeights, account
+from medallion.features import AsOf, Feature, Features, ScoreWeights, account
 from medallion.features.engagement import is_positive
 
 #: Days in which a touch loses half its weight in the fading sums.
@@ -28,8 +28,8 @@ _YEAR = 365.25
 
 
 @dataclass(frozen=True)
-class Cutoff(Moment):
-    """The moment of each row, its column `cutoff`, which is the end of a day."""
+class Cutoff(AsOf):
+    """The as-of time of each row, its column `cutoff`, which is the end of a day."""
 
     def __init__(self, weights: ScoreWeights) -> None:
         object.__setattr__(self, "weights", weights)
@@ -54,172 +54,172 @@ SEASON = Features("the calendar")
 
 
 @DEAL.add("string")
-def source(moment: Moment) -> Column:
+def source(as_of: AsOf) -> Column:
     """What brought the deal."""
     return F.col("source")
 
 
 @DEAL.add("bigint", "days")
-def days_open(moment: Moment) -> Column:
+def days_open(as_of: AsOf) -> Column:
     """Days since the deal was opened."""
-    return moment.days_since(F.col("created_at"))
+    return as_of.days_since(F.col("created_at"))
 
 
 @ACCOUNT.add("string")
-def industry(moment: Moment) -> Column:
+def industry(as_of: AsOf) -> Column:
     """Industry of the account."""
     return F.col("industry")
 
 
 @ACCOUNT.add("string")
-def country(moment: Moment) -> Column:
+def country(as_of: AsOf) -> Column:
     """Country of the account."""
     return F.col("country")
 
 
 @ACCOUNT.add("string")
-def size_band(moment: Moment) -> Column:
+def size_band(as_of: AsOf) -> Column:
     """Company size: 1-50, 51-200, 201-1000, 1000+ or unknown."""
-    return account.size_band(moment)
+    return account.size_band(as_of)
 
 
 @ACCOUNT.add("bigint", "people")
-def employee_count(moment: Moment) -> Column:
+def employee_count(as_of: AsOf) -> Column:
     """Number of employees."""
     return F.col("employee_count")
 
 
 @ACCOUNT.add("bigint", "days")
-def account_age_days(moment: Moment) -> Column:
+def account_age_days(as_of: AsOf) -> Column:
     """Days since the account was added to the CRM."""
-    return moment.days_since(F.col("account_created_at"))
+    return as_of.days_since(F.col("account_created_at"))
 
 
 def _own() -> Column:
     return F.col("touch_lead") == F.col("lead_id")
 
 
-def _age(moment: Moment) -> Column:
-    return moment.days_since(F.col("occurred_at"))
+def _age(as_of: AsOf) -> Column:
+    return as_of.days_since(F.col("occurred_at"))
 
 
-def _fading(moment: Moment, which: Column) -> Column:
+def _fading(as_of: AsOf, which: Column) -> Column:
     """Sum of weights that halve every `FADING_DAYS`; in whole millionths, so that the order of rows does not matter."""
-    weight = F.pow(F.lit(2.0), -_age(moment).cast("double") / F.lit(FADING_DAYS))
+    weight = F.pow(F.lit(2.0), -_age(as_of).cast("double") / F.lit(FADING_DAYS))
     micro = F.sum(F.when(which, rounded(weight * F.lit(1e6)).cast("bigint")))
     return F.coalesce(micro, F.lit(0)).cast("double") / F.lit(1e6)
 
 
 @TOUCHES.add("bigint", "touches")
-def touches_30d(moment: Moment) -> Column:
+def touches_30d(as_of: AsOf) -> Column:
     """Touches of the account in the last 30 days."""
-    return F.count_if(_age(moment) < 30)
+    return F.count_if(_age(as_of) < 30)
 
 
 @TOUCHES.add("bigint", "touches")
-def touches_90d(moment: Moment) -> Column:
+def touches_90d(as_of: AsOf) -> Column:
     """Touches of the account in the last 90 days."""
-    return F.count_if(_age(moment) < 90)
+    return F.count_if(_age(as_of) < 90)
 
 
 @TOUCHES.add("bigint", "touches")
-def touches_365d(moment: Moment) -> Column:
+def touches_365d(as_of: AsOf) -> Column:
     """Touches of the account in the last year."""
     return F.count("occurred_at")
 
 
 @TOUCHES.add("bigint", "touches")
-def positive_365d(moment: Moment) -> Column:
+def positive_365d(as_of: AsOf) -> Column:
     """Touches of the account in the last year that went well: a positive answer or a booked meeting."""
     return F.count_if(is_positive())
 
 
 @TOUCHES.add("bigint", "touches")
-def negative_365d(moment: Moment) -> Column:
+def negative_365d(as_of: AsOf) -> Column:
     """Touches of the account in the last year with a negative outcome."""
     return F.count_if(F.col("outcome") == "negative")
 
 
 @TOUCHES.add("bigint", "touches")
-def unanswered_365d(moment: Moment) -> Column:
+def unanswered_365d(as_of: AsOf) -> Column:
     """Touches of the account in the last year without an answer."""
     return F.count_if(F.col("outcome") == "no_answer")
 
 
 @TOUCHES.add("bigint", "days")
-def days_since_touch(moment: Moment) -> Column:
+def days_since_touch(as_of: AsOf) -> Column:
     """Days since the account was last touched; null without a touch in the last year."""
-    return F.min(_age(moment))
+    return F.min(_age(as_of))
 
 
 @TOUCHES.add("bigint", "days")
-def days_since_positive(moment: Moment) -> Column:
+def days_since_positive(as_of: AsOf) -> Column:
     """Days since a touch of the account last went well; null without one in the last year."""
-    return F.min(F.when(is_positive(), _age(moment)))
+    return F.min(F.when(is_positive(), _age(as_of)))
 
 
 @TOUCHES.add("bigint", "touches")
-def deal_touches(moment: Moment) -> Column:
+def deal_touches(as_of: AsOf) -> Column:
     """Touches about this deal."""
     return F.count_if(_own())
 
 
 @TOUCHES.add("bigint", "touches")
-def deal_touches_30d(moment: Moment) -> Column:
+def deal_touches_30d(as_of: AsOf) -> Column:
     """Touches about this deal in the last 30 days."""
-    return F.count_if(_own() & (_age(moment) < 30))
+    return F.count_if(_own() & (_age(as_of) < 30))
 
 
 @TOUCHES.add("bigint", "days")
-def days_since_deal_touch(moment: Moment) -> Column:
+def days_since_deal_touch(as_of: AsOf) -> Column:
     """Days since the last touch about this deal; null without one."""
-    return F.min(F.when(_own(), _age(moment)))
+    return F.min(F.when(_own(), _age(as_of)))
 
 
 @TOUCHES.add("double", "fading touches")
-def deal_meetings_booked(moment: Moment) -> Column:
+def deal_meetings_booked(as_of: AsOf) -> Column:
     """Meetings booked over this deal, each fading by half every 30 days."""
-    return _fading(moment, _own() & (F.col("outcome") == "meeting_booked"))
+    return _fading(as_of, _own() & (F.col("outcome") == "meeting_booked"))
 
 
 @TOUCHES.add("double", "fading touches")
-def deal_positive(moment: Moment) -> Column:
+def deal_positive(as_of: AsOf) -> Column:
     """Positive answers over this deal, each fading by half every 30 days."""
-    return _fading(moment, _own() & (F.col("outcome") == "positive"))
+    return _fading(as_of, _own() & (F.col("outcome") == "positive"))
 
 
 @TOUCHES.add("double", "fading touches")
-def deal_neutral(moment: Moment) -> Column:
+def deal_neutral(as_of: AsOf) -> Column:
     """Neutral answers over this deal, each fading by half every 30 days."""
-    return _fading(moment, _own() & (F.col("outcome") == "neutral"))
+    return _fading(as_of, _own() & (F.col("outcome") == "neutral"))
 
 
 @TOUCHES.add("double", "fading touches")
-def deal_negative(moment: Moment) -> Column:
+def deal_negative(as_of: AsOf) -> Column:
     """Negative answers over this deal, each fading by half every 30 days."""
-    return _fading(moment, _own() & (F.col("outcome") == "negative"))
+    return _fading(as_of, _own() & (F.col("outcome") == "negative"))
 
 
 @TOUCHES.add("double", "fading touches")
-def deal_meetings(moment: Moment) -> Column:
+def deal_meetings(as_of: AsOf) -> Column:
     """Meetings held over this deal, each fading by half every 30 days."""
-    return _fading(moment, _own() & (F.col("channel") == "meeting"))
+    return _fading(as_of, _own() & (F.col("channel") == "meeting"))
 
 
 @TOUCHES.add("double", "fading touches")
-def deal_calls(moment: Moment) -> Column:
+def deal_calls(as_of: AsOf) -> Column:
     """Calls over this deal, each fading by half every 30 days."""
-    return _fading(moment, _own() & (F.col("channel") == "call"))
+    return _fading(as_of, _own() & (F.col("channel") == "call"))
 
 
 @HISTORY.add("bigint", "deals")
-def account_closed(moment: Moment) -> Column:
+def account_closed(as_of: AsOf) -> Column:
     """Other deals of the account that had been won or lost."""
     return F.count_if(F.col("other_status") != "open")
 
 
 @HISTORY.add("bigint", "deals")
-def account_open(moment: Moment) -> Column:
+def account_open(as_of: AsOf) -> Column:
     """Other deals of the account that were open."""
     return F.count_if(F.col("other_status") == "open")
 
@@ -228,7 +228,7 @@ RATES = Features("earlier deals")
 
 
 @RATES.add("double", "share")
-def account_win_lift(moment: Moment) -> Column:
+def account_win_lift(as_of: AsOf) -> Column:
     """How far the share of the account's other closed deals that had been won lies above everyone's, shrunk by the weight
     of 5 deals; 0 without such deals.
     """
@@ -236,7 +236,7 @@ def account_win_lift(moment: Moment) -> Column:
 
 
 @RATES.add("double", "share")
-def owner_win_lift(moment: Moment) -> Column:
+def owner_win_lift(as_of: AsOf) -> Column:
     """How far the share of the owner's closed deals that were won lies above everyone's, shrunk by the weight of 5
     deals; only where the owner is trusted, since many a CRM hands a deal over when it is won.
     """
@@ -252,49 +252,49 @@ def _lift(won: Column, ended: Column) -> Column:
 
 
 @STAGES.add("string")
-def stage(moment: Moment) -> Column:
+def stage(as_of: AsOf) -> Column:
     """Stage that the deal was in; null where no export tells when stages were entered."""
     return F.col("stage")
 
 
 @STAGES.add("bigint", "days")
-def days_in_stage(moment: Moment) -> Column:
+def days_in_stage(as_of: AsOf) -> Column:
     """Days since the deal entered its stage."""
-    return moment.days_since(F.col("stage_entered_at"))
+    return as_of.days_since(F.col("stage_entered_at"))
 
 
 @STAGES.add("bigint", "changes")
-def stage_moves(moment: Moment) -> Column:
+def stage_moves(as_of: AsOf) -> Column:
     """How often the deal had entered a stage."""
     return F.col("stage_moves")
 
 
 @SEASON.add("double", "-1 to 1")
-def season_cos(moment: Moment) -> Column:
+def season_cos(as_of: AsOf) -> Column:
     """Time of year, 1 in mid-winter and -1 in mid-summer; only with a year of snapshots or more."""
-    return rounded(F.cos(_angle(moment)), 6)
+    return rounded(F.cos(_angle(as_of)), 6)
 
 
 @SEASON.add("double", "-1 to 1")
-def season_sin(moment: Moment) -> Column:
+def season_sin(as_of: AsOf) -> Column:
     """Time of year, 1 in spring and -1 in autumn; only with a year of snapshots or more."""
-    return rounded(F.sin(_angle(moment)), 6)
+    return rounded(F.sin(_angle(as_of)), 6)
 
 
 @SEASON.add("double", "-1 to 1")
-def half_season_cos(moment: Moment) -> Column:
+def half_season_cos(as_of: AsOf) -> Column:
     """Time of half-year, 1 in mid-winter and mid-summer, -1 in spring and autumn; only with a year of snapshots or more."""
-    return rounded(F.cos(_angle(moment) * F.lit(2.0)), 6)
+    return rounded(F.cos(_angle(as_of) * F.lit(2.0)), 6)
 
 
 @SEASON.add("double", "-1 to 1")
-def half_season_sin(moment: Moment) -> Column:
+def half_season_sin(as_of: AsOf) -> Column:
     """Time of half-year, 1 in February and August, -1 in May and November; only with a year of snapshots or more."""
-    return rounded(F.sin(_angle(moment) * F.lit(2.0)), 6)
+    return rounded(F.sin(_angle(as_of) * F.lit(2.0)), 6)
 
 
-def _angle(moment: Moment) -> Column:
-    return F.dayofyear(moment.instant).cast("double") * F.lit(2 * pi / _YEAR)
+def _angle(as_of: AsOf) -> Column:
+    return F.dayofyear(as_of.instant).cast("double") * F.lit(2 * pi / _YEAR)
 
 
 SIGNALS: tuple[Feature, ...] = (*DEAL, *ACCOUNT, *TOUCHES, *HISTORY, *RATES, *STAGES, *SEASON)

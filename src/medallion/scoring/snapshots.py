@@ -1,4 +1,4 @@
-"""Point-in-time snapshots: what was known of each open deal at a cutoff, and what became of it.
+"""Point-in-time snapshots: what was known of each open deal at a cutoff, and its outcome.
 
 The time line of one row:
 
@@ -123,7 +123,7 @@ def is_another(lead_id: Column) -> Column:
 
 def snapshots(
     facts: Facts,
-    moments: Collection[datetime],
+    cutoffs: Collection[datetime],
     weights: ScoreWeights,
     fixed: Collection[str] = (),
     accounts: Collection[str] | None = None,
@@ -132,14 +132,14 @@ def snapshots(
 
     Args:
         facts: Versions of silver rows.
-        moments: The cutoffs, ends of days.
+        cutoffs: Ends of days.
         weights: Of the rule score.
         fixed: Columns of a deal that the CRM is trusted not to change once it was opened. Only `owner` makes a
             difference; without it there is no owner in the signals.
         accounts: Only deals of these; None is all. What all deals tell together still comes from all.
     """
     cutoff = Cutoff(weights)
-    deals = _open_deals(facts.leads, moments)
+    deals = _open_deals(facts.leads, cutoffs)
     if accounts is not None:
         deals = deals.filter(F.col("customer_id").isin(list(accounts)))
     parts = [_of_account(deals, facts.customers), _of_touches(deals, facts.interactions, cutoff)]
@@ -147,9 +147,9 @@ def snapshots(
     if facts.stage_changes is not None:
         parts.append(_of_stages(deals, facts.stage_changes))
     whole = reduce(lambda one, other: one.join(other, on=["lead_id", "cutoff"], how="left"), parts, deals)
-    whole = whole.join(_of_everyone(facts.leads, moments), on="cutoff", how="left")
+    whole = whole.join(_of_everyone(facts.leads, cutoffs), on="cutoff", how="left")
     if "owner" in fixed:
-        whole = whole.join(_of_owners(facts.leads, moments), on=["owner", "cutoff"], how="left")
+        whole = whole.join(_of_owners(facts.leads, cutoffs), on=["owner", "cutoff"], how="left")
     whole = _with_rest(whole.withColumns({name: F.coalesce(name, F.lit(0)) for name in _COUNTS}))
     columns = [F.col(s.name) if s in _AGGREGATED else s.column(cutoff).cast(s.type).alias(s.name) for s in SIGNALS]
     return _with_rule_score(whole, cutoff).select("lead_id", "customer_id", "cutoff", "lead_score", *columns)
@@ -179,13 +179,13 @@ def labelled(rows: DataFrame, leads: DataFrame, horizon_days: int, as_of: dateti
     """Snapshots with `won`: 1 for a deal won in `[cutoff, cutoff + horizon)`, else 0.
 
     Deals of which we know today that they had ended before the cutoff, or that ended on a day no one wrote down, are
-    left out: no one could have said what would become of them.
+    left out: nobody could have predicted their outcome.
 
     Args:
         rows: Snapshots, with cutoffs whose horizon was over at `as_of`.
         leads: The latest versions, `silver.leads_clean`.
         horizon_days: Length of the horizon.
-        as_of: Moment from which on nothing is known of outcomes.
+        as_of: No outcome from this time on is known.
     """
     known = F.col("closed_at") < F.lit(as_of.isoformat(sep=" ")).cast("timestamp")
     ends = leads.select("lead_id", F.when(F.coalesce(known, F.lit(True)), F.col("status")).alias("end"), "closed_at")
@@ -198,16 +198,16 @@ def labelled(rows: DataFrame, leads: DataFrame, horizon_days: int, as_of: dateti
     return told.withColumn("won", won).drop("end", "closed_at")
 
 
-def _at(frame: DataFrame, moments: Collection[datetime]) -> DataFrame:
+def _at(frame: DataFrame, cutoffs: Collection[datetime]) -> DataFrame:
     """Every row at every cutoff."""
-    days = F.array(*(F.lit(moment.isoformat(sep=" ")).cast("timestamp") for moment in sorted(moments)))
+    days = F.array(*(F.lit(cutoff.isoformat(sep=" ")).cast("timestamp") for cutoff in sorted(cutoffs)))
     return frame.withColumn("cutoff", F.explode(days))
 
 
-def _open_deals(leads: DataFrame, moments: Collection[datetime]) -> DataFrame:
+def _open_deals(leads: DataFrame, cutoffs: Collection[datetime]) -> DataFrame:
     """Deals at the cutoffs at which they were open, as they were known then."""
     closed = (F.col("status") != "open") & F.coalesce(has_ended(F.col("closed_at")), F.lit(True))
-    at = _at(leads, moments).filter(happened(F.col("created_at")) & was_known() & ~closed)
+    at = _at(leads, cutoffs).filter(happened(F.col("created_at")) & was_known() & ~closed)
     return at.select("lead_id", "customer_id", "cutoff", "source", "owner", "created_at")
 
 
@@ -275,7 +275,7 @@ def _of_stages(deals: DataFrame, changes: DataFrame) -> DataFrame:
     mine = changes.select("lead_id", "stage", "entered_at", "known_from", "known_until")
     joined = deals.select("lead_id", "cutoff").join(mine, on="lead_id", how="inner")
     seen = joined.filter(happened(F.col("entered_at")) & was_known())
-    # a sortable text of time and stage: the latest entry, and at one moment always the same one
+    # a sortable text of time and stage: the latest entry, and of two at the same time always the same one
     coded = F.concat(F.lpad((F.unix_micros("entered_at") + F.lit(10**17)).cast("string"), 19, "0"), F.col("stage"))
     latest = seen.groupBy("lead_id", "cutoff").agg(
         F.max(coded).alias("_latest"), F.max("entered_at").alias("stage_entered_at"), F.count("stage").alias("stage_moves")
@@ -283,20 +283,20 @@ def _of_stages(deals: DataFrame, changes: DataFrame) -> DataFrame:
     return latest.withColumn("stage", F.expr("substring(_latest, 20)")).drop("_latest")
 
 
-def _ended(leads: DataFrame, moments: Collection[datetime]) -> DataFrame:
+def _ended(leads: DataFrame, cutoffs: Collection[datetime]) -> DataFrame:
     deals = leads.filter((F.col("status") != "open") & F.col("closed_at").isNotNull())
     deals = deals.select("lead_id", "owner", "status", "closed_at", "known_from", "known_until")
-    return _at(deals, moments).filter(has_ended(F.col("closed_at")) & was_known())
+    return _at(deals, cutoffs).filter(has_ended(F.col("closed_at")) & was_known())
 
 
-def _of_everyone(leads: DataFrame, moments: Collection[datetime]) -> DataFrame:
-    return _ended(leads, moments).groupBy("cutoff").agg(
+def _of_everyone(leads: DataFrame, cutoffs: Collection[datetime]) -> DataFrame:
+    return _ended(leads, cutoffs).groupBy("cutoff").agg(
         F.count_if(F.col("status") == "won").alias("all_won"), F.count(F.lit(1)).alias("all_ended")
     )  # fmt: skip
 
 
-def _of_owners(leads: DataFrame, moments: Collection[datetime]) -> DataFrame:
-    return _ended(leads, moments).groupBy("owner", "cutoff").agg(
+def _of_owners(leads: DataFrame, cutoffs: Collection[datetime]) -> DataFrame:
+    return _ended(leads, cutoffs).groupBy("owner", "cutoff").agg(
         F.count_if(F.col("status") == "won").alias("owner_won"), F.count(F.lit(1)).alias("owner_ended")
     )  # fmt: skip
 

@@ -127,12 +127,12 @@ def split(rows: pa.Table, horizon_days: int) -> Split:
     later = train & (at >= tune_from)
     if not all(min(won[p].sum(), p.sum() - won[p].sum()) >= LEAST_TEST for p in (earlier, later)):
         earlier, later = np.zeros_like(train), np.zeros_like(train)
-    return Split(train, earlier, later, test, _moment(test_from), _moment(at[train].max()))
+    return Split(train, earlier, later, test, _datetime(test_from), _datetime(at[train].max()))
 
 
-def _moment(value: np.datetime64) -> datetime:
-    moment: datetime = value.astype("datetime64[us]").item()
-    return moment
+def _datetime(value: np.datetime64) -> datetime:
+    converted: datetime = value.astype("datetime64[us]").item()
+    return converted
 
 
 def learn(rows: pa.Table, horizon_days: int, kinds: Sequence[str], weights: ScoreWeights, seed: int) -> Learned:
@@ -186,10 +186,10 @@ def learn(rows: pa.Table, horizon_days: int, kinds: Sequence[str], weights: Scor
             "snapshots": {name: int(getattr(parts, name).sum()) for name in ("train", "earlier", "later", "test")},
             "deals": {"all": pc.count_distinct(rows["lead_id"]).as_py(), "test": len(np.unique(deals))},
             "won_deals_tested": len(np.unique(deals[actual > 0])),
-            "first_cutoff": _moment(cutoffs_of(rows).min()).isoformat(),
+            "first_cutoff": _datetime(cutoffs_of(rows).min()).isoformat(),
             "train_until": parts.train_to.isoformat(),
             "test_from": parts.test_from.isoformat(),
-            "last_cutoff": _moment(cutoffs_of(rows).max()).isoformat(),
+            "last_cutoff": _datetime(cutoffs_of(rows).max()).isoformat(),
             "base_rate": asdict(figures(actual, base)),
             "candidates": {
                 kind: {

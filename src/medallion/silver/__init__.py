@@ -50,7 +50,7 @@ def readings(
 
     Args:
         bronze: Rows of one batch, all cells as text. A column `=name` holds corrections: where it is not null it
-            stands in place of what the file says of the canonical column `name`.
+            replaces what the file says of the canonical column `name`.
         entity: The contract.
         mapping: Per canonical column, what fills it and in which files; no file means in all.
         lookups: Per filling that is looked up in another entity, the `lookup_table` for it.
@@ -84,26 +84,26 @@ def readings(
     return Readings(typed, texts, {name: F.col(f"_read_{name}") for name in changed}, looked_up)
 
 
-def strays(found: Readings, parents: Mapping[str, DataFrame]) -> DataFrame:
+def orphan_keys(readings: Readings, parents: Mapping[str, DataFrame]) -> DataFrame:
     """One row per referring column and key that no known row has: `referring` and `key`.
 
     A few keys as a rule, so that marking the rows which have them need not move the others, as a join with all known
     keys would.
 
     Args:
-        found: The records of a batch.
+        readings: The records of a batch.
         parents: Per referring column, the known keys of the entity it refers to, as one column `_key`.
     """
     parts = []
     for name, keys in parents.items():
-        asked = found.frame.select(F.col(name).cast("string").alias("key")).filter(F.col("key").isNotNull())
-        unknown = asked.join(keys, F.col("key") == F.col("_key"), how="left_anti").distinct()
+        referring = readings.frame.select(F.col(name).cast("string").alias("key")).filter(F.col("key").isNotNull())
+        unknown = referring.join(keys, F.col("key") == F.col("_key"), how="left_anti").distinct()
         parts.append(unknown.select(F.lit(name).alias("referring"), "key"))
     return reduce(DataFrame.unionByName, parts)
 
 
 def references_as_written(
-    found: Readings, entity: Entity, mapping: Mapping[str, Mapping[Filling, tuple[str, ...]]]
+    readings: Readings, entity: Entity, mapping: Mapping[str, Mapping[Filling, tuple[str, ...]]]
 ) -> DataFrame | None:
     """One row per reference that is compared in another case than it is written in, None where none can be.
 
@@ -112,9 +112,9 @@ def references_as_written(
     parts = []
     for column in entity.references:
         looked_up = any(filling.lookup for filling in mapping.get(column.name, ()))
-        if column.kind == "identifier" and column.name in found.texts and not looked_up:
-            written = words.unspaced(found.texts[column.name])
-            rows = found.frame.filter(written != F.col(column.name))
+        if column.kind == "identifier" and column.name in readings.texts and not looked_up:
+            written = words.unspaced(readings.texts[column.name])
+            rows = readings.frame.filter(written != F.col(column.name))
             parts.append(
                 rows.select(
                     "_source_file",
@@ -127,38 +127,38 @@ def references_as_written(
     return reduce(DataFrame.unionByName, parts) if parts else None
 
 
-def conform(found: Readings, entity: Entity, unknown: Mapping[str, DataFrame]) -> DataFrame:
+def conform(readings: Readings, entity: Entity, unknown: Mapping[str, DataFrame]) -> DataFrame:
     """Every record of a batch as `entity.staged`: typed values, what is wrong with it, the raw row if refused.
 
     Args:
-        found: The records of a batch.
+        readings: The records of a batch.
         entity: The contract.
         unknown: Per referring column that is checked, the keys that lead nowhere, distinct, as one column `key`.
     """
-    typed, known = found.frame, {}
+    typed, known = readings.frame, {}
     for name, keys in unknown.items():
         typed = typed.join(
-            keys.select(F.col("key").alias(f"_stray_{name}")), F.col(name) == F.col(f"_stray_{name}"), how="left"
+            keys.select(F.col("key").alias(f"_orphan_{name}")), F.col(name) == F.col(f"_orphan_{name}"), how="left"
         )
-        known[name] = F.col(f"_stray_{name}").isNull()
-    judged = checks.checks(entity, found.texts, found.read_as, known, found.looked_up)
-    typed, made = _evaluated(typed, [*_shape(), *judged])
+        known[name] = F.col(f"_orphan_{name}").isNull()
+    judged = checks.checks(entity, readings.texts, readings.read_as, known, readings.looked_up)
+    typed, evaluated = _evaluated(typed, [*_shape(), *judged])
     return typed.select(
         *entity.column_names,
         *_SOURCE,
         F.xxhash64(*entity.column_names).alias("_version_hash"),
-        checks.messages(made).alias("_reasons"),
-        checks.failed_checks(made).alias("_failed_checks"),
-        F.when(checks.refuses(made), F.to_json("_cells")).alias("_raw"),
-        _spelling(found, entity).alias("_spelling"),
+        checks.messages(evaluated).alias("_reasons"),
+        checks.failed_checks(evaluated).alias("_failed_checks"),
+        F.when(checks.refuses(evaluated), F.to_json("_cells")).alias("_raw"),
+        _spelling(readings, entity).alias("_spelling"),
     )
 
 
-def _spelling(found: Readings, entity: Entity) -> Column:
+def _spelling(readings: Readings, entity: Entity) -> Column:
     """The key as written, where upper case makes another text of it; null where it is compared as written anyway."""
-    if entity.column(entity.key).kind != "identifier" or entity.key not in found.texts:
+    if entity.column(entity.key).kind != "identifier" or entity.key not in readings.texts:
         return F.lit(None).cast("string")
-    written = words.unspaced(found.texts[entity.key])
+    written = words.unspaced(readings.texts[entity.key])
     return F.when(written != F.col(entity.key), written)
 
 
@@ -181,7 +181,7 @@ def texts_of(
         columns: Columns of the bronze rows.
     """
     corrected = F.col(_quoted(f"={name}")).isNotNull() if f"={name}" in columns else None
-    made = []
+    texts = []
     for filling, files in sources.items():
         if filling.column is not None:
             text = words.null_if_placeholder(F.col(_quoted(filling.column)), entity.placeholders)
@@ -195,8 +195,8 @@ def texts_of(
             text = F.when(F.col("_source_file").isin(*files), text)
         if corrected is not None and filling.column != f"={name}":
             text = F.when(~corrected, text)
-        made.append((filling, text))
-    return made
+        texts.append((filling, text))
+    return texts
 
 
 def _value(column: Declared, fillings: list[Filling]) -> Column:
@@ -268,8 +268,8 @@ def tried(spark: SparkSession, columns: list[str], sql: str, place: str) -> None
 def lookup_table(parent: DataFrame, entity: Entity, filling: Filling) -> LookupTable:
     """The table for a filling that is looked up in `entity`, of which `parent` is the clean table."""
     by, take = entity.column(str(filling.by)), filling.take or entity.key
-    made = LookupTable(parent, by)
-    key, value = made.comparable(F.col(by.name).cast("string")), F.col(take).cast("string")
+    table = LookupTable(parent, by)
+    key, value = table.comparable(F.col(by.name).cast("string")), F.col(take).cast("string")
     pairs = parent.select(key.alias("_by"), value.alias("_take"))
     known = pairs.filter(F.col("_by").isNotNull() & (F.col("_by") != "") & F.col("_take").isNotNull())
     hits = known.groupBy("_by").agg(F.min("_take").alias("_take"), F.countDistinct("_take").alias("_hits"))
@@ -292,26 +292,26 @@ def _look_up(
                 continue
             table, here = lookups[filling], f"{name}_{place}"
             text = F.col(f"_text_{here}")
-            found = table.frame.select(
+            matches = table.frame.select(
                 *(F.col(column).alias(f"{column}_{here}") for column in ("_by", "_take", "_hits"))
             )
             typed = typed.withColumn(f"_for_{here}", table.comparable(_meant(text, filling)))
-            typed = typed.join(found, F.col(f"_for_{here}") == F.col(f"_by_{here}"), how="left")
+            typed = typed.join(matches, F.col(f"_for_{here}") == F.col(f"_by_{here}"), how="left")
             hit = F.when(F.col(f"_hits_{here}") == 1, F.col(f"_take_{here}"))
             declared = entity.column(name)
             typed = typed.withColumn(name, F.coalesce(F.col(name), checks.read(hit, declared).try_cast(declared.type)))
-            stray = text.isNotNull() & ~F.coalesce(F.col(f"_hits_{here}") == 1, F.lit(False))
-            flags.append((filling, stray, F.coalesce(F.col(f"_hits_{here}") > 1, F.lit(False))))
+            orphan = text.isNotNull() & ~F.coalesce(F.col(f"_hits_{here}") == 1, F.lit(False))
+            flags.append((filling, orphan, F.coalesce(F.col(f"_hits_{here}") > 1, F.lit(False))))
         if flags:
             done[name] = checks.Lookup(
                 str(flags[0][0].lookup),
-                reduce(Column.__or__, (stray for _, stray, _ in flags)),
+                reduce(Column.__or__, (orphan for _, orphan, _ in flags)),
                 reduce(Column.__or__, (several for _, _, several in flags)),
             )
     return typed, done
 
 
-def _evaluated(typed: DataFrame, made: list[checks.Check]) -> tuple[DataFrame, list[checks.Check]]:
+def _evaluated(typed: DataFrame, judged: list[checks.Check]) -> tuple[DataFrame, list[checks.Check]]:
     """Each check as a column of its own, computed once, however often it is asked for.
 
     A record without cells is malformed and nothing else.
@@ -319,10 +319,10 @@ def _evaluated(typed: DataFrame, made: list[checks.Check]) -> tuple[DataFrame, l
     whole = F.col("_malformed").isNull()
     flags = {
         f"_fails_{place}": check.fails if check.column == "record" else whole & check.fails
-        for place, check in enumerate(made)
+        for place, check in enumerate(judged)
     }
     return typed.select("*", *(fails.alias(name) for name, fails in flags.items())), [
-        replace(check, fails=F.col(name)) for name, check in zip(flags, made, strict=True)
+        replace(check, fails=F.col(name)) for name, check in zip(flags, judged, strict=True)
     ]
 
 
@@ -364,7 +364,7 @@ def valid(staged: DataFrame) -> DataFrame:
     return staged.filter(F.col("_reasons").isNull())
 
 
-def contested(staged: DataFrame, history: DataFrame | None, entity: Entity) -> DataFrame:
+def conflicting_keys(staged: DataFrame, history: DataFrame | None, entity: Entity) -> DataFrame:
     """Keys of a batch that need judging, by hash: `key_hash`, and whether a version was `known` before the batch.
 
     One row per key that occurs more than once in the batch, or in `history` (versions known before it). The rows of
@@ -381,42 +381,42 @@ def contested(staged: DataFrame, history: DataFrame | None, entity: Entity) -> D
     return both.groupBy("key_hash").agg((F.count_if("known") > 0).alias("known"))
 
 
-def outcomes(staged: DataFrame, asked: DataFrame, history: DataFrame | None, entity: Entity) -> DataFrame:
+def outcomes(staged: DataFrame, conflicting: DataFrame, history: DataFrame | None, entity: Entity) -> DataFrame:
     """The valid rows of a batch with `_outcome`: accepted, superseded or duplicate.
 
-    Only keys that are asked for are sorted; the others pass through. The newest version by the contract's version
-    column counts, then the one known last, then the one further down in the source; a version equal to the one before
-    it in that order repeats it. So a value that comes back (10, 12, 10 in three deliveries) counts again.
+    Only conflicting keys are sorted; rows of all others pass through unchanged. The newest version by the contract's
+    version column counts, then the one known last, then the one further down in the source; a version equal to the one
+    before it in that order repeats it. So a value that comes back (10, 12, 10 in three deliveries) counts again.
 
     Args:
         staged: The batch.
-        asked: What `contested` gives.
-        history: Versions known before the batch; None when no key that is asked for has any.
+        conflicting: Keys from `conflicting_keys`.
+        history: Versions known before the batch; None when no conflicting key has any.
         entity: The contract.
     """
     names = [*entity.column_names, *_SOURCE, "_version_hash"]
-    hashes = asked.select("key_hash")
+    hashes = conflicting.select("key_hash")
 
     def joined(rows: DataFrame, how: str) -> DataFrame:
         return rows.withColumn("key_hash", F.xxhash64(entity.key)).join(hashes, on="key_hash", how=how).select(*names)
 
-    calm = joined(valid(staged), "left_anti").withColumn("_outcome", F.lit("accepted"))
+    unchanged = joined(valid(staged), "left_anti").withColumn("_outcome", F.lit("accepted"))
     rows = joined(valid(staged), "left_semi").withColumn("_new", F.lit(True))
     if history is not None:
         rows = rows.unionByName(joined(history, "left_semi").withColumn("_new", F.lit(False)))
-    return calm.unionByName(_judge(rows, entity).filter(F.col("_new")).select(*names, "_outcome"))
+    return unchanged.unionByName(_judge(rows, entity).filter(F.col("_new")).select(*names, "_outcome"))
 
 
 def _judge(rows: DataFrame, entity: Entity) -> DataFrame:
-    """`_outcome` of each row of contested keys."""
+    """`_outcome` of each row of conflicting keys."""
     arrival = ("known_at", "_source_file", "_source_row")
     oldest = [F.asc_nulls_first(entity.version_column)] if entity.version_column else []
     newest = [F.desc_nulls_last(entity.version_column)] if entity.version_column else []
     in_order = Window.partitionBy(entity.key).orderBy(*oldest, *map(F.asc, arrival))
     before = F.lag("_version_hash").over(in_order)
-    told = rows.withColumn("_repeat", F.coalesce(before == F.col("_version_hash"), F.lit(False)))
+    marked = rows.withColumn("_repeat", F.coalesce(before == F.col("_version_hash"), F.lit(False)))
     last_first = Window.partitionBy(entity.key, "_repeat").orderBy(*newest, *map(F.desc, arrival))
-    ranked = told.withColumn("_rank", F.row_number().over(last_first))
+    ranked = marked.withColumn("_rank", F.row_number().over(last_first))
     return ranked.withColumn(
         "_outcome",
         F.when(F.col("_repeat"), F.lit("duplicate"))

@@ -95,7 +95,7 @@ def checks(
     entity: Entity,
     texts: Mapping[str, Column],
     read_as: Mapping[str, Column],
-    found: Mapping[str, Column],
+    known: Mapping[str, Column],
     looked_up: Mapping[str, Lookup] | None = None,
 ) -> list[Check]:
     """The checks that a contract asks for.
@@ -104,30 +104,30 @@ def checks(
         entity: The contract.
         texts: Per canonical column, the cell's text, null for a placeholder.
         read_as: Per column that is filled or derived, what the cell was read as before that.
-        found: Per referring column, true where the referred key exists.
+        known: Per referring column, true where the referred key exists.
         looked_up: Per column that is looked up in another entity, how that went.
     """
-    made = []
+    result = []
     for column in entity.columns:
         value = F.col(column.name)
         text = texts.get(column.name, F.lit(None).cast("string"))
         for name, severity in column.checks.items():
             seen = read_as.get(column.name, value) if name in ("readable", "accepted") else value
-            fails = _fails(name, column, seen, text, found)
+            fails = _fails(name, column, seen, text, known)
             if fails is not None:
                 shown = text if name in ("readable", "accepted") else value.cast("string")
-                made.append(Check(column.name, name, severity, fails, _message(column, name, shown)))
+                result.append(Check(column.name, name, severity, fails, _message(column, name, shown)))
         if looked_up and (lookup := looked_up.get(column.name)):
-            made.append(_lookup(column, lookup, text))
-    return made
+            result.append(_lookup(column, lookup, text))
+    return result
 
 
 @dataclass(frozen=True)
 class Lookup:
-    """A column looked up in `entity`: true in `stray` where a text leads to nothing or, in `several`, to many."""
+    """A column looked up in `entity`: true in `orphan` where a text leads to nothing or, in `several`, to many."""
 
     entity: str
-    stray: Column
+    orphan: Column
     several: Column
 
 
@@ -137,10 +137,10 @@ def _lookup(column: Declared, lookup: Lookup, text: Column) -> Check:
     many = MESSAGES["lookup"].format(no="several", entity=lookup.entity.replace("_", " "))
     head = F.when(lookup.several, F.lit(many)).otherwise(F.lit(none))
     message = F.concat(F.lit(f"{column.name}{_SEPARATOR}"), head, *_quoted(text))
-    return Check(column.name, "lookup", column.lookup_severity, lookup.stray, message)
+    return Check(column.name, "lookup", column.lookup_severity, lookup.orphan, message)
 
 
-def _fails(name: str, column: Declared, value: Column, text: Column, found: Mapping[str, Column]) -> Column | None:
+def _fails(name: str, column: Declared, value: Column, text: Column, known: Mapping[str, Column]) -> Column | None:
     if name == "null":
         return value.isNull() & text.isNull()
     if name == "readable":
@@ -155,7 +155,7 @@ def _fails(name: str, column: Declared, value: Column, text: Column, found: Mapp
         return F.coalesce(~value.rlike(_whole(str(column.pattern))), F.lit(False))
     if name == "future":
         return F.coalesce(value > F.col("known_at"), F.lit(False))
-    return value.isNotNull() & ~found[column.name] if column.name in found else None
+    return value.isNotNull() & ~known[column.name] if column.name in known else None
 
 
 def _whole(pattern: str) -> str:
@@ -186,19 +186,19 @@ def _quoted(shown: Column) -> tuple[Column, ...]:
     return F.lit(f"{_SEPARATOR}'"), F.coalesce(F.substring(shown, 1, _LONGEST_VALUE), F.lit("")), F.lit("'")
 
 
-def messages(made: list[Check]) -> Column:
+def messages(judged: list[Check]) -> Column:
     """Why a row is refused, array<string>; null when it is not. Built only for rows that fail."""
-    return _listed([(check.fails, check.message) for check in made if check.severity == "reject"])
+    return _listed([(check.fails, check.message) for check in judged if check.severity == "reject"])
 
 
-def refuses(made: list[Check]) -> Column:
+def refuses(judged: list[Check]) -> Column:
     """True for a row that fails a check of severity reject."""
-    return reduce(Column.__or__, (check.fails for check in made if check.severity == "reject"), F.lit(False))
+    return reduce(Column.__or__, (check.fails for check in judged if check.severity == "reject"), F.lit(False))
 
 
-def failed_checks(made: list[Check]) -> Column:
+def failed_checks(judged: list[Check]) -> Column:
     """Codes of every check that the row fails, of either severity, array<string>; null when it fails none."""
-    return _listed([(check.fails, F.lit(check.code)) for check in made])
+    return _listed([(check.fails, F.lit(check.code)) for check in judged])
 
 
 def _listed(pairs: list[tuple[Column, Column]]) -> Column:
@@ -221,8 +221,8 @@ def measure(staged: DataFrame, entity: Entity, repeated: int) -> DataFrame:
     looked_up = {name for source in entity.sources for name, item in (source.columns or {}).items() if item.lookup}
     for column in entity.columns:
         for metric, names in _METRICS.items():
-            asked = (*column.checks, *(["lookup"] if column.name in looked_up else []))
-            codes = [f"{column.name}.{name}" for name in asked if name in names]
+            checked = (*column.checks, *(["lookup"] if column.name in looked_up else []))
+            codes = [f"{column.name}.{name}" for name in checked if name in names]
             if codes:
                 hit = reduce(Column.__or__, (F.array_contains("_failed_checks", code) for code in codes))
                 failed[f"{column.name}:{metric}"] = F.count_if(F.coalesce(hit, F.lit(False)))

@@ -1,4 +1,4 @@
-"""Accounts that have been forgotten, known by salted hashes of their keys only: which records are about them."""
+"""Accounts in the erasure log, by salted hashes of their keys only: which records are about them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BETWEEN_CELLS = r"[,;|\t\"{}]+"
 
 
 @dataclass(frozen=True)
-class Forgotten:
+class ErasureLog:
     """Salted SHA-256 hashes by kind, such as `customers.customer_id`."""
 
     salt: str = ""
@@ -34,7 +34,7 @@ class Forgotten:
         return hashlib.sha256(f"{self.salt}{kind}:{text}".encode()).hexdigest()
 
     def has(self, kind: str, text: Column) -> Column:
-        """Whether a comparable text is one of the forgotten; false for null."""
+        """Whether a comparable text is in the erasure log; false for null."""
         known = sorted(self.hashes.get(kind, ()))
         if not known:
             return F.lit(False)
@@ -53,13 +53,13 @@ def comparable_column(text: Column, declared: Declared) -> Column:
 
 def links(entity: Entity, entities: Mapping[str, Entity]) -> dict[str, tuple[str, str]]:
     """Per column of an entity that names a row of a forgettable entity: that entity and its column."""
-    found = {entity.key: (entity.name, entity.key)}
+    linked = {entity.key: (entity.name, entity.key)}
     for column in entity.columns:
         if column.reference and column.reference.entity != "products":
-            found[column.name] = (column.reference.entity, column.reference.column)
+            linked[column.name] = (column.reference.entity, column.reference.column)
         elif column.name == "customer_id" and entity.name != "customers":
-            found[column.name] = ("customers", entities["customers"].key)
-    return found
+            linked[column.name] = ("customers", entities["customers"].key)
+    return linked
 
 
 def about(
@@ -67,9 +67,9 @@ def about(
     entity: Entity,
     entities: Mapping[str, Entity],
     mapping: Mapping[str, Mapping[Filling, tuple[str, ...]]],
-    forgotten: Forgotten,
+    log: ErasureLog,
 ) -> Column:
-    """True for rows of bronze that name one of the forgotten as their own key, by a reference or by a lookup.
+    """True for rows of bronze that name an erased account as their own key, by a reference or by a lookup.
 
     To be selected, not filtered by: Sail 0.7 cannot push a lambda down into a scan.
 
@@ -78,18 +78,18 @@ def about(
         entity: Their contract.
         entities: All contracts.
         mapping: Per canonical column, what fills it and in which files.
-        forgotten: Whom to look for.
+        log: Whom to look for.
     """
     tests = [F.lit(False)]
     for name, (target, column) in links(entity, entities).items():
         for filling, text in silver.texts_of(name, mapping.get(name, {}), entity, bronze.columns):
             looked_in, by = (filling.lookup, str(filling.by)) if filling.lookup else (target, column)
             declared = entities[looked_in].column(by)
-            tests.append(forgotten.has(f"{looked_in}.{by}", comparable_column(text, declared)))
+            tests.append(log.has(f"{looked_in}.{by}", comparable_column(text, declared)))
     key = entities["customers"].column(entities["customers"].key)
-    known = sorted(forgotten.hashes.get(f"customers.{key.name}", ()))
+    known = sorted(log.hashes.get(f"customers.{key.name}", ()))
     if known:
-        head = F.lit(f"{forgotten.salt}customers.{key.name}:")
+        head = F.lit(f"{log.salt}customers.{key.name}:")
         cells = F.transform(
             F.split("_malformed", _BETWEEN_CELLS),
             lambda cell: F.sha2(F.concat(head, comparable_column(cell, key)), 256),
@@ -103,11 +103,11 @@ def withheld(
     entity: Entity,
     entities: Mapping[str, Entity],
     mapping: Mapping[str, Mapping[Filling, tuple[str, ...]]],
-    forgotten: Forgotten,
+    log: ErasureLog,
 ) -> DataFrame:
-    """Rows for bronze, those about the forgotten without their cells: their place alone, so that rows still add up."""
+    """Rows for bronze, those about erased accounts redacted to empty cells: their place alone, so that rows still add up."""
     kept = ("_batch_id", "_source_file", "_source_row", "_ingested_at")
-    told = bronze.withColumn("_about", about(bronze, entity, entities, mapping, forgotten))
+    marked = bronze.withColumn("_about", about(bronze, entity, entities, mapping, log))
     instead = {"_malformed": F.lit(_MARK), "_malformed_reason": F.lit(checks.ERASED)}
     cells = {
         name: F.when(F.col("_about"), instead.get(name, F.lit(None))).otherwise(
@@ -116,4 +116,4 @@ def withheld(
         for name in bronze.columns
         if name not in kept
     }
-    return told.select(*(cells[name].alias(name) if name in cells else F.col(name) for name in bronze.columns))
+    return marked.select(*(cells[name].alias(name) if name in cells else F.col(name) for name in bronze.columns))

@@ -1,4 +1,4 @@
-"""Silver as it stood at a moment, and the newest event in it: where gold starts from.
+"""Silver as of a point in time, and the newest event in it: where gold starts from.
 
 Apart from the rest of silver, so that gold follows a change of it and of nothing else there.
 """
@@ -18,8 +18,8 @@ def rewind(history: DataFrame, entity: Entity, as_of: Column, known_as_of: Colum
     """The version of every key that was valid just before `as_of`, from what was known before `known_as_of`.
 
     A version is valid from its version time; without one, from when it was learned. Where only later versions are
-    known (a first export after the fact), the earliest of them stands in, without its stage, as far as it says when it
-    was changed: an open deal may have been in another one. Both moments are exclusive.
+    known (a first export after the fact), the earliest of them is used, without its stage, as far as it says when it
+    was changed: an open deal may have been in another one. Both times are exclusive.
     """
     known = history if known_as_of is None else history.filter(F.col("known_at") < known_as_of)
     arrival = [F.desc("known_at"), F.desc("_source_file"), F.desc("_source_row")]

@@ -1,4 +1,4 @@
-"""A forecast held against the known truth of a simulated world; no draw of outcomes is in it, so no noise of one."""
+"""A forecast evaluated on the known truth of a simulated world; no draw of outcomes is in it, so no noise of one."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class Accounts:
 
 @dataclass
 class Leads:
-    """Deals of a strand, advanced to a moment. `account` counts within the strand, `number` within the account."""
+    """Deals of a strand, advanced to a point in time. `account` counts within the strand, `number` within the account."""
 
     account: Ints
     number: Ints
@@ -293,7 +293,7 @@ class Truth:
     """P(won within the horizon after the last day) of an open deal, by Kolmogorov's backward equation.
 
     An open deal is a Markov process in (stage, engagement) for given fit, pace of its rep and hidden interest. All
-    open deals share the moment, so the equation is solved once, backwards over the horizon, on a grid of fit and
+    open deals share the as-of time, so the equation is solved once, backwards over the horizon, on a grid of fit and
     engagement, and read off by cubic interpolation.
 
     Args:

@@ -39,8 +39,8 @@ class World:
         customers: Accounts, 1 or more.
         days: Days simulated, ending with `last_day`.
         seed: Of every random stream; the same world and seed give the same bytes.
-        last_day: Last simulated day; its end is the moment of the exports and of the truth.
-        horizon_days: Days after that moment within which a win counts for the true probability.
+        last_day: Last simulated day; its end is the as-of time of the exports and of the truth.
+        horizon_days: Days after that time within which a win counts for the true probability.
         strand: Accounts per random stream. Part of the world: another value is another world.
         further_leads_per_year: Deals that an account opens after its first one, per year of full activity.
         touch_rate: Touches of an open deal per day, for a rep and an account that are average.

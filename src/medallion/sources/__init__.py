@@ -138,7 +138,7 @@ def scan(folder: str, entities: Mapping[str, Entity]) -> Scan:
     Raises:
         SourceError: The folder does not exist or holds nothing that a contract recognises.
     """
-    found: list[SourceFile] = []
+    files: list[SourceFile] = []
     refused: list[Refusal] = []
     ignored: list[str] = []
     fed: set[tuple[str, str]] = set()
@@ -154,17 +154,17 @@ def scan(folder: str, entities: Mapping[str, Entity]) -> Scan:
             else:  # what is in it cannot be seen, so it may be anything
                 refused.append(Refusal(part.name, None, part.error.problem, part.error.remedy))
         elif isinstance(part, Part):
-            _take(part, claims, found, refused)
+            _take(part, claims, files, refused)
         else:
             for claim in claims:
                 refused.append(Refusal(part.name, claim.entities[0].name, part.error.problem, part.error.remedy))
-    if not found and not refused:
+    if not files and not refused:
         patterns = ", ".join(dict.fromkeys(pattern for entity in entities.values() for pattern in _patterns(entity)))
         raise SourceError(
             f"{folder}: no file here is recognised ({', '.join(ignored) or 'the folder is empty'})",
             f"Let `medallion init {folder}` propose a contract, or name files by what they hold: {patterns}.",
         )
-    scan = hold_back(found, refused, ignored, entities)
+    scan = hold_back(files, refused, ignored, entities)
     declared = [(entity.name, source.file) for entity in entities.values() for source in entity.sources]
     return replace(scan, unfed=tuple(f"{name}: {file}" for name, file in declared if (name, file) not in fed))
 
@@ -218,7 +218,7 @@ def _is_named(entity: Entity, stems: Iterable[str]) -> bool:
     return any(fnmatch.fnmatchcase(end, pattern.lower()) for end in ends for pattern in entity.file_patterns)
 
 
-def _take(part: Part, claims: list[_Claim], found: list[SourceFile], refused: list[Refusal]) -> None:
+def _take(part: Part, claims: list[_Claim], files: list[SourceFile], refused: list[Refusal]) -> None:
     try:
         content, header = look(part, lambda cells: max(claim.known(cells) for claim in claims), _line(claims))
     except SourceError as error:
@@ -226,7 +226,7 @@ def _take(part: Part, claims: list[_Claim], found: list[SourceFile], refused: li
         return
     for claim in claims:
         try:
-            found.append(_fit(part, content, header, claim))
+            files.append(_fit(part, content, header, claim))
         except _UnfitError as error:
             refused.append(Refusal(part.name, error.entity, error.problem, error.remedy))
 
@@ -241,13 +241,13 @@ def without(scan: Scan, refused: Iterable[Refusal], entities: Mapping[str, Entit
 
 
 def hold_back(
-    found: Iterable[SourceFile], refused: Iterable[Refusal], ignored: Iterable[str], entities: Mapping[str, Entity]
+    files: Iterable[SourceFile], refused: Iterable[Refusal], ignored: Iterable[str], entities: Mapping[str, Entity]
 ) -> Scan:
     """What can be read now: without the refused files, and without those whose rows refer to their entities."""
     refused = list(refused)
     missing = {item.entity for item in refused}
     kept = []
-    for file in sorted(found, key=lambda item: list(entities).index(item.entity)):
+    for file in sorted(files, key=lambda item: list(entities).index(item.entity)):
         waits_for = entities[file.entity].depends_on & missing
         if waits_for:
             missing.add(file.entity)
@@ -353,14 +353,14 @@ def columns_of(entity: Entity, header: Iterable[str]) -> dict[str, str]:
     for written in sorted(header, key=lambda cell: cell != cell.lower()):  # a key in lower case is the plainest
         if bare := _bare(written):
             by_code.setdefault(bare, written)
-    found = {}
+    spellings = {}
     for column in entity.columns:
         for name in (column.name, *column.synonyms):
             written_as = by_code.get(_bare(name))
             if written_as is not None:
-                found[column.name] = written_as
+                spellings[column.name] = written_as
                 break
-    return found
+    return spellings
 
 
 def bronze_names(header: Iterable[str]) -> list[str]:
@@ -412,8 +412,8 @@ def _fit(part: Part, content: Content, header: Header, claim: _Claim) -> SourceF
 
 def _fitness(entity: Entity, cells: Sequence[str]) -> tuple[bool, bool, int]:
     """How well a header fits an entity: nothing needed is missing, its key is there, how many columns are."""
-    found = columns_of(entity, cells)
-    return all(c.name in found for c in entity.columns if _is_needed(c)), entity.key in found, len(found)
+    columns = columns_of(entity, cells)
+    return all(c.name in columns for c in entity.columns if _is_needed(c)), entity.key in columns, len(columns)
 
 
 def described(
@@ -476,7 +476,7 @@ def _unsettled(file: SourceFile, name: str) -> Filling | None:
 
 def refilled(before: SourceFile, now: SourceFile, entity: Entity) -> list[str]:
     """Columns of dates and amounts that another contract fills otherwise, without saying how they are written."""
-    found = []
+    names = []
     for name, item in now.mapping.items():
         column = entity.column(name)
         is_date = column.kind in ("date", "timestamp") and item.column and not item.lookup
@@ -484,8 +484,8 @@ def refilled(before: SourceFile, now: SourceFile, entity: Entity) -> list[str]:
         if (column.kind == "money" or name == "currency" or (is_date and not is_said)) and (
             _unsettled(before, name) != _unsettled(now, name)
         ):
-            found.append(name)
-    return found
+            names.append(name)
+    return names
 
 
 def _is_needed(column: Column) -> bool:

@@ -1,4 +1,4 @@
-"""Addresses in Azure storage, and the emulator that stands in for it.
+"""Addresses in Azure storage, and the emulator that replaces it.
 
 An address is `abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH`. With `AZURE_STORAGE_USE_EMULATOR=true` every
 address leads to the emulator at `AZURITE_BLOB_STORAGE_URL` instead, whatever its account; the engine and delta-rs
@@ -35,8 +35,8 @@ class Address:
     @property
     def blob_url(self) -> str:
         """Where the account answers the Blob API, which accounts with a hierarchical namespace answer too."""
-        found = emulator()
-        return f"{found}/{EMULATOR_ACCOUNT}" if found else f"https://{self.account}.blob.{self.suffix}"
+        emulated = emulator()
+        return f"{emulated}/{EMULATOR_ACCOUNT}" if emulated else f"https://{self.account}.blob.{self.suffix}"
 
     def __str__(self) -> str:
         return f"abfss://{self.container}@{self.account}.dfs.{self.suffix}/{self.path}"
@@ -48,13 +48,13 @@ def address(uri: str) -> Address:
     Raises:
         MedallionError: It is none.
     """
-    found = _ADDRESS.fullmatch(uri)
-    if not found:
+    match = _ADDRESS.fullmatch(uri)
+    if not match:
         raise MedallionError(
             f"{uri}: is no address in Azure storage",
             "Write abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/FOLDER.",
         )
-    return Address(found["account"], found["container"], (found["path"] or "").strip("/"), found["suffix"])
+    return Address(match["account"], match["container"], (match["path"] or "").strip("/"), match["suffix"])
 
 
 def emulator() -> str | None:

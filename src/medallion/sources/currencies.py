@@ -1,4 +1,4 @@
-"""Which currency an export speaks of: in a column of its own, in the header of an amount, or beside the figures.
+"""Which currency an export is in: in a column of its own, in the header of an amount, or beside the figures.
 
 Nothing is converted, and nothing becomes the currency of the lakehouse by default beside a word for another one.
 """
@@ -125,10 +125,10 @@ def in_amount(text: str) -> str | None:
     >>> [in_amount(text) for text in ("€ 1.200", "1 200 EUR", "CHF 5'000.00", "$5k", "R$ 10", "(£5)", "12", "soon", "5 pcs")]
     ['EUR', 'EUR', 'CHF', 'USD', 'BRL', 'GBP', None, None, None]
     """
-    found = _PRICED.fullmatch(text.strip())
-    if not found:
+    match = _PRICED.fullmatch(text.strip())
+    if not match:
         return None
-    sign = found["before"] or found["after"]
+    sign = match["before"] or match["after"]
     return _SIGNS.get(sign) or (sign.upper() if sign.upper() in CODES else None)
 
 
@@ -143,10 +143,10 @@ class Cells:
 
     def codes(self) -> Counter[str]:
         """Per ISO code how many cells stand for it; `?` for those that stand for none."""
-        found: Counter[str] = Counter()
+        codes: Counter[str] = Counter()
         for text, count in self.counts.items():
-            found[code_of(text) or "?"] += count
-        return found
+            codes[code_of(text) or "?"] += count
+        return codes
 
     @property
     def is_currency(self) -> bool:
@@ -190,31 +190,31 @@ def doubt(
         said: Whether the contract itself says the currency of every row, or what an empty cell means.
     """
     columns = list(columns)
-    spoken = next((column for column in columns if column.name == mapped), None)
+    mapped_column = next((column for column in columns if column.name == mapped), None)
     own = next((c for c in columns if in_company_currency(c.header) and c.has_figures and c.name not in amounts), None)
     other_way = f" {own.header!r} may hold them in one currency: map it to deal_value then." if own else ""
     say = f"or say `currency: {{value: {default}}}` if every amount is in {default}."
-    if spoken is not None and spoken.counts:
-        foreign = Counter({code: n for code, n in spoken.codes().items() if code not in (default, "?")})
-        if foreign and spoken.empty and not said:
+    if mapped_column is not None and mapped_column.counts:
+        foreign = Counter({code: n for code, n in mapped_column.codes().items() if code not in (default, "?")})
+        if foreign and mapped_column.empty and not said:
             return Doubt(
-                f"column {spoken.header!r} is empty in {spoken.empty:,} of its rows and says {_listed(foreign)} in "
+                f"column {mapped_column.header!r} is empty in {mapped_column.empty:,} of its rows and says {_listed(foreign)} in "
                 f"others: an empty cell is not {default} by default",
-                f"Fill in the cells, or say what an empty one means: `currency: {{column: {spoken.header}, empty: EUR}}`.{other_way}",
+                f"Fill in the cells, or say what an empty one means: `currency: {{column: {mapped_column.header}, empty: EUR}}`.{other_way}",
             )
         if foreign and own:
             return Doubt(
-                f"column {spoken.header!r}: amounts in {_listed(foreign)} are not converted, so these rows would be "
+                f"column {mapped_column.header!r}: amounts in {_listed(foreign)} are not converted, so these rows would be "
                 f"refused, and {own.header!r} is ignored",
                 f"If {own.header!r} is in {default}, let a contract say `deal_value: {own.header}` and "
                 f"`currency: {{value: {default}}}`.",
             )
-        codes = spoken.codes()
+        codes = mapped_column.codes()
         for column in columns:
             code = in_header(column.header)
             if column.name in amounts and code is not None and code not in codes and not said:
                 return Doubt(
-                    f"the header of {column.header!r} says {code}, but {spoken.header!r} says {_listed(codes)}",
+                    f"the header of {column.header!r} says {code}, but {mapped_column.header!r} says {_listed(codes)}",
                     f"Say in a contract which of them is right: `currency: {{value: {code}}}`, or another column for amounts.",
                 )
         return _without_value(columns, amounts)
@@ -275,11 +275,11 @@ def of_accounts(columns: Iterable[Cells], amounts: Mapping[str, str], default: s
         codes = column.codes() if column.is_currency and column.name not in amounts else Counter()
         foreign = Counter({code: n for code, n in codes.items() if code not in (default, "?")})
         if foreign and amounts:
-            told, canonical = next(iter(amounts.items()))
+            source, canonical = next(iter(amounts.items()))
             return Doubt(
                 f"column {column.header!r} holds currencies ({_listed(foreign)}): every {canonical} would count as {default}",
                 f'Amounts are not converted. Leave the others out in a contract: `{canonical}: {{sql: "CASE WHEN '
-                f"`{column.name}` = '{default}' THEN `{told}` END\"}}`.",
+                f"`{column.name}` = '{default}' THEN `{source}` END\"}}`.",
             )
     for column in columns:
         canonical = amounts.get(column.name, "")
@@ -296,11 +296,11 @@ def of_accounts(columns: Iterable[Cells], amounts: Mapping[str, str], default: s
 
 def only(columns: Iterable[Cells], amounts: Mapping[str, str]) -> str | None:
     """The one ISO code that headers and cells of amounts name; None when they name none, or several."""
-    found: set[str] = set()
+    codes: set[str] = set()
     for column in columns:
         if column.name in amounts:
-            found |= set(_beside(column)) or {code for code in [in_header(column.header)] if code}
-    return found.pop() if len(found) == 1 else None
+            codes |= set(_beside(column)) or {code for code in [in_header(column.header)] if code}
+    return codes.pop() if len(codes) == 1 else None
 
 
 def spellings(code: str) -> list[str]:
@@ -314,8 +314,8 @@ def spellings(code: str) -> list[str]:
 
 
 def _beside(column: Cells) -> Counter[str]:
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for text, count in column.counts.items():
         if code := in_amount(text):
-            found[code] += count
-    return found
+            counts[code] += count
+    return counts

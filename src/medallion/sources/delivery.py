@@ -1,4 +1,4 @@
-"""What lies in a folder of exports: files, members of zip archives, sheets of workbooks and lists of JSON documents,
+"""What is in a folder of exports: files, members of zip archives, sheets of workbooks and lists of JSON documents,
 each one table.
 
 What a file is, its first bytes say and not its name: a workbook called `.csv` is a workbook.
@@ -126,10 +126,10 @@ def _parts(place: Place, uri: str, name: str, own: str) -> Iterator[Part | Unrea
             for sheet in shown:
                 stems = (sheet, stem) if len(shown) == 1 or not _by_default(sheet) else (stem,)
                 yield Part(uri, f"{name}#{sheet}", form, place, stems, sheet)
-        elif form == "json" and (found := documents.lists(place, name)) is not None:
-            if not found:
+        elif form == "json" and (lists := documents.lists(place, name)) is not None:
+            if not lists:
                 yield name
-            for path in found:
+            for path in lists:
                 stems = (stem,) if _by_default(path) else (path.rpartition(".")[2], stem)
                 yield Part(uri, f"{name}#{path}" if path else name, form, place, stems, path)
         elif form == "json":
@@ -139,8 +139,8 @@ def _parts(place: Place, uri: str, name: str, own: str) -> Iterator[Part | Unrea
     except SourceError as error:
         yield Unreadable(name, (stem,), error)
     except UNREADABLE as error:
-        told = SourceError(f"{name}: cannot be read: {error}", "Check the file is complete; export it again.")
-        yield Unreadable(name, (stem,), told)
+        unreadable = SourceError(f"{name}: cannot be read: {error}", "Check the file is complete; export it again.")
+        yield Unreadable(name, (stem,), unreadable)
 
 
 def _by_default(sheet: str) -> bool:
@@ -192,10 +192,10 @@ def _members(place: Place, uri: str, name: str) -> Iterator[Part | Unreadable | 
     seen: set[str] = set()
     for info in infos:
         own = info.filename.rpartition("/")[2]
-        told = f"{name}/{info.filename}"
+        shown_name = f"{name}/{info.filename}"
         if own.startswith((".", "_")) or info.filename.startswith("__MACOSX/"):
             if own.startswith("_") and not info.filename.startswith("__MACOSX/"):
-                yield told
+                yield shown_name
             continue
         problem = ""
         if info.filename in seen:
@@ -205,8 +205,8 @@ def _members(place: Place, uri: str, name: str) -> Iterator[Part | Unreadable | 
         elif info.file_size > _BOMB_BYTES and info.file_size > _BOMB_RATIO * max(info.compress_size, 1):
             problem = f"would unpack to {info.file_size >> 20:,} MiB, {_BOMB_RATIO} times its size"
         if problem:
-            error = SourceError(f"{told}: {problem}", "Unpack it first, if you trust it.")
-            yield Unreadable(told, (split(own)[0],), error)
+            error = SourceError(f"{shown_name}: {problem}", "Unpack it first, if you trust it.")
+            yield Unreadable(shown_name, (split(own)[0],), error)
         else:
             seen.add(info.filename)
-            yield from _parts(Place(place.fs, place.path, info.filename), uri, told, own)
+            yield from _parts(Place(place.fs, place.path, info.filename), uri, shown_name, own)

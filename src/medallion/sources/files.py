@@ -31,24 +31,24 @@ def filesystem(uri: str) -> tuple[pa.fs.FileSystem, str]:
     if azure.is_address(uri) and azure.emulator():
         return _emulated(uri)
     if re.match(r"^[a-z][a-z0-9+]*://", uri):
-        found, path = pa.fs.FileSystem.from_uri(uri)
-        return found, str(path)
+        fs, path = pa.fs.FileSystem.from_uri(uri)
+        return fs, str(path)
     return pa.fs.LocalFileSystem(), uri
 
 
 def _emulated(uri: str) -> tuple[pa.fs.FileSystem, str]:
-    found, at = azure.address(uri), urlsplit(azure.emulator() or "")
+    target, at = azure.address(uri), urlsplit(azure.emulator() or "")
     place = {"blob_storage_authority": at.netloc, "dfs_storage_authority": at.netloc}
     scheme = {"blob_storage_scheme": at.scheme, "dfs_storage_scheme": at.scheme}
     fs = pa.fs.AzureFileSystem(azure.EMULATOR_ACCOUNT, account_key=azure.EMULATOR_KEY, **place, **scheme)
-    return fs, f"{found.container}/{found.path}".rstrip("/")
+    return fs, f"{target.container}/{target.path}".rstrip("/")
 
 
 def folders(uri: str) -> list[str]:
     """Names of the folders directly in a folder, in order; none where there is no such folder."""
     fs, path = filesystem(uri)
-    found = fs.get_file_info(pa.fs.FileSelector(path, allow_not_found=True))
-    return sorted(str(info.base_name) for info in found if info.type == pa.fs.FileType.Directory)
+    infos = fs.get_file_info(pa.fs.FileSelector(path, allow_not_found=True))
+    return sorted(str(info.base_name) for info in infos if info.type == pa.fs.FileType.Directory)
 
 
 def remove_folder(uri: str) -> None:
@@ -223,9 +223,9 @@ def _single_byte(place: Place, name: str) -> str:
         return encoding
     if not examples:
         return "latin-1"
-    told = " or ".join(f"{text!r} ({known})" for known, text in examples.items())
+    formats = " or ".join(f"{text!r} ({known})" for known, text in examples.items())
     raise SourceError(
-        f"{name}: is not UTF-8, and its letters do not tell which encoding it is in: {told}",
+        f"{name}: is not UTF-8, and its letters do not tell which encoding it is in: {formats}",
         "Export it as UTF-8 (in a spreadsheet: save as CSV UTF-8).",
     )
 

@@ -33,8 +33,8 @@ def of_text(head: str, known: Known, line: int | None = None) -> Header | None:
 
     The delimiter is the one under which most of its cells are known, then under which there are most cells.
     """
-    found = [header for delimiter in _DELIMITERS if (header := _with(head, delimiter, known, line))]
-    return max(found, key=lambda header: (known(header.cells), len(header.cells)), default=None)
+    candidates = [header for delimiter in _DELIMITERS if (header := _with(head, delimiter, known, line))]
+    return max(candidates, key=lambda header: (known(header.cells), len(header.cells)), default=None)
 
 
 def _with(head: str, delimiter: str, known: Known, line: int | None) -> Header | None:

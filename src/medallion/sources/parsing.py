@@ -152,7 +152,7 @@ def _repeats(file: SourceFile, batch: pa.RecordBatch) -> list[int]:
 
 def _swallowed(file: SourceFile, batch: pa.RecordBatch) -> dict[int, str]:
     """Records with a cell over line ends of which a line reads like a record of its own, with its key first."""
-    found = {}
+    problems = {}
     width = len(file.columns)
     for column in batch.columns if width > 1 else ():
         if not _has_line_end(column):
@@ -161,8 +161,8 @@ def _swallowed(file: SourceFile, batch: pa.RecordBatch) -> dict[int, str]:
             for line in str(column[int(place)]).splitlines()[1:]:
                 cells = line.split(file.delimiter)
                 if len(cells) == width and re.fullmatch(r"\S*\d\S*", cells[0]):
-                    found[int(place)] = "a cell goes on over records; is a quotation mark missing?"
-    return found
+                    problems[int(place)] = "a cell goes on over records; is a quotation mark missing?"
+    return problems
 
 
 class _Lines:
@@ -227,8 +227,8 @@ def _line_ends(batch: pa.RecordBatch) -> np.ndarray | None:
     total = None
     for column in batch.columns:
         if _has_line_end(column):
-            found = pc.count_substring(column, "\n").to_numpy(zero_copy_only=False).astype(np.int64)
-            total = found if total is None else total + found
+            breaks = pc.count_substring(column, "\n").to_numpy(zero_copy_only=False).astype(np.int64)
+            total = breaks if total is None else total + breaks
     return total
 
 
@@ -268,43 +268,43 @@ def _batch(
 ) -> pa.RecordBatch:
     count = len(lines)
     nothing = pa.nulls(count, pa.string())
-    made = [cells.get(name, nothing) for name in columns]
-    made.append(pa.repeat(pa.scalar(file.name, pa.string()), count))
-    made.append(pa.array(lines, pa.int64()))
-    made.append(nothing if malformed is None else pa.array(malformed, pa.string()))
-    made.append(nothing if reasons is None else pa.array(reasons, pa.string()))
+    arrays = [cells.get(name, nothing) for name in columns]
+    arrays.append(pa.repeat(pa.scalar(file.name, pa.string()), count))
+    arrays.append(pa.array(lines, pa.int64()))
+    arrays.append(nothing if malformed is None else pa.array(malformed, pa.string()))
+    arrays.append(nothing if reasons is None else pa.array(reasons, pa.string()))
     return pa.RecordBatch.from_arrays(
-        made, names=[*columns, "_source_file", "_source_row", "_malformed", "_malformed_reason"]
+        arrays, names=[*columns, "_source_file", "_source_row", "_malformed", "_malformed_reason"]
     )
 
 
 def _parse_json_lines(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
     start = 1
     for lines in text_lines(file.place):
-        found = [(start + place, line, documents.record(line)) for place, line in enumerate(lines) if line.strip()]
+        records = [(start + place, line, documents.record(line)) for place, line in enumerate(lines) if line.strip()]
         start += len(lines)
-        yield from _objects(file, columns, found)
+        yield from _objects(file, columns, records)
 
 
 def _parse_json(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
     items = iter(enumerate((documents.lists(file.place, file.name) or {}).get(file.sheet, ()), start=1))
     while part := list(islice(items, _ROWS)):
-        found = [(n, documents.text(item), item if isinstance(item, dict) else None) for n, item in part]
-        yield from _objects(file, columns, found)
+        records = [(n, documents.text(item), item if isinstance(item, dict) else None) for n, item in part]
+        yield from _objects(file, columns, records)
 
 
 def _objects(
-    file: SourceFile, columns: list[str], found: list[tuple[int, str, dict[str, Any] | None]]
+    file: SourceFile, columns: list[str], records: list[tuple[int, str, dict[str, Any] | None]]
 ) -> Iterator[pa.RecordBatch]:
     """Records given as number, text and JSON object; without an object they are malformed."""
-    good = [(number, document) for number, _, document in found if document is not None]
+    good = [(number, document) for number, _, document in records if document is not None]
     if good:
         cells = {
             name: pa.array([documents.cell(document, written) for _, document in good], pa.string())
             for written, name in file.columns
         }
         yield _batch(file, columns, cells, np.array([number for number, _ in good], dtype=np.int64))
-    wrong = [(number, text) for number, text, document in found if document is None]
+    wrong = [(number, text) for number, text, document in records if document is None]
     if wrong:
         numbers = np.array([number for number, _ in wrong], dtype=np.int64)
         yield _batch(file, columns, {}, numbers, [text for _, text in wrong], ["not a JSON object"] * len(wrong))

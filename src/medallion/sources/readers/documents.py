@@ -49,8 +49,8 @@ def lists(place: Place, name: str) -> dict[str, list[Any]] | None:
     if len(content) > _LARGEST:
         if record(content.partition(b"\n")[0].decode("utf-8", "replace").removeprefix("\ufeff")) is not None:
             return None
-        told = f"{name}: is a JSON document of more than {_LARGEST >> 20} MiB"
-        raise SourceError(told, "Write one object per line, for example with `jq -c '.[]'`.")
+        problem = f"{name}: is a JSON document of more than {_LARGEST >> 20} MiB"
+        raise SourceError(problem, "Write one object per line, for example with `jq -c '.[]'`.")
     if not content.strip(b"\xef\xbb\xbf \t\r\n"):
         raise SourceError(f"{name}: the file is empty", "Export it again, or remove it.")
     try:
@@ -58,14 +58,14 @@ def lists(place: Place, name: str) -> dict[str, list[Any]] | None:
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":
             return None
-        told = f"{name}: line {error.lineno}, column {error.colno}: is not JSON: {error.msg}"
-        raise SourceError(told, "Export it again.") from error
+        problem = f"{name}: line {error.lineno}, column {error.colno}: is not JSON: {error.msg}"
+        raise SourceError(problem, "Export it again.") from error
     except (UnicodeError, RecursionError) as error:
         raise SourceError(f"{name}: is not readable JSON: {error}", "Export it again as UTF-8.") from error
-    found: dict[str, list[Any]] = {}
+    values: dict[str, list[Any]] = {}
     for path, items in _lists(document, (), _REACH):
-        found[path] = found.get(path, []) + items  # a key may hold a dot, so that two have one path
-    return found
+        values[path] = values.get(path, []) + items  # a key may hold a dot, so that two have one path
+    return values
 
 
 def _lists(value: Any, path: tuple[str, ...], reach: int) -> Iterator[tuple[str, list[Any]]]:
@@ -89,8 +89,8 @@ def names(records: Iterable[dict[str, Any]]) -> list[str]:
     tree: _Tree = {}
     for document in records:
         _grow(tree, document, _DEPTH)
-    found = [".".join(path) for path in _paths(tree)]
-    return found if len(found) == len(set(found)) else list(tree)
+    paths = [".".join(path) for path in _paths(tree)]
+    return paths if len(paths) == len(set(paths)) else list(tree)
 
 
 def _grow(tree: _Tree, document: dict[str, Any], depth: int) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 
 def text(cell: Any) -> str:
-    """A cell as it would stand in a CSV export: whole numbers without decimals, moments in ISO 8601.
+    """A cell as it would stand in a CSV export: whole numbers without decimals, timestamps in ISO 8601.
 
     >>> [text(cell) for cell in (1234.0, 0.1, 1e20, True, datetime(2025, 6, 1, 9, 30), date(2025, 6, 1), " a ")]
     ['1234', '0.1', '100000000000000000000', 'true', '2025-06-01 09:30:00', '2025-06-01', ' a ']

@@ -1,4 +1,4 @@
-"""Whom a lakehouse has forgotten: the hashes that every delivery is held against."""
+"""The erasure log: the salted hashes that every delivery is checked against."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ from medallion.lakehouse.store import Lakehouse
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from medallion.silver.redaction import Forgotten
+    from medallion.silver.redaction import ErasureLog
 
 TABLE = "ops.erasures"
 STARTED, FINISHED = "started", "finished"
 
 
-def known(lake: Lakehouse) -> Forgotten:
-    """Everyone who was forgotten, with the salt; a new salt where nobody was."""
-    from medallion.silver.redaction import Forgotten
+def read(lake: Lakehouse) -> ErasureLog:
+    """All hashes with their salt; a new salt where nothing was erased yet."""
+    from medallion.silver.redaction import ErasureLog
 
     if not lake.exists(TABLE):
-        return Forgotten(secrets.token_hex(16))
+        return ErasureLog(secrets.token_hex(16))
     with query.connect(lake, layers=["ops"], only={TABLE}) as connection:
         rows = query.rows(connection, f"select distinct kind, value_hash, salt from {TABLE}")
     hashes: dict[str, set[str]] = {}
     for row in rows:
         hashes.setdefault(row["kind"], set()).add(row["value_hash"])
-    return Forgotten(rows[0]["salt"], {kind: frozenset(values) for kind, values in hashes.items()})
+    return ErasureLog(rows[0]["salt"], {kind: frozenset(values) for kind, values in hashes.items()})
 
 
 def record(
     spark: SparkSession,
     lake: Lakehouse,
-    forgotten: Forgotten,
+    log: ErasureLog,
     erasure: tuple[str, str, str],
     state: str,
     now: datetime,
 ) -> None:
-    """Write down that an erasure (its identifier, who, why) of `forgotten` has reached a state, once."""
+    """Write down that an erasure (its identifier, who, why) of the hashes in `log` has reached a state, once."""
     erasure_id, who, reason = erasure
     if lake.exists(TABLE):
         with query.connect(lake, layers=["ops"], only={TABLE}) as connection:
             sql = f"select 1 from {TABLE} where erasure_id = ? and state = ? limit 1"
             if query.rows(connection, sql, [erasure_id, state]):
                 return
-    pairs: Iterable[tuple[str, str]] = ((kind, value) for kind, values in forgotten.hashes.items() for value in values)
-    rows = [(erasure_id, kind, value, state, now, who, reason, forgotten.salt) for kind, value in sorted(pairs)]
+    pairs: Iterable[tuple[str, str]] = ((kind, value) for kind, values in log.hashes.items() for value in values)
+    rows = [(erasure_id, kind, value, state, now, who, reason, log.salt) for kind, value in sorted(pairs)]
     store.append_rows(rows, spark, lake, table(TABLE))
 
 

@@ -1,4 +1,4 @@
-"""The contract files that a lakehouse was made with: said once, they hold for every later command."""
+"""The contracts in use: contract files given once apply to every later command on the lakehouse."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _TABLE = "ops.contracts"
 
 
 def overrides(lake: Lakehouse, given: Iterable[Path] = ()) -> tuple[Override, ...]:
-    """The contract files to use: those given, else those that the lakehouse was last used with.
+    """The contract files to use: those given, else those in use.
 
     Raises:
         ContractError: A given file cannot be read.
     """
-    return tuple(Override.read(path) for path in given) or _known(lake)
+    return tuple(Override.read(path) for path in given) or _in_use(lake)
 
 
 def currency(lake: Lakehouse) -> str:
@@ -32,12 +32,12 @@ def currency(lake: Lakehouse) -> str:
     return entities(overrides(lake))["leads"].currency
 
 
-def is_in_use(lake: Lakehouse, used: tuple[Override, ...]) -> bool:
-    """Whether the lakehouse was last used with exactly these, so that a person has accepted what they guess."""
-    return fingerprint(used) == fingerprint(_known(lake))
+def are_in_use(lake: Lakehouse, used: tuple[Override, ...]) -> bool:
+    """Whether exactly these are in use, so that someone has accepted what they guess."""
+    return fingerprint(used) == fingerprint(_in_use(lake))
 
 
-def _known(lake: Lakehouse) -> tuple[Override, ...]:
+def _in_use(lake: Lakehouse) -> tuple[Override, ...]:
     if not lake.exists(_TABLE):
         return ()
     with query.connect(lake, layers=["ops"], only={_TABLE}) as connection:
@@ -48,9 +48,9 @@ def _known(lake: Lakehouse) -> tuple[Override, ...]:
     return tuple(Override(row["path"], row["content"]) for row in rows)
 
 
-def remember(spark: SparkSession, lake: Lakehouse, used: tuple[Override, ...], now: datetime) -> None:
-    """Write down the contract files that a run uses, unless they are those of the run before."""
-    if not used or is_in_use(lake, used):
+def record(spark: SparkSession, lake: Lakehouse, used: tuple[Override, ...], now: datetime) -> None:
+    """Record the contract files that a run uses, unless they are in use already."""
+    if not used or are_in_use(lake, used):
         return
     rows = [(now, position, item.path, item.text) for position, item in enumerate(used)]
     store.append_rows(rows, spark, lake, table(_TABLE))
