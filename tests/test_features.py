@@ -247,7 +247,7 @@ def test_what_happens_later_changes_nothing(frame):
     """Later deals, closes and touches, whatever they say, leave the features of an earlier as-of time as they were."""
     accounts, leads, touches = crowd(seed=4)
     early = AsOf(datetime(2025, 4, 15))
-    then = early.as_of
+    then = early.time
     before = [row for row in leads if row[OPENED] < then]
     kept = [row for row in touches if row[4] < then]
     assert 20 < len(before) < len(leads)

@@ -8,12 +8,9 @@ from medallion.features.as_of import customers_as_of, interactions_as_of, leads_
 from medallion.features.deals import DEALS
 from medallion.features.derived import DERIVED
 from medallion.features.own import OWN
-from medallion.features.registry import AsOf, Feature, Features, around, in_order
+from medallion.features.registry import AsOf, Feature, Features, Moment, around, in_order
 from medallion.features.touches import RECENT, TOUCHES
 from medallion.weights import ScoreWeights
-
-#: The name of `AsOf` in version 0.1.
-Moment = AsOf
 
 __all__ = [
     "ACCOUNT",

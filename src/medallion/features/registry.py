@@ -48,6 +48,9 @@ class AsOf:
         return F.datediff(self.today, time.cast("date"))
 
 
+#: The name of `AsOf` in version 0.1.
+Moment = AsOf
+
 FeatureFunction = Callable[..., Column]
 #: The parameter of a feature that is given the as-of time; any other is given the column of its name.
 _AS_OF = "as_of"
