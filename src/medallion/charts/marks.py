@@ -273,14 +273,14 @@ def columns(
             for row in rows
         ]
     )
-    letters = max(len(row["label"]) for row in rows) * (_LETTER - 0.4)
-    every = ceil((16 if tilt else letters) / (width / len(rows)))
-    shown = [row["label"] for place, row in enumerate(rows) if place % every == 0]
+    labels = list(dict.fromkeys(row["label"] for row in rows))
+    letters = max(map(len, labels)) * (_LETTER - 0.4)
+    every = ceil((16 if tilt else letters) / (width / len(labels)))
     x = alt.X(
         "label:N",
         sort=None,
         title=axis,
-        axis=alt.Axis(labelAngle=tilt, values=shown, labelOverlap=False, labelFontSize=11, grid=False),
+        axis=alt.Axis(labelAngle=tilt, values=labels[::every], labelOverlap=False, labelFontSize=11, grid=False),
         scale=alt.Scale(paddingInner=0.12, paddingOuter=0.06),
     )
     most = max(float(row["value"]) for row in rows)
