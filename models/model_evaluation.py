@@ -1,6 +1,6 @@
 """Compare the model of this folder with the known truth of another simulated world: `python models/model_evaluation.py`.
 
-A door to `medallion.learning.publish`. For your own deals: the model card that `medallion train` writes, and
+Calls `publish.py` beside it. For your own deals: the model card that `medallion train` writes, and
 `medallion monitor`.
 """
 
@@ -12,8 +12,9 @@ import tempfile
 from pathlib import Path
 
 try:
+    import publish
+
     from medallion import notebook
-    from medallion.learning import publish
 except ModuleNotFoundError as missing:
     raise SystemExit(f"{missing}. In the root of the repository run: pip install -r config/requirements.txt") from None
 

@@ -1,7 +1,7 @@
 """Train the shipped model again, on the same simulated world: `python models/model_training.py`.
 
 The model is written to build/models and compared with the shipped one; `--out models` replaces that one.
-Calls `medallion.learning.publish`. For your own deals: `medallion train`.
+Calls `publish.py` beside it. For your own deals: `medallion train`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import tempfile
 from pathlib import Path
 
 try:
+    import publish
+
     from medallion import notebook
     from medallion.errors import LakehouseError
-    from medallion.learning import publish
     from medallion.scoring import registry
 except ModuleNotFoundError as missing:
     raise SystemExit(f"{missing}. In the root of the repository run: pip install -r config/requirements.txt") from None

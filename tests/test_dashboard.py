@@ -5,7 +5,10 @@ from __future__ import annotations
 import html
 import io
 import re
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Event
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import duckdb
@@ -18,6 +21,7 @@ from medallion import metrics
 from medallion.config import load
 from medallion.dashboard import pages, parameters, safety, tables, words
 from medallion.dashboard.export import export
+from medallion.dashboard.reading import Reading
 from medallion.dashboard.serving import serve
 from medallion.dashboard.web import Options, application
 from medallion.errors import LakehouseError, MedallionError
@@ -116,6 +120,26 @@ def test_every_number_leads_to_its_rows(client, page):
         for name, (_text, rows, n) in cards(body(client, f"/{page}?{urlencode(given)}")).items():
             told = re.search(r'<p class="foot"[^>]*>\s*(?:[\d,]+–[\d,]+ of ([\d,]+))?', body(client, rows)).group(1)
             assert int((told or "0").replace(",", "")) == n, (name, rows)
+
+
+def test_a_figure_is_computed_once_while_others_wait_and_a_failure_is_not_kept(sample):
+    reading, calls = Reading(sample), []
+
+    def slow():
+        calls.append(1)
+        Event().wait(0.2)
+        return 7
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: reading.once("key", slow), range(8)))
+    assert (answers, calls) == ([7] * 8, [1])
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            reading.once("other", lambda: 1 / 0)
+    assert reading.once("other", lambda: 3) == 3
+    gone = weakref.ref(reading)
+    reading = None
+    assert gone() is None, "a version that nobody reads any more keeps its memory"
 
 
 def test_the_rows_behind_add_up_to_the_number(client, connection):
@@ -288,7 +312,6 @@ def test_metric_pages_tell_definition_query_and_split(client, connection):
 @pytest.mark.slow
 def test_pages_of_a_table_give_every_row_once_in_order(sample, table):
     from medallion.dashboard.parameters import Given
-    from medallion.dashboard.reading import Reading
 
     reading, declared = Reading(sample), tables.TABLES[table]
 

@@ -669,8 +669,8 @@ def test_nothing_of_ours_unpickles():
 
 
 def test_a_published_model_scores_with_predict_proba(learned, tmp_path):
-    from medallion.learning import publish
     from medallion.scoring import registry
+    from models import publish
 
     settings, _ = learned
     entry = champion(settings)
@@ -685,7 +685,7 @@ def test_a_published_model_scores_with_predict_proba(learned, tmp_path):
 
 
 def test_expected_auc_by_hand():
-    from medallion.simulate.oracle import expected_auc, expected_calibration_error
+    from models.publish import expected_auc, expected_calibration_error
 
     truth = np.array([0.0, 1.0, 1.0, 0.0])
     assert expected_auc(truth, np.array([0.1, 0.9, 0.8, 0.2])) == 1

@@ -499,11 +499,11 @@ def test_the_shipped_files_are_those_of_the_sample(built):
 def test_pages_are_drawn_whatever_the_names(hostile):
     from xml.etree import ElementTree
 
-    from medallion.powerbi import sketch
+    from medallion.powerbi import pictures
 
     evaluator = Evaluator(model.model(), read(hostile))
     for page in pages.pages():
-        drawn = ElementTree.fromstring(sketch.svg(page, evaluator))  # noqa: S314
+        drawn = ElementTree.fromstring(pictures.svg(page, evaluator))  # noqa: S314
         texts = {one.text for one in drawn.iter() if one.text}
         assert page.title in texts
         assert not any("None" in text for text in texts)

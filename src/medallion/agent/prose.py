@@ -11,17 +11,8 @@ import unicodedata
 from dataclasses import dataclass
 
 from medallion.agent.facts import REFERENCE, Ledger, Receipt
+from medallion.agent.words import WORDS
 
-_WORDS = frozenset(
-    """zero nought nil one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
-    sixteen seventeen eighteen nineteen twenty thirty forty fourty fifty sixty seventy eighty ninety hundred
-    hundreds thousand thousands million millions billion billions trillion trillions dozen dozens score half
-    halves third thirds quarter quarters fifth fifths sixth tenth tenths hundredth percent percentage pct cent
-    cents permille double doubled doubles triple tripled triples quadruple quadrupled twice thrice twofold
-    threefold tenfold couple pair single first second fourth seventh eighth ninth k mio mn bn dollar dollars usd
-    eur euro euros eins zwei drei vier fünf sechs sieben acht neun zehn hundert tausend million un deux trois
-    quatre cinq six sept huit neuf dix cent mille uno dos tres cuatro cinco seis siete ocho nueve diez cien mil""".split()  # noqa: SIM905
-)
 _ROMAN = re.compile(r"(?=[mdclxvi])m{0,4}(cm|cd|d?c{0,3})(xc|xl|l?x{0,3})(ix|iv|v?i{0,3})")
 #: Words that only look like Roman numerals.
 _NO_ROMAN = frozenset({"i", "mix", "mi", "di", "d", "c", "m", "l"})
@@ -32,19 +23,6 @@ _DEED = re.compile(
     r"\b(?:i|we)(?: have|'ve)? (?:approved|updated|changed|deleted|sent|applied|written|emailed|called|scheduled|booked)\b"
     r"|\b(?:has|have) been (?:approved|updated|changed|deleted|sent|applied|emailed)\b|\bapproved\b",
     re.IGNORECASE,
-)
-#: Words that may begin a sentence with a capital.
-_PLAIN = frozenset(
-    """a about above account accounts across after all also although among an and any are as at based because
-    before below besides both but by call calls can channel channels compared contact customer customers deal
-    deals despite do each email every few first focus follow for from given had has have here hot how however i
-    if in instead interactions is it its last lead least let look looking lost many meanwhile meeting more most
-    much next no none nothing of on only open our other otherwise overall pipeline please rank reach revenue
-    sales score several since so some sources start still such talk that the their then there these they this
-    those though thus to today top total touches under unfortunately unless until up use warm what when where
-    whether which while who whose why win with without won would yes you your value rate expected probability
-    conversion usd utc whatsapp best worst highest lowest strongest weakest largest smallest better worse higher
-    lower good bad new old""".split()  # noqa: SIM905
 )
 MOST_LETTERS = 3_000
 
@@ -77,7 +55,7 @@ def faults(text: str, ledger: Ledger) -> list[str]:
     if signs := [c for c in text if c in _SIGNS]:
         told.append(f"{signs[0]!r} goes with a figure, and references bring their own")
     for token in _TOKEN.findall(_without_marks(bare).casefold()):
-        if token in _WORDS:
+        if token in WORDS["figures"]:
             told.append(f"number words must be references, not written: {token!r}")
         elif token not in _NO_ROMAN and _ROMAN.fullmatch(token):
             told.append(f"Roman numerals must be references, not written: {token!r}")
@@ -91,7 +69,7 @@ def faults(text: str, ledger: Ledger) -> list[str]:
 
 def _unknown_names(text: str, ledger: Ledger) -> list[str]:
     """Words written as names that neither the findings nor the labels hold: accounts and people that do not exist."""
-    known = set(_PLAIN)
+    known = set(WORDS["beginnings"])
     for found in ledger.found:
         told = [found.title, found.note, *(about.label for about in found.fields)]
         told += [str(row[about.name]) for row in found.rows for about in found.fields if about.kind in ("text", "list")]

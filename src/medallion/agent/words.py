@@ -1,7 +1,8 @@
 """Questions without a model: matched against the vocabulary of metrics, dimensions, values, periods and accounts.
 
 Every word of a question has to be understood. One that is not makes the whole question declined, with the closest
-questions that can be answered: half an understanding would answer another question than the one asked.
+questions that can be answered: half an understanding would answer another question than the one asked. The idioms
+themselves are in `words.yaml`.
 """
 
 from __future__ import annotations
@@ -14,155 +15,41 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cache
+from importlib.resources import files
 from typing import Any
 
 import sqlglot
 
 from medallion import contracts, metrics
 from medallion.agent.serving import Serving
+from medallion.contracts import yaml
 from medallion.metrics.relations import columns_of
 
-_PREPOSITIONS = frozenset({"of", "in", "on", "at", "for"})
-_DETERMINERS = frozenset({"a", "an", "the", "our", "any", "all"})
-#: Words without which a question asks the same, where they stand as in a sentence (`_Reading.strange`). What ranks,
-#: compares, negates, counts or tells a time, a direction or whose it is, is none of them: it is understood, or the
-#: question is declined. What does or gets something is none either: `_Reading._doings` says where it may be dropped.
-_NEUTRAL = (
-    _PREPOSITIONS
-    | _DETERMINERS
-    | frozenset("we is are be been do does have has please there and what's s company company's companys business".split())  # noqa: SIM905
-)  # fmt: skip
-#: Verbs of doing and getting: what was done is not each deal, nor each account, but those that came to something.
-_DOING = "done|make|makes|made|get|gets|got|gotten"
-#: Verbs of coming: what came is all there is, where it is asked from where.
-_COMING = "come|comes|came|bring|brings|brought"
-#: Verbs of ending and gaining, by which deals are won, or closed, or opened: understood of none.
-_ENDING = (
-    "close|closes|closed|closing|sign|signs|signed|land|lands|landed|finish|finished|complete|completed|conclude|"
-    "concluded|seal|sealed|secure|secured|gain|gained|acquire|acquired|earn|earned|book|booked|score|scored|achieve|achieved|doing|"
-    "making|getting|coming|bringing"
-)
-_VERBS = frozenset(f"{_DOING}|{_COMING}".split("|"))
-#: `do` as what is done, not as a part of another verb: `did we do`, `we do`, `did the most deals`.
-_DO = re.compile(
-    r"(?<= )(?:((?:do|does|did|can|could|will|would|should)(?: \S+){1,4}|we|i|they|you|people) do(?! have )"
-    r"|(?:do|does|did)(?=(?: the| our)* (?:most|fewest|least|highest|lowest|\d+|deals|leads|opportunities) ))(?= )"
-)
-_HAVE_GOT = re.compile(r"(?<= )(have|has)((?: \S+){0,4}?) got(?= )")
-#: Metrics of what is done and got, beside those of won deals alone and those that are shares.
-_DONE = frozenset({"attributed_revenue", "total_interactions", "touches"})
-#: After which `us` is who asks, unless the country is written: `tell us`, `brings us`.
-_TO_US = frozenset(
-    "tell give show let send bring brings brought get gets got make makes made".split()  # noqa: SIM905
-)
-#: Before what `for us` is who asks, and not the beginning of a name.
-_AFTER_US = frozenset(
-    "in on at by per from during over since after last this today yesterday now right so please thanks and".split()  # noqa: SIM905
-)
+_IDIOMS = yaml.load(files("medallion.agent").joinpath("words.yaml").read_text(encoding="utf-8"))
+WORDS: dict[str, tuple[str, ...]] = {name: tuple(text.split()) for name, text in _IDIOMS["words"].items()}
+#: A pattern begins with the blank before its first word and ends before the one after its last.
+_PATTERNS: dict[str, str] = {
+    name: re.sub(r"<(\w+)>", lambda found: f"(?:{'|'.join(WORDS[found[1]])})", text)
+    for name, text in _IDIOMS["patterns"].items()
+}
+_PREPOSITIONS, _DETERMINERS = frozenset(WORDS["prepositions"]), frozenset(WORDS["determiners"])
+_NEUTRAL = _PREPOSITIONS | _DETERMINERS | frozenset(WORDS["neutral"])
+_DOING, _COMING, _ENDING = ("|".join(WORDS[name]) for name in ("doing", "coming", "ending"))
+_VERBS = frozenset(WORDS["doing"] + WORDS["coming"])
 #: Stands before a word that would be neutral where it is a name: `in the US`.
 _NAMED = "¦"
 _MARKS = frozenset("|§¤")
-#: Words in front of what is asked for.
-_LEAD = re.compile(
-    r"^(?:(?:please|thanks|thank you|hi|hello|hey|ok|okay|so) )*(?:(?:can|could|would|will) you (?:please )?|(?:can|could|may) (?:i|we) (?:please )?|(?:i|we) (?:want|need|would like) to )?"
-    r"(?:(?:show|tell|give|see|know)(?: me| us)?(?= )|let (?:me|us) (?:see|know))? ?(?:about )?(?=\S)"
-)
-_CLOSING = re.compile(r"(?: (?:and )?(?:please|thanks|thank you))+$")
-_PAST = re.compile(r" (?:was|were|had|did|been) ")
-#: `open` as what is done to a deal: it asks for deals that were opened, not for those that are open.
-_OPENING = re.compile(
-    r" (?:deals|leads|opportunities) (?:did|do|does|have|has|had|can|could|will|should)(?: (?!have |had |got |been )\S+){1,4} open(?= )"
-)
-_BE_WORDS = {"was", "were", "had", "did"}
-_BE = re.compile(r" (?:were|was|are|is|be|been|have|has|had|did|do|does)(?= )")
-_LISTING = re.compile(r" (?:list|find|display|get|name|which|what|whose) (?:(?:the|our|all|are|is|any|of) )*§")
-_PRESENT = re.compile(
-    r" (?:right now|at the moment|at present|as of today|as of now|currently|current|presently|today|now)(?= )"
-)
-_EVER = re.compile(r" (?:so far|to date|until now|up to now|of all time|ever)(?= )")
-#: Ranking words by what they rank: any figure, sizes (which a number of records has not), or a judgement.
-_RANKED = {"most": "down", "highest": "down", "top": "down", "greatest": "down", "largest": "down", "biggest": "down",
-           "least": "up", "lowest": "up", "fewest": "up", "bottom": "up", "smallest": "up"}  # fmt: skip
-_SIZES = frozenset({"largest", "biggest", "smallest", "greatest"})
-_JUDGED = frozenset({"best", "worst", "better", "worse"})
-#: Values that are ordinary words too: not taken for a filter.
-_ORDINARY = frozenset({"other", "unknown", "none", "new", "no", "yes", "not", "who", "per", "from", "to", "by"})
-#: What may stand before a value: by which dimensions.
-_BEFORE = {"from": None, "via": ("source", "channel"), "through": ("source", "channel"), "by": ("owner", "account_manager")}  # fmt: skip
-#: How a call list is asked for: who calls is I, we or a rep, and who is called is not.
-_CALLING = "(?:call|contact|phone|ring|visit)"
-_CALLS = tuple(
-    re.compile(form)
-    for form in (
-        rf" (?:who|whom)(?: are)?(?: the)?(?: \|)?(?: (?:should|do|does|can|must|shall))? (?:i|we|‹rep›)"
-        rf"(?: (?:should|can|must|shall)| (?:need|needs|have|has|want|wants) to)? {_CALLING}(?= )",
-        rf" (?:who|whom)(?: are)?(?: the)?(?: \|)? to {_CALLING}(?= )",
-        r"(?: (?:what is|what's|make|give|show|i need|i want))?(?: (?:me|us))?(?: (?:a|the|my|our|‹rep›))* call (?:list|plan)(?= )",
-    )
-)
-#: Words of a call list, for names of accounts that are such words alone.
-_PLAN = frozenset(
-    "who whom should can must i me my to call contact phone ring visit plan list next first give show tell".split()  # noqa: SIM905
-)
-#: Words of times, for names of accounts that are such words alone.
-_TIMES = frozenset(
-    """this last past day days week weeks month months quarter quarters year years today yesterday tomorrow right now
-    at moment present as currently current presently so far to date until up time ever since after during in of the
-    q1 q2 q3 q4""".split()  # noqa: SIM905
-)
-_NUMBERS = {
-    w: n
-    for n, w in enumerate(
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
-    )
-}
-_MONTHS = {name.lower(): n for n, name in enumerate(calendar.month_name) if name} | {
-    name.lower(): n for n, name in enumerate(calendar.month_abbr) if name
+#: Words that rank, by the argument of `metric_value` that they ask for.
+_RANKED = {word: end for end, name in (("top", "down"), ("bottom", "up")) for word in WORDS[name]}
+_JUDGED, _ORDINARY = frozenset(WORDS["judged"]), frozenset(WORDS["ordinary"])
+_NUMBERS = {word: number for number, word in enumerate(WORDS["numbers"])}
+_MONTHS = {
+    name.lower(): n for names in (calendar.month_name, calendar.month_abbr) for n, name in enumerate(names) if name
 }
 #: A dimension with more values than this has none that are words.
 MOST_VALUES = 2000
-#: Metrics that are asked by a dimension or a period which only their sibling over touches has.
-_SIBLINGS = {"total_interactions": "touches", "positive_rate": "touch_positive_rate"}
-#: What an account has a past of; the rest is its state on the last day of the data.
-_HISTORY = frozenset(
-    {"won_value", "won_leads", "lost_leads", "interactions", "calls", "emails", "meetings", "whatsapps", "last_interaction_at"}
-)  # fmt: skip
-#: What is asked of one account: words, and the column of the brief.
-FACTS: dict[str, tuple[str, ...]] = {
-    "lead_score": ("lead score", "score"),
-    "lead_quality": ("band", "quality", "lead quality"),
-    "industry": ("industry", "sector"),
-    "country": ("country",),
-    "size_band": ("company size", "size"),
-    "employee_count": ("employees", "staff", "headcount"),
-    "account_manager": ("account manager",),
-    "segment": ("segment",),
-    "preferred_channel": ("preferred channel", "favourite channel", "best channel"),
-    "probability_to_convert": ("probability", "chance", "probability to convert", "chances"),
-    "won_value": ("revenue", "won value", "sales", "bought", "spent"),
-    "open_value": ("open value", "open pipeline", "pipeline"),
-    "weighted_pipeline": ("expected value", "weighted pipeline"),
-    "open_leads": ("open deals", "open leads", "open opportunities"),
-    "won_leads": ("won deals", "wins", "deals won"),
-    "lost_leads": ("lost deals", "losses", "deals lost"),
-    "interactions": ("interactions", "touches", "contacts"),
-    "calls": ("calls",),
-    "emails": ("emails", "e-mails"),
-    "meetings": ("meetings",),
-    "whatsapps": ("whatsapps", "whatsapp messages"),
-    "positive_rate": ("positive rate",),
-    "last_interaction_at": (
-        "last contact",
-        "last interaction",
-        "last touch",
-        "last touched",
-        "last contacted",
-        "contacted last",
-    ),
-    "days_since_last_interaction": ("days since the last contact", "days since last contact", "days silent"),
-    "engagement_score": ("engagement", "engagement score"),
-    "next_step": ("next step", "next action", "next best action", "do next"),
-}
+#: What is asked of one account: the column of the brief, and words for it.
+FACTS: dict[str, list[str]] = _IDIOMS["facts"]
 
 
 @dataclass(frozen=True)
@@ -296,8 +183,8 @@ class Vocabulary:
             *_JUDGED,
             *_NUMBERS,
             *_MONTHS,
-            *_PLAN,
-            *_TIMES,
+            *WORDS["plan"],
+            *WORDS["times"],
         }
         known |= {said for many in FACTS.values() for said in many}
         for view in {id(one.view): one.view for one in metrics.metrics().values()}.values():
@@ -380,7 +267,7 @@ class _Reading:
         self.words, self.question = vocabulary, question
         self.ourselves = False
         text = self._names_marked(text.split())
-        self.left = f" {_LEAD.sub('', _CLOSING.sub('', text), count=1)} "
+        self.left = f" {re.sub(_PATTERNS['lead'], '', re.sub(_PATTERNS['closing'], '', text), count=1)} "
         self.whole = f" {text} "
         self.notes: list[str] = []
 
@@ -416,11 +303,16 @@ class _Reading:
     def _is_us(self, words: list[str], place: int, *, capital: bool) -> bool:
         """Whether `us` is who asks: after `tell`, `show` and the like, and in `for us` where no name begins with it."""
         before, after = "".join(words[place - 1 : place] if place else []), "".join(words[place + 1 : place + 2])
-        if before in _TO_US:
+        if before in WORDS["to_us"]:
             clear = after in _DETERMINERS or after in ("how", "what", "which", "who", "whom", "about", "know", "see")
             self.ourselves |= not clear
             return clear or not capital
-        if before == "for" and not capital and not self.question.isupper() and (not after or after in _AFTER_US):
+        if (
+            before == "for"
+            and not capital
+            and not self.question.isupper()
+            and (not after or after in WORDS["after_us"])
+        ):
             self.ourselves = True
             return True
         return False
@@ -452,24 +344,15 @@ class _Reading:
     def special(self) -> Call | Declined | None:
         """Questions that a tool answers by itself."""
         ask = self.whole.strip()
-        if re.search(
-            r"\b(?:who|whom) (?:should |do |can |must |shall )?(?:\w+ ){0,6}(?:to )?(?:call|contact|phone|ring|visit)\b|\bcall list\b|\bcall plan\b|who to call",
-            ask,
-        ):
+        if re.search(_PATTERNS["call_list"], ask):
             return self._plan()
-        if re.fullmatch(
-            r"(please )?(compare|show|rank)( me)?( the| our| all)? channels( please)?|which channels? (?:(?:works?|performs?|does|do|is|are|the|work|perform) ){1,3}(best|better)(?: for us)?|what( is| s)? (the )?best channel",
-            ask,
-        ):
+        if re.fullmatch(_PATTERNS["channels"], ask):
             return Call("compare_channels")
-        if re.search(r"\bforecast\b", ask) and not re.search(r"weather|stock", ask):
+        if re.search(_PATTERNS["forecast"], ask) and not re.search(_PATTERNS["no_forecast"], ask):
             self.took(r" (?:by|per) month(?= )")
-            strange = self.strange({"forecast", "pipeline", "sales", "what", "show"})
+            strange = self.strange(WORDS["of_forecast"])
             return Call("pipeline_forecast") if not strange else None
-        found = re.fullmatch(
-            r"(?:(?:what|who|which) are |show |list |give )?(?:me )?(?:the |our )?(?:top|best|biggest|largest) ?(\w+)? (?:customers|accounts|clients|buyers)(?: by revenue)?",
-            ask,
-        )
+        found = re.fullmatch(_PATTERNS["top_customers"], ask)
         if found and (found[1] is None or found[1].isdigit() or found[1] in _NUMBERS):
             count = 10 if found[1] is None else _NUMBERS[found[1]] if found[1] in _NUMBERS else int(found[1])
             return Call("top_customers", {"count": count})
@@ -489,7 +372,7 @@ class _Reading:
             owner = firsts[first][0]
         count = self.took(r" (?:top )?(\d{1,3}) (?:customers|accounts)(?= )")
         day = self.took(r" (?:for )?(today|tomorrow)(?:'s)?(?= )", "")
-        if not any(self.took(form.pattern) for form in _CALLS):
+        if not any(self.took(_PATTERNS[form]) for form in ("calls_who", "calls_whom", "calls_list")):
             return None
         if rest := self.strange():
             return Declined(
@@ -514,10 +397,7 @@ class _Reading:
             return None
         key = known[0]["lead_id"]
         self.left = self.left.replace(f" {key.casefold()} ", " | ", 1)
-        also = {"why", "explain", "score", "scored", "reason", "reasons", "lead", "deal", "so", "what", "for"}
-        if self.took(
-            r" (?:(?:chance|probability)(?: (?:of|to|for|that|it|we|be|is|will))*(?: (?:winning|win|won))?)(?= )"
-        ):
+        if self.took(_PATTERNS["probability"]):
             status = known[0]["status"]
             if status != "open":
                 return Declined(
@@ -526,11 +406,12 @@ class _Reading:
             self.took(r" (?:be )?(?:win|won)(?= )")
         if wrong := self._not_so(key, known[0]["customer_id"]):
             return wrong
+        also = WORDS["of_score_of_deal"]
         return self._all_understood(Call("explain_score", {"key": key}), also, (f"Why is {key} scored so?",))
 
     def _not_so(self, key: str, customer: str | None) -> Declined | None:
         """Take out what a question says of a score; declined where the account's band says otherwise."""
-        said = self.took(r"(?: so| very)? (high|low|hot|warm|cool|cold)(?= )")
+        said = self.took(_PATTERNS["band"])
         if not said:
             return None
         rows = self.words.serving.rows(
@@ -551,12 +432,10 @@ class _Reading:
             return Declined(f"{phrase!r} may mean several accounts: {', '.join(keys)}; say which key")
         self.left = self.left.replace(f" {phrase} ", " | ", 1)
         key = keys[0]
-        if re.search(r"\b(why|explain|reasons?)\b", self.left):
-            also = "why explain score scored reason reasons lead so"
-            return self._not_so(key, key) or self._all_understood(
-                Call("explain_score", {"key": key}), set(also.split())
-            )
-        self.took(r" (?:how many|number of|how much|what)(?= )")
+        if re.search(_PATTERNS["why"], self.left):
+            asked = Call("explain_score", {"key": key})
+            return self._not_so(key, key) or self._all_understood(asked, WORDS["of_score"])
+        self.took(_PATTERNS["how_much_of_account"])
         column = next(
             (
                 name
@@ -566,20 +445,18 @@ class _Reading:
             None,
         )
         if column is None:
-            also = (
-                "brief summary summarise summarize know account customer details facts happened with news status about"
-            )
-            return self._all_understood(Call("account_brief", {"customer": key}), {*also.split(), *_VERBS})
-        if column not in _HISTORY and _PAST.search(self.left):
+            also = (*WORDS["of_account"], *_VERBS)
+            return self._all_understood(Call("account_brief", {"customer": key}), also)
+        history = column in _IDIOMS["history"]
+        if not history and re.search(_PATTERNS["past"], self.left):
             return Declined(
                 f"the {FACTS[column][0]} of {key} is known only as of the last day of the data",
                 (f"What is the {FACTS[column][0]} of {key}?", "medallion replay DAY gives the state of a past day"),
             )
-        also_of = {"customer", "account", "client", "total", "in"}  # what industry is it in
-        also_of |= _BE_WORDS | _VERBS if column in _HISTORY else set()
+        also = (*WORDS["of_fact"], *((*WORDS["be"], *_VERBS) if history else ()))
         if column == "last_interaction_at":
-            also_of |= {"when", "how", "long", "ago"}
-        return self._all_understood(Call("account_brief", {"customer": key}, column), also_of)
+            also += WORDS["of_last_contact"]
+        return self._all_understood(Call("account_brief", {"customer": key}, column), also)
 
     def named(self) -> tuple[str, list[str]] | None:
         """The account that is named, by key or whole name, and its keys."""
@@ -605,19 +482,15 @@ class _Reading:
 
     def of_metric(self) -> Call | Declined:
         """A question about a metric: split, filtered, of a period, the largest or smallest first."""
-        past = _PAST.search(self.left) is not None
-        if _OPENING.search(self.left):
+        past = re.search(_PATTERNS["past"], self.left) is not None
+        if re.search(_PATTERNS["opening"], self.left):
             return Declined("'open' may ask for deals that are open or for deals that were opened", self._openings())
-        self.left = re.sub(
-            r" (?:deals|leads) (?:(?:that|which|were|was|got|been|have|did|do|we) )*(won|win|lost|lose)(?= )",
-            _ended,
-            self.left,
-        )
+        self.left = re.sub(_PATTERNS["ended"], _ended, self.left)
         self.left = re.sub(r" (?:deals|leads) (?:(?:that|which|are) )*open(?= )", " open deals", self.left)
         helped = re.search(r" (?:have|has|had|did|do|does) ", self.left) is not None
-        self.left = _DO.sub(lambda found: f"{found[1]} done" if found[1] else "done", self.left)
-        kept = _HAVE_GOT.sub(r"\1\2", self.left)
-        possessed, self.left = kept != self.left, _BE.sub("", kept)
+        self.left = re.sub(_PATTERNS["do"], lambda found: f"{found[1]} done" if found[1] else "done", self.left)
+        kept = re.sub(_PATTERNS["have_got"], r"\1\2", self.left)
+        possessed, self.left = kept != self.left, re.sub(_PATTERNS["be"], "", kept)
         said = self.take(self.words.phrases, "§")
         if said is None:
             known = {word for one in self.words.known() for word in one.split()}
@@ -630,8 +503,8 @@ class _Reading:
         if isinstance(period, Declined):
             return period
         split = self._split(metric)
-        if metric.name in _SIBLINGS and (period or (not split and self._wants_sibling(metric))):
-            metric = metrics.metrics()[_SIBLINGS[metric.name]]
+        if metric.name in _IDIOMS["siblings"] and (period or (not split and self._wants_sibling(metric))):
+            metric = metrics.metrics()[_IDIOMS["siblings"][metric.name]]
             split = split or self._split(metric)
         by = [name for name, _ in split]
         if metric.name == "total_leads" and self.took(r" new(?= §)"):
@@ -673,7 +546,7 @@ class _Reading:
         )
         if self.ourselves and (values := self.words.called("us")):
             self.notes.append(f"'us' was taken for who asks; for {min(values)}, write its name.")
-        return self._all_understood(Call("metric_value", arguments, note=" ".join(self.notes)), set(), nearest)
+        return self._all_understood(Call("metric_value", arguments, note=" ".join(self.notes)), (), nearest)
 
     def _doings(self, metric: metrics.Metric, said: str, by: list[str], *, helped: bool, got: bool) -> Declined | None:
         """What was done, got, brought or closed: all that a metric counts, or declined with what may be meant.
@@ -729,19 +602,19 @@ class _Reading:
             today = period is not None and period == (last, last)
             if (period and not today) or past:
                 return Declined(f"{measure.display_name} is known only as of the last day of the data", now)
-            if self.took(_PRESENT.pattern) or today:
+            if self.took(_PATTERNS["present"]) or today:
                 self.present = True
                 self.notes.append(f"As of {last.isoformat() if last else 'the last day'}, the last day of the data.")
             return None
         if period is None:
-            self.took(_EVER.pattern)
+            self.took(_PATTERNS["ever"])
             return None
         if last and period[0] > last:
             return Declined(f"the figures end on {last.isoformat()}", ("Show the pipeline forecast",))
         if measure.period is None:
             return Declined(f"{measure.display_name} is of all time: its table has no dates", now[:1])
         if last and period[1] >= last:
-            self.took(r" (?:so far|to date|until now|up to now)(?= )")
+            self.took(_PATTERNS["until_now"])
         first = self.words.first_day(metric)
         if first and period[1] < first:
             return Declined(f"the figures of {measure.display_name.lower()} begin on {first.isoformat()}", now[:1])
@@ -753,9 +626,9 @@ class _Reading:
         sums = _adds_up(metric)
         counts = kind == "number" and sums
         nearest = (_asked(metric),)
-        if counts and _LISTING.search(self.left):
+        if counts and re.search(_PATTERNS["listing"], self.left):
             return Declined(f"I can count {label.lower()}, not list them", (_asked(metric), "Who should I call?"))  # fmt: skip
-        self.counted = bool(self.took(r" (?:how many|(?:the )?(?:number|count) of|count)(?= )"))
+        self.counted = bool(self.took(_PATTERNS["how_many"]))
         if self.counted and not counts:
             return Declined(
                 f"{label} is {({'currency': 'an amount', 'percentage': 'a share'}).get(kind, 'a measured value')}, not a count",
@@ -763,21 +636,18 @@ class _Reading:
             )
         if self.took(r" how much(?= )") and counts:
             return Declined(f"{label} is a number, not an amount", nearest)
-        if self.took(r" (?:the )?(?:amount|value|worth)(?: of)?(?= (?:the |our |all )*§)") and kind != "currency":
+        if self.took(_PATTERNS["amount"]) and kind != "currency":
             return Declined(f"{label} is not an amount of money", nearest)
-        if (
-            self.took(r" (?:the )?(?:rate|share|percentage|percent)(?: of)?(?= (?:the |our |all )*§)")
-            and kind != "percentage"
-        ):
+        if self.took(_PATTERNS["share"]) and kind != "percentage":
             return Declined(f"{label} is not a share", nearest)
-        if self.took(r" (?:in total|total|altogether|the sum of|sum of)(?= )") and not sums:
+        if self.took(_PATTERNS["total"]) and not sums:
             return Declined(f"{label} does not add up to a total", nearest)
         self.took(r" overall(?= )")
-        if re.search(r" how (?:long|high|big|large) ", self.left):
+        if re.search(_PATTERNS["how_long"], self.left):
             lasts = re.search(r"days|hours|minutes", f"{metric.name} {metric.measure.expr}") is not None
             if (" how long " in self.left and not lasts) or counts:
                 return Declined(f"I do not understand 'how' for {label.lower()}", nearest)
-            self.took(r" how (?:long|high|big|large)(?= )")
+            self.took(_PATTERNS["how_long"])
             self.took(r" (?:takes?|lasts?)(?= )")
         if counts and not self.counted and re.match(r" *how ", self.left):
             return Declined(f"I do not understand 'how' for {label.lower()}, a count", nearest)
@@ -820,7 +690,7 @@ class _Reading:
         if self.count < 1:
             return Declined(f"{word} {self.count} is none", nearest)
         if (
-            word in _SIZES
+            word in WORDS["sizes"]
             and metric.measure.format.type == "number"
             and not self.counted
             and f" {word} §" in match.string.replace(" ¤", "")
@@ -833,11 +703,11 @@ class _Reading:
         ):
             return Declined(f"{word!r} of several: say how many", (f"{word} 5 {split[0][1]} by {label}",))
         self.took(r" by(?= (?:the |our )?§)")
-        self.ranked = {"down": "top", "up": "bottom"}[_RANKED[word]]
+        self.ranked = _RANKED[word]
         return None
 
     def _wants_sibling(self, metric: metrics.Metric) -> bool:
-        other = metrics.metrics()[_SIBLINGS[metric.name]]
+        other = metrics.metrics()[_IDIOMS["siblings"][metric.name]]
         own = {one.name for one in metric.view.dimensions}
         said = [
             _plain(s) for one in other.view.dimensions if one.name not in own for s in (one.display_name, *one.synonyms)
@@ -847,10 +717,6 @@ class _Reading:
     def _split(self, metric: metrics.Metric) -> list[tuple[str, str]]:
         """Dimensions that the metric is split by, in their order, each as it was said."""
         found: list[tuple[int, int, str, str]] = []
-        marker = (
-            r"(?:(?:split|grouped|broken down|ranked|sorted|ordered) by|(?:for )?(?:each|every)|by|per|across|which|what)"
-            r"(?: the| our| all| each)*"
-        )
         said_as = sorted(
             (
                 (_plain(said), one.name)
@@ -864,7 +730,7 @@ class _Reading:
         for said, name in said_as * 2:  # twice: "and" leads on from one that was found
             if name in [done for _, _, done, _ in found]:
                 continue
-            for before, keep in ((marker, ""), (rf"(?:{ranked}) {number}", " "), (rf"{number} (?:{ranked})", " "), (rf"(?:which|what|the) {number}", "number"), (rf"(?:{ranked})", " "), (r"¤ and(?: the| our)?", "¤")):  # fmt: skip
+            for before, keep in ((_PATTERNS["split"], ""), (rf"(?:{ranked}) {number}", " "), (rf"{number} (?:{ranked})", " "), (rf"(?:which|what|the) {number}", "number"), (rf"(?:{ranked})", " "), (r"¤ and(?: the| our)?", "¤")):  # fmt: skip
                 match = re.search(rf" ({before}) {re.escape(said)}(?= )", self.left)
                 if match:
                     kept = f" {match[1]}" if keep == " " else ""
@@ -931,7 +797,7 @@ class _Reading:
     def _joined(self) -> Declined | None:
         """What stands between values: `or` joins those of one dimension, and some prepositions lead to one."""
         self.left = re.sub(r" ‹(\w+)› (?:or|and)(?: (?:in|from|for|of|the))*(?= ‹\1›)", "", self.left)
-        for word, dimensions in _BEFORE.items():
+        for word, dimensions in _IDIOMS["before"].items():
             names = "|".join(dimensions or self.where)
             if names:
                 self.took(rf" {word}(?= (?:the )?‹(?:{names})›)")
@@ -971,7 +837,7 @@ class _Reading:
             return (date(int(m[1]), 1, 1), date(int(m[1]), 12, 31)) if int(m[1]) else Declined(f"{m[1]!r} is no year")
         return None
 
-    def _all_understood(self, call: Call, also: set[str], nearest: tuple[str, ...] = ()) -> Call | Declined:
+    def _all_understood(self, call: Call, also: Collection[str], nearest: tuple[str, ...] = ()) -> Call | Declined:
         rest = self.strange(also)
         if not rest:
             return call
@@ -1025,7 +891,7 @@ def _achieved(metric: metrics.Metric) -> bool:
     """Whether a metric is of what was done and got: of won deals alone, of touches, or a share."""
     expr = metric.measure.expr
     only_won = set(re.findall(r"'(open|won|lost)'", expr)) == {"won"} or "won_value" in expr
-    return only_won or metric.measure.format.type == "percentage" or metric.name in _DONE
+    return only_won or metric.measure.format.type == "percentage" or metric.name in _IDIOMS["done"]
 
 
 def _asked(metric: metrics.Metric) -> str:

@@ -2,6 +2,10 @@
 
 A row is a dict with the fields that the form names. Texts come ready to read: the caller formats values, and cuts
 long names with `label`. Without rows every form says so in words instead of drawing an empty frame.
+
+All forms take a `title`, a `caption` that says of what and n, `axis` and `side` (name and unit of what runs across and
+upwards), `form` (d3 format of the axis), `before` (what comes before its figures, such as the sign of a currency), and
+`width` and `height` of the plot in pixels.
 """
 
 from __future__ import annotations
@@ -74,15 +78,8 @@ def bars(
 ) -> Chart:
     """Horizontal bars in the order of the rows.
 
-    Args:
-        rows: `label`, `value` and `text`, the value as it is written at the bar's end.
-        title: What is shown.
-        caption: Of what, and n.
-        axis: Name and unit of the value.
-        form: d3 format of the axis, used where the bars carry no text.
-        before: What stands before each figure of the axis, such as the sign of a currency.
-        colours: Per label its colour, blue where it has none.
-        width: Pixels of the plot.
+    A row has `label`, `value` and `text`, the value as it is written at the bar's end. `colours` are by label, blue where
+    it has none; `form` is used where the bars carry no text.
     """
     import altair as alt
 
@@ -127,14 +124,8 @@ def stacks(
 ) -> Chart:
     """Horizontal bars of parts, in the order of the rows; parts in the order of `colours`, the whole at the end.
 
-    Args:
-        rows: `label`, `total` written as it is to be read, and `parts`, a mapping from part to number.
-        title: What is shown.
-        caption: Of what, and n.
-        axis: Name and unit of the number.
-        colours: Parts with their colours.
-        names: Parts as the legend names them.
-        width: Pixels of the plot.
+    A row has `label`, `total` written as it is to be read, and `parts`, a mapping from part to number. `names` are the
+    parts as the legend names them.
     """
     import altair as alt
 
@@ -187,15 +178,8 @@ def intervals(
 ) -> Chart:
     """A dot per row with its interval as a line, and a dashed line at a value to compare with.
 
-    Args:
-        rows: `label`, `value`, `low`, `high`, and `text` written at the right.
-        title: What is shown.
-        caption: Of what, n, and what the lines are.
-        axis: Name and unit of the value.
-        domain: Ends of the axis.
-        form: d3 format of the axis.
-        reference: Where the dashed line stands.
-        width: Pixels of the plot.
+    A row has `label`, `value`, `low`, `high`, and `text` written at the right; the caption says what the lines are.
+    `domain` is the ends of the axis, `reference` the place of the dashed line.
     """
     import altair as alt
 
@@ -250,18 +234,8 @@ def columns(
 ) -> Chart:
     """Upright columns in the order of the rows: a distribution, or a course of time.
 
-    Args:
-        rows: `label`, `value`, `text` for the tooltip and, with `colours`, `part`.
-        title: What is shown.
-        caption: Of what, and n.
-        axis: Name and unit across.
-        side: Name and unit upwards.
-        colours: Per part its colour, in the order of the legend.
-        form: d3 format of the side.
-        before: What stands before each of its figures.
-        tilt: Degrees by which the labels are turned.
-        width: Pixels of the plot.
-        height: Pixels of the plot.
+    A row has `label`, `value`, `text` for the tooltip and, with `colours` (by part, in the order of the legend), `part`.
+    `tilt` is the degrees by which the labels are turned.
     """
     import altair as alt
 
@@ -273,14 +247,14 @@ def columns(
             for row in rows
         ]
     )
-    letters = max(len(row["label"]) for row in rows) * (_LETTER - 0.4)
-    every = ceil((16 if tilt else letters) / (width / len(rows)))
-    shown = [row["label"] for place, row in enumerate(rows) if place % every == 0]
+    labels = list(dict.fromkeys(row["label"] for row in rows))
+    letters = max(map(len, labels)) * (_LETTER - 0.4)
+    every = ceil((16 if tilt else letters) / (width / len(labels)))
     x = alt.X(
         "label:N",
         sort=None,
         title=axis,
-        axis=alt.Axis(labelAngle=tilt, values=shown, labelOverlap=False, labelFontSize=11, grid=False),
+        axis=alt.Axis(labelAngle=tilt, values=labels[::every], labelOverlap=False, labelFontSize=11, grid=False),
         scale=alt.Scale(paddingInner=0.12, paddingOuter=0.06),
     )
     most = max(float(row["value"]) for row in rows)
@@ -309,15 +283,7 @@ def course(
 ) -> Chart:
     """A line over days, with the ground under it filled; where it is drawn live, wheel and drag move along the days.
 
-    Args:
-        rows: `day` as ISO text, `value`, and `text` for the tooltip, in the order of the days; None leaves a gap.
-        title: What is shown.
-        caption: Of what.
-        side: Name and unit upwards.
-        form: d3 format of the side.
-        before: What stands before each of its figures.
-        width: Pixels of the plot.
-        height: Pixels of the plot.
+    A row has `day` as ISO text, `value` and `text` for the tooltip, in the order of the days; None leaves a gap.
     """
     import altair as alt
 

@@ -38,19 +38,19 @@ def _converter() -> Any:
     return vl_convert
 
 
-def svg(chart: Mapping[str, Any]) -> str:
-    """A Vega-Lite chart as SVG.
+def svg(chart: Mapping[str, Any], clips: str = "clip") -> str:
+    """A Vega-Lite chart as SVG; `clips` begins the names of its clip paths, of which each in a document has its own.
 
     Raises:
         MedallionError: The extra `charts` is not installed.
     """
-    return _numbered(str(_converter().vegalite_to_svg(dict(chart), allowed_base_urls=[])))
+    return _numbered(str(_converter().vegalite_to_svg(dict(chart), allowed_base_urls=[])), clips)
 
 
-def _numbered(picture: str) -> str:
+def _numbered(picture: str, clips: str) -> str:
     """The picture with its clip paths counted from 1: Vega counts on through everything a process has drawn."""
     names = dict.fromkeys(_CLIPS.findall(picture))
-    counted = {name: f"clip{number}" for number, name in enumerate(names, 1)}
+    counted = {name: f"{clips}{number}" for number, name in enumerate(names, 1)}
     return _CLIPS.sub(lambda name: counted[name[0]], picture)
 
 

@@ -67,8 +67,27 @@ class Column:
         return "reject" if "reject" in (self.checks.get("null"), self.checks.get("reference")) else "warn"
 
 
+class _Columns:
+    """What a table and an entity have in common: a name and columns."""
+
+    name: str
+    columns: tuple[Column, ...]
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Names of the columns in their order."""
+        return tuple(column.name for column in self.columns)
+
+    def column(self, name: str) -> Column:
+        """The column of that name; KeyError when there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"{self.name} has no column {name}")
+
+
 @dataclass(frozen=True)
-class Table:
+class Table(_Columns):
     """One table: its grain, key and columns. `name` is qualified by layer, such as `gold.sales_summary`."""
 
     name: str
@@ -78,21 +97,9 @@ class Table:
     columns: tuple[Column, ...]
     invariants: tuple[str, ...] = ()
 
-    @property
-    def column_names(self) -> tuple[str, ...]:
-        """Names of the columns in their order."""
-        return tuple(column.name for column in self.columns)
-
-    def column(self, name: str) -> Column:
-        """The column of that name; KeyError when the table has none."""
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise KeyError(f"{self.name} has no column {name}")
-
 
 @dataclass(frozen=True)
-class Entity:
+class Entity(_Columns):
     """One kind of CRM record, the contract between an export and its silver tables.
 
     Files are known by `sources` where a contract declares them, else by `file_patterns`.
@@ -108,11 +115,6 @@ class Entity:
     placeholders: tuple[str, ...] = PLACEHOLDERS
     freshness_hours: float | None = None
     sources: tuple[Source, ...] = ()
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
-        """Canonical column names in their order."""
-        return tuple(column.name for column in self.columns)
 
     @property
     def references(self) -> tuple[Column, ...]:
@@ -148,13 +150,6 @@ class Entity:
         """Other entities that its rows refer to or are looked up in, and that are therefore loaded before it."""
         named = {column.reference.entity for column in self.references if column.reference}
         return frozenset(named.union(*(source.lookups for source in self.sources)) - {self.name})
-
-    def column(self, name: str) -> Column:
-        """The canonical column of that name; KeyError when there is none."""
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise KeyError(f"{self.name} has no column {name}")
 
     @property
     def currency(self) -> str:

@@ -8,7 +8,6 @@ import os
 import shutil
 import threading
 import weakref
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -18,6 +17,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 import duckdb
+from cachetools import LRUCache, cached
 
 from medallion import metrics
 from medallion.errors import LakehouseError
@@ -92,10 +92,8 @@ class Reading:
         #: Held by each statement of the work in the background, and by a reader for whom memory was short beside it.
         self.alone = threading.Lock()
         self.working: duckdb.DuckDBPyConnection | None = None
-        self._lock = threading.Lock()
         self._slots = threading.BoundedSemaphore(max(2, os.cpu_count() or 2))
-        self._known: OrderedDict[Hashable, _Once] = OrderedDict()
-        self._written: OrderedDict[Hashable, _Once] = OrderedDict()
+        self._known, self._written = _remembering(REMEMBERED), _remembering(WRITTEN)
 
     def close(self) -> None:
         """Let go of the files; work in the background is broken off."""
@@ -109,22 +107,12 @@ class Reading:
 
     def once(self, key: Hashable, compute: Callable[[], T]) -> T:
         """What `compute` gives, computed once per key however many ask at a time; a failure is not remembered."""
-        return self._remembered(self._known, REMEMBERED, key, compute)
+        found: T = self._known(key, compute)
+        return found
 
     def written(self, key: Hashable, write: Callable[[], bytes]) -> bytes:
         """What `write` gives, compressed with gzip, once per key as long as it is remembered."""
-        return self._remembered(self._written, WRITTEN, key, lambda: gzip.compress(write(), 6))
-
-    def _remembered(self, known: OrderedDict[Hashable, _Once], most: int, key: Hashable, compute: Callable[[], T]) -> T:
-        with self._lock:
-            cell = known.get(key)
-            if cell is None:
-                cell = known[key] = _Once()
-                while len(known) > most:
-                    known.popitem(last=False)
-            else:
-                known.move_to_end(key)
-        found: T = cell.value(compute)
+        found: bytes = self._written(key, lambda: gzip.compress(write(), 6))
         return found
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
@@ -235,16 +223,10 @@ def _held(answer: Answer) -> Answer:
     return answer
 
 
-class _Once:
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._held: list[Any] = []
-
-    def value(self, compute: Callable[[], Any]) -> Any:
-        with self._lock:
-            if not self._held:
-                self._held.append(compute())
-            return self._held[0]
+def _remembering(most: int) -> Callable[[Hashable, Callable[[], Any]], Any]:
+    """Gives what a function gives, by a key; who asks for a key that is being computed waits for it."""
+    remember = cached(LRUCache(most), key=lambda key, compute: key, condition=threading.Condition())
+    return remember(lambda key, compute: compute())
 
 
 class Source:

@@ -12,7 +12,8 @@ from typing import Any
 import duckdb
 
 from medallion.errors import MedallionError
-from medallion.powerbi import evaluate, layout, pbix, rows, sketch, theme, tmdl
+from medallion.powerbi import evaluate, layout, pbix, rows, theme, tmdl
+from medallion.powerbi import pictures as drawings
 from medallion.powerbi.m import Databricks, Folder, Source
 from medallion.powerbi.model import Model, model
 
@@ -76,7 +77,7 @@ def build(
         if with_data:
             files.append(_put(folder / f"{NAME}.pbix", pbix.pbix(whole, found, refreshed)))
         if with_data and pictures:
-            files += sketch.draw(whole, found, folder / "pages")
+            files += drawings.draw(whole, found, folder / "pages")
     except OSError as error:
         raise MedallionError(f"{folder}: cannot be written: {error}", "Choose another folder with --out.") from error
     return Built(files, {name: len(table) for name, table in found.tables.items()}, found.notes)

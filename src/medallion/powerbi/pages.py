@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal
 
-from medallion.powerbi.theme import COUNTED, OUTCOME
+from medallion.charts.theme import OUTCOME
+from medallion.powerbi.theme import COUNTED
 
 Kind = Literal[
     "textbox", "slicer", "card", "clusteredBarChart", "clusteredColumnChart", "columnChart", "lineChart",
@@ -38,9 +39,9 @@ class Visual:
         kind: Its type in Power BI.
         title: What stands above it; of a text box, the heading.
         fields: Fields by role, in order.
-        box: Where.
-        order: Place in the tab order, from 1.
         alt: What a screen reader tells.
+        box: Where on the page, given when the page is put together.
+        order: Place in the tab order, from 1.
         where: Values that a column must have, a filter of this visual alone.
         sort: Field to sort by, falling; by category, rising, without.
         text: Second line of a text box.
@@ -50,9 +51,9 @@ class Visual:
     kind: Kind
     title: str
     fields: dict[str, tuple[Field, ...]]
-    box: Box
-    order: int
     alt: str
+    box: Box = Box(0, 0, 0, 0)
+    order: int = 0
     where: tuple[tuple[str, str], tuple[Any, ...]] | None = None
     sort: Field | None = None
     text: str = ""
@@ -83,48 +84,34 @@ class Page:
     visuals: tuple[Visual, ...]
 
 
-@dataclass(frozen=True)
-class _Chart:
-    kind: Kind
-    title: str
-    fields: dict[str, tuple[Field, ...]]
-    alt: str
-    where: tuple[tuple[str, str], tuple[Any, ...]] | None = None
-    sort: Field | None = None
-    colours: dict[str, str] = field(default_factory=dict)
-
-
 def _page(
     name: str, title: str, question: str, slicers: tuple[tuple[str, str], ...],
     cards: tuple[str | tuple[str, str], ...],
-    charts: tuple[_Chart, ...], table: _Chart, beside: _Chart | None = None,
+    charts: tuple[Visual, ...], table: Visual, beside: Visual | None = None,
 ) -> Page:  # fmt: skip
     """Heading and slicers, cards, charts, and a table below with room for a chart beside it, on one grid."""
     visuals: list[Visual] = []
 
-    def put(kind: Kind, title: str, fields: dict[str, tuple[Field, ...]], box: Box, alt: str, **more: Any) -> None:
-        visuals.append(Visual(kind, title, fields, box, len(visuals) + 1, alt, **more))
-
-    def draw(chart: _Chart, box: Box) -> None:
-        put(chart.kind, chart.title, chart.fields, box, chart.alt,
-            where=chart.where, sort=chart.sort, colours=chart.colours)  # fmt: skip
+    def put(visual: Visual, box: Box) -> None:
+        visuals.append(replace(visual, box=box, order=len(visuals) + 1))
 
     slicer = 168
     left = WIDTH - EDGE - len(slicers) * slicer - (len(slicers) - 1) * GAP
-    put("textbox", title, {}, Box(EDGE, 14, left - EDGE - GAP, 62), f"{title}. {question}", text=question)
+    heading = Visual("textbox", title, {}, f"{title}. {question}", text=question)
+    put(heading, Box(EDGE, 14, left - EDGE - GAP, 62))
     for place, chosen in enumerate(slicers):
         box = Box(left + place * (slicer + GAP), 14, slicer, 62)
-        put("slicer", chosen[1], {"Values": (chosen,)}, box, f"Choose {chosen[1].lower()}")
+        put(Visual("slicer", chosen[1], {"Values": (chosen,)}, f"Choose {chosen[1].lower()}"), box)
     for card, box in zip(cards, _across(len(cards), 88, 84), strict=True):
         measure, told = (card, card) if isinstance(card, str) else card
-        put("card", told, {"Values": (measure,)}, box, f"{told}: one figure")
+        put(Visual("card", told, {"Values": (measure,)}, f"{told}: one figure"), box)
     for chart, box in zip(charts, _across(len(charts), 184, 264), strict=True):
-        draw(chart, box)
+        put(chart, box)
     columns = _across(3, 460, 244)
     last = columns[1] if beside else columns[2]
-    draw(table, Box(EDGE, 460, last.x + last.width - EDGE, 244))
+    put(table, Box(EDGE, 460, last.x + last.width - EDGE, 244))
     if beside:
-        draw(beside, columns[2])
+        put(beside, columns[2])
     return Page(name, title, question, tuple(visuals))
 
 
@@ -135,8 +122,8 @@ def _across(count: int, y: int, height: int) -> list[Box]:
     return [Box(edges[n], y, edges[n + 1] - edges[n] - GAP, height) for n in range(count)]
 
 
-def _chart(kind: Kind, title: str, category: Field, *values: Field, alt: str, **more: Any) -> _Chart:
-    return _Chart(kind, title, {"Category": (category,), "Y": values}, alt, **more)
+def _chart(kind: Kind, title: str, category: Field, *values: Field, alt: str, **more: Any) -> Visual:
+    return Visual(kind, title, {"Category": (category,), "Y": values}, alt, **more)
 
 
 @cache
@@ -161,7 +148,7 @@ def pages() -> tuple[Page, ...]:
                 _chart("clusteredBarChart", "Which sources win?", source, "Win rate",
                        alt="Bars: win rate by lead source, the highest first", sort="Win rate"),
             ),
-            _Chart("tableEx", "Whom to call first?", {"Values": (
+            Visual("tableEx", "Whom to call first?", {"Values": (
                 customer, quality, ("Customers", "Lead score"), ("Deals", "Deal"), stage, owner, ("Deals", "Expected close"),
                 "Open pipeline", "Average probability", "Weighted pipeline",
             )}, "Table: open deals by weighted value, the largest first", where=still_open, sort="Weighted pipeline"),
@@ -177,11 +164,11 @@ def pages() -> tuple[Page, ...]:
                        alt="Bars: revenue by industry, the largest first", sort="Revenue"),
                 _chart("clusteredBarChart", "Which segments are they in?", ("Customers", "Segment"), "Customers",
                        alt="Bars: number of customers by segment, the largest first", sort="Customers"),
-                _Chart("scatterChart", "Does engagement go with revenue?", {
+                Visual("scatterChart", "Does engagement go with revenue?", {
                     "Category": (customer,), "X": ("Average engagement",), "Y": ("Revenue",),
                 }, "Points: engagement score and revenue of each customer"),
             ),
-            _Chart("tableEx", "Who brings most?", {"Values": (
+            Visual("tableEx", "Who brings most?", {"Values": (
                 customer, industry, ("Customers", "Country"), quality, ("Customers", "Segment"),
                 ("Customers", "Preferred channel"), "Average lead score", "Revenue", "Open pipeline", "Win rate",
             )}, "Table: customers by revenue, the largest first", sort="Revenue"),
@@ -197,14 +184,14 @@ def pages() -> tuple[Page, ...]:
                 _chart("clusteredBarChart", "Which channels get an answer?", channel, "Positive rate of touches",
                        alt="Bars: share of touches with a positive outcome by channel, the highest first",
                        sort="Positive rate of touches"),
-                _Chart("columnChart", "What comes of our touches?", {
+                Visual("columnChart", "What comes of our touches?", {
                     "Category": (month,), "Series": (("Touches", "Outcome"),), "Y": ("Touches",),
                 }, "Stacked columns: touches by month and outcome", colours=OUTCOME),
                 _chart("clusteredColumnChart", "On which days do people answer?", ("Touches", "Weekday"),
                        "Positive rate of touches",
                        alt="Columns: share of touches with a positive outcome by day of the week"),
             ),
-            _Chart("tableEx", "What does each channel bring? (all time, all customers)", {"Values": (
+            Visual("tableEx", "What does each channel bring? (all time, all customers)", {"Values": (
                 channel, "Interactions", "Positive rate", "Meetings booked", "No-answer rate",
                 "Minutes per interaction", "Attributed revenue",
             )}, "Table: channels with touches, rates, time and attributed revenue", sort="Interactions"),
@@ -218,7 +205,7 @@ def pages() -> tuple[Page, ...]:
             (("Date", "Quarter"), source, industry),
             ("Revenue", "Deals won", "Win rate", "Average won value", ("Sales cycle", "Sales cycle (days)")),
             (
-                _Chart("lineClusteredColumnComboChart", "Revenue and win rate by month closed", {
+                Visual("lineClusteredColumnComboChart", "Revenue and win rate by month closed", {
                     "Category": (month,), "Y": ("Revenue",), "Y2": ("Win rate",),
                 }, "Columns: revenue by month; line: win rate"),
                 _chart("clusteredColumnChart", "Do we open as many deals as we close?", month, "Deals opened",
@@ -227,12 +214,12 @@ def pages() -> tuple[Page, ...]:
                 _chart("clusteredBarChart", "Who wins?", owner, "Revenue",
                        alt="Bars: revenue by owner, the largest first", sort="Revenue"),
             ),
-            _Chart("tableEx", "How does each rep do?", {"Values": (
+            Visual("tableEx", "How does each rep do?", {"Values": (
                 owner, "Deals won", "Deals lost", "Win rate", "Win rate by value", "Revenue", "Average won value",
                 "Sales cycle",
             )}, "Table: owners by revenue, the largest first", where=(("Deals", "Status"), ("won", "lost")),
                 sort="Revenue"),
-            _Chart("lineChart", "How does revenue add up?", {"Category": (month,), "Y": ("Revenue to date",)},
+            Visual("lineChart", "How does revenue add up?", {"Category": (month,), "Y": ("Revenue to date",)},
                    "Line: revenue up to the end of each month"),
         ),
     )  # fmt: skip

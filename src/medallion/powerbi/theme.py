@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from medallion.charts.theme import AMBER, BLUE, CATEGORY, GROUND, INK, ORANGE, PALE, RULE, SKY, SOFT
+
 NAME = "Medallion"
-# the colours of medallion's charts; the hues are those of Okabe and Ito (2008)
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#767676"
-SKY, AMBER, GREEN, PURPLE, PALE = "#56B4E9", "#E69F00", "#009E73", "#AA4499", "#B8C0C8"
-INK, SOFT, RULE, GROUND = "#1F2933", "#52606D", "#E1E5EA", "#FFFFFF"
-CATEGORY = (BLUE, ORANGE, SKY, AMBER, GREEN, PURPLE, GREY)
-OUTCOME = {"meeting_booked": BLUE, "positive": SKY, "neutral": PALE, "no_answer": GREY, "negative": ORANGE}
 #: Colours of the counts of deals.
 COUNTED = {"Deals opened": PALE, "Deals won": BLUE, "Deals lost": ORANGE}
 CANVAS, FACE, BOLD = "#F4F6F8", "Segoe UI", "Segoe UI Semibold"
