@@ -6,6 +6,7 @@ import csv
 import shutil
 import tempfile
 from datetime import date, datetime, timedelta
+from decimal import Decimal as D
 from pathlib import Path
 
 import pytest
@@ -306,3 +307,15 @@ def test_a_replay_shows_one_stage_and_the_whole_row_as_it_was(deliver, tmp_path)
         row = seen[day]["L6"]
         assert (int(row["deal_value"]), row["owner"]) == (value, owner), day
     assert (told["2025-05-31"]["L5"], told["2025-05-31"]["L4"]) == ("closed_won", "proposal")
+
+
+def test_a_deal_that_is_in_one_delivery_twice_and_alone_in_its_file(deliver, rows):
+    head = "lead_id,customer_id,status,deal_value,stage,created_at,updated_at\n"
+    twice = "D1,C1,open,100,Demo,2025-06-01,2025-06-02\nD1,C1,open,200,Offer,2025-06-01,2025-06-03\n"
+    _, lake = deliver({"customers.csv": "customer_id,customer_name\nC1,Acme\n", "leads.csv": head + twice})
+    deals = "select deal_value, stage from gold.deals"
+    assert rows(lake, deals) == [{"deal_value": D("200.00"), "stage": "offer"}]
+    deliver({"leads.csv": head + "D1,C1,won,300,Won,2025-06-01,2025-06-04\n"}, now=NOW + timedelta(days=1))
+    assert rows(lake, deals) == [{"deal_value": D("300.00"), "stage": "won"}]
+    stays = rows(lake, "select stage from gold.stage_history order by entered_at")
+    assert [row["stage"] for row in stays] == ["demo", "offer", "won"]

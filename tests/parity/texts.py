@@ -75,6 +75,7 @@ def functions() -> dict[str, Callable[[Any], Any]]:
     spellings = {"won": "won", "closed_won": "won", "étape 2": "second", "$": "USD"}
     made: dict[str, Callable[[Any], Any]] = {
         "squish": words.squish,
+        "key_hash": words.key_hash,
         "null_if_placeholder": lambda text: words.null_if_placeholder(text, PLACEHOLDERS),
         "unspaced": words.unspaced,
         "identifier": words.identifier,

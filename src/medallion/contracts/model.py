@@ -206,7 +206,7 @@ class Entity(_Columns):
     def conflicting_keys(self) -> Table:
         """`silver.<entity>_contested`: keys of the batch in work that have more than one version."""
         columns = (
-            Column("key_hash", "bigint", "xxhash64 of the key."),
+            Column("key_hash", "bigint", "Hash of the key."),
             Column("known", "boolean", "Whether a version was known before the batch."),
         )
         return Table(f"silver.{self.name}_contested", "one row per key", self.description, (), columns)

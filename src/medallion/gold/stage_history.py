@@ -7,7 +7,7 @@ from datetime import timedelta
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from medallion.columns import rounded
+from medallion.columns import key_hash, rounded
 from medallion.features import AsOf, leads_as_of
 
 _SECONDS_A_DAY = 86_400.0
@@ -29,15 +29,15 @@ def stage_history(versions: DataFrame, changes: DataFrame | None, as_of: AsOf, l
         leads: `silver.leads_clean`, or its rewound history, where the stage is null if it was not known then.
     """
     current = _current(leads, as_of)
-    deals = versions.select(F.xxhash64("lead_id").alias("_hash"))
+    deals = versions.select(key_hash(F.col("lead_id")).alias("_hash"))
     if changes is not None:
         changes = changes.filter(F.col("lead_id").isNotNull())
-        deals = deals.unionByName(changes.select(F.xxhash64("lead_id").alias("_hash")))
+        deals = deals.unionByName(changes.select(key_hash(F.col("lead_id")).alias("_hash")))
     # most deals have one entry: only the others have to be sorted (and one whose hash is that of another)
     several = deals.groupBy("_hash").agg(F.count(F.lit(1)).alias("n")).filter(F.col("n") > 1).select("_hash")
 
     def joined(frame: DataFrame, how: str) -> DataFrame:
-        return frame.withColumn("_hash", F.xxhash64("lead_id")).join(several, on="_hash", how=how).drop("_hash")
+        return frame.withColumn("_hash", key_hash(F.col("lead_id"))).join(several, on="_hash", how=how).drop("_hash")
 
     once = joined(current, "left_anti").withColumn("entered_at", F.least("_first", _last_instant(as_of)))
     once = once.select("lead_id", "stage", "entered_at", "told_by").withColumn("left_at", F.lit(None).cast("timestamp"))

@@ -370,12 +370,12 @@ def conflicting_keys(staged: DataFrame, history: DataFrame | None, entity: Entit
     One row per key that occurs more than once in the batch, or in `history` (versions known before it). The rows of
     all other keys are accepted as they are.
     """
-    hashes = valid(staged).select(F.xxhash64(entity.key).alias("key_hash"))
+    hashes = valid(staged).select(words.key_hash(F.col(entity.key)).alias("key_hash"))
     repeated = hashes.groupBy("key_hash").agg(F.count(F.lit(1)).alias("n")).filter(F.col("n") > 1)
     repeated = repeated.select("key_hash", F.lit(False).alias("known"))
     if history is None:
         return repeated
-    known = history.select(F.xxhash64(entity.key).alias("key_hash"))
+    known = history.select(words.key_hash(F.col(entity.key)).alias("key_hash"))
     met = hashes.join(known, on="key_hash", how="left_semi").distinct()
     both = repeated.unionByName(met.withColumn("known", F.lit(True)))
     return both.groupBy("key_hash").agg((F.count_if("known") > 0).alias("known"))
@@ -398,7 +398,11 @@ def outcomes(staged: DataFrame, conflicting: DataFrame, history: DataFrame | Non
     hashes = conflicting.select("key_hash")
 
     def joined(rows: DataFrame, how: str) -> DataFrame:
-        return rows.withColumn("key_hash", F.xxhash64(entity.key)).join(hashes, on="key_hash", how=how).select(*names)
+        return (
+            rows.withColumn("key_hash", words.key_hash(F.col(entity.key)))
+            .join(hashes, on="key_hash", how=how)
+            .select(*names)
+        )
 
     unchanged = joined(valid(staged), "left_anti").withColumn("_outcome", F.lit("accepted"))
     rows = joined(valid(staged), "left_semi").withColumn("_new", F.lit(True))
