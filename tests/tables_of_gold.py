@@ -8,6 +8,8 @@ from typing import Any
 
 class _Gold:
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
         return getattr(import_module(f"medallion.gold.{name}"), name)
 
 

@@ -9,9 +9,8 @@ import pytest
 from conftest import ROOT
 from medallion import contracts, metrics
 from medallion.care import status
-from medallion.gold import STEPS
+from medallion.gold import STEPS, gold_contract
 from medallion.gold.customer_features import FEATURES
-from medallion.pipeline.silver_to_gold import gold_contract
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCS = README + "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").rglob("*.md")))

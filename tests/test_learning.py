@@ -297,16 +297,16 @@ def test_trees_that_were_changed_are_refused(learned, tmp_path):
 
 
 def test_only_what_is_registered_can_be_active(copied):
-    from medallion.learning import train
+    from medallion.learning import registered
 
     version = champion(copied).scorer.version
-    train.use(copied, "rules")
+    registered.use(copied, "rules")
     assert champion(copied) is None
     with pytest.raises(LakehouseError, match=r"\.\./x: there is no such model"):
-        train.use(copied, "../x")
-    train.use(copied, version)
+        registered.use(copied, "../x")
+    registered.use(copied, version)
     assert champion(copied).scorer.version == version
-    assert [row["speaks"] for row in train.versions(copied)] == [True]
+    assert [row["speaks"] for row in registered.versions(copied)] == [True]
 
 
 # scores

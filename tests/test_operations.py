@@ -19,9 +19,8 @@ from medallion.care import restore, status
 from medallion.cli import app
 from medallion.config import load
 from medallion.errors import ConservationError, LakehouseError, MedallionError
-from medallion.gold import STEPS
+from medallion.gold import STEPS, gold_contract
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline.silver_to_gold import gold_contract
 
 CUSTOMERS = "customer_id,customer_name,email,created_at\nC1,Acme,secret@x.example,2025-01-01\n"
 LEADS = "lead_id,customer_id,status,created_at\nL1,C1,open,2025-02-01\nL2,C9,open,2025-02-01\n"
@@ -108,7 +107,9 @@ def test_a_run_that_failed_is_told_of_until_long_after(spark, exports, tmp_path,
 def test_what_hinders_the_record_of_a_failure_does_not_hide_it(spark, exports, tmp_path, monkeypatch):
     path, lakehouse = tmp_path / "log.jsonl", tmp_path / "lake"
     log.start(str(path), "json", "warning")
-    monkeypatch.setattr(pipeline, "silver_to_gold", lambda *given, **more: 1 / 0)
+    monkeypatch.setattr(
+        importlib.import_module("medallion.pipeline.silver_to_gold"), "silver_to_gold", lambda *given, **more: 1 / 0
+    )
     (lakehouse / "ops").mkdir(parents=True)
     (lakehouse / "ops" / "failures").write_text("no folder")
     with pytest.raises(ZeroDivisionError):
@@ -190,7 +191,7 @@ def test_lineage_of_a_run_that_fails(spark, exports, tmp_path, backend, monkeypa
     def broken(*_, **__):
         raise LakehouseError("the disk is full", "Make room.")
 
-    monkeypatch.setattr(pipeline, "silver_to_gold", broken)
+    monkeypatch.setattr(importlib.import_module("medallion.pipeline.silver_to_gold"), "silver_to_gold", broken)
     with pytest.raises(LakehouseError):
         pipeline.run(load(None, source=str(exports), lakehouse=str(tmp_path / "lake")), NOW)
     last = backend[-1]

@@ -254,8 +254,9 @@ def test_deals(sample, rows):
 
 
 def test_a_broken_table_is_noticed(frame, sample, spark):
+    from medallion.gold import gold_contract
     from medallion.lakehouse import store
-    from medallion.pipeline.silver_to_gold import gold_contract, verify
+    from medallion.pipeline.silver_to_gold import verify
 
     for name in (
         "gold.customer_features",
@@ -276,8 +277,9 @@ def test_a_broken_table_is_noticed(frame, sample, spark):
 def test_two_keys_of_one_hash_are_two_keys(sample, spark, monkeypatch):
     from pyspark.sql import functions as F
 
+    from medallion.gold import gold_contract
     from medallion.lakehouse import store
-    from medallion.pipeline.silver_to_gold import gold_contract, verify
+    from medallion.pipeline.silver_to_gold import verify
 
     monkeypatch.setattr(F, "xxhash64", lambda *columns: F.lit(1).cast("bigint"))
     whole, contract = store.read(spark, sample, "gold.attribution"), gold_contract("gold.attribution")

@@ -11,10 +11,9 @@ from typing import Any
 from medallion import contracts, metrics
 from medallion.contracts import Column, Table
 from medallion.features import Feature
-from medallion.gold import STEPS, Step
+from medallion.gold import STEPS, Step, gold_contract
 from medallion.gold.customer_features import FEATURES
 from medallion.pipeline.additions import DAYS, TOTALS
-from medallion.pipeline.silver_to_gold import gold_contract
 from medallion.scoring.leaks import CHECKS
 from medallion.scoring.signals import SIGNALS
 from medallion.silver.checks import MESSAGES

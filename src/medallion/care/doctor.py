@@ -15,11 +15,10 @@ from medallion.care.proposals import Actions
 from medallion.config import Settings
 from medallion.contracts import Entity, Table
 from medallion.errors import LakehouseError, MedallionError
-from medallion.gold import graph
+from medallion.gold import gold_contract, graph
 from medallion.lakehouse import contracts_in_use, query, store
 from medallion.lakehouse.store import LAYERS, Lakehouse, spark_types
 from medallion.pipeline import batches, extensions, hold, journal, models
-from medallion.pipeline.silver_to_gold import gold_contract
 from medallion.scoring import registry
 
 OK, WARNING, BROKEN = "ok", "warning", "broken"

@@ -12,10 +12,10 @@ import duckdb
 
 from medallion import contracts, metrics
 from medallion.contracts import Table
+from medallion.gold import gold_contract
 from medallion.lakehouse import contracts_in_use, query
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, drift, journal
-from medallion.pipeline.silver_to_gold import gold_contract
 
 _RUNS = 10
 

@@ -14,6 +14,7 @@ from medallion.cli.command import Call, Models, command, group
 from medallion.config import utc_now
 from medallion.figures import money, percent, ratio, span
 from medallion.learning import monitor as monitoring
+from medallion.learning import registered
 from medallion.learning import train as training
 from medallion.learning.monitor import Watch
 from medallion.learning.train import Outcome
@@ -121,8 +122,8 @@ def list_models(
     """List the trained models, or choose the active one."""
     settings = call.settings(models=models)
     if use is not None:
-        training.use(settings, use)
-    found = training.versions(settings)
+        registered.use(settings, use)
+    found = registered.versions(settings)
 
     def tell() -> None:
         call.records("Models", found)

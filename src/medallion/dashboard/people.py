@@ -94,7 +94,7 @@ _SHOWN = {"customer_id", "customer_name", "as_of", "lead_score", "lead_quality"}
 
 
 def _features(account: dict[str, Any]) -> list[dict[str, Any]]:
-    from medallion.pipeline.silver_to_gold import gold_contract
+    from medallion.gold import gold_contract
 
     table = gold_contract("gold.customer_features")
     units = {"USD": "money", "share": "percent", "probability": "percent"}

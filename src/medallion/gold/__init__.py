@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 #: A model's scores of open deals, an input that is there when a model is.
 SCORED = "ops.scored_leads"
 
+#: What a model scores open deals from, in the order in which snapshots take it.
+SCORED_FROM = (
+    "silver.customers_clean",
+    "silver.leads_clean",
+    "silver.interactions_clean",
+    "silver.stage_changes_clean",
+)
+
 
 @dataclass(frozen=True)
 class Step:
@@ -77,3 +85,17 @@ OWN_STEPS: list[Step] = []
 def graph() -> tuple[Step, ...]:
     """Every step: those of the package, then a user's own."""
     return (*STEPS, *OWN_STEPS)
+
+
+def written_names() -> tuple[str, ...]:
+    """Every table that computing gold may write."""
+    return (*(step.table for step in graph()), "gold.lead_scores", SCORED)
+
+
+def gold_contract(name: str) -> Table:
+    """The contract of a gold table; those of customer_features and lead_snapshots are made from their features."""
+    if name == "gold.lead_snapshots":
+        from medallion.scoring import snapshots
+
+        return snapshots.CONTRACT
+    return next((step.contract for step in graph() if step.table == name), None) or contracts.table(name)

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from medallion.config import Settings, end_of_day
 from medallion.figures import percent
 from medallion.lakehouse import query, store
@@ -14,6 +16,9 @@ from medallion.lakehouse.store import Lakehouse
 from medallion.learning import train
 from medallion.pipeline import models
 from medallion.pipeline.steps import Report, Steps
+from medallion.scoring import drift, snapshots
+from medallion.scoring.drift import DRIFTED, MATTERS
+from medallion.scoring.evaluation import figures, gain
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,8 +77,6 @@ def watch(settings: Settings, report: Report = lambda name, seconds: None) -> Wa
     with steps.step("scores and outcomes of the deals"):
         found.ended, found.bands = _ended(lake, day)
     if entry is not None:
-        from medallion.scoring import drift
-
         with steps.step("signals of the open deals"):
             now = _signals(settings, lake, entry, day)
         found.drift = drift.stability(now, entry.document["profile"])
@@ -83,8 +86,6 @@ def watch(settings: Settings, report: Report = lambda name, seconds: None) -> Wa
 
 def _signals(settings: Settings, lake: Lakehouse, entry: Entry, day: date) -> pa.Table:
     """Signals of the deals that are open now."""
-    from medallion.scoring import snapshots
-
     spark = session(settings.engine, settings.memory_gib)
     names = [f"silver.{name}_clean" for name in ("customers", "leads", "interactions", "stage_changes")]
     frames = [store.read(spark, lake, name) if lake.exists(name) else None for name in names]
@@ -104,9 +105,6 @@ qualify row_number() over (partition by s.lead_id, s.as_of, means order by known
 
 
 def _ended(lake: Lakehouse, day: date) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
-    import numpy as np
-
-    from medallion.scoring.evaluation import figures, gain
 
     with query.connect(lake, layers=["gold", "silver"]) as connection:
         connection.execute(f"create temp table ended as {_SQL}", [day])
@@ -135,8 +133,6 @@ def _ended(lake: Lakehouse, day: date) -> tuple[dict[str, dict[str, Any]], list[
 
 def _recommend(found: Watch, entry: Entry | None) -> tuple[str, list[str]]:
     """What to do, and why."""
-    from medallion.scoring.drift import DRIFTED, MATTERS
-
     if entry is None:
         return TRAIN, ["no model is active; `medallion train` says whether there is enough to learn from"]
     because = []

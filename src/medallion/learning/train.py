@@ -10,15 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+import numpy as np
+import pyarrow as pa
+
 from medallion import charts, contracts
 from medallion.config import Settings, end_of_day
 from medallion.errors import LakehouseError, MedallionError
 from medallion.lakehouse import contracts_in_use, query, store
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import batches, models
+from medallion.pipeline import batches, journal, models
 from medallion.pipeline.steps import Report, Steps
+from medallion.scoring import card, drift, leaks, registry, snapshots, training
+from medallion.scoring.evaluation import gain
 from medallion.scoring.readiness import BOOST_LEADS, BOOST_WON, Evidence
+from medallion.scoring.snapshots import Facts, versions
 from medallion.version import VERSION
 
 if TYPE_CHECKING:
@@ -56,56 +62,6 @@ class Outcome:
     folder: str = ""
 
 
-def versions(settings: Settings) -> list[dict[str, Any]]:
-    """Every registered model: version, kind, outcomes up to, figures on later deals, and whether it is active."""
-    from medallion.scoring import registry
-
-    where = models.folder(settings)
-    if where is None:
-        return []
-    present = models.champion(settings)
-    found = []
-    for name in registry.versions(where):
-        entry = registry.load(where / name)
-        test = entry.evaluation.get("candidates", {}).get(entry.scorer.kind, {})
-        found.append(
-            {
-                "version": name,
-                "speaks": present is not None and present.scorer.version == name,
-                "kind": entry.scorer.kind,
-                "learned_until": entry.as_of,
-                "horizon_days": entry.scorer.horizon_days,
-                "roc_auc": test.get("roc_auc"),
-                "log_loss": test.get("log_loss"),
-                "ece": test.get("ece"),
-                "trained_on": entry.scorer.trained_on,
-            }
-        )
-    return found
-
-
-def use(settings: Settings, version: str) -> None:
-    """Activate a registered version from now on, or with `rules` none.
-
-    Raises:
-        LakehouseError: There is no such version, or it cannot be used.
-    """
-    from medallion.scoring import registry
-
-    where = models.folder(settings)
-    if version == "rules":
-        if where is not None:
-            (where / "champion.json").unlink(missing_ok=True)
-        return
-    known = registry.versions(where) if where is not None else []
-    if where is None or version not in known:
-        raise LakehouseError(
-            f"{version}: there is no such model", f"Known: {', '.join(known)}." if known else "Train one first."
-        )
-    registry.load(where / version)
-    registry.crown(where, version)
-
-
 def train(
     settings: Settings, now: datetime, report: Report = lambda name, seconds: None, *, anyway: bool = False
 ) -> Outcome:
@@ -122,9 +78,6 @@ def train(
         MedallionError: A leak check failed, or the extra `ml` is not installed.
         LakehouseError: There is no lakehouse, or another run is writing.
     """
-    from medallion.pipeline import journal
-    from medallion.scoring import snapshots
-
     _needs_ml()
     lake = Lakehouse(settings.lakehouse)
     lake.delta("silver.leads_history")
@@ -158,8 +111,6 @@ class _Training:
 
     def do(self, anyway: bool, writer: Writer) -> Outcome:
         """Everything, in order."""
-        from medallion.scoring import training
-
         day = self._day()
         evidence = self._evidence(day)
         evidence.check()
@@ -208,15 +159,12 @@ class _Training:
 
     def _cutoffs(self, day: date) -> list[datetime]:
         """Cutoffs whose horizon is over at the end of the day."""
-        from medallion.scoring import snapshots
-
         with query.connect(self.lake, layers=["silver"]) as connection:
             first = query.rows(connection, "select min(created_at) as first from silver.leads_clean")[0]["first"]
         last = end_of_day(day) - timedelta(days=self.horizon)
         return snapshots.cutoffs(last, None if first is None else first.replace(tzinfo=None))
 
     def _facts(self, spark: SparkSession) -> Facts:
-        from medallion.scoring.snapshots import Facts, versions
 
         known = [batch.known_at for batch in batches.history(self.lake) if batch.state == batches.FINISHED]
 
@@ -236,7 +184,6 @@ class _Training:
         )
 
     def _save_snapshots(self, spark: SparkSession, facts: Facts, cutoffs: list[datetime], day: date) -> None:
-        from medallion.scoring import snapshots
 
         if not cutoffs:
             Evidence(0, 0).check()
@@ -255,7 +202,6 @@ class _Training:
             return table
 
     def _check_leaks(self, spark: SparkSession, facts: Facts, cutoffs: list[datetime]) -> list[Checked]:
-        from medallion.scoring import leaks
 
         some = leaks.sample(facts)
 
@@ -279,8 +225,6 @@ class _Training:
 
     def _trained_on(self) -> str:
         """Where the deals came from, in words: a simulation says so in the folder of its exports."""
-        from medallion.scoring import registry
-
         for batch in batches.history(self.lake):
             for file in batch.files:
                 parts = urlsplit(file.uri)
@@ -302,7 +246,6 @@ class _Training:
         anyway: bool,
         writer: Writer,
     ) -> None:
-        from medallion.scoring import card, drift, registry
 
         evaluation = learned.evaluation
         evaluation["trained_on"] = self._trained_on()
@@ -359,8 +302,6 @@ def _local(spark: SparkSession, frame: DataFrame) -> DataFrame:
 
 def _spread(rows: pa.Table, most: int) -> pa.Table:
     """At most so many rows, spread evenly over the cutoffs: the same ones in whatever order an engine gives them."""
-    import numpy as np
-
     ordered = rows.sort_by([("cutoff", "ascending"), ("lead_id", "ascending")])
     return ordered.take(np.unique(np.linspace(0, max(len(rows) - 1, 0), most).astype(int))) if len(rows) else rows
 
@@ -371,12 +312,6 @@ def _not_as_good(present: Entry, learned: Learned, rows: pa.Table) -> str | None
     Both are evaluated on the same deals, later than anything that either learned from; the new one as it was when it
     had learned from the training part only.
     """
-    import numpy as np
-    import pyarrow as pa
-
-    from medallion.scoring import training
-    from medallion.scoring.evaluation import gain
-
     rows = rows.sort_by([("cutoff", "ascending"), ("lead_id", "ascending")])
     at = training.cutoffs_of(rows)
     since = np.datetime64(max(str(present.document["learned_until"]), learned.evaluation["test_from"]))

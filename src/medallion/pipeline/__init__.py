@@ -21,16 +21,15 @@ from medallion import contracts, log, sources
 from medallion.config import Settings, end_of_day
 from medallion.contracts import Table
 from medallion.errors import ContractError, LakehouseError, SourceError
-from medallion.gold import SCORED, graph
+from medallion.gold import SCORED, gold_contract, graph, written_names
 from medallion.lakehouse import contracts_in_use, query, store
 from medallion.lakehouse.session import engine_name, session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import amounts, batches, conventions, drift, extensions, hold, journal, models
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.context import Context
-from medallion.pipeline.freshness import Freshness, recorded
+from medallion.pipeline.freshness import Freshness, Stale, recorded
 from medallion.pipeline.lineage import Lineage
-from medallion.pipeline.silver_to_gold import Stale, gold_contract, gold_names, silver_to_gold
 from medallion.pipeline.steps import Report, Steps
 from medallion.version import VERSION
 
@@ -119,7 +118,7 @@ def run(
         else:
             journal.needs_whole_batches(work.lake)
             todo, kind = [], journal.SCORE
-        return work.do(todo, SILVER_TO_GOLD in stages, writer.intent(kind, gold_names(), last=_RUNS))
+        return work.do(todo, SILVER_TO_GOLD in stages, writer.intent(kind, written_names(), last=_RUNS))
 
 
 def take_up(
@@ -153,7 +152,7 @@ def take_up(
             as_of = now + timedelta(microseconds=place)
             todo.append((Batch.again(known[origin], mapped, sorted(ids), as_of), frozenset(ids)))
         # one batch is continued by its own journal; several are reprocessed all or none
-        tables = gold_names() if len(todo) == 1 else None
+        tables = written_names() if len(todo) == 1 else None
         return work.do(todo, True, writer.intent(journal.TAKE_UP, tables, last=_RUNS))
 
 
@@ -179,6 +178,8 @@ def replay(
     Raises:
         LakehouseError: There is no lakehouse, nothing was known by then, or the target is the lakehouse itself.
     """
+    from medallion.pipeline.silver_to_gold import silver_to_gold
+
     lake, other = Lakehouse(settings.lakehouse), Lakehouse(target)
     for name in ("silver.customers_history", "silver.leads_history"):
         lake.delta(name)
@@ -198,7 +199,7 @@ def replay(
     with steps.step("start the engine"):
         spark = session(settings.engine, settings.memory_gib)
     _check_folder(other)
-    with journal.writing(other) as writer, writer.intent(journal.REPLAY, gold_names()):
+    with journal.writing(other) as writer, writer.intent(journal.REPLAY, written_names()):
         model = models.champion(settings)
         score_at = known_as_of or max(known) + timedelta(microseconds=1)
         contracts_in_use.record(spark, other, used, score_at)  # readers learn from it what currency the amounts are in
@@ -376,7 +377,8 @@ class _Work:
         return result
 
     def _do(self, todo: list[tuple[Batch, frozenset[str]]], stale: bool) -> None:
-        from medallion.pipeline.bronze_to_silver import bronze_to_silver  # brings the engine's functions along
+        from medallion.pipeline.bronze_to_silver import bronze_to_silver  # these bring the engine's functions along
+        from medallion.pipeline.silver_to_gold import silver_to_gold
 
         lake, settings, result, now = self.lake, self.settings, self.result, self.now
         with self.steps.step("start the engine"):

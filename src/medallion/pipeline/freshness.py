@@ -19,10 +19,9 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
-from medallion.gold import SCORED, Step, graph
+from medallion.gold import SCORED, SCORED_FROM, Step, graph
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import extensions
-from medallion.pipeline.silver_to_gold import SCORED_FROM, Stale
 from medallion.version import VERSION
 
 #: Packages and modules that transformations are made of; the source of a table is looked for in these only.
@@ -111,6 +110,14 @@ def _texts(*starts: str) -> dict[str, str | None]:
 
 def _hash(value: Any) -> str:
     return sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Stale:
+    """Gold tables to compute, each with why. `anew` adds up every touch again, whatever gold has."""
+
+    tables: Mapping[str, str]
+    anew: bool
 
 
 @dataclass(frozen=True)

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from medallion import contracts
+from pyspark.sql import functions as F
+
+from medallion import contracts, silver
 from medallion.config import end_of_day
 from medallion.contracts import Entity, Table
 from medallion.errors import ConservationError, ContractError, LakehouseError
-from medallion.gold import OWN_STEPS, SCORED, Step, graph
+from medallion.features import AsOf, interactions_as_of
+from medallion.features.deals import is_reversed
+from medallion.features.engagement import CHANNELS
+from medallion.gold import OWN_STEPS, SCORED, SCORED_FROM, Step, gold_contract, graph
+from medallion.gold.lead_scores import lead_scores
 from medallion.lakehouse import store
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline.additions import Additions, additions
 from medallion.pipeline.context import Context
+from medallion.pipeline.freshness import Stale
 from medallion.pipeline.steps import in_order
+from medallion.scoring import predict, snapshots
 from medallion.weights import ScoreWeights
 
 if TYPE_CHECKING:
@@ -26,31 +34,11 @@ if TYPE_CHECKING:
     from medallion.features import AsOf
     from medallion.scoring.registry import Entry
 
-#: What a model scores open deals from, in the order in which snapshots take it.
-SCORED_FROM = (
-    "silver.customers_clean",
-    "silver.leads_clean",
-    "silver.interactions_clean",
-    "silver.stage_changes_clean",
-)
 _WORKERS = 2
 _NO_EVENTS = date(1970, 1, 1)
 _END_OF_TIME = "9999-12-31"
 #: The type of amounts, and the sum from which one of them, to the nearest double, no longer fits into it.
 _AMOUNT, _MOST = "decimal(18,2)", 1e16
-
-
-def gold_names() -> tuple[str, ...]:
-    """Every table that computing gold may write."""
-    return (*(step.table for step in graph()), "gold.lead_scores", SCORED)
-
-
-@dataclass(frozen=True)
-class Stale:
-    """Gold tables to compute, each with why. `anew` adds up every touch again, whatever gold has."""
-
-    tables: Mapping[str, str]
-    anew: bool
 
 
 _EVERY_CHANNEL = "every channel is counted"
@@ -86,11 +74,6 @@ def silver_to_gold(
     Raises:
         ConservationError: A gold table breaks an invariant of its contract, or revenue differs between tables.
     """
-    from pyspark.sql import functions as F
-
-    from medallion import silver
-    from medallion.features import AsOf
-
     lake, entities, steps = context.lake, context.entities, context.steps
     for name in contracts.ENTITY_NAMES:
         context.create(entities[name].history)
@@ -193,8 +176,6 @@ def _explain_overflow(leads: DataFrame, entity: Entity, error: Exception) -> Non
     Raises:
         LakehouseError: A sum of amounts does not fit; names the column and the deal with the largest amount.
     """
-    from pyspark.sql import functions as F
-
     amounts = [column.name for column in entity.columns if column.type == _AMOUNT]
     sizes = {name: F.abs(F.col(name)).cast("double") for name in amounts}
     totals = leads.agg(*(F.sum(size).alias(name) for name, size in sizes.items())).collect()[0]
@@ -211,18 +192,12 @@ def _explain_overflow(leads: DataFrame, entity: Entity, error: Exception) -> Non
 
 def _high_watermark(touches: DataFrame, as_of: AsOf) -> str | None:
     """When the newest of the touches before the as-of time was learned, as text in UTC."""
-    from pyspark.sql import functions as F
-
-    from medallion.features import interactions_as_of
-
     row = interactions_as_of(touches, as_of).agg(F.max("known_at").cast("string").alias("known_to")).collect()[0]
     return None if row["known_to"] is None else str(row["known_to"])
 
 
 def _counts_every_channel(entities: Mapping[str, Entity]) -> bool:
     """Whether `gold.touch_totals` has every channel that the contract knows as one of its own."""
-    from medallion.features.engagement import CHANNELS
-
     return set(entities["interactions"].column("channel").accepted) <= set(CHANNELS)
 
 
@@ -238,7 +213,6 @@ def _write(context: Context, step: Step, contract: Table, inputs: list[Any], sin
 
 
 def _scored(context: Context, frames: Mapping[str, DataFrame], as_of: AsOf, champion: Entry) -> DataFrame:
-    from medallion.scoring import predict, snapshots
 
     *always, changes = SCORED_FROM
     customers, leads, interactions = (frames[name] for name in always)
@@ -250,7 +224,6 @@ def _scored(context: Context, frames: Mapping[str, DataFrame], as_of: AsOf, cham
 
 def _delete_unfinished(context: Context) -> None:
     """Remove scores of runs that were killed after they had written them: those known when no finished run began."""
-    from pyspark.sql import functions as F
 
     def times(name: str, column: str) -> set[str]:
         if not context.lake.exists(name):
@@ -266,7 +239,6 @@ def _delete_unfinished(context: Context) -> None:
 
 
 def _append_scores(context: Context, frames: Mapping[str, DataFrame], as_of: AsOf, known_at: datetime) -> None:
-    from medallion.gold.lead_scores import lead_scores
 
     contract = contracts.table("gold.lead_scores")
     before = None
@@ -283,23 +255,12 @@ def _append_scores(context: Context, frames: Mapping[str, DataFrame], as_of: AsO
     verify(context.read(contract).filter(same), contract)
 
 
-def gold_contract(name: str) -> Table:
-    """The contract of a gold table; those of customer_features and lead_snapshots are made from their features."""
-    if name == "gold.lead_snapshots":
-        from medallion.scoring import snapshots
-
-        return snapshots.CONTRACT
-    return next((step.contract for step in graph() if step.table == name), None) or contracts.table(name)
-
-
 def verify(frame: DataFrame, contract: Table) -> None:
     """Check the invariants and the key of a written table.
 
     Raises:
         ConservationError: Rows break an invariant, or a key occurs twice.
     """
-    from pyspark.sql import functions as F
-
     # of several columns their hash: a distinct count would hold them all in memory, and a count by itself reads twice
     key = F.col(contract.key[0]) if len(contract.key) == 1 else F.xxhash64(*contract.key)
     broken = [F.count_if(~F.coalesce(F.expr(rule), F.lit(True))) for rule in contract.invariants]
@@ -314,10 +275,6 @@ def verify(frame: DataFrame, contract: Table) -> None:
 
 def _compare_revenue(frames: Mapping[str, DataFrame]) -> list[str]:
     """Revenue is one number: by deal, by channel, and by day for the deals with a day. Gives what is odd about deals."""
-    from pyspark.sql import functions as F
-
-    from medallion.features.deals import is_reversed
-
     won = F.col("status") == "won"
     by_deal = frames["gold.deals"].agg(
         F.sum(F.when(won, F.col("deal_value"))).alias("deals"),
