@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 import pytest
@@ -115,3 +116,38 @@ def test_links_lead_somewhere():
 
 if __name__ == "__main__":
     raise SystemExit(pytest.main([__file__]))
+
+
+def late_imports():
+    """What functions of the package import: the outside package, or the room of the package."""
+    for path in sorted((ROOT / "src" / "medallion").rglob("*.py")):
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                for node in ast.walk(function):
+                    if isinstance(node, ast.Import):
+                        yield from ((path.name, node.lineno, alias.name) for alias in node.names)
+                    elif isinstance(node, ast.ImportFrom):
+                        inside = node.module == "medallion"
+                        names = [f"medallion.{alias.name}" for alias in node.names] if inside else [node.module]
+                        yield from ((path.name, node.lineno, name) for name in names)
+
+
+def test_every_import_in_a_function_has_its_reason():
+    section = (
+        (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").split("### Imported in a function")[1].split("## ")[0]
+    )
+    listed = set(re.findall(r"`([\w.]+)`", section))
+    used = set()
+    for file, line, name in late_imports():
+        own = name.removeprefix("medallion.")
+        inside = name.startswith("medallion.")
+        matching = (
+            {word for word in listed if own == word or own.startswith(f"{word}.")} if inside else {name.split(".")[0]}
+        )
+        assert matching & listed, (
+            f"{file}:{line}: {name} is imported in a function, and ARCHITECTURE.md does not say why"
+        )
+        used |= matching & listed
+    assert used == listed, f"no function imports {sorted(listed - used)}"
+    places = {(file, line) for file, line, _ in late_imports()}
+    assert len(places) <= 100

@@ -5,12 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+from pyspark.sql import functions as F
+
 from medallion.config import Settings, end_of_day
 from medallion.errors import LakehouseError
 from medallion.lakehouse import query, store
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import models
+from medallion.scoring import reasons, snapshots
 from medallion.weights import ScoreWeights
 
 if TYPE_CHECKING:
@@ -127,10 +131,6 @@ def _by_model(
     settings: Settings, lake: Lakehouse, entry: Entry, day: Any, customer_id: str, ids: list[str]
 ) -> dict[str, Any]:
     """Exact contributions of every signal, and the forecast for a deal that looks otherwise."""
-    from pyspark.sql import functions as F
-
-    from medallion.scoring import reasons, snapshots
-
     spark = session(settings.engine, settings.memory_gib)
 
     def mine(name: str) -> Any:
@@ -167,8 +167,6 @@ def _by_model(
 
 def _changed(row: pa.Table, change: dict[str, Any]) -> pa.Table:
     """One row of signals with some of them changed: by a function of the old value."""
-    import pyarrow as pa
-
     for name, new in change.items():
         old = row[name][0].as_py()
         value = new(old) if callable(new) else new

@@ -6,6 +6,7 @@ from typing import Any
 
 from medallion.config import end_of_day
 from medallion.dashboard.reading import Reading
+from medallion.gold import gold_contract
 from medallion.weights import ScoreWeights
 
 #: Events that the time line shows at most, the newest.
@@ -94,7 +95,6 @@ _SHOWN = {"customer_id", "customer_name", "as_of", "lead_score", "lead_quality"}
 
 
 def _features(account: dict[str, Any]) -> list[dict[str, Any]]:
-    from medallion.gold import gold_contract
 
     table = gold_contract("gold.customer_features")
     units = {"USD": "money", "share": "percent", "probability": "percent"}

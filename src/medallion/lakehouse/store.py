@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.schema import ArrayType, Field, PrimitiveType, Schema
 from tenacity import retry, retry_if_exception_message, stop_after_attempt, wait_random_exponential
 
 from medallion.contracts import Table
@@ -317,7 +318,6 @@ def _make(spark: SparkSession, lake: Lakehouse, name: str, columns: list[tuple[s
         schema = ", ".join(f"`{column}` {kind}" for column, kind in columns)
         _commit(spark.createDataFrame([], schema), lake.path(name), "append", {})
         return
-    from deltalake.schema import Schema
 
     locks.check()
     DeltaTable.create(lake.path(name), Schema([_field(column, kind) for column, kind in columns]), mode="ignore")
@@ -359,8 +359,6 @@ def _add_columns(lake: Lakehouse, name: str, columns: list[tuple[str, str]]) -> 
 
 def _field(column: str, kind: str) -> Field:
     """A nullable column of a Delta table; `kind` is its type as Spark writes it."""
-    from deltalake.schema import ArrayType, Field, PrimitiveType
-
     if kind.startswith("array<"):
         return Field(column, ArrayType(PrimitiveType("string"), contains_null=True))
     return Field(column, PrimitiveType({"bigint": "long", "int": "integer"}.get(kind, kind)))
