@@ -319,3 +319,16 @@ def test_a_deal_that_is_in_one_delivery_twice_and_alone_in_its_file(deliver, row
     assert rows(lake, deals) == [{"deal_value": D("300.00"), "stage": "won"}]
     stays = rows(lake, "select stage from gold.stage_history order by entered_at")
     assert [row["stage"] for row in stays] == ["demo", "offer", "won"]
+
+
+def test_stages_of_a_deal_that_was_refused_are_not_counted(deliver, rows):
+    _, lake = deliver(
+        {
+            "customers.csv": "customer_id,customer_name\nC1,Acme\n",
+            "leads.csv": "lead_id,customer_id,status,deal_value,stage,created_at\nL1,C1,open,100,Demo,2025-06-01\nL2,C9,open,100,Demo,2025-06-01\n",
+            "stage_history.csv": "lead_id,stage,entered_at\nL1,New,2025-06-01\nL1,Demo,2025-06-02\nL2,New,2025-06-01\nL2,Demo,2025-06-02\n",
+        }
+    )
+    assert rows(lake, "select lead_id from silver.leads_clean") == [{"lead_id": "L1"}]
+    stays = rows(lake, "select lead_id, stage from gold.stage_history order by entered_at")
+    assert stays == [{"lead_id": "L1", "stage": "new"}, {"lead_id": "L1", "stage": "demo"}]

@@ -20,7 +20,8 @@ def stage_history(versions: DataFrame, changes: DataFrame | None, as_of: AsOf, l
 
     A file of stage changes replaces what the versions of a deal say: a version says of a stage when the CRM last
     changed the deal, a file when the stage was entered. The deal's own row is the last entry where it was delivered
-    after the file, or where the deal is closed.
+    after the file, or where the deal is closed. Changes of deals that are not in `leads`, such as refused ones, are
+    left out.
 
     Args:
         versions: `silver.leads_history`, as far as it was known.
@@ -31,7 +32,7 @@ def stage_history(versions: DataFrame, changes: DataFrame | None, as_of: AsOf, l
     current = _current(leads, as_of)
     deals = versions.select(key_hash(F.col("lead_id")).alias("_hash"))
     if changes is not None:
-        changes = changes.filter(F.col("lead_id").isNotNull())
+        changes = changes.join(leads.select("lead_id"), on="lead_id", how="left_semi")
         deals = deals.unionByName(changes.select(key_hash(F.col("lead_id")).alias("_hash")))
     # most deals have one entry: only the others have to be sorted (and one whose hash is that of another)
     several = deals.groupBy("_hash").agg(F.count(F.lit(1)).alias("n")).filter(F.col("n") > 1).select("_hash")
