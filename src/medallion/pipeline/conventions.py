@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from pyarrow import csv as pacsv
 
 from medallion.contracts import Column, Entity, Filling, formats
+from medallion.contracts.filling import ABSENT, LIFE, MERGED
 from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
 from medallion.errors import SourceError
@@ -376,7 +377,8 @@ def _origin(file: SourceFile, name: str) -> str:
 
 def _plain(file: SourceFile) -> dict[str, str]:
     """Canonical columns that are read from a column of the file as it is."""
-    return {name: item.column for name, item in file.mapping.items() if item.column and not item.lookup}
+    named = {name: item for name, item in file.mapping.items() if name not in LIFE}
+    return {name: item.column for name, item in named.items() if item.column and not item.lookup}
 
 
 def _date_columns(file: SourceFile, entity: Entity) -> dict[str, list[str]]:
@@ -415,9 +417,10 @@ def _markers(file: SourceFile) -> list[str]:
 
 
 def _marks_read(file: SourceFile, entity: Entity) -> list[tuple[str, str]]:
-    """Header and name of the columns that mark rows as deleted and that the key is read with."""
-    key = file.mapping.get(entity.key)
-    read = names_in(key.sql) if key and key.sql else set()
+    """Header and name of the columns that mark rows as deleted, by which the contract or its key tells them."""
+    said = [item for name in (entity.key, ABSENT, MERGED) if (item := file.mapping.get(name))]
+    read = set().union(*(names_in(item.sql) for item in said if item.sql))
+    read |= {item.column for item in [file.mapping.get(MERGED)] if item and item.column}
     return [(header, name) for header, name in file.columns if name in read and marks.may_mark(header)]
 
 
