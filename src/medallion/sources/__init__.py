@@ -535,7 +535,7 @@ def _declared(part: Part, header: Header, entity: Entity, source: Source, names:
 def _lacking(part: Part, header: Header, what: str, sql: str, names: list[str], entity: Entity) -> list[str]:
     """Columns that an expression names and a file does not have."""
     lacking = sorted(names_in(sql) - {*names})
-    bronze = {header: name for header, name in zip(header.cells, names, strict=True) if header in lacking}
+    bronze = {header: name for header, name in zip(header.cells, names, strict=False) if header in lacking}
     if bronze:
         raise _UnfitError(
             f"{part.name}: {what} names {', '.join(map(repr, bronze))} as the header does; "
