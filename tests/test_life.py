@@ -169,3 +169,57 @@ def test_footers_are_excluded_and_a_record_cut_short_is_not(to_silver, footer, e
     result, _ = to_silver({"customers.csv": customers, "leads.csv": head + footer})
     (row,) = [row for row in result.accounts if row["entity"] == "leads"]
     assert (row["accepted"], row["excluded"], row["quarantined"]) == (2, excluded, quarantined)
+
+
+#: Exports that mark what has ended, each with the words that are proposed for it, and whether they are asked about.
+PROPOSED = [
+    ("IsDeleted", "0 0 1", {"absent": "`isdeleted`"}, []),
+    ("_fivetran_deleted", "false false false", {"absent": "`fivetran_deleted`"}, []),
+    ("Gelöscht", "nein nein ja", {"absent": "lower(trim(coalesce(`gelöscht`, ''))) NOT IN"}, []),
+    ("deleted_at", "- - 2025-03-01", {"absent": "lower(trim(coalesce(`deleted_at`, ''))) NOT IN"}, []),
+    ("archived", "false false true", {"absent": "`archived`"}, ["absent"]),
+    ("archived", "false false false", {}, []),
+    ("Record Status", "Active Active Deleted", {"absent": "NOT (NOT translate(lower(trim(coalesce(`record_status`"}, ["absent"]),
+    ("MASTERRECORDID", "- - O-101", {"mergedInto": "MASTERRECORDID"}, []),
+    ("merged_into_id", "- O-101 O-101", {"mergedInto": "merged_into_id"}, []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("header", "values", "words", "asked"), PROPOSED, ids=[f"{row[0]} {row[1]}" for row in PROPOSED])
+def test_init_proposes_what_ends_a_record(tmp_path, header, values, words, asked):
+    from medallion.proposal import propose
+
+    rows = "".join(
+        f"O-10{n},Acme {n},Deal {n},Closed Won,{n}00,2025-01-1{n},2025-02-1{n},{'' if value == '-' else value}\n"
+        for n, value in enumerate(values.split(), 1)
+    )
+    (tmp_path / "opportunities.csv").write_text(
+        f"Opportunity ID,Account Name,Opportunity Name,Stage,Amount,Created Date,Close Date,{header}\n{rows}"
+    )
+    entities = contracts.entities([Override("mine.yaml", propose(str(tmp_path), "mine").text)])
+    (source,) = entities["leads"].sources
+    said = {name: item for name, item in (("absent", source.absent), ("mergedInto", source.merged_into)) if item}
+    assert set(said) == set(words)
+    for name, text in words.items():
+        assert (said[name].column if name == "mergedInto" else said[name].when).startswith(text)
+    assert [name for name, item in said.items() if item.confidence < contracts.CONFIDENT] == asked
+    (derived,) = entities["customers"].sources  # an account does not end with one of its deals
+    assert derived.absent is derived.merged_into is None
+
+
+@pytest.mark.parametrize(
+    ("file", "header"),
+    [("merged_deal.csv", "deal_id,merged_deal_id"), ("Merges.csv", "Survivor,Duplicate removed,By"), ("dedupe_log.csv", "winner,loser")],
+)
+def test_init_finds_the_file_that_lists_merges(tmp_path, file, header):
+    from medallion.proposal import propose
+
+    rows = "".join(f"O-10{n},Acme,Deal {n},Closed Won,{n}00,2025-01-1{n},2025-02-1{n}\n" for n in range(1, 6))
+    (tmp_path / "opportunities.csv").write_text(
+        f"Opportunity ID,Account Name,Opportunity Name,Stage,Amount,Created Date,Close Date\n{rows}"
+    )
+    (tmp_path / file).write_text(f"{header}\nO-101,O-999{',Bo' * (header.count(',') - 1)}\nO-102,O-103{',Al' * (header.count(',') - 1)}\n")
+    entities = contracts.entities([Override("mine.yaml", propose(str(tmp_path), "mine").text)])
+    said = entities["leads"].sources[0].merged_into
+    assert (said.file, said.to, said.from_) == (file.partition(".")[0], *header.split(",")[:2])
+    assert entities["leads_merges"].sources[0].file == said.file

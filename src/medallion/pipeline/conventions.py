@@ -87,7 +87,7 @@ def settle(
     kept, notes = [], []
     for file in readable:
         entity = entities[file.entity]
-        doubts = [*_twins(file, seen[id(file)]), *_marked(file, entity.key, seen[id(file)])]
+        doubts = [*_twins(file, seen[id(file)]), *_marked(file, seen[id(file)])]
         doubts += _unknown_spellings(file, entity, seen[id(file)]) + _never_won(file, entity, seen[id(file)])
         dates: dict[str, tuple[str, ...]] = {}
         for name, texts in _dates(file, entity, seen[id(file)]).items():
@@ -343,20 +343,21 @@ def _example(seen: Seen) -> str:
     return next((repr(text[:40]) for text in seen.words), "empty")
 
 
-def _marked(file: SourceFile, key: str, seen: Mapping[str, Seen]) -> list[_Doubt]:
+def _marked(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
     """A doubt about rows that a column marks as deleted or merged away."""
     doubts = []
-    read = (file.mapping[key].column if key in file.mapping else None) or key
     for bronze in _markers(file):
         told = marks.marked(_header(file, bronze), seen[bronze].words)
         if told:
+            header = _header(file, bronze)
+            word = f"`mergedInto: {header}`" if marks.is_pointer(header) else f'`absent: {{when: "{marks.ended(header, bronze, told)}"}}`'
             shown = ", ".join(repr(text[:40]) for text in list(told)[:3])
             doubts.append(
                 _Doubt(
                     f"{_header(file, bronze)!r} marks {sum(told.values())} of {seen[bronze].rows} rows as deleted or "
                     f"merged away ({shown})",
-                    f'Export without them; or let a contract refuse them by its key, `{key}: {{sql: "CASE WHEN {bronze} '
-                    f'... THEN {read} END"}}`, as `medallion init` writes it (docs/SOURCES.md).',
+                    f"Let `medallion init` write a contract, or say it in yours beside the columns of the file: {word}. "
+                    f'If they count like the others, write `absent: {{when: "{bronze} IS NULL AND false"}}` (docs/SOURCES.md).',
                 )
             )
     return doubts
