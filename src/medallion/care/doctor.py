@@ -14,6 +14,7 @@ from medallion import contracts
 from medallion.care.proposals import Actions
 from medallion.config import Settings
 from medallion.contracts import Entity, Table
+from medallion.contracts.model import ENDED, STANDING
 from medallion.errors import LakehouseError, MedallionError
 from medallion.gold import gold_contract, graph
 from medallion.lakehouse import contracts_in_use, query, store
@@ -199,7 +200,7 @@ def _account(
     uncounted: bool,
 ) -> Finding:
     """One entity: its row accounts add up, and every count is that of the rows that are there."""
-    total = {name: sum(int(row[name]) for row in rows) for name in ("rows_read", *_PARTS)}
+    total = {name: sum(int(row.get(name) or 0) for row in rows) for name in ("rows_read", *_PARTS, "implied")}
     if total["rows_read"] != sum(total[name] for name in _PARTS):
         counted = sum(total[name] for name in _PARTS)
         return Finding(
@@ -210,7 +211,7 @@ def _account(
     read = [row for row in rows if row["batch_id"] in files]
     wanted = {
         f"bronze.{entity}": sum(int(row["rows_read"]) - int(row["erased"]) for row in read),
-        f"silver.{entity}_history": total["accepted"] + total["superseded"],
+        f"silver.{entity}_history": sum(total[name] for name in ("accepted", "superseded", "withdrawn", "implied")),
         "silver.quarantine": total["quarantined"],
     }
     for name, count in wanted.items():
@@ -272,6 +273,10 @@ def _differences(entity: Entity) -> str:
     """SQL that counts the keys of a history, those that its clean table lacks, those that it has besides, and those of
     another version there: neither the newest by the contract nor the one that was learned last.
     """
+
+    def listed(*outcomes: str) -> str:
+        return ", ".join(f"'{outcome}'" for outcome in outcomes)
+
     arrival = "known_at, _source_file, _source_row"
     column = entity.version_column
     newest = f'"{column}" is not null, "{column}", {arrival}' if column else arrival
@@ -279,7 +284,8 @@ def _differences(entity: Entity) -> str:
         with wanted as (
             select "{entity.key}" as key, arg_max(_version_hash, row({newest})) as newest,
                 arg_max(_version_hash, row({arrival})) as learned_last
-            from {entity.history.name} where _outcome = 'accepted' group by 1
+            from {entity.history.name} where _outcome in ({listed(*STANDING, *ENDED)}) group by 1
+            having arg_max(_outcome, row({arrival})) in ({listed(*STANDING)})
         ), present as (select "{entity.key}" as key, _version_hash as version from {entity.clean.name})
         select count(wanted.key), count(*) filter (present.key is null), count(*) filter (wanted.key is null),
             count(*) filter (version not in (newest, learned_last))
@@ -287,7 +293,7 @@ def _differences(entity: Entity) -> str:
     """
 
 
-_PARTS = ("accepted", "superseded", "duplicate", "quarantined", "erased")
+_PARTS = ("accepted", "superseded", "duplicate", "quarantined", "excluded", "withdrawn", "erased")
 
 
 def _models(settings: Settings) -> Iterator[Finding]:

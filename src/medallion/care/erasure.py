@@ -356,7 +356,8 @@ class _Erasure:
         found = self.spark.createDataFrame([(batch, file, int(row)) for batch, file, row in rows], schema)
         if self.lake.exists(entity.history.name):
             versions = store.read(self.spark, self.lake, entity.history.name)
-            found = found.unionByName(versions.filter(self._about_silver(entity)).select(*_PROVENANCE))
+            rows = versions.filter(self._about_silver(entity)).filter(F.col("_source_row").isNotNull())
+            found = found.unionByName(rows.select(*_PROVENANCE))
         quarantine = store.read(self.spark, self.lake, "silver.quarantine")
         ids = sorted(self.refused) or [""]
         refused = quarantine.filter((F.col("entity") == entity.name) & F.col("quarantine_id").isin(ids))
@@ -502,23 +503,25 @@ class _Erasure:
         for row in known:
             key = (row["batch_id"], row["entity"])
             read = gone["reprocessed" if row["batch_id"] in again else "read"].get(key, 0)
-            if not read:
+            if not read and not gone["implied"].get(key, 0):
                 continue
-            parts = {name: gone[name].get(key, 0) for name in ("accepted", "superseded", "quarantined")}
-            parts["duplicate"] = read - sum(parts.values())
-            left = {name: row[name] - count for name, count in parts.items()}
+            parts = {name: gone[name].get(key, 0) for name in ("accepted", "superseded", "withdrawn", "quarantined")}
+            parts["duplicate"] = min(read - sum(parts.values()), row["duplicate"])
+            parts["excluded"] = read - sum(parts.values())
+            parts["implied"] = gone["implied"].get(key, 0)
+            left = {name: (row.get(name) or 0) - count for name, count in parts.items()}
             changed.append({**row, **left, "erased": (row.get("erased") or 0) + read})
         return changed
 
     def _gone(self) -> dict[str, dict[tuple[str, str], int]]:
-        """How many rows of each batch and entity go: of those read, reprocessed, accepted, superseded, quarantined.
+        """How many rows of each batch and entity go: of those read, reprocessed, accepted, superseded, withdrawn,
+        quarantined, and implied by others.
 
         Rows of a held file are in bronze under the batch that it came with. They count for the file's own batch, and
         for none until the file is accepted.
         """
-        found: dict[str, dict[tuple[str, str], int]] = {
-            name: {} for name in ("read", "reprocessed", "accepted", "superseded", "quarantined")
-        }
+        counted = ("read", "reprocessed", "accepted", "superseded", "withdrawn", "quarantined", "implied")
+        found: dict[str, dict[tuple[str, str], int]] = {name: {} for name in counted}
 
         def count(name: str, by: Iterable[str]) -> list[Any]:
             marked = self._marked(name) if self.lake.exists(name) else None
@@ -537,7 +540,9 @@ class _Erasure:
                     found["read"][key] = found["read"].get(key, 0) + row["n"]
             if entity.name != "products":
                 for row in count(entity.history.name, ["_batch_id", "_outcome"]):
-                    found[row["_outcome"]][row["_batch_id"], entity.name] = row["n"]
+                    name = "implied" if row["_outcome"] in silver.IMPLIED else row["_outcome"]
+                    key = (row["_batch_id"], entity.name)
+                    found[name][key] = found[name].get(key, 0) + row["n"]
         for row in count("silver.quarantine", ["batch_id", "resolved_by", "entity"]):
             for what, batch in (("quarantined", row["batch_id"]), ("reprocessed", row["resolved_by"])):
                 if batch is not None:
@@ -554,8 +559,9 @@ class _Erasure:
         types = {column.name: "string" if column.name == "known_at" else column.type for column in contract.columns}
         new = self.spark.createDataFrame(rows, ", ".join(f"`{name}` {kind}" for name, kind in types.items()))
         kept = store.read(self.spark, self.lake, contract.name)
-        if "erased" not in kept.columns:
-            kept = kept.withColumn("erased", F.lit(None).cast("bigint"))
+        lacking = [name for name in contract.column_names if name not in kept.columns]
+        if lacking:
+            kept = kept.withColumns({name: F.lit(None).cast(contract.column(name).type) for name in lacking})
         kept = kept.join(new.select(*contract.key), on=list(contract.key), how="left_anti")
         new = new.withColumn("known_at", F.col("known_at").cast("timestamp"))
         whole = kept.select(*contract.column_names).unionByName(new)

@@ -28,7 +28,8 @@ class Check:
 def checks(lake: Lakehouse, max_refused: float = MAX_REFUSED) -> list[Check]:
     """The checks of the newest batch and of gold.
 
-    - `conservation`: rows read = accepted + duplicate + superseded + quarantined + erased, for every entity;
+    - `conservation`: rows read = accepted + duplicate + superseded + quarantined + excluded + withdrawn + erased, for
+      every entity;
     - `refused`: quarantined rows as a share of the rows read, of all entities together;
     - `gold`: `gold.customer_features` has rows whenever `silver.customers_clean` has;
     - `finished`: no batch and no other work was left half done.
@@ -39,11 +40,12 @@ def checks(lake: Lakehouse, max_refused: float = MAX_REFUSED) -> list[Check]:
     for name in ("ops.row_accounts", "gold.customer_features", "silver.customers_clean"):
         if not lake.exists(name):
             raise LakehouseError(f"{lake.root}: there is no table {name}", "Run `medallion run` first.")
+    parts = " + ".join(batches.account_sql(lake, name) for name in ("excluded", "withdrawn", "erased"))
     with query.connect(lake) as connection:
         account = query.rows(
             connection,
             "select coalesce(sum(rows_read), 0) as read, coalesce(sum(quarantined), 0) as refused, "
-            f"bool_and(rows_read = accepted + duplicate + superseded + quarantined + {batches.erased_sql(lake)}) as balanced, max(batch_id) as batch "
+            f"bool_and(rows_read = accepted + duplicate + superseded + quarantined + {parts}) as balanced, max(batch_id) as batch "
             "from ops.row_accounts where known_at = (select max(known_at) from ops.row_accounts)",
         )[0]
         counts = query.rows(

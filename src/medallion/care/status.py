@@ -100,7 +100,9 @@ def status(
         "freshness": [],
         "tables": {name: lake.version(name) for name in lake.tables()},
     }
-    erased = batches.erased_sql(lake)
+    later = ", ".join(
+        f"{batches.account_sql(lake, name)} as {name}" for name in ("excluded", "withdrawn", "implied", "erased")
+    )
     with nullcontext(over) if over else query.connect(lake) as connection:
 
         def rows(table: str, sql: str) -> list[dict[str, Any]]:
@@ -118,7 +120,7 @@ def status(
         )
         document["row_accounts"] = rows(
             "ops.row_accounts",
-            f"select batch_id, entity, rows_read, accepted, duplicate, superseded, quarantined, {erased} as erased, balanced "
+            f"select batch_id, entity, rows_read, accepted, duplicate, superseded, quarantined, {later}, balanced "
             "from ops.row_accounts order by known_at, batch_id, entity",
         )
         document["quarantine"] = rows(

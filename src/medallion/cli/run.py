@@ -102,6 +102,8 @@ def _refusals(items: list[Any]) -> list[dict[str, str]]:
 
 
 _ACCOUNT = ("entity", "rows_read", "accepted", "duplicate", "superseded", "quarantined")
+#: Shown where there are any: what does not count, what has ended, and what no row of the batch says.
+_LATER = ("excluded", "withdrawn", "implied")
 
 
 def show_result(call: Call, result: Result, lakehouse: str) -> None:
@@ -118,15 +120,23 @@ def show_result(call: Call, result: Result, lakehouse: str) -> None:
     for table, reason in result.rebuilt.items():
         if reason in (freshness.REDEFINED, freshness.ELSEWHERE) or not result.accounts:
             call.say(f"{table.removeprefix('gold.')} is rebuilt: {reason}")
-    rows = [{name: account[name] for name in _ACCOUNT} for account in result.accounts]
+    ended = [name for name in _LATER if any(account[name] for account in result.accounts)]
+    shown = (*_ACCOUNT, *ended)
+    rows = [{name: account[name] for name in shown} for account in result.accounts]
     if len(rows) > 1:
         total: dict[str, Any] = {"entity": "all"}
-        total |= {name: sum(row[name] for row in rows) for name in _ACCOUNT[1:]}
+        total |= {name: sum(row[name] for row in rows) for name in shown[1:]}
         rows.append(total)
-    note = "rows read = accepted + duplicate + superseded + quarantined: holds"
+    note = f"rows read = {' + '.join(name for name in shown[2:] if name != 'implied')}: holds"
     call.records("What happened to every row", rows, note)
     for account in result.accounts:
-        if not account["rows_read"] and account["entity"] not in {item.entity for item in result.held}:
+        if account["implied"]:
+            call.say(
+                f"{account['entity']}: {figures.count(account['implied'], 'record')} without a row of "
+                f"{'its' if account['implied'] == 1 else 'their'} own ended, or {'refers' if account['implied'] == 1 else 'refer'} "
+                "to the survivor of a merge now"
+            )
+        elif not account["rows_read"] and account["entity"] not in {item.entity for item in result.held}:
             call.say(f"{account['entity']}: a header and no rows")
     call.say(*result.given_up)
     for file, columns in result.new_columns.items():

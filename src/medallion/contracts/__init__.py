@@ -51,6 +51,7 @@ def entities(overrides: Iterable[Path | Override] = ()) -> dict[str, Entity]:
             known[name] = odcs.entity(declared, contract, override.path, known.get(name))
             if name not in _shipped():
                 _needs_files(known[name], override.path)
+    known |= {item.merges.name: item.merges for item in [*known.values()] if item.merges}
     for item in known.values():
         for column in item.references:
             target = column.reference

@@ -13,6 +13,14 @@ from medallion.errors import ContractError
 
 #: What is said with less confidence than this is a guess, and nothing runs on a guess.
 CONFIDENT = 0.8
+#: What a source says of whole records, among the fillings of a file: names that no column can have.
+WHERE, ABSENT, MERGED = "_where", "_absent", "_merged"
+#: By which source a file is read: whether its deliveries are complete, or else only that a condition leaves out rows.
+COMPLETE, OF = "_complete", "_of"
+#: What a record says of itself there: whether it counts, whether it has ended, which record it was merged into.
+LIFE = (WHERE, ABSENT, MERGED)
+#: The text of a record that does not split into the header's cells, by which `where` may leave it out.
+RECORD = "_malformed"
 
 
 class _Declared(BaseModel):
@@ -65,6 +73,40 @@ class Filling(_Declared):
         return self
 
 
+class Condition(_Declared):
+    """A Spark SQL condition over the bronze columns of a row: which records count, or which have ended."""
+
+    when: str = Field(min_length=1)
+    confidence: float | None = Field(default=None, ge=0, le=1)
+    reason: str = ""
+
+
+class Merged(_Declared):
+    """Which record a merged one went into: a `column` or an `sql` expression of its own row, or the columns `from` (the
+    merged one) and `to` of a `file` that lists the merges.
+    """
+
+    column: str | None = None
+    sql: str | None = None
+    file: str | None = None
+    from_: str | None = Field(default=None, alias="from")
+    to: str | None = None
+    confidence: float | None = Field(default=None, ge=0, le=1)
+    reason: str = ""
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Merged:
+        listed = [self.file, self.from_, self.to]
+        if sum(item is not None for item in (self.column, self.sql, self.file)) != 1 or 0 < listed.count(None) < 3:
+            raise ValueError("say a column, or file, from and to")
+        return self
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether a file of its own lists the merges."""
+        return self.file is not None
+
+
 def _text(value: Any) -> str:
     """YAML reads `yes` and `TRUE` as booleans; a cell has `true`."""
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -75,6 +117,9 @@ class Source(_Declared):
 
     `columns` is complete: a canonical column that it does not name stays empty. Without it, headers are matched by
     the synonyms of the contract. `header_line` counts from 1.
+
+    `where` says which records count; those for which `absent` holds and those that were merged into another have ended,
+    and where a delivery is `complete`, those that it no longer has.
     """
 
     file: str = Field(min_length=1)
@@ -83,8 +128,22 @@ class Source(_Declared):
     date_formats: tuple[str, ...] = ()
     decimal_comma: bool = False
     columns: dict[str, Filling] | None = None
+    where: Condition | None = None
+    absent: Condition | None = None
+    merged_into: Merged | None = None
+    complete: bool = False
     confidence: float | None = Field(default=None, ge=0, le=1)
     reason: str = ""
+
+    @field_validator("where", "absent", mode="before")
+    @classmethod
+    def _condition_alone(cls, given: Any) -> Any:
+        return {"when": _text(given)} if isinstance(given, str | bool) else given
+
+    @field_validator("merged_into", mode="before")
+    @classmethod
+    def _column_alone(cls, given: Any) -> Any:
+        return {"column": given} if isinstance(given, str) else given
 
     @field_validator("columns", mode="before")
     @classmethod
@@ -92,6 +151,18 @@ class Source(_Declared):
         if isinstance(given, Mapping):
             return {name: item if isinstance(item, Mapping) else {"column": item} for name, item in given.items()}
         return given
+
+    @property
+    def life(self) -> dict[str, Filling]:
+        """What it says of whole records, by the names of `LIFE`."""
+        found = {}
+        if self.where:
+            found[WHERE] = Filling(sql=self.where.when)
+        if self.absent:
+            found[ABSENT] = Filling(sql=self.absent.when)
+        if self.merged_into and not self.merged_into.is_listed:
+            found[MERGED] = Filling(column=self.merged_into.column, sql=self.merged_into.sql)
+        return found
 
     @property
     def lookups(self) -> frozenset[str]:
@@ -107,6 +178,9 @@ class Source(_Declared):
             if item.confidence is not None and item.confidence < CONFIDENT:
                 origin = item.column or item.sql or f"the value {item.value!r}"
                 found.append(f"{name} from {origin} in {self.file} ({item.confidence:.2f}{_because(item.reason)})")
+        for word, said in (("where", self.where), ("absent", self.absent), ("mergedInto", self.merged_into)):
+            if said and said.confidence is not None and said.confidence < CONFIDENT:
+                found.append(f"{word} of {self.file} ({said.confidence:.2f}{_because(said.reason)})")
         return found
 
 

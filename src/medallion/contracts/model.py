@@ -117,6 +117,41 @@ class Entity(_Columns):
     sources: tuple[Source, ...] = ()
 
     @property
+    def merges(self) -> Entity | None:
+        """The files that list which of its records were merged into which, as an entity of their own; None without."""
+        listed = tuple(
+            Source(
+                file=str(said.file),
+                columns={"merged": {"column": said.from_}, "survivor": {"column": said.to}},  # type: ignore[dict-item]
+            )
+            for said in dict.fromkeys(source.merged_into for source in self.sources)
+            if said and said.is_listed
+        )
+        if not listed:
+            return None
+        key = self.column(self.key)
+        plain = Column("merged", "string", kind=key.kind, checks={"null": "reject"})
+        return Entity(
+            name=f"{self.name}_merges",
+            grain="one row per merged record",
+            description=f"Which of the {self.name} were merged into which.",
+            columns=(
+                replace(plain, description="Key of the record that was merged."),
+                replace(plain, name="survivor", description="Key of the record that it went into."),
+            ),
+            key="merged",
+            version_column=None,
+            file_patterns=(),
+            placeholders=self.placeholders,
+            sources=listed,
+        )
+
+    @property
+    def merges_records(self) -> bool:
+        """Whether a source says which of its records were merged into which."""
+        return any(source.merged_into for source in self.sources)
+
+    @property
     def references(self) -> tuple[Column, ...]:
         """Columns that must be keys of another entity."""
         return tuple(column for column in self.columns if column.reference)
@@ -149,6 +184,8 @@ class Entity(_Columns):
     def parents(self) -> frozenset[str]:
         """Other entities that its rows refer to or are looked up in, and that are therefore loaded before it."""
         named = {column.reference.entity for column in self.references if column.reference}
+        if self.merges:
+            named.add(self.merges.name)
         return frozenset(named.union(*(source.lookups for source in self.sources)) - {self.name})
 
     @property
@@ -173,13 +210,17 @@ class Entity(_Columns):
     def history(self) -> Table:
         """`silver.<entity>_history`: every valid version that ever arrived."""
         outcome = Column(
-            "_outcome", "string", "accepted (current when it arrived) or superseded (a newer one was known)."
+            "_outcome",
+            "string",
+            "accepted (current when it arrived), superseded (a newer one was known), withdrawn (it says that the record "
+            "has ended), gone (a complete delivery lacks the record, or it no longer counts) or moved (a reference "
+            "follows a merged record).",
         )
         return self._silver(
             "history",
             f"one row per version of {self.grain.removeprefix('one row per ')}",
             (self.key, "known_at", "_source_file", "_source_row"),
-            (outcome,),
+            (outcome, *END),
         )
 
     @property
@@ -190,6 +231,8 @@ class Entity(_Columns):
             Column("_failed_checks", "array<string>", "Codes of all failed checks, tolerated ones too; or null."),
             Column("_raw", "string", "The refused row as it came, as JSON."),
             Column("_spelling", "string", "The key as written, where that is not the upper case it is compared in."),
+            Column("_fate", "string", "withdrawn: the record has ended; excluded: it does not count; or null."),
+            *(column for column in END if column.name != "_ended_at"),
         )
         return self._silver("staged", f"one row per record of the batch ({self.name})", (), flags)
 
@@ -212,14 +255,31 @@ class Entity(_Columns):
         return Table(f"silver.{self.name}_contested", "one row per key", self.description, (), columns)
 
     @property
+    def survivors(self) -> Table:
+        """`silver.<entity>_survivors`: merged records, and the one that each is in now."""
+        columns = (
+            Column("_from", "string", "Key of the merged record."),
+            Column("_to", "string", "Key of the record that it is in."),
+        )
+        return Table(f"silver.{self.name}_survivors", "one row per merged record", self.description, (), columns)
+
+    @property
     def work(self) -> tuple[str, ...]:
         """Names of the tables that only hold a batch in work."""
-        return tuple(table.name for table in (self.staged, self.orphan_keys, self.conflicting_keys))
+        return tuple(table.name for table in (self.staged, self.orphan_keys, self.conflicting_keys, self.survivors))
 
     def _silver(self, suffix: str, grain: str, key: tuple[str, ...], extra: tuple[Column, ...] = ()) -> Table:
         return Table(f"silver.{self.name}_{suffix}", grain, self.description, key, (*self.columns, *PROVENANCE, *extra))
 
 
+#: How a record ended, in its history.
+END: tuple[Column, ...] = (
+    Column("_ended_at", "timestamp", "When the record ended: its version time, else when it was learned; null for others."),
+    Column("_ended_by", "string", "What ended it: absent, merged, complete or where; null for others."),
+    Column("_merged_into", "string", "Key of the record that it was merged into; null for others."),
+)
+#: Outcomes that make a version the current one, and those that end a record.
+STANDING, ENDED = ("accepted", "moved"), ("withdrawn", "gone")
 #: Columns that every silver row carries, so that each number can be traced to a line of a file.
 PROVENANCE: tuple[Column, ...] = (
     Column("known_at", "timestamp", "When the row was learned: the time of the run that read it (UTC)."),

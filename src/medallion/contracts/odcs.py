@@ -384,6 +384,9 @@ def _sources(
                     )
             if item.sql is not None:
                 _parsed(item.sql, f"{where}: {name}")
+        for name, item in source.life.items():
+            if item.sql is not None:
+                _parsed(item.sql, f"{where}: {name.removeprefix('_')}")
     return (*(base.sources if base else ()), *found)
 
 

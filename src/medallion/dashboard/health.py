@@ -30,13 +30,15 @@ def health(reading: Reading, settings: Settings, now: datetime) -> dict[str, Any
         "status", lambda: reading.answer(lambda over: status.status(reading.lake, now, settings.contracts, over))
     )
     accounts = found["row_accounts"]
-    erased = ("erased",) if any(row["erased"] for row in accounts) else ()
-    names = ("rows_read", "accepted", "duplicate", "superseded", "quarantined", *erased)
+    later = [name for name in ("excluded", "withdrawn", "erased") if any(row[name] for row in accounts)]
+    names = ("rows_read", "accepted", "duplicate", "superseded", "quarantined", *later)
     known = list(dict.fromkeys(row["batch_id"] for row in reversed(accounts)))[:BATCHES]
     return {
         "accounts": [row for row in accounts if row["batch_id"] in known],
         "batches": len({row["batch_id"] for row in accounts}),
         "all": {name: sum(row[name] for row in accounts) for name in names},
+        "later": later,
+        "account_columns": [(name, name.capitalize(), "number") for name in later],
         "balanced": all(row["balanced"] for row in accounts),
         "quarantine": found["quarantine"],
         "freshness": [status.aged(row, now) for row in found["freshness"]],

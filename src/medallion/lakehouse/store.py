@@ -333,6 +333,14 @@ def _shaped(frame: DataFrame, schema: list[tuple[str, str]], names: Iterable[str
     )
 
 
+def grow(lake: Lakehouse, contract: Table) -> bool:
+    """Give a table the columns that its contract has gained; whether there is such a table."""
+    there = lake.exists(contract.name)
+    if there:
+        _grown(lake, contract)
+    return there
+
+
 def _grown(lake: Lakehouse, contract: Table) -> list[tuple[str, str]]:
     """The columns of an existing table after it was given those that its contract has gained, null so far.
 

@@ -170,7 +170,7 @@ class _Training:
 
         def of(entity: Entity) -> DataFrame:
             history = store.read(spark, self.lake, entity.history.name)
-            accepted = history.filter("_outcome = 'accepted'").count()
+            accepted = history.filter("_outcome IN ('accepted', 'moved')").count()
             single = accepted == store.read(spark, self.lake, entity.clean.name).count()
             return versions(history, entity.key, min(known), single=single)
 

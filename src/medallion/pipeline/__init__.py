@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from medallion import contracts, log, sources
 from medallion.config import Settings, end_of_day
 from medallion.contracts import Table
+from medallion.contracts.filling import RECORD
 from medallion.errors import ContractError, LakehouseError, SourceError
 from medallion.gold import SCORED, gold_contract, graph, written_names
 from medallion.lakehouse import contracts_in_use, query, store
@@ -467,7 +468,8 @@ class _Work:
             for file in {f.uri + f.sheet + f.member: f for batch in todo for f in batch.files_of(entity.name)}.values():
                 for name, item in file.mapping.items():
                     if item.sql is not None:
-                        silver.tried(spark, [column for _, column in file.columns], item.sql, f"{entity.name}.{name}")
+                        columns = [*(column for _, column in file.columns), RECORD]
+                        silver.tried(spark, columns, item.sql, f"{entity.name}.{name}")
 
     def _tell_columns(self, batch: Batch, before: list[Batch]) -> None:
         """Note columns that no contract reads, those that earlier files of the entity had, and lines above a header."""

@@ -125,7 +125,12 @@ def record(
 ACCOUNTS = "ops.row_accounts"
 
 
+def account_sql(lake: Lakehouse, name: str) -> str:
+    """A count as SQL over `ops.row_accounts`; 0 where the table was written before there was one."""
+    known = lake.exists(ACCOUNTS) and any(field.name == name for field in lake.delta(ACCOUNTS).schema().fields)
+    return f"coalesce({name}, 0)" if known else "0"
+
+
 def erased_sql(lake: Lakehouse) -> str:
     """The count of erased rows as SQL over `ops.row_accounts`; 0 where the table was written before there was one."""
-    known = lake.exists(ACCOUNTS) and any(field.name == "erased" for field in lake.delta(ACCOUNTS).schema().fields)
-    return "coalesce(erased, 0)" if known else "0"
+    return account_sql(lake, "erased")

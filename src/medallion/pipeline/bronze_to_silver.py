@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import reduce
@@ -20,9 +20,10 @@ from medallion.lakehouse import store
 from medallion.pipeline import batches, erasure_log
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.context import Context
+from medallion.pipeline.ends import Ends, following
 from medallion.pipeline.hold import Gate
 from medallion.pipeline.steps import in_order
-from medallion.silver import checks, corrections, redaction
+from medallion.silver import checks, corrections, life, redaction
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -78,16 +79,21 @@ def bronze_to_silver(context: Context, batch: Batch, gate: Gate, chosen: Collect
             if kind == _CONFORM:
                 _conform(context, context.entities[name], batch, gate)
             else:
-                _keep(context, context.entities[name], batch, retried)
+                _keep(context, context.entities[name], batch, retried, ends)
 
-    in_order(_tasks(present), work, _WORKERS)
+    ends = Ends(context, batch, gate, retried)
+    ends.prepare(present)
+    in_order(_tasks(present, context.entities), work, _WORKERS)
+    with steps.step("silver: ends of records"):
+        touched = ends.follow(present)
     with steps.step("silver: quarantine, accounts, quality"):
         _quarantine(context, present, batch, retried)
-        accounts = _accounts(context, present, batch, retried, gate)
+        accounts = _accounts(context, present, batch, retried, gate, touched)
         _quality(context, present, batch, accounts, retried)
     _conserve(accounts, batch)
     # in this order: a batch that was killed in between is done again, from bronze; the other way round they would stay
     store.drop(lake, [name for entity in present for name in entity.work])
+    store.drop(lake, ends.tables)
     held = [Batch.held(batch, file) for file in gate.held]
     if batch.is_held_file and held:
         batches.record(context.spark, lake, replace(batch, files=held[0].files), batches.HELD, now)
@@ -97,16 +103,18 @@ def bronze_to_silver(context: Context, batch: Batch, gate: Gate, chosen: Collect
     return accounts
 
 
-def _tasks(present: list[Entity]) -> dict[tuple[str, str], set[tuple[str, str]]]:
+def _tasks(present: list[Entity], entities: Mapping[str, Entity]) -> dict[tuple[str, str], set[tuple[str, str]]]:
     """What is to be done for a batch, each with what must be done before it.
 
     A record's references are looked up as soon as the records that it refers to have been read; what is looked up in
-    another entity is looked up in its clean table.
+    another entity is looked up in its clean table, and so is what follows the merges of its records.
     """
     names = {entity.name for entity in present}
     needs: dict[tuple[str, str], set[tuple[str, str]]] = {}
     for entity in present:
         looked_up = {name for source in entity.sources for name in source.lookups}
+        looked_up |= {name for name in entity.parents if entities[name].merges_records}
+        looked_up |= {entity.merges.name} if entity.merges else set()
         needs[_CONFORM, entity.name] = {
             (_KEEP if name in looked_up else _CONFORM, name) for name in entity.parents & names
         }
@@ -200,17 +208,18 @@ def _conform(context: Context, entity: Entity, batch: Batch, gate: Gate) -> None
     }
     raw = _raw(context, entity, batch)
     parents, unknown = _parent_keys(context, entity, batch), {}
+    survivors, merges = following(context, entity)
     references = None
     if parents:
         # of the references alone: the engine plans for every column, whether it is asked for or not
-        referring = silver.readings(raw, entity.referring, mapping, lookups)
+        referring = silver.readings(raw, entity.referring, mapping, lookups, survivors)
         context.save(silver.orphan_keys(referring, parents), entity.orphan_keys, whole=True)
         leading_nowhere = context.read(entity.orphan_keys)
         unknown = {name: leading_nowhere.filter(F.col("referring") == name) for name in parents}
         references = silver.references_as_written(referring, entity, mapping)
 
     def stage(rows: DataFrame) -> None:
-        found = silver.readings(rows, entity, mapping, lookups)
+        found = silver.readings(rows, entity, mapping, lookups, survivors, merges)
         context.save(silver.conform(found, entity, unknown), entity.staged, whole=True)
 
     stage(raw)
@@ -218,9 +227,10 @@ def _conform(context: Context, entity: Entity, batch: Batch, gate: Gate) -> None
         stage(raw.filter(~F.col("_source_file").isin(*held)))
 
 
-def _keep(context: Context, entity: Entity, batch: Batch, retried: bool) -> None:
+def _keep(context: Context, entity: Entity, batch: Batch, retried: bool, ends: Ends) -> None:
     """One entity of a batch from its staged table to its history and clean tables."""
     staged = context.read(entity.staged)
+    store.grow(context.lake, entity.history)
     earlier = _earlier(context, entity, batch)
     context.save(silver.conflicting_keys(staged, earlier, entity), entity.conflicting_keys, whole=True)
     judged, met = _judged(context, entity, batch)
@@ -231,6 +241,8 @@ def _keep(context: Context, entity: Entity, batch: Batch, retried: bool) -> None
         context.merge(current, entity.clean)
     else:
         context.save(current, entity.clean, append=True)
+    if ends.may_end(entity):
+        ends.close(entity, met or retried)
 
 
 def _judged(context: Context, entity: Entity, batch: Batch) -> tuple[DataFrame, bool]:
@@ -238,7 +250,8 @@ def _judged(context: Context, entity: Entity, batch: Batch) -> tuple[DataFrame, 
     asked = context.read(entity.conflicting_keys)
     met = not asked.filter("known").isEmpty()
     history = _earlier(context, entity, batch) if met else None
-    return silver.outcomes(context.read(entity.staged), asked, history, entity), met
+    may_end = life.is_told(bronze.mapping_of(batch.files_of(entity.name))) or entity.merges is not None
+    return silver.outcomes(context.read(entity.staged), asked, history, entity, may_end), met
 
 
 def _parent_keys(context: Context, entity: Entity, batch: Batch) -> dict[str, DataFrame]:
@@ -253,7 +266,7 @@ def _parent_keys(context: Context, entity: Entity, batch: Batch) -> dict[str, Da
         parent, key = context.entities[target.entity], F.col(target.column).cast("string").alias("_key")
         known = [context.read(parent.clean).select(key)] if context.lake.exists(parent.clean.name) else []
         if batch.files_of(parent.name) and parent.name != entity.name:
-            known.append(silver.valid(context.read(parent.staged)).select(key))
+            known.append(silver.counted(silver.valid(context.read(parent.staged))).select(key))
         if known:
             keys[column.name] = reduce(lambda one, other: one.unionByName(other), known)
         elif column.checks.get("reference") == "reject":
@@ -286,7 +299,9 @@ def _quarantine(context: Context, present: list[Entity], batch: Batch, retried: 
     _save_once(context, reduce(Frame.unionByName, parts), contract, _mine(batch, "batch_id"), retried)
 
 
-def _accounts(context: Context, present: list[Entity], batch: Batch, retried: bool, gate: Gate) -> list[dict[str, Any]]:
+def _accounts(
+    context: Context, present: list[Entity], batch: Batch, retried: bool, gate: Gate, touched: Mapping[str, int]
+) -> list[dict[str, Any]]:
     """Count where every record of the batch went, table by table, and write it down."""
     parts = []
     quarantine = context.read("silver.quarantine").filter(_mine(batch, "batch_id"))
@@ -300,27 +315,22 @@ def _accounts(context: Context, present: list[Entity], batch: Batch, retried: bo
             silver.account(
                 entity,
                 read,
+                context.read(entity.staged),
                 judged,
                 context.read(entity.history).filter(_mine(batch)),
                 quarantine.filter(F.col("entity") == entity.name),
             )
         )
-    accounts = []
-    for row in reduce(Frame.unionByName, parts).collect():
-        counts = {name: int(row[name]) for name in ("rows_read", "accepted", "duplicate", "superseded", "quarantined")}
-        balanced = counts["rows_read"] == sum(count for name, count in counts.items() if name != "rows_read")
-        accounts.append(
-            {
-                "run_id": context.run_id,
-                "batch_id": batch.batch_id,
-                "entity": row["entity"],
-                **counts,
-                "erased": 0,
-                "balanced": balanced,
-                "known_at": batch.known_at,
-            }
-        )
+    accounts = [
+        {"entity": row["entity"], **{name: int(row[name]) for name in ("rows_read", *silver.ACCOUNTS, "implied")}}
+        for row in reduce(Frame.unionByName, parts).collect()
+    ]
     accounts.sort(key=lambda account: [entity.name for entity in present].index(account["entity"]))
+    for name, count in touched.items():  # no record of the batch is theirs
+        accounts.append({"entity": name, "rows_read": 0, **dict.fromkeys(silver.ACCOUNTS, 0), "implied": count})
+    for account in accounts:
+        account |= {"run_id": context.run_id, "batch_id": batch.batch_id, "erased": 0, "known_at": batch.known_at}
+        account["balanced"] = account["rows_read"] == sum(account[name] for name in silver.ACCOUNTS)
     contract = contracts.table("ops.row_accounts")
     if retried:
         context.delete_rows(contract.name, _mine(batch, "batch_id"))
@@ -333,8 +343,9 @@ def _quality(
     context: Context, present: list[Entity], batch: Batch, accounts: list[dict[str, Any]], retried: bool
 ) -> None:
     parts = []
-    for entity, account in zip(present, accounts, strict=True):
-        measured = checks.measure(context.read(entity.staged), entity, account["duplicate"] + account["superseded"])
+    for entity, account in zip(present, accounts, strict=False):
+        counted = silver.counted(context.read(entity.staged))
+        measured = checks.measure(counted, entity, account["duplicate"] + account["superseded"])
         parts.append(measured.withColumns({"entity": F.lit(entity.name), "run_id": F.lit(account["run_id"])}))
     whole = reduce(Frame.unionByName, parts).withColumns(
         {
@@ -349,9 +360,8 @@ def _quality(
 def _conserve(accounts: list[dict[str, Any]], batch: Batch) -> None:
     for account in accounts:
         if not account["balanced"]:
+            told = " + ".join(f"{account[name]} {name}" for name in silver.ACCOUNTS)
             raise ConservationError(
-                f"{account['entity']}: {account['rows_read']} rows were read, but {account['accepted']} accepted + "
-                f"{account['duplicate']} duplicate + {account['superseded']} superseded + "
-                f"{account['quarantined']} quarantined is another number",
+                f"{account['entity']}: {account['rows_read']} rows were read, but {told} is another number",
                 f"Batch {batch.batch_id} stays unfinished; run again, and report this if it stays.",
             )

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from pyarrow import csv as pacsv
 
 from medallion.contracts import Column, Entity, Filling, formats
+from medallion.contracts.filling import ABSENT, LIFE, MERGED
 from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
 from medallion.errors import SourceError
@@ -86,7 +87,7 @@ def settle(
     kept, notes = [], []
     for file in readable:
         entity = entities[file.entity]
-        doubts = [*_twins(file, seen[id(file)]), *_marked(file, entity.key, seen[id(file)])]
+        doubts = [*_twins(file, seen[id(file)]), *_marked(file, seen[id(file)])]
         doubts += _unknown_spellings(file, entity, seen[id(file)]) + _never_won(file, entity, seen[id(file)])
         dates: dict[str, tuple[str, ...]] = {}
         for name, texts in _dates(file, entity, seen[id(file)]).items():
@@ -342,20 +343,21 @@ def _example(seen: Seen) -> str:
     return next((repr(text[:40]) for text in seen.words), "empty")
 
 
-def _marked(file: SourceFile, key: str, seen: Mapping[str, Seen]) -> list[_Doubt]:
+def _marked(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
     """A doubt about rows that a column marks as deleted or merged away."""
     doubts = []
-    read = (file.mapping[key].column if key in file.mapping else None) or key
     for bronze in _markers(file):
         told = marks.marked(_header(file, bronze), seen[bronze].words)
         if told:
+            header = _header(file, bronze)
+            word = f"`mergedInto: {header}`" if marks.is_pointer(header) else f'`absent: {{when: "{marks.ended(header, bronze, told)}"}}`'
             shown = ", ".join(repr(text[:40]) for text in list(told)[:3])
             doubts.append(
                 _Doubt(
                     f"{_header(file, bronze)!r} marks {sum(told.values())} of {seen[bronze].rows} rows as deleted or "
                     f"merged away ({shown})",
-                    f'Export without them; or let a contract refuse them by its key, `{key}: {{sql: "CASE WHEN {bronze} '
-                    f'... THEN {read} END"}}`, as `medallion init` writes it (docs/SOURCES.md).',
+                    f"Let `medallion init` write a contract, or say it in yours beside the columns of the file: {word}. "
+                    f'If they count like the others, write `absent: {{when: "{bronze} IS NULL AND false"}}` (docs/SOURCES.md).',
                 )
             )
     return doubts
@@ -376,7 +378,8 @@ def _origin(file: SourceFile, name: str) -> str:
 
 def _plain(file: SourceFile) -> dict[str, str]:
     """Canonical columns that are read from a column of the file as it is."""
-    return {name: item.column for name, item in file.mapping.items() if item.column and not item.lookup}
+    named = {name: item for name, item in file.mapping.items() if name not in LIFE}
+    return {name: item.column for name, item in named.items() if item.column and not item.lookup}
 
 
 def _date_columns(file: SourceFile, entity: Entity) -> dict[str, list[str]]:
@@ -415,9 +418,10 @@ def _markers(file: SourceFile) -> list[str]:
 
 
 def _marks_read(file: SourceFile, entity: Entity) -> list[tuple[str, str]]:
-    """Header and name of the columns that mark rows as deleted and that the key is read with."""
-    key = file.mapping.get(entity.key)
-    read = names_in(key.sql) if key and key.sql else set()
+    """Header and name of the columns that mark rows as deleted, by which the contract or its key tells them."""
+    said = [item for name in (entity.key, ABSENT, MERGED) if (item := file.mapping.get(name))]
+    read = set().union(*(names_in(item.sql) for item in said if item.sql))
+    read |= {item.column for item in [file.mapping.get(MERGED)] if item and item.column}
     return [(header, name) for header, name in file.columns if name in read and marks.may_mark(header)]
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from medallion.config import HoldBack
 from medallion.contracts import Entity, Override
+from medallion.contracts.filling import COMPLETE
 from medallion.figures import percent
 from medallion.lakehouse import contracts_in_use, query, store
 from medallion.lakehouse.store import Lakehouse
@@ -31,6 +32,10 @@ _REASONS = 3
 _MOST = 0.5
 #: A column of at least so many values of which more than half cannot be read is not understood.
 _VALUES = 3
+#: So many known records tell that a complete delivery is not.
+_KNOWN = 10
+#: So many lines of one cell each after the last record are a report's footer; a single one may be a record cut short.
+_FOOTER, _ONE_CELL = 2, r"^record: cannot be read: [01] cells, "
 #: What a key must have to be written in upper and lower case at once.
 _TWO_LETTERS = r"\p{L}.*\p{L}"
 
@@ -74,7 +79,7 @@ class Verdict:
 
     def told(self, values: bool = True) -> str:
         """As one sentence with the reasons, the most frequent first."""
-        return f"{self.says}: {'; '.join(reason.told(values) for reason in self.reasons)}"
+        return f"{self.says}: {'; '.join(reason.told(values) for reason in self.reasons)}" if self.reasons else self.says
 
     @property
     def refusal(self) -> Refusal:
@@ -308,14 +313,23 @@ class Gate:
         """
         if self.batch.origin and not self.batch.is_held_file:
             return []
-        staged = self.context.read(entity.staged)
+        from medallion import silver  # brings the engine's functions along
+
+        staged = silver.counted(self.context.read(entity.staged))
         seen = {row["_source_file"]: row for row in _counted(staged, entity).collect()}
+        if any(row["broken"] >= _FOOTER and row["last"] for row in seen.values()) and self._leave_out(entity, seen):
+            staged = silver.counted(self.context.read(entity.staged))
+            seen = {row["_source_file"]: row for row in _counted(staged, entity).collect()}
         self.folded[entity.name] = any(row["folded"] for row in seen.values())
         unaccepted = not all(file.accept for file in self.batch.files_of(entity.name))
         doubtful = self._lookalikes(staged, entity, seen, parents, references) if unaccepted else {}
+        shrunk = self._shrunk(entity)
         parent_held = bool(self._waiting() & entity.depends_on)
         for file in self.batch.files_of(entity.name):
             row = seen.get(file.name)
+            if file.name in shrunk:
+                self.verdicts.append(Verdict(file, True, shrunk[file.name], (), remedy(file)))
+                continue
             if row is None:
                 continue
             if not file.accept and file.name in doubtful:
@@ -341,6 +355,50 @@ class Gate:
                 )
                 self.verdicts.append(Verdict(file, held, says, reasons, way_out))
         return self.names(entity.name)
+
+    def _shrunk(self, entity: Entity) -> dict[str, str]:
+        """Files that lack most of the known records though a contract says that their deliveries are complete."""
+        from pyspark.sql import functions as F
+
+        from medallion.pipeline.ends import of_source, source_names
+
+        found: dict[str, str] = {}
+        for source, files in of_source(self.batch.files, entity.name).items():
+            if not any(COMPLETE in file.mapping and not file.accept for file in files):
+                continue
+            if not self.lake.exists(entity.clean.name):
+                continue
+            names = source_names(self.lake, entity.name, source, files)
+            known = self.context.read(entity.clean).filter(F.col("_source_file").isin(*names)).select(entity.key)
+            there = self.context.read(entity.staged).select(entity.key)
+            count, missing = known.count(), known.join(there, on=entity.key, how="left_anti").count()
+            if count >= _KNOWN and missing > _MOST * count:
+                says = f"it lacks {_of(missing, count, 'known records')}, which would all be gone, since a contract says that its deliveries are complete"
+                found |= {file.name: f"{file.name}: {says}" for file in files}
+        return found
+
+    def _leave_out(self, entity: Entity, seen: Mapping[str, Any]) -> bool:
+        """Exclude the lines after the last record of a file that are text and no records, as reports have them there."""
+        from pyspark.sql import functions as F
+
+        staged, last = self.context.read(entity.staged), F.lit(None).cast("bigint")
+        for name, row in seen.items():
+            if row["broken"] >= _FOOTER and row["last"]:
+                last = F.when(F.col("_source_file") == name, F.lit(row["last"])).otherwise(last)
+        footer = F.coalesce((F.col("_source_row") > last) & F.col("_reasons")[0].rlike(_ONE_CELL), F.lit(False))
+        rows = staged.filter(footer).groupBy("_source_file").agg(F.count(F.lit(1)).alias("n")).collect()
+        files = [row["_source_file"] for row in rows if row["n"] >= _FOOTER]
+        if files:
+            footer = footer & F.col("_source_file").isin(*files)
+            left_out = F.lit("excluded")
+            changes = {
+                "_fate": F.when(footer, left_out).otherwise(F.col("_fate")),
+                "_reasons": F.when(footer, F.array(left_out)).otherwise(F.col("_reasons")),
+                "_failed_checks": F.when(~footer, F.col("_failed_checks")),
+                "_raw": F.when(~footer, F.col("_raw")),
+            }
+            self.context.save(staged.withColumns(changes), entity.staged, whole=True)
+        return bool(files)
 
     def _without_footer(self, staged: DataFrame, file: str, row: Any, counts: Counts) -> Counts:
         """The counts without lines after the last record that are none, as reports have them at their end."""

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from medallion import contracts, silver
 from medallion.config import end_of_day
 from medallion.contracts import Entity, Table
+from medallion.contracts.model import ENDED
 from medallion.errors import ConservationError, ContractError, LakehouseError
 from medallion.features import AsOf, interactions_as_of
 from medallion.features.deals import is_reversed
@@ -94,13 +95,19 @@ def silver_to_gold(
     newest = silver.newest_event(events, entities).collect()[0]["newest"]
     day = as_of or (newest.date() if newest else _NO_EVENTS)
     as_of_time = AsOf(end_of_day(day), weights=weights)
-    frames["silver.leads_history"] = context.read(entities["leads"].history)
+    versions = context.read(entities["leads"].history)
     if known is not None:
-        frames["silver.leads_history"] = frames["silver.leads_history"].filter(F.col("known_at") < known)
+        versions = versions.filter(F.col("known_at") < known)
+    frames["silver.leads_history"] = versions
     rewound = known is not None
     if newest and newest >= as_of_time.time:
         rewound = True
         rewind(as_of_time.instant)
+
+    if not versions.filter(F.col("_outcome").isin(*ENDED)).isEmpty():  # stages of deals that are there
+        versions = versions.filter(~F.col("_outcome").isin(*ENDED))
+        there_now = frames["silver.leads_clean"].select("lead_id")
+        frames["silver.leads_history"] = versions.join(there_now, on="lead_id", how="left_semi")
 
     found = Stale({step.table: "" for step in graph()}, anew) if stale is None else stale(day)
     wanted, anew = set(found.tables), found.anew

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from medallion.contracts import Filling
+from medallion.contracts.filling import Condition, Merged
 from medallion.proposal.profile import Column, Table
 from medallion.sources.delivery import Unreadable
 
@@ -21,12 +22,16 @@ class Feed:
     reason: str
     fillings: dict[str, Filling] = field(default_factory=dict)
     comments: list[str] = field(default_factory=list)
+    #: What is said of whole records: `where`, `absent` and `mergedInto`.
+    life: dict[str, Condition | Merged] = field(default_factory=dict)
 
     @property
     def unmapped(self) -> list[Column]:
         """Columns with values that fill nothing."""
         read = {item.column for item in self.fillings.values()}
+        read |= {item.column for item in self.life.values() if isinstance(item, Merged)}
         sql = " ".join(item.sql or "" for item in self.fillings.values())
+        sql += " ".join(item.when for item in self.life.values() if isinstance(item, Condition))
         return [c for c in self.table.columns if c.filled and c.header not in read and f"`{c.name}`" not in sql]
 
 

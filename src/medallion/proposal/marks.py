@@ -19,7 +19,7 @@ _ENDED = frozenset({
 })  # fmt: skip
 #: Pairs of words that head the identifier of the record that a merged one went into.
 _INTO = tuple(
-    map(frozenset, (("merged", "into"), ("merged", "to"), ("master", "record"), ("master", "id"), ("duplicate", "of"),
+    map(frozenset, (("merged", "into"), ("merged", "to"), ( "record"), ("master", "id"), ("duplicate", "of"),
                     ("surviving", "record"), ("winning", "record"), ("survivor", "id")))
 )  # fmt: skip
 _STATES = frozenset({
@@ -31,6 +31,15 @@ _NO = frozenset({
 })  # fmt: skip
 
 
+#: Words for what was put aside, which may count all the same.
+_ASIDE = frozenset(word for word in _ENDED if word.startswith(("arch", "arkiv", "gearch", "zarch", "arqu", "merged", "fus",
+                   "zusammen", "scal")))  # fmt: skip
+_YES = frozenset({"true", "1", "1.0", "yes", "y", "t", "x", "ja", "tak", "oui", "si", "sim", "wahr", "verdadero", "vrai", "on"})
+#: What denies a mark in any contract, and what Spark reads as true or false.
+_PLAIN_NO = ("", "false", "0", "no", "n", "f", "null", "none", "n/a", "-")
+_BOOLEAN = frozenset({"true", "false", "t", "f", "yes", "no", "y", "n", "1", "0"})
+#: Headers of such identifiers written as one word.
+_RUN_TOGETHER = frozenset({"masterrecord",  "mergedinto", "mergedto", "duplicateof", "survivor", "survivingrecord"})
 #: Letters with accents, and those that stand for them: cells are folded alike here and in the SQL of a contract.
 _ACCENTED = "àáâãäåąçćčďèéêëęěğìíîïıłñńňòóôõöøőřśšşťùúûüůűýÿžźż"
 _FOLDED = "aaaaaaacccdeeeeeegiiiiilnnnooooooorssstuuuuuuyyzzz"
@@ -63,7 +72,7 @@ def may_mark(header: str) -> bool:
 def _is_mark_header(header: str) -> bool:
     """Whether any value of the column says that the record has ended, unless it denies it."""
     words = words_of(header)
-    return _is_mark(words) or any(pair <= set(words) for pair in _INTO)
+    return _is_mark(words) or is_pointer(header)
 
 
 def marked(header: str, counts: Mapping[str, int]) -> dict[str, int]:
@@ -78,6 +87,46 @@ def marked(header: str, counts: Mapping[str, int]) -> dict[str, int]:
         said = {text: count for text, count in counts.items() if re.search(_SAID, _folded(text))}
         return {text: count for text, count in said.items() if not re.search(_DENIED, _folded(text))}
     return {text: count for text, count in counts.items() if re.search(_STATE, _folded(text))}
+
+
+def is_pointer(header: str) -> bool:
+    """Whether a column of that header names the record that a merged one went into.
+
+    >>> [is_pointer(header) for header in ("MasterRecordId", "MASTERRECORDID", "merged_into_id", "IsDeleted", "Merged")]
+    [True, True, True, False, False]
+    """
+    words = words_of(header)
+    run_together = "".join(words).removesuffix("id").removesuffix("key")
+    return any(pair <= set(words) for pair in _INTO) or run_together in _RUN_TOGETHER
+
+
+def is_sure(header: str, counts: Mapping[str, int], dates: bool = False) -> bool:
+    """Whether nothing but deletions is said by such a column: a flag, or the days of deletion.
+
+    What is archived may count or not, and a state may say so in passing: that is asked.
+
+    >>> is_sure("IsDeleted", {"0": 4, "1": 1}), is_sure("archived", {"true": 1}), is_sure("Deleted By", {"Bob": 2})
+    (True, False, False)
+    """
+    words = {word.removeprefix("is") for word in words_of(header)} | set(words_of(header))
+    return bool(words & (_ENDED - _ASIDE)) and (dates or all(_folded(text) in _NO | _YES for text in counts))
+
+
+def ended(header: str, name: str, counts: Mapping[str, int], alone: bool = True) -> str:
+    """The Spark SQL condition under which `marked` says that a row's record has ended.
+
+    A flag `alone` is its own condition: what is neither true nor false is then refused.
+
+    >>> ended("IsDeleted", "isdeleted", {"0": 7}), ended("Gelöscht", "gelöscht", {"Ja": 2, "Nein": 9})
+    ('`isdeleted`', "lower(trim(coalesce(`gelöscht`, ''))) NOT IN ('', '-', '0', 'f', 'false', 'n', 'n/a', 'nein', 'no', 'none', 'null')")
+    """
+    if not _is_mark_header(header):
+        return f"NOT ({kept(header, name)})"
+    if alone and counts and {text.strip().lower() for text in counts} <= _BOOLEAN:
+        return f"`{name}`"
+    denied = {text.strip().lower() for text in counts if re.search(_DENIED, _folded(text)) and "'" not in text}
+    listed = ", ".join(f"'{word}'" for word in sorted({*denied, *_PLAIN_NO}))
+    return f"lower(trim(coalesce(`{name}`, ''))) NOT IN ({listed})"
 
 
 def kept(header: str, name: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from medallion.contracts import Entity, Filling
+from medallion.contracts.filling import Condition, Merged
 from medallion.contracts.odcs import code, names_in
 from medallion.figures import percent
 from medallion.proposal import cells, marks, match, state, systems, vocabulary
@@ -29,6 +31,10 @@ _PLAIN_KEY = re.compile(r"[A-Z0-9][A-Z0-9_.:-]*")
 _NAMES = {"name", "nombre", "nom", "nome", "naam"}
 _FIRST = {"first", "firstname", "given", "vorname", "prenom"}
 _LAST = {"last", "lastname", "family", "nachname", "surname", "apellido", "apellidos"}
+#: Words of tables that list merges, of their columns for the record that is gone, and for the one that stays.
+_MERGES = {"merged", "merge", "merges", "dedupe", "deduplication", "duplicates", "fusion", "zusammenfuhrung"}
+_MERGED = {"merged", "loser", "losing", "duplicate", "old", "gone", "from", "removed", "source"}
+_INTO = {"into", "survivor", "surviving", "master", "winner", "winning", "kept", "to", "target"}
 _OTHER_NAMES = {*_FIRST, *_LAST, "user", "company", "team"}
 #: The identifier of the first object in a list of JSON; Spark reads the expression too.
 _LISTED = re.compile('"id":"?([^",}]+)')
@@ -42,7 +48,11 @@ def plan(tables: list[Table], entities: Mapping[str, Entity], preset: System | N
     feeds = [planner.feed(item) for item in matches]
     planner.complete(feeds)
     used = {id(feed.table) for feed in planner.feeds}
-    left = {table.file.name: _why_not(table, entities, system) for table in tables if id(table) not in used}
+    left = {
+        table.file.name: planner.listing.get(id(table)) or _why_not(table, entities, system)
+        for table in tables
+        if id(table) not in used
+    }
     return Proposal(system.name if system else None, planner.feeds, planner.properties, planner.further, left)
 
 
@@ -81,6 +91,7 @@ class _Planner:
         self.feeds: list[Feed] = []
         self.properties: dict[str, dict[str, dict[str, Any]]] = {}
         self.further: dict[str, tuple[str, str]] = {}
+        self.listing: dict[int, str] = {}
         self.foreign = any(column.comma for table in tables for column in table.columns)
         self.named = {
             name: self._values(name, "customer_name" if name == "customers" else "product_name")
@@ -645,21 +656,83 @@ class _Planner:
                 feed.confidence = min(feed.confidence, 0.75)
 
     def _ended(self, feed: Feed) -> None:
-        """Rows that a column marks as deleted or merged away get no key, so that they are refused."""
+        """What ends a record of a table, by the columns that mark it and the files that list merges.
+
+        An account that is only named in rows of another entity does not end with one of them: such a row does not count.
+        """
         if feed.entity not in ("leads", "customers", "interactions"):
             return
-        key = self.entities[feed.entity].key
-        for column in feed.unmapped:
-            item = feed.fillings[key]
-            marked = marks.marked(column.header, column.counts) if marks.may_mark(column.header) else {}
-            if not marked or (item.column is None and item.sql is None):
-                continue
-            read = item.sql or f"`{feed.table.column(str(item.column)).name}`"
-            feed.fillings[key] = Filling(
-                sql=f"CASE WHEN {marks.kept(column.header, column.name)} THEN {read} END",
-                confidence=0.6,
-                reason=f"{item.reason}; {sum(marked.values())} rows that {column.header} marks are refused",
+        columns = [column for column in feed.unmapped if marks.may_mark(column.header)]
+        telling = [c for c in columns if not marks.is_pointer(c.header) and (_is_sure(c) or marks.marked(c.header, c.counts))]
+        said = [self._mark(feed, column, len(telling) < 2) for column in columns]
+        conditions = [condition for condition in said if condition]
+        if conditions:
+            sql = " OR ".join(item.when if len(conditions) == 1 else f"({item.when})" for item in conditions)
+            sure = min(item.confidence or 0 for item in conditions)
+            condition = Condition(when=sql, confidence=sure, reason="; ".join(item.reason for item in conditions))
+            if self._is_derived(feed):
+                feed.life["where"] = condition.model_copy(update={"when": f"NOT ({sql})"})
+            else:
+                feed.life["absent"] = condition
+        if "mergedInto" not in feed.life and not self._is_derived(feed) and (merged := self._merges(feed)):
+            feed.life["mergedInto"] = merged
+
+    def _mark(self, feed: Feed, column: Column, alone: bool) -> Condition | None:
+        """By which condition a column marks rows as ended; where it names survivors, that is said of the feed."""
+        marked = marks.marked(column.header, column.counts)
+        rows = sum(marked.values())
+        if marks.is_pointer(column.header):
+            if self._is_derived(feed):
+                return None
+            if not marked and marks.may_mark(column.header) and column.share("code") + column.share("number") < 0.9:
+                return None
+            known = len({_norm(text) for text in marked} & self._own_keys(feed))
+            sure = 0.95 if known >= 0.9 * len(marked) else 0.85
+            reason = f"its name; {rows} records were merged, {known} of {len(marked)} survivors are in the table"
+            feed.life["mergedInto"] = Merged(column=column.header, confidence=sure, reason=reason)
+            return None
+        sure = _is_sure(column)
+        if not marked and not sure:
+            return None
+        told = f"{column.header} marks {rows:,} of {column.rows:,} rows"
+        if not sure:
+            shown = ", ".join(repr(text) for text in list(marked)[:3])
+            told += (
+                f" ({shown}): have these ended? Then delete this confidence and they leave the figures ({rows:,} rows are "
+                "withdrawn); else write when: \"false\", and they count"
             )
+        return Condition(when=marks.ended(column.header, column.name, column.counts, alone), confidence=0.95 if sure else 0.6, reason=told)
+
+    def _is_derived(self, feed: Feed) -> bool:
+        """Whether a table holds accounts only as far as its deals or touches name them."""
+        others = (other for other in self.feeds if other.table is feed.table)
+        return feed.entity == "customers" and any(other.entity != "customers" for other in others)
+
+    def _own_keys(self, feed: Feed) -> set[str]:
+        item = feed.fillings.get(self.entities[feed.entity].key)
+        return _forms(feed.table.column(item.column)) if item and item.column else set()
+
+    def _merges(self, feed: Feed) -> Merged | None:
+        """The table that lists which records of a feed were merged into which."""
+        keys = self._own_keys(feed)
+        for table in self.tables:
+            words = {word for stem in table.stems for word in vocabulary.words_of(stem)}
+            if table is feed.table or not words & _MERGES or not keys:
+                continue
+            known = {c.header: len(_forms(c) & keys) / max(len(_forms(c)), 1) for c in table.columns if c.filled}
+            gone = [h for h in known if _MERGED & set(vocabulary.words_of(h)) and not _INTO & set(vocabulary.words_of(h))]
+            kept = [h for h, share in known.items() if h not in gone and share >= 0.8]
+            if len(gone) != 1 or len(kept) != 1:
+                continue
+            stem = glob.escape(table.stems[-1])
+            self.listing[id(table)] = f"lists merges of {feed.entity}"
+            reason = f"{table.rows:,} merges; {percent(known[kept[0]], 0)} of the survivors are known"
+            return Merged(file=stem, from_=gone[0], to=kept[0], confidence=0.95, reason=reason)
+        return None
+
+
+def _is_sure(column: Column) -> bool:
+    return marks.is_sure(column.header, column.counts, column.share("date") > 0.9)
 
 
 def _twins(feed: Feed) -> None:

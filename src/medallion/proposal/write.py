@@ -93,7 +93,9 @@ def _source(feed: Feed, proposal: Proposal) -> list[str]:
         lines.append(f"  sheet: {_scalar(glob.escape(file.sheet))}")
     if file.header_line > 1:
         lines.append(f"  headerLine: {file.header_line}")
-    lines += [f"  confidence: {feed.confidence:.2f}", f"  reason: {_scalar(feed.reason)}", "  columns:"]
+    lines += [f"  confidence: {feed.confidence:.2f}", f"  reason: {_scalar(feed.reason)}"]
+    lines += [f"  {word}: {_flow(item.model_dump(exclude_defaults=True, by_alias=True))}" for word, item in feed.life.items()]
+    lines += ["  columns:"]
     lines += [f"    {name}: {_filling(item)}" for name, item in _in_order(feed)]
     lines += [f"    # {_plain(comment)}" for comment in feed.comments]
     if feed.unmapped:
@@ -171,6 +173,9 @@ def _doubtful(feed: Feed) -> Iterable[tuple[str, Filling | None]]:
     for name, item in feed.fillings.items():
         if item.confidence is not None and item.confidence < CONFIDENT:
             yield name, item
+    for word, said in feed.life.items():
+        if said.confidence is not None and said.confidence < CONFIDENT:
+            yield word, None
 
 
 def summary(proposal: Proposal) -> list[dict[str, Any]]:

@@ -132,7 +132,8 @@ def _architecture(facts: Facts, profiles: Sequence[Profile]) -> Slide:
 
 def _data(profiles: Sequence[Profile]) -> Slide:
     read, filled, untidy, refused = _quality(profiles)
-    accounts = ("rows_read", "accepted", "duplicate", "superseded", "quarantined")
+    later = [a for a in ("excluded", "withdrawn") if any(item.accounts[a] for item in profiles)]
+    accounts = ("rows_read", "accepted", "duplicate", "superseded", "quarantined", *later)
     rows = [(item.entity, *(f"{item.accounts[a]:,}" for a in accounts)) for item in profiles]
     if len(rows) > _ENTITIES:
         rest = profiles[_ENTITIES - 1 :]
@@ -152,7 +153,7 @@ def _data(profiles: Sequence[Profile]) -> Slide:
             f"{among(untidy, filled)} filled cells were rewritten: spaces, spellings, currency signs, date forms. The columns at the top of the chart are where the CRM lets people type freely.",
             "A cell that is empty stays empty. Cleaning invents nothing.",
         ],
-        table=[("entity", "read", "accepted", "duplicate", "superseded", "refused"), *rows, total],
+        table=[("entity", "read", "accepted", "duplicate", "superseded", "refused", *later), *rows, total],
         bars=bars,
         bullets=[text for text in (gaps(profiles),) if text],
         caption=caption,

@@ -81,8 +81,9 @@ def profiles(connection: duckdb.DuckDBPyConnection, lake: Lakehouse) -> list[Pro
         if batch.state not in (batches.ABANDONED, batches.HELD) and batch.has_files
     ]
     entities = contracts.entities(contracts_in_use.overrides(lake))
+    later = {name: batches.account_sql(lake, name) for name in ("excluded", "withdrawn", "erased")}
     return [
-        _profile(connection, entity, bronze.mapping_of(files), batches.erased_sql(lake))
+        _profile(connection, entity, bronze.mapping_of(files), later)
         for entity in entities.values()
         if (files := [file for batch in journal for file in batch.files_of(entity.name)])
         and lake.exists(f"bronze.{entity.name}")
@@ -94,13 +95,15 @@ def _profile(
     connection: duckdb.DuckDBPyConnection,
     entity: Entity,
     mapping: Mapping[str, Mapping[Filling, tuple[str, ...]]],
-    erased: str,
+    later: Mapping[str, str],
 ) -> Profile:
     accounts = query.rows(
         connection,
         "select coalesce(sum(rows_read), 0) as rows_read, coalesce(sum(accepted), 0) as accepted, "
         "coalesce(sum(duplicate), 0) as duplicate, coalesce(sum(superseded), 0) as superseded, "
-        f"coalesce(sum(quarantined), 0) as quarantined, coalesce(sum({erased}), 0) as erased from ops.row_accounts where entity = $1",
+        "coalesce(sum(quarantined), 0) as quarantined, "
+        f"{', '.join(f'coalesce(sum({sql}), 0) as {name}' for name, sql in later.items())} "
+        "from ops.row_accounts where entity = $1",
         [entity.name],
     )[0]
     many = query.rows(connection, f"select count(*) as n from bronze.{entity.name}")[0]["n"] > EXACT_DISTINCT

@@ -58,8 +58,8 @@ def _quality(profiles: Sequence[Profile]) -> Section:
     title = "Data quality, before and after cleaning"
     if not any(item.accounts["rows_read"] for item in profiles):
         return Section(title, [Paragraph("No records have been read here: there is nothing to compare.")])
-    erased = ("erased",) if any(item.accounts["erased"] for item in profiles) else ()
-    accounts = ("rows_read", "accepted", "duplicate", "superseded", "quarantined", *erased)
+    later = [a for a in ("excluded", "withdrawn", "erased") if any(item.accounts[a] for item in profiles)]
+    accounts = ("rows_read", "accepted", "duplicate", "superseded", "quarantined", *later)
     blocks: list[Block] = [
         Table(
             "What happened to every record",

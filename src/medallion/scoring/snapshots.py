@@ -21,6 +21,7 @@ from pyspark.sql import functions as F
 
 from medallion.contracts import Column as Declared
 from medallion.contracts import Table
+from medallion.contracts.model import ENDED, STANDING
 from medallion.features import ScoreWeights, account, engagement, in_order, touches
 from medallion.features.deals import best_source_weight
 from medallion.scoring import rules, signals
@@ -73,7 +74,7 @@ def current(customers: DataFrame, leads: DataFrame, interactions: DataFrame, sta
 
 
 def versions(history: DataFrame, key: str, first_known: datetime, *, single: bool = False) -> DataFrame:
-    """The versions that were ever current, each with `known_from` and `known_until`.
+    """The versions that were ever current and said that their record is there, each with `known_from` and `known_until`.
 
     Args:
         history: A table `silver.<entity>_history`.
@@ -81,14 +82,15 @@ def versions(history: DataFrame, key: str, first_known: datetime, *, single: boo
         first_known: `known_at` of the first delivery.
         single: Promise that no key has two such versions; saves sorting them.
     """
-    current = history.filter(F.col("_outcome") == "accepted")
+    current = history.filter(F.col("_outcome").isin(*STANDING, *ENDED))
     first = F.lit(first_known.isoformat(sep=" ")).cast("timestamp")
     learned = F.when(F.col("known_at") > first, F.col("known_at"))
     if single:
         until = F.lit(None).cast("timestamp")
     else:
         until = F.lead("known_at").over(Window.partitionBy(key).orderBy("known_at", "_source_file", "_source_row"))
-    return current.withColumns({"known_from": learned, "known_until": until})
+    current = current.withColumns({"known_from": learned, "known_until": until})
+    return current.filter(F.col("_outcome").isin(*STANDING))  # an end is known until a record comes back
 
 
 def cutoffs(last: datetime, first: datetime | None, every: int = EVERY_DAYS) -> list[datetime]:

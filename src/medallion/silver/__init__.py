@@ -5,6 +5,9 @@ Every record of a batch ends in exactly one account:
 - `accepted`: valid, and the current version of its key when it arrived;
 - `superseded`: valid, but a newer version of its key was known or came with it; kept in history only;
 - `duplicate`: the same cleaned values as the version of its key just before it; adds nothing;
+- `withdrawn`: says that its record has ended (deleted, merged into another); a version in history, not in the clean
+  table;
+- `excluded`: does not count by the `where` of its source;
 - `quarantined`: refused by the contract.
 """
 
@@ -20,9 +23,10 @@ from pyspark.sql import functions as F
 from medallion import columns as words
 from medallion.contracts import Column as Declared
 from medallion.contracts import Entity, Filling
+from medallion.contracts.model import ENDED
 from medallion.contracts.odcs import code
 from medallion.errors import ContractError
-from medallion.silver import checks
+from medallion.silver import checks, life
 from medallion.silver.rewinding import newest_event as newest_event
 from medallion.silver.rewinding import rewind as rewind
 
@@ -38,6 +42,7 @@ class Readings:
     texts: Mapping[str, Column]
     read_as: Mapping[str, Column]
     looked_up: Mapping[str, checks.Lookup]
+    may_end: bool = False
 
 
 def readings(
@@ -45,6 +50,8 @@ def readings(
     entity: Entity,
     mapping: Mapping[str, Mapping[Filling, tuple[str, ...]]],
     lookups: Mapping[Filling, LookupTable] | None = None,
+    survivors: Mapping[str, DataFrame] | None = None,
+    merges: DataFrame | None = None,
 ) -> Readings:
     """The records of a batch, read by the contract.
 
@@ -54,6 +61,8 @@ def readings(
         entity: The contract.
         mapping: Per canonical column, what fills it and in which files; no file means in all.
         lookups: Per filling that is looked up in another entity, the `lookup_table` for it.
+        survivors: Per referring column, the merged records of the entity that it refers to (`life.survivors`).
+        merges: The file that lists merges of these records, as its clean table; None without one.
     """
     cells = [_quoted(name) for name in bronze.columns if not name.startswith("_")]
     filled = {
@@ -62,26 +71,31 @@ def readings(
         if (sources := _with_correction(column.name, mapping, bronze.columns))
     }
     parts = {f"_text_{name}_{place}": text for name, of in filled.items() for place, (_, text) in enumerate(of)}
+    may_end = entity.key in entity.column_names and (life.is_told(mapping) or merges is not None)
+    told = life.told(mapping, entity) if may_end else {}
     raw = bronze.withColumnRenamed("_ingested_at", "known_at").select(
         *_SOURCE,
         "_malformed",
         "_malformed_reason",
         F.struct(*cells, F.col("_malformed").alias("_record")).alias("_cells"),
-        *(text.alias(name) for name, text in parts.items()),
+        *(text.alias(name) for name, text in {**parts, **told}.items()),
     )
     texts = {name: F.coalesce(*(F.col(f"_text_{name}_{i}") for i in range(len(of)))) for name, of in filled.items()}
     values = {
         column.name: _value(column, [filling for filling, _ in filled.get(column.name, ())]).try_cast(column.type)
         for column in entity.columns
     }
-    carried = (*_SOURCE, "_malformed", "_malformed_reason", "_cells", *parts)
+    carried = (*_SOURCE, "_malformed", "_malformed_reason", "_cells", *parts, *told)
     typed = raw.select(*(value.alias(name) for name, value in values.items()), *carried)
     typed, looked_up = _look_up(typed, entity, filled, texts, lookups or {})
+    typed = life.following(typed, survivors or {})
     changed = [column.name for column in entity.columns if column.fallback or column.default or column.derive]
     if changed:
         typed = typed.withColumns({f"_read_{name}": F.col(name) for name in changed})
     typed = _complete(typed, entity, texts)
-    return Readings(typed, texts, {name: F.col(f"_read_{name}") for name in changed}, looked_up)
+    if may_end:
+        typed = life.with_merges(typed, entity, merges)
+    return Readings(typed, texts, {name: F.col(f"_read_{name}") for name in changed}, looked_up, may_end)
 
 
 def orphan_keys(readings: Readings, parents: Mapping[str, DataFrame]) -> DataFrame:
@@ -141,17 +155,47 @@ def conform(readings: Readings, entity: Entity, unknown: Mapping[str, DataFrame]
             keys.select(F.col("key").alias(f"_orphan_{name}")), F.col(name) == F.col(f"_orphan_{name}"), how="left"
         )
         known[name] = F.col(f"_orphan_{name}").isNull()
-    judged = checks.checks(entity, readings.texts, readings.read_as, known, readings.looked_up)
-    typed, evaluated = _evaluated(typed, [*_shape(), *judged])
+    judged = [*_shape(), *checks.checks(entity, readings.texts, readings.read_as, known, readings.looked_up)]
+    nothing = F.lit(None).cast("string")
+    fate, by, into, version = nothing, nothing, nothing, F.xxhash64(*entity.column_names)
+    if readings.may_end:
+        typed = typed.withColumn("_by", life.ended_by(entity))
+        typed = typed.withColumn("_fate", life.fate(F.col("_by")))
+        by, into = F.when(F.col("_fate") == "withdrawn", F.col("_by")), F.when(F.col("_by") == "merged", F.col("_into"))
+        fate = F.col("_fate")
+        judged = [*_of_living(judged, entity), _unclear()]
+        ended = F.xxhash64(*entity.column_names, by, F.coalesce(into, F.lit("")))
+        version = F.when(by.isNull(), version).otherwise(ended)
+    typed, evaluated = _evaluated(typed, judged)
+    reasons = checks.messages(evaluated)
+    if readings.may_end:
+        reasons = F.when(fate == "excluded", F.array(fate)).otherwise(reasons)
     return typed.select(
         *entity.column_names,
         *_SOURCE,
-        F.xxhash64(*entity.column_names).alias("_version_hash"),
-        checks.messages(evaluated).alias("_reasons"),
+        version.alias("_version_hash"),
+        reasons.alias("_reasons"),
         checks.failed_checks(evaluated).alias("_failed_checks"),
         F.when(checks.refuses(evaluated), F.to_json("_cells")).alias("_raw"),
         _spelling(readings, entity).alias("_spelling"),
+        fate.alias("_fate"),
+        by.alias("_ended_by"),
+        into.alias("_merged_into"),
     )
+
+
+def _of_living(judged: list[checks.Check], entity: Entity) -> list[checks.Check]:
+    """Checks where records may have ended: those have to have a key, and those that do not count nothing."""
+    counts, lives = ~F.col("_excluded"), F.col("_fate").isNull()
+    return [
+        replace(check, fails=(counts if check.column in ("record", entity.key) else lives) & check.fails)
+        for check in judged
+    ]
+
+
+def _unclear() -> checks.Check:
+    """The check that a condition of the contract tells whether the record counts, and whether it has ended."""
+    return checks.Check("record", "condition", "reject", F.col("_unclear").isNotNull(), F.col("_unclear"))
 
 
 def _spelling(readings: Readings, entity: Entity) -> Column:
@@ -360,8 +404,13 @@ def _shape() -> list[checks.Check]:
 
 
 def valid(staged: DataFrame) -> DataFrame:
-    """Rows that the contract accepts."""
+    """Rows that the contract accepts, those that say that their record has ended among them."""
     return staged.filter(F.col("_reasons").isNull())
+
+
+def counted(staged: DataFrame) -> DataFrame:
+    """Rows of records that count and have not ended, refused ones among them."""
+    return staged.filter(F.col("_fate").isNull())
 
 
 def conflicting_keys(staged: DataFrame, history: DataFrame | None, entity: Entity) -> DataFrame:
@@ -381,8 +430,10 @@ def conflicting_keys(staged: DataFrame, history: DataFrame | None, entity: Entit
     return both.groupBy("key_hash").agg((F.count_if("known") > 0).alias("known"))
 
 
-def outcomes(staged: DataFrame, conflicting: DataFrame, history: DataFrame | None, entity: Entity) -> DataFrame:
-    """The valid rows of a batch with `_outcome`: accepted, superseded or duplicate.
+def outcomes(
+    staged: DataFrame, conflicting: DataFrame, history: DataFrame | None, entity: Entity, may_end: bool = False
+) -> DataFrame:
+    """The valid rows of a batch with `_outcome`: accepted, superseded, duplicate or withdrawn.
 
     Only conflicting keys are sorted; rows of all others pass through unchanged. The newest version by the contract's
     version column counts, then the one known last, then the one further down in the source; a version equal to the one
@@ -393,8 +444,18 @@ def outcomes(staged: DataFrame, conflicting: DataFrame, history: DataFrame | Non
         conflicting: Keys from `conflicting_keys`.
         history: Versions known before the batch; None when no conflicting key has any.
         entity: The contract.
+        may_end: Whether rows of the batch may say that their record has ended.
     """
     names = [*entity.column_names, *_SOURCE, "_version_hash"]
+    if may_end:
+        ends = F.col("_fate") == F.lit("withdrawn")
+        at = F.lit(None).cast("timestamp")
+        if entity.version_column:
+            at = F.col(entity.version_column).cast("timestamp")
+        staged = staged.withColumn("_ended_at", F.lit(None).cast("timestamp"))
+        if history is not None:
+            history = history.withColumn("_fate", F.when(F.col("_outcome").isin(*ENDED), F.lit("withdrawn")))
+        names += ["_fate", "_ended_at", "_ended_by", "_merged_into"]
     hashes = conflicting.select("key_hash")
 
     def joined(rows: DataFrame, how: str) -> DataFrame:
@@ -405,10 +466,19 @@ def outcomes(staged: DataFrame, conflicting: DataFrame, history: DataFrame | Non
         )
 
     unchanged = joined(valid(staged), "left_anti").withColumn("_outcome", F.lit("accepted"))
+    if may_end:
+        unchanged = unchanged.withColumn("_outcome", F.when(ends, F.lit("withdrawn")).otherwise(F.lit("accepted")))
+        unchanged = unchanged.withColumn("_ended_at", F.when(ends, F.coalesce(at, "known_at")))
     rows = joined(valid(staged), "left_semi").withColumn("_new", F.lit(True))
     if history is not None:
         rows = rows.unionByName(joined(history, "left_semi").withColumn("_new", F.lit(False)))
-    return unchanged.unionByName(_judge(rows, entity).filter(F.col("_new")).select(*names, "_outcome"))
+    if may_end:
+        rows = life.dated(rows, entity)
+    judged = _judge(rows, entity).filter(F.col("_new"))
+    if may_end:
+        ended = F.when(ends & (F.col("_outcome") == "accepted"), F.lit("withdrawn"))
+        judged = judged.withColumn("_outcome", F.coalesce(ended, "_outcome"))
+    return unchanged.unionByName(judged.select(*names, "_outcome"))
 
 
 def _judge(rows: DataFrame, entity: Entity) -> DataFrame:
@@ -430,7 +500,7 @@ def _judge(rows: DataFrame, entity: Entity) -> DataFrame:
 
 
 def versions(judged: DataFrame) -> DataFrame:
-    """What a batch adds to history: its accepted and superseded rows."""
+    """What a batch adds to history: its accepted, superseded and withdrawn rows."""
     return judged.filter(F.col("_outcome") != "duplicate")
 
 
@@ -442,7 +512,7 @@ def current(history_of_batch: DataFrame, entity: Entity) -> DataFrame:
 
 def quarantined(staged: DataFrame, entity: Entity) -> DataFrame:
     """Refused rows of a batch as `silver.quarantine`."""
-    refused = staged.filter(F.col("_reasons").isNotNull())
+    refused = staged.filter(F.col("_reasons").isNotNull() & ~F.coalesce(F.col("_fate") == "excluded", F.lit(False)))
     place = F.concat_ws(":", "_batch_id", F.lit(entity.name), "_source_file", F.col("_source_row").cast("string"))
     return refused.select(
         F.hex(F.xxhash64(place)).alias("quarantine_id"),
@@ -458,21 +528,30 @@ def quarantined(staged: DataFrame, entity: Entity) -> DataFrame:
     )
 
 
+#: The accounts of which every record read is in one; history has also rows that no record of the batch brought.
+ACCOUNTS = ("accepted", "duplicate", "superseded", "quarantined", "excluded", "withdrawn")
+IMPLIED = ("gone", "moved")
+
+
 def account(
-    entity: Entity, bronze: DataFrame, judged: DataFrame, history: DataFrame, quarantine: DataFrame
+    entity: Entity, bronze: DataFrame, staged: DataFrame, judged: DataFrame, history: DataFrame, quarantine: DataFrame
 ) -> DataFrame:
     """Where the records of a batch went: one row of `entity`, `rows_read` and a count per account.
 
     All frames hold the rows of one batch. Each count is taken where the rows ended: those read in bronze,
-    accepted and superseded in what history now holds, quarantined in the quarantine table, duplicates among
-    the judged. So a row lost in writing shows: the caller compares the sum with the rows read.
+    accepted, superseded and withdrawn in what history now holds, quarantined in the quarantine table, duplicates
+    among the judged, excluded among the staged. `implied` counts what history has besides. So a row lost in writing shows: the caller compares the sum with the rows read.
     """
     one = F.count(F.lit(1))
     read = bronze.agg(one.alias("rows_read")).select(F.lit(entity.name).alias("entity"), "rows_read")
     kept = history.agg(
         F.count_if(F.col("_outcome") == "accepted").alias("accepted"),
         F.count_if(F.col("_outcome") == "superseded").alias("superseded"),
+        F.count_if(F.col("_outcome") == "withdrawn").alias("withdrawn"),
+        F.count_if(F.col("_outcome").isin(*IMPLIED)).alias("implied"),
     )
+    left_out = staged.agg(F.count_if(F.coalesce(F.col("_fate") == "excluded", F.lit(False))).alias("excluded"))
     repeated = judged.filter(F.col("_outcome") == "duplicate").agg(one.alias("duplicate"))
     refused = quarantine.agg(one.alias("quarantined"))
-    return read.join(kept, how="cross").join(repeated, how="cross").join(refused, how="cross")
+    counts = (kept, repeated, refused, left_out)
+    return reduce(lambda one, other: one.join(other, how="cross"), counts, read)

@@ -53,6 +53,9 @@ def comparable_column(text: Column, declared: Declared) -> Column:
 
 def links(entity: Entity, entities: Mapping[str, Entity]) -> dict[str, tuple[str, str]]:
     """Per column of an entity that names a row of a forgettable entity: that entity and its column."""
+    for owner in entities.values():
+        if owner.merges and owner.merges.name == entity.name:
+            return dict.fromkeys(entity.column_names, (owner.name, owner.key))
     linked = {entity.key: (entity.name, entity.key)}
     for column in entity.columns:
         if column.reference and column.reference.entity != "products":

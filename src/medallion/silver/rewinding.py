@@ -12,6 +12,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from medallion.contracts import Entity
+from medallion.contracts.model import ENDED
 
 
 def rewind(history: DataFrame, entity: Entity, as_of: Column, known_as_of: Column | None) -> DataFrame:
@@ -19,15 +20,21 @@ def rewind(history: DataFrame, entity: Entity, as_of: Column, known_as_of: Colum
 
     A version is valid from its version time; without one, from when it was learned. Where only later versions are
     known (a first export after the fact), the earliest of them is used, without its stage, as far as it says when it
-    was changed: an open deal may have been in another one. Both times are exclusive.
+    was changed: an open deal may have been in another one. Both times are exclusive. A record that had ended by then
+    is not there; a history from before there were ends has none.
     """
     known = history if known_as_of is None else history.filter(F.col("known_at") < known_as_of)
+    told = known.columns
+    if "_ended_at" in told:
+        known = known.filter(F.col("_ended_at").isNull() | (F.col("_ended_at") < as_of))
     arrival = [F.desc("known_at"), F.desc("_source_file"), F.desc("_source_row")]
     if entity.version_column is None:  # an event: the version learned last corrects the others
         order = arrival
     else:
         version = F.col(entity.version_column)
         since = F.coalesce(version.cast("timestamp"), F.col("known_at"))
+        if "_ended_at" in told:  # an end may leave the version as it was
+            since = F.coalesce("_ended_at", since)
         known = known.withColumns({"_held": since < as_of, "_since": since})
         order = [
             F.desc("_held"),
@@ -40,6 +47,8 @@ def rewind(history: DataFrame, entity: Entity, as_of: Column, known_as_of: Colum
     if entity.name == "leads":
         later = ~F.col("_held") & ~F.coalesce((F.col("status") != "open") & (F.col("closed_at") < as_of), F.lit(False))
         chosen = chosen.withColumn("stage", F.when(~later, F.col("stage")))
+    if "_outcome" in told:
+        chosen = chosen.filter(~F.col("_outcome").isin(*ENDED))
     return chosen.select(*entity.clean.column_names)
 
 

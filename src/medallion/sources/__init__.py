@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from medallion.contracts import Column, Entity, Filling, Source
+from medallion.contracts.filling import ABSENT, COMPLETE, MERGED, OF, RECORD, WHERE
 from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
 from medallion.errors import SourceError
@@ -407,6 +408,7 @@ def _fit(part: Part, content: Content, header: Header, claim: _Claim) -> SourceF
                 )
     if claim.source:
         mapping = {name: _as_source(item, entity.column(name), claim.source) for name, item in mapping.items()}
+        mapping |= _life(part, header, entity, claim.source, names)
     return described(part, content, header, entity.name, mapping)
 
 
@@ -478,6 +480,8 @@ def refilled(before: SourceFile, now: SourceFile, entity: Entity) -> list[str]:
     """Columns of dates and amounts that another contract fills otherwise, without saying how they are written."""
     names = []
     for name, item in now.mapping.items():
+        if name not in entity.column_names:
+            continue
         column = entity.column(name)
         is_date = column.kind in ("date", "timestamp") and item.column and not item.lookup
         is_said = item.date_formats or column.date_formats != DATE_FORMATS
@@ -508,15 +512,7 @@ def _declared(part: Part, header: Header, entity: Entity, source: Source, names:
             lacking = [] if held else [item.column]
             item = item.model_copy(update={"column": held})
         elif item.sql is not None:
-            lacking = sorted(names_in(item.sql) - {*names})
-            bronze = {header: name for header, name in zip(header.cells, names, strict=True) if header in lacking}
-            if bronze:
-                raise _UnfitError(
-                    f"{part.name}: sql of {entity.name}.{name} names {', '.join(map(repr, bronze))} as the header does; "
-                    "an expression uses the names in bronze",
-                    f"Write {', '.join(bronze.values())}.",
-                    entity.name,
-                )
+            lacking = _lacking(part, header, f"sql of {entity.name}.{name}", item.sql, names, entity)
         if not lacking:
             mapping[name] = item.model_copy(update={"confidence": None, "reason": ""})
         elif _is_needed(entity.column(name)):
@@ -534,6 +530,45 @@ def _declared(part: Part, header: Header, entity: Entity, source: Source, names:
                 entity.name,
             )
     return mapping
+
+
+def _lacking(part: Part, header: Header, what: str, sql: str, names: list[str], entity: Entity) -> list[str]:
+    """Columns that an expression names and a file does not have."""
+    lacking = sorted(names_in(sql) - {*names})
+    bronze = {header: name for header, name in zip(header.cells, names, strict=False) if header in lacking}
+    if bronze:
+        raise _UnfitError(
+            f"{part.name}: {what} names {', '.join(map(repr, bronze))} as the header does; "
+            "an expression uses the names in bronze",
+            f"Write {', '.join(bronze.values())}.",
+            entity.name,
+        )
+    return lacking
+
+
+def _life(part: Part, header: Header, entity: Entity, source: Source, names: list[str]) -> dict[str, Filling]:
+    """What a source says of whole records of a file: nothing of it may be left out, or ended records would count."""
+    exact = dict(reversed(list(zip(header.cells, names, strict=True))))
+    loose = dict(reversed([(_bare(cell), name) for cell, name in exact.items()]))
+    found = {}
+    for name, item in source.life.items():
+        word = {WHERE: "where", ABSENT: "absent", MERGED: "mergedInto"}[name]
+        if item.column is not None:
+            held = exact.get(item.column) or loose.get(_bare(item.column))
+            lacking, item = [] if held else [item.column], item.model_copy(update={"column": held})
+        else:
+            lacking = _lacking(part, header, f"{word} of {source.file}", str(item.sql), [*names, RECORD], entity)
+        if lacking:
+            raise _UnfitError(
+                f"{part.name}: line {header.line}: has no column {lacking[0]!r}, by which the contract tells "
+                f"{word} of {entity.name} (header: {_shown(header.cells)})",
+                "Export it with that column, or change the contract.",
+                entity.name,
+            )
+        found[name] = item
+    if source.complete or source.where:
+        found[COMPLETE if source.complete else OF] = Filling(value=f"{source.file} {source.sheet or ''}".strip())
+    return found
 
 
 def _as_source(item: Filling, column: Column, source: Source) -> Filling:

@@ -1,0 +1,192 @@
+"""The life of a record: which records count, what ends one, and what follows from it.
+
+A row that says that its record has ended needs no more than a key. It is a version like any other, told apart from the
+others by its order; the newest of them decides whether the record is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from medallion import columns as words
+from medallion.contracts import Entity, Filling
+from medallion.contracts.filling import ABSENT, LIFE, MERGED, WHERE
+from medallion.contracts.model import ENDED, STANDING
+from medallion.silver import checks
+
+#: Per canonical column, what fills it and in which files.
+Fillings = Mapping[str, Mapping[Filling, tuple[str, ...]]]
+#: What `told` adds to a record, and the message about a condition that cannot be read.
+COLUMNS = ("_excluded", "_absent", "_into", "_unclear")
+#: Longest chain of merges that is followed: two to the power of it.
+_DOUBLINGS = 3
+_ARRIVAL = ("known_at", "_source_file", "_source_row")
+
+
+def is_told(mapping: Fillings) -> bool:
+    """Whether anything of a batch says which records count or which have ended."""
+    return any(name in mapping for name in LIFE)
+
+
+def told(mapping: Fillings, entity: Entity) -> dict[str, Column]:
+    """What the rows of bronze say of their records: `_excluded`, `_absent`, `_into` and `_unclear`.
+
+    A condition that is null does not hold. One that is neither true nor false is `_unclear`, as a message. A record
+    that does not split into cells is excluded only by a condition that is false of its text.
+    """
+    malformed = F.col("_malformed").isNotNull()
+    excluded, absent, unclear = [F.lit(False)], [F.lit(False)], []
+    for word, name in (("where", WHERE), ("absent", ABSENT)):
+        for filling, files in mapping.get(name, {}).items():
+            here = F.col("_source_file").isin(*files) if files else F.lit(True)
+            holds = F.expr(str(filling.sql)).try_cast("boolean")
+            text = F.trim(F.expr(str(filling.sql)).cast("string"))
+            shown = F.substring(text, 1, 80)
+            says = F.concat(F.lit(f"record: {word} is neither true nor false: '"), shown, F.lit("'"))
+            unclear.append(F.when(here & ~malformed & holds.isNull() & (text != ""), says))
+            if name == WHERE:
+                excluded.append(here & ~F.coalesce(holds, malformed))
+            else:
+                absent.append(here & F.coalesce(holds, F.lit(False)))
+    into = []
+    for filling, files in mapping.get(MERGED, {}).items():
+        text = F.col(f"`{filling.column}`") if filling.column else F.expr(str(filling.sql)).cast("string")
+        text = words.null_if_placeholder(text, entity.placeholders)
+        key = checks.read(F.when(~text.rlike(r"^(?i:false|0+a*)\z"), text), entity.column(entity.key))
+        into.append(F.when(F.col("_source_file").isin(*files), key) if files else key)
+    nothing = F.lit(None).cast("string")
+    return {
+        "_excluded": reduce(Column.__or__, excluded),
+        "_absent": reduce(Column.__or__, absent),
+        "_into": F.coalesce(*into, nothing),
+        "_unclear": F.coalesce(*unclear, nothing),
+    }
+
+
+def with_merges(typed: DataFrame, entity: Entity, merges: DataFrame | None) -> DataFrame:
+    """Records with the survivor that a file of merges names (`merged`, `survivor`) where they name none themselves."""
+    if merges is None:
+        return typed
+    pairs = merges.select(F.col("merged").alias("_merged_key"), F.col("survivor").alias("_survivor"))
+    joined = typed.join(pairs, F.col(entity.key) == F.col("_merged_key"), how="left")
+    return joined.withColumn("_into", F.coalesce("_into", "_survivor")).drop("_merged_key", "_survivor")
+
+
+def fate(ended_by: Column) -> Column:
+    """`excluded`, `withdrawn` or null."""
+    return F.when(F.col("_excluded"), F.lit("excluded")).when(ended_by.isNotNull(), F.lit("withdrawn"))
+
+
+def ended_by(entity: Entity) -> Column:
+    """What ends a record by its own row: `merged`, `absent` or null; one that is merged into itself has not ended."""
+    merged = F.col("_into").isNotNull() & ~F.coalesce(F.col("_into") == F.col(entity.key), F.lit(False))
+    return F.when(merged, F.lit("merged")).when(F.col("_absent"), F.lit("absent"))
+
+
+def dated(rows: DataFrame, entity: Entity) -> DataFrame:
+    """Versions of conflicting keys; those that end a record have a version time, and `_ended_at`.
+
+    An export that says nothing of when a record was deleted leaves its version time as it was, or empty: then it ended
+    when that was learned.
+    """
+    ends = F.col("_fate") == F.lit("withdrawn")
+    if entity.version_column is None:
+        return rows.withColumn("_ended_at", F.when(ends, F.coalesce("_ended_at", "known_at")))
+    version = F.col(entity.version_column)
+    before = Window.partitionBy(entity.key).orderBy(*_ARRIVAL).rowsBetween(Window.unboundedPreceding, -1)
+    newest = F.max(entity.version_column).over(before)
+    rows = rows.withColumn("_newest", newest)
+    at = F.when(
+        version.isNotNull() & (F.col("_newest").isNull() | (version > F.col("_newest"))), version.cast("timestamp")
+    )
+    rows = rows.withColumn("_ended_at", F.when(ends, F.coalesce("_ended_at", at, "known_at")))
+    filled = F.when(ends, F.coalesce(version, "_newest")).otherwise(version)
+    return rows.withColumn(entity.version_column, filled).drop("_newest")
+
+
+def last_known(history: DataFrame, entity: Entity, keys: DataFrame) -> DataFrame:
+    """Of each of `keys` the version that was learned last of those that were current or ended the record."""
+    deciding = history.filter(F.col("_outcome").isin(*STANDING, *ENDED)).join(keys, on=entity.key, how="left_semi")
+    last_first = Window.partitionBy(entity.key).orderBy(*map(F.desc_nulls_first, _ARRIVAL))
+    return deciding.withColumn("_rank", F.row_number().over(last_first)).filter(F.col("_rank") == 1).drop("_rank")
+
+
+def standing(history: DataFrame, entity: Entity, keys: DataFrame) -> DataFrame:
+    """The current version of those of `keys` that have not ended."""
+    return last_known(history, entity, keys).filter(F.col("_outcome").isin(*STANDING))
+
+
+def gone(current: DataFrame, entity: Entity, why: str, into: Column | None = None) -> DataFrame:
+    """Versions that end records of which no row says so; their values are the last that were known.
+
+    Args:
+        current: Their current versions, with `known_at`, `_batch_id` and `_source_file` of what ends them.
+        entity: Their contract.
+        why: What ends them.
+        into: Key of the record that they were merged into.
+    """
+    merged = F.lit(None).cast("string") if into is None else into
+    mark = F.xxhash64("_version_hash", F.lit(why), merged)
+    return current.withColumns(
+        {
+            "_outcome": F.lit("gone"),
+            "_ended_at": F.col("known_at"),
+            "_ended_by": F.lit(why),
+            "_merged_into": merged,
+            "_version_hash": mark,
+        }
+    )
+
+
+def stamped(current: DataFrame, batch_id: str, known_at: str, file: str | None) -> DataFrame:
+    """Versions as learned with a batch; without a file they keep theirs."""
+    changed = {
+        "known_at": F.lit(known_at).cast("timestamp"),
+        "_batch_id": F.lit(batch_id),
+        "_source_row": F.lit(None).cast("bigint"),
+    }
+    if file is not None:
+        changed["_source_file"] = F.lit(file)
+    return current.withColumns(changed)
+
+
+def merged_pairs(history: DataFrame, clean: DataFrame, entity: Entity) -> DataFrame:
+    """Merged records that have ended, with the record that each went into: `_from` and `_to`."""
+    merged = history.filter(F.col("_merged_into").isNotNull() & F.col("_outcome").isin(*ENDED))
+    pairs = merged.join(clean.select(entity.key), on=entity.key, how="left_anti")
+    last_first = Window.partitionBy(entity.key).orderBy(*map(F.desc_nulls_first, _ARRIVAL))
+    last = pairs.withColumn("_rank", F.row_number().over(last_first)).filter(F.col("_rank") == 1)
+    return last.select(F.col(entity.key).alias("_from"), F.col("_merged_into").alias("_to"))
+
+
+def survivors(pairs: DataFrame) -> DataFrame:
+    """Merged records with the one that they are in after all merges: `_from` and `_to`."""
+    for _ in range(_DOUBLINGS):
+        further = pairs.select(F.col("_from").alias("_via"), F.col("_to").alias("_then"))
+        pairs = pairs.join(further, F.col("_to") == F.col("_via"), how="left")
+        pairs = pairs.select("_from", F.coalesce("_then", "_to").alias("_to"))
+    return pairs
+
+
+def following(typed: DataFrame, pairs: Mapping[str, DataFrame]) -> DataFrame:
+    """Records whose references to merged ones lead to the survivor, per referring column."""
+    for name, frame in pairs.items():
+        here = frame.select(F.col("_from").alias(f"_from_{name}"), F.col("_to").alias(f"_to_{name}"))
+        typed = typed.join(here, F.col(name) == F.col(f"_from_{name}"), how="left")
+        typed = typed.withColumn(name, F.coalesce(f"_to_{name}", name)).drop(f"_from_{name}", f"_to_{name}")
+    return typed
+
+
+def moved(current: DataFrame, entity: Entity, pairs: Mapping[str, DataFrame]) -> DataFrame:
+    """New versions of current ones whose references lead to a merged record, as they are without it."""
+    refers: Iterable[DataFrame] = [
+        current.join(frame.select(F.col("_from").alias(name)), on=name, how="left_semi").select(entity.key)
+        for name, frame in pairs.items()
+    ]
+    mine = current.join(reduce(DataFrame.unionByName, refers).distinct(), on=entity.key, how="left_semi")
+    changed = following(mine, pairs)
+    return changed.withColumns({"_outcome": F.lit("moved"), "_version_hash": F.xxhash64(*entity.column_names)})

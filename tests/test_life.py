@@ -1,0 +1,225 @@
+"""The life of a record: which count, what ends one, what comes back, and what follows a merge."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from conftest import NOW
+from medallion import contracts, pipeline
+from medallion.care import doctor
+from medallion.config import load
+from medallion.contracts import Override
+from medallion.errors import ContractError
+from medallion.lakehouse.store import Lakehouse
+
+HEAD = """apiVersion: v3.1.0
+kind: DataContract
+id: mine
+name: mine
+version: 1.0.0
+status: active
+schema:
+"""
+NAMES = ("rows_read", "accepted", "duplicate", "superseded", "quarantined", "excluded", "withdrawn", "implied")
+
+
+def entity(name: str, columns: str, words: str = "", file: str = "") -> str:
+    return (
+        f"  - name: {name}\n    customProperties:\n      - property: sources\n        value:\n"
+        f"          - file: {file or name}\n            columns: {columns}\n"
+        + "".join(f"            {line}\n" for line in words.splitlines())
+    )
+
+
+CUSTOMERS = "{customer_id: Id, customer_name: Name, updated_at: Changed}"
+LEADS = "{lead_id: Id, customer_id: Account, status: Status, deal_value: Amount, created_at: Created, updated_at: Changed}"
+
+
+@pytest.fixture
+def contract(tmp_path):
+    def write(customers: str = "", leads: str = "") -> Path:
+        path = tmp_path / "mine.odcs.yaml"
+        path.write_text(HEAD + entity("customers", CUSTOMERS, customers) + entity("leads", LEADS, leads))
+        return path
+
+    return write
+
+
+def accounts(result) -> dict[str, dict[str, int]]:
+    """Per entity the counts that are not zero."""
+    return {row["entity"]: {name: row[name] for name in NAMES if row[name]} for row in result.accounts}
+
+
+def sound(lake) -> None:
+    found = [item for item in doctor.examine(load(None, lakehouse=lake.root)) if item.state != "ok"]
+    assert [item for item in found if item.check in ("accounts", "current", "schema", "key")] == []
+
+
+ACCOUNTS = "Id,Name,Changed,Flag\nA1,Acme,2025-01-01,0\nA2,Bolt,2025-01-01,0\n"
+DEALS = "Id,Account,Status,Amount,Created,Changed,Flag\n"
+L1, L2, L3 = "L1,A1,won,100,2025-01-02,2025-02-01", "L2,A1,won,50,2025-01-02,2025-02-01", "L3,A2,open,7,2025-01-02,2025-02-01"
+STATE = "select lead_id as id, status as s from silver.leads_clean order by 1"
+
+
+def test_a_flagged_record_ends_comes_back_and_gold_follows(deliver, contract, rows):
+    path = contract(leads="absent: {when: flag = '1'}")
+    first, lake = deliver(
+        {"customers.csv": ACCOUNTS, "leads.csv": DEALS + f"{L1},0\n{L2},0\n{L3},1\nL9,A9,,,,,1\n"}, contracts=(path,)
+    )
+    assert accounts(first)["leads"] == {"rows_read": 4, "accepted": 2, "withdrawn": 2}
+    assert rows(lake, "select count(*) as n, sum(deal_value)::int as v from gold.deals where status = 'won'") == [{"n": 2, "v": 150}]
+    second, lake = deliver({"leads.csv": DEALS + f"{L1},0\n{L2},1\n{L3},1\n"}, NOW + timedelta(days=1))
+    assert accounts(second)["leads"] == {"rows_read": 3, "duplicate": 2, "withdrawn": 1}
+    assert rows(lake, "select count(*) as n, sum(deal_value)::int as v from gold.deals where status = 'won'") == [{"n": 1, "v": 100}]
+    assert rows(lake, "select lead_id, _outcome, _ended_by, _ended_at = known_at as learned from silver.leads_history where lead_id = 'L2' order by known_at") == [
+        {"lead_id": "L2", "_outcome": "accepted", "_ended_by": None, "learned": None},
+        {"lead_id": "L2", "_outcome": "withdrawn", "_ended_by": "absent", "learned": True},
+    ]  # fmt: skip
+    sound(lake)
+    known_before = Lakehouse(str(Path(lake.root).parent / "replayed"))
+    settings = load(None, lakehouse=lake.root)
+    pipeline.replay(settings, (NOW + timedelta(days=1)).date(), NOW + timedelta(hours=1), known_before.root)
+    assert rows(known_before, "select count(*) as n from gold.deals where status = 'won'") == [{"n": 2}]
+    third, lake = deliver({"leads.csv": DEALS + f"{L2},0\n{L3},0\n"}, NOW + timedelta(days=2))
+    assert accounts(third)["leads"] == {"rows_read": 2, "accepted": 2}
+    assert rows(lake, STATE) == [{"id": "L1", "s": "won"}, {"id": "L2", "s": "won"}, {"id": "L3", "s": "open"}]
+    sound(lake)
+
+
+def test_a_complete_delivery_ends_what_it_lacks(to_silver, contract, rows):
+    path = contract(leads="complete: true")
+    _, lake = to_silver({"customers.csv": ACCOUNTS, "leads.csv": DEALS + f"{L1},\n{L2},\n{L3},\n"}, contracts=(path,))
+    second, lake = to_silver({"leads.csv": DEALS + f"{L1},x\nL2,A1,perhaps,50,2025-01-02,2025-02-01,\n"}, NOW + timedelta(days=1))
+    assert accounts(second)["leads"] == {"rows_read": 2, "duplicate": 1, "quarantined": 1, "implied": 1}
+    assert [row["id"] for row in rows(lake, STATE)] == ["L1", "L2"]  # what is refused is not gone
+    third, lake = to_silver({"leads.csv": DEALS + f"{L1},y\n{L2},\n{L3},\n"}, NOW + timedelta(days=2))
+    assert accounts(third)["leads"] == {"rows_read": 3, "accepted": 1, "duplicate": 2}
+    assert [row["id"] for row in rows(lake, STATE)] == ["L1", "L2", "L3"]
+    sound(lake)
+
+
+def test_where_says_which_records_count(to_silver, contract, rows):
+    path = contract(leads="where: \"CASE WHEN _malformed LIKE 'Total%' THEN false ELSE flag <> 'Case' END\"")
+    first, lake = to_silver(
+        {"customers.csv": ACCOUNTS, "leads.csv": DEALS + f"{L1},Deal\n{L2},Deal\n{L3},Case\nTotal 3\n,,,,,,\nL5,A1,open\n"},
+        contracts=(path,),
+    )
+    assert accounts(first)["leads"] == {"rows_read": 5, "accepted": 2, "quarantined": 1, "excluded": 2}
+    second, lake = to_silver({"leads.csv": DEALS + f"{L1},Case\n{L2},Deal\n"}, NOW + timedelta(days=1))
+    assert accounts(second)["leads"] == {"rows_read": 2, "duplicate": 1, "excluded": 1, "implied": 1}
+    assert [row["id"] for row in rows(lake, STATE)] == ["L2"]
+    sound(lake)
+
+
+def test_references_follow_merged_records(to_silver, contract, rows):
+    path = contract(customers="absent: flag\nmergedInto: Master")
+    head = "Id,Name,Changed,Flag,Master\n"
+    start = head + "A1,Acme,2025-01-01,0,\nA2,Acme Inc,2025-01-01,0,000000000000000\nA3,Old,2025-01-01,true,A2\n"
+    _, lake = to_silver({"customers.csv": start, "leads.csv": DEALS + f"{L1},\nL4,A3,open,1,2025-01-02,2025-02-01,\n{L3},\n"}, contracts=(path,))
+    deals = "select lead_id, customer_id from silver.leads_clean order by 1"
+    assert [tuple(row.values()) for row in rows(lake, deals)] == [("L1", "A1"), ("L3", "A2"), ("L4", "A2")]
+    second, lake = to_silver({"customers.csv": head + "A2,Acme Inc,2025-01-01,1,A1\n"}, NOW + timedelta(days=1))
+    assert accounts(second) == {"customers": {"rows_read": 1, "withdrawn": 1}, "leads": {"implied": 2}}
+    assert [tuple(row.values()) for row in rows(lake, deals)] == [("L1", "A1"), ("L3", "A1"), ("L4", "A1")]
+    third, lake = to_silver({"leads.csv": DEALS + f"{L3},\nL5,A3,won,3,2025-01-02,2025-02-01,\n"}, NOW + timedelta(days=2))
+    assert accounts(third) == {"leads": {"rows_read": 2, "accepted": 1, "duplicate": 1}}
+    assert {row["customer_id"] for row in rows(lake, deals)} == {"A1"}
+    sound(lake)
+
+
+def test_a_file_lists_the_merges(to_silver, contract, rows):
+    path = contract(leads="mergedInto: {file: merged_deal, from: Gone, to: Kept}")
+    first, lake = to_silver(
+        {"customers.csv": ACCOUNTS, "leads.csv": DEALS + f"{L1},\n{L2},\n{L3},\n", "merged_deal.csv": "Kept,Gone\nL1,L2\n"},
+        contracts=(path,),
+    )
+    assert accounts(first)["leads"] == {"rows_read": 3, "accepted": 2, "withdrawn": 1}
+    second, lake = to_silver({"merged_deal.csv": "Kept,Gone\nL1,L3\nL1,L2\n"}, NOW + timedelta(days=1))
+    assert accounts(second)["leads"] == {"implied": 1}
+    assert [row["id"] for row in rows(lake, STATE)] == ["L1"]
+    assert rows(lake, "select _merged_into as m, _ended_by as b from silver.leads_history where lead_id = 'L3' and _outcome = 'gone'") == [{"m": "L1", "b": "merged"}]
+    sound(lake)
+
+
+@pytest.mark.parametrize("words", ["absent: {if: x}", "mergedInto: {file: m, from: a}", "where: 'select 1'", "complete: perhaps"])
+def test_words_that_cannot_be_used_are_refused(words):
+    with pytest.raises(ContractError, match="customers"):
+        contracts.entities([Override("mine.yaml", HEAD + entity("customers", CUSTOMERS, words))])
+
+
+def test_a_complete_delivery_that_lacks_most_is_held_back(to_silver, contract, rows):
+    path = contract(leads="complete: true")
+    many = "".join(f"L{n},A1,won,1,2025-01-02,2025-02-01,\n" for n in range(12))
+    _, lake = to_silver({"customers.csv": ACCOUNTS, "leads.csv": DEALS + many}, contracts=(path,))
+    second, lake = to_silver({"leads.csv": DEALS}, NOW + timedelta(days=1))
+    assert "lacks 12 of 12 known records" in second.held[0].problem
+    assert len(rows(lake, STATE)) == 12
+
+
+@pytest.mark.parametrize(
+    ("footer", "excluded", "quarantined"),
+    [('"All deals"\n"Copyright, Inc."\nGenerated By: I.\n', 3, 0), ("Summe: 7\nStand 1.9.2026\n", 2, 0), ("L4\n", 0, 1)],
+)
+def test_footers_are_excluded_and_a_record_cut_short_is_not(to_silver, footer, excluded, quarantined):
+    head = "lead_id,customer_id,status,created_at\nL1,A1,won,2025-01-02\nL2,A1,open,2025-01-02\n"
+    customers = "customer_id,customer_name\nA1,Acme\n"
+    result, _ = to_silver({"customers.csv": customers, "leads.csv": head + footer})
+    (row,) = [row for row in result.accounts if row["entity"] == "leads"]
+    assert (row["accepted"], row["excluded"], row["quarantined"]) == (2, excluded, quarantined)
+
+
+#: Exports that mark what has ended, each with the words that are proposed for it, and whether they are asked about.
+PROPOSED = [
+    ("IsDeleted", "0 0 1", {"absent": "`isdeleted`"}, []),
+    ("_fivetran_deleted", "false false false", {"absent": "`fivetran_deleted`"}, []),
+    ("Gelöscht", "nein nein ja", {"absent": "lower(trim(coalesce(`gelöscht`, ''))) NOT IN"}, []),
+    ("deleted_at", "- - 2025-03-01", {"absent": "lower(trim(coalesce(`deleted_at`, ''))) NOT IN"}, []),
+    ("archived", "false false true", {"absent": "`archived`"}, ["absent"]),
+    ("archived", "false false false", {}, []),
+    ("Record Status", "Active Active Deleted", {"absent": "NOT (NOT translate(lower(trim(coalesce(`record_status`"}, ["absent"]),
+    ("MASTERRECORDID", "- - O-101", {"mergedInto": "MASTERRECORDID"}, []),
+    ("merged_into_id", "- O-101 O-101", {"mergedInto": "merged_into_id"}, []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("header", "values", "words", "asked"), PROPOSED, ids=[f"{row[0]} {row[1]}" for row in PROPOSED])
+def test_init_proposes_what_ends_a_record(tmp_path, header, values, words, asked):
+    from medallion.proposal import propose
+
+    rows = "".join(
+        f"O-10{n},Acme {n},Deal {n},Closed Won,{n}00,2025-01-1{n},2025-02-1{n},{'' if value == '-' else value}\n"
+        for n, value in enumerate(values.split(), 1)
+    )
+    (tmp_path / "opportunities.csv").write_text(
+        f"Opportunity ID,Account Name,Opportunity Name,Stage,Amount,Created Date,Close Date,{header}\n{rows}"
+    )
+    entities = contracts.entities([Override("mine.yaml", propose(str(tmp_path), "mine").text)])
+    (source,) = entities["leads"].sources
+    said = {name: item for name, item in (("absent", source.absent), ("mergedInto", source.merged_into)) if item}
+    assert set(said) == set(words)
+    for name, text in words.items():
+        assert (said[name].column if name == "mergedInto" else said[name].when).startswith(text)
+    assert [name for name, item in said.items() if item.confidence < contracts.CONFIDENT] == asked
+    (derived,) = entities["customers"].sources  # an account does not end with one of its deals
+    assert derived.absent is derived.merged_into is None
+
+
+@pytest.mark.parametrize(
+    ("file", "header"),
+    [("merged_deal.csv", "deal_id,merged_deal_id"), ("Merges.csv", "Survivor,Duplicate removed,By"), ("dedupe_log.csv", "winner,loser")],
+)
+def test_init_finds_the_file_that_lists_merges(tmp_path, file, header):
+    from medallion.proposal import propose
+
+    rows = "".join(f"O-10{n},Acme,Deal {n},Closed Won,{n}00,2025-01-1{n},2025-02-1{n}\n" for n in range(1, 6))
+    (tmp_path / "opportunities.csv").write_text(
+        f"Opportunity ID,Account Name,Opportunity Name,Stage,Amount,Created Date,Close Date\n{rows}"
+    )
+    (tmp_path / file).write_text(f"{header}\nO-101,O-999{',Bo' * (header.count(',') - 1)}\nO-102,O-103{',Al' * (header.count(',') - 1)}\n")
+    entities = contracts.entities([Override("mine.yaml", propose(str(tmp_path), "mine").text)])
+    said = entities["leads"].sources[0].merged_into
+    assert (said.file, said.to, said.from_) == (file.partition(".")[0], *header.split(",")[:2])
+    assert entities["leads_merges"].sources[0].file == said.file
