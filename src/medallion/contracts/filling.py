@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +70,21 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def joined(names: Iterable[str]) -> str:
+    """The Spark SQL for a key from several bronze columns; null where one of them is empty.
+
+    >>> joined(["branch", "number"])
+    "concat(nullif(trim(`branch`), ''), ':', nullif(trim(`number`), ''))"
+    """
+    parts = (f"nullif(trim(`{name}`), '')" for name in names)
+    return "concat(" + ", ':', ".join(parts) + ")"
+
+
 class Source(_Declared):
     """Files that feed an entity, by a pattern of their name, and how to read them.
 
     `columns` is complete: a canonical column that it does not name stays empty. Without it, headers are matched by
-    the synonyms of the contract. `header_line` counts from 1.
+    the synonyms of the contract. `header_line` counts from 1. `key` names columns that are the key together.
     """
 
     file: str = Field(min_length=1)
@@ -82,6 +92,7 @@ class Source(_Declared):
     header_line: int | None = Field(default=None, ge=1, le=1_000_000)
     date_formats: tuple[str, ...] = ()
     decimal_comma: bool = False
+    key: tuple[str, ...] = ()
     columns: dict[str, Filling] | None = None
     confidence: float | None = Field(default=None, ge=0, le=1)
     reason: str = ""

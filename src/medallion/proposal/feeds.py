@@ -21,6 +21,9 @@ class Feed:
     reason: str
     fillings: dict[str, Filling] = field(default_factory=dict)
     comments: list[str] = field(default_factory=list)
+    date_formats: tuple[str, ...] = ()
+    #: Columns that tell its records apart together, where none does alone.
+    key: tuple[str, ...] = ()
 
     @property
     def unmapped(self) -> list[Column]:
