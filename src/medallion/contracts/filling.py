@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -112,11 +112,21 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def joined(names: Iterable[str]) -> str:
+    """The Spark SQL for a key from several bronze columns; null where one of them is empty.
+
+    >>> joined(["branch", "number"])
+    "concat(nullif(trim(`branch`), ''), ':', nullif(trim(`number`), ''))"
+    """
+    parts = (f"nullif(trim(`{name}`), '')" for name in names)
+    return "concat(" + ", ':', ".join(parts) + ")"
+
+
 class Source(_Declared):
     """Files that feed an entity, by a pattern of their name, and how to read them.
 
     `columns` is complete: a canonical column that it does not name stays empty. Without it, headers are matched by
-    the synonyms of the contract. `header_line` counts from 1.
+    the synonyms of the contract. `header_line` counts from 1. `key` names columns that are the key together.
 
     `where` says which records count; those for which `absent` holds and those that were merged into another have ended,
     and where a delivery is `complete`, those that it no longer has.
@@ -127,6 +137,7 @@ class Source(_Declared):
     header_line: int | None = Field(default=None, ge=1, le=1_000_000)
     date_formats: tuple[str, ...] = ()
     decimal_comma: bool = False
+    key: tuple[str, ...] = ()
     columns: dict[str, Filling] | None = None
     where: Condition | None = None
     absent: Condition | None = None

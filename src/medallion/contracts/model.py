@@ -274,7 +274,9 @@ class Entity(_Columns):
 
 #: How a record ended, in its history.
 END: tuple[Column, ...] = (
-    Column("_ended_at", "timestamp", "When the record ended: its version time, else when it was learned; null for others."),
+    Column(
+        "_ended_at", "timestamp", "When the record ended: its version time, else when it was learned; null for others."
+    ),
     Column("_ended_by", "string", "What ended it: absent, merged, complete or where; null for others."),
     Column("_merged_into", "string", "Key of the record that it was merged into; null for others."),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
@@ -11,7 +12,7 @@ import pyarrow.compute as pc
 from medallion.contracts import Entity
 from medallion.contracts.odcs import names_in
 from medallion.errors import SourceError
-from medallion.sources import Refusal, SourceFile, currencies, parsing
+from medallion.sources import Refusal, SourceFile, currencies, parsing, units
 
 #: Different texts of a column that are kept; a column of currencies has few.
 _TEXTS = 1000
@@ -47,11 +48,40 @@ def _doubt(file: SourceFile, entity: Entity, default: str) -> currencies.Doubt |
         columns = _cells(file, [pair for pair in file.columns if pair[1] not in other], entity.placeholders)
     except SourceError:  # told when it is read
         return None
-    return (
-        currencies.doubt(columns, amounts, mapped, default, said)
-        if own
-        else currencies.of_accounts(columns, amounts, default)
-    )
+    if not own:
+        return currencies.of_accounts(columns, amounts, default)
+    return currencies.doubt(columns, amounts, mapped, default, said) or _unit(file, amounts)
+
+
+def _unit(file: SourceFile, amounts: Mapping[str, str]) -> currencies.Doubt | None:
+    """A doubt about amounts a hundred or a thousand times as large as the same amounts in a column that nothing reads."""
+    item = file.mapping.get("deal_value")
+    if item is None or item.column is None:
+        return None
+    mine = item.column
+    others = [name for header, name in file.columns if name not in file.columns_read and name not in amounts]
+    names = [name for _, name in file.columns]
+    batch = next(iter(parsing.parse(file, names)), None)
+    if batch is None or not others:
+        return None
+    first = batch.slice(0, _TEXTS)
+    cells = first.column(names.index(mine)).to_pylist()
+    if not all(re.fullmatch(r"\s*-?\d*\s*", cell or "") for cell in cells):
+        return None
+    headers = {name: header for header, name in file.columns}
+    for name in others:
+        texts = first.column(names.index(name)).to_pylist()
+        if not units.looks_formatted(headers[name], [text for text in texts if text]):
+            continue
+        twin = units.twin(zip((cell or "" for cell in cells), (text or "" for text in texts), strict=True))
+        if twin is not None and twin.times >= 100:
+            times = f"{twin.times:f}"
+            return currencies.Doubt(
+                f"column {headers[mine]!r} has {times} times the amounts of {headers[name]!r} ({twin.mine!r} beside {twin.other!r})",
+                f'Let a contract say which it is: `deal_value: {{column: "{headers[name]}"}}`, or '
+                f'`deal_value: {{sql: "cast(cast(`{mine}` as decimal(20,0)) / {times} as decimal(18,2))"}}`.',
+            )
+    return None
 
 
 def _cells(file: SourceFile, columns: Iterable[tuple[str, str]], placeholders: Iterable[str]) -> list[currencies.Cells]:

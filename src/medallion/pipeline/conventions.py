@@ -88,6 +88,7 @@ def settle(
     for file in readable:
         entity = entities[file.entity]
         doubts = [*_twins(file, seen[id(file)]), *_marked(file, seen[id(file)])]
+        doubts += _without_closing(file, entity, seen[id(file)])
         doubts += _unknown_spellings(file, entity, seen[id(file)]) + _never_won(file, entity, seen[id(file)])
         dates: dict[str, tuple[str, ...]] = {}
         for name, texts in _dates(file, entity, seen[id(file)]).items():
@@ -297,6 +298,30 @@ def meant(text: str, column: Column, filling: Filling) -> str | None:
     return next((value for value in known if value), filling.otherwise)
 
 
+def _without_closing(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> list[_Doubt]:
+    """A doubt about deals won and lost that would count on the day they were opened, beside a column of other dates."""
+    expected = file.mapping.get("expected_close_date")
+    if entity.name != "leads" or "closed_at" in file.mapping or expected is None or expected.column not in seen:
+        return []
+    filling, column = file.mapping.get("status"), entity.column("status")
+    held = seen[filling.column].words if filling and filling.column in seen else Counter()
+    ended = sum(n for text, n in held.items() if filling and meant(text, column, filling) in ("won", "lost"))
+    if not ended or not seen[expected.column].filled or _has_updates(file):
+        return []
+    header = _header(file, expected.column)
+    return [
+        _Doubt(
+            f"{ended} deals are won or lost and no column says when, though {header!r} has dates: they would count on the "
+            "day they were opened",
+            f"If {header!r} is that day for closed deals, let a contract say `closed_at: {header}`.",
+        )
+    ]
+
+
+def _has_updates(file: SourceFile) -> bool:
+    return "updated_at" in file.mapping
+
+
 def _never_won(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> list[_Doubt]:
     """A doubt about deals of which none is won though stages that mean won are there."""
     filling = file.mapping.get("status")
@@ -350,7 +375,11 @@ def _marked(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
         told = marks.marked(_header(file, bronze), seen[bronze].words)
         if told:
             header = _header(file, bronze)
-            word = f"`mergedInto: {header}`" if marks.is_pointer(header) else f'`absent: {{when: "{marks.ended(header, bronze, told)}"}}`'
+            word = (
+                f"`mergedInto: {header}`"
+                if marks.is_pointer(header)
+                else f'`absent: {{when: "{marks.ended(header, bronze, told)}"}}`'
+            )
             shown = ", ".join(repr(text[:40]) for text in list(told)[:3])
             doubts.append(
                 _Doubt(
@@ -450,7 +479,9 @@ def look(file: SourceFile, entity: Entity) -> dict[str, Seen]:
     for bronze, others in _same_header(file).items():
         listed |= {bronze, *others}
     unread, read_markers = set(_markers(file)), _marks_read(file, entity) if listed else []
-    wanted = [name for _, name in file.columns if name in dates | listed | {name for _, name in read_markers}]
+    item = file.mapping.get(entity.key)
+    key = {item.column} if item and item.column and listed and entity.name == "leads" else set()
+    wanted = [name for _, name in file.columns if name in dates | listed | key | {name for _, name in read_markers}]
     if not wanted:
         return {}
     empty = {*entity.placeholders}
@@ -458,6 +489,8 @@ def look(file: SourceFile, entity: Entity) -> dict[str, Seen]:
     def read(batches: Iterator[pa.RecordBatch]) -> dict[str, Seen]:
         seen = {name: Seen() for name in wanted}
         for batch in batches:
+            for name in key:  # a row without one is refused whatever it says: a total, a note
+                batch = batch.filter(pc.fill_null(pc.not_equal(batch.column(name), ""), False))
             untold = batch.filter(_unmarked(batch, read_markers, empty)) if read_markers else batch
             for name in wanted:
                 cells = (untold if name in unread else batch).column(name)

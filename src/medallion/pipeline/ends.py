@@ -127,7 +127,9 @@ class Ends:
         merges = self.context.read(listed.clean).filter("merged <> survivor")
         pairs = merges.select(F.col("merged").alias(entity.key), F.col("survivor").alias("_into"))
         current = life.standing(history, entity, pairs.select(entity.key)).join(pairs, on=entity.key, how="inner")
-        yield life.gone(life.stamped(current, self.batch.batch_id, self.known_at, None), entity, "merged", F.col("_into"))
+        yield life.gone(
+            life.stamped(current, self.batch.batch_id, self.known_at, None), entity, "merged", F.col("_into")
+        )
 
     def _tell_survivors(self, entity: Entity) -> None:
         """Save which merged records of an entity are in which others."""

@@ -79,7 +79,9 @@ class Verdict:
 
     def told(self, values: bool = True) -> str:
         """As one sentence with the reasons, the most frequent first."""
-        return f"{self.says}: {'; '.join(reason.told(values) for reason in self.reasons)}" if self.reasons else self.says
+        return (
+            f"{self.says}: {'; '.join(reason.told(values) for reason in self.reasons)}" if self.reasons else self.says
+        )
 
     @property
     def refusal(self) -> Refusal:
@@ -116,7 +118,7 @@ def poor(file: SourceFile, counts: Counts) -> str | None:
     """What to say of a file that is loaded although most of it is refused; None when most is accepted."""
     if counts.rows and counts.refused == counts.rows:
         return f"No row of {file.name} was accepted"
-    if not file.accept and counts.refused > _MOST * counts.rows:
+    if counts.refused > _MOST * counts.rows:
         return f"{file.name}: {_of(counts.refused, counts.rows)} are refused"
     return None
 

@@ -49,6 +49,12 @@ def dated(item: Filling, column: Column, day_first: bool | None, guess: bool = F
     return item.model_copy(update=update)
 
 
+def without_denied(item: Filling, column: Column) -> Filling:
+    """A column in which some systems write FALSE where there is no date, no account, no owner."""
+    sql = f"CASE WHEN lower(`{column.name}`) <> 'false' THEN `{column.name}` END"
+    return item.model_copy(update={"column": None, "sql": sql, "reason": f"{item.reason}; FALSE is empty"})
+
+
 def amount(item: Filling, column: Column) -> Filling:
     """A column of amounts as its figures are written."""
     codes = {beside for text in column.counts if (beside := currencies.in_amount(text))}

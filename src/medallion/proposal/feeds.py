@@ -24,6 +24,9 @@ class Feed:
     comments: list[str] = field(default_factory=list)
     #: What is said of whole records: `where`, `absent` and `mergedInto`.
     life: dict[str, Condition | Merged] = field(default_factory=dict)
+    date_formats: tuple[str, ...] = ()
+    #: Columns that tell its records apart together, where none does alone.
+    key: tuple[str, ...] = ()
 
     @property
     def unmapped(self) -> list[Column]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from medallion.contracts import Entity
+from medallion.contracts import CONFIDENT, Entity
 from medallion.contracts.model import Column as Declared
 from medallion.contracts.odcs import code
 from medallion.figures import percent
@@ -34,6 +35,7 @@ _HALF = 1.6
 _NAMED = 0.84
 #: Kinds of column whose values can belie the name.
 _TYPED = ("date", "timestamp", "money", "integer")
+_HOST = re.compile(r"(https?://)?[\w-]+(\.[\w-]+)+/?")
 _CLOSED = {"leads": ("status", "source"), "interactions": ("channel", "direction", "outcome")}
 
 
@@ -92,11 +94,12 @@ def _judged(column: Column, entity: Entity, declared: Declared) -> tuple[float, 
     if declared.name == entity.key:
         if column.is_unique:
             return 1.0, "every row has its own"
-        return (
-            (0.95, "nearly every row has its own")
-            if column.repeats < 0.1 and column.filled > 0.98 * column.rows
-            else (0.3, "but values repeat")
-        )
+        if column.repeats < 0.1 and column.filled > 0.98 * column.rows:
+            return 0.95, "nearly every row has its own"
+        codes = column.share("code") + column.share("number")
+        if not column.repeats and column.filled > 0.3 * column.rows and codes > 0.9:
+            return 0.92, f"every row that has one has its own; {column.rows - column.filled:,} have none"
+        return 0.3, "but values repeat"
     if kind in ("date", "timestamp"):
         dates = column.share("date")
         return (1.0, "dates") if dates > 0.8 else (0.1, "but no dates")
@@ -107,6 +110,10 @@ def _judged(column: Column, entity: Entity, declared: Declared) -> tuple[float, 
         if numbers < 0.7 or column.share("date") > 0.5:
             return 0.15, "but no figures"
         return 1.0, "figures"
+    if declared.name == "currency" and column.share("number") > 0.5:
+        return 0.1, "but figures"
+    if declared.name == "industry" and sum(map(bool, map(_HOST.fullmatch, column.counts))) > 0.6 * column.distinct:
+        return 0.1, "but addresses of websites"
     if kind == "email":
         return (1.0, "addresses") if column.share("email") > 0.6 else (0.75, "but few look like addresses")
     if kind == "phone":
@@ -183,10 +190,13 @@ def assign(table: Table, entity: Entity, system: System | None) -> Match:
     named = max(vocabulary.kind_of_file(stem, entity.name) for stem in table.stems)
     total = points + _BY_NAME * named
     reasons = [f"{len(chosen)} columns"] + (["its name"] if named > 0 else [])
+    confidence = round(max(0.0, min(0.99, total / (total + _HALF))), 2) if total > 0 else 0.0
+    if named > 0 and _is_complete({name: guess for name, (_, guess) in chosen.items()}, entity):
+        confidence = max(confidence, CONFIDENT)
     return Match(
         table,
         entity,
-        round(max(0.0, min(0.99, total / (total + _HALF))), 2) if total > 0 else 0.0,
+        confidence,
         " and ".join(reasons),
         chosen,
         perhaps,
@@ -222,6 +232,18 @@ def kinds(tables: list[Table], entities: Mapping[str, Entity], system: System | 
         if best.confidence >= _ENOUGH / (_ENOUGH + _HALF) and _has_essentials(best):
             matches.append(best)
     return matches
+
+
+def _is_complete(named: Mapping[str, Meaning], entity: Entity) -> bool:
+    """Whether a table of that name has, beyond doubt, what the entity is about."""
+    essentials = {
+        "leads": ((entity.key,), ("status", "stage"), ("deal_value",)),
+        "customers": ((entity.key,), ("customer_name",)),
+        "interactions": (("occurred_at",), ("customer_id", "lead_id")),
+        "products": ((entity.key,), ("product_name",), ("list_price",)),
+    }[entity.name]
+    sure = {name for name, guess in named.items() if guess.confidence >= _NAMED}
+    return all(sure & {*names} for names in essentials)
 
 
 def _has_essentials(match: Match) -> bool:

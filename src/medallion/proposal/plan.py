@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from medallion.contracts import Entity, Filling
-from medallion.contracts.filling import Condition, Merged
+from medallion.contracts import CONFIDENT, Entity, Filling
+from medallion.contracts.filling import Condition, Merged, joined
 from medallion.contracts.odcs import code, names_in
 from medallion.figures import percent
-from medallion.proposal import cells, marks, match, state, systems, vocabulary
+from medallion.proposal import cells, evidence, marks, match, profile, state, systems, vocabulary
 from medallion.proposal.feeds import Feed, Proposal, feed_of
 from medallion.proposal.match import Match
 from medallion.proposal.profile import Column, Table
@@ -44,6 +44,8 @@ def plan(tables: list[Table], entities: Mapping[str, Entity], preset: System | N
     """A proposal for the tables of a folder; without a preset, of the system that their headers suggest."""
     system = preset or systems.recognized([column.header for column in table.columns] for table in tables)
     matches = _without_histories(match.kinds(tables, entities, system))
+    if not matches:
+        matches = [found for table in tables if (found := evidence.nearest(table, entities["leads"]))]
     planner = _Planner(tables, entities, matches)
     feeds = [planner.feed(item) for item in matches]
     planner.complete(feeds)
@@ -148,8 +150,12 @@ class _Planner:
         for canonical, (column, meant) in matched.unread.items():
             reason = f"{meant.reason}; but its values cannot be read so: {column.examples()}"
             feed.fillings[canonical] = Filling(column=column.header, confidence=0.3, reason=reason)
+        if feed.entity == "leads":
+            evidence.amounts(feed)
+            evidence.closing_roles(feed, matched.entity)
         _twins(feed)
         if feed.entity == "leads":
+            evidence.unit(feed)
             self._amounts(feed)
         elif feed.entity in self.entities and "currency" not in self.entities[feed.entity].column_names:
             self._amounts_of_accounts(feed)
@@ -168,6 +174,8 @@ class _Planner:
         ]
         named = {cell.header: cell.name for cell in columns}
         currency = feed.fillings.get("currency")
+        if self._in_company_currency(feed, columns, currency):
+            return
         if currency is None and (own := [c for c in columns if c.is_currency]):
             column = feed.table.column(own[0].header)
             item = Filling(column=column.header, confidence=0.7, reason="its values are currencies")
@@ -199,6 +207,29 @@ class _Planner:
                 feed.fillings[target] = item.model_copy(update=update)
             else:
                 feed.confidence, feed.reason = min(feed.confidence, 0.7), f"{doubt.problem}. {doubt.remedy}"
+
+    def _in_company_currency(self, feed: Feed, columns: list[currencies.Cells], currency: Filling | None) -> bool:
+        """Amounts in several currencies beside the same in the company's own, whose currency the file names."""
+        own = next((c for c in columns if currencies.in_company_currency(c.header) and c.has_figures), None)
+        if own is None or currency is None or currency.column is None:
+            return False
+        codes = next(c for c in columns if c.header == currency.column).codes()
+        beside = currencies.code_beside(own, columns)
+        code = beside[1] if beside else None
+        if code is None or not set(codes) - {code}:
+            return False
+        item = Filling(column=own.header, confidence=0.6)
+        foreign = ", ".join(f"{name} ({count:,})" for name, count in codes.most_common(5))
+        reason = f"amounts are in {foreign}; {own.header} has all of them in {code}, which is then the currency of every figure"
+        feed.fillings["deal_value"] = cells.amount(item, feed.table.column(own.header)).model_copy(
+            update={"reason": reason}
+        )
+        header = beside[0] if beside else ""
+        filled = {"column": header} if header else {"value": code}
+        feed.fillings["currency"] = Filling(**filled, confidence=0.9, reason=f"that of {own.header}")
+        if code != "USD":
+            self._in_one_currency(feed.entity, code)
+        return True
 
     def _amounts_of_accounts(self, feed: Feed) -> None:
         """Amounts in records that have no currency of their own: asked about where something else says another one."""
@@ -265,8 +296,15 @@ class _Planner:
         """Keys, references, states and what is required and missing."""
         for feed in list(feeds):
             self._key(feed)
+            if feed.entity in self.entities:
+                evidence.sums(feed, self.entities[feed.entity])
         for feed in [item for item in feeds if item.entity == "leads"]:
             state.status(feed, self.entities["leads"])
+            evidence.outcome(feed, self.entities["leads"])
+            evidence.closing(feed, self.entities["leads"])
+            evidence.order(feed)
+            evidence.grouped(feed)
+            self._credits(feed)
         if not self.named["customers"]:
             self._customers_from_deals(feeds)
         for feed in [item for item in feeds if item.entity in ("leads", "interactions")]:
@@ -280,10 +318,31 @@ class _Planner:
             self._owner(feed, "owner" if feed.entity == "leads" else "account_manager")
         self._same_ids([item for item in feeds if item.entity == "interactions"])
         for feed in list(self.feeds):
+            if feed.entity in self.entities:
+                evidence.gaps(feed, self.entities[feed.entity])
             self._required(feed)
             self._ended(feed)
+            for name, item in feed.fillings.items():
+                if item.column and not item.values and feed.table.column(item.column).denied:
+                    feed.fillings[name] = cells.without_denied(item, feed.table.column(item.column))
+            evidence.one_order(feed)
+            _asked_once(feed)
         order = ["customers", "products", *self.further, "leads", "interactions"]
         self.feeds = sorted((f for f in self.feeds if self._possible(f)), key=lambda feed: order.index(feed.entity))
+
+    def _credits(self, feed: Feed) -> None:
+        """Amounts below 0 count where a contract says so: proposed, and asked about."""
+        if not (count := evidence.credits(feed)):
+            return
+        self._change(
+            feed.entity, "deal_value", {"logicalTypeOptions": {"minimum": -100_000_000_000, "maximum": 100_000_000_000}}
+        )
+        item = feed.fillings["deal_value"]
+        reason = (
+            f"{item.reason}; {count:,} are below 0: credits that lessen revenue? without `minimum` they are refused"
+        )
+        update = {"confidence": min(item.confidence or 1, 0.6), "reason": reason}
+        feed.fillings["deal_value"] = item.model_copy(update=update)
 
     def _possible(self, feed: Feed) -> bool:
         needed = {"leads": ("lead_id", "status"), "interactions": ("interaction_id", "occurred_at")}
@@ -308,6 +367,18 @@ class _Planner:
             feed.fillings = {key: item, **feed.fillings}
             if feed.entity in self.keys:
                 self.keys[feed.entity] |= _forms(column)
+        if key not in feed.fillings and (pair := evidence.key_of_two(feed.table)):
+            feed.key = tuple(column.header for column in pair)
+            sure = 0.85 if feed.table.rows <= profile.COMPARED else 0.7
+            reason = f"{' and '.join(feed.key)} tell the rows apart together, neither does alone"
+            feed.fillings = {
+                key: Filling(sql=joined(column.name for column in pair), confidence=sure, reason=reason),
+                **feed.fillings,
+            }
+            texts = [":".join(cells) for cells in feed.table.together(*pair)]
+            if not all(_PLAIN_KEY.fullmatch(text.upper()) for text in texts) or _told_apart_by_case(texts):
+                self._as_written(feed.entity, key)
+            return
         if key not in feed.fillings:
             cells = ", ".join(f"`{column.name}`" for column in feed.table.columns)
             feed.fillings = {
@@ -647,13 +718,16 @@ class _Planner:
             lacking = 1.0
             if item is not None:
                 held = feed.table.column(item.column) if item.column else None
-                lacking = 1 - held.filled / max(held.rows, 1) if held and item.empty is None else 0.0
+                lacking = 1 - held.filled / max(_records(feed, entity), 1) if held and item.empty is None else 0.0
             if lacking > _FEW and column.name not in ("status", "occurred_at", "channel", "outcome"):
                 what = {"required": False, "quality": [{"metric": "nullValues", "mustBe": 0, "severity": "warn"}]}
                 self._change(feed.entity, column.name, what)
-                problem = f"{percent(lacking, 0)} of the rows have no" if item else "no column holds"
-                feed.reason += f"; {problem} {column.name}, so it is not required"
-                feed.confidence = min(feed.confidence, 0.75)
+                if item is None:  # columns that could hold it have been asked about
+                    feed.comments.append(f"no column holds {column.name}, so it is not required")
+                elif item.confidence is None or item.confidence >= CONFIDENT:
+                    problem = f"{percent(lacking, 0)} of the rows have no {column.name}, so it is not required"
+                    feed.reason += f"; {problem}"
+                    feed.confidence = min(feed.confidence, 0.75)
 
     def _ended(self, feed: Feed) -> None:
         """What ends a record of a table, by the columns that mark it and the files that list merges.
@@ -663,7 +737,9 @@ class _Planner:
         if feed.entity not in ("leads", "customers", "interactions"):
             return
         columns = [column for column in feed.unmapped if marks.may_mark(column.header)]
-        telling = [c for c in columns if not marks.is_pointer(c.header) and (_is_sure(c) or marks.marked(c.header, c.counts))]
+        telling = [
+            c for c in columns if not marks.is_pointer(c.header) and (_is_sure(c) or marks.marked(c.header, c.counts))
+        ]
         said = [self._mark(feed, column, len(telling) < 2) for column in columns]
         conditions = [condition for condition in said if condition]
         if conditions:
@@ -699,9 +775,13 @@ class _Planner:
             shown = ", ".join(repr(text) for text in list(marked)[:3])
             told += (
                 f" ({shown}): have these ended? Then delete this confidence and they leave the figures ({rows:,} rows are "
-                "withdrawn); else write when: \"false\", and they count"
+                'withdrawn); else write when: "false", and they count'
             )
-        return Condition(when=marks.ended(column.header, column.name, column.counts, alone), confidence=0.95 if sure else 0.6, reason=told)
+        return Condition(
+            when=marks.ended(column.header, column.name, column.counts, alone),
+            confidence=0.95 if sure else 0.6,
+            reason=told,
+        )
 
     def _is_derived(self, feed: Feed) -> bool:
         """Whether a table holds accounts only as far as its deals or touches name them."""
@@ -720,7 +800,9 @@ class _Planner:
             if table is feed.table or not words & _MERGES or not keys:
                 continue
             known = {c.header: len(_forms(c) & keys) / max(len(_forms(c)), 1) for c in table.columns if c.filled}
-            gone = [h for h in known if _MERGED & set(vocabulary.words_of(h)) and not _INTO & set(vocabulary.words_of(h))]
+            gone = [
+                h for h in known if _MERGED & set(vocabulary.words_of(h)) and not _INTO & set(vocabulary.words_of(h))
+            ]
             kept = [h for h, share in known.items() if h not in gone and share >= 0.8]
             if len(gone) != 1 or len(kept) != 1:
                 continue
@@ -752,6 +834,31 @@ def _twins(feed: Feed) -> None:
         feed.fillings[canonical] = item.model_copy(
             update={**update, "confidence": min(item.confidence or 0, confidence)}
         )
+
+
+def _records(feed: Feed, entity: Entity) -> int:
+    """The rows that have a key."""
+    key = feed.fillings.get(entity.key)
+    return feed.table.column(key.column).filled if key and key.column else feed.table.rows
+
+
+def _asked_once(feed: Feed) -> None:
+    """A column that fills two is asked about once; the answer to the first holds for the second."""
+    asked: dict[str, tuple[str, str]] = {}
+    for name, item in feed.fillings.items():
+        if item.column is None or item.confidence is None or item.confidence >= CONFIDENT:
+            continue
+        answered = item.reason.startswith("one date for both") and (item.column in asked or feed.date_formats)
+        if answered or item.reason == asked.get(item.column, ("", ""))[1]:
+            formats = () if feed.date_formats else item.date_formats
+            update = {
+                "date_formats": formats,
+                "confidence": CONFIDENT,
+                "reason": f"{item.reason}; as {asked.get(item.column, ('the source', ''))[0]}",
+            }
+            feed.fillings[name] = item.model_copy(update=update)
+        else:
+            asked.setdefault(item.column, (name, item.reason))
 
 
 def _is_opaque(column: Column) -> bool:

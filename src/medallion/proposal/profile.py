@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 
+import pyarrow as pa
+
 from medallion import sources
 from medallion.contracts import formats
 from medallion.contracts.formats import DayOrder
@@ -19,6 +21,8 @@ from medallion.sources.files import UNREADABLE
 
 #: Records of a table that are looked at.
 _RECORDS = 50_000
+#: Records of a table of which columns are compared cell by cell.
+COMPARED = 5_000
 #: Different values of a column that are told kinds apart by.
 _SAMPLE = 400
 
@@ -35,7 +39,7 @@ _DATES = {
     "dashed words": r"\d{1,2}-[A-Z][a-z]{2}-\d{4}" + _TIME,
 }
 _SHAPES = {
-    "number": r"[-(]?[$€£]?\s?(USD|EUR)?\s?-?\d{1,3}(([.,\s'’]\d{3})+|\d*)([.,]\d+)?\)?\s?(%|[$€£]|USD|EUR|[kKmM])?",
+    "number": r"[-−(]?[$€£]?\s?(USD|EUR)?\s?-?\d{1,3}(([.,\s'’]\d{3})+|\d*)([.,]\d+)?\)?-?\s?(%|[$€£]|USD|EUR|[kKmM])?",
     "clock": r"\d{1,2}:\d{2}(:\d{2})?",
     "email": r"[^@\s]+@[^@\s]+\.[^@\s]+",
     "phone": r"\+?[\d\s().-]{6,}\d( ?(x|ext\.?) ?\d+)?",
@@ -54,6 +58,8 @@ class Column:
     name: str
     rows: int
     counts: Counter[str] = field(default_factory=Counter)
+    #: Whether FALSE is written where it is empty: it has other values, none of them yes or no.
+    denied: bool = False
 
     @property
     def filled(self) -> int:
@@ -109,6 +115,15 @@ class Table:
     stems: tuple[str, ...]
     rows: int
     columns: list[Column]
+    #: The first records, as batches with one field per column.
+    records: list[pa.RecordBatch] = field(default_factory=list)
+
+    def together(self, *columns: Column) -> Iterator[tuple[str, ...]]:
+        """The cells of some columns record by record, "" for an empty one, of the first records."""
+        places = [next(place for place, each in enumerate(self.columns) if each is column) for column in columns]
+        for batch in self.records:
+            cells = (batch.column(place).to_pylist() for place in places)
+            yield from (tuple(_told(text) for text in record) for record in zip(*cells, strict=True))
 
     def column(self, header: str) -> Column:
         """The column of that header."""
@@ -133,6 +148,11 @@ def tables(folder: str, known: Callable[[Sequence[str]], int]) -> Iterator[Table
                 yield delivery.Unreadable(part.name, part.stems, error, _first_cells(part))
 
 
+def _told(text: str | None) -> str:
+    bare = (text or "").strip()
+    return "" if bare.lower() in PLACEHOLDERS else bare
+
+
 def _first_cells(part: delivery.Part) -> tuple[str, ...]:
     """The cells of the first line of a file that is damaged further down; none where there is no such line."""
     try:
@@ -146,10 +166,12 @@ def _first_cells(part: delivery.Part) -> tuple[str, ...]:
 def _profiled(file: SourceFile, stems: tuple[str, ...]) -> Table:
     names = [name for _, name in file.columns]
     columns = [Column(header, name, 0) for header, name in file.columns]
-    rows = 0
+    rows, records = 0, []
     for batch in parsing.parse(file, names):
         whole = batch.column(len(names) + 2).is_null()
         good = batch.filter(whole).slice(0, _RECORDS - rows)
+        if rows < COMPARED:
+            records.append(good.slice(0, COMPARED - rows))
         rows += good.num_rows
         for place, column in enumerate(columns):
             cells = (text.strip() for text in good.column(place).to_pylist() if text)
@@ -158,4 +180,10 @@ def _profiled(file: SourceFile, stems: tuple[str, ...]) -> Table:
             break
     for column in columns:
         column.rows = rows
-    return Table(file, stems, rows, columns)
+        denials = {text for text in column.counts if text.lower() == "false"}
+        others = column.counts.keys() - denials
+        if denials and others and not any(re.fullmatch(_SHAPES["flag"], text) for text in others):
+            column.denied = True
+            for text in denials:
+                del column.counts[text]
+    return Table(file, stems, rows, columns, records)

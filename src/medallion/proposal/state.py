@@ -59,14 +59,44 @@ def status(feed: Feed, leads: Entity) -> None:
             update |= {"values": (*values, *guessed), "confidence": min(confidence, 0.6), "reason": reason}
         feed.fillings["status"] = held.model_copy(update=update)
         return
+    if told := _by_values(feed, declared):
+        feed.fillings["status"] = told
+        return
     won_at, lost_at = _timestamp(table, "won"), _timestamp(table, "lost")
     if won_at and lost_at:
         sql = f"CASE WHEN `{won_at.name}` <> '' THEN 'won' WHEN `{lost_at.name}` <> '' THEN 'lost' ELSE 'open' END"
         feed.fillings["status"] = Filling(sql=sql, confidence=0.9, reason=f"{won_at.header} and {lost_at.header}")
         return
+    for held in (feed.fillings.get(name) for name in ("status", "stage")):
+        column = table.column(held.column) if held and held.column and not held.lookup else None
+        if held and column is not None and 1 < column.distinct <= 30:
+            listed = ", ".join(f"{text!r} ({count})" for text, count in column.counts.most_common(12))
+            values = tuple((text, "open") for text, _ in column.counts.most_common())
+            reason = f"no value is understood; open, won or lost: {listed}?"
+            feed.fillings["status"] = Filling(column=held.column, values=values, confidence=0.3, reason=reason)
+            return
     old = feed.fillings.get("status")
     reason = f"no value of {old.column} is understood" if old else "nothing tells the state of a deal"
     feed.fillings["status"] = Filling(value="open", confidence=0.3, reason=reason)
+
+
+def _by_values(feed: Feed, declared: Any) -> Filling | None:
+    """A column that tells won from lost by its values, whatever its header."""
+    for column in feed.unmapped:
+        meant = {text: m for text in column.counts if (m := match.meaning("leads", declared, text))}
+        share = sum(column.counts[text] for text in meant) / column.filled
+        if column.distinct > 30 or share < 0.5 or not {"won", "lost"} <= {m.value for m in meant.values()}:
+            continue
+        values, unknown = spellings("leads", declared, column)
+        reason = f"{percent(share, 0)} of its values are understood"
+        if unknown:
+            listed = ", ".join(f"{text!r} ({count})" for text, count in unknown[:8])
+            values, reason = (
+                (*values, *((text, "open") for text, _ in unknown)),
+                f"{reason}; open, won or lost: {listed}?",
+            )
+        return Filling(column=column.header, values=values, confidence=0.6 if unknown else 0.85, reason=reason)
+    return None
 
 
 def _timestamp(table: Table, word: str) -> Column | None:

@@ -1,4 +1,4 @@
-"""The words of `vocabulary.yaml`: how headers, values and names of files are compared with them."""
+"""The words of `vocabulary.yaml` and `languages.yaml`: how headers, values and names of files are compared with them."""
 
 from __future__ import annotations
 
@@ -30,9 +30,19 @@ class Meaning:
 
 @cache
 def _document() -> dict[str, Any]:
-    text = files("medallion.proposal").joinpath("vocabulary.yaml").read_text(encoding="utf-8")
-    document: dict[str, Any] = yaml.load(text)
+    folder = files("medallion.proposal")
+    document: dict[str, Any] = yaml.load(folder.joinpath("vocabulary.yaml").read_text(encoding="utf-8"))
+    _extend(document, yaml.load(folder.joinpath("languages.yaml").read_text(encoding="utf-8")))
     return document
+
+
+def _extend(document: dict[str, Any], more: dict[str, Any]) -> None:
+    """Add the words of lists to those of another document, in place."""
+    for name, item in more.items():
+        if isinstance(item, dict):
+            _extend(document.setdefault(name, {}), item)
+        else:
+            document.setdefault(name, []).extend(item)
 
 
 @cache

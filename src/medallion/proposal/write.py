@@ -93,10 +93,17 @@ def _source(feed: Feed, proposal: Proposal) -> list[str]:
         lines.append(f"  sheet: {_scalar(glob.escape(file.sheet))}")
     if file.header_line > 1:
         lines.append(f"  headerLine: {file.header_line}")
+    if feed.date_formats:
+        lines.append(f"  dateFormats: {_flow(list(feed.date_formats))}")
+    if feed.key:
+        lines.append(f"  key: {_flow(list(feed.key))}")
     lines += [f"  confidence: {feed.confidence:.2f}", f"  reason: {_scalar(feed.reason)}"]
-    lines += [f"  {word}: {_flow(item.model_dump(exclude_defaults=True, by_alias=True))}" for word, item in feed.life.items()]
+    lines += [
+        f"  {word}: {_flow(item.model_dump(exclude_defaults=True, by_alias=True))}" for word, item in feed.life.items()
+    ]
     lines += ["  columns:"]
-    lines += [f"    {name}: {_filling(item)}" for name, item in _in_order(feed)]
+    own = contracts.entities()[feed.entity].key if feed.key else ""  # said above
+    lines += [f"    {name}: {_filling(item)}" for name, item in _in_order(feed) if name != own]
     lines += [f"    # {_plain(comment)}" for comment in feed.comments]
     if feed.unmapped:
         lines.append("    # not mapped, kept in bronze:")
@@ -127,7 +134,9 @@ def _flow(value: Any) -> str:
         return "[" + ", ".join(_flow(item) for item in value) + "]"
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, int | float):
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
         return f"{value:g}"
     return _scalar(str(value))
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from medallion.contracts import Column, Entity, Filling, Source
-from medallion.contracts.filling import ABSENT, COMPLETE, MERGED, OF, RECORD, WHERE
+from medallion.contracts.filling import ABSENT, COMPLETE, MERGED, OF, RECORD, WHERE, joined
 from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
 from medallion.errors import SourceError
@@ -505,7 +505,10 @@ def _declared(part: Part, header: Header, entity: Entity, source: Source, names:
     exact = dict(reversed(list(zip(header.cells, names, strict=True))))
     loose = dict(reversed([(_bare(cell), name) for cell, name in exact.items()]))
     mapping = {}
-    for name, item in (source.columns or {}).items():
+    given = dict(source.columns or {})
+    if source.key:
+        given[entity.key] = _of_several(part, header, entity, source, exact, loose)
+    for name, item in given.items():
         lacking: list[str] = []
         if item.column is not None:
             held = exact.get(item.column) or loose.get(_bare(item.column))
@@ -523,7 +526,7 @@ def _declared(part: Part, header: Header, entity: Entity, source: Source, names:
                 entity.name,
             )
     for column in entity.columns:
-        if _is_needed(column) and column.name not in (source.columns or {}):
+        if _is_needed(column) and column.name not in given:
             raise _UnfitError(
                 f"{part.name}: the contract says nothing of {entity.name}.{column.name}, which is required",
                 f"Add it to the columns of {source.file}, or say `required: false` of the column.",
@@ -569,6 +572,22 @@ def _life(part: Part, header: Header, entity: Entity, source: Source, names: lis
     if source.complete or source.where:
         found[COMPLETE if source.complete else OF] = Filling(value=f"{source.file} {source.sheet or ''}".strip())
     return found
+
+
+def _of_several(
+    part: Part, header: Header, entity: Entity, source: Source, exact: dict[str, str], loose: dict[str, str]
+) -> Filling:
+    """The key of a record from several columns; none where one of them is empty."""
+    names = [exact.get(column) or loose.get(_bare(column)) for column in source.key]
+    if None in names:
+        missing = source.key[names.index(None)]
+        raise _UnfitError(
+            f"{part.name}: line {header.line}: has no column {missing!r}, which is part of the key of {entity.name} "
+            f"(header: {_shown(header.cells)})",
+            "Export it with that column, or change `key` in the contract.",
+            entity.name,
+        )
+    return Filling(sql=joined(name for name in names if name))
 
 
 def _as_source(item: Filling, column: Column, source: Source) -> Filling:

@@ -89,6 +89,23 @@ def in_company_currency(header: str) -> bool:
     return says or "converted" in words or bool(words & {"firmenwahrung", "hauswahrung", "unternehmenswahrung"})
 
 
+def code_beside(amount: Cells, columns: Iterable[Cells]) -> tuple[str, str] | None:
+    """Header, "" for that of the amount itself, and ISO code of what names the one currency of a column of amounts."""
+    mine = set(_words(amount.header))
+    for column in columns:
+        words = set(_words(column.header))
+        if (
+            column.is_currency
+            and column.name != amount.name
+            and words - _CURRENCY == mine - _CURRENCY
+            and words & _CURRENCY
+        ):
+            codes = column.codes()
+            return (column.header, next(iter(codes))) if len(codes) == 1 and "?" not in codes else None
+    code = in_header(amount.header)
+    return ("", code) if code else None
+
+
 def code_of(text: str) -> str | None:
     """The ISO code that a cell of a currency column stands for.
 
@@ -203,6 +220,8 @@ def doubt(
                 f"Fill in the cells, or say what an empty one means: `currency: {{column: {mapped_column.header}, empty: EUR}}`.{other_way}",
             )
         if foreign and own:
+            named = code_beside(own, columns)
+            default = named[1] if named else default
             return Doubt(
                 f"column {mapped_column.header!r}: amounts in {_listed(foreign)} are not converted, so these rows would be "
                 f"refused, and {own.header!r} is ignored",

@@ -1,0 +1,587 @@
+"""What the records of a table say about a proposal beyond single columns: which of several amounts and dates counts,
+in which unit an amount is, and which known figure would stay empty beside a column that could hold it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from statistics import median
+from typing import Any
+
+import pyarrow as pa
+
+from medallion.contracts import CONFIDENT, Entity, Filling
+from medallion.contracts.model import Column as Declared
+from medallion.proposal import match, roles, vocabulary
+from medallion.proposal.feeds import Feed
+from medallion.proposal.match import Match
+from medallion.proposal.profile import Column, Table
+from medallion.proposal.vocabulary import Meaning
+from medallion.sources import units
+
+_ASKED = 0.6
+#: Share of values that must look like figures or dates.
+_MOST = 0.7
+#: Records that are too few to tell anything.
+_FEW = 5
+#: Names of an amount, when the words for its role are taken away.
+_AMOUNTS = frozenset(["amount", "value", "revenue", "revenues", "total", "price", "worth", "sales", "turnover", "umsatz", "betrag", "wert", "erlos", "summe", "volumen", "auftragswert", "auftragssumme", "auftragsvolumen", "montant", "valeur", "chiffre", "importe", "valor", "monto", "ingresos", "importo", "valore", "ricavo", "ricavi", "receita", "bedrag", "waarde", "omzet", "opbrengst", "kwota", "wartosc", "przychod", "hodnota", "castka", "belopp", "varde", "intakt", "belob", "vaerdi", "tutar", "deger", "gelir", "osszeg", "ertek", "arvo", "summa", "netto", "net"])  # fmt: skip
+#: Words of headers whose figures are no amounts of a deal.
+_NO_AMOUNT = frozenset(["probability", "percent", "pct", "confidence", "wahrscheinlichkeit", "probabilite", "probabilidad", "probabilita", "kans", "prawdopodobienstwo", "id", "number", "no", "score", "rank", "position", "days", "tage", "age", "year", "month", "quarter", "count", "quantity", "menge", "anzahl", "phone", "zip", "plz", "postal", "duration", "hours", "minutes", "employees", "discount", "rabatt", "tax", "vat", "mwst", "cost", "costs", "kosten", "margin", "rate", "forecast", "index", "version", "row", "line", "seats", "users"])  # fmt: skip
+#: Words of headers whose dates tell of something else than opening or closing a deal.
+_OTHER_DATES = frozenset(["last", "next", "converted", "modified", "modif", "updated", "changed", "activity", "contact", "contacted", "follow", "followup", "reminder", "birth", "birthday", "start", "end", "due", "renewal", "invoice", "delivery", "viewed", "stage", "synced", "meeting", "call", "letzte", "letzter", "nachste", "geandert", "geburtstag", "dernier", "derniere", "prochaine", "ultima", "ultimo", "proxima", "ostatnia", "fivetran", "sync"])  # fmt: skip
+_NUMBERS = frozenset(
+    {"number", "nr", "no", "id", "code", "position", "pos", "numero", "nummer", "numer", "cislo", "番号"}
+)
+_FALSE = frozenset({"false", "0", "no", "n", "f", "nein", "non", "nie", "nej", "falso", "falsch"})
+_CHANCE = frozenset(
+    [
+        "probability",
+        "wahrscheinlichkeit",
+        "probabilite",
+        "probabilidad",
+        "probabilita",
+        "prawdopodobienstwo",
+        "confidence",
+        "kans",
+    ]
+)
+
+
+def _words(column: Column) -> set[str]:
+    return {*vocabulary.tokens(column.header), *vocabulary.words_of(column.header)}
+
+
+def _is_amount(column: Column) -> bool:
+    figures = column.share("number") > _MOST and column.share("flag") < 0.9
+    return column.filled > 0 and figures and column.share("date") < 0.5
+
+
+# amounts
+
+
+def amounts(feed: Feed) -> None:
+    """Of several amounts of a deal the one that counts: what it brought, else what was expected, never a weighted one."""
+    held = feed.fillings.get("deal_value")
+    if held is not None and held.column is None:
+        return
+    used = {item.column for name, item in feed.fillings.items() if name != "deal_value"}
+    mapped = feed.table.column(str(held.column)) if held else None
+    groups: dict[tuple[str, ...], dict[str, Column]] = {}
+    for column in feed.table.columns:
+        if column is mapped or (_is_amount(column) and column.header not in used):
+            role, name = roles.of(column.header)
+            if column is mapped or (name and {*name} & _AMOUNTS and not {*name} & _NO_AMOUNT):
+                groups.setdefault(name, {}).setdefault(role, column)
+    mine = roles.of(mapped.header) if mapped else None
+    of_one = groups.get(mine[1]) if mine else None
+    is_part = mapped is not None and bool(re.search(r"[/>]", mapped.header))
+    if of_one is None or len(of_one) < 2 or (mine and is_part):
+        if mapped is not None and not is_part and mine and mine[0] != roles.WEIGHTED:
+            return
+        others = [each for name, each in groups.items() if mine is None or name != mine[1]]
+        of_one = max(others, key=len, default=of_one or {})
+    plan = of_one.get("") or of_one.get(roles.PLANNED)
+    end = of_one.get(roles.ACTUAL)
+    if plan and end:
+        sql = f"CASE WHEN regexp_replace(`{end.name}`, '[^1-9]', '') <> '' THEN `{end.name}` ELSE `{plan.name}` END"
+        reason = f"{end.header} where there is one, else {plan.header}"
+        feed.fillings["deal_value"] = Filling(
+            sql=sql, decimal_comma=end.comma or plan.comma, confidence=0.9, reason=reason
+        )
+    elif (chosen := plan or end) and chosen is not mapped:
+        weighted = of_one.get(roles.WEIGHTED)
+        sure = 0.85 if len(of_one) > 1 or mapped is None or is_part else _ASKED
+        reason = f"its name; {weighted.header} is weighted by probability" if weighted else "figures, and its name"
+        if mapped is not None:
+            reason += f"; {mapped.header} is another amount"
+        item = Filling(column=chosen.header, decimal_comma=chosen.comma, confidence=sure, reason=reason)
+        feed.fillings["deal_value"] = item
+    elif chosen is None and (weighted := of_one.get(roles.WEIGHTED)):
+        reason = f"{weighted.header} is weighted by probability, and no column has the whole amount: is it to count?"
+        item = Filling(column=weighted.header, decimal_comma=weighted.comma, confidence=_ASKED, reason=reason)
+        feed.fillings["deal_value"] = item
+
+
+def unit(feed: Feed) -> None:
+    """An amount in hundredths, as a column beside it shows or its header says."""
+    held = feed.fillings.get("deal_value")
+    if held is None or held.column is None:
+        return
+    column = feed.table.column(held.column)
+    whole = all(re.fullmatch(r"-?\d+", text) for text in column.counts)
+    others = [c for c in feed.table.columns if c is not column and units.looks_formatted(c.header, c.counts)]
+    for other in others:
+        twin = units.twin(feed.table.together(column, other))
+        if twin is None:
+            continue
+        shown = f"{twin.mine!r} beside {twin.other!r} in {other.header}"
+        if twin.times == 100 and whole:
+            sql, reason, sure = _hundredths(column), f"{held.reason}; in hundredths: {shown}", held.confidence
+        elif twin.times in (100, 1000):
+            sql, reason, sure = None, f"{held.reason}; but {shown}: which of them is the amount?", _ASKED
+        else:
+            continue
+        update = {"column": None, "sql": sql} if sql else {}
+        feed.fillings["deal_value"] = held.model_copy(update={**update, "reason": reason, "confidence": sure})
+        return
+    if whole and units.says_cents(column.header):
+        update = {
+            "column": None,
+            "sql": _hundredths(column),
+            "reason": f"{held.reason}; in hundredths, as its name says",
+        }
+        feed.fillings["deal_value"] = held.model_copy(update=update)
+
+
+def _hundredths(column: Column) -> str:
+    amount = f"cast(cast(try_cast(`{column.name}` as decimal(20,0)) / 100 as decimal(18,2)) as string)"
+    return f"CASE WHEN `{column.name}` rlike '^ *-?[0-9]+ *$' THEN {amount} ELSE concat('not whole: ', `{column.name}`) END"
+
+
+# dates of closing
+
+
+def _is_date(column: Column) -> bool:
+    return column.filled > 0 and column.share("date") > _MOST
+
+
+def _says_closing(column: Column, leads: Entity) -> bool:
+    _, words = roles.of(column.header)
+    named = [vocabulary.header(text, leads, name) for text in (column.header, " ".join(words)) if text
+             for name in ("closed_at", "expected_close_date")]  # fmt: skip
+    return any(each is not None and each.confidence >= 0.84 for each in named)
+
+
+def closing_roles(feed: Feed, leads: Entity) -> None:
+    """Of two dates of closing the actual one is that of deals won and lost, the other is the plan."""
+    used = {item.column for name, item in feed.fillings.items() if name not in ("closed_at", "expected_close_date")}
+    found: dict[str, Column] = {}
+    for column in feed.table.columns:
+        if _is_date(column) and column.header not in used and _says_closing(column, leads):
+            found.setdefault(roles.of(column.header)[0], column)
+    plan, end = found.get(roles.PLANNED), found.get(roles.ACTUAL) or found.get("")
+    held = feed.fillings.get("closed_at")
+    if not plan or not end or (held is not None and held.column in (None, end.header)):
+        return
+    for name, column in (("closed_at", end), ("expected_close_date", plan)):
+        feed.fillings[name] = Filling(
+            column=column.header, confidence=0.9, reason=f"its name, beside {_other(name, plan, end)}"
+        )
+
+
+def _other(name: str, plan: Column, end: Column) -> str:
+    return plan.header if name == "closed_at" else end.header
+
+
+def states(feed: Feed, leads: Entity, *columns: Column) -> list[tuple[str, ...]]:
+    """Per record its state, "" where it is not told by a column, with the cells of further columns."""
+    item = feed.fillings.get("status")
+    if item is None or item.column is None or item.lookup:
+        return []
+    listed, declared = dict(item.values), leads.column("status")
+    meant: dict[str, str] = {}
+    records = []
+    for text, *cells in feed.table.together(feed.table.column(item.column), *columns):
+        if text not in meant:
+            known = listed.get(text) or declared.spellings.get(text.lower())
+            found = None if known else match.meaning("leads", declared, text) if text else None
+            meant[text] = known or (found.value if found else item.otherwise or "")
+        records.append((meant[text], *cells))
+    return records
+
+
+def _day(text: str, column: Column) -> date | None:
+    found = re.match(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})|(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})", text)
+    if not found:
+        return None
+    year, month, day = found.group(1, 2, 3) if found[1] else found.group(6, 4, 5)
+    if not found[1] and ("." in found[0] or column.day_order.decided):
+        month, day = day, month
+    try:
+        return date(int(year), int(month), int(day))
+    except ValueError:
+        return None
+
+
+def closing(feed: Feed, leads: Entity) -> None:
+    """When deals were won and lost, where no column is named so: never silently the day they were opened."""
+    if "closed_at" in feed.fillings:
+        return
+    ended = [state for (state,) in states(feed, leads) if state in ("won", "lost")]
+    told = feed.fillings.get("status")
+    if not ended and not (told and told.sql):
+        return
+    expected = feed.fillings.get("expected_close_date")
+    candidates = [c for c in feed.unmapped if _is_date(c) and not _words(c) & _OTHER_DATES]
+    if expected and expected.column:
+        candidates.append(feed.table.column(expected.column))
+    offers = [(_fit(feed, leads, column), column) for column in candidates]
+    if not offers:
+        return
+    best, column = max(offers, key=lambda offer: offer[0])
+    planned = expected is not None and expected.column == column.header
+    named = " or ".join(repr(c.header) for c in candidates)
+    if best >= 1:
+        reason = (
+            "deals that are won or lost have one, open ones none"
+            if best >= 2
+            else "past where a deal is closed, to come where it is open"
+        )
+        item = Filling(column=column.header, confidence=0.85, reason=reason)
+    else:
+        reason = f"no column is named so: {named}? without one, closed deals count on the day they were last changed or opened"
+        item = Filling(column=column.header, confidence=_ASKED, reason=reason)
+    formats = expected.date_formats if planned and expected else ()
+    feed.fillings["closed_at"] = item.model_copy(update={"date_formats": formats})
+
+
+def _fit(feed: Feed, leads: Entity, column: Column) -> float:
+    """2 when a date is there for closed deals alone, 1 when it is past for them and to come for open ones, else less."""
+    records = [(state, text) for state, text in states(feed, leads, column) if state]
+    ended = [text for state, text in records if state in ("won", "lost")]
+    still = [text for state, text in records if state == "open"]
+    if len(ended) < _FEW or len(still) < _FEW:
+        return 0.5 if column.filled else 0.0
+    filled, held = sum(map(bool, ended)) / len(ended), sum(map(bool, still)) / len(still)
+    if filled > 0.9 and held < 0.1:
+        return 2.0
+    past = [day for text in ended if (day := _day(text, column))]
+    to_come = [day for text in still if (day := _day(text, column))]
+    if filled > 0.9 and len(past) > 0.9 * len(ended) and len(to_come) >= _FEW and min(to_come) > max(past):
+        return 1.0
+    return 0.5
+
+
+# what would stay empty
+
+
+def gaps(feed: Feed, entity: Entity) -> None:
+    """A known figure that would stay empty beside columns that could hold it is asked about."""
+    if feed.entity == "leads" and "deal_value" not in feed.fillings:
+        figures = [c for c in feed.unmapped if _is_amount(c) and not _words(c) & _NO_AMOUNT and not _numbers_rows(c)]
+        figures.sort(key=lambda c: (bool(_words(c) & _AMOUNTS), c.distinct), reverse=True)
+        if figures:
+            _ask(feed, "deal_value", figures, entity, "no column is named as the amount")
+    if "created_at" in entity.column_names and "created_at" not in feed.fillings:
+        dates = [c for c in feed.unmapped if _is_date(c) and not _words(c) & _OTHER_DATES]
+        dates.sort(key=lambda c: (c.filled, -_newest(c)), reverse=True)
+        if dates and feed.entity == "leads":
+            _ask(feed, "created_at", dates, entity, "no column is named as the day of opening")
+    if feed.entity == "leads" and not {"customer_id", "company"} & {*feed.fillings}:
+        names = [c for c in feed.unmapped if _may_be_accounts(c)]
+        names.sort(key=lambda c: c.distinct, reverse=True)
+        if names:
+            shown = " or ".join(f"{c.header!r} ({c.examples(2)})" for c in names[:3])
+            problem = f"no column holds the account: is it {shown}? without one no deal has an account"
+            feed.reason += f"; {problem}; write `customer_id: {{column: ...}}`"
+            feed.confidence = min(feed.confidence, _ASKED)
+
+
+def _numbers_rows(column: Column) -> bool:
+    return column.is_unique and all(re.fullmatch(r"\d+", text) for text in column.counts)
+
+
+def _newest(column: Column) -> int:
+    days = [day.toordinal() for text in list(column.counts)[:400] if (day := _day(text, column))]
+    return sum(days) // len(days) if days else 0
+
+
+def _may_be_accounts(column: Column) -> bool:
+    kinds = ("date", "flag", "email", "phone", "number")
+    texts = column.filled > 0.5 * column.rows and not any(column.share(kind) > 0.5 for kind in kinds)
+    return texts and column.distinct > 1 and column.repeats > 0.0 and column.distinct > 0.02 * column.rows
+
+
+def _ask(feed: Feed, name: str, columns: list[Column], entity: Entity, why: str) -> None:
+    shown = " or ".join(f"{c.header!r} ({c.examples(1)})" for c in columns[:3])
+    declared: Declared = entity.column(name)
+    update: dict[str, Any] = {"decimal_comma": columns[0].comma} if declared.kind == "money" else {}
+    reason = f"{why}: is it {shown}? without one {name} stays empty in {columns[0].rows:,} rows"
+    feed.fillings[name] = Filling(column=columns[0].header, confidence=_ASKED, reason=reason, **update)
+
+
+_ORDER_ASKED = re.compile(r"; (day or month first in .*|'[^']*' has the day first, '[^']*' the month)$")
+
+
+def one_order(feed: Feed) -> None:
+    """Several columns of which nothing tells the order of day and month are one question: their source names the formats."""
+    asked = {
+        name: item
+        for name, item in feed.fillings.items()
+        if item.column and item.date_formats and is_asked(item) and _ORDER_ASKED.search(item.reason)
+    }
+    dates = [item for item in feed.fillings.values() if item.column and _is_date(feed.table.column(item.column))]
+    others = [item for item in dates if not item.date_formats and not _is_iso(feed.table.column(str(item.column)))]
+    columns = list(dict.fromkeys(str(item.column) for item in asked.values()))
+    if len(asked) < 2 or others:
+        return
+    found = _ORDER_ASKED.search(next(iter(asked.values())).reason)
+    feed.date_formats = tuple(dict.fromkeys(one for item in asked.values() for one in item.date_formats))
+    feed.reason += f"; {found[1] if found else ''} in {' and '.join(columns)}: dateFormats has the answer"
+    feed.confidence = min(feed.confidence, _ASKED)
+    for name, item in asked.items():
+        reason = _ORDER_ASKED.sub("", item.reason)
+        update = {"date_formats": (), "confidence": CONFIDENT, "reason": f"{reason}; by the dateFormats of the source"}
+        feed.fillings[name] = item.model_copy(update=update)
+
+
+def _is_iso(column: Column) -> bool:
+    return all(re.match(r"\d{4}-\d{2}-\d{2}", text) for text in column.counts)
+
+
+def is_asked(item: Filling) -> bool:
+    """Whether a filling waits for a person."""
+    return item.confidence is not None and item.confidence < CONFIDENT
+
+
+# what the records themselves contradict
+
+
+def outcome(feed: Feed, leads: Entity) -> None:
+    """A state that the probability and an archive mark contradict: archived at 0 is lost, whatever stage it was in."""
+    chance = next((c for c in feed.table.columns if _words(c) & _CHANCE and c.share("number") > _MOST), None)
+    item = feed.fillings.get("status")
+    if chance is None or item is None or item.column is None:
+        return
+    active = next((c for c in feed.table.columns if _words(c) <= {"active", "aktiv", "actif", "activo", "attivo"}
+                   and c.share("flag") > 0.9), None)  # fmt: skip
+    extra = [chance, active] if active else [chance]
+    records = states(feed, leads, *extra)
+    scale = 100 if any((units.figure(text) or 0) > 1 for text in chance.counts) else 1
+    at = [(state, units.figure(cells[0]) if cells[0] else None, *cells[1:]) for state, *cells in records]
+    nothing = [record for record in at if record[0] == "open" and record[1] == 0]
+    everything = [record for record in at if record[0] == "open" and record[1] == scale]
+    gone = [record for record in nothing if active and str(record[2]).lower() in _FALSE]
+    if active and len(gone) >= 2 and len(gone) == len(nothing):
+        column = feed.table.column(item.column)
+        sql = _by_cases(column, item, leads)
+        ended = f"lower(`{active.name}`) IN {tuple(sorted(_FALSE))}"
+        zero = f"try_cast(`{chance.name}` as double) = 0"
+        sql = f"CASE WHEN {ended} AND {zero} THEN 'lost' ELSE {sql} END"
+        reason = f"{item.reason}; {len(gone)} rows with {active.header} false and {chance.header} 0 are lost"
+        feed.fillings["status"] = item.model_copy(update={"column": None, "sql": sql, "values": (), "reason": reason})
+        return
+    for wrong, meant, value in ((nothing, "lost", "0"), (everything, "won", str(scale))):
+        if len(wrong) >= 3 and len(wrong) >= 0.1 * sum(state == "open" for state, *_ in at):
+            reason = f"{item.reason}; {len(wrong)} open deals have {chance.header} {value}: are they {meant}?"
+            item = item.model_copy(update={"confidence": min(item.confidence or 1, _ASKED), "reason": reason})
+            feed.fillings["status"] = item
+
+
+def _by_cases(column: Column, item: Filling, leads: Entity) -> str:
+    """The state by a column of spellings, as an expression; an unknown one stays as it is and is refused."""
+    listed, declared = dict(item.values), leads.column("status")
+    by_state: dict[str, list[str]] = {}
+    for text in column.counts:
+        found = match.meaning("leads", declared, text)
+        if meant := listed.get(text) or (found.value if found else None):
+            by_state.setdefault(meant, []).append("'" + text.lower().replace("\\", "\\\\").replace("'", "\\'") + "'")
+    cell = f"trim(lower(`{column.name}`))"
+    whens = " ".join(f"WHEN {cell} IN ({', '.join(texts)}) THEN '{state}'" for state, texts in by_state.items())
+    return f"CASE {whens} ELSE `{column.name}` END" if whens else f"`{column.name}`"
+
+
+def order(feed: Feed) -> None:
+    """Deals that mostly close before they are opened: the dates are those of something else, or read in another order."""
+    opened, closed = (feed.fillings.get(name) for name in ("created_at", "closed_at"))
+    if not opened or not closed or not opened.column or not closed.column or opened.column == closed.column:
+        return
+    mine, theirs = feed.table.column(opened.column), feed.table.column(closed.column)
+    days = [(_day(one, mine), _day(two, theirs)) for one, two in feed.table.together(mine, theirs) if one and two]
+    known = [(one, two) for one, two in days if one and two]
+    before = sum(two < one for one, two in known)
+    if len(known) >= _FEW and before > 0.5 * len(known):
+        reason = f"{closed.reason}; but {before} of {len(known)} deals close before {opened.column}: which of the two is wrong?"
+        update = {"confidence": min(closed.confidence or 1, _ASKED), "reason": reason}
+        feed.fillings["closed_at"] = closed.model_copy(update=update)
+
+
+def credits(feed: Feed) -> int:
+    """How many amounts are below 0."""
+    item = feed.fillings.get("deal_value")
+    if item is None or item.column is None:
+        return 0
+    return sum(count for text, count in feed.table.column(item.column).counts.items() if _BELOW.match(text))
+
+
+_BELOW = re.compile(r"\s*[$€£]?\s*[-−(]\s*[$€£]?\s*\d|.*\d\s?[-−]\s*$")
+
+
+# rows that are no records
+
+_TOTAL = re.compile(
+    r"(?i)\W*((grand |sub)?total(s|en|es|e)?|sub[- ]?total|(zwischen|end|gesamt)?summen?|gesamt(ergebnis)?|suma( całkowita)?|"
+    r"razem|ogółem|somme|total général|sous-total|totale( generale)?|subtotale|totaal|subtotaal|eindtotaal|celkem|součet|"
+    r"итого|всего|合計|小計|総計|总计|合计|sum|i alt|sammanlagt|summa|yhteensä|összesen|végösszeg|toplam|genel toplam|"
+    r"count|anzahl|nombre|liczba)\W*(\(.*\)|\d+)?"
+)
+
+
+@dataclass(frozen=True)
+class NoRecords:
+    """Rows of a table that are no records, such as totals, and what is known of them."""
+
+    rows: int
+    #: The column and texts that head them, where a key alone does not tell them apart.
+    heads: tuple[Column, tuple[str, ...]] | None
+    #: A column that every record fills and none of these rows.
+    lacking: Column | None
+    said: Decimal | None
+    read: Decimal | None
+
+    @property
+    def agrees(self) -> bool:
+        """Whether a total row has the sum of the rows that are read; so if no row has a total."""
+        return self.said is None or self.read is None or abs(self.said - self.read) < Decimal("0.02")
+
+
+def no_records(table: Table, key: Column, amount: Column | None) -> NoRecords | None:
+    """Rows without a key, or with a word for a total in its place, that fill fewer cells than records do.
+
+    They are taken out of the table: what its columns hold is then what its records hold.
+    """
+    records = list(table.together(*table.columns))
+    place = table.columns.index(key)
+    filled = [sum(map(bool, record)) for record in records]
+    full = [count for record, count in zip(records, filled, strict=True) if record[place]]
+    if len(records) < table.rows or not full:
+        return None
+    usual = median(full)
+
+    def is_record(record: tuple[str, ...], count: int) -> bool:
+        return (bool(record[place]) and not _TOTAL.fullmatch(record[place])) or count > 0.6 * usual
+
+    good = [is_record(record, count) for record, count in zip(records, filled, strict=True)]
+    others = [record for record, is_good in zip(records, good, strict=True) if not is_good]
+    if not others or len(others) == len(records):
+        return None
+    kept = [record for record, is_good in zip(records, good, strict=True) if is_good]
+    heads = tuple(dict.fromkeys(record[place] for record in others if record[place]))
+    lacking = next(
+        (column for at, column in enumerate(table.columns)
+         if column is not key and all(record[at] for record in kept) and not any(record[at] for record in others)), None
+    )  # fmt: skip
+    said = read = None
+    if amount is not None:
+        at = table.columns.index(amount)
+        sums = [units.figure(record[at]) for record in others if any(map(_TOTAL.fullmatch, record)) and record[at]]
+        read = sum((_signed(record[at]) for record in kept), Decimal(0))
+        near = [each for each in sums if each is not None]
+        said = min(near, key=lambda each: abs(each - read), default=None) if near else None
+        if said is not None and abs(said - read) >= Decimal("0.02"):
+            said = max(near)
+    _leave_out(table, good, others)
+    return NoRecords(len(others), (key, heads) if heads else None, lacking, said, read)
+
+
+def _signed(text: str) -> Decimal:
+    size = units.figure(text) if text else None
+    return -size if size and _BELOW.match(text) else size or Decimal(0)
+
+
+def _leave_out(table: Table, good: list[bool], others: list[tuple[str, ...]]) -> None:
+    for at, column in enumerate(table.columns):
+        column.counts.subtract(record[at] for record in others if record[at])
+        column.counts = +column.counts
+        column.rows -= len(others)
+        column.__dict__.pop("day_order", None)
+    begun, batches = 0, []
+    for batch in table.records:
+        batches.append(batch.filter(pa.array(good[begun : begun + batch.num_rows])))
+        begun += batch.num_rows
+    table.records[:] = batches
+
+
+def sums(feed: Feed, entity: Entity) -> None:
+    """Rows that are totals, notes or parts of the record above: without a key, so that they are refused and counted."""
+    held = feed.fillings.get(entity.key)
+    if held is None or held.column is None or held.column != feed.table.column(held.column).header:
+        return
+    value = feed.fillings.get("deal_value")
+    amount = feed.table.column(value.column) if value and value.column else None
+    key = feed.table.column(held.column)
+    found = no_records(feed.table, key, amount)
+    if found is None:
+        return
+    told = f"{found.rows} of the rows are no records (totals, notes, parts of the one above) and are refused"
+    if found.heads and found.lacking:
+        texts = ", ".join("'" + text.lower().replace("'", "\\'") + "'" for text in found.heads[1])
+        sql = (
+            f"CASE WHEN lower(trim(`{key.name}`)) IN ({texts}) AND coalesce(trim(`{found.lacking.name}`), '') = '' "
+            f"THEN NULL ELSE `{key.name}` END"
+        )
+        update = {"column": None, "sql": sql, "reason": f"{held.reason}; {told}"}
+        feed.fillings[entity.key] = held.model_copy(update=update)
+    if not found.agrees:
+        feed.reason += (
+            f"; its total row says {found.said:,.2f}, but its records come to {found.read:,.2f}: is one missing?"
+        )
+        feed.confidence = min(feed.confidence, _ASKED)
+    elif found.said is not None:
+        feed.comments.append(f"{told}; its total row says {found.said:,.2f}, and so do its records")
+    else:
+        feed.comments.append(told)
+
+
+def grouped(feed: Feed) -> None:
+    """A state that is written once per group of records: without it most records are refused."""
+    item = feed.fillings.get("status")
+    if item is None or item.column is None or getattr(feed, "fill_down", ()):
+        return
+    column = feed.table.column(item.column)
+    cells = [text for (text,) in feed.table.together(column)]
+    heads = [text for text in cells if text]
+    if len(cells) >= _FEW and cells[0] and len(heads) < 0.5 * len(cells) and len({*heads}) == len(heads):
+        reason = (
+            f"{item.reason}; but it is filled in {len(heads)} of {len(cells)} rows, as the head of a group: the other rows "
+            "are refused unless the cell is filled down"
+        )
+        feed.fillings["status"] = item.model_copy(update={"confidence": 0.5, "reason": reason})
+
+
+def nearest(table: Table, leads: Entity) -> Match | None:
+    """A table in words that are not known, as a list of deals if its values are such: to be asked about as a whole."""
+    whole = [column for column in table.columns if column.filled]
+    texts = [c for c in whole if not any(c.share(kind) > 0.5 for kind in ("date", "number", "flag", "email", "phone"))]
+    keys = [c for c in whole if c.is_unique and not _is_date(c) and c.share("code") + c.share("number") > 0.9]
+    stages = [c for c in texts if 2 <= c.distinct <= min(15, 0.3 * c.filled) and c.filled > 0.9 * c.rows]
+    figures = [c for c in whole if _is_amount(c) and c not in keys and c.distinct > 0.3 * c.filled]
+    dates = sorted((c for c in whole if _is_date(c)), key=lambda c: (-c.filled, _newest(c)))
+    if table.rows < _FEW or not (keys and stages and figures and dates):
+        return None
+    stages.sort(key=lambda c: sum(count for text, count in c.counts.items() if vocabulary.value("leads.status", text)))
+    stage = stages[-1]
+    names = sorted((c for c in texts if c is not stage and c.repeats > 0 and c.distinct > stage.distinct),
+                   key=lambda c: c.distinct)  # fmt: skip
+    chosen = {
+        "lead_id": keys[0],
+        "stage": stage,
+        "deal_value": max(figures, key=lambda c: c.distinct),
+        "created_at": dates[0],
+    }
+    if names:
+        chosen["company"] = names[-1]
+    if len(dates) > 1:
+        chosen["closed_at"] = dates[1]
+    said = ", ".join(f"{name} from {column.header} ({column.examples(1)})" for name, column in chosen.items())
+    reason = f"its headers are in words that are not known; by its values a list of deals: {said}"
+    columns = {name: (column, Meaning(name, CONFIDENT, "by its values")) for name, column in chosen.items()}
+    return Match(table, leads, 0.5, reason, columns)
+
+
+def key_of_two(table: Table) -> tuple[Column, Column] | None:
+    """Two columns that tell the records apart together where neither does alone: a number within something."""
+    full = [c for c in table.columns if c.filled == c.rows > 1 and 1 < c.distinct < c.rows and not _is_date(c)]
+    numbers = [c for c in full if _words(c) & _NUMBERS and c.share("code") + c.share("number") > 0.9]
+    for number in numbers:
+        for other in full:
+            if other is number or (_words(other) & _AMOUNTS and _is_amount(other)):
+                continue
+            pairs = list(table.together(other, number))
+            if len(pairs) > 1 and len({*pairs}) == len(pairs):
+                return other, number
+    return None

@@ -1,0 +1,91 @@
+"""Whether an amount is in hundredths or thousands: told by a column beside it that holds the same amounts otherwise."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from medallion.sources import currencies
+
+#: Records that must agree, and the share of them.
+_LEAST, _MOST = 3, 0.95
+#: How far a rounded twin may be off.
+_OFF = Decimal("0.006")
+_CENTS = frozenset(
+    ["cents", "cent", "centimes", "centavos", "centesimi", "pence", "minor", "grosze", "ore", "orer", "haler", "rappen"]
+)
+_FIGURE = re.compile(r"\d[\d.,'’\s\u00a0\u202f]*")
+_TIMES = {"k": 1_000, "m": 1_000_000}
+
+
+@dataclass(frozen=True)
+class Twin:
+    """An amount and the same amount beside it: how many times as large it is, and one pair of cells."""
+
+    times: Decimal
+    mine: str
+    other: str
+
+
+def figure(text: str) -> Decimal | None:
+    """The size of an amount as people write it; None for what is none.
+
+    >>> [figure(text) for text in ("$88,247.38", "88.247,38 €", "1 200", "(1,200)", "12.5k", "soon", "1,234,567")]
+    [Decimal('88247.38'), Decimal('88247.38'), Decimal('1200'), Decimal('1200'), Decimal('12500.0'), None, Decimal('1234567')]
+    """
+    found = _FIGURE.search(text)
+    if found is None or len(re.findall(r"\d", text)) != len(re.findall(r"\d", found[0])):
+        return None
+    bare = re.sub(r"[^\d.,]", "", found[0]).strip(".,")
+    mark = max(".,", key=bare.rfind)
+    whole, _, rest = bare.rpartition(mark)
+    is_thousands = bare.count(mark) != 1 or (len(rest) == 3 and len({*bare} & {*".,"}) == 1)
+    digits = re.sub(r"\D", "", bare)
+    number = Decimal(digits) if is_thousands else Decimal(f"{re.sub(r'[.,]', '', whole) or 0}.{rest}")
+    return number * _TIMES.get(text[found.end() :].strip().lower(), 1)
+
+
+def says_cents(header: str) -> bool:
+    """Whether a header says that its amounts are in hundredths.
+
+    >>> says_cents("amount_cents"), says_cents("Amount (in cents)"), says_cents("AmountInMinorUnits"), says_cents("Center")
+    (True, True, True, False)
+    """
+    split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", header)
+    return bool(_CENTS & set(re.findall(r"[a-z]+", split.lower())))
+
+
+def twin(pairs: Iterable[tuple[str, str]]) -> Twin | None:
+    """How many times as large an amount is as the same amount in another column; None where it is another amount.
+
+    >>> twin([("8824738", "$88,247.38"), ("1942856", "$19,428.56"), ("5118254", "$51,182.54")]).times
+    Decimal('100')
+    >>> twin([("10", "1"), ("20", "7"), ("30", "9")]) is twin([("5", "$5"), ("6", "$6"), ("7", "$7")]) is None
+    True
+    """
+    met: Counter[Decimal] = Counter()
+    examples: dict[Decimal, tuple[str, str]] = {}
+    total = 0
+    for mine, other in pairs:
+        one, two = figure(mine), figure(other)
+        if not one or not two:
+            continue
+        total += 1
+        for times in (Decimal(100), Decimal(1000), Decimal("0.01"), Decimal("0.001")):
+            if abs(one / two / times - 1) < _OFF:
+                met[times] += 1
+                examples.setdefault(times, (mine, other))
+    if not met:
+        return None
+    times, count = met.most_common(1)[0]
+    return Twin(times, *examples[times]) if total >= _LEAST and count >= _MOST * total else None
+
+
+def looks_formatted(header: str, texts: Iterable[str]) -> bool:
+    """Whether a column holds amounts as people read them: with a sign, with marks for thousands, or with decimals."""
+    texts = list(texts)[:200]
+    written = sum(bool(currencies.in_amount(text) or re.search(r"\d[.,]\d", text)) for text in texts)
+    return bool(texts) and written > 0.5 * len(texts)
