@@ -114,6 +114,20 @@ class Table:
         """The column of that header."""
         return next(column for column in self.columns if column.header == header)
 
+    @cached_property
+    def records(self) -> list[dict[str, str]]:
+        """Its rows as cells by bronze column, without placeholders; read again, so ask this of narrow tables only."""
+        names = [column.name for column in self.columns]
+        found: list[dict[str, str]] = []
+        for batch in parsing.parse(self.file, names):
+            good = batch.filter(batch.column(len(names) + 2).is_null()).slice(0, _RECORDS - len(found))
+            for row in zip(*(good.column(place).to_pylist() for place in range(len(names))), strict=True):
+                texts = [(text or "").strip() for text in row]
+                found.append({n: "" if t.lower() in PLACEHOLDERS else t for n, t in zip(names, texts, strict=True)})
+            if len(found) >= _RECORDS:
+                break
+        return found
+
 
 def tables(folder: str, known: Callable[[Sequence[str]], int]) -> Iterator[Table | delivery.Unreadable | str]:
     """Every table of a folder; why one cannot be read, and a name for a file that holds none.
