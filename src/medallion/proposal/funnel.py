@@ -79,6 +79,14 @@ def settle(matches: list[Match], tables: list[Table], entities: Mapping[str, Ent
             settled.doubts[id(item.table)] = (
                 f"it has no amounts and no stages, as {main} beside it has; are its rows deals? if not, delete this source"
             )
+    known = {id(m.table) for m in settled.matches} | {id(b.match.table) for b in settled.before}
+    for table in [t for t in tables if id(t) not in known and (_is_converted(t) or _named_before(t))]:
+        item = match.assign(table, entities["leads"], system)
+        theirs = [m for m in settled.matches if m.entity.name == "leads"]
+        linked = next((b for m in theirs if (b := _before(item, m, entities, system))), None)
+        if linked and table.file.name not in settled.left:
+            settled.before.append(linked)
+            settled.matches[settled.matches.index(_same(settled.matches, linked.deals))] = linked.deals
     if all(m.entity.name != "customers" for m in settled.matches):
         used = {id(m.table) for m in settled.matches} | {id(b.match.table) for b in settled.before}
         for item in [m for m in settled.matches if m.entity.name == "leads"]:
