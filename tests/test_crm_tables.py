@@ -5,14 +5,13 @@ from __future__ import annotations
 import duckdb
 import pytest
 
+from conftest import NOW
 from medallion import contracts, pipeline, proposal
 from medallion.config import load
 from medallion.contracts import Override
 from medallion.lakehouse import query
 from medallion.lakehouse.store import Lakehouse
 from medallion.proposal import profile, stages, vocabulary
-
-from conftest import NOW
 
 ACCOUNTS = "Account ID,Account Name,Industry\n" + "".join(f"A{n},Firm {n},Food\n" for n in range(1, 7))
 
@@ -229,6 +228,23 @@ def test_an_identifier_of_the_deal_itself_is_not_its_account(propose):
     assert not [c for c in found.columns if (c["entity"], c["column"], c["from"]) == ("leads", "customer_id", "id")]
 
 
+def test_accounts_are_sure_where_deals_refer_to_them(propose):
+    found = propose({"accounts.csv": "Id,Name\nA1,Firm 1\nA2,Firm 2\nA3,Firm 3\nA4,Firm 4\nA5,Firm 5\n", "deals.csv": deals("Stage", *["Closed Won", "Closed Lost"] * 3)})  # fmt: skip
+    (row,) = [table for table in found.tables if table["entity"] == "customers"]
+    assert row["confidence"] == 0.9
+    assert "deals.csv refers to its records" in found.text
+
+
+def test_a_requirement_of_a_reason_is_no_flag_of_lost(propose):
+    """A stage that asks for a reason is not lost."""
+    content = "id,name,is_won,asks_lost_reason,is_closed\n511,Call,no,yes,no\n512,Done,yes,no,yes\n513,Off,no,no,yes\n"
+    found = propose(
+        {"accounts.csv": ACCOUNTS, "deals.csv": deals("stage_id", *["511", "512", "513"] * 2), "stages.csv": content}
+    )
+    assert "asks_lost_reason" not in filled(found, "stages", "state")["from"]
+    assert "`is_closed`" in filled(found, "stages", "state")["from"]
+
+
 ELSEWHERE = {
     "Freshsales": ("sales_accounts.csv", "id,name,created_at\n" + "".join(f"7{n}01,Firm {n},2024-01-02\n" for n in range(1, 5)), "sales_account_id", "7{}01"),
     "Close": ("leads.csv", "id,display_name,status_label\n" + "".join(f"lead_x{n},Firm {n},Potential\n" for n in range(1, 5)), "lead_id", "lead_x{}"),
@@ -296,12 +312,36 @@ def test_support_cases_are_no_deals(propose, file):
     head = CASES[file]
     values = {"Status": "New", "Ticket status": "New", "Account ID": "A1", "AccountId": "A1", "Kunde": "A1"}
     rows = [
-        ",".join(values.get(h, "2025-01-0%d" % n if "ate" in h or " am" in h else f"{h[0]}{n}") for h in head.strip().split(","))
+        ",".join(values.get(h, f"2025-01-0{n}" if "ate" in h or " am" in h else f"{h[0]}{n}") for h in head.strip().split(","))
         for n in range(1, 9)
     ]  # fmt: skip
     deals = "Opportunity ID,Account ID,Stage,Amount,Created Date,Close Date\n" + "\n".join(OPPORTUNITIES) + "\n"
     found = propose({"accounts.csv": ACCOUNTS, "opportunities.csv": deals, file: head + "\n".join(rows) + "\n"})
     assert {c["table"] for c in found.columns if c["entity"] in ("leads", "interactions")} == {"opportunities.csv"}
+
+
+def test_calls_of_a_call_centre_are_no_support_cases(propose):
+    calls = "Call ID,Account ID,Call date,Direction,Duration,Priority,Resolution,Satisfaction,SLA\n"
+    rows = [f"C{n},A{n},2025-01-0{n},inbound,60,High,solved,5,met" for n in range(1, 7)]
+    found = propose({"accounts.csv": ACCOUNTS, "calls.csv": calls + "\n".join(rows) + "\n"})
+    assert {c["table"] for c in found.columns if c["entity"] == "interactions"} == {"calls.csv"}
+
+
+def test_renewals_are_deals_as_what_they_renew(propose):
+    head = "Opportunity ID,Account ID,Stage,Amount,Created Date"
+    old = "\n".join([f"{head},Close Date", *OPPORTUNITIES]) + "\n"
+    rows = [f"R{n},A{n},Negotiation,{n}00,2026-01-0{n},O{n}" for n in range(1, 6)]
+    found = propose({"accounts.csv": ACCOUNTS, "opportunities_old.csv": old, "opportunities_new.csv": "\n".join([f"{head},Renewed opportunity", *rows]) + "\n"})  # fmt: skip
+    assert {c["table"] for c in found.columns if c["entity"] == "leads"} == {
+        "opportunities_old.csv",
+        "opportunities_new.csv",
+    }
+
+
+def test_lines_that_repeat_the_stage_of_their_deal_are_no_history(propose):
+    lines = "line_id,deal_id,stage,quantity,created\n" + "".join(f"{n}{m},D{n},{'Talks' if n % 2 else 'Closed Won'},1,2025-01-0{n}\n" for n in range(1, 7) for m in "ab")  # fmt: skip
+    found = propose({"accounts.csv": ACCOUNTS, "deals.csv": deals("Stage", *["Talks", "Closed Won"] * 3), "lines.csv": lines})  # fmt: skip
+    assert not [c for c in found.columns if c["entity"] == "stage_changes"]
 
 
 HISTORIES = {

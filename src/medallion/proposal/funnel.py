@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from medallion.contracts import Entity
-from medallion.contracts.odcs import code
 from medallion.proposal import match, vocabulary
 from medallion.proposal.match import Match
 from medallion.proposal.profile import Column, Table
@@ -15,9 +14,9 @@ from medallion.proposal.vocabulary import Meaning
 
 _SUPPORT = {"case", "cases", "ticket", "tickets", "incident", "incidents", "support", "serviceticket", "helpdesk", "reklamation",
             "reklamationen", "servicefall", "servicefalle", "stoerung", "stoerungen", "incidencia", "incidencias", "zgloszenie",
-            "zgloszenia", "complaint", "complaints", "anfrage", "requete"}  # fmt: skip
+            "zgloszenia", "complaint", "complaints"}  # fmt: skip
 _SUPPORT_HEADERS = {"case", "ticket", "incident", "priority", "severity", "prioritat", "prioridad", "priorite", "priorytet",
-                    "escalated", "escalation", "sla", "resolution", "resolved", "solved", "requester", "agent", "helpdesk",
+                    "escalated", "escalation", "sla", "resolution", "resolved", "solved", "requester", "helpdesk",
                     "reopened", "satisfaction", "csat"}  # fmt: skip
 _CONVERTED = {"converted", "conversion", "konvertiert", "umgewandelt", "convertido", "convertida", "converti", "convertie", "convertito",
               "skonwertowany", "qualified", "qualifying"}  # fmt: skip
@@ -112,6 +111,8 @@ def is_support(item: Match) -> bool:
     headers = [set(vocabulary.words_of(column.header)) for column in item.table.columns]
     said = {word for words in headers for word in words & _SUPPORT_HEADERS}
     numbered = any(words & {"case", "ticket", "incident"} and words & {"number", "id", "nr", "no"} for words in headers)
+    if item.entity.name == "interactions" and not numbered and not stems & _SUPPORT:
+        return False  # a call centre's calls have such headers too
     return (
         (bool(stems & _SUPPORT) and (bool(said) or len(headers) < 5)) or len(said) >= 3 or (numbered and len(said) >= 2)
     )
@@ -138,18 +139,13 @@ def _named_before(table: Table) -> bool:
     return bool(words & _BEFORE) and not words & deals
 
 
-def forms(column: Column) -> set[str]:
-    """The values of a column in comparable form."""
-    return {form for text in column.counts if (form := code(text))}
-
-
 def _keys(table: Table) -> list[Column]:
     return [c for c in table.columns if c.is_unique and c.share("date") < 0.5 and c.share("email") < 0.5]
 
 
-def _refers(table: Table, keys: set[str], least: float = 0.9) -> list[Column]:
+def _refers(table: Table, keys: frozenset[str], least: float = 0.9) -> list[Column]:
     """Columns whose values are among keys."""
-    return [c for c in table.columns if (own := forms(c)) and len(own & keys) >= least * len(own)]
+    return [c for c in table.columns if (own := c.forms) and len(own & keys) >= least * len(own)]
 
 
 def _is_number(column: Column) -> bool:
@@ -170,15 +166,17 @@ def _about_leads(column: Column) -> bool:
 
 def _before(item: Match, deals: Match, entities: Mapping[str, Entity], system: System | None) -> Before | None:
     """Leads that a column links with the deals they became, in either table."""
+    if "deal_value" in item.columns and not _is_converted(item.table) and not _named_before(item.table):
+        return None  # deals too, such as renewals of others
     for key in _keys(item.table):
         for theirs in _keys(deals.table):
-            for column in _refers(item.table, forms(theirs)):
+            for column in _refers(item.table, theirs.forms):
                 if column is not key and _about_deals(column) and not (_is_number(column) and not _about_leads(key)):
                     back = next(
-                        (c for c in _refers(deals.table, forms(key)) if c is not theirs and _about_leads(c)), None
+                        (c for c in _refers(deals.table, key.forms) if c is not theirs and _about_leads(c)), None
                     )
                     return Before(item, key, column, _without(deals, back, entities, system), back)
-        for column in _refers(deals.table, forms(key)):
+        for column in _refers(deals.table, key.forms):
             if _about_leads(column) and (_is_converted(item.table) or column.repeats <= 0.02):
                 return Before(item, key, None, _without(deals, column, entities, system), column)
     return None
@@ -201,10 +199,10 @@ def _without(deals: Match, column: Column | None, entities: Mapping[str, Entity]
 
 def _accounts(item: Match, deals: Match, entities: Mapping[str, Entity], system: System | None) -> Match | None:
     """Accounts taken for deals by their name: several deals refer to one, or the deals repeat its name."""
-    if _is_converted(item.table) or any(_about_deals(c) and _refers(deals.table, forms(c)) for c in item.table.columns):
+    if _is_converted(item.table) or any(_about_deals(c) and _refers(deals.table, c.forms) for c in item.table.columns):
         return None
     for key in _keys(item.table):
-        for column in _refers(deals.table, forms(key)):
+        for column in _refers(deals.table, key.forms):
             if column.is_unique or (column.repeats < 0.05 and not _repeats_name(item.table, deals.table)):
                 continue
             return _as_accounts(item.table, key, entities["customers"], system, deals, column)
@@ -213,7 +211,7 @@ def _accounts(item: Match, deals: Match, entities: Mapping[str, Entity], system:
 
 def _repeats_name(table: Table, deals: Table) -> bool:
     return any(
-        _refers(deals, forms(c)) for c in table.columns if c.is_unique and set(vocabulary.words_of(c.header)) & _NAMES
+        _refers(deals, c.forms) for c in table.columns if c.is_unique and set(vocabulary.words_of(c.header)) & _NAMES
     )
 
 
@@ -227,14 +225,14 @@ def _accounts_of(deals: Match, tables: list[Table], customers: Entity, system: S
         if words & _PEOPLE or table is deals.table or _name_of(table, None) is None:
             continue
         for key in _keys(table):
-            for column in _refers(deals.table, forms(key), 0.8):
+            for column in _refers(deals.table, key.forms, 0.8):
                 if (own and column is own[0]) or (column.is_unique and column.rows > 20):
                     continue
                 named = held is not None and column is held[0]
                 owner = deals.columns.get("owner")
                 if (owner and column is owner[0]) or (not named and not _says_account(column, table)):
                     continue
-                offers.append((named, len(forms(column)), key, table, column))
+                offers.append((named, len(column.forms), key, table, column))
     if not offers:
         return None
     _, _, key, table, column = max(offers, key=lambda offer: offer[:2])
@@ -288,14 +286,14 @@ class History:
     confidence: float
 
 
-def history(table: Table, deals: set[str], stages: set[str]) -> History | None:
+def history(table: Table, deals: frozenset[str], stages: frozenset[str]) -> History | None:
     """What a table tells of changes of stage; None when it does not."""
     if not stages or not table.rows:
         return None
     said = [(c, set(vocabulary.words_of(c.header)) | set(vocabulary.tokens(c.header))) for c in table.columns]
-    deal = [c for c, _ in said if c.filled > 0.98 * c.rows and (own := forms(c)) and len(own & deals) >= 0.8 * len(own)]
+    deal = [c for c, _ in said if c.filled > 0.98 * c.rows and (own := c.forms) and len(own & deals) >= 0.8 * len(own)]
     deal = [c for c in deal if c.repeats > 0] or [c for c in deal if _about_deals(c)]
-    stage = [c for c, _ in said if (own := forms(c)) and c.repeats > 0 and len(own & stages) >= 0.6 * len(own)]
+    stage = [c for c, _ in said if (own := c.forms) and c.repeats > 0 and len(own & stages) >= 0.6 * len(own)]
     stage = [c for c in stage if c not in deal]
     dates = [(c, words) for c, words in said if c.filled > 0.98 * c.rows and c.share("date") > 0.8]
     if not deal or not stage or not dates:
@@ -304,7 +302,14 @@ def history(table: Table, deals: set[str], stages: set[str]) -> History | None:
     chosen = min(stage, key=lambda c: bool(set(vocabulary.words_of(c.header)) & old))
     best = [c for c, words in dates if words & {"entered", "changed", "moved"} and not words & _NOT_ENTERED]
     best = best or [c for c, words in dates if words & _ENTERED and not words & _NOT_ENTERED] or [c for c, _ in dates]
+    entered: dict[str, set[str]] = {}
+    for record in table.records:
+        entered.setdefault(record[deal[0].name], set()).add(record[chosen.name])
+    moved = sum(len(stages) > 1 for stages in entered.values()) / len(entered)
+    if not moved:
+        return None  # a table that repeats the stage of a deal, such as its lines
+    sure = len(best) == 1 and moved >= 0.2
     key = next(
         (c for c in table.columns if c.is_unique and c not in (*deal, *best, chosen) and c.share("date") < 0.5), None
     )
-    return History(table, deal[0], chosen, best[0], key, 0.9 if len(best) == 1 else 0.7)
+    return History(table, deal[0], chosen, best[0], key, 0.9 if sure else 0.7)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -52,10 +51,6 @@ def is_junction(table: Table, kinds: dict[str, set[str]]) -> bool:
     return any(_link(table, (a, kinds[a]), (b, kinds[b])) for a in names for b in names if a != b)
 
 
-def _forms(column: Column) -> set[str]:
-    return {form for text in column.counts if (form := code(text))}
-
-
 def _link(table: Table, of: tuple[str, set[str]], to: tuple[str, set[str]]) -> Link | None:
     if not table.rows or not 2 <= len(table.columns) <= _WIDEST or not of[1] or not to[1]:
         return None
@@ -78,7 +73,7 @@ def _link(table: Table, of: tuple[str, set[str]], to: tuple[str, set[str]]) -> L
 
 
 def _within(column: Column, keys: set[str]) -> float:
-    forms = _forms(column)
+    forms = column.forms
     return len(forms & keys) / max(len(forms), 1)
 
 
@@ -126,11 +121,11 @@ def _primary(table: Table, left: Column, right: Column, share: float) -> Link:
     for column in table.columns:
         if column in (left, right) or not column.filled or column.distinct > 30 or column.share("date") > 0.5:
             continue
-        for text in column.counts:
-            marked: dict[str, set[str]] = {}
-            for record in records:
-                if record[column.name] == text:
-                    marked.setdefault(code(record[left.name]), set()).add(code(record[right.name]))
+        by_text: dict[str, dict[str, set[str]]] = {}
+        for record in records:
+            if text := record[column.name]:
+                by_text.setdefault(text, {}).setdefault(code(record[left.name]), set()).add(code(record[right.name]))
+        for text, marked in by_text.items():
             alone = sum(len(others) == 1 for others in marked.values())
             if len(marked) - alone > 0.02 * len(marked):
                 continue
@@ -156,9 +151,3 @@ def _is_primary(column: Column, text: str) -> bool:
     if words & _PRIMARY and not words & {"non", "not", "no"}:
         return True
     return bool(head & {"type", "typeid"}) and text in _PRIMARY_TYPES and bool(_PLAIN_TYPES & {*column.counts})
-
-
-def counted(link: Link) -> Counter[str]:
-    """How many records of the second kind each of the first has."""
-    pairs = {(code(r[link.of.name]), code(r[link.to.name])) for r in link.table.records}
-    return Counter(of for of, to in pairs if of and to)

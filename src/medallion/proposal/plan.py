@@ -89,8 +89,8 @@ def _norm(text: str) -> str:
     return code(text)
 
 
-def _forms(column: Column) -> set[str]:
-    return {form for text in column.counts if (form := _norm(text))}
+def _forms(column: Column) -> frozenset[str]:
+    return column.forms
 
 
 class _Planner:
@@ -297,6 +297,8 @@ class _Planner:
             self._history(feed)
         for feed in [item for item in feeds if item.entity in ("leads", "customers")]:
             self._owner(feed, "owner" if feed.entity == "leads" else "account_manager")
+        self._all_short()
+        self._confirm()
         self._same_ids([item for item in feeds if item.entity == "interactions"])
         for feed in list(self.feeds):
             self._required(feed)
@@ -446,6 +448,8 @@ class _Planner:
             forms = _forms(feed.table.column(first)) if first else set()
             known = len(forms & self.keys["customers"])
             reason = f"{held.reason}; but {known or 'none'} of its {len(forms)} values are known accounts"
+            if self._short(feed, str(first), forms):
+                return
             if _stems(forms) & _stems(self.keys["customers"]):
                 reason += (
                     "; they are the short (15) and long (18 characters) forms of Salesforce identifiers: fill both "
@@ -457,6 +461,57 @@ class _Planner:
                 feed.comments.append("customer_id: rows of unknown accounts are kept and counted as warnings")
                 check = {"type": "custom", "engine": "medallion", "implementation": "reference", "severity": "warn"}
                 self._change(feed.entity, "customer_id", {"quality": [check]})
+
+    def _short(self, feed: Feed, header: str, forms: set[str]) -> bool:
+        """Cut identifiers to 15 characters where the accounts have 18 and what refers to them 15, or the reverse."""
+        accounts = feed_of(self.feeds, "customers")
+        key = self._own(accounts) if accounts else None
+        if accounts is None or key is None or accounts.table is feed.table:
+            return False
+        lengths = {len(text) for text in key.counts}, {len(form) for form in forms}
+        cut = {text[:15] for text in key.counts}
+        known = forms & _forms(key) or {form[:15] for form in forms} & {_norm(text) for text in cut}
+        if lengths not in (({18}, {15}), ({15}, {18})) or len(cut) < key.distinct or len(known) < 0.9 * len(forms):
+            return False
+        why = "Salesforce identifiers of 15 characters in one file and 18 in the other: the first 15 are the same"
+        for other, column in ((accounts, key), (feed, feed.table.column(header))):
+            sql = f"substring(`{column.name}`, 1, 15)"
+            other.fillings["customer_id"] = Filling(sql=sql, confidence=0.92, reason=why)
+        self._as_written("customers", "customer_id")
+        self.keys["customers"] |= {_norm(text) for text in cut}
+        return True
+
+    def _all_short(self) -> None:
+        """What refers to accounts whose identifiers are cut is cut too."""
+        accounts = feed_of(self.feeds, "customers")
+        key = accounts.fillings.get("customer_id") if accounts else None
+        if accounts is None or key is None or not str(key.sql).startswith("substring("):
+            return
+        for feed in self.feeds:
+            item = feed.fillings.get("customer_id")
+            if item and item.column and item.lookup is None and feed is not accounts:
+                sql = f"substring(`{feed.table.column(item.column).name}`, 1, 15)"
+                feed.fillings["customer_id"] = item.model_copy(update={"column": None, "sql": sql})
+
+    def _confirm(self) -> None:
+        """A table of accounts is one for sure where others refer to its records by their identifiers."""
+        for accounts in [feed for feed in self.feeds if feed.entity == "customers"]:
+            key = self._own(accounts)
+            if (
+                key is None
+                or accounts.confidence >= 0.8
+                or any(f.table is accounts.table for f in self.feeds if f is not accounts)
+            ):
+                continue
+            for feed in self.feeds:
+                item = feed.fillings.get("customer_id")
+                if feed is accounts or item is None or not item.column or item.lookup:
+                    continue
+                forms = _forms(feed.table.column(item.column))
+                if forms and len(forms & _forms(key)) >= 0.9 * len(forms) and len(forms) > 1:
+                    accounts.confidence = 0.9
+                    accounts.reason += f"; {feed.table.file.name} refers to its records"
+                    break
 
     def _free(self, feed: Feed) -> list[Table]:
         """The tables that hold no entity."""
@@ -645,7 +700,7 @@ class _Planner:
         tables = [f for f in self.feeds if stage.lookup and f.entity == stage.lookup]
         for told in tables:
             held = told.fillings["record_id"].column
-            known |= _forms(told.table.column(held)) if held else set()
+            known |= _forms(told.table.column(held)) if held else frozenset()
         used = {id(f.table) for f in self.feeds}
         for table in [t for t in self._free(feed) if id(t) not in used]:
             found = funnel.history(table, _forms(own), known)

@@ -13,6 +13,7 @@ from medallion import sources
 from medallion.contracts import formats
 from medallion.contracts.formats import DayOrder
 from medallion.contracts.model import PLACEHOLDERS
+from medallion.contracts.odcs import code
 from medallion.errors import SourceError
 from medallion.sources import SourceFile, delivery, parsing
 from medallion.sources.files import UNREADABLE
@@ -90,6 +91,11 @@ class Column:
         sample = list(islice(self.counts, _SAMPLE))
         commas, points = (sum(bool(shape.fullmatch(text)) for text in sample) for shape in (_COMMA, _POINT))
         return commas > points
+
+    @cached_property
+    def forms(self) -> frozenset[str]:
+        """Its values as identifiers and names are compared."""
+        return frozenset(form for text in self.counts if (form := code(text)))
 
     @cached_property
     def day_order(self) -> DayOrder:

@@ -22,6 +22,22 @@ _FLAGS = {
     "closed": {"closed", "geschlossen", "abgeschlossen", "cerrada", "cerrado", "cloture", "cloturee", "clos", "ferme", "fermee",
                "chiusa", "chiuso", "fechada", "fechado", "zamkniety", "zamknieta", "final", "terminal"},
 }  # fmt: skip
+_PARTICLES = {
+    "is",
+    "ist",
+    "es",
+    "est",
+    "e",
+    "jest",
+    "flag",
+    "stage",
+    "phase",
+    "deal",
+    "opportunity",
+    "etapa",
+    "as",
+    "yn",
+}
 _PROBABILITY = {"probability", "prob", "wahrscheinlichkeit", "probabilidad", "probabilite", "probabilita", "probabilidade",
                 "prawdopodobienstwo", "percent", "likelihood", "chance"}  # fmt: skip
 _ORDER = {
@@ -129,7 +145,7 @@ def _flag(table: Table, word: str) -> Column | None:
         joined = "".join(vocabulary.words_of(column.header)).removeprefix("is")
         if joined in ("closedwon", "closedlost"):
             return joined == f"closed{word}"
-        return bool(words & _FLAGS[word]) and not any(words & _FLAGS[o] for o in _FLAGS if o not in (word, "closed"))
+        return bool(words & _FLAGS[word]) and words <= _FLAGS[word] | _PARTICLES
 
     return next((c for c in table.columns if c.filled and c.distinct <= 2 and _is_flag(c) and names(c)), None)
 
