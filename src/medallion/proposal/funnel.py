@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from medallion.contracts import Entity
@@ -143,9 +143,9 @@ def _keys(table: Table) -> list[Column]:
     return [c for c in table.columns if c.is_unique and c.share("date") < 0.5 and c.share("email") < 0.5]
 
 
-def _refers(table: Table, keys: frozenset[str], least: float = 0.9) -> list[Column]:
+def _refers(table: Table, keys: Set[str], least: float = 0.9) -> list[Column]:
     """Columns whose values are among keys."""
-    return [c for c in table.columns if (own := c.forms) and len(own & keys) >= least * len(own)]
+    return [column for column in table.columns if column.among(keys, least)]
 
 
 def _is_number(column: Column) -> bool:
@@ -286,14 +286,14 @@ class History:
     confidence: float
 
 
-def history(table: Table, deals: frozenset[str], stages: frozenset[str]) -> History | None:
+def history(table: Table, deals: Set[str], stages: Set[str]) -> History | None:
     """What a table tells of changes of stage; None when it does not."""
     if not stages or not table.rows:
         return None
     said = [(c, set(vocabulary.words_of(c.header)) | set(vocabulary.tokens(c.header))) for c in table.columns]
-    deal = [c for c, _ in said if c.filled > 0.98 * c.rows and (own := c.forms) and len(own & deals) >= 0.8 * len(own)]
+    deal = [c for c, _ in said if c.filled > 0.98 * c.rows and c.among(deals, 0.8)]
     deal = [c for c in deal if c.repeats > 0] or [c for c in deal if _about_deals(c)]
-    stage = [c for c, _ in said if (own := c.forms) and c.repeats > 0 and len(own & stages) >= 0.6 * len(own)]
+    stage = [c for c, _ in said if c.repeats > 0 and c.among(stages, 0.6)]
     stage = [c for c in stage if c not in deal]
     dates = [(c, words) for c, words in said if c.filled > 0.98 * c.rows and c.share("date") > 0.8]
     if not deal or not stage or not dates:

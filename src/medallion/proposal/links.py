@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from medallion.contracts.odcs import code
@@ -39,19 +39,19 @@ class Link:
     records: int = 0
 
 
-def between(tables: Iterable[Table], of: tuple[str, set[str]], to: tuple[str, set[str]]) -> Link | None:
+def between(tables: Iterable[Table], of: tuple[str, Set[str]], to: tuple[str, Set[str]]) -> Link | None:
     """The junction between records of two kinds, each given as the entity's name and its keys; the fullest one."""
     found = [link for table in tables if (link := _link(table, of, to))]
     return max(found, key=lambda link: (link.share, link.one is not None), default=None)
 
 
-def is_junction(table: Table, kinds: dict[str, set[str]]) -> bool:
+def is_junction(table: Table, kinds: Mapping[str, Set[str]]) -> bool:
     """Whether a table pairs the keys of two kinds of record and says nothing more of them."""
     names = list(kinds)
     return any(_link(table, (a, kinds[a]), (b, kinds[b])) for a in names for b in names if a != b)
 
 
-def _link(table: Table, of: tuple[str, set[str]], to: tuple[str, set[str]]) -> Link | None:
+def _link(table: Table, of: tuple[str, Set[str]], to: tuple[str, Set[str]]) -> Link | None:
     if not table.rows or not 2 <= len(table.columns) <= _WIDEST or not of[1] or not to[1]:
         return None
     offers = []
@@ -72,7 +72,7 @@ def _link(table: Table, of: tuple[str, set[str]], to: tuple[str, set[str]]) -> L
     return _primary(table, left, right, share)
 
 
-def _within(column: Column, keys: set[str]) -> float:
+def _within(column: Column, keys: Set[str]) -> float:
     forms = column.forms
     return len(forms & keys) / max(len(forms), 1)
 

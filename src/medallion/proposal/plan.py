@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 from medallion.contracts import Entity, Filling
@@ -391,7 +391,7 @@ class _Planner:
             self.keys["customers"] |= _forms(column)
 
     def _best(
-        self, table: Table, wanted: set[str], first: str | None, but: str | None = None
+        self, table: Table, wanted: Set[str], first: str | None, but: str | None = None
     ) -> tuple[Column, float] | None:
         """The column whose values are most among those wanted; the one already matched by name wins a tie."""
         if not wanted:
@@ -462,7 +462,7 @@ class _Planner:
                 check = {"type": "custom", "engine": "medallion", "implementation": "reference", "severity": "warn"}
                 self._change(feed.entity, "customer_id", {"quality": [check]})
 
-    def _short(self, feed: Feed, header: str, forms: set[str]) -> bool:
+    def _short(self, feed: Feed, header: str, forms: Set[str]) -> bool:
         """Cut identifiers to 15 characters where the accounts have 18 and what refers to them 15, or the reverse."""
         accounts = feed_of(self.feeds, "customers")
         key = self._own(accounts) if accounts else None
@@ -748,7 +748,7 @@ class _Planner:
                 return True
         return False
 
-    def _known_by(self, feed: Feed, sql: str, forms: set[str], reason: str) -> bool:
+    def _known_by(self, feed: Feed, sql: str, forms: Set[str], reason: str) -> bool:
         """Fill the account by an expression if half of what it gives, or more, are known accounts."""
         share = len(forms & self.keys["customers"]) / max(len(forms), 1)
         if share < 0.5:
@@ -1027,7 +1027,7 @@ def _told_apart_by_case(texts: Iterable[str]) -> bool:
     return any(text not in (text.upper(), text.lower()) for text in alike)
 
 
-def _stems(forms: set[str]) -> set[str]:
+def _stems(forms: Set[str]) -> set[str]:
     """The first 15 characters of identifiers of 15 or 18 characters."""
     return {form[:15] for form in forms if len(form) in (15, 18)}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -20,6 +20,9 @@ from medallion.sources.files import UNREADABLE
 
 #: Records of a table that are looked at.
 _RECORDS = 50_000
+#: Different values of a column whose comparable forms are kept, and those that are looked at first.
+_REMEMBERED = 10_000
+_FEW = 100
 #: Different values of a column that are told kinds apart by.
 _SAMPLE = 400
 
@@ -92,10 +95,20 @@ class Column:
         commas, points = (sum(bool(shape.fullmatch(text)) for text in sample) for shape in (_COMMA, _POINT))
         return commas > points
 
-    @cached_property
+    @property
     def forms(self) -> frozenset[str]:
-        """Its values as identifiers and names are compared."""
-        return frozenset(form for text in self.counts if (form := code(text)))
+        """Its values as identifiers and names are compared; those of few are remembered."""
+        found = self.__dict__.get("_forms") or frozenset(form for text in self.counts if (form := code(text)))
+        if self.distinct <= _REMEMBERED:
+            self.__dict__["_forms"] = found
+        return found
+
+    def among(self, keys: Set[str], least: float) -> bool:
+        """Whether that share of its values, or more, are among keys; a few of them tell most columns apart."""
+        few = [code(text) for text in islice(self.counts, _FEW)]
+        if not few or sum(form in keys for form in few) < (least - 0.3) * len(few):
+            return False
+        return len(self.forms & keys) >= least * len(self.forms) > 0
 
     @cached_property
     def day_order(self) -> DayOrder:
