@@ -67,14 +67,36 @@ def test_keys_that_case_tells_apart_are_compared_as_written(tmp_path, keys, as_w
     assert ("semanticType: text" in text) == as_written
 
 
-def test_short_and_long_identifiers_are_named(tmp_path):
+@pytest.mark.parametrize("turned", [False, True])
+def test_short_and_long_identifiers_are_cut(tmp_path, turned):
+    """The first 15 characters are the same record's; case tells them apart, so they are compared as written."""
+    long, short = ["0015f00000Bx7aQAAR", "0015f00000Bx7aqAAR"], ["0015f00000Bx7aQ", "0015f00000Bx7aq"]
+    (own, theirs) = (short, long) if turned else (long, short)
+    (tmp_path / "accounts.csv").write_text(f"{ACCOUNTS}{own[0]},Halden,Marine\n{own[1]},Lumen,Optics\n")
+    deals = (
+        "Opportunity ID,Account ID,Stage,Amount,Created Date\n"
+        f"0065f00000Cy1tX,{theirs[0]},Closed Won,10,2025-01-10\n"
+        f"0065f00000Cy1tY,{theirs[1]},Closed Lost,20,2025-01-11\n"
+    )
+    (tmp_path / "opportunities.csv").write_text(deals)
+    (tmp_path / "tasks.csv").write_text(
+        f"Task ID,Account ID,Type,Date\nT1,{own[0]},Call,2025-01-06\nT2,{own[1]},Call,2025-01-07\n"
+    )
+    found = proposal.propose(str(tmp_path), "x")
+    cut = {c["entity"]: c["from"] for c in found.columns if c["column"] == "customer_id"}
+    assert cut == dict.fromkeys(("customers", "leads", "interactions"), "substring(`account_id`, 1, 15)")
+    assert "semanticType: text" in found.text
+
+
+def test_short_and_long_identifiers_that_lead_nowhere_are_named(tmp_path):
     (tmp_path / "accounts.csv").write_text(
         f"{ACCOUNTS}0015f00000Bx7aQAAR,Halden,Marine\n0015f00000Bx7aRAAR,Lumen,Optics\n"
     )
     (tmp_path / "opportunities.csv").write_text(
         "Opportunity ID,Account ID,Stage,Amount,Created Date\n"
         "0065f00000Cy1tX,0015f00000Bx7aQ,Closed Won,10,2025-01-10\n"
-        "0065f00000Cy1tY,0015f00000Bx7aR,Closed Lost,20,2025-01-11\n"
+        "0065f00000Cy1tY,0015f00000Bx9aZ,Closed Lost,20,2025-01-11\n"
+        "0065f00000Cy1tZ,0015f00000Bx9aX,Closed Lost,20,2025-01-11\n"
     )
     proposed = proposal.propose(str(tmp_path), "x")
     (item,) = [c for c in proposed.columns if (c["entity"], c["column"]) == ("leads", "customer_id")]

@@ -47,7 +47,7 @@ class Proposal:
     #: Per entity and column, what of the shipped contract changes.
     properties: dict[str, dict[str, dict[str, Any]]]
     #: Further entities that others are looked up in, each with its columns, the key first.
-    further: dict[str, tuple[str, str]]
+    further: dict[str, tuple[str, ...]]
     #: Tables that feed nothing, and why.
     left: dict[str, str]
     #: Per entity the files that could not be read, and that their names say hold it.

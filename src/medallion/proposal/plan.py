@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 from medallion.contracts import CONFIDENT, Entity, Filling
 from medallion.contracts.filling import Condition, Merged, joined
 from medallion.contracts.odcs import code, names_in
 from medallion.figures import percent
-from medallion.proposal import cells, evidence, marks, match, profile, state, systems, vocabulary
+from medallion.proposal import cells, evidence, funnel, links, marks, match, profile, stages, state, systems, vocabulary
 from medallion.proposal.feeds import Feed, Proposal, feed_of
 from medallion.proposal.match import Match
 from medallion.proposal.profile import Column, Table
@@ -43,15 +43,18 @@ _LISTED = re.compile('"id":"?([^",}]+)')
 def plan(tables: list[Table], entities: Mapping[str, Entity], preset: System | None = None) -> Proposal:
     """A proposal for the tables of a folder; without a preset, of the system that their headers suggest."""
     system = preset or systems.recognized([column.header for column in table.columns] for table in tables)
-    matches = _without_histories(match.kinds(tables, entities, system))
+    matches = _without_junctions(_without_histories(match.kinds(tables, entities, system)))
     if not matches:
         matches = [found for table in tables if (found := evidence.nearest(table, entities["leads"]))]
-    planner = _Planner(tables, entities, matches)
-    feeds = [planner.feed(item) for item in matches]
+    settled = funnel.settle(matches, tables, entities, system)
+    planner = _Planner(tables, entities, settled)
+    feeds = [planner.feed(item) for item in settled.matches]
     planner.complete(feeds)
     used = {id(feed.table) for feed in planner.feeds}
     left = {
-        table.file.name: planner.listing.get(id(table)) or _why_not(table, entities, system)
+        table.file.name: settled.left.get(table.file.name)
+        or planner.listing.get(id(table))
+        or _why_not(table, entities, system)
         for table in tables
         if id(table) not in used
     }
@@ -77,22 +80,38 @@ def _without_histories(matches: list[Match]) -> list[Match]:
     return [item for item in matches if not doubtful(item) or item.entity.name not in plain]
 
 
+def _without_junctions(matches: list[Match]) -> list[Match]:
+    """Leave out tables that pair the keys of two others and say nothing more."""
+    said = {"deal_value", "direction", "outcome", "duration_minutes", "notes"}
+    bare = [item for item in matches if not said & {*item.columns}]
+
+    def pairs(item: Match) -> bool:
+        keys: dict[str, set[str]] = {}
+        for other in matches:
+            if other is not item and (held := other.columns.get(other.entity.key)):
+                keys.setdefault(other.entity.name, set()).update(_forms(held[0]))
+        return links.is_junction(item.table, keys)
+
+    return [item for item in matches if item not in bare or not pairs(item)]
+
+
 def _norm(text: str) -> str:
     return code(text)
 
 
-def _forms(column: Column) -> set[str]:
-    return {form for text in column.counts if (form := _norm(text))}
+def _forms(column: Column) -> frozenset[str]:
+    return column.forms
 
 
 class _Planner:
     """Works the feeds out together: keys of one are what the references of another are compared with."""
 
-    def __init__(self, tables: list[Table], entities: Mapping[str, Entity], matches: list[Match]) -> None:
-        self.tables, self.entities, self.matches = tables, entities, matches
+    def __init__(self, tables: list[Table], entities: Mapping[str, Entity], settled: funnel.Settled) -> None:
+        self.tables, self.entities, self.matches = tables, entities, settled.matches
+        self.settled = settled
         self.feeds: list[Feed] = []
         self.properties: dict[str, dict[str, dict[str, Any]]] = {}
-        self.further: dict[str, tuple[str, str]] = {}
+        self.further: dict[str, tuple[str, ...]] = {}
         self.listing: dict[int, str] = {}
         self.foreign = any(column.comma for table in tables for column in table.columns)
         self.named = {
@@ -159,6 +178,8 @@ class _Planner:
             self._amounts(feed)
         elif feed.entity in self.entities and "currency" not in self.entities[feed.entity].column_names:
             self._amounts_of_accounts(feed)
+        if doubt := self.settled.doubts.get(id(feed.table)):
+            feed.confidence, feed.reason = min(feed.confidence, 0.7), f"{feed.reason}; {doubt}"
         for canonical, (column, meant) in matched.perhaps.items():
             feed.comments.append(f"perhaps {canonical}: {column.header} ({meant.confidence:.2f}: {meant.reason})")
         self.feeds.append(feed)
@@ -300,6 +321,7 @@ class _Planner:
                 evidence.sums(feed, self.entities[feed.entity])
         for feed in [item for item in feeds if item.entity == "leads"]:
             state.status(feed, self.entities["leads"])
+            self._stages(feed)
             evidence.outcome(feed, self.entities["leads"])
             evidence.closing(feed, self.entities["leads"])
             evidence.order(feed)
@@ -313,9 +335,17 @@ class _Planner:
             self._lead(feed)
         for feed in [item for item in feeds if item.entity == "interactions"]:
             self._by_deal(feed)
+            if "customer_id" not in feed.fillings:
+                self._linked(feed, several=True)
             _interaction(feed)
+        for before in self.settled.before:
+            self._before(before)
+        for feed in [item for item in feeds if item.entity == "leads"]:
+            self._history(feed)
         for feed in [item for item in feeds if item.entity in ("leads", "customers")]:
             self._owner(feed, "owner" if feed.entity == "leads" else "account_manager")
+        self._all_short()
+        self._confirm()
         self._same_ids([item for item in feeds if item.entity == "interactions"])
         for feed in list(self.feeds):
             if feed.entity in self.entities:
@@ -327,7 +357,7 @@ class _Planner:
                     feed.fillings[name] = cells.without_denied(item, feed.table.column(item.column))
             evidence.one_order(feed)
             _asked_once(feed)
-        order = ["customers", "products", *self.further, "leads", "interactions"]
+        order = ["customers", "products", *self.further, "leads", "interactions", "stage_changes"]
         self.feeds = sorted((f for f in self.feeds if self._possible(f)), key=lambda feed: order.index(feed.entity))
 
     def _credits(self, feed: Feed) -> None:
@@ -440,12 +470,16 @@ class _Planner:
             self.named["customers"] |= _forms(feed.table.column(name.column))
             self.keys["customers"] |= _forms(column)
 
-    def _best(self, table: Table, wanted: set[str], first: str | None) -> tuple[Column, float] | None:
+    def _best(
+        self, table: Table, wanted: Set[str], first: str | None, but: str | None = None
+    ) -> tuple[Column, float] | None:
         """The column whose values are most among those wanted; the one already matched by name wins a tie."""
         if not wanted:
             return None
         shares = []
         for column in table.columns:
+            if column.header == but and but != first:
+                continue
             forms = _forms(column)
             if forms and (column.header == first or len(forms) >= min(3, len(wanted))):
                 shares.append((round(len(forms & wanted) / len(forms), 2), column.header == first, column))
@@ -456,10 +490,13 @@ class _Planner:
         """Who the row is about: by identifier, by name, or through a table of contacts."""
         held = feed.fillings.get("customer_id")
         first = held.column if held else None
-        by_key = self._best(feed.table, self.keys["customers"], first)
+        own = feed.fillings.get(self.entities[feed.entity].key) if feed.entity != "customers" else None
+        by_key = self._best(feed.table, self.keys["customers"], first, own.column if own else None)
         company = feed.fillings.get("company")
         by_name = self._best(feed.table, self.named["customers"], company.column if company else first)
         if held and held.sql:
+            return
+        if max((found[1] for found in (by_key, by_name) if found), default=0) < 0.9 and self._linked(feed):
             return
         if (
             by_key
@@ -491,6 +528,8 @@ class _Planner:
             forms = _forms(feed.table.column(first)) if first else set()
             known = len(forms & self.keys["customers"])
             reason = f"{held.reason}; but {known or 'none'} of its {len(forms)} values are known accounts"
+            if self._short(feed, str(first), forms):
+                return
             if _stems(forms) & _stems(self.keys["customers"]):
                 reason += (
                     "; they are the short (15) and long (18 characters) forms of Salesforce identifiers: fill both "
@@ -502,6 +541,266 @@ class _Planner:
                 feed.comments.append("customer_id: rows of unknown accounts are kept and counted as warnings")
                 check = {"type": "custom", "engine": "medallion", "implementation": "reference", "severity": "warn"}
                 self._change(feed.entity, "customer_id", {"quality": [check]})
+
+    def _short(self, feed: Feed, header: str, forms: Set[str]) -> bool:
+        """Cut identifiers to 15 characters where the accounts have 18 and what refers to them 15, or the reverse."""
+        accounts = feed_of(self.feeds, "customers")
+        key = self._own(accounts) if accounts else None
+        if accounts is None or key is None or accounts.table is feed.table:
+            return False
+        lengths = {len(text) for text in key.counts}, {len(form) for form in forms}
+        cut = {text[:15] for text in key.counts}
+        known = forms & _forms(key) or {form[:15] for form in forms} & {_norm(text) for text in cut}
+        if lengths not in (({18}, {15}), ({15}, {18})) or len(cut) < key.distinct or len(known) < 0.9 * len(forms):
+            return False
+        why = "Salesforce identifiers of 15 characters in one file and 18 in the other: the first 15 are the same"
+        for other, column in ((accounts, key), (feed, feed.table.column(header))):
+            sql = f"substring(`{column.name}`, 1, 15)"
+            other.fillings["customer_id"] = Filling(sql=sql, confidence=0.92, reason=why)
+        self._as_written("customers", "customer_id")
+        self.keys["customers"] |= {_norm(text) for text in cut}
+        return True
+
+    def _all_short(self) -> None:
+        """What refers to accounts whose identifiers are cut is cut too."""
+        accounts = feed_of(self.feeds, "customers")
+        key = accounts.fillings.get("customer_id") if accounts else None
+        if accounts is None or key is None or not str(key.sql).startswith("substring("):
+            return
+        for feed in self.feeds:
+            item = feed.fillings.get("customer_id")
+            if item and item.column and item.lookup is None and feed is not accounts:
+                sql = f"substring(`{feed.table.column(item.column).name}`, 1, 15)"
+                feed.fillings["customer_id"] = item.model_copy(update={"column": None, "sql": sql})
+
+    def _confirm(self) -> None:
+        """A table of accounts is one for sure where others refer to its records by their identifiers."""
+        for accounts in [feed for feed in self.feeds if feed.entity == "customers"]:
+            key = self._own(accounts)
+            if (
+                key is None
+                or accounts.confidence >= 0.8
+                or any(f.table is accounts.table for f in self.feeds if f is not accounts)
+            ):
+                continue
+            for feed in self.feeds:
+                item = feed.fillings.get("customer_id")
+                if feed is accounts or item is None or not item.column or item.lookup:
+                    continue
+                forms = _forms(feed.table.column(item.column))
+                if forms and len(forms & _forms(key)) >= 0.9 * len(forms) and len(forms) > 1:
+                    accounts.confidence = 0.9
+                    accounts.reason += f"; {feed.table.file.name} refers to its records"
+                    break
+
+    def _free(self, feed: Feed) -> list[Table]:
+        """The tables that hold no entity."""
+        used = {id(item.table) for item in self.feeds if item.entity not in self.further}
+        used |= {id(before.match.table) for before in self.settled.before}
+        return [table for table in self.tables if id(table) not in used and table is not feed.table]
+
+    def _further(self, table: Table, reason: str, fillings: dict[str, Filling], confidence: float = 0.9) -> str:
+        """A further entity that a table feeds, to be looked up in; the one that is there already if it says the same."""
+        name = self._further_name(table)
+        for other in self.feeds:
+            if other.table is table and other.entity in self.further and other.fillings == fillings:
+                return other.entity
+        while name in self.further:
+            name = f"{name}_too"
+        self.further[name] = tuple(fillings)
+        self.feeds.append(Feed(table, name, confidence, reason, fillings))
+        return name
+
+    def _own(self, feed: Feed) -> Column | None:
+        """The column with the identifiers of a feed's records."""
+        key = feed.fillings.get(self.entities[feed.entity].key)
+        return feed.table.column(key.column) if key and key.column else None
+
+    def _stages(self, feed: Feed) -> None:
+        """The state of a deal's stage as the CRM's own table of stages tells it, before any guess by words."""
+        held = [item.column for name in ("stage", "status") if (item := feed.fillings.get(name)) and item.column]
+        found = [told for table in self._free(feed) if (told := stages.of(table))]
+        use = stages.used(found, feed.table, held)
+        if use is None:
+            return
+        table, pipeline = use.stages.table, use.stages.pipeline
+        key = Filling(column=use.by.header, confidence=0.95, reason="what deals name a stage by")
+        text = Filling(column=use.column.header)
+        if use.pipeline and pipeline:
+            key = Filling(
+                sql=_joined(pipeline, use.by), confidence=0.9, reason="names repeat from one pipeline to another"
+            )
+            text = Filling(sql=_joined(use.pipeline, use.column))
+        fillings = {"record_id": key}
+        for name, column in (
+            ("label", use.stages.label),
+            ("position", use.stages.position),
+            ("probability", use.stages.probability),
+        ):
+            if column:
+                fillings[name] = Filling(column=column.header, confidence=0.9, reason="its name")
+        sure, reason = stages.explained(use)
+        fillings["state"] = Filling(sql=use.stages.sql, confidence=0.95, reason=use.stages.basis)
+        status = feed.fillings["status"]
+        keeps = status.sql is not None or (status.column not in (None, use.column.header) and self._tells(feed))
+        by_label = use.by is use.stages.label
+        if keeps and by_label:
+            return
+        name = self._further(table, f"the stages that {use.column.header} of {feed.table.file.name} names", fillings)
+        looked_up = text.model_copy(update={"lookup": name, "by": "record_id", "confidence": sure, "reason": reason})
+        if not keeps:
+            feed.fillings["status"] = looked_up.model_copy(update={"take": "state"})
+        if not by_label and use.stages.label:
+            reason = f"the names that {table.file.name} has for its values"
+            feed.fillings["stage"] = looked_up.model_copy(
+                update={"take": "label", "confidence": max(sure, 0.9), "reason": reason}
+            )
+        else:
+            stage = feed.fillings.get("stage") or Filling(column=use.column.header)
+            feed.fillings["stage"] = stage.model_copy(
+                update={
+                    "column": use.column.header,
+                    "confidence": 0.9,
+                    "reason": f"its values are stages in {table.file.name}",
+                }
+            )
+
+    def _tells(self, feed: Feed) -> bool:
+        """Whether a column of states, all of which are understood, tells how deals ended."""
+        column = feed.table.column(str(feed.fillings["status"].column))
+        meant = [match.meaning("leads", self.entities["leads"].column("status"), text) for text in column.counts]
+        return all(meant) and bool({"won", "lost"} & {meaning.value for meaning in meant if meaning})
+
+    def _linked(self, feed: Feed, several: bool = False) -> bool:
+        """The account of a record by a junction file, of several the primary one; through contacts where these have it."""
+        own = self._own(feed)
+        if own is None:
+            return False
+        free, mine = self._free(feed), (feed.entity, _forms(own))
+        link = links.between(free, mine, ("customers", self.keys["customers"]))
+        customer = None
+        if link:
+            customer = Filling(column=link.to.header, confidence=0.95, reason="known accounts")
+        for table in free if link is None else []:
+            for key in [c for c in table.columns if c.filled and c.is_unique and c.share("date") < 0.5]:
+                knows = self._knows_account(table)
+                others = [other for other in free if other is not table]
+                link = links.between(others, mine, ("contacts", _forms(key))) if knows else None
+                if link is not None and knows is not None:
+                    record = Filling(column=key.header, confidence=0.95, reason="every row has its own")
+                    reason = f"leads from {link.table.file.name} to accounts"
+                    name = self._further(table, reason, {"record_id": record, "customer_id": knows}, 0.85)
+                    customer = Filling(
+                        column=link.to.header, lookup=name, by="record_id", take="customer_id",
+                        confidence=0.9, reason=f"known in {table.file.name}",
+                    )  # fmt: skip
+                    break
+            if link is not None:
+                break
+        if link is None or customer is None or (link.several and feed.entity == "interactions" and not several):
+            return False
+        self._through(feed, own, link, "customer_id", customer)
+        return True
+
+    def _through(self, feed: Feed, own: Column, link: links.Link, canonical: str, target: Filling) -> None:
+        """Fill a column by a junction file, and say what it does not tell."""
+        pair = f"concat_ws('|', {', '.join(f'`{c.name}`' for c in link.table.columns if c.distinct > 1 or c in (link.of, link.to))})"
+        of = Filling(column=link.of.header, confidence=0.95, reason=f"{feed.entity} of {feed.table.file.name}")
+        if link.one:
+            of = Filling(sql=link.one, confidence=0.9, reason=link.because)
+        fillings = {
+            "record_id": Filling(sql=pair, confidence=0.9, reason="one row for each pair"),
+            "of_record": of,
+            canonical: target,
+        }
+        if canonical == "lead_id":
+            reason = "the account of the deal"
+            fillings["customer_id"] = target.model_copy(
+                update={"lookup": "leads", "by": "lead_id", "take": "customer_id", "reason": reason}
+            )
+        table = link.table.file.name
+        name = self._further(link.table, f"tells what {feed.table.file.name} belongs to", fillings)
+        forms = _forms(own)
+        absent = len(forms - _forms(link.of))
+        what = "accounts" if canonical == "customer_id" else "deals"
+        reason, confidence = f"{table} tells the {what} of {percent(1 - absent / len(forms), 0)}", 0.93
+        if link.because:
+            reason += f"; {link.because}"
+        if link.guessed:
+            reason, confidence = f"{reason}: is it the primary one?", 0.75
+        if link.several:
+            reason += f"; {link.several} have several and nothing marks one of them, so these get none"
+            confidence = 0.7
+        if link.lacking:
+            reason += f"; of {link.lacking} none is marked, so these get none"
+            confidence = min(confidence, 0.75)
+        if canonical == "customer_id" and absent + link.several + link.lacking:
+            if absent > _FEW * len(forms):
+                reason, confidence = f"{reason}; {absent} have none", min(confidence, 0.75)
+            check = {"metric": "nullValues", "mustBe": 0, "severity": "warn"}
+            self._change(feed.entity, "customer_id", {"required": False, "quality": [check]})
+        feed.fillings[canonical] = Filling(
+            column=own.header, lookup=name, by="of_record", take=canonical, confidence=confidence, reason=reason
+        )
+
+    def _before(self, before: funnel.Before) -> None:
+        """Leads that became deals: read as a table of their own, so that none counts twice."""
+        item = before.match
+        reason = f"the stage before the deals of {before.deals.table.file.name}, which are not counted twice"
+        fillings = {"record_id": Filling(column=before.key.header, confidence=0.95, reason="every row has its own")}
+        if before.deal:
+            count = f"{before.deal.filled} of {before.deal.rows} became a deal"
+            fillings["deal_id"] = Filling(column=before.deal.header, confidence=0.95, reason=count)
+        feed = Feed(item.table, "leads", 0.9, reason)
+        for name in ("status", "source", "created_at"):
+            column = item.columns[name][0] if name in item.columns else None
+            if column is not None and column not in (before.key, before.deal):
+                filling = Filling(column=column.header, confidence=0.9, reason=item.columns[name][1].reason)
+                if name == "source":
+                    filling = self._valued(filling, column, feed, self.entities["leads"].column("source"))
+                fillings[name] = filling
+        name = self._further(item.table, reason, fillings)
+        deals = next((f for f in self.feeds if f.table is before.deals.table and f.entity == "leads"), None)
+        if deals is None or "source" in deals.fillings or "source" not in fillings:
+            return
+        own = self._own(deals)
+        link = (before.named_by, "record_id") if before.named_by else (own, "deal_id")
+        if link[0] is not None:
+            deals.fillings["source"] = Filling(
+                column=link[0].header, lookup=name, by=link[1], take="source",
+                confidence=0.9, reason=f"where its lead in {item.table.file.name} came from",
+            )  # fmt: skip
+
+    def _history(self, feed: Feed) -> None:
+        """Changes of stage that a table beside the deals tells."""
+        own, stage = self._own(feed), feed.fillings.get("stage")
+        if own is None or stage is None or stage.column is None:
+            return
+        known = _forms(feed.table.column(stage.column))
+        tables = [f for f in self.feeds if stage.lookup and f.entity == stage.lookup]
+        for told in tables:
+            held = told.fillings["record_id"].column
+            known |= _forms(told.table.column(held)) if held else frozenset()
+        used = {id(f.table) for f in self.feeds}
+        for table in [t for t in self._free(feed) if id(t) not in used]:
+            found = funnel.history(table, _forms(own), known)
+            if found is None:
+                continue
+            reason = f"each row is a deal of {feed.table.file.name} and a stage that it entered"
+            changes = Feed(table, "stage_changes", found.confidence, reason)
+            if found.key:
+                changes.fillings["change_id"] = Filling(
+                    column=found.key.header, confidence=0.9, reason="every row has its own"
+                )
+            entered = Filling(column=found.entered.header, confidence=found.confidence, reason="its name; dates")
+            changes.fillings |= {
+                "lead_id": Filling(column=found.deal.header, confidence=0.95, reason="known deals"),
+                "stage": stage.model_copy(
+                    update={"column": found.stage.header, "confidence": 0.9, "reason": "stages of the deals"}
+                ),
+                "entered_at": cells.dated(entered, found.entered, self._day_first(table), self.foreign),
+            }
+            self.feeds.append(changes)
 
     def _first_of_several(self, feed: Feed, first: str | None) -> bool:
         """A cell that lists several identifiers counts for the first of them."""
@@ -529,7 +828,7 @@ class _Planner:
                 return True
         return False
 
-    def _known_by(self, feed: Feed, sql: str, forms: set[str], reason: str) -> bool:
+    def _known_by(self, feed: Feed, sql: str, forms: Set[str], reason: str) -> bool:
         """Fill the account by an expression if half of what it gives, or more, are known accounts."""
         share = len(forms & self.keys["customers"]) / max(len(forms), 1)
         if share < 0.5:
@@ -549,24 +848,16 @@ class _Planner:
             ]
             for key in keys:
                 here = self._best(feed.table, _forms(key), None)
-                keyed = self._best(table, self.keys["customers"], None)
-                named = self._best(table, self.named["customers"], None)
-                if not here or not (keyed or named) or here[1] < 0.6:
+                customer = self._knows_account(table)
+                if not here or customer is None or here[1] < 0.6:
                     continue
-                name = self._further_name(table)
-                by_key = keyed is not None and (named is None or keyed[1] >= named[1])
-                column, share = keyed if by_key and keyed else named  # type: ignore[misc]
-                reason = f"{percent(share, 0)} of its values are {'known accounts' if by_key else 'names of accounts'}"
-                customer = Filling(column=column.header, confidence=_sure(share), reason=reason)
-                if not by_key:
-                    customer = customer.model_copy(update={"lookup": "customers", "by": "customer_name"})
-                further = Feed(table, name, 0.85, f"leads from {feed.table.file.name} to its account")
-                further.fillings = {
-                    "record_id": Filling(column=key.header, confidence=0.95, reason="every row has its own"),
-                    "customer_id": customer,
-                }
-                self.further[name] = ("record_id", "customer_id")
-                self.feeds.append(further)
+                record = Filling(column=key.header, confidence=0.95, reason="every row has its own")
+                name = self._further(
+                    table,
+                    f"leads from {feed.table.file.name} to its account",
+                    {"record_id": record, "customer_id": customer},
+                    0.85,
+                )
                 feed.fillings["customer_id"] = Filling(
                     column=here[0].header,
                     lookup=name,
@@ -577,6 +868,18 @@ class _Planner:
                 )
                 return True
         return False
+
+    def _knows_account(self, table: Table) -> Filling | None:
+        """What tells the account of a table's rows, by key or by name."""
+        keyed = self._best(table, self.keys["customers"], None)
+        named = self._best(table, self.named["customers"], None)
+        if not keyed and not named:
+            return None
+        by_key = keyed is not None and (named is None or keyed[1] >= named[1])
+        column, share = keyed if by_key and keyed else named  # type: ignore[misc]
+        reason = f"{percent(share, 0)} of its values are {'known accounts' if by_key else 'names of accounts'}"
+        customer = Filling(column=column.header, confidence=_sure(share), reason=reason)
+        return customer if by_key else customer.model_copy(update={"lookup": "customers", "by": "customer_name"})
 
     def _further_name(self, table: Table) -> str:
         name = re.sub(r"[^a-z0-9]+", "_", table.stems[0].lower()).strip("_")
@@ -640,6 +943,14 @@ class _Planner:
             reason = f"{percent(share, 0)} of its values are known deals"
             feed.fillings["lead_id"] = Filling(column=column.header, confidence=_sure(share), reason=reason)
             return
+        own = self._own(feed)
+        link = (
+            links.between(self._free(feed), (feed.entity, _forms(own)), ("leads", self.keys["leads"])) if own else None
+        )
+        if own and link:
+            deal = Filling(column=link.to.header, confidence=0.95, reason="known deals")
+            self._through(feed, own, link, "lead_id", deal)
+            return
         if held and held.column:
             forms = _forms(feed.table.column(held.column))
             if forms and len(forms & self.keys["leads"]) < 0.2 * len(forms):
@@ -651,9 +962,10 @@ class _Planner:
         lead = feed.fillings.get("lead_id")
         if "customer_id" in feed.fillings or lead is None or not self.keys["leads"]:
             return
-        feed.fillings["customer_id"] = lead.model_copy(
-            update={"lookup": "leads", "by": "lead_id", "take": "customer_id", "reason": "the account of the deal"}
-        )
+        update = {"take": "customer_id", "reason": "the account of the deal"}
+        if lead.lookup is None:
+            update |= {"lookup": "leads", "by": "lead_id"}
+        feed.fillings["customer_id"] = lead.model_copy(update=update)
 
     def _product(self, feed: Feed) -> None:
         held = feed.fillings.get("product_id")
@@ -861,6 +1173,10 @@ def _asked_once(feed: Feed) -> None:
             asked.setdefault(item.column, (name, item.reason))
 
 
+def _joined(*columns: Column) -> str:
+    return f"concat_ws('|', {', '.join(f'`{column.name}`' for column in columns)})"
+
+
 def _is_opaque(column: Column) -> bool:
     return column.share("code") + column.share("number") > 0.9 and column.share("email") == 0
 
@@ -889,7 +1205,7 @@ def _told_apart_by_case(texts: Iterable[str]) -> bool:
     return any(text not in (text.upper(), text.lower()) for text in alike)
 
 
-def _stems(forms: set[str]) -> set[str]:
+def _stems(forms: Set[str]) -> set[str]:
     """The first 15 characters of identifiers of 15 or 18 characters."""
     return {form[:15] for form in forms if len(form) in (15, 18)}
 

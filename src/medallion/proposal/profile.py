@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -15,6 +15,7 @@ from medallion import sources
 from medallion.contracts import formats
 from medallion.contracts.formats import DayOrder
 from medallion.contracts.model import PLACEHOLDERS
+from medallion.contracts.odcs import code
 from medallion.errors import SourceError
 from medallion.sources import SourceFile, delivery, parsing
 from medallion.sources.files import UNREADABLE
@@ -23,6 +24,9 @@ from medallion.sources.files import UNREADABLE
 _RECORDS = 50_000
 #: Records of a table of which columns are compared cell by cell.
 COMPARED = 5_000
+#: Different values of a column whose comparable forms are kept, and those that are looked at first.
+_REMEMBERED = 10_000
+_FEW = 100
 #: Different values of a column that are told kinds apart by.
 _SAMPLE = 400
 
@@ -97,6 +101,21 @@ class Column:
         commas, points = (sum(bool(shape.fullmatch(text)) for text in sample) for shape in (_COMMA, _POINT))
         return commas > points
 
+    @property
+    def forms(self) -> frozenset[str]:
+        """Its values as identifiers and names are compared; those of few are remembered."""
+        found = self.__dict__.get("_forms") or frozenset(form for text in self.counts if (form := code(text)))
+        if self.distinct <= _REMEMBERED:
+            self.__dict__["_forms"] = found
+        return found
+
+    def among(self, keys: Set[str], least: float) -> bool:
+        """Whether that share of its values, or more, are among keys; a few of them tell most columns apart."""
+        few = [code(text) for text in islice(self.counts, _FEW)]
+        if not few or sum(form in keys for form in few) < (least - 0.3) * len(few):
+            return False
+        return len(self.forms & keys) >= least * len(self.forms) > 0
+
     @cached_property
     def day_order(self) -> DayOrder:
         """What its dates in figures say about the order of day and month."""
@@ -128,6 +147,20 @@ class Table:
     def column(self, header: str) -> Column:
         """The column of that header."""
         return next(column for column in self.columns if column.header == header)
+
+    @cached_property
+    def as_records(self) -> list[dict[str, str]]:
+        """Its rows as cells by bronze column, without placeholders; read again, so ask this of narrow tables only."""
+        names = [column.name for column in self.columns]
+        found: list[dict[str, str]] = []
+        for batch in parsing.parse(self.file, names):
+            good = batch.filter(batch.column(len(names) + 2).is_null()).slice(0, _RECORDS - len(found))
+            for row in zip(*(good.column(place).to_pylist() for place in range(len(names))), strict=True):
+                texts = [(text or "").strip() for text in row]
+                found.append({n: "" if t.lower() in PLACEHOLDERS else t for n, t in zip(names, texts, strict=True)})
+            if len(found) >= _RECORDS:
+                break
+        return found
 
 
 def tables(folder: str, known: Callable[[Sequence[str]], int]) -> Iterator[Table | delivery.Unreadable | str]:

@@ -73,11 +73,11 @@ def _entity(entity: str, proposal: Proposal) -> list[str]:
                 '            reason: "could not be read; correct the file and run init again"',
             ]
     if further:
-        key, taken = further
+        key, *taken = further
         lines += [
             "    properties:",
             f"      - {{name: {key}, primaryKey: true, required: true, logicalType: string, physicalType: string}}",
-            f"      - {{name: {taken}, logicalType: string, physicalType: string}}",
+            *(f"      - {{name: {name}, logicalType: string, physicalType: string}}" for name in taken),
         ]
     elif changes := proposal.properties.get(entity):
         lines.append("    properties:")

@@ -1,0 +1,315 @@
+"""What lies beside the deals and is none: leads before them, accounts named otherwise, support cases, stage histories."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field, replace
+
+from medallion.contracts import Entity
+from medallion.proposal import match, vocabulary
+from medallion.proposal.match import Match
+from medallion.proposal.profile import Column, Table
+from medallion.proposal.systems import System
+from medallion.proposal.vocabulary import Meaning
+
+_SUPPORT = {"case", "cases", "ticket", "tickets", "incident", "incidents", "support", "serviceticket", "helpdesk", "reklamation",
+            "reklamationen", "servicefall", "servicefalle", "stoerung", "stoerungen", "incidencia", "incidencias", "zgloszenie",
+            "zgloszenia", "complaint", "complaints"}  # fmt: skip
+_SUPPORT_HEADERS = {"case", "ticket", "incident", "priority", "severity", "prioritat", "prioridad", "priorite", "priorytet",
+                    "escalated", "escalation", "sla", "resolution", "resolved", "solved", "requester", "helpdesk",
+                    "reopened", "satisfaction", "csat"}  # fmt: skip
+_CONVERTED = {"converted", "conversion", "konvertiert", "umgewandelt", "convertido", "convertida", "converti", "convertie", "convertito",
+              "skonwertowany", "qualified", "qualifying"}  # fmt: skip
+_BEFORE = {"lead", "leads", "prospect", "prospects", "inquiry", "inquiries", "interessent", "interessenten", "anfrage", "anfragen",
+           "prospecto", "prospectos", "contatti", "enquiry", "enquiries"}  # fmt: skip
+_PEOPLE = {"user", "users", "owner", "owners", "team", "teams", "employee", "employees", "mitarbeiter", "stage", "stages", "contact",
+           "contacts", "person", "persons", "people", "pipeline", "pipelines", "campaign", "campaigns", "product", "products"}  # fmt: skip
+_NAMES = {"name", "nombre", "nom", "nome", "naam", "firma", "company", "bezeichnung", "title", "nazwa"}
+_ENTERED = {"entered", "changed", "change", "created", "timestamp", "since", "moved", "eingetreten", "seit", "geandert", "am", "entrada",
+            "fecha", "depuis", "date", "time", "datum", "at"}  # fmt: skip
+_NOT_ENTERED = {"close", "closed", "closing", "expected", "exited", "left", "cierre", "abschluss", "cloture", "synced", "modified", "end",
+                "exit", "until", "modstamp", "bis", "hasta"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Before:
+    """Leads that became deals: the table, its key, its column that names the deal, or the deals' column that names it."""
+
+    match: Match
+    key: Column
+    deal: Column | None
+    deals: Match
+    named_by: Column | None
+
+
+@dataclass
+class Settled:
+    """The tables of entities, leads that are the stage before deals, and why a table is left out."""
+
+    matches: list[Match]
+    before: list[Before] = field(default_factory=list)
+    left: dict[str, str] = field(default_factory=dict)
+    doubts: dict[int, str] = field(default_factory=dict)
+
+
+def settle(matches: list[Match], tables: list[Table], entities: Mapping[str, Entity], system: System | None) -> Settled:
+    """Tell deals from what is proposed as deals beside them, and find accounts that no name tells."""
+    settled = Settled([])
+    for item in matches:
+        if item.entity.name in ("leads", "interactions") and is_support(item):
+            settled.left[item.table.file.name] = "support cases, which are no deals"
+        else:
+            settled.matches.append(item)
+    for item in [m for m in settled.matches if m.entity.name == "leads"]:
+        others = [m for m in settled.matches if m.entity.name == "leads" and m is not item and _is_deals(m, item)]
+        if not others:
+            continue
+        accounts = next((a for m in others if (a := _accounts(item, m, entities, system))), None)
+        linked = next((b for m in others if (b := _before(item, m, entities, system))), None)
+        place = settled.matches.index(item)
+        if linked and (accounts is None or linked.deal is not None):
+            settled.matches.remove(item)
+            settled.before.append(linked)
+            settled.matches[settled.matches.index(_same(settled.matches, linked.deals))] = linked.deals
+        elif accounts is not None and all(m.entity.name != "customers" for m in settled.matches):
+            settled.matches[place] = accounts
+        elif not {"deal_value", "stage"} & {*item.columns}:
+            main = others[0].table.file.name
+            settled.doubts[id(item.table)] = (
+                f"it has no amounts and no stages, as {main} beside it has; are its rows deals? if not, delete this source"
+            )
+    known = {id(m.table) for m in settled.matches} | {id(b.match.table) for b in settled.before}
+    for table in [t for t in tables if id(t) not in known and (_is_converted(t) or _named_before(t))]:
+        item = match.assign(table, entities["leads"], system)
+        theirs = [m for m in settled.matches if m.entity.name == "leads"]
+        linked = next((b for m in theirs if (b := _before(item, m, entities, system))), None)
+        if linked and table.file.name not in settled.left:
+            settled.before.append(linked)
+            settled.matches[settled.matches.index(_same(settled.matches, linked.deals))] = linked.deals
+    if all(m.entity.name != "customers" for m in settled.matches):
+        used = {id(m.table) for m in settled.matches} | {id(b.match.table) for b in settled.before}
+        for item in [m for m in settled.matches if m.entity.name == "leads"]:
+            free = [table for table in tables if id(table) not in used]
+            if found := _accounts_of(item, free, entities["customers"], system):
+                settled.matches.append(found)
+                break
+    return settled
+
+
+def _same(matches: list[Match], wanted: Match) -> Match:
+    return next(m for m in matches if m.table is wanted.table and m.entity.name == "leads")
+
+
+def is_support(item: Match) -> bool:
+    """Whether a table holds support cases: by its name, or by its headers where it has neither amounts nor stages.
+
+    A name alone does not do: what has amounts is a deal, whatever it is called.
+    """
+    if {"deal_value", "stage"} & {*item.columns}:
+        return False
+    stems = {word for stem in item.table.stems for word in vocabulary.words_of(stem)}
+    headers = [set(vocabulary.words_of(column.header)) for column in item.table.columns]
+    said = {word for words in headers for word in words & _SUPPORT_HEADERS}
+    numbered = any(words & {"case", "ticket", "incident"} and words & {"number", "id", "nr", "no"} for words in headers)
+    if item.entity.name == "interactions" and not numbered and not stems & _SUPPORT:
+        return False  # a call centre's calls have such headers too
+    return (
+        (bool(stems & _SUPPORT) and (bool(said) or len(headers) < 5)) or len(said) >= 3 or (numbered and len(said) >= 2)
+    )
+
+
+def _is_deals(item: Match, than: Match) -> bool:
+    """Whether a table holds deals rather than another that was taken for deals too."""
+    telling = [len({"deal_value", "stage", "closed_at"} & {*m.columns}) for m in (item, than)]
+    return telling[0] > telling[1] or (telling[0] == telling[1] and bool(telling[0]) and _named_before(than.table))
+
+
+def _named_before(table: Table) -> bool:
+    words = {word for stem in table.stems for word in vocabulary.words_of(stem)}
+    deals = {
+        "deal",
+        "deals",
+        "opportunity",
+        "opportunities",
+        "verkaufschance",
+        "verkaufschancen",
+        "oportunidades",
+        "negocios",
+    }
+    return bool(words & _BEFORE) and not words & deals
+
+
+def _keys(table: Table) -> list[Column]:
+    return [c for c in table.columns if c.is_unique and c.share("date") < 0.5 and c.share("email") < 0.5]
+
+
+def _refers(table: Table, keys: Set[str], least: float = 0.9) -> list[Column]:
+    """Columns whose values are among keys."""
+    return [column for column in table.columns if column.among(keys, least)]
+
+
+def _is_number(column: Column) -> bool:
+    """Small numbers, which are among any keys that count from one."""
+    return all(text.isdigit() and len(text) < 4 for text in column.counts)
+
+
+def _about_deals(column: Column) -> bool:
+    words = set(vocabulary.tokens(column.header))
+    return bool(
+        words & {"opportunity", "deal", "potential", "verkaufschance", "oportunidad", "negocio", "chance", *_CONVERTED}
+    )
+
+
+def _about_leads(column: Column) -> bool:
+    return bool(set(vocabulary.words_of(column.header)) & {*_BEFORE, "originating", "source"})
+
+
+def _before(item: Match, deals: Match, entities: Mapping[str, Entity], system: System | None) -> Before | None:
+    """Leads that a column links with the deals they became, in either table."""
+    if "deal_value" in item.columns and not _is_converted(item.table) and not _named_before(item.table):
+        return None  # deals too, such as renewals of others
+    for key in _keys(item.table):
+        for theirs in _keys(deals.table):
+            for column in _refers(item.table, theirs.forms):
+                if column is not key and _about_deals(column) and not (_is_number(column) and not _about_leads(key)):
+                    back = next(
+                        (c for c in _refers(deals.table, key.forms) if c is not theirs and _about_leads(c)), None
+                    )
+                    return Before(item, key, column, _without(deals, back, entities, system), back)
+        for column in _refers(deals.table, key.forms):
+            if _about_leads(column) and (_is_converted(item.table) or column.repeats <= 0.02):
+                return Before(item, key, None, _without(deals, column, entities, system), column)
+    return None
+
+
+def _is_converted(table: Table) -> bool:
+    return any(set(vocabulary.words_of(column.header)) & _CONVERTED for column in table.columns)
+
+
+def _without(deals: Match, column: Column | None, entities: Mapping[str, Entity], system: System | None) -> Match:
+    """The deals with another key than the lead that they came from."""
+    held = deals.columns.get("lead_id")
+    if column is None or held is None or held[0] is not column:
+        return deals
+    rest = replace(deals.table, columns=[c for c in deals.table.columns if c is not column])
+    again = match.assign(rest, entities["leads"], system)
+    again.table = deals.table
+    return again
+
+
+def _accounts(item: Match, deals: Match, entities: Mapping[str, Entity], system: System | None) -> Match | None:
+    """Accounts taken for deals by their name: several deals refer to one, or the deals repeat its name."""
+    if _is_converted(item.table) or any(_about_deals(c) and _refers(deals.table, c.forms) for c in item.table.columns):
+        return None
+    for key in _keys(item.table):
+        for column in _refers(deals.table, key.forms):
+            if column.is_unique or (column.repeats < 0.05 and not _repeats_name(item.table, deals.table)):
+                continue
+            return _as_accounts(item.table, key, entities["customers"], system, deals, column)
+    return None
+
+
+def _repeats_name(table: Table, deals: Table) -> bool:
+    return any(
+        _refers(deals, c.forms) for c in table.columns if c.is_unique and set(vocabulary.words_of(c.header)) & _NAMES
+    )
+
+
+def _accounts_of(deals: Match, tables: list[Table], customers: Entity, system: System | None) -> Match | None:
+    """A table that no name tells as accounts, but whose key the deals refer to and which has names."""
+    held = deals.columns.get("customer_id") or deals.columns.get("company")
+    own = deals.columns.get("lead_id")
+    offers = []
+    for table in tables:
+        words = {word for stem in table.stems for word in vocabulary.words_of(stem)}
+        if words & _PEOPLE or table is deals.table or _name_of(table, None) is None:
+            continue
+        for key in _keys(table):
+            for column in _refers(deals.table, key.forms, 0.8):
+                if (own and column is own[0]) or (column.is_unique and column.rows > 20):
+                    continue
+                named = held is not None and column is held[0]
+                owner = deals.columns.get("owner")
+                if (owner and column is owner[0]) or (not named and not _says_account(column, table)):
+                    continue
+                offers.append((named, len(column.forms), key, table, column))
+    if not offers:
+        return None
+    _, _, key, table, column = max(offers, key=lambda offer: offer[:2])
+    return _as_accounts(table, key, customers, system, deals, column)
+
+
+def _says_account(column: Column, table: Table) -> bool:
+    said = set(vocabulary.tokens(column.header))
+    stems = {word for stem in table.stems for word in vocabulary.tokens(stem)}
+    return any(vocabulary.kind_of_file(word, "customers") > 0 for word in said | stems) or bool(
+        said & {word.removesuffix("s") for word in stems if len(word) > 4}
+    )
+
+
+def _name_of(table: Table, key: Column | None) -> Column | None:
+    worded = [
+        c
+        for c in table.columns
+        if c is not key and c.filled > 0.9 * c.rows and c.distinct > 0.8 * c.filled and c.share("date") < 0.5
+        and c.share("number") < 0.5 and c.share("email") < 0.5 and set(vocabulary.words_of(c.header)) & _NAMES
+    ]  # fmt: skip
+    return min(worded, key=lambda c: len(vocabulary.words_of(c.header)), default=None)
+
+
+def _as_accounts(
+    table: Table, key: Column, customers: Entity, system: System | None, deals: Match, column: Column
+) -> Match | None:
+    found = match.assign(table, customers, system)
+    name = found.columns.get("customer_name")
+    named = name[0] if name else _name_of(table, key)
+    if named is None:
+        return None
+    reason = f"{column.header} of {deals.table.file.name} has its values"
+    found.columns = {c: pair for c, pair in found.columns.items() if pair[0] not in (key, named)}
+    found.columns["customer_id"] = (key, Meaning("customer_id", 0.95, reason))
+    found.columns["customer_name"] = name or (named, Meaning("customer_name", 0.9, "the names in it"))
+    found.confidence, found.reason = max(found.confidence, 0.9), reason
+    found.perhaps.pop("customer_name", None)
+    return found
+
+
+@dataclass(frozen=True)
+class History:
+    """A table of the stages that deals were in: the deal, the stage, when it was entered, and how sure that is."""
+
+    table: Table
+    deal: Column
+    stage: Column
+    entered: Column
+    key: Column | None
+    confidence: float
+
+
+def history(table: Table, deals: Set[str], stages: Set[str]) -> History | None:
+    """What a table tells of changes of stage; None when it does not."""
+    if not stages or not table.rows:
+        return None
+    said = [(c, set(vocabulary.words_of(c.header)) | set(vocabulary.tokens(c.header))) for c in table.columns]
+    deal = [c for c, _ in said if c.filled > 0.98 * c.rows and c.among(deals, 0.8)]
+    deal = [c for c in deal if c.repeats > 0] or [c for c in deal if _about_deals(c)]
+    stage = [c for c, _ in said if c.repeats > 0 and c.among(stages, 0.6)]
+    stage = [c for c in stage if c not in deal]
+    dates = [(c, words) for c, words in said if c.filled > 0.98 * c.rows and c.share("date") > 0.8]
+    if not deal or not stage or not dates:
+        return None
+    old = {"old", "from", "previous", "alt", "alte", "vorher", "anterior", "avant", "ancien", "poprzedni"}
+    chosen = min(stage, key=lambda c: bool(set(vocabulary.words_of(c.header)) & old))
+    best = [c for c, words in dates if words & {"entered", "changed", "moved"} and not words & _NOT_ENTERED]
+    best = best or [c for c, words in dates if words & _ENTERED and not words & _NOT_ENTERED] or [c for c, _ in dates]
+    entered: dict[str, set[str]] = {}
+    for record in table.as_records:
+        entered.setdefault(record[deal[0].name], set()).add(record[chosen.name])
+    moved = sum(len(stages) > 1 for stages in entered.values()) / len(entered)
+    if not moved:
+        return None  # a table that repeats the stage of a deal, such as its lines
+    sure = len(best) == 1 and moved >= 0.2
+    key = next(
+        (c for c in table.columns if c.is_unique and c not in (*deal, *best, chosen) and c.share("date") < 0.5), None
+    )
+    return History(table, deal[0], chosen, best[0], key, 0.9 if sure else 0.7)
