@@ -100,7 +100,7 @@ def evaluated(table: profile.Table, sql: str) -> list[str]:
     records = duckdb.connect()
     records.execute("create table t (" + ", ".join(f'"{name}" varchar' for name in names) + ")")
     records.executemany(
-        f"insert into t values ({', '.join('?' * len(names))})", [list(r.values()) for r in table.records]
+        f"insert into t values ({', '.join('?' * len(names))})", [list(r.values()) for r in table.as_records]
     )
     sql = sql.replace("`", '"').replace("'[^0-9.]', '')", "'[^0-9.]', '', 'g')")  # all of them, as Spark does
     return [row[0] for row in records.execute(f"select {sql} from t").fetchall()]
