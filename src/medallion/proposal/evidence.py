@@ -28,29 +28,26 @@ _MOST = 0.7
 #: Records that are too few to tell anything.
 _FEW = 5
 #: Names of an amount, when the words for its role are taken away.
-_AMOUNTS = frozenset("""
-    amount value revenue revenues total price worth sales turnover umsatz betrag wert erlos summe volumen auftragswert auftragssumme
-    auftragsvolumen montant valeur chiffre importe valor monto ingresos importo valore ricavo ricavi receita bedrag waarde
-    omzet opbrengst kwota wartosc przychod hodnota castka belopp varde intakt belob vaerdi tutar deger gelir osszeg ertek
-    arvo summa netto net
-""".split())  # fmt: skip
+_AMOUNTS = frozenset(["amount", "value", "revenue", "revenues", "total", "price", "worth", "sales", "turnover", "umsatz", "betrag", "wert", "erlos", "summe", "volumen", "auftragswert", "auftragssumme", "auftragsvolumen", "montant", "valeur", "chiffre", "importe", "valor", "monto", "ingresos", "importo", "valore", "ricavo", "ricavi", "receita", "bedrag", "waarde", "omzet", "opbrengst", "kwota", "wartosc", "przychod", "hodnota", "castka", "belopp", "varde", "intakt", "belob", "vaerdi", "tutar", "deger", "gelir", "osszeg", "ertek", "arvo", "summa", "netto", "net"])  # fmt: skip
 #: Words of headers whose figures are no amounts of a deal.
-_NO_AMOUNT = frozenset("""
-    probability percent pct confidence wahrscheinlichkeit probabilite probabilidad probabilita kans prawdopodobienstwo id
-    number no score rank position days tage age year month quarter count quantity menge anzahl phone zip plz postal duration
-    hours minutes employees discount rabatt tax vat mwst cost costs kosten margin rate forecast index version
-    row line seats users
-""".split())  # fmt: skip
+_NO_AMOUNT = frozenset(["probability", "percent", "pct", "confidence", "wahrscheinlichkeit", "probabilite", "probabilidad", "probabilita", "kans", "prawdopodobienstwo", "id", "number", "no", "score", "rank", "position", "days", "tage", "age", "year", "month", "quarter", "count", "quantity", "menge", "anzahl", "phone", "zip", "plz", "postal", "duration", "hours", "minutes", "employees", "discount", "rabatt", "tax", "vat", "mwst", "cost", "costs", "kosten", "margin", "rate", "forecast", "index", "version", "row", "line", "seats", "users"])  # fmt: skip
 #: Words of headers whose dates tell of something else than opening or closing a deal.
-_OTHER_DATES = frozenset("""
-    last next converted modified modif updated changed activity contact contacted follow followup reminder birth birthday start end due
-    renewal invoice delivery viewed stage synced meeting call letzte letzter nachste geandert geburtstag dernier
-    derniere prochaine ultima ultimo proxima ostatnia fivetran sync
-""".split())  # fmt: skip
-_NUMBERS = frozenset({"number", "nr", "no", "id", "code", "position", "pos", "numero", "nummer", "numer", "cislo", "番号"})
+_OTHER_DATES = frozenset(["last", "next", "converted", "modified", "modif", "updated", "changed", "activity", "contact", "contacted", "follow", "followup", "reminder", "birth", "birthday", "start", "end", "due", "renewal", "invoice", "delivery", "viewed", "stage", "synced", "meeting", "call", "letzte", "letzter", "nachste", "geandert", "geburtstag", "dernier", "derniere", "prochaine", "ultima", "ultimo", "proxima", "ostatnia", "fivetran", "sync"])  # fmt: skip
+_NUMBERS = frozenset(
+    {"number", "nr", "no", "id", "code", "position", "pos", "numero", "nummer", "numer", "cislo", "番号"}
+)
 _FALSE = frozenset({"false", "0", "no", "n", "f", "nein", "non", "nie", "nej", "falso", "falsch"})
 _CHANCE = frozenset(
-    "probability wahrscheinlichkeit probabilite probabilidad probabilita prawdopodobienstwo confidence kans".split()
+    [
+        "probability",
+        "wahrscheinlichkeit",
+        "probabilite",
+        "probabilidad",
+        "probabilita",
+        "prawdopodobienstwo",
+        "confidence",
+        "kans",
+    ]
 )
 
 
@@ -92,7 +89,9 @@ def amounts(feed: Feed) -> None:
     if plan and end:
         sql = f"CASE WHEN regexp_replace(`{end.name}`, '[^1-9]', '') <> '' THEN `{end.name}` ELSE `{plan.name}` END"
         reason = f"{end.header} where there is one, else {plan.header}"
-        feed.fillings["deal_value"] = Filling(sql=sql, decimal_comma=end.comma or plan.comma, confidence=0.9, reason=reason)
+        feed.fillings["deal_value"] = Filling(
+            sql=sql, decimal_comma=end.comma or plan.comma, confidence=0.9, reason=reason
+        )
     elif (chosen := plan or end) and chosen is not mapped:
         weighted = of_one.get(roles.WEIGHTED)
         sure = 0.85 if len(of_one) > 1 or mapped is None or is_part else _ASKED
@@ -130,7 +129,11 @@ def unit(feed: Feed) -> None:
         feed.fillings["deal_value"] = held.model_copy(update={**update, "reason": reason, "confidence": sure})
         return
     if whole and units.says_cents(column.header):
-        update = {"column": None, "sql": _hundredths(column), "reason": f"{held.reason}; in hundredths, as its name says"}
+        update = {
+            "column": None,
+            "sql": _hundredths(column),
+            "reason": f"{held.reason}; in hundredths, as its name says",
+        }
         feed.fillings["deal_value"] = held.model_copy(update=update)
 
 
@@ -165,7 +168,9 @@ def closing_roles(feed: Feed, leads: Entity) -> None:
     if not plan or not end or (held is not None and held.column in (None, end.header)):
         return
     for name, column in (("closed_at", end), ("expected_close_date", plan)):
-        feed.fillings[name] = Filling(column=column.header, confidence=0.9, reason=f"its name, beside {_other(name, plan, end)}")
+        feed.fillings[name] = Filling(
+            column=column.header, confidence=0.9, reason=f"its name, beside {_other(name, plan, end)}"
+        )
 
 
 def _other(name: str, plan: Column, end: Column) -> str:
@@ -206,7 +211,7 @@ def closing(feed: Feed, leads: Entity) -> None:
     """When deals were won and lost, where no column is named so: never silently the day they were opened."""
     if "closed_at" in feed.fillings:
         return
-    ended = [state for state, in states(feed, leads) if state in ("won", "lost")]
+    ended = [state for (state,) in states(feed, leads) if state in ("won", "lost")]
     told = feed.fillings.get("status")
     if not ended and not (told and told.sql):
         return
@@ -221,7 +226,11 @@ def closing(feed: Feed, leads: Entity) -> None:
     planned = expected is not None and expected.column == column.header
     named = " or ".join(repr(c.header) for c in candidates)
     if best >= 1:
-        reason = "deals that are won or lost have one, open ones none" if best >= 2 else "past where a deal is closed, to come where it is open"
+        reason = (
+            "deals that are won or lost have one, open ones none"
+            if best >= 2
+            else "past where a deal is closed, to come where it is open"
+        )
         item = Filling(column=column.header, confidence=0.85, reason=reason)
     else:
         reason = f"no column is named so: {named}? without one, closed deals count on the day they were last changed or opened"
@@ -245,6 +254,48 @@ def _fit(feed: Feed, leads: Entity, column: Column) -> float:
     if filled > 0.9 and len(past) > 0.9 * len(ended) and len(to_come) >= _FEW and min(to_come) > max(past):
         return 1.0
     return 0.5
+
+
+# who a deal is with
+
+_PEOPLE = frozenset(
+    [
+        "owner",
+        "user",
+        "agent",
+        "rep",
+        "salesperson",
+        "seller",
+        "contact",
+        "person",
+        "created",
+        "modified",
+        "assigned",
+        "manager",
+        "besitzer",
+    ]
+)
+
+
+def accounts(feed: Feed) -> None:
+    """An identifier and a name that go together, each of several deals: the accounts, whatever they are called."""
+    if {"customer_id", "company"} & {*feed.fillings}:
+        return
+    used = {item.column for name, item in feed.fillings.items() if name not in ("lead_name",)}
+    free = [c for c in feed.table.columns if c.filled > 0.9 * c.rows and c.repeats and c.header not in used]
+    free = [c for c in free if c.distinct > max(3, 0.05 * c.rows) and not _words(c) & _PEOPLE]
+    for code in (c for c in free if c.share("code") + c.share("number") > 0.9 and "id" in _words(c)):
+        for name in (c for c in free if c is not code and _may_be_accounts(c)):
+            pairs = {*feed.table.together(code, name)}
+            if _words(name) & (_words(code) - {"id"}) and len(pairs) == len({one for one, _ in pairs}):
+                reason = f"{code.header} and {name.header} go together in all rows: are they the accounts of the deals?"
+                feed.fillings["customer_id"] = Filling(
+                    column=code.header, confidence=CONFIDENT, reason=f"with {name.header}"
+                )
+                feed.fillings["company"] = Filling(column=name.header, confidence=_ASKED, reason=reason)
+                if feed.fillings.get("lead_name", Filling(value="")).column in (code.header, name.header):
+                    del feed.fillings["lead_name"]
+                return
 
 
 # what would stay empty
@@ -284,7 +335,7 @@ def _newest(column: Column) -> int:
 def _may_be_accounts(column: Column) -> bool:
     kinds = ("date", "flag", "email", "phone", "number")
     texts = column.filled > 0.5 * column.rows and not any(column.share(kind) > 0.5 for kind in kinds)
-    return texts and column.distinct > 1 and 0.0 < column.repeats and column.distinct > 0.02 * column.rows
+    return texts and column.distinct > 1 and column.repeats > 0.0 and column.distinct > 0.02 * column.rows
 
 
 def _ask(feed: Feed, name: str, columns: list[Column], entity: Entity, why: str) -> None:
@@ -341,8 +392,11 @@ def outcome(feed: Feed, leads: Entity) -> None:
     active = next((c for c in feed.table.columns if _words(c) <= {"active", "aktiv", "actif", "activo", "attivo"}
                    and c.share("flag") > 0.9), None)  # fmt: skip
     extra = [chance, active] if active else [chance]
-    records = states(feed, leads, *extra)
     scale = 100 if any((units.figure(text) or 0) > 1 for text in chance.counts) else 1
+    if told := _by_chance(feed, item, chance, scale):
+        feed.fillings["status"] = told
+        return
+    records = states(feed, leads, *extra)
     at = [(state, units.figure(cells[0]) if cells[0] else None, *cells[1:]) for state, *cells in records]
     nothing = [record for record in at if record[0] == "open" and record[1] == 0]
     everything = [record for record in at if record[0] == "open" and record[1] == scale]
@@ -361,6 +415,23 @@ def outcome(feed: Feed, leads: Entity) -> None:
             reason = f"{item.reason}; {len(wrong)} open deals have {chance.header} {value}: are they {meant}?"
             item = item.model_copy(update={"confidence": min(item.confidence or 1, _ASKED), "reason": reason})
             feed.fillings["status"] = item
+
+
+def _by_chance(feed: Feed, item: Filling, chance: Column, scale: int) -> Filling | None:
+    """Stages that nothing else explains, by the probability that all of their deals have: 0 is lost, all of it won."""
+    if not is_asked(item) or "open, won or lost" not in item.reason:
+        return None
+    met: dict[str, set[Decimal | None]] = {}
+    for text, cell in feed.table.together(feed.table.column(str(item.column)), chance):
+        if text:
+            met.setdefault(text, set()).add(units.figure(cell) if cell else None)
+    ends = {text: "won" if chances == {scale} else "lost" for text, chances in met.items() if chances in ({scale}, {0})}
+    values = {text: ends.get(text, value) for text, value in item.values}
+    if {*ends.values()} != {"won", "lost"} or not {"won", "lost"} <= {*values.values()}:
+        return None
+    told = ", ".join(f"{text!r} {value}" for text, value in ends.items())
+    reason = f"by {chance.header}: {told}; the others are open"
+    return item.model_copy(update={"values": tuple(values.items()), "confidence": 0.85, "reason": reason})
 
 
 def _by_cases(column: Column, item: Filling, leads: Entity) -> str:
@@ -444,7 +515,7 @@ def no_records(table: Table, key: Column, amount: Column | None) -> NoRecords | 
     usual = median(full)
 
     def is_record(record: tuple[str, ...], count: int) -> bool:
-        return bool(record[place]) and not _TOTAL.fullmatch(record[place]) or count > 0.6 * usual
+        return (bool(record[place]) and not _TOTAL.fullmatch(record[place])) or count > 0.6 * usual
 
     good = [is_record(record, count) for record, count in zip(records, filled, strict=True)]
     others = [record for record, is_good in zip(records, good, strict=True) if not is_good]
@@ -508,7 +579,9 @@ def sums(feed: Feed, entity: Entity) -> None:
         update = {"column": None, "sql": sql, "reason": f"{held.reason}; {told}"}
         feed.fillings[entity.key] = held.model_copy(update=update)
     if not found.agrees:
-        feed.reason += f"; its total row says {found.said:,.2f}, but its records come to {found.read:,.2f}: is one missing?"
+        feed.reason += (
+            f"; its total row says {found.said:,.2f}, but its records come to {found.read:,.2f}: is one missing?"
+        )
         feed.confidence = min(feed.confidence, _ASKED)
     elif found.said is not None:
         feed.comments.append(f"{told}; its total row says {found.said:,.2f}, and so do its records")
@@ -522,7 +595,7 @@ def grouped(feed: Feed) -> None:
     if item is None or item.column is None or getattr(feed, "fill_down", ()):
         return
     column = feed.table.column(item.column)
-    cells = [text for text, in feed.table.together(column)]
+    cells = [text for (text,) in feed.table.together(column)]
     heads = [text for text in cells if text]
     if len(cells) >= _FEW and cells[0] and len(heads) < 0.5 * len(cells) and len({*heads}) == len(heads):
         reason = (
@@ -538,15 +611,20 @@ def nearest(table: Table, leads: Entity) -> Match | None:
     texts = [c for c in whole if not any(c.share(kind) > 0.5 for kind in ("date", "number", "flag", "email", "phone"))]
     keys = [c for c in whole if c.is_unique and not _is_date(c) and c.share("code") + c.share("number") > 0.9]
     stages = [c for c in texts if 2 <= c.distinct <= min(15, 0.3 * c.filled) and c.filled > 0.9 * c.rows]
-    figures = [c for c in whole if _is_amount(c) and c not in keys and c.distinct > 0.3 * c.filled]
+    figures = [c for c in whole if _is_amount(c) and c not in keys[:1] and c.distinct > 0.3 * c.filled]
     dates = sorted((c for c in whole if _is_date(c)), key=lambda c: (-c.filled, _newest(c)))
     if table.rows < _FEW or not (keys and stages and figures and dates):
         return None
     stages.sort(key=lambda c: sum(count for text, count in c.counts.items() if vocabulary.value("leads.status", text)))
     stage = stages[-1]
-    names = sorted((c for c in texts if c is not stage and 0 < c.repeats and c.distinct > stage.distinct),
+    names = sorted((c for c in texts if c is not stage and c.repeats > 0 and c.distinct > stage.distinct),
                    key=lambda c: c.distinct)  # fmt: skip
-    chosen = {"lead_id": keys[0], "stage": stage, "deal_value": max(figures, key=lambda c: c.distinct), "created_at": dates[0]}
+    chosen = {
+        "lead_id": keys[0],
+        "stage": stage,
+        "deal_value": max(figures, key=lambda c: c.distinct),
+        "created_at": dates[0],
+    }
     if names:
         chosen["company"] = names[-1]
     if len(dates) > 1:
@@ -557,9 +635,16 @@ def nearest(table: Table, leads: Entity) -> Match | None:
     return Match(table, leads, 0.5, reason, columns)
 
 
-def key_of_two(table: Table) -> tuple[Column, Column] | None:
+#: A number that a spreadsheet has cut to a few digits.
+_DAMAGED = re.compile(r"\d([.,]\d+)?E\+?\d+", re.IGNORECASE)
+
+
+def key_of_two(feed: Feed) -> tuple[Column, Column] | None:
     """Two columns that tell the records apart together where neither does alone: a number within something."""
+    table = feed.table
+    changing = {item.column for name, item in feed.fillings.items() if name not in ("customer_id", "company")}
     full = [c for c in table.columns if c.filled == c.rows > 1 and 1 < c.distinct < c.rows and not _is_date(c)]
+    full = [c for c in full if c.header not in changing and not any(map(_DAMAGED.fullmatch, c.counts))]
     numbers = [c for c in full if _words(c) & _NUMBERS and c.share("code") + c.share("number") > 0.9]
     for number in numbers:
         for other in full:

@@ -146,6 +146,7 @@ class _Planner:
         _twins(feed)
         if feed.entity == "leads":
             evidence.unit(feed)
+            evidence.accounts(feed)
             self._amounts(feed)
         elif feed.entity in self.entities and "currency" not in self.entities[feed.entity].column_names:
             self._amounts_of_accounts(feed)
@@ -211,7 +212,9 @@ class _Planner:
         item = Filling(column=own.header, confidence=0.6)
         foreign = ", ".join(f"{name} ({count:,})" for name, count in codes.most_common(5))
         reason = f"amounts are in {foreign}; {own.header} has all of them in {code}, which is then the currency of every figure"
-        feed.fillings["deal_value"] = cells.amount(item, feed.table.column(own.header)).model_copy(update={"reason": reason})
+        feed.fillings["deal_value"] = cells.amount(item, feed.table.column(own.header)).model_copy(
+            update={"reason": reason}
+        )
         header = beside[0] if beside else ""
         filled = {"column": header} if header else {"value": code}
         feed.fillings["currency"] = Filling(**filled, confidence=0.9, reason=f"that of {own.header}")
@@ -322,9 +325,13 @@ class _Planner:
         """Amounts below 0 count where a contract says so: proposed, and asked about."""
         if not (count := evidence.credits(feed)):
             return
-        self._change(feed.entity, "deal_value", {"logicalTypeOptions": {"minimum": -100_000_000_000, "maximum": 100_000_000_000}})
+        self._change(
+            feed.entity, "deal_value", {"logicalTypeOptions": {"minimum": -100_000_000_000, "maximum": 100_000_000_000}}
+        )
         item = feed.fillings["deal_value"]
-        reason = f"{item.reason}; {count:,} are below 0: credits that lessen revenue? without `minimum` they are refused"
+        reason = (
+            f"{item.reason}; {count:,} are below 0: credits that lessen revenue? without `minimum` they are refused"
+        )
         update = {"confidence": min(item.confidence or 1, 0.6), "reason": reason}
         feed.fillings["deal_value"] = item.model_copy(update=update)
 
@@ -351,7 +358,7 @@ class _Planner:
             feed.fillings = {key: item, **feed.fillings}
             if feed.entity in self.keys:
                 self.keys[feed.entity] |= _forms(column)
-        if key not in feed.fillings and (pair := evidence.key_of_two(feed.table)):
+        if key not in feed.fillings and (pair := evidence.key_of_two(feed)):
             feed.key = tuple(column.header for column in pair)
             sure = 0.85 if feed.table.rows <= profile.COMPARED else 0.7
             reason = f"{' and '.join(feed.key)} tell the rows apart together, neither does alone"
@@ -415,9 +422,12 @@ class _Planner:
                 feed.fillings["customer_id"] = key
                 self._as_written("customers", "customer_id")
             customers = Feed(feed.table, "customers", 0.8, reason)
+            asked = {"reason": reason}  # with the deal, unless the names are none
+            if not _is_opaque(feed.table.column(name.column)):
+                asked["confidence"] = max(name.confidence or 0, CONFIDENT)  # type: ignore[assignment]
             customers.fillings = {
-                "customer_id": key if key.sql else key.model_copy(update={"reason": reason}),
-                "customer_name": name.model_copy(update={"reason": reason}),
+                "customer_id": key if key.sql else key.model_copy(update=asked),
+                "customer_name": name.model_copy(update=asked),
             }
             self.feeds.append(customers)
             self._key(customers)
@@ -753,7 +763,8 @@ def _twins(feed: Feed) -> None:
 def _records(feed: Feed, entity: Entity) -> int:
     """The rows that have a key."""
     key = feed.fillings.get(entity.key)
-    return feed.table.column(key.column).filled if key and key.column else feed.table.rows
+    rows = max((column.rows for column in feed.table.columns), default=0)
+    return feed.table.column(key.column).filled if key and key.column else rows
 
 
 def _asked_once(feed: Feed) -> None:
@@ -765,7 +776,11 @@ def _asked_once(feed: Feed) -> None:
         answered = item.reason.startswith("one date for both") and (item.column in asked or feed.date_formats)
         if answered or item.reason == asked.get(item.column, ("", ""))[1]:
             formats = () if feed.date_formats else item.date_formats
-            update = {"date_formats": formats, "confidence": CONFIDENT, "reason": f"{item.reason}; as {asked.get(item.column, ('the source', ''))[0]}"}
+            update = {
+                "date_formats": formats,
+                "confidence": CONFIDENT,
+                "reason": f"{item.reason}; as {asked.get(item.column, ('the source', ''))[0]}",
+            }
             feed.fillings[name] = item.model_copy(update=update)
         else:
             asked.setdefault(item.column, (name, item.reason))

@@ -76,7 +76,11 @@ def status(feed: Feed, leads: Entity) -> None:
             feed.fillings["status"] = Filling(column=held.column, values=values, confidence=0.3, reason=reason)
             return
     old = feed.fillings.get("status")
-    reason = f"no value of {old.column} is understood" if old else "nothing tells the state of a deal"
+    reason = (
+        f"no value of {old.column or 'the columns of that name'} is understood"
+        if old
+        else "nothing tells the state of a deal"
+    )
     feed.fillings["status"] = Filling(value="open", confidence=0.3, reason=reason)
 
 
@@ -91,7 +95,10 @@ def _by_values(feed: Feed, declared: Any) -> Filling | None:
         reason = f"{percent(share, 0)} of its values are understood"
         if unknown:
             listed = ", ".join(f"{text!r} ({count})" for text, count in unknown[:8])
-            values, reason = (*values, *((text, "open") for text, _ in unknown)), f"{reason}; open, won or lost: {listed}?"
+            values, reason = (
+                (*values, *((text, "open") for text, _ in unknown)),
+                f"{reason}; open, won or lost: {listed}?",
+            )
         return Filling(column=column.header, values=values, confidence=0.6 if unknown else 0.85, reason=reason)
     return None
 

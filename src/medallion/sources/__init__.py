@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from medallion.contracts import Column, Entity, Filling, Source
-from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.filling import joined
+from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
 from medallion.errors import SourceError
 from medallion.sources import currencies, delivery, headers

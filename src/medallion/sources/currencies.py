@@ -94,7 +94,12 @@ def code_beside(amount: Cells, columns: Iterable[Cells]) -> tuple[str, str] | No
     mine = set(_words(amount.header))
     for column in columns:
         words = set(_words(column.header))
-        if column.is_currency and column.name != amount.name and words - _CURRENCY == mine - _CURRENCY and words & _CURRENCY:
+        if (
+            column.is_currency
+            and column.name != amount.name
+            and words - _CURRENCY == mine - _CURRENCY
+            and words & _CURRENCY
+        ):
             codes = column.codes()
             return (column.header, next(iter(codes))) if len(codes) == 1 and "?" not in codes else None
     code = in_header(amount.header)
