@@ -115,7 +115,7 @@ def unit(feed: Feed) -> None:
     whole = all(re.fullmatch(r"-?\d+", text) for text in column.counts)
     others = [c for c in feed.table.columns if c is not column and units.looks_formatted(c.header, c.counts)]
     for other in others:
-        twin = units.twin(feed.table.together(column, other))
+        twin = units.twin((mine, theirs) for mine, theirs in feed.table.together(column, other))
         if twin is None:
             continue
         shown = f"{twin.mine!r} beside {twin.other!r} in {other.header}"
@@ -462,7 +462,7 @@ def order(feed: Feed) -> None:
         feed.fillings["closed_at"] = closed.model_copy(update=update)
 
 
-def credits(feed: Feed) -> int:
+def below_zero(feed: Feed) -> int:
     """How many amounts are below 0."""
     item = feed.fillings.get("deal_value")
     if item is None or item.column is None:
@@ -592,7 +592,7 @@ def sums(feed: Feed, entity: Entity) -> None:
 def grouped(feed: Feed) -> None:
     """A state that is written once per group of records: without it most records are refused."""
     item = feed.fillings.get("status")
-    if item is None or item.column is None or getattr(feed, "fill_down", ()):
+    if item is None or item.column is None or getattr(feed, "fill_down", False):
         return
     column = feed.table.column(item.column)
     cells = [text for (text,) in feed.table.together(column)]

@@ -323,7 +323,7 @@ class _Planner:
 
     def _credits(self, feed: Feed) -> None:
         """Amounts below 0 count where a contract says so: proposed, and asked about."""
-        if not (count := evidence.credits(feed)):
+        if not (count := evidence.below_zero(feed)):
             return
         self._change(
             feed.entity, "deal_value", {"logicalTypeOptions": {"minimum": -100_000_000_000, "maximum": 100_000_000_000}}
@@ -366,8 +366,8 @@ class _Planner:
                 key: Filling(sql=joined(column.name for column in pair), confidence=sure, reason=reason),
                 **feed.fillings,
             }
-            texts = [":".join(cells) for cells in feed.table.together(*pair)]
-            if not all(_PLAIN_KEY.fullmatch(text.upper()) for text in texts) or _told_apart_by_case(texts):
+            written = [":".join(cells) for cells in feed.table.together(*pair)]
+            if not all(_PLAIN_KEY.fullmatch(text.upper()) for text in written) or _told_apart_by_case(written):
                 self._as_written(feed.entity, key)
             return
         if key not in feed.fillings:
