@@ -630,7 +630,7 @@ def nearest(table: Table, leads: Entity) -> Match | None:
     if len(dates) > 1:
         chosen["closed_at"] = dates[1]
     said = ", ".join(f"{name} from {column.header} ({column.examples(1)})" for name, column in chosen.items())
-    reason = f"its headers are in words that are not known; by its values a list of deals: {said}"
+    reason = f"its headers are in words that are not known (--preset says what they mean); by its values a list of deals: {said}"
     columns = {name: (column, Meaning(name, CONFIDENT, "by its values")) for name, column in chosen.items()}
     return Match(table, leads, 0.5, reason, columns)
 
