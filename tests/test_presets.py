@@ -37,9 +37,14 @@ def filled(found, entity):
 
 
 def test_a_preset_says_what_headers_mean_that_nobody_could_guess(folder):
+    guessed = proposal.propose(str(folder), "kontor")
+    assert "its headers are in words that are not known (--preset says what they mean)" in guessed.text
+    assert all("the entity" in table["to_review"] for table in guessed.tables if table["entity"] == "leads")
+    (folder / "vorgaenge.csv").rename(folder.parent / "vorgaenge.csv")
     with pytest.raises(SourceError, match="nothing here looks like a CRM export") as error:
         proposal.propose(str(folder), "kontor")
     assert "--preset" in error.value.remedy
+    (folder.parent / "vorgaenge.csv").rename(folder / "vorgaenge.csv")
     found = proposal.propose(str(folder), "kontor", folder.parent / "kontor.yaml")
     assert found.system == "Kontor"
     leads = filled(found, "leads")

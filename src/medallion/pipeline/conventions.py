@@ -301,14 +301,15 @@ def meant(text: str, column: Column, filling: Filling) -> str | None:
 def _without_closing(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> list[_Doubt]:
     """A doubt about deals won and lost that would count on the day they were opened, beside a column of other dates."""
     expected = file.mapping.get("expected_close_date")
-    if entity.name != "leads" or "closed_at" in file.mapping or expected is None or expected.column not in seen:
+    if entity.name != "leads" or "closed_at" in file.mapping or not expected or expected.column not in seen:
         return []
+    planned = seen[str(expected.column)]
     filling, column = file.mapping.get("status"), entity.column("status")
-    held = seen[filling.column].words if filling and filling.column in seen else Counter()
+    held = seen[str(filling.column)].words if filling and filling.column in seen else Counter()
     ended = sum(n for text, n in held.items() if filling and meant(text, column, filling) in ("won", "lost"))
-    if not ended or not seen[expected.column].filled or _has_updates(file):
+    if not ended or not planned.filled or _has_updates(file):
         return []
-    header = _header(file, expected.column)
+    header = _header(file, str(expected.column))
     return [
         _Doubt(
             f"{ended} deals are won or lost and no column says when, though {header!r} has dates: they would count on the "

@@ -115,7 +115,7 @@ def unit(feed: Feed) -> None:
     whole = all(re.fullmatch(r"-?\d+", text) for text in column.counts)
     others = [c for c in feed.table.columns if c is not column and units.looks_formatted(c.header, c.counts)]
     for other in others:
-        twin = units.twin(feed.table.together(column, other))
+        twin = units.twin((mine, theirs) for mine, theirs in feed.table.together(column, other))
         if twin is None:
             continue
         shown = f"{twin.mine!r} beside {twin.other!r} in {other.header}"
@@ -256,6 +256,48 @@ def _fit(feed: Feed, leads: Entity, column: Column) -> float:
     return 0.5
 
 
+# who a deal is with
+
+_PEOPLE = frozenset(
+    [
+        "owner",
+        "user",
+        "agent",
+        "rep",
+        "salesperson",
+        "seller",
+        "contact",
+        "person",
+        "created",
+        "modified",
+        "assigned",
+        "manager",
+        "besitzer",
+    ]
+)
+
+
+def accounts(feed: Feed) -> None:
+    """An identifier and a name that go together, each of several deals: the accounts, whatever they are called."""
+    if {"customer_id", "company"} & {*feed.fillings}:
+        return
+    used = {item.column for name, item in feed.fillings.items() if name not in ("lead_name",)}
+    free = [c for c in feed.table.columns if c.filled > 0.9 * c.rows and c.repeats and c.header not in used]
+    free = [c for c in free if c.distinct > max(3, 0.05 * c.rows) and not _words(c) & _PEOPLE]
+    for code in (c for c in free if c.share("code") + c.share("number") > 0.9 and "id" in _words(c)):
+        for name in (c for c in free if c is not code and _may_be_accounts(c)):
+            pairs = {*feed.table.together(code, name)}
+            if _words(name) & (_words(code) - {"id"}) and len(pairs) == len({one for one, _ in pairs}):
+                reason = f"{code.header} and {name.header} go together in all rows: are they the accounts of the deals?"
+                feed.fillings["customer_id"] = Filling(
+                    column=code.header, confidence=CONFIDENT, reason=f"with {name.header}"
+                )
+                feed.fillings["company"] = Filling(column=name.header, confidence=_ASKED, reason=reason)
+                if feed.fillings.get("lead_name", Filling(value="")).column in (code.header, name.header):
+                    del feed.fillings["lead_name"]
+                return
+
+
 # what would stay empty
 
 
@@ -350,8 +392,11 @@ def outcome(feed: Feed, leads: Entity) -> None:
     active = next((c for c in feed.table.columns if _words(c) <= {"active", "aktiv", "actif", "activo", "attivo"}
                    and c.share("flag") > 0.9), None)  # fmt: skip
     extra = [chance, active] if active else [chance]
-    records = states(feed, leads, *extra)
     scale = 100 if any((units.figure(text) or 0) > 1 for text in chance.counts) else 1
+    if told := _by_chance(feed, item, chance, scale):
+        feed.fillings["status"] = told
+        return
+    records = states(feed, leads, *extra)
     at = [(state, units.figure(cells[0]) if cells[0] else None, *cells[1:]) for state, *cells in records]
     nothing = [record for record in at if record[0] == "open" and record[1] == 0]
     everything = [record for record in at if record[0] == "open" and record[1] == scale]
@@ -370,6 +415,23 @@ def outcome(feed: Feed, leads: Entity) -> None:
             reason = f"{item.reason}; {len(wrong)} open deals have {chance.header} {value}: are they {meant}?"
             item = item.model_copy(update={"confidence": min(item.confidence or 1, _ASKED), "reason": reason})
             feed.fillings["status"] = item
+
+
+def _by_chance(feed: Feed, item: Filling, chance: Column, scale: int) -> Filling | None:
+    """Stages that nothing else explains, by the probability that all of their deals have: 0 is lost, all of it won."""
+    if not is_asked(item) or "open, won or lost" not in item.reason:
+        return None
+    met: dict[str, set[Decimal | None]] = {}
+    for text, cell in feed.table.together(feed.table.column(str(item.column)), chance):
+        if text:
+            met.setdefault(text, set()).add(units.figure(cell) if cell else None)
+    ends = {text: "won" if chances == {scale} else "lost" for text, chances in met.items() if chances in ({scale}, {0})}
+    values = {text: ends.get(text, value) for text, value in item.values}
+    if {*ends.values()} != {"won", "lost"} or not {"won", "lost"} <= {*values.values()}:
+        return None
+    told = ", ".join(f"{text!r} {value}" for text, value in ends.items())
+    reason = f"by {chance.header}: {told}; the others are open"
+    return item.model_copy(update={"values": tuple(values.items()), "confidence": 0.85, "reason": reason})
 
 
 def _by_cases(column: Column, item: Filling, leads: Entity) -> str:
@@ -400,7 +462,7 @@ def order(feed: Feed) -> None:
         feed.fillings["closed_at"] = closed.model_copy(update=update)
 
 
-def credits(feed: Feed) -> int:
+def below_zero(feed: Feed) -> int:
     """How many amounts are below 0."""
     item = feed.fillings.get("deal_value")
     if item is None or item.column is None:
@@ -530,7 +592,7 @@ def sums(feed: Feed, entity: Entity) -> None:
 def grouped(feed: Feed) -> None:
     """A state that is written once per group of records: without it most records are refused."""
     item = feed.fillings.get("status")
-    if item is None or item.column is None or getattr(feed, "fill_down", ()):
+    if item is None or item.column is None or getattr(feed, "fill_down", False):
         return
     column = feed.table.column(item.column)
     cells = [text for (text,) in feed.table.together(column)]
@@ -549,7 +611,7 @@ def nearest(table: Table, leads: Entity) -> Match | None:
     texts = [c for c in whole if not any(c.share(kind) > 0.5 for kind in ("date", "number", "flag", "email", "phone"))]
     keys = [c for c in whole if c.is_unique and not _is_date(c) and c.share("code") + c.share("number") > 0.9]
     stages = [c for c in texts if 2 <= c.distinct <= min(15, 0.3 * c.filled) and c.filled > 0.9 * c.rows]
-    figures = [c for c in whole if _is_amount(c) and c not in keys and c.distinct > 0.3 * c.filled]
+    figures = [c for c in whole if _is_amount(c) and c not in keys[:1] and c.distinct > 0.3 * c.filled]
     dates = sorted((c for c in whole if _is_date(c)), key=lambda c: (-c.filled, _newest(c)))
     if table.rows < _FEW or not (keys and stages and figures and dates):
         return None
@@ -568,14 +630,21 @@ def nearest(table: Table, leads: Entity) -> Match | None:
     if len(dates) > 1:
         chosen["closed_at"] = dates[1]
     said = ", ".join(f"{name} from {column.header} ({column.examples(1)})" for name, column in chosen.items())
-    reason = f"its headers are in words that are not known; by its values a list of deals: {said}"
+    reason = f"its headers are in words that are not known (--preset says what they mean); by its values a list of deals: {said}"
     columns = {name: (column, Meaning(name, CONFIDENT, "by its values")) for name, column in chosen.items()}
     return Match(table, leads, 0.5, reason, columns)
 
 
-def key_of_two(table: Table) -> tuple[Column, Column] | None:
+#: A number that a spreadsheet has cut to a few digits.
+_DAMAGED = re.compile(r"\d([.,]\d+)?E\+?\d+", re.IGNORECASE)
+
+
+def key_of_two(feed: Feed) -> tuple[Column, Column] | None:
     """Two columns that tell the records apart together where neither does alone: a number within something."""
+    table = feed.table
+    changing = {item.column for name, item in feed.fillings.items() if name not in ("customer_id", "company")}
     full = [c for c in table.columns if c.filled == c.rows > 1 and 1 < c.distinct < c.rows and not _is_date(c)]
+    full = [c for c in full if c.header not in changing and not any(map(_DAMAGED.fullmatch, c.counts))]
     numbers = [c for c in full if _words(c) & _NUMBERS and c.share("code") + c.share("number") > 0.9]
     for number in numbers:
         for other in full:

@@ -191,7 +191,9 @@ def assign(table: Table, entity: Entity, system: System | None) -> Match:
     total = points + _BY_NAME * named
     reasons = [f"{len(chosen)} columns"] + (["its name"] if named > 0 else [])
     confidence = round(max(0.0, min(0.99, total / (total + _HALF))), 2) if total > 0 else 0.0
-    if named > 0 and _is_complete({name: guess for name, (_, guess) in chosen.items()}, entity):
+    dated = {"closed_at", "expected_close_date"} & {*chosen} and {"company", "customer_id"} & {*chosen}
+    whole = named > 0 or (named > -1 and entity.name == "leads" and bool(dated))
+    if whole and _is_complete({name: guess for name, (_, guess) in chosen.items()}, entity):
         confidence = max(confidence, CONFIDENT)
     return Match(
         table,

@@ -175,6 +175,7 @@ class _Planner:
         _twins(feed)
         if feed.entity == "leads":
             evidence.unit(feed)
+            evidence.accounts(feed)
             self._amounts(feed)
         elif feed.entity in self.entities and "currency" not in self.entities[feed.entity].column_names:
             self._amounts_of_accounts(feed)
@@ -362,7 +363,7 @@ class _Planner:
 
     def _credits(self, feed: Feed) -> None:
         """Amounts below 0 count where a contract says so: proposed, and asked about."""
-        if not (count := evidence.credits(feed)):
+        if not (count := evidence.below_zero(feed)):
             return
         self._change(
             feed.entity, "deal_value", {"logicalTypeOptions": {"minimum": -100_000_000_000, "maximum": 100_000_000_000}}
@@ -397,7 +398,7 @@ class _Planner:
             feed.fillings = {key: item, **feed.fillings}
             if feed.entity in self.keys:
                 self.keys[feed.entity] |= _forms(column)
-        if key not in feed.fillings and (pair := evidence.key_of_two(feed.table)):
+        if key not in feed.fillings and (pair := evidence.key_of_two(feed)):
             feed.key = tuple(column.header for column in pair)
             sure = 0.85 if feed.table.rows <= profile.COMPARED else 0.7
             reason = f"{' and '.join(feed.key)} tell the rows apart together, neither does alone"
@@ -405,8 +406,8 @@ class _Planner:
                 key: Filling(sql=joined(column.name for column in pair), confidence=sure, reason=reason),
                 **feed.fillings,
             }
-            texts = [":".join(cells) for cells in feed.table.together(*pair)]
-            if not all(_PLAIN_KEY.fullmatch(text.upper()) for text in texts) or _told_apart_by_case(texts):
+            written = [":".join(cells) for cells in feed.table.together(*pair)]
+            if not all(_PLAIN_KEY.fullmatch(text.upper()) for text in written) or _told_apart_by_case(written):
                 self._as_written(feed.entity, key)
             return
         if key not in feed.fillings:
@@ -461,9 +462,12 @@ class _Planner:
                 feed.fillings["customer_id"] = key
                 self._as_written("customers", "customer_id")
             customers = Feed(feed.table, "customers", 0.8, reason)
+            asked = {"reason": reason}  # with the deal, unless the names are none
+            if not _is_opaque(feed.table.column(name.column)):
+                asked["confidence"] = max(name.confidence or 0, CONFIDENT)  # type: ignore[assignment]
             customers.fillings = {
-                "customer_id": key if key.sql else key.model_copy(update={"reason": reason}),
-                "customer_name": name.model_copy(update={"reason": reason}),
+                "customer_id": key if key.sql else key.model_copy(update=asked),
+                "customer_name": name.model_copy(update=asked),
             }
             self.feeds.append(customers)
             self._key(customers)
@@ -1151,7 +1155,8 @@ def _twins(feed: Feed) -> None:
 def _records(feed: Feed, entity: Entity) -> int:
     """The rows that have a key."""
     key = feed.fillings.get(entity.key)
-    return feed.table.column(key.column).filled if key and key.column else feed.table.rows
+    rows = max((column.rows for column in feed.table.columns), default=0)
+    return feed.table.column(key.column).filled if key and key.column else rows
 
 
 def _asked_once(feed: Feed) -> None:

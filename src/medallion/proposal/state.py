@@ -67,16 +67,22 @@ def status(feed: Feed, leads: Entity) -> None:
         sql = f"CASE WHEN `{won_at.name}` <> '' THEN 'won' WHEN `{lost_at.name}` <> '' THEN 'lost' ELSE 'open' END"
         feed.fillings["status"] = Filling(sql=sql, confidence=0.9, reason=f"{won_at.header} and {lost_at.header}")
         return
-    for held in (feed.fillings.get(name) for name in ("status", "stage")):
-        column = table.column(held.column) if held and held.column and not held.lookup else None
-        if held and column is not None and 1 < column.distinct <= 30:
+    for told_by in (feed.fillings.get(name) for name in ("status", "stage")):
+        if not told_by or not told_by.column or told_by.lookup:
+            continue
+        column = table.column(told_by.column)
+        if 1 < column.distinct <= 30:
             listed = ", ".join(f"{text!r} ({count})" for text, count in column.counts.most_common(12))
             values = tuple((text, "open") for text, _ in column.counts.most_common())
             reason = f"no value is understood; open, won or lost: {listed}?"
-            feed.fillings["status"] = Filling(column=held.column, values=values, confidence=0.3, reason=reason)
+            feed.fillings["status"] = Filling(column=told_by.column, values=values, confidence=0.3, reason=reason)
             return
     old = feed.fillings.get("status")
-    reason = f"no value of {old.column} is understood" if old else "nothing tells the state of a deal"
+    reason = (
+        f"no value of {old.column or 'the columns of that name'} is understood"
+        if old
+        else "nothing tells the state of a deal"
+    )
     feed.fillings["status"] = Filling(value="open", confidence=0.3, reason=reason)
 
 

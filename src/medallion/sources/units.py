@@ -15,7 +15,7 @@ _LEAST, _MOST = 3, 0.95
 #: How far a rounded twin may be off.
 _OFF = Decimal("0.006")
 _CENTS = frozenset(
-    ["cents", "cent", "centimes", "centavos", "centesimi", "pence", "minor", "grosze", "ore", "orer", "haler", "rappen"]
+    {"cents", "cent", "centimes", "centavos", "centesimi", "pence", "minor", "grosze", "ore", "orer", "haler", "rappen"}
 )
 _FIGURE = re.compile(r"\d[\d.,'’\s\u00a0\u202f]*")
 _TIMES = {"k": 1_000, "m": 1_000_000}

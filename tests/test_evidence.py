@@ -1,0 +1,391 @@
+"""What the records of an export decide, and what is asked where they do not: amounts, dates, keys, totals, states."""
+
+from __future__ import annotations
+
+import pytest
+
+from medallion import contracts, proposal, sources
+from medallion.contracts import CONFIDENT, Override
+from medallion.pipeline import amounts, conventions, hold
+
+
+@pytest.fixture
+def proposed(tmp_path):
+    """`proposed(header, rows)` proposes a contract for one table of deals; gives what fills its columns."""
+
+    def propose(header: str, rows: list[str], name: str = "deals.csv"):
+        (tmp_path / name).write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+        found = proposal.propose(str(tmp_path), "x")
+        table = next(t for t in found.tables if t["entity"] == "leads")
+        return {c["column"]: c for c in found.columns if c["entity"] == "leads"}, table, found.text
+
+    return propose
+
+
+def asked(columns) -> list[str]:
+    return [name for name, item in columns.items() if item["confidence"] < CONFIDENT]
+
+
+def deals(count: int, *cells: str, sep: str = ",") -> list[str]:
+    """Rows of deals of which every third is won, lost, open; `{n}`, `{d}` and the like are filled in."""
+    states = ["Closed Won", "Closed Lost", "Prospecting"]
+    rows = []
+    for n in range(count):
+        day = f"{n % 28 + 1:02}"
+        values = {"n": n + 1, "d": day, "state": states[n % 3], "amount": 1000 + n * 37, "firm": f"Firm {n % 5}"}
+        values |= {
+            "end": f"2025-03-{day}" if n % 3 < 2 else "",
+            "plan": f"2025-03-{day}" if n % 3 < 2 else f"2026-09-{day}",
+        }
+        values |= {"won": values["amount"] + 5 if n % 3 == 0 else ""}
+        rows.append(sep.join(cell.format(**values) for cell in cells))
+    return rows
+
+
+# amounts
+
+AMOUNTS = [
+    # headers of the amounts expected, brought in, weighted
+    ("Est. Revenue", "Actual Revenue", "Weighted Revenue"),
+    ("Geschätzter Umsatz", "Tats. Umsatz", "Gew. Umsatz"),
+    ("Montant prévu", "Montant réel", "Montant pondéré"),
+    ("Importe estimado", "Importe real", "Importe ponderado"),
+    ("Wartość szacowana", "Wartość rzeczywista", "Wartość ważona"),
+]
+
+
+@pytest.mark.parametrize("headers", AMOUNTS, ids=[item[0] for item in AMOUNTS])
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0)], ids=["", "weighted first"])
+def test_the_actual_amount_counts_before_the_expected_and_never_the_weighted(proposed, headers, order):
+    cells = ("{amount}", "{won}", "{n}")
+    header = ";".join(["Deal ID", "Company", "Status", *(headers[place] for place in order), "Created", "Close Date"])
+    rows = deals(12, "D{n}", "{firm}", "{state}", *(cells[place] for place in order), "2025-01-{d}", "{end}", sep=";")
+    columns, _, _ = proposed(header, rows)
+    assert columns["deal_value"]["reason"] == f"{headers[1]} where there is one, else {headers[0]}"
+    assert asked(columns) == []
+
+
+def test_an_amount_before_the_weighted_one(proposed):
+    rows = deals(9, "D{n}", "{firm}", "{state}", "{n}", "{amount}", "2025-01-{d}", "{end}")
+    columns, _, _ = proposed("Deal ID,Company,Stage,Weighted Amount,Amount,Created,Close Date", rows)
+    assert columns["deal_value"]["from"] == "Amount"
+
+
+def test_a_weighted_amount_alone_is_asked_about(proposed):
+    rows = deals(9, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}")
+    columns, _, _ = proposed("Deal ID,Company,Stage,Montant pondéré,Created,Close Date", rows)
+    assert asked(columns) == ["deal_value"]
+
+
+def test_an_unnamed_amount_is_asked_about_with_its_candidates(proposed):
+    rows = deals(9, "D{n}", "{firm}", "{state}", "{amount}.50", "{n}0", "2025-01-{d}", "{end}")
+    columns, _, _ = proposed("Deal ID,Company,Stage,Figure A,Probability,Created,Close Date", rows)
+    assert "is it 'Figure A' (" in columns["deal_value"]["reason"]
+    assert asked(columns) == ["deal_value"]
+
+
+TWINS = [
+    # header and cell of the amount, of its twin
+    ("value", "{amount}00", "value_formatted", '"${amount}.00"'),
+    ("Amount", "{amount}50", "Printed", "${amount}.50"),
+    ("deal_amount", "{amount}00", "Betrag lesbar", '"{amount},00 €"'),
+    ("amount_cents", "{amount}00", "Stufe", "A"),
+]
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=[item[0] for item in TWINS])
+def test_hundredths_are_told_by_a_twin_or_by_the_header(proposed, tmp_path, twin):
+    mine, cell, other, formatted = twin
+    rows = deals(9, "D{n}", "{firm}", "{state}", cell, formatted, "2025-01-{d}", "{end}")
+    columns, _, _ = proposed(f"Deal ID,Company,Stage,{mine},{other},Created,Close Date", rows)
+    assert " / 100 as decimal(18,2)" in str(columns["deal_value"]["from"])
+
+
+@pytest.mark.parametrize(("own", "twin"), [("12", "1200"), ("1.5", "1500.00")])
+def test_thousands_beside_a_twin_are_asked_about_or_left(proposed, own, twin):
+    """A column in thousands is no amount in hundredths."""
+    rows = deals(9, "D{n}", "{firm}", "{state}", own, f"${twin}", "2025-01-{d}", "{end}")
+    columns, _, _ = proposed("Deal ID,Company,Stage,Amount,Printed,Created,Close Date", rows)
+    assert "/ 100" not in str(columns["deal_value"]["from"])
+
+
+@pytest.mark.parametrize("twin", TWINS[:2], ids=[item[0] for item in TWINS[:2]])
+def test_a_run_without_a_contract_does_not_take_hundredths_for_the_whole(tmp_path, twin):
+    _, cell, other, formatted = twin
+    rows = deals(9, "D{n}", "A1", "won", cell, formatted, "2025-01-{d}", "{end}")
+    header = f"lead_id,customer_id,status,deal_value,{other},created_at,closed_at"
+    (tmp_path / "leads.csv").write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    entities = contracts.entities()
+    (file,) = sources.scan(str(tmp_path), entities).files
+    (refusal,) = amounts.refused([file], entities)
+    assert "has 100 times the amounts of" in refusal.problem or "amounts such as" in refusal.problem
+
+
+CREDITS = ["-250.00", "(250.00)", "250.00-"]
+
+
+@pytest.mark.parametrize("credit", CREDITS)
+def test_credits_are_proposed_and_asked_about(proposed, credit):
+    rows = [*deals(9, "D{n}", "{firm}", "{state}", "{amount}.00", "2025-01-{d}", "{end}"),
+            f"D99,Firm 1,Closed Won,{credit},2025-01-05,2025-02-05"]  # fmt: skip
+    columns, _, text = proposed("Deal ID,Company,Stage,Amount,Created,Close Date", rows)
+    assert asked(columns) == ["deal_value"]
+    assert "1 are below 0" in columns["deal_value"]["reason"]
+    entities = contracts.entities([Override("x", text)])
+    assert entities["leads"].column("deal_value").minimum is not None
+    assert float(entities["leads"].column("deal_value").minimum) < 0
+
+
+COMPANY = [
+    ("Amount (converted) Currency,Amount (converted)", "Amount Currency"),
+    ("Amount in company currency (EUR)", "Currency"),
+    ("Betrag in Firmenwährung EUR", "Währung"),
+]
+
+
+@pytest.mark.parametrize(("own", "named"), COMPANY, ids=[item[0] for item in COMPANY])
+def test_amounts_in_the_currency_of_the_company_count_where_the_file_names_it(proposed, own, named):
+    mine = ("EUR", "{amount}") if "," in own else ("{amount}",)
+    rows = [row.replace("XXX", ("USD", "EUR", "CHF")[n % 3])
+            for n, row in enumerate(deals(9, "D{n}", "{firm}", "{state}", "XXX", "{n}00", *mine, "2025-01-{d}", "{end}"))]  # fmt: skip
+    columns, _, text = proposed(f"Deal ID,Company,Stage,{named},Amount,{own},Created,Close Date", rows)
+    assert columns["deal_value"]["from"] == own.split(",")[-1]
+    assert asked(columns) == ["deal_value"]
+    assert contracts.entities([Override("x", text)])["leads"].currency == "EUR"
+
+
+# dates
+
+CLOSING = [
+    ("Est. Close Date", "Actual Close Date"),
+    ("Gesch. Abschlussdatum", "Tats. Abschlussdatum"),
+    ("Date de clôture prévue", "Date de clôture réelle"),
+    ("Fecha de cierre prevista", "Fecha de cierre real"),
+]
+
+
+@pytest.mark.parametrize(("plan", "end"), CLOSING, ids=[item[0] for item in CLOSING])
+@pytest.mark.parametrize("turned", [False, True])
+def test_deals_close_on_the_actual_day_and_not_on_the_planned_one(proposed, plan, end, turned):
+    pairs = [(plan, "{plan}"), (end, "{end}")][:: -1 if turned else 1]
+    rows = deals(12, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", *(cell for _, cell in pairs))
+    columns, _, _ = proposed(",".join(["Deal ID,Company,Stage,Amount,Created", *(header for header, _ in pairs)]), rows)
+    assert (columns["closed_at"]["from"], columns["expected_close_date"]["from"]) == (end, plan)
+
+
+def test_a_day_that_was_planned_is_that_of_closing_when_it_is_past_for_closed_deals_alone(proposed):
+    rows = deals(24, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{plan}")
+    columns, _, _ = proposed("Deal ID,Company,Stage,Amount,Created,Expected Close Date", rows)
+    assert (columns["closed_at"]["from"], asked(columns)) == ("Expected Close Date", [])
+
+
+@pytest.mark.parametrize("header", ["Expected Close Date", "Voraussichtlicher Abschluss", "Cierre previsto"])
+def test_closed_deals_never_silently_count_on_the_day_they_were_opened(proposed, tmp_path, header):
+    """The planned day of closed deals is to come, so that the values do not tell."""
+    rows = deals(24, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "2026-09-{d}")
+    columns, _, _ = proposed(f"Deal ID,Company,Stage,Amount,Created,{header}", rows)
+    assert asked(columns) == ["closed_at"]
+
+
+def test_a_run_without_a_contract_asks_when_deals_were_closed(tmp_path):
+    header = "lead_id,customer_id,status,deal_value,created_at,expected_close_date"
+    rows = deals(9, "D{n}", "A1", "won", "{amount}", "2025-01-{d}", "2025-03-{d}")
+    (tmp_path / "leads.csv").write_text("\n".join([header, *rows]) + "\n")
+    entities = contracts.entities()
+    files = sources.scan(str(tmp_path), entities).files
+    settled = conventions.settle(files, entities, [])
+    assert "9 deals are won or lost and no column says when" in settled.refused[0].problem
+    assert conventions.settle(files, entities, [], accept=True).refused == []
+
+
+@pytest.mark.parametrize("header", ["Ended", "Decided", "Ukończono"])
+def test_a_column_that_only_closed_deals_have_is_the_day_of_closing(proposed, header):
+    rows = deals(18, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}")
+    columns, _, _ = proposed(f"Deal ID,Company,Stage,Amount,Created,{header}", rows)
+    assert (columns["closed_at"]["from"], asked(columns)) == (header, [])
+
+
+def test_deals_that_close_before_they_open_are_asked_about(proposed):
+    rows = deals(12, "D{n}", "{firm}", "{state}", "{amount}", "2025-06-{d}", "{end}")
+    columns, _, _ = proposed("Deal ID,Company,Stage,Amount,Created,Close Date", rows)
+    assert "8 of 8 deals close before Created" in columns["closed_at"]["reason"]
+    assert asked(columns) == ["closed_at"]
+
+
+def test_one_order_of_days_is_one_question(proposed):
+    rows = ["D1,Firm 1,won,5,03/05/2025,04/06/2025", "D2,Firm 1,lost,5,03/06/2025,05/07/2025"]
+    columns, table, text = proposed("Deal ID,Company,Status,Amount,Created,Close Date", rows)
+    assert asked(columns) == []
+    assert table["to_review"] == ["the entity"]
+    assert "day or month first in '03/05/2025'? in Created and Close Date: dateFormats has the answer" in text
+    (source,) = contracts.entities([Override("x", text)])["leads"].sources
+    assert "M/d/yyyy" in source.date_formats
+
+
+# keys, totals, groups
+
+PAIRS = [
+    ("Branch,Number", ("Graz", "Ulm")),
+    ("Mandant,Nr", ("10", "20")),
+    ("Oddział,Numer", ("Łódź", "Kraków")),
+]
+
+
+@pytest.mark.parametrize(("headers", "places"), PAIRS, ids=[item[0] for item in PAIRS])
+def test_two_columns_are_the_key_where_neither_is(proposed, tmp_path, headers, places):
+    rows = [f"{places[n % 2]},{n // 2 + 1},{row}"
+            for n, row in enumerate(deals(12, "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}"))]  # fmt: skip
+    columns, _, text = proposed(f"{headers},Company,Stage,Amount,Created,Close Date", rows)
+    assert asked(columns) == []
+    entities = contracts.entities([Override("x", text)])
+    (source,) = entities["leads"].sources
+    assert source.key == tuple(headers.split(","))
+    (file,) = [file for file in sources.scan(str(tmp_path), entities).files if file.entity == "leads"]
+    assert str(file.mapping["lead_id"].sql).startswith("concat(nullif(trim(`")
+
+
+def test_a_key_names_the_column_that_is_not_there(tmp_path):
+    text = """
+apiVersion: v3.1.0
+kind: DataContract
+id: x
+version: 1.0.0
+status: draft
+schema:
+  - name: leads
+    customProperties:
+      - property: sources
+        value:
+          - file: deals
+            key: [Branch, Number]
+            columns: {customer_id: Company, status: Stage, created_at: Created}
+"""
+    (tmp_path / "deals.csv").write_text("Branch,Company,Stage,Created\nUlm,A,won,2025-01-01\n")
+    (refusal,) = sources.scan(str(tmp_path), contracts.entities([Override("x", text)])).refused
+    assert "has no column 'Number', which is part of the key of leads" in refusal.problem
+
+
+TOTALS = [("Total", ""), ("Razem", "12"), ("Summe", ""), ("合計", ""), ("Grand Total (12)", "")]
+
+
+@pytest.mark.parametrize(("word", "of_key"), TOTALS, ids=[item[0] for item in TOTALS])
+def test_a_total_row_is_no_deal_and_proves_the_amounts(proposed, word, of_key):
+    rows = deals(12, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}")
+    total = sum(1000 + n * 37 for n in range(12))
+    columns, table, text = proposed("Deal ID,Company,Stage,Amount,Created,Close Date", [*rows, f"{word},,,{total},,"])
+    assert str(columns["lead_id"]["from"]).startswith("CASE WHEN lower(trim(`deal_id`)) IN (")
+    assert (asked(columns), table["to_review"]) == ([], [])
+    assert f"its total row says {total:,}.00, and so do its records" in text
+
+
+def test_a_total_row_that_says_something_else_is_told_with_both_sums(proposed):
+    rows = deals(12, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}")
+    _, table, text = proposed("Deal ID,Company,Stage,Amount,Created,Close Date", [*rows, "Total,,,22000,,"])
+    assert "its total row says 22,000.00, but its records come to 14,442.00" in text
+    assert table["to_review"] == ["the entity"]
+
+
+def test_a_company_named_total_is_an_account(proposed):
+    rows = [
+        row.replace("Firm 1", "Total")
+        for row in deals(12, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}")
+    ]
+    columns, table, _ = proposed("Deal ID,Company,Stage,Amount,Created,Close Date", rows)
+    assert (columns["lead_id"]["from"], table["to_review"]) == ("Deal ID", [])
+
+
+@pytest.mark.parametrize("header", ["Stage", "Phase", "Etapa"])
+def test_a_stage_that_heads_its_group_is_asked_about(proposed, header):
+    groups = [("Closed Won", 5), ("Closed Lost", 4), ("Negotiation", 5)]
+    rows = [f"{state if not at else ''},D{state[-3:]}{at},Firm {at},{100 + at},2025-01-0{at + 1},2025-02-0{at + 1}"
+            for state, count in groups for at in range(count)]  # fmt: skip
+    columns, _, _ = proposed(f"{header},Deal ID,Company,Amount,Created,Close Date", rows)
+    assert "filled in 3 of 14 rows, as the head of a group" in columns["status"]["reason"]
+    assert "status" in asked(columns)
+
+
+# states
+
+
+def test_a_state_is_found_by_its_values_whatever_its_header(proposed):
+    for header in ("Stand", "Wie steht es", "Bucket"):
+        rows = deals(9, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}")
+        columns, _, _ = proposed(f"Deal ID,Company,{header},Amount,Created,Close Date", rows)
+        assert columns["status"]["from"] == header
+
+
+@pytest.mark.parametrize(("header", "scale"), [("Probability", 100), ("Wahrscheinlichkeit", 100), ("Probabilité", 1)])
+def test_stages_in_own_words_are_told_by_their_probability(proposed, header, scale):
+    words = {"Closed Won": ("Kettle on", scale), "Closed Lost": ("Teacup", 0), "Prospecting": ("Saucer", scale / 2)}
+    rows = []
+    for row in deals(12, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}"):
+        state = next(word for word in words if word in row)
+        rows.append(f"{row.replace(state, words[state][0])},{words[state][1]:g}")
+    columns, _, _ = proposed(f"Deal ID,Company,Stage,Amount,Created,Close Date,{header}", rows)
+    assert dict(columns["status"]["values"]) == {"Kettle on": "won", "Teacup": "lost", "Saucer": "open"}
+    assert asked(columns) == []
+
+
+def test_open_deals_with_no_chance_are_asked_about(proposed):
+    rows = [f"{row},{0 if 'Prospecting' in row else 50}"
+            for row in deals(12, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}")]  # fmt: skip
+    columns, _, _ = proposed("Deal ID,Company,Stage,Amount,Created,Close Date,Probability", rows)
+    assert "4 open deals have Probability 0: are they lost?" in columns["status"]["reason"]
+    assert asked(columns) == ["status"]
+
+
+# accounts, tables in other words
+
+
+@pytest.mark.parametrize(
+    ("code", "name"), [("lead_id", "lead_name"), ("konto_id", "konto_name"), ("buyer_id", "buyer_name")]
+)
+def test_a_pair_of_identifier_and_name_is_asked_about_as_the_accounts(proposed, code, name):
+    rows = deals(24, "D{n}", "B{firm}x", "{firm} Ltd", "{state}", "{amount}", "2025-01-{d}", "{end}")
+    rows = [row.replace("BFirm ", "B") for row in rows]
+    columns, table, _ = proposed(f"id,{code},{name},status,value,date_created,date_closed", rows, "opportunities.csv")
+    assert (columns["customer_id"]["from"], columns["company"]["from"]) == (code, name)
+    assert (asked(columns), table["to_review"]) == (["company"], ["company"])
+
+
+FOREIGN = [
+    ("Nr szansy;Klient;Etap;Wartość netto;Data utworzenia;Data zamknięcia", ("Wygrana", "Przegrana", "Oferta"), 0),
+    ("案件番号;顧客名;商談フェーズ;金額;作成日;完了日", ("受注", "失注", "提案"), 0),
+    ("Kód;Ügyfél;Szakasz;Összeg;Létrehozva;Lezárva", ("Megnyert", "Elveszett", "Ajánlat"), 0),
+    ("Aa;Bb;Cc;Dd;Ee;Ff", ("Xa", "Xb", "Xc"), 2),  # words that nobody knows: the table and its states are asked about
+]
+
+
+@pytest.mark.parametrize(("header", "states", "questions"), FOREIGN, ids=["pl", "ja", "hu", "unknown"])
+def test_a_list_of_deals_in_other_words_is_never_left_alone(proposed, header, states, questions):
+    rows = deals(24, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}", sep=";")
+    for mine, theirs in zip(("Closed Won", "Closed Lost", "Prospecting"), states, strict=True):
+        rows = [row.replace(mine, theirs) for row in rows]
+    columns, table, _ = proposed(header, rows, "lista.csv")
+    names = header.split(";")
+    assert [
+        columns[name]["from"] for name in ("lead_id", "company", "stage", "deal_value", "created_at", "closed_at")
+    ] == names
+    assert len(table["to_review"]) == questions
+
+
+def test_a_log_of_measurements_is_no_list_of_deals(tmp_path):
+    rows = [f"2025-01-0{n % 9 + 1},s{n % 3},{n}.5" for n in range(20)]
+    (tmp_path / "readings.csv").write_text("\n".join(["time,sensor,celsius", *rows]) + "\n")
+    with pytest.raises(
+        sources.SourceError if hasattr(sources, "SourceError") else Exception, match="nothing here looks like"
+    ):
+        proposal.propose(str(tmp_path), "x")
+
+
+# what is accepted although most of it is refused
+
+
+def test_a_file_of_which_most_rows_are_refused_is_told_also_when_it_was_accepted(tmp_path):
+    (tmp_path / "leads.csv").write_text("lead_id,customer_id,status,created_at\nD1,A1,won,2025-01-01\n")
+    (file,) = sources.scan(str(tmp_path), contracts.entities()).files
+    from dataclasses import replace
+
+    accepted = replace(file, accept=True)
+    assert hold.poor(accepted, hold.Counts(10, 6)) == "leads.csv: 6 of 10 rows are refused"
+    assert hold.poor(accepted, hold.Counts(10, 5)) is None
