@@ -245,6 +245,25 @@ def test_a_requirement_of_a_reason_is_no_flag_of_lost(propose):
     assert "`is_closed`" in filled(found, "stages", "state")["from"]
 
 
+USERS = {
+    "User.csv": "Id,Username,FirstName,LastName,Name,IsActive\n5aA,mo@x.example,Mo,Adeyemi,Mo Adeyemi,1\n5aB,ri@x.example,Rita,Sorel,Rita Sorel,0\n",
+    "owners.csv": "owner_id,email,first_name,last_name,archived\n5aA,mo@x.example,Mo,Adeyemi,false\n5aB,ri@x.example,Rita,Sorel,true\n",
+    "Mitarbeiter.csv": "Kürzel;Name;aktiv\n5aA;Mo Adeyemi;ja\n5aB;Rita Sorel;nein\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("file", USERS)
+def test_owners_have_names_also_those_who_left(propose, file):
+    table = deals("Stage", *["Closed Won", "Closed Lost"] * 3, head=",Owner ID", cells=",5aA").replace(
+        ",5aA\n", ",5aB\n", 2
+    )
+    found = propose({"accounts.csv": ACCOUNTS, "deals.csv": table, file: USERS[file]})
+    owner = filled(found, "leads", "owner")
+    assert (owner["from"], owner["take"]) == ("Owner ID", "full_name")
+    assert owner["confidence"] >= 0.8
+    assert "archived" not in str(filled(found, owner["lookup"], "record_id")["from"])
+
+
 ELSEWHERE = {
     "Freshsales": ("sales_accounts.csv", "id,name,created_at\n" + "".join(f"7{n}01,Firm {n},2024-01-02\n" for n in range(1, 5)), "sales_account_id", "7{}01"),
     "Close": ("leads.csv", "id,display_name,status_label\n" + "".join(f"lead_x{n},Firm {n},Potential\n" for n in range(1, 5)), "lead_id", "lead_x{}"),

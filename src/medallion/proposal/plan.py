@@ -583,6 +583,7 @@ class _Planner:
             key = self._own(accounts)
             if (
                 key is None
+                or not key.is_unique
                 or accounts.confidence >= 0.8
                 or any(f.table is accounts.table for f in self.feeds if f is not accounts)
             ):
