@@ -35,7 +35,9 @@ def entity(name: str, columns: str, words: str = "", file: str = "") -> str:
 
 
 CUSTOMERS = "{customer_id: Id, customer_name: Name, updated_at: Changed}"
-LEADS = "{lead_id: Id, customer_id: Account, status: Status, deal_value: Amount, created_at: Created, updated_at: Changed}"
+LEADS = (
+    "{lead_id: Id, customer_id: Account, status: Status, deal_value: Amount, created_at: Created, updated_at: Changed}"
+)
 
 
 @pytest.fixture
@@ -60,7 +62,11 @@ def sound(lake) -> None:
 
 ACCOUNTS = "Id,Name,Changed,Flag\nA1,Acme,2025-01-01,0\nA2,Bolt,2025-01-01,0\n"
 DEALS = "Id,Account,Status,Amount,Created,Changed,Flag\n"
-L1, L2, L3 = "L1,A1,won,100,2025-01-02,2025-02-01", "L2,A1,won,50,2025-01-02,2025-02-01", "L3,A2,open,7,2025-01-02,2025-02-01"
+L1, L2, L3 = (
+    "L1,A1,won,100,2025-01-02,2025-02-01",
+    "L2,A1,won,50,2025-01-02,2025-02-01",
+    "L3,A2,open,7,2025-01-02,2025-02-01",
+)
 STATE = "select lead_id as id, status as s from silver.leads_clean order by 1"
 
 
@@ -70,10 +76,14 @@ def test_a_flagged_record_ends_comes_back_and_gold_follows(deliver, contract, ro
         {"customers.csv": ACCOUNTS, "leads.csv": DEALS + f"{L1},0\n{L2},0\n{L3},1\nL9,A9,,,,,1\n"}, contracts=(path,)
     )
     assert accounts(first)["leads"] == {"rows_read": 4, "accepted": 2, "withdrawn": 2}
-    assert rows(lake, "select count(*) as n, sum(deal_value)::int as v from gold.deals where status = 'won'") == [{"n": 2, "v": 150}]
+    assert rows(lake, "select count(*) as n, sum(deal_value)::int as v from gold.deals where status = 'won'") == [
+        {"n": 2, "v": 150}
+    ]
     second, lake = deliver({"leads.csv": DEALS + f"{L1},0\n{L2},1\n{L3},1\n"}, NOW + timedelta(days=1))
     assert accounts(second)["leads"] == {"rows_read": 3, "duplicate": 2, "withdrawn": 1}
-    assert rows(lake, "select count(*) as n, sum(deal_value)::int as v from gold.deals where status = 'won'") == [{"n": 1, "v": 100}]
+    assert rows(lake, "select count(*) as n, sum(deal_value)::int as v from gold.deals where status = 'won'") == [
+        {"n": 1, "v": 100}
+    ]
     assert rows(lake, "select lead_id, _outcome, _ended_by, _ended_at = known_at as learned from silver.leads_history where lead_id = 'L2' order by known_at") == [
         {"lead_id": "L2", "_outcome": "accepted", "_ended_by": None, "learned": None},
         {"lead_id": "L2", "_outcome": "withdrawn", "_ended_by": "absent", "learned": True},
@@ -92,7 +102,9 @@ def test_a_flagged_record_ends_comes_back_and_gold_follows(deliver, contract, ro
 def test_a_complete_delivery_ends_what_it_lacks(to_silver, contract, rows):
     path = contract(leads="complete: true")
     _, lake = to_silver({"customers.csv": ACCOUNTS, "leads.csv": DEALS + f"{L1},\n{L2},\n{L3},\n"}, contracts=(path,))
-    second, lake = to_silver({"leads.csv": DEALS + f"{L1},x\nL2,A1,perhaps,50,2025-01-02,2025-02-01,\n"}, NOW + timedelta(days=1))
+    second, lake = to_silver(
+        {"leads.csv": DEALS + f"{L1},x\nL2,A1,perhaps,50,2025-01-02,2025-02-01,\n"}, NOW + timedelta(days=1)
+    )
     assert accounts(second)["leads"] == {"rows_read": 2, "duplicate": 1, "quarantined": 1, "implied": 1}
     assert [row["id"] for row in rows(lake, STATE)] == ["L1", "L2"]  # what is refused is not gone
     third, lake = to_silver({"leads.csv": DEALS + f"{L1},y\n{L2},\n{L3},\n"}, NOW + timedelta(days=2))
@@ -104,7 +116,10 @@ def test_a_complete_delivery_ends_what_it_lacks(to_silver, contract, rows):
 def test_where_says_which_records_count(to_silver, contract, rows):
     path = contract(leads="where: \"CASE WHEN _malformed LIKE 'Total%' THEN false ELSE flag <> 'Case' END\"")
     first, lake = to_silver(
-        {"customers.csv": ACCOUNTS, "leads.csv": DEALS + f"{L1},Deal\n{L2},Deal\n{L3},Case\nTotal 3\n,,,,,,\nL5,A1,open\n"},
+        {
+            "customers.csv": ACCOUNTS,
+            "leads.csv": DEALS + f"{L1},Deal\n{L2},Deal\n{L3},Case\nTotal 3\n,,,,,,\nL5,A1,open\n",
+        },
         contracts=(path,),
     )
     assert accounts(first)["leads"] == {"rows_read": 5, "accepted": 2, "quarantined": 1, "excluded": 2}
@@ -118,13 +133,18 @@ def test_references_follow_merged_records(to_silver, contract, rows):
     path = contract(customers="absent: flag\nmergedInto: Master")
     head = "Id,Name,Changed,Flag,Master\n"
     start = head + "A1,Acme,2025-01-01,0,\nA2,Acme Inc,2025-01-01,0,000000000000000\nA3,Old,2025-01-01,true,A2\n"
-    _, lake = to_silver({"customers.csv": start, "leads.csv": DEALS + f"{L1},\nL4,A3,open,1,2025-01-02,2025-02-01,\n{L3},\n"}, contracts=(path,))
+    _, lake = to_silver(
+        {"customers.csv": start, "leads.csv": DEALS + f"{L1},\nL4,A3,open,1,2025-01-02,2025-02-01,\n{L3},\n"},
+        contracts=(path,),
+    )
     deals = "select lead_id, customer_id from silver.leads_clean order by 1"
     assert [tuple(row.values()) for row in rows(lake, deals)] == [("L1", "A1"), ("L3", "A2"), ("L4", "A2")]
     second, lake = to_silver({"customers.csv": head + "A2,Acme Inc,2025-01-01,1,A1\n"}, NOW + timedelta(days=1))
     assert accounts(second) == {"customers": {"rows_read": 1, "withdrawn": 1}, "leads": {"implied": 2}}
     assert [tuple(row.values()) for row in rows(lake, deals)] == [("L1", "A1"), ("L3", "A1"), ("L4", "A1")]
-    third, lake = to_silver({"leads.csv": DEALS + f"{L3},\nL5,A3,won,3,2025-01-02,2025-02-01,\n"}, NOW + timedelta(days=2))
+    third, lake = to_silver(
+        {"leads.csv": DEALS + f"{L3},\nL5,A3,won,3,2025-01-02,2025-02-01,\n"}, NOW + timedelta(days=2)
+    )
     assert accounts(third) == {"leads": {"rows_read": 2, "accepted": 1, "duplicate": 1}}
     assert {row["customer_id"] for row in rows(lake, deals)} == {"A1"}
     sound(lake)
@@ -133,18 +153,27 @@ def test_references_follow_merged_records(to_silver, contract, rows):
 def test_a_file_lists_the_merges(to_silver, contract, rows):
     path = contract(leads="mergedInto: {file: merged_deal, from: Gone, to: Kept}")
     first, lake = to_silver(
-        {"customers.csv": ACCOUNTS, "leads.csv": DEALS + f"{L1},\n{L2},\n{L3},\n", "merged_deal.csv": "Kept,Gone\nL1,L2\n"},
+        {
+            "customers.csv": ACCOUNTS,
+            "leads.csv": DEALS + f"{L1},\n{L2},\n{L3},\n",
+            "merged_deal.csv": "Kept,Gone\nL1,L2\n",
+        },
         contracts=(path,),
     )
     assert accounts(first)["leads"] == {"rows_read": 3, "accepted": 2, "withdrawn": 1}
     second, lake = to_silver({"merged_deal.csv": "Kept,Gone\nL1,L3\nL1,L2\n"}, NOW + timedelta(days=1))
     assert accounts(second)["leads"] == {"implied": 1}
     assert [row["id"] for row in rows(lake, STATE)] == ["L1"]
-    assert rows(lake, "select _merged_into as m, _ended_by as b from silver.leads_history where lead_id = 'L3' and _outcome = 'gone'") == [{"m": "L1", "b": "merged"}]
+    assert rows(
+        lake,
+        "select _merged_into as m, _ended_by as b from silver.leads_history where lead_id = 'L3' and _outcome = 'gone'",
+    ) == [{"m": "L1", "b": "merged"}]
     sound(lake)
 
 
-@pytest.mark.parametrize("words", ["absent: {if: x}", "mergedInto: {file: m, from: a}", "where: 'select 1'", "complete: perhaps"])
+@pytest.mark.parametrize(
+    "words", ["absent: {if: x}", "mergedInto: {file: m, from: a}", "where: 'select 1'", "complete: perhaps"]
+)
 def test_words_that_cannot_be_used_are_refused(words):
     with pytest.raises(ContractError, match="customers"):
         contracts.entities([Override("mine.yaml", HEAD + entity("customers", CUSTOMERS, words))])
@@ -161,7 +190,11 @@ def test_a_complete_delivery_that_lacks_most_is_held_back(to_silver, contract, r
 
 @pytest.mark.parametrize(
     ("footer", "excluded", "quarantined"),
-    [('"All deals"\n"Copyright, Inc."\nGenerated By: I.\n', 3, 0), ("Summe: 7\nStand 1.9.2026\n", 2, 0), ("L4\n", 0, 1)],
+    [
+        ('"All deals"\n"Copyright, Inc."\nGenerated By: I.\n', 3, 0),
+        ("Summe: 7\nStand 1.9.2026\n", 2, 0),
+        ("L4\n", 0, 1),
+    ],
 )
 def test_footers_are_excluded_and_a_record_cut_short_is_not(to_silver, footer, excluded, quarantined):
     head = "lead_id,customer_id,status,created_at\nL1,A1,won,2025-01-02\nL2,A1,open,2025-01-02\n"
@@ -185,7 +218,9 @@ PROPOSED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("header", "values", "words", "asked"), PROPOSED, ids=[f"{row[0]} {row[1]}" for row in PROPOSED])
+@pytest.mark.parametrize(
+    ("header", "values", "words", "asked"), PROPOSED, ids=[f"{row[0]} {row[1]}" for row in PROPOSED]
+)
 def test_init_proposes_what_ends_a_record(tmp_path, header, values, words, asked):
     from medallion.proposal import propose
 
@@ -209,7 +244,11 @@ def test_init_proposes_what_ends_a_record(tmp_path, header, values, words, asked
 
 @pytest.mark.parametrize(
     ("file", "header"),
-    [("merged_deal.csv", "deal_id,merged_deal_id"), ("Merges.csv", "Survivor,Duplicate removed,By"), ("dedupe_log.csv", "winner,loser")],
+    [
+        ("merged_deal.csv", "deal_id,merged_deal_id"),
+        ("Merges.csv", "Survivor,Duplicate removed,By"),
+        ("dedupe_log.csv", "winner,loser"),
+    ],
 )
 def test_init_finds_the_file_that_lists_merges(tmp_path, file, header):
     from medallion.proposal import propose
@@ -218,7 +257,9 @@ def test_init_finds_the_file_that_lists_merges(tmp_path, file, header):
     (tmp_path / "opportunities.csv").write_text(
         f"Opportunity ID,Account Name,Opportunity Name,Stage,Amount,Created Date,Close Date\n{rows}"
     )
-    (tmp_path / file).write_text(f"{header}\nO-101,O-999{',Bo' * (header.count(',') - 1)}\nO-102,O-103{',Al' * (header.count(',') - 1)}\n")
+    (tmp_path / file).write_text(
+        f"{header}\nO-101,O-999{',Bo' * (header.count(',') - 1)}\nO-102,O-103{',Al' * (header.count(',') - 1)}\n"
+    )
     entities = contracts.entities([Override("mine.yaml", propose(str(tmp_path), "mine").text)])
     said = entities["leads"].sources[0].merged_into
     assert (said.file, said.to, said.from_) == (file.partition(".")[0], *header.split(",")[:2])

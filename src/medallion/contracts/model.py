@@ -122,7 +122,7 @@ class Entity(_Columns):
         listed = tuple(
             Source(
                 file=str(said.file),
-                columns={"merged": {"column": said.from_}, "survivor": {"column": said.to}},  # type: ignore[dict-item]
+                columns={"merged": {"column": said.from_}, "survivor": {"column": said.to}},
             )
             for said in dict.fromkeys(source.merged_into for source in self.sources)
             if said and said.is_listed
@@ -274,7 +274,9 @@ class Entity(_Columns):
 
 #: How a record ended, in its history.
 END: tuple[Column, ...] = (
-    Column("_ended_at", "timestamp", "When the record ended: its version time, else when it was learned; null for others."),
+    Column(
+        "_ended_at", "timestamp", "When the record ended: its version time, else when it was learned; null for others."
+    ),
     Column("_ended_by", "string", "What ended it: absent, merged, complete or where; null for others."),
     Column("_merged_into", "string", "Key of the record that it was merged into; null for others."),
 )

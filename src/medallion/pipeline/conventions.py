@@ -350,7 +350,11 @@ def _marked(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
         told = marks.marked(_header(file, bronze), seen[bronze].words)
         if told:
             header = _header(file, bronze)
-            word = f"`mergedInto: {header}`" if marks.is_pointer(header) else f'`absent: {{when: "{marks.ended(header, bronze, told)}"}}`'
+            word = (
+                f"`mergedInto: {header}`"
+                if marks.is_pointer(header)
+                else f'`absent: {{when: "{marks.ended(header, bronze, told)}"}}`'
+            )
             shown = ", ".join(repr(text[:40]) for text in list(told)[:3])
             doubts.append(
                 _Doubt(

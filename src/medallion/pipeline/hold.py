@@ -79,7 +79,9 @@ class Verdict:
 
     def told(self, values: bool = True) -> str:
         """As one sentence with the reasons, the most frequent first."""
-        return f"{self.says}: {'; '.join(reason.told(values) for reason in self.reasons)}" if self.reasons else self.says
+        return (
+            f"{self.says}: {'; '.join(reason.told(values) for reason in self.reasons)}" if self.reasons else self.says
+        )
 
     @property
     def refusal(self) -> Refusal:

@@ -34,12 +34,14 @@ _NO = frozenset({
 #: Words for what was put aside, which may count all the same.
 _ASIDE = frozenset(word for word in _ENDED if word.startswith(("arch", "arkiv", "gearch", "zarch", "arqu", "merged", "fus",
                    "zusammen", "scal")))  # fmt: skip
-_YES = frozenset({"true", "1", "1.0", "yes", "y", "t", "x", "ja", "tak", "oui", "si", "sim", "wahr", "verdadero", "vrai", "on"})
+_YES = frozenset(
+    {"true", "1", "1.0", "yes", "y", "t", "x", "ja", "tak", "oui", "si", "sim", "wahr", "verdadero", "vrai", "on"}
+)
 #: What denies a mark in any contract, and what Spark reads as true or false.
 _PLAIN_NO = ("", "false", "0", "no", "n", "f", "null", "none", "n/a", "-")
 _BOOLEAN = frozenset({"true", "false", "t", "f", "yes", "no", "y", "n", "1", "0"})
 #: Headers of such identifiers written as one word.
-_RUN_TOGETHER = frozenset({"masterrecord",  "mergedinto", "mergedto", "duplicateof", "survivor", "survivingrecord"})
+_RUN_TOGETHER = frozenset({"masterrecord", "mergedinto", "mergedto", "duplicateof", "survivor", "survivingrecord"})
 #: Letters with accents, and those that stand for them: cells are folded alike here and in the SQL of a contract.
 _ACCENTED = "àáâãäåąçćčďèéêëęěğìíîïıłñńňòóôõöøőřśšşťùúûüůűýÿžźż"
 _FOLDED = "aaaaaaacccdeeeeeegiiiiilnnnooooooorssstuuuuuuyyzzz"

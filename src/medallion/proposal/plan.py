@@ -663,7 +663,9 @@ class _Planner:
         if feed.entity not in ("leads", "customers", "interactions"):
             return
         columns = [column for column in feed.unmapped if marks.may_mark(column.header)]
-        telling = [c for c in columns if not marks.is_pointer(c.header) and (_is_sure(c) or marks.marked(c.header, c.counts))]
+        telling = [
+            c for c in columns if not marks.is_pointer(c.header) and (_is_sure(c) or marks.marked(c.header, c.counts))
+        ]
         said = [self._mark(feed, column, len(telling) < 2) for column in columns]
         conditions = [condition for condition in said if condition]
         if conditions:
@@ -699,9 +701,13 @@ class _Planner:
             shown = ", ".join(repr(text) for text in list(marked)[:3])
             told += (
                 f" ({shown}): have these ended? Then delete this confidence and they leave the figures ({rows:,} rows are "
-                "withdrawn); else write when: \"false\", and they count"
+                'withdrawn); else write when: "false", and they count'
             )
-        return Condition(when=marks.ended(column.header, column.name, column.counts, alone), confidence=0.95 if sure else 0.6, reason=told)
+        return Condition(
+            when=marks.ended(column.header, column.name, column.counts, alone),
+            confidence=0.95 if sure else 0.6,
+            reason=told,
+        )
 
     def _is_derived(self, feed: Feed) -> bool:
         """Whether a table holds accounts only as far as its deals or touches name them."""
@@ -720,7 +726,9 @@ class _Planner:
             if table is feed.table or not words & _MERGES or not keys:
                 continue
             known = {c.header: len(_forms(c) & keys) / max(len(_forms(c)), 1) for c in table.columns if c.filled}
-            gone = [h for h in known if _MERGED & set(vocabulary.words_of(h)) and not _INTO & set(vocabulary.words_of(h))]
+            gone = [
+                h for h in known if _MERGED & set(vocabulary.words_of(h)) and not _INTO & set(vocabulary.words_of(h))
+            ]
             kept = [h for h, share in known.items() if h not in gone and share >= 0.8]
             if len(gone) != 1 or len(kept) != 1:
                 continue

@@ -94,7 +94,9 @@ def _source(feed: Feed, proposal: Proposal) -> list[str]:
     if file.header_line > 1:
         lines.append(f"  headerLine: {file.header_line}")
     lines += [f"  confidence: {feed.confidence:.2f}", f"  reason: {_scalar(feed.reason)}"]
-    lines += [f"  {word}: {_flow(item.model_dump(exclude_defaults=True, by_alias=True))}" for word, item in feed.life.items()]
+    lines += [
+        f"  {word}: {_flow(item.model_dump(exclude_defaults=True, by_alias=True))}" for word, item in feed.life.items()
+    ]
     lines += ["  columns:"]
     lines += [f"    {name}: {_filling(item)}" for name, item in _in_order(feed)]
     lines += [f"    # {_plain(comment)}" for comment in feed.comments]
