@@ -122,7 +122,7 @@ class Entity(_Columns):
         listed = tuple(
             Source(
                 file=str(said.file),
-                columns={"merged": {"column": said.from_}, "survivor": {"column": said.to}},  # type: ignore[dict-item]
+                columns={"merged": {"column": said.from_}, "survivor": {"column": said.to}},
             )
             for said in dict.fromkeys(source.merged_into for source in self.sources)
             if said and said.is_listed

@@ -69,9 +69,10 @@ class Ends:
         names = {entity.name for entity in present}
         refers = {column.reference.entity for e in present for column in e.references if column.reference}
         for entity in self.context.entities.values():
-            if entity.merges_records and entity.name in refers - names and store.grow(self.lake, entity.history):
-                if not (entity.merges and entity.merges.name in names):
-                    self._tell_survivors(entity)
+            alone = entity.merges is not None and entity.merges.name in names
+            needed = entity.merges_records and not alone and entity.name in refers - names
+            if needed and store.grow(self.lake, entity.history):
+                self._tell_survivors(entity)
 
     def close(self, entity: Entity, met: bool) -> None:
         """End the records of an entity of the batch, after its versions have been kept.
@@ -144,7 +145,8 @@ class Ends:
         """Versions for the known records whose references lead to merged ones; gives how many rows came to the
         history of each entity that the batch does not have.
         """
-        names, touched = {entity.name for entity in present}, {}
+        names = {entity.name for entity in present}
+        touched: dict[str, int] = {}
         for entity in self.context.entities.values():
             listed = entity.merges
             alone = listed is not None and listed.name in names and entity.name not in names

@@ -48,7 +48,7 @@ def rewind(history: DataFrame, entity: Entity, as_of: Column, known_as_of: Colum
         later = ~F.col("_held") & ~F.coalesce((F.col("status") != "open") & (F.col("closed_at") < as_of), F.lit(False))
         chosen = chosen.withColumn("stage", F.when(~later, F.col("stage")))
     if "_outcome" in told:
-        chosen = chosen.filter(~F.col("_outcome").isin(*ENDED))
+        chosen = chosen.filter(~F.coalesce(F.col("_outcome").isin(*ENDED), F.lit(False)))
     return chosen.select(*entity.clean.column_names)
 
 
