@@ -217,11 +217,15 @@ class _Training:
 
     def _facts(self, spark: SparkSession) -> Facts:
         from medallion.scoring.snapshots import Facts, versions
+        from medallion.silver import without
 
-        known = [batch.known_at for batch in batches.history(self.lake) if batch.state == batches.FINISHED]
+        journal = batches.history(self.lake)
+        replaced = batches.replaced(journal)
+        known = [batch.known_at for batch in journal if batch.state == batches.FINISHED]
 
         def of(entity: Entity) -> DataFrame:
             history = store.read(spark, self.lake, entity.history.name)
+            history = without(history, replaced.get(entity.name, ()))
             accepted = history.filter("_outcome = 'accepted'").count()
             single = accepted == store.read(spark, self.lake, entity.clean.name).count()
             return versions(history, entity.key, min(known), single=single)

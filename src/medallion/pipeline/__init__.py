@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from medallion import contracts, log, sources
 from medallion.config import Settings, end_of_day
-from medallion.contracts import Table
+from medallion.contracts import Entity, Table
 from medallion.errors import ContractError, LakehouseError, SourceError
 from medallion.gold import SCORED, graph
 from medallion.lakehouse import contracts_in_use, query, store
@@ -155,6 +155,41 @@ def take_up(
         # one batch is continued by its own journal; several are reprocessed all or none
         tables = gold_names() if len(todo) == 1 else None
         return work.do(todo, True, writer.intent(journal.TAKE_UP, tables, last=_RUNS))
+
+
+def reprocess(
+    settings: Settings,
+    now: datetime,
+    only: Collection[str] = (),
+    report: Report = lambda name, seconds: None,
+) -> Result:
+    """Build silver from bronze again, by the present contracts and code; then bring gold up to date.
+
+    Each batch of files gives a batch of its own per entity, whose reading counts from now on. The reading before stays
+    in history, and `replay` gives its figures for a time before `now`. Done as a whole or not at all.
+
+    Args:
+        settings: Which lakehouse, by which contracts, as of when.
+        now: The clock, UTC without zone.
+        only: Entities to read again; all that have files unless named.
+        report: Is told of each step.
+
+    Raises:
+        LakehouseError: Another run is writing, a batch is unfinished, or there is nothing of these entities.
+        SourceError: The present contract fills dates or amounts otherwise, and it is in doubt how these are written.
+        ConservationError: A law does not hold; everything is rolled back.
+    """
+    work = _Work(settings, now, report)
+    with journal.writing(work.lake) as writer:
+        work.result.recovered = writer.recovered
+        journal.needs_whole_batches(work.lake)
+        todo = [(batch, _NOTHING) for batch in work.again(only)]
+        if not todo:
+            raise LakehouseError(
+                f"{work.lake.root}: nothing was read of {', '.join(only) or 'any entity'}",
+                f"Entities: {', '.join(work.entities)}.",
+            )
+        return work.do(todo, True, writer.intent(journal.REPROCESS, last=_RUNS))
 
 
 def replay(
@@ -299,6 +334,38 @@ class _Work:
         self.result.held += refused
         return None if refused else replace(batch, files=(file,))
 
+    def again(self, only: Collection[str]) -> list[Batch]:
+        """Every batch of files to be read again: per entity, parents first, as they were delivered."""
+        known = batches.history(self.lake)
+        read = [batch for batch in known if batch.state == batches.FINISHED and batch.has_files]
+        wanted = [replace(b, files=tuple(f for f in b.files if not only or f.entity in only)) for b in read]
+        mapped = [self._anew(batch, known) for batch in wanted]
+        found: list[Batch] = []
+        for entity in _parents_first(self.entities):
+            for batch in mapped:
+                if files := batch.files_of(entity):
+                    found.append(Batch.reread(batch, tuple(files), self.now + timedelta(microseconds=len(found))))
+        return found
+
+    def _anew(self, batch: Batch, known: Collection[Batch]) -> Batch:
+        """A batch with its files by the present contracts, and with how their cells are written decided again as far as
+        they are still there.
+        """
+        there, gone = [], []
+        for file in batch.files:
+            try:
+                sources.unchanged(file)
+                there.append(sources.undated(sources.remapped(file, self.entities)))
+            except SourceError:
+                gone.append(self.mapped_again(file, known))
+        contents = {file.content_hash for file in batch.files}
+        earlier = [file for other in known for file in other.files if file.content_hash not in contents]
+        settled = conventions.settle(there, self.entities, earlier, accept=self.settings.accept)
+        self.result.notes += settled.notes
+        for item in settled.refused:
+            raise SourceError(item.problem, item.remedy)
+        return replace(batch, files=(*settled.files, *gone))
+
     def mapped_again(self, file: sources.SourceFile, known: Collection[Batch]) -> sources.SourceFile:
         """A file of which refused records are reprocessed, by the present contracts.
 
@@ -382,10 +449,14 @@ class _Work:
         with self.steps.step("start the engine"):
             spark = session(settings.engine, settings.memory_gib)
         _check_folder(lake)
-        context = Context(spark, lake, self.entities, self.steps, now, result.run_id)
+        before = batches.history(lake)
+        replaced = batches.replaced([*before, *(batch for batch, _ in todo)])
+        context = Context(spark, lake, self.entities, self.steps, now, result.run_id, replaced)
         contracts_in_use.record(spark, lake, self.overrides, now)
         self._try_expressions(spark, [batch for batch, _ in todo])
-        before = batches.history(lake)
+        reread = {file.entity for batch, _ in todo if batch.is_reread for file in batch.files}
+        for name in sorted(reread):
+            context.delete_rows(self.entities[name].clean.name, "true")
         for batch, chosen in todo:
             gate = hold.Gate(context, batch, settings.hold_back, self.held_under)
             accounts = bronze_to_silver(context, batch, gate, chosen)
@@ -408,6 +479,7 @@ class _Work:
 
             def why(day: date) -> Stale:
                 stale = fresh.stale(day)
+                stale = replace(stale, anew=stale.anew or bool(reread))
                 result.rebuilt = dict(stale.tables)
                 return stale
 
@@ -515,6 +587,16 @@ def _check_folder(lake: Lakehouse) -> None:
             f"{path}: the embedded engine cannot write to a folder with {odd[0]!r} in its path",
             "Choose a --lakehouse with plain letters, digits, - and _ only.",
         )
+
+
+def _parents_first(entities: Mapping[str, Entity]) -> list[str]:
+    """Names of entities, each after those that its rows refer to or are looked up in, as far as there is such an order."""
+    left, found = list(entities), list[str]()
+    while left:
+        free = (name for name in left if not entities[name].parents & (set(left) - {name}))
+        found.append(next(free, left[0]))
+        left.remove(found[-1])
+    return found
 
 
 def _goal(settings: Settings, now: datetime) -> date | None:

@@ -15,6 +15,7 @@ from medallion.errors import ConservationError, ContractError, LakehouseError
 from medallion.gold import OWN_STEPS, SCORED, Step, graph
 from medallion.lakehouse import store
 from medallion.lakehouse.store import Lakehouse
+from medallion.pipeline import batches
 from medallion.pipeline.additions import Additions, additions
 from medallion.pipeline.context import Context
 from medallion.pipeline.steps import in_order
@@ -98,11 +99,12 @@ def silver_to_gold(
     there = [entity for entity in entities.values() if lake.exists(entity.clean.name)]
     frames: dict[str, DataFrame] = {entity.clean.name: context.read(entity.clean) for entity in there}
     _check_own(frames)
+    replaced = batches.replaced(batches.history(lake), known_as_of)
     known = None if known_as_of is None else F.lit(known_as_of.isoformat(sep=" ")).cast("timestamp")
 
     def rewind(time: Column) -> None:
         for entity in there:
-            versions = context.read(entity.history)
+            versions = silver.without(context.read(entity.history), replaced.get(entity.name, ()))
             frames[entity.clean.name] = silver.rewind(versions, entity, time, known)
 
     if known is not None:
@@ -111,7 +113,8 @@ def silver_to_gold(
     newest = silver.newest_event(events, entities).collect()[0]["newest"]
     day = as_of or (newest.date() if newest else _NO_EVENTS)
     as_of_time = AsOf(end_of_day(day), weights=weights)
-    frames["silver.leads_history"] = context.read(entities["leads"].history)
+    leads_history = context.read(entities["leads"].history)
+    frames["silver.leads_history"] = silver.without(leads_history, replaced.get("leads", ()))
     if known is not None:
         frames["silver.leads_history"] = frames["silver.leads_history"].filter(F.col("known_at") < known)
     rewound = known is not None
