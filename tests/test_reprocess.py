@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
+import json
 import shutil
 from datetime import datetime, timedelta
 
 import pytest
+from typer.testing import CliRunner
 
 from medallion import pipeline
-from medallion.care import quarantine, status
+from medallion.care import doctor, quarantine, status
 from medallion.care.quarantine import Correction
+from medallion.cli.app import app
 from medallion.config import load
 from medallion.lakehouse import query
 from medallion.lakehouse.store import Lakehouse
@@ -94,3 +98,69 @@ def test_a_corrected_contract_mends_what_was_read(folder, tmp_path):
     assert figures(tmp_path / "then") == (0, 1, 3, 0)
     pipeline.replay(load(None, lakehouse=str(lake)), DAY.date(), None, str(tmp_path / "now"))
     assert figures(tmp_path / "now") == (3, 1, 0, 132)
+
+
+@pytest.mark.slow
+def test_what_would_change_is_shown_and_nothing_is_touched(folder):
+    lake = Lakehouse(str(folder / "lake"))
+    right = contract(folder, P5="won", P1="open", P9="lost")
+    before = {name: lake.version(name) for name in lake.tables()}
+    args = ["--lakehouse", lake.root, "--contract", str(right)]
+    shown = CliRunner().invoke(app, ["reprocess", *args, "--dry-run", "--json"])
+    assert shown.exit_code == 0, shown.output
+    document = json.loads(shown.stdout)
+    assert (document["before"]["question"], document["after"]["question"]) == (
+        "Your CRM should show 0 won, $0; 1 lost; 3 open. Is that so?",
+        "Your CRM should show 3 won, $132; 1 lost; 0 open. Is that so?",
+    )
+    refused = CliRunner().invoke(app, ["reprocess", *args], input="n\n")
+    assert refused.exit_code == 1
+    assert "Before: 0 won, $0; 1 lost; 3 open\nAfter:  3 won, $132; 1 lost; 0 open\n" in refused.output
+    assert {name: lake.version(name) for name in lake.tables()} == before
+
+
+@pytest.mark.slow
+def test_the_command_asks_and_does_it(folder):
+    lake = Lakehouse(str(folder / "lake"))
+    right = contract(folder, P5="won", P1="open", P9="lost")
+    done = CliRunner().invoke(app, ["reprocess", "--lakehouse", lake.root, "--contract", str(right)], input="y\n")
+    assert done.exit_code == 0, done.output
+    assert figures(folder / "lake") == (3, 1, 0, 132)
+    again = CliRunner().invoke(app, ["reprocess", "--lakehouse", lake.root, "--entity", "leads", "--yes"])
+    assert again.exit_code == 0, again.output
+    assert figures(folder / "lake") == (3, 1, 0, 132)
+    assert doctor.document(doctor.examine(load(None, lakehouse=lake.root)))["state"] == "ok"
+
+
+def test_the_doctor_names_what_today_is_read_otherwise(folder):
+    right = contract(folder, P5="won", P1="open", P9="lost")
+    given = load(None, lakehouse=str(folder / "lake"))
+    assert {one.state for one in doctor.examine(given)} == {"ok"}
+    found = [one for one in doctor.examine(load(None, lakehouse=str(folder / "lake"), contracts=(right,))) if one.state != "ok"]  # fmt: skip
+    assert [(one.check, one.about) for one in found] == [("reading", "leads")]
+    assert "leads.csv, leads.csv: the contract of today fills status otherwise" in found[0].says
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["_accounts", "_mark_reread"])
+def test_a_killed_reprocess_leaves_the_reading_before(folder, moment):
+    lake = folder / "lake"
+    half = importlib.import_module("medallion.pipeline.bronze_to_silver")
+    right = contract(folder, P5="won", P1="open", P9="lost")
+    given, calls, real = load(None, lakehouse=str(lake), contracts=(right,)), [], getattr(half, moment)
+
+    def killed(*arguments):
+        calls.append(1)
+        if len(calls) == 2:  # of three batches
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(half, moment, killed)
+        pipeline.reprocess(given, DAY + timedelta(hours=5))
+    plain = load(None, source=str(folder / "one"), lakehouse=str(lake))
+    result = pipeline.run(plain, DAY + timedelta(hours=6))
+    assert "It was rolled back" in result.recovered[0]
+    assert figures(lake) == (0, 1, 3, 0)
+    assert not any(batch.is_reread for batch in batches.history(Lakehouse(str(lake))))
+    assert [one for one in doctor.examine(plain) if one.state != "ok"] == []

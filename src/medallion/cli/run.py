@@ -16,6 +16,7 @@ from rich.text import Text
 from medallion import figures, pipeline
 from medallion.care import status
 from medallion.cli import console
+from medallion.cli import proof as proving
 from medallion.cli.command import Accept, Call, Contract, command, group
 from medallion.cli.state import show_insights
 from medallion.config import end_of_day, utc_now
@@ -59,6 +60,8 @@ def run(
 
     def tell() -> None:
         show_result(call, result, settings.lakehouse)
+        if result.proof and result.first_proof:
+            proving.show(call, result.proof)
         show_insights(call, found, day, call.currency)
         _next_steps(call, settings.source, settings.lakehouse)
 
@@ -92,6 +95,7 @@ def _document(result: Result, insights: dict[str, Any], day: date | None, lake: 
         "lines_above_header": result.skipped_lines,
         "row_accounts": [{k: v for k, v in row.items() if k != "known_at"} for row in result.accounts],
         "tables": {name: lake.version(name) for name in lake.tables()},
+        "proof": result.proof.document() if result.proof else None,
         "steps": result.steps,
         "seconds": result.seconds,
     }
@@ -196,6 +200,7 @@ def init(
 ) -> None:
     """Look at unknown exports and propose a contract for them, to be reviewed."""
     from medallion import proposal  # words and spellings of CRMs, which a run has no need of
+    from medallion.pipeline import sample
 
     name = re.sub(r"\W+", "_", Path(folder).resolve().name).strip("_") or "exports"
     target = out or Path("config/sources", f"{name}.odcs.yaml")
@@ -204,8 +209,19 @@ def init(
     proposed = proposal.propose(folder, name, preset)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(proposed.text, encoding="utf-8")
-    document = {"contract": str(target), **asdict(proposed, dict_factory=_without_text)}
-    call.answer(document, lambda: _show_proposed(call, proposed, folder, str(target)))
+    found, why_not = sample.proved(folder, proposed.text)
+    proved = {"proof": found.document() if found else None, "no_proof": why_not or None}
+    document = {"contract": str(target), **asdict(proposed, dict_factory=_without_text), **proved}
+
+    def tell() -> None:
+        _show_proposed(call, proposed)
+        if found:
+            proving.show(call, found)
+        elif why_not:
+            call.say(f"No proof: {why_not}")
+        _where_next(call, folder, str(target))
+
+    call.answer(document, tell)
     if proposed.unreadable:
         raise typer.Exit(1)
 
@@ -214,8 +230,17 @@ def _without_text(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return {name: value for name, value in pairs if name != "text"}
 
 
-def _show_proposed(call: Call, found: Any, folder: str, target: str) -> None:
-    """What a proposed contract says, what you should look at, and what to do next."""
+def _where_next(call: Call, folder: str, target: str) -> None:
+    """Where the contract is, and what to do next."""
+    call.screen.print()
+    call.say(
+        f"Written: {target}",
+        f"Next:    read it, then medallion run --source {shlex.quote(folder)} --contract {shlex.quote(target)}",
+    )
+
+
+def _show_proposed(call: Call, found: Any) -> None:
+    """What a proposed contract says, and what you should look at."""
     from medallion.contracts import CONFIDENT
 
     if found.system:
@@ -234,11 +259,6 @@ def _show_proposed(call: Call, found: Any, folder: str, target: str) -> None:
         call.say(f"Not used: {table}: {why}")
     for error in found.unreadable:
         call.say(f"Not read: {error.problem}")
-    call.screen.print()
-    call.say(
-        f"Written: {target}",
-        f"Next:    read it, then medallion run --source {shlex.quote(folder)} --contract {shlex.quote(target)}",
-    )
 
 
 @command(

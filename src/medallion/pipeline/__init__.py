@@ -25,7 +25,7 @@ from medallion.gold import SCORED, graph
 from medallion.lakehouse import contracts_in_use, query, store
 from medallion.lakehouse.session import engine_name, session
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import amounts, batches, conventions, drift, extensions, hold, journal, models
+from medallion.pipeline import amounts, batches, conventions, drift, extensions, hold, journal, models, proof
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.context import Context
 from medallion.pipeline.freshness import Freshness, recorded
@@ -44,7 +44,8 @@ class Result:
 
     `refused` are files that could not be read, `held` files that were held back, in this run or before, and `poor`
     files that were loaded although most of their rows were refused. `given_up` says which held files are no longer
-    waited for, `rebuilt` which tables of gold were computed, each with why.
+    waited for, `rebuilt` which tables of gold were computed, each with why. `proof` is what the deals come to, where
+    something was read; `first_proof` says that nothing was proved under these contracts before.
     """
 
     run_id: str
@@ -70,6 +71,8 @@ class Result:
     rebuilt: dict[str, str] = field(default_factory=dict)
     steps: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+    proof: proof.Proof | None = None
+    first_proof: bool = False
 
     @property
     def wrong(self) -> list[tuple[str, sources.Refusal]]:
@@ -105,6 +108,7 @@ def run(
         LakehouseError: Another run is writing, or the folder cannot be written.
         ConservationError: A law does not hold; the batch is left unfinished.
     """
+    recovered = _recovered(settings)
     work = _Work(settings, now, report, full_refresh)
     scan = sources.Scan((), (), ())
     if BRONZE_TO_SILVER in stages:
@@ -113,7 +117,7 @@ def run(
     work.result.refused, work.result.ignored = list(scan.refused), list(scan.ignored)
     work.result.unfed = list(scan.unfed)
     with journal.writing(work.lake) as writer:
-        work.result.recovered = writer.recovered
+        work.result.recovered = [*recovered, *writer.recovered]
         if BRONZE_TO_SILVER in stages:
             todo, kind = [(batch, _NOTHING) for batch in work.files(scan)], journal.RUN
         else:
@@ -142,9 +146,10 @@ def take_up(
         LakehouseError: Another run is writing, or there is no such batch.
         ConservationError: A law does not hold; the batch is left unfinished.
     """
+    recovered = _recovered(settings)
     work = _Work(settings, now, report)
     with journal.writing(work.lake) as writer:
-        work.result.recovered = writer.recovered
+        work.result.recovered = [*recovered, *writer.recovered]
         known = {batch.batch_id: batch for batch in batches.history(work.lake)}
         todo = [(batch, _NOTHING) for batch in work.pending()]
         for place, (origin, ids) in enumerate(sorted(chosen.items())):
@@ -162,6 +167,7 @@ def reprocess(
     now: datetime,
     only: Collection[str] = (),
     report: Report = lambda name, seconds: None,
+    with_gold: bool = True,
 ) -> Result:
     """Build silver from bronze again, by the present contracts and code; then bring gold up to date.
 
@@ -173,15 +179,17 @@ def reprocess(
         now: The clock, UTC without zone.
         only: Entities to read again; all that have files unless named.
         report: Is told of each step.
+        with_gold: Bring gold up to date as well.
 
     Raises:
         LakehouseError: Another run is writing, a batch is unfinished, or there is nothing of these entities.
         SourceError: The present contract fills dates or amounts otherwise, and it is in doubt how these are written.
         ConservationError: A law does not hold; everything is rolled back.
     """
+    recovered = _recovered(settings)
     work = _Work(settings, now, report)
     with journal.writing(work.lake) as writer:
-        work.result.recovered = writer.recovered
+        work.result.recovered = [*recovered, *writer.recovered]
         journal.needs_whole_batches(work.lake)
         todo = [(batch, _NOTHING) for batch in work.again(only)]
         if not todo:
@@ -189,7 +197,7 @@ def reprocess(
                 f"{work.lake.root}: nothing was read of {', '.join(only) or 'any entity'}",
                 f"Entities: {', '.join(work.entities)}.",
             )
-        return work.do(todo, True, writer.intent(journal.REPROCESS, last=_RUNS))
+        return work.do(todo, with_gold, writer.intent(journal.REPROCESS, last=_RUNS))
 
 
 def replay(
@@ -338,10 +346,11 @@ class _Work:
         """Every batch of files to be read again: per entity, parents first, as they were delivered."""
         known = batches.history(self.lake)
         read = [batch for batch in known if batch.state == batches.FINISHED and batch.has_files]
-        wanted = [replace(b, files=tuple(f for f in b.files if not only or f.entity in only)) for b in read]
+        names = set(only) or set(self.entities)
+        wanted = [replace(b, files=tuple(f for f in b.files if f.entity in names & set(self.entities))) for b in read]
         mapped = [self._anew(batch, known) for batch in wanted]
         found: list[Batch] = []
-        for entity in _parents_first(self.entities):
+        for entity in contracts.parents_first(self.entities):
             for batch in mapped:
                 if files := batch.files_of(entity):
                     found.append(Batch.reread(batch, tuple(files), self.now + timedelta(microseconds=len(found))))
@@ -495,9 +504,32 @@ class _Work:
                 if step.table in result.rebuilt:
                     read = [name for name in step.inputs if "." in name]
                     self.lineage.job(step.table, read, [gold_contract(step.table)])
+        if todo:
+            with self.steps.step("prove what was read"):
+                self._prove(spark, todo)
         result.changed = True
         result.steps, result.seconds = self.steps.seconds, round(time.perf_counter() - self.started, 3)
         _record_run(spark, lake, result, fresh.document(result.as_of) if fresh and result.as_of else None, now)
+
+    def _prove(self, spark: SparkSession, todo: list[tuple[Batch, frozenset[str]]]) -> None:
+        """Compute what the deals come to now, and keep it beside what earlier runs came to."""
+        found = self.result.proof = proof.of_lake(self.lake, self.entities, self.entities["leads"].currency)
+        if found is None:
+            return
+        used = contracts_in_use.fingerprint(self.overrides)
+        self.result.first_proof = used not in {row["contracts"] for row in proof.recorded(self.lake)}
+        row = {
+            "run_id": self.result.run_id,
+            "batch_id": self.result.batch_id,
+            "known_at": self.now,
+            "kind": _kind([batch for batch, _ in todo]),
+            "source": self.settings.source,
+            "contracts": used,
+            **{state: found.deals(state) for state in proof.STATES},
+            "question": found.question,
+            "document": proof.kept(found),
+        }
+        _append_row(spark, self.lake, proof.contract(), row)
 
     def _record_failure(self, error: Exception) -> None:
         """Write down that the run failed, and where; a failure to do so must not hide the error itself."""
@@ -589,14 +621,20 @@ def _check_folder(lake: Lakehouse) -> None:
         )
 
 
-def _parents_first(entities: Mapping[str, Entity]) -> list[str]:
-    """Names of entities, each after those that its rows refer to or are looked up in, as far as there is such an order."""
-    left, found = list(entities), list[str]()
-    while left:
-        free = (name for name in left if not entities[name].parents & (set(left) - {name}))
-        found.append(next(free, left[0]))
-        left.remove(found[-1])
-    return found
+def _kind(todo: list[Batch]) -> str:
+    """What read these batches."""
+    if any(batch.is_reread for batch in todo):
+        return journal.REPROCESS
+    return journal.TAKE_UP if all(batch.origin and not batch.is_held_file for batch in todo) else journal.RUN
+
+
+def _recovered(settings: Settings) -> list[str]:
+    """Roll back what a killed process has left, before anything is read that it may have changed: contracts in use too."""
+    lake = Lakehouse(settings.lakehouse)
+    if journal.unfinished_intent(lake) is None:
+        return []
+    with journal.writing(lake) as writer:
+        return writer.recovered
 
 
 def _goal(settings: Settings, now: datetime) -> date | None:

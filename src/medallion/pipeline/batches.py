@@ -190,3 +190,16 @@ def erased_sql(lake: Lakehouse) -> str:
     """The count of erased rows as SQL over `ops.row_accounts`; 0 where the table was written before there was one."""
     known = lake.exists(ACCOUNTS) and any(field.name == "erased" for field in lake.delta(ACCOUNTS).schema().fields)
     return "coalesce(erased, 0)" if known else "0"
+
+
+def readings(known: Iterable[Batch]) -> list[tuple[Batch, SourceFile]]:
+    """Every file that was read into silver, with the batch whose reading of it counts now, oldest first."""
+    known = [batch for batch in known if batch.state == FINISHED]
+    gone = replaced(known)
+    return [
+        (batch, file)
+        for batch in known
+        if batch.has_files or batch.is_reread
+        for file in batch.files
+        if batch.batch_id not in gone.get(file.entity, ())
+    ]

@@ -207,7 +207,7 @@ def _raw(context: Context, entity: Entity, batch: Batch) -> DataFrame:
         if not context.lake.exists("ops.corrections"):
             return raw
         before = _refused_before(context, batch).filter(F.col("entity") == entity.name)
-        return corrections.applied(raw, context.read("ops.corrections"), before, entity.column_names)
+        return corrections.applied(raw, context.read("ops.corrections"), before)
     refused = _refused(context, entity, batch)
     context.create(contracts.table("ops.corrections"))
     ids = refused.select("quarantine_id")

@@ -46,20 +46,21 @@ def reprocessed(
     )
 
 
-def applied(raw: DataFrame, corrections: DataFrame, refused: DataFrame, columns: Iterable[str]) -> DataFrame:
+def applied(raw: DataFrame, corrections: DataFrame, refused: DataFrame) -> DataFrame:
     """Rows of bronze with what people have put right in those of them that were refused, as `=column` cells.
 
     Args:
         raw: Rows of bronze, of one batch.
         corrections: Rows of `ops.corrections`.
         refused: Rows of `silver.quarantine` of the same batch, and of those that reprocessed them.
-        columns: Canonical columns that may have been corrected.
     """
-    columns = list(columns)
     place = F.concat_ws(":", "source_file", F.col("source_row").cast("string"))
     places = refused.select("quarantine_id", place.alias("_place"))
     placed = corrections.join(places, on="quarantine_id", how="inner")
     placed = placed.select(F.col("_place").alias("quarantine_id"), "column_name", "corrected_at", "after")
+    columns = sorted(row["column_name"] for row in placed.select("column_name").distinct().collect())
+    if not columns:
+        return raw
     latest = _latest(placed, columns).withColumnRenamed("quarantine_id", "_place")
     here = F.concat_ws(":", "_source_file", F.col("_source_row").cast("string"))
     joined = raw.withColumn("_place", here).join(latest, on="_place", how="left")
