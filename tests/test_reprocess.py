@@ -22,9 +22,7 @@ from medallion.pipeline import batches
 DAY = datetime(2025, 7, 1)
 CUSTOMERS = "customer_id,customer_name\nC1,Anvil\n"
 HEADER = "lead_id,customer_id,Phase,deal_value,created_at,closed_at\n"
-FIRST = (
-    HEADER + "L1,C1,P5,100,2025-01-02,2025-02-01\nL2,C1,P1,20,2025-01-03,\nL3,C2,P5,7,2025-01-04,2025-02-02\n"
-)
+FIRST = HEADER + "L1,C1,P5,100,2025-01-02,2025-02-01\nL2,C1,P1,20,2025-01-03,\nL3,C2,P5,7,2025-01-04,2025-02-02\n"
 SECOND = HEADER + "L2,C1,P5,25,2025-01-03,2025-03-01\nL4,C1,P9,9,2025-01-05,2025-03-02\n"
 
 
@@ -32,7 +30,9 @@ def contract(folder, **states):
     """A contract that says what the phases mean."""
     path = folder / f"{'_'.join(states.values())}.odcs.yaml"
     values = ", ".join(f"{name}: {state}" for name, state in states.items())
-    columns = "".join(f"              {n}: {n}\n" for n in ("lead_id", "customer_id", "deal_value", "created_at", "closed_at"))
+    columns = "".join(
+        f"              {n}: {n}\n" for n in ("lead_id", "customer_id", "deal_value", "created_at", "closed_at")
+    )
     path.write_text(
         "apiVersion: v3.1.0\nkind: DataContract\nid: x\nname: x\nversion: 1.0.0\nstatus: active\nschema:\n"
         "  - name: leads\n    customProperties:\n      - property: sources\n        value:\n"

@@ -283,13 +283,13 @@ def _readings(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity])
         for _, file in read:
             if file.entity == entity.name and (columns := otherwise(file, entities)):
                 odd.setdefault(", ".join(columns), []).append(file.name)
-        for columns, files in odd.items():
+        for differing, files in odd.items():
             yield Finding(
                 "reading",
                 entity.name,
                 WARNING,
                 f"{', '.join(files[:3])}{f' and {len(files) - 3} more' * (len(files) > 3)}: the contract of today fills "
-                f"{columns} otherwise than these rows were read",
+                f"{differing} otherwise than these rows were read",
                 f"`medallion reprocess --entity {entity.name} --dry-run` shows what changes.",
             )
         if not odd and any(file.entity == entity.name for _, file in read):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator
@@ -134,7 +133,7 @@ def _copied(lake: Lakehouse) -> Iterator[str]:
 def _linked(source: str, target: str) -> None:
     if source.endswith(".parquet") and "_delta_log" not in Path(source).parts:
         try:
-            os.symlink(Path(source).resolve(), target)
+            Path(target).symlink_to(Path(source).resolve())
             return
         except OSError:  # not on this system
             pass

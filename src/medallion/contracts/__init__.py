@@ -145,12 +145,3 @@ __all__ = [
     "table",
     "tables",
 ]
-
-def parents_first(entities: Mapping[str, Entity]) -> list[str]:
-    """Names of entities, each after those that its rows refer to or are looked up in, as far as there is such an order."""
-    left, found = list(entities), list[str]()
-    while left:
-        free = (name for name in left if not entities[name].parents & (set(left) - {name}))
-        found.append(next(free, left[0]))
-        left.remove(found[-1])
-    return found

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from medallion import contracts, log, sources
 from medallion.config import Settings, end_of_day
-from medallion.contracts import Entity, Table
+from medallion.contracts import Table
 from medallion.errors import ContractError, LakehouseError, SourceError
 from medallion.gold import SCORED, graph
 from medallion.lakehouse import contracts_in_use, query, store
@@ -350,7 +350,7 @@ class _Work:
         wanted = [replace(b, files=tuple(f for f in b.files if f.entity in names & set(self.entities))) for b in read]
         mapped = [self._anew(batch, known) for batch in wanted]
         found: list[Batch] = []
-        for entity in contracts.parents_first(self.entities):
+        for entity in self.entities:
             for batch in mapped:
                 if files := batch.files_of(entity):
                     found.append(Batch.reread(batch, tuple(files), self.now + timedelta(microseconds=len(found))))

@@ -62,7 +62,9 @@ class Batch:
     @classmethod
     def reread(cls, origin: Batch, files: tuple[SourceFile, ...], now: datetime) -> Batch:
         """A new batch that reads again what bronze has of these files of `origin`; `files` as they are to be read now."""
-        content = hashlib.sha256(f"{now.isoformat()} {' '.join(sorted({f.entity for f in files}))}".encode()).hexdigest()
+        content = hashlib.sha256(
+            f"{now.isoformat()} {' '.join(sorted({f.entity for f in files}))}".encode()
+        ).hexdigest()
         return cls(f"{origin.batch_id}-reread-{content[:8]}", now, files, origin=origin.batch_id)
 
     @property

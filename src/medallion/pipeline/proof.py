@@ -122,7 +122,10 @@ class Proof:
         """As plain values."""
         found = asdict(self)
         found["examples"] = [
-            {**asdict(each), "cells": [dict(zip(("column", "cell", "read_as"), cell, strict=True)) for cell in each.cells]}
+            {
+                **asdict(each),
+                "cells": [dict(zip(("column", "cell", "read_as"), cell, strict=True)) for cell in each.cells],
+            }
             for each in self.examples
         ]
         return {"question": self.question, **{state: self.deals(state) for state in STATES}, **found}
@@ -199,10 +202,13 @@ def over(
         )
         for row in rows
     )
-    matched = sum(row["matched"] for row in rows)
-    unmatched = sum(row["deals"] for row in rows) - matched + refused.get(("leads", "customer_id"), 0)
-    accounts = (matched, unmatched) if with_accounts else (None, None)
-    return Proof(currency, amounts, tuple(spans), *accounts, tuple(filled), (), sampled)
+    matched: int | None = sum(row["matched"] for row in rows)
+    unmatched: int | None = (
+        sum(row["deals"] for row in rows) - (matched or 0) + refused.get(("leads", "customer_id"), 0)
+    )
+    if not with_accounts:
+        matched = unmatched = None
+    return Proof(currency, amounts, tuple(spans), matched, unmatched, tuple(filled), (), sampled)
 
 
 @cache

@@ -51,7 +51,7 @@ def _proved(spark: SparkSession, entities: Mapping[str, Entity], files: Iterable
     raw: dict[str, pa.Table] = {}
     whole: dict[str, bool] = {}
     rows: dict[str, pa.Table] = {}
-    for name in contracts.parents_first(entities):
+    for name in entities:
         mine = [file for file in files if file.entity == name]
         if mine:
             raw[name], whole[name] = _cells(mine)
@@ -109,7 +109,9 @@ def _read(
     for column in entity.references:
         target = column.reference
         if target and target.entity in known and whole.get(target.entity) and target.entity != name:
-            keys = _clean(spark, entities[target.entity], known).select(F.col(target.column).cast("string").alias("_key"))
+            keys = _clean(spark, entities[target.entity], known).select(
+                F.col(target.column).cast("string").alias("_key")
+            )
             orphans = silver.orphan_keys(found, {column.name: keys})
             unknown[column.name] = orphans
     return silver.conform(found, entity, unknown).toArrow()
