@@ -134,7 +134,7 @@ def test_init_and_the_first_run_tell_the_same_and_it_is_kept(spark, tmp_path):
     assert says in first.output
     (folder / "more_deals.csv").write_text("Record ID,Deal Stage\n")
     assert says not in CliRunner().invoke(app, args).output  # asked once
-    assert [row["question"] for row in proof.recorded(Lakehouse(str(lake)))][0] == says
+    assert next(row["question"] for row in proof.recorded(Lakehouse(str(lake)))) == says
 
 
 def test_what_cannot_be_proved_says_why(tmp_path):
