@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,16 +10,16 @@ from urllib.parse import unquote
 
 from deltalake import DeltaTable
 
-from medallion import contracts
+from medallion import contracts, sources
 from medallion.care.proposals import Actions
 from medallion.config import Settings
-from medallion.contracts import Entity, Table
+from medallion.contracts import Entity, Filling, Table
 from medallion.contracts.model import ENDED, STANDING
 from medallion.errors import LakehouseError, MedallionError
 from medallion.gold import gold_contract, graph
 from medallion.lakehouse import contracts_in_use, query, store
 from medallion.lakehouse.store import LAYERS, Lakehouse, spark_types
-from medallion.pipeline import batches, extensions, hold, journal, models
+from medallion.pipeline import batches, extensions, hold, journal, models, proof
 from medallion.scoring import registry
 
 OK, WARNING, BROKEN = "ok", "warning", "broken"
@@ -77,6 +77,8 @@ def examine(settings: Settings) -> list[Finding]:
     found += _unfinished(lake, readable)
     found += _accounts(lake, readable)
     found += _current(lake, readable, entities)
+    found += _readings(lake, readable, entities)
+    found += _proof(lake, readable)
     found += _models(settings)
     found += _proposals(lake)
     return sorted(found, key=lambda one: ((BROKEN, WARNING, OK).index(one.state), one.check, one.about))
@@ -245,6 +247,7 @@ def _current(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity]) 
         return
     if journal.unfinished(lake):
         return  # in the middle of a batch they differ
+    replaced = batches.replaced(batches.history(lake))
     for entity in entities.values():
         history, clean = entity.history.name, entity.clean.name
         there = {history, clean} & set(lake.tables())
@@ -257,7 +260,8 @@ def _current(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity]) 
             )
             continue
         with query.connect(lake, LAYERS, only=there) as connection:
-            counted = connection.execute(_differences(entity)).fetchone() or (0, 0, 0, 0)
+            sql = _differences(entity, replaced.get(entity.name, ()))
+            counted = connection.execute(sql).fetchone() or (0, 0, 0, 0)
         keys, *odd = (int(count) for count in counted)
         says = zip(odd, ("missing", "not in its history", "at an earlier version"), strict=True)
         told = ", ".join(f"{count:,} {what}" for count, what in says if count)
@@ -269,7 +273,48 @@ def _current(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity]) 
             yield Finding("current", entity.name, OK, f"{keys:,} keys, each at its current version")
 
 
-def _differences(entity: Entity) -> str:
+def _readings(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity]) -> Iterator[Finding]:
+    """Every file was read as the contract of today would read it."""
+    if not _has(names, "ops.batches"):
+        return
+    read = batches.readings(batches.history(lake))
+    for entity in entities.values():
+        odd: dict[str, list[str]] = {}
+        for _, file in read:
+            if file.entity == entity.name and (columns := otherwise(file, entities)):
+                odd.setdefault(", ".join(columns), []).append(file.name)
+        for differing, files in odd.items():
+            yield Finding(
+                "reading",
+                entity.name,
+                WARNING,
+                f"{', '.join(files[:3])}{f' and {len(files) - 3} more' * (len(files) > 3)}: the contract of today fills "
+                f"{differing} otherwise than these rows were read",
+                f"`medallion reprocess --entity {entity.name} --dry-run` shows what changes.",
+            )
+        if not odd and any(file.entity == entity.name for _, file in read):
+            yield Finding("reading", entity.name, OK, "read as the contract of today says")
+
+
+def otherwise(file: sources.SourceFile, entities: Mapping[str, Entity]) -> list[str]:
+    """Columns that a file was read into, or would be, otherwise than the present contracts fill them."""
+    before, now = (_bare(sources.undated(each)) for each in (file, sources.remapped(file, entities)))
+    return sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+
+
+def _bare(file: sources.SourceFile) -> dict[str, Filling]:
+    """What fills the columns, without how sure someone was of it."""
+    unsure = {"confidence": None, "reason": ""}
+    return {name: item.model_copy(update=unsure) for name, item in file.mapping.items()}
+
+
+def _proof(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
+    """What the deals came to in the newest run that read something."""
+    if _has(names, proof.PROOFS) and (recorded := proof.recorded(lake)):
+        yield Finding("proof", "silver.leads_clean", OK, recorded[-1]["question"])
+
+
+def _differences(entity: Entity, replaced: Collection[str]) -> str:
     """SQL that counts the keys of a history, those that its clean table lacks, those that it has besides, and those of
     another version there: neither the newest by the contract nor the one that was learned last.
     """
@@ -279,12 +324,13 @@ def _differences(entity: Entity) -> str:
 
     arrival = "known_at, _source_file, _source_row"
     column = entity.version_column
+    gone = ", ".join(f"'{batch_id}'" for batch_id in sorted(replaced)) or "''"
     newest = f'"{column}" is not null, "{column}", {arrival}' if column else arrival
     return f"""
         with wanted as (
             select "{entity.key}" as key, arg_max(_version_hash, row({newest})) as newest,
                 arg_max(_version_hash, row({arrival})) as learned_last
-            from {entity.history.name} where _outcome in ({listed(*STANDING, *ENDED)}) group by 1
+            from {entity.history.name} where _outcome in ({listed(*STANDING, *ENDED)}) and _batch_id not in ({gone}) group by 1
             having arg_max(_outcome, row({arrival})) in ({listed(*STANDING)})
         ), present as (select "{entity.key}" as key, _version_hash as version from {entity.clean.name})
         select count(wanted.key), count(*) filter (present.key is null), count(*) filter (wanted.key is null),

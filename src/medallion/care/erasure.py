@@ -368,7 +368,8 @@ class _Erasure:
                 F.col("source_row").alias("_source_row"),
             )
         )
-        found = found.withColumn("_batch_id", F.regexp_replace("_batch_id", batches.OF_HELD_FILE, ""))
+        for ending in (batches.OF_REREAD, batches.OF_HELD_FILE):
+            found = found.withColumn("_batch_id", F.regexp_replace("_batch_id", ending, ""))
         hashes = frame.join(found, on=list(_PROVENANCE), how="left_semi").select("_row_hash").distinct()
         again = frame.join(hashes, on="_row_hash", how="left_semi").select(*_PROVENANCE)
         collected = {tuple(row) for row in found.unionByName(again).collect()}
@@ -495,14 +496,16 @@ class _Erasure:
         if not self.lake.exists(batches.ACCOUNTS):
             return []
         gone = self._gone()
-        again = {batch.batch_id for batch in self.journal if not batch.has_files}
+        again = {batch.batch_id for batch in self.journal if not (batch.has_files or batch.is_reread)}
+        reread = {batch.batch_id: batch.origin for batch in self.journal if batch.is_reread}
         with query.connect(self.lake, layers=["ops"]) as connection:
             sql = f"select * replace (known_at::timestamp::varchar as known_at) from {batches.ACCOUNTS} order by all"
             known = query.rows(connection, sql)
         changed = []
         for row in known:
             key = (row["batch_id"], row["entity"])
-            read = gone["reprocessed" if row["batch_id"] in again else "read"].get(key, 0)
+            rows = (reread.get(row["batch_id"], row["batch_id"]), row["entity"])
+            read = gone["reprocessed"].get(key, 0) if row["batch_id"] in again else gone["read"].get(rows, 0)
             if not read and not gone["implied"].get(key, 0):
                 continue
             parts = {name: gone[name].get(key, 0) for name in ("accepted", "superseded", "withdrawn", "quarantined")}

@@ -15,7 +15,7 @@ from medallion.contracts import Table
 from medallion.gold import gold_contract
 from medallion.lakehouse import contracts_in_use, query
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import batches, drift, journal
+from medallion.pipeline import batches, drift, journal, proof
 
 _RUNS = 10
 
@@ -96,6 +96,10 @@ def status(
         ],
         "drift": _drift(known),
         "row_accounts": [],
+        "proofs": [
+            {name: _plain(row)[name] for name in ("run_id", "kind", "won", "lost", "open", "question")}
+            for row in proof.recorded(lake)[-_RUNS:][::-1]
+        ],
         "quarantine": [],
         "freshness": [],
         "tables": {name: lake.version(name) for name in lake.tables()},

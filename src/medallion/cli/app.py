@@ -65,6 +65,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "repair",
         "Examine a lakehouse: logs, files, schemas, keys, row accounts, models. Ends with 1 when something is broken.",
     ),
+    "reprocess": (
+        "reprocess",
+        "Read again what bronze has, by the present contract and code; the reading before stays replayable, and gold follows.",
+    ),
     "restore": ("repair", "Go back to how a run left the lakehouse; files that came later count as new again."),
     "upload": ("upload", "Send exports to the landing place: what is there is skipped, what was interrupted goes on."),
     "gate": ("state", "Check the newest delivery and gold; end with 1 when they must not be published."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 import tempfile
 from dataclasses import asdict
 from datetime import UTC, date, datetime
@@ -16,10 +17,11 @@ from rich.text import Text
 from medallion import figures, pipeline
 from medallion.care import status
 from medallion.cli import console
+from medallion.cli import proof as proving
 from medallion.cli.command import Accept, Call, Contract, command, group
 from medallion.cli.state import show_insights
 from medallion.config import end_of_day, utc_now
-from medallion.errors import SourceError
+from medallion.errors import MedallionError, SourceError
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import Result, freshness
 
@@ -59,6 +61,8 @@ def run(
 
     def tell() -> None:
         show_result(call, result, settings.lakehouse)
+        if result.proof and result.first_proof:
+            proving.show(call, result.proof)
         show_insights(call, found, day, call.currency)
         _next_steps(call, settings.source, settings.lakehouse)
 
@@ -92,6 +96,7 @@ def _document(result: Result, insights: dict[str, Any], day: date | None, lake: 
         "lines_above_header": result.skipped_lines,
         "row_accounts": [{k: v for k, v in row.items() if k != "known_at"} for row in result.accounts],
         "tables": {name: lake.version(name) for name in lake.tables()},
+        "proof": result.proof.document() if result.proof else None,
         "steps": result.steps,
         "seconds": result.seconds,
     }
@@ -188,6 +193,7 @@ def _next_steps(call: Call, source: str, lakehouse: str) -> None:
         "`medallion init exports/hubspot` · writes config/sources/hubspot.odcs.yaml",
         "`medallion init exports/old-crm --out crm.odcs.yaml` · then review it, and",
         "`medallion run --source exports/old-crm --contract crm.odcs.yaml`",
+        "`medallion init exports/hubspot --interactive` · asks what is in doubt, one by one",
         "`medallion init exports/our-crm --preset our_crm.yaml` · with the headers that your CRM always writes",
     ),
     lakehouse=False,
@@ -203,29 +209,76 @@ def init(
         typer.Option(help="Standard headers of your CRM, such as crm.yaml [default: those of known CRMs]."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+    interactive: Annotated[
+        bool, typer.Option("--interactive", help="Ask the doubts one by one, and write the answers into the contract.")
+    ] = False,
 ) -> None:
     """Look at unknown exports and propose a contract for them, to be reviewed."""
     from medallion import proposal  # words and spellings of CRMs, which a run has no need of
+    from medallion.pipeline import sample
 
     name = re.sub(r"\W+", "_", Path(folder).resolve().name).strip("_") or "exports"
     target = out or Path("config/sources", f"{name}.odcs.yaml")
     if target.exists() and not force:
         raise SourceError(f"{target}: is there already", "Name another file with --out, or write over it with --force.")
-    proposed = proposal.propose(folder, name, preset)
+    if interactive and not _at_a_terminal():
+        raise MedallionError(
+            "--interactive asks in a terminal, and this is none",
+            "Run it in a terminal; or leave the option out, and answer in the contract that is written.",
+        )
+    proposed = proposal.propose(folder, name, preset, (lambda each: _asked(call, each)) if interactive else None)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(proposed.text, encoding="utf-8")
-    document = {"contract": str(target), **asdict(proposed, dict_factory=_without_text)}
-    call.answer(document, lambda: _show_proposed(call, proposed, folder, str(target)))
+    found, why_not = sample.proved(folder, proposed.text)
+    proved = {"proof": found.document() if found else None, "no_proof": why_not or None}
+    document = {"contract": str(target), **asdict(proposed, dict_factory=_without_text), **proved}
+
+    def tell() -> None:
+        _show_proposed(call, proposed)
+        if found:
+            proving.show(call, found)
+        elif why_not:
+            call.say(f"No proof: {why_not}")
+        _where_next(call, folder, str(target))
+
+    call.answer(document, tell)
     if proposed.unreadable:
         raise typer.Exit(1)
+
+
+def _at_a_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+def _asked(call: Call, question: Any) -> Any:
+    """The answer that someone chooses in the terminal; none when the doubt is left open."""
+    call.say("", question.asks, f"  (in the contract: {question.line})")
+    for place, answer in enumerate(question.answers, 1):
+        call.say(f"  {place}  {answer.says}: {answer.comes_to}")
+    call.say("  0  decide later: it stays a doubt, and nothing runs on it")
+    most = len(question.answers)
+    while True:
+        given = typer.prompt(f"0 to {most}", err=call.as_json).strip()
+        if given.isdigit() and int(given) <= most:
+            return question.answers[int(given) - 1] if int(given) else None
+        call.say(f"{given!r} is not a number from 0 to {most}.")
 
 
 def _without_text(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return {name: value for name, value in pairs if name != "text"}
 
 
-def _show_proposed(call: Call, found: Any, folder: str, target: str) -> None:
-    """What a proposed contract says, what you should look at, and what to do next."""
+def _where_next(call: Call, folder: str, target: str) -> None:
+    """Where the contract is, and what to do next."""
+    call.screen.print()
+    call.say(
+        f"Written: {target}",
+        f"Next:    read it, then medallion run --source {shlex.quote(folder)} --contract {shlex.quote(target)}",
+    )
+
+
+def _show_proposed(call: Call, found: Any) -> None:
+    """What a proposed contract says, and what you should look at."""
     from medallion.contracts import CONFIDENT
 
     if found.system:
@@ -244,11 +297,6 @@ def _show_proposed(call: Call, found: Any, folder: str, target: str) -> None:
         call.say(f"Not used: {table}: {why}")
     for error in found.unreadable:
         call.say(f"Not read: {error.problem}")
-    call.screen.print()
-    call.say(
-        f"Written: {target}",
-        f"Next:    read it, then medallion run --source {shlex.quote(folder)} --contract {shlex.quote(target)}",
-    )
 
 
 @command(

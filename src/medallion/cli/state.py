@@ -53,6 +53,7 @@ def status(call: Call) -> None:
         call.records("Runs that failed", document["failures"])
         call.records("Batches", document["batches"])
         call.records("Row accounts", document["row_accounts"])
+        call.records("What the deals came to", document["proofs"])
         call.records("Quarantine by failed check", document["quarantine"])
         call.records("Freshness", document["freshness"], "hours from the newest event to now")
 

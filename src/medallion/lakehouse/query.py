@@ -57,6 +57,16 @@ def _database(alone: bool) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @contextmanager
+def empty(alone: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to a database in memory with the layers as schemas and no tables, in UTC."""
+    with _database(alone) as connection:
+        connection.execute("set timezone = 'UTC'; set enable_progress_bar = false")
+        for layer in LAYERS:
+            connection.execute(f"create schema {layer}")
+        yield connection
+
+
+@contextmanager
 def connect(
     lake: Lakehouse,
     layers: Iterable[str] = ("silver", "gold", "ops"),
@@ -77,10 +87,7 @@ def connect(
         raise LakehouseError(
             f"{lake.root}: there is no lakehouse here", "Run `medallion run` first, or check --lakehouse."
         )
-    with _database(alone) as connection:
-        connection.execute("set timezone = 'UTC'; set enable_progress_bar = false")
-        for layer in LAYERS:
-            connection.execute(f"create schema {layer}")
+    with empty(alone) as connection:
         if lake.in_catalog:
             yield cast(duckdb.DuckDBPyConnection, _Fetching(connection, lake, names))
             return

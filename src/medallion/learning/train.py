@@ -25,6 +25,7 @@ from medallion.scoring import card, drift, leaks, registry, snapshots, training
 from medallion.scoring.evaluation import gain
 from medallion.scoring.readiness import BOOST_LEADS, BOOST_WON, Evidence
 from medallion.scoring.snapshots import Facts, versions
+from medallion.silver import without
 from medallion.version import VERSION
 
 if TYPE_CHECKING:
@@ -166,10 +167,13 @@ class _Training:
 
     def _facts(self, spark: SparkSession) -> Facts:
 
-        known = [batch.known_at for batch in batches.history(self.lake) if batch.state == batches.FINISHED]
+        journal = batches.history(self.lake)
+        replaced = batches.replaced(journal)
+        known = [batch.known_at for batch in journal if batch.state == batches.FINISHED]
 
         def of(entity: Entity) -> DataFrame:
             history = store.read(spark, self.lake, entity.history.name)
+            history = without(history, replaced.get(entity.name, ()))
             accepted = history.filter("_outcome IN ('accepted', 'moved')").count()
             single = accepted == store.read(spark, self.lake, entity.clean.name).count()
             return versions(history, entity.key, min(known), single=single)

@@ -26,7 +26,7 @@ from medallion.gold import SCORED, gold_contract, graph, written_names
 from medallion.lakehouse import contracts_in_use, query, store
 from medallion.lakehouse.session import engine_name, session
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import amounts, batches, conventions, drift, extensions, hold, journal, models
+from medallion.pipeline import amounts, batches, conventions, drift, extensions, hold, journal, models, proof
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.context import Context
 from medallion.pipeline.freshness import Freshness, Stale, recorded
@@ -44,7 +44,8 @@ class Result:
 
     `refused` are files that could not be read, `held` files that were held back, in this run or before, and `poor`
     files that were loaded although most of their rows were refused. `given_up` says which held files are no longer
-    waited for, `rebuilt` which tables of gold were computed, each with why.
+    waited for, `rebuilt` which tables of gold were computed, each with why. `proof` is what the deals come to, where
+    something was read; `first_proof` says that nothing was proved under these contracts before.
     """
 
     run_id: str
@@ -70,6 +71,8 @@ class Result:
     rebuilt: dict[str, str] = field(default_factory=dict)
     steps: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+    proof: proof.Proof | None = None
+    first_proof: bool = False
 
     @property
     def wrong(self) -> list[tuple[str, sources.Refusal]]:
@@ -105,6 +108,7 @@ def run(
         LakehouseError: Another run is writing, or the folder cannot be written.
         ConservationError: A law does not hold; the batch is left unfinished.
     """
+    recovered = _recovered(settings)
     work = _Work(settings, now, report, full_refresh)
     scan = sources.Scan((), (), ())
     if BRONZE_TO_SILVER in stages:
@@ -113,7 +117,7 @@ def run(
     work.result.refused, work.result.ignored = list(scan.refused), list(scan.ignored)
     work.result.unfed = list(scan.unfed)
     with journal.writing(work.lake) as writer:
-        work.result.recovered = writer.recovered
+        work.result.recovered = [*recovered, *writer.recovered]
         if BRONZE_TO_SILVER in stages:
             todo, kind = [(batch, _NOTHING) for batch in work.files(scan)], journal.RUN
         else:
@@ -142,9 +146,10 @@ def take_up(
         LakehouseError: Another run is writing, or there is no such batch.
         ConservationError: A law does not hold; the batch is left unfinished.
     """
+    recovered = _recovered(settings)
     work = _Work(settings, now, report)
     with journal.writing(work.lake) as writer:
-        work.result.recovered = writer.recovered
+        work.result.recovered = [*recovered, *writer.recovered]
         known = {batch.batch_id: batch for batch in batches.history(work.lake)}
         todo = [(batch, _NOTHING) for batch in work.pending()]
         for place, (origin, ids) in enumerate(sorted(chosen.items())):
@@ -155,6 +160,44 @@ def take_up(
         # one batch is continued by its own journal; several are reprocessed all or none
         tables = written_names() if len(todo) == 1 else None
         return work.do(todo, True, writer.intent(journal.TAKE_UP, tables, last=_RUNS))
+
+
+def reprocess(
+    settings: Settings,
+    now: datetime,
+    only: Collection[str] = (),
+    report: Report = lambda name, seconds: None,
+    with_gold: bool = True,
+) -> Result:
+    """Build silver from bronze again, by the present contracts and code; then bring gold up to date.
+
+    Each batch of files gives a batch of its own per entity, whose reading counts from now on. The reading before stays
+    in history, and `replay` gives its figures for a time before `now`. Done as a whole or not at all.
+
+    Args:
+        settings: Which lakehouse, by which contracts, as of when.
+        now: The clock, UTC without zone.
+        only: Entities to read again; all that have files unless named.
+        report: Is told of each step.
+        with_gold: Bring gold up to date as well.
+
+    Raises:
+        LakehouseError: Another run is writing, a batch is unfinished, or there is nothing of these entities.
+        SourceError: The present contract fills dates or amounts otherwise, and it is in doubt how these are written.
+        ConservationError: A law does not hold; everything is rolled back.
+    """
+    recovered = _recovered(settings)
+    work = _Work(settings, now, report)
+    with journal.writing(work.lake) as writer:
+        work.result.recovered = [*recovered, *writer.recovered]
+        journal.needs_whole_batches(work.lake)
+        todo = [(batch, _NOTHING) for batch in work.again(only)]
+        if not todo:
+            raise LakehouseError(
+                f"{work.lake.root}: nothing was read of {', '.join(only) or 'any entity'}",
+                f"Entities: {', '.join(work.entities)}.",
+            )
+        return work.do(todo, with_gold, writer.intent(journal.REPROCESS, last=_RUNS))
 
 
 def replay(
@@ -301,6 +344,39 @@ class _Work:
         self.result.held += refused
         return None if refused else replace(batch, files=(file,))
 
+    def again(self, only: Collection[str]) -> list[Batch]:
+        """Every batch of files to be read again: per entity, parents first, as they were delivered."""
+        known = batches.history(self.lake)
+        read = [batch for batch in known if batch.state == batches.FINISHED and batch.has_files]
+        names = set(only) or set(self.entities)
+        wanted = [replace(b, files=tuple(f for f in b.files if f.entity in names & set(self.entities))) for b in read]
+        mapped = [self._anew(batch, known) for batch in wanted]
+        found: list[Batch] = []
+        for entity in self.entities:
+            for batch in mapped:
+                if files := batch.files_of(entity):
+                    found.append(Batch.reread(batch, tuple(files), self.now + timedelta(microseconds=len(found))))
+        return found
+
+    def _anew(self, batch: Batch, known: Collection[Batch]) -> Batch:
+        """A batch with its files by the present contracts, and with how their cells are written decided again as far as
+        they are still there.
+        """
+        there, gone = [], []
+        for file in batch.files:
+            try:
+                sources.unchanged(file)
+                there.append(sources.undated(sources.remapped(file, self.entities)))
+            except SourceError:
+                gone.append(self.mapped_again(file, known))
+        contents = {file.content_hash for file in batch.files}
+        earlier = [file for other in known for file in other.files if file.content_hash not in contents]
+        settled = conventions.settle(there, self.entities, earlier, accept=self.settings.accept)
+        self.result.notes += settled.notes
+        for item in settled.refused:
+            raise SourceError(item.problem, item.remedy)
+        return replace(batch, files=(*settled.files, *gone))
+
     def mapped_again(self, file: sources.SourceFile, known: Collection[Batch]) -> sources.SourceFile:
         """A file of which refused records are reprocessed, by the present contracts.
 
@@ -385,10 +461,14 @@ class _Work:
         with self.steps.step("start the engine"):
             spark = session(settings.engine, settings.memory_gib)
         _check_folder(lake)
-        context = Context(spark, lake, self.entities, self.steps, now, result.run_id)
+        before = batches.history(lake)
+        replaced = batches.replaced([*before, *(batch for batch, _ in todo)])
+        context = Context(spark, lake, self.entities, self.steps, now, result.run_id, replaced)
         contracts_in_use.record(spark, lake, self.overrides, now)
         self._try_expressions(spark, [batch for batch, _ in todo])
-        before = batches.history(lake)
+        reread = {file.entity for batch, _ in todo if batch.is_reread for file in batch.files}
+        for name in sorted(reread):
+            context.delete_rows(self.entities[name].clean.name, "true")
         for batch, chosen in todo:
             gate = hold.Gate(context, batch, settings.hold_back, self.held_under)
             accounts = bronze_to_silver(context, batch, gate, chosen)
@@ -411,6 +491,7 @@ class _Work:
 
             def why(day: date) -> Stale:
                 stale = fresh.stale(day)
+                stale = replace(stale, anew=stale.anew or bool(reread))
                 result.rebuilt = dict(stale.tables)
                 return stale
 
@@ -426,9 +507,32 @@ class _Work:
                 if step.table in result.rebuilt:
                     read = [name for name in step.inputs if "." in name]
                     self.lineage.job(step.table, read, [gold_contract(step.table)])
+        if todo:
+            with self.steps.step("prove what was read"):
+                self._prove(spark, todo)
         result.changed = True
         result.steps, result.seconds = self.steps.seconds, round(time.perf_counter() - self.started, 3)
         _record_run(spark, lake, result, fresh.document(result.as_of) if fresh and result.as_of else None, now)
+
+    def _prove(self, spark: SparkSession, todo: list[tuple[Batch, frozenset[str]]]) -> None:
+        """Compute what the deals come to now, and keep it beside what earlier runs came to."""
+        found = self.result.proof = proof.of_lake(self.lake, self.entities, self.entities["leads"].currency)
+        if found is None:
+            return
+        used = contracts_in_use.fingerprint(self.overrides)
+        self.result.first_proof = used not in {row["contracts"] for row in proof.recorded(self.lake)}
+        row = {
+            "run_id": self.result.run_id,
+            "batch_id": self.result.batch_id,
+            "known_at": self.now,
+            "kind": _kind([batch for batch, _ in todo]),
+            "source": self.settings.source,
+            "contracts": used,
+            **{state: found.deals(state) for state in proof.STATES},
+            "question": found.question,
+            "document": proof.kept(found),
+        }
+        _append_row(spark, self.lake, proof.contract(), row)
 
     def _record_failure(self, error: Exception) -> None:
         """Write down that the run failed, and where; a failure to do so must not hide the error itself."""
@@ -519,6 +623,22 @@ def _check_folder(lake: Lakehouse) -> None:
             f"{path}: the embedded engine cannot write to a folder with {odd[0]!r} in its path",
             "Choose a --lakehouse with plain letters, digits, - and _ only.",
         )
+
+
+def _kind(todo: list[Batch]) -> str:
+    """What read these batches."""
+    if any(batch.is_reread for batch in todo):
+        return journal.REPROCESS
+    return journal.TAKE_UP if all(batch.origin and not batch.is_held_file for batch in todo) else journal.RUN
+
+
+def _recovered(settings: Settings) -> list[str]:
+    """Roll back what a killed process has left, before anything is read that it may have changed: contracts in use too."""
+    lake = Lakehouse(settings.lakehouse)
+    if journal.unfinished_intent(lake) is None:
+        return []
+    with journal.writing(lake) as writer:
+        return writer.recovered
 
 
 def _goal(settings: Settings, now: datetime) -> date | None:

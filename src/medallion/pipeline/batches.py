@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 JOURNAL = "ops.batches"
 #: What the identifier of a held file's batch has after that of the batch whose rows in bronze it reads.
 OF_HELD_FILE = "-held-[0-9a-f]{8}$"
+#: What the identifier of a batch has that reads bronze again, after that of the batch that it reads again.
+OF_REREAD = "-reread-[0-9a-f]{8}$"
 STARTED, INGESTED, HELD, FINISHED, ABANDONED = STATES = "started", "ingested", "held", "finished", "abandoned"
 
 
@@ -27,8 +30,8 @@ STARTED, INGESTED, HELD, FINISHED, ABANDONED = STATES = "started", "ingested", "
 class Batch:
     """Files read together. `known_at` is when they were learned, the same however often the batch is retried.
 
-    A batch with an `origin` reads no files: it reprocesses rows of that batch which the contract had refused, or a
-    file of that batch that was held back (`is_held_file`).
+    A batch with an `origin` reads no files: it reprocesses rows of that batch which the contract had refused, a
+    file of that batch that was held back (`is_held_file`), or all rows that bronze has of it (`is_reread`).
     """
 
     batch_id: str
@@ -55,6 +58,24 @@ class Batch:
         home = origin.origin or origin.batch_id
         name = hashlib.sha256(f"{file.entity} {file.name}".encode()).hexdigest()[:8]
         return cls(f"{home}-held-{name}", origin.known_at, (file,), HELD, home)
+
+    @classmethod
+    def reread(cls, origin: Batch, files: tuple[SourceFile, ...], now: datetime) -> Batch:
+        """A new batch that reads again what bronze has of these files of `origin`; `files` as they are to be read now."""
+        content = hashlib.sha256(
+            f"{now.isoformat()} {' '.join(sorted({f.entity for f in files}))}".encode()
+        ).hexdigest()
+        return cls(f"{origin.batch_id}-reread-{content[:8]}", now, files, origin=origin.batch_id)
+
+    @property
+    def is_reread(self) -> bool:
+        """Whether it reads again what bronze has of the batch `origin`."""
+        return bool(self.origin) and self.batch_id.startswith(f"{self.origin}-reread-")
+
+    @property
+    def in_bronze(self) -> str:
+        """The batch under which bronze has its rows."""
+        return re.sub(OF_HELD_FILE, "", re.sub(OF_REREAD, "", self.batch_id))
 
     @property
     def is_held_file(self) -> bool:
@@ -92,6 +113,48 @@ def history(lake: Lakehouse) -> list[Batch]:
         )
         for row in rows
     ]
+
+
+def families(known: Iterable[Batch]) -> dict[str, str]:
+    """Per batch the one that brought its rows: a batch of files, or a file that was held back; itself for these."""
+    by_id = {batch.batch_id: batch for batch in known}
+    found = {}
+    for batch in by_id.values():
+        root = batch
+        while not root.has_files and root.origin in by_id:
+            root = by_id[root.origin]
+        found[batch.batch_id] = root.batch_id
+    return found
+
+
+def replaced(known: Iterable[Batch], before: datetime | None = None) -> dict[str, frozenset[str]]:
+    """Per entity the batches whose reading does not count: a later one read the same rows of bronze again.
+
+    What a batch reads again keeps the `known_at` of its rows, since nothing new was learned of the CRM; when it was
+    read so is the `known_at` of the batch.
+
+    Args:
+        known: The journal.
+        before: As it counted before this time, exclusive; a batch that read again later does not count then. None is now.
+    """
+    every = [batch for batch in known if batch.state != ABANDONED]
+    known = [batch for batch in every if before is None or batch.known_at < before or not batch.is_reread]
+    found: dict[str, set[str]] = {}
+    for batch in every:
+        for entity in {file.entity for file in batch.files} if batch not in known else ():
+            found.setdefault(entity, set()).add(batch.batch_id)
+    roots = families(known)
+    latest: dict[tuple[str, str], datetime] = {}
+    for batch in known:
+        for entity in {file.entity for file in batch.files} if batch.is_reread else ():
+            place = (roots[batch.batch_id], entity)
+            latest[place] = max(latest.get(place, batch.known_at), batch.known_at)
+    for batch in known:
+        for entity in {file.entity for file in batch.files}:
+            read = latest.get((roots[batch.batch_id], entity))
+            if read is not None and batch.known_at < read:
+                found.setdefault(entity, set()).add(batch.batch_id)
+    return {entity: frozenset(ids) for entity, ids in found.items()}
 
 
 def record(
@@ -134,3 +197,16 @@ def account_sql(lake: Lakehouse, name: str) -> str:
 def erased_sql(lake: Lakehouse) -> str:
     """The count of erased rows as SQL over `ops.row_accounts`; 0 where the table was written before there was one."""
     return account_sql(lake, "erased")
+
+
+def readings(known: Iterable[Batch]) -> list[tuple[Batch, SourceFile]]:
+    """Every file that was read into silver, with the batch whose reading of it counts now, oldest first."""
+    known = [batch for batch in known if batch.state == FINISHED]
+    gone = replaced(known)
+    return [
+        (batch, file)
+        for batch in known
+        if batch.has_files or batch.is_reread
+        for file in batch.files
+        if batch.batch_id not in gone.get(file.entity, ())
+    ]

@@ -59,7 +59,9 @@ def bronze_to_silver(context: Context, batch: Batch, gate: Gate, chosen: Collect
     if batch.state == batches.STARTED:
         if not retried:
             batches.record(context.spark, lake, batch, batches.STARTED, now)
-        if batch.origin:
+        if batch.is_reread:
+            _mark_reread(context, batch)
+        elif batch.origin:
             with steps.step("silver: reprocess refused rows"):
                 if not _mark_reprocessed(context, batch, chosen):
                     batches.record(context.spark, lake, batch, batches.ABANDONED, now)
@@ -67,7 +69,7 @@ def bronze_to_silver(context: Context, batch: Batch, gate: Gate, chosen: Collect
         else:
             with steps.step("bronze: read the files"):
                 _ingest(context, batch, present, retried)
-    if batch.state == batches.STARTED or batch.is_held_file:
+    if batch.state == batches.STARTED or batch.is_held_file:  # also one that reads bronze again
         batches.record(context.spark, lake, batch, batches.INGESTED, now)
 
     if retried:  # a kill while they were removed leaves half of a table, which cannot be written over
@@ -172,16 +174,48 @@ def _mark_reprocessed(context: Context, batch: Batch, chosen: Collection[str]) -
     return not marked.isEmpty()
 
 
+def _mark_reread(context: Context, batch: Batch) -> None:
+    """Refused rows of what is read again no longer wait: they are refused once more, or accepted."""
+    contract = contracts.table("silver.quarantine")
+    waiting = _refused_before(context, batch).filter(F.col("resolved_by").isNull())
+    waiting = waiting.filter(F.col("entity").isin(*sorted({file.entity for file in batch.files})))
+    context.merge(waiting.withColumn("resolved_by", F.lit(batch.batch_id)), contract)
+
+
+def _refused_before(context: Context, batch: Batch) -> DataFrame:
+    """Rows that were refused by the batch that is read again, and by those that reprocessed it."""
+    known = [*batches.history(context.lake), batch]
+    roots = batches.families(known)
+    same = [b.batch_id for b in known if roots[b.batch_id] == roots[batch.batch_id] and b.batch_id != batch.batch_id]
+    return context.read("silver.quarantine").filter(F.col("batch_id").isin(*same))
+
+
+def _again(context: Context, entity: Entity, batch: Batch) -> DataFrame:
+    """What bronze has of the files of an entity, as rows of this batch.
+
+    A held file is learned when it is accepted: until then nothing was known of it. What is read again was known before.
+    """
+    known = {other.batch_id: other.known_at for other in batches.history(context.lake)}
+    learned = known[batch.origin] if batch.is_reread else batch.known_at
+    names = [file.name for file in batch.files_of(entity.name)]
+    whole = context.read(f"bronze.{entity.name}").filter(_mine(batch, batch_id=batch.in_bronze))
+    known_at = F.lit(learned.isoformat(sep=" ")).cast("timestamp")
+    mine = whole.filter(F.col("_source_file").isin(*names))
+    return mine.withColumns({"_batch_id": F.lit(batch.batch_id), "_ingested_at": known_at})
+
+
 def _raw(context: Context, entity: Entity, batch: Batch) -> DataFrame:
     """The records of a batch as bronze has them, or as refused rows and their corrections have them."""
     if not batch.origin:
         return context.read(f"bronze.{entity.name}").filter(_mine(batch))
-    if batch.is_held_file:  # learned now: until it was accepted, nothing was known of it
-        names = [file.name for file in batch.files_of(entity.name)]
-        whole = context.read(f"bronze.{entity.name}").filter(_mine(batch, batch_id=batch.origin))
-        known_at = F.lit(batch.known_at.isoformat(sep=" ")).cast("timestamp")
-        mine = whole.filter(F.col("_source_file").isin(*names))
-        return mine.withColumns({"_batch_id": F.lit(batch.batch_id), "_ingested_at": known_at})
+    if batch.is_held_file:
+        return _again(context, entity, batch)
+    if batch.is_reread:
+        raw = _again(context, entity, batch)
+        if not context.lake.exists("ops.corrections"):
+            return raw
+        before = _refused_before(context, batch).filter(F.col("entity") == entity.name)
+        return corrections.applied(raw, context.read("ops.corrections"), before)
     refused = _refused(context, entity, batch)
     context.create(contracts.table("ops.corrections"))
     ids = refused.select("quarantine_id")
@@ -283,7 +317,8 @@ def _earlier(context: Context, entity: Entity, batch: Batch) -> DataFrame | None
     """Versions known before the batch, None when there is no history."""
     if not context.lake.exists(entity.history.name):
         return None
-    return context.read(entity.history).filter(f"NOT ({_mine(batch)})")
+    counting = silver.without(context.read(entity.history), context.replaced.get(entity.name, ()))
+    return counting.filter(f"NOT ({_mine(batch)})")
 
 
 def _save_once(context: Context, frame: DataFrame, contract: Table, mine: str, retried: bool) -> None:
@@ -307,7 +342,7 @@ def _accounts(
     quarantine = context.read("silver.quarantine").filter(_mine(batch, "batch_id"))
     for entity in present:
         judged, _ = _judged(context, entity, batch)
-        again = batch.origin and not batch.is_held_file
+        again = batch.origin and not (batch.is_held_file or batch.is_reread)
         read = _refused(context, entity, batch) if again else _raw(context, entity, batch)
         if held := gate.names(entity.name):
             read = read.filter(~F.col("_source_file").isin(*held))

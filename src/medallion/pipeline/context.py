@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ class Context:
         steps: Times each step and reports it.
         now: The clock of the run, UTC without zone.
         run_id: Its name in the tables of `ops`.
+        replaced: Per entity the batches whose reading no longer counts (`batches.replaced`).
     """
 
     spark: SparkSession
@@ -35,6 +36,7 @@ class Context:
     steps: Steps
     now: datetime
     run_id: str = ""
+    replaced: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     def read(self, table: Table | str) -> DataFrame:
         """A table as it is now."""

@@ -28,7 +28,7 @@ from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, erasure_log
 
 RUN, SCORE, REPLAY, TAKE_UP = "run", "score", "replay", "quarantine replay"
-TRAIN, RESTORE, FORGET = "train", "restore", "forget"
+TRAIN, RESTORE, FORGET, REPROCESS = "train", "restore", "forget", "reprocess"
 #: Tables that are left alone when a lakehouse goes back: what failed stays known.
 KEPT = frozenset({"ops.failures"})
 #: Endings of tables that hold work in progress only: they are removed, not gone back to.

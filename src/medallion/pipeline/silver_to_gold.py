@@ -22,6 +22,7 @@ from medallion.gold import OWN_STEPS, SCORED, SCORED_FROM, Step, gold_contract, 
 from medallion.gold.lead_scores import lead_scores
 from medallion.lakehouse import store
 from medallion.lakehouse.store import Lakehouse
+from medallion.pipeline import batches
 from medallion.pipeline.additions import Additions, additions
 from medallion.pipeline.context import Context
 from medallion.pipeline.freshness import Stale
@@ -82,11 +83,12 @@ def silver_to_gold(
     there = [entity for entity in entities.values() if lake.exists(entity.clean.name)]
     frames: dict[str, DataFrame] = {entity.clean.name: context.read(entity.clean) for entity in there}
     _check_own(frames)
+    replaced = batches.replaced(batches.history(lake), known_as_of)
     known = None if known_as_of is None else F.lit(known_as_of.isoformat(sep=" ")).cast("timestamp")
 
     def rewind(time: Column) -> None:
         for entity in there:
-            versions = context.read(entity.history)
+            versions = silver.without(context.read(entity.history), replaced.get(entity.name, ()))
             frames[entity.clean.name] = silver.rewind(versions, entity, time, known)
 
     if known is not None:
@@ -95,7 +97,7 @@ def silver_to_gold(
     newest = silver.newest_event(events, entities).collect()[0]["newest"]
     day = as_of or (newest.date() if newest else _NO_EVENTS)
     as_of_time = AsOf(end_of_day(day), weights=weights)
-    versions = context.read(entities["leads"].history)
+    versions = silver.without(context.read(entities["leads"].history), replaced.get("leads", ()))
     if known is not None:
         versions = versions.filter(F.col("known_at") < known)
     frames["silver.leads_history"] = versions

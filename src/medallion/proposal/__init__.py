@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 from medallion import contracts
 from medallion.contracts import Override
 from medallion.errors import SourceError
-from medallion.proposal import match, plan, profile, systems, vocabulary, write
+from medallion.proposal import doubts, match, plan, profile, systems, vocabulary, write
+from medallion.proposal.doubts import Answer, Question
 from medallion.sources import delivery
 
 
@@ -26,13 +28,16 @@ class Proposed:
     unreadable: list[SourceError]
 
 
-def propose(folder: str, name: str, preset: Path | None = None) -> Proposed:
+def propose(
+    folder: str, name: str, preset: Path | None = None, ask: Callable[[Question], Answer | None] | None = None
+) -> Proposed:
     """Profile every table of a folder and propose a contract for them.
 
     Args:
         folder: Where the exports are.
         name: What the contract calls their source.
         preset: A file with the standard headers of the system they come from; without one, a known system is recognized.
+        ask: Answers a doubt, or leaves it open with None; without it all doubts stay open.
 
     Raises:
         ContractError: The preset cannot be used.
@@ -59,6 +64,9 @@ def propose(folder: str, name: str, preset: Path | None = None) -> Proposed:
     for item in unreadable:  # expected all the same, so that it is missed as long as it cannot be read
         if kind := match.kind_of_unread(item.stems, item.cells, contracts.entities()):
             proposal.unread.setdefault(kind, []).append(item)
+    for question in doubts.questions(proposal, contracts.entities()) if ask else ():
+        if ask and (answer := ask(question)):
+            answer.take()
     text = write.contract(proposal, name, folder)
     contracts.entities([Override("the proposal", text)])  # what was written is what was meant
     return Proposed(

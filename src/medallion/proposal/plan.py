@@ -1107,7 +1107,7 @@ class _Planner:
 
     def _own_keys(self, feed: Feed) -> set[str]:
         item = feed.fillings.get(self.entities[feed.entity].key)
-        return _forms(feed.table.column(item.column)) if item and item.column else set()
+        return set(_forms(feed.table.column(item.column))) if item and item.column else set()
 
     def _merges(self, feed: Feed) -> Merged | None:
         """The table that lists which records of a feed were merged into which."""

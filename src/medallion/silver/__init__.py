@@ -29,6 +29,7 @@ from medallion.errors import ContractError
 from medallion.silver import checks, life
 from medallion.silver.rewinding import newest_event as newest_event
 from medallion.silver.rewinding import rewind as rewind
+from medallion.silver.rewinding import without as without
 
 #: Where a row came from, as bronze has it.
 _SOURCE = ("known_at", "_batch_id", "_source_file", "_source_row")

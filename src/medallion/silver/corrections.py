@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import reduce
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 
@@ -43,6 +44,30 @@ def reprocessed(
         whole.alias("_malformed"),
         F.lit("its cells could not be told apart").alias("_malformed_reason"),
     )
+
+
+def applied(raw: DataFrame, corrections: DataFrame, refused: DataFrame) -> DataFrame:
+    """Rows of bronze with what people have put right in those of them that were refused, as `=column` cells.
+
+    Args:
+        raw: Rows of bronze, of one batch.
+        corrections: Rows of `ops.corrections`.
+        refused: Rows of `silver.quarantine` of the same batch, and of those that reprocessed them.
+    """
+    place = F.concat_ws(":", "source_file", F.col("source_row").cast("string"))
+    places = refused.select("quarantine_id", place.alias("_place"))
+    placed = corrections.join(places, on="quarantine_id", how="inner")
+    placed = placed.select(F.col("_place").alias("quarantine_id"), "column_name", "corrected_at", "after")
+    columns = sorted(row["column_name"] for row in placed.select("column_name").distinct().collect())
+    if not columns:
+        return raw
+    latest = _latest(placed, columns).withColumnRenamed("quarantine_id", "_place")
+    here = F.concat_ws(":", "_source_file", F.col("_source_row").cast("string"))
+    joined = raw.withColumn("_place", here).join(latest, on="_place", how="left")
+    mended = reduce(Column.__or__, (F.col(f"_after_{name}").isNotNull() for name in columns))
+    cells = [F.col(f"_after_{name}").alias(f"={name}") for name in columns]
+    kept = [F.col(f"`{name}`") for name in raw.columns if name != "_malformed"]
+    return joined.select(*kept, F.when(~mended, F.col("_malformed")).alias("_malformed"), *cells)
 
 
 def _latest(corrections: DataFrame, columns: list[str]) -> DataFrame:

@@ -5,7 +5,7 @@ Apart from the rest of silver, so that gold follows a change of it and of nothin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
@@ -50,6 +50,11 @@ def rewind(history: DataFrame, entity: Entity, as_of: Column, known_as_of: Colum
     if "_outcome" in told:
         chosen = chosen.filter(~F.coalesce(F.col("_outcome").isin(*ENDED), F.lit(False)))
     return chosen.select(*entity.clean.column_names)
+
+
+def without(history: DataFrame, replaced: Collection[str]) -> DataFrame:
+    """A history without the versions of batches whose reading no longer counts, since their rows were read again."""
+    return history.filter(~F.col("_batch_id").isin(*sorted(replaced))) if replaced else history
 
 
 def newest_event(tables: Mapping[str, DataFrame], entities: Mapping[str, Entity]) -> DataFrame:

@@ -476,6 +476,12 @@ def _unsettled(file: SourceFile, name: str) -> Filling | None:
     return item
 
 
+def undated(file: SourceFile) -> SourceFile:
+    """A file as its contract maps it, without the formats that its dates called for when it was read."""
+    mapping = {name: item for name in file.mapping if (item := _unsettled(file, name))}
+    return replace(file, mapping=mapping, dates={})
+
+
 def refilled(before: SourceFile, now: SourceFile, entity: Entity) -> list[str]:
     """Columns of dates and amounts that another contract fills otherwise, without saying how they are written."""
     names = []

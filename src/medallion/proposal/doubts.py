@@ -1,0 +1,233 @@
+"""The doubts of a proposal as questions, one by one: possible answers, what each comes to, and the line that it writes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from medallion import figures
+from medallion.contracts import CONFIDENT, Entity, Filling, formats
+from medallion.contracts import Column as Declared
+from medallion.proposal import cells
+from medallion.proposal.feeds import Feed, Proposal
+from medallion.proposal.profile import Column
+
+#: Without these a table cannot feed its entity, so they are not left empty.
+_NEEDED = {"status", "occurred_at"}
+#: Other columns that are offered in place of a doubtful one.
+_OFFERED = 5
+_DAY = re.compile(r"(\d{1,2})[./-](\d{1,2})[./-](\d{4})")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One possible answer: what it says, what it comes to, and how the proposal takes it."""
+
+    says: str
+    comes_to: str
+    take: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A doubt: where in the contract its line is, what is asked, and the possible answers."""
+
+    line: str
+    asks: str
+    answers: tuple[Answer, ...]
+
+
+def questions(proposal: Proposal, entities: Mapping[str, Entity]) -> Iterator[Question]:
+    """The doubts of a proposal in the order of its contract; later ones take the answers to earlier ones into account."""
+    for feed in list(proposal.feeds):
+        if feed.confidence < CONFIDENT:
+            yield _of_table(proposal, feed)
+        if not any(feed is kept for kept in proposal.feeds) or feed.entity not in entities:
+            continue
+        for name in list(feed.fillings):
+            item = feed.fillings[name]
+            if item.confidence is None or item.confidence >= CONFIDENT:
+                continue
+            declared = entities[feed.entity].column(name)
+            if unknown := _unknown(feed, item, declared):
+                yield from _of_spellings(feed, declared, unknown)
+            elif (column := _column(feed, item)) and declared.kind in ("date", "timestamp") and _either(column):
+                yield _of_order(feed, name, column)
+            else:
+                yield _of_column(feed, declared, entities[feed.entity].key)
+
+
+def _line(feed: Feed, name: str) -> str:
+    return f"{feed.table.file.name}, {feed.entity}: {name}"
+
+
+def _rows(number: int) -> str:
+    return figures.count(number, "row")
+
+
+def _of_table(proposal: Proposal, feed: Feed) -> Question:
+    """Whether a table feeds the entity that it is taken for."""
+
+    def take() -> None:
+        feed.confidence = 1.0
+
+    def leave() -> None:
+        proposal.feeds = [each for each in proposal.feeds if each is not feed]
+        if not any(each.table is feed.table for each in proposal.feeds):
+            proposal.left[feed.table.file.name] = f"holds no {feed.entity}, as someone said"
+
+    return Question(
+        f"{feed.table.file.name}, {feed.entity}",
+        f"Does {feed.table.file.name} hold {feed.entity}? ({feed.reason})",
+        (
+            Answer("yes", f"{_rows(feed.table.rows)} are read as {feed.entity}", take),
+            Answer("no", f"none of its {_rows(feed.table.rows)} is read as {feed.entity}", leave),
+        ),
+    )
+
+
+def _column(feed: Feed, item: Filling) -> Column | None:
+    return feed.table.column(item.column) if item.column else None
+
+
+def _unknown(feed: Feed, item: Filling, declared: Declared) -> list[tuple[str, int]]:
+    """Spellings of a closed column whose meaning is a guess, the most frequent first."""
+    column = _column(feed, item)
+    if column is None or not declared.accepted or item.lookup:
+        return []
+    listed = dict(item.values)
+    return [pair for pair in cells.spellings(feed.entity, declared, column)[1] if pair[0] in listed]
+
+
+def _of_spellings(feed: Feed, declared: Declared, unknown: list[tuple[str, int]]) -> Iterator[Question]:
+    """What each spelling that is not known means; the column is sure once all have been said."""
+    name, said = declared.name, list[str]()
+    for text, count in unknown:
+
+        def means(value: str, text: str = text) -> None:
+            item = feed.fillings[name]
+            values = tuple((each, value if each == text else meant) for each, meant in item.values)
+            said.append(text)
+            update = {"values": values} | (_SURE if len(said) == len(unknown) else {})
+            feed.fillings[name] = item.model_copy(update=update)
+
+        yield Question(
+            f"{_line(feed, name)}: values: {text}",
+            f"What does {text!r} in {feed.fillings[name].column} mean for {name}?",
+            tuple(
+                Answer(value, f"{_rows(count)} more {value}", lambda value=value, means=means: means(value))  # type: ignore[misc]
+                for value in declared.accepted
+            ),
+        )
+
+
+_SURE = {"confidence": None, "reason": ""}
+
+
+def _either(column: Column) -> bool:
+    return column.day_order.decided is None and bool(column.day_order.either)
+
+
+def span(column: Column, day_first: bool) -> tuple[date, date] | None:
+    """The first and last day of a column of figures, read with the day or the month first."""
+    days = []
+    for text in column.counts:
+        if found := _DAY.match(text):
+            one, other, year = map(int, found.groups())
+            day, month = (one, other) if day_first else (other, one)
+            if month <= 12 and day <= 28:  # others are the same in both readings, or in one alone
+                days.append(date(year, month, day))
+    return (min(days), max(days)) if days else None
+
+
+def _of_order(feed: Feed, name: str, column: Column) -> Question:
+    """Whether the day or the month comes first."""
+
+    def order(day_first: bool) -> None:
+        needed, _ = formats.called_for(column.counts, day_first)
+        feed.fillings[name] = feed.fillings[name].model_copy(update={"date_formats": needed, **_SURE})
+
+    answers = []
+    for day_first, says in ((True, "the day"), (False, "the month")):
+        found = span(column, day_first)
+        comes_to = f"{found[0]} to {found[1]}" if found else "no day can be read so"
+        answers.append(Answer(says, comes_to, lambda day_first=day_first: order(day_first)))  # type: ignore[misc]
+    asks = f"What comes first in {column.header}, such as {column.day_order.either!r}: the day or the month?"
+    return Question(f"{_line(feed, name)}: dateFormats", asks, tuple(answers))
+
+
+def _of_column(feed: Feed, declared: Declared, key: str) -> Question:
+    """What fills a column: what is proposed, another column, or nothing."""
+    name, item = declared.name, feed.fillings[declared.name]
+
+    def keep() -> None:
+        feed.fillings[name] = item.model_copy(update=_SURE)
+
+    def other(column: Column) -> None:
+        feed.fillings[name] = _filled_by(feed, declared, column)
+
+    def leave() -> None:
+        del feed.fillings[name]
+
+    origin = item.column or item.sql or f"always {item.value}"
+    own = _column(feed, item)
+    answers = [Answer(f"from {origin}" if item.value is None else origin, _comes_to(feed, own, declared), keep)]
+    for column in _candidates(feed, declared, own):
+        take = lambda column=column: other(column)  # noqa: E731
+        answers.append(Answer(f"from {column.header}", _comes_to(feed, column, declared), take))
+    if name != key and name not in _NEEDED:
+        answers.append(Answer("leave it empty", f"{_rows(feed.table.rows)} without {name}", leave))
+    return Question(_line(feed, name), f"What fills {name}? ({item.reason})", tuple(answers))
+
+
+def _candidates(feed: Feed, declared: Declared, own: Column | None) -> list[Column]:
+    """Columns that could fill another one: not used yet, and of its kind."""
+    shapes = {"money": "number", "integer": "number", "date": "date", "timestamp": "date", "email": "email"}
+    shape = shapes.get(declared.kind)
+    found = [column for column in feed.unmapped if column is not own]
+    if shape:
+        found = [column for column in found if column.share(shape) > 0.5]
+    elif declared.accepted:
+        found = [column for column in found if column.distinct <= 30 and column.share("date") < 0.5]
+    else:
+        found = [column for column in found if column.share("date") < 0.5]
+    return sorted(found, key=lambda column: -column.filled)[:_OFFERED]
+
+
+def _filled_by(feed: Feed, declared: Declared, column: Column) -> Filling:
+    """A column in the place of the one proposed, sure since someone said so; what its values need comes along."""
+    item = Filling(column=column.header, confidence=1.0)
+    if declared.kind in ("date", "timestamp"):
+        order = next((c.day_order.decided for c in feed.table.columns if c.day_order.decided is not None), None)
+        item = cells.dated(item, column, order)
+    elif declared.kind == "money":
+        item = cells.amount(item, column)
+    elif declared.accepted:
+        values, unknown = cells.spellings(feed.entity, declared, column)
+        guess = declared.accepted[0] if declared.name == "status" else None
+        item = item.model_copy(update={"values": (*values, *((t, guess) for t, _ in unknown if guess))})
+    return item if item.confidence is not None and item.confidence < CONFIDENT else item.model_copy(update=_SURE)
+
+
+def _comes_to(feed: Feed, column: Column | None, declared: Declared) -> str:
+    """What a column holds, in figures."""
+    if column is None:
+        return f"for {_rows(feed.table.rows)}"
+    filled = f"{column.filled:,} of {_rows(column.rows)} filled"
+    if declared.kind == "money" and (total := _total(column)) is not None:
+        return f"{filled}, {figures.ratio(total, 0)} in sum"
+    return f"{filled}: {column.examples()}"
+
+
+def _total(column: Column) -> Decimal | None:
+    """The sum of a column of figures, None where most of them are none."""
+    total, read = Decimal(0), 0
+    for text, count in column.counts.items():
+        digits = re.sub(r"[^\d,.-]", "", text)
+        digits = digits.replace(".", "").replace(",", ".") if column.comma else digits.replace(",", "")
+        if re.fullmatch(r"-?\d+(\.\d+)?", digits):
+            total, read = total + Decimal(digits) * count, read + 1
+    return total if read * 2 > column.distinct else None
