@@ -98,7 +98,7 @@ def _judged(column: Column, entity: Entity, declared: Declared) -> tuple[float, 
             else (0.3, "but values repeat")
         )
     if kind in ("date", "timestamp"):
-        dates = column.share("date")
+        dates = max(column.share("date"), column.counted_dates)
         return (1.0, "dates") if dates > 0.8 else (0.1, "but no dates")
     if declared.name == "duration_minutes" and column.share("clock") > 0.7:
         return 0.97, "times such as 1:30"  # a column that counts seconds or minutes is plainer

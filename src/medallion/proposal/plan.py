@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from medallion.contracts import Entity, Filling
+from medallion.contracts import Entity, Filling, formats
 from medallion.contracts.odcs import code, names_in
 from medallion.figures import percent
 from medallion.proposal import cells, marks, match, state, systems, vocabulary
@@ -103,6 +103,14 @@ class _Planner:
                 return votes.pop() if len(votes) == 1 else None
         return None
 
+    def _span(self, table: Table) -> formats.Span | None:
+        """The dates whose year is plain: those of the table, else those of the folder."""
+        for tables in ([table], self.tables):
+            columns = [column for each in tables for column in each.columns if column.share("date") > 0.5]
+            if span := formats.Span.of(day for column in columns for day in formats.about(column.counts)):
+                return span
+        return None
+
     # one table
 
     def feed(self, matched: Match) -> Feed:
@@ -112,7 +120,8 @@ class _Planner:
             declared = matched.entity.column(canonical)
             item = Filling(column=column.header, confidence=meant.confidence, reason=meant.reason)
             if declared.kind in ("date", "timestamp"):
-                item = cells.dated(item, column, self._day_first(matched.table), self.foreign)
+                span = self._span(matched.table)
+                item = cells.dated(item, column, self._day_first(matched.table), self.foreign, span)
                 if canonical == "closed_at":
                     item = cells.won_or_lost(item, column, feed.table)
             elif declared.kind == "money":

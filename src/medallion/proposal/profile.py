@@ -6,12 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from itertools import islice
 
 from medallion import sources
 from medallion.contracts import formats
-from medallion.contracts.formats import DayOrder
+from medallion.contracts.formats import DayOrder, Span
 from medallion.contracts.model import PLACEHOLDERS
 from medallion.errors import SourceError
 from medallion.sources import SourceFile, delivery, parsing
@@ -22,12 +23,13 @@ _RECORDS = 50_000
 #: Different values of a column that are told kinds apart by.
 _SAMPLE = 400
 
-_TIME = r"( +\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[AaPp]\.?[Mm]\.?)?)?"
+_TIME = r"(,? +\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[AaPp]\.? ?[Mm]\.?)?( ?[A-Z]{1,4}[+-]?[\d:]*)?)?"
 _DATES = {
-    "iso": r"\d{4}-\d{2}-\d{2}([ T]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?(Z|UTC|[+-]\d{2}:?\d{2}))?)?",
-    "slash": r"(\d{1,2})/(\d{1,2})/(\d{4})" + _TIME,
-    "dot": r"(\d{1,2})\.(\d{1,2})\.(\d{4})" + _TIME,
-    "dash": r"(\d{1,2})-(\d{1,2})-(\d{4})" + _TIME,
+    "iso": r"\d{4}-\d{2}-\d{2}([ T]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?([A-Z]{1,4}|[+-]\d{2}:?\d{2}))?)?",
+    "iso with am": r"\d{4}-\d{2}-\d{2}" + _TIME,
+    "slash": r"(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})" + _TIME,
+    "dot": r"(\d{1,2})\.(\d{1,2})\.(\d{4}|\d{2})" + _TIME,
+    "dash": r"(\d{1,2})-(\d{1,2})-(\d{4}|\d{2})" + _TIME,
     "year": r"\d{4}/\d{1,2}/\d{1,2}" + _TIME,
     "words": r"\d{1,2} [A-Z][a-z]{2} \d{4}" + _TIME + r"|[A-Z][a-z]{2} \d{1,2}, \d{4}" + _TIME,
     "words without comma": r"[A-Z][a-z]{2} \d{1,2} \d{4}" + _TIME,
@@ -74,6 +76,15 @@ class Column:
     def repeats(self) -> float:
         """Share of rows whose value another row has too."""
         return 1 - self.distinct / self.filled if self.filled else 0.0
+
+    @property
+    def counted_dates(self) -> float:
+        """Share of different values that would be times in a column that is known to hold them: a count of seconds
+        since 1970 or of Excel's days, and months of any language.
+        """
+        sample = list(islice(self.counts, _SAMPLE))
+        whole = Span(date(1990, 1, 1), date(2060, 1, 1))
+        return 1 - len(formats.called_for(sample, False, whole)[1]) / len(sample) if sample else 0.0
 
     def share(self, shape: str) -> float:
         """Share of different values that look like a number, email, phone, flag, code or date."""
