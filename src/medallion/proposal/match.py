@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -91,6 +92,9 @@ def _judged(column: Column, entity: Entity, declared: Declared) -> tuple[float, 
     kind = declared.kind
     if declared.name == entity.key:
         if column.is_unique:
+            worded = sum(bool(re.search(r"[^\W\d_]{4,}\s|\s[^\W\d_]{4,}", text)) for text in column.counts)
+            if worded > 0.5 * column.distinct:  # a title that happens to be said once
+                return 0.8, "every row has its own, but of words"
             return 1.0, "every row has its own"
         return (
             (0.95, "nearly every row has its own")

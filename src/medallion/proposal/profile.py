@@ -6,13 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from functools import cached_property
 from itertools import islice
 
 from medallion import sources
 from medallion.contracts import formats
-from medallion.contracts.formats import DayOrder, Span
+from medallion.contracts.formats import DayOrder
 from medallion.contracts.model import PLACEHOLDERS
 from medallion.errors import SourceError
 from medallion.sources import SourceFile, delivery, parsing
@@ -83,8 +82,8 @@ class Column:
         since 1970 or of Excel's days, and months of any language.
         """
         sample = list(islice(self.counts, _SAMPLE))
-        whole = Span(date(1990, 1, 1), date(2060, 1, 1))
-        return 1 - len(formats.called_for(sample, False, whole)[1]) / len(sample) if sample else 0.0
+        unread = [text for text in formats.called_for(sample, False)[1] if not formats.either_calendar([text])]
+        return 1 - len(unread) / len(sample) if sample else 0.0
 
     def share(self, shape: str) -> float:
         """Share of different values that look like a number, email, phone, flag, code or date."""
