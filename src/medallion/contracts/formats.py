@@ -33,8 +33,8 @@ _PLAIN = (
 #: Formats that are tried after these: am and pm beside an ISO day, and month names of any language.
 _FURTHER = (
     *(f"yyyy-MM-dd{time}" for time in _TIMES if time.endswith("a")),
-    *(f"{day} LLLL {year}{time}" for year in ("yyyy", "yy") for day in ("d",) for time in _TIMES),
-    *(f"LLLL d {year}{time}" for year in ("yyyy",) for time in _TIMES),
+    *(f"d LLLL yyyy{time}" for time in _TIMES),
+    *(f"LLLL d yyyy{time}" for time in _TIMES),
 )
 _ISO_TIMES = ("yyyy-MM-dd H:mm", "yyyy-MM-dd H:mm:ss", "yyyy-MM-dd'T'H:mm:ss")
 #: What two digits of a year stand for where no date of four tells: 1969 to 2068.
@@ -71,7 +71,9 @@ ZONES = {
 }  # fmt: skip
 #: A zone at the end of a text: a name, an offset, or both.
 ZONE = rf" ?(?:{'|'.join(sorted(ZONES, key=len, reverse=True))})?(?:[+-][0-9]{{2}}:?[0-9]{{2}})?"
-_ZONED = re.compile(rf"(?P<text>.*[0-9mM.])(?P<zone> ?(?:{'|'.join(sorted(ZONES, key=len, reverse=True))}| ?(?:GMT|UTC)?[+-][0-9]{{2}}:?[0-9]{{2}}))")
+_ZONED = re.compile(
+    rf"(?P<text>.*[0-9mM.])(?P<zone> ?(?:{'|'.join(sorted(ZONES, key=len, reverse=True))}| ?(?:GMT|UTC)?[+-][0-9]{{2}}:?[0-9]{{2}}))"
+)
 _MERIDIEM = r" ?[AaPp]\.? ?[Mm]\.?"
 
 
@@ -145,7 +147,7 @@ def year_first(texts: Iterable[str]) -> bool:
     if not short:
         return False
     first, last = (max(ends) - min(ends) for ends in zip(*short, strict=True))
-    return last >= 12 and first * 2 < last
+    return bool(last >= 12 and first * 2 < last)
 
 
 def _is_date(year: int, month: int, day: int) -> bool:
@@ -199,7 +201,7 @@ def short_years(order: str, since: int) -> tuple[str, ...]:
     """Formats with two digits of the year, which comes last, or first with `order` "year"."""
     written = {"year": "yy{0}M{0}d", "day": "d{0}M{0}yy", "month": "M{0}d{0}yy"}[order]
     marks = "/-." if order == "year" else "/-"
-    formats = [written.format(mark) for mark in marks] + ([] if order == "year" else ["d.M.yy"])
+    formats = [written.format(mark) for mark in marks] + ([] if order == "year" else ["d.M.yy", "d LLLL yy"])
     return tuple(f"{format_}{time} since {since}" for format_ in formats for time in _TIMES)
 
 
@@ -289,9 +291,7 @@ def serial(texts: list[str], span: Span | None) -> str | None:
 def _by_calendar(texts: list[str]) -> dict[str, tuple[date, date]]:
     """The first and last day that numbers of days are, by each calendar."""
     numbers = [int(re.split("[.,]", text)[0]) for text in texts]
-    return {
-        name: (start + timedelta(min(numbers)), start + timedelta(max(numbers))) for name, start in SERIALS.items()
-    }
+    return {name: (start + timedelta(min(numbers)), start + timedelta(max(numbers))) for name, start in SERIALS.items()}
 
 
 def either_calendar(texts: Iterable[str]) -> str:
@@ -306,10 +306,10 @@ def either_calendar(texts: Iterable[str]) -> str:
 def moment(text: str, format_: str) -> datetime | None:
     """The time in UTC that a figure stands for by a format such as `epoch ms` or `serial 1900`."""
     if format_ in EPOCHS:
-        return datetime(1970, 1, 1) + timedelta(seconds=float(text) / EPOCHS[format_])
+        return datetime(1970, 1, 1) + timedelta(seconds=float(text) / EPOCHS[format_])  # noqa: DTZ001 - UTC as columns hold it
     if format_ in SERIALS:
         days = float(text.replace(",", "."))
-        return datetime(*SERIALS[format_].timetuple()[:3]) + timedelta(seconds=round(days * 86_400))
+        return datetime(*SERIALS[format_].timetuple()[:3]) + timedelta(seconds=round(days * 86_400))  # noqa: DTZ001
     return None
 
 

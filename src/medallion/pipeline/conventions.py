@@ -92,7 +92,9 @@ def settle(
         for name, texts in _dates(file, entities[file.entity], seen[id(file)]).items()
     }
     before = _precedents(earlier)
-    dated = [(id(file), look) for file in readable for look in _dates(file, entities[file.entity], seen[id(file)]).values()]
+    dated = [
+        (id(file), look) for file in readable for look in _dates(file, entities[file.entity], seen[id(file)]).values()
+    ]
     everywhere = _span(look for _, look in dated) or (formats.Span(date(1990, 1, 1), today) if today else None)
     kept, notes = [], []
     for file in readable:
@@ -145,7 +147,9 @@ def _dated(
 
 def _span(columns: Iterable[Seen]) -> formats.Span | None:
     """The first and last of the days whose year is plain."""
-    return formats.Span.of(day for seen in columns for text in (*seen.ends, *seen.dates) for day in formats.about([text]))
+    return formats.Span.of(
+        day for seen in columns for text in (*seen.ends, *seen.dates) for day in formats.about([text])
+    )
 
 
 def _told(file: SourceFile, name: str, needed: tuple[str, ...]) -> list[str]:
@@ -153,9 +157,11 @@ def _told(file: SourceFile, name: str, needed: tuple[str, ...]) -> list[str]:
     told = []
     since = sorted({year for format_ in needed if (year := formats.without_century(format_)[1])})
     if since:
-        order = " (year, month, day)" if any(format_.startswith("yy/") or format_.startswith("yy-") for format_ in needed) else ""
+        order = " (year, month, day)" if any(format_.startswith(("yy/", "yy-", "yy.")) for format_ in needed) else ""
         told.append(f"years of two digits{order} are {since[0]} to {since[0] + 99}")
-    told += [f"days are counted by Excel's calendar of {format_[-4:]}" for format_ in needed if format_ in formats.SERIALS]
+    told += [
+        f"days are counted by Excel's calendar of {format_[-4:]}" for format_ in needed if format_ in formats.SERIALS
+    ]
     units = {"epoch s": "seconds", "epoch ms": "milliseconds", "epoch us": "microseconds"}
     told += [f"times are {units[format_]} since 1970 (UTC)" for format_ in needed if format_ in units]
     return [f"{file.name}: {_origin(file, name)!r}: {each}" for each in told]
