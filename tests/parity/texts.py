@@ -90,6 +90,22 @@ def functions() -> dict[str, Callable[[Any], Any]]:
         "parse_timestamp": lambda text: words.parse_timestamp(text, DATE_FORMATS),
         "parse_timestamp of squished": lambda text: words.parse_timestamp(words.squish(text), DATE_FORMATS),
         "parse_timestamp of ISO alone": lambda text: words.parse_timestamp(text, []),
+        "parse_timestamp of counts": lambda text: words.parse_timestamp(
+            text, ["serial 1900", "epoch s", "epoch ms", "epoch us", "zone Europe/Berlin"]
+        ),
+        "parse_timestamp of short years, zones and names": lambda text: words.parse_timestamp(
+            text,
+            [
+                "d/M/yy since 1950",
+                "d.M.yy H:mm since 1950",
+                "yyyy-MM-dd h:mm a",
+                "d LLLL yyyy H:mm",
+                "d LLLL yyyy",
+                "d LLLL yy since 1950",
+                "M/d/yyyy H:mm z",
+                "M/d/yyyy h:mm a",
+            ],
+        ),
         "parse_date": lambda text: words.parse_date(text, ["d/M/yyyy", "yyyyMMdd", "dd/MM/yyyy HH:mm", "d MMMM yyyy"]),
         "email": words.email,
         "phone": words.phone,
