@@ -201,8 +201,8 @@ def _special(text: Column, format_: str) -> Column:
         return F.timestamp_micros(whole)
     if format_ in formats_of.SERIALS:
         days = F.translate(text, ",", ".").try_cast("decimal(18,9)")
-        since = (formats_of.SERIALS[format_] - date(1970, 1, 1)).days
-        seconds = F.round((days + F.lit(since).cast("decimal(10,0)")) * F.lit(86_400).cast("decimal(10,0)"))
+        start = (formats_of.SERIALS[format_] - date(1970, 1, 1)).days
+        seconds = F.round((days + F.lit(start).cast("decimal(10,0)")) * F.lit(86_400).cast("decimal(10,0)"))
         return F.timestamp_seconds(seconds.cast("bigint"))
     if format_.endswith(" z"):
         zone = F.regexp_extract(text, f"({formats_of.ZONE})\\z", 1)

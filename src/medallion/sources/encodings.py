@@ -80,8 +80,8 @@ def _usual(text: str, encoding: str) -> float:
     first, last = _USUAL_LEADS[encoding]
     signs = re.findall(_PAIR, text)
     leads = [sign.encode(encoding) for sign in signs]
-    good = sum(len(lead) == 2 and first <= lead[0] <= last for lead in leads)
-    return good / max(len(signs), 1) + (0.1 if encoding == "cp949" and good == len(signs) else 0.0)
+    good: int = sum(len(lead) == 2 and first <= lead[0] <= last for lead in leads)
+    return float(good / max(len(signs), 1)) + (0.1 if encoding == "cp949" and good == len(signs) else 0.0)
 
 
 def of_chunks(chunks: Iterable[bytes]) -> tuple[str | None, dict[str, str]]:
