@@ -47,6 +47,10 @@ test-on-spark *args:
 test-on-spark-quick *args:
     SPARK_SMALL=1 bash scripts/with_spark.sh {{python}} -m pytest -n 2 -m "engine_quick and not slow" {{args}}
 
+# Exports in conventions picked at random, 2,000 of them: read right or asked about.
+nightly-exports combinations="2000":
+    MEDALLION_COMBINATIONS={{combinations}} {{python}} -m pytest -n 2 tests/test_generated_exports.py
+
 # Kill 200 runs at random times; takes about half an hour.
 faults kills="200":
     MEDALLION_KILLS={{kills}} MEDALLION_EVERY_WRITE=8 {{python}} -m pytest -n 2 -m '' tests/faults

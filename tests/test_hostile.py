@@ -47,7 +47,7 @@ REFUSED = {
     "anything.xlsx": (workbook((0, 0, "a"))[:2000], "anything.xlsx: is not a readable workbook"),
     "locked.xlsx": (b"\xd0\xcf\x11\xe0" + b"\0" * 600 + "EncryptedPackage".encode("utf-16-le"), "locked.xlsx: the workbook needs a password"),
     "report.xls": (b"<html><body>x</body></html>", "report.xls: is a web page (HTML or XML)"),
-    "crm.zip": (archive(("inner.zip", "PK\x03\x04...")), "crm.zip/inner.zip: an archive inside an archive is not opened"),
+    "crm.zip": (archive(("inner.zip", "PK\x03\x04...")), "crm.zip/inner.zip: cannot be read: File is not a zip file"),
     "twice.zip": (archive(("leads.csv", "a"), ("leads.csv", "b")), "twice.zip/leads.csv: is the second member of that name"),
     "leads.xlsx": (workbook((0, 0, "lead_id"), (1_048_575, 16_383, "far")), "a sheet reaches to row 1,048,576 and column 16,384"),
     "customers32.csv": (GOOD.encode("utf-32"), "customers32.csv: is UTF-32, which is not read"),

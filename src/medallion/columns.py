@@ -9,6 +9,7 @@ end in `\z`: for Java `$` also stands before a last line end.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -161,20 +162,106 @@ def integer(text: Column) -> Column:
 def parse_timestamp(text: Column, formats: Iterable[str]) -> Column:
     """A timestamp in UTC: ISO 8601 first, then `formats` in their order. A date alone is its midnight.
 
-    An impossible date such as 31/02/2025 is not read.
+    An impossible date such as 31/02/2025 is not read. What formats there are beside Spark's own,
+    `medallion.contracts.formats` says.
 
+    >>> show(["3/2/25 3:30p.m.", "2/3/99", "45909.5", "1741777200000", "12. März 2025"],
+    ...      lambda c: parse_timestamp(c, ["d/M/yy since 1950", "d/M/yy h:mm a since 1950", "serial 1900", "epoch ms",
+    ...                                    "d LLLL yyyy"]).cast("string"))
+    ['2025-02-03 15:30:00', '1999-03-02 00:00:00', '2025-09-09 12:00:00', '2025-03-12 11:00:00', '2025-03-12 00:00:00']
     >>> show(["2025-06-12T14:30:00Z", "06/12/2025 14:30", "2025-06-31"],
     ...      lambda c: parse_timestamp(c, ["M/d/yyyy H:mm"]).cast("string"))
     ['2025-06-12 14:30:00', '2025-06-12 14:30:00', None]
     """
+    listed = list(formats)
     iso = text.like("____-__-__") | text.like("____-__-__ %") | text.like("____-__-__T%")
     # engines differ in what they pass over at the end: white space of other scripts
     iso = iso & (F.octet_length(text) == F.length(text))
-    every = [each for format_ in formats for each in formats_of.with_month_names(format_)]
-    if not every:
-        return F.when(iso, text.try_cast("timestamp"))
-    other = [F.try_to_timestamp(text, F.lit(format_)) for format_ in every]
-    return F.when(iso, text.try_cast("timestamp")).when(text.rlike(formats_of.shapes(every)), F.coalesce(*other))
+    special = [each for each in listed if formats_of.is_special(each) or each.startswith("yyyy-")]
+    every = [each for format_ in listed if format_ not in special for each in formats_of.with_month_names(format_)]
+    cases = [
+        (text.rlike(formats_of.shapes([format_])), _special(text, format_))
+        for format_ in special
+        if not format_.startswith("zone ")
+    ]
+    cases.append((iso, text.try_cast("timestamp")))
+    if every:
+        written = _meridiem(text) if any("a" in each for each in every) else text
+        other = [F.try_to_timestamp(written, F.lit(format_)) for format_ in every]
+        cases.append((text.rlike(formats_of.shapes(every)), F.coalesce(*other)))
+    found = F.when(*cases[0])
+    for case in cases[1:]:
+        found = found.when(*case)
+    for zone in (format_.removeprefix("zone ") for format_ in special if format_.startswith("zone ")):
+        local = text.rlike(r"[0-9]:[0-9]{2}") & ~text.rlike(r"(?:[A-LN-Za-ln-z]|[+-][0-9]{2}:?[0-9]{2})\z")
+        found = F.when(local, F.to_utc_timestamp(found, zone)).otherwise(found)
+    return found
+
+
+def _meridiem(text: Column) -> Column:
+    """Every spelling of am and pm as one that engines read: `3:30p.m.` is `3:30 PM`."""
+    plain = F.regexp_replace(text, r" ?([AaPp])\.? ?[Mm]\.?\z", " ${1}M")
+    return F.when(text.rlike(r"[Mm]\.?\z"), F.upper(plain)).otherwise(text)
+
+
+def _special(text: Column, format_: str) -> Column:
+    """A text in a format that no engine has: a count of days or seconds, a zone, a short year, a month's name."""
+    if format_ in formats_of.EPOCHS:
+        factor = 1_000_000 // formats_of.EPOCHS[format_]
+        whole = (text.try_cast("decimal(28,9)") * F.lit(factor).cast("decimal(9,0)")).cast("bigint")
+        return F.timestamp_micros(whole)
+    if format_ in formats_of.SERIALS:
+        days = F.translate(text, ",", ".").try_cast("decimal(18,9)")
+        start = (formats_of.SERIALS[format_] - date(1970, 1, 1)).days
+        seconds = F.round((days + F.lit(start).cast("decimal(10,0)")) * F.lit(86_400).cast("decimal(10,0)"))
+        return F.timestamp_seconds(seconds.cast("bigint"))
+    if format_.endswith(" z"):
+        zone = F.regexp_extract(text, f"({formats_of.ZONE})\\z", 1)
+        bare = F.regexp_replace(text, f"{formats_of.ZONE}\\z", "")
+        sign = F.when(zone.contains("-"), F.lit(-60)).otherwise(F.lit(60))
+        hours, minutes = (F.regexp_extract(zone, "([0-9]{2}):?([0-9]{2})", part).try_cast("int") for part in (1, 2))
+        seconds = sign * (F.coalesce(hours, F.lit(0)) * 60 + F.coalesce(minutes, F.lit(0)))
+        name = F.regexp_extract(zone, "([A-Z]+)", 1)
+        for known, ahead in formats_of.ZONES.items():
+            if ahead:
+                seconds = F.when(name == known, F.lit(ahead * 3_600)).otherwise(seconds)
+        return F.timestamp_seconds(F.unix_timestamp(_special(bare, format_.removesuffix(" z"))) - seconds)
+    bare, since = formats_of.without_century(format_)
+    if "LLLL" in bare:
+        return _named(text, bare, since or 1969)
+    if since is not None:
+        text, bare = _long_year(text, bare, since), bare.replace("yy", "yyyy")
+    every = formats_of.with_month_names(bare)
+    return F.coalesce(*(F.try_to_timestamp(_meridiem(text), F.lit(each)) for each in every))
+
+
+def _long_year(text: Column, format_: str, since: int) -> Column:
+    """A text with its year of two digits written with four."""
+    before = "" if format_.startswith("y") else r"[0-9]{1,2}[/.-][0-9]{1,2}[/.-]"
+    year = F.regexp_extract(text, f"^{before}([0-9]{{2}})", 1).try_cast("int")
+    century = F.when(year >= since % 100, F.lit(str(since // 100))).otherwise(F.lit(str(since // 100 + 1)))
+    start = F.regexp_extract(text, f"^({before})", 1) if before else F.lit("")
+    return F.concat(start, century, F.regexp_replace(text, f"^{before}", ""))
+
+
+def _named(text: Column, format_: str, since: int) -> Column:
+    """A text with a month's name, in whatever language."""
+    words = F.regexp_extract(F.lower(text), r"([^0-9\s.,/-]{3,12})", 1)
+    month = _lookup(words, {name: str(number) for name, number in formats_of.MONTHS.items()})
+    day = F.regexp_extract(text, r"^[^0-9]*([0-9]{1,2})", 1)
+    digits = "4" if "yyyy" in format_ else "2"
+    parts = rf"^[^0-9]*[0-9]{{1,2}}[^0-9]+([0-9]{{{digits}}})(.*)\z"
+    year = F.regexp_extract(text, parts, 1)
+    if digits == "2":
+        late = year.try_cast("int") >= since % 100
+        year = F.concat(F.when(late, F.lit(str(since // 100))).otherwise(F.lit(str(since // 100 + 1))), year)
+    time = F.trim(F.translate(F.regexp_extract(_meridiem(text), parts, 2), ",", " "))
+    written = F.concat_ws("-", year, month, day)
+    clock = format_.rpartition("y")[2].strip()
+    if not clock:
+        return F.try_to_timestamp(F.when(month.isNotNull(), written), F.lit("yyyy-M-d"))
+    whole = F.when(month.isNotNull(), F.concat(written, F.lit(" "), time))
+    return F.try_to_timestamp(whole, F.lit(f"yyyy-M-d {clock}"))
 
 
 def parse_date(text: Column, formats: Iterable[str]) -> Column:

@@ -24,6 +24,8 @@ CELLS = [
     *("2025-06-12 14:30:00 America/New_York", "2025-06-12 14:30 EST", "0000-01-01", "0001-01-01", "9999-12-31 23:59:59"),
     *("1582-10-10", "1900-02-29", "2025-02-30 10:00", "2025-06-12 14:30:00-18:00", "2025-06-12t14:30:00z", "2025-06-12 0:00"),
     *("6/5/2025", "06/05/2025 9:05", "6/5/2025 2:30 PM", "6/5/2025 2:30 pm", "6/5/2025 0:30 AM", "6/5/25", "6/31/2025"),
+    *("6.5.25 14:30", "45909", "45909,75", "1741777200", "1741777200000", "1741777200000000", "12. März 2025", "12-MAR-25"),
+    *("3 de marzo de 2025 9:05", "2025-06-12 3:30pm", "6/5/2025 2:30 p.m.", "6/5/2025 14:30 CET", "6/5/2025 14:30 +02:00"),
     *("006/5/2025", "6/5/-72025", "6/5/+2025", "6/5/20255", "6/5/2025 009:05", "2/29/2024", "2025/06/14 7:05:09", "+6/5/2025"),
     *("12 Jun 2025", "12 JUN 2025", "12 june 2025", "June 12, 2025", "jun 12, 2025 8:15", "Sept 1, 2025", "12.06.2025"),
     *("12.6.2025 7:00", "12.006.2025", "1 Mai 2025", "12Jun2025", "6/5/2025 9:60", "May 5, 2025", "MAY 5, 2025", "5 May 2025 1:02"),
@@ -89,6 +91,22 @@ def functions() -> dict[str, Callable[[Any], Any]]:
         "parse_timestamp": lambda text: words.parse_timestamp(text, DATE_FORMATS),
         "parse_timestamp of squished": lambda text: words.parse_timestamp(words.squish(text), DATE_FORMATS),
         "parse_timestamp of ISO alone": lambda text: words.parse_timestamp(text, []),
+        "parse_timestamp of counts": lambda text: words.parse_timestamp(
+            text, ["serial 1900", "epoch s", "epoch ms", "epoch us", "zone Europe/Berlin"]
+        ),
+        "parse_timestamp of short years, zones and names": lambda text: words.parse_timestamp(
+            text,
+            [
+                "d/M/yy since 1950",
+                "d.M.yy H:mm since 1950",
+                "yyyy-MM-dd h:mm a",
+                "d LLLL yyyy H:mm",
+                "d LLLL yyyy",
+                "d LLLL yy since 1950",
+                "M/d/yyyy H:mm z",
+                "M/d/yyyy h:mm a",
+            ],
+        ),
         "parse_date": lambda text: words.parse_date(text, ["d/M/yyyy", "yyyyMMdd", "dd/MM/yyyy HH:mm", "d MMMM yyyy"]),
         "email": words.email,
         "phone": words.phone,

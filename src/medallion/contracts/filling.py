@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
+from medallion.contracts import formats
 from medallion.errors import ContractError
 
 #: What is said with less confidence than this is a guess, and nothing runs on a guess.
@@ -29,7 +31,56 @@ class _Declared(BaseModel):
     )
 
 
-class Filling(_Declared):
+class Dates(_Declared):
+    """How dates are written, where `dateFormats` cannot say it: which of day, month and year comes `order` first, the
+    year from which two digits count (`century`), the unit of times counted from 1970 (`epoch`), which of Excel's
+    calendars counts the days (`serial`), and the `zone` of times without one.
+    """
+
+    order: Literal["day", "month", "year"] | None = None
+    century: int | None = Field(default=None, ge=1900, le=2000)
+    epoch: Literal["s", "ms", "us"] | None = None
+    serial: Literal[1900, 1904] | None = None
+    zone: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _numbers(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and str(given.get("serial", "")) in ("1900", "1904"):
+            return {**given, "serial": int(given["serial"])}
+        return given
+
+    @model_validator(mode="after")
+    def _possible(self) -> Dates:
+        if self.century is not None and self.order is None:
+            raise ValueError("dates: say the order (day, month or year first) with the century")
+        if self.zone is not None:
+            try:
+                ZoneInfo(self.zone)
+            except (ZoneInfoNotFoundError, ValueError) as error:
+                raise ValueError(f"dates: there is no zone {self.zone!r}; write one such as Europe/Berlin") from error
+        return self
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The formats that it stands for."""
+        return formats.declared(self.order, self.century, self.epoch, self.serial, self.zone)
+
+
+class _Dated(_Declared):
+    """What may say how dates are written, by `date_formats` or by `dates`, which becomes formats too."""
+
+    dates: Dates | None = None
+    date_formats: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.dates and not set(self.dates.formats) <= set(self.date_formats):
+            object.__setattr__(self, "date_formats", (*self.date_formats, *self.dates.formats))
+        return self
+
+
+class Filling(_Dated):
     """What fills one canonical column in the rows of one file: a `column`, a constant `value` or an `sql` expression.
 
     `values` maps spellings to values, `otherwise` stands for a spelling that is not listed, `empty` for an empty cell.
@@ -47,7 +98,6 @@ class Filling(_Declared):
     lookup: str | None = None
     by: str | None = None
     take: str | None = None
-    date_formats: tuple[str, ...] = ()
     decimal_comma: bool = False
     confidence: float | None = Field(default=None, ge=0, le=1)
     reason: str = ""
@@ -122,7 +172,7 @@ def joined(names: Iterable[str]) -> str:
     return "concat(" + ", ':', ".join(parts) + ")"
 
 
-class Source(_Declared):
+class Source(_Dated):
     """Files that feed an entity, by a pattern of their name, and how to read them.
 
     `columns` is complete: a canonical column that it does not name stays empty. Without it, headers are matched by
@@ -135,7 +185,6 @@ class Source(_Declared):
     file: str = Field(min_length=1)
     sheet: str | None = None
     header_line: int | None = Field(default=None, ge=1, le=1_000_000)
-    date_formats: tuple[str, ...] = ()
     decimal_comma: bool = False
     key: tuple[str, ...] = ()
     columns: dict[str, Filling] | None = None

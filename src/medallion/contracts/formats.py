@@ -1,4 +1,9 @@
-"""Date formats, as Spark writes them: which texts each one reads, and which of them a column's values call for."""
+"""Date formats, as Spark writes them: which texts each one reads, and which of them a column's values call for.
+
+Beside Spark's own there are `d/M/yy since 1950` (two digits stand for 1950 to 2049), `d LLLL yyyy` (month names of any
+language that is known), `epoch s`, `ms` and `us`, `serial 1900` and `1904` (days of Excel's two calendars), ` z` at the
+end (a zone or offset), and `zone Europe/Berlin` (where times without a zone of their own are local).
+"""
 
 from __future__ import annotations
 
@@ -6,11 +11,12 @@ import calendar
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from functools import cache
 
 #: Text that is read as ISO 8601 whatever the formats are.
 ISO = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T].*)?"
-_DAY_MONTH_YEAR = re.compile(r"([0-9]{1,2})([/.-])([0-9]{1,2})\2([0-9]{4})(?![0-9])")
+_DAY_MONTH_YEAR = re.compile(r"([0-9]{1,2})([/.-])([0-9]{1,2})\2([0-9]{4}|[0-9]{2})(?![0-9])")
 _TIMES = ("", " H:mm", " H:mm:ss", " h:mm a", " h:mm:ss a")
 _MONTHS = "|".join((*calendar.month_name[1:], *calendar.month_abbr[1:]))
 #: Formats in which the order of day and month cannot be mistaken.
@@ -24,6 +30,51 @@ _PLAIN = (
     "yyyyMMdd",
     "yyyyMMddHHmmss",
 )
+#: Formats that are tried after these: am and pm beside an ISO day, and month names of any language.
+_FURTHER = (
+    *(f"yyyy-MM-dd{time}" for time in _TIMES if time.endswith("a")),
+    *(f"d LLLL yyyy{time}" for time in _TIMES),
+    *(f"LLLL d yyyy{time}" for time in _TIMES),
+)
+_ISO_TIMES = ("yyyy-MM-dd H:mm", "yyyy-MM-dd H:mm:ss", "yyyy-MM-dd'T'H:mm:ss")
+#: What two digits of a year stand for where no date of four tells: 1969 to 2068.
+_SINCE = 1969
+#: Seconds of one unit of a time counted from 1970; such a time is plausible from 2000 to 2100.
+EPOCHS = {"epoch s": 1, "epoch ms": 1_000, "epoch us": 1_000_000}
+_EPOCH_SHAPES = {"epoch s": "[0-9]{9,10}", "epoch ms": "[0-9]{12,13}", "epoch us": "[0-9]{15,16}"}
+_EPOCH_ENDS = (946_684_800, 4_102_444_800)
+#: The day 0 of a calendar that counts days, and the numbers that may be days: 1954 to 2119.
+SERIALS = {"serial 1900": date(1899, 12, 30), "serial 1904": date(1904, 1, 1)}
+_SERIAL = r"[2-7][0-9]{4}(?:[.,][0-9]+)?"
+_SURE, _NEAR = 365, 730
+#: Names of months: the first three letters of English ones, and others that are not these.
+_NAMES = {
+    1: "january jan januar jänner jän janvier janv enero ene gennaio gen janeiro januari sty stycznia ledna",
+    2: "february feb februar feber février févr fév fevrier fevr febrero febbraio fevereiro fev februari lut lutego února",
+    3: "march mar märz mär mrz maerz mars marzo março marco maart mrt marca března",
+    4: "april apr avril avr abril abr aprile kwi kwietnia dubna",
+    5: "may mai mayo maggio mag maio mei maj maja května",
+    6: "june jun juni juin junio giugno giu junho cze czerwca června",
+    7: "july jul juli juillet juil julio luglio lug julho lip lipca července",
+    8: "august aug août aout aoû agosto ago augustus augusti sie sierpnia srpna",
+    9: "september sep sept septembre septiembre settembre set setembro wrz września září",
+    10: "october oct oktober okt octobre octubre ottobre ott outubro out paź października října",
+    11: "november nov novembre noviembre novembro lis listopada",
+    12: "december dec dezember dez décembre déc decembre diciembre dic dicembre dezembro gru grudnia prosince",
+}
+#: The month of each name; a name that is another month elsewhere (`listopadu`) is not here.
+MONTHS = {name: month for month, names in _NAMES.items() for name in names.split()}
+#: Hours between a zone's time and UTC; names that several zones have (CST, IST, BST) are not here.
+ZONES = {
+    "Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "MEZ": 1, "MESZ": 2, "EET": 2, "EEST": 3,
+    "EST": -5, "EDT": -4, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "JST": 9, "AEST": 10, "AEDT": 11,
+}  # fmt: skip
+#: A zone at the end of a text: a name, an offset, or both.
+ZONE = rf" ?(?:{'|'.join(sorted(ZONES, key=len, reverse=True))})?(?:[+-][0-9]{{2}}:?[0-9]{{2}})?"
+_ZONED = re.compile(
+    rf"(?P<text>.*[0-9mM.])(?P<zone> ?(?:{'|'.join(sorted(ZONES, key=len, reverse=True))}| ?(?:GMT|UTC)?[+-][0-9]{{2}}:?[0-9]{{2}}))"
+)
+_MERIDIEM = r" ?[AaPp]\.? ?[Mm]\.?"
 
 
 @dataclass(frozen=True)
@@ -58,10 +109,14 @@ def day_order(texts: Iterable[str]) -> DayOrder:
     DayOrder(day_first='', month_first='', either='')
     """
     found = {"day_first": "", "month_first": "", "either": ""}
+    texts = list(texts)
+    short_is_year_first = year_first(texts)
     for text in texts:
         if not (match := _DAY_MONTH_YEAR.match(text.strip())) or match[2] == ".":
             continue
-        first, second, year = int(match[1]), int(match[3]), int(match[4])
+        if short_is_year_first and len(match[4]) == 2:
+            continue
+        first, second, year = int(match[1]), int(match[3]), in_full(match[4])
         day, month = _is_date(year, second, first), _is_date(year, first, second)
         kind = "" if first == second else "either" if day and month else "day_first" if day else "month_first" * month
         if kind and not found[kind]:
@@ -71,8 +126,69 @@ def day_order(texts: Iterable[str]) -> DayOrder:
     return DayOrder(**found)
 
 
+def in_full(year: str, since: int = _SINCE) -> int:
+    """The year that its digits stand for, two of them within a hundred years.
+
+    >>> in_full("25"), in_full("99"), in_full("2025"), in_full("60", since=1950)
+    (2025, 1999, 2025, 1960)
+    """
+    return int(year) if len(year) > 2 else since + (int(year) - since) % 100
+
+
+def year_first(texts: Iterable[str]) -> bool:
+    """Whether dates with two digits of the year, such as 25/03/14, have the year first: read with the year last they
+    would reach over decades.
+
+    >>> year_first(["25/03/14", "24/11/02", "25/06/30"]), year_first(["14/03/25", "02/11/24", "30/06/25"])
+    (True, False)
+    """
+    found = {match.groups() for text in texts if (match := _DAY_MONTH_YEAR.match(text.strip()))}
+    short = [(int(first), int(year)) for first, _, _, year in found if len(year) == 2]
+    if not short:
+        return False
+    first, last = (max(ends) - min(ends) for ends in zip(*short, strict=True))
+    return bool(last >= 12 and first * 2 < last)
+
+
 def _is_date(year: int, month: int, day: int) -> bool:
     return year > 0 and 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]
+
+
+@dataclass(frozen=True)
+class Span:
+    """The first and the last day of other dates that are known; what is written otherwise is likely near them."""
+
+    first: date
+    last: date
+
+    @property
+    def since(self) -> int:
+        """The first of the hundred years that two digits stand for: up to two decades after the newest date."""
+        return self.last.year // 10 * 10 - 70
+
+    def off(self, first: date, last: date) -> int:
+        """By how many days other dates lie outside."""
+        return max(0, (self.first - first).days, (last - self.last).days)
+
+    @classmethod
+    def of(cls, days: Iterable[date | None]) -> Span | None:
+        """The span of some days, None where there is none."""
+        known = [day for day in days if day]
+        return cls(min(known), max(known)) if known else None
+
+
+def about(texts: Iterable[str]) -> Iterator[date]:
+    """The days, or the first and last day of the years, of texts whose year is plain; others tell nothing."""
+    for text in texts:
+        if match := re.match(r"(19[89]|20[0-5])[0-9]-[0-9]{2}-[0-9]{2}", text):
+            try:
+                yield date.fromisoformat(match[0])
+            except ValueError:
+                continue
+        elif match := _DAY_MONTH_YEAR.match(text):
+            year = in_full(match[4])
+            if 1980 <= year < 2060:  # others stand for no date at all
+                yield from (date(year, 1, 1), date(year, 12, 31))
 
 
 def candidates(day_first: bool) -> tuple[str, ...]:
@@ -81,30 +197,154 @@ def candidates(day_first: bool) -> tuple[str, ...]:
     return (*(order.format(mark) + time for mark in "/-" for time in _TIMES), *_PLAIN)
 
 
-def called_for(texts: Iterable[str], day_first: bool) -> tuple[tuple[str, ...], list[str]]:
+def short_years(order: str, since: int) -> tuple[str, ...]:
+    """Formats with two digits of the year, which comes last, or first with `order` "year"."""
+    written = {"year": "yy{0}M{0}d", "day": "d{0}M{0}yy", "month": "M{0}d{0}yy"}[order]
+    marks = "/-." if order == "year" else "/-"
+    formats = [written.format(mark) for mark in marks] + ([] if order == "year" else ["d.M.yy", "d LLLL yy"])
+    return tuple(f"{format_}{time} since {since}" for format_ in formats for time in _TIMES)
+
+
+def called_for(
+    texts: Iterable[str], day_first: bool, span: Span | None = None, days: Iterable[str] | None = None
+) -> tuple[tuple[str, ...], list[str]]:
     """The formats that read a column's texts, and the texts that none reads. ISO 8601 needs no format.
+
+    Args:
+        texts: The column's texts, or one of each form and the first and last of those that are figures alone.
+        day_first: Whether days come before months where figures stand for both.
+        span: Other dates of the delivery.
+        days: All days of the column that are written in figures, where `texts` are only examples.
 
     >>> called_for(["2025-01-31", "31/12/2024", "5/1/2025 14:30", "soon"], day_first=True)
     (('d/M/yyyy', 'd/M/yyyy H:mm'), ['soon'])
+    >>> called_for(["31.12.24", "45909", "1741777200000"], True, Span(date(2024, 1, 1), date(2026, 1, 1)))
+    (('d.M.yy since 1950', 'serial 1900', 'epoch ms'), [])
     """
-    iso = re.compile(ISO)
     left = [text.strip() for text in texts]
-    left = [text for text in left if not iso.fullmatch(text)]
-    needed = []
-    for format_ in candidates(day_first):
+    days = left if days is None else list(days)
+    left = [text for text in left if not is_iso(text)]
+    if not left:
+        return (), []
+    since = span.since if span else _SINCE
+    order = "year" if year_first(days) else "day" if day_first else "month"
+    every = (*candidates(day_first), *_FURTHER, *short_years(order, since))
+    needed, left = _reading(left, every)
+    if left:
+        calendar_ = serial([text for text in left if re.fullmatch(_SERIAL, text)], span)
+        numbers, left = _reading(left, (*([calendar_] if calendar_ else []), *EPOCHS))
+        needed += numbers
+    if left:
+        zoned = {text: match["text"] for text in left if (match := _ZONED.fullmatch(text))}
+        with_zone, unread = _reading(list(zoned.values()), (*every, *_ISO_TIMES))
+        needed += [f"{format_} z" for format_ in with_zone]
+        left = [text for text in left if text not in zoned or zoned[text] in unread]
+    return tuple(needed), left
+
+
+def _reading(texts: list[str], formats: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The formats that read some of the texts, and the texts left unread."""
+    needed, left = [], texts
+    for format_ in formats:
         if not left:
             break
-        unread = [text for text in left if not re.fullmatch(reader(format_), text)]
+        unread = [text for text in left if not reads(format_, text)]
         if len(unread) < len(left):
             needed.append(format_)
             left = unread
-    return tuple(needed), left
+    return needed, left
+
+
+def is_iso(text: str) -> bool:
+    """Whether a text is read as ISO 8601; a day with am or pm, or with the name of a zone, is not."""
+    return bool(re.fullmatch(ISO, text)) and not re.search("[a-zA-Z.]$", text.removesuffix("Z"))
+
+
+def reads(format_: str, text: str) -> bool:
+    """Whether a format reads a text; a figure only when it stands for a plausible time."""
+    if not re.fullmatch(reader(format_), text):
+        return False
+    if format_ in EPOCHS:
+        first, last = _EPOCH_ENDS
+        return first <= float(text) / EPOCHS[format_] < last
+    return "LLLL" not in format_ or month_in(text) is not None
+
+
+def month_in(text: str) -> int | None:
+    """The month that is named in a text, in any of the languages that are known."""
+    return MONTHS.get(next((word for word in re.findall(r"[^\W\d_]+", text.lower()) if word in MONTHS), ""))
+
+
+def serial(texts: list[str], span: Span | None) -> str | None:
+    """The calendar in which days are counted, None where that cannot be told: the one that puts them near other dates.
+
+    >>> year = Span(date(2025, 1, 1), date(2025, 12, 31))
+    >>> serial(["45909"], year), serial(["44447"], year), serial(["45909"], None)
+    ('serial 1900', 'serial 1904', None)
+    """
+    if not texts or span is None:
+        return None
+    off = sorted((span.off(*ends), name) for name, ends in _by_calendar(texts).items())
+    return off[0][1] if off[0][0] <= _NEAR and off[1][0] - off[0][0] >= _SURE else None
+
+
+def _by_calendar(texts: list[str]) -> dict[str, tuple[date, date]]:
+    """The first and last day that numbers of days are, by each calendar."""
+    numbers = [int(re.split("[.,]", text)[0]) for text in texts]
+    return {name: (start + timedelta(min(numbers)), start + timedelta(max(numbers))) for name, start in SERIALS.items()}
+
+
+def either_calendar(texts: Iterable[str]) -> str:
+    """What is to be asked about numbers that may be days of either calendar, "" where there is none."""
+    numbers = [text for text in texts if re.fullmatch(_SERIAL, text)]
+    if not numbers:
+        return ""
+    day, other = (found[0].isoformat() for found in _by_calendar(numbers[:1]).values())
+    return f"{numbers[0]!r} may be {day} (Excel's days, `serial: 1900`) or {other} (`serial: 1904`)"
+
+
+def moment(text: str, format_: str) -> datetime | None:
+    """The time in UTC that a figure stands for by a format such as `epoch ms` or `serial 1900`."""
+    if format_ in EPOCHS:
+        return datetime(1970, 1, 1) + timedelta(seconds=float(text) / EPOCHS[format_])  # noqa: DTZ001 - UTC as columns hold it
+    if format_ in SERIALS:
+        days = float(text.replace(",", "."))
+        return datetime(*SERIALS[format_].timetuple()[:3]) + timedelta(seconds=round(days * 86_400))  # noqa: DTZ001
+    return None
 
 
 @cache
 def reader(format_: str) -> str:
     """The regular expression of texts that a format reads, with the names of months."""
     return str(shape(format_)).replace("[^0-9]+", f"(?:{_MONTHS})")
+
+
+def is_special(format_: str) -> bool:
+    """Whether a format is none of Spark's own."""
+    return bool(re.search("LLLL| z$| since [0-9]{4}$|^(epoch|serial|zone) ", format_))
+
+
+def without_century(format_: str) -> tuple[str, int | None]:
+    """A format without ` since 1950`, and that year.
+
+    >>> without_century("d/M/yy since 1950"), without_century("d/M/yyyy")
+    (('d/M/yy', 1950), ('d/M/yyyy', None))
+    """
+    bare, _, since = format_.partition(" since ")
+    return bare, int(since) if since else None
+
+
+def declared(
+    order: str | None, century: int | None, epoch: str | None, serial: int | None, zone: str | None
+) -> tuple[str, ...]:
+    """The formats that a contract's word `dates` stands for."""
+    formats: list[str] = []
+    if order in ("day", "month"):
+        formats += [*candidates(order == "day"), *_FURTHER]
+    if order:
+        formats += short_years(order, century or _SINCE)
+    formats += [f"serial {serial}"] * bool(serial) + [f"epoch {epoch}"] * bool(epoch)
+    return (*formats, *([f"zone {zone}"] if zone else []))
 
 
 def with_month_names(format_: str) -> Iterator[str]:
@@ -123,8 +363,18 @@ def shape(format_: str) -> str | None:
     r"""The regular expression of texts in a format, None for a format with letters that are not known here.
 
     >>> shape("M/d/yyyy h:mm a"), shape("d. MMM yyyy"), shape("G")
-    ('[0-9]{1,2}/[0-9]{1,2}/[0-9]{4} [0-9]{1,2}:[0-9]{2} [AaPp][Mm]', '[0-9]{1,2}\\. [^0-9]+ [0-9]{4}', None)
+    ('[0-9]{1,2}/[0-9]{1,2}/[0-9]{4} [0-9]{1,2}:[0-9]{2} ?[AaPp]\\.? ?[Mm]\\.?', '[0-9]{1,2}\\. [^0-9]+ [0-9]{4}', None)
     """
+    if format_ in EPOCHS or format_ in SERIALS:
+        return f"{_EPOCH_SHAPES[format_]}(?:[.][0-9]+)?" if format_ in EPOCHS else _SERIAL
+    if format_.startswith("zone "):
+        return r"[^\s\S]"  # says nothing of the text
+    if format_.endswith(" z"):
+        bare = shape(format_.removesuffix(" z"))
+        return None if bare is None else f"(?:{bare}){ZONE}"
+    format_, _ = without_century(format_)
+    if "LLLL" in format_:
+        return _named(format_)
     written = ""
     for found in re.finditer(r"'(?P<quoted>[^']*)'|(?P<letter>[A-Za-z])(?P=letter)*|.", format_):
         run, letter = found[0], found["letter"]
@@ -140,7 +390,17 @@ def shape(format_: str) -> str | None:
         elif letter == "S":
             written += f"[0-9]{{1,{len(run)}}}"
         elif run == "a":
-            written += "[AaPp][Mm]"
+            written = written.removesuffix(" ") + _MERIDIEM
         else:
             return None
     return written
+
+
+def _named(format_: str) -> str:
+    """The regular expression of a format with month names: `12. März 2025`, `12 de marzo de 2025`, `12-MAR-25`."""
+    year = "[0-9]{4}" if "yyyy" in format_ else "[0-9]{2}"
+    day, name = r"[0-9]{1,2}(?:\.|º|er)?", r"[^0-9\s.,/-]{3,12}\.?"
+    first = rf"{name} {day}" if format_.startswith("L") else rf"{day}(?: | de |-|/)?{name}"
+    time = {"": "", "H:mm": ",? [0-9]{1,2}:[0-9]{2}", "H:mm:ss": ",? [0-9]{1,2}:[0-9]{2}:[0-9]{2}"}
+    time["h:mm a"], time["h:mm:ss a"] = time["H:mm"] + _MERIDIEM, time["H:mm:ss"] + _MERIDIEM
+    return rf"{first}(?:,? | de | del |-|/){year}{time[format_.rpartition('y')[2].strip()]}"

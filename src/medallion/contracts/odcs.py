@@ -15,6 +15,7 @@ from open_data_contract_standard.model import (
 from pydantic import ValidationError
 
 from medallion.contracts import filling, yaml
+from medallion.contracts import formats as formats_of
 from medallion.contracts.filling import Override
 from medallion.contracts.model import DATE_FORMATS, PLACEHOLDERS, Column, Entity, Reference, Severity, Table
 from medallion.errors import ContractError
@@ -160,6 +161,8 @@ def _texts(extra: dict[str, Any], name: str, place: str) -> tuple[str, ...]:
 
 def _check_formats(formats: Iterable[str], place: str) -> None:
     for item in formats:
+        if formats_of.is_special(item) and formats_of.shape(item):
+            continue
         letters = re.sub(r"'[^']*'", "", item)
         if "'" in letters or re.search(r"[A-Za-z]", letters.translate(_NO_DATE_LETTERS)) or "y" not in letters:
             raise ContractError(

@@ -308,7 +308,10 @@ class _Work:
             else:
                 new[key] = replace(file, accept=self.settings.accept)
         earlier = [file for batch in kept for file in batch.files]
-        settled = conventions.settle(list(new.values()), self.entities, earlier, accept=self.settings.accept)
+        today = self.now.date()
+        settled = conventions.settle(
+            list(new.values()), self.entities, earlier, accept=self.settings.accept, today=today
+        )
         refused = [*scan.refused, *settled.refused]
         read_now = sources.hold_back(settled.files, refused, scan.ignored, self.entities)
         accepted = [item.problem for item in doubtful if self.settings.accept]
@@ -412,7 +415,8 @@ class _Work:
             return file, refused
         # its own record comes last: how its dates were written stays decided where the same columns fill them
         earlier = [other for batch in known for other in batch.files if other.content_hash != file.content_hash]
-        settled = conventions.settle([file], self.entities, [*earlier, file], accept=accept)
+        today = self.now.date()
+        settled = conventions.settle([file], self.entities, [*earlier, file], accept=accept, today=today)
         self.result.notes += settled.notes
         return (settled.files or [file])[0], settled.refused
 

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
@@ -41,13 +42,15 @@ class Seen:
     """What the values of one column are, without placeholders: `filled` of `rows` rows have one.
 
     `dates` has the distinct days written in figures, such as 31/12/2025, `forms` an example and a count per form of
-    other text than ISO 8601; `words` has the distinct texts of a column with few of them.
+    other text than ISO 8601, `ends` the first and last of the days in ISO 8601 and of the texts of a form that is
+    figures alone; `words` has the distinct texts of a column with few of them.
     """
 
     rows: int = 0
     filled: int = 0
     dates: set[str] = field(default_factory=set)
     forms: dict[str, tuple[str, int]] = field(default_factory=dict)
+    ends: set[str] = field(default_factory=set)
     words: Counter[str] = field(default_factory=Counter)
 
 
@@ -61,7 +64,12 @@ class Settled:
 
 
 def settle(
-    files: Sequence[SourceFile], entities: Mapping[str, Entity], earlier: Iterable[SourceFile], *, accept: bool = False
+    files: Sequence[SourceFile],
+    entities: Mapping[str, Entity],
+    earlier: Iterable[SourceFile],
+    *,
+    accept: bool = False,
+    today: date | None = None,
 ) -> Settled:
     """Decide how the dates of a delivery are written, and refuse the files that are not understood.
 
@@ -70,6 +78,7 @@ def settle(
         entities: The contracts.
         earlier: Files read before, newest last; how their dates were written decides where nothing else does.
         accept: Read on by the contract's own conventions where the values do not decide.
+        today: The day of the run: what is counted in days is not years after it, where no other date is known.
     """
     seen, refused = {}, []
     for file in files:
@@ -84,6 +93,10 @@ def settle(
         for name, texts in _dates(file, entities[file.entity], seen[id(file)]).items()
     }
     before = _precedents(earlier)
+    dated = [
+        (id(file), look) for file in readable for look in _dates(file, entities[file.entity], seen[id(file)]).values()
+    ]
+    everywhere = _span(look for _, look in dated) or (formats.Span(date(1990, 1, 1), today) if today else None)
     kept, notes = [], []
     for file in readable:
         entity = entities[file.entity]
@@ -91,14 +104,16 @@ def settle(
         doubts += _without_closing(file, entity, seen[id(file)])
         doubts += _unknown_spellings(file, entity, seen[id(file)]) + _never_won(file, entity, seen[id(file)])
         dates: dict[str, tuple[str, ...]] = {}
+        span = _span(look for of, look in dated if of == id(file)) or everywhere
         for name, texts in _dates(file, entity, seen[id(file)]).items():
             others = [
                 [other.decided for (of, _), other in orders.items() if of == id(file)],
                 [other.decided for other in orders.values()],
                 before.get((file.entity, name), []),
             ]
-            dates[name], of_dates = _dated(file, entity.column(name), texts, orders[id(file), name], others)
+            dates[name], of_dates = _dated(file, entity.column(name), texts, orders[id(file), name], others, span)
             doubts += of_dates
+            notes += _told(file, name, dates[name])
         notes += [f"{file.name}: {doubt.problem}" for doubt in doubts if accept] + _slips(file, entity, seen[id(file)])
         if doubts and not accept:
             refused.append(_refusal(file, doubts))
@@ -108,7 +123,12 @@ def settle(
 
 
 def _dated(
-    file: SourceFile, column: Column, seen: Seen, order: formats.DayOrder, others: list[list[bool | None]]
+    file: SourceFile,
+    column: Column,
+    seen: Seen,
+    order: formats.DayOrder,
+    others: list[list[bool | None]],
+    span: formats.Span | None = None,
 ) -> tuple[tuple[str, ...], list[_Doubt]]:
     """The formats that a column of dates calls for, none where its contract names them; and what is in doubt."""
     filling = file.mapping[column.name]
@@ -117,13 +137,36 @@ def _dated(
     doubts = [_order_doubt(file, column.name, order, said)] if doubt else []
     texts = [example for example, _ in seen.forms.values()]
     if said is None:
-        needed, unread = formats.called_for(texts, chosen)
+        figures = {text for text in seen.ends if not formats.is_iso(text)}
+        needed, unread = formats.called_for([*texts, *figures], chosen, span, seen.dates)
     else:
         read = re.compile(formats.shapes(_explicit(filling, column)).removesuffix(r"\z"))
         needed, unread = (), [text for text in texts if not read.fullmatch(text)]
     if filling.column:
         doubts += _unreadable(file, column.name, seen, unread)
     return needed, doubts
+
+
+def _span(columns: Iterable[Seen]) -> formats.Span | None:
+    """The first and last of the days whose year is plain."""
+    return formats.Span.of(
+        day for seen in columns for text in (*seen.ends, *seen.dates) for day in formats.about([text])
+    )
+
+
+def _told(file: SourceFile, name: str, needed: tuple[str, ...]) -> list[str]:
+    """What is worth knowing of dates that are not written as days, months and years of four digits."""
+    told = []
+    since = sorted({year for format_ in needed if (year := formats.without_century(format_)[1])})
+    if since:
+        order = " (year, month, day)" if any(format_.startswith(("yy/", "yy-", "yy.")) for format_ in needed) else ""
+        told.append(f"years of two digits{order} are {since[0]} to {since[0] + 99}")
+    told += [
+        f"days are counted by Excel's calendar of {format_[-4:]}" for format_ in needed if format_ in formats.SERIALS
+    ]
+    units = {"epoch s": "seconds", "epoch ms": "milliseconds", "epoch us": "microseconds"}
+    told += [f"times are {units[format_]} since 1970 (UTC)" for format_ in needed if format_ in units]
+    return [f"{file.name}: {_origin(file, name)!r}: {each}" for each in told]
 
 
 @dataclass(frozen=True)
@@ -224,7 +267,7 @@ def _order_doubt(file: SourceFile, name: str, order: formats.DayOrder, said: boo
         contradiction = f"{order.day_first!r} has the day first and {order.month_first!r} the month"
         return _Doubt(f"{header!r}: {contradiction}{either}", remedy)
     day, month, *rest = re.split(r"\D", order.either)
-    year = rest[0]
+    year = formats.in_full(rest[0])
     readings = f"{year}-{month:0>2}-{day:0>2} (day first) or {year}-{day:0>2}-{month:0>2} (month first)"
     return _Doubt(f"{header!r}: {order.either!r} may be {readings}, and no value tells which", remedy)
 
@@ -234,6 +277,9 @@ def _unreadable(file: SourceFile, name: str, seen: Seen, unread: list[str]) -> l
     count = sum(times for example, times in seen.forms.values() if example in unread)
     if seen.filled < _VALUES or count * 2 <= seen.filled:
         return []
+    if asked := formats.either_calendar(unread):
+        remedy = f"Say which in a contract, as `dates: {{serial: 1900}}` of {file.entity}.{name} (docs/SOURCES.md)."
+        return [_Doubt(f"{_origin(file, name)!r}: {asked}, and no other date tells which", remedy)]
     shown = ", ".join(repr(text[:40]) for text in unread[:3])
     return [
         _Doubt(
@@ -432,6 +478,7 @@ def _dates(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> dict[s
                 filled=sum(seen[column].filled for column in columns),
                 dates=set().union(*(seen[column].dates for column in columns)),
                 forms={form: told for column in columns for form, told in seen[column].forms.items()},
+                ends=set().union(*(seen[column].ends for column in columns)),
             )
     return dates
 
@@ -528,14 +575,20 @@ def _add(seen: Seen, cells: pa.Array, empty: Collection[str], dates: bool, liste
     if not dates:
         return
     iso = pc.match_like(cells, "____-__-__%")
+    for end in "mM.T":  # am and pm, names of zones
+        iso = pc.and_(iso, pc.invert(pc.ends_with(cells, end)))
+    plausible = cells.filter(pc.and_(iso, pc.and_(pc.greater(cells, "198"), pc.less(cells, "206"))))
+    seen.ends |= {day for day in pc.min_max(plausible).as_py().values() if day}
     seen.filled += 0 if listed else pc.sum(iso).as_py() or 0
     texts = pc.utf8_trim_whitespace(cells.filter(pc.invert(iso)))
     texts = texts.filter(pc.invert(pc.is_in(pc.utf8_lower(texts), pa.array(sorted(empty)))))
     seen.filled += 0 if listed else len(texts)
     if len(texts):
-        days = pc.extract_regex(texts, r"^(?P<day>[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{4})(?:[^0-9]|$)")
+        days = pc.extract_regex(texts, r"^(?P<day>[0-9]{1,2}[/.-][0-9]{1,2}[/.-](?:[0-9]{4}|[0-9]{2}))(?:[^0-9]|$)")
         seen.dates |= set(pc.unique(pc.struct_field(days.drop_null(), "day")).to_pylist())
         for form, texts_of_form in _by_form(texts):
+            if re.fullmatch(r"[0.,]+|epoch.*", form):
+                seen.ends |= set(pc.min_max(texts_of_form).as_py().values())
             example, count = seen.forms.get(form, (str(pc.min(texts_of_form)), 0))
             seen.forms[form] = (example, count + len(texts_of_form))
 

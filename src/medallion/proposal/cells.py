@@ -23,7 +23,9 @@ _CLOCK = re.compile(r"\d{1,3}:\d{2}(:\d{2})?")
 _SEVERAL = 4
 
 
-def dated(item: Filling, column: Column, day_first: bool | None, guess: bool = False) -> Filling:
+def dated(
+    item: Filling, column: Column, day_first: bool | None, guess: bool = False, span: formats.Span | None = None
+) -> Filling:
     """A column of dates with the formats that it needs.
 
     Args:
@@ -31,16 +33,19 @@ def dated(item: Filling, column: Column, day_first: bool | None, guess: bool = F
         column: The column.
         day_first: The order of day and month elsewhere in the folder, None where nothing tells.
         guess: The order to propose when nothing tells.
+        span: Other dates of the folder.
     """
     order = column.day_order
     known = order.decided if order.decided is not None else day_first
-    needed, unread = formats.called_for(column.counts, guess if known is None else known)
+    needed, unread = formats.called_for(column.counts, guess if known is None else known, span)
     doubts = []
     if order.contradicts:
         doubts.append(f"{order.day_first!r} has the day first, {order.month_first!r} the month")
     elif known is None and order.either:
         doubts.append(f"day or month first in {order.either!r}?")
-    if sum(column.counts[text] for text in unread) > _FEW * column.filled:
+    if asked := formats.either_calendar(unread):
+        doubts.append(asked)
+    elif sum(column.counts[text] for text in unread) > _FEW * column.filled:
         doubts.append(f"not read as dates: {', '.join(repr(text[:30]) for text in unread[:3])}")
     usual = set(needed) <= set(DATE_FORMATS) and not doubts
     update: dict[str, Any] = {"date_formats": () if usual else needed}

@@ -93,6 +93,9 @@ def _judged(column: Column, entity: Entity, declared: Declared) -> tuple[float, 
     kind = declared.kind
     if declared.name == entity.key:
         if column.is_unique:
+            worded = sum(bool(re.search(r"[^\W\d_]{4,}\s|\s[^\W\d_]{4,}", text)) for text in column.counts)
+            if worded > 0.5 * column.distinct:  # a title that happens to be said once
+                return 0.8, "every row has its own, but of words"
             return 1.0, "every row has its own"
         if column.repeats < 0.1 and column.filled > 0.98 * column.rows:
             return 0.95, "nearly every row has its own"
@@ -101,7 +104,7 @@ def _judged(column: Column, entity: Entity, declared: Declared) -> tuple[float, 
             return 0.92, f"every row that has one has its own; {column.rows - column.filled:,} have none"
         return 0.3, "but values repeat"
     if kind in ("date", "timestamp"):
-        dates = column.share("date")
+        dates = max(column.share("date"), column.counted_dates)
         return (1.0, "dates") if dates > 0.8 else (0.1, "but no dates")
     if declared.name == "duration_minutes" and column.share("clock") > 0.7:
         return 0.97, "times such as 1:30"  # a column that counts seconds or minutes is plainer

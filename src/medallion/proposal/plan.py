@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
-from medallion.contracts import CONFIDENT, Entity, Filling
+from medallion.contracts import CONFIDENT, Entity, Filling, formats
 from medallion.contracts.filling import Condition, Merged, joined
 from medallion.contracts.odcs import code, names_in
 from medallion.figures import percent
@@ -135,6 +135,14 @@ class _Planner:
                 return votes.pop() if len(votes) == 1 else None
         return None
 
+    def _span(self, table: Table) -> formats.Span | None:
+        """The dates whose year is plain: those of the table, else those of the folder."""
+        for tables in ([table], self.tables):
+            columns = [column for each in tables for column in each.columns if column.share("date") > 0.5]
+            if span := formats.Span.of(day for column in columns for day in formats.about(column.counts)):
+                return span
+        return None
+
     # one table
 
     def feed(self, matched: Match) -> Feed:
@@ -144,7 +152,8 @@ class _Planner:
             declared = matched.entity.column(canonical)
             item = Filling(column=column.header, confidence=meant.confidence, reason=meant.reason)
             if declared.kind in ("date", "timestamp"):
-                item = cells.dated(item, column, self._day_first(matched.table), self.foreign)
+                span = self._span(matched.table)
+                item = cells.dated(item, column, self._day_first(matched.table), self.foreign, span)
                 if canonical == "closed_at":
                     item = cells.won_or_lost(item, column, feed.table)
             elif declared.kind == "money":

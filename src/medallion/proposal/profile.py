@@ -30,12 +30,13 @@ _FEW = 100
 #: Different values of a column that are told kinds apart by.
 _SAMPLE = 400
 
-_TIME = r"( +\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[AaPp]\.?[Mm]\.?)?)?"
+_TIME = r"(,? +\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[AaPp]\.? ?[Mm]\.?)?( ?[A-Z]{1,4}[+-]?[\d:]*)?)?"
 _DATES = {
-    "iso": r"\d{4}-\d{2}-\d{2}([ T]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?(Z|UTC|[+-]\d{2}:?\d{2}))?)?",
-    "slash": r"(\d{1,2})/(\d{1,2})/(\d{4})" + _TIME,
-    "dot": r"(\d{1,2})\.(\d{1,2})\.(\d{4})" + _TIME,
-    "dash": r"(\d{1,2})-(\d{1,2})-(\d{4})" + _TIME,
+    "iso": r"\d{4}-\d{2}-\d{2}([ T]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?([A-Z]{1,4}|[+-]\d{2}:?\d{2}))?)?",
+    "iso with am": r"\d{4}-\d{2}-\d{2}" + _TIME,
+    "slash": r"(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})" + _TIME,
+    "dot": r"(\d{1,2})\.(\d{1,2})\.(\d{4}|\d{2})" + _TIME,
+    "dash": r"(\d{1,2})-(\d{1,2})-(\d{4}|\d{2})" + _TIME,
     "year": r"\d{4}/\d{1,2}/\d{1,2}" + _TIME,
     "words": r"\d{1,2} [A-Z][a-z]{2} \d{4}" + _TIME + r"|[A-Z][a-z]{2} \d{1,2}, \d{4}" + _TIME,
     "words without comma": r"[A-Z][a-z]{2} \d{1,2} \d{4}" + _TIME,
@@ -84,6 +85,15 @@ class Column:
     def repeats(self) -> float:
         """Share of rows whose value another row has too."""
         return 1 - self.distinct / self.filled if self.filled else 0.0
+
+    @property
+    def counted_dates(self) -> float:
+        """Share of different values that would be times in a column that is known to hold them: a count of seconds
+        since 1970 or of Excel's days, and months of any language.
+        """
+        sample = list(islice(self.counts, _SAMPLE))
+        unread = [text for text in formats.called_for(sample, False)[1] if not formats.either_calendar([text])]
+        return 1 - len(unread) / len(sample) if sample else 0.0
 
     def share(self, shape: str) -> float:
         """Share of different values that look like a number, email, phone, flag, code or date."""

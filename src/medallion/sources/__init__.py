@@ -26,7 +26,7 @@ from medallion.sources import currencies, delivery, headers
 from medallion.sources.delivery import FORMATS, Part
 from medallion.sources.files import UNREADABLE, Content, Place, fingerprint, read_through, text_lines
 from medallion.sources.headers import Header, Known
-from medallion.sources.readers import documents, workbooks
+from medallion.sources.readers import documents, web_tables, workbooks
 
 #: Rows of a sheet in which its header is looked for.
 _SHEET_HEAD = 60
@@ -284,15 +284,16 @@ def look(part: Part, known: Known, line: int | None = None) -> tuple[Content, He
     header: Header | None
     if part.format == "parquet":
         return _parquet(part)
-    if part.format in ("workbook", "json"):
+    if part.format in ("workbook", "json", "page"):
         digest, size = fingerprint(part.place)
         digest = sha256(f"{digest} {part.sheet}".encode()).hexdigest() if part.sheet else digest
         content = Content(digest, size, "utf-8", b"", False)
     if part.format == "json":
         items = (documents.lists(part.place, part.name) or {})[part.sheet]
         return content, Header(tuple(documents.names(item for item in items if isinstance(item, dict))), 1)
-    if part.format == "workbook":
-        rows = workbooks.rows(part.place, part.name, part.sheet)
+    if part.format in ("workbook", "page"):
+        reader = workbooks if part.format == "workbook" else web_tables
+        rows = reader.rows(part.place, part.name, part.sheet)
         header = headers.of_rows(list(islice(rows, max(_SHEET_HEAD, line or 0))), known, line)
         deque(rows, maxlen=0)  # a workbook that cannot be read to its end is refused here, before anything is loaded
     else:

@@ -17,8 +17,8 @@ import pyarrow.fs
 
 from medallion.errors import SourceError
 from medallion.sources import azure
-from medallion.sources.files import UNREADABLE, Place, filesystem
-from medallion.sources.readers import documents, workbooks
+from medallion.sources.files import INSIDE, UNREADABLE, Place, filesystem
+from medallion.sources.readers import documents, web_tables, workbooks
 
 #: Kinds of table by the ending of a name.
 FORMATS = {
@@ -29,6 +29,8 @@ FORMATS = {
     ".zip": "archive",
 }  # fmt: skip
 _ZIP, _OLE, _PARQUET = b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"PAR1"
+#: Folders in folders that are looked into where there are no tables further up.
+_DEPTH = 3
 #: An archive whose member unpacks to more than this, and to so many times its size, is taken for a bomb.
 _BOMB_BYTES, _BOMB_RATIO = 1 << 30, 500
 
@@ -62,6 +64,8 @@ class Unreadable:
 def parts(folder: str) -> Iterator[Part | Unreadable | str]:
     """Every table directly in `folder`, in order of name; a name alone is a file that can hold none.
 
+    Where there is no table directly in it, those of its folders, named by their path: a folder per month, say.
+
     Raises:
         SourceError: There is no such folder.
     """
@@ -73,16 +77,33 @@ def parts(folder: str) -> Iterator[Part | Unreadable | str]:
     if kind != pa.fs.FileType.Directory:
         raise SourceError(f"{folder}: there is no such folder", "Name the folder of your exports with --source.")
     home = folder.rstrip("/") if "://" in folder else str(Path(folder).absolute())
-    for name, path, is_file in _listed(fs, base):
+    listed = _listed(fs, base)
+    if not any(
+        is_file and split(name)[1] in FORMATS and not name.startswith((".", "_", "~$")) for name, _, is_file in listed
+    ):
+        listed = list(_below(fs, listed))
+    for name, path, is_file in listed:
         if name.startswith((".", "~$")):
             continue
         if not _sayable(name):
             error = SourceError(f"{name!a}: a file name that is not UTF-8", "Rename the file.")
             yield Unreadable(name.encode("utf-8", "replace").decode(), (split(name)[0],), error)
-        elif is_file and not name.startswith("_"):
-            yield from _parts(Place(fs, path), f"{home}/{name}", name, name)
+        elif is_file and not name.rpartition("/")[2].startswith(("_", ".", "~$")):
+            yield from _parts(Place(fs, path), f"{home}/{name}", name, name.rpartition("/")[2])
         elif is_file or split(name)[1] in FORMATS:
             yield name
+
+
+def _below(
+    fs: pa.fs.FileSystem, listed: list[tuple[str, str, bool]], depth: int = 1
+) -> Iterator[tuple[str, str, bool]]:
+    """Files of the folders in a folder that has no tables itself, such as one per month, each named by its path."""
+    for name, path, is_file in listed:
+        if is_file or name.rpartition("/")[2].startswith((".", "_")) or split(name)[1] in FORMATS:
+            yield name, path, is_file
+        elif depth <= _DEPTH and not Path(path).is_symlink():
+            inner = [(f"{name}/{own}", inside, file) for own, inside, file in _listed(fs, path)]
+            yield from _below(fs, inner, depth + 1)
 
 
 def _listed(fs: pa.fs.FileSystem, base: str) -> list[tuple[str, str, bool]]:
@@ -117,8 +138,8 @@ def _parts(place: Place, uri: str, name: str, own: str) -> Iterator[Part | Unrea
     try:
         form = _format(place, name, FORMATS[suffix])
         if form == "archive":
-            if place.member:
-                raise SourceError(f"{name}: an archive inside an archive is not opened", "Unpack it first.")
+            if INSIDE in place.member:
+                raise SourceError(f"{name}: an archive in an archive in an archive is not opened", "Unpack it first.")
             yield from _members(place, uri, name)
         elif form == "workbook":
             shown, hidden = workbooks.sheets(place, name)
@@ -126,6 +147,10 @@ def _parts(place: Place, uri: str, name: str, own: str) -> Iterator[Part | Unrea
             for sheet in shown:
                 stems = (sheet, stem) if len(shown) == 1 or not _by_default(sheet) else (stem,)
                 yield Part(uri, f"{name}#{sheet}", form, place, stems, sheet)
+        elif form == "page":
+            found = web_tables.tables(place, name)
+            for table in found:
+                yield Part(uri, f"{name}#{table}", form, place, (table, stem) if len(found) == 1 else (stem,), table)
         elif form == "json" and (lists := documents.lists(place, name)) is not None:
             if not lists:
                 yield name
@@ -145,7 +170,9 @@ def _parts(place: Place, uri: str, name: str, own: str) -> Iterator[Part | Unrea
 
 def _by_default(sheet: str) -> bool:
     """Whether a sheet or list has a name that tells nothing: the one that the program gave it."""
-    usual = r"(sheet|tabelle|hoja|feuil|foglio|planilha) ?\d*|(.*\.)?(data|results?|records|values?|items|rows|list)|"
+    usual = (
+        r"(sheet|table|tabelle|hoja|feuil|foglio|planilha) ?\d*|(.*\.)?(data|results?|records|values?|items|rows|list)|"
+    )
     return bool(re.fullmatch(usual, sheet.lower()))
 
 
@@ -175,6 +202,8 @@ def _format(place: Place, name: str, named: str) -> str:
         raise SourceError(f"{name}: is an empty archive", "Export it again.")
     if start.startswith(_PARQUET):
         return "parquet"
+    if web_tables.is_page(start):
+        return "page"
     if re.match(rb"(\xef\xbb\xbf)?\s*<(!doctype|html|table|\?xml|meta|head)", start, re.IGNORECASE):
         raise SourceError(
             f"{name}: is a web page (HTML or XML), whatever its name says",
@@ -209,4 +238,5 @@ def _members(place: Place, uri: str, name: str) -> Iterator[Part | Unreadable | 
             yield Unreadable(shown_name, (split(own)[0],), error)
         else:
             seen.add(info.filename)
-            yield from _parts(Place(place.fs, place.path, info.filename), uri, shown_name, own)
+            member = f"{place.member}{INSIDE}{info.filename}" if place.member else info.filename
+            yield from _parts(Place(place.fs, place.path, member), uri, shown_name, own)

@@ -1,4 +1,4 @@
-"""Which single-byte encoding a text without a mark is in, by the letters that its bytes would be."""
+"""Which encoding a text without a mark is in, by the letters that its bytes would be."""
 
 from __future__ import annotations
 
@@ -6,6 +6,16 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
+from charset_normalizer import from_bytes
+
+#: Encodings of East Asia, two bytes a character.
+_EAST_ASIA = ["cp932", "gb18030", "big5", "cp949"]
+#: A text of fewer characters than this is too short to tell UTF-16 by.
+_FEW_PAIRS = 8
+#: The first bytes of the pairs that stand for usual signs.
+_USUAL_LEADS = {"cp932": (0x81, 0x97), "gb18030": (0xB0, 0xD7), "big5": (0xA4, 0xC6), "cp949": (0xB0, 0xC8)}
+_LEAST_USUAL = 0.75
+_PAIR = r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uff66-\uff9f]"
 #: Per encoding, letters of the languages that are written in it beyond a to z.
 _LETTERS = {
     "cp1252": ("äöüß", "àâæçéèêëîïôœùûüÿ", "áéíóúüñ", "ãáàâçéêíóôõúü", "àèéìíòóù", "åäöæøé", "ëïéèöüó", "áéíóúýðþæö", "àçèéíïòóúü"),
@@ -20,6 +30,58 @@ _WORD = re.compile(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*")
 _USUAL = "cp1252"
 #: How much more of the letters one encoding must explain than another, and the least that it must explain.
 _MARGIN, _LEAST = 0.1, 0.5
+
+
+def without_mark(head: bytes) -> str | None:
+    r"""UTF-16 without a mark, told by the zero bytes of its Latin letters, figures and delimiters.
+
+    >>> [without_mark("id;name\n1;Acme\\n".encode(form)) for form in ("utf-16-le", "utf-16-be", "utf-8")]
+    ['utf-16-le', 'utf-16-be', None]
+    """
+    pairs = len(head) // 2
+    even, odd = head[0 : pairs * 2 : 2].count(0), head[1 : pairs * 2 : 2].count(0)
+    for encoding, often, seldom in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
+        if pairs >= _FEW_PAIRS and often > 0.3 * pairs and seldom < 0.01 * pairs:
+            try:
+                head[: pairs * 2].decode(encoding)
+            except UnicodeDecodeError as error:
+                if error.end < pairs * 2 - 2:
+                    return None
+            return encoding
+    return None
+
+
+def east_asian(head: bytes) -> str | None:
+    r"""The encoding of two bytes a character that a text is in, None where it is in none.
+
+    >>> [east_asian(text.encode(form)) for text, form in (("案件番号,顧客\n1,青山物流", "cp932"), ("Cafés Núñez", "cp1252"))]
+    ['cp932', None]
+    """
+    head = head[: head.rfind(b"\n") + 1] or head
+    found = list(from_bytes(head, cp_isolation=_EAST_ASIA))
+    if not found:
+        return None
+    usual = {str(each.encoding): _usual(str(each), str(each.encoding)) for each in found}
+    encoding = max(usual, key=lambda name: usual[name])
+    text = next(str(each) for each in found if each.encoding == encoding)
+    signs = re.findall(_PAIR, text)
+    strange = re.findall(f"[A-Za-z]{_PAIR}|{_PAIR}[A-Za-z]", text)  # a letter with an accent, read as a pair
+    if len(signs) < 4 or len(strange) > 0.1 * len(signs) or len(signs) < 0.5 * sum(not c.isascii() for c in text):
+        return None
+    if usual[encoding] < _LEAST_USUAL or sum(share > usual[encoding] - _MARGIN / 2 for share in usual.values()) > 1:
+        return None
+    return encoding
+
+
+def _usual(text: str, encoding: str) -> float:
+    """The share of signs that are usual ones of an encoding, which come first in it; a little more for Korean, of which
+    each sign is a usual one of Chinese too.
+    """
+    first, last = _USUAL_LEADS[encoding]
+    signs = re.findall(_PAIR, text)
+    leads = [sign.encode(encoding) for sign in signs]
+    good: int = sum(len(lead) == 2 and first <= lead[0] <= last for lead in leads)
+    return float(good / max(len(signs), 1)) + (0.1 if encoding == "cp949" and good == len(signs) else 0.0)
 
 
 def of_chunks(chunks: Iterable[bytes]) -> tuple[str | None, dict[str, str]]:

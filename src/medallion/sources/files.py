@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import hashlib
+import io
 import re
 import threading
 import zipfile
@@ -24,6 +26,10 @@ _CHUNK = 1 << 20
 _HEAD = 1 << 18
 _TAIL = 1 << 12
 _LONGEST_LINE = 8 << 20
+#: Marks of UTF-16 and UTF-32.
+_MARKS = (b"\xff\xfe", b"\xfe\xff")
+#: A text may hold a zero byte in one of so many lines, whose records are refused; one with more is no text.
+_ZEROS = 5
 
 
 def filesystem(uri: str) -> tuple[pa.fs.FileSystem, str]:
@@ -75,6 +81,12 @@ _OPEN: dict[tuple[Any, ...], zipfile.ZipFile] = {}
 _MOST_OPEN, _OPENING = 2, threading.Lock()
 
 
+#: Between the name of an archive in an archive and that of its member.
+INSIDE = "!/"
+#: An archive in an archive is held in memory.
+_LARGEST_INSIDE = 256 << 20
+
+
 @dataclass(frozen=True)
 class Place:
     """Where the bytes of a table lie: a file, or a member of a zip archive, packed by gzip or not."""
@@ -96,12 +108,21 @@ class Place:
             with self.fs.open_input_stream(self.path, compression="gzip" if packed else None) as stream:
                 yield stream
             return
-        with self.archive() as archive, archive.open(self.member) as stream:
+        outer, _, inner = self.member.rpartition(INSIDE)
+        with Place(self.fs, self.path, outer).archive() as archive, archive.open(inner) as stream:
             yield cast(BinaryIO, gzip.GzipFile(fileobj=stream) if packed else stream)
 
     @contextmanager
     def archive(self) -> Iterator[zipfile.ZipFile]:
-        """The zip archive at the path; its directory is read once for all of its members."""
+        """The zip archive at the path, or in an archive there; its directory is read once for all of its members."""
+        if self.member:
+            with Place(self.fs, self.path).archive() as outer, outer.open(self.member) as stream:
+                content = stream.read(_LARGEST_INSIDE + 1)
+            if len(content) > _LARGEST_INSIDE:
+                raise OSError(f"an archive in an archive of more than {_LARGEST_INSIDE >> 20} MiB is not opened")
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                yield archive
+            return
         info = self.fs.get_file_info(self.path)
         key = (self.fs.type_name, self.path, info.size, info.mtime_ns)
         with _OPENING:
@@ -149,6 +170,7 @@ def read_through(place: Place, name: str) -> Content:
     digest = hashlib.sha256()
     head, size, lines, quoted, utf8 = b"", 0, 1, False, True
     rest = end = b""
+    wide, zeros, first_zero = None, 0, 0
     accented = False  # a letter outside ASCII was read as UTF-8
     try:
         with place.open() as stream:
@@ -157,13 +179,12 @@ def read_through(place: Place, name: str) -> Content:
                 size += len(chunk)
                 head += chunk[: _HEAD - len(head)] if len(head) < _HEAD else b""
                 quoted = quoted or b'"' in chunk
-                if b"\0" in chunk and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
-                    line = lines + chunk[: chunk.index(b"\0")].count(b"\n")
-                    raise SourceError(
-                        f"{name}: line {line}: holds a NUL byte, so this is not text",
-                        "Export it as CSV in UTF-8 (a workbook renamed to .csv is not one).",
-                    )
-                if utf8 and (rest or not chunk.isascii()):
+                if not size - len(chunk):
+                    wide = None if head.startswith(_MARKS) else encodings.without_mark(head)
+                if b"\0" in chunk and not wide and not head.startswith(_MARKS):
+                    first_zero = first_zero or lines + chunk[: chunk.index(b"\0")].count(b"\n")
+                    zeros += sum(b"\0" in line for line in chunk.split(b"\n"))
+                if utf8 and not wide and (rest or not chunk.isascii()):
                     data = rest + chunk
                     utf8, rest = _utf8(data)
                     fine = data[: len(data) - len(rest)] if utf8 else data[: _wrong_at(data)]
@@ -176,10 +197,17 @@ def read_through(place: Place, name: str) -> Content:
         raise SourceError(f"{name}: cannot be read: {error}", "Check the file is complete; export it again.") from error
     if not head.strip(b"\xef\xbb\xbf \t\r\n"):
         raise SourceError(f"{name}: the file is empty", "Export it again, or remove it.")
+    if zeros and (zeros * _ZEROS > lines or re.search(rb"[\x01-\x08\x0e-\x1a]", head)):
+        raise SourceError(
+            f"{name}: line {first_zero}: holds a NUL byte, so this is not text",
+            "Export it as CSV in UTF-8 (a workbook renamed to .csv is not one).",
+        )
     if head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
         raise SourceError(f"{name}: is UTF-32, which is not read", "Export it as UTF-8.")
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
+    elif wide:
+        encoding = wide
     elif utf8 and not rest:
         encoding = "utf-8"
     elif accented:
@@ -217,6 +245,8 @@ def _utf8(data: bytes) -> tuple[bool, bytes]:
 
 def _single_byte(place: Place, name: str) -> str:
     """The encoding of a text that is not UTF-8; refused when two readings are as likely."""
+    if (found := encodings.east_asian(place.beginning(_HEAD))) and _is_all(place, found):
+        return found
     with place.open() as stream:
         encoding, examples = encodings.of_chunks(iter(lambda: stream.read(_CHUNK), b""))
     if encoding:
@@ -228,6 +258,17 @@ def _single_byte(place: Place, name: str) -> str:
         f"{name}: is not UTF-8, and its letters do not tell which encoding it is in: {formats}",
         "Export it as UTF-8 (in a spreadsheet: save as CSV UTF-8).",
     )
+
+
+def _is_all(place: Place, encoding: str) -> bool:
+    """Whether a text is in an encoding to its end."""
+    with place.open() as stream:
+        try:
+            for _ in codecs.iterdecode(iter(lambda: stream.read(_CHUNK), b""), encoding):
+                pass
+        except UnicodeDecodeError:
+            return False
+    return True
 
 
 def fingerprint(place: Place) -> tuple[str, int]:

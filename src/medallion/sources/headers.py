@@ -42,7 +42,14 @@ def _with(head: str, delimiter: str, known: Known, line: int | None) -> Header |
     at = _place(
         [cells for _, cells in records], known, next((i for i, (n, _) in enumerate(records) if n == line), line)
     )
-    return None if at is None else Header(tuple(records[at][1]), records[at][0], delimiter)
+    return None if at is None else Header((*records[at][1], *_ended(records, at)), records[at][0], delimiter)
+
+
+def _ended(records: Sequence[tuple[int, list[str]]], at: int) -> list[str]:
+    """A nameless cell for the header where every record, and it alone does not, ends in one more delimiter."""
+    width = len(records[at][1])
+    below = [cells for _, cells in records[at + 1 :] if sum(map(bool, cells)) > 1]
+    return [""] if below and all(len(cells) == width + 1 and not cells[-1].strip() for cells in below) else []
 
 
 def records_of(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:

@@ -21,7 +21,7 @@ from pyarrow import csv as pacsv
 from medallion.errors import SourceError
 from medallion.sources import SourceFile, headers
 from medallion.sources.files import UNREADABLE, text_lines
-from medallion.sources.readers import documents, workbooks
+from medallion.sources.readers import documents, web_tables, workbooks
 
 _BLOCK = 8 << 20
 #: Records of a sheet or document in one batch.
@@ -42,7 +42,7 @@ def parse(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
             yield from _parse_json_lines(file, columns)
         elif file.format == "json":
             yield from _parse_json(file, columns)
-        elif file.format == "workbook":
+        elif file.format in ("workbook", "page"):
             yield from _parse_sheet(file, columns)
         else:
             yield from _parse_parquet(file, columns)
@@ -128,6 +128,7 @@ def _records(
     """The records of a batch without its blank lines; those that cannot be meant as they stand are malformed."""
     odd = _swallowed(file, batch) if file.quoted else {}
     odd |= dict.fromkeys(_repeats(file, batch), "repeats the header")
+    odd |= dict.fromkeys(_with_zero(batch), "holds a NUL byte")
     if odd:
         at = sorted(odd)
         texts = [file.delimiter.join(str(column[place]) for column in batch.columns) for place in at]
@@ -148,6 +149,17 @@ def _repeats(file: SourceFile, batch: pa.RecordBatch) -> list[int]:
         if not pc.any(same).as_py():
             return []
     return [int(place) for place in np.flatnonzero(same.to_numpy(zero_copy_only=False))]
+
+
+def _with_zero(batch: pa.RecordBatch) -> list[int]:
+    """Records with a zero byte, which no text has."""
+    places: set[int] = set()
+    for column in batch.columns:
+        data = column.buffers()[2]
+        if data is not None and b"\0" in data.to_pybytes():
+            found = pc.match_substring(column, "\0").to_numpy(zero_copy_only=False)
+            places |= {int(place) for place in np.flatnonzero(found)}
+    return sorted(places)
 
 
 def _swallowed(file: SourceFile, batch: pa.RecordBatch) -> dict[int, str]:
@@ -330,7 +342,8 @@ def _parse_parquet(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBa
 def _parse_sheet(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
     names = [name for _, name in file.columns]
     width = len(names)
-    rows = enumerate(workbooks.rows(file.place, file.name, file.sheet), start=1)
+    reader = workbooks if file.format == "workbook" else web_tables
+    rows = enumerate(reader.rows(file.place, file.name, file.sheet), start=1)
     records = ((line, row) for line, row in islice(rows, file.header_line, None) if any(cell.strip() for cell in row))
     header = [written.strip() for written, _ in file.columns]
     while part := list(islice(records, _ROWS)):

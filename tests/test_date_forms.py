@@ -1,0 +1,67 @@
+"""Forms of dates that a column's values decide, and what a contract may say of them."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from pydantic import ValidationError
+
+from medallion.contracts import Filling, formats
+from medallion.contracts.formats import Span
+
+YEAR = Span(date(2025, 1, 1), date(2026, 3, 1))
+
+
+@pytest.mark.parametrize(
+    ("texts", "day_first", "needed"),
+    [
+        (["31.12.24", "1.2.25"], False, ("d.M.yy since 1950",)),
+        (["12/31/24"], False, ("M/d/yy since 1950",)),
+        (["31-12-24 14:30"], True, ("d-M-yy H:mm since 1950",)),
+        (["25/03/14", "24/11/02", "25/06/30"], False, ("yy/M/d since 1950",)),
+        (["45909", "46061.5"], False, ("serial 1900",)),
+        (["45909,25"], False, ("serial 1900",)),
+        (["44447", "44599"], False, ("serial 1904",)),
+        (["1741777200"], False, ("epoch s",)),
+        (["1741777200000"], False, ("epoch ms",)),
+        (["1741777200000000"], False, ("epoch us",)),
+        (["2025-02-14 03:30pm", "2025-02-14 03:30 p.m."], False, ("yyyy-MM-dd h:mm a",)),
+        (["1/31/2025 3:30 CET", "1/31/2025 3:30 +0200"], False, ("M/d/yyyy H:mm z",)),
+        (["12. März 2025", "1 de mayo de 2025", "3 févr. 2025"], False, ("d LLLL yyyy",)),
+        (["12-MAR-25"], False, ("d LLLL yy since 1950",)),
+    ],
+    ids=str,
+)
+def test_a_column_is_read_by_the_one_form_that_its_values_have(texts, day_first, needed):
+    assert formats.called_for(texts, day_first, YEAR) == (needed, [])
+
+
+@pytest.mark.parametrize(
+    "text", ["45909", "99", "1741777", "9999999999999", "3 листопада 2025", "1/31/2025 3:30 CST", "1.74E+12"]
+)
+def test_what_may_be_read_in_two_ways_or_none_is_left_unread(text):
+    assert formats.called_for([text], False, None) == ((), [text])
+
+
+@pytest.mark.parametrize(
+    ("said", "reads"),
+    [
+        ({"order": "day", "century": 1950}, "31/12/24"),
+        ({"order": "year"}, "24-12-31"),
+        ({"serial": 1904}, "44447"),
+        ({"epoch": "ms"}, "1741777200000"),
+    ],
+)
+def test_a_contract_says_how_dates_are_written(said, reads):
+    filling = Filling(column="Date", dates=said)
+    assert any(formats.reads(format_, reads) for format_ in filling.date_formats)
+    assert Filling.model_validate(filling.model_dump(exclude_defaults=True)) == filling
+
+
+@pytest.mark.parametrize(
+    "said", [{"century": 1950}, {"zone": "Berlin"}, {"serial": 1910}, {"epoch": "ns"}, {"first": "day"}]
+)
+def test_a_contract_that_says_half_of_it_is_refused(said):
+    with pytest.raises(ValidationError):
+        Filling(column="Date", dates=said)
