@@ -120,8 +120,8 @@ class Place:
                 content = stream.read(_LARGEST_INSIDE + 1)
             if len(content) > _LARGEST_INSIDE:
                 raise OSError(f"an archive in an archive of more than {_LARGEST_INSIDE >> 20} MiB is not opened")
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                yield archive
+            with zipfile.ZipFile(io.BytesIO(content)) as inner:
+                yield inner
             return
         info = self.fs.get_file_info(self.path)
         key = (self.fs.type_name, self.path, info.size, info.mtime_ns)
