@@ -78,7 +78,31 @@ def test_a_missing_preset_is_refused(tmp_path):
 
 
 def test_shipped_presets_name_columns_that_there_are():
-    assert {system.name for system in systems.shipped()} == {"Dynamics 365", "HubSpot", "Pipedrive", "Salesforce"}
+    assert {system.name for system in systems.shipped()} >= {"Dynamics 365", "HubSpot", "Pipedrive", "Salesforce"}
     for system in systems.shipped():
         assert len(system.signature) >= 3
         assert set(system.columns) <= set(entities())
+
+
+NORWEGIAN = """name: Fjordbok
+signature: [Fjærfarge, "Tlf #2", Kunde-løpenr]
+customers: {Kunde-løpenr: customer_id, Fjærfarge: industry, "Tlf #2": phone, Имя: customer_name, Номер: null}
+"""
+
+
+def test_headers_in_any_letters_are_taken_at_their_word(tmp_path):
+    (tmp_path / "fjordbok.yaml").write_text(NORWEGIAN, encoding="utf-8")
+    preset = systems.read(tmp_path / "fjordbok.yaml")
+    assert preset.columns["customers"] == {
+        "kundeløpenr": "customer_id",
+        "fjærfarge": "industry",
+        "tlf2": "phone",
+        "имя": "customer_name",
+        "номер": None,
+    }
+    assert preset.signature == {"fjærfarge", "tlf2", "kundeløpenr"}
+    exports = tmp_path / "exports"
+    exports.mkdir()
+    (exports / "kunder.csv").write_text("Kunde-løpenr,Имя,Номер\nK1,Ås AS,7\nK2,Bø AS,8\n", encoding="utf-8")
+    found = proposal.propose(str(exports), "fjordbok", tmp_path / "fjordbok.yaml")
+    assert filled(found, "customers") == {"customer_id": "Kunde-løpenr", "customer_name": "Имя"}

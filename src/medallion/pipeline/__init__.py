@@ -459,6 +459,7 @@ class _Work:
 
     def _do(self, todo: list[tuple[Batch, frozenset[str]]], stale: bool) -> None:
         from medallion.pipeline.bronze_to_silver import bronze_to_silver  # these bring the engine's functions along
+        from medallion.pipeline.gate import Gate
         from medallion.pipeline.silver_to_gold import silver_to_gold
 
         lake, settings, result, now = self.lake, self.settings, self.result, self.now
@@ -474,7 +475,7 @@ class _Work:
         for name in sorted(reread):
             context.delete_rows(self.entities[name].clean.name, "true")
         for batch, chosen in todo:
-            gate = hold.Gate(context, batch, settings.hold_back, self.held_under)
+            gate = Gate(context, batch, settings.hold_back, self.held_under)
             accounts = bronze_to_silver(context, batch, gate, chosen)
             result.accounts += accounts
             result.held += [verdict.refusal for verdict in gate.verdicts if verdict.held]

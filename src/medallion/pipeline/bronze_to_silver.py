@@ -21,7 +21,7 @@ from medallion.pipeline import batches, erasure_log
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.context import Context
 from medallion.pipeline.ends import Ends, following
-from medallion.pipeline.hold import Gate
+from medallion.pipeline.gate import Gate
 from medallion.pipeline.steps import in_order
 from medallion.silver import checks, corrections, life, redaction
 

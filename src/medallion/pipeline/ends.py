@@ -21,7 +21,7 @@ from medallion.silver import life
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from medallion.pipeline.hold import Gate
+    from medallion.pipeline.gate import Gate
     from medallion.sources import SourceFile
 
 

@@ -191,8 +191,13 @@ def assign(table: Table, entity: Entity, system: System | None) -> Match:
     perhaps = {name: pair for name, pair in perhaps.items() if name not in chosen and pair[0].name not in used}
     points = sum(TELLING[entity.name].get(name, 0.0) * guess.confidence for name, (_, guess) in chosen.items())
     named = max(vocabulary.kind_of_file(stem, entity.name) for stem in table.stems)
+    standard = system.columns.get(entity.name, {}) if system else {}
+    by_preset = bool(chosen) and all(vocabulary.bare(column.header) in standard for column in table.columns)
+    if by_preset:
+        named = 1.0
     total = points + _BY_NAME * named
-    reasons = [f"{len(chosen)} columns"] + (["its name"] if named > 0 else [])
+    said = "all its headers, which the preset has" if by_preset else "its name"
+    reasons = [f"{len(chosen)} columns"] + ([said] if named > 0 else [])
     confidence = round(max(0.0, min(0.99, total / (total + _HALF))), 2) if total > 0 else 0.0
     dated = {"closed_at", "expected_close_date"} & {*chosen} and {"company", "customer_id"} & {*chosen}
     whole = named > 0 or (named > -1 and entity.name == "leads" and bool(dated))

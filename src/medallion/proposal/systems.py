@@ -71,7 +71,7 @@ def read(path: Path) -> System:
                     f"The nearest one is {near[0]}; null is for a header that fills none.",
                 )
         columns[entity] = {bare(str(header)): column for header, column in named.items()}
-    return System(document["name"], frozenset(map(str, signature)), columns)
+    return System(document["name"], frozenset(bare(str(header)) for header in signature), columns)
 
 
 def recognized(headers: Iterable[Iterable[str]]) -> System | None:

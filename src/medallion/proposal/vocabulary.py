@@ -71,8 +71,12 @@ def words_of(text: str) -> Tokens:
 
 
 def bare(text: str) -> str:
-    """A header in small letters, without spaces, signs and the object that JSON wraps it in."""
-    return "".join(re.findall(r"[a-z0-9]+", _unwrapped(text).lower()))
+    """A header in small letters, without spaces, signs and the object that JSON wraps it in.
+
+    >>> bare("Kunde-løpenr #"), bare("Номер сделки"), bare("properties.hs_object_id")
+    ('kundeløpenr', 'номерсделки', 'hsobjectid')
+    """
+    return "".join(re.findall(r"[^\W_]+", unicodedata.normalize("NFC", _unwrapped(text)).lower()))
 
 
 def _unwrapped(written: str) -> str:
