@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
+from typer.testing import CliRunner
 
 from conftest import NOW
 from medallion import query
+from medallion.care import doctor
+from medallion.cli import app
 from medallion.config import load
 from medallion.errors import ConservationError, ContractError, MedallionError
 from medallion.features import OWN
@@ -89,7 +96,7 @@ def test_another_run_of_the_process_has_its_own_features_and_no_others(module):
 @pytest.mark.slow
 def test_own_features_are_columns_of_gold(module, own_sample):
     from medallion import pipeline
-    from medallion.care import doctor, erasure
+    from medallion.care import erasure
 
     settings = module(DEFINED).model_copy(
         update={"lakehouse": own_sample.root, "source": str(own_sample.root) + "/../none"}
@@ -260,7 +267,9 @@ def test_a_module_of_features_and_a_table_is_imported_once(module, tmp_path):
     assert [step.table for step in OWN_STEPS] == ["gold.open_tickets"]
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError("division by zero"), SystemExit(3), ConservationError("3 rows", "")])
+@pytest.mark.parametrize(
+    "error", [ZeroDivisionError("division by zero"), SystemExit(3), ConservationError("3 rows", "")]
+)
 def test_an_error_of_ones_own_table_names_the_module(error):
     step = Step("gold.open_tickets", (), module="mine.open_tickets")
     with pytest.raises(MedallionError, match=r"mine\.open_tickets: ") as told, silver_to_gold._of_module(step):
@@ -269,6 +278,24 @@ def test_an_error_of_ones_own_table_names_the_module(error):
     with pytest.raises(type(error)) as passed, silver_to_gold._of_module(STEPS[0]):
         raise error
     assert passed.value is error
+
+
+def test_tables_of_ones_own_are_listed_with_their_grain(module, tmp_path):
+    lake = Lakehouse(str(tmp_path / "lakehouse"))
+    for name in ("gold.open_tickets", "silver.leads_clean"):
+        write_deltalake(lake.path(name), pa.table({"customer_id": ["C1"]}))
+    own_table(tmp_path, TICKETS)
+    (tmp_path / "config.yaml").write_text("gold: [open_tickets]\n")
+    given = ["tables", "--json", "--lakehouse", lake.root, "--config", "config.yaml"]
+    listed = CliRunner().invoke(app, given, catch_exceptions=False)
+    grains = {row["table"]: row["grain"] for row in json.loads(listed.stdout)}
+    assert grains["gold.open_tickets"] == "one row per customer with an open ticket"
+    (tmp_path / "open_tickets.py").write_text("1 / 0\n")
+    listed = CliRunner().invoke(app, given, catch_exceptions=False)
+    assert "open_tickets cannot be imported" in listed.stderr
+    assert {row["table"] for row in json.loads(listed.stdout)} == set(grains)
+    broken = load(Path("config.yaml"), lakehouse=lake.root)
+    assert [one.about for one in doctor.examine(broken) if one.check == "settings"] == ["modules"]
 
 
 @pytest.mark.slow

@@ -516,7 +516,7 @@ def test_without_what_draws_pictures_nothing_is_written(sample, tmp_path, monkey
     out = tmp_path / "report"
     with (
         query.connect(sample, layers=("gold", "silver")) as connection,
-        pytest.raises(MedallionError, match="Pictures cannot be used") as told,
+        pytest.raises(MedallionError, match="Pictures cannot be drawn") as told,
     ):
         build.build(connection, out, pictures=True, currency="USD")
     assert "medallion-crm[powerbi]" in told.value.remedy

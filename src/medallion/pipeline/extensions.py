@@ -119,7 +119,8 @@ def _forget(names: Iterable[str]) -> None:
             package = ".".join(name.split(".")[:2])  # a name that packages of several makers share
         for loaded in [loaded for loaded in sys.modules if _is_part(loaded, package)]:
             file = getattr(sys.modules[loaded], "__file__", None)
-            if root is None or loaded == name or not file or any(Path(file).resolve().is_relative_to(folder) for folder in folders):
+            is_within = root is None or any(Path(file or "").resolve().is_relative_to(folder) for folder in folders)
+            if is_within or loaded == name or not file:
                 del sys.modules[loaded]
     invalidate_caches()
 

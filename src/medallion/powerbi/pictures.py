@@ -14,7 +14,7 @@ from typing import Any, cast
 from medallion import charts, figures
 from medallion.charts import marks
 from medallion.charts.theme import CATEGORY, FONT, GROUND, INK, RULE, SOFT
-from medallion.errors import MedallionError, extra
+from medallion.errors import MedallionError
 from medallion.powerbi.evaluate import Evaluator
 from medallion.powerbi.evaluate import Field as Place
 from medallion.powerbi.model import Model
@@ -34,9 +34,11 @@ def needed() -> None:
     Raises:
         MedallionError: It is; says how to install it.
     """
-    with extra("powerbi", "Pictures"):
-        import altair  # noqa: F401
-        import vl_convert  # noqa: F401
+    if not charts.available():
+        raise MedallionError(
+            "Pictures cannot be drawn: altair or vl-convert-python is not installed",
+            "Install what is missing with: pip install 'medallion-crm[powerbi]'",
+        )
 
 
 def fits(count: int) -> None:
