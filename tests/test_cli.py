@@ -277,3 +277,9 @@ def test_a_traceback_only_with_debug(tmp_path):
 
 if __name__ == "__main__":
     raise SystemExit(pytest.main([__file__]))
+
+
+@pytest.mark.parametrize("module", ["models", "powerbi"])
+def test_help_does_not_wait_for_the_engine(module):
+    code = f"import sys, medallion.cli.{module}; sys.exit('pyspark' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

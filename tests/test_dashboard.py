@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import io
 import re
+import sys
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -15,9 +16,11 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
 from conftest import NOW
 from medallion import metrics
+from medallion.cli import app
 from medallion.config import load
 from medallion.dashboard import pages, parameters, safety, tables, words
 from medallion.dashboard.export import export
@@ -649,3 +652,13 @@ def test_a_new_run_shows_and_a_missing_lakehouse_is_said(deliver, tmp_path, monk
 
 if __name__ == "__main__":
     raise SystemExit(pytest.main([__file__]))
+
+
+@pytest.mark.parametrize("library", ["cachetools", "jinja2", "starlette", "uvicorn"])
+def test_without_the_extra_the_command_says_what_to_install(tmp_path, monkeypatch, library):
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(MedallionError, match="The dashboard cannot be used") as told:
+        CliRunner().invoke(
+            app, ["dashboard", "--lakehouse", str(tmp_path), "--export", "x.html"], catch_exceptions=False
+        )
+    assert "medallion-crm[dashboard]" in told.value.remedy

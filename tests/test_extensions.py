@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
+from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
+from typer.testing import CliRunner
 
 from conftest import NOW
 from medallion import query
+from medallion.care import doctor
+from medallion.cli import app
 from medallion.config import load
-from medallion.errors import ContractError, MedallionError
+from medallion.errors import ConservationError, ContractError, MedallionError
 from medallion.features import OWN
-from medallion.gold import OWN_STEPS
+from medallion.gold import OWN_STEPS, STEPS, Step
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import extensions
+from medallion.pipeline import extensions, freshness, silver_to_gold
 
 HEAD = "from pyspark.sql import functions as F\nfrom medallion.features import OWN\n\n\n"
 DEFINED = """@OWN.add("double", "USD")
@@ -43,7 +51,7 @@ def module(tmp_path, monkeypatch):
     OWN.clear()
     OWN_STEPS.clear()
     extensions.texts.clear()
-    for name in ("my_features", "open_tickets", "deals"):
+    for name in ("my_features", "open_tickets", "deals", "mine", "mine.open_tickets", "mine.limits"):
         sys.modules.pop(name, None)
 
 
@@ -88,7 +96,7 @@ def test_another_run_of_the_process_has_its_own_features_and_no_others(module):
 @pytest.mark.slow
 def test_own_features_are_columns_of_gold(module, own_sample):
     from medallion import pipeline
-    from medallion.care import doctor, erasure
+    from medallion.care import erasure
 
     settings = module(DEFINED).model_copy(
         update={"lakehouse": own_sample.root, "source": str(own_sample.root) + "/../none"}
@@ -176,13 +184,118 @@ def own_table(tmp_path, text, name="open_tickets", **more):
         (TICKETS.replace("INPUTS", "GIVEN"), "open_tickets", "open_tickets has no INPUTS"),
         (TICKETS.replace("def contract", "def agreement"), "open_tickets", "open_tickets has no contract"),
         (TICKETS, "deals", "no table can be called deals"),
+        (TICKETS, "lead_scores", "no table can be called lead_scores"),
+        (TICKETS, "lead_snapshots", "no table can be called lead_snapshots"),
+        (TICKETS.replace('"gold.open_tickets"', '"silver.leads_clean"'), "open_tickets", "that of silver.leads_clean"),
+        (TICKETS.replace("return Table(", "return dict("), "open_tickets", "gives dict, not a Table"),
+        (TICKETS.replace("def contract():", "def contract():\n    1 / 0"), "open_tickets", "contract() fails: ZeroDivision"),
+        (TICKETS.replace("def contract():", "def contract():\n    exit(3)"), "open_tickets", "contract() fails: SystemExit"),
+        (TICKETS + "\n\ncontract = contract()\n", "open_tickets", "contract is no function"),
+        (TICKETS + "\n\nopen_tickets = 3\n", "open_tickets", "open_tickets is no function"),
+        (TICKETS + '\n\nINPUTS = "as_of"\n', "open_tickets", "INPUTS is 'as_of', which is no tuple"),
+        (TICKETS + "\n\nINPUTS = (1,)\n", "open_tickets", "INPUTS is (1,), which is no tuple"),
+        (TICKETS + '\n\nINPUTS = ("gold.open_tickets",)\n', "open_tickets", "in a circle: gold.open_tickets to gold.open_t"),
+        ("import sys\nsys.exit(3)\n", "open_tickets", "open_tickets cannot be imported: SystemExit: 3"),
+        (HEAD + DEFINED + TICKETS, "open_tickets", "open_tickets adds the feature won_value_per_touch"),
     ],
-)
+)  # fmt: skip
 def test_a_module_that_makes_no_table_is_refused(module, tmp_path, text, name, says):
     with pytest.raises(ContractError) as error:
         extensions.load(own_table(tmp_path, text, name))
     assert says in error.value.problem
     assert error.value.remedy
+
+
+def test_two_modules_cannot_make_one_table(module, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "open_tickets.py").write_text(TICKETS)
+    own_table(tmp_path, TICKETS)
+    with pytest.raises(ContractError, match="mine.open_tickets makes gold.open_tickets, and so does open_tickets"):
+        extensions.load(load(None, gold=("open_tickets", "mine.open_tickets")))
+    assert (OWN_STEPS, extensions.texts) == ([], {}), "all of it or nothing"
+
+
+def test_a_table_of_ones_own_leaves_the_accounts_as_they_are(module, tmp_path):
+    accounts = next(step for step in STEPS if step.table == "gold.customer_features")
+    settings = module(DEFINED)
+    extensions.load(settings)
+    before = freshness.definition(accounts)
+    own_table(tmp_path, TICKETS)
+    extensions.load(settings.model_copy(update={"gold": ("open_tickets",)}))
+    assert freshness.definition(accounts) == before
+    own = freshness.definition(OWN_STEPS[0])
+    own_table(tmp_path, TICKETS.replace("that wait", "that waited"))
+    extensions.load(settings.model_copy(update={"gold": ("open_tickets",)}))
+    assert (freshness.definition(accounts), freshness.definition(OWN_STEPS[0]) == own) == (before, False)
+
+
+def test_the_contract_of_a_table_of_ones_own_is_part_of_its_definition(module, tmp_path, monkeypatch):
+    text = TICKETS.replace('"Tickets that wait."', 'os.environ["SAID"]').replace("INPUTS", "import os\n\nINPUTS", 1)
+    found = set()
+    for said in ("This.", "That."):
+        monkeypatch.setenv("SAID", said)
+        extensions.load(own_table(tmp_path, text))
+        found.add(freshness.definition(OWN_STEPS[0]))
+    assert len(found) == 2
+
+
+def test_a_module_is_used_as_it_is_now_and_so_is_its_package(module, tmp_path):
+    package = tmp_path / "mine"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "limits.py").write_text("MOST = 1\n")
+    text = "from mine.limits import MOST\n" + TICKETS.replace('"Tickets that wait."', "f'Up to {MOST}.'")
+    (package / "open_tickets.py").write_text(text)
+    settings = load(None, gold=("mine.open_tickets",))
+    for most in (1, 2):
+        (package / "limits.py").write_text(f"MOST = {most}\n")
+        extensions.load(settings)
+        assert OWN_STEPS[0].contract.description == f"Up to {most}."
+        assert extensions.own_texts("mine.open_tickets")["mine.limits"] == f"MOST = {most}\n"
+    another = tmp_path / "another"
+    another.mkdir()
+    (another / "open_tickets.py").write_text(TICKETS.replace("that wait", "of another folder"))
+    os.chdir(another)
+    extensions.load(load(None, gold=("open_tickets",)))
+    assert OWN_STEPS[0].contract.description == "Tickets of another folder."
+
+
+def test_a_module_of_features_and_a_table_is_imported_once(module, tmp_path):
+    settings = own_table(tmp_path, HEAD + DEFINED + TICKETS, features=("open_tickets",))
+    extensions.load(settings)
+    assert [one.name for one in OWN] == ["won_value_per_touch", "is_worth_a_visit"]
+    assert [step.table for step in OWN_STEPS] == ["gold.open_tickets"]
+
+
+@pytest.mark.parametrize(
+    "error", [ZeroDivisionError("division by zero"), SystemExit(3), ConservationError("3 rows", "")]
+)
+def test_an_error_of_ones_own_table_names_the_module(error):
+    step = Step("gold.open_tickets", (), module="mine.open_tickets")
+    with pytest.raises(MedallionError, match=r"mine\.open_tickets: ") as told, silver_to_gold._of_module(step):
+        raise error
+    assert "the module" in told.value.remedy
+    with pytest.raises(type(error)) as passed, silver_to_gold._of_module(STEPS[0]):
+        raise error
+    assert passed.value is error
+
+
+def test_tables_of_ones_own_are_listed_with_their_grain(module, tmp_path):
+    lake = Lakehouse(str(tmp_path / "lakehouse"))
+    for name in ("gold.open_tickets", "silver.leads_clean"):
+        write_deltalake(lake.path(name), pa.table({"customer_id": ["C1"]}))
+    own_table(tmp_path, TICKETS)
+    (tmp_path / "config.yaml").write_text("gold: [open_tickets]\n")
+    given = ["tables", "--json", "--lakehouse", lake.root, "--config", "config.yaml"]
+    listed = CliRunner().invoke(app, given, catch_exceptions=False)
+    grains = {row["table"]: row["grain"] for row in json.loads(listed.stdout)}
+    assert grains["gold.open_tickets"] == "one row per customer with an open ticket"
+    (tmp_path / "open_tickets.py").write_text("1 / 0\n")
+    listed = CliRunner().invoke(app, given, catch_exceptions=False)
+    assert "open_tickets cannot be imported" in listed.stderr
+    assert {row["table"] for row in json.loads(listed.stdout)} == set(grains)
+    broken = load(Path("config.yaml"), lakehouse=lake.root)
+    assert [one.about for one in doctor.examine(broken) if one.check == "settings"] == ["modules"]
 
 
 @pytest.mark.slow
@@ -197,7 +310,6 @@ def test_an_entity_of_ones_own_reaches_gold(module, spark, tmp_path):
     (exports / "leads.csv").write_text(
         "lead_id,customer_id,source,status,deal_value,created_at,updated_at\nL1,C1,event,open,10,2025-01-02,2025-01-02\n"
     )
-    (exports / "tickets.csv").write_text("Id,Account,State\nT1,C1,open\nT2,C1,closed\nT3,C1,open\nT4,C2,closed\n")
     (tmp_path / "tickets.odcs.yaml").write_text(ENTITY)
     settings = own_table(
         tmp_path,
@@ -206,7 +318,11 @@ def test_an_entity_of_ones_own_reaches_gold(module, spark, tmp_path):
         lakehouse=str(tmp_path / "lakehouse"),
         contracts=(tmp_path / "tickets.odcs.yaml",),
     )
-    result = pipeline.run(settings, NOW)
+    pipeline.run(settings, NOW)
+    with query.connect(Lakehouse(settings.lakehouse), only={"gold.open_tickets"}) as connection:
+        assert query.rows(connection, "from gold.open_tickets") == [], "no file of tickets has come"
+    (exports / "tickets.csv").write_text("Id,Account,State\nT1,C1,open\nT2,C1,closed\nT3,C1,open\nT4,C2,closed\n")
+    result = pipeline.run(settings, NOW.replace(year=NOW.year + 1))
     assert "gold.open_tickets" in result.rebuilt
     with query.connect(Lakehouse(settings.lakehouse), only={"gold.open_tickets"}) as connection:
         assert query.rows(connection, "from gold.open_tickets") == [

@@ -227,3 +227,15 @@ def test_a_lakehouse_in_euros_shows_euros(found):
 def test_a_replayed_lakehouse_has_the_currency_of_the_one_it_is_of(in_euros, tmp_path):
     pipeline.replay(load(None, lakehouse=in_euros.root), date(2025, 6, 30), None, str(tmp_path / "june"))
     assert contracts_in_use.currency(Lakehouse(str(tmp_path / "june"))) == "EUR"
+
+
+@pytest.mark.slow
+def test_a_replay_replaces_the_contracts_of_another(in_euros, sample, tmp_path):
+    june = Lakehouse(str(tmp_path / "june"))
+    printed = []
+    for lake in (in_euros, sample, in_euros):
+        given = ["replay", "2025-06-30", "--to", june.root, "--lakehouse", lake.root]
+        printed.append(CliRunner().invoke(app, given, catch_exceptions=False).output)
+        assert contracts_in_use.currency(june) == contracts_in_use.currency(lake)
+        assert contracts_in_use.are_in_use(june, contracts_in_use.overrides(lake))
+    assert ["\u20ac" in text for text in printed] == [True, False, True]

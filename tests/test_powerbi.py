@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import sys
 import zipfile
 from datetime import datetime
 from decimal import Decimal
@@ -508,3 +509,26 @@ def test_pages_are_drawn_whatever_the_names(hostile):
         assert page.title in texts
         assert not any("None" in text for text in texts)
     assert 'Bob\'s "Best", Inc.' in " ".join(texts | set(map(str, evaluator.distinct(("Customers", "Customer")))))
+
+
+def test_without_what_draws_pictures_nothing_is_written(sample, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "altair", None)
+    out = tmp_path / "report"
+    with (
+        query.connect(sample, layers=("gold", "silver")) as connection,
+        pytest.raises(MedallionError, match="Pictures cannot be drawn") as told,
+    ):
+        build.build(connection, out, pictures=True, currency="USD")
+    assert "medallion-crm[powerbi]" in told.value.remedy
+    assert not out.exists()
+
+
+def test_too_many_rows_for_pictures_are_refused_before_anything_is_written(sample, tmp_path, monkeypatch):
+    monkeypatch.setattr(build.drawings, "MOST", 10)
+    out = tmp_path / "report"
+    with (
+        query.connect(sample, layers=("gold", "silver")) as connection,
+        pytest.raises(MedallionError, match="pages are drawn of at most 10"),
+    ):
+        build.build(connection, out, pictures=True, currency="USD")
+    assert not out.exists()

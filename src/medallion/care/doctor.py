@@ -55,8 +55,8 @@ def examine(settings: Settings) -> list[Finding]:
     found: list[Finding] = []
     try:
         extensions.load(settings)
-    except MedallionError as error:  # all else can be examined without the columns of your own
-        found.append(Finding("settings", "features", WARNING, error.problem, error.remedy))
+    except MedallionError as error:  # all else can be examined without what is your own
+        found.append(Finding("settings", "modules", WARNING, error.problem, error.remedy))
     readable = []
     for folder in folders:
         name = f"{folder.parent.name}.{folder.name}"

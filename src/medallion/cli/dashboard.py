@@ -41,6 +41,7 @@ def dashboard(
     """Show the dashboard in the browser, or write it as one file."""
     settings = call.settings()
     with extra("dashboard", "The dashboard"):
+        import cachetools  # noqa: F401
         import jinja2  # noqa: F401
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from medallion import pipeline
-from medallion.care import explain as explaining
 from medallion.care import status
 from medallion.cli.command import Call, Models, command, group
 from medallion.config import utc_now
 from medallion.figures import money, percent, ratio, span
-from medallion.learning import monitor as monitoring
-from medallion.learning import registered
-from medallion.learning import train as training
-from medallion.learning.monitor import Watch
-from medallion.learning.train import Outcome
+
+if TYPE_CHECKING:
+    from medallion.learning.monitor import Watch
+    from medallion.learning.train import Outcome
 
 app = group()
 
@@ -41,13 +39,15 @@ def train(
     models: Models = None,
 ) -> None:
     """Learn the probability of winning an open deal, test it on later deals, and activate the best model."""
+    from medallion.learning import monitor, train  # they load the engine, which `--help` has no need of
+
     settings = call.settings(as_of=as_of, models=models)
     if horizon is not None:
         settings = settings.model_copy(update={"score": settings.score.model_copy(update={"horizon_days": horizon})})
     with call.steps() as report:
-        watched = monitoring.watch(settings, report) if if_needed else None
-        if watched is None or watched.recommendation != monitoring.KEEP:
-            outcome = training.train(settings, utc_now(), report, anyway=replace)
+        watched = monitor.watch(settings, report) if if_needed else None
+        if watched is None or watched.recommendation != monitor.KEEP:
+            outcome = train.train(settings, utc_now(), report, anyway=replace)
             watched = None
     if watched is None:
         call.answer(asdict(outcome), lambda: _show_trained(call, outcome))
@@ -93,6 +93,8 @@ def explain(
     models: Models = None,
 ) -> None:
     """Tell why a deal or an account has its score, what would change it, and the rows behind it."""
+    from medallion.care import explain as explaining
+
     found = explaining.explain(call.settings(models=models), key)
     call.answer(found, lambda: _show_explained(call, found))
 
@@ -100,8 +102,10 @@ def explain(
 @command(app, examples=("`medallion monitor`", "`medallion monitor --json | jq .recommendation`"))
 def monitor(call: Call, models: Models = None) -> None:
     """Compare the model with the open deals of today, and its forecasts with the outcomes."""
+    from medallion.learning import monitor
+
     with call.steps() as report:
-        found = monitoring.watch(call.settings(models=models), report)
+        found = monitor.watch(call.settings(models=models), report)
     call.answer(asdict(found), lambda: _show_watched(call, found))
 
 
@@ -120,6 +124,8 @@ def list_models(
     models: Models = None,
 ) -> None:
     """List the trained models, or choose the active one."""
+    from medallion.learning import registered
+
     settings = call.settings(models=models)
     if use is not None:
         registered.use(settings, use)

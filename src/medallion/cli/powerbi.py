@@ -11,9 +11,6 @@ from medallion.care import status
 from medallion.cli.command import Call, command, group
 from medallion.errors import MedallionError
 from medallion.lakehouse import query
-from medallion.powerbi import build as building
-from medallion.powerbi.m import Databricks, Folder, Source
-from medallion.powerbi.model import model
 
 app = group("powerbi", "Power BI files from the gold tables and the metrics.")
 app.callback()(lambda: None)
@@ -42,7 +39,9 @@ def build(
     pictures: Annotated[bool, typer.Option("--pictures", help="Also draw each page as a picture.")] = False,
 ) -> None:
     """Write the Power BI report: .pbix with data, .pbit without, and the PBIP project as text."""
-    warehouse = Databricks(host, http_path, catalog, live) if host and http_path and catalog else None
+    from medallion.powerbi import build, m, model  # they load the engine's functions, which `--help` has no need of
+
+    warehouse = m.Databricks(host, http_path, catalog, live) if host and http_path and catalog else None
     if (host or http_path or catalog) and (warehouse is None or folder):
         raise MedallionError(
             "a Databricks source is --host, --http-path and --catalog together, without --folder",
@@ -50,10 +49,10 @@ def build(
         )
     if live and not warehouse:
         raise MedallionError("--live needs a Databricks source", "Give --host, --http-path and --catalog.")
-    source: Source = warehouse or (Folder(folder) if folder else Folder())
-    status.needs(call.lake, [table.source for table in model().tables if table.kind == "gold"])
+    source = warehouse or (m.Folder(folder) if folder else m.Folder())
+    status.needs(call.lake, [table.source for table in model.model().tables if table.kind == "gold"])
     with query.connect(call.lake, layers=("gold", "silver")) as connection:
-        built = building.build(connection, out, source, data, pictures, currency=call.currency)
+        built = build.build(connection, out, source, data, pictures, currency=call.currency)
     files = [{"file": str(path), "kB": round(_size(path) / 1000)} for path in built.files]
 
     def tell() -> None:

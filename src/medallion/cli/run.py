@@ -22,6 +22,7 @@ from medallion.cli.command import Accept, Call, Contract, command, group
 from medallion.cli.state import show_insights
 from medallion.config import end_of_day, utc_now
 from medallion.errors import MedallionError, SourceError
+from medallion.lakehouse import contracts_in_use
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import Result, freshness
 
@@ -324,10 +325,10 @@ def replay(
         target = to or folder
         with call.steps() as report:
             pipeline.replay(settings, last, known, target, report)
-        found = status.insights(Lakehouse(target))
+        found, currency = status.insights(Lakehouse(target)), contracts_in_use.currency(Lakehouse(target))
 
     def tell() -> None:
-        show_insights(call, found, last, call.currency)
+        show_insights(call, found, last, currency)
         if to:
             call.say(f"Tables: {to}/gold (Delta)")
 

@@ -12,8 +12,11 @@ from rich.table import Table
 from medallion.care import export as exporting
 from medallion.care import gate as gates
 from medallion.care import status as state
+from medallion.cli import console
 from medallion.cli.command import Call, command, group
 from medallion.config import utc_now
+from medallion.errors import MedallionError
+from medallion.pipeline import extensions
 
 app = group()
 
@@ -63,6 +66,10 @@ def status(call: Call) -> None:
 @command(app, examples=("`medallion tables`", "`medallion tables --lakehouse /data/lake --json`"))
 def tables(call: Call) -> None:
     """List the tables with their rows, version and grain."""
+    try:
+        extensions.load(call.settings())
+    except MedallionError as error:  # only the grain of your own tables is not known then
+        console.wrong("Warning:", error.problem, error.remedy)
     found = state.tables(call.lake)
     rows = [{name: value for name, value in row.items() if name != "path"} for row in found]
     call.answer(found, lambda: call.records("Tables", rows))

@@ -15,7 +15,7 @@ from medallion.lakehouse.store import Lakehouse
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-_TABLE = "ops.contracts"
+TABLE = "ops.contracts"
 
 
 def overrides(lake: Lakehouse, given: Iterable[Path] = ()) -> tuple[Override, ...]:
@@ -38,12 +38,12 @@ def are_in_use(lake: Lakehouse, used: tuple[Override, ...]) -> bool:
 
 
 def _in_use(lake: Lakehouse) -> tuple[Override, ...]:
-    if not lake.exists(_TABLE):
+    if not lake.exists(TABLE):
         return ()
-    with query.connect(lake, layers=["ops"], only={_TABLE}) as connection:
+    with query.connect(lake, layers=["ops"], only={TABLE}) as connection:
         rows = query.rows(
             connection,
-            f"select path, content from {_TABLE} where known_at = (select max(known_at) from {_TABLE}) order by position",
+            f"select path, content from {TABLE} where known_at = (select max(known_at) from {TABLE}) order by position",
         )
     return tuple(Override(row["path"], row["content"]) for row in rows)
 
@@ -53,7 +53,14 @@ def record(spark: SparkSession, lake: Lakehouse, used: tuple[Override, ...], now
     if not used or are_in_use(lake, used):
         return
     rows = [(now, position, item.path, item.text) for position, item in enumerate(used)]
-    store.append_rows(rows, spark, lake, table(_TABLE))
+    store.append_rows(rows, spark, lake, table(TABLE))
+
+
+def put(spark: SparkSession, lake: Lakehouse, used: tuple[Override, ...], now: datetime) -> None:
+    """Record the contract files of a lakehouse in place of those recorded before; none are the shipped ones."""
+    if not are_in_use(lake, used):
+        store.delete_rows(spark, lake, TABLE, "position >= 0")
+        record(spark, lake, used, now)
 
 
 def fingerprint(used: Iterable[Override]) -> str:

@@ -271,7 +271,7 @@ def save(
     elif append:
         frame = _shaped(frame, _grown(lake, contract), names)
     elif spark_types(lake, contract.name) != _wanted(contract):
-        frame = _nullable(spark, contract).unionByName(_shaped(frame, _wanted(contract), names))
+        frame = empty(spark, contract).unionByName(_shaped(frame, _wanted(contract), names))
         options = {"overwriteSchema": "true"}
     else:
         frame = _shaped(frame, _wanted(contract), names)
@@ -372,7 +372,7 @@ def _field(column: str, kind: str) -> Field:
     return Field(column, PrimitiveType({"bigint": "long", "int": "integer"}.get(kind, kind)))
 
 
-def _nullable(spark: SparkSession, contract: Table) -> DataFrame:
+def empty(spark: SparkSession, contract: Table) -> DataFrame:
     """The contract's columns, all nullable, without rows.
 
     A table made from a frame with literal columns alone would have them NOT NULL for all time.

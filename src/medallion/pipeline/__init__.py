@@ -243,10 +243,11 @@ def replay(
     with steps.step("start the engine"):
         spark = session(settings.engine, settings.memory_gib)
     _check_folder(other)
-    with journal.writing(other) as writer, writer.intent(journal.REPLAY, written_names()):
+    written = (*written_names(), contracts_in_use.TABLE)
+    with journal.writing(other) as writer, writer.intent(journal.REPLAY, written):
         model = models.champion(settings)
         score_at = known_as_of or max(known) + timedelta(microseconds=1)
-        contracts_in_use.record(spark, other, used, score_at)  # readers learn from it what currency the amounts are in
+        contracts_in_use.put(spark, other, used, score_at)  # readers learn from it what currency the amounts are in
         context = Context(spark, lake, entities, steps, score_at)
         silver_to_gold(context, day, settings.score, known_as_of, other, champion=model, score_at=score_at)
 

@@ -100,8 +100,10 @@ def definition(step: Step) -> str:
     starts = [module, *[_REWOUND] * any(given.startswith("silver.") for given in step.inputs)]
     # a package without its sources says by its version alone that it is another
     version = VERSION if _module(module) is None else None
-    own = extensions.texts if step.table == "gold.customer_features" else extensions.own_texts(step.module)
-    return _hash([_texts(*starts), _module(f"contracts/tables/{name}.odcs.yaml"), step.inputs, version, own])
+    with_features = step.table == "gold.customer_features"
+    own = extensions.texts.get("features", {}) if with_features else extensions.own_texts(step.module)
+    parts = [_texts(*starts), _module(f"contracts/tables/{name}.odcs.yaml"), step.inputs, version, own]
+    return _hash([*parts, *[repr(step.contract)] * bool(step.module)])
 
 
 def _texts(*starts: str) -> dict[str, str | None]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from medallion import contracts, silver
 from medallion.config import end_of_day
 from medallion.contracts import Entity, Table
 from medallion.contracts.model import ENDED
-from medallion.errors import ConservationError, ContractError, LakehouseError
+from medallion.errors import ConservationError, ContractError, LakehouseError, MedallionError
 from medallion.features import AsOf, interactions_as_of
 from medallion.features.deals import is_reversed
 from medallion.features.engagement import CHANNELS
@@ -33,7 +34,6 @@ from medallion.weights import ScoreWeights
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-    from medallion.features import AsOf
     from medallion.scoring.registry import Entry
 
 _WORKERS = 2
@@ -82,7 +82,7 @@ def silver_to_gold(
         context.create(entities[name].clean)
     there = [entity for entity in entities.values() if lake.exists(entity.clean.name)]
     frames: dict[str, DataFrame] = {entity.clean.name: context.read(entity.clean) for entity in there}
-    _check_own(frames)
+    _check_own([entity.clean.name for entity in entities.values()])
     replaced = batches.replaced(batches.history(lake), known_as_of)
     known = None if known_as_of is None else F.lit(known_as_of.isoformat(sep=" ")).cast("timestamp")
 
@@ -123,6 +123,7 @@ def silver_to_gold(
         with steps.step("gold: look for added touches"):
             since = additions(context.spark, lake, frames["silver.interactions_clean"], as_of_time)
         since = Additions(since.high_watermark) if anew else since
+    without_files = _without_files(context)
     out = context if target is None else replace(context, lake=target)
     frames |= {name: out.read(name) for name in by_table if name not in wanted}
     asks = any(SCORED in by_table[name].inputs for name in wanted)
@@ -135,11 +136,16 @@ def silver_to_gold(
 
     def make(name: str) -> None:
         step = by_table[name]
-        with steps.step(name.replace(".", ": ")):
+        with steps.step(name.replace(".", ": ")), _of_module(step):
             inputs = [
                 None if not facts.get(step.only_if.get(what, ""), True) else given.get(what, frames.get(what))
                 for what in step.inputs
             ]
+            if step.module:
+                inputs = [
+                    without_files.get(what) if frame is None else frame
+                    for what, frame in zip(step.inputs, inputs, strict=True)
+                ]
             contract = gold_contract(name)
             written = _write(out, step, contract, inputs, since)
             frames[name] = out.read(name)
@@ -162,7 +168,7 @@ def silver_to_gold(
     return day, odd
 
 
-def _check_own(silver: Mapping[str, DataFrame]) -> None:
+def _check_own(silver: Iterable[str]) -> None:
     """Refuse a user's own step that reads what is not there.
 
     Raises:
@@ -177,6 +183,41 @@ def _check_own(silver: Mapping[str, DataFrame]) -> None:
                     f"{step.module}: reads {name!r}, which is no table here",
                     f"Nearest: {', '.join(near)}." if near else "Name tables of silver or gold, or `as_of`.",
                 )
+
+
+def _without_files(context: Context) -> dict[str, DataFrame]:
+    """What a user's own steps read of entities of which no file has come: frames without rows."""
+    read = {name for step in OWN_STEPS for name in step.inputs}
+    return {
+        entity.clean.name: store.empty(context.spark, entity.clean)
+        for entity in context.entities.values()
+        if entity.clean.name in read and not context.lake.exists(entity.clean.name)
+    }
+
+
+@contextmanager
+def _of_module(step: Step) -> Iterator[None]:
+    """Name the user's own module that makes a table when it cannot be made.
+
+    Raises:
+        MedallionError: It cannot; what was said of it already is passed on.
+    """
+    try:
+        yield
+    except ConservationError as error:
+        if not step.module:
+            raise
+        raise ConservationError(f"{step.module}: {error.problem}", "Correct the module, or its contract.") from error
+    except MedallionError:
+        raise
+    except (Exception, SystemExit) as error:
+        if not step.module:
+            raise
+        said = (str(error).strip().splitlines() or [""])[0][:300]
+        raise MedallionError(
+            f"{step.module}: {step.table} cannot be made: {type(error).__name__}: {said}",
+            "Correct the module, or take it out of gold in config.yaml; --debug shows the traceback.",
+        ) from error
 
 
 def _explain_overflow(leads: DataFrame, entity: Entity, error: Exception) -> None:
@@ -222,7 +263,6 @@ def _write(context: Context, step: Step, contract: Table, inputs: list[Any], sin
 
 
 def _scored(context: Context, frames: Mapping[str, DataFrame], as_of: AsOf, champion: Entry) -> DataFrame:
-
     *always, changes = SCORED_FROM
     customers, leads, interactions = (frames[name] for name in always)
     facts = snapshots.current(customers, leads, interactions, frames.get(changes))
@@ -248,7 +288,6 @@ def _delete_unfinished(context: Context) -> None:
 
 
 def _append_scores(context: Context, frames: Mapping[str, DataFrame], as_of: AsOf, known_at: datetime) -> None:
-
     contract = contracts.table("gold.lead_scores")
     before = None
     same = f"as_of = DATE '{as_of.day}' AND known_as_of = TIMESTAMP '{known_at.isoformat(sep=' ')}'"

@@ -62,6 +62,8 @@ def build(
         raise MedallionError("a live report holds no data", "Add --no-data to --live.")
     if pictures and not with_data:
         raise MedallionError("pages are drawn from the data", "Leave away --no-data or --pictures.")
+    if pictures:
+        drawings.needed()
     found = rows.Rows({})
     if with_data:
         count = rows.size(connection, whole)
@@ -70,6 +72,8 @@ def build(
                 f"{count:,} rows, and a .pbix is written with at most {MOST_ROWS:,}",
                 "Add --no-data and let Power BI load them, or --no-data --live with a Databricks source to ask the warehouse.",
             )
+        if pictures:
+            drawings.fits(count)
         found = rows.read(connection, whole)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -28,16 +28,38 @@ MOST = 20_000
 _FITS, _LINE = 9, 18
 
 
+def needed() -> None:
+    """Raise where what draws is missing.
+
+    Raises:
+        MedallionError: It is; says how to install it.
+    """
+    if not charts.available():
+        raise MedallionError(
+            "Pictures cannot be drawn: altair or vl-convert-python is not installed",
+            "Install what is missing with: pip install 'medallion-crm[powerbi]'",
+        )
+
+
+def fits(count: int) -> None:
+    """Raise where there are too many rows to draw.
+
+    Raises:
+        MedallionError: There are.
+    """
+    if count > MOST:
+        raise MedallionError(
+            f"{count:,} rows: pages are drawn of at most {MOST:,}", "Leave --pictures away and open the report."
+        )
+
+
 def draw(model: Model, rows: Rows, folder: Path) -> list[Path]:
     """Each page as an SVG.
 
     Raises:
-        MedallionError: There are too many rows, or the extra `charts` is not installed.
+        MedallionError: There are too many rows, or what draws is not installed.
     """
-    if rows.count > MOST:
-        raise MedallionError(
-            f"{rows.count:,} rows: pages are drawn of at most {MOST:,}", "Leave --pictures away and open the report."
-        )
+    fits(rows.count)
     folder.mkdir(parents=True, exist_ok=True)
     evaluator, paths = Evaluator(model, rows), []
     for page in pages():
