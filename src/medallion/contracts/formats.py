@@ -11,8 +11,9 @@ import calendar
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from zoneinfo import ZoneInfo
 
 #: Text that is read as ISO 8601 whatever the formats are.
 ISO = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T].*)?"
@@ -69,6 +70,8 @@ ZONES = {
     "Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "MEZ": 1, "MESZ": 2, "EET": 2, "EEST": 3,
     "EST": -5, "EDT": -4, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "JST": 9, "AEST": 10, "AEDT": 11,
 }  # fmt: skip
+#: The years of which the clock changes of a zone are looked up; before and after them the nearest offset holds.
+_CLOCKS = (1990, 2045)
 #: A zone at the end of a text: a name, an offset, or both.
 ZONE = rf" ?(?:{'|'.join(sorted(ZONES, key=len, reverse=True))})?(?:[+-][0-9]{{2}}:?[0-9]{{2}})?"
 _ZONED = re.compile(
@@ -404,3 +407,26 @@ def _named(format_: str) -> str:
     time = {"": "", "H:mm": ",? [0-9]{1,2}:[0-9]{2}", "H:mm:ss": ",? [0-9]{1,2}:[0-9]{2}:[0-9]{2}"}
     time["h:mm a"], time["h:mm:ss a"] = time["H:mm"] + _MERIDIEM, time["H:mm:ss"] + _MERIDIEM
     return rf"{first}(?:,? | de | del |-|/){year}{time[format_.rpartition('y')[2].strip()]}"
+
+
+@cache
+def offsets(zone: str) -> tuple[tuple[int | None, int], ...]:
+    """The seconds by which a zone's clock is ahead of UTC, each with the wall clock, in seconds since 1970, from which.
+
+    >>> [(since, ahead) for since, ahead in offsets("Europe/Berlin") if since is None or since > 1_740_000_000][:2]
+    [(None, 3600), (1743303600, 7200)]
+    """
+    home, day = ZoneInfo(zone), timedelta(days=1)
+
+    def ahead(at: datetime) -> int:
+        return int((at.replace(tzinfo=home).utcoffset() or timedelta()).total_seconds())
+
+    at, end = (datetime(year, 1, 1, tzinfo=UTC) for year in _CLOCKS)  # as wall clocks
+    found: list[tuple[int | None, int]] = [(None, ahead(at))]
+    while at < end:
+        if ahead(at + day) != ahead(at):
+            minute = next(m for m in range(1, 1441) if ahead(at + timedelta(minutes=m)) != ahead(at))
+            since = int((at + timedelta(minutes=minute)).timestamp())
+            found.append((since, ahead(at + day)))
+        at += day
+    return tuple(found)

@@ -641,8 +641,8 @@ def _kind(todo: list[Batch]) -> str:
 def _recovered(settings: Settings) -> list[str]:
     """Roll back what a killed process has left, before anything is read that it may have changed: contracts in use too."""
     lake = Lakehouse(settings.lakehouse)
-    if journal.unfinished_intent(lake) is None:
-        return []
+    if Path(lake.root).is_file() or journal.unfinished_intent(lake) is None:
+        return []  # the writer says what is wrong with the address
     with journal.writing(lake) as writer:
         return writer.recovered
 

@@ -43,7 +43,9 @@ class Question:
 def questions(proposal: Proposal, entities: Mapping[str, Entity]) -> Iterator[Question]:
     """The doubts of a proposal in the order of its contract; later ones take the answers to earlier ones into account."""
     for feed in list(proposal.feeds):
-        if feed.confidence < CONFIDENT:
+        if feed.undecided:
+            yield _of_orders(feed)
+        if feed.confidence < CONFIDENT and not feed.undecided:
             yield _of_table(proposal, feed)
         if not any(feed is kept for kept in proposal.feeds) or feed.entity not in entities:
             continue
@@ -143,6 +145,18 @@ def span(column: Column, day_first: bool) -> tuple[date, date] | None:
     return (min(days), max(days)) if days else None
 
 
+def _of_orders(feed: Feed) -> Question:
+    """Whether the day or the month comes first, in all columns of a table of which none tells."""
+    columns = [feed.table.column(header) for header in feed.undecided]
+
+    def order(day_first: bool) -> None:
+        needed = [formats.called_for(column.counts, day_first)[0] for column in columns]
+        feed.date_formats = tuple(dict.fromkeys(each for of_column in needed for each in of_column))
+        feed.undecided, feed.confidence = (), feed.sure_besides
+
+    return _which_first(f"{feed.table.file.name}, {feed.entity}: dateFormats", columns, order)
+
+
 def _of_order(feed: Feed, name: str, column: Column) -> Question:
     """Whether the day or the month comes first."""
 
@@ -150,13 +164,17 @@ def _of_order(feed: Feed, name: str, column: Column) -> Question:
         needed, _ = formats.called_for(column.counts, day_first)
         feed.fillings[name] = feed.fillings[name].model_copy(update={"date_formats": needed, **_SURE})
 
+    return _which_first(f"{_line(feed, name)}: dateFormats", [column], order)
+
+
+def _which_first(line: str, columns: list[Column], order: Callable[[bool], None]) -> Question:
     answers = []
     for day_first, says in ((True, "the day"), (False, "the month")):
-        found = span(column, day_first)
-        comes_to = f"{found[0]} to {found[1]}" if found else "no day can be read so"
+        spans = [found for column in columns if (found := span(column, day_first))]
+        comes_to = ", ".join(f"{first} to {last}" for first, last in spans) or "no day can be read so"
         answers.append(Answer(says, comes_to, lambda day_first=day_first: order(day_first)))  # type: ignore[misc]
-    asks = f"What comes first in {column.header}, such as {column.day_order.either!r}: the day or the month?"
-    return Question(f"{_line(feed, name)}: dateFormats", asks, tuple(answers))
+    headers, example = " and ".join(column.header for column in columns), columns[0].day_order.either
+    return Question(line, f"What comes first in {headers}, such as {example!r}: the day or the month?", tuple(answers))
 
 
 def _of_column(feed: Feed, declared: Declared, key: str) -> Question:

@@ -364,6 +364,7 @@ def one_order(feed: Feed) -> None:
     found = _ORDER_ASKED.search(next(iter(asked.values())).reason)
     feed.date_formats = tuple(dict.fromkeys(one for item in asked.values() for one in item.date_formats))
     feed.reason += f"; {found[1] if found else ''} in {' and '.join(columns)}: dateFormats has the answer"
+    feed.undecided, feed.sure_besides = tuple(columns), feed.confidence
     feed.confidence = min(feed.confidence, _ASKED)
     for name, item in asked.items():
         reason = _ORDER_ASKED.sub("", item.reason)

@@ -25,6 +25,9 @@ class Feed:
     #: What is said of whole records: `where`, `absent` and `mergedInto`.
     life: dict[str, Condition | Merged] = field(default_factory=dict)
     date_formats: tuple[str, ...] = ()
+    #: Columns of which one answer gives the order of day and month, and how sure the feed is besides.
+    undecided: tuple[str, ...] = ()
+    sure_besides: float = 1.0
     #: Columns that tell its records apart together, where none does alone.
     key: tuple[str, ...] = ()
 

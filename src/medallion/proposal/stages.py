@@ -113,7 +113,7 @@ class Use:
 def number(text: str) -> float | None:
     """A probability as written.
 
-    >>> number("100 %"), number("0,5"), number("n/a")
+    >>> number("100%"), number("0,5"), number("n/a")
     (100.0, 0.5, None)
     """
     bare = re.sub(r"[^0-9.,]", "", text).replace(",", ".")

@@ -56,7 +56,7 @@ def told(mapping: Fillings, entity: Entity) -> dict[str, Column]:
     for filling, files in mapping.get(MERGED, {}).items():
         text = F.col(f"`{filling.column}`") if filling.column else F.expr(str(filling.sql)).cast("string")
         text = words.null_if_placeholder(text, entity.placeholders)
-        key = checks.read(F.when(~text.rlike(r"^(?i:false|0+a*)\z"), text), entity.column(entity.key))
+        key = checks.read(F.when(~F.lower(text).rlike(r"^(false|0+a*)\z"), text), entity.column(entity.key))
         into.append(F.when(F.col("_source_file").isin(*files), key) if files else key)
     nothing = F.lit(None).cast("string")
     return {
