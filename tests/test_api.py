@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import date, datetime
 
 import pytest
 
 import medallion
+from conftest import ROOT
 from medallion import Lakehouse, metrics, query
 from medallion.errors import LakehouseError
 
@@ -60,3 +62,21 @@ def test_the_import_paths_of_earlier_versions():
     assert Earlier is Lakehouse
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = medallion.nothing
+
+
+def test_the_as_of_time_has_its_name_and_parameter_of_earlier_versions():
+    from medallion.features import AsOf, Moment
+
+    moment = Moment(as_of=datetime(2025, 7, 1))
+    assert isinstance(moment, AsOf)
+    assert moment.as_of == moment.time
+    assert moment.day == date(2025, 6, 30)
+    assert moment.weights == AsOf(moment.time).weights
+
+
+@pytest.mark.parametrize("name", ["model_training", "model_evaluation"])
+def test_scripts_of_models_say_how_they_are_run(name):
+    command = [sys.executable, "-m", f"models.{name}", "--help"]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert told.returncode == 1
+    assert f"python models/{name}.py" in told.stderr

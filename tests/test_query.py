@@ -156,3 +156,17 @@ def test_what_goes_wrong_inside_a_connection_is_what_is_told(sample):
     with query.connect(sample, only={"gold.deals"}) as connection:
         named = [row["name"] for row in query.rows(connection, "select database_name as name from duckdb_databases()")]
     assert sum(name.startswith("lakehouse_") for name in named) == 1
+
+
+@pytest.mark.parametrize(
+    ("sql", "names"),
+    [
+        ("from gold.deals", {"gold.deals"}),
+        ("select 'gold.deals', 'it''s silver.leads_clean' from ops.runs", {"ops.runs"}),
+        ("from ops.runs -- not gold.deals\n/* nor\nsilver.x */ join gold.top_customers", {"ops.runs", "gold.top_customers"}),
+        ('select 1 as "Bob\'s", "gold.deals" from "gold"."deals" join GOLD . Sales_Summary', {"gold.deals", "gold.sales_summary"}),
+        ("select gold from marigold.deals", set()),
+    ],
+)  # fmt: skip
+def test_tables_are_those_that_a_query_names_outside_of_texts(sql, names):
+    assert query.named(sql) == names

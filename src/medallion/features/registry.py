@@ -48,8 +48,17 @@ class AsOf:
         return F.datediff(self.today, time.cast("date"))
 
 
-#: The name of `AsOf` in version 0.1.
-Moment = AsOf
+class Moment(AsOf):
+    """`AsOf` by its name of version 0.1, with the parameter of then: `Moment(as_of=...)`."""
+
+    def __init__(self, as_of: datetime, weights: ScoreWeights | None = None) -> None:
+        super().__init__(as_of, weights or ScoreWeights())
+
+    @property
+    def as_of(self) -> datetime:
+        """`time` by its name of version 0.1."""
+        return self.time
+
 
 FeatureFunction = Callable[..., Column]
 #: The parameter of a feature that is given the as-of time; any other is given the column of its name.

@@ -1,1 +1,1 @@
-"""Models of a lakehouse: training, monitoring, publishing, tracking."""
+"""Models of a lakehouse: training, monitoring, choosing the active one, tracking."""
