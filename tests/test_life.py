@@ -11,9 +11,12 @@ from conftest import NOW
 from medallion import contracts, pipeline
 from medallion.care import doctor
 from medallion.config import load
-from medallion.contracts import Override
+from medallion.contracts import Filling, Override
+from medallion.contracts.filling import COMPLETE
 from medallion.errors import ContractError
 from medallion.lakehouse.store import Lakehouse
+from medallion.pipeline.batches import Batch
+from medallion.sources import Refusal, Scan, SourceFile
 
 HEAD = """apiVersion: v3.1.0
 kind: DataContract
@@ -264,3 +267,23 @@ def test_init_finds_the_file_that_lists_merges(tmp_path, file, header):
     said = entities["leads"].sources[0].merged_into
     assert (said.file, said.to, said.from_) == (file.partition(".")[0], *header.split(",")[:2])
     assert entities["leads_merges"].sources[0].file == said.file
+
+
+def test_a_complete_delivery_beside_an_earlier_one_is_refused():
+    def file(name, content):
+        mapping = {COMPLETE: Filling(value="deals*")}
+        return SourceFile(f"/in/{name}", name, "leads", "csv", content, 1, mapping=mapping)
+
+    one, two, changed = file("deals-a.csv", "a"), file("deals-b.csv", "b"), file("deals-b.csv", "c")
+    first, second = Batch.of((one, two), NOW), Batch.of((changed,), NOW + timedelta(days=1))
+
+    def said(files, known, refused=()):
+        return [item.problem for item in pipeline._not_whole(Scan(files, refused, ()), known)]
+
+    assert said((one, two), []) == []
+    assert said((changed,), [first]) == []
+    assert said((one, changed), [first]) == [
+        "deals-b.csv: is a complete delivery by the contract, but deals-a.csv lies beside"
+    ]
+    assert "content of an earlier delivery" in said((two,), [first, second])[0]
+    assert "refused lies beside" in said((changed,), [], (Refusal("deals-a.csv", "leads", "dates", "mend"),))[0]

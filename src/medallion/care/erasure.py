@@ -219,7 +219,7 @@ class _Erasure:
 
     def _subject(self, customer_id: str) -> _Subject:
         """Keys of the account, its deals, touches and further records, from every version that was ever known."""
-        subject = _Subject({"customers": {customer_id}})
+        subject = _Subject({"customers": self._merged_into({customer_id})})
         looked_by = {
             (str(item.lookup), str(item.by))
             for entity in self.entities.values()
@@ -248,6 +248,21 @@ class _Erasure:
                         "Look it up in silver.customers_clean; the key is written as there.",
                     )
         return subject
+
+    def _merged_into(self, keys: set[str]) -> set[str]:
+        """These accounts, and those that were merged into them, however many merges ago."""
+        entity = self.entities["customers"]
+        if not self.lake.exists(entity.history.name) or "_merged_into" not in dict(
+            store.spark_types(self.lake, entity.history.name)
+        ):
+            return keys
+        found, more = set(keys), set(keys)
+        with query.connect(self.lake, layers=["silver"], only={entity.history.name}) as connection:
+            while more:
+                sql = f'select distinct "{entity.key}" as key from {entity.history.name} where list_contains(?, _merged_into)'
+                more = {str(row["key"]) for row in query.rows(connection, sql, [sorted(more)])} - found
+                found |= more
+        return found
 
     def _was_begun(self, customer_id: str) -> bool:
         known = erasure_log.read(self.lake)

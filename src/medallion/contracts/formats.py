@@ -146,9 +146,15 @@ def year_first(texts: Iterable[str]) -> bool:
     (True, False)
     """
     found = {match.groups() for text in texts if (match := _DAY_MONTH_YEAR.match(text.strip()))}
-    short = [(int(first), int(year)) for first, _, _, year in found if len(year) == 2]
-    if not short:
+    parts = [(first, int(middle), year) for first, _, middle, year in found if len(year) == 2]
+    if not parts or not all(_is_date(in_full(first), middle, int(year)) for first, middle, year in parts):
         return False
+    if not all(
+        _is_date(in_full(year), middle, int(first)) or _is_date(in_full(year), int(first), middle)
+        for first, middle, year in parts
+    ):
+        return True
+    short = [(in_full(first), in_full(year)) for first, _, year in parts]
     first, last = (max(ends) - min(ends) for ends in zip(*short, strict=True))
     return bool(last >= 12 and first * 2 < last)
 
@@ -235,7 +241,8 @@ def called_for(
     needed, left = _reading(left, every)
     if left:
         calendar_ = serial([text for text in left if re.fullmatch(_SERIAL, text)], span)
-        numbers, left = _reading(left, (*([calendar_] if calendar_ else []), *EPOCHS))
+        epochs = [name for name in EPOCHS if span is None or span.off(*_ends(name, left)) <= _NEAR]
+        numbers, left = _reading(left, (*([calendar_] if calendar_ else []), *epochs))
         needed += numbers
     if left:
         zoned = {text: match["text"] for text in left if (match := _ZONED.fullmatch(text))}
@@ -289,6 +296,13 @@ def serial(texts: list[str], span: Span | None) -> str | None:
         return None
     off = sorted((span.off(*ends), name) for name, ends in _by_calendar(texts).items())
     return off[0][1] if off[0][0] <= _NEAR and off[1][0] - off[0][0] >= _SURE else None
+
+
+def _ends(epoch: str, texts: list[str]) -> tuple[date, date]:
+    """The first and last day of those texts that an epoch reads, the widest span where it reads none."""
+    seconds = [float(text) / EPOCHS[epoch] for text in texts if reads(epoch, text)]
+    days = [datetime.fromtimestamp(each, UTC).date() for each in seconds] or [date.min, date.max]
+    return min(days), max(days)
 
 
 def _by_calendar(texts: list[str]) -> dict[str, tuple[date, date]]:

@@ -10,7 +10,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from medallion import contracts, log, sources
 from medallion.config import Settings, end_of_day
-from medallion.contracts import Table
-from medallion.contracts.filling import RECORD
+from medallion.contracts import Entity, Table
+from medallion.contracts.filling import COMPLETE, RECORD
 from medallion.errors import ContractError, LakehouseError, SourceError
 from medallion.gold import SCORED, gold_contract, graph, written_names
 from medallion.lakehouse import contracts_in_use, query, store
@@ -191,6 +191,7 @@ def reprocess(
     with journal.writing(work.lake) as writer:
         work.result.recovered = [*recovered, *writer.recovered]
         journal.needs_whole_batches(work.lake)
+        _needs_rows_that_say_all(work.lake, work.entities)
         todo = [(batch, _NOTHING) for batch in work.again(only)]
         if not todo:
             raise LakehouseError(
@@ -299,6 +300,7 @@ class _Work:
         read = {(file.content_hash, file.entity) for batch in kept for file in batch.files}
         new: dict[tuple[str, str], sources.SourceFile] = {}
         unread = [file for file in scan.files if (file.content_hash, file.entity) not in read]
+        scan = sources.without(scan, _not_whole(scan, kept), self.entities)
         doubtful = amounts.refused(unread, self.entities)
         if not self.settings.accept:
             scan = sources.without(scan, doubtful, self.entities)
@@ -375,9 +377,11 @@ class _Work:
                 gone.append(self.mapped_again(file, known))
         contents = {file.content_hash for file in batch.files}
         earlier = [file for other in known for file in other.files if file.content_hash not in contents]
-        settled = conventions.settle(there, self.entities, earlier, accept=self.settings.accept)
+        today = self.now.date()
+        doubtful = [] if self.settings.accept else amounts.refused(there, self.entities)
+        settled = conventions.settle(there, self.entities, earlier, accept=self.settings.accept, today=today)
         self.result.notes += settled.notes
-        for item in settled.refused:
+        for item in (*doubtful, *settled.refused):
             raise SourceError(item.problem, item.remedy)
         return replace(batch, files=(*settled.files, *gone))
 
@@ -479,6 +483,8 @@ class _Work:
             gate = Gate(context, batch, settings.hold_back, self.held_under)
             accounts = bronze_to_silver(context, batch, gate, chosen)
             result.accounts += accounts
+            if batch.is_reread and not settings.accept:
+                _needs_most_rows(accounts)
             result.held += [verdict.refusal for verdict in gate.verdicts if verdict.held]
             result.poor += [verdict.refusal for verdict in gate.verdicts if not verdict.held]
             result.batch_id = batch.batch_id
@@ -645,6 +651,73 @@ def _recovered(settings: Settings) -> list[str]:
         return []  # the writer says what is wrong with the address
     with journal.writing(lake) as writer:
         return writer.recovered
+
+
+def _not_whole(scan: sources.Scan, known: Collection[Batch]) -> list[sources.Refusal]:
+    """New files that a contract says are complete deliveries, and that may be a part of one or an earlier one."""
+    latest: dict[tuple[str, str], Batch] = {}
+    for batch in known:
+        latest |= {place: batch for file in batch.files if (place := _complete(file))}
+    read = {(file.content_hash, file.entity) for batch in known for file in batch.files}
+    last = {(file.content_hash, file.entity) for batch in latest.values() for file in batch.files}
+    refused = {item.entity for item in scan.refused}
+    found = []
+    for file in scan.files:
+        place, content = _complete(file), (file.content_hash, file.entity)
+        if place is None or content in last:
+            continue
+        beside = [other for other in scan.files if other is not file and _complete(other) == place]
+        old = [other.name for other in beside if (other.content_hash, other.entity) in read]
+        if content in read:
+            problem = "has the content of an earlier delivery, and a later one has been read since"
+            remedy = "Export it again; as it is, nothing tells whether it is the newest state."
+        elif old or file.entity in refused:
+            problem = f"is a complete delivery by the contract, but {old[0] if old else 'a file of it that is refused'} lies beside"
+            remedy = "Give a folder with this delivery alone and whole: what it lacks has ended."
+        else:
+            continue
+        found.append(sources.Refusal(file.name, file.entity, f"{file.name}: {problem}", remedy))
+    return found
+
+
+def _complete(file: sources.SourceFile) -> tuple[str, str] | None:
+    filling = file.mapping.get(COMPLETE)
+    return (file.entity, str(filling.value)) if filling else None
+
+
+def _needs_rows_that_say_all(lake: Lakehouse, entities: Mapping[str, Entity]) -> None:
+    """Refuse to read again where more than its own row decides what becomes of a record.
+
+    Raises:
+        LakehouseError: Records ended with a delivery or a merge, or the contract lets them.
+    """
+    for entity in entities.values():
+        words = [("where", "where"), ("complete", "complete"), ("merged_into", "mergedInto")]
+        said = [word for name, word in words if any(getattr(source, name) for source in entity.sources)]
+        if not said and lake.exists(entity.history.name):
+            with query.connect(lake, layers=["silver"], only={entity.history.name}) as connection:
+                sql = f"select 1 from {entity.history.name} where _outcome in ('gone', 'moved') limit 1"
+                said = ["complete or mergedInto"] if query.rows(connection, sql) else []
+        if said:
+            raise LakehouseError(
+                f"{lake.root}: {entity.name} cannot be read again: records end by {' and '.join(said)}, so what became of "
+                "them depends on more than their own rows",
+                "Run the deliveries in their order, with the contract of today, into a new --lakehouse.",
+            )
+
+
+def _needs_most_rows(accounts: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse a reading of which more than half of the rows are refused.
+
+    Raises:
+        SourceError: One is.
+    """
+    for account in accounts:
+        if account["quarantined"] * 2 > account["rows_read"]:
+            raise SourceError(
+                f"{account['entity']}: {hold.part_of(account['quarantined'], account['rows_read'])} would be refused",
+                "Correct the contract; --accept reads them so all the same. The next command rolls this one back.",
+            )
 
 
 def _goal(settings: Settings, now: datetime) -> date | None:

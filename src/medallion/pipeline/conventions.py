@@ -186,16 +186,21 @@ def _refusal(file: SourceFile, doubts: list[_Doubt]) -> Refusal:
 
 def _written(kept: list[tuple[SourceFile, dict[str, tuple[str, ...]]]]) -> list[SourceFile]:
     """Each file with the formats of its dates; one list for all files of an entity that are written in one order."""
-    lists: dict[tuple[str, str, bool | None], dict[str, None]] = {}
+    lists: dict[tuple[str, str, bool | None, frozenset[str]], dict[str, None]] = {}
     for file, dates in kept:
         for name, needed in dates.items():
-            lists.setdefault((file.entity, name, _is_day_first(needed)), {}).update(dict.fromkeys(needed))
+            lists.setdefault((file.entity, name, *_way(needed)), {}).update(dict.fromkeys(needed))
     return [
-        file.with_dates(
-            {name: tuple(lists[file.entity, name, _is_day_first(needed)]) for name, needed in dates.items()}
-        )
+        file.with_dates({name: tuple(lists[file.entity, name, *_way(needed)]) for name, needed in dates.items()})
         for file, dates in kept
     ]
+
+
+def _way(needed: Iterable[str]) -> tuple[bool | None, frozenset[str]]:
+    """What formats of one file share with those of another: the order, and the calendars and centuries of figures."""
+    needed = list(needed)
+    figures = (re.search(r"^(serial|epoch) .*|since [0-9]{4}$", format_) for format_ in needed)
+    return _is_day_first(needed), frozenset(match[0] for match in figures if match)
 
 
 def _is_day_first(needed: Iterable[str]) -> bool | None:
@@ -352,7 +357,10 @@ def _without_closing(file: SourceFile, entity: Entity, seen: Mapping[str, Seen])
     planned = seen[str(expected.column)]
     filling, column = file.mapping.get("status"), entity.column("status")
     held = seen[str(filling.column)].words if filling and filling.column in seen else Counter()
-    ended = sum(n for text, n in held.items() if filling and meant(text, column, filling) in ("won", "lost"))
+    by_table = filling is not None and filling.lookup is not None
+    ended = sum(
+        n for text, n in held.items() if filling and (by_table or meant(text, column, filling) in ("won", "lost"))
+    )
     if not ended or not planned.filled or _has_updates(file):
         return []
     header = _header(file, str(expected.column))

@@ -213,7 +213,7 @@ def closing(feed: Feed, leads: Entity) -> None:
         return
     ended = [state for (state,) in states(feed, leads) if state in ("won", "lost")]
     told = feed.fillings.get("status")
-    if not ended and not (told and told.sql):
+    if not ended and not (told and (told.sql or told.lookup)):
         return
     expected = feed.fillings.get("expected_close_date")
     candidates = [c for c in feed.unmapped if _is_date(c) and not _words(c) & _OTHER_DATES]
