@@ -65,3 +65,23 @@ def test_a_contract_says_how_dates_are_written(said, reads):
 def test_a_contract_that_says_half_of_it_is_refused(said):
     with pytest.raises(ValidationError):
         Filling(column="Date", dates=said)
+
+
+@pytest.mark.parametrize(
+    ("texts", "first"),
+    [
+        (["14/03/98", "10/02/25", "11/02/25"], False),  # 2014-03-98 is no day
+        (["12/31/99", "10/02/25", "1/5/24"], False),
+        (["25/03/14", "24/11/02", "25/06/30"], True),
+        (["98-03-14", "25-02-10", "25-01-31"], True),
+    ],
+)
+def test_a_year_comes_first_only_where_every_text_is_a_day_so(texts, first):
+    assert formats.year_first(texts) is first
+
+
+@pytest.mark.parametrize("text", ["2025050110", "2505011030", "4155550101"])
+def test_figures_far_from_the_other_dates_are_no_seconds(text):
+    needed, left = formats.called_for([text], True, YEAR)
+    assert (needed, left) == ((), [text])
+    assert formats.called_for(["1741777200"], True, YEAR) == (("epoch s",), [])
