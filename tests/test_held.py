@@ -320,10 +320,11 @@ def test_whatever_is_wrong_with_a_file_ends_with_exit_status_1(monkeypatch, caps
 
 @pytest.mark.slow
 def test_the_lines_below_a_report_are_no_records(folder):
-    """Five of them below two accounts are refused, and no reason to end with exit status 1; between records they are."""
+    """Five of them below two accounts are excluded; between records they are refused, and end with exit status 1."""
     below = "Report\nby Ines\non 1 July\nfiltered\nconfidential\n"
     result, counts = folder({"customers.csv": f"customer_id,customer_name\nC1,Tarn Foods\nC2,Orrin Steel\n{below}"})
-    assert (counts["customers"], counts["waiting"], result.poor) == (2, 5, [])
+    assert (counts["customers"], counts["waiting"], result.poor) == (2, 0, [])
+    assert [account["excluded"] for account in result.accounts] == [5]
     result, _ = folder({"customers_2.csv": f"customer_id,customer_name\nC3,Velde Paper\n{below}C4,Pell Textiles\n"})
     assert result.poor[0].problem.startswith("customers_2.csv: 5 of 7 rows are refused: record: cannot be read")
 
