@@ -213,8 +213,12 @@ def _utc(local: Column, zone: str) -> Column:
 
 def _meridiem(text: Column) -> Column:
     """Every spelling of am and pm as one that engines read: `3:30p.m.` is `3:30 PM`."""
-    plain = F.regexp_replace(text, r" ?([AaPp])\.? ?[Mm]\.?\z", " ${1}M")
-    return F.when(text.rlike(r"[Mm]\.?\z"), F.upper(plain)).otherwise(text)
+    written = r"[AaPp]\.? ?[Mm]\.?\z"  # in parts: engines name the groups of a replacement in two ways
+    letter, before = (
+        F.regexp_extract(text, rf"({written[:6]}){written[6:]}", 1),
+        F.regexp_replace(text, f" ?{written}", ""),
+    )
+    return F.when(text.rlike(written), F.upper(F.concat(before, F.lit(" "), letter, F.lit("M")))).otherwise(text)
 
 
 def _special(text: Column, format_: str) -> Column:
