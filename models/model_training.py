@@ -18,7 +18,9 @@ try:
     from medallion.scoring import registry
 except ModuleNotFoundError as missing:
     if missing.name == "publish":  # it is beside this file, where `python -m` does not look
-        raise SystemExit(f"{missing}. Run the file itself: python models/model_training.py") from None
+        raise SystemExit(
+            f"{missing}. Run the file itself, python models/model_training.py, after: pip install -r config/requirements.txt"
+        ) from None
     raise SystemExit(f"{missing}. In the root of the repository run: pip install -r config/requirements.txt") from None
 
 HERE = Path(__file__).resolve().parent

@@ -309,6 +309,7 @@ def test_a_replay_shows_one_stage_and_the_whole_row_as_it_was(deliver, tmp_path)
     assert (told["2025-05-31"]["L5"], told["2025-05-31"]["L4"]) == ("closed_won", "proposal")
 
 
+@pytest.mark.slow
 def test_a_deal_that_is_in_one_delivery_twice_and_alone_in_its_file(deliver, rows):
     head = "lead_id,customer_id,status,deal_value,stage,created_at,updated_at\n"
     twice = "D1,C1,open,100,Demo,2025-06-01,2025-06-02\nD1,C1,open,200,Offer,2025-06-01,2025-06-03\n"

@@ -73,6 +73,7 @@ L1, L2, L3 = (
 STATE = "select lead_id as id, status as s from silver.leads_clean order by 1"
 
 
+@pytest.mark.slow
 def test_a_flagged_record_ends_comes_back_and_gold_follows(deliver, contract, rows):
     path = contract(leads="absent: {when: flag = '1'}")
     first, lake = deliver(
@@ -102,6 +103,7 @@ def test_a_flagged_record_ends_comes_back_and_gold_follows(deliver, contract, ro
     sound(lake)
 
 
+@pytest.mark.slow
 def test_a_complete_delivery_ends_what_it_lacks(to_silver, contract, rows):
     path = contract(leads="complete: true")
     _, lake = to_silver({"customers.csv": ACCOUNTS, "leads.csv": DEALS + f"{L1},\n{L2},\n{L3},\n"}, contracts=(path,))
@@ -132,6 +134,7 @@ def test_where_says_which_records_count(to_silver, contract, rows):
     sound(lake)
 
 
+@pytest.mark.slow
 def test_references_follow_merged_records(to_silver, contract, rows):
     path = contract(customers="absent: flag\nmergedInto: Master")
     head = "Id,Name,Changed,Flag,Master\n"

@@ -81,6 +81,7 @@ def figures(lake):
     return (*rows.values(), found["revenue"])
 
 
+@pytest.mark.slow
 def test_a_corrected_contract_mends_what_was_read(folder, tmp_path):
     lake = folder / "lake"
     assert figures(lake) == (0, 1, 3, 0)
@@ -132,6 +133,7 @@ def test_the_command_asks_and_does_it(folder):
     assert doctor.document(doctor.examine(load(None, lakehouse=lake.root)))["state"] == "ok"
 
 
+@pytest.mark.slow
 def test_the_doctor_names_what_today_is_read_otherwise(folder):
     right = contract(folder, P5="won", P1="open", P9="lost")
     given = load(None, lakehouse=str(folder / "lake"))
