@@ -40,8 +40,9 @@ def show(call: Call, proof: Proof) -> None:
         if each.refused or each.empty
     ]
     call.records("Required columns with refused or empty cells", lacking)
-    call.say(f"{figures.count(len(proof.filled) - len(lacking), 'required column')} without any.")
-    call.records("Three deals: cell → how it is read", side_by_side(proof.examples))
+    complete = len(proof.filled) - len(lacking)
+    call.say(f"{figures.count(complete, 'required column')} {'has' if complete == 1 else 'have'} no such cells.")
+    call.records("Example deals: the cell → its reading", side_by_side(proof.examples))
     call.say(proof.question)
 
 
