@@ -211,7 +211,8 @@ def init(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
     interactive: Annotated[
-        bool, typer.Option("--interactive", help="Ask about each doubt in turn, and write the answers into the contract.")
+        bool,
+        typer.Option("--interactive", help="Ask about each doubt in turn, and write the answers into the contract."),
     ] = False,
 ) -> None:
     """Look at unknown exports and propose a contract for them, to be reviewed."""
