@@ -235,7 +235,7 @@ def _columns(
     dates = [column.name for column in entity.columns if column.kind in ("date", "timestamp")]
     required = [column.name for column in entity.columns if column.checks.get("null")]
     parts = ["count(*) as _rows", *(f'count(*) filter ("{name}" is null) as "empty {name}"' for name in required)]
-    parts += [f'{end}(cast("{name}" as date)) as "{end} {name}"' for name in dates for end in ("min", "max")]
+    parts += [f'cast({end}("{name}") as date) as "{end} {name}"' for name in dates for end in ("min", "max")]
     if closed := "status" in entity.column_names and "closed_at" in entity.column_names:
         parts.append("count(*) filter (status in ('won', 'lost')) as _closed")
         parts.append("count(*) filter (status in ('won', 'lost') and closed_at is null) as _undated")
@@ -250,14 +250,11 @@ def _columns(
 
 def examples(connection: duckdb.DuckDBPyConnection, cells: Any) -> Iterable[Example]:
     """The largest deal of each state; `cells` gives the file and the cells of a clean row."""
-    rows = query.rows(
-        connection,
-        "select * from silver.leads_clean qualify row_number() over (partition by status "
-        "order by deal_value desc nulls last, lead_id) = 1",
-    )
-    for row in sorted(rows, key=lambda row: list(STATES).index(row["status"]) if row["status"] in STATES else 9):
-        file, raw = cells(row)
-        yield example(row, file, raw)
+    largest = "select * from silver.leads_clean where status = ? order by deal_value desc nulls last, lead_id limit 1"
+    for state in STATES:
+        for row in query.rows(connection, largest, [state]):
+            file, raw = cells(row)
+            yield example(row, file, raw)
 
 
 def example(row: Mapping[str, Any], file: SourceFile | None, raw: Mapping[str, Any]) -> Example:
