@@ -119,6 +119,7 @@ class Settings(BaseModel):
     source: str = "data"
     lakehouse: str = "lakehouse"
     contracts: tuple[Path, ...] = ()
+    rates: Path | None = None
     accept: bool = False
     hold_back: HoldBack = HoldBack()
     engine: Literal["auto", "sail", "remote", "databricks"] = "auto"

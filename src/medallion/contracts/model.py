@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -192,14 +193,29 @@ class Entity(_Columns):
     def currency(self) -> str:
         """ISO code of its amounts: the one that is accepted, else what an empty cell means; USD where nothing is said."""
         declared = next((column for column in self.columns if column.name == "currency"), None)
-        if declared and len(declared.accepted) == 1:
-            return declared.accepted[0]
+        if declared and (declared.unit or len(declared.accepted) == 1):
+            return declared.unit or declared.accepted[0]
         return ((declared and declared.default) or "'USD'").strip("'")
 
     def in_currency(self, code: str) -> Entity:
         """The entity with its amounts in its own currency, or in `code` where it has none of its own."""
         unit = self.currency if "currency" in self.column_names else code
         return replace(self, columns=tuple(replace(c, unit=unit) if c.kind == "money" else c for c in self.columns))
+
+    def in_any_currency(self, spellings: Mapping[str, str]) -> Entity:
+        """The entity with amounts in whatever currency a record names; its own stays the one that they are shown in."""
+        named = self.column("currency")
+        checks = {name: severity for name, severity in named.checks.items() if name != "accepted"}
+        opened = replace(
+            named,
+            kind="identifier",
+            accepted=(),
+            unit=self.currency,
+            spellings={**spellings, **named.spellings},
+            pattern="^[A-Z]{3}$",
+            checks={**checks, "pattern": "reject"},
+        )
+        return replace(self, columns=tuple(opened if column is named else column for column in self.columns))
 
     @property
     def clean(self) -> Table:

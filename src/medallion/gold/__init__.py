@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: A model's scores of open deals, an input that is there when a model is.
 SCORED = "ops.scored_leads"
+#: What amounts in other currencies are in the reporting one.
+CONVERSIONS = "silver.conversions"
 
 #: What a model scores open deals from, in the order in which snapshots take it.
 SCORED_FROM = (
@@ -89,7 +91,7 @@ def graph() -> tuple[Step, ...]:
 
 def written_names() -> tuple[str, ...]:
     """Every table that computing gold may write."""
-    return (*(step.table for step in graph()), "gold.lead_scores", SCORED)
+    return (*(step.table for step in graph()), "gold.lead_scores", SCORED, CONVERSIONS)
 
 
 def gold_contract(name: str) -> Table:

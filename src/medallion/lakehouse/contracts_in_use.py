@@ -15,7 +15,7 @@ from medallion.lakehouse.store import Lakehouse
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-TABLE = "ops.contracts"
+TABLE, RATES = "ops.contracts", "ops.rates"
 
 
 def overrides(lake: Lakehouse, given: Iterable[Path] = ()) -> tuple[Override, ...]:
@@ -46,6 +46,31 @@ def _in_use(lake: Lakehouse) -> tuple[Override, ...]:
             f"select path, content from {TABLE} where known_at = (select max(known_at) from {TABLE}) order by position",
         )
     return tuple(Override(row["path"], row["content"]) for row in rows)
+
+
+def rates(lake: Lakehouse, given: Path | None = None, known_as_of: datetime | None = None) -> Override | None:
+    """The table of exchange rates to use: the given one, else the one in use, or the one that was known before a time.
+
+    Raises:
+        ContractError: The given one cannot be read.
+    """
+    if given is not None:
+        return Override.read(given)
+    if not lake.exists(RATES):
+        return None
+    with query.connect(lake, layers=["ops"], only={RATES}) as connection:
+        sql = f"select path, content from {RATES} where known_at < coalesce(?, 'infinity'::timestamp) order by known_at desc limit 1"
+        rows = query.rows(connection, sql, [known_as_of])
+    return Override(rows[0]["path"], rows[0]["content"]) if rows else None
+
+
+def record_rates(spark: SparkSession, lake: Lakehouse, used: Override | None, now: datetime) -> bool:
+    """Record the table of exchange rates that a run uses, unless it is in use already; whether it was not."""
+    known = rates(lake)
+    if used is None or (known is not None and known.text == used.text):
+        return False
+    store.append_rows([(now, used.path, used.text)], spark, lake, table(RATES))
+    return True
 
 
 def record(spark: SparkSession, lake: Lakehouse, used: tuple[Override, ...], now: datetime) -> None:

@@ -32,6 +32,7 @@ from medallion.pipeline.context import Context
 from medallion.pipeline.freshness import Freshness, Stale, recorded
 from medallion.pipeline.lineage import Lineage
 from medallion.pipeline.steps import Report, Steps
+from medallion.sources import currencies, rates
 from medallion.version import VERSION
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ def run(
         work.result.recovered = [*recovered, *writer.recovered]
         if BRONZE_TO_SILVER in stages:
             todo, kind = [(batch, _NOTHING) for batch in work.files(scan)], journal.RUN
+            todo += work.refused_again(work.waiting_for_rates(), len(todo))
         else:
             journal.needs_whole_batches(work.lake)
             todo, kind = [], journal.SCORE
@@ -150,13 +152,7 @@ def take_up(
     work = _Work(settings, now, report)
     with journal.writing(work.lake) as writer:
         work.result.recovered = [*recovered, *writer.recovered]
-        known = {batch.batch_id: batch for batch in batches.history(work.lake)}
-        todo = [(batch, _NOTHING) for batch in work.pending()]
-        for place, (origin, ids) in enumerate(sorted(chosen.items())):
-            files = [replace(file, accept=True) for file in known[origin].files if file.entity in ids.values()]
-            mapped = tuple(work.mapped_again(file, known.values()) for file in files)
-            as_of = now + timedelta(microseconds=place)
-            todo.append((Batch.again(known[origin], mapped, sorted(ids), as_of), frozenset(ids)))
+        todo = [*((batch, _NOTHING) for batch in work.pending()), *work.refused_again(chosen)]
         # one batch is continued by its own journal; several are reprocessed all or none
         tables = written_names() if len(todo) == 1 else None
         return work.do(todo, True, writer.intent(journal.TAKE_UP, tables, last=_RUNS))
@@ -267,6 +263,12 @@ class _Work:
         self.lake = Lakehouse(settings.lakehouse)
         self.overrides = contracts_in_use.overrides(self.lake, settings.contracts)
         self.entities = contracts.entities(self.overrides)
+        self.rates = contracts_in_use.rates(self.lake, settings.rates)
+        if self.rates:
+            leads = self.entities["leads"]
+            rates.read(self.rates.text, self.rates.path, leads.currency)  # refused before anything is done
+            self.entities["leads"] = leads.in_any_currency(currencies.SPELLINGS)
+        self.said = (*self.overrides, *([self.rates] if self.rates else []))
         guesses = contracts.guesses(self.entities.values())
         if guesses and not settings.accept and not contracts_in_use.are_in_use(self.lake, self.overrides):
             raise ContractError(
@@ -274,7 +276,7 @@ class _Work:
                 "Read each, correct it and delete its confidence line; or run on the guesses with --accept.",
             )
         extensions.load(settings)
-        self.held_under = hold.under(settings.hold_back, self.overrides)
+        self.held_under = hold.under(settings.hold_back, self.said)
         self.goal = _goal(settings, now)
         self.model = models.champion(settings)
         self.steps = Steps(report)
@@ -349,6 +351,32 @@ class _Work:
         file, refused = self._settled(before, batch.files[0], known)
         self.result.held += refused
         return None if refused else replace(batch, files=(file,))
+
+    def refused_again(
+        self, chosen: Mapping[str, Mapping[str, str]], after: int = 0
+    ) -> list[tuple[Batch, frozenset[str]]]:
+        """Batches that reprocess refused records, as `take_up` takes them; known `after` so many others."""
+        known = {batch.batch_id: batch for batch in batches.history(self.lake)}
+        found = []
+        for place, (origin, ids) in enumerate(sorted(chosen.items()), after):
+            files = [replace(file, accept=True) for file in known[origin].files if file.entity in ids.values()]
+            mapped = tuple(self.mapped_again(file, known.values()) for file in files)
+            as_of = self.now + timedelta(microseconds=place)
+            found.append((Batch.again(known[origin], mapped, sorted(ids), as_of), frozenset(ids)))
+        return found
+
+    def waiting_for_rates(self) -> dict[str, dict[str, str]]:
+        """Deals that were refused for their currency while there was no table of rates, as `take_up` takes them."""
+        found: dict[str, dict[str, str]] = {}
+        if self.rates and self.lake.exists("silver.quarantine"):
+            with query.connect(self.lake, layers=["silver"], only={"silver.quarantine"}) as connection:
+                sql = (
+                    "select batch_id, quarantine_id from silver.quarantine where entity = 'leads' and resolved_by is null "
+                    "and list_contains(failed_checks, 'currency.accepted')"
+                )
+                for row in query.rows(connection, sql):
+                    found.setdefault(row["batch_id"], {})[row["quarantine_id"]] = "leads"
+        return found
 
     def again(self, only: Collection[str]) -> list[Batch]:
         """Every batch of files to be read again: per entity, parents first, as they were delivered."""
@@ -475,6 +503,7 @@ class _Work:
         replaced = batches.replaced([*before, *(batch for batch, _ in todo)])
         context = Context(spark, lake, self.entities, self.steps, now, result.run_id, replaced)
         contracts_in_use.record(spark, lake, self.overrides, now)
+        revalued = contracts_in_use.record_rates(spark, lake, self.rates, now)
         self._try_expressions(spark, [batch for batch, _ in todo])
         reread = {file.entity for batch, _ in todo if batch.is_reread for file in batch.files}
         for name in sorted(reread):
@@ -519,7 +548,7 @@ class _Work:
                 if step.table in result.rebuilt:
                     read = [name for name in step.inputs if "." in name]
                     self.lineage.job(step.table, read, [gold_contract(step.table)])
-        if todo:
+        if todo or revalued:
             with self.steps.step("prove what was read"):
                 self._prove(spark, todo)
         result.changed = True
@@ -613,7 +642,7 @@ class _Work:
                 sql = f"select fingerprint from {_RUNS} where fingerprint is not null order by started_at desc limit 1"
                 rows = query.rows(connection, sql)
         given = {
-            "": contracts_in_use.fingerprint(self.overrides),
+            "": contracts_in_use.fingerprint(self.said),
             "as_of": self.settings.score.model_dump(mode="json"),
             SCORED: self.model.scorer.version if self.model else None,
         }
@@ -641,7 +670,7 @@ def _kind(todo: list[Batch]) -> str:
     """What read these batches."""
     if any(batch.is_reread for batch in todo):
         return journal.REPROCESS
-    return journal.TAKE_UP if all(batch.origin and not batch.is_held_file for batch in todo) else journal.RUN
+    return journal.TAKE_UP if todo and all(batch.origin and not batch.is_held_file for batch in todo) else journal.RUN
 
 
 def _recovered(settings: Settings) -> list[str]:

@@ -50,7 +50,8 @@ def _doubt(file: SourceFile, entity: Entity, default: str) -> currencies.Doubt |
         return None
     if not own:
         return currencies.of_accounts(columns, amounts, default)
-    return currencies.doubt(columns, amounts, mapped, default, said) or _unit(file, amounts)
+    converted = not entity.column("currency").accepted
+    return currencies.doubt(columns, amounts, mapped, default, said, converted) or _unit(file, amounts)
 
 
 def _unit(file: SourceFile, amounts: Mapping[str, str]) -> currencies.Doubt | None:

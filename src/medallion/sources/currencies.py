@@ -1,6 +1,6 @@
 """Which currency an export is in: in a column of its own, in the header of an amount, or beside the figures.
 
-Nothing is converted, and nothing becomes the currency of the lakehouse by default beside a word for another one.
+Nothing becomes the currency of the lakehouse by default beside a word for another one.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ _NAMES = {
     "brazilian real": "BRL", "indian rupee": "INR", "rupee": "INR", "zloty": "PLN", "swedish krona": "SEK",
     "norwegian krone": "NOK", "danish krone": "DKK", "yuan": "CNY", "renminbi": "CNY",
 }  # fmt: skip
+#: How a cell may name a currency, besides its code.
+SPELLINGS = {**{sign.lower(): code for sign, code in _SIGNS.items() if code in CODES}, **_NAMES}
 _CURRENCY = _set(
     "currency curr ccy wahrung waehrung wahrungscode devise moneda divisa moeda valuta valute munteenheid waluta mena "
     "valyuta valiuta penznem monnaie"
@@ -195,7 +197,12 @@ def _listed(codes: Mapping[str, int]) -> str:
 
 
 def doubt(
-    columns: Iterable[Cells], amounts: Mapping[str, str], mapped: str | None, default: str, said: bool = False
+    columns: Iterable[Cells],
+    amounts: Mapping[str, str],
+    mapped: str | None,
+    default: str,
+    said: bool = False,
+    converted: bool = False,
 ) -> Doubt | None:
     """What hinders a file's amounts from counting in the currency `default`; None when nothing does.
 
@@ -205,6 +212,7 @@ def doubt(
         mapped: Bronze column that fills `currency`.
         default: Currency of an amount of which nothing is said.
         said: Whether the contract itself says the currency of every row, or what an empty cell means.
+        converted: Whether there is a table of rates for amounts in other currencies.
     """
     columns = list(columns)
     mapped_column = next((column for column in columns if column.name == mapped), None)
@@ -219,14 +227,14 @@ def doubt(
                 f"others: an empty cell is not {default} by default",
                 f"Fill in the cells, or say what an empty one means: `currency: {{column: {mapped_column.header}, empty: EUR}}`.{other_way}",
             )
-        if foreign and own:
+        if foreign and own and not converted:
             named = code_beside(own, columns)
             default = named[1] if named else default
             return Doubt(
                 f"column {mapped_column.header!r}: amounts in {_listed(foreign)} are not converted, so these rows would be "
                 f"refused, and {own.header!r} is ignored",
                 f"If {own.header!r} is in {default}, let a contract say `deal_value: {own.header}` and "
-                f"`currency: {{value: {default}}}`.",
+                f"`currency: {{value: {default}}}`; or give a table of rates, `rates:` in config.yaml.",
             )
         codes = mapped_column.codes()
         for column in columns:
@@ -254,7 +262,7 @@ def doubt(
             return Doubt(
                 f"column {column.header!r}: its header says {code}, and nothing maps a currency: every amount would "
                 f"count as {default}",
-                f"Amounts are not converted. Convert them and {say[3:]}{other_way}",
+                f"Say `currency: {{value: {code}}}` and give a table of rates, `rates:` in config.yaml; {say}{other_way}",
             )
         if canonical:
             beside = Counter({c: n for c, n in _beside(column).items() if c != default})
@@ -263,7 +271,7 @@ def doubt(
                 return Doubt(
                     f"column {column.header!r}: amounts such as {text!r} are in {_listed(beside)}, and nothing maps a "
                     f"currency",
-                    f"Amounts are not converted. Convert them and {say[3:]}{other_way}",
+                    f"Say their currency in a contract and give a table of rates, `rates:` in config.yaml; {say}{other_way}",
                 )
     return _without_value(columns, amounts)
 
