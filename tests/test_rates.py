@@ -10,13 +10,22 @@ from decimal import ROUND_HALF_UP
 from decimal import Decimal as D
 
 import pytest
+from typer.testing import CliRunner
 
 from conftest import NOW
 from medallion import pipeline
+from medallion.agent import serving
+from medallion.agent.rules import Rules
+from medallion.agent.tools import Tools
+from medallion.care import status
+from medallion.cli.app import app
 from medallion.config import load
+from medallion.dashboard.reading import Reading
 from medallion.errors import ContractError
+from medallion.lakehouse import contracts_in_use, query
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import proof
+from medallion.report import facts, findings
 from medallion.silver import converted
 from medallion.sources import rates
 
@@ -146,13 +155,17 @@ def test_what_is_converted_adds_up_to_what_it_was(spark, frame):
     pick = random.Random(5)  # noqa: S311
     codes = ["EUR", "JPY", "GBP", "KWD", "USD"]
     days = [date(2024, 1, 1) + timedelta(days=n) for n in range(0, 400, 25)]
-    known = {(code, day): D(pick.randrange(1, 10**6)) / 10**4 for code in codes[:4] for day in days[pick.randrange(4) :]}
+    known = {
+        (code, day): D(pick.randrange(1, 10**6)) / 10**4 for code in codes[:4] for day in days[pick.randrange(4) :]
+    }
     text = "date,currency,rate\n" + "".join(f"{day},{code},{rate}\n" for (code, day), rate in known.items())
     deals = []
     for n in range(300):
         opened = date(2024, 1, 1) + timedelta(days=pick.randrange(420))
         value = str(D(pick.randrange(-(10**6), 10**8)) / 100)
-        deals.append(deal(f"L{n:03}", pick.choice(["won", "lost"]), value, pick.choice(codes), str(opened), str(opened)))
+        deals.append(
+            deal(f"L{n:03}", pick.choice(["won", "lost"]), value, pick.choice(codes), str(opened), str(opened))
+        )
     found, whole = valued(spark, frame, deals, text, last="2025-12-31")
     before: dict[str, D] = defaultdict(D)
     after: dict[str, D] = defaultdict(D)
@@ -175,6 +188,19 @@ HEAD = "lead_id,customer_id,status,deal_value,currency,created_at,updated_at,clo
 ACCOUNTS = "customer_id,customer_name,created_at\nC1,Acme,2025-01-01\n"
 
 
+def _consumers(lake):
+    """What a terminal, a report, a dashboard, an agent and a Power BI model say."""
+    yield " ".join(CliRunner().invoke(app, ["insights", "--lakehouse", lake.root]).output.split())
+    yield status.status(lake, NOW, ())["currencies"]
+    with query.connect(lake) as connection:
+        yield " ".join(findings.caveats(facts.gather(connection, lake), []))
+    reading = Reading(lake)
+    yield reading.currencies
+    reading.close()
+    with serving.serve(lake) as served:
+        yield Tools(served, Rules()).metric_value("revenue").note
+
+
 @pytest.mark.slow
 def test_three_deliveries_and_a_changed_table(deliver, rows, tmp_path):
     table = tmp_path / "rates.csv"
@@ -187,12 +213,11 @@ def test_three_deliveries_and_a_changed_table(deliver, rows, tmp_path):
     assert result.warnings == [
         f"1 deal is held out of every figure: £70 in all, such as L3 (leads.csv:4): no rate of GBP by 2025-02-01. Add it to {table} and run again."
     ]
-    assert result.proof.question == (
-        "Your CRM should show 3 won, €1,000 and £70 and $500; 0 lost; 1 open. Is that so?"
-    )
+    assert result.proof.question == ("Your CRM should show 3 won, €1,000 and £70 and $500; 0 lost; 1 open. Is that so?")
     assert proof.note(lake) == (
         "Figures are in USD. 2 deals in EUR are converted: €1,010 to $1,111. 1 deal in GBP is held out of every figure: £70."
     )
+    assert all(proof.note(lake) in text for text in _consumers(lake))
     listed = rows(lake, "select * from silver.conversions order by lead_id")
     assert [(row["lead_id"], row["original_value"], row["rate"], row["rate_date"], row["value"]) for row in listed] == [
         ("L1", D(1000), D("1.1"), date(2025, 1, 1), D(1100)),
@@ -203,7 +228,9 @@ def test_three_deliveries_and_a_changed_table(deliver, rows, tmp_path):
     second = f"{HEAD}\nL5,C1,won,100,EUR,2025-03-01,2025-03-05,2025-03-05\n"
     result, lake = deliver({"leads.csv": second}, NOW + timedelta(days=1))
     assert rows(lake, revenue) == [{"won": D(1720), "deals": 4}]
-    nothing = pipeline.run(load(None, source=str(tmp_path / "delivery_2"), lakehouse=lake.root, rates=table), NOW + timedelta(days=2))
+    nothing = pipeline.run(
+        load(None, source=str(tmp_path / "delivery_2"), lakehouse=lake.root, rates=table), NOW + timedelta(days=2)
+    )
     assert not nothing.changed
     # another table: figures follow without a delivery, and a replay by what was known has those of then
     table.write_text(RATES.replace("1.20", "1.30") + "2025-01-01,GBP,1.25\n")
@@ -236,8 +263,21 @@ def test_without_rates_other_currencies_are_held_out_and_named(deliver, rows, tm
     result = pipeline.run(settings, NOW + timedelta(days=1))
     assert rows(lake, "select sum(deal_value) as won from gold.deals") == [{"won": D(1600)}]
     assert rows(lake, "select count(*) as n from silver.quarantine where resolved_by is null") == [{"n": 0}]
-    assert [warning[:58] for warning in result.warnings] == ["1 deal is held out of every figure: £1,070 in all, such as"]
+    assert [warning[:58] for warning in result.warnings] == [
+        "1 deal is held out of every figure: £1,070 in all, such as"
+    ]
     assert not pipeline.run(settings, NOW + timedelta(days=2)).changed
+
+
+@pytest.mark.slow
+def test_the_setting_is_the_currency_of_every_later_command(to_silver, rows):
+    text = f"{HEAD}\nL1,C1,won,1000,EUR,2025-01-10,2025-02-01,2025-02-01\nL2,C1,won,500,USD,2025-01-10,2025-02-01,2025-02-01\n"
+    _, lake = to_silver({"leads.csv": text, "customers.csv": ACCOUNTS}, currency="EUR")
+    assert contracts_in_use.currency(lake) == "EUR"
+    assert rows(lake, "select lead_id, currency from silver.leads_clean") == [{"lead_id": "L1", "currency": "EUR"}]
+    used = contracts_in_use.overrides(lake)
+    assert contracts_in_use.in_currency(used, "EUR")[-1].text == used[-1].text
+    assert len(contracts_in_use.in_currency(used, "CHF")) == len(used) == 1
 
 
 CREDITS = """apiVersion: v3.1.0
@@ -264,6 +304,10 @@ def test_a_contract_may_allow_credits_and_several_currencies_which_are_not_added
     files = {"leads.csv": text, "customers.csv": ACCOUNTS, "interactions.csv": touches}
     result, lake = deliver(files, contracts=(tmp_path / "credits.yaml",))
     assert rows(lake, "select sum(deal_value) as won, count(*) as n from gold.deals") == [{"won": D("429.99"), "n": 2}]
-    parts = rows(lake, "select channel, attributed_revenue as part from gold.attribution where lead_id = 'L3' order by 1")
+    parts = rows(
+        lake, "select channel, attributed_revenue as part from gold.attribution where lead_id = 'L3' order by 1"
+    )
     assert [(row["channel"], row["part"]) for row in parts] == [("call", D("-46.68")), ("email", D("-23.33"))]
-    assert [warning[:58] for warning in result.warnings] == ["1 deal is held out of every figure: €1,000 in all, such as"]
+    assert [warning[:58] for warning in result.warnings] == [
+        "1 deal is held out of every figure: €1,000 in all, such as"
+    ]

@@ -100,6 +100,7 @@ def status(
             {name: _plain(row)[name] for name in ("run_id", "kind", "won", "lost", "open", "question")}
             for row in proof.recorded(lake)[-_RUNS:][::-1]
         ],
+        "currencies": proof.note(lake),
         "quarantine": [],
         "freshness": [],
         "tables": {name: lake.version(name) for name in lake.tables()},

@@ -15,6 +15,8 @@ from medallion.lakehouse.store import Lakehouse
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+#: How the contract is named that the setting `currency` stands for.
+_SETTING = "setting currency"
 TABLE, RATES = "ops.contracts", "ops.rates"
 
 
@@ -46,6 +48,16 @@ def _in_use(lake: Lakehouse) -> tuple[Override, ...]:
             f"select path, content from {TABLE} where known_at = (select max(known_at) from {TABLE}) order by position",
         )
     return tuple(Override(row["path"], row["content"]) for row in rows)
+
+
+def in_currency(used: tuple[Override, ...], code: str | None) -> tuple[Override, ...]:
+    """With the setting `currency` as the last of the contract files; as they are where it says nothing."""
+    if code is None:
+        return used
+    said = f"- {{name: currency, enum: [{{value: {code}}}], customProperties: [{{property: default, value: \"'{code}'\"}}]}}"
+    tables = "".join(f"\n  - name: {name}\n    properties:\n      {said}" for name in ("leads", "products"))
+    head = "apiVersion: v3.1.0\nkind: DataContract\nid: settings.currency\nversion: 1.0.0\nstatus: active\nschema:"
+    return (*(each for each in used if each.path != _SETTING), Override(_SETTING, f"{head}{tables}\n"))
 
 
 def rates(lake: Lakehouse, given: Path | None = None, known_as_of: datetime | None = None) -> Override | None:

@@ -261,7 +261,8 @@ class _Work:
         self.started = time.perf_counter()
         self.settings, self.now, self.full_refresh = settings, now, full_refresh
         self.lake = Lakehouse(settings.lakehouse)
-        self.overrides = contracts_in_use.overrides(self.lake, settings.contracts)
+        used = contracts_in_use.overrides(self.lake, settings.contracts)
+        self.overrides = contracts_in_use.in_currency(used, settings.currency)
         self.entities = contracts.entities(self.overrides)
         self.rates = contracts_in_use.rates(self.lake, settings.rates)
         if self.rates:

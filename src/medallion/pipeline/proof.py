@@ -174,7 +174,7 @@ def _are(count: int) -> str:
 
 def note(lake: Lakehouse) -> str:
     """What the last proof says of amounts in other currencies; nothing where there are none."""
-    last = json.loads(recorded(lake)[-1:][0]["document"]) if recorded(lake) else {}
+    last: dict[str, Any] = next((json.loads(row["document"]) for row in reversed(recorded(lake))), {})
     return in_currencies(last.get("foreign", []), last.get("currency", ""))
 
 

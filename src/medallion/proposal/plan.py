@@ -288,7 +288,9 @@ class _Planner:
         counted = ", ".join(f"{name} ({sum(column.counts[text] for text in texts)})" for name, texts in codes.items())
         foreign = sum(len(texts) for texts in codes.values())
         if len(codes) > 1 or foreign < column.distinct:
-            feed.comments.append(f"currency: amounts are never converted, so these rows are refused: {counted}")
+            feed.comments.append(
+                f"currency: unless config.yaml names a table of rates, these rows are refused: {counted}"
+            )
             return item
         name, texts = next(iter(codes.items()))
         self._in_one_currency(feed.entity, name, sorted({text.strip().lower() for text in texts} - {name.lower()}))

@@ -22,8 +22,12 @@ _UNIT, _MOST = Decimal("1e-10"), Decimal(10**9)
 _FIRST, _LAST = date(1970, 1, 1), date(2100, 1, 1)
 _HEADERS = (("date", "currency", "rate"), ("date", "from", "to", "rate"))
 #: ISO 4217, currencies without a smaller unit: amounts in them are whole.
-_WHOLE = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split())
-_EXAMPLE = "The first line is `date,currency,rate`, a further one `2025-01-31,EUR,1.0422` (docs/SOURCES.md, Currencies)."
+_WHOLE = frozenset(
+    ["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"]
+)
+_EXAMPLE = (
+    "The first line is `date,currency,rate`, a further one `2025-01-31,EUR,1.0422` (docs/SOURCES.md, Currencies)."
+)
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,9 @@ def places(currency: str) -> int:
 
 
 def read(text: str, path: str, reporting: str) -> tuple[Rate, ...]:
-    """The rates of a table, by currency and day.
+    r"""The rates of a table, by currency and day.
 
-    >>> [f"{each.currency} {each.rate:f}" for each in read("date,from,to,rate\\n2025-01-31,USD,EUR,0.8", "r.csv", "USD")]
+    >>> [f"{each.currency} {each.rate:f}" for each in read("date,from,to,rate\n2025-01-31,USD,EUR,0.8", "r.csv", "USD")]
     ['EUR 1.2500000000']
 
     Args:
@@ -100,9 +104,13 @@ def _rate(cells: dict[str, str], place: str, line: int, reporting: str) -> Rate 
     except InvalidOperation:
         number = Decimal("nan")
     if not number.is_finite() or "_" in cells["rate"]:
-        raise ContractError(f"{place}: rate: {cells['rate']!r} is no number", "Write it with a decimal point, as 1.0422.")
+        raise ContractError(
+            f"{place}: rate: {cells['rate']!r} is no number", "Write it with a decimal point, as 1.0422."
+        )
     if number <= 0:
-        raise ContractError(f"{place}: rate: {cells['rate']!r} is not above 0", f"Say how many {reporting} one unit is.")
+        raise ContractError(
+            f"{place}: rate: {cells['rate']!r} is not above 0", f"Say how many {reporting} one unit is."
+        )
     code = codes.get("currency") or codes["from"]
     if "to" in codes and codes["to"] != reporting:
         if code != reporting:
@@ -115,7 +123,7 @@ def _rate(cells: dict[str, str], place: str, line: int, reporting: str) -> Rate 
         if number != 1:
             raise ContractError(
                 f"{place}: rate: {cells['rate']!r} of {reporting}, which is the reporting currency",
-                f"Leave the line out; or let the contract of leads accept the currency that these rates lead to.",
+                "Leave the line out; or let the contract of leads accept the currency that these rates lead to.",
             )
         return None
     rate = number.quantize(_UNIT, ROUND_HALF_UP) if number < _MOST else _MOST
