@@ -59,6 +59,18 @@ def counted(valued: DataFrame, columns: list[str], reporting: str) -> DataFrame:
     return there.withColumns({"deal_value": F.col("value"), "currency": F.lit(reporting)}).select(*columns)
 
 
+def as_written(leads: DataFrame, conversions: DataFrame) -> DataFrame:
+    """Deals as `counted` gives them, from what a run has written down of those in other currencies."""
+    written = conversions.select("lead_id", "value", "held_out", F.col("currency").alias("_reporting"))
+    joined = leads.join(written, on="lead_id", how="left").filter(F.col("held_out").isNull())
+    other = F.col("_reporting").isNotNull()
+    values = {
+        "deal_value": F.when(other, F.col("value")).otherwise(F.col("deal_value")),
+        "currency": F.coalesce("_reporting", "currency"),
+    }
+    return joined.withColumns(values).select(*leads.columns)
+
+
 def conversions(valued: DataFrame, reporting: str) -> DataFrame:
     """`silver.conversions`: the deals with an amount in another currency."""
     other = valued.filter((F.col("currency") != reporting) & F.col("deal_value").isNotNull())
