@@ -220,7 +220,7 @@ def test_three_deliveries_and_a_changed_table(deliver, rows, tmp_path):
     )
     assert all(proof.note(lake) in text for text in _consumers(lake))
     listed = rows(lake, "select * from silver.conversions order by lead_id")
-    assert [(row["lead_id"], row["original_value"], row["rate"], row["rate_date"], row["value"]) for row in listed] == [
+    assert [(row["lead_id"], row["original_amount"], row["rate"], row["rate_date"], row["value"]) for row in listed] == [
         ("L1", D(1000), D("1.1"), date(2025, 1, 1), D(1100)),
         ("L3", D(70), None, None, None),
         ("L4", D(10), D("1.1"), date(2025, 1, 1), D(11)),

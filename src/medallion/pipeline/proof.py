@@ -211,8 +211,8 @@ def _foreign(
         for row in query.rows(
             connection,
             "select original_currency as currency, count(value) as converted, count(held_out) as held_out, "
-            "coalesce(sum(original_value) filter (value is not null), 0) as value, coalesce(sum(value), 0) as worth, "
-            f"coalesce(sum(original_value) filter (value is null), 0) as held_value from {CONVERSIONS} group by 1",
+            "coalesce(sum(original_amount) filter (value is not null), 0) as value, coalesce(sum(value), 0) as worth, "
+            f"coalesce(sum(original_amount) filter (value is null), 0) as held_value from {CONVERSIONS} group by 1",
         ):
             found[row["currency"]] = Foreign(**row)
     if "silver.quarantine" in there:

@@ -202,7 +202,7 @@ def _in_reporting_currency(
         context.save(others, contracts.table(CONVERSIONS), whole=True)
         others = context.read(CONVERSIONS)
     lost = others.filter(F.col("held_out").isNotNull()).groupBy("original_currency").agg(
-        F.count(F.lit(1)).alias("deals"), F.sum("original_value").alias("value"), F.min("lead_id").alias("lead_id")
+        F.count(F.lit(1)).alias("deals"), F.sum("original_amount").alias("value"), F.min("lead_id").alias("lead_id")
     )  # fmt: skip
     told = []
     for row in lost.join(others.drop("original_currency"), on="lead_id").orderBy("original_currency").collect():

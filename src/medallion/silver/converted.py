@@ -76,7 +76,7 @@ def conversions(valued: DataFrame, reporting: str) -> DataFrame:
     other = valued.filter((F.col("currency") != reporting) & F.col("deal_value").isNotNull())
     return other.select(
         "lead_id",
-        F.col("deal_value").try_cast(_AMOUNT).alias("original_value"),
+        F.col("deal_value").try_cast(_AMOUNT).alias("original_amount"),
         F.col("currency").alias("original_currency"),
         "day",
         "rate",
