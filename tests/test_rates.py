@@ -166,7 +166,7 @@ def test_what_is_converted_adds_up_to_what_it_was(spark, frame):
         deals.append(
             deal(f"L{n:03}", pick.choice(["won", "lost"]), value, pick.choice(codes), str(opened), str(opened))
         )
-    found, whole = valued(spark, frame, deals, text, last="2025-12-31")
+    _, whole = valued(spark, frame, deals, text, last="2025-12-31")
     before: dict[str, D] = defaultdict(D)
     after: dict[str, D] = defaultdict(D)
     counted = {row["lead_id"]: row["deal_value"] for row in converted.counted(whole, whole.columns, "USD").collect()}
@@ -220,7 +220,9 @@ def test_three_deliveries_and_a_changed_table(deliver, rows, tmp_path):
     )
     assert all(proof.note(lake) in text for text in _consumers(lake))
     listed = rows(lake, "select * from silver.conversions order by lead_id")
-    assert [(row["lead_id"], row["original_amount"], row["rate"], row["rate_date"], row["value"]) for row in listed] == [
+    assert [
+        (row["lead_id"], row["original_amount"], row["rate"], row["rate_date"], row["value"]) for row in listed
+    ] == [
         ("L1", D(1000), D("1.1"), date(2025, 1, 1), D(1100)),
         ("L3", D(70), None, None, None),
         ("L4", D(10), D("1.1"), date(2025, 1, 1), D(11)),

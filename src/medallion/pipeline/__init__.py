@@ -121,7 +121,10 @@ def run(
         work.result.recovered = [*recovered, *writer.recovered]
         if BRONZE_TO_SILVER in stages:
             todo, kind = [(batch, _NOTHING) for batch in work.files(scan)], journal.RUN
-            todo += work.refused_again(work.waiting_for_rates(), len(todo))
+            try:
+                todo += work.refused_again(work.waiting_for_rates(), len(todo))
+            except SourceError as error:  # they wait on
+                work.result.notes.append(f"{error.problem}. {error.remedy}")
         else:
             journal.needs_whole_batches(work.lake)
             todo, kind = [], journal.SCORE

@@ -204,8 +204,8 @@ def _in_reporting_currency(
     lost = others.filter(F.col("held_out").isNotNull()).groupBy("original_currency").agg(
         F.count(F.lit(1)).alias("deals"), F.sum("original_amount").alias("value"), F.min("lead_id").alias("lead_id")
     )  # fmt: skip
-    told = []
-    for row in lost.join(others.drop("original_currency"), on="lead_id").orderBy("original_currency").collect():
+    example, told = others.select("lead_id", "source_file", "source_row", "held_out"), []
+    for row in lost.join(example, on="lead_id").orderBy("original_currency").collect():
         deals = "1 deal is" if row["deals"] == 1 else f"{row['deals']:,} deals are"
         told.append(
             f"{deals} held out of every figure: {figures.money(row['value'], row['original_currency'])} in all, such as "
