@@ -127,7 +127,7 @@ def test_the_rate_is_that_of_the_close_the_expected_close_or_the_opening(spark, 
     }  # fmt: skip
     assert {key: row["held_out"] for key, row in found.items() if row["held_out"]} == {
         "too early": "no rate of EUR by 2024-12-31",
-        "unknown": "no rate of GBP by 2025-03-01",
+        "unknown": "no rate of GBP by 2025-03-02",
     }
     assert (found["planned"]["rate"], found["planned"]["rate_date"]) == (D("1.2"), date(2025, 3, 1))
     earlier, _ = valued(spark, frame, [deals[4]], last="2025-02-15")  # no rate from after the last day

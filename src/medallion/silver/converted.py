@@ -45,7 +45,7 @@ def in_currency(leads: DataFrame, rates: DataFrame, last: date, reporting: str, 
         F.when(same | F.col("deal_value").isNull(), F.lit(None).cast("string"))
         .when(
             F.col("rate").isNull(),
-            F.concat(F.lit("no rate of "), F.col("_is"), F.lit(" by "), F.col("_on").cast("string")),
+            F.concat(F.lit("no rate of "), F.col("_is"), F.lit(" by "), F.col("day").cast("string")),
         )
         .when(F.col("value").isNull(), F.lit("its amount is too large"))
     )
