@@ -109,7 +109,8 @@ def silver_to_gold(
         rewind(as_of_time.instant)
 
     held_out = _in_reporting_currency(context, frames, day, known_as_of, target is None)
-    if held_out or not versions.filter(F.col("_outcome").isin(*ENDED)).isEmpty():  # stages of deals that are there
+    ended = " or ".join(f"_outcome = '{outcome}'" for outcome in ENDED)
+    if held_out or context.has_rows(entities["leads"].history, ended):  # stages of deals that are there
         versions = versions.filter(~F.col("_outcome").isin(*ENDED))
         there_now = frames["silver.leads_clean"].select("lead_id")
         frames["silver.leads_history"] = versions.join(there_now, on="lead_id", how="left_semi")
@@ -186,8 +187,9 @@ def _in_reporting_currency(
         keep: Write down the conversions.
     """
     leads, reporting = frames["silver.leads_clean"], context.entities["leads"].currency
-    foreign = leads.filter((F.col("currency") != reporting) & F.col("deal_value").isNotNull())
-    if foreign.isEmpty():
+    foreign = f"currency <> '{reporting}' and deal_value is not null"
+    history = context.entities["leads"].history
+    if not context.has_rows(history, foreign) or leads.filter(foreign).isEmpty():
         if keep and context.lake.exists(CONVERSIONS):
             context.delete_rows(CONVERSIONS, "true")
         return []
