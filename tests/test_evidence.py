@@ -98,7 +98,7 @@ def test_hundredths_are_told_by_a_twin_or_by_the_header(proposed, tmp_path, twin
     mine, cell, other, formatted = twin
     rows = deals(9, "D{n}", "{firm}", "{state}", cell, formatted, "2025-01-{d}", "{end}")
     columns, _, _ = proposed(f"Deal ID,Company,Stage,{mine},{other},Created,Close Date", rows)
-    assert " / 100 as decimal(18,2)" in str(columns["deal_value"]["from"])
+    assert (columns["deal_value"]["from"], columns["deal_value"]["unit"]) == (mine, "cents")
 
 
 @pytest.mark.parametrize(("own", "twin"), [("12", "1200"), ("1.5", "1500.00")])

@@ -170,7 +170,7 @@ def test_an_optional_lookup_that_leads_to_several_is_left_empty_and_counted(to_s
     files = {
         "Account.csv": ACCOUNTS,
         "Products.csv": "Id,Name\nP1,Anvil\nP2,Bolt\nP3,BOLT\n",
-        "Opportunity.csv": "Id,Account,Product\nO1,A1,anvil\nO2,A1,Bolt\nO3,A1,Cog\n",
+        "Opportunity.csv": "Id,Account,Product\nO1,A1,anvil\nO2,A1,bolt\nO3,A1,Cog\n",
     }
     _, lake = to_silver(files, contracts=(contract(CUSTOMERS, products, leads),))
     found = rows(lake, "select lead_id, product_id from silver.leads_clean order by 1")

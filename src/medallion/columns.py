@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
+from decimal import Decimal
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -144,6 +145,28 @@ def decimal_point(text: Column) -> Column:
     bare = F.regexp_replace(text, f"([0-9])[ {_ODD_SPACE}]([0-9])", "$1$2")
     comma = bare.rlike(r"^[^0-9.,]*([0-9]{1,3}(\.[0-9]{3})*|[0-9]+)(,[0-9]+)?[^0-9.,]*\z")
     return F.when(comma, F.translate(F.translate(bare, ".", ""), ",", ".")).otherwise(text)
+
+
+#: How much one of each is.
+_UNITS = {
+    "cents": Decimal("0.01"),
+    "percent": Decimal("0.01"),
+    "thousands": Decimal(1_000),
+    "millions": Decimal(1_000_000),
+}
+
+
+def in_unit(text: Column, unit: str) -> Column:
+    """Figures written in a unit of `_UNITS`, as a DECIMAL; read as amounts, a percent sign after them is left out.
+
+    Cents are whole: what has decimals is none.
+
+    >>> show(["75", "75 %", "1,250", "-3.125", "soon"], lambda c: in_unit(c, "percent").cast("decimal(9,5)"))
+    ['0.75000', '0.75000', '12.50000', '-0.03125', None]
+    """
+    bare = F.regexp_replace(text, r" ?%\z", "") if unit == "percent" else text
+    read = money(bare, "decimal(24,8)")
+    return (F.when(read == F.floor(read), read) if unit == "cents" else read) * F.lit(_UNITS[unit])
 
 
 def integer(text: Column) -> Column:

@@ -71,6 +71,8 @@ def examine(settings: Settings) -> list[Finding]:
         if _has(readable, "ops.batches")
         else {}
     )
+    if entities:
+        contracts_in_use.for_readers(lake)  # gold is as they have it
     known: dict[str, Table] = {step.table: gold_contract(step.table) for step in graph()}
     known |= {table.name: table for entity in entities.values() for table in (entity.clean, entity.history)}
     found += [one for name in readable if name in known for one in _contract(lake, known[name])]

@@ -204,6 +204,7 @@ def insights(lake: Lakehouse) -> dict[str, Any]:
     Raises:
         LakehouseError: There is no gold yet, or not all of it.
     """
+    contracts_in_use.for_readers(lake)
     tables = {table for name in metrics.INSIGHTS for table in metrics.named(name).view.tables}
     needs(lake, sorted(tables))
     with query.connect(lake, only=tables) as connection:

@@ -11,7 +11,7 @@ from medallion import figures, metrics
 from medallion.care import metric_check, status
 from medallion.cli.command import Call, command, group
 from medallion.errors import ContractError
-from medallion.lakehouse import query
+from medallion.lakehouse import contracts_in_use, query
 from medallion.lakehouse.store import Lakehouse
 
 app = group("metrics", "One definition per number: look it up, ask for its value, check it.")
@@ -19,9 +19,10 @@ app = group("metrics", "One definition per number: look it up, ask for its value
 Name = Annotated[str, typer.Argument(help="A metric, such as win_rate.")]
 
 
-@command(app, "list", examples=("`medallion metrics list`",), lakehouse=False)
+@command(app, "list", examples=("`medallion metrics list`",))
 def list_metrics(call: Call) -> None:
     """List all metrics with what they mean and what they may be split by."""
+    contracts_in_use.for_readers(call.lake)
     rows = [
         {
             "metric": name,
@@ -34,9 +35,10 @@ def list_metrics(call: Call) -> None:
     call.answer(rows, lambda: call.records(figures.count(len(rows), "metric"), rows))
 
 
-@command(app, "show", examples=("`medallion metrics show win_rate`",), lakehouse=False)
+@command(app, "show", examples=("`medallion metrics show win_rate`",))
 def show_metric(call: Call, name: Name) -> None:
     """Show a metric: meaning, expression, source, parameters, dimensions, and its query."""
+    contracts_in_use.for_readers(call.lake)
     metric = metrics.named(name)
     document: dict[str, Any] = {
         "metric": name,
@@ -80,6 +82,7 @@ def value(
     largest: Annotated[int | None, typer.Option("--top", min=1, help="Only the largest values.")] = None,
 ) -> None:
     """Tell the value of a metric, total or split, with the rows behind it and the query that was run."""
+    contracts_in_use.for_readers(call.lake)
     metric = metrics.named(name)
     filters = [metrics.Filter.parse(text) for text in where or ()]
     try:
@@ -125,6 +128,7 @@ def check(
     dax: Annotated[bool, typer.Option("--dax", help="Evaluate the measures of the Power BI model instead.")] = False,
 ) -> None:
     """Compute every metric by two routes and compare: with Spark and with DuckDB, or in DAX and with DuckDB."""
+    contracts_in_use.for_readers(call.lake)
     with call.steps() as report:
         found = _in_dax(call.lake) if dax else metric_check.check(call.settings(), call.lake, report)
     different = [row for row in found if not row["same"]]

@@ -86,7 +86,9 @@ class Filling(_Dated):
     `values` maps spellings to values, `otherwise` stands for a spelling that is not listed, `empty` for an empty cell.
     With `lookup` the text is
     looked for in the column `by` of that entity, and the row takes its column `take` (its key, unless said). In a
-    contract `column` is a header as written; for a file that has been looked at it is the bronze column.
+    contract `column` is a header as written; for a file that has been looked at it is the bronze column. `unit` says in
+    what the figures are written, where that is not the unit of the column. With `fill_down` an empty cell means the one
+    above it in the file.
     """
 
     column: str | None = None
@@ -99,6 +101,8 @@ class Filling(_Dated):
     by: str | None = None
     take: str | None = None
     decimal_comma: bool = False
+    unit: Literal["cents", "percent", "thousands", "millions"] | None = None
+    fill_down: bool = False
     confidence: float | None = Field(default=None, ge=0, le=1)
     reason: str = ""
 
@@ -120,6 +124,10 @@ class Filling(_Dated):
             raise ValueError("say one of column, value and sql")
         if (self.lookup is None) != (self.by is None) or (self.take and not self.lookup):
             raise ValueError("lookup and by go together, and take needs both")
+        if self.fill_down and self.column is None:
+            raise ValueError("fillDown needs a column")
+        if self.unit and self.lookup:
+            raise ValueError("a unit is that of figures, and a lookup reads none")
         return self
 
 

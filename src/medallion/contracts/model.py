@@ -39,7 +39,8 @@ class Column:
 
     `spellings` maps a lower-case spelling to the canonical value; `accepted` is the closed list of values,
     empty when the vocabulary is open. `checks` holds the severity of each check: `null`, `readable`,
-    `accepted`, `range`, `pattern`, `future`, `reference`.
+    `accepted`, `range`, `pattern`, `future`, `reference`. With `gold` the column goes on to gold and its metrics, where
+    people see `label`.
     """
 
     name: str
@@ -50,7 +51,7 @@ class Column:
     pii: bool = False
     synonyms: tuple[str, ...] = ()
     accepted: tuple[str, ...] = ()
-    spellings: dict[str, str] = field(default_factory=dict)
+    spellings: dict[str, str] = field(default_factory=dict, hash=False)
     fallback: str | None = None
     default: str | None = None
     derive: str | None = None
@@ -60,7 +61,14 @@ class Column:
     maximum: float | None = None
     event: bool = False
     reference: Reference | None = None
-    checks: dict[str, Severity] = field(default_factory=dict)
+    checks: dict[str, Severity] = field(default_factory=dict, hash=False)
+    label: str = ""
+    gold: bool = False
+
+    @property
+    def shown(self) -> str:
+        """What people read in place of its name."""
+        return self.label or self.name.replace("_", " ").capitalize()
 
     @property
     def lookup_severity(self) -> Severity:
@@ -156,6 +164,11 @@ class Entity(_Columns):
     def references(self) -> tuple[Column, ...]:
         """Columns that must be keys of another entity."""
         return tuple(column for column in self.columns if column.reference)
+
+    @property
+    def in_gold(self) -> tuple[Column, ...]:
+        """Columns that the contract brings to gold."""
+        return tuple(column for column in self.columns if column.gold)
 
     @property
     def referring(self) -> Entity:

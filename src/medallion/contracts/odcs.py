@@ -23,7 +23,7 @@ from medallion.errors import ContractError
 _KINDS = {"string": "text", "integer": "integer", "number": "money", "date": "date", "timestamp": "timestamp"}
 _SEMANTIC_KINDS = {"identifier", "code", "money", "email", "phone", "text", "free_text"}
 _TYPES = re.compile(r"string|bigint|double|boolean|date|timestamp|decimal\(\d+,\d+\)|array<string>")
-_COLUMN_PROPERTIES = {"spellings", "fallback", "default", "unit", "event", "dateFormats"}
+_COLUMN_PROPERTIES = {"spellings", "fallback", "default", "unit", "event", "dateFormats", "gold"}
 _OBJECT_PROPERTIES = {"filePatterns", "versionColumn", "placeholders", "dateFormats", "invariants", "sources"}
 _METRIC_CHECKS = {"nullValues": "null", "invalidValues": "accepted"}
 _CUSTOM_CHECKS = {"readable", "range", "pattern", "future", "reference"}
@@ -139,6 +139,8 @@ def column(
         maximum=options.get("maximum", start.maximum),
         event=bool(extra.get("event", start.event)),
         reference=reference,
+        label=declared.businessName or start.label,
+        gold=_flag(extra, "gold", place) if "gold" in extra else start.gold,
     )
     _validate(changed, place)
     return replace(changed, checks=_checks(declared, changed, start, place))
@@ -146,6 +148,12 @@ def column(
 
 def _given(value: Any) -> tuple[str, ...]:
     return () if value is None else (str(value),)
+
+
+def _flag(extra: dict[str, Any], name: str, place: str) -> bool:
+    if not isinstance(extra[name], bool):
+        raise ContractError(f"{place}: {name} is {extra[name]!r}", "Write true or false.")
+    return bool(extra[name])
 
 
 def _texts(extra: dict[str, Any], name: str, place: str) -> tuple[str, ...]:
@@ -378,6 +386,10 @@ def _sources(
                     f"Columns: {', '.join(columns)}.",
                 )
             _check_formats(item.date_formats, f"{where}: {name}")
+            if item.unit and not re.match("bigint|double|decimal", columns[name].type):
+                raise ContractError(
+                    f"{where}: {name}: a unit is for figures, not {columns[name].type}", "Leave it out."
+                )
             if columns[name].accepted and not columns[name].fallback:
                 meant = {value for _, value in item.values} | {*_given(item.otherwise), *_given(item.empty)}
                 if strange := sorted(meant - {*columns[name].accepted}):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from medallion import contracts
-from medallion.contracts import Table
+from medallion.contracts import TO_GOLD, Column, Entity, Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -83,6 +83,26 @@ STEPS: tuple[Step, ...] = (
 #: Steps that a user's own modules add.
 OWN_STEPS: list[Step] = []
 
+#: Columns that the contracts in use bring to gold, by entity.
+OWN_COLUMNS: dict[str, tuple[Column, ...]] = {}
+
+
+def bring(entities: Mapping[str, Entity]) -> None:
+    """Make the columns that these contracts bring to gold those of its tables and of the metrics, in this process."""
+    OWN_COLUMNS.clear()
+    OWN_COLUMNS.update({name: entities[name].in_gold for name in TO_GOLD})
+
+
+def own_columns(table: str) -> tuple[Column, ...]:
+    """What the contracts in use bring to a table of gold; deals have the columns of their account as well."""
+    leads, customers = (OWN_COLUMNS.get(name, ()) for name in TO_GOLD)
+    if table == TO_GOLD["customers"]:
+        return customers
+    if table != TO_GOLD["leads"]:
+        return ()
+    taken = {*contracts.table(table).column_names, *(column.name for column in leads)}
+    return (*leads, *(column for column in customers if column.name not in taken))
+
 
 def graph() -> tuple[Step, ...]:
     """Every step: those of the package, then a user's own."""
@@ -100,4 +120,5 @@ def gold_contract(name: str) -> Table:
         from medallion.scoring import snapshots
 
         return snapshots.CONTRACT
-    return next((step.contract for step in graph() if step.table == name), None) or contracts.table(name)
+    found = next((step.contract for step in graph() if step.table == name), None) or contracts.table(name)
+    return replace(found, columns=(*found.columns, *own_columns(name)))

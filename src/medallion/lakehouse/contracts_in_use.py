@@ -8,7 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medallion.contracts import Override, entities, table
+from medallion.contracts import Entity, Override, entities, table
+from medallion.gold import bring
 from medallion.lakehouse import query, store
 from medallion.lakehouse.store import Lakehouse
 
@@ -29,9 +30,16 @@ def overrides(lake: Lakehouse, given: Iterable[Path] = ()) -> tuple[Override, ..
     return tuple(Override.read(path) for path in given) or _in_use(lake)
 
 
+def for_readers(lake: Lakehouse) -> dict[str, Entity]:
+    """The contracts that a lakehouse was last used with; what they bring to gold is in the metrics from then on."""
+    found = entities(overrides(lake))
+    bring(found)
+    return found
+
+
 def currency(lake: Lakehouse) -> str:
     """ISO code of the amounts of a lakehouse: that of the deals in the contract that it was last used with."""
-    return entities(overrides(lake))["leads"].currency
+    return for_readers(lake)["leads"].currency
 
 
 def are_in_use(lake: Lakehouse, used: tuple[Override, ...]) -> bool:

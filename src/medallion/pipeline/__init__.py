@@ -22,7 +22,7 @@ from medallion.config import Settings, end_of_day
 from medallion.contracts import Entity, Table
 from medallion.contracts.filling import COMPLETE, RECORD
 from medallion.errors import ContractError, LakehouseError, SourceError
-from medallion.gold import SCORED, gold_contract, graph, written_names
+from medallion.gold import SCORED, bring, gold_contract, graph, written_names
 from medallion.lakehouse import contracts_in_use, query, store
 from medallion.lakehouse.session import engine_name, session
 from medallion.lakehouse.store import Lakehouse
@@ -279,6 +279,7 @@ class _Work:
                 f"The contract still guesses: {'; '.join(guesses[:5])}{f' and {len(guesses) - 5} more' * (len(guesses) > 5)}",
                 "Read each, correct it and delete its confidence line; or run on the guesses with --accept.",
             )
+        bring(self.entities)
         extensions.load(settings)
         self.held_under = hold.under(settings.hold_back, self.said)
         self.goal = _goal(settings, now)

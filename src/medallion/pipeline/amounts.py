@@ -57,7 +57,7 @@ def _doubt(file: SourceFile, entity: Entity, default: str) -> currencies.Doubt |
 def _unit(file: SourceFile, amounts: Mapping[str, str]) -> currencies.Doubt | None:
     """A doubt about amounts a hundred or a thousand times as large as the same amounts in a column that nothing reads."""
     item = file.mapping.get("deal_value")
-    if item is None or item.column is None:
+    if item is None or item.column is None or item.unit:
         return None
     mine = item.column
     others = [name for header, name in file.columns if name not in file.columns_read and name not in amounts]
@@ -77,10 +77,13 @@ def _unit(file: SourceFile, amounts: Mapping[str, str]) -> currencies.Doubt | No
         twin = units.twin(zip((cell or "" for cell in cells), (text or "" for text in texts), strict=True))
         if twin is not None and twin.times >= 100:
             times = f"{twin.times:f}"
+            other = f'column: "{headers[mine]}", unit: cents'
+            if twin.times != 100:
+                other = f'sql: "cast(cast(`{mine}` as decimal(20,0)) / {times} as decimal(18,2))"'
             return currencies.Doubt(
                 f"column {headers[mine]!r} has {times} times the amounts of {headers[name]!r} ({twin.mine!r} beside {twin.other!r})",
                 f'Let a contract say which it is: `deal_value: {{column: "{headers[name]}"}}`, or '
-                f'`deal_value: {{sql: "cast(cast(`{mine}` as decimal(20,0)) / {times} as decimal(18,2))"}}`.',
+                f"`deal_value: {{{other}}}`.",
             )
     return None
 

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame as Frame
 from pyspark.sql import functions as F
 
 from medallion import bronze, contracts, silver, sources
-from medallion.contracts import Entity, Filling, Table
+from medallion.contracts import Entity, Table
 from medallion.errors import ConservationError, SourceError
 from medallion.lakehouse import store
 from medallion.pipeline import batches, erasure_log
@@ -241,6 +241,8 @@ def _conform(context: Context, entity: Entity, batch: Batch, gate: Gate) -> None
         if filling.lookup
     }
     raw = _raw(context, entity, batch)
+    if not batch.origin or batch.is_held_file or batch.is_reread:  # refused rows have the cells that they were refused with
+        raw = silver.filled_down(raw, mapping)
     parents, unknown = _parent_keys(context, entity, batch), {}
     survivors, merges = following(context, entity)
     references = None

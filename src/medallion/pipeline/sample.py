@@ -104,7 +104,7 @@ def _read(
         for filling in fillings
         if filling.lookup
     }
-    found = silver.readings(frame, entity, mapping, lookups)
+    found = silver.readings(silver.filled_down(frame, mapping), entity, mapping, lookups)
     unknown = {}
     for column in entity.references:
         target = column.reference

@@ -19,7 +19,7 @@ from medallion.errors import ConservationError, ContractError, LakehouseError, M
 from medallion.features import AsOf, interactions_as_of
 from medallion.features.deals import is_reversed
 from medallion.features.engagement import CHANNELS
-from medallion.gold import CONVERSIONS, OWN_STEPS, SCORED, SCORED_FROM, Step, gold_contract, graph
+from medallion.gold import CONVERSIONS, OWN_STEPS, SCORED, SCORED_FROM, Step, bring, gold_contract, graph
 from medallion.gold.lead_scores import lead_scores
 from medallion.lakehouse import contracts_in_use, store
 from medallion.lakehouse.store import Lakehouse
@@ -79,18 +79,19 @@ def silver_to_gold(
         ConservationError: A gold table breaks an invariant of its contract, or revenue differs between tables.
     """
     lake, entities, steps = context.lake, context.entities, context.steps
+    bring(entities)
     for name in contracts.ENTITY_NAMES:
         context.create(entities[name].history)
         context.create(entities[name].clean)
     there = [entity for entity in entities.values() if lake.exists(entity.clean.name)]
-    frames: dict[str, DataFrame] = {entity.clean.name: context.read(entity.clean) for entity in there}
+    frames: dict[str, DataFrame] = {entity.clean.name: _grown(context.read(entity.clean), entity) for entity in there}
     _check_own([entity.clean.name for entity in entities.values()])
     replaced = batches.replaced(batches.history(lake), known_as_of)
     known = None if known_as_of is None else F.lit(known_as_of.isoformat(sep=" ")).cast("timestamp")
 
     def rewind(time: Column) -> None:
         for entity in there:
-            versions = silver.without(context.read(entity.history), replaced.get(entity.name, ()))
+            versions = silver.without(_grown(context.read(entity.history), entity), replaced.get(entity.name, ()))
             frames[entity.clean.name] = silver.rewind(versions, entity, time, known)
 
     if known is not None:
@@ -215,6 +216,13 @@ def _in_reporting_currency(
             f"Add it to {given.path if given else 'a table of rates, named in config.yaml as `rates:`'} and run again."
         )
     return told
+
+
+def _grown(frame: DataFrame, entity: Entity) -> DataFrame:
+    """A table with the columns of gold that its contract has gained; no row has come since, so they are null."""
+    there = frame.columns if entity.in_gold else ()
+    gained = [column for column in entity.in_gold if column.name not in there]
+    return frame.withColumns({column.name: F.lit(None).cast(column.type) for column in gained}) if gained else frame
 
 
 def _check_own(silver: Iterable[str]) -> None:

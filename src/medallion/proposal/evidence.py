@@ -120,26 +120,16 @@ def unit(feed: Feed) -> None:
             continue
         shown = f"{twin.mine!r} beside {twin.other!r} in {other.header}"
         if twin.times == 100 and whole:
-            sql, reason, sure = _hundredths(column), f"{held.reason}; in hundredths: {shown}", held.confidence
+            cents, reason, sure = "cents", f"{held.reason}; in hundredths: {shown}", held.confidence
         elif twin.times in (100, 1000):
-            sql, reason, sure = None, f"{held.reason}; but {shown}: which of them is the amount?", _ASKED
+            cents, reason, sure = None, f"{held.reason}; but {shown}: which of them is the amount?", _ASKED
         else:
             continue
-        update = {"column": None, "sql": sql} if sql else {}
-        feed.fillings["deal_value"] = held.model_copy(update={**update, "reason": reason, "confidence": sure})
+        feed.fillings["deal_value"] = held.model_copy(update={"unit": cents, "reason": reason, "confidence": sure})
         return
     if whole and units.says_cents(column.header):
-        update = {
-            "column": None,
-            "sql": _hundredths(column),
-            "reason": f"{held.reason}; in hundredths, as its name says",
-        }
-        feed.fillings["deal_value"] = held.model_copy(update=update)
-
-
-def _hundredths(column: Column) -> str:
-    amount = f"cast(cast(try_cast(`{column.name}` as decimal(20,0)) / 100 as decimal(18,2)) as string)"
-    return f"CASE WHEN `{column.name}` rlike '^ *-?[0-9]+ *$' THEN {amount} ELSE concat('not whole: ', `{column.name}`) END"
+        reason = f"{held.reason}; in hundredths, as its name says"
+        feed.fillings["deal_value"] = held.model_copy(update={"unit": "cents", "reason": reason})
 
 
 # dates of closing
