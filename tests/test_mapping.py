@@ -14,6 +14,8 @@ import xlsxwriter
 from conftest import NOW
 from medallion import contracts, sources
 from medallion.errors import ContractError, SourceError
+from medallion.sources.files import Place
+from medallion.sources.readers import workbooks
 
 HEAD = """apiVersion: v3.1.0
 kind: DataContract
@@ -348,6 +350,21 @@ def test_a_workbook_whatever_it_is_called(to_silver, rows, name):
     assert rows(lake, "select launch_date::varchar as d from silver.products_clean where product_id = 'P1'") == [
         {"d": "2024-05-01"}
     ]
+
+
+@pytest.mark.parametrize("wide", [0, 2])
+def test_a_text_that_is_merged_over_rows_counts_in_each(tmp_path, wide):
+    path = tmp_path / "report.xlsx"
+    with xlsxwriter.Workbook(str(path)) as book:
+        sheet = book.add_worksheet("Deals")
+        sheet.write_row(1, wide, ["Rep", "Deal", "Value"])
+        for row, deal in enumerate(("D1", "D2", "D3", "D4"), start=2):
+            sheet.write_row(row, wide + 1, [deal] if deal == "D3" else [deal, 10])
+        sheet.merge_range(2, wide, 4, wide, "Ann")
+        sheet.merge_range(3, wide + 2, 4, wide + 2, 20)
+        sheet.write(5, wide, "Bo")
+    found = [[cell for cell in row if cell] for row in workbooks.rows(Place.at(str(path), ""), "report.xlsx", "Deals")]
+    assert found == [[], ["Rep", "Deal", "Value"], ["Ann", "D1", "10"], ["Ann", "D2", "20"], ["Ann", "D3"], ["Bo", "D4", "10"]]
 
 
 def test_sheets_are_tables_and_hidden_ones_are_not(to_silver):
