@@ -12,7 +12,7 @@ Severity = Literal["reject", "warn"]
 
 #: Cells that mean "no value", compared after trimming and lower-casing.
 PLACEHOLDERS: tuple[str, ...] = (
-    "", "-", "--", "n/a", "na", "none", "null", "nil", "nan", "select", "#n/a", "unknown", "(blank)", "?",
+    "", "-", "--", "n/a", "na", "none", "null", "nil", "nan", "select", "#n/a", "unknown", "(blank)", "?", r"\n",
 )  # fmt: skip
 
 #: Formats tried, in order, for a date or timestamp that is not ISO 8601. Month comes first where a slash

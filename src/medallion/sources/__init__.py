@@ -22,7 +22,7 @@ from medallion.contracts.filling import ABSENT, COMPLETE, MERGED, OF, RECORD, WH
 from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
 from medallion.errors import SourceError
-from medallion.sources import currencies, delivery, headers
+from medallion.sources import currencies, delivery, headers, quoting
 from medallion.sources.delivery import FORMATS, Part
 from medallion.sources.files import UNREADABLE, Content, Place, fingerprint, read_through, text_lines
 from medallion.sources.headers import Header, Known
@@ -41,7 +41,8 @@ class SourceFile:
     column; `dates` has the formats that the values of its dates call for. `content_hash` is the SHA-256 of the unpacked
     content, so that a file delivered again under another name, or compressed, is known; for a sheet it is that of the
     workbook and its name. `accept` takes the file in whatever share of its rows is refused; `held` says why it was held
-    back, and `held_under` by which contracts and limits.
+    back, and `held_under` by which contracts and limits. With `slashed` a backslash says that the quotation mark after it
+    is one of the cell's.
     """
 
     uri: str
@@ -54,6 +55,7 @@ class SourceFile:
     delimiter: str = ","
     quoted: bool = False
     ends_quoted: bool = False
+    slashed: bool = False
     member: str = ""
     sheet: str = ""
     header_line: int = 1
@@ -302,6 +304,8 @@ def look(part: Part, known: Known, line: int | None = None) -> tuple[Content, He
             return content, Header(tuple(_json_names(part, content.encoding)), 1)
         text = content.head.decode(content.encoding, errors="replace").lstrip("\ufeff")
         header = headers.of_text(text, known, line)
+    if header and content.slashed:
+        content = replace(content, slashed=quoting.escapes(part.place, content.encoding, header.delimiter))
     if header is None:
         where = f"line {line}: is blank or not there" if line else "line 1: nothing here looks like a header"
         raise SourceError(f"{part.name}: {where}", "Put the header on the first line, or say headerLine in a contract.")
@@ -434,6 +438,7 @@ def described(
         delimiter=header.delimiter,
         quoted=content.quoted,
         ends_quoted=content.ends_quoted,
+        slashed=content.slashed,
         member=part.place.member,
         sheet=part.sheet,
         header_line=header.line,
@@ -452,7 +457,7 @@ def remapped(file: SourceFile, entities: Mapping[str, Entity]) -> SourceFile:
     stem = delivery.split(base)[0]
     part = Part(file.uri, file.name, file.format, file.place, (file.sheet, stem) if file.sheet else (stem,), file.sheet)
     header = Header(tuple(written for written, _ in file.columns), file.header_line, file.delimiter)
-    content = Content(file.content_hash, file.size_bytes, file.encoding, b"", file.quoted, file.ends_quoted)
+    content = Content(file.content_hash, file.size_bytes, file.encoding, b"", file.quoted, file.ends_quoted, file.slashed)
     for claim in _claims(part, known):
         try:
             fitted = _fit(part, content, header, claim)

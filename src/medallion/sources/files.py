@@ -154,7 +154,8 @@ class Place:
 class Content:
     """What one pass over a text file tells: SHA-256 of the unpacked content, its size, encoding and beginning.
 
-    `quoted` says that there are quotation marks, `ends_quoted` that one closes the text.
+    `quoted` says that there are quotation marks, `ends_quoted` that one closes the text, `slashed` that a backslash stands
+    before one.
     """
 
     digest: str
@@ -163,12 +164,13 @@ class Content:
     head: bytes
     quoted: bool
     ends_quoted: bool = False
+    slashed: bool = False
 
 
 def read_through(place: Place, name: str) -> Content:
     """One pass over the text: its hash and encoding; refuses what is empty, cut short or binary."""
     digest = hashlib.sha256()
-    head, size, lines, quoted, utf8 = b"", 0, 1, False, True
+    head, size, lines, quoted, slashed, utf8 = b"", 0, 1, False, False, True
     rest = end = b""
     wide, zeros, first_zero = None, 0, 0
     accented = False  # a letter outside ASCII was read as UTF-8
@@ -179,6 +181,7 @@ def read_through(place: Place, name: str) -> Content:
                 size += len(chunk)
                 head += chunk[: _HEAD - len(head)] if len(head) < _HEAD else b""
                 quoted = quoted or b'"' in chunk
+                slashed = slashed or b'\\"' in chunk or (end == b"\\" and chunk.startswith(b'"'))
                 if not size - len(chunk):
                     wide = None if head.startswith(_MARKS) else encodings.without_mark(head)
                 if b"\0" in chunk and not wide and not head.startswith(_MARKS):
@@ -214,7 +217,7 @@ def read_through(place: Place, name: str) -> Content:
         raise _mixed(name, lines)
     else:
         encoding = _single_byte(place, name)
-    return Content(digest.hexdigest(), size, encoding, head, quoted, end == b'"')
+    return Content(digest.hexdigest(), size, encoding, head, quoted, end == b'"', slashed)
 
 
 def _mixed(name: str, line: int) -> SourceError:

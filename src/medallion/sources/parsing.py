@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from pyarrow import csv as pacsv
 
 from medallion.errors import SourceError
-from medallion.sources import SourceFile, headers
+from medallion.sources import SourceFile, headers, quoting
 from medallion.sources.files import UNREADABLE, text_lines
 from medallion.sources.readers import documents, web_tables, workbooks
 
@@ -68,7 +68,7 @@ def _parse_csv(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]
     last: _Good | None = None
     with file.place.open() as stream:
         reader = pacsv.open_csv(
-            stream,
+            quoting.Doubled(stream) if file.slashed else stream,
             read_options=pacsv.ReadOptions(
                 use_threads=False,
                 block_size=_BLOCK,
