@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from medallion import contracts, silver
-from medallion.contracts import Filling, Override
+from medallion.contracts import Column, Entity, Filling, Override
 from medallion.contracts.filling import Source
 from medallion.errors import ContractError
 from medallion.lakehouse import query
+from medallion.silver import checks
 
 HEAD = "apiVersion: v3.1.0\nkind: DataContract\nid: mine\nversion: 1.0.0\nstatus: active\nschema:\n"
 
@@ -93,3 +94,17 @@ def test_a_grouped_report_in_thousands(to_silver, rows, tmp_path):
     with query.connect(lake, layers=["bronze"]) as connection:
         raw = query.rows(connection, "select coalesce(rep, '') as rep from bronze.leads order by _source_row")
     assert [row["rep"] for row in raw] == ["Ann", "", "", "Subtotal", "Bo", ""]
+
+
+@pytest.mark.parametrize("pattern", [None, r"^\S.*$", "^[A-Z0-9][A-Z0-9_.:-]*$"])
+def test_a_key_that_a_spreadsheet_has_cut_short_is_refused(frame, pattern):
+    """Several records would have it, and be taken for one."""
+    key = Column("number", "string", pattern=pattern, checks={"null": "reject"} | ({"pattern": "reject"} if pattern else {}))
+    entity = Entity("tickets", "one row per ticket", "", (key,), "number", None, ())
+    (judged,) = [one for one in checks.checks(entity, {}, {}, {}) if one.name == "pattern"]
+    texts = ["9.087E11", "9.08700E+11", "1,23E+11", "4.5e+12", "1E5", "3E10", "9.087", "E.1E2", "12.5E3", None]
+    keys = frame("number string", *[(text,) for text in texts])
+    rows = keys.select("number", judged.fails.alias("fails"), judged.message.alias("says")).collect()
+    cut = {row["number"] for row in rows if row["fails"] and "cut to a few digits" in row["says"]}
+    assert cut == {"9.087E11", "9.08700E+11", "1,23E+11", "4.5e+12"}
+    assert not next(row for row in rows if row["number"] == "3E10")["fails"]
