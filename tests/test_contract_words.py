@@ -37,7 +37,9 @@ def test_a_word_that_cannot_be_meant_is_refused(columns, says):
 
 
 def test_the_words_are_kept_in_the_journal():
-    source = Source.model_validate({"file": "x", "columns": {"owner": {"column": "Rep", "fillDown": True, "unit": "cents"}}})
+    source = Source.model_validate(
+        {"file": "x", "columns": {"owner": {"column": "Rep", "fillDown": True, "unit": "cents"}}}
+    )
     item = source.columns["owner"]
     assert Filling.model_validate(item.model_dump(exclude_defaults=True)) == item
 
@@ -72,7 +74,7 @@ def test_a_grouped_report_in_thousands(to_silver, rows, tmp_path):
             "owner: {column: Rep, fillDown: true}, status: Status, created_at: Opened, "
             "deal_value: {column: TUSD, unit: thousands}}",
         )
-        + '            where: "deal is not null and trim(deal) <> \'\'"\n'
+        + "            where: \"deal is not null and trim(deal) <> ''\"\n"
     )
     result, lake = to_silver(
         {
@@ -82,7 +84,9 @@ def test_a_grouped_report_in_thousands(to_silver, rows, tmp_path):
         },
         contracts=(path,),
     )  # fmt: skip
-    found = rows(lake, "select lead_id, customer_id, owner, deal_value::varchar as v from silver.leads_clean order by 1")
+    found = rows(
+        lake, "select lead_id, customer_id, owner, deal_value::varchar as v from silver.leads_clean order by 1"
+    )
     assert [tuple(row.values()) for row in found] == [
         ("D1", "A1", "Ann", "1500.00"), ("D2", "A1", "Ann", "1250000.00"), ("D3", "A2", "Ann", "12.50"),
     ]  # fmt: skip
@@ -99,7 +103,9 @@ def test_a_grouped_report_in_thousands(to_silver, rows, tmp_path):
 @pytest.mark.parametrize("pattern", [None, r"^\S.*$", "^[A-Z0-9][A-Z0-9_.:-]*$"])
 def test_a_key_that_a_spreadsheet_has_cut_short_is_refused(frame, pattern):
     """Several records would have it, and be taken for one."""
-    key = Column("number", "string", pattern=pattern, checks={"null": "reject"} | ({"pattern": "reject"} if pattern else {}))
+    key = Column(
+        "number", "string", pattern=pattern, checks={"null": "reject"} | ({"pattern": "reject"} if pattern else {})
+    )
     entity = Entity("tickets", "one row per ticket", "", (key,), "number", None, ())
     (judged,) = [one for one in checks.checks(entity, {}, {}, {}) if one.name == "pattern"]
     texts = ["9.087E11", "9.08700E+11", "1,23E+11", "4.5e+12", "1E5", "3E10", "9.087", "E.1E2", "12.5E3", None]

@@ -294,6 +294,31 @@ def test_a_company_named_total_is_an_account(proposed):
     assert (columns["lead_id"]["from"], table["to_review"]) == ("Deal ID", [])
 
 
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [("owner", "Deal Owner"), ("owner", "Verkäufer"), ("company", "Firma"), ("source", "Lead Source")],
+)
+def test_what_a_report_is_grouped_by_is_filled_down(proposed, name, header):
+    heads = {0: "Partner Referral", 4: "Web", 9: "Event"}
+    rows = [f"{heads.get(n, '')},D{n},Closed Won,{100 + n},2025-01-{n + 1:02},2025-03-{n + 1:02}" for n in range(14)]
+    rows.insert(4, "Subtotal,,,406,,")
+    columns, _, _ = proposed(f"{header},Deal ID,Stage,Amount,Created,Close Date", rows)
+    assert columns[name]["fillDown"]
+    told = [item["reason"] for item in columns.values() if item.get("fillDown")]
+    assert (
+        sum("filled in 3 of 14 rows, as the head of a group ('Partner Referral' first)" in reason for reason in told)
+        == 1
+    )
+    assert len(set(asked(columns)) & {name, "company", "customer_id"}) == 1
+
+
+def test_a_column_that_few_deals_have_is_not_filled_down(proposed):
+    rows = deals(14, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}", "")
+    rows = [f"{row}{'Web' if n in (0, 3, 7) else ''}" for n, row in enumerate(rows)]
+    columns, _, _ = proposed("Deal ID,Company,Stage,Amount,Created,Close Date,Lead Source", rows)
+    assert not any("fillDown" in item for item in columns.values())
+
+
 @pytest.mark.parametrize("header", ["Stage", "Phase", "Etapa"])
 def test_a_stage_that_heads_its_group_is_asked_about(proposed, header):
     groups = [("Closed Won", 5), ("Closed Lost", 4), ("Negotiation", 5)]

@@ -364,7 +364,14 @@ def test_a_text_that_is_merged_over_rows_counts_in_each(tmp_path, wide):
         sheet.merge_range(3, wide + 2, 4, wide + 2, 20)
         sheet.write(5, wide, "Bo")
     found = [[cell for cell in row if cell] for row in workbooks.rows(Place.at(str(path), ""), "report.xlsx", "Deals")]
-    assert found == [[], ["Rep", "Deal", "Value"], ["Ann", "D1", "10"], ["Ann", "D2", "20"], ["Ann", "D3"], ["Bo", "D4", "10"]]
+    assert found == [
+        [],
+        ["Rep", "Deal", "Value"],
+        ["Ann", "D1", "10"],
+        ["Ann", "D2", "20"],
+        ["Ann", "D3"],
+        ["Bo", "D4", "10"],
+    ]
 
 
 def test_sheets_are_tables_and_hidden_ones_are_not(to_silver):

@@ -241,7 +241,9 @@ def _conform(context: Context, entity: Entity, batch: Batch, gate: Gate) -> None
         if filling.lookup
     }
     raw = _raw(context, entity, batch)
-    if not batch.origin or batch.is_held_file or batch.is_reread:  # refused rows have the cells that they were refused with
+    if (
+        not batch.origin or batch.is_held_file or batch.is_reread
+    ):  # refused rows have the cells that they were refused with
         raw = silver.filled_down(raw, mapping)
     parents, unknown = _parent_keys(context, entity, batch), {}
     survivors, merges = following(context, entity)

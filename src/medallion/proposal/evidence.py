@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from medallion.contracts import CONFIDENT, Entity, Filling
+from medallion.contracts.filling import Condition
 from medallion.contracts.model import Column as Declared
 from medallion.proposal import match, roles, vocabulary
 from medallion.proposal.feeds import Feed
@@ -25,6 +26,8 @@ from medallion.sources import units
 _ASKED = 0.6
 #: Share of values that must look like figures or dates.
 _MOST = 0.7
+#: What a report is grouped by.
+_OF_GROUPS = ("status", "stage", "customer_id", "customer_name", "company", "owner", "source", "product_id", "currency")
 #: Records that are too few to tell anything.
 _FEW = 5
 #: Names of an amount, when the words for its role are taken away.
@@ -580,20 +583,37 @@ def sums(feed: Feed, entity: Entity) -> None:
         feed.comments.append(told)
 
 
-def grouped(feed: Feed) -> None:
-    """A state that is written once per group of records: without it most records are refused."""
-    item = feed.fillings.get("status")
-    if item is None or item.column is None or getattr(feed, "fill_down", False):
-        return
-    column = feed.table.column(item.column)
-    cells = [text for (text,) in feed.table.together(column)]
-    heads = [text for text in cells if text]
-    if len(cells) >= _FEW and cells[0] and len(heads) < 0.5 * len(cells) and len({*heads}) == len(heads):
+def grouped(feed: Feed, deals: Feed) -> None:
+    """Columns that are written once per group of records: an empty cell means the one above. Asked of the deals, once.
+
+    Args:
+        feed: The deals of a table, or the accounts that they name.
+        deals: The deals.
+    """
+    told: dict[str, str] = {}
+    for name in _OF_GROUPS:
+        item = feed.fillings.get(name)
+        if item is None or item.column is None:
+            continue
+        cells = [text for (text,) in feed.table.together(feed.table.column(item.column))]
+        heads = [text for text in cells if text and not _TOTAL.fullmatch(text)]
+        is_state = name in ("status", "stage")  # the others may be empty
+        is_few = len(heads) < 2 or len(cells) < 2 * _FEW if not is_state else not heads or len(cells) < _FEW
+        if is_few or not cells[0] or len(heads) >= 0.5 * len(cells) or len({*heads}) < len(heads):
+            continue
         reason = (
-            f"{item.reason}; but it is filled in {len(heads)} of {len(cells)} rows, as the head of a group: the other rows "
-            "are refused unless the cell is filled down"
+            f"{item.reason}; it is filled in {len(heads)} of {len(cells)} rows, as the head of a group ({heads[0]!r} first), "
+            "so an empty cell is taken for the one above: is that so?"
         )
-        feed.fillings["status"] = item.model_copy(update={"confidence": 0.5, "reason": reason})
+        if feed is not deals or item.column in told:
+            reason = f"{item.reason}; an empty cell is the one above, as for {told.get(item.column, 'the deals')}"
+        sure = _ASKED if feed is deals and item.column not in told else CONFIDENT
+        told[item.column] = name
+        feed.fillings[name] = item.model_copy(update={"fill_down": True, "confidence": sure, "reason": reason})
+    key = deals.fillings.get("lead_id")
+    if told and feed is not deals and key and key.column:
+        name = feed.table.column(key.column).name
+        feed.life.setdefault("where", Condition(when=f"trim(coalesce(`{name}`, '')) <> ''", reason="the rows of deals"))
 
 
 def nearest(table: Table, leads: Entity) -> Match | None:

@@ -337,7 +337,6 @@ class _Planner:
             evidence.outcome(feed, self.entities["leads"])
             evidence.closing(feed, self.entities["leads"])
             evidence.order(feed)
-            evidence.grouped(feed)
             self._credits(feed)
         if not self.named["customers"]:
             self._customers_from_deals(feeds)
@@ -360,6 +359,8 @@ class _Planner:
         self._confirm()
         self._same_ids([item for item in feeds if item.entity == "interactions"])
         for feed in list(self.feeds):
+            for deals in (other for other in feeds if other.entity == "leads" and other.table is feed.table):
+                evidence.grouped(feed, deals)
             if feed.entity in self.entities:
                 evidence.gaps(feed, self.entities[feed.entity])
             self._required(feed)

@@ -457,7 +457,9 @@ def remapped(file: SourceFile, entities: Mapping[str, Entity]) -> SourceFile:
     stem = delivery.split(base)[0]
     part = Part(file.uri, file.name, file.format, file.place, (file.sheet, stem) if file.sheet else (stem,), file.sheet)
     header = Header(tuple(written for written, _ in file.columns), file.header_line, file.delimiter)
-    content = Content(file.content_hash, file.size_bytes, file.encoding, b"", file.quoted, file.ends_quoted, file.slashed)
+    content = Content(
+        file.content_hash, file.size_bytes, file.encoding, b"", file.quoted, file.ends_quoted, file.slashed
+    )
     for claim in _claims(part, known):
         try:
             fitted = _fit(part, content, header, claim)
