@@ -290,3 +290,78 @@ def test_a_complete_delivery_beside_an_earlier_one_is_refused():
     ]
     assert "content of an earlier delivery" in said((two,), [first, second])[0]
     assert "refused lies beside" in said((changed,), [], (Refusal("deals-a.csv", "leads", "dates", "mend"),))[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("snapshot: true\ncomplete: true", "say complete or snapshot"),
+        ("snapshot: true", "snapshot says when a record was changed, and so does updated_at"),
+    ],
+)
+def test_a_snapshot_that_cannot_be_meant_is_refused(contract, words, says):
+    with pytest.raises(ContractError, match=says):
+        contracts.entities([Override.read(contract(leads=words))])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["names", "column"])
+def test_the_newest_snapshot_counts_and_what_it_lacks_is_gone(to_silver, rows, tmp_path, way):
+    days = {
+        "2025-01-31": ["L1,C1,open,10", "L2,C1,open,20"],
+        "2025-02-28": ["L1,C1,open,12"],
+        "2025-03-31": ["L1,C1,won,15", "L3,C1,open,5"],
+    }
+    columns = LEADS.replace(", updated_at: Changed", "").replace(
+        "created_at: Created", "created_at: {value: 2025-01-01}"
+    )
+    path = tmp_path / "mine.odcs.yaml"
+    word = "snapshot: true" if way == "names" else "snapshot: Day"
+    path.write_text(HEAD + entity("customers", CUSTOMERS) + entity("leads", columns, word, '"leads*"'))
+    head = "Id,Account,Status,Amount"
+    if way == "names":
+        files = {f"leads_{day}.csv": "\n".join([head, *lines]) + "\n" for day, lines in days.items()}
+    else:
+        stacked = [f"{line},{day}" for day, lines in days.items() for line in lines]
+        files = {"leads.csv": "\n".join([f"{head},Day", *stacked]) + "\n"}
+    files["customers.csv"] = "Id,Name,Changed\nC1,Acme,2025-01-01\n"
+    result, lake = to_silver(files, contracts=(path,))
+    assert accounts(result)["leads"] == {"rows_read": 5, "accepted": 3, "superseded": 2, "implied": 1}
+    clean = rows(lake, "select lead_id, status, deal_value::int as v from silver.leads_clean order by 1")
+    assert [tuple(row.values()) for row in clean] == [("L1", "won", 15), ("L3", "open", 5)]
+    gone = rows(
+        lake, "select lead_id, _ended_at::date::varchar as at from silver.leads_history where _outcome = 'gone'"
+    )
+    assert [tuple(row.values()) for row in gone] == [("L2", "2025-02-28")]
+    later = {"leads_2025-04-30.csv": f"{head}\nL3,C1,open,5\nL2,C1,open,21\n"} if way == "names" else {
+        "leads.csv": f"{head},Day\nL3,C1,open,5,2025-04-30\nL2,C1,open,21,2025-04-30\n"
+    }  # fmt: skip
+    to_silver(later, now=NOW + timedelta(days=1), contracts=(path,))
+    to_silver(  # a state of before comes late
+        {"leads_2025-02-14.csv": f"{head}\nL9,C1,open,1\nL1,C1,open,11\n"} if way == "names" else {"leads.csv": f"{head},Day\nL9,C1,open,1,2025-02-14\nL1,C1,open,11,2025-02-14\n"},
+        now=NOW + timedelta(days=2), contracts=(path,),
+    )  # fmt: skip
+    clean = rows(lake, "select lead_id, deal_value::int as v from silver.leads_clean order by 1")
+    assert [tuple(row.values()) for row in clean] == [("L2", 21), ("L3", 5)]
+
+
+@pytest.mark.slow
+def test_a_snapshot_that_lacks_most_records_is_held_back(to_silver, rows, tmp_path):
+    path = tmp_path / "mine.odcs.yaml"
+    columns = LEADS.replace(", updated_at: Changed", "").replace(
+        "created_at: Created", "created_at: {value: 2025-01-01}"
+    )
+    path.write_text(HEAD + entity("customers", CUSTOMERS) + entity("leads", columns, "snapshot: true", '"leads*"'))
+    head = "Id,Account,Status,Amount\n"
+    whole = "".join(f"L{n},C1,open,{n}\n" for n in range(12))
+    files = {"customers.csv": "Id,Name,Changed\nC1,Acme,2025-01-01\n", "leads 28.2.2025.csv": head + whole}
+    to_silver(files, contracts=(path,))
+    result, lake = to_silver(
+        {"leads 31.3.2025.csv": f"{head}L1,C1,won,1\n"}, now=NOW + timedelta(days=1), contracts=(path,)
+    )
+    assert [item.name for item in result.held] == ["leads 31.3.2025.csv"]
+    result, lake = to_silver(  # a state of before ends nothing
+        {"leads 31.1.2025.csv": f"{head}L1,C1,open,1\n"}, now=NOW + timedelta(days=2), contracts=(path,)
+    )
+    assert [item.name for item in result.held] == ["leads 31.3.2025.csv"]  # it still waits, and no other
+    assert rows(lake, "select count(*)::int as n from silver.leads_clean") == [{"n": 12}]

@@ -367,18 +367,24 @@ def entity(declared: SchemaObject, contract: OpenDataContractStandard, path: str
         else base.file_patterns,
         placeholders=tuple(dict.fromkeys((*(base.placeholders if base else PLACEHOLDERS), *placeholders))),
         freshness_hours=_freshness(contract, str(declared.name), base, place),
-        sources=_sources(extra, base, columns, place),
+        sources=_sources(extra, base, columns, place, version),
     )
 
 
 def _sources(
-    extra: dict[str, Any], base: Entity | None, columns: dict[str, Column], place: str
+    extra: dict[str, Any], base: Entity | None, columns: dict[str, Column], place: str, version: str | None
 ) -> tuple[filling.Source, ...]:
     """The files that feed the entity: those of this contract beside those of the contracts before it."""
     found = filling.sources(extra.get("sources") or [], place)
     for source in found:
         where = f"{place}: sources: {source.file}"
         _check_formats(source.date_formats, where)
+        if source.snapshot and (version is None or version in (source.columns or {})):
+            raise ContractError(
+                f"{where}: snapshot says when a record was changed, and "
+                + (f"so does {version}" if version else "the entity has no versionColumn for it"),
+                f"Leave {version} out." if version else "Give it one, or leave snapshot out.",
+            )
         for name, item in (source.columns or {}).items():
             if name not in columns:
                 raise ContractError(

@@ -726,7 +726,7 @@ def _needs_rows_that_say_all(lake: Lakehouse, entities: Mapping[str, Entity]) ->
         LakehouseError: Records ended with a delivery or a merge, or the contract lets them.
     """
     for entity in entities.values():
-        words = [("where", "where"), ("complete", "complete"), ("merged_into", "mergedInto")]
+        words = [("where", "where"), ("complete", "complete"), ("snapshot", "snapshot"), ("merged_into", "mergedInto")]
         said = [word for name, word in words if any(getattr(source, name) for source in entity.sources)]
         if not said and lake.exists(entity.history.name):
             with query.connect(lake, layers=["silver"], only={entity.history.name}) as connection:

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame as Frame
 from pyspark.sql import functions as F
 
 from medallion import bronze, contracts, silver, sources
-from medallion.contracts import Entity, Table
+from medallion.contracts import Entity, Filling, Table
 from medallion.errors import ConservationError, SourceError
 from medallion.lakehouse import store
 from medallion.pipeline import batches, erasure_log

@@ -142,6 +142,18 @@ def gone(current: DataFrame, entity: Entity, why: str, into: Column | None = Non
     )
 
 
+def gone_since(ended: DataFrame, entity: Entity, times: list[str]) -> DataFrame:
+    """Those of the versions that end records which are older than the last of these times; each ended at the next one."""
+    version = F.col(str(entity.version_column))
+    since = F.coalesce(
+        *(F.when(version < at, at) for at in (F.lit(time).cast("timestamp") for time in times)), F.lit(None)
+    )
+    kind = entity.column(str(entity.version_column)).type
+    return ended.withColumns({"_ended_at": since, str(entity.version_column): since.cast(kind)}).filter(
+        F.col("_ended_at").isNotNull()
+    )
+
+
 def stamped(current: DataFrame, batch_id: str, known_at: str, file: str | None) -> DataFrame:
     """Versions as learned with a batch; without a file they keep theirs."""
     changed = {

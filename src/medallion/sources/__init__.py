@@ -10,6 +10,7 @@ import re
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import date
 from hashlib import sha256
 from itertools import islice
 from typing import Any
@@ -18,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from medallion.contracts import Column, Entity, Filling, Source
-from medallion.contracts.filling import ABSENT, COMPLETE, MERGED, OF, RECORD, WHERE, joined
+from medallion.contracts.filling import ABSENT, COMPLETE, MERGED, OF, RECORD, SNAPSHOT, WHERE, joined
 from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
 from medallion.errors import SourceError
@@ -411,6 +412,8 @@ def _fit(part: Part, content: Content, header: Header, claim: _Claim) -> SourceF
                     f"Rename the column to one of: {accepted}; or map it in a contract (`medallion init`).",
                     entity.name,
                 )
+    if claim.source and claim.source.snapshot:
+        mapping[str(entity.version_column)] = _snapshot(part, header, entity, claim.source, names)
     if claim.source:
         mapping = {name: _as_source(item, entity.column(name), claim.source) for name, item in mapping.items()}
         mapping |= _life(part, header, entity, claim.source, names)
@@ -583,9 +586,47 @@ def _life(part: Part, header: Header, entity: Entity, source: Source, names: lis
                 entity.name,
             )
         found[name] = item
-    if source.complete or source.where:
-        found[COMPLETE if source.complete else OF] = Filling(value=f"{source.file} {source.sheet or ''}".strip())
+    if source.complete or source.where or source.snapshot:
+        word = COMPLETE if source.complete else SNAPSHOT if source.snapshot else OF
+        found[word] = Filling(value=f"{source.file} {source.sheet or ''}".strip())
     return found
+
+
+def _snapshot(part: Part, header: Header, entity: Entity, source: Source, names: list[str]) -> Filling:
+    """What tells of when the state is that a row or a file shows."""
+    if source.snapshot is True:
+        if day := named_day(part.name):
+            return Filling(value=day.isoformat())
+        problem, remedy = "its name has no date, or several", "Name it by its day, such as deals_2025-01-31.csv."
+    else:
+        by_code = dict(reversed([(_bare(cell), name) for cell, name in zip(header.cells, names, strict=True)]))
+        if held := by_code.get(_bare(str(source.snapshot))):
+            return Filling(column=held)
+        problem, remedy = f"has no column {source.snapshot!r}", "Export it with that column, or change the contract."
+    raise _UnfitError(f"{part.name}: is a snapshot by the contract, but {problem}", remedy, entity.name)
+
+
+_NAMED_DAYS = (
+    r"(?<!\d)(?P<y>20\d\d)[-_. ]?(?P<m>0[1-9]|1[0-2])[-_. ]?(?P<d>0[1-9]|[12]\d|3[01])(?!\d)",
+    r"(?<!\d)(?P<d>0?[1-9]|[12]\d|3[01])\.(?P<m>0?[1-9]|1[0-2])\.(?P<y>20\d\d)(?!\d)",
+    r"(?<!\d)(?P<y>20\d\d)[-_. ]?(?P<m>0[1-9]|1[0-2])(?![-_. ]?\d)",
+)
+
+
+def named_day(name: str) -> date | None:
+    """The one day in a file's name, of a month its first; None where there is none, or more than one.
+
+    >>> [str(named_day(name)) for name in ("deals_2025-01-31.csv", "31.1.2025 Deals.xlsx", "202502/deals.csv", "03-04-2025.csv")]
+    ['2025-01-31', '2025-01-31', '2025-02-01', 'None']
+    """
+    for pattern in _NAMED_DAYS:
+        found = {(int(m["y"]), int(m["m"]), int(m.groupdict().get("d") or 1)) for m in re.finditer(pattern, name)}
+        if found:
+            try:
+                return date(*found.pop()) if len(found) == 1 else None
+            except ValueError:
+                return None
+    return None
 
 
 def _of_several(
