@@ -7,6 +7,7 @@ import io
 import pytest
 
 from medallion import contracts, sources
+from medallion.pipeline import conventions
 from medallion.sources import parsing
 from medallion.sources.quoting import Doubled
 
@@ -40,6 +41,17 @@ def test_the_way_that_leaves_every_mark_in_its_place_is_taken(tmp_path, content,
     assert good == [found, ("C2", *found[1:])]
     assert malformed == 0
     assert lines == [2, 4 if b"two\n" in content else 3]
+
+
+def test_what_decides_the_dates_reads_the_same_cells(tmp_path):
+    """With the marks misread, the days of the second record would be those of a note."""
+    (tmp_path / "leads.csv").write_text(
+        'lead_id,customer_id,status,notes,created_at\nL1,C1,won,"a \\"b\\", c",25/02/2025\nL2,C1,won,"\\"x\\"",03/04/2025\n'
+    )
+    entities = contracts.entities()
+    (file,) = sources.scan(str(tmp_path), entities).files
+    seen = conventions.look(file, entities["leads"])["created_at"]
+    assert (seen.rows, seen.dates) == (2, {"25/02/2025", "03/04/2025"})
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 from medallion import figures, metrics
 from medallion.care import metric_check, status
 from medallion.cli.command import Call, command, group
-from medallion.errors import ContractError
+from medallion.errors import ContractError, LakehouseError
 from medallion.lakehouse import contracts_in_use, query
 from medallion.lakehouse.store import Lakehouse
 
@@ -19,10 +20,16 @@ app = group("metrics", "One definition per number: look it up, ask for its value
 Name = Annotated[str, typer.Argument(help="A metric, such as win_rate.")]
 
 
+def _of_the_lakehouse(call: Call) -> None:
+    """Know the columns that the contracts of the lakehouse bring to gold, where there is one."""
+    with suppress(LakehouseError):
+        contracts_in_use.for_readers(call.lake)
+
+
 @command(app, "list", examples=("`medallion metrics list`",))
 def list_metrics(call: Call) -> None:
     """List all metrics with what they mean and what they may be split by."""
-    contracts_in_use.for_readers(call.lake)
+    _of_the_lakehouse(call)
     rows = [
         {
             "metric": name,
@@ -38,7 +45,7 @@ def list_metrics(call: Call) -> None:
 @command(app, "show", examples=("`medallion metrics show win_rate`",))
 def show_metric(call: Call, name: Name) -> None:
     """Show a metric: meaning, expression, source, parameters, dimensions, and its query."""
-    contracts_in_use.for_readers(call.lake)
+    _of_the_lakehouse(call)
     metric = metrics.named(name)
     document: dict[str, Any] = {
         "metric": name,

@@ -23,7 +23,7 @@ from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
 from medallion.errors import SourceError
 from medallion.proposal import marks
-from medallion.sources import Refusal, SourceFile, parsing
+from medallion.sources import Refusal, SourceFile, parsing, quoting
 from medallion.sources.files import UNREADABLE
 
 #: An unknown spelling of a closed list in so many rows, and in this share of them, is a word and not a slip.
@@ -630,7 +630,7 @@ def _columns_of_csv(file: SourceFile, wanted: list[str]) -> Iterator[pa.RecordBa
     names = [name for _, name in file.columns]
     with file.place.open() as stream:
         yield from pacsv.open_csv(
-            stream,
+            quoting.Doubled(stream) if file.slashed else stream,
             read_options=pacsv.ReadOptions(
                 use_threads=True,
                 block_size=8 << 20,
