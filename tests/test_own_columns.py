@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from datetime import timedelta
+
 import pytest
+from typer.testing import CliRunner
 
 from conftest import NOW
-from medallion import contracts, gold, metrics
-from medallion.contracts import Override
+from medallion import contracts, metrics
+from medallion.cli import app
+from medallion.contracts import Override, own
 from medallion.errors import ContractError
 from medallion.lakehouse import contracts_in_use, query
 from medallion.powerbi import model as powerbi
@@ -38,7 +43,7 @@ def text(name: str, more: str = "") -> str:
 @pytest.fixture(autouse=True)
 def nothing_of_ones_own():
     yield
-    gold.OWN_COLUMNS.clear()
+    own.OWN_COLUMNS.clear()
 
 
 @pytest.mark.parametrize(
@@ -63,13 +68,13 @@ def test_other_entities_have_no_table_in_gold():
 
 
 def test_a_column_of_gold_is_a_dimension_by_its_label_and_type():
-    own = [
+    mine = [
         text("forecast_category", "businessName: Forecast, enum: [{value: commit}, {value: upside}], "),
         text("segment"),
         f"{{name: signed_at, logicalType: timestamp, physicalType: timestamp, {GOLD}}}",
         f"{{name: is_renewal, logicalType: boolean, physicalType: boolean, {GOLD}}}",
     ]
-    gold.bring(contracts.entities([contract(own, [text("region"), text("segment")])]))
+    own.bring(contracts.entities([contract(mine, [text("region"), text("segment")])]))
     found = {one.name: one for one in metrics.named("win_rate").dimensions}
     assert (found["forecast_category"].display_name, found["forecast_category"].values) == (
         "Forecast",
@@ -82,7 +87,7 @@ def test_a_column_of_gold_is_a_dimension_by_its_label_and_type():
     assert [deals.column(name).source for name in ("Forecast", "Segment")] == ["forecast_category", "segment"]
     assert powerbi.dimension(metrics.named("win_rate"), "region") == ("Customers", "Region")
     assert "crm_expected_revenue" not in metrics.metrics()
-    gold.bring(contracts.entities([contract([PROBABILITY])]))
+    own.bring(contracts.entities([contract([PROBABILITY])]))
     assert "crm_expected_revenue" in metrics.metrics()
     assert "region" not in {one.name for one in metrics.named("win_rate").dimensions}
 
@@ -114,11 +119,11 @@ def lake(spark, tmp_path_factory):
         )
         + ", forecast_category: Forecast Category, pipeline: Pipeline, crm_probability: {column: Chance, unit: percent}}\n"
     )
-    own = contract(
+    mine = contract(
         [text("forecast_category", "businessName: Forecast, "), text("pipeline"), PROBABILITY], [text("region")]
     )
     path = folder / "mine.odcs.yaml"
-    path.write_text(own.text.replace("  - name: leads\n", f"  - name: leads\n{source}"))
+    path.write_text(mine.text.replace("  - name: leads\n", f"  - name: leads\n{source}"))
     lake = Lakehouse(str(folder / "lakehouse"))
     settings = load(None, source=str(folder / "in"), lakehouse=lake.root, contracts=(path,))
     assert pipeline.run(settings, NOW).wrong == []
@@ -173,3 +178,35 @@ def test_the_agent_answers_by_columns_of_ones_own(lake):
     assert [(one.arguments["metric"], one.arguments["by"]) for one in found] == [
         ("revenue", ["pipeline"]), ("open_pipeline", ["forecast_category"]), ("crm_expected_revenue", ["region"]),
     ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_command_knows_the_columns_of_the_lakehouse(lake):
+    called = CliRunner().invoke(
+        app, ["metrics", "value", "open_pipeline", "--by", "region", "--lakehouse", lake.root, "--json"]
+    )
+    assert [(row["region"], row["value"]) for row in json.loads(called.output)["rows"]] == [
+        ("DACH", 1050),
+        ("Nordics", 2000),
+    ]
+    own.OWN_COLUMNS.clear()
+    called = CliRunner().invoke(app, ["metrics", "list", "--lakehouse", lake.root, "--json"])
+    assert "crm_expected_revenue" in {row["metric"] for row in json.loads(called.output)}
+    own.OWN_COLUMNS.clear()
+    called = CliRunner().invoke(app, ["metrics", "list", "--lakehouse", f"{lake.root}/none", "--json"])
+    assert "crm_expected_revenue" not in {row["metric"] for row in json.loads(called.output)}
+
+
+@pytest.mark.slow
+def test_a_contract_that_comes_later_gives_gold_its_columns(deliver, rows, tmp_path):
+    """Rows that were read before have none; a replay of a day before the last event does too."""
+    files = {"customers.csv": "customer_id,customer_name,Region\nC1,Acme,DACH\n",
+             "leads.csv": "lead_id,customer_id,status,deal_value,created_at\nL1,C1,open,10,2025-06-01\n",
+             "interactions.csv": "interaction_id,customer_id,channel,occurred_at,outcome\nI1,C1,call,2025-06-02,positive\n"}  # fmt: skip
+    deliver(files)
+    path = tmp_path / "mine.odcs.yaml"
+    path.write_text(contract([], [text("region")]).text)
+    _, lake = deliver({"customers.csv": files["customers.csv"]}, contracts=(path,), as_of="2025-06-01")
+    assert rows(lake, "select region from gold.deals") == [{"region": None}]
+    deliver({"customers.csv": "customer_id,customer_name,Region\nC1,Acme SE,DACH\n"}, now=NOW + timedelta(days=1))
+    assert rows(lake, "select region from gold.deals") == [{"region": "DACH"}]

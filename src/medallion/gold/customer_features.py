@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from medallion.columns import rounded
 from medallion.contracts import Column, Table
+from medallion.contracts.own import OWN_COLUMNS
 from medallion.errors import ContractError, MedallionError
 from medallion.features import (
     ACCOUNT,
@@ -26,7 +27,6 @@ from medallion.features import (
     leads_as_of,
     recent_interactions,
 )
-from medallion.gold import OWN_COLUMNS
 from medallion.gold.touch_totals import touch_totals
 from medallion.scoring.base_rate import PROBABILITY, READS, by_account, curve, with_probability, with_scores
 from medallion.scoring.rules import RULES

@@ -6,9 +6,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from medallion.columns import rounded
+from medallion.contracts.own import OWN_COLUMNS, own_columns
 from medallion.features import AsOf, leads_as_of
 from medallion.features.deals import cycle_days
-from medallion.gold import OWN_COLUMNS, own_columns
 from medallion.scoring.base_rate import with_base_rate
 
 #: Columns of a model's forecast, and those of the base rate in its place.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medallion.contracts import Entity, Override, entities, table
-from medallion.gold import bring
+from medallion.contracts.own import bring
 from medallion.lakehouse import query, store
 from medallion.lakehouse.store import Lakehouse
 

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlglot import exp
 
 from medallion.contracts import Column, yaml
+from medallion.contracts.own import own_columns
 from medallion.errors import ContractError
-from medallion.gold import own_columns
 
 
 class _Strict(BaseModel):
@@ -221,7 +221,7 @@ _TYPES: dict[str, Literal["text", "number", "boolean", "day", "month"]] = {
 
 
 def metrics() -> dict[str, Metric]:
-    """All metrics by name, with the columns that the contracts in use bring to gold (`gold.bring`) as dimensions.
+    """All metrics by name, with the columns that the contracts in use bring to gold (`contracts.own`) as dimensions.
 
     Raises:
         ContractError: A declaration is broken, or a name is given twice.

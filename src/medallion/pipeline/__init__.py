@@ -21,8 +21,9 @@ from medallion import contracts, log, sources
 from medallion.config import Settings, end_of_day
 from medallion.contracts import Entity, Table
 from medallion.contracts.filling import COMPLETE, RECORD
+from medallion.contracts.own import bring
 from medallion.errors import ContractError, LakehouseError, SourceError
-from medallion.gold import SCORED, bring, gold_contract, graph, written_names
+from medallion.gold import SCORED, gold_contract, graph, written_names
 from medallion.lakehouse import contracts_in_use, query, store
 from medallion.lakehouse.session import engine_name, session
 from medallion.lakehouse.store import Lakehouse

@@ -13,8 +13,9 @@ from types import ModuleType
 from medallion import contracts
 from medallion.config import Settings
 from medallion.contracts import Table
+from medallion.contracts.own import OWN_COLUMNS
 from medallion.errors import ContractError
-from medallion.gold import OWN_COLUMNS, OWN_STEPS, STEPS, Step
+from medallion.gold import OWN_STEPS, STEPS, Step
 
 #: The modules that were loaded for `features` and for `gold`, each with its text: what they add is computed anew when
 #: it changes.

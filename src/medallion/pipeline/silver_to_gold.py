@@ -15,11 +15,12 @@ from medallion import contracts, figures, silver
 from medallion.config import end_of_day
 from medallion.contracts import Entity, Table
 from medallion.contracts.model import ENDED
+from medallion.contracts.own import bring
 from medallion.errors import ConservationError, ContractError, LakehouseError, MedallionError
 from medallion.features import AsOf, interactions_as_of
 from medallion.features.deals import is_reversed
 from medallion.features.engagement import CHANNELS
-from medallion.gold import CONVERSIONS, OWN_STEPS, SCORED, SCORED_FROM, Step, bring, gold_contract, graph
+from medallion.gold import CONVERSIONS, OWN_STEPS, SCORED, SCORED_FROM, Step, gold_contract, graph
 from medallion.gold.lead_scores import lead_scores
 from medallion.lakehouse import contracts_in_use, store
 from medallion.lakehouse.store import Lakehouse

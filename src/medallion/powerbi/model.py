@@ -13,9 +13,10 @@ from functools import cache
 from typing import Literal
 
 from medallion import contracts
+from medallion.contracts.own import OWN_COLUMNS, own_columns
 from medallion.errors import ContractError
 from medallion.figures import sign
-from medallion.gold import OWN_COLUMNS, gold_contract, own_columns
+from medallion.gold import gold_contract
 from medallion.metrics import Format, Metric, metrics
 from medallion.powerbi import dax
 
