@@ -365,3 +365,29 @@ def test_a_snapshot_that_lacks_most_records_is_held_back(to_silver, rows, tmp_pa
     )
     assert [item.name for item in result.held] == ["leads 31.3.2025.csv"]  # it still waits, and no other
     assert rows(lake, "select count(*)::int as n from silver.leads_clean") == [{"n": 12}]
+
+
+    ("words", "flags", "later"),
+    [
+        ("absent: flag", ("false", "true"), ""),  # deleted in the delivery that has the deal
+        ("absent: {when: flag = 'x'}", ("", "x"), "A2,Bolt,2025-01-01,x\n"),  # and once more
+    ],
+)
+@pytest.mark.slow
+def test_a_deal_counts_though_its_account_was_deleted(deliver, contract, rows, words, flags, later):
+    path = contract(customers=words)
+    first = f"Id,Name,Changed,Flag\nA1,Acme,2025-01-01,{flags[0]}\nA2,Bolt,2025-01-01,{flags[1]}\n"
+    start = {"customers.csv": first, "leads.csv": DEALS + f"{L1},\n{L3},\nL9,A9,won,1,2025-01-02,2025-02-01,\n"}
+    result, lake = deliver(start, contracts=(path,))
+    assert accounts(result) == {
+        "customers": {"rows_read": 2, "accepted": 1, "withdrawn": 1},
+        "leads": {"rows_read": 3, "accepted": 2, "quarantined": 1},  # A9 was never an account
+    }
+    deals = "select lead_id, customer_id, customer_name from gold.deals order by 1"
+    assert [tuple(row.values()) for row in rows(lake, deals)] == [("L1", "A1", "Acme"), ("L3", "A2", None)]
+    changed = {"leads.csv": DEALS + "L3,A2,won,8,2025-01-02,2025-03-01,\n"}
+    changed |= {"customers.csv": "Id,Name,Changed,Flag\n" + later} if later else {}
+    second, lake = deliver(changed, NOW + timedelta(days=1))
+    assert accounts(second)["leads"] == {"rows_read": 1, "accepted": 1}
+    assert rows(lake, "select sum(deal_value)::int as v from gold.deals where status = 'won'") == [{"v": 108}]
+    sound(lake)

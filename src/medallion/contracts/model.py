@@ -161,6 +161,11 @@ class Entity(_Columns):
         return any(source.merged_into for source in self.sources)
 
     @property
+    def ends_records(self) -> bool:
+        """Whether a source says that records of it are deleted, or gone from a complete delivery."""
+        return any(source.absent or source.complete for source in self.sources)
+
+    @property
     def references(self) -> tuple[Column, ...]:
         """Columns that must be keys of another entity."""
         return tuple(column for column in self.columns if column.reference)

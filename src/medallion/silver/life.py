@@ -120,6 +120,12 @@ def standing(history: DataFrame, entity: Entity, keys: DataFrame) -> DataFrame:
     return last_known(history, entity, keys).filter(F.col("_outcome").isin(*STANDING))
 
 
+def left_alone(rows: DataFrame, entity: Entity) -> DataFrame:
+    """Keys, as `_key`, of records that ended by themselves, among versions or staged rows: what refers to them still counts."""
+    ended = rows.filter(F.col("_ended_by").isin("absent", "complete"))
+    return ended.select(F.col(entity.key).cast("string").alias("_key"))
+
+
 def gone(current: DataFrame, entity: Entity, why: str, into: Column | None = None) -> DataFrame:
     """Versions that end records of which no row says so; their values are the last that were known.
 
