@@ -367,6 +367,7 @@ def test_a_snapshot_that_lacks_most_records_is_held_back(to_silver, rows, tmp_pa
     assert rows(lake, "select count(*)::int as n from silver.leads_clean") == [{"n": 12}]
 
 
+@pytest.mark.parametrize(
     ("words", "flags", "later"),
     [
         ("absent: flag", ("false", "true"), ""),  # deleted in the delivery that has the deal

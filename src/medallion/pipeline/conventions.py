@@ -18,11 +18,11 @@ import pyarrow.compute as pc
 from pyarrow import csv as pacsv
 
 from medallion.contracts import Column, Entity, Filling, formats
-from medallion.contracts.filling import ABSENT, LIFE, MERGED
+from medallion.contracts.filling import ABSENT, LIFE, MERGED, WHERE
 from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
 from medallion.errors import SourceError
-from medallion.proposal import marks
+from medallion.proposal import activities, marks, systems, vocabulary
 from medallion.sources import Refusal, SourceFile, parsing, quoting
 from medallion.sources.files import UNREADABLE
 
@@ -100,7 +100,7 @@ def settle(
     kept, notes = [], []
     for file in readable:
         entity = entities[file.entity]
-        doubts = [*_twins(file, seen[id(file)]), *_marked(file, seen[id(file)])]
+        doubts = [*_twins(file, seen[id(file)]), *_marked(file, seen[id(file)]), *_planned(file, seen[id(file)])]
         doubts += _without_closing(file, entity, seen[id(file)])
         doubts += _unknown_spellings(file, entity, seen[id(file)]) + _never_won(file, entity, seen[id(file)])
         dates: dict[str, tuple[str, ...]] = {}
@@ -387,8 +387,6 @@ def _never_won(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> li
     held = seen[filling.column].words if filling.column else Counter({str(filling.value): 1})
     if any(meant(text, column, filling) == "won" for text in held):
         return []
-    from medallion.proposal import vocabulary  # only a file without a won deal needs the words
-
     texts = Counter(held)
     if stage and stage.column and stage.column in seen:
         texts.update(seen[stage.column].words)
@@ -427,9 +425,10 @@ def _marked(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
     """A doubt about rows that a column marks as deleted or merged away."""
     doubts = []
     for bronze in _markers(file):
-        told = marks.marked(_header(file, bronze), seen[bronze].words)
-        if told:
-            header = _header(file, bronze)
+        header = _header(file, bronze)
+        told = marks.marked(header, seen[bronze].words)
+        is_state = not marks.is_put_away(header, ())  # activities that are archived took place
+        if told and not (file.entity == "interactions" and is_state and marks.is_put_away(header, told)):
             word = (
                 f"`mergedInto: {header}`"
                 if marks.is_pointer(header)
@@ -445,6 +444,26 @@ def _marked(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
                 )
             )
     return doubts
+
+
+def _planned(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
+    """A doubt about activities that a column tells to be yet to come, or called off, and that would count as touches."""
+    told = {name: activities.not_done(header, seen[name].words) for header, name in _activity_states(file)}
+    told = {name: texts for name, texts in told.items() if texts}
+    if not told:
+        return []
+    shown = "; ".join(
+        f"{_header(file, name)!r} {', '.join(repr(text[:40]) for text in list(texts)[:3])}" for name, texts in told.items()
+    )
+    rows = max(sum(texts.values()) for texts in told.values())
+    words = " AND ".join(activities.when(name, texts) for name, texts in told.items())
+    return [
+        _Doubt(
+            f"{rows} of {max(seen[name].rows for name in told)} activities have not taken place ({shown}) and would count as "
+            "touches",
+            f'Let `medallion init` write a contract, or say which count in yours: `where: "{words}"`; `where: "true"` counts all.',
+        )
+    ]
 
 
 # which columns are looked at, and how
@@ -499,7 +518,18 @@ def _markers(file: SourceFile) -> list[str]:
     """Columns that may mark rows as deleted and that no contract reads."""
     if file.entity == "products":  # one that is no longer sold was sold
         return []
-    return [name for header, name in file.columns if name not in file.columns_read and marks.may_mark(header)]
+    unread = [(header, name) for header, name in file.columns if name not in file.columns_read and marks.may_mark(header)]
+    old = {header for header, _ in unread if file.entity == "interactions" and marks.is_put_away(header, ())}
+    if old and (system := systems.recognized([[header for header, _ in file.columns]])):
+        old = {header for header in old if vocabulary.bare(header) not in system.deleted}
+    return [name for header, name in unread if header not in old]
+
+
+def _activity_states(file: SourceFile) -> list[tuple[str, str]]:
+    """Header and name of the columns that may tell activities that have taken place from others, where no contract does."""
+    if file.entity != "interactions" or WHERE in file.mapping:
+        return []
+    return [(header, name) for header, name in file.columns if activities.may_tell(header)]
 
 
 def _marks_read(file: SourceFile, entity: Entity) -> list[tuple[str, str]]:
@@ -532,6 +562,7 @@ def look(file: SourceFile, entity: Entity) -> dict[str, Seen]:
     dates = {column for columns in _date_columns(file, entity).values() for column in columns}
     stage = file.mapping.get("stage")
     listed = {*_closed(file, entity).values(), *_markers(file), *([stage.column] if stage and stage.column else [])}
+    listed |= {name for _, name in _activity_states(file)}
     for bronze, others in _same_header(file).items():
         listed |= {bronze, *others}
     unread, read_markers = set(_markers(file)), _marks_read(file, entity) if listed else []

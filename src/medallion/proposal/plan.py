@@ -9,9 +9,10 @@ from typing import Any
 
 from medallion.contracts import CONFIDENT, Entity, Filling, formats
 from medallion.contracts.filling import Condition, Merged, joined
+from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
 from medallion.figures import percent
-from medallion.proposal import cells, evidence, funnel, links, marks, match, profile, stages, state, systems, vocabulary
+from medallion.proposal import activities, cells, evidence, funnel, links, marks, match, profile, stages, state, systems, vocabulary
 from medallion.proposal.feeds import Feed, Proposal, feed_of
 from medallion.proposal.match import Match
 from medallion.proposal.profile import Column, Table
@@ -47,7 +48,7 @@ def plan(tables: list[Table], entities: Mapping[str, Entity], preset: System | N
     if not matches:
         matches = [found for table in tables if (found := evidence.nearest(table, entities["leads"]))]
     settled = funnel.settle(matches, tables, entities, system)
-    planner = _Planner(tables, entities, settled)
+    planner = _Planner(tables, entities, settled, system)
     feeds = [planner.feed(item) for item in settled.matches]
     planner.complete(feeds)
     used = {id(feed.table) for feed in planner.feeds}
@@ -106,7 +107,10 @@ def _forms(column: Column) -> frozenset[str]:
 class _Planner:
     """Works the feeds out together: keys of one are what the references of another are compared with."""
 
-    def __init__(self, tables: list[Table], entities: Mapping[str, Entity], settled: funnel.Settled) -> None:
+    def __init__(
+        self, tables: list[Table], entities: Mapping[str, Entity], settled: funnel.Settled, system: System | None
+    ) -> None:
+        self.system = system
         self.tables, self.entities, self.matches = tables, entities, settled.matches
         self.settled = settled
         self.feeds: list[Feed] = []
@@ -306,6 +310,8 @@ class _Planner:
 
     def _valued(self, item: Filling, column: Column, feed: Feed, declared: Any) -> Filling:
         values, unknown = cells.spellings(feed.entity, declared, column)
+        if feed.entity == "interactions":  # what is yet to come does not count
+            unknown = [pair for pair in unknown if pair[0] not in activities.not_done(column.header, column.counts)]
         update: dict[str, Any] = {"values": values}
         if unknown:
             shown = ", ".join(f"{text!r} ({count})" for text, count in unknown[:8])
@@ -349,6 +355,7 @@ class _Planner:
             if "customer_id" not in feed.fillings:
                 self._linked(feed, several=True)
             _interaction(feed)
+            self._occurred(feed)
         for before in self.settled.before:
             self._before(before)
         for feed in [item for item in feeds if item.entity == "leads"]:
@@ -984,6 +991,41 @@ class _Planner:
             update |= {"lookup": "leads", "by": "lead_id"}
         feed.fillings["customer_id"] = lead.model_copy(update=update)
 
+    def _named_days(self, feed: Feed) -> list[tuple[Column, Any]]:
+        """Columns of dates whose names say that something took place then, the surest first."""
+        entity = self.entities["interactions"]
+        dates = [column for column in feed.table.columns if column.filled and column.share("date") > 0.7]
+        named = [(column, vocabulary.header(column.header, entity, "occurred_at")) for column in dates]
+        sure = [(column, meant) for column, meant in named if meant and meant.confidence >= CONFIDENT]
+        return sorted(sure, key=lambda pair: -pair[1].confidence)
+
+    def _occurred(self, feed: Feed) -> None:
+        """The best day that there is of a touch: its own, else when it was done, due, entered or last changed."""
+        item = feed.fillings.get("occurred_at")
+        if item is None or item.column is None or evidence.is_asked(item):
+            return
+        held, others = feed.table.column(item.column), []
+        first, span = self._day_first(feed.table), self._span(feed.table)
+        own = [c for c, meant in self._named_days(feed) if activities.is_late(held) and not activities.is_late(c)]
+        if own:  # created or changed is the last resort
+            held = own[0]
+            item = Filling(column=held.header, confidence=item.confidence, reason="its name; dates")
+            item = cells.dated(item, held, first, self.foreign, span)
+            if evidence.is_asked(item):
+                feed.fillings["occurred_at"] = item
+                return
+        needed, usual = {*item.date_formats}, not item.date_formats
+        for column, what in activities.days(feed, held):
+            dated = cells.dated(Filling(column=column.header), column, first, self.foreign, span)
+            if dated.confidence is None:  # nothing is in doubt
+                others.append((column, what))
+                usual = usual and not dated.date_formats
+                needed |= {*dated.date_formats}
+        taken = activities.occurred(feed, item, held, others)
+        if taken is not item:
+            formats_of_all = () if usual else (*sorted(needed), *(one for one in DATE_FORMATS if one not in needed))
+            feed.fillings["occurred_at"] = taken.model_copy(update={"date_formats": formats_of_all})
+
     def _product(self, feed: Feed) -> None:
         held = feed.fillings.get("product_id")
         if feed.entity != "leads" or not self.keys["products"]:
@@ -1065,7 +1107,9 @@ class _Planner:
         """
         if feed.entity not in ("leads", "customers", "interactions"):
             return
-        columns = [column for column in feed.unmapped if marks.may_mark(column.header)]
+        if feed.entity == "interactions" and (counts := activities.planned(feed)):
+            feed.life["where"] = counts
+        columns = [column for column in feed.unmapped if self._may_end(feed, column)]
         telling = [
             c for c in columns if not marks.is_pointer(c.header) and (_is_sure(c) or marks.marked(c.header, c.counts))
         ]
@@ -1096,7 +1140,7 @@ class _Planner:
             reason = f"its name; {rows} records were merged, {known} of {len(marked)} survivors are in the table"
             feed.life["mergedInto"] = Merged(column=column.header, confidence=sure, reason=reason)
             return None
-        sure = _is_sure(column)
+        sure = _is_sure(column) or self._says_deleted(column)
         if not marked and not sure:
             return None
         told = f"{column.header} marks {rows:,} of {column.rows:,} rows"
@@ -1111,6 +1155,15 @@ class _Planner:
             confidence=0.95 if sure else 0.6,
             reason=told,
         )
+
+    def _may_end(self, feed: Feed, column: Column) -> bool:
+        """Whether a column may say that records have ended; an archived activity is an old one."""
+        old = feed.entity == "interactions" and marks.is_put_away(column.header, marks.marked(column.header, column.counts))
+        return marks.may_mark(column.header) and (not old or self._says_deleted(column))
+
+    def _says_deleted(self, column: Column) -> bool:
+        """Whether the system that the export comes from means deleted by such a header, and nothing else."""
+        return self.system is not None and vocabulary.bare(column.header) in self.system.deleted
 
     def _is_derived(self, feed: Feed) -> bool:
         """Whether a table holds accounts only as far as its deals or touches name them."""
