@@ -107,3 +107,95 @@ def test_short_and_long_identifiers_that_lead_nowhere_are_named(tmp_path):
 
 if __name__ == "__main__":
     raise SystemExit(pytest.main([__file__]))
+
+
+# keys
+
+
+def rows_of(header: str, cells: list[str]) -> str:
+    """Deals without an identifier of their own, with one more column."""
+    rows = (f"Deal {n % 3},Acme,Closed Won,{n}00,2025-01-0{n},2025-02-0{n},{cell}" for n, cell in enumerate(cells, 1))
+    return "\n".join([f"Deal Name,Account Name,Stage,Amount,Created Date,Close Date,{header}", *rows]) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "sure"),
+    [
+        ("Weighted", "120 340 560 780", None),  # amounts that happen to differ
+        ("Expected Revenue", "1200 3400 5600 7800", None),
+        ("Umsatz gewichtet", "1200 3400 5600 7800", None),
+        ("Probability", "10 20 30 40", None),
+        ("Win rate", "10% 20% 30% 40%", None),
+        ("First Name", "Ann1 Bob2 Cat3 Dan4", None),
+        ("Signed", "2025-02-01 2025-02-02 2025-02-03 2025-02-04", None),
+        ("Branch No", "7 8 8 9", None),  # not every row has its own
+        ("Filing No", "7001 7002 7003 7004", True),
+        ("Laufwerk", "7001 7002 7003 7004", False),  # weak: asked about
+    ],
+)
+def test_what_is_taken_for_a_key(tmp_path, header, cells, sure):
+    (tmp_path / "opportunities.csv").write_text(rows_of(header, cells.split()))
+    found = proposal.propose(str(tmp_path), "x")
+    (key,) = [c for c in found.columns if (c["entity"], c["column"]) == ("leads", "lead_id")]
+    assert (key["from"] == header) == (sure is not None), key
+    assert (key["confidence"] >= contracts.CONFIDENT) == bool(sure), key
+
+
+@pytest.mark.parametrize(
+    ("file", "head", "row"),
+    [
+        ("accounts.csv", "Account Name,Industry,City", "{name},Food,Ulm"),
+        ("Kunden.csv", "Firma,Branche,Ort", "{name},Handel,Ulm"),
+        ("companies.csv", "Company Name,Country,Number of Employees", "{name},France,{n}"),
+    ],
+)
+def test_names_that_repeat_are_asked_about_as_keys(tmp_path, file, head, row):
+    for names, asked in (("Acme Bolt Corn", False), ("Acme Bolt Acme", True)):
+        lines = [row.format(name=name, n=n) for n, name in enumerate(names.split(), 10)]
+        (tmp_path / file).write_text("\n".join([head, *lines]) + "\n")
+        found = proposal.propose(str(tmp_path), "x")
+        (key,) = [c for c in found.columns if (c["entity"], c["column"]) == ("customers", "customer_id")]
+        assert (key["confidence"] < contracts.CONFIDENT) == asked, key
+        assert not asked or "'Acme' in 2: each becomes one" in key["reason"]
+
+
+@pytest.mark.parametrize(
+    ("extra", "cells", "asked"),
+    [("Owner", "ann bob ann", True), ("Last Modified Date", "2025-03-01 2025-03-02 2025-03-03", False), ("Owner", "ann ann ann", False)],
+)  # fmt: skip
+def test_a_key_in_rows_that_differ_is_asked_about_where_nothing_dates_them(tmp_path, extra, cells, asked):
+    keys = [f"D-{n}" for n in range(1, 21)]
+    rows = [f"{key},Acme,Closed Won,100,2025-01-01,2025-02-01,{cells.split()[0]}" for key in keys]
+    rows += [f"D-7,Acme,Closed Won,100,2025-01-01,2025-02-01,{cells.split()[1]}"]
+    (tmp_path / "deals.csv").write_text(
+        "\n".join([f"Deal ID,Account Name,Stage,Amount,Created Date,Close Date,{extra}", *rows]) + "\n"
+    )
+    found = proposal.propose(str(tmp_path), "x")
+    (key,) = [c for c in found.columns if (c["entity"], c["column"]) == ("leads", "lead_id")]
+    assert (key["confidence"] < contracts.CONFIDENT) == asked, key
+    assert not asked or "'D-7', in several rows" in key["reason"]
+
+
+# owners and kinds of activity
+
+
+@pytest.mark.parametrize(
+    ("file", "head"),
+    [("Territory.csv", "Manager,Territory Name"), ("regions.csv", "Lead,Name"), ("Gebiete.csv", "Leiter,Bezeichnung,Name"), ("managers.csv", "Manager,Region Name")],
+)  # fmt: skip
+def test_a_territory_is_no_owner(tmp_path, file, head):
+    deals = "".join(f"D{n},Acme,Closed Won,{n}00,2025-01-01,2025-02-01,{'Ann Bob'.split()[n % 2]}\n" for n in range(1, 5))
+    (tmp_path / "deals.csv").write_text(f"Deal ID,Account Name,Stage,Amount,Created Date,Close Date,Owner\n{deals}")
+    cells = ("Ann,North", "Bob,South") if head.count(",") == 1 else ("Ann,N,North", "Bob,S,South")
+    (tmp_path / file).write_text("\n".join([head, *cells]) + "\n")
+    found = proposal.propose(str(tmp_path), "x")
+    (owner,) = [c for c in found.columns if (c["entity"], c["column"]) == ("leads", "owner")]
+    assert owner["from"] == "Owner" and "lookup" not in owner
+
+
+def test_an_invoice_is_no_call():
+    from medallion.proposal import vocabulary
+
+    assert [vocabulary.value("interactions.channel", text) for text in ("Invoice", "Sales Invoice", "Proforma invoices")] == [None] * 3
+    called = [vocabulary.value("interactions.channel", text) for text in ("Voice", "Voice call", "Telefonanruf", "Rückanruf")]
+    assert {found.value for found in called if found} == {"call"} and all(called)

@@ -58,6 +58,12 @@ def _words(column: Column) -> set[str]:
     return {*vocabulary.tokens(column.header), *vocabulary.words_of(column.header)}
 
 
+def says_amount(column: Column) -> bool:
+    """Whether a header is that of an amount or a measure, and of no number of a record."""
+    words = _words(column)
+    return bool(roles.of(column.header)[0]) or bool(words & (_AMOUNTS | (_NO_AMOUNT - _NUMBERS - {"number", "version", "row", "line", "index"})))
+
+
 def _is_amount(column: Column) -> bool:
     figures = column.share("number") > _MOST and column.share("flag") < 0.9
     return column.filled > 0 and figures and column.share("date") < 0.5

@@ -37,6 +37,8 @@ _MERGES = {"merged", "merge", "merges", "dedupe", "deduplication", "duplicates",
 _MERGED = {"merged", "loser", "losing", "duplicate", "old", "gone", "from", "removed", "source"}
 _INTO = {"into", "survivor", "surviving", "master", "winner", "winning", "kept", "to", "target"}
 _OTHER_NAMES = {*_FIRST, *_LAST, "user", "company", "team"}
+#: What no number of a record has: a decimal point, a thousands mark, a percent sign, a sign of a currency.
+_NO_NUMBER = re.compile(r"[.,%$€£¥₹\s]")
 #: The identifier of the first object in a list of JSON; Spark reads the expression too.
 _LISTED = re.compile('"id":"?([^",}]+)')
 
@@ -403,17 +405,25 @@ class _Planner:
         key = entity.key
         name = {"customers": "customer_name", "products": "product_name"}.get(feed.entity)
         if key not in feed.fillings and name in feed.fillings:
-            item = feed.fillings[name]
-            feed.fillings = {
-                key: item.model_copy(update={"reason": "no other identifier; names are keys"}),
-                **feed.fillings,
-            }
+            item, reason, sure = feed.fillings[name], "no other identifier; names are keys", 1.0
+            column = feed.table.column(item.column) if item.column else None
+            if column and (often := [(text, count) for text, count in column.counts.most_common() if count > 1]):
+                text, count = often[0]
+                reason += f", and {len(often):,} of them stand in several rows, such as {text[:40]!r} in {count}: each becomes one"
+                sure = 0.6
+            update = {"reason": reason, "confidence": min(item.confidence or 0, sure)}
+            feed.fillings = {key: item.model_copy(update=update), **feed.fillings}
         elif name and name not in feed.fillings and key in feed.fillings:
             feed.fillings[name] = feed.fillings[key].model_copy(update={"reason": "no name; the identifier is used"})
         if key not in feed.fillings and (column := _own_number(feed)):
-            named = bool({"number", "id", "key", "code", "ref"} & set(vocabulary.tokens(column.header)))
+            words = {*vocabulary.tokens(column.header), *vocabulary.words_of(column.header)}
+            named = bool(words & {"number", "id", "key", "code", "ref", "no", "nr", "nummer", "numero", "numer"})
             reason = "every row has its own, and nothing else tells them apart"
-            item = Filling(column=column.header, confidence=0.88 if named else 0.8, reason=reason)
+            if column.rows >= profile.RECORDS:
+                named, reason = False, f"{reason}, in the first {column.rows:,} rows"
+            elif not named:
+                reason += ": is it a number that the CRM gives, or happens none to stand twice?"
+            item = Filling(column=column.header, confidence=0.88 if named else 0.7, reason=reason)
             feed.fillings = {key: item, **feed.fillings}
             if feed.entity in self.keys:
                 self.keys[feed.entity] |= _forms(column)
@@ -441,6 +451,13 @@ class _Planner:
         held = feed.fillings[key]
         if held.column is None:
             return
+        if "updated_at" not in feed.fillings and not self._is_derived(feed) and (several := _in_several_rows(feed, feed.table.column(held.column))):
+            keys = "1 key" if len(several) == 1 else f"{len(several):,} keys"
+            reason = (
+                f"{held.reason}; {keys}, such as {several[0]!r}, in several rows that differ, and no column says which is the "
+                "newest: the last row counts"
+            )
+            feed.fillings[key] = held.model_copy(update={"confidence": min(held.confidence or 0, 0.7), "reason": reason})
         texts = feed.table.column(held.column).counts
         upper = {re.sub(r"\s+", "", text).upper() for text in texts}
         plain = all(_PLAIN_KEY.fullmatch(text) for text in upper)
@@ -1256,6 +1273,9 @@ def _person(table: Table, key: Column) -> Filling | None:
     """The column that has the name of a contact, or first and last name together."""
     said = [(column, set(vocabulary.words_of(column.header))) for column in table.columns if column.filled]
     said = [(column, words) for column, words in said if column is not key]
+    if match.PLACES & {word for stem in table.stems for word in vocabulary.words_of(stem)}:
+        return None
+    said = [(column, words) for column, words in said if not words & match.PLACES]
     for longest in (1, 2):
         for column, words in said:
             if words & _NAMES and len(words) <= longest and not words & _OTHER_NAMES:
@@ -1281,15 +1301,27 @@ def _stems(forms: Set[str]) -> set[str]:
     return {form[:15] for form in forms if len(form) in (15, 18)}
 
 
+def _in_several_rows(feed: Feed, key: Column) -> list[str]:
+    """Keys of which several rows say different things."""
+    if key.distinct == key.filled or any(f.header != key.header for f in feed.table.columns if f.name == key.name):
+        return []
+    place = feed.table.columns.index(key)
+    met: dict[str, set[tuple[str, ...]]] = {}
+    for record in feed.table.together(*feed.table.columns):
+        if key.counts[record[place]] > 1:
+            met.setdefault(record[place], set()).add(record)
+    return [text for text, records in met.items() if len(records) > 1]
+
+
 def _own_number(feed: Feed) -> Column | None:
-    """The first column that numbers the rows, of those that fill nothing yet."""
+    """The first column that numbers the rows, of those that fill nothing yet; never an amount, a share, a date or a name."""
     used = {item.column for item in feed.fillings.values()}
     for column in feed.table.columns:
-        full = column.filled >= 0.97 * column.rows and column.distinct >= 0.97 * column.filled and column.filled > 1
-        number = column.share("code") + column.share("number") > 0.9 and not any("." in text for text in column.counts)
+        number = column.share("code") + column.share("number") > 0.9 and not any(map(_NO_NUMBER.search, column.counts))
         other = column.share("date") > 0.5 or column.share("email") > 0.5 or column.share("phone") > 0.9
-        if full and number and not other and column.header not in used:
-            return column
+        if column.is_unique and column.rows > 1 and number and not other and column.header not in used:
+            if not evidence.says_amount(column) and not {*vocabulary.words_of(column.header)} & {*_NAMES, *_FIRST, *_LAST}:
+                return column
     return None
 
 

@@ -21,7 +21,7 @@ from medallion.sources import SourceFile, delivery, parsing
 from medallion.sources.files import UNREADABLE
 
 #: Records of a table that are looked at.
-_RECORDS = 50_000
+RECORDS = 50_000
 #: Records of a table of which columns are compared cell by cell.
 COMPARED = 5_000
 #: Different values of a column whose comparable forms are kept, and those that are looked at first.
@@ -164,11 +164,11 @@ class Table:
         names = [column.name for column in self.columns]
         found: list[dict[str, str]] = []
         for batch in parsing.parse(self.file, names):
-            good = batch.filter(batch.column(len(names) + 2).is_null()).slice(0, _RECORDS - len(found))
+            good = batch.filter(batch.column(len(names) + 2).is_null()).slice(0, RECORDS - len(found))
             for row in zip(*(good.column(place).to_pylist() for place in range(len(names))), strict=True):
                 texts = [(text or "").strip() for text in row]
                 found.append({n: "" if t.lower() in PLACEHOLDERS else t for n, t in zip(names, texts, strict=True)})
-            if len(found) >= _RECORDS:
+            if len(found) >= RECORDS:
                 break
         return found
 
@@ -212,14 +212,14 @@ def _profiled(file: SourceFile, stems: tuple[str, ...]) -> Table:
     rows, records = 0, []
     for batch in parsing.parse(file, names):
         whole = batch.column(len(names) + 2).is_null()
-        good = batch.filter(whole).slice(0, _RECORDS - rows)
+        good = batch.filter(whole).slice(0, RECORDS - rows)
         if rows < COMPARED:
             records.append(good.slice(0, COMPARED - rows))
         rows += good.num_rows
         for place, column in enumerate(columns):
             cells = (text.strip() for text in good.column(place).to_pylist() if text)
             column.counts.update(text for text in cells if text.lower() not in PLACEHOLDERS)
-        if rows >= _RECORDS:
+        if rows >= RECORDS:
             break
     for column in columns:
         column.rows = rows
