@@ -22,7 +22,7 @@ from medallion.contracts.filling import ABSENT, LIFE, MERGED, WHERE
 from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
 from medallion.errors import SourceError
-from medallion.proposal import activities, marks, systems, vocabulary
+from medallion.proposal import activities, marks, state, systems, vocabulary
 from medallion.sources import Refusal, SourceFile, parsing, quoting
 from medallion.sources.files import UNREADABLE
 
@@ -35,6 +35,8 @@ _ASKED = ("status", "channel", "outcome")
 #: Distinct texts of a column that are kept.
 _DISTINCT = 1_000
 _MESSAGES = 5
+#: Under which name the pairs of state and stage are kept, which no column has.
+_PAIR = "\n"
 
 
 @dataclass
@@ -103,6 +105,7 @@ def settle(
         doubts = [*_twins(file, seen[id(file)]), *_marked(file, seen[id(file)]), *_planned(file, seen[id(file)])]
         doubts += _without_closing(file, entity, seen[id(file)])
         doubts += _unknown_spellings(file, entity, seen[id(file)]) + _never_won(file, entity, seen[id(file)])
+        doubts += _ended_otherwise(file, entity, seen[id(file)])
         dates: dict[str, tuple[str, ...]] = {}
         span = _span(look for of, look in dated if of == id(file)) or everywhere
         for name, texts in _dates(file, entity, seen[id(file)]).items():
@@ -401,6 +404,26 @@ def _never_won(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> li
     ]
 
 
+def _ended_otherwise(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> list[_Doubt]:
+    """A doubt about deals whose stage says won or lost, and whose state says something else."""
+    if _PAIR not in seen or not (filling := file.mapping.get("status")):
+        return []
+    pairs = {(text, stage): n for pair, n in seen[_PAIR].words.items() for text, _, stage in [pair.partition("\n")]}
+    column = entity.column("status")
+    others = state.ended_otherwise(pairs, lambda text: meant(text, column, filling))
+    if not others:
+        return []
+    (text, stage), _ = others.most_common(1)[0]
+    one, other = (_header(file, str(file.mapping[name].column)) for name in ("status", "stage"))
+    return [
+        _Doubt(
+            f"{others.total()} of {sum(pairs.values())} deals are such as {text!r} in {one!r} and {stage!r} in {other!r}: which counts?",
+            f"Let a contract say it: `status: {{column: {one}}}` or `status: {{column: {other}}}` (`medallion init` has the figures "
+            "of both).",
+        )
+    ]
+
+
 def _twins(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
     """A doubt about two columns of one name that hold different things; which of them counts nobody said."""
     doubts = []
@@ -532,6 +555,14 @@ def _activity_states(file: SourceFile) -> list[tuple[str, str]]:
     return [(header, name) for header, name in file.columns if activities.may_tell(header)]
 
 
+def _state_and_stage(file: SourceFile, entity: Entity) -> tuple[str, str] | None:
+    """The columns of state and stage of deals, where they are two and no contract has said which counts."""
+    status, stage = file.mapping.get("status"), file.mapping.get("stage")
+    if entity.name != "leads" or any(source.columns for source in entity.sources) or not status or not stage:
+        return None
+    return (status.column, stage.column) if status.column and stage.column and status.column != stage.column else None
+
+
 def _marks_read(file: SourceFile, entity: Entity) -> list[tuple[str, str]]:
     """Header and name of the columns that mark rows as deleted, by which the contract or its key tells them."""
     said = [item for name in (entity.key, ABSENT, MERGED) if (item := file.mapping.get(name))]
@@ -572,12 +603,17 @@ def look(file: SourceFile, entity: Entity) -> dict[str, Seen]:
     if not wanted:
         return {}
     empty = {*entity.placeholders}
+    pair = _state_and_stage(file, entity)
 
     def read(batches: Iterator[pa.RecordBatch]) -> dict[str, Seen]:
         seen = {name: Seen() for name in wanted}
         for batch in batches:
             for name in key:  # a row without one is refused whatever it says: a total, a note
                 batch = batch.filter(pc.fill_null(pc.not_equal(batch.column(name), ""), False))
+            if pair:
+                both = [pc.utf8_trim_whitespace(pc.fill_null(batch.column(name), "")) for name in pair]
+                told = _counted(pc.binary_join_element_wise(*both, "\n"), {"\n"})
+                seen.setdefault(_PAIR, Seen()).words.update(dict(told.most_common(_DISTINCT)))
             untold = batch.filter(_unmarked(batch, read_markers, empty)) if read_markers else batch
             for name in wanted:
                 cells = (untold if name in unread else batch).column(name)

@@ -340,8 +340,10 @@ class _Planner:
             if feed.entity in self.entities:
                 evidence.sums(feed, self.entities[feed.entity])
         for feed in [item for item in feeds if item.entity == "leads"]:
+            told = feed.fillings.get("status"), feed.fillings.get("stage")
             state.status(feed, self.entities["leads"])
             self._stages(feed)
+            state.contradicted(feed, self.entities["leads"], *told)
             evidence.outcome(feed, self.entities["leads"])
             evidence.closing(feed, self.entities["leads"])
             evidence.order(feed)
