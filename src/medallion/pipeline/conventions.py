@@ -35,8 +35,8 @@ _ASKED = ("status", "channel", "outcome")
 #: Distinct texts of a column that are kept.
 _DISTINCT = 1_000
 _MESSAGES = 5
-#: Under which name the pairs of state and stage are kept, which no column has.
-_PAIR = "\n"
+#: Under which names, which no column has, the pairs of state and stage are kept, and the states of deals without a day of closing.
+_PAIR, _UNDATED = "\n", "\n\n"
 
 
 @dataclass
@@ -118,6 +118,7 @@ def settle(
             doubts += of_dates
             notes += _told(file, name, dates[name])
         notes += [f"{file.name}: {doubt.problem}" for doubt in doubts if accept] + _slips(file, entity, seen[id(file)])
+        notes += _undated(file, entity, seen[id(file)])
         if doubts and not accept:
             refused.append(_refusal(file, doubts))
         else:
@@ -376,6 +377,21 @@ def _without_closing(file: SourceFile, entity: Entity, seen: Mapping[str, Seen])
     ]
 
 
+def _undated(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> list[str]:
+    """What is said of deals won or lost in rows without a day of closing: the contract fills it from another day."""
+    filling = file.mapping.get("status")
+    if _UNDATED not in seen or filling is None:
+        return []
+    column = entity.column("status")
+    ended = sum(n for text, n in seen[_UNDATED].words.items() if meant(text, column, filling) in ("won", "lost"))
+    if not ended or "updated_at" not in (entity.column("closed_at").derive or ""):
+        return []
+    day = "last changed" if _has_updates(file) else "opened" if "created_at" in file.mapping else ""
+    how = f"count on the day they were {day}" if day else "have no day on which they closed"
+    header = _header(file, str(file.mapping["closed_at"].column))
+    return [f"{file.name}: deals won or lost without {header!r}: {ended:,}; they {how}"]
+
+
 def _has_updates(file: SourceFile) -> bool:
     return "updated_at" in file.mapping
 
@@ -563,6 +579,13 @@ def _state_and_stage(file: SourceFile, entity: Entity) -> tuple[str, str] | None
     return (status.column, stage.column) if status.column and stage.column and status.column != stage.column else None
 
 
+def _state_and_closing(file: SourceFile, entity: Entity) -> tuple[str, str] | None:
+    """The columns of the state of deals and of their day of closing, as far as both are read as they are."""
+    plain = _plain(file) if entity.name == "leads" else {}
+    names = plain.get("status"), plain.get("closed_at")
+    return (names[0], names[1]) if names[0] and names[1] and names[0] != names[1] else None
+
+
 def _marks_read(file: SourceFile, entity: Entity) -> list[tuple[str, str]]:
     """Header and name of the columns that mark rows as deleted, by which the contract or its key tells them."""
     said = [item for name in (entity.key, ABSENT, MERGED) if (item := file.mapping.get(name))]
@@ -603,7 +626,7 @@ def look(file: SourceFile, entity: Entity) -> dict[str, Seen]:
     if not wanted:
         return {}
     empty = {*entity.placeholders}
-    pair = _state_and_stage(file, entity)
+    pair, undated = _state_and_stage(file, entity), _state_and_closing(file, entity)
 
     def read(batches: Iterator[pa.RecordBatch]) -> dict[str, Seen]:
         seen = {name: Seen() for name in wanted}
@@ -614,6 +637,10 @@ def look(file: SourceFile, entity: Entity) -> dict[str, Seen]:
                 both = [pc.utf8_trim_whitespace(pc.fill_null(batch.column(name), "")) for name in pair]
                 told = _counted(pc.binary_join_element_wise(*both, "\n"), {"\n"})
                 seen.setdefault(_PAIR, Seen()).words.update(dict(told.most_common(_DISTINCT)))
+            if undated:
+                state_, closing = (pc.utf8_trim_whitespace(pc.fill_null(batch.column(name), "")) for name in undated)
+                blank = pc.is_in(pc.utf8_lower(closing), pa.array(sorted({*empty, ""})))
+                seen.setdefault(_UNDATED, Seen()).words.update(_counted(state_.filter(blank), empty))
             untold = batch.filter(_unmarked(batch, read_markers, empty)) if read_markers else batch
             for name in wanted:
                 cells = (untold if name in unread else batch).column(name)

@@ -347,6 +347,7 @@ class _Planner:
             evidence.outcome(feed, self.entities["leads"])
             evidence.closing(feed, self.entities["leads"])
             evidence.order(feed)
+            self._undated(feed)
             self._credits(feed)
         if not self.named["customers"]:
             self._customers_from_deals(feeds)
@@ -383,6 +384,31 @@ class _Planner:
             _asked_once(feed)
         order = ["customers", "products", *self.further, "leads", "interactions", "stage_changes"]
         self.feeds = sorted((f for f in self.feeds if self._possible(f)), key=lambda feed: order.index(feed.entity))
+
+    def _undated(self, feed: Feed) -> None:
+        """Deals won or lost without a day of closing count on another day: that is said, and asked where they are many."""
+        item = feed.fillings.get("closed_at")
+        if item is None or item.column is None:
+            return
+        ended = [
+            bool(day)
+            for state_, day in evidence.states(feed, self.entities["leads"], feed.table.column(item.column))
+            if state_ in ("won", "lost")
+        ]
+        lacking = len(ended) - sum(ended)
+        if not lacking:
+            return
+        other = next((feed.fillings[name] for name in ("updated_at", "created_at") if name in feed.fillings), None)
+        day = f"the day in {other.column}" if other and other.column else "no day"
+        reason = f"{item.reason}; {lacking:,} of {len(ended):,} deals won or lost have none and count on {day}"
+        update = {"reason": reason}
+        if lacking > _FEW * len(ended):
+            reason += (
+                ": is that so? to leave it empty, write {name: closed_at, transformLogic: \"CASE WHEN status IN ('won', 'lost') THEN "
+                "closed_at END\"} under the properties of leads"
+            )
+            update = {"reason": reason, "confidence": min(item.confidence or 0, 0.7)}
+        feed.fillings["closed_at"] = item.model_copy(update=update)
 
     def _credits(self, feed: Feed) -> None:
         """Amounts below 0 count where a contract says so: proposed, and asked about."""
