@@ -130,6 +130,7 @@ def rows_of(header: str, cells: list[str]) -> str:
         ("Signed", "2025-02-01 2025-02-02 2025-02-03 2025-02-04", None),
         ("Branch No", "7 8 8 9", None),  # not every row has its own
         ("Filing No", "7001 7002 7003 7004", True),
+        ("Laufwerk", "A-7 A-8 B-1 B-2", True),
         ("Laufwerk", "7001 7002 7003 7004", False),  # weak: asked about
     ],
 )

@@ -22,13 +22,27 @@ _FIGURES = r"^[-+(]?[0-9.,'\s]*\)?$"
 
 def refused(files: Iterable[SourceFile], entities: Mapping[str, Entity]) -> list[Refusal]:
     """The files of which it cannot be told what currency their amounts are in."""
-    refusals = []
+    refusals, files = [], list(files)
     for file in files:
         entity = entities[file.entity]
         own = entity if "currency" in entity.column_names else entities["leads"]
         if doubt := _doubt(file, entity, own.currency):
             refusals.append(Refusal(file.name, file.entity, f"{file.name}: {doubt.problem}", doubt.remedy))
+        elif file.entity == "leads" and (doubt := _elsewhere(file, files, entity)):
+            refusals.append(Refusal(file.name, file.entity, f"{file.name}: {doubt.problem}", doubt.remedy))
     return refusals
+
+
+def _elsewhere(file: SourceFile, files: Iterable[SourceFile], leads: Entity) -> currencies.Doubt | None:
+    """A doubt about amounts of deals in a file that names no currency, where another file of the delivery names one."""
+    if "currency" in file.mapping or "deal_value" not in file.mapping or any(map(currencies.in_header, dict(file.columns))):
+        return None
+    for other in files:
+        named = [pair for pair in other.columns if currencies.names_one(pair[0])] if other.entity != "leads" else []
+        found = currencies.elsewhere(_cells(other, named, leads.placeholders), leads.currency) if named else None
+        if found:
+            return currencies.not_said(f"column {found[0]!r} of {other.name}", found[1], leads.currency)
+    return None
 
 
 def _doubt(file: SourceFile, entity: Entity, default: str) -> currencies.Doubt | None:

@@ -37,6 +37,8 @@ _MERGES = {"merged", "merge", "merges", "dedupe", "deduplication", "duplicates",
 _MERGED = {"merged", "loser", "losing", "duplicate", "old", "gone", "from", "removed", "source"}
 _INTO = {"into", "survivor", "surviving", "master", "winner", "winning", "kept", "to", "target"}
 _OTHER_NAMES = {*_FIRST, *_LAST, "user", "company", "team"}
+#: A number with letters before it, as CRMs give them.
+_CODE = re.compile(r"[^\W\d_]{1,4}[-_/#]?\d+")
 #: What no number of a record has: a decimal point, a thousands mark, a percent sign, a sign of a currency.
 _NO_NUMBER = re.compile(r"[.,%$€£¥₹\s]")
 #: The identifier of the first object in a list of JSON; Spark reads the expression too.
@@ -231,6 +233,16 @@ class _Planner:
             self._in_one_currency(feed.entity, code)
             reason = f"{value.reason}; every amount is in {code}, and so is every figure that is shown"
             feed.fillings["deal_value"] = value = value.model_copy(update={"confidence": 0.6, "reason": reason})
+        elif currency is None and value is not None and (told := self._currency_beside(feed, columns, amounts)):
+            place, codes = told
+            code = next(iter(codes)) if len(codes) == 1 else None
+            if code:
+                self._in_one_currency(feed.entity, code)
+                reason = f"{place} says {code}, and nothing else says in which currency these are: every figure is shown in {code}"
+            else:
+                reason = ". ".join(vars(currencies.not_said(place, codes, "USD")).values())
+            reason = f"{value.reason}; {reason}"
+            feed.fillings["deal_value"] = value = value.model_copy(update={"confidence": 0.6, "reason": reason})
         changed = self.properties.get(feed.entity, {}).get("currency", {}).get("enum")
         default = changed[0]["value"] if changed else "USD"
         mapped = named.get(currency.column or "") if currency else None
@@ -244,6 +256,20 @@ class _Planner:
                 feed.fillings[target] = item.model_copy(update=update)
             else:
                 feed.confidence, feed.reason = min(feed.confidence, 0.7), f"{doubt.problem}. {doubt.remedy}"
+
+    def _currency_beside(
+        self, feed: Feed, columns: list[currencies.Cells], amounts: Mapping[str, str]
+    ) -> tuple[str, Mapping[str, int]] | None:
+        """What names a currency where the amounts of deals name none: other figures of the table, or a column of another."""
+        if found := currencies.figures_beside(columns, amounts):
+            return (found[0], {found[1]: 1}) if found[1] != "USD" else None
+        if any(cell.is_currency or currencies.only([cell], {cell.name: ""}) for cell in columns):
+            return None
+        for table in (each for each in self.tables if each is not feed.table):
+            cells_of = (currencies.Cells(c.header, c.name, c.counts, c.rows - c.filled) for c in table.columns)
+            if found_in := currencies.elsewhere(cells_of, "USD"):
+                return f"{found_in[0]} of {table.file.name}", found_in[1]
+        return None
 
     def _in_company_currency(self, feed: Feed, columns: list[currencies.Cells], currency: Filling | None) -> bool:
         """Amounts in several currencies beside the same in the company's own, whose currency the file names."""
@@ -447,11 +473,12 @@ class _Planner:
             words = {*vocabulary.tokens(column.header), *vocabulary.words_of(column.header)}
             named = bool(words & {"number", "id", "key", "code", "ref", "no", "nr", "nummer", "numero", "numer"})
             reason = "every row has its own, and nothing else tells them apart"
+            coded = all(map(_CODE.fullmatch, column.counts))
             if column.rows >= profile.RECORDS:
-                named, reason = False, f"{reason}, in the first {column.rows:,} rows"
-            elif not named:
+                named, coded, reason = False, False, f"{reason}, in the first {column.rows:,} rows"
+            if not named and not coded:
                 reason += ": is it a number that the CRM gives, or happens none to stand twice?"
-            item = Filling(column=column.header, confidence=0.88 if named else 0.7, reason=reason)
+            item = Filling(column=column.header, confidence=0.88 if named else 0.8 if coded else 0.7, reason=reason)
             feed.fillings = {key: item, **feed.fillings}
             if feed.entity in self.keys:
                 self.keys[feed.entity] |= _forms(column)

@@ -79,6 +79,15 @@ def is_named(header: str) -> bool:
     return bool(words & _CURRENCY) and words <= _CURRENCY | _BESIDE
 
 
+def names_one(header: str) -> bool:
+    """Whether a header has a word for a currency, of whatever it is.
+
+    >>> names_one("Account Currency"), names_one("Amount")
+    (True, False)
+    """
+    return bool(set(_words(header)) & _CURRENCY)
+
+
 def in_company_currency(header: str) -> bool:
     """Whether a header is that of amounts in the company's own currency.
 
@@ -273,6 +282,9 @@ def doubt(
                     f"currency",
                     f"Say their currency in a contract and give a table of rates, `rates:` in config.yaml; {say}{other_way}",
                 )
+    if (named := figures_beside(columns, amounts)) and named[1] != default:
+        cells = next(column.counts.total() for column in columns if column.header == named[0])
+        return not_said(f"column {named[0]!r}", {named[1]: cells}, default)
     return _without_value(columns, amounts)
 
 
@@ -319,6 +331,41 @@ def of_accounts(columns: Iterable[Cells], amounts: Mapping[str, str], default: s
                 f'Amounts are not converted. Convert them, or leave them out in a contract: `{canonical}: {{value: ""}}`.',
             )
     return None
+
+
+def figures_beside(columns: Iterable[Cells], amounts: Mapping[str, str]) -> tuple[str, str] | None:
+    """Header and ISO code of figures that name their one currency, where the amounts of deals beside them name none."""
+    columns = list(columns)
+    mine = [column for column in columns if amounts.get(column.name) == "deal_value"]
+    if not mine or any(in_header(column.header) or _beside(column) for column in mine):
+        return None
+    found: dict[str, str] = {}
+    for column in columns:
+        if column.name not in amounts and column.has_figures and not in_company_currency(column.header):
+            named, signed = in_header(column.header), _beside(column)
+            for code in {named} if named else {*signed} if signed.total() > 0.5 * column.counts.total() else ():
+                found.setdefault(str(code), column.header)
+    return next(((header, code) for code, header in found.items()), None) if len(found) == 1 else None
+
+
+def elsewhere(columns: Iterable[Cells], default: str) -> tuple[str, Counter[str]] | None:
+    """Header and ISO codes of a column of currencies in a table beside the deals, where one of them is not `default`."""
+    for column in columns:
+        if names_one(column.header) and column.counts:
+            codes = column.codes()
+            if codes["?"] < 0.1 * codes.total() and {*codes} - {default, "?"}:
+                return column.header, Counter({code: count for code, count in codes.items() if code != "?"})
+    return None
+
+
+def not_said(place: str, listed: Mapping[str, int], default: str) -> Doubt:
+    """That nothing but what stands in another `place` says in which currency the amounts of deals are."""
+    code = max(listed, key=lambda code: listed[code])
+    return Doubt(
+        f"{place} says {_listed(listed)}, and nothing says in which currency the deals are: every amount would count as {default}",
+        f"Say it in a contract: `currency: {{value: {default}}}` if every amount is in {default}; if all are in {code}, the contract "
+        f"gives that currency to the lakehouse (`medallion init` writes it). Amounts are not converted.",
+    )
 
 
 def only(columns: Iterable[Cells], amounts: Mapping[str, str]) -> str | None:
