@@ -205,6 +205,51 @@ def test_activities_have_their_accounts_and_deals_by_junctions(propose):
     assert customer["take"] == "customer_id"
 
 
+@pytest.mark.parametrize(
+    ("file", "head", "mark", "other"),
+    [
+        ("call_company.csv", "call_id,company_id,label", "Primary", ""),
+        ("EngagementCompany.csv", "engagement_id,company_id,type_id", "5", "341"),
+        ("Anruf_Firma.csv", "Anruf,Firma,Hauptfirma", "ja", "nein"),
+    ],
+)
+def test_what_a_touch_of_several_accounts_leaves_out_is_told(propose, file, head, mark, other):
+    calls = "call_id,call_date,call_outcome,duration\n" + "".join(f"C{n},2025-01-0{n},No answer,60\n" for n in range(1, 7))
+    pairs = "".join(f"C{n},A{n % 5 + 1},{mark}\nC{n},A6,{other}\n" for n in range(1, 7))
+    found = propose({
+        "accounts.csv": ACCOUNTS, "deals.csv": deals("Stage", *["Closed Won", "Closed Lost"] * 3), "calls.csv": calls, file: f"{head}\n{pairs}",
+    })  # fmt: skip
+    account = filled(found, "interactions", "customer_id")
+    assert account["confidence"] >= CONFIDENT
+    assert "6 further accounts of the same records do not count" in account["reason"]
+
+
+def test_the_proof_counts_the_pairs_that_are_left_out():
+    from medallion.contracts import entities
+    from medallion.pipeline import proof
+
+    text = (
+        "apiVersion: v3.1.0\nkind: DataContract\nid: m\nname: m\nversion: 1.0.0\nstatus: draft\nschema:\n  - name: call_company\n"
+        "    dataGranularityDescription: one row per pair\n    description: x\n    customProperties:\n      - property: sources\n"
+        "        value: [{file: call_company, columns: {record_id: id, of_record: call, customer_id: company}}]\n    properties:\n"
+        "      - {name: record_id, primaryKey: true, required: true, logicalType: string, physicalType: string}\n"
+        "      - {name: of_record, logicalType: string, physicalType: string}\n"
+        "      - {name: customer_id, logicalType: string, physicalType: string}\n"
+    )
+    known = entities([Override("m", text)])
+    with duckdb.connect() as connection:
+        connection.execute("create schema silver")
+        connection.execute(
+            "create table silver.call_company_clean as select * from (values ('1', 'C1', 'A1'), ('2', null, 'A2'), ('3', null, 'A3')) "
+            "t(record_id, of_record, customer_id)"
+        )
+        columns = ", ".join(f'cast(null as {"decimal" if c.kind == "money" else "timestamp" if c.kind in ("date", "timestamp") else "varchar"}) as "{c.name}"' for c in known["leads"].columns)
+        connection.execute(f"create table silver.leads_clean as select {columns}")
+        tables = {"silver.call_company_clean", "silver.leads_clean"}
+        told = proof.over(connection, known, "USD", tables).left_out
+    assert told == (proof.LeftOut("call_company", 3, 2),)
+
+
 def test_activities_have_their_accounts_through_contacts(propose):
     emails = "email_id,sent at,subject,direction\n" + "".join(
         f"E{n},2025-01-0{n},Hello,outbound\n" for n in range(1, 7)

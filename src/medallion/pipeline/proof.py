@@ -89,6 +89,15 @@ class Filled:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """Pairs of a junction, and how many of them do not count, since their record leads to another one."""
+
+    table: str
+    pairs: int
+    further: int
+
+
+@dataclass(frozen=True)
 class Example:
     """A record: its state, where it stands, and per column its cell and what the cell was read as."""
 
@@ -113,6 +122,7 @@ class Proof:
     examples: tuple[Example, ...] = ()
     sampled: bool = False
     foreign: tuple[Foreign, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
     def deals(self, state: str) -> int:
         """How many deals are in a state, in all currencies."""
@@ -300,7 +310,15 @@ def over(
     )
     if not with_accounts:
         matched = unmatched = None
-    return Proof(currency, amounts, tuple(spans), matched, unmatched, tuple(filled), (), sampled)
+    junctions = [entity for entity in present if "of_record" in entity.column_names]
+    left_out = [left for each in junctions if (left := _left_out(connection, each)).further]
+    return Proof(currency, amounts, tuple(spans), matched, unmatched, tuple(filled), (), sampled, tuple(left_out))
+
+
+def _left_out(connection: duckdb.DuckDBPyConnection, junction: Entity) -> LeftOut:
+    sql = f"select count(*) as pairs, count(*) filter (of_record is null) as further from {junction.clean.name}"
+    (row,) = query.rows(connection, sql)
+    return LeftOut(junction.name, row["pairs"], row["further"])
 
 
 @cache

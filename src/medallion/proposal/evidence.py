@@ -303,7 +303,7 @@ def accounts(feed: Feed) -> None:
 def gaps(feed: Feed, entity: Entity) -> None:
     """A known figure that would stay empty beside columns that could hold it is asked about."""
     if feed.entity == "leads" and "deal_value" not in feed.fillings:
-        figures = [c for c in feed.unmapped if _is_amount(c) and not _words(c) & _NO_AMOUNT and not _numbers_rows(c)]
+        figures = [c for c in feed.unmapped if _is_amount(c) and not _words(c) & _NO_AMOUNT and not _is_number(c)]
         figures.sort(key=lambda c: (bool(_words(c) & _AMOUNTS), c.distinct), reverse=True)
         if figures:
             _ask(feed, "deal_value", figures, entity, "no column is named as the amount")
@@ -322,8 +322,10 @@ def gaps(feed: Feed, entity: Entity) -> None:
             feed.confidence = min(feed.confidence, _ASKED)
 
 
-def _numbers_rows(column: Column) -> bool:
-    return column.is_unique and all(re.fullmatch(r"\d+", text) for text in column.counts)
+def _is_number(column: Column) -> bool:
+    """Whether figures number records: each its own, or of more digits than an amount, or under a header such as CONTACTID."""
+    whole = all(re.fullmatch(r"-?\d+", text) for text in column.counts)
+    return whole and (column.is_unique or column.header.lower().endswith("id") or min(map(len, column.counts)) > 12)
 
 
 def _newest(column: Column) -> int:

@@ -793,7 +793,11 @@ class _Planner:
                     break
             if link is not None:
                 break
-        if link is None or customer is None or (link.several and feed.entity == "interactions" and not several):
+        if link is None or customer is None:
+            return False
+        if link.several and feed.entity == "interactions" and not several:
+            told = f"{link.table.file.name} has several accounts for {link.several:,} of {link.records:,} and marks none as primary"
+            feed.comments.append(f"customer_id: {told}; where the deal tells one, that one counts")
             return False
         self._through(feed, own, link, "customer_id", customer)
         return True
@@ -822,6 +826,8 @@ class _Planner:
         reason, confidence = f"{table} tells the {what} of {percent(1 - absent / len(forms), 0)}", 0.93
         if link.because:
             reason += f"; {link.because}"
+        if link.further:
+            reason += f", and {link.further:,} further {what} of the same records do not count"
         if link.guessed:
             reason, confidence = f"{reason}: is it the primary one?", 0.75
         if link.several:
