@@ -21,7 +21,9 @@ def touches(tmp_path):
 
     def read(header: str, rows: list[str], name: str = "activities.csv"):
         lines = [f"T{n},A{n % 3 + 1},call,ok,{row}" for n, row in enumerate(rows, 1)]
-        (tmp_path / name).write_text("\n".join([f"Activity ID,Account ID,Activity Type,Outcome,{header}", *lines]) + "\n")
+        (tmp_path / name).write_text(
+            "\n".join([f"Activity ID,Account ID,Activity Type,Outcome,{header}", *lines]) + "\n"
+        )
         (tmp_path / "accounts.csv").write_text(ACCOUNTS)
         found = proposal.propose(str(tmp_path), "x")
         (source,) = contracts.entities([Override("x", found.text)])["interactions"].sources
@@ -42,7 +44,8 @@ def touches(tmp_path):
 )  # fmt: skip
 def test_an_archived_activity_is_an_old_one(touches, header, values):
     source, _, refused = touches(f"Activity Date,{header}", [f"2025-01-1{n},{v}" for n, v in enumerate(values.split())])
-    assert source.absent is None and source.where is None
+    assert source.absent is None
+    assert source.where is None
     assert refused == []
 
 
@@ -52,8 +55,10 @@ def test_a_deleted_activity_has_ended(touches, header, values):
         f"Activity Date,IsArchived,{header}",
         [f"2025-01-1{n},true,{'' if v == '-' else v}" for n, v in enumerate(values.split())],
     )
-    assert source.absent and "archived" not in source.absent.when
-    assert "as deleted" in refused[0].problem and "IsArchived" not in refused[0].problem
+    assert source.absent
+    assert "archived" not in source.absent.when
+    assert "as deleted" in refused[0].problem
+    assert "IsArchived" not in refused[0].problem
 
 
 @pytest.mark.parametrize(
@@ -63,14 +68,22 @@ def test_a_deleted_activity_has_ended(touches, header, values):
      ("deal_id,portal_id,deal_pipeline_stage_id,property_dealname,property_amount,property_closedate,property_createdate", "deal.csv")],
 )  # fmt: skip
 def test_an_archived_deal_of_hubspot_is_deleted(tmp_path, head, file):
-    cells = {"amount": "100", "stage": "closedwon", "date": "2025-01-02", "deal": "{n}", "object": "{n}", "record": "{n}"}
+    cells = {
+        "amount": "100",
+        "stage": "closedwon",
+        "date": "2025-01-02",
+        "deal": "{n}",
+        "object": "{n}",
+        "record": "{n}",
+    }
     row = ",".join(next((v for k, v in cells.items() if k in name.lower()), "x") for name in head.split(","))
     lines = [row.replace("{n}", str(n)) + f",{'true' if n == 3 else 'false'}" for n in range(1, 5)]
     (tmp_path / file).write_text("\n".join([f"{head},archived", *lines]) + "\n")
     found = proposal.propose(str(tmp_path), "x")
     assert found.system == "HubSpot"
     (source,) = contracts.entities([Override("x", found.text)])["leads"].sources
-    assert source.absent.when == "`archived`" and source.absent.confidence >= CONFIDENT
+    assert source.absent.when == "`archived`"
+    assert source.absent.confidence >= CONFIDENT
 
 
 # planned
@@ -97,7 +110,8 @@ def test_what_is_planned_does_not_count(touches, header, states, counting, asked
 
     source, _, refused = touches(f"Activity Date,{header}", [f"2025-01-1{n},{s}" for n, s in enumerate(states)])
     if counting == len(states):
-        assert source.where is None and refused == []
+        assert source.where is None
+        assert refused == []
         return
     assert (source.where.confidence < CONFIDENT) == asked
     name = source.where.when.split("`")[1]
@@ -127,7 +141,7 @@ def test_a_planned_activity_comes_back_when_it_is_done(to_silver, tmp_path, rows
     days = "select interaction_id, occurred_at::date::varchar as day from silver.interactions_clean order by 1"
     assert [tuple(row.values()) for row in rows(lake, days)] == [("T1", "2025-01-10"), ("T3", "2025-01-11")]
     done = head + "T2,A2,call,2025-12-30,ok,Completed,2025-06-30\n"
-    second, lake = to_silver({"activities.csv": done}, NOW + timedelta(days=1))
+    _second, lake = to_silver({"activities.csv": done}, NOW + timedelta(days=1))
     assert [tuple(row.values()) for row in rows(lake, days)][1] == ("T2", "2025-06-30")
 
 
@@ -157,7 +171,8 @@ def test_a_touch_has_the_best_day_that_there_is(touches, header, cells, days, sa
         assert text in item["reason"]
     names = [name.lower().replace(" ", "_") for name in header.split(",")]
     rows = " union all ".join(
-        "select " + ", ".join(f"'{cell}' as \"{name}\"" for name, cell in zip(names, row.split(","), strict=True)) for row in cells
+        "select " + ", ".join(f"'{cell}' as \"{name}\"" for name, cell in zip(names, row.split(","), strict=True))
+        for row in cells
     )
     found = duckdb.sql(f"select {item['sql'].replace('`', chr(34))} from ({rows})").fetchall()
     assert sorted(day for (day,) in found) == sorted(days)

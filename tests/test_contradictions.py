@@ -27,7 +27,8 @@ def test_a_stage_that_says_otherwise_than_the_state_is_asked_about(tmp_path, pai
     (tmp_path / "accounts.csv").write_text("Account ID,Account Name\nA1,Acme\n")
     found = proposal.propose(str(tmp_path), "x")
     (status,) = [c for c in found.columns if (c["entity"], c["column"]) == ("leads", "status")]
-    assert ("which counts?" in status["reason"]) == asked and said in status["reason"]
+    assert ("which counts?" in status["reason"]) == asked
+    assert said in status["reason"]
     assert (status["confidence"] < CONFIDENT) == asked
     plain = contracts.entities()
     refused = conventions.settle(scan(str(tmp_path), plain).files, plain, []).refused
@@ -37,7 +38,10 @@ def test_a_stage_that_says_otherwise_than_the_state_is_asked_about(tmp_path, pai
 
 
 def test_every_spelling_of_the_stage_is_compared(tmp_path):
-    rows = [f"D{n},A1,Open,{stage},{n}00,2025-01-01,2025-02-01" for n, stage in enumerate(["won", "Gewonnen", "Proposal"], 1)]
+    rows = [
+        f"D{n},A1,Open,{stage},{n}00,2025-01-01,2025-02-01"
+        for n, stage in enumerate(["won", "Gewonnen", "Proposal"], 1)
+    ]
     (tmp_path / "deals.csv").write_text(HEAD + "\n".join(rows) + "\n")
     plain = contracts.entities()
     (refusal,) = conventions.settle(scan(str(tmp_path), plain).files, plain, []).refused
@@ -56,23 +60,30 @@ UNDATED = [
 def test_a_deal_that_ended_on_no_day_is_told(tmp_path, status, closing, changed, days, said):
     more = f",{changed}" if changed else ""
     rows = [
-        f"D{n},A1,{'Won Lost'.split()[n % 2]},{n}00,2025-01-0{n},{'' if day == '-' else day}{',2025-03-01' if changed else ''}"
+        f"D{n},A1,{['Won', 'Lost'][n % 2]},{n}00,2025-01-0{n},{'' if day == '-' else day}{',2025-03-01' if changed else ''}"
         for n, day in enumerate(days.split(), 1)
     ]
     rows += [f"D9,A1,Open,900,2025-01-09,{',2025-03-01' if changed else ''}"]  # open deals have none
-    (tmp_path / "deals.csv").write_text(f"Deal ID,Account ID,{status},Amount,Created Date,{closing}{more}\n" + "\n".join(rows) + "\n")
+    (tmp_path / "deals.csv").write_text(
+        f"Deal ID,Account ID,{status},Amount,Created Date,{closing}{more}\n" + "\n".join(rows) + "\n"
+    )
     (tmp_path / "accounts.csv").write_text("Account ID,Account Name\nA1,Acme\n")
     found = proposal.propose(str(tmp_path), "x")
     (closed,) = [c for c in found.columns if (c["entity"], c["column"]) == ("leads", "closed_at")]
     assert (closed["confidence"] < CONFIDENT) == bool(said), closed
-    assert said in closed["reason"] and ("transformLogic" in closed["reason"]) == bool(said)
+    assert said in closed["reason"]
+    assert ("transformLogic" in closed["reason"]) == bool(said)
     plain = contracts.entities()
-    notes = [note for note in conventions.settle(scan(str(tmp_path), plain).files, plain, []).notes if "without" in note]
+    notes = [
+        note for note in conventions.settle(scan(str(tmp_path), plain).files, plain, []).notes if "without" in note
+    ]
     lacking = days.split().count("-")
-    assert [f"without '{closing}': {lacking}; they count on the day they were" in note for note in notes] == [True] * bool(said)
+    assert [f"without '{closing}': {lacking}; they count on the day they were" in note for note in notes] == [
+        True
+    ] * bool(said)
 
 
 def test_the_declared_rule_may_leave_the_day_empty():
     rule = "CASE WHEN status IN ('won', 'lost') THEN closed_at END"
-    text = f"apiVersion: v3.1.0\nkind: DataContract\nid: m\nname: m\nversion: 1.0.0\nstatus: draft\nschema:\n  - name: leads\n    properties:\n      - {{name: closed_at, transformLogic: \"{rule}\"}}\n"
+    text = f'apiVersion: v3.1.0\nkind: DataContract\nid: m\nname: m\nversion: 1.0.0\nstatus: draft\nschema:\n  - name: leads\n    properties:\n      - {{name: closed_at, transformLogic: "{rule}"}}\n'
     assert contracts.entities([Override("m", text)])["leads"].column("closed_at").derive == rule

@@ -214,7 +214,9 @@ def test_activities_have_their_accounts_and_deals_by_junctions(propose):
     ],
 )
 def test_what_a_touch_of_several_accounts_leaves_out_is_told(propose, file, head, mark, other):
-    calls = "call_id,call_date,call_outcome,duration\n" + "".join(f"C{n},2025-01-0{n},No answer,60\n" for n in range(1, 7))
+    calls = "call_id,call_date,call_outcome,duration\n" + "".join(
+        f"C{n},2025-01-0{n},No answer,60\n" for n in range(1, 7)
+    )
     pairs = "".join(f"C{n},A{n % 5 + 1},{mark}\nC{n},A6,{other}\n" for n in range(1, 7))
     found = propose({
         "accounts.csv": ACCOUNTS, "deals.csv": deals("Stage", *["Closed Won", "Closed Lost"] * 3), "calls.csv": calls, file: f"{head}\n{pairs}",
@@ -243,7 +245,10 @@ def test_the_proof_counts_the_pairs_that_are_left_out():
             "create table silver.call_company_clean as select * from (values ('1', 'C1', 'A1'), ('2', null, 'A2'), ('3', null, 'A3')) "
             "t(record_id, of_record, customer_id)"
         )
-        columns = ", ".join(f'cast(null as {"decimal" if c.kind == "money" else "timestamp" if c.kind in ("date", "timestamp") else "varchar"}) as "{c.name}"' for c in known["leads"].columns)
+        columns = ", ".join(
+            f'cast(null as {"decimal" if c.kind == "money" else "timestamp" if c.kind in ("date", "timestamp") else "varchar"}) as "{c.name}"'
+            for c in known["leads"].columns
+        )
         connection.execute(f"create table silver.leads_clean as select {columns}")
         tables = {"silver.call_company_clean", "silver.leads_clean"}
         told = proof.over(connection, known, "USD", tables).left_out
@@ -360,7 +365,7 @@ def test_a_second_table_without_amounts_is_asked_about(propose):
     })  # fmt: skip
     (asked,) = [table for table in found.tables if (table["table"], table["entity"]) == ("leads.csv", "leads")]
     assert "the entity" in asked["to_review"]
-    assert "are its rows deals?" in found.text
+    assert "are they deals? then there are" in found.text
 
 
 CASES = {

@@ -185,18 +185,24 @@ def test_a_key_in_rows_that_differ_is_asked_about_where_nothing_dates_them(tmp_p
     [("Territory.csv", "Manager,Territory Name"), ("regions.csv", "Lead,Name"), ("Gebiete.csv", "Leiter,Bezeichnung,Name"), ("managers.csv", "Manager,Region Name")],
 )  # fmt: skip
 def test_a_territory_is_no_owner(tmp_path, file, head):
-    deals = "".join(f"D{n},Acme,Closed Won,{n}00,2025-01-01,2025-02-01,{'Ann Bob'.split()[n % 2]}\n" for n in range(1, 5))
+    deals = "".join(f"D{n},Acme,Closed Won,{n}00,2025-01-01,2025-02-01,{['Ann', 'Bob'][n % 2]}\n" for n in range(1, 5))
     (tmp_path / "deals.csv").write_text(f"Deal ID,Account Name,Stage,Amount,Created Date,Close Date,Owner\n{deals}")
     cells = ("Ann,North", "Bob,South") if head.count(",") == 1 else ("Ann,N,North", "Bob,S,South")
     (tmp_path / file).write_text("\n".join([head, *cells]) + "\n")
     found = proposal.propose(str(tmp_path), "x")
     (owner,) = [c for c in found.columns if (c["entity"], c["column"]) == ("leads", "owner")]
-    assert owner["from"] == "Owner" and "lookup" not in owner
+    assert owner["from"] == "Owner"
+    assert "lookup" not in owner
 
 
 def test_an_invoice_is_no_call():
     from medallion.proposal import vocabulary
 
-    assert [vocabulary.value("interactions.channel", text) for text in ("Invoice", "Sales Invoice", "Proforma invoices")] == [None] * 3
-    called = [vocabulary.value("interactions.channel", text) for text in ("Voice", "Voice call", "Telefonanruf", "Rückanruf")]
-    assert {found.value for found in called if found} == {"call"} and all(called)
+    assert [
+        vocabulary.value("interactions.channel", text) for text in ("Invoice", "Sales Invoice", "Proforma invoices")
+    ] == [None] * 3
+    called = [
+        vocabulary.value("interactions.channel", text) for text in ("Voice", "Voice call", "Telefonanruf", "Rückanruf")
+    ]
+    assert {found.value for found in called if found} == {"call"}
+    assert all(called)

@@ -26,16 +26,20 @@ def refused(files: Iterable[SourceFile], entities: Mapping[str, Entity]) -> list
     for file in files:
         entity = entities[file.entity]
         own = entity if "currency" in entity.column_names else entities["leads"]
-        if doubt := _doubt(file, entity, own.currency):
-            refusals.append(Refusal(file.name, file.entity, f"{file.name}: {doubt.problem}", doubt.remedy))
-        elif file.entity == "leads" and (doubt := _elsewhere(file, files, entity)):
+        if (doubt := _doubt(file, entity, own.currency)) or (
+            file.entity == "leads" and (doubt := _elsewhere(file, files, entity))
+        ):
             refusals.append(Refusal(file.name, file.entity, f"{file.name}: {doubt.problem}", doubt.remedy))
     return refusals
 
 
 def _elsewhere(file: SourceFile, files: Iterable[SourceFile], leads: Entity) -> currencies.Doubt | None:
     """A doubt about amounts of deals in a file that names no currency, where another file of the delivery names one."""
-    if "currency" in file.mapping or "deal_value" not in file.mapping or any(map(currencies.in_header, dict(file.columns))):
+    if (
+        "currency" in file.mapping
+        or "deal_value" not in file.mapping
+        or any(map(currencies.in_header, dict(file.columns)))
+    ):
         return None
     for other in files:
         named = [pair for pair in other.columns if currencies.names_one(pair[0])] if other.entity != "leads" else []

@@ -305,7 +305,10 @@ def _parent_keys(context: Context, entity: Entity, batch: Batch) -> dict[str, Da
         known = [context.read(parent.clean).select(key)] if context.lake.exists(parent.clean.name) else []
         if batch.files_of(parent.name) and parent.name != entity.name:
             staged = silver.valid(context.read(parent.staged))
-            known += [silver.counted(staged).select(key), *([life.left_alone(staged, parent)] if parent.ends_records else [])]
+            known += [
+                silver.counted(staged).select(key),
+                *([life.left_alone(staged, parent)] if parent.ends_records else []),
+            ]
         if parent.ends_records and store.grow(context.lake, parent.history):
             known.append(life.left_alone(context.read(parent.history), parent))
         if known:

@@ -492,7 +492,8 @@ def _planned(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
     if not told:
         return []
     shown = "; ".join(
-        f"{_header(file, name)!r} {', '.join(repr(text[:40]) for text in list(texts)[:3])}" for name, texts in told.items()
+        f"{_header(file, name)!r} {', '.join(repr(text[:40]) for text in list(texts)[:3])}"
+        for name, texts in told.items()
     )
     rows = max(sum(texts.values()) for texts in told.values())
     words = " AND ".join(activities.when(name, texts) for name, texts in told.items())
@@ -557,7 +558,9 @@ def _markers(file: SourceFile) -> list[str]:
     """Columns that may mark rows as deleted and that no contract reads."""
     if file.entity == "products":  # one that is no longer sold was sold
         return []
-    unread = [(header, name) for header, name in file.columns if name not in file.columns_read and marks.may_mark(header)]
+    unread = [
+        (header, name) for header, name in file.columns if name not in file.columns_read and marks.may_mark(header)
+    ]
     old = {header for header, _ in unread if file.entity == "interactions" and marks.is_put_away(header, ())}
     if old and (system := systems.recognized([[header for header, _ in file.columns]])):
         old = {header for header in old if vocabulary.bare(header) not in system.deleted}

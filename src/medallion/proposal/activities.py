@@ -11,26 +11,105 @@ from medallion.proposal.feeds import Feed
 from medallion.proposal.profile import Column
 
 #: Words that head the state of an activity, and those that head a flag for one that is done.
-_STATES = frozenset("status state statecode estado estatus statut etat stato stan zustand stav situacao situation".split())
+_STATES = frozenset(
+    [
+        "status",
+        "state",
+        "statecode",
+        "estado",
+        "estatus",
+        "statut",
+        "etat",
+        "stato",
+        "stan",
+        "zustand",
+        "stav",
+        "situacao",
+        "situation",
+    ]
+)
 _DONE = frozenset(
-    "done completed complete finished closed erledigt abgeschlossen hecho hecha completado completada finalizado finalizada "
-    "terminado terminada termine terminee fait fatto completato completata svolto voltooid gereed afgerond zrobione "
-    "zakonczone wykonane concluido concluida realizado realizada hotovo dokonceno klar slutford udfort fullfort tamamlandi".split()
+    [
+        "done",
+        "completed",
+        "complete",
+        "finished",
+        "closed",
+        "erledigt",
+        "abgeschlossen",
+        "hecho",
+        "hecha",
+        "completado",
+        "completada",
+        "finalizado",
+        "finalizada",
+        "terminado",
+        "terminada",
+        "termine",
+        "terminee",
+        "fait",
+        "fatto",
+        "completato",
+        "completata",
+        "svolto",
+        "voltooid",
+        "gereed",
+        "afgerond",
+        "zrobione",
+        "zakonczone",
+        "wykonane",
+        "concluido",
+        "concluida",
+        "realizado",
+        "realizada",
+        "hotovo",
+        "dokonceno",
+        "klar",
+        "slutford",
+        "udfort",
+        "fullfort",
+        "tamamlandi",
+    ]
 )
 #: Words of a header that is the state of something else, or a day.
 _OTHER = frozenset(
-    "deal lead opportunity account contact customer stage sync sales marketing lifecycle reason date time at on by datetime "
-    "datum am fecha data heure".split()
+    [
+        "deal",
+        "lead",
+        "opportunity",
+        "account",
+        "contact",
+        "customer",
+        "stage",
+        "sync",
+        "sales",
+        "marketing",
+        "lifecycle",
+        "reason",
+        "date",
+        "time",
+        "at",
+        "on",
+        "by",
+        "datetime",
+        "datum",
+        "am",
+        "fecha",
+        "data",
+        "heure",
+    ]
 )
 _MOST_STATES = 30
 #: Words that head the day of an activity where its own column is empty, in the order in which they are taken.
 _DAYS = (
     (_DONE | {"end", "ended", "actual"}, "when it was done"),
-    (frozenset("start started due scheduled activity beginn fallig inicio debut inizio vencimiento".split()), "when it was due"),
-    (frozenset("created create add added erstellt angelegt creado creada creacion cree creation creato utworzono criado".split()), "when it was entered"),
-    (frozenset("modified changed updated update change geandert modificado modifie modificato zmieniono alterado".split()), "when it was last changed"),
+    (frozenset(["start", "started", "due", "scheduled", "activity", "beginn", "fallig", "inicio", "debut", "inizio", "vencimiento"]), "when it was due"),
+    (frozenset(["created", "create", "add", "added", "erstellt", "angelegt", "creado", "creada", "creacion", "cree", "creation", "creato", "utworzono", "criado"]), "when it was entered"),
+    (frozenset(["modified", "changed", "updated", "update", "change", "geandert", "modificado", "modifie", "modificato", "zmieniono", "alterado"]), "when it was last changed"),
 )  # fmt: skip
-_NO_DAY = frozenset("deleted archived reminder sync synced fivetran recurrence birth next last".split())
+_NO_DAY = frozenset(
+    ["deleted", "archived", "reminder", "sync", "synced", "fivetran", "recurrence", "birth", "next", "last"]
+)
 
 
 def _words(header: str) -> set[str]:
@@ -60,7 +139,11 @@ def not_done(header: str, counts: Mapping[str, int]) -> dict[str, int]:
     if _words(header) & _DONE and all(marks.is_yes(text) or marks.is_no(text) for text in counts):
         return {text: count for text, count in counts.items() if marks.is_no(text)}
     meant = {text: vocabulary.value("interactions.state", text) for text in counts}
-    return {text: counts[text] for text, found in meant.items() if found and found.value != "done" and found.confidence > 0.82}
+    return {
+        text: counts[text]
+        for text, found in meant.items()
+        if found and found.value != "done" and found.confidence > 0.82
+    }
 
 
 def planned(feed: Feed) -> Condition | None:
@@ -74,11 +157,13 @@ def planned(feed: Feed) -> Condition | None:
     sure = 0.9
     if rows >= max(column.filled for column, _ in told):
         reason, sure = f"{reason}. That is every row: does none of them count?", 0.6
-    return Condition(when=" AND ".join(when(column.name, texts) for column, texts in told), confidence=sure, reason=reason)
+    return Condition(
+        when=" AND ".join(when(column.name, texts) for column, texts in told), confidence=sure, reason=reason
+    )
 
 
 def when(name: str, texts: Iterable[str]) -> str:
-    """The Spark SQL condition under which an activity has taken place.
+    r"""The Spark SQL condition under which an activity has taken place.
 
     >>> when("status", ["Open", "Didn't"])
     "lower(trim(coalesce(`status`, ''))) NOT IN ('didn\\\\'t', 'open')"
@@ -96,7 +181,9 @@ def _listed(texts: Mapping[str, int]) -> str:
 def days(feed: Feed, held: Column) -> list[tuple[Column, str]]:
     """Further columns that may tell the day of an activity, in the order in which they are taken, each with what it tells."""
     dates = [c for c in feed.table.columns if c is not held and c.filled and c.share("date") > 0.7]
-    dates = [c for c in dates if not _words(c.header) & _NO_DAY or _words(c.header) & {"modified", "changed", "updated"}]
+    dates = [
+        c for c in dates if not _words(c.header) & _NO_DAY or _words(c.header) & {"modified", "changed", "updated"}
+    ]
     found: dict[str, tuple[Column, str]] = {}
     for words, what in _DAYS:
         for column in dates:
@@ -117,7 +204,9 @@ def is_late(column: Column) -> bool:
 
 def occurred(feed: Feed, item: Filling, held: Column, others: list[tuple[Column, str]]) -> Filling:
     """The day of an activity by its own column, else by the first of others that has one."""
-    ended = next((c for c, what in others if what == "when it was done" and _is_iso(c)), None) if _is_iso(held) else None
+    ended = (
+        next((c for c, what in others if what == "when it was done" and _is_iso(c)), None) if _is_iso(held) else None
+    )
     early, used = 0, dict.fromkeys((column.header for column, _ in others), 0)
     for own, *cells in _of_done(feed, held, *(column for column, _ in others)):
         if own:
@@ -128,8 +217,8 @@ def occurred(feed: Feed, item: Filling, held: Column, others: list[tuple[Column,
     taken = [(column, what) for column, what in others if used[column.header]]
     if not taken and not early:
         return item
-    cells = ", ".join(f"nullif(trim(`{column.name}`), '')" for column in (held, *(column for column, _ in taken)))
-    sql, reason = f"coalesce({cells})", item.reason
+    listed = ", ".join(f"nullif(trim(`{column.name}`), '')" for column in (held, *(column for column, _ in taken)))
+    sql, reason = f"coalesce({listed})", item.reason
     more = " or more" if feed.table.rows > profile.COMPARED else ""
     if taken:
         reason += "; where it is empty " + ", else ".join(

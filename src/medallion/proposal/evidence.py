@@ -61,7 +61,9 @@ def _words(column: Column) -> set[str]:
 def says_amount(column: Column) -> bool:
     """Whether a header is that of an amount or a measure, and of no number of a record."""
     words = _words(column)
-    return bool(roles.of(column.header)[0]) or bool(words & (_AMOUNTS | (_NO_AMOUNT - _NUMBERS - {"number", "version", "row", "line", "index"})))
+    return bool(roles.of(column.header)[0]) or bool(
+        words & (_AMOUNTS | (_NO_AMOUNT - _NUMBERS - {"number", "version", "row", "line", "index"}))
+    )
 
 
 def _is_amount(column: Column) -> bool:

@@ -96,7 +96,11 @@ def _judged(column: Column, entity: Entity, declared: Declared) -> tuple[float, 
     if not column.filled:
         return 0.88, "but it is empty"
     kind = declared.kind
-    if declared.name in ("owner", "account_manager") and {*vocabulary.words_of(column.header)} & {*PLACES, "team", "group"}:
+    if declared.name in ("owner", "account_manager") and {*vocabulary.words_of(column.header)} & {
+        *PLACES,
+        "team",
+        "group",
+    }:
         return 0.5, "but no person"
     if declared.name == entity.key:
         if column.is_unique:

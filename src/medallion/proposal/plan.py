@@ -12,7 +12,20 @@ from medallion.contracts.filling import Condition, Merged, joined
 from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
 from medallion.figures import percent
-from medallion.proposal import activities, cells, evidence, funnel, links, marks, match, profile, stages, state, systems, vocabulary
+from medallion.proposal import (
+    activities,
+    cells,
+    evidence,
+    funnel,
+    links,
+    marks,
+    match,
+    profile,
+    stages,
+    state,
+    systems,
+    vocabulary,
+)
 from medallion.proposal.feeds import Feed, Proposal, feed_of
 from medallion.proposal.match import Match
 from medallion.proposal.profile import Column, Table
@@ -36,6 +49,7 @@ _LAST = {"last", "lastname", "family", "nachname", "surname", "apellido", "apell
 _MERGES = {"merged", "merge", "merges", "dedupe", "deduplication", "duplicates", "fusion", "zusammenfuhrung"}
 _MERGED = {"merged", "loser", "losing", "duplicate", "old", "gone", "from", "removed", "source"}
 _INTO = {"into", "survivor", "surviving", "master", "winner", "winning", "kept", "to", "target"}
+_OF_PERSONS = {*_NAMES, *_FIRST, *_LAST}
 _OTHER_NAMES = {*_FIRST, *_LAST, "user", "company", "team"}
 #: A number with letters before it, as CRMs give them.
 _CODE = re.compile(r"[^\W\d_]{1,4}[-_/#]?\d+")
@@ -263,7 +277,7 @@ class _Planner:
         """What names a currency where the amounts of deals name none: other figures of the table, or a column of another."""
         if found := currencies.figures_beside(columns, amounts):
             return (found[0], {found[1]: 1}) if found[1] != "USD" else None
-        if any(cell.is_currency or currencies.only([cell], {cell.name: ""}) for cell in columns):
+        if any(cell.is_currency for cell in columns):
             return None
         for table in (each for each in self.tables if each is not feed.table):
             cells_of = (currencies.Cells(c.header, c.name, c.counts, c.rows - c.filled) for c in table.columns)
@@ -427,11 +441,11 @@ class _Planner:
         other = next((feed.fillings[name] for name in ("updated_at", "created_at") if name in feed.fillings), None)
         day = f"the day in {other.column}" if other and other.column else "no day"
         reason = f"{item.reason}; {lacking:,} of {len(ended):,} deals won or lost have none and count on {day}"
-        update = {"reason": reason}
+        update: dict[str, Any] = {"reason": reason}
         if lacking > _FEW * len(ended):
             reason += (
                 ": is that so? to leave it empty, write {name: closed_at, transformLogic: \"CASE WHEN status IN ('won', 'lost') THEN "
-                "closed_at END\"} under the properties of leads"
+                'closed_at END"} under the properties of leads'
             )
             update = {"reason": reason, "confidence": min(item.confidence or 0, 0.7)}
         feed.fillings["closed_at"] = item.model_copy(update=update)
@@ -506,13 +520,19 @@ class _Planner:
         held = feed.fillings[key]
         if held.column is None:
             return
-        if "updated_at" not in feed.fillings and not self._is_derived(feed) and (several := _in_several_rows(feed, feed.table.column(held.column))):
+        if (
+            "updated_at" not in feed.fillings
+            and not self._is_derived(feed)
+            and (several := _in_several_rows(feed, feed.table.column(held.column)))
+        ):
             keys = "1 key" if len(several) == 1 else f"{len(several):,} keys"
             reason = (
                 f"{held.reason}; {keys}, such as {several[0]!r}, in several rows that differ, and no column says which is the "
                 "newest: the last row counts"
             )
-            feed.fillings[key] = held.model_copy(update={"confidence": min(held.confidence or 0, 0.7), "reason": reason})
+            feed.fillings[key] = held.model_copy(
+                update={"confidence": min(held.confidence or 0, 0.7), "reason": reason}
+            )
         texts = feed.table.column(held.column).counts
         upper = {re.sub(r"\s+", "", text).upper() for text in texts}
         plain = all(_PLAIN_KEY.fullmatch(text) for text in upper)
@@ -1236,7 +1256,9 @@ class _Planner:
 
     def _may_end(self, feed: Feed, column: Column) -> bool:
         """Whether a column may say that records have ended; an archived activity is an old one."""
-        old = feed.entity == "interactions" and marks.is_put_away(column.header, marks.marked(column.header, column.counts))
+        old = feed.entity == "interactions" and marks.is_put_away(
+            column.header, marks.marked(column.header, column.counts)
+        )
         return marks.may_mark(column.header) and (not old or self._says_deleted(column))
 
     def _says_deleted(self, column: Column) -> bool:
@@ -1380,9 +1402,9 @@ def _own_number(feed: Feed) -> Column | None:
     for column in feed.table.columns:
         number = column.share("code") + column.share("number") > 0.9 and not any(map(_NO_NUMBER.search, column.counts))
         other = column.share("date") > 0.5 or column.share("email") > 0.5 or column.share("phone") > 0.9
+        other = other or evidence.says_amount(column) or bool({*vocabulary.words_of(column.header)} & _OF_PERSONS)
         if column.is_unique and column.rows > 1 and number and not other and column.header not in used:
-            if not evidence.says_amount(column) and not {*vocabulary.words_of(column.header)} & {*_NAMES, *_FIRST, *_LAST}:
-                return column
+            return column
     return None
 
 

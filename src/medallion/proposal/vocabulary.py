@@ -196,7 +196,9 @@ def value(entity_column: str, written: str) -> Meaning | None:
             return Meaning(meant, 0.95, "the word for it")
         if any(words[place : place + len(phrase)] == phrase for place in range(len(words) - len(phrase) + 1)):
             meanings.append((len(said), 0.9 if len(phrase) > 1 else 0.84, meant, f"says {said!r}"))
-        elif len(said) >= 5 and any(word.endswith(said) and len(word) > len(said) + 2 for word in words):  # not in-voice
+        elif len(said) >= 5 and any(
+            word.endswith(said) and len(word) > len(said) + 2 for word in words
+        ):  # not in-voice
             meanings.append((len(said) - 1, 0.82, meant, f"ends in {said!r}"))
     if meanings:
         longest = max(item[0] for item in meanings)

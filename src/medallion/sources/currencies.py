@@ -343,7 +343,7 @@ def figures_beside(columns: Iterable[Cells], amounts: Mapping[str, str]) -> tupl
     for column in columns:
         if column.name not in amounts and column.has_figures and not in_company_currency(column.header):
             named, signed = in_header(column.header), _beside(column)
-            for code in {named} if named else {*signed} if signed.total() > 0.5 * column.counts.total() else ():
+            for code in {named} if named else {*signed} if signed.total() > 1 else ():
                 found.setdefault(str(code), column.header)
     return next(((header, code) for code, header in found.items()), None) if len(found) == 1 else None
 
