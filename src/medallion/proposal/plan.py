@@ -472,6 +472,11 @@ class _Planner:
         entity = self.entities[feed.entity]
         key = entity.key
         name = {"customers": "customer_name", "products": "product_name"}.get(feed.entity)
+        if key not in feed.fillings and name and (found := self._referred_to(feed)):
+            column, table = found
+            reason = f"every row has its own, and {table.file.name} refers to it"
+            feed.fillings = {key: Filling(column=column.header, confidence=0.9, reason=reason), **feed.fillings}
+            self.keys[feed.entity] |= _forms(column)
         if key not in feed.fillings and name in feed.fillings:
             item, reason, sure = feed.fillings[name], "no other identifier; names are keys", 1.0
             column = feed.table.column(item.column) if item.column else None
@@ -541,6 +546,26 @@ class _Planner:
         why = "has other characters than a code" if not plain else "differs by case alone"
         feed.comments.append(f"{key} {why}, so it is compared as written")
         self._as_written(feed.entity, key)
+
+    def _referred_to(self, feed: Feed) -> tuple[Column, Table] | None:
+        """The column of a table without a known key that numbers its rows, as the deals show: theirs lead to it."""
+        used = {item.column for item in feed.fillings.values()}
+        for column in feed.table.columns:
+            told = column.share("code") + column.share("number") > 0.9 and column.share("date") < 0.5
+            if (
+                not column.is_unique
+                or column.header in used
+                or not told
+                or column.distinct < 5
+                or evidence.says_amount(column)
+            ):
+                continue
+            if all(text.isdigit() and len(text) < 4 for text in column.counts):  # among any numbers that count from one
+                continue
+            for item in self.matches:
+                if item.entity.name == "leads" and any(c.among(column.forms, 0.9) for c in item.table.columns):
+                    return column, item.table
+        return None
 
     def _as_written(self, entity: str, key: str) -> None:
         """Compare a key, and what refers to it, letter by letter."""
