@@ -156,6 +156,18 @@ def test_references_follow_merged_records(to_silver, contract, rows):
     sound(lake)
 
 
+@pytest.mark.slow
+def test_the_survivor_of_a_merge_is_no_other_spelling_of_the_merged(to_silver, contract, rows):
+    path = contract(customers="mergedInto: Master")
+    accounts_ = "Id,Name,Changed,Master\n001aBc,Acme,2025-01-01,\n001xYz,Acme Inc,2025-01-01,001aBc\n"
+    result, lake = to_silver(
+        {"customers.csv": accounts_, "leads.csv": DEALS + "L1,001xYz,won,100,2025-01-02,2025-02-01,\n"},
+        contracts=(path,),
+    )
+    assert accounts(result)["leads"] == {"rows_read": 1, "accepted": 1}
+    assert rows(lake, "select customer_id from silver.leads_clean") == [{"customer_id": "001ABC"}]
+
+
 def test_a_file_lists_the_merges(to_silver, contract, rows):
     path = contract(leads="mergedInto: {file: merged_deal, from: Gone, to: Kept}")
     first, lake = to_silver(

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
+from rapidfuzz import fuzz
+
 from medallion.contracts import CONFIDENT, Entity, Filling, formats
 from medallion.contracts.filling import Condition, Merged, joined
 from medallion.contracts.model import DATE_FORMATS
@@ -473,10 +475,14 @@ class _Planner:
         key = entity.key
         name = {"customers": "customer_name", "products": "product_name"}.get(feed.entity)
         if key not in feed.fillings and name and (found := self._referred_to(feed)):
-            column, table = found
-            reason = f"every row has its own, and {table.file.name} refers to it"
-            feed.fillings = {key: Filling(column=column.header, confidence=0.9, reason=reason), **feed.fillings}
-            self.keys[feed.entity] |= _forms(column)
+            own, other, table = found
+            reason = f"every row has its own, and {other.header} of {table.file.name} refers to it"
+            feed.fillings = {key: Filling(column=own.header, confidence=0.9, reason=reason), **feed.fillings}
+            self.keys[feed.entity] |= _forms(own)
+            for deals in (item for item in self.feeds if item.table is table and item.entity == "leads"):
+                deals.fillings.setdefault(
+                    key, Filling(column=other.header, confidence=0.9, reason="as the accounts call it")
+                )
         if key not in feed.fillings and name in feed.fillings:
             item, reason, sure = feed.fillings[name], "no other identifier; names are keys", 1.0
             column = feed.table.column(item.column) if item.column else None
@@ -547,7 +553,7 @@ class _Planner:
         feed.comments.append(f"{key} {why}, so it is compared as written")
         self._as_written(feed.entity, key)
 
-    def _referred_to(self, feed: Feed) -> tuple[Column, Table] | None:
+    def _referred_to(self, feed: Feed) -> tuple[Column, Column, Table] | None:
         """The column of a table without a known key that numbers its rows, as the deals show: theirs lead to it."""
         used = {item.column for item in feed.fillings.values()}
         for column in feed.table.columns:
@@ -560,11 +566,12 @@ class _Planner:
                 or evidence.says_amount(column)
             ):
                 continue
-            if all(text.isdigit() and len(text) < 4 for text in column.counts):  # among any numbers that count from one
-                continue
+            small = all(text.isdigit() and len(text) < 4 for text in column.counts)  # are among any that count from one
             for item in self.matches:
-                if item.entity.name == "leads" and any(c.among(column.forms, 0.9) for c in item.table.columns):
-                    return column, item.table
+                for other in item.table.columns if item.entity.name == "leads" else ():
+                    alike = fuzz.ratio(vocabulary.bare(column.header), vocabulary.bare(other.header)) >= 85
+                    if (alike or not small) and other.among(column.forms, 0.9):
+                        return column, other, item.table
         return None
 
     def _as_written(self, entity: str, key: str) -> None:
@@ -623,7 +630,7 @@ class _Planner:
             forms = _forms(column)
             if forms and (column.header == first or len(forms) >= min(3, len(wanted))):
                 shares.append((round(len(forms & wanted) / len(forms), 2), column.header == first, column))
-        shares.sort(key=lambda item: (item[0], item[1]), reverse=True)
+        shares.sort(key=lambda item: (round(item[0] + 0.02 * item[1], 2), item[1]), reverse=True)
         return (shares[0][2], shares[0][0]) if shares and shares[0][0] >= 0.5 else None
 
     def _customer(self, feed: Feed) -> None:

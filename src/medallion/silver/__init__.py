@@ -145,7 +145,9 @@ def references_as_written(
         looked_up = any(filling.lookup for filling in mapping.get(column.name, ()))
         if column.kind == "identifier" and column.name in readings.texts and not looked_up:
             written = words.unspaced(readings.texts[column.name])
-            rows = readings.frame.filter(written != F.col(column.name))
+            rows = readings.frame.filter(
+                (written != F.col(column.name)) & (F.upper(written) == F.col(column.name))
+            )  # no merge
             parts.append(
                 rows.select(
                     "_source_file",
