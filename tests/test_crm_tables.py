@@ -434,6 +434,23 @@ def test_changes_of_stage_are_proposed(propose, name):
     assert {c["table"] for c in found.columns if c["entity"] == "leads"} == {"deals.csv"}
 
 
+@pytest.mark.parametrize("flag", ["IsDeleted", "Gelöscht", "_fivetran_deleted"])
+def test_a_deleted_change_of_stage_has_ended(propose, flag):
+    known = ["Closed Won", "Closed Lost", "Angebot"]
+    rows = [
+        f"{stage[-3:]}{n},D{n},{stage},2025-01-0{n},{'true' if n == 2 else 'false'}"
+        for stage in known
+        for n in range(1, 7)
+    ]
+    history = "\n".join([f"Id,OpportunityId,StageName,CreatedDate,{flag}", *rows]) + "\n"
+    found = propose(
+        {"accounts.csv": ACCOUNTS, "deals.csv": deals("Stage", *known * 2), "OpportunityHistory.csv": history}
+    )
+    (source,) = contracts.entities([Override("x", found.text)])["stage_changes"].sources
+    assert source.absent
+    assert source.absent.confidence >= CONFIDENT
+
+
 @pytest.mark.slow
 def test_states_and_accounts_of_the_tables_reach_silver(spark, propose, tmp_path):
     file, content, header, states = TABLES["closed and probability"]

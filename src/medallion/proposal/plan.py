@@ -1235,7 +1235,7 @@ class _Planner:
 
         An account that is only named in rows of another entity does not end with one of them: such a row does not count.
         """
-        if feed.entity not in ("leads", "customers", "interactions"):
+        if feed.entity not in ("leads", "customers", "interactions", "stage_changes"):
             return
         if feed.entity == "interactions" and (counts := activities.planned(feed)):
             feed.life["where"] = counts
