@@ -176,3 +176,29 @@ def test_a_touch_has_the_best_day_that_there_is(touches, header, cells, days, sa
     )
     found = duckdb.sql(f"select {item['sql'].replace('`', chr(34))} from ({rows})").fetchall()
     assert sorted(day for (day,) in found) == sorted(days)
+
+
+@pytest.mark.parametrize("state", ["NOT_STARTED", "Geplant", "To do"])
+def test_a_state_that_is_read_as_an_outcome_stops_nothing(tmp_path, state):
+    rows = [f"T{n},A1,call,2025-01-1{n},{'COMPLETED' if n % 2 else state}" for n in range(1, 7)]
+    head = "Activity ID,Account ID,Activity Type,Activity Date,Task Status\n"
+    (tmp_path / "activities.csv").write_text(head + "\n".join(rows) + "\n")
+    (tmp_path / "accounts.csv").write_text(ACCOUNTS)
+    entities = contracts.entities([Override("x", proposal.propose(str(tmp_path), "x").text)])
+    assert entities["interactions"].sources[0].where
+    assert conventions.settle(scan(str(tmp_path), entities).files, entities, []).refused == []
+
+
+@pytest.mark.parametrize("flag", ["_fivetran_deleted", "IsDeleted", "archived"])
+def test_a_retired_row_of_a_table_that_is_looked_up_in_stops_nothing(tmp_path, flag):
+    (tmp_path / "stages.csv").write_text(
+        f"stage_id,label,display_order,closed_won,is_closed,{flag}\ns1,Talks,0,false,false,false\ns2,Ink,1,true,true,false\n"
+        "s3,Gone,2,false,true,false\ns4,Old talks,3,false,false,true\n"
+    )
+    deals = "".join(f"D{n},A{n % 3 + 1},s{n % 4 + 1},{n}00,2025-01-0{n},2025-02-0{n}\n" for n in range(1, 9))
+    (tmp_path / "deals.csv").write_text(f"deal_id,Account ID,deal_stage_id,Amount,Created Date,Close Date\n{deals}")
+    (tmp_path / "accounts.csv").write_text(ACCOUNTS)
+    entities = contracts.entities([Override("x", proposal.propose(str(tmp_path), "x").text)])
+    files = scan(str(tmp_path), entities).files
+    assert "stages" in {file.entity for file in files}
+    assert conventions.settle(files, entities, []).refused == []

@@ -556,7 +556,12 @@ def _closed(file: SourceFile, entity: Entity) -> dict[str, str]:
 
 def _markers(file: SourceFile) -> list[str]:
     """Columns that may mark rows as deleted and that no contract reads."""
-    if file.entity == "products":  # one that is no longer sold was sold
+    if file.entity not in (
+        "customers",
+        "leads",
+        "interactions",
+        "stage_changes",
+    ):  # a stage that is retired is still looked up
         return []
     unread = [
         (header, name) for header, name in file.columns if name not in file.columns_read and marks.may_mark(header)

@@ -354,8 +354,10 @@ class _Planner:
 
     def _valued(self, item: Filling, column: Column, feed: Feed, declared: Any) -> Filling:
         values, unknown = cells.spellings(feed.entity, declared, column)
-        if feed.entity == "interactions":  # what is yet to come does not count
-            unknown = [pair for pair in unknown if pair[0] not in activities.not_done(column.header, column.counts)]
+        if feed.entity == "interactions" and declared.name == "outcome":  # what is yet to come does not count
+            coming = activities.not_done(column.header, column.counts)
+            values += tuple((text, "neutral") for text, _ in unknown if text in coming)
+            unknown = [pair for pair in unknown if pair[0] not in coming]
         update: dict[str, Any] = {"values": values}
         if unknown:
             shown = ", ".join(f"{text!r} ({count})" for text, count in unknown[:8])
