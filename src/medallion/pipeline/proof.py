@@ -312,7 +312,9 @@ def over(
         matched = unmatched = None
     junctions = [entity for entity in present if "of_record" in entity.column_names]
     left_out = [left for each in junctions if (left := _left_out(connection, each)).further]
-    return Proof(currency, amounts, tuple(spans), matched, unmatched, tuple(filled), (), sampled, left_out=tuple(left_out))
+    return Proof(
+        currency, amounts, tuple(spans), matched, unmatched, tuple(filled), (), sampled, left_out=tuple(left_out)
+    )
 
 
 def _left_out(connection: duckdb.DuckDBPyConnection, junction: Entity) -> LeftOut:
