@@ -163,7 +163,7 @@ class Entity(_Columns):
     @property
     def ends_records(self) -> bool:
         """Whether a source says that records of it are deleted, or gone from a complete delivery."""
-        return any(source.absent or source.complete for source in self.sources)
+        return any(source.absent or source.complete or source.snapshot for source in self.sources)
 
     @property
     def references(self) -> tuple[Column, ...]:
