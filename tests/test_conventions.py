@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 
 from medallion import contracts, sources
@@ -263,3 +264,33 @@ def test_two_columns_of_one_name_with_different_values_stop_the_file(tmp_path, s
     settled = settle(tmp_path, {"leads.csv": rows, "customers.csv": CUSTOMERS})
     assert ["two columns are named" in item.problem for item in settled.refused] == [True] * refused
     assert [file.entity for file in settled.files] == ["customers"] + ["leads"] * (not refused)
+
+
+@pytest.mark.parametrize(
+    ("texts", "forms", "ends", "dates"),
+    [
+        ([str(1_741_777_200_000 + n) for n in range(3_000)], {"0" * 13: ("1741777200000", 3_000)},
+         {"1741777200000", "1741777202999"}, set()),
+        ([f"{45_000 + n}.5" for n in range(2_000)], {"00000.0": ("45000.5", 2_000)}, {"45000.5", "46999.5"}, set()),
+        ([f"{n % 28 + 1}. März 2025" for n in range(2_000)], {"0. März 0000": ("1. März 2025", 648), "00. März 0000": ("10. März 2025", 1_352)},
+         set(), set()),
+        ([f"{n % 28 + 1:02}/07/25 9:{n % 60:02}pm" for n in range(2_000)], {"00/00/00 0:00pm": ("01/07/25 9:00pm", 2_000)}, set(),
+         {f"{n + 1:02}/07/25" for n in range(28)}),
+        ([f"{n % 9 + 1}/3/2025" for n in range(1_000)] + ["31/12/2024 10:00"], {"M/d/yyyy": ("1/3/2025", 1_000), "M/d/yyyy H:mm": ("31/12/2024 10:00", 1)},
+         set(), {"31/12/2024", *(f"{n + 1}/3/2025" for n in range(9))}),
+    ],
+    ids=["epoch", "serial", "month", "short", "slash"],
+)  # fmt: skip
+def test_what_dates_look_like_is_found_per_form_and_not_per_cell(monkeypatch, texts, forms, ends, dates):
+    tried = []
+    monkeypatch.setattr(
+        conventions, "_form", lambda shape, form=conventions._form: (tried.append(shape), form(shape))[1]
+    )
+    seen = conventions.Seen()
+    for batch in (texts[: len(texts) // 2], texts[len(texts) // 2 :]):
+        conventions._add(seen, pa.array([*batch, "", "2025-01-31"]), {"", "n/a"}, dates=True, listed=False)
+    assert {form: (text, count) for form, (text, count) in seen.forms.items()} == forms
+    assert ends <= seen.ends
+    assert seen.dates == dates
+    assert seen.filled == len(texts) + 2
+    assert len(tried) <= 6

@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
+from itertools import islice
 
 import numpy as np
 import pyarrow as pa
@@ -592,27 +594,53 @@ def _add(seen: Seen, cells: pa.Array, empty: Collection[str], dates: bool, liste
     texts = texts.filter(pc.invert(pc.is_in(pc.utf8_lower(texts), pa.array(sorted(empty)))))
     seen.filled += 0 if listed else len(texts)
     if len(texts):
-        days = pc.extract_regex(texts, r"^(?P<day>[0-9]{1,2}[/.-][0-9]{1,2}[/.-](?:[0-9]{4}|[0-9]{2}))(?:[^0-9]|$)")
-        seen.dates |= set(pc.unique(pc.struct_field(days.drop_null(), "day")).to_pylist())
-        for form, texts_of_form in _by_form(texts):
-            if re.fullmatch(r"[0.,]+|epoch.*", form):
-                seen.ends |= set(pc.min_max(texts_of_form).as_py().values())
-            example, count = seen.forms.get(form, (str(pc.min(texts_of_form)), 0))
-            seen.forms[form] = (example, count + len(texts_of_form))
+        _add_forms(seen, texts)
 
 
-def _by_form(texts: pa.Array) -> Iterator[tuple[str, pa.Array]]:
-    """Dates by the format that reads them, whichever of day and month is first; others by what they look like."""
+def _add_forms(seen: Seen, texts: pa.Array) -> None:
+    """Add dates in other forms than ISO. Texts that differ in their digits alone are of one form, so that regular
+    expressions are tried on the few forms and not on every cell.
+    """
+    shapes = _without_digits(texts).dictionary_encode()
+    rows: dict[str, list[int]] = {}
+    for place, shape in enumerate(shapes.dictionary.to_pylist()):
+        rows.setdefault(_form(shape), []).append(place)
+    counts = Counter({item["values"]: item["counts"] for item in pc.value_counts(shapes.indices).to_pylist()})
+    for form, places in islice(rows.items(), _DISTINCT):
+        example, count = seen.forms.get(form, ("", 0))
+        is_figure = bool(re.fullmatch("[0.,]+", form))
+        days = {place: found.end(1) for place in places if (found := _DAY.match(shapes.dictionary[place].as_py()))}
+        if is_figure or not count or days:
+            of_form = texts.filter(pc.is_in(shapes.indices, pa.array(places, shapes.indices.type)))
+            ends = set(pc.min_max(of_form).as_py().values())
+            seen.ends |= ends if is_figure else set()
+            example = example or str(min(ends))
+        for place, end in days.items():
+            of_shape = of_form if len(places) == 1 else texts.filter(pc.equal(shapes.indices, place))
+            seen.dates |= set(pc.unique(pc.utf8_slice_codeunits(of_shape, 0, end)).to_pylist())
+        seen.forms[form] = (example, count + sum(counts[place] for place in places))
+
+
+#: A day in figures at the beginning of a text whose digits are all 0.
+_DAY = re.compile(r"(0{1,2}[/.-]0{1,2}[/.-](?:0000|00))(?:[^0]|$)")
+_ZEROS = np.array([ord("0") if chr(byte).isdecimal() else byte for byte in range(256)], np.uint8)
+
+
+def _without_digits(texts: pa.Array) -> pa.Array:
+    """Texts with every digit 0: done on their bytes at once."""
+    texts = pa.concat_arrays([texts])  # from its own beginning
+    _, offsets, data = texts.buffers()
+    zeros = pa.py_buffer(_ZEROS[np.frombuffer(data, np.uint8)].tobytes())
+    return pa.StringArray.from_buffers(len(texts), offsets, zeros, offset=texts.offset)
+
+
+@cache
+def _form(shape: str) -> str:
+    """The format that reads dates of a shape, whichever of day and month is first; for others the shape itself."""
     for format_ in formats.candidates(day_first=False):
-        if not len(texts):
-            return
-        fits = pc.match_substring_regex(texts, rf"^(?:{formats.reader(format_)})\z")
-        if pc.any(fits).as_py():
-            yield format_, texts.filter(fits)
-            texts = texts.filter(pc.invert(fits))
-    forms = pc.replace_substring_regex(texts, "[0-9]", "0")
-    for form in pc.unique(forms).to_pylist()[:_DISTINCT]:
-        yield form, texts.filter(pc.equal(forms, form))
+        if re.fullmatch(formats.reader(format_), shape):
+            return format_
+    return shape
 
 
 def _counted(cells: pa.Array, empty: Collection[str]) -> Counter[str]:
