@@ -112,10 +112,11 @@ def day_order(texts: Iterable[str]) -> DayOrder:
     DayOrder(day_first='', month_first='', either='')
     """
     found = {"day_first": "", "month_first": "", "either": ""}
-    texts = list(texts)
-    short_is_year_first = year_first(texts)
-    for text in texts:
-        if not (match := _DAY_MONTH_YEAR.match(text.strip())) or match[2] == ".":
+    days = [match for text in texts if (match := _DAY_MONTH_YEAR.match(text.strip()))]
+    short_is_year_first = year_first(match.string for match in days if len(match[4]) == 2)
+    for match in days:
+        text = match.string
+        if match[2] == ".":
             continue
         if short_is_year_first and len(match[4]) == 2:
             continue

@@ -656,7 +656,7 @@ def _counted(cells: pa.Array, empty: Collection[str]) -> Counter[str]:
 def _columns_of_csv(file: SourceFile, wanted: list[str]) -> Iterator[pa.RecordBatch]:
     """Some columns of a delimited text, without records that do not split into the header's cells."""
     names = [name for _, name in file.columns]
-    with file.place.open() as stream:
+    with file.place.text() as stream:
         yield from pacsv.open_csv(
             quoting.Doubled(stream) if file.slashed else stream,
             read_options=pacsv.ReadOptions(

@@ -500,11 +500,13 @@ def no_records(table: Table, key: Column, amount: Column | None) -> NoRecords | 
 
     They are taken out of the table: what its columns hold is then what its records hold.
     """
+    if table.of is not None or sum(batch.num_rows for batch in table.records) < table.rows:
+        return None
     records = list(table.together(*table.columns))
     place = table.columns.index(key)
     filled = [sum(map(bool, record)) for record in records]
     full = [count for record, count in zip(records, filled, strict=True) if record[place]]
-    if len(records) < table.rows or not full:
+    if not full:
         return None
     usual = median(full)
 

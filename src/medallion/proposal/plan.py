@@ -496,7 +496,7 @@ class _Planner:
         for column in table.columns:
             if column.header == but and but != first:
                 continue
-            forms = _forms(column)
+            forms = _forms(column) if column.among(wanted, 0.5) else frozenset()
             if forms and (column.header == first or len(forms) >= min(3, len(wanted))):
                 shares.append((round(len(forms & wanted) / len(forms), 2), column.header == first, column))
         shares.sort(key=lambda item: (item[0], item[1]), reverse=True)
