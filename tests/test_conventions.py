@@ -108,6 +108,57 @@ def test_other_columns_files_and_deliveries_decide_where_a_column_does_not(tmp_p
     assert not settle(tmp_path, {}, earlier=earlier).refused, "how an earlier delivery was written"
 
 
+#: Dates that are real days with the day, the month and the year first, or with two of these.
+SHORT = [
+    (["05/06/24", "07/08/24"], ("2024-06-05 (day first)", "2024-05-06 (month first)", "2005-06-24 (year first)")),
+    (["24/05/06", "24/07/08"], ("2006-05-24 (day first)", "2024-05-06 (year first)")),
+    (["24-05-06", "23-12-01"], ("2001-12-23 (day first)", "2023-12-01 (year first)")),
+]
+
+
+@pytest.mark.parametrize(("dates", "readings"), SHORT, ids=str)
+@pytest.mark.parametrize("name", ["created_at", "occurred_at"])
+def test_years_of_two_digits_that_may_come_first_are_asked_about_with_every_reading(tmp_path, dates, readings, name):
+    header = "interaction_id,customer_id,channel,outcome,occurred_at"
+    touches = leads(*(f"I{n},C1,call,positive,{date}" for n, date in enumerate(dates)), header=header)
+    files = {"leads.csv": dated(*dates)} if name == "created_at" else {"interactions.csv": touches}
+    (refusal,) = settle(tmp_path, files).refused
+    assert all(reading in refusal.problem for reading in readings), refusal.problem
+    assert "`dates: {order: day}`, `month` or `year` for" in refusal.remedy
+
+
+@pytest.mark.parametrize(
+    ("opened", "closed", "first"),
+    [
+        ("24/05/25", "32/05/06", True),  # a column that is decided
+        ("24/05/25", "1/7/24", False),
+        ("24/05/25", "31/12/2024", False),
+        ("24/05/06", "2024-07-01", True),  # 2006 is far from it
+        ("24/05/06", "2006-07-01", False),
+    ],
+)
+def test_other_columns_decide_whether_years_of_two_digits_come_first(tmp_path, opened, closed, first):
+    rows = leads(f"L1,C1,won,,5,{opened},{closed}", f"L2,C1,won,,5,{opened},{closed}")
+    (file,) = settle(tmp_path, {"leads.csv": rows}).files
+    assert file.dates["created_at"][0].startswith("yy/M/d" if first else "d/M/yy")
+    later = dated("23/05/15", "23/06/16")
+    (tmp_path / "next").mkdir()
+    assert settle(tmp_path / "next", {"leads.csv": later}).refused
+    (again,) = settle(tmp_path / "next", {}, earlier=[file]).files
+    assert again.dates["created_at"][0][:2] == file.dates["created_at"][0][:2], "as it was written before"
+
+
+@pytest.mark.parametrize("order", ["day", "month", "year"])
+def test_one_answer_about_the_order_of_dates_holds_for_its_column(tmp_path, order):
+    contract = contracts.Override(
+        "own.yaml",
+        EXCLUDED.replace("created_at: created_at", f"created_at: {{column: created_at, dates: {{order: {order}}}}}"),
+    )
+    rows = leads("L1,C1,open,,5,05/06/04,,0", "L2,C1,open,,5,07/08/04,,0", header=f"{LEADS},deleted")
+    settled = settle(tmp_path, {"leads.csv": rows}, overrides=[contract])
+    assert not settled.refused, settled.refused
+
+
 def test_dates_with_dots_decide_nothing_for_others_and_an_accepted_guess_is_no_precedent(tmp_path):
     (refusal,) = settle(tmp_path, {"leads.csv": dated("12.01.2025", "03/04/2025")}).refused
     assert "'03/04/2025' may be" in refusal.problem

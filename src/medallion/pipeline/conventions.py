@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
 from itertools import islice
@@ -89,16 +89,16 @@ def settle(
         except SourceError as error:
             refused.append(Refusal(file.name, file.entity, error.problem, error.remedy))
     readable = [file for file in files if id(file) in seen]
-    orders = {
-        (id(file), name): formats.day_order(_days(texts, file.mapping[name], entities[file.entity].column(name)))
-        for file in readable
-        for name, texts in _dates(file, entities[file.entity], seen[id(file)]).items()
-    }
     before = _precedents(earlier)
     dated = [
         (id(file), look) for file in readable for look in _dates(file, entities[file.entity], seen[id(file)]).values()
     ]
     everywhere = _span(look for _, look in dated) or (formats.Span(date(1990, 1, 1), today) if today else None)
+    orders = {
+        (id(file), name): _order(file.mapping[name], entities[file.entity].column(name), texts, everywhere)
+        for file in readable
+        for name, texts in _dates(file, entities[file.entity], seen[id(file)]).items()
+    }
     kept, notes = [], []
     for file in readable:
         entity = entities[file.entity]
@@ -108,11 +108,8 @@ def settle(
         dates: dict[str, tuple[str, ...]] = {}
         span = _span(look for of, look in dated if of == id(file)) or everywhere
         for name, texts in _dates(file, entity, seen[id(file)]).items():
-            others = [
-                [other.decided for (of, _), other in orders.items() if of == id(file)],
-                [other.decided for other in orders.values()],
-                before.get((file.entity, name), []),
-            ]
+            mine = [other for (of, _), other in orders.items() if of == id(file)]
+            others = [mine, list(orders.values()), before.get((file.entity, name), [])]
             dates[name], of_dates = _dated(file, entity.column(name), texts, orders[id(file), name], others, span)
             doubts += of_dates
             notes += _told(file, name, dates[name])
@@ -129,18 +126,21 @@ def _dated(
     column: Column,
     seen: Seen,
     order: formats.DayOrder,
-    others: list[list[bool | None]],
+    others: list[list[formats.DayOrder]],
     span: formats.Span | None = None,
 ) -> tuple[tuple[str, ...], list[_Doubt]]:
     """The formats that a column of dates calls for, none where its contract names them; and what is in doubt."""
     filling = file.mapping[column.name]
     said = _said(filling, column)
-    chosen, doubt = _choose(order, said, others)
-    doubts = [_order_doubt(file, column.name, order, said)] if doubt else []
+    years = order.years if order.years is not None else _agreed([each.year_elsewhere for each in of] for of in others)
+    chosen, doubt = _choose(order, said, [[each.decided for each in of] for of in others])
+    doubts = [_order_doubt(file, column.name, order, said)] if doubt and not (said is None and years) else []
+    if said is None and years is None:
+        doubts = [_year_doubt(file, column.name, seen)]
     texts = [example for example, _ in seen.forms.values()]
     if said is None:
         figures = {text for text in seen.ends if not formats.is_iso(text)}
-        needed, unread = formats.called_for([*texts, *figures], chosen, span, seen.dates)
+        needed, unread = formats.called_for([*texts, *figures], chosen, span, seen.dates, bool(years))
     else:
         read = re.compile(formats.shapes(_explicit(filling, column)).removesuffix(r"\z"))
         needed, unread = (), [text for text in texts if not read.fullmatch(text)]
@@ -150,10 +150,8 @@ def _dated(
 
 
 def _span(columns: Iterable[Seen]) -> formats.Span | None:
-    """The first and last of the days whose year is plain."""
-    return formats.Span.of(
-        day for seen in columns for text in (*seen.ends, *seen.dates) for day in formats.about([text])
-    )
+    """The first and last of the days whose year is plain; one of two digits is not where it may come first."""
+    return formats.span_of((*seen.ends, *seen.dates) for seen in columns)
 
 
 def _told(file: SourceFile, name: str, needed: tuple[str, ...]) -> list[str]:
@@ -211,16 +209,32 @@ def _is_day_first(needed: Iterable[str]) -> bool | None:
     return orders.pop() if len(orders) == 1 else None
 
 
-def _precedents(earlier: Iterable[SourceFile]) -> dict[tuple[str, str], list[bool | None]]:
+def _precedents(earlier: Iterable[SourceFile]) -> dict[tuple[str, str], list[formats.DayOrder]]:
     """Per entity and column, the order of day and month in the newest file that told one; what was read with `accept`
     tells nothing.
     """
-    orders: dict[tuple[str, str], list[bool | None]] = {}
+    orders: dict[tuple[str, str], list[formats.DayOrder]] = {}
     for file in earlier:
         for name, needed in () if file.accept else file.dates.items():
-            if (order := _is_day_first(needed)) is not None:
+            order = _named_order(needed)
+            if order.year_elsewhere is not None:
                 orders[file.entity, name] = [order]
     return orders
+
+
+def _named_order(needed: Iterable[str]) -> formats.DayOrder:
+    """The order that formats have."""
+    if any(re.match("yy[/.-]", format_) for format_ in needed):
+        return formats.DayOrder(years=True)
+    is_day_first = _is_day_first(needed)
+    return formats.DayOrder("d" * (is_day_first is True), "M" * (is_day_first is False))
+
+
+def _order(filling: Filling, column: Column, seen: Seen, span: formats.Span | None) -> formats.DayOrder:
+    """What a column says about the order of day, month and year: what its contract names, else its values."""
+    named = _explicit(filling, column)
+    found = formats.day_order(_days(seen, filling, column), span)
+    return replace(found, years=_named_order(named).years) if named else found
 
 
 def _explicit(filling: Filling, column: Column) -> tuple[str, ...]:
@@ -245,18 +259,33 @@ def _said(filling: Filling, column: Column) -> bool | None:
 def _choose(order: formats.DayOrder, said: bool | None, others: list[list[bool | None]]) -> tuple[bool, bool]:
     """Whether days come first in a column, and whether that is in doubt."""
     if said is not None:
-        return said, bool(order.month_first if said else order.day_first)
+        return said, not order.years and bool(order.month_first if said else order.day_first)
     if order.contradicts:
         return False, True
     if order.decided is not None:
         return order.decided, False
+    agreed = _agreed(others)
+    return bool(agreed), agreed is None and bool(order.either)
+
+
+def _agreed(others: Iterable[Iterable[bool | None]]) -> bool | None:
+    """What the nearest of others that say something agree on."""
     for known in others:
         votes = {vote for vote in known if vote is not None}
-        if len(votes) == 1:
-            return votes.pop(), False
         if votes:
-            break
-    return False, bool(order.either)
+            return votes.pop() if len(votes) == 1 else None
+    return None
+
+
+def _year_doubt(file: SourceFile, name: str, seen: Seen) -> _Doubt:
+    """A doubt about years of two digits that may come first: every reading of one value beside the others."""
+    example = min(text for text in seen.dates if "year" in formats.as_read(text))
+    told = " or ".join(f"{day} ({order} first)" for order, day in formats.as_read(example).items())
+    return _Doubt(
+        f"{_origin(file, name)!r}: {example!r} may be {told}, and no value tells which",
+        f"Say which it is in a contract: `dates: {{order: day}}`, `month` or `year` for {file.entity}.{name} "
+        "(docs/SOURCES.md), or export dates as 2025-12-31.",
+    )
 
 
 def _order_doubt(file: SourceFile, name: str, order: formats.DayOrder, said: bool | None) -> _Doubt:

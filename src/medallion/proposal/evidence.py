@@ -339,7 +339,35 @@ def _ask(feed: Feed, name: str, columns: list[Column], entity: Entity, why: str)
     feed.fillings[name] = Filling(column=columns[0].header, confidence=_ASKED, reason=reason, **update)
 
 
-_ORDER_ASKED = re.compile(r"; (day or month first in .*|'[^']*' has the day first, '[^']*' the month)$")
+_ORDER_ASKED = re.compile(
+    r"; (day(?: or|, month or) (?:month|year) first in '[^']*'\?|'[^']*' has the day first, '[^']*' the month)"
+)
+#: What is asked about a column beside what it is taken for.
+_FURTHER = re.compile(
+    r"; (?=but [\d,]+ of [\d,]+ deals close before |but it is filled in |[\d,]+ open deals have |[\d,]+ are below 0: |"
+    r"[\d,]+ columns have this name |not read as dates: )"
+)
+
+
+def doubts(item: Filling) -> list[str]:
+    """What is asked about a filling, one by one; what is only told of it is not among it."""
+    if not is_asked(item):
+        return []
+    order = _ORDER_ASKED.search(item.reason)
+    first, *further = _FURTHER.split(_ORDER_ASKED.sub("", item.reason))
+    is_told = (further or order) and "?" not in first and (" may be " not in first)
+    return [*([order[1]] if order else []), *([] if is_told else [first]), *further]
+
+
+def is_order(doubt: str) -> bool:
+    """Whether a doubt is about the order of day, month and year."""
+    return bool(_ORDER_ASKED.match(f"; {doubt}"))
+
+
+def without(item: Filling, doubt: str) -> Filling:
+    """A filling of which one doubt has been answered; sure once there is no other."""
+    left = [each for each in doubts(item) if each != doubt]
+    return item.model_copy(update={"reason": "; ".join(left)} if left else {"confidence": None, "reason": ""})
 
 
 def one_order(feed: Feed) -> None:
@@ -360,8 +388,9 @@ def one_order(feed: Feed) -> None:
     feed.undecided, feed.sure_besides = tuple(columns), feed.confidence
     feed.confidence = min(feed.confidence, _ASKED)
     for name, item in asked.items():
-        reason = _ORDER_ASKED.sub("", item.reason)
-        update = {"date_formats": (), "confidence": CONFIDENT, "reason": f"{reason}; by the dateFormats of the source"}
+        others = [each for each in doubts(item) if not is_order(each)]
+        reason = f"{_ORDER_ASKED.sub('', item.reason)}; by the dateFormats of the source"
+        update = {"date_formats": (), "reason": reason} | ({} if others else {"confidence": CONFIDENT})
         feed.fillings[name] = item.model_copy(update=update)
 
 

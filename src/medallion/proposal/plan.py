@@ -128,9 +128,12 @@ class _Planner:
         return values
 
     def _day_first(self, table: Table) -> bool | None:
-        """The order of day and month that the other columns tell: those of the table, else those of the folder."""
+        return self._agreed(table, "decided")
+
+    def _agreed(self, table: Table, of: str) -> bool | None:
+        """What other columns tell of an order of dates: those of the table, else those of the folder."""
         for tables in ([table], self.tables):
-            votes = {column.day_order.decided for each in tables for column in each.columns} - {None}
+            votes = {getattr(column.day_order, of) for each in tables for column in each.columns} - {None}
             if votes:
                 return votes.pop() if len(votes) == 1 else None
         return None
@@ -139,7 +142,7 @@ class _Planner:
         """The dates whose year is plain: those of the table, else those of the folder."""
         for tables in ([table], self.tables):
             columns = [column for each in tables for column in each.columns if column.share("date") > 0.5]
-            if span := formats.Span.of(day for column in columns for day in formats.about(column.counts)):
+            if span := formats.span_of(column.counts for column in columns):
                 return span
         return None
 
@@ -153,7 +156,8 @@ class _Planner:
             item = Filling(column=column.header, confidence=meant.confidence, reason=meant.reason)
             if declared.kind in ("date", "timestamp"):
                 span = self._span(matched.table)
-                item = cells.dated(item, column, self._day_first(matched.table), self.foreign, span)
+                first, years = self._day_first(matched.table), self._agreed(matched.table, "year_elsewhere")
+                item = cells.dated(item, column, first, self.foreign, span, years)
                 if canonical == "closed_at":
                     item = cells.won_or_lost(item, column, feed.table)
             elif declared.kind == "money":
