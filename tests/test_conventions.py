@@ -345,3 +345,31 @@ def test_what_dates_look_like_is_found_per_form_and_not_per_cell(monkeypatch, te
     assert seen.dates == dates
     assert seen.filled == len(texts) + 2
     assert len(tried) <= 6
+
+
+FLAGS = [
+    ("Is Won", ["false", "true", "true", "false", "false", "false"], True),
+    ("IsWon", ["1", "0", "0", "0", "0", "0"], False),
+    ("Gewonnen", ["ja", "nein", "ja", "nein", "ja", "nein"], True),
+    ("IsClosed", ["true", "true", "true", "true", "true", "true"], True),
+    ("is_closed", ["1", "1", "0", "0", "0", "0"], False),
+    ("Probability", ["100", "0", "0", "0", "0", "20"], True),
+    ("Wahrscheinlichkeit (%)", ["100", "0", "100", "100", "100", "20"], True),
+    ("Probability (%)", ["100", "0", "10", "30", "20", "20"], False),
+]
+
+
+@pytest.mark.parametrize(("header", "cells", "asked"), FLAGS, ids=[item[0] for item in FLAGS])
+def test_a_run_without_a_contract_compares_states_with_what_the_system_says(tmp_path, header, cells, asked):
+    states = ["won", "lost", "open", "open", "open", "open"]
+    rows = [f"L{n},C1,{states[n]},,5,2025-01-0{n + 1},2025-02-01,{cell}" for n, cell in enumerate(cells)]
+    settled = settle(tmp_path, {"leads.csv": leads(*rows, header=f"{LEADS},{header}")})
+    assert ["'status': " in item.problem and header in item.problem for item in settled.refused] == [True] * asked
+
+
+@pytest.mark.parametrize(("closed", "asked"), [("2024-02-01", True), ("2025-12-01", False), ("01.02.2024", True)])
+def test_a_run_without_a_contract_asks_when_most_deals_close_before_they_are_opened(tmp_path, closed, asked):
+    rows = [f"L{n},C1,won,,5,2025-01-0{n + 1},{closed}" for n in range(6)]
+    settled = settle(tmp_path, {"leads.csv": leads(*rows)})
+    assert ["6 of 6 deals close before created_at" in item.problem for item in settled.refused] == [True] * asked
+    assert settle(tmp_path, {}, accept=True).files

@@ -24,7 +24,7 @@ from medallion.contracts.filling import ABSENT, LIFE, MERGED
 from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
 from medallion.errors import SourceError
-from medallion.proposal import marks
+from medallion.proposal import marks, profile
 from medallion.sources import Refusal, SourceFile, parsing, quoting
 from medallion.sources.files import UNREADABLE
 
@@ -103,7 +103,7 @@ def settle(
     for file in readable:
         entity = entities[file.entity]
         doubts = [*_twins(file, seen[id(file)]), *_marked(file, seen[id(file)])]
-        doubts += _without_closing(file, entity, seen[id(file)])
+        doubts += _without_closing(file, entity, seen[id(file)]) + _contradicted(file, entity)
         doubts += _unknown_spellings(file, entity, seen[id(file)]) + _never_won(file, entity, seen[id(file)])
         dates: dict[str, tuple[str, ...]] = {}
         span = _span(look for of, look in dated if of == id(file)) or everywhere
@@ -431,6 +431,44 @@ def _never_won(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> li
             f"no deal is won, though {won[0]!r} ({texts[won[0]]} rows) says so",
             "Fill status from that column in a contract, or say there what the spelling means.",
         )
+    ]
+
+
+def _contradicted(file: SourceFile, entity: Entity) -> list[_Doubt]:
+    """What the first records of a table of deals that no contract knows contradict, by the evidence of `medallion init`."""
+    if entity.name != "leads" or entity.sources or "status" not in file.mapping:
+        return []
+    from medallion.proposal import evidence, stages, vocabulary
+    from medallion.proposal.feeds import Feed
+
+    told = {*stages.FLAG_WORDS, *evidence.CHANCE, "active"}
+    read = {file.mapping[name].column for name in ("status", "created_at", "closed_at") if name in file.mapping}
+    beside = {name for header, name in file.columns if told & {*vocabulary.words_of(header)}}
+    if not beside and "closed_at" not in file.mapping:
+        return []
+    table = profile.of_columns(file, {name for name in read | beside if name})
+    feed = Feed(table, "leads", 1.0, "")
+    headers = {column.name: column.header for column in table.columns}
+    for name in ("status", "created_at", "closed_at"):
+        item = file.mapping.get(name)
+        if item and item.column and not item.lookup:
+            feed.fillings[name] = item.model_copy(
+                update={"column": headers[item.column], "confidence": 1.0, "reason": ""}
+            )
+    evidence.outcome(feed, entity)
+    evidence.flags(feed, entity)
+    days = [
+        table.column(str(feed.fillings[name].column)) for name in ("created_at", "closed_at") if name in feed.fillings
+    ]
+    if all(each.day_order.decided is not None or not each.day_order.either for each in days):
+        evidence.order(feed)
+    return [
+        _Doubt(
+            f"{item.column!r}: {doubt.removeprefix('; ').removeprefix('but ')}",
+            f"Say in a contract what fills {file.entity}.{name} (`medallion init` proposes one).",
+        )
+        for name, item in feed.fillings.items()
+        for doubt in evidence.doubts(item)
     ]
 
 

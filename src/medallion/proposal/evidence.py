@@ -16,7 +16,7 @@ import pyarrow as pa
 from medallion.contracts import CONFIDENT, Entity, Filling
 from medallion.contracts.filling import Condition
 from medallion.contracts.model import Column as Declared
-from medallion.proposal import match, roles, vocabulary
+from medallion.proposal import match, roles, stages, vocabulary
 from medallion.proposal.feeds import Feed
 from medallion.proposal.match import Match
 from medallion.proposal.profile import Column, Table
@@ -40,7 +40,7 @@ _NUMBERS = frozenset(
     {"number", "nr", "no", "id", "code", "position", "pos", "numero", "nummer", "numer", "cislo", "番号"}
 )
 _FALSE = frozenset({"false", "0", "no", "n", "f", "nein", "non", "nie", "nej", "falso", "falsch"})
-_CHANCE = frozenset(
+CHANCE = frozenset(
     [
         "probability",
         "wahrscheinlichkeit",
@@ -344,7 +344,7 @@ _ORDER_ASKED = re.compile(
 )
 #: What is asked about a column beside what it is taken for.
 _FURTHER = re.compile(
-    r"; (?=but [\d,]+ of [\d,]+ deals close before |but it is filled in |[\d,]+ open deals have |[\d,]+ are below 0: |"
+    r"; (?=but [\d,]+ of [\d,]+ deals |but it is filled in |[\d,]+ open deals have |[\d,]+ are below 0: |"
     r"[\d,]+ columns have this name |not read as dates: )"
 )
 
@@ -408,7 +408,7 @@ def is_asked(item: Filling) -> bool:
 
 def outcome(feed: Feed, leads: Entity) -> None:
     """A state that the probability and an archive mark contradict: archived at 0 is lost, whatever stage it was in."""
-    chance = next((c for c in feed.table.columns if _words(c) & _CHANCE and c.share("number") > _MOST), None)
+    chance = next((c for c in feed.table.columns if _words(c) & CHANCE and c.share("number") > _MOST), None)
     item = feed.fillings.get("status")
     if chance is None or item is None or item.column is None:
         return
@@ -438,6 +438,25 @@ def outcome(feed: Feed, leads: Entity) -> None:
             reason = f"{item.reason}; {len(wrong)} open deals have {chance.header} {value}: are they {meant}?"
             item = item.model_copy(update={"confidence": min(item.confidence or 1, _ASKED), "reason": reason})
             feed.fillings["status"] = item
+
+
+def flags(feed: Feed, leads: Entity) -> None:
+    """A state that the system's own flags, such as IsWon and IsClosed, contradict in some records."""
+    item = feed.fillings.get("status")
+    for word, named in (("won", ("won",)), ("lost", ("lost",)), ("closed", ("won", "lost"))):
+        column = stages.flag(feed.table, word)
+        if item is None or column is None or column.header == item.column or column.filled < column.rows:
+            continue
+        told = [(state, cell.lower() not in _FALSE) for state, cell in states(feed, leads, column) if state]
+        for is_so, says in ((True, "true"), (False, "false")):
+            wrong = [state for state, flagged in told if flagged == is_so and (state in named) != is_so]
+            if len(wrong) >= 2 and len(wrong) > 0.01 * len(told):
+                reason = (
+                    f"{item.reason}; but {len(wrong):,} of {len(told):,} deals that {item.column} says are "
+                    f"{' or '.join(dict.fromkeys(wrong))} have {column.header} {says}: which of the two is right?"
+                )
+                item = item.model_copy(update={"confidence": min(item.confidence or 1, _ASKED), "reason": reason})
+                feed.fillings["status"] = item
 
 
 def _by_chance(feed: Feed, item: Filling, chance: Column, scale: int) -> Filling | None:

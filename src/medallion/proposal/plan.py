@@ -339,6 +339,7 @@ class _Planner:
             state.status(feed, self.entities["leads"])
             self._stages(feed)
             evidence.outcome(feed, self.entities["leads"])
+            evidence.flags(feed, self.entities["leads"])
             evidence.closing(feed, self.entities["leads"])
             evidence.order(feed)
             self._credits(feed)

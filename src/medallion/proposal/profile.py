@@ -221,6 +221,24 @@ def _first_cells(part: delivery.Part) -> tuple[str, ...]:
     return tuple(cell.strip(' "') for cell in re.split(r"[,;\t|]", line))
 
 
+def of_columns(file: SourceFile, names: Set[str]) -> Table:
+    """Some columns of a table, with its first records, which are compared with each other."""
+    kept = [(header, name) for header, name in file.columns if name in names]
+    columns, records = [Column(header, name, 0) for header, name in kept], list[pa.RecordBatch]()
+    every, rows = [name for _, name in file.columns], 0
+    for batch in parsing.parse(file, every):
+        good = batch.filter(batch.column(len(every) + 2).is_null()).slice(0, COMPARED - rows)
+        records.append(good.select([name for _, name in kept]))
+        rows += good.num_rows
+        for column in columns:
+            texts = (_told(text) for text in good.column(column.name).to_pylist())
+            column.counts.update(text for text in texts if text)
+            column.rows = rows
+        if rows >= COMPARED:
+            break
+    return Table(file, (), rows, columns, records)
+
+
 def looked_at(file: SourceFile) -> int:
     """How many records of a table are looked at, the first ones."""
     return min(_RECORDS, _CELLS // max(len(file.columns), 1))
