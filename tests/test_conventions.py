@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 
 from medallion import contracts, sources
+from medallion.care import doctor
+from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import conventions
+from medallion.pipeline.batches import Batch
+from medallion.sources import parsing
 
 LEADS = "lead_id,customer_id,status,stage,deal_value,created_at,closed_at"
 CUSTOMERS = "customer_id,customer_name\nC1,Anvil\nC2,Bolt\n"
@@ -373,3 +380,41 @@ def test_a_run_without_a_contract_asks_when_most_deals_close_before_they_are_ope
     settled = settle(tmp_path, {"leads.csv": leads(*rows)})
     assert ["6 of 6 deals close before created_at" in item.problem for item in settled.refused] == [True] * asked
     assert settle(tmp_path, {}, accept=True).files
+
+
+@pytest.mark.parametrize(
+    ("dates", "kept", "told"),
+    [
+        (["31/01/2025", "02/03/2025"], ("M/d/yyyy",), "created_at was read as M/d/yyyy, its values say d/M/yyyy"),
+        (["31/01/2025", "02/03/2025"], ("d/M/yyyy",), ""),
+        (["24/05/06", "24/07/08"], ("d/M/yy since 1950",), "2024-05-06 (year first)"),
+        (["1741777200000", "1741777300000"], (), "created_at was read as ISO 8601, its values say epoch ms"),
+        (["2025-01-31", "2025-02-01"], (), ""),
+    ],
+    ids=str,
+)
+def test_doctor_names_tables_that_todays_evidence_reads_otherwise(tmp_path, dates, kept, told):
+    """Bronze and the record of batches are enough: the exports are gone."""
+    entities = contracts.entities([])
+    (tmp_path / "leads.csv").write_text(dated(*dates))
+    (file,) = sources.scan(str(tmp_path), entities).files
+    batch = Batch.of((file.with_dates({"created_at": kept}),), datetime(2026, 1, 1))
+    lake = Lakehouse(str(tmp_path / "lake"))
+    table = pa.concat_tables(
+        map(
+            pa.table,
+            ({n: b.column(n) for n in b.schema.names} for b in parsing.parse(file, [n for _, n in file.columns])),
+        )
+    )
+    table = table.append_column("_batch_id", pa.array([batch.batch_id] * len(table)))
+    write_deltalake(lake.path("bronze.leads"), table)
+    row = {"batch_id": batch.batch_id, "state": "finished", "known_at": batch.known_at.replace(tzinfo=UTC), "recorded_at": batch.known_at.replace(tzinfo=UTC),
+           "files": json.dumps([each.as_dict() for each in batch.files]), "origin": ""}  # fmt: skip
+    write_deltalake(lake.path("ops.batches"), pa.Table.from_pylist([row]))
+    (tmp_path / "leads.csv").unlink()
+    (finding,) = doctor._readings(lake, ["ops.batches", "bronze.leads"], entities)
+    assert (finding.about, finding.state) == ("leads", doctor.WARNING if told else doctor.OK)
+    if told:
+        assert finding.says.startswith("leads.csv: ")
+        assert told in finding.says, finding.says
+        assert "`medallion reprocess --entity leads --dry-run`" in finding.remedy

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
@@ -37,6 +37,10 @@ _ASKED = ("status", "channel", "outcome")
 #: Distinct texts of a column that are kept.
 _DISTINCT = 1_000
 _MESSAGES = 5
+
+
+#: Gives the cells of some columns of a file.
+Cells = Callable[[SourceFile, list[str]], Iterator[pa.RecordBatch]]
 
 
 @dataclass
@@ -72,6 +76,7 @@ def settle(
     *,
     accept: bool = False,
     today: date | None = None,
+    cells: Cells | None = None,
 ) -> Settled:
     """Decide how the dates of a delivery are written, and refuse the files that are not understood.
 
@@ -81,11 +86,12 @@ def settle(
         earlier: Files read before, newest last; how their dates were written decides where nothing else does.
         accept: Read on by the contract's own conventions where the values do not decide.
         today: The day of the run: what is counted in days is not years after it, where no other date is known.
+        cells: Gives columns of a file that was read before, where the file itself is not to be opened.
     """
     seen, refused = {}, []
     for file in files:
         try:
-            seen[id(file)] = look(file, entities[file.entity])
+            seen[id(file)] = look(file, entities[file.entity], cells)
         except SourceError as error:
             refused.append(Refusal(file.name, file.entity, error.problem, error.remedy))
     readable = [file for file in files if id(file) in seen]
@@ -103,7 +109,7 @@ def settle(
     for file in readable:
         entity = entities[file.entity]
         doubts = [*_twins(file, seen[id(file)]), *_marked(file, seen[id(file)])]
-        doubts += _without_closing(file, entity, seen[id(file)]) + _contradicted(file, entity)
+        doubts += _without_closing(file, entity, seen[id(file)]) + ([] if cells else _contradicted(file, entity))
         doubts += _unknown_spellings(file, entity, seen[id(file)]) + _never_won(file, entity, seen[id(file)])
         dates: dict[str, tuple[str, ...]] = {}
         span = _span(look for of, look in dated if of == id(file)) or everywhere
@@ -592,7 +598,7 @@ def _same_header(file: SourceFile) -> dict[str, list[str]]:
     return {name: others for name, others in found.items() if others and bare[name]}
 
 
-def look(file: SourceFile, entity: Entity) -> dict[str, Seen]:
+def look(file: SourceFile, entity: Entity, cells: Cells | None = None) -> dict[str, Seen]:
     """What the columns of a file hold that its reading depends on.
 
     Raises:
@@ -622,6 +628,8 @@ def look(file: SourceFile, entity: Entity) -> dict[str, Seen]:
                 _add(seen[name], cells, empty, name in dates, name in listed)
         return seen
 
+    if cells:
+        return read(cells(file, wanted))
     if file.format == "csv":
         try:
             return read(_columns_of_csv(file, wanted))
