@@ -322,7 +322,7 @@ def _other_evidence(
             ) -> Iterator[pa.RecordBatch]:
                 shown = ", ".join(f'coalesce("{name}", \'\') as "{name}"' for name in columns)
                 sql = f"select {shown} from bronze.{file.entity} where _batch_id = ? and _source_file = ? and _malformed is null"
-                yield from connection.execute(sql, [batch.in_bronze, file.name]).to_arrow_table().to_batches()
+                yield from connection.sql(sql, params=[batch.in_bronze, file.name]).to_arrow_table().to_batches()
 
             earlier = [file for of, file in read if of.known_at < batch.known_at]
             now = [sources.undated(sources.remapped(file, entities)) for file in kept]

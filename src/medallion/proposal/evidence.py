@@ -388,9 +388,9 @@ def one_order(feed: Feed) -> None:
     feed.undecided, feed.sure_besides = tuple(columns), feed.confidence
     feed.confidence = min(feed.confidence, _ASKED)
     for name, item in asked.items():
-        others = [each for each in doubts(item) if not is_order(each)]
+        further = [each for each in doubts(item) if not is_order(each)]
         reason = f"{_ORDER_ASKED.sub('', item.reason)}; by the dateFormats of the source"
-        update = {"date_formats": (), "reason": reason} | ({} if others else {"confidence": CONFIDENT})
+        update = {"date_formats": (), "reason": reason} | ({} if further else {"confidence": CONFIDENT})
         feed.fillings[name] = item.model_copy(update=update)
 
 
