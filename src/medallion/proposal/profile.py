@@ -25,7 +25,7 @@ from medallion.sources.files import UNREADABLE
 #: Records of a table that are looked at, and cells where it is wide.
 _RECORDS, _CELLS = 50_000, 1_000_000
 #: Bytes of a text that are read.
-BEGINNING = 32 << 20
+BEGINNING = 16 << 20
 #: Records of a table of which columns are compared cell by cell.
 COMPARED = 5_000
 #: Different values of a column whose comparable forms are kept, and those that are looked at first.
