@@ -470,3 +470,24 @@ def test_states_and_accounts_of_the_tables_reach_silver(spark, propose, tmp_path
         ("D1", "A2", "open", "coffee_had"), ("D2", "A3", "won", "ink_dry"), ("D3", "A4", "lost", "walked_off"),
     ]  # fmt: skip
     assert [row["stage"] for row in told] == ["coffee_had", "ink_dry"]
+
+
+@pytest.mark.parametrize(
+    ("header", "label"),
+    [("Stage ID,Stage Name", "Stage Name"), ("Phase Key,Phase", "Phase"), ("Stage Code,Label", "Label"), ("Name,Stage ID", "Name"),
+     ("Etapa ID,Etapa", "Etapa")],
+)  # fmt: skip
+def test_the_label_of_a_stage_is_not_its_identifier(tmp_path, header, label):
+    stages_of = [
+        ("new", "Neu", "0", "0"),
+        ("neg", "Verhandlung", "0", "0"),
+        ("w1", "Gewonnen", "1", "1"),
+        ("l1", "Verloren", "0", "1"),
+    ]
+    rows = "".join(f"{','.join(row)}\n" for row in stages_of)
+    (tmp_path / "stages.csv").write_text(f"{header},Is Won,Is Closed\n{rows}", encoding="utf-8")
+    (table,) = profile.tables(str(tmp_path), vocabulary.known)
+    found = stages.of(table)
+    assert found
+    assert found.label
+    assert found.label.header == label

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
+import re
 import sys
 
 import pytest
 
 from medallion import contracts, proposal, sources
 from medallion.contracts import Override
+from medallion.proposal import profile
+from medallion.sources import files
 
 ACCOUNTS = "Account ID,Account Name,Industry\n"
 UNREADABLE = [
@@ -103,6 +107,38 @@ def test_short_and_long_identifiers_that_lead_nowhere_are_named(tmp_path):
     assert item["confidence"] < 0.8
     assert "short (15) and long (18 characters) forms" in item["reason"]
     assert "substring(" in item["reason"]
+
+
+def test_a_long_or_wide_export_is_proposed_from_its_beginning_and_says_so(tmp_path, monkeypatch):
+    header = "Deal ID,Company,Deal Stage,Amount,Create Date,Close Date"
+    rows = [f"D{n},Firm {n % 40},Closed Won,{n},2025-01-{n % 28 + 1:02},2025-03-01" for n in range(3_000)]
+    (tmp_path / "deals.csv").write_text("\n".join((header, *rows)) + "\n")
+    assert proposal.propose(str(tmp_path), "x").sampled == {}
+    monkeypatch.setattr(profile, "_CELLS", 6 * 500)
+    found = proposal.propose(str(tmp_path), "x")
+    assert found.sampled == {"deals.csv": "the first 500 of about 3,000 rows"}
+    assert "# Proposed from the first 500 of about 3,000 rows in deals.csv; a run looks at every row." in found.text
+    monkeypatch.setattr(profile, "_CELLS", 1_000_000)
+    monkeypatch.setattr(profile, "BEGINNING", 20_000)
+    (shown,) = proposal.propose(str(tmp_path), "x").sampled.values()
+    assert re.fullmatch(r"the first [34]\d\d of about [23],\d00 rows", shown), "cut at the end of a line"
+    (tmp_path / "deals.csv.gz").write_bytes(gzip.compress((tmp_path / "deals.csv").read_bytes()))
+    (tmp_path / "deals.csv").unlink()
+    (shown,) = proposal.propose(str(tmp_path), "x").sampled.values()
+    assert re.fullmatch(r"the first [34]\d\d of more rows", shown)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
+def test_the_beginning_of_a_text_ends_with_a_line(tmp_path, encoding):
+    text = "".join(f"{n};Größe {n}\n" for n in range(500))
+    (tmp_path / "a.csv").write_bytes(text.encode(encoding))
+    place = files.Place.at(str(tmp_path / "a.csv"))
+    for size in range(1_000, 1_040):
+        with files.beginnings(size), place.text() as stream:
+            head = stream.read().decode(encoding)
+        assert text.startswith(head.lstrip("\ufeff"))
+        assert head.endswith("\n")
+        assert place.lines() == 500
 
 
 if __name__ == "__main__":

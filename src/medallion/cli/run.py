@@ -287,6 +287,8 @@ def _show_proposed(call: Call, found: Any) -> None:
     if found.system:
         call.say(f"Looks like an export from {found.system}.")
     call.records("Proposed", found.tables)
+    for table, rows in found.sampled.items():
+        call.say(f"{table}: proposed from {rows}; `medallion run` looks at every row.")
     doubtful = [
         {name: row.get(name) for name in ("table", "entity", "column", "from", "confidence", "reason")}
         for row in found.columns

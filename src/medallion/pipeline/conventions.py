@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cache
+from itertools import islice
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +24,7 @@ from medallion.contracts.filling import ABSENT, LIFE, MERGED, WHERE
 from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
 from medallion.errors import SourceError
-from medallion.proposal import activities, marks, state, systems, vocabulary
+from medallion.proposal import activities, marks, profile, state, systems, vocabulary
 from medallion.sources import Refusal, SourceFile, parsing, quoting
 from medallion.sources.files import UNREADABLE
 
@@ -37,6 +39,10 @@ _DISTINCT = 1_000
 _MESSAGES = 5
 #: Under which names, which no column has, the pairs of state and stage are kept, and the states of deals without a day of closing.
 _PAIR, _UNDATED = "\n", "\n\n"
+
+
+#: Gives the cells of some columns of a file.
+Cells = Callable[[SourceFile, list[str]], Iterator[pa.RecordBatch]]
 
 
 @dataclass
@@ -72,6 +78,7 @@ def settle(
     *,
     accept: bool = False,
     today: date | None = None,
+    cells: Cells | None = None,
 ) -> Settled:
     """Decide how the dates of a delivery are written, and refuse the files that are not understood.
 
@@ -81,39 +88,37 @@ def settle(
         earlier: Files read before, newest last; how their dates were written decides where nothing else does.
         accept: Read on by the contract's own conventions where the values do not decide.
         today: The day of the run: what is counted in days is not years after it, where no other date is known.
+        cells: Gives columns of a file that was read before, where the file itself is not to be opened.
     """
     seen, refused = {}, []
     for file in files:
         try:
-            seen[id(file)] = look(file, entities[file.entity])
+            seen[id(file)] = look(file, entities[file.entity], cells)
         except SourceError as error:
             refused.append(Refusal(file.name, file.entity, error.problem, error.remedy))
     readable = [file for file in files if id(file) in seen]
-    orders = {
-        (id(file), name): formats.day_order(_days(texts, file.mapping[name], entities[file.entity].column(name)))
-        for file in readable
-        for name, texts in _dates(file, entities[file.entity], seen[id(file)]).items()
-    }
     before = _precedents(earlier)
     dated = [
         (id(file), look) for file in readable for look in _dates(file, entities[file.entity], seen[id(file)]).values()
     ]
     everywhere = _span(look for _, look in dated) or (formats.Span(date(1990, 1, 1), today) if today else None)
+    orders = {
+        (id(file), name): _order(file.mapping[name], entities[file.entity].column(name), texts, everywhere)
+        for file in readable
+        for name, texts in _dates(file, entities[file.entity], seen[id(file)]).items()
+    }
     kept, notes = [], []
     for file in readable:
         entity = entities[file.entity]
         doubts = [*_twins(file, seen[id(file)]), *_marked(file, seen[id(file)]), *_planned(file, seen[id(file)])]
-        doubts += _without_closing(file, entity, seen[id(file)])
+        doubts += _without_closing(file, entity, seen[id(file)]) + ([] if cells else _contradicted(file, entity))
         doubts += _unknown_spellings(file, entity, seen[id(file)]) + _never_won(file, entity, seen[id(file)])
         doubts += _ended_otherwise(file, entity, seen[id(file)])
         dates: dict[str, tuple[str, ...]] = {}
         span = _span(look for of, look in dated if of == id(file)) or everywhere
         for name, texts in _dates(file, entity, seen[id(file)]).items():
-            others = [
-                [other.decided for (of, _), other in orders.items() if of == id(file)],
-                [other.decided for other in orders.values()],
-                before.get((file.entity, name), []),
-            ]
+            mine = [other for (of, _), other in orders.items() if of == id(file)]
+            others = [mine, list(orders.values()), before.get((file.entity, name), [])]
             dates[name], of_dates = _dated(file, entity.column(name), texts, orders[id(file), name], others, span)
             doubts += of_dates
             notes += _told(file, name, dates[name])
@@ -131,18 +136,21 @@ def _dated(
     column: Column,
     seen: Seen,
     order: formats.DayOrder,
-    others: list[list[bool | None]],
+    others: list[list[formats.DayOrder]],
     span: formats.Span | None = None,
 ) -> tuple[tuple[str, ...], list[_Doubt]]:
     """The formats that a column of dates calls for, none where its contract names them; and what is in doubt."""
     filling = file.mapping[column.name]
     said = _said(filling, column)
-    chosen, doubt = _choose(order, said, others)
-    doubts = [_order_doubt(file, column.name, order, said)] if doubt else []
+    years = order.years if order.years is not None else _agreed([each.year_elsewhere for each in of] for of in others)
+    chosen, doubt = _choose(order, said, [[each.decided for each in of] for of in others])
+    doubts = [_order_doubt(file, column.name, order, said)] if doubt and not (said is None and years) else []
+    if said is None and years is None:
+        doubts = [_year_doubt(file, column.name, seen)]
     texts = [example for example, _ in seen.forms.values()]
     if said is None:
         figures = {text for text in seen.ends if not formats.is_iso(text)}
-        needed, unread = formats.called_for([*texts, *figures], chosen, span, seen.dates)
+        needed, unread = formats.called_for([*texts, *figures], chosen, span, seen.dates, bool(years))
     else:
         read = re.compile(formats.shapes(_explicit(filling, column)).removesuffix(r"\z"))
         needed, unread = (), [text for text in texts if not read.fullmatch(text)]
@@ -152,10 +160,8 @@ def _dated(
 
 
 def _span(columns: Iterable[Seen]) -> formats.Span | None:
-    """The first and last of the days whose year is plain."""
-    return formats.Span.of(
-        day for seen in columns for text in (*seen.ends, *seen.dates) for day in formats.about([text])
-    )
+    """The first and last of the days whose year is plain; one of two digits is not where it may come first."""
+    return formats.span_of((*seen.ends, *seen.dates) for seen in columns)
 
 
 def _told(file: SourceFile, name: str, needed: tuple[str, ...]) -> list[str]:
@@ -213,16 +219,32 @@ def _is_day_first(needed: Iterable[str]) -> bool | None:
     return orders.pop() if len(orders) == 1 else None
 
 
-def _precedents(earlier: Iterable[SourceFile]) -> dict[tuple[str, str], list[bool | None]]:
+def _precedents(earlier: Iterable[SourceFile]) -> dict[tuple[str, str], list[formats.DayOrder]]:
     """Per entity and column, the order of day and month in the newest file that told one; what was read with `accept`
     tells nothing.
     """
-    orders: dict[tuple[str, str], list[bool | None]] = {}
+    orders: dict[tuple[str, str], list[formats.DayOrder]] = {}
     for file in earlier:
         for name, needed in () if file.accept else file.dates.items():
-            if (order := _is_day_first(needed)) is not None:
+            order = _named_order(needed)
+            if order.year_elsewhere is not None:
                 orders[file.entity, name] = [order]
     return orders
+
+
+def _named_order(needed: Iterable[str]) -> formats.DayOrder:
+    """The order that formats have."""
+    if any(re.match("yy[/.-]", format_) for format_ in needed):
+        return formats.DayOrder(years=True)
+    is_day_first = _is_day_first(needed)
+    return formats.DayOrder("d" * (is_day_first is True), "M" * (is_day_first is False))
+
+
+def _order(filling: Filling, column: Column, seen: Seen, span: formats.Span | None) -> formats.DayOrder:
+    """What a column says about the order of day, month and year: what its contract names, else its values."""
+    named = _explicit(filling, column)
+    found = formats.day_order(_days(seen, filling, column), span)
+    return replace(found, years=_named_order(named).years) if named else found
 
 
 def _explicit(filling: Filling, column: Column) -> tuple[str, ...]:
@@ -247,18 +269,33 @@ def _said(filling: Filling, column: Column) -> bool | None:
 def _choose(order: formats.DayOrder, said: bool | None, others: list[list[bool | None]]) -> tuple[bool, bool]:
     """Whether days come first in a column, and whether that is in doubt."""
     if said is not None:
-        return said, bool(order.month_first if said else order.day_first)
+        return said, not order.years and bool(order.month_first if said else order.day_first)
     if order.contradicts:
         return False, True
     if order.decided is not None:
         return order.decided, False
+    agreed = _agreed(others)
+    return bool(agreed), agreed is None and bool(order.either)
+
+
+def _agreed(others: Iterable[Iterable[bool | None]]) -> bool | None:
+    """What the nearest of others that say something agree on."""
     for known in others:
         votes = {vote for vote in known if vote is not None}
-        if len(votes) == 1:
-            return votes.pop(), False
         if votes:
-            break
-    return False, bool(order.either)
+            return votes.pop() if len(votes) == 1 else None
+    return None
+
+
+def _year_doubt(file: SourceFile, name: str, seen: Seen) -> _Doubt:
+    """A doubt about years of two digits that may come first: every reading of one value beside the others."""
+    example = min(text for text in seen.dates if "year" in formats.as_read(text))
+    told = " or ".join(f"{day} ({order} first)" for order, day in formats.as_read(example).items())
+    return _Doubt(
+        f"{_origin(file, name)!r}: {example!r} may be {told}, and no value tells which",
+        f"Say which it is in a contract: `dates: {{order: day}}`, `month` or `year` for {file.entity}.{name} "
+        "(docs/SOURCES.md), or export dates as 2025-12-31.",
+    )
 
 
 def _order_doubt(file: SourceFile, name: str, order: formats.DayOrder, said: bool | None) -> _Doubt:
@@ -440,6 +477,44 @@ def _ended_otherwise(file: SourceFile, entity: Entity, seen: Mapping[str, Seen])
     ]
 
 
+def _contradicted(file: SourceFile, entity: Entity) -> list[_Doubt]:
+    """What the first records of a table of deals that no contract knows contradict, by the evidence of `medallion init`."""
+    if entity.name != "leads" or entity.sources or "status" not in file.mapping:
+        return []
+    from medallion.proposal import evidence, stages
+    from medallion.proposal.feeds import Feed
+
+    told = {*stages.FLAG_WORDS, *evidence.CHANCE, "active"}
+    read = {file.mapping[name].column for name in ("status", "created_at", "closed_at") if name in file.mapping}
+    beside = {name for header, name in file.columns if told & {*vocabulary.words_of(header)}}
+    if not beside and "closed_at" not in file.mapping:
+        return []
+    table = profile.of_columns(file, {name for name in read | beside if name})
+    feed = Feed(table, "leads", 1.0, "")
+    headers = {column.name: column.header for column in table.columns}
+    for name in ("status", "created_at", "closed_at"):
+        item = file.mapping.get(name)
+        if item and item.column and not item.lookup:
+            feed.fillings[name] = item.model_copy(
+                update={"column": headers[item.column], "confidence": 1.0, "reason": ""}
+            )
+    evidence.outcome(feed, entity)
+    evidence.flags(feed, entity)
+    days = [
+        table.column(str(feed.fillings[name].column)) for name in ("created_at", "closed_at") if name in feed.fillings
+    ]
+    if all(each.day_order.decided is not None or not each.day_order.either for each in days):
+        evidence.order(feed)
+    return [
+        _Doubt(
+            f"{item.column!r}: {doubt.removeprefix('; ').removeprefix('but ')}",
+            f"Say in a contract what fills {file.entity}.{name} (`medallion init` proposes one).",
+        )
+        for name, item in feed.fillings.items()
+        for doubt in evidence.doubts(item)
+    ]
+
+
 def _twins(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
     """A doubt about two columns of one name that hold different things; which of them counts nobody said."""
     doubts = []
@@ -615,7 +690,7 @@ def _same_header(file: SourceFile) -> dict[str, list[str]]:
     return {name: others for name, others in found.items() if others and bare[name]}
 
 
-def look(file: SourceFile, entity: Entity) -> dict[str, Seen]:
+def look(file: SourceFile, entity: Entity, cells: Cells | None = None) -> dict[str, Seen]:
     """What the columns of a file hold that its reading depends on.
 
     Raises:
@@ -655,6 +730,8 @@ def look(file: SourceFile, entity: Entity) -> dict[str, Seen]:
                 _add(seen[name], cells, empty, name in dates, name in listed)
         return seen
 
+    if cells:
+        return read(cells(file, wanted))
     if file.format == "csv":
         try:
             return read(_columns_of_csv(file, wanted))
@@ -694,27 +771,53 @@ def _add(seen: Seen, cells: pa.Array, empty: Collection[str], dates: bool, liste
     texts = texts.filter(pc.invert(pc.is_in(pc.utf8_lower(texts), pa.array(sorted(empty)))))
     seen.filled += 0 if listed else len(texts)
     if len(texts):
-        days = pc.extract_regex(texts, r"^(?P<day>[0-9]{1,2}[/.-][0-9]{1,2}[/.-](?:[0-9]{4}|[0-9]{2}))(?:[^0-9]|$)")
-        seen.dates |= set(pc.unique(pc.struct_field(days.drop_null(), "day")).to_pylist())
-        for form, texts_of_form in _by_form(texts):
-            if re.fullmatch(r"[0.,]+|epoch.*", form):
-                seen.ends |= set(pc.min_max(texts_of_form).as_py().values())
-            example, count = seen.forms.get(form, (str(pc.min(texts_of_form)), 0))
-            seen.forms[form] = (example, count + len(texts_of_form))
+        _add_forms(seen, texts)
 
 
-def _by_form(texts: pa.Array) -> Iterator[tuple[str, pa.Array]]:
-    """Dates by the format that reads them, whichever of day and month is first; others by what they look like."""
+def _add_forms(seen: Seen, texts: pa.Array) -> None:
+    """Add dates in other forms than ISO. Texts that differ in their digits alone are of one form, so that regular
+    expressions are tried on the few forms and not on every cell.
+    """
+    shapes = _without_digits(texts).dictionary_encode()
+    rows: dict[str, list[int]] = {}
+    for place, shape in enumerate(shapes.dictionary.to_pylist()):
+        rows.setdefault(_form(shape), []).append(place)
+    counts = Counter({item["values"]: item["counts"] for item in pc.value_counts(shapes.indices).to_pylist()})
+    for form, places in islice(rows.items(), _DISTINCT):
+        example, count = seen.forms.get(form, ("", 0))
+        is_figure = bool(re.fullmatch("[0.,]+", form))
+        days = {place: found.end(1) for place in places if (found := _DAY.match(shapes.dictionary[place].as_py()))}
+        if is_figure or not count or days:
+            of_form = texts.filter(pc.is_in(shapes.indices, pa.array(places, shapes.indices.type)))
+            ends = set(pc.min_max(of_form).as_py().values())
+            seen.ends |= ends if is_figure else set()
+            example = example or str(min(ends))
+        for place, end in days.items():
+            of_shape = of_form if len(places) == 1 else texts.filter(pc.equal(shapes.indices, place))
+            seen.dates |= set(pc.unique(pc.utf8_slice_codeunits(of_shape, 0, end)).to_pylist())
+        seen.forms[form] = (example, count + sum(counts[place] for place in places))
+
+
+#: A day in figures at the beginning of a text whose digits are all 0.
+_DAY = re.compile(r"(0{1,2}[/.-]0{1,2}[/.-](?:0000|00))(?:[^0]|$)")
+_ZEROS = np.array([ord("0") if chr(byte).isdecimal() else byte for byte in range(256)], np.uint8)
+
+
+def _without_digits(texts: pa.Array) -> pa.Array:
+    """Texts with every digit 0: done on their bytes at once."""
+    texts = pa.concat_arrays([texts])  # from its own beginning
+    _, offsets, data = texts.buffers()
+    zeros = pa.py_buffer(_ZEROS[np.frombuffer(data, np.uint8)].tobytes())
+    return pa.StringArray.from_buffers(len(texts), offsets, zeros, offset=texts.offset)
+
+
+@cache
+def _form(shape: str) -> str:
+    """The format that reads dates of a shape, whichever of day and month is first; for others the shape itself."""
     for format_ in formats.candidates(day_first=False):
-        if not len(texts):
-            return
-        fits = pc.match_substring_regex(texts, rf"^(?:{formats.reader(format_)})\z")
-        if pc.any(fits).as_py():
-            yield format_, texts.filter(fits)
-            texts = texts.filter(pc.invert(fits))
-    forms = pc.replace_substring_regex(texts, "[0-9]", "0")
-    for form in pc.unique(forms).to_pylist()[:_DISTINCT]:
-        yield form, texts.filter(pc.equal(forms, form))
+        if re.fullmatch(formats.reader(format_), shape):
+            return format_
+    return shape
 
 
 def _counted(cells: pa.Array, empty: Collection[str]) -> Counter[str]:
@@ -730,7 +833,7 @@ def _counted(cells: pa.Array, empty: Collection[str]) -> Counter[str]:
 def _columns_of_csv(file: SourceFile, wanted: list[str]) -> Iterator[pa.RecordBatch]:
     """Some columns of a delimited text, without records that do not split into the header's cells."""
     names = [name for _, name in file.columns]
-    with file.place.open() as stream:
+    with file.place.text() as stream:
         yield from pacsv.open_csv(
             quoting.Doubled(stream) if file.slashed else stream,
             read_options=pacsv.ReadOptions(

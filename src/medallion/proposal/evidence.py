@@ -16,7 +16,7 @@ import pyarrow as pa
 from medallion.contracts import CONFIDENT, Entity, Filling
 from medallion.contracts.filling import Condition
 from medallion.contracts.model import Column as Declared
-from medallion.proposal import match, roles, vocabulary
+from medallion.proposal import match, roles, stages, vocabulary
 from medallion.proposal.feeds import Feed
 from medallion.proposal.match import Match
 from medallion.proposal.profile import Column, Table
@@ -40,7 +40,7 @@ _NUMBERS = frozenset(
     {"number", "nr", "no", "id", "code", "position", "pos", "numero", "nummer", "numer", "cislo", "番号"}
 )
 _FALSE = frozenset({"false", "0", "no", "n", "f", "nein", "non", "nie", "nej", "falso", "falsch"})
-_CHANCE = frozenset(
+CHANCE = frozenset(
     [
         "probability",
         "wahrscheinlichkeit",
@@ -349,7 +349,35 @@ def _ask(feed: Feed, name: str, columns: list[Column], entity: Entity, why: str)
     feed.fillings[name] = Filling(column=columns[0].header, confidence=_ASKED, reason=reason, **update)
 
 
-_ORDER_ASKED = re.compile(r"; (day or month first in .*|'[^']*' has the day first, '[^']*' the month)$")
+_ORDER_ASKED = re.compile(
+    r"; (day(?: or|, month or) (?:month|year) first in '[^']*'\?|'[^']*' has the day first, '[^']*' the month)"
+)
+#: What is asked about a column beside what it is taken for.
+_FURTHER = re.compile(
+    r"; (?=but [\d,]+ of [\d,]+ deals |but it is filled in |[\d,]+ open deals have |[\d,]+ are below 0: |"
+    r"[\d,]+ columns have this name |not read as dates: )"
+)
+
+
+def doubts(item: Filling) -> list[str]:
+    """What is asked about a filling, one by one; what is only told of it is not among it."""
+    if not is_asked(item):
+        return []
+    order = _ORDER_ASKED.search(item.reason)
+    first, *further = _FURTHER.split(_ORDER_ASKED.sub("", item.reason))
+    is_told = (further or order) and "?" not in first and (" may be " not in first)
+    return [*([order[1]] if order else []), *([] if is_told else [first]), *further]
+
+
+def is_order(doubt: str) -> bool:
+    """Whether a doubt is about the order of day, month and year."""
+    return bool(_ORDER_ASKED.match(f"; {doubt}"))
+
+
+def without(item: Filling, doubt: str) -> Filling:
+    """A filling of which one doubt has been answered; sure once there is no other."""
+    left = [each for each in doubts(item) if each != doubt]
+    return item.model_copy(update={"reason": "; ".join(left)} if left else {"confidence": None, "reason": ""})
 
 
 def one_order(feed: Feed) -> None:
@@ -370,8 +398,9 @@ def one_order(feed: Feed) -> None:
     feed.undecided, feed.sure_besides = tuple(columns), feed.confidence
     feed.confidence = min(feed.confidence, _ASKED)
     for name, item in asked.items():
-        reason = _ORDER_ASKED.sub("", item.reason)
-        update = {"date_formats": (), "confidence": CONFIDENT, "reason": f"{reason}; by the dateFormats of the source"}
+        further = [each for each in doubts(item) if not is_order(each)]
+        reason = f"{_ORDER_ASKED.sub('', item.reason)}; by the dateFormats of the source"
+        update = {"date_formats": (), "reason": reason} | ({} if further else {"confidence": CONFIDENT})
         feed.fillings[name] = item.model_copy(update=update)
 
 
@@ -389,7 +418,7 @@ def is_asked(item: Filling) -> bool:
 
 def outcome(feed: Feed, leads: Entity) -> None:
     """A state that the probability and an archive mark contradict: archived at 0 is lost, whatever stage it was in."""
-    chance = next((c for c in feed.table.columns if _words(c) & _CHANCE and c.share("number") > _MOST), None)
+    chance = next((c for c in feed.table.columns if _words(c) & CHANCE and c.share("number") > _MOST), None)
     item = feed.fillings.get("status")
     if chance is None or item is None or item.column is None:
         return
@@ -419,6 +448,25 @@ def outcome(feed: Feed, leads: Entity) -> None:
             reason = f"{item.reason}; {len(wrong)} open deals have {chance.header} {value}: are they {meant}?"
             item = item.model_copy(update={"confidence": min(item.confidence or 1, _ASKED), "reason": reason})
             feed.fillings["status"] = item
+
+
+def flags(feed: Feed, leads: Entity) -> None:
+    """A state that the system's own flags, such as IsWon and IsClosed, contradict in some records."""
+    item = feed.fillings.get("status")
+    for word, named in (("won", ("won",)), ("lost", ("lost",)), ("closed", ("won", "lost"))):
+        column = stages.flag(feed.table, word)
+        if item is None or column is None or column.header == item.column or column.filled < column.rows:
+            continue
+        told = [(state, cell.lower() not in _FALSE) for state, cell in states(feed, leads, column) if state]
+        for is_so, says in ((True, "true"), (False, "false")):
+            wrong = [state for state, flagged in told if flagged == is_so and (state in named) != is_so]
+            if len(wrong) >= 2 and len(wrong) > 0.01 * len(told):
+                reason = (
+                    f"{item.reason}; but {len(wrong):,} of {len(told):,} deals that {item.column} says are "
+                    f"{' or '.join(dict.fromkeys(wrong))} have {column.header} {says}: which of the two is right?"
+                )
+                item = item.model_copy(update={"confidence": min(item.confidence or 1, _ASKED), "reason": reason})
+                feed.fillings["status"] = item
 
 
 def _by_chance(feed: Feed, item: Filling, chance: Column, scale: int) -> Filling | None:
@@ -510,11 +558,13 @@ def no_records(table: Table, key: Column, amount: Column | None) -> NoRecords | 
 
     They are taken out of the table: what its columns hold is then what its records hold.
     """
+    if table.of is not None or sum(batch.num_rows for batch in table.records) < table.rows:
+        return None
     records = list(table.together(*table.columns))
     place = table.columns.index(key)
     filled = [sum(map(bool, record)) for record in records]
     full = [count for record, count in zip(records, filled, strict=True) if record[place]]
-    if len(records) < table.rows or not full:
+    if not full:
         return None
     usual = median(full)
 

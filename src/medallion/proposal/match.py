@@ -195,8 +195,8 @@ def assign(table: Table, entity: Entity, system: System | None) -> Match:
         for declared in entity.columns:
             if column.name in used or declared.name in {*chosen, *unread} or not column.filled:
                 continue
-            meant = _named(column, entity, declared, system)
-            if declared.kind in _TYPED and meant and meant.confidence >= _NAMED:
+            meant = _named(column, entity, declared, system) if declared.kind in _TYPED else None
+            if meant and meant.confidence >= _NAMED:
                 unread[declared.name] = (column, meant)
                 used.add(column.name)
     perhaps = {name: pair for name, pair in perhaps.items() if name not in chosen and pair[0].name not in used}

@@ -152,9 +152,12 @@ class _Planner:
         return values
 
     def _day_first(self, table: Table) -> bool | None:
-        """The order of day and month that the other columns tell: those of the table, else those of the folder."""
+        return self._agreed(table, "decided")
+
+    def _agreed(self, table: Table, of: str) -> bool | None:
+        """What other columns tell of an order of dates: those of the table, else those of the folder."""
         for tables in ([table], self.tables):
-            votes = {column.day_order.decided for each in tables for column in each.columns} - {None}
+            votes = {getattr(column.day_order, of) for each in tables for column in each.columns} - {None}
             if votes:
                 return votes.pop() if len(votes) == 1 else None
         return None
@@ -163,7 +166,7 @@ class _Planner:
         """The dates whose year is plain: those of the table, else those of the folder."""
         for tables in ([table], self.tables):
             columns = [column for each in tables for column in each.columns if column.share("date") > 0.5]
-            if span := formats.Span.of(day for column in columns for day in formats.about(column.counts)):
+            if span := formats.span_of(column.counts for column in columns):
                 return span
         return None
 
@@ -177,7 +180,8 @@ class _Planner:
             item = Filling(column=column.header, confidence=meant.confidence, reason=meant.reason)
             if declared.kind in ("date", "timestamp"):
                 span = self._span(matched.table)
-                item = cells.dated(item, column, self._day_first(matched.table), self.foreign, span)
+                first, years = self._day_first(matched.table), self._agreed(matched.table, "year_elsewhere")
+                item = cells.dated(item, column, first, self.foreign, span, years)
                 if canonical == "closed_at":
                     item = cells.won_or_lost(item, column, feed.table)
             elif declared.kind == "money":
@@ -389,6 +393,7 @@ class _Planner:
             self._stages(feed)
             state.contradicted(feed, self.entities["leads"], *told)
             evidence.outcome(feed, self.entities["leads"])
+            evidence.flags(feed, self.entities["leads"])
             evidence.closing(feed, self.entities["leads"])
             evidence.order(feed)
             self._undated(feed)
@@ -501,7 +506,7 @@ class _Planner:
             named = bool(words & {"number", "id", "key", "code", "ref", "no", "nr", "nummer", "numero", "numer"})
             reason = "every row has its own, and nothing else tells them apart"
             coded = all(map(_CODE.fullmatch, column.counts))
-            if column.rows >= profile.RECORDS:
+            if feed.table.of is not None:
                 named, coded, reason = False, False, f"{reason}, in the first {column.rows:,} rows"
             if not named and not coded:
                 reason += ": is it a number that the CRM gives, or happens none to stand twice?"
@@ -629,7 +634,7 @@ class _Planner:
         for column in table.columns:
             if column.header == but and but != first:
                 continue
-            forms = _forms(column)
+            forms = _forms(column) if column.among(wanted, 0.5) else frozenset()
             if forms and (column.header == first or len(forms) >= min(3, len(wanted))):
                 shares.append((round(len(forms & wanted) / len(forms), 2), column.header == first, column))
         shares.sort(key=lambda item: (round(item[0] + 0.02 * item[1], 2), item[1]), reverse=True)

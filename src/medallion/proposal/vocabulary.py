@@ -70,6 +70,7 @@ def words_of(text: str) -> Tokens:
     return tuple(re.findall(r"[^\W_]+", bare))
 
 
+@cache
 def bare(text: str) -> str:
     """A header in small letters, without spaces, signs and the object that JSON wraps it in.
 
@@ -88,6 +89,7 @@ def _unwrapped(written: str) -> str:
     return re.sub(r"^(properties|fields|attributes(?!\.(type|url)$))\.", "", written)  # Salesforce tells the kind there
 
 
+@cache
 def without_noise(words: Tokens, entity: str) -> Tokens:
     """The words without those that say nothing, and without the entity's own name before them."""
     kept = tuple(word for word in words if word not in _document()["noise"]) or words

@@ -10,6 +10,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 
 def _set(words: str) -> frozenset[str]:
@@ -57,6 +58,8 @@ _SIGN = "|".join(re.escape(sign) for sign in sorted(_SIGNS, key=len, reverse=Tru
 _PRICED = re.compile(
     rf"(?:[-+−(]\s*)?(?P<before>[A-Za-z]{{3}}|{_SIGN})\s*{_FIGURE}[kKmM]?\)?|{_FIGURE}[kKmM]?\s*(?P<after>[A-Za-z]{{3}}|{_SIGN})\)?-?"
 )
+#: More ways to write a currency than any column has: what has more different values mostly holds something else.
+_SPELLINGS = 500
 _NUMBER = re.compile(rf"{_FIGURE}\)?-?")
 
 
@@ -176,20 +179,23 @@ class Cells:
             codes[code_of(text) or "?"] += count
         return codes
 
-    @property
+    @cached_property
     def is_currency(self) -> bool:
         """Whether it holds currencies: nearly all of its values are, or its header says so and they are no figures."""
         if not self.counts:
             return False
-        unknown = self.codes()["?"] / self.counts.total()
-        figures = sum(bool(_NUMBER.fullmatch(text)) or in_amount(text) is not None for text in self.counts)
-        return unknown < 0.1 or (is_named(self.header) and figures < 0.5 * len(self.counts))
+        if len(self.counts) - _SPELLINGS < 0.1 * self.counts.total() and self.codes()["?"] < 0.1 * self.counts.total():
+            return True
+        return is_named(self.header) and self._figures < 0.5 * len(self.counts)
 
     @property
     def has_figures(self) -> bool:
         """Whether most of its values are figures."""
-        figures = sum(bool(_NUMBER.fullmatch(text)) or in_amount(text) is not None for text in self.counts)
-        return bool(self.counts) and figures > 0.7 * len(self.counts)
+        return bool(self.counts) and self._figures > 0.7 * len(self.counts)
+
+    @cached_property
+    def _figures(self) -> int:
+        return sum(bool(_NUMBER.fullmatch(text)) or in_amount(text) is not None for text in self.counts)
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def _is_whole(place: Place, encoding: str, delimiter: str, escape: str | None) -
 def _lines(place: Place, encoding: str) -> Iterator[str]:
     """The lines of a text with their ends."""
     rest = ""
-    with place.open() as stream:
+    with place.text() as stream:
         for text in codecs.iterdecode(iter(lambda: stream.read(_CHUNK), b""), encoding):
             *whole, rest = (rest + text).split("\n")
             yield from (f"{line}\n" for line in whole)
