@@ -55,10 +55,10 @@ def filled_down(bronze: DataFrame, mapping: Mapping[str, Mapping[Filling, tuple[
                 continue
             name = str(filling.column)
             cell = F.col(_quoted(name))
-            above = F.last(F.when(F.trim(cell) != "", cell), ignorenulls=True)
+            above = F.max(F.when(F.trim(cell) != "", F.struct("_source_row", cell.alias("_cell"))))
             here = F.col("_malformed").isNull() & (F.col("_source_file").isin(*files) if files else F.lit(True))
             in_file = Window.partitionBy("_source_file").orderBy("_source_row")
-            filled[name] = F.when(here, above.over(in_file)).otherwise(filled.get(name, cell))
+            filled[name] = F.when(here, above.over(in_file)["_cell"]).otherwise(filled.get(name, cell))
     return bronze.withColumns(filled) if filled else bronze
 
 
