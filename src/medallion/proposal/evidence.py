@@ -150,6 +150,12 @@ def _is_date(column: Column) -> bool:
     return column.filled > 0 and column.share("date") > _MOST
 
 
+def _may_be_closing(column: Column, leads: Entity) -> bool:
+    """Whether a column has dates, or figures that would be dates, as spreadsheets keep them, under a name that fits."""
+    counted = column.filled > 0 and column.counted_dates > _MOST
+    return _is_date(column) or (counted and vocabulary.header(column.header, leads, "closed_at") is not None)
+
+
 def _says_closing(column: Column, leads: Entity) -> bool:
     _, words = roles.of(column.header)
     named = [vocabulary.header(text, leads, name) for text in (column.header, " ".join(words)) if text
@@ -217,7 +223,7 @@ def closing(feed: Feed, leads: Entity) -> None:
     if not ended and not (told and (told.sql or told.lookup)):
         return
     expected = feed.fillings.get("expected_close_date")
-    candidates = [c for c in feed.unmapped if _is_date(c) and not _words(c) & _OTHER_DATES]
+    candidates = [c for c in feed.unmapped if _may_be_closing(c, leads) and not _words(c) & _OTHER_DATES]
     if expected and expected.column:
         candidates.append(feed.table.column(expected.column))
     offers = [(_fit(feed, leads, column), column) for column in candidates]

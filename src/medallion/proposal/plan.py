@@ -179,9 +179,7 @@ class _Planner:
             declared = matched.entity.column(canonical)
             item = Filling(column=column.header, confidence=meant.confidence, reason=meant.reason)
             if declared.kind in ("date", "timestamp"):
-                span = self._span(matched.table)
-                first, years = self._day_first(matched.table), self._agreed(matched.table, "year_elsewhere")
-                item = cells.dated(item, column, first, self.foreign, span, years)
+                item = self._dated(item, column, matched.table)
                 if canonical == "closed_at":
                     item = cells.won_or_lost(item, column, feed.table)
             elif declared.kind == "money":
@@ -222,6 +220,20 @@ class _Planner:
             feed.comments.append(f"perhaps {canonical}: {column.header} ({meant.confidence:.2f}: {meant.reason})")
         self.feeds.append(feed)
         return feed
+
+    def _closing(self, feed: Feed) -> None:
+        """When deals were won and lost, by a column that no name gives away, in the form that its dates have."""
+        before, expected = feed.fillings.get("closed_at"), feed.fillings.get("expected_close_date")
+        evidence.closing(feed, self.entities["leads"])
+        item = feed.fillings.get("closed_at")
+        if before is None and item and item.column and (expected is None or expected.column != item.column):
+            feed.fillings["closed_at"] = self._dated(item, feed.table.column(item.column), feed.table)
+            feed.comments = [each for each in feed.comments if not each.startswith("perhaps closed_at:")]
+
+    def _dated(self, item: Filling, column: Column, table: Table) -> Filling:
+        """A column of dates with the formats that it needs, by what the rest of the folder says."""
+        first, years = self._day_first(table), self._agreed(table, "year_elsewhere")
+        return cells.dated(item, column, first, self.foreign, self._span(table), years)
 
     def _amounts(self, feed: Feed) -> None:
         """A word for another currency beside amounts: mapped where it is a column, and in any case asked about."""
@@ -394,7 +406,7 @@ class _Planner:
             state.contradicted(feed, self.entities["leads"], *told)
             evidence.outcome(feed, self.entities["leads"])
             evidence.flags(feed, self.entities["leads"])
-            evidence.closing(feed, self.entities["leads"])
+            self._closing(feed)
             evidence.order(feed)
             self._undated(feed)
             self._credits(feed)
