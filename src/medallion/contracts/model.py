@@ -132,6 +132,7 @@ class Entity(_Columns):
             Source(
                 file=str(said.file),
                 columns={"merged": {"column": said.from_}, "survivor": {"column": said.to}},
+                where=said.where,
             )
             for said in dict.fromkeys(source.merged_into for source in self.sources)
             if said and said.is_listed

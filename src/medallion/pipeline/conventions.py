@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from decimal import Decimal
 from functools import cache
 from itertools import islice
 
@@ -24,7 +25,7 @@ from medallion.contracts.filling import ABSENT, LIFE, MERGED, WHERE
 from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
 from medallion.errors import SourceError
-from medallion.proposal import activities, marks, profile, state, systems, vocabulary
+from medallion.proposal import activities, marks, profile, snapshots, state, systems, vocabulary
 from medallion.sources import Refusal, SourceFile, parsing, quoting
 from medallion.sources.files import UNREADABLE
 
@@ -108,12 +109,13 @@ def settle(
         for name, texts in _dates(file, entities[file.entity], seen[id(file)]).items()
     }
     kept, notes = [], []
+    whole = {} if cells else _states(readable, entities)
     for file in readable:
         entity = entities[file.entity]
         doubts = [*_twins(file, seen[id(file)]), *_marked(file, seen[id(file)]), *_planned(file, seen[id(file)])]
         doubts += _without_closing(file, entity, seen[id(file)]) + ([] if cells else _contradicted(file, entity))
         doubts += _unknown_spellings(file, entity, seen[id(file)]) + _never_won(file, entity, seen[id(file)])
-        doubts += _ended_otherwise(file, entity, seen[id(file)])
+        doubts += _ended_otherwise(file, entity, seen[id(file)]) + whole.get(id(file), [])
         dates: dict[str, tuple[str, ...]] = {}
         span = _span(look for of, look in dated if of == id(file)) or everywhere
         for name, texts in _dates(file, entity, seen[id(file)]).items():
@@ -513,6 +515,38 @@ def _contradicted(file: SourceFile, entity: Entity) -> list[_Doubt]:
         for name, item in feed.fillings.items()
         for doubt in evidence.doubts(item)
     ]
+
+
+def _states(files: Sequence[SourceFile], entities: Mapping[str, Entity]) -> dict[int, list[_Doubt]]:
+    """Doubts about files of one kind that no contract knows and that may be states of several days, per file."""
+    doubts: dict[int, list[_Doubt]] = {}
+    unknown = [file for file in files if not entities[file.entity].sources and entities[file.entity].version_column]
+    for group in snapshots.alike(unknown):
+        asks = snapshots.asked(group[0].entity, [(file, _records(file, entities[file.entity])) for file in group])
+        remedy = (
+            f"Let `medallion init` write a contract: `snapshot: true` for {group[0].entity} says that each is a complete state; "
+            "without it all of their records count."
+        )
+        doubts |= {id(file): [_Doubt(asks, remedy)] for file in group if asks}
+    return doubts
+
+
+def _records(file: SourceFile, entity: Entity) -> snapshots.Records:
+    """Per key of a file the state and value of the record, where these are columns."""
+    plain = _plain(file)
+    if entity.key not in plain:
+        return {}
+    names = [plain[name] for name in (entity.key, "status", "deal_value") if name in plain]
+    states = entity.column("status") if len(names) == 3 else None
+    found: dict[str, tuple[str, Decimal | None]] = {}
+    for batch in parsing.parse(file, [name for _, name in file.columns]):
+        for key, *told in zip(*(batch.column(name).to_pylist() for name in names), strict=True):
+            if key and states:
+                state = meant(told[0] or "", states, file.mapping["status"]) or states.default or ""
+                found[code(key)] = (state, snapshots.figure(told[1] or "", file.mapping["deal_value"].decimal_comma))
+            elif key:
+                found[code(key)] = ("", None)
+    return found
 
 
 def _twins(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import re
 from collections.abc import Iterable, Mapping, Set
 from typing import Any
@@ -22,7 +21,9 @@ from medallion.proposal import (
     links,
     marks,
     match,
+    merges,
     profile,
+    snapshots,
     stages,
     state,
     systems,
@@ -47,10 +48,6 @@ _PLAIN_KEY = re.compile(r"[A-Z0-9][A-Z0-9_.:-]*")
 _NAMES = {"name", "nombre", "nom", "nome", "naam"}
 _FIRST = {"first", "firstname", "given", "vorname", "prenom"}
 _LAST = {"last", "lastname", "family", "nachname", "surname", "apellido", "apellidos"}
-#: Words of tables that list merges, of their columns for the record that is gone, and for the one that stays.
-_MERGES = {"merged", "merge", "merges", "dedupe", "deduplication", "duplicates", "fusion", "zusammenfuhrung"}
-_MERGED = {"merged", "loser", "losing", "duplicate", "old", "gone", "from", "removed", "source"}
-_INTO = {"into", "survivor", "surviving", "master", "winner", "winning", "kept", "to", "target"}
 _OF_PERSONS = {*_NAMES, *_FIRST, *_LAST}
 _OTHER_NAMES = {*_FIRST, *_LAST, "user", "company", "team"}
 #: A number with letters before it, as CRMs give them.
@@ -79,7 +76,15 @@ def plan(tables: list[Table], entities: Mapping[str, Entity], preset: System | N
         for table in tables
         if id(table) not in used
     }
-    return Proposal(system.name if system else None, planner.feeds, planner.properties, planner.further, left)
+    proposal = Proposal(system.name if system else None, planner.feeds, planner.properties, planner.further, left)
+    known, stems = planner.known_keys(), {stem for feed in planner.feeds for stem in feed.table.stems}
+    for table in tables:
+        told = id(table) in {*used, *planner.listing} or table.file.name in settled.left or stems & {*table.stems}
+        if not told and (asked := merges.unclear(table, known)):
+            proposal.unclear.append(asked)
+            del left[table.file.name]
+    snapshots.propose(planner.feeds, entities)
+    return proposal
 
 
 def _why_not(table: Table, entities: Mapping[str, Entity], system: System | None) -> str:
@@ -1325,24 +1330,24 @@ class _Planner:
         item = feed.fillings.get(self.entities[feed.entity].key)
         return set(_forms(feed.table.column(item.column))) if item and item.column else set()
 
+    def known_keys(self) -> dict[str, set[str]]:
+        """Per entity the keys of its tables, where they are a column."""
+        keys: dict[str, set[str]] = {}
+        for feed in self.feeds:
+            if feed.entity in ("leads", "customers", "interactions") and not self._is_derived(feed):
+                keys.setdefault(feed.entity, set()).update(self._own_keys(feed))
+        return keys
+
     def _merges(self, feed: Feed) -> Merged | None:
         """The table that lists which records of a feed were merged into which."""
-        keys = self._own_keys(feed)
-        for table in self.tables:
-            words = {word for stem in table.stems for word in vocabulary.words_of(stem)}
-            if table is feed.table or not words & _MERGES or not keys:
+        keys = self.known_keys()
+        used = {id(other.table) for other in self.feeds}
+        for table in self.tables if keys.get(feed.entity) else ():
+            if id(table) in used and (table is feed.table or not merges.is_named(table)):
                 continue
-            known = {c.header: len(_forms(c) & keys) / max(len(_forms(c)), 1) for c in table.columns if c.filled}
-            gone = [
-                h for h in known if _MERGED & set(vocabulary.words_of(h)) and not _INTO & set(vocabulary.words_of(h))
-            ]
-            kept = [h for h, share in known.items() if h not in gone and share >= 0.8]
-            if len(gone) != 1 or len(kept) != 1:
-                continue
-            stem = glob.escape(table.stems[-1])
-            self.listing[id(table)] = f"lists merges of {feed.entity}"
-            reason = f"{table.rows:,} merges; {percent(known[kept[0]], 0)} of the survivors are known"
-            return Merged(file=stem, from_=gone[0], to=kept[0], confidence=0.95, reason=reason)
+            if merged := merges.is_listed_in(table, feed.entity, keys):
+                self.listing[id(table)] = f"lists merges of {feed.entity}"
+                return merged
         return None
 
 
