@@ -169,17 +169,17 @@ def test_the_survivor_of_a_merge_is_no_other_spelling_of_the_merged(to_silver, c
 
 
 def test_a_file_lists_the_merges(to_silver, contract, rows):
-    path = contract(leads="mergedInto: {file: merged_deal, from: Gone, to: Kept}")
+    path = contract(leads="mergedInto: {file: merged_deal, from: Gone, to: Kept, where: \"object = 'Deal'\"}")
     first, lake = to_silver(
         {
             "customers.csv": ACCOUNTS,
             "leads.csv": DEALS + f"{L1},\n{L2},\n{L3},\n",
-            "merged_deal.csv": "Kept,Gone\nL1,L2\n",
+            "merged_deal.csv": "Kept,Gone,Object\nL1,L2,Deal\nL1,L3,Contact\n",
         },
         contracts=(path,),
     )
     assert accounts(first)["leads"] == {"rows_read": 3, "accepted": 2, "withdrawn": 1}
-    second, lake = to_silver({"merged_deal.csv": "Kept,Gone\nL1,L3\nL1,L2\n"}, NOW + timedelta(days=1))
+    second, lake = to_silver({"merged_deal.csv": "Kept,Gone,Object\nL1,L3,Deal\nL1,L2,Deal\n"}, NOW + timedelta(days=1))
     assert accounts(second)["leads"] == {"implied": 1}
     assert [row["id"] for row in rows(lake, STATE)] == ["L1"]
     assert rows(

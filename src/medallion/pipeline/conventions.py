@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from decimal import Decimal
 from functools import cache
 from itertools import islice
 
@@ -522,7 +521,7 @@ def _states(files: Sequence[SourceFile], entities: Mapping[str, Entity]) -> dict
     doubts: dict[int, list[_Doubt]] = {}
     unknown = [file for file in files if not entities[file.entity].sources and entities[file.entity].version_column]
     for group in snapshots.alike(unknown):
-        asks = snapshots.asked(group[0].entity, [(file, _records(file, entities[file.entity])) for file in group])
+        asks = snapshots.asked(group, lambda file: _records(file, entities[file.entity]))
         remedy = (
             f"Let `medallion init` write a contract: `snapshot: true` for {group[0].entity} says that each is a complete state; "
             "without it all of their records count."
@@ -538,15 +537,19 @@ def _records(file: SourceFile, entity: Entity) -> snapshots.Records:
         return {}
     names = [plain[name] for name in (entity.key, "status", "deal_value") if name in plain]
     states = entity.column("status") if len(names) == 3 else None
-    found: dict[str, tuple[str, Decimal | None]] = {}
+    found: dict[str, tuple[str, str]] = {}
     for batch in parsing.parse(file, [name for _, name in file.columns]):
         for key, *told in zip(*(batch.column(name).to_pylist() for name in names), strict=True):
-            if key and states:
-                state = meant(told[0] or "", states, file.mapping["status"]) or states.default or ""
-                found[code(key)] = (state, snapshots.figure(told[1] or "", file.mapping["deal_value"].decimal_comma))
-            elif key:
-                found[code(key)] = ("", None)
-    return found
+            if key:
+                found[code(key)] = (told[0] or "", told[1] or "") if states else ("", "")
+    comma = profile.Column("", "", 0, Counter(value for _, value in found.values() if value)).comma
+    return {
+        key: (
+            (states and (meant(text, states, file.mapping["status"]) or states.default)) or "",
+            snapshots.figure(value, comma),
+        )
+        for key, (text, value) in found.items()
+    }
 
 
 def _twins(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:

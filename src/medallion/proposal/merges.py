@@ -219,11 +219,11 @@ def unclear(table: Table, keys: Mapping[str, Set[str]]) -> Unclear | None:
     """The question about a table that feeds nothing; None where none of its columns has mostly keys, or its kind is known."""
     words = {word for stem in table.stems for word in (*vocabulary.words_of(stem), *vocabulary.tokens(stem))}
     is_known = any(vocabulary.kind_of_file(stem, "leads") == -1 for stem in table.stems) and not words & _MERGES
-    is_history = bool(words & {"history", "audit", "historie", "historial", "historique", "storico"})
+    is_known = is_known or bool(words & (_LINES | {"historie", "historial", "historique", "storico"}))
     persons = any(
         _words(c) & _PERSONS or (c.share("email") > 0.6 and c.repeats < 0.2) for c in table.columns if c.filled
     )
-    if not table.rows or is_known or is_history or persons or words & _LINES or links.is_junction(table, keys):
+    if not table.rows or is_known or persons or links.is_junction(table, keys):
         return None
     every, found = frozenset[str]().union(*keys.values()), list[Unclear]()
     for column in table.columns:
@@ -232,7 +232,7 @@ def unclear(table: Table, keys: Mapping[str, Set[str]]) -> Unclear | None:
         told = {
             entity: _named(column, own) for entity, own in keys.items() if own and not links.says_other(column, entity)
         }
-        entity = max(told, key=lambda each: told[each], default="")
+        entity = max(told, key=lambda each: (told[each], each == "leads"), default="")
         if entity and told[entity]:
             found.append(Unclear(table, entity, column, told[entity], len(keys[entity])))
     return max(found, key=lambda item: item.named, default=None)

@@ -1346,7 +1346,8 @@ class _Planner:
             if id(table) in used and (table is feed.table or not merges.is_named(table)):
                 continue
             if merged := merges.is_listed_in(table, feed.entity, keys):
-                self.listing[id(table)] = f"lists merges of {feed.entity}"
+                before = self.listing.get(id(table))
+                self.listing[id(table)] = f"{before} and {feed.entity}" if before else f"lists merges of {feed.entity}"
                 return merged
         return None
 

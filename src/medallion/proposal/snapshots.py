@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -33,20 +33,31 @@ def alike(files: Iterable[SourceFile]) -> list[list[SourceFile]]:
     return [group for group in groups.values() if len({named_day(file.name) for file in group}) > 1]
 
 
-def asked(entity: str, states: Sequence[tuple[SourceFile, Records]]) -> str | None:
-    """What is asked about files of one kind: whether each is a complete state; None where they are parts or changes."""
-    by_day: dict[date, dict[str, tuple[str, Decimal | None]]] = {}
-    for file, records in states:
+def asked(files: Sequence[SourceFile], records: Callable[[SourceFile], Records]) -> str | None:
+    """What is asked about files of one kind: whether each is a complete state; None where they are parts or changes.
+
+    The newest and the largest of the older ones are read first; the others only where these have mostly the same records.
+    """
+    by_day: dict[date, list[SourceFile]] = {}
+    for file in files:
         if day := named_day(file.name):
-            by_day.setdefault(day, {}).update(records)
+            by_day.setdefault(day, []).append(file)
     *before, last = sorted(by_day)
-    newest, older = by_day[last], dict[str, tuple[str, Decimal | None]]()
-    for day in before:
-        older |= by_day[day]
-    largest = max((by_day[day] for day in before), key=len)
-    lacking = older.keys() - newest.keys()
-    if len(newest) < _LEAST or len(newest.keys() & largest.keys()) < _MOST * len(largest) or not lacking:
+
+    def of(day: date) -> Records:
+        return {key: told for file in by_day[day] for key, told in records(file).items()}
+
+    fullest = max(before, key=lambda day: sum(file.size_bytes for file in by_day[day]))
+    newest, largest = of(last), of(fullest)
+    if len(newest) < _LEAST or not largest or len(newest.keys() & largest.keys()) < _MOST * len(largest):
         return None
+    older: dict[str, tuple[str, Decimal | None]] = {}
+    for day in before:
+        older |= largest if day == fullest else of(day)
+    lacking = older.keys() - newest.keys()
+    if not lacking:
+        return None
+    entity = files[0].entity
     what = {"leads": "deals", "customers": "accounts"}.get(entity, entity)
     worth = []
     for state in ("open", "won"):
@@ -75,8 +86,8 @@ def propose(feeds: Sequence[Feed], entities: Mapping[str, Entity]) -> None:
     for group in alike(named):
         entity = entities[group[0].entity]
         ours = [held[file.name, file.entity] for file in group]
-        told = [(feed.table.file, found) for feed in ours if (found := _records(feed, entity))]
-        if entity.version_column and len(told) == len(ours) and (asks := asked(entity.name, told)):
+        told = {feed.table.file.name: _records(feed, entity) for feed in ours}
+        if entity.version_column and all(told.values()) and (asks := asked(group, lambda file: told[file.name])):  # noqa: B023
             for feed in ours:
                 feed.life["snapshot"] = Snapshot(value=True, confidence=0.5, reason=asks)
                 feed.version = feed.fillings.pop(entity.version_column, None)
