@@ -69,8 +69,9 @@ def _entity(entity: str, proposal: Proposal) -> list[str]:
             lines += ["            confidence: 0.50", f"            reason: {_scalar(unused.reason)}"]
     for feed in proposal.of(entity):
         source = _source(feed, proposal)
-        if source[0] + "".join(source[2:]) not in written:  # files of one shape and one name but for a date
-            written.add(source[0] + "".join(source[2:]))
+        told = "\n".join(line for line in source if not line.lstrip().startswith("#"))
+        if told not in written:  # files of one shape and one name but for a date
+            written.add(told)
             lines += [f"          {line}" for line in source]
     stems = [feed.table.stems[-1] for feed in proposal.of(entity)]
     for item in proposal.unread.get(entity, []):
