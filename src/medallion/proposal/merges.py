@@ -38,7 +38,7 @@ _FEW_KINDS = 12
 _ABOUT = {"by", "at", "on", "am", "user", "reason", "grund", "motivo", "date", "datum", "fecha"}
 #: Words of tables that are known to tell nothing that counts, beside those that no entity is named by.
 _LINES = {"line", "lines", "item", "items", "lineitem", "lineitems", "position", "positionen", "posten", "partidas", "lineas", "lignes",
-          "righe", "itens", "regels", "user", "users", "contact", "contacts", "product", "products", "association", "associations"}  # fmt: skip
+          "righe", "itens", "regels", "user", "users", "contact", "contacts", "product", "products", "association", "associations", "payment", "payments", "shipment", "shipments"}  # fmt: skip
 _PERSONS = {
     "first",
     "firstname",
