@@ -27,7 +27,7 @@ from medallion.gold import SCORED, gold_contract, graph, written_names
 from medallion.lakehouse import contracts_in_use, query, store
 from medallion.lakehouse.session import engine_name, session
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import amounts, batches, conventions, drift, extensions, hold, journal, models, proof
+from medallion.pipeline import amounts, awaiting, batches, conventions, drift, extensions, hold, journal, models, proof
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.context import Context
 from medallion.pipeline.freshness import Freshness, Stale, recorded
@@ -123,7 +123,7 @@ def run(
         if BRONZE_TO_SILVER in stages:
             todo, kind = [(batch, _NOTHING) for batch in work.files(scan)], journal.RUN
             try:
-                todo += work.refused_again(work.waiting_for_rates(), len(todo))
+                todo = [*work.refused_again(work.waiting_for_rates(), before=True), *todo]
             except SourceError as error:  # they wait on
                 work.result.notes.append(f"{error.problem}. {error.remedy}")
         else:
@@ -156,7 +156,7 @@ def take_up(
     work = _Work(settings, now, report)
     with journal.writing(work.lake) as writer:
         work.result.recovered = [*recovered, *writer.recovered]
-        todo = [*((batch, _NOTHING) for batch in work.pending()), *work.refused_again(chosen)]
+        todo = [*((batch, _NOTHING) for batch in work.pending()), *work.refused_again(dict(sorted(chosen.items())))]
         # one batch is continued by its own journal; several are reprocessed all or none
         tables = written_names() if len(todo) == 1 else None
         return work.do(todo, True, writer.intent(journal.TAKE_UP, tables, last=_RUNS))
@@ -359,12 +359,12 @@ class _Work:
         return None if refused else replace(batch, files=(file,))
 
     def refused_again(
-        self, chosen: Mapping[str, Mapping[str, str]], after: int = 0
+        self, chosen: Mapping[str, Mapping[str, str]], before: bool = False
     ) -> list[tuple[Batch, frozenset[str]]]:
-        """Batches that reprocess refused records, as `take_up` takes them; known `after` so many others."""
+        """Batches that reprocess refused records, as `take_up` takes them; known `before` the files of this run."""
         known = {batch.batch_id: batch for batch in batches.history(self.lake)}
         found = []
-        for place, (origin, ids) in enumerate(sorted(chosen.items()), after):
+        for place, (origin, ids) in enumerate(chosen.items(), -len(chosen) if before else 0):
             files = [replace(file, accept=True) for file in known[origin].files if file.entity in ids.values()]
             mapped = tuple(self.mapped_again(file, known.values()) for file in files)
             as_of = self.now + timedelta(microseconds=place)
@@ -372,15 +372,13 @@ class _Work:
         return found
 
     def waiting_for_rates(self) -> dict[str, dict[str, str]]:
-        """Deals that were refused for their currency while there was no table of rates, as `take_up` takes them."""
+        """Deals that wait for the table of rates, as `take_up` takes them; none while a batch is unfinished."""
         found: dict[str, dict[str, str]] = {}
-        if self.rates and self.lake.exists("silver.quarantine"):
-            with query.connect(self.lake, layers=["silver"], only={"silver.quarantine"}) as connection:
-                sql = (
-                    "select batch_id, quarantine_id from silver.quarantine where entity = 'leads' and resolved_by is null "
-                    "and list_contains(failed_checks, 'currency.accepted')"
-                )
-                for row in query.rows(connection, sql):
+        if self.rates and not self.pending():
+            there = set(self.lake.tables())
+            with query.connect(self.lake, layers=["silver", "bronze"], only={*awaiting.TABLES}) as connection:
+                known = batches.history(self.lake)
+                for row in awaiting.deals(connection, there, known, self.entities["leads"]):
                     found.setdefault(row["batch_id"], {})[row["quarantine_id"]] = "leads"
         return found
 
