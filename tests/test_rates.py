@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from conftest import NOW
-from medallion import pipeline
+from medallion import contracts, pipeline
 from medallion.agent import serving
 from medallion.agent.rules import Rules
 from medallion.agent.tools import Tools
@@ -282,8 +282,51 @@ def test_the_setting_is_the_currency_of_every_later_command(to_silver, rows):
     assert contracts_in_use.currency(lake) == "EUR"
     assert rows(lake, "select lead_id, currency from silver.leads_clean") == [{"lead_id": "L1", "currency": "EUR"}]
     used = contracts_in_use.overrides(lake)
-    assert contracts_in_use.in_currency(used, "EUR")[-1].text == used[-1].text
-    assert len(contracts_in_use.in_currency(used, "CHF")) == len(used) == 1
+    assert contracts_in_use.in_currency(lake, used, "EUR")[-1].text == used[-1].text
+    assert len(contracts_in_use.in_currency(lake, used, "CHF")) == len(used) == 1
+
+
+def _said(default):
+    return contracts.Override(
+        "mine.yaml",
+        "apiVersion: v3.1.0\nkind: DataContract\nid: x\nversion: 1.0.0\nstatus: active\nschema:\n  - name: leads\n    properties:\n"
+        f"      - {{name: currency, enum: [{{value: {default}}}], customProperties: [{{property: default, value: \"'{default}'\"}}]}}\n",
+    )
+
+
+def _currencies(lake, used, code):
+    """What figures are shown in, and what amounts of which nothing is said are in: of deals, products and accounts."""
+    known = contracts.entities(contracts_in_use.in_currency(lake, used, code))
+    leads = known["leads"]
+    units = known["products"].column("list_price").unit, known["customers"].column("annual_revenue").unit
+    return leads.currency, leads.column("currency").default, leads.unsaid, *units
+
+
+@pytest.mark.parametrize(("code", "default"), [("EUR", "USD"), ("USD", "EUR"), ("CHF", "EUR")])
+def test_the_setting_gives_no_other_name_to_amounts_that_are_said_or_were_read(tmp_path, monkeypatch, code, default):
+    new, old = Lakehouse(str(tmp_path / "new")), Lakehouse(str(tmp_path / "old"))
+    monkeypatch.setattr(Lakehouse, "exists", lambda lake, name: lake.root == old.root and name == "silver.leads_history")
+    assert _currencies(new, (), code) == (code, f"'{code}'", code, code, code)  # nothing is read, nothing is said
+    said = (_said(default),)
+    assert _currencies(new, said, code)[:3] == (code, f"'{default}'", default)
+    assert _currencies(new, said, code)[4] == default
+    assert _currencies(new, said, default)[:3] == (default, f"'{default}'", default)
+    assert _currencies(new, said, None)[:3] == (default, f"'{default}'", default)
+    before = () if default == "USD" else contracts_in_use.in_currency(new, (), default)
+    monkeypatch.setattr(contracts_in_use, "_in_use", lambda lake: before)
+    assert _currencies(old, before, code) == (code, f"'{default}'", default, default, default)
+    once = contracts_in_use.in_currency(old, before, code)
+    monkeypatch.setattr(contracts_in_use, "_in_use", lambda lake: once)
+    assert contracts_in_use.in_currency(old, once, code)[-1].text == once[-1].text  # and once more
+    monkeypatch.setattr(pipeline.contracts_in_use, "overrides", lambda lake, given: once)
+    with pytest.raises(ContractError, match=f"currency: {code}, but amounts of which no currency is said are in {default}"):
+        pipeline._Work(load(None, lakehouse=old.root, currency=code), NOW, lambda *told: None)
+
+
+def test_a_unit_that_is_no_currency_says_nothing_of_it():
+    text = _said("EUR").text.replace("customProperties: [", "customProperties: [{property: unit, value: ISO 4217}, ")
+    leads = contracts.entities([contracts.Override("mine.yaml", text)])["leads"]
+    assert (leads.currency, leads.unsaid, leads.column("deal_value").unit) == ("EUR", "EUR", "EUR")
 
 
 CREDITS = """apiVersion: v3.1.0

@@ -70,7 +70,7 @@ def entities(overrides: Iterable[Path | Override] = ()) -> dict[str, Entity]:
             _check_lookups(item, source, known)
         for column in item.in_gold:
             _check_gold(item, column)
-    return {name: known[name].in_currency(known["leads"].currency) for name in _parents_first(known)}
+    return {name: known[name].in_currency(known["leads"].unsaid) for name in _parents_first(known)}
 
 
 def _needs_files(item: Entity, path: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -10,6 +11,7 @@ from medallion.contracts.filling import Source
 
 Severity = Literal["reject", "warn"]
 
+_CODE = re.compile("[A-Z]{3}")
 #: Cells that mean "no value", compared after trimming and lower-casing.
 PLACEHOLDERS: tuple[str, ...] = (
     "", "-", "--", "n/a", "na", "none", "null", "nil", "nan", "select", "#n/a", "unknown", "(blank)", "?", r"\n",
@@ -212,9 +214,18 @@ class Entity(_Columns):
     def currency(self) -> str:
         """ISO code of its amounts: the one that is accepted, else what an empty cell means; USD where nothing is said."""
         declared = next((column for column in self.columns if column.name == "currency"), None)
-        if declared and (declared.unit or len(declared.accepted) == 1):
-            return declared.unit or declared.accepted[0]
+        if declared and _CODE.fullmatch(declared.unit):
+            return declared.unit
+        if declared and len(declared.accepted) == 1:
+            return declared.accepted[0]
         return ((declared and declared.default) or "'USD'").strip("'")
+
+    @property
+    def unsaid(self) -> str:
+        """ISO code of amounts of which nothing is said, where that is not the currency that figures are shown in."""
+        declared = next((column for column in self.columns if column.name == "currency"), None)
+        default = ((declared and declared.default) or "").strip("'")
+        return default if declared and _CODE.fullmatch(declared.unit) and _CODE.fullmatch(default) else self.currency
 
     def in_currency(self, code: str) -> Entity:
         """The entity with its amounts in its own currency, or in `code` where it has none of its own."""

@@ -266,11 +266,19 @@ class _Work:
         self.settings, self.now, self.full_refresh = settings, now, full_refresh
         self.lake = Lakehouse(settings.lakehouse)
         used = contracts_in_use.overrides(self.lake, settings.contracts)
-        self.overrides = contracts_in_use.in_currency(used, settings.currency)
+        self.overrides = contracts_in_use.in_currency(self.lake, used, settings.currency)
         self.entities = contracts.entities(self.overrides)
         self.rates = contracts_in_use.rates(self.lake, settings.rates)
+        leads = self.entities["leads"]
+        if settings.currency and leads.unsaid != leads.currency and not self.rates:
+            raise ContractError(
+                f"currency: {leads.currency}, but amounts of which no currency is said are in {leads.unsaid}, by the contract or as "
+                "they have been read so far",
+                "Give a table of rates, `rates:` in config.yaml, to convert them. If they are in "
+                f"{leads.currency}, say so in a contract, `default: \"'{leads.currency}'\"` of leads.currency, and read into a "
+                "new --lakehouse.",
+            )
         if self.rates:
-            leads = self.entities["leads"]
             rates.read(self.rates.text, self.rates.path, leads.currency)  # refused before anything is done
             self.entities["leads"] = leads.in_any_currency(currencies.SPELLINGS)
         self.said = (*self.overrides, *([self.rates] if self.rates else []))

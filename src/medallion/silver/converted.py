@@ -59,16 +59,26 @@ def counted(valued: DataFrame, columns: list[str], reporting: str) -> DataFrame:
     return there.withColumns({"deal_value": F.col("value"), "currency": F.lit(reporting)}).select(*columns)
 
 
-def as_written(leads: DataFrame, conversions: DataFrame) -> DataFrame:
-    """Deals as `counted` gives them, from what a run has written down of those in other currencies."""
-    written = conversions.select("lead_id", "value", "held_out", F.col("currency").alias("_reporting"))
-    joined = leads.join(written, on="lead_id", how="left").filter(F.col("held_out").isNull())
-    other = F.col("_reporting").isNotNull()
-    values = {
-        "deal_value": F.when(other, F.col("value")).otherwise(F.col("deal_value")),
-        "currency": F.coalesce("_reporting", "currency"),
-    }
-    return joined.withColumns(values).select(*leads.columns)
+def as_written(leads: DataFrame, conversions: DataFrame, reporting: str) -> DataFrame:
+    """Deals as `counted` gives them, from what a run has written down of those in other currencies.
+
+    One whose amount it has not written down, or another one than it has by now, is left out: amounts are not added across
+    currencies.
+    """
+    written = conversions.filter(F.col("currency") == reporting).select(
+        F.col("lead_id").alias("_of"),
+        F.col("original_currency").alias("_from"),
+        F.col("original_amount").alias("_amount"),
+        "value",
+        "held_out",
+    )
+    amount = F.col("deal_value").try_cast(_AMOUNT)
+    is_of = (F.col("lead_id") == F.col("_of")) & (F.col("currency") == F.col("_from")) & (amount == F.col("_amount"))
+    same = F.coalesce(F.col("currency"), F.lit(reporting)) == reporting
+    known = F.col("_of").isNotNull() & F.col("held_out").isNull()
+    there = leads.join(written, is_of, how="left").filter(same | F.col("deal_value").isNull() | known)
+    values = {"deal_value": F.when(same, F.col("deal_value")).otherwise(F.col("value")), "currency": F.lit(reporting)}
+    return there.withColumns(values).select(*leads.columns)
 
 
 def conversions(valued: DataFrame, reporting: str) -> DataFrame:
