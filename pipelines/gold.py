@@ -16,15 +16,16 @@ from pyspark.sql import SparkSession
 
 from medallion import contracts, silver
 from medallion.config import end_of_day
+from medallion.contracts import Override
 from medallion.features import AsOf
 from medallion.gold import CONVERSIONS, STEPS, Step
+from medallion.lakehouse import contracts_in_use
 from medallion.silver import converted
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 spark = SparkSession.getActiveSession() or SparkSession.builder.getOrCreate()
-_ENTITIES = contracts.entities()
 #: Views of this pipeline by the name of the table that the job writes.
 MADE = {step.table: step.table.removeprefix("gold.") for step in STEPS}
 
@@ -38,12 +39,24 @@ def _silver(name: str) -> DataFrame:
     return spark.read.table(f"`{catalog}`.{name}" if catalog else name)
 
 
+def _is_there(name: str) -> bool:
+    catalog = _setting("catalog")
+    return bool(spark.catalog.tableExists(f"`{catalog}`.{name}" if catalog else name))
+
+
+def _in_use() -> tuple[Override, ...]:
+    """The contract files that the job has recorded last."""
+    rows = _silver(contracts_in_use.TABLE).collect() if _is_there(contracts_in_use.TABLE) else []
+    last = [row for row in rows if row["known_at"] == max(row["known_at"] for row in rows)]
+    return tuple(Override(row["path"], row["content"]) for row in sorted(last, key=lambda row: row["position"]))
+
+
 def _leads() -> DataFrame:
-    """Deals in the reporting currency: as the job has converted them, where there was something to convert."""
-    leads, catalog = _silver("silver.leads_clean"), _setting("catalog")
-    if not spark.catalog.tableExists(f"`{catalog}`.{CONVERSIONS}" if catalog else CONVERSIONS):
-        return leads
-    return converted.as_written(leads, _silver(CONVERSIONS))
+    """Deals in the reporting currency, others as the job has converted them."""
+    made = contracts.table(CONVERSIONS)
+    schema = ", ".join(f"{column.name} {column.type}" for column in made.columns)
+    known = _silver(CONVERSIONS) if _is_there(CONVERSIONS) else spark.createDataFrame([], schema)
+    return converted.as_written(_silver("silver.leads_clean"), known, _ENTITIES["leads"].currency)
 
 
 def _as_of() -> AsOf:
@@ -55,6 +68,7 @@ def _as_of() -> AsOf:
     return AsOf(end_of_day(newest.date()))
 
 
+_ENTITIES = contracts.entities(_in_use())
 _AS_OF, _LEADS = _as_of(), _leads()
 _SOURCES = {name for step in STEPS for name in step.inputs if name.startswith("silver.")}
 

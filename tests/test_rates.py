@@ -10,6 +10,7 @@ from decimal import ROUND_HALF_UP
 from decimal import Decimal as D
 
 import pytest
+from pyspark.sql import functions as F
 from typer.testing import CliRunner
 
 from conftest import NOW
@@ -181,8 +182,19 @@ def test_what_is_converted_adds_up_to_what_it_was(spark, frame):
     assert set(before) == set(codes)
     least = min(known.values())
     assert all(abs(before[code] - after[code]) <= D("0.005") * 300 / least for code in codes)
-    again = converted.as_written(frame(LEAD, *deals), converted.conversions(whole, "USD"))
+    written, now = converted.conversions(whole, "USD"), frame(LEAD, *deals)
+    again = converted.as_written(now, written, "USD")
     assert {row["lead_id"]: row["deal_value"] for row in again.collect()} == counted
+    # what no run has converted yet is never added: deals that came or changed since, all of another reporting currency
+    amount, code, changed = F.col("deal_value"), F.col("currency"), F.col("lead_id") < "L100"
+    later = now.withColumn("deal_value", F.when(changed, amount + 1).otherwise(amount))
+    later = later.unionByName(now.filter("currency = 'EUR'").withColumn("lead_id", F.concat(F.lit("N"), F.col("lead_id"))))
+    there = {row["lead_id"]: row["deal_value"] for row in converted.as_written(later, written, "USD").collect()}
+    mine = {key for key, _, _, code, *_ in deals if code == "USD"}
+    assert there == {key: value + (key < "L100") for key, value in counted.items() if key in mine or key >= "L100"}
+    left = converted.as_written(now.withColumn("deal_value", F.when(code != "JPY", amount)), written, "EUR").collect()
+    assert {row["currency"] for row in left} == {"EUR"}
+    assert {row["lead_id"] for row in left} == {key for key, _, _, code, *_ in deals if code in ("EUR", "JPY")}
 
 
 HEAD = "lead_id,customer_id,status,deal_value,currency,created_at,updated_at,closed_at"
