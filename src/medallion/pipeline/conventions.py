@@ -14,9 +14,11 @@ from datetime import date
 from functools import cache
 from itertools import islice
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import sqlglot
 from pyarrow import csv as pacsv
 
 from medallion.contracts import Column, Entity, Filling, formats
@@ -24,6 +26,7 @@ from medallion.contracts.filling import ABSENT, LIFE, MERGED, WHERE
 from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
 from medallion.errors import SourceError
+from medallion.lakehouse import query
 from medallion.proposal import activities, marks, profile, snapshots, state, systems, vocabulary
 from medallion.sources import Refusal, SourceFile, parsing, quoting
 from medallion.sources.files import UNREADABLE
@@ -599,7 +602,11 @@ def _marked(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
 
 def _planned(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
     """A doubt about activities that a column tells to be yet to come, or called off, and that would count as touches."""
-    told = {name: activities.not_done(header, seen[name].words) for header, name in _activity_states(file)}
+    told = {
+        name: {text: n for text, n in texts.items() if _may_count(file, name, text)}
+        for header, name in _activity_states(file)
+        if (texts := activities.not_done(header, seen[name].words))
+    }
     told = {name: texts for name, texts in told.items() if texts}
     if not told:
         return []
@@ -609,6 +616,8 @@ def _planned(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
     )
     rows = max(sum(texts.values()) for texts in told.values())
     words = " AND ".join(activities.when(name, texts) for name, texts in told.items())
+    if said := file.mapping.get(WHERE):
+        words = f"({said.sql}) AND {words}"
     return [
         _Doubt(
             f"{rows} of {max(seen[name].rows for name in told)} activities have not taken place ({shown}) and would count as "
@@ -616,6 +625,24 @@ def _planned(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
             f'Let `medallion init` write a contract, or say which count in yours: `where: "{words}"`; `where: "true"` counts all.',
         )
     ]
+
+
+def _may_count(file: SourceFile, name: str, text: str) -> bool:
+    """Whether activities of that state may count by the contract, which does not mention it."""
+    said = file.mapping.get(WHERE)
+    if said is None or said.sql is None:
+        return True
+    columns = names_in(said.sql)
+    if not columns or repr(text.strip().lower()) in said.sql.lower():
+        return False  # every activity, or this one, as somebody has decided
+    listed = ", ".join(f'{"?" if each == name else "null"}::varchar as "{each}"' for each in sorted({*columns, name}))
+    try:
+        condition = sqlglot.transpile(said.sql, read="spark", write="duckdb")[0]
+        with query.empty() as connection:
+            (row,) = query.rows(connection, f"select ({condition})::boolean as counts from (select {listed})", [text])
+    except (duckdb.Error, sqlglot.ParseError):  # it says more than can be told here
+        return False
+    return row["counts"] is not False
 
 
 # which columns are looked at, and how
@@ -685,8 +712,8 @@ def _markers(file: SourceFile) -> list[str]:
 
 
 def _activity_states(file: SourceFile) -> list[tuple[str, str]]:
-    """Header and name of the columns that may tell activities that have taken place from others, where no contract does."""
-    if file.entity != "interactions" or WHERE in file.mapping:
+    """Header and name of the columns that may tell activities that have taken place from others."""
+    if file.entity != "interactions":
         return []
     return [(header, name) for header, name in file.columns if activities.may_tell(header)]
 
