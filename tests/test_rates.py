@@ -25,7 +25,7 @@ from medallion.dashboard.reading import Reading
 from medallion.errors import ContractError
 from medallion.lakehouse import contracts_in_use, query
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import proof
+from medallion.pipeline import proof, silver_to_gold
 from medallion.report import facts, findings
 from medallion.silver import converted
 from medallion.sources import rates
@@ -197,6 +197,30 @@ def test_what_is_converted_adds_up_to_what_it_was(spark, frame):
     assert {row["lead_id"] for row in left} == {key for key, _, _, code, *_ in deals if code in ("EUR", "JPY")}
 
 
+def test_rates_that_are_long_out_of_date_are_told(spark, frame):
+    text = "date,currency,rate\n2015-01-01,EUR,2.5\n2025-02-01,CHF,1.1\n2025-01-01,JPY,0.01\n"
+    deals = [
+        deal("old", "won", "100", "EUR", "2025-01-10", "2025-02-01"),
+        deal("in time", "won", "50", "EUR", "2015-01-10", "2015-02-15"),
+        deal("new", "won", "7", "EUR", "2015-01-10", "2015-02-16"),
+        deal("open", "open", "100", "CHF", "2025-01-10", expected="2099-01-01"),
+        deal("a", "won", "9", "GBP", "2025-01-10", "2025-02-01"),
+        deal("large", "won", "9999999999999999.99", "CHF", "2025-02-10", "2025-02-12"),
+    ]
+    _, whole = valued(spark, frame, deals, text, last="2025-03-18")
+    told = [row.asDict() for row in converted.in_doubt(converted.conversions(whole, "USD"), date(2025, 3, 18)).collect()]
+    known = {"EUR": date(2015, 1, 1)}
+    assert [silver_to_gold._doubt(row, "r.csv", known.get(row["original_currency"])) for row in told] == [
+        "1 deal is held out of every figure: CHF 10,000,000,000,000,000 in all, such as large (deals.csv:2): its amount is too large. "
+        "Correct it in the CRM and deliver it again.",
+        "2 deals are converted by a rate of EUR that is more than 45 days older: €107 in all, such as new (deals.csv:2). "
+        "The last rate of EUR is of 2015-01-01; add newer ones to r.csv and run again.",
+        "1 deal is held out of every figure: £9 in all, such as a (deals.csv:2): no rate of GBP by 2025-02-01. Add it to r.csv and run again.",
+    ]
+    later = converted.in_doubt(converted.conversions(whole, "USD"), date(2025, 3, 19)).filter("original_currency = 'CHF' and not held")
+    assert [row["lead_id"] for row in later.collect()] == ["open"]
+
+
 HEAD = "lead_id,customer_id,status,deal_value,currency,created_at,updated_at,closed_at"
 ACCOUNTS = "customer_id,customer_name,created_at\nC1,Acme,2025-01-01\n"
 
@@ -241,8 +265,11 @@ def test_three_deliveries_and_a_changed_table(deliver, rows, tmp_path):
     ]
     # the next delivery is without the setting: the table in use holds
     second = f"{HEAD}\nL5,C1,won,100,EUR,2025-03-01,2025-03-05,2025-03-05\n"
-    result, lake = deliver({"leads.csv": second}, NOW + timedelta(days=1))
+    result, lake = deliver({"leads.csv": second}, NOW + timedelta(days=1), stages=[pipeline.BRONZE_TO_SILVER])
+    settings = load(None, source=str(tmp_path / "delivery_2"), lakehouse=lake.root)
+    pipeline.run(settings, NOW + timedelta(days=1, minutes=1), stages=[pipeline.SILVER_TO_GOLD])
     assert rows(lake, revenue) == [{"won": D(1720), "deals": 4}]
+    assert "3 deals in EUR are converted: €1,110 to $1,231." in proof.note(lake)
     nothing = pipeline.run(
         load(None, source=str(tmp_path / "delivery_2"), lakehouse=lake.root, rates=table), NOW + timedelta(days=2)
     )

@@ -114,13 +114,11 @@ def rates(lake: Lakehouse, given: Path | None = None, known_as_of: datetime | No
     return Override(rows[0]["path"], rows[0]["content"]) if rows else None
 
 
-def record_rates(spark: SparkSession, lake: Lakehouse, used: Override | None, now: datetime) -> bool:
-    """Record the table of exchange rates that a run uses, unless it is in use already; whether it was not."""
+def record_rates(spark: SparkSession, lake: Lakehouse, used: Override | None, now: datetime) -> None:
+    """Record the table of exchange rates that a run uses, unless it is in use already."""
     known = rates(lake)
-    if used is None or (known is not None and known.text == used.text):
-        return False
-    store.append_rows([(now, used.path, used.text)], spark, lake, table(RATES))
-    return True
+    if used is not None and (known is None or known.text != used.text):
+        store.append_rows([(now, used.path, used.text)], spark, lake, table(RATES))
 
 
 def record(spark: SparkSession, lake: Lakehouse, used: tuple[Override, ...], now: datetime) -> None:

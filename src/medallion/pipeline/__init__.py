@@ -47,7 +47,7 @@ class Result:
     `refused` are files that could not be read, `held` files that were held back, in this run or before, and `poor`
     files that were loaded although most of their rows were refused. `given_up` says which held files are no longer
     waited for, `rebuilt` which tables of gold were computed, each with why. `proof` is what the deals come to, where
-    something was read; `first_proof` says that nothing was proved under these contracts before.
+    something was read or gold was computed; `first_proof` says that nothing was proved under these contracts before.
     """
 
     run_id: str
@@ -382,8 +382,8 @@ class _Work:
     def waiting_for_rates(self) -> dict[str, dict[str, str]]:
         """Deals that wait for the table of rates, as `take_up` takes them; none while a batch is unfinished."""
         found: dict[str, dict[str, str]] = {}
-        if self.rates and not self.pending():
-            there = set(self.lake.tables())
+        there = set(self.lake.tables())
+        if self.rates and "silver.quarantine" in there and not self.pending():
             with query.connect(self.lake, layers=["silver", "bronze"], only={*awaiting.TABLES}) as connection:
                 known = batches.history(self.lake)
                 for row in awaiting.deals(connection, there, known, self.entities["leads"]):
@@ -515,7 +515,7 @@ class _Work:
         replaced = batches.replaced([*before, *(batch for batch, _ in todo)])
         context = Context(spark, lake, self.entities, self.steps, now, result.run_id, replaced)
         contracts_in_use.record(spark, lake, self.overrides, now)
-        revalued = contracts_in_use.record_rates(spark, lake, self.rates, now)
+        contracts_in_use.record_rates(spark, lake, self.rates, now)
         self._try_expressions(spark, [batch for batch, _ in todo])
         reread = {file.entity for batch, _ in todo if batch.is_reread for file in batch.files}
         for name in sorted(reread):
@@ -560,7 +560,7 @@ class _Work:
                 if step.table in result.rebuilt:
                     read = [name for name in step.inputs if "." in name]
                     self.lineage.job(step.table, read, [gold_contract(step.table)])
-        if todo or revalued:
+        if todo or fresh is not None:
             with self.steps.step("prove what was read"):
                 self._prove(spark, todo)
         result.changed = True

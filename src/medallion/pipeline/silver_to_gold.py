@@ -177,7 +177,7 @@ def silver_to_gold(
 def _in_reporting_currency(
     context: Context, frames: dict[str, DataFrame], day: date, known_as_of: datetime | None, keep: bool
 ) -> list[str]:
-    """Put deals in the reporting currency in the place of `silver.leads_clean`; says which of them are held out.
+    """Put deals in the reporting currency in the place of `silver.leads_clean`; says which are held out, or by old rates.
 
     By the rates that were known then. Nothing is done where every amount is in the reporting currency.
 
@@ -205,18 +205,27 @@ def _in_reporting_currency(
     if keep:
         context.save(others, contracts.table(CONVERSIONS), whole=True)
         others = context.read(CONVERSIONS)
-    lost = others.filter(F.col("held_out").isNotNull()).groupBy("original_currency").agg(
-        F.count(F.lit(1)).alias("deals"), F.sum("original_amount").alias("value"), F.min("lead_id").alias("lead_id")
-    )  # fmt: skip
-    example, told = others.select("lead_id", "source_file", "source_row", "held_out"), []
-    for row in lost.join(example, on="lead_id").orderBy("original_currency").collect():
-        deals = "1 deal is" if row["deals"] == 1 else f"{row['deals']:,} deals are"
-        told.append(
-            f"{deals} held out of every figure: {figures.money(row['value'], row['original_currency'])} in all, such as "
-            f"{row['lead_id']} ({row['source_file']}:{row['source_row']}): {row['held_out']}. "
-            f"Add it to {given.path if given else 'a table of rates, named in config.yaml as `rates:`'} and run again."
+    last_days = {each.currency: each.day for each in known}
+    place = given.path if given else "a table of rates, named in config.yaml as `rates:`"
+    return [
+        _doubt(row.asDict(), place, last_days.get(row["original_currency"]))
+        for row in converted.in_doubt(others, day).collect()
+    ]
+
+
+def _doubt(row: Mapping[str, Any], place: str, last: date | None) -> str:
+    """What is said of a row of `converted.in_doubt`; `last` is the last day with a rate of the currency."""
+    code = row["original_currency"]
+    value, one = figures.money(row["amount"], code), row["deals"] == 1
+    deals = "1 deal is" if one else f"{row['deals']:,} deals are"
+    example = f"such as {row['lead_id']} ({row['source_file']}:{row['source_row']})"
+    if not row["held"]:
+        return (
+            f"{deals} converted by a rate of {code} that is more than {converted.OLD} days older: {value} in all, {example}. "
+            f"The last rate of {code} is of {last}; add newer ones to {place} and run again."
         )
-    return told
+    remedy = f"Add it to {place} and run again." if row["unknown"] else "Correct it in the CRM and deliver it again."
+    return f"{deals} held out of every figure: {value} in all, {example}: {row['held_out']}. {remedy}"
 
 
 def _grown(frame: DataFrame, entity: Entity) -> DataFrame:

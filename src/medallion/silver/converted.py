@@ -12,6 +12,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 _AMOUNT = "decimal(18,2)"
+#: Days after which a rate is old.
+OLD = 45
 
 
 def in_currency(leads: DataFrame, rates: DataFrame, last: date, reporting: str, places: int) -> DataFrame:
@@ -97,3 +99,23 @@ def conversions(valued: DataFrame, reporting: str) -> DataFrame:
         F.col("_source_file").alias("source_file"),
         F.col("_source_row").alias("source_row"),
     )
+
+
+def in_doubt(conversions: DataFrame, last: date) -> DataFrame:
+    """What of `silver.conversions` is to be told, per currency and kind: how many deals of what value, and one of them.
+
+    Deals are told that are held out (`held`), without a rate (`unknown`) or too large; and those that are converted by a
+    rate of more than `OLD` days before their day, or `last` where that is earlier: `newest` is its newest day.
+    """
+    day = F.least(F.col("day"), F.lit(last))
+    is_old = F.col("held_out").isNull() & (F.date_add(F.col("rate_date"), OLD) < day)
+    told = conversions.filter(F.col("held_out").isNotNull() | is_old).withColumn("held", F.col("held_out").isNotNull())
+    kinds = ["original_currency", "held", F.col("rate").isNull().alias("unknown")]
+    found = told.groupBy(*kinds).agg(
+        F.count(F.lit(1)).alias("deals"),
+        F.sum("original_amount").alias("amount"),
+        F.max("rate_date").alias("newest"),
+        F.min("lead_id").alias("lead_id"),
+    )
+    example = conversions.select("lead_id", "source_file", "source_row", "held_out")
+    return found.join(example, on="lead_id").orderBy("original_currency", "held", "unknown")
