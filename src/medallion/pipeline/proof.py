@@ -41,6 +41,13 @@ _SHOWN = (
     *("created_at", "closed_at", "expected_close_date", "owner"),
 )
 _LONGEST = 40
+#: Figures as `columns.money` reads them, those with a decimal comma, and those of a column that has one.
+_ENGLISH = re.compile(
+    r"-?([0-9]{1,3}((,[0-9]{3})+|( [0-9]{3})+|(['’][0-9]{3})+)(\.[0-9]+)?"
+    r"|0+\.[0-9]+|[0-9]+(\.([0-9]{1,2}|[0-9]{4,}))?|[0-9]{4,}\.[0-9]{3})"
+)
+_CONTINENTAL = re.compile(r"-?[0-9]{1,3}((\.[0-9]{3})+|( [0-9]{3})+),[0-9]+")
+_COMMA = re.compile(r"-?([0-9]{1,3}(\.[0-9]{3})*|[0-9]+)(,[0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -243,13 +250,17 @@ def _held(before: Foreign | None, code: str, amount: Decimal | None) -> Foreign:
 
 
 def _amount(raw: str, file: SourceFile | None) -> Decimal | None:
-    """The amount of a refused deal; None where its cell is not a plain figure."""
+    """The amount of a refused deal; None where its cell is not a plain figure that `columns.money` would read."""
     item = file.mapping.get("deal_value") if file else None
-    if item is None or item.column is None:
+    if item is None or item.column is None or item.unit:
         return None
     text = str(json.loads(raw).get(item.column) or "0").strip()
-    text = text.replace(".", "").replace(",", ".") if item.decimal_comma else text.replace(",", "")
-    return Decimal(text) if re.fullmatch(r"-?\d+(\.\d+)?", text) else None
+    comma = _COMMA if item.decimal_comma else _CONTINENTAL
+    if comma.fullmatch(text):
+        text = text.translate({ord("."): None, ord(" "): None, ord(","): "."})
+    elif not _ENGLISH.fullmatch(text):
+        return None
+    return Decimal(re.sub("[, '’]", "", text))
 
 
 def _origin(batch_id: str, known: list[batches.Batch]) -> tuple[batches.Batch | None, batches.Batch | None]:
