@@ -482,7 +482,7 @@ def _ended_otherwise(file: SourceFile, entity: Entity, seen: Mapping[str, Seen])
 
 
 def _contradicted(file: SourceFile, entity: Entity) -> list[_Doubt]:
-    """What the first records of a table of deals that no contract knows contradict, by the evidence of `medallion init`."""
+    """What the records of a table of deals that no contract knows contradict, by the evidence of `medallion init`."""
     if entity.name != "leads" or entity.sources or "status" not in file.mapping:
         return []
     from medallion.proposal import evidence, stages
@@ -493,7 +493,9 @@ def _contradicted(file: SourceFile, entity: Entity) -> list[_Doubt]:
     beside = {name for header, name in file.columns if told & {*vocabulary.words_of(header)}}
     if not beside and "closed_at" not in file.mapping:
         return []
-    table = profile.of_columns(file, {name for name in read | beside if name})
+    wanted = [name for _, name in file.columns if name in read | beside]
+    of_days = {file.mapping[name].column for name in ("created_at", "closed_at") if name in file.mapping}
+    table = profile.of_columns(file, wanted, _every(file, wanted), of_days)
     feed = Feed(table, "leads", 1.0, "")
     headers = {column.name: column.header for column in table.columns}
     for name in ("status", "created_at", "closed_at"):
@@ -803,6 +805,18 @@ def look(file: SourceFile, entity: Entity, cells: Cells | None = None) -> dict[s
             pass  # read again as bronze is, which says what is wrong with it
     names = [name for _, name in file.columns]
     return read(batch.select(wanted) for batch in parsing.parse(file, names))
+
+
+def _every(file: SourceFile, wanted: list[str]) -> list[pa.RecordBatch]:
+    """Some columns of all records of a file that could be read to its end, without those that are malformed."""
+    if file.format == "csv":
+        try:
+            return [*_columns_of_csv(file, wanted)]
+        except (pa.ArrowException, UnicodeError, *UNREADABLE):
+            pass
+    names = [name for _, name in file.columns]
+    read = (batch.filter(batch.column(len(names) + 2).is_null()) for batch in parsing.parse(file, names))
+    return [batch.select(wanted) for batch in read]
 
 
 def _unmarked(batch: pa.RecordBatch, read_markers: Iterable[tuple[str, str]], empty: Collection[str]) -> pa.Array:
