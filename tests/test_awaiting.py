@@ -25,8 +25,12 @@ def waiting(*days, mapping=MAPPING, taken_up=False, version=None):
     """Who waits, as (key, day), after deliveries of rows (key, why refused or None), one a day in a file of one name."""
     known, entity = [], contracts.entities()["leads"]
     with query.empty() as connection:
-        connection.execute("create table bronze.leads (id varchar, _batch_id varchar, _source_file varchar, _source_row bigint)")
-        connection.execute("create table silver.leads_history (lead_id varchar, known_at timestamp, _source_file varchar, _source_row bigint)")
+        connection.execute(
+            "create table bronze.leads (id varchar, _batch_id varchar, _source_file varchar, _source_row bigint)"
+        )
+        connection.execute(
+            "create table silver.leads_history (lead_id varchar, known_at timestamp, _source_file varchar, _source_row bigint)"
+        )
         connection.execute(
             "create table silver.quarantine (quarantine_id varchar, entity varchar, record_key varchar, failed_checks varchar[], "
             "source_file varchar, source_row bigint, known_at timestamp, batch_id varchar, resolved_by varchar)"
@@ -42,11 +46,17 @@ def waiting(*days, mapping=MAPPING, taken_up=False, version=None):
                     mine = [f"{day}-{line}", "leads", key, why, "deals.csv", line, batch.known_at, batch.batch_id, None]
                     connection.execute("insert into silver.quarantine values (?, ?, ?, ?, ?, ?, ?, ?, ?)", mine)
         if taken_up:  # refused once more: it is no newer than it was
-            again = replace(Batch.again(known[0], known[0].files, ["0-2"], NOW + timedelta(days=9)), state=batches.FINISHED)
+            again = replace(
+                Batch.again(known[0], known[0].files, ["0-2"], NOW + timedelta(days=9)), state=batches.FINISHED
+            )
             known.append(again)
-            connection.execute("update silver.quarantine set batch_id = ?, known_at = ?", [again.batch_id, again.known_at])
+            connection.execute(
+                "update silver.quarantine set batch_id = ?, known_at = ?", [again.batch_id, again.known_at]
+            )
         if version:
-            connection.execute("insert into silver.leads_history values (?, ?, 'other.csv', 2)", [version, NOW + timedelta(days=1)])
+            connection.execute(
+                "insert into silver.leads_history values (?, ?, 'other.csv', 2)", [version, NOW + timedelta(days=1)]
+            )
         there = {"silver.quarantine", "silver.leads_history", "bronze.leads"}
         found = awaiting.deals(connection, there, known, entity)
         return [(row["record_key"], row["quarantine_id"]) for row in found]
@@ -71,7 +81,10 @@ def test_a_deal_waits_until_a_later_record_of_it_can_be_read(days, waits):
 
 def test_a_deal_that_a_later_complete_delivery_lacks_has_ended():
     assert waiting([("L1", REFUSED), ("L2", REFUSED)], [("L2", OTHERWISE)], mapping=WHOLE) == [("L2", "0-3")]
-    assert waiting([("L1", REFUSED)], [("L2", None)], [("L1", REFUSED)], mapping=WHOLE) == [("L1", "0-2"), ("L1", "2-2")]
+    assert waiting([("L1", REFUSED)], [("L2", None)], [("L1", REFUSED)], mapping=WHOLE) == [
+        ("L1", "0-2"),
+        ("L1", "2-2"),
+    ]
 
 
 def test_what_is_reprocessed_in_vain_is_as_old_as_it_was():

@@ -76,9 +76,15 @@ def test_an_amount_that_waits_is_told_as_silver_would_read_it(cell, how, amount)
 def test_an_amount_that_waits_is_read_as_amounts_are(spark, frame):
     """Whatever is told is what silver reads; silver may read more."""
     texts = [cell for cell, how, _ in AMOUNTS if not how and cell]
-    read = frame("wert string", *((text,) for text in texts)).select("wert", columns.money(F.col("wert")).alias("is")).collect()
+    read = (
+        frame("wert string", *((text,) for text in texts))
+        .select("wert", columns.money(F.col("wert")).alias("is"))
+        .collect()
+    )
     file = replace(FILE, mapping={"deal_value": Filling(column="wert")})
-    assert {row["wert"]: row["is"] for row in read} == {text: proof._amount(json.dumps({"wert": text}), file) for text in texts}
+    assert {row["wert"]: row["is"] for row in read} == {
+        text: proof._amount(json.dumps({"wert": text}), file) for text in texts
+    }
 
 
 CASES = [

@@ -25,10 +25,10 @@ from medallion.dashboard.reading import Reading
 from medallion.errors import ContractError
 from medallion.lakehouse import contracts_in_use, query
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import proof, silver_to_gold
+from medallion.pipeline import amounts, proof, silver_to_gold
 from medallion.report import facts, findings
 from medallion.silver import converted
-from medallion.sources import rates
+from medallion.sources import rates, scan
 
 RATES = "date,currency,rate\n2025-01-01,EUR,1.10\n2025-03-01,EUR,1.20\n2025-01-01,JPY,0.0067\n"
 
@@ -188,7 +188,9 @@ def test_what_is_converted_adds_up_to_what_it_was(spark, frame):
     # what no run has converted yet is never added: deals that came or changed since, all of another reporting currency
     amount, code, changed = F.col("deal_value"), F.col("currency"), F.col("lead_id") < "L100"
     later = now.withColumn("deal_value", F.when(changed, amount + 1).otherwise(amount))
-    later = later.unionByName(now.filter("currency = 'EUR'").withColumn("lead_id", F.concat(F.lit("N"), F.col("lead_id"))))
+    later = later.unionByName(
+        now.filter("currency = 'EUR'").withColumn("lead_id", F.concat(F.lit("N"), F.col("lead_id")))
+    )
     there = {row["lead_id"]: row["deal_value"] for row in converted.as_written(later, written, "USD").collect()}
     mine = {key for key, _, _, code, *_ in deals if code == "USD"}
     assert there == {key: value + (key < "L100") for key, value in counted.items() if key in mine or key >= "L100"}
@@ -208,7 +210,9 @@ def test_rates_that_are_long_out_of_date_are_told(spark, frame):
         deal("large", "won", "9999999999999999.99", "CHF", "2025-02-10", "2025-02-12"),
     ]
     _, whole = valued(spark, frame, deals, text, last="2025-03-18")
-    told = [row.asDict() for row in converted.in_doubt(converted.conversions(whole, "USD"), date(2025, 3, 18)).collect()]
+    told = [
+        row.asDict() for row in converted.in_doubt(converted.conversions(whole, "USD"), date(2025, 3, 18)).collect()
+    ]
     known = {"EUR": date(2015, 1, 1)}
     assert [silver_to_gold._doubt(row, "r.csv", known.get(row["original_currency"])) for row in told] == [
         "1 deal is held out of every figure: CHF 10,000,000,000,000,000 in all, such as large (deals.csv:2): its amount is too large. "
@@ -217,7 +221,9 @@ def test_rates_that_are_long_out_of_date_are_told(spark, frame):
         "The last rate of EUR is of 2015-01-01; add newer ones to r.csv and run again.",
         "1 deal is held out of every figure: £9 in all, such as a (deals.csv:2): no rate of GBP by 2025-02-01. Add it to r.csv and run again.",
     ]
-    later = converted.in_doubt(converted.conversions(whole, "USD"), date(2025, 3, 19)).filter("original_currency = 'CHF' and not held")
+    later = converted.in_doubt(converted.conversions(whole, "USD"), date(2025, 3, 19)).filter(
+        "original_currency = 'CHF' and not held"
+    )
     assert [row["lead_id"] for row in later.collect()] == ["open"]
 
 
@@ -344,7 +350,9 @@ def _currencies(lake, used, code):
 @pytest.mark.parametrize(("code", "default"), [("EUR", "USD"), ("USD", "EUR"), ("CHF", "EUR")])
 def test_the_setting_gives_no_other_name_to_amounts_that_are_said_or_were_read(tmp_path, monkeypatch, code, default):
     new, old = Lakehouse(str(tmp_path / "new")), Lakehouse(str(tmp_path / "old"))
-    monkeypatch.setattr(Lakehouse, "exists", lambda lake, name: lake.root == old.root and name == "silver.leads_history")
+    monkeypatch.setattr(
+        Lakehouse, "exists", lambda lake, name: lake.root == old.root and name == "silver.leads_history"
+    )
     assert _currencies(new, (), code) == (code, f"'{code}'", code, code, code)  # nothing is read, nothing is said
     said = (_said(default),)
     assert _currencies(new, said, code)[:3] == (code, f"'{default}'", default)
@@ -358,8 +366,23 @@ def test_the_setting_gives_no_other_name_to_amounts_that_are_said_or_were_read(t
     monkeypatch.setattr(contracts_in_use, "_in_use", lambda lake: once)
     assert contracts_in_use.in_currency(old, once, code)[-1].text == once[-1].text  # and once more
     monkeypatch.setattr(pipeline.contracts_in_use, "overrides", lambda lake, given: once)
-    with pytest.raises(ContractError, match=f"currency: {code}, but amounts of which no currency is said are in {default}"):
+    with pytest.raises(
+        ContractError, match=f"currency: {code}, but amounts of which no currency is said are in {default}"
+    ):
         pipeline._Work(load(None, lakehouse=old.root, currency=code), NOW, lambda *told: None)
+
+
+@pytest.mark.parametrize(("header", "asked"), [("Amount (EUR)", True), ("Amount (USD)", False), ("Amount", False)])
+def test_an_amount_that_names_no_currency_is_in_that_of_the_contract(tmp_path, header, asked):
+    """And not in the one of the setting, by which the header would be right."""
+    (tmp_path / "leads.csv").write_text(f"lead_id,customer_id,status,created_at,{header}\nL1,C1,won,2025-01-10,100\n")
+    said = contracts_in_use.in_currency(Lakehouse(str(tmp_path / "lake")), (_said("USD"),), "EUR")
+    file = '{file: leads, columns: {lead_id: lead_id, customer_id: customer_id, status: status, created_at: created_at, deal_value: "%s"}}'
+    sources = f"    customProperties:\n      - {{property: sources, value: [{file % header}]}}\n"
+    entities = contracts.entities([contracts.Override("mine.yaml", said[0].text + sources), *said[1:]])
+    entities["leads"] = entities["leads"].in_any_currency({})
+    found = amounts.refused(scan(str(tmp_path), entities).files, entities)
+    assert ["every amount would count as USD" in item.problem for item in found] == [True] * asked
 
 
 def test_a_unit_that_is_no_currency_says_nothing_of_it():

@@ -65,12 +65,13 @@ def deals(
     newest: dict[str, _Arrival] = {}
     for key, batch, name, place in cells:
         if (batch.in_bronze, name, place) not in refused:
-            newest[key] = max(newest.get(key, (datetime.min, "", 0)), (batch.known_at, name, place))
+            time = batch.known_at, name, place
+            newest[key] = max(newest.get(key, time), time)
     if "silver.leads_history" in there:
         sql = f'select "{leads.key}" as key, known_at, _source_file, _source_row from silver.leads_history where list_contains(?, "{leads.key}")'
         for row in query.rows(connection, sql, [keys]):
             time = row["known_at"].replace(tzinfo=None), row["_source_file"], row["_source_row"]
-            newest[row["key"]] = max(newest.get(row["key"], (datetime.min, "", 0)), time)
+            newest[row["key"]] = max(newest.get(row["key"], time), time)
     held = {(key, batch.in_bronze) for key, batch, _, _ in cells}
 
     def waits(row: Mapping[str, Any]) -> bool:
@@ -101,7 +102,9 @@ def _cells(
     for column, of in columns.items():
         bare = f"regexp_replace(\"{column}\", '{_SPACE}', '', 'g')"
         key = f"upper({bare})" if leads.column(leads.key).kind == "identifier" else bare
-        sql = f"select {key} as key, _batch_id, _source_file, _source_row from bronze.leads where list_contains(?, {key})"
+        sql = (
+            f"select {key} as key, _batch_id, _source_file, _source_row from bronze.leads where list_contains(?, {key})"
+        )
         spelled = {"".join(key.split()): key for key in keys}  # a key that is a text may have spaces
         for row in query.rows(connection, sql, [list(spelled)]):
             if batch := of.get((row["_batch_id"], row["_source_file"])):

@@ -469,7 +469,9 @@ def flags(feed: Feed, leads: Entity) -> None:
         column = stages.flag(feed.table, word)
         if item is None or column is None or column.header == item.column or column.filled < column.rows:
             continue
-        told = [(state, cell.lower() not in _FALSE, n) for (state, cell), n in _states(feed, leads, column).items() if state]
+        told = [
+            (state, cell.lower() not in _FALSE, n) for (state, cell), n in _states(feed, leads, column).items() if state
+        ]
         for is_so, says in ((True, "true"), (False, "false")):
             wrong = [state for state, flagged, _ in told if flagged == is_so and (state in named) != is_so]
             count = sum(n for state, flagged, n in told if flagged == is_so and (state in named) != is_so)
@@ -524,7 +526,9 @@ def order(feed: Feed) -> None:
     days = [(start, end, n) for (one, two), n in pairs.items() if (start := starts[one]) and (end := ends[two])]
     known, before = sum(n for *_, n in days), sum(n for start, end, n in days if end < start)
     if known >= _FEW and before > 0.5 * known:
-        reason = f"{closed.reason}; but {before} of {known} deals close before {opened.column}: which of the two is wrong?"
+        reason = (
+            f"{closed.reason}; but {before} of {known} deals close before {opened.column}: which of the two is wrong?"
+        )
         update = {"confidence": min(closed.confidence or 1, _ASKED), "reason": reason}
         feed.fillings["closed_at"] = closed.model_copy(update=update)
 
