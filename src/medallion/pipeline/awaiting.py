@@ -107,8 +107,8 @@ def _cells(
         )
         spelled = {"".join(key.split()): key for key in keys}  # a key that is a text may have spaces
         for row in query.rows(connection, sql, [list(spelled)]):
-            if batch := of.get((row["_batch_id"], row["_source_file"])):
-                yield spelled[row["key"]], batch, row["_source_file"], row["_source_row"]
+            if found := of.get((row["_batch_id"], row["_source_file"])):
+                yield spelled[row["key"]], found, row["_source_file"], row["_source_row"]
 
 
 def _whole(file: SourceFile) -> str:

@@ -236,7 +236,9 @@ def _first_cells(part: delivery.Part) -> tuple[str, ...]:
     return tuple(cell.strip(' "') for cell in re.split(r"[,;\t|]", line))
 
 
-def of_columns(file: SourceFile, names: Sequence[str], records: list[pa.RecordBatch], days: Container[str]) -> Table:
+def of_columns(
+    file: SourceFile, names: Sequence[str], records: list[pa.RecordBatch], days: Container[str | None]
+) -> Table:
     """Some columns of a table, with all of its `records` of them, which are compared with each other; of `days` without the time."""
     header, rows = {name: header for header, name in file.columns}, sum(batch.num_rows for batch in records)
     columns = [Column(header[name], name, rows) for name in names]
