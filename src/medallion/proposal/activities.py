@@ -169,7 +169,7 @@ def when(name: str, texts: Iterable[str]) -> str:
     r"""The Spark SQL condition under which an activity has taken place, whatever white space is around and within its state.
 
     >>> when("status", ["Open", "Not\u00a0 done", "Didn't"]).partition(" NOT IN ")[2]
-    "('didn\\\\'t', 'not done', 'open')"
+    "('didn\\'t', 'not done', 'open')"
     """
     bare = {re.sub(_SPACES, " ", text).strip().lower() for text in texts}
     listed = ", ".join(f"'{_quoted(text)}'" for text in sorted(bare))
