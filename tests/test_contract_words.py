@@ -47,17 +47,33 @@ def test_the_words_are_kept_in_the_journal():
 @pytest.mark.slow
 def test_an_empty_cell_means_the_one_above_in_its_own_file(frame):
     bronze = frame(
-        "owner string, account string, id string, _source_file string, _source_row bigint, _malformed string",
-        *[("Ann", "Acme", "1", "a.csv", 2, None), (" ", None, "2", "a.csv", 3, None), (None, None, None, "a.csv", 4, "x"),
-          (None, "", "3", "a.csv", 5, None), (None, "Bolt", "4", "b.csv", 2, None), ("Bo", None, "5", "b.csv", 3, None)],
+        "owner string, account string, id string, _source_file string, _source_row bigint, _malformed string, _batch_id string",
+        *[("Ann", "Acme", "1", "a.csv", 2, None, "1"), (" ", None, "2", "a.csv", 3, None, "1"),
+          ("", "", None, "a.csv", 4, "(withheld)", "1"), (None, "", "3", "a.csv", 5, None, "1"),
+          (None, "Bolt", "4", "b.csv", 2, None, "1"), ("Bo", None, "5", "b.csv", 3, None, "1")],
     )  # fmt: skip
     mapping = {"owner": {Filling(column="owner", fill_down=True): ()}, "customer_id": {Filling(column="account"): ()}}
     filled = silver.filled_down(bronze, mapping).orderBy("_source_file", "_source_row").collect()
-    assert [row["owner"] for row in filled] == ["Ann", "Ann", None, "Ann", None, "Bo"]
-    assert [row["account"] for row in filled] == ["Acme", None, None, "", "Bolt", None]
+    assert [row["owner"] for row in filled] == ["Ann", "Ann", "", "Ann", None, "Bo"]
+    assert [row["account"] for row in filled] == ["Acme", None, "", "", "Bolt", None]
     only = {"customer_id": {Filling(column="account", fill_down=True): ("a.csv",)}}
     filled = silver.filled_down(bronze, only).orderBy("_source_file", "_source_row").collect()
-    assert [row["account"] for row in filled] == ["Acme", "Acme", None, "Acme", "Bolt", None]
+    assert [row["account"] for row in filled] == ["Acme", "Acme", "", "Acme", "Bolt", None]
+
+
+@pytest.mark.slow
+def test_a_record_whose_cells_are_not_known_may_be_the_head_of_a_group(frame):
+    """What is below it has no value and says why, up to the next head; another delivery of the file is another file."""
+    rows = [("Open", None), (None, "Won,D2,x"), ("\u00a0", None), (None, None), ("Lost", None), (None, None)]
+    bronze = frame(
+        "state string, _source_file string, _source_row bigint, _malformed string, _batch_id string",
+        *[(state, "a.csv", line, text, "1") for line, (state, text) in enumerate(rows, 2)],
+        (None, "a.csv", 9, None, "2"),
+    )
+    mapping = {"status": {Filling(column="state", fill_down=True): ()}}
+    filled = silver.filled_down(bronze, mapping).orderBy("_batch_id", "_source_row").collect()
+    assert [row["state"] for row in filled] == ["Open", None, None, None, "Lost", "Lost", None]
+    assert [row["_headless"] for row in filled] == [None, None, "status", "status", None, None, None]
 
 
 @pytest.mark.slow

@@ -31,6 +31,7 @@ MESSAGES = {
     "reference": "is not a known {entity}",
     "lookup": "leads to {no} {entity}",
     "shape": "cannot be read",
+    "head": "the head of its group cannot be read",
     "erased": "withheld, since it is about someone who was forgotten",
 }
 #: Why a record of someone who was forgotten has no cells.
