@@ -32,6 +32,7 @@ _ASKS = {
     "accepted": "the value is in the closed list, by one of its spellings",
     "range": "the number lies between minimum and maximum",
     "pattern": "the identifier is well-formed",
+    "cut": "the key is no number that a spreadsheet has cut short (`<key>.cut`; always refuses)",
     "future": "the event is not later than the time of reading",
     "reference": "the key that is referred to is known",
     "lookup": "the text leads to one row of another entity (where a source says `lookup`)",

@@ -872,7 +872,7 @@ def _columns_of_csv(file: SourceFile, wanted: list[str]) -> Iterator[pa.RecordBa
     names = [name for _, name in file.columns]
     with file.place.text() as stream:
         yield from pacsv.open_csv(
-            quoting.Doubled(stream) if file.slashed else stream,
+            quoting.Doubled(stream, file.delimiter) if file.slashed else stream,
             read_options=pacsv.ReadOptions(
                 use_threads=True,
                 block_size=8 << 20,

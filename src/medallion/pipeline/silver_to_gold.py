@@ -80,7 +80,8 @@ def silver_to_gold(
         ConservationError: A gold table breaks an invariant of its contract, or revenue differs between tables.
     """
     lake, entities, steps = context.lake, context.entities, context.steps
-    bring(entities)
+    for place in (target or lake, lake):
+        bring(entities, place.root)
     for name in contracts.ENTITY_NAMES:
         context.create(entities[name].history)
         context.create(entities[name].clean)
