@@ -13,18 +13,21 @@ from typing import TYPE_CHECKING
 
 from pyspark import pipelines as dp
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from medallion import contracts, silver
 from medallion.config import end_of_day
+from medallion.contracts import Entity
+from medallion.contracts.own import bring
 from medallion.features import AsOf
 from medallion.gold import CONVERSIONS, STEPS, Step
+from medallion.lakehouse.contracts_in_use import TABLE as IN_USE
 from medallion.silver import converted
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 spark = SparkSession.getActiveSession() or SparkSession.builder.getOrCreate()
-_ENTITIES = contracts.entities()
 #: Views of this pipeline by the name of the table that the job writes.
 MADE = {step.table: step.table.removeprefix("gold.") for step in STEPS}
 
@@ -38,10 +41,30 @@ def _silver(name: str) -> DataFrame:
     return spark.read.table(f"`{catalog}`.{name}" if catalog else name)
 
 
+def _exists(name: str) -> bool:
+    catalog = _setting("catalog")
+    return bool(spark.catalog.tableExists(f"`{catalog}`.{name}" if catalog else name))
+
+
+def _contracts() -> dict[str, Entity]:
+    """The contracts that the job was last run with."""
+    if not _exists(IN_USE):
+        return contracts.entities()
+    every = _silver(IN_USE)
+    newest = every.join(every.agg(F.max("known_at").alias("known_at")), on="known_at", how="left_semi")
+    rows = newest.orderBy("position").collect()
+    return contracts.entities([contracts.Override(row["path"], row["content"]) for row in rows])
+
+
+def _clean(name: str) -> DataFrame:
+    """A clean table, with the columns that its contract brings to gold."""
+    return silver.grown(_silver(_ENTITIES[name].clean.name), _ENTITIES[name])
+
+
 def _leads() -> DataFrame:
     """Deals in the reporting currency: as the job has converted them, where there was something to convert."""
-    leads, catalog = _silver("silver.leads_clean"), _setting("catalog")
-    if not spark.catalog.tableExists(f"`{catalog}`.{CONVERSIONS}" if catalog else CONVERSIONS):
+    leads = _clean("leads")
+    if not _exists(CONVERSIONS):
         return leads
     return converted.as_written(leads, _silver(CONVERSIONS))
 
@@ -55,6 +78,8 @@ def _as_of() -> AsOf:
     return AsOf(end_of_day(newest.date()))
 
 
+_ENTITIES = _contracts()
+bring(_ENTITIES, _setting("catalog"))
 _AS_OF, _LEADS = _as_of(), _leads()
 _SOURCES = {name for step in STEPS for name in step.inputs if name.startswith("silver.")}
 
@@ -72,6 +97,10 @@ def _declare(step: Step) -> None:
                 inputs.append(spark.read.table(MADE[name]))
             elif name == "silver.leads_clean":
                 inputs.append(_LEADS)
+            elif name == "silver.leads_history":
+                inputs.append(silver.of_counted(_silver(name), _LEADS))
+            elif name == "silver.customers_clean":
+                inputs.append(_clean("customers"))
             else:
                 inputs.append(_silver(name) if name in _SOURCES and name not in _ABSENT else None)
         return step.function(*inputs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
-from conftest import NOW
+from conftest import NOW, ROOT
 from medallion import contracts, metrics
 from medallion.cli import app
 from medallion.contracts import Override, own
@@ -249,3 +250,39 @@ def test_a_contract_that_comes_later_gives_gold_its_columns(deliver, rows, tmp_p
     assert rows(lake, "select region from gold.deals") == [{"region": None}]
     deliver({"customers.csv": "customer_id,customer_name,Region\nC1,Acme SE,DACH\n"}, now=NOW + timedelta(days=1))
     assert rows(lake, "select region from gold.deals") == [{"region": "DACH"}]
+
+
+@pytest.mark.slow
+def test_the_declarative_pipeline_has_the_columns_and_deals_of_the_job(spark, deliver, rows, tmp_path, monkeypatch):
+    """Held-out deals and their stages are in neither."""
+    from pyspark import pipelines
+
+    from medallion.lakehouse import store
+
+    path, rates = tmp_path / "mine.odcs.yaml", tmp_path / "rates.csv"
+    path.write_text(contract([text("forecast"), PROBABILITY], [text("region")]).text)
+    rates.write_text("date,currency,rate\n2025-01-01,EUR,1.1\n")
+    _, lake = deliver(
+        {"customers.csv": "customer_id,customer_name,Region\nC1,Acme,DACH\n",
+         "leads.csv": "lead_id,customer_id,status,stage,deal_value,currency,created_at,Forecast,crm_probability\n"
+                      "L1,C1,open,demo,10,EUR,2025-06-01,Commit,0.5\nL2,C1,open,demo,10,GBP,2025-06-01,Upside,0.5\n",
+         "interactions.csv": "interaction_id,customer_id,channel,occurred_at,outcome\nI1,C1,call,2025-06-02,positive\n"},
+        contracts=(path,), rates=rates,
+    )  # fmt: skip
+    views = {}
+
+    class Session:
+        """The tables of the lakehouse and the views of the pipeline, as Spark has them under their names."""
+
+        conf = type("", (), {"get": lambda _, name, default: default})()
+        catalog = type("", (), {"tableExists": lambda _, name: lake.exists(name)})()
+        read = type("", (), {"table": lambda _, name: views[name]() if name in views else store.read(spark, lake, name)})()
+
+    monkeypatch.setattr("pyspark.sql.SparkSession.getActiveSession", lambda: Session())
+    monkeypatch.setattr(pipelines, "materialized_view", lambda made, name, comment: views.update({name: made}))
+    own.forget()
+    runpy.run_path(str(ROOT / "pipelines" / "gold.py"))
+    for name, columns in (("deals", "lead_id, forecast, crm_probability, region"), ("stage_history", "lead_id, stage")):
+        wanted = rows(lake, f"select {columns} from gold.{name}")
+        assert [row.asDict() for row in views[name]().select(*columns.split(", ")).collect()] == wanted
+        assert [row["lead_id"] for row in wanted] == ["L1"]

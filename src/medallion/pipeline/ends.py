@@ -124,7 +124,12 @@ class Ends:
                 asked, ours_too = ours.join(refused, on=entity.key, how="left_anti"), F.col("_source_file").isin(*names)
                 current = life.standing(history, entity, asked).filter(ours_too)
                 stamped = life.stamped(current, self.batch.batch_id, self.known_at, files[-1].name)
-                taken = (file for known in batches.history(self.lake) if known.state == batches.FINISHED for file in known.files)
+                taken = (
+                    file
+                    for known in batches.history(self.lake)
+                    if known.state == batches.FINISHED
+                    for file in known.files
+                )
                 named = named_days((*of_source(taken, entity.name).get(source, []), *files), entity)
                 states = life.states(history.filter(ours_too), entity, named)
                 yield life.gone_since(life.gone(stamped, entity, "complete"), entity, states)

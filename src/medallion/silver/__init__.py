@@ -27,7 +27,9 @@ from medallion.contracts.model import ENDED
 from medallion.contracts.odcs import code
 from medallion.errors import ContractError
 from medallion.silver import checks, life
+from medallion.silver.rewinding import grown as grown
 from medallion.silver.rewinding import newest_event as newest_event
+from medallion.silver.rewinding import of_counted as of_counted
 from medallion.silver.rewinding import rewind as rewind
 from medallion.silver.rewinding import without as without
 
@@ -52,7 +54,8 @@ def filled_down(bronze: DataFrame, mapping: Mapping[str, Mapping[Filling, tuple[
     A record whose cells are not known may be the head of a group: below it, up to the next head, `_headless` names a
     column that has no value for that reason. It is null elsewhere.
     """
-    filled, headless = {}, []
+    filled: dict[str, Column] = {}
+    headless = []
     in_file = Window.partitionBy("_batch_id", "_source_file").orderBy("_source_row")
     whole = F.col("_malformed").isNull()
     for canonical, filling, files in _fill_downs(mapping):
