@@ -276,7 +276,9 @@ def test_the_declarative_pipeline_has_the_columns_and_deals_of_the_job(spark, de
 
         conf = type("", (), {"get": lambda _, name, default: default})()
         catalog = type("", (), {"tableExists": lambda _, name: lake.exists(name)})()
-        read = type("", (), {"table": lambda _, name: views[name]() if name in views else store.read(spark, lake, name)})()
+        read = type(
+            "", (), {"table": lambda _, name: views[name]() if name in views else store.read(spark, lake, name)}
+        )()
 
     monkeypatch.setattr("pyspark.sql.SparkSession.getActiveSession", lambda: Session())
     monkeypatch.setattr(pipelines, "materialized_view", lambda made, name, comment: views.update({name: made}))

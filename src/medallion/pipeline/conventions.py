@@ -425,7 +425,7 @@ def _undated(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> list
     if not ended or "updated_at" not in (entity.column("closed_at").derive or ""):
         return []
     day = "last changed" if _has_updates(file) else "opened" if "created_at" in file.mapping else ""
-    how = f"count on the day they were {day}" if day else "have no day on which they closed"
+    how = f"count on the day they were {day}" if day else "have no closing date"
     header = _header(file, str(file.mapping["closed_at"].column))
     return [f"{file.name}: deals won or lost without {header!r}: {ended:,}; they {how}"]
 
@@ -611,7 +611,7 @@ def _planned(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
     words = " AND ".join(activities.when(name, texts) for name, texts in told.items())
     return [
         _Doubt(
-            f"{rows} of {max(seen[name].rows for name in told)} activities have not taken place ({shown}) and would count as "
+            f"{rows} of {max(seen[name].rows for name in told)} activities have not taken place ({shown}), but would count as "
             "touches",
             f'Let `medallion init` write a contract, or say which count in yours: `where: "{words}"`; `where: "true"` counts all.',
         )

@@ -86,7 +86,9 @@ def silver_to_gold(
         context.create(entities[name].history)
         context.create(entities[name].clean)
     there = [entity for entity in entities.values() if lake.exists(entity.clean.name)]
-    frames: dict[str, DataFrame] = {entity.clean.name: silver.grown(context.read(entity.clean), entity) for entity in there}
+    frames: dict[str, DataFrame] = {
+        entity.clean.name: silver.grown(context.read(entity.clean), entity) for entity in there
+    }
     _check_own([entity.clean.name for entity in entities.values()])
     replaced = batches.replaced(batches.history(lake), known_as_of)
     known = None if known_as_of is None else F.lit(known_as_of.isoformat(sep=" ")).cast("timestamp")
