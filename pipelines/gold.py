@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING
 
 from pyspark import pipelines as dp
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
 from medallion import contracts, silver
 from medallion.config import end_of_day
-from medallion.contracts import Entity
+from medallion.contracts import Override
 from medallion.contracts.own import bring
 from medallion.features import AsOf
 from medallion.gold import CONVERSIONS, STEPS, Step
-from medallion.lakehouse.contracts_in_use import TABLE as IN_USE
+from medallion.lakehouse import contracts_in_use
 from medallion.silver import converted
 
 if TYPE_CHECKING:
@@ -41,19 +40,16 @@ def _silver(name: str) -> DataFrame:
     return spark.read.table(f"`{catalog}`.{name}" if catalog else name)
 
 
-def _exists(name: str) -> bool:
+def _is_there(name: str) -> bool:
     catalog = _setting("catalog")
     return bool(spark.catalog.tableExists(f"`{catalog}`.{name}" if catalog else name))
 
 
-def _contracts() -> dict[str, Entity]:
-    """The contracts that the job was last run with."""
-    if not _exists(IN_USE):
-        return contracts.entities()
-    every = _silver(IN_USE)
-    newest = every.join(every.agg(F.max("known_at").alias("known_at")), on="known_at", how="left_semi")
-    rows = newest.orderBy("position").collect()
-    return contracts.entities([contracts.Override(row["path"], row["content"]) for row in rows])
+def _in_use() -> tuple[Override, ...]:
+    """The contract files that the job has recorded last."""
+    rows = _silver(contracts_in_use.TABLE).collect() if _is_there(contracts_in_use.TABLE) else []
+    last = [row for row in rows if row["known_at"] == max(row["known_at"] for row in rows)]
+    return tuple(Override(row["path"], row["content"]) for row in sorted(last, key=lambda row: row["position"]))
 
 
 def _clean(name: str) -> DataFrame:
@@ -64,7 +60,7 @@ def _clean(name: str) -> DataFrame:
 def _leads() -> DataFrame:
     """Deals in the reporting currency: as the job has converted them, where there was something to convert."""
     leads = _clean("leads")
-    if not _exists(CONVERSIONS):
+    if not _is_there(CONVERSIONS):
         return leads
     return converted.as_written(leads, _silver(CONVERSIONS))
 
@@ -78,7 +74,7 @@ def _as_of() -> AsOf:
     return AsOf(end_of_day(newest.date()))
 
 
-_ENTITIES = _contracts()
+_ENTITIES = contracts.entities(_in_use())
 bring(_ENTITIES, _setting("catalog"))
 _AS_OF, _LEADS = _as_of(), _leads()
 _SOURCES = {name for step in STEPS for name in step.inputs if name.startswith("silver.")}
