@@ -127,13 +127,14 @@ class Gate:
                 continue
             names = source_names(self.lake, entity.name, source, files)
             there = self.context.read(entity.staged)
-            known = there.limit(0)
+            known, says = there.limit(0), "known records"
             if self.lake.exists(entity.clean.name):
                 known = self.context.read(entity.clean).filter(F.col("_source_file").isin(*names))
-            says = "known records"
+            elif not any(SNAPSHOT in file.mapping for file in files):
+                continue
             if any(SNAPSHOT in file.mapping for file in files):
-                says = "records of the state before"
                 known, there = self._last_two(entity, known, there, files)
+                says = "records of the state before"
             keys = known.select(entity.key).distinct()
             count = keys.count()
             missing = keys.join(there.select(entity.key), on=entity.key, how="left_anti").count()
