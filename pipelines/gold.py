@@ -17,6 +17,7 @@ from pyspark.sql import SparkSession
 from medallion import contracts, silver
 from medallion.config import end_of_day
 from medallion.contracts import Override
+from medallion.contracts.own import bring
 from medallion.features import AsOf
 from medallion.gold import CONVERSIONS, STEPS, Step
 from medallion.lakehouse import contracts_in_use
@@ -51,12 +52,17 @@ def _in_use() -> tuple[Override, ...]:
     return tuple(Override(row["path"], row["content"]) for row in sorted(last, key=lambda row: row["position"]))
 
 
+def _clean(name: str) -> DataFrame:
+    """A clean table, with the columns that its contract brings to gold."""
+    return silver.grown(_silver(_ENTITIES[name].clean.name), _ENTITIES[name])
+
+
 def _leads() -> DataFrame:
     """Deals in the reporting currency, others as the job has converted them."""
     made = contracts.table(CONVERSIONS)
     schema = ", ".join(f"{column.name} {column.type}" for column in made.columns)
     known = _silver(CONVERSIONS) if _is_there(CONVERSIONS) else spark.createDataFrame([], schema)
-    return converted.as_written(_silver("silver.leads_clean"), known, _ENTITIES["leads"].currency)
+    return converted.as_written(_clean("leads"), known, _ENTITIES["leads"].currency)
 
 
 def _as_of() -> AsOf:
@@ -69,6 +75,7 @@ def _as_of() -> AsOf:
 
 
 _ENTITIES = contracts.entities(_in_use())
+bring(_ENTITIES, _setting("catalog"))
 _AS_OF, _LEADS = _as_of(), _leads()
 _SOURCES = {name for step in STEPS for name in step.inputs if name.startswith("silver.")}
 
@@ -86,6 +93,10 @@ def _declare(step: Step) -> None:
                 inputs.append(spark.read.table(MADE[name]))
             elif name == "silver.leads_clean":
                 inputs.append(_LEADS)
+            elif name == "silver.leads_history":
+                inputs.append(silver.of_counted(_silver(name), _LEADS))
+            elif name == "silver.customers_clean":
+                inputs.append(_clean("customers"))
             else:
                 inputs.append(_silver(name) if name in _SOURCES and name not in _ABSENT else None)
         return step.function(*inputs)

@@ -398,10 +398,14 @@ def test_a_run_without_a_contract_asks_when_most_deals_close_before_they_are_ope
 @pytest.mark.parametrize(
     ("dates", "kept", "told"),
     [
-        (["31/01/2025", "02/03/2025"], ("M/d/yyyy",), "created_at was read as M/d/yyyy, its values say d/M/yyyy"),
+        (
+            ["31/01/2025", "02/03/2025"],
+            ("M/d/yyyy",),
+            "created_at was read as M/d/yyyy, but its values are in d/M/yyyy",
+        ),
         (["31/01/2025", "02/03/2025"], ("d/M/yyyy",), ""),
         (["24/05/06", "24/07/08"], ("d/M/yy since 1950",), "2024-05-06 (year first)"),
-        (["1741777200000", "1741777300000"], (), "created_at was read as ISO 8601, its values say epoch ms"),
+        (["1741777200000", "1741777300000"], (), "created_at was read as ISO 8601, but its values are in epoch ms"),
         (["2025-01-31", "2025-02-01"], (), ""),
     ],
     ids=str,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from medallion.contracts.filling import Source
+from medallion.errors import ContractError
 
 Severity = Literal["reject", "warn"]
 
@@ -233,7 +234,18 @@ class Entity(_Columns):
         return replace(self, columns=tuple(replace(c, unit=unit) if c.kind == "money" else c for c in self.columns))
 
     def in_any_currency(self, spellings: Mapping[str, str]) -> Entity:
-        """The entity with amounts in whatever currency a record names; its own stays the one that they are shown in."""
+        """The entity with amounts in whatever currency a record names; its own stays the one that they are shown in.
+
+        Raises:
+            ContractError: It brings an amount to gold, where only `deal_value` is converted.
+        """
+        for column in self.in_gold:
+            if column.type.startswith("decimal"):
+                raise ContractError(
+                    f"{self.name}.{column.name}: gold: it is an amount, and with exchange rates only deal_value is "
+                    "converted, so amounts of several currencies would be shown as one",
+                    "Leave gold out, or run without rates. For a figure that is no amount, write physicalType: double.",
+                )
         named = self.column("currency")
         checks = {name: severity for name, severity in named.checks.items() if name != "accepted"}
         opened = replace(

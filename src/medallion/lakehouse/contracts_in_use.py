@@ -31,9 +31,9 @@ def overrides(lake: Lakehouse, given: Iterable[Path] = ()) -> tuple[Override, ..
 
 
 def for_readers(lake: Lakehouse) -> dict[str, Entity]:
-    """The contracts that a lakehouse was last used with; what they bring to gold is in the metrics from then on."""
+    """The contracts that a lakehouse was last used with; the metrics have the columns that they bring to gold."""
     found = entities(overrides(lake))
-    bring(found)
+    bring(found, lake.root)
     return found
 
 

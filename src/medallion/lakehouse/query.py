@@ -19,6 +19,7 @@ from urllib.parse import unquote
 import duckdb
 from deltalake import DeltaTable
 
+from medallion.contracts.own import opened
 from medallion.errors import LakehouseError
 from medallion.lakehouse import unity
 from medallion.lakehouse.store import LAYERS, Lakehouse
@@ -88,6 +89,7 @@ def connect(
     Raises:
         LakehouseError: There is no lakehouse, or a table uses deletion vectors, which Parquet readers ignore.
     """
+    opened(lake.root)
     wanted = set(layers)
     names = [name for name in lake.tables() if name.split(".")[0] in wanted and (only is None or name in only)]
     if not names:

@@ -288,7 +288,7 @@ class _Work:
                 f"The contract still guesses: {'; '.join(guesses[:5])}{f' and {len(guesses) - 5} more' * (len(guesses) > 5)}",
                 "Read each, correct it and delete its confidence line; or run on the guesses with --accept.",
             )
-        bring(self.entities)
+        bring(self.entities, self.lake.root)
         extensions.load(settings)
         self.held_under = hold.under(settings.hold_back, self.said)
         self.goal = _goal(settings, now)

@@ -428,7 +428,7 @@ def _undated(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> list
     if not ended or "updated_at" not in (entity.column("closed_at").derive or ""):
         return []
     day = "last changed" if _has_updates(file) else "opened" if "created_at" in file.mapping else ""
-    how = f"count on the day they were {day}" if day else "have no day on which they closed"
+    how = f"count on the day they were {day}" if day else "have no closing date"
     header = _header(file, str(file.mapping["closed_at"].column))
     return [f"{file.name}: deals won or lost without {header!r}: {ended:,}; they {how}"]
 
@@ -622,7 +622,7 @@ def _planned(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
         words = f"({said.sql}) AND {words}"
     return [
         _Doubt(
-            f"{rows} of {max(seen[name].rows for name in told)} activities have not taken place ({shown}) and would count as "
+            f"{rows} of {max(seen[name].rows for name in told)} activities have not taken place ({shown}), but would count as "
             "touches",
             f'Let `medallion init` write a contract, or say which count in yours: `where: "{words}"`; `where: "true"` counts all.',
         )
@@ -913,7 +913,7 @@ def _columns_of_csv(file: SourceFile, wanted: list[str]) -> Iterator[pa.RecordBa
     names = [name for _, name in file.columns]
     with file.place.text() as stream:
         yield from pacsv.open_csv(
-            quoting.Doubled(stream) if file.slashed else stream,
+            quoting.Doubled(stream, file.delimiter) if file.slashed else stream,
             read_options=pacsv.ReadOptions(
                 use_threads=True,
                 block_size=8 << 20,

@@ -136,10 +136,10 @@ def _newest(entity: Entity, files: list[SourceFile]) -> str:
     for file in files:
         if file.entity == entity.name and SNAPSHOT in file.mapping:
             states.setdefault(str(file.mapping[SNAPSHOT].value), []).append(file.name.replace("'", "''"))
-    version, found = f'"{entity.version_column}"', ""
+    day, found = f'cast("{entity.version_column}" as date)', ""
     for names in states.values():
         ours = "_source_file in (" + ", ".join(f"'{name}'" for name in names) + ")"
-        found += f" and (not {ours} or {version} = (select max({version}) from read_{entity.name} where {ours}))"
+        found += f" and (not {ours} or {day} = (select max({day}) from read_{entity.name} where {ours}))"
     return found
 
 

@@ -80,19 +80,22 @@ def silver_to_gold(
         ConservationError: A gold table breaks an invariant of its contract, or revenue differs between tables.
     """
     lake, entities, steps = context.lake, context.entities, context.steps
-    bring(entities)
+    for place in (target or lake, lake):
+        bring(entities, place.root)
     for name in contracts.ENTITY_NAMES:
         context.create(entities[name].history)
         context.create(entities[name].clean)
     there = [entity for entity in entities.values() if lake.exists(entity.clean.name)]
-    frames: dict[str, DataFrame] = {entity.clean.name: _grown(context.read(entity.clean), entity) for entity in there}
+    frames: dict[str, DataFrame] = {
+        entity.clean.name: silver.grown(context.read(entity.clean), entity) for entity in there
+    }
     _check_own([entity.clean.name for entity in entities.values()])
     replaced = batches.replaced(batches.history(lake), known_as_of)
     known = None if known_as_of is None else F.lit(known_as_of.isoformat(sep=" ")).cast("timestamp")
 
     def rewind(time: Column) -> None:
         for entity in there:
-            versions = silver.without(_grown(context.read(entity.history), entity), replaced.get(entity.name, ()))
+            versions = silver.without(silver.grown(context.read(entity.history), entity), replaced.get(entity.name, ()))
             frames[entity.clean.name] = silver.rewind(versions, entity, time, known)
 
     if known is not None:
@@ -113,9 +116,7 @@ def silver_to_gold(
     held_out = _in_reporting_currency(context, frames, day, known_as_of, target is None)
     ended = " or ".join(f"_outcome = '{outcome}'" for outcome in ENDED)
     if held_out or context.has_rows(entities["leads"].history, ended):  # stages of deals that are there
-        versions = versions.filter(~F.col("_outcome").isin(*ENDED))
-        there_now = frames["silver.leads_clean"].select("lead_id")
-        frames["silver.leads_history"] = versions.join(there_now, on="lead_id", how="left_semi")
+        frames["silver.leads_history"] = silver.of_counted(versions, frames["silver.leads_clean"])
 
     found = Stale({step.table: "" for step in graph()}, anew) if stale is None else stale(day)
     wanted, anew = set(found.tables), found.anew
@@ -226,13 +227,6 @@ def _doubt(row: Mapping[str, Any], place: str, last: date | None) -> str:
         )
     remedy = f"Add it to {place} and run again." if row["unknown"] else "Correct it in the CRM and deliver it again."
     return f"{deals} held out of every figure: {value} in all, {example}: {row['held_out']}. {remedy}"
-
-
-def _grown(frame: DataFrame, entity: Entity) -> DataFrame:
-    """A table with the columns of gold that its contract has gained; no row has come since, so they are null."""
-    there = frame.columns if entity.in_gold else ()
-    gained = [column for column in entity.in_gold if column.name not in there]
-    return frame.withColumns({column.name: F.lit(None).cast(column.type) for column in gained}) if gained else frame
 
 
 def _check_own(silver: Iterable[str]) -> None:
