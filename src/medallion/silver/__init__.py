@@ -383,6 +383,7 @@ def _look_up(
 ) -> tuple[DataFrame, dict[str, checks.Lookup]]:
     """Put what a text leads to in another entity in its place, and tell where it leads nowhere."""
     done = {}
+    keys = {filling.column for filling, _ in filled.get(entity.key, ())}
     for name, of in filled.items():
         flags = []
         for place, (filling, _) in enumerate(of):
@@ -408,6 +409,7 @@ def _look_up(
                 str(flags[0][0].lookup),
                 reduce(Column.__or__, (orphan for _, orphan, _ in flags)),
                 reduce(Column.__or__, (several for _, _, several in flags)),
+                {filling.column for filling, _, _ in flags} <= keys - {None},
             )
     return typed, done
 

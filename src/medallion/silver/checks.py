@@ -136,11 +136,15 @@ _CUT = r"^[0-9][.,][0-9]+[Ee]\+?[0-9]{1,3}\z"
 
 @dataclass(frozen=True)
 class Lookup:
-    """A column looked up in `entity`: true in `orphan` where a text leads to nothing or, in `several`, to many."""
+    """A column looked up in `entity`: true in `orphan` where a text leads to nothing or, in `several`, to many.
+
+    With `by_key` the text is the record's own key: one that is not there has no value, and no wrong one.
+    """
 
     entity: str
     orphan: Column
     several: Column
+    by_key: bool = False
 
 
 def _lookup(column: Declared, lookup: Lookup, text: Column) -> Check:
@@ -149,7 +153,8 @@ def _lookup(column: Declared, lookup: Lookup, text: Column) -> Check:
     many = MESSAGES["lookup"].format(no="several", entity=lookup.entity.replace("_", " "))
     head = F.when(lookup.several, F.lit(many)).otherwise(F.lit(none))
     message = F.concat(F.lit(f"{column.name}{_SEPARATOR}"), head, *_quoted(text))
-    return Check(column.name, "lookup", column.lookup_severity, lookup.orphan, message)
+    severity = column.checks.get("null", "warn") if lookup.by_key else column.lookup_severity
+    return Check(column.name, "lookup", severity, lookup.orphan, message)
 
 
 def _fails(name: str, column: Declared, value: Column, text: Column, known: Mapping[str, Column]) -> Column | None:
