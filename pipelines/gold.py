@@ -20,7 +20,6 @@ from medallion.contracts import Override
 from medallion.contracts.own import bring
 from medallion.features import AsOf
 from medallion.gold import CONVERSIONS, STEPS, Step
-from medallion.lakehouse import contracts_in_use
 from medallion.silver import converted
 
 if TYPE_CHECKING:
@@ -40,6 +39,10 @@ def _silver(name: str) -> DataFrame:
     return spark.read.table(f"`{catalog}`.{name}" if catalog else name)
 
 
+#: Where the job records the contract files in use.
+_CONTRACTS = "ops.contracts"
+
+
 def _is_there(name: str) -> bool:
     catalog = _setting("catalog")
     return bool(spark.catalog.tableExists(f"`{catalog}`.{name}" if catalog else name))
@@ -47,7 +50,7 @@ def _is_there(name: str) -> bool:
 
 def _in_use() -> tuple[Override, ...]:
     """The contract files that the job has recorded last."""
-    rows = _silver(contracts_in_use.TABLE).collect() if _is_there(contracts_in_use.TABLE) else []
+    rows = _silver(_CONTRACTS).collect() if _is_there(_CONTRACTS) else []
     last = [row for row in rows if row["known_at"] == max(row["known_at"] for row in rows)]
     return tuple(Override(row["path"], row["content"]) for row in sorted(last, key=lambda row: row["position"]))
 

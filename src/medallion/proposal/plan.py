@@ -775,7 +775,7 @@ class _Planner:
         """A further entity that a table feeds, to be looked up in; the one that is there already if it says the same."""
         name = self._further_name(table)
         for other in self.feeds:
-            if other.table is table and other.entity in self.further and other.fillings == fillings:
+            if other.table is table and other.entity in self.further and _bare(other.fillings) == _bare(fillings):
                 return other.entity
         while name in self.further:
             name = f"{name}_too"
@@ -848,7 +848,7 @@ class _Planner:
         own = self._own(feed)
         if own is None:
             return False
-        free, mine = self._free(feed), (feed.entity, _forms(own))
+        free, mine = self._free(feed), (feed.entity, self._keys_of_all(feed))
         link = links.between(free, mine, ("customers", self.keys["customers"]))
         customer = None
         if link:
@@ -877,6 +877,11 @@ class _Planner:
             return False
         self._through(feed, own, link, "customer_id", customer)
         return True
+
+    def _keys_of_all(self, feed: Feed) -> frozenset[str]:
+        """Keys of the records of all files of an entity: one junction may be for calls, meetings and e-mails alike."""
+        own = [self._own(other) for other in self.feeds if other.entity == feed.entity]
+        return frozenset().union(*(_forms(column) for column in own if column))
 
     def _through(self, feed: Feed, own: Column, link: links.Link, canonical: str, target: Filling) -> None:
         """Fill a column by a junction file, and say what it does not tell."""
@@ -1123,7 +1128,9 @@ class _Planner:
             return
         own = self._own(feed)
         link = (
-            links.between(self._free(feed), (feed.entity, _forms(own)), ("leads", self.keys["leads"])) if own else None
+            links.between(self._free(feed), (feed.entity, self._keys_of_all(feed)), ("leads", self.keys["leads"]))
+            if own
+            else None
         )
         if own and link:
             deal = Filling(column=link.to.header, confidence=0.95, reason="known deals")
@@ -1463,6 +1470,11 @@ def _own_number(feed: Feed) -> Column | None:
         if column.is_unique and column.rows > 1 and number and not other and column.header not in used:
             return column
     return None
+
+
+def _bare(fillings: Mapping[str, Filling]) -> dict[str, Filling]:
+    """What fills the columns, without why."""
+    return {name: item.model_copy(update={"reason": ""}) for name, item in fillings.items()}
 
 
 def _sure(share: float) -> float:
