@@ -28,7 +28,7 @@ from medallion.contracts.odcs import code, names_in
 from medallion.errors import SourceError
 from medallion.lakehouse import query
 from medallion.proposal import activities, marks, profile, snapshots, state, systems, vocabulary
-from medallion.sources import Refusal, SourceFile, parsing, quoting
+from medallion.sources import Refusal, SourceFile, parsing, quoting, units
 from medallion.sources.files import UNREADABLE
 
 #: An unknown spelling of a closed list in so many rows, and in this share of them, is a word and not a slip.
@@ -551,7 +551,7 @@ def _records(file: SourceFile, entity: Entity) -> snapshots.Records:
     return {
         key: (
             (states and (meant(text, states, file.mapping["status"]) or states.default)) or "",
-            snapshots.figure(value, comma),
+            units.signed(value, comma),
         )
         for key, (text, value) in found.items()
     }

@@ -11,10 +11,11 @@ from medallion import figures
 from medallion.contracts import CONFIDENT, Entity, Filling, formats
 from medallion.contracts import Column as Declared
 from medallion.contracts.filling import Snapshot
-from medallion.proposal import cells, evidence, snapshots
+from medallion.proposal import cells, evidence
 from medallion.proposal.feeds import Feed, Proposal
 from medallion.proposal.merges import Unclear
 from medallion.proposal.profile import Column
+from medallion.sources import units
 
 #: Without these a table cannot feed its entity, so they are not left empty.
 _NEEDED = {"status", "occurred_at"}
@@ -290,6 +291,6 @@ def _total(column: Column) -> Decimal | None:
     """The sum of a column of figures, None where most of them are none."""
     total, read = Decimal(0), 0
     for text, count in column.counts.items():
-        if (amount := snapshots.figure(text, column.comma)) is not None:
+        if (amount := units.signed(text, column.comma)) is not None:
             total, read = total + amount * count, read + 1
     return total if read * 2 > column.distinct else None

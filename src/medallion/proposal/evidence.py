@@ -538,10 +538,7 @@ def below_zero(feed: Feed) -> int:
     item = feed.fillings.get("deal_value")
     if item is None or item.column is None:
         return 0
-    return sum(count for text, count in feed.table.column(item.column).counts.items() if _BELOW.match(text))
-
-
-_BELOW = re.compile(r"\s*[$€£]?\s*[-−(]\s*[$€£]?\s*\d|.*\d\s?[-−]\s*$")
+    return sum(count for text, count in feed.table.column(item.column).counts.items() if units.is_below(text))
 
 
 # rows that are no records
@@ -604,18 +601,13 @@ def no_records(table: Table, key: Column, amount: Column | None) -> NoRecords | 
     if amount is not None:
         at = table.columns.index(amount)
         sums = [units.figure(record[at]) for record in others if any(map(_TOTAL.fullmatch, record)) and record[at]]
-        read = sum((_signed(record[at]) for record in kept), Decimal(0))
+        read = sum((units.signed(record[at]) or Decimal(0) for record in kept), Decimal(0))
         near = [each for each in sums if each is not None]
         said = min(near, key=lambda each: abs(each - read), default=None) if near else None
         if said is not None and abs(said - read) >= Decimal("0.02"):
             said = max(near)
     _leave_out(table, good, others)
     return NoRecords(len(others), (key, heads) if heads else None, lacking, said, read)
-
-
-def _signed(text: str) -> Decimal:
-    size = units.figure(text) if text else None
-    return -size if size and _BELOW.match(text) else size or Decimal(0)
 
 
 def _leave_out(table: Table, good: list[bool], others: list[tuple[str, ...]]) -> None:

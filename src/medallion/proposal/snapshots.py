@@ -13,7 +13,7 @@ from medallion.contracts.filling import Snapshot
 from medallion.contracts.odcs import code
 from medallion.proposal import match
 from medallion.proposal.feeds import Feed
-from medallion.sources import SourceFile, named_day
+from medallion.sources import SourceFile, named_day, units
 
 #: Share of the records of a state that the newest has too, and how many it has at least: fewer are changes.
 _MOST, _LEAST = 0.5, 5
@@ -72,13 +72,6 @@ def asked(files: Sequence[SourceFile], records: Callable[[SourceFile], Records])
     )
 
 
-def figure(text: str, comma: bool) -> Decimal | None:
-    """The amount that a cell says; None where it is none."""
-    digits = re.sub(r"[^\d,.-]", "", text)
-    digits = digits.replace(".", "").replace(",", ".") if comma else digits.replace(",", "")
-    return Decimal(digits) if re.fullmatch(r"-?\d+(\.\d+)?", digits) else None
-
-
 def propose(feeds: Sequence[Feed], entities: Mapping[str, Entity]) -> None:
     """Propose `snapshot` for feeds of one kind that may be states of several days."""
     held = {(feed.table.file.name, feed.entity): feed for feed in feeds if feed.entity in entities}
@@ -114,6 +107,6 @@ def _records(feed: Feed, entity: Entity) -> Records:
         meaning = match.meaning("leads", declared, text)
         states.setdefault(code(text), str(meaning.value if meaning else item.otherwise or ""))
     for cells in feed.table.together(key, status, value):
-        found[code(cells[0])] = (states.get(code(cells[1]), item.empty or ""), figure(cells[2], value.comma))
+        found[code(cells[0])] = (states.get(code(cells[1]), item.empty or ""), units.signed(cells[2], value.comma))
     found.pop("", None)
     return found
