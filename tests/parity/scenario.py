@@ -133,9 +133,6 @@ def words(lake: Path) -> None:
         given = {"contracts": [contract], "rates": str(rates)}
         pipeline.run(load(None, source=str(folder), lakehouse=str(lake), **given), NOW + timedelta(days=place))
         rates.write_text("date,currency,rate\n2024-01-01,EUR,1.15\n2024-01-01,GBP,1.3\n", encoding="utf-8")
-    pipeline.replay(
-        load(None, lakehouse=str(lake)), date(2025, 6, 30), NOW + timedelta(hours=1), str(lake.parent / "replayed")
-    )
 
 
 def world(lake: Path, exports: Path) -> None:
