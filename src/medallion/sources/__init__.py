@@ -85,9 +85,12 @@ class SourceFile:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> SourceFile:
-        """The record that `as_dict` gave."""
+        """The record that `as_dict` gave, of this or an earlier version, whose fillings were names of columns alone."""
         columns = tuple((str(header), str(name)) for header, name in values["columns"])
-        mapping = {name: Filling.model_validate(item) for name, item in values["mapping"].items()}
+        mapping = {
+            name: Filling(column=item) if isinstance(item, str) else Filling.model_validate(item)
+            for name, item in values["mapping"].items()
+        }
         dates = {str(name): tuple(formats) for name, formats in values.get("dates", {}).items()}
         return cls(**{**values, "columns": columns, "mapping": mapping, "dates": dates})
 
