@@ -53,8 +53,36 @@ def test_a_table_of_merges_is_found_by_what_it_pairs(tmp_path, name, header, row
     found = proposed(tmp_path, opportunities=deals(), **{name: f"{header}\n{rows}\n"})
     merged = said(found).merged_into
     assert (merged.file, merged.from_, merged.to, merged.where) == (name, *columns, None)
-    assert merged.confidence >= contracts.CONFIDENT
+    sure = name != "Protokoll" and "O-9" in gone
+    assert (merged.confidence >= contracts.CONFIDENT) == sure
+    assert sure or "are these records of" in merged.reason
     assert f"{name}.csv" not in found.text.partition("# Not used")[2].replace(f"{name}.csv: lists merges of leads", "")
+
+
+PARENTS = [
+    ("renewals", "Opportunity ID,Primary Opportunity ID", "{1},{0}"),
+    ("deal_bundles", "Deal,Master Deal,Share", "{1},{0},0.2"),
+    ("buendel", "Chance,Hauptdatensatz Chance", "{1},{0}"),
+    ("related", "opp_id,golden_opp_id,Principal", "{1},{0},x"),
+    ("possible_duplicates", "Opportunity ID,Duplicate Opportunity ID,Score", "{2},{1},0.7"),
+]
+
+
+@pytest.mark.parametrize(("name", "header", "row"), PARENTS, ids=[each[0] for each in PARENTS])
+def test_records_that_are_there_are_merged_into_a_parent_only_if_someone_says_so(tmp_path, name, header, row):
+    rows = "\n".join(row.format(f"O-1{n % 2 + 1:02}", f"O-1{n:02}", f"O-1{n + 1:02}") for n in range(3, 18))
+    (asks,) = doubts(proposed(tmp_path, opportunities=deals(), **{name: f"{header}\n{rows}\n"}), "mergedInto")
+    assert "and 15 of those in " in asks
+    assert " are in the export as records of their own: are these records of " in asks
+
+
+@pytest.mark.parametrize("mark", ["IsDeleted", "_fivetran_deleted"])
+def test_merged_records_that_are_marked_as_deleted_are_not_asked_about(tmp_path, mark):
+    head, *rows = deals().splitlines()
+    marked = "".join(f"{row},{'true' if n >= 10 else 'false'}\n" for n, row in enumerate(rows))
+    pairs = "".join(f"O-1{n:02},O-1{n + 10}\n" for n in range(1, 11))
+    found = proposed(tmp_path, opportunities=f"{head},{mark}\n{marked}", merge_log=f"winner,loser\n{pairs}")
+    assert said(found).merged_into.confidence >= contracts.CONFIDENT
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from medallion import figures
@@ -34,6 +34,8 @@ _TO = {"new", "to", "target", "current", "neu", "neue", "neuer", "ziel", "nach",
 _OBJECT = {"object", "objects", "type", "module", "entity", "kind", "table", "objekt", "objekttyp", "typ", "modul", "tipo", "objeto", "modulo",
            "entidad", "objet", "entite", "oggetto", "entita", "entiteit", "obiekt", "sobject"}  # fmt: skip
 _FEW_KINDS = 12
+#: How sure a list of merges is about which somebody has to be asked.
+_ASKED = 0.7
 #: Words of a column that says who merged, when or why.
 _ABOUT = {"by", "at", "on", "am", "user", "reason", "grund", "motivo", "date", "datum", "fecha"}
 #: Words of tables that are known to tell nothing that counts, beside those that no entity is named by.
@@ -53,8 +55,20 @@ _PERSONS = {
 }
 
 
-def is_listed_in(table: Table, entity: str, keys: Mapping[str, Set[str]]) -> Merged | None:
-    """How a table lists which records of an entity were merged into which, given the keys of each; None when it does not."""
+def is_listed_in(
+    table: Table, entity: str, keys: Mapping[str, Set[str]], live: Callable[[], Set[str]]
+) -> Merged | None:
+    """How a table lists which records of an entity were merged into which; None when it does not.
+
+    It is asked about unless the name of the table says so, and none of those that are gone is `live`: renewals, groups
+    and bundles pair records too, and a parent is called primary or master as a survivor is.
+
+    Args:
+        table: The table.
+        entity: Whose records.
+        keys: Per entity the keys of its records.
+        live: Gives the keys of the entity's records that nothing in the export marks as ended.
+    """
     named = is_named(table)
     words = {c.header: _words(c) for c in table.columns if c.filled and c.share("date") < 0.5}
     columns = [table.column(header) for header, said in words.items() if not said & _ABOUT]
@@ -75,15 +89,19 @@ def is_listed_in(table: Table, entity: str, keys: Mapping[str, Set[str]]) -> Mer
         every = frozenset[str]().union(*keys.values())
         if not known.gone or any(_keys_among(c, every) for c in columns if c not in (from_, to)):
             return None  # a history of what records refer to, such as the accounts before and after
-    sure = 0.95 if named else 0.9 if plain else 0.7
-    reason = f"{figures.count(known.rows, 'merge')}; {percent(known.survivors, 0)} of the survivors are known"
+    still = len({_known_as(form) for form in known.forms} & {_known_as(key) for key in live()})
+    sure = 0.95 if named and not still else _ASKED
+    reason = f"{figures.count(known.rows, 'pair')}; {percent(known.survivors, 0)} of those in {to.header} are known"
+    if still:
+        reason += f", and {still:,} of those in {from_.header} are in the export as records of their own"
     if known.cut:
         sure = 0.6
         reason += (
             ", by their first 15 characters alone, and a run compares all: export the longer identifiers in both files"
         )
-    elif not (named or plain):
-        reason += f": are these records of {from_.header} merged into those of {to.header}? Else delete mergedInto"
+    elif sure == _ASKED:
+        reason += f": are these records of {from_.header} merged into those of {to.header}? "
+        reason += "Then delete this confidence, and they no longer count; else delete mergedInto"
     file = glob.escape(table.stems[-1])
     return Merged(file=file, from_=from_.header, to=to.header, where=where, confidence=sure, reason=reason)
 
@@ -107,13 +125,14 @@ def _best(columns: list[Column], words: Mapping[str, Set[str]], plain: Set[str],
 @dataclass(frozen=True)
 class _Known:
     """Of pairs of records how many there are, how many of the survivors are known, by their first characters alone or
-    not, and whether those that are gone are known too.
+    not, whether those that are gone are known too, and which these are.
     """
 
     rows: int
     survivors: float
     cut: bool
     gone: bool
+    forms: frozenset[str]
 
 
 def _known(pairs: list[tuple[str, str]], keys: Set[str]) -> _Known:
@@ -121,7 +140,7 @@ def _known(pairs: list[tuple[str, str]], keys: Set[str]) -> _Known:
     own, whole = {_known_as(key) for key in keys}, len(kept & keys)
     share = len({_known_as(form) for form in kept} & own) / max(len(kept), 1)
     merged = len({_known_as(form) for form in gone} & own) >= 0.8 * len(gone)
-    return _Known(len(pairs), share, whole < 0.8 * share * len(kept), merged)
+    return _Known(len(pairs), share, whole < 0.8 * share * len(kept), merged, frozenset(gone))
 
 
 def _where(table: Table, gone: Column, kept: Column, entity: str, keys: Set[str]) -> list[tuple[str | None, _Known]]:

@@ -1345,6 +1345,27 @@ class _Planner:
                 keys.setdefault(feed.entity, set()).update(self._own_keys(feed))
         return keys
 
+    def _live_keys(self, entity: str) -> set[str]:
+        """Keys of an entity's records that no column marks as ended; of a table with such columns those of its first records."""
+        keys: set[str] = set()
+        for feed in self.feeds:
+            item = feed.fillings.get(self.entities[entity].key) if feed.entity == entity else None
+            if item is None or item.column is None or self._is_derived(feed):
+                continue
+            held = feed.table.column(item.column)
+            marking = [c for c in feed.table.columns if c is not held and marks.may_mark(c.header)]
+            told = [(c, found) for c in marking if (found := marks.marked(c.header, c.counts))]
+            if not told:
+                keys |= _forms(held)
+                continue
+            rows = feed.table.together(held, *(column for column, _ in told))
+            there = {
+                (_norm(key), any(cell in found for cell, (_, found) in zip(cells, told, strict=True)))
+                for key, *cells in rows
+            }
+            keys |= {key for key, ended in there if not ended} - {key for key, ended in there if ended}
+        return keys - {""}
+
     def _merges(self, feed: Feed) -> Merged | None:
         """The table that lists which records of a feed were merged into which."""
         keys = self.known_keys()
@@ -1352,7 +1373,7 @@ class _Planner:
         for table in self.tables if keys.get(feed.entity) else ():
             if id(table) in used and (table is feed.table or not merges.is_named(table)):
                 continue
-            if merged := merges.is_listed_in(table, feed.entity, keys):
+            if merged := merges.is_listed_in(table, feed.entity, keys, lambda: self._live_keys(feed.entity)):
                 before = self.listing.get(id(table))
                 self.listing[id(table)] = f"{before} and {feed.entity}" if before else f"lists merges of {feed.entity}"
                 return merged
