@@ -300,19 +300,22 @@ def test_without_rates_other_currencies_are_held_out_and_named(deliver, rows, tm
     text = f"{HEAD}\nL1,C1,won,1000,EUR,2025-01-10,2025-02-01,2025-02-01\nL2,C1,won,500,USD,2025-01-10,2025-02-01,2025-02-01\n"
     text += 'L3,C1,won,"1,070.50",GBP,2025-01-10,2025-02-01,2025-02-01\n'
     text += "L4,C1,won,100,EUR,2025-01-10,2025-02-01,2025-02-01\nL5,C1,open,7,EUR,2025-01-10,2025-02-01,\n"
+    text += "L6,C1,won,100,EUR,2025-01-10,2025-03-01,2025-02-01\n"
     deliver({"leads.csv": text, "customers.csv": ACCOUNTS}, NOW - timedelta(days=1))
-    result, lake = deliver({"leads.csv": f"{HEAD}\nL4,C1,lost,200,USD,2025-01-10,2025-02-01,2025-02-01\n"})
-    assert rows(lake, "select sum(deal_value) as won from gold.deals") == [{"won": D(700)}]
+    late = "L6,C1,open,50,USD,2025-01-10,2025-01-12,\n"  # an older version of L6, which arrives late
+    result, lake = deliver({"leads.csv": f"{HEAD}\nL4,C1,lost,200,USD,2025-01-10,2025-02-01,2025-02-01\n{late}"})
+    assert rows(lake, "select sum(deal_value) as won from gold.deals") == [{"won": D(750)}]
     assert proof.note(lake) == (
-        "Figures are in USD. 2 deals in EUR are held out of every figure: €1,007. 1 deal in GBP is held out of every figure: £1,070."
+        "Figures are in USD. 3 deals in EUR are held out of every figure: €1,107. 1 deal in GBP is held out of every figure: £1,070."
     )
-    assert json.loads(proof.recorded(lake)[-1]["document"])["foreign"][0]["held_value"] == "1007"
+    assert json.loads(proof.recorded(lake)[-1]["document"])["foreign"][0]["held_value"] == "1107"
     # given later, the rates let in what waits, and not over what has come since, in this delivery or before
     (tmp_path / "rates.csv").write_text(RATES)
     last = {"leads.csv": f"{HEAD}\nL5,C1,lost,8,USD,2025-01-10,2025-02-01,2025-02-01\n"}
     result, lake = deliver(last, NOW + timedelta(days=1), rates=tmp_path / "rates.csv")
     settings = load(None, source=str(tmp_path / "delivery_1"), lakehouse=lake.root, rates=tmp_path / "rates.csv")
-    assert rows(lake, "select sum(deal_value) as won from gold.deals") == [{"won": D(1808)}]
+    assert rows(lake, "select sum(deal_value) as won from gold.deals") == [{"won": D(1918)}]
+    assert rows(lake, "select status from gold.deals where lead_id = 'L6'") == [{"status": "won"}]
     assert rows(lake, "select record_key from silver.quarantine where resolved_by is null") == [{"record_key": "L4"}]
     assert [warning[:58] for warning in result.warnings] == [
         "1 deal is held out of every figure: £1,070 in all, such as"
