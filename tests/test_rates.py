@@ -369,10 +369,35 @@ def test_the_setting_gives_no_other_name_to_amounts_that_are_said_or_were_read(t
     monkeypatch.setattr(contracts_in_use, "_in_use", lambda lake: once)
     assert contracts_in_use.in_currency(old, once, code)[-1].text == once[-1].text  # and once more
     monkeypatch.setattr(pipeline.contracts_in_use, "overrides", lambda lake, given: once)
-    with pytest.raises(
-        ContractError, match=f"currency: {code}, but amounts of which no currency is said are in {default}"
-    ):
-        pipeline._Work(load(None, lakehouse=old.root, currency=code), NOW, lambda *told: None)
+    for setting in (code, None):  # also where it is only in use
+        with pytest.raises(
+            ContractError, match=f"`currency` is {code}, but amounts without a currency are in {default}"
+        ):
+            pipeline._Work(load(None, lakehouse=old.root, currency=setting), NOW, lambda *told: None)
+
+
+CREDIT = (
+    _said("USD")
+    .text.replace("{name: currency", "{name: deal_value, logicalTypeOptions: {minimum: -5}}")
+    .partition(", enum")[0]
+)
+
+
+def test_a_contract_that_is_given_later_leaves_the_setting_in_use(tmp_path, monkeypatch):
+    lake, given = Lakehouse(str(tmp_path)), tmp_path / "mine.yaml"
+    in_use = contracts_in_use.in_currency(lake, (), "EUR")
+    monkeypatch.setattr(Lakehouse, "exists", lambda lake, name: name == "silver.leads_history")
+    monkeypatch.setattr(contracts_in_use, "_in_use", lambda lake: in_use)
+    given.write_text(CREDIT)
+    used = contracts_in_use.overrides(lake, [given])
+    assert [each.text for each in used] == [CREDIT, in_use[0].text]
+    assert contracts.entities(used)["leads"].column("deal_value").minimum == -5
+    assert _currencies(lake, used, None) == ("EUR", "'EUR'", "EUR", "EUR", "EUR")
+    assert _currencies(lake, used, "CHF")[:2] == ("CHF", "'EUR'")
+    given.write_text(_said("USD").text)  # what it says of amounts without a currency holds, and figures stay in euro
+    assert _currencies(lake, contracts_in_use.overrides(lake, [given]), None)[:3] == ("EUR", "'USD'", "USD")
+    with pytest.raises(ContractError, match="`currency` is EUR, but amounts without a currency are in USD"):
+        pipeline._Work(load(None, lakehouse=lake.root, contracts=(given,)), NOW, lambda *told: None)
 
 
 @pytest.mark.parametrize(("header", "asked"), [("Amount (EUR)", True), ("Amount (USD)", False), ("Amount", False)])
