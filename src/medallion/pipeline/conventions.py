@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import sqlglot
 from pyarrow import csv as pacsv
 
-from medallion.contracts import Column, Entity, Filling, formats
+from medallion.contracts import Column, Entity, Filling, formats, yaml
 from medallion.contracts.filling import ABSENT, LIFE, MERGED, WHERE
 from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
@@ -588,7 +588,7 @@ def _marked(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
             word = (
                 f"`mergedInto: {header}`"
                 if marks.is_pointer(header)
-                else f'`absent: {{when: "{marks.ended(header, bronze, told)}"}}`'
+                else f"`absent: {{when: {yaml.quoted(marks.ended(header, bronze, told))}}}`"
             )
             shown = ", ".join(repr(text[:40]) for text in list(told)[:3])
             doubts.append(
@@ -596,7 +596,7 @@ def _marked(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
                     f"{_header(file, bronze)!r} marks {sum(told.values())} of {seen[bronze].rows} rows as deleted or "
                     f"merged away ({shown})",
                     f"Let `medallion init` write a contract, or say it in yours beside the columns of the file: {word}. "
-                    f'If they count like the others, write `absent: {{when: "{bronze} IS NULL AND false"}}` (docs/SOURCES.md).',
+                    f"If they count like the others, write `absent: {{when: {yaml.quoted(f'`{bronze}` IS NULL AND false')}}}` (docs/SOURCES.md).",
                 )
             )
     return doubts
@@ -624,7 +624,8 @@ def _planned(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
         _Doubt(
             f"{rows} of {max(seen[name].rows for name in told)} activities have not taken place ({shown}), but would count as "
             "touches",
-            f'Let `medallion init` write a contract, or say which count in yours: `where: "{words}"`; `where: "true"` counts all.',
+            f"Let `medallion init` write a contract, or say which count in yours: `where: {yaml.quoted(words)}`; "
+            '`where: "true"` counts all.',
         )
     ]
 
