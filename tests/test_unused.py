@@ -175,9 +175,23 @@ STATES = [
     ({"2025-09/Deals.csv": range(40), "2025-12/Deals.csv": range(6, 50)}, None),
     ({"2025/09/Deals.csv": range(40), "2025/10/Deals.csv": range(3, 40), "2025/12/Deals.csv": range(6, 50)}, GERMAN),
     ({"backup.zip/2025-09/export.zip/Deals.csv": range(40), "backup.zip/2025-12/export.zip/Deals.csv": range(6, 50)}, None),
+    ({"deals_20250930093000.csv": range(40), "deals_20251231093000.csv": range(6, 50)}, None),
+    ({"deals_09-30-2025.csv": range(40), "deals_12-31-2025.csv": range(6, 50)}, None),
+    ({"deals_Dec_2024.csv": range(40), "deals_Jan_2025.csv": range(6, 50)}, None),
+    ({"Deals Januar 2025.csv": range(40), "Deals März 2025.csv": range(6, 50)}, GERMAN),
+    ({"deals_2024_W52.csv": range(40), "deals_2025_W01.csv": range(6, 50)}, None),
     ({"31.01.2026 Deals.csv": range(40), "28.02.2026 Deals.csv": range(6, 46)}, GERMAN),
 ]  # fmt: skip
+UNDATED = [
+    {"deals_03-04-2025.csv": range(40), "deals_04-04-2025.csv": range(6, 40)},
+    {"deals (1).csv": range(40), "deals (2).csv": range(6, 50)},
+    {"January/deals.csv": range(6, 40), "February/deals.csv": range(40)},
+    {"deals.csv": range(40), "deals_2.csv": range(6, 50), "deals_3.csv": range(50)},
+]
 PARTS = [
+    {"deals_1.csv": range(40), "deals_2.csv": range(40, 80)},
+    {"deals_1.csv": range(40), "deals_2.csv": range(40)},
+    {"europe/deals.csv": range(40), "asia/deals.csv": range(6, 50)},
     {"deals_2025-09-30.csv": range(40), "deals_2025-12-31.csv": range(40, 80)},
     {"deals_2024.csv": range(40), "deals_2025.csv": range(40, 80)},
     {"deals_2025-09-30.csv": range(40), "deals_2025-12-31.csv": range(30, 42)},
@@ -205,7 +219,7 @@ def laid(folder, files, names=None):
 def asked_by_a_run(folder, overrides=()) -> list[str]:
     entities = contracts.entities(list(overrides))
     settled = conventions.settle(list(sources.scan(folder, entities).files), entities, [], today=date(2026, 7, 1))
-    return [item.problem for item in settled.refused if "files of one kind" in item.problem]
+    return [item.problem for item in settled.refused if "files of the same kind" in item.problem]
 
 
 @pytest.mark.parametrize(("files", "names"), STATES, ids=[next(iter(each[0])) for each in STATES])
@@ -223,7 +237,18 @@ def test_states_of_several_days_are_asked_about(tmp_path, files, names):
     assert asked_by_a_run(folder, [Override("mine.yaml", found.text)]) == []
 
 
-@pytest.mark.parametrize("files", PARTS, ids=["parts", "years", "changes", "nothing gone"])
+@pytest.mark.parametrize("files", UNDATED, ids=[next(iter(each)) for each in UNDATED])
+def test_states_of_no_known_day_are_asked_about_and_have_to_be_named(tmp_path, files):
+    folder = laid(tmp_path, files)
+    (asks,) = set(doubts(proposal.propose(folder, "mine"), "snapshot"))
+    assert "the names tell no day: is each file a complete state?" in asks
+    assert "each file has to be named by its day" in asks
+    refused = asked_by_a_run(folder)
+    assert len(refused) == len(files)
+    assert all(asks in problem for problem in refused)
+
+
+@pytest.mark.parametrize("files", PARTS, ids=["numbers", "twice", "names", "parts", "years", "changes", "nothing gone"])
 def test_parts_and_changes_are_not_asked_about(tmp_path, files):
     folder = laid(tmp_path, files)
     assert doubts(proposal.propose(folder, "mine"), "snapshot") == []
