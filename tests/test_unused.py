@@ -119,18 +119,22 @@ def test_the_rows_of_another_object_do_not_count(tmp_path):
 
 
 UNUSED = [
-    ("zuordnung", "Vorgang,Kennzahl", "{0},{1}", "Vorgang"),
-    ("remap", "deal_ref,batch", "{0},B{1}", "deal_ref"),
-    ("export_3", "clave,nota", "{0},revisado {1}", "clave"),
-]  # fmt: skip
+    ("zuordnung", "Vorgang,Kennzahl,Am", "{0},{1},2025-03-0{1}", "Vorgang", "A history of stages"),
+    ("remap", "deal_ref,batch,other_ref", "{0},B{1},o-11{1}", "deal_ref", "A list of merges"),
+    ("export_3", "clave,nota,fecha", "{0},revisado {1},01/03/2025", "clave", "A history of stages"),
+    ("steps", "deal_ref,next_ref,when", "{0},o-11{1},2025-03-0{1}", "deal_ref", "A list of merges"),
+]
 
 
-@pytest.mark.parametrize(("name", "header", "row", "column"), UNUSED, ids=[each[0] for each in UNUSED])
-def test_an_unused_table_that_names_deals_is_asked_about(tmp_path, name, header, row, column):
-    rows = "\n".join(row.format(f"o-1{n:02}", n % 3) for n in range(1, 8))
+@pytest.mark.parametrize(("name", "header", "row", "column", "answer"), UNUSED, ids=[each[0] for each in UNUSED])
+def test_an_unused_table_that_names_deals_is_asked_about(tmp_path, name, header, row, column, answer):
+    rows = "\n".join(row.format(f"o-1{n:02}", n % 3 + 1) for n in range(1, 8))
     found = proposed(tmp_path, opportunities=deals(), **{name: f"{header}\n{rows}\n"})
     (asked,) = doubts(found, "ignore")
-    assert asked.startswith(f"{column} of its 7 rows names 7 of the 20 deals, and nothing reads it")
+    assert asked.startswith(
+        f"Nothing reads this file, but its column {column} names 7 of the 20 deals. What is it? {answer} ("
+    )
+    assert ("A list of merges" in asked, "activities (" in asked) == ("_ref," in header, "2025" in row)
     assert f"{name}.csv" not in found.not_used
     entities = contracts.entities([Override("mine.yaml", found.text)])
     assert any(f"nothing of {name} counts" in guess for guess in contracts.guesses(entities.values()))
@@ -146,6 +150,13 @@ def test_an_unused_table_that_names_deals_is_asked_about(tmp_path, name, header,
         ("users", "Id,Name,Opportunity ID", "U{1},Ann {1},{0}"),
         ("opportunity_history", "Opportunity ID,Field,Value", "{0},Owner,V{1}"),
         ("cities", "Id,City", "{1},Town {1}"),
+        ("Asset", "Id,OpportunityId,Name,CreatedDate", "02i{1},{0},Bike {1},2025-01-0{1}"),
+        ("OpportunitySplit", "Id,OpportunityId,SplitPercentage,CreatedDate", "1Zs{1},{0},50,2025-01-0{1}"),
+        ("ContentDocumentLink", "Id,LinkedEntityId,ShareType", "06A{1},{0},V"),
+        ("TopicAssignment", "Id,EntityId,TopicId", "0T{1},{0},T{1}"),
+        ("tickets", "Ticket,Deal,Opened", "{1},{0},2025-01-0{1}"),
+        ("deal_scores", "Deal,Score", "{0},{1}"),
+        ("zusatz", "Vorgang,Farbe", "{0},F{1}"),
     ],
 )
 def test_kinds_that_are_known_are_not_asked_about(tmp_path, name, header, row):
@@ -268,7 +279,7 @@ def test_the_answer_is_written(tmp_path, answer):
 
 def test_an_unused_table_may_be_ignored_by_answer(tmp_path):
     (tmp_path / "opportunities.csv").write_text(deals())
-    (tmp_path / "remap.csv").write_text("deal_ref,batch\n" + "".join(f"O-1{n:02},B1\n" for n in range(1, 8)))
+    (tmp_path / "remap.csv").write_text("deal_ref,on\n" + "".join(f"O-1{n:02},2025-01-01\n" for n in range(1, 8)))
     found = proposal.propose(
         str(tmp_path), "mine", None, lambda each: each.answers[0] if "ignore" in each.line else None
     )

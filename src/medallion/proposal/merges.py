@@ -40,7 +40,13 @@ _ASKED = 0.7
 _ABOUT = {"by", "at", "on", "am", "user", "reason", "grund", "motivo", "date", "datum", "fecha"}
 #: Words of tables that are known to tell nothing that counts, beside those that no entity is named by.
 _LINES = {"line", "lines", "item", "items", "lineitem", "lineitems", "position", "positionen", "posten", "partidas", "lineas", "lignes",
-          "righe", "itens", "regels", "user", "users", "contact", "contacts", "product", "products", "association", "associations", "payment", "payments", "shipment", "shipments"}  # fmt: skip
+          "righe", "itens", "regels", "user", "users", "contact", "contacts", "product", "products", "association", "associations", "payment", "payments", "shipment", "shipments",
+          "share", "shares", "asset", "assets", "case", "cases", "ticket", "tickets", "contract", "contracts", "vertrag", "vertrage", "contratos",
+          "contrats", "contratti", "entitlement", "entitlements", "order", "orders", "auftrag", "auftrage", "pedidos", "commandes", "ordini",
+          "quote", "quotes", "attachment", "attachments", "document", "documents", "competitor", "competitors", "split", "splits", "topic",
+          "topics", "tag", "tags", "label", "labels", "subscription", "subscriptions", "address", "addresses", "adressen", "direcciones",
+          "adresses", "indirizzi", "partner", "partners", "role", "roles", "member", "members", "follower", "followers", "forecast",
+          "forecasts", "survey", "surveys"}  # fmt: skip
 _PERSONS = {
     "first",
     "firstname",
@@ -211,31 +217,43 @@ def _says_other(pair: tuple[Column, ...], table: Table, entity: str) -> bool:
 
 @dataclass(frozen=True)
 class Unclear:
-    """A table that feeds nothing, and whose column names records of an entity: how many, and how many there are."""
+    """A table that feeds nothing, and whose column names records of an entity: how many, and how many there are.
+
+    It may list merges where it `pairs` such records, and tell of what happened where it `is_dated`.
+    """
 
     table: Table
     entity: str
     column: Column
     named: int
     of: int
+    pairs: bool
+    is_dated: bool
 
     @property
     def reason(self) -> str:
         """What is asked of it, with the possible answers."""
-        what, file = (
-            {"leads": "deals", "customers": "accounts", "interactions": "touches"}[self.entity],
-            self.table.stems[-1],
-        )
+        what = {"leads": "deals", "customers": "accounts", "interactions": "touches"}[self.entity]
+        merges = f"mergedInto: {{file: {self.table.stems[-1]}, from: COLUMN, to: COLUMN}}"
+        answers = [
+            f"a list of merges (write {merges} in the source of {self.entity} in place of this entry)"
+        ] * self.pairs
+        answers += [
+            "a history of stages (a source of stage_changes)",
+            "activities (a source of interactions)",
+        ] * self.is_dated
+        listed = "; ".join([*answers, "anything else (delete this confidence, and it is ignored)"])
         return (
-            f"{self.column.header} of its {figures.count(self.table.rows, 'row')} names {self.named:,} of the {self.of:,} {what}, and nothing "
-            f"reads it: does it list merges? Then write mergedInto: {{file: {file}, from: COLUMN, to: COLUMN}} in the source of "
-            f"{self.entity} in place of this entry; a history of stages is a source of stage_changes, notes and activities are "
-            "one of interactions; line items and what else counts nowhere: delete this confidence, and it is ignored"
+            f"Nothing reads this file, but its column {self.column.header} names {self.named:,} of the {self.of:,} {what}. "
+            f"What is it? {listed[0].upper()}{listed[1:]}"
         )
 
 
 def unclear(table: Table, keys: Mapping[str, Set[str]]) -> Unclear | None:
-    """The question about a table that feeds nothing; None where none of its columns has mostly keys, or its kind is known."""
+    """The question about a table that feeds nothing: one that pairs records, or has a day and names them.
+
+    None for every other table, and where its kind is known.
+    """
     words = {word for stem in table.stems for word in (*vocabulary.words_of(stem), *vocabulary.tokens(stem))}
     is_known = any(vocabulary.kind_of_file(stem, "leads") == -1 for stem in table.stems) and not words & _MERGES
     is_known = is_known or bool(words & (_LINES | {"historie", "historial", "historique", "storico"}))
@@ -244,17 +262,17 @@ def unclear(table: Table, keys: Mapping[str, Set[str]]) -> Unclear | None:
     )
     if not table.rows or is_known or persons or links.is_junction(table, keys):
         return None
-    every, found = frozenset[str]().union(*keys.values()), list[Unclear]()
-    for column in table.columns:
-        if not _keys_among(column, every):
-            continue
-        told = {
-            entity: _named(column, own) for entity, own in keys.items() if own and not links.says_other(column, entity)
-        }
-        entity = max(told, key=lambda each: (told[each], each == "leads"), default="")
-        if entity and told[entity]:
-            found.append(Unclear(table, entity, column, told[entity], len(keys[entity])))
-    return max(found, key=lambda item: item.named, default=None)
+    every = frozenset[str]().union(*keys.values())
+    columns = [column for column in table.columns if _keys_among(column, every)]
+    is_dated = any(c.share("date") > 0.5 for c in table.columns if c.filled and c not in columns)
+    found = []
+    for entity, own in keys.items():
+        named = [(_named(c, own), c) for c in columns if own and not links.says_other(c, entity)]
+        pairs = sum(_keys_among(c, own) for _, c in named) > 1
+        count, column = max(named, key=lambda pair: pair[0], default=(0, None))
+        if column and count and (pairs or is_dated):
+            found.append(Unclear(table, entity, column, count, len(own), pairs, is_dated))
+    return max(found, key=lambda item: (item.named, item.entity == "leads"), default=None)
 
 
 def _named(column: Column, keys: Set[str]) -> int:
