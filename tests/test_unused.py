@@ -248,6 +248,14 @@ def test_states_of_several_days_are_asked_about(tmp_path, files, names):
     assert asked_by_a_run(folder, [Override("mine.yaml", found.text)]) == []
 
 
+def test_states_with_a_total_row_are_asked_about(tmp_path):
+    files = STATES[0][0]
+    for (name, numbers), total in zip(files.items(), (78_000, 98_000), strict=True):
+        (tmp_path / name).write_text(f"{part(numbers)}Total,,,,{total},,\n")
+    (asks,) = set(doubts(proposal.propose(str(tmp_path), "mine"), "snapshot"))
+    assert "the newest lacks 6 of the 40 in the older ones" in asks
+
+
 @pytest.mark.parametrize("files", UNDATED, ids=[next(iter(each)) for each in UNDATED])
 def test_states_of_no_known_day_are_asked_about_and_have_to_be_named(tmp_path, files):
     folder = laid(tmp_path, files)

@@ -109,8 +109,7 @@ def propose(feeds: Sequence[Feed], entities: Mapping[str, Entity]) -> None:
 def _records(feed: Feed, entity: Entity) -> Records:
     """The records of a feed; none where no column is their key, or they are derived from rows of another."""
     names = (entity.key, "status", "deal_value")
-    columns = [feed.table.column(i.column) if (i := feed.fillings.get(name)) and i.column else None for name in names]
-    key, status, value = columns
+    key, status, value = (feed.column_of(name) for name in names)
     if key is None:
         return {}
     found: dict[str, tuple[str, Decimal | None]] = {code(text): ("", None) for text in key.counts}
