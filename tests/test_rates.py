@@ -217,8 +217,8 @@ def test_rates_that_are_long_out_of_date_are_told(spark, frame):
     assert [silver_to_gold._doubt(row, "r.csv", known.get(row["original_currency"])) for row in told] == [
         "1 deal is held out of every figure: CHF 10,000,000,000,000,000 in all, such as large (deals.csv:2): its amount is too large. "
         "Correct it in the CRM and deliver it again.",
-        "2 deals are converted by a rate of EUR that is more than 45 days older: €107 in all, such as new (deals.csv:2). "
-        "The last rate of EUR is of 2015-01-01; add newer ones to r.csv and run again.",
+        "2 deals are converted at a EUR rate more than 45 days older than the deal: €107 in all, such as new (deals.csv:2). "
+        "The last EUR rate is dated 2015-01-01; add newer ones to r.csv and run again.",
         "1 deal is held out of every figure: £9 in all, such as a (deals.csv:2): no rate of GBP by 2025-02-01. Add it to r.csv and run again.",
     ]
     later = converted.in_doubt(converted.conversions(whole, "USD"), date(2025, 3, 19)).filter(

@@ -137,7 +137,7 @@ def test_an_unused_table_that_names_deals_is_asked_about(tmp_path, name, header,
     assert ("A list of merges" in asked, "activities (" in asked) == ("_ref," in header, "2025" in row)
     assert f"{name}.csv" not in found.not_used
     entities = contracts.entities([Override("mine.yaml", found.text)])
-    assert any(f"nothing of {name} counts" in guess for guess in contracts.guesses(entities.values()))
+    assert any(f"that {name} is ignored" in guess for guess in contracts.guesses(entities.values()))
     assert [file.name for file in sources.scan(str(tmp_path), entities).files if file.entity == "leads"] == [
         "opportunities.csv"
     ]

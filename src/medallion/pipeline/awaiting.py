@@ -73,10 +73,10 @@ def deals(
             came.setdefault(key, []).append(((batch.known_at, name, place), version))
     if "silver.leads_history" in there:
         in_bronze = {(batch.in_bronze, name, place) for _, batch, name, place, _ in cells}
-        for key, batch_id, time, version in _versions(connection, keys, leads):
-            batch = root(batch_id)
-            if batch is None or (batch.in_bronze, *time[1:]) not in in_bronze:
-                came.setdefault(key, []).append((time, version))
+        for key, batch_id, time, changed in _versions(connection, keys, leads):
+            home = root(batch_id)
+            if home is None or (home.in_bronze, *time[1:]) not in in_bronze:
+                came.setdefault(key, []).append((time, changed))
     held = {(key, batch.in_bronze) for key, batch, *_ in cells}
 
     def waits(row: Mapping[str, Any]) -> bool:
