@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 from medallion.errors import SourceError
-from medallion.sources.files import UNREADABLE, Place
+
+if TYPE_CHECKING:
+    from medallion.sources.readers.opened import File
 
 #: A document is held in memory, ten times its size.
 _LARGEST = 64 << 20
@@ -17,6 +20,8 @@ _DEPTH = 4
 _WIDEST = 500
 #: Keys down to which a list of objects is looked for.
 _REACH = 3
+#: Objects that are handed over at once.
+_AT_ONCE = 1000
 
 #: Names of nested objects, None for a value that stays one cell.
 _Tree = dict[str, Any]
@@ -35,17 +40,10 @@ def record(line: str) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def lists(place: Place, name: str) -> dict[str, list[Any]] | None:
-    """The lists of objects in a document by the path to each, "" for the document itself; None for JSON lines.
-
-    Raises:
-        SourceError: It is empty, no JSON, or too large to be held.
-    """
-    try:
-        with place.open() as stream:
-            content = stream.read(_LARGEST + 1)
-    except UNREADABLE as error:
-        raise SourceError(f"{name}: cannot be read: {error}", "Check the file is complete; export it again.") from error
+def _document(file: File, name: str) -> dict[str, list[Any]] | None:
+    """The lists of objects in a document by the path to each, "" for the document itself; None for JSON lines."""
+    with file.stream() as stream:
+        content = stream.read(_LARGEST + 1)
     if len(content) > _LARGEST:
         if record(content.partition(b"\n")[0].decode("utf-8", "replace").removeprefix("\ufeff")) is not None:
             return None
@@ -66,6 +64,32 @@ def lists(place: Place, name: str) -> dict[str, list[Any]] | None:
     for path, items in _lists(document, (), _REACH):
         values[path] = values.get(path, []) + items  # a key may hold a dot, so that two have one path
     return values
+
+
+def lists(file: File, name: str) -> Iterator[list[str] | None]:
+    """The paths to the lists of objects in a document, None for JSON lines.
+
+    Raises:
+        SourceError: It is empty, no JSON, or too large to be held.
+    """
+    found = file.made(lambda: _document(file, name))
+    yield None if found is None else list(found)
+
+
+def header(file: File, name: str, path: str) -> Iterator[list[str]]:
+    """The columns of the objects in a list of a document."""
+    found = file.made(lambda: _document(file, name)) or {}
+    yield names(item for item in found.get(path, ()) if isinstance(item, dict))
+
+
+def rows(file: File, name: str, path: str, columns: list[str]) -> Iterator[list[tuple[str | None, list[str | None]]]]:
+    """The cells of the objects in a list of a document, some at once; of what is no object its text."""
+    items = iter((file.made(lambda: _document(file, name)) or {}).get(path, ()))
+    while part := list(islice(items, _AT_ONCE)):
+        yield [
+            (None, [cell(item, column) for column in columns]) if isinstance(item, dict) else (text(item), [])
+            for item in part
+        ]
 
 
 def _lists(value: Any, path: tuple[str, ...], reach: int) -> Iterator[tuple[str, list[Any]]]:
