@@ -330,7 +330,14 @@ def _objects(
 def _no_objects(file: SourceFile, columns: list[str], wrong: list[tuple[int, str]]) -> Iterator[pa.RecordBatch]:
     if wrong:
         numbers = np.array([number for number, _ in wrong], dtype=np.int64)
-        yield _batch(file, columns, {}, numbers, [text for _, text in wrong], ["not a JSON object"] * len(wrong))
+        yield _batch(
+            file,
+            columns,
+            {},
+            numbers,
+            [text for _, text in wrong],
+            ["not a JSON object, or one with a key twice"] * len(wrong),
+        )
 
 
 def _parse_parquet(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 _HEAD = struct.Struct(">cQ")
-#: A process that has needed more memory than this ends after its answer, so that it does not keep it.
+#: A process that uses more memory than this ends after its answer, so that it does not keep it.
 _MOST_KEPT = 512 << 20
 
 
@@ -133,13 +133,12 @@ def _limit(memory: int, seconds: int, files: int) -> None:
             continue
 
 
-def _peak() -> int:
-    """Bytes of memory that this process has used at most; 0 where that is not known."""
-    try:
-        import resource
-    except ImportError:
+def _used() -> int:
+    """Bytes of memory that this process uses; 0 where that is not known."""
+    try:  # the most that it has used is no measure: it begins with what its parent has
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
         return 0
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _stand_in() -> None:
@@ -188,7 +187,7 @@ def main(memory: str, seconds: str, files: str, *libraries: str) -> None:
         if kind == b"X":
             with suppress(_StoppedError):
                 line.next()
-        retire = _peak() > _MOST_KEPT
+        retire = _used() > _MOST_KEPT
         line.say(kind, json.dumps({**told, "retire": retire}).encode())
         if retire:
             return

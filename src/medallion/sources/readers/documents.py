@@ -31,10 +31,27 @@ class _Figure(str):
     """A number as it was written."""
 
 
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; one with a key that stands twice would lose a value.
+
+    Raises:
+        ValueError: One does: two records that have run together, say.
+    """
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        twice = next(key for place, (key, _) in enumerate(pairs) if key in dict(pairs[:place]))
+        raise ValueError(f"an object has the key {twice!r} twice")
+    return values
+
+
 def record(line: str) -> dict[str, Any] | None:
-    """The JSON object of a line, its numbers as the text they were; None when it is none."""
+    """The JSON object of a line, its numbers as the text they were; None when it is none.
+
+    >>> record('{"amount": 1.50}'), record('[1]'), record('{"id": 1, "id": 2}')
+    ({'amount': '1.50'}, None, None)
+    """
     try:
-        document = json.loads(line, parse_float=_Figure, parse_int=_Figure)
+        document = json.loads(line, parse_float=_Figure, parse_int=_Figure, object_pairs_hook=_object)
     except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
@@ -52,14 +69,14 @@ def _document(file: File, name: str) -> dict[str, list[Any]] | None:
     if not content.strip(b"\xef\xbb\xbf \t\r\n"):
         raise SourceError(f"{name}: the file is empty", "Export it again, or remove it.")
     try:
-        document = json.loads(content, parse_float=_Figure, parse_int=_Figure)
+        document = json.loads(content, parse_float=_Figure, parse_int=_Figure, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":
             return None
         problem = f"{name}: line {error.lineno}, column {error.colno}: is not JSON: {error.msg}"
         raise SourceError(problem, "Export it again.") from error
-    except (UnicodeError, RecursionError) as error:
-        raise SourceError(f"{name}: is not readable JSON: {error}", "Export it again as UTF-8.") from error
+    except (ValueError, RecursionError) as error:
+        raise SourceError(f"{name}: is not readable JSON: {error}", "Export it again, as UTF-8.") from error
     values: dict[str, list[Any]] = {}
     for path, items in _lists(document, (), _REACH):
         values[path] = values.get(path, []) + items  # a key may hold a dot, so that two have one path

@@ -33,6 +33,7 @@ def rows(file: File, name: str) -> Iterator[pa.RecordBatch]:
         connection.execute("set threads = 1")
         for batch in pq.ParquetFile(stream).iter_batches(use_threads=False):
             places = [f"c{place}" for place in range(batch.num_columns)]  # names may differ in case alone
+            batch.validate(full=True)  # a text of which the bytes are none would go on to bronze
             connection.register("part", pa.Table.from_batches([batch]).rename_columns(places))
             texts = ", ".join(f"cast({place} as varchar) as {place}" for place in places)
             yield from connection.sql(f"select {texts} from part").to_arrow_table().combine_chunks().to_batches()

@@ -1,0 +1,242 @@
+"""Files, settings, contracts and lakehouses with something wrong in them, by chance: refused in words, or read whole.
+
+Whatever a user hands over, there is a message with a remedy and no traceback, no other file suffers, memory stays
+bounded, and every letter and figure of a text that is read is in bronze.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import random
+import sys
+import zipfile
+from collections import Counter
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import xlsxwriter
+
+from medallion import contracts, sources
+from medallion.errors import MedallionError, SourceError
+from medallion.pipeline import amounts, conventions
+from medallion.sources import parsing
+
+#: How many mutations are tried, and from which seed on: 500 in CI, others each night (`just nightly-fuzz`).
+MUTATIONS, SEED = int(os.environ.get("MEDALLION_MUTATIONS", "500")), int(os.environ.get("MEDALLION_SEED", "0"))
+ENTITIES = contracts.entities()
+HEADERS = {
+    "customers": ("customer_id", "customer_name", "annual_revenue", "created_at"),
+    "leads": ("lead_id", "customer_id", "status", "deal_value", "created_at", "closed_at", "IsDeleted"),
+}
+PIECES = (
+    "Acme", "Größe", "東京", "x" * 300, "O'Neil", 'a "quoted" word', "a, b; c\td|e", "two\nlines", "", " ", "-", "N/A",
+    "2025-01-31", "31.01.2025", "1,234.50", "0001-01-01", "45000.5", "1e400", "1750000000", "Jan 5, 25", "EUR 5", "true", "won", "=1+1", "\\", '\\"', "'", "👍🏽", "\u202e", "\x0b", "e\u0301", "9" * 40, "[]", "{}",
+)  # fmt: skip
+BYTES = (b"\0", b'"', b'""', b"\n", b"\r", b"\r\n", b",", b";", b"\xff", b"\xef\xbb\xbf", b"\xff\xfe", b"{", b"]", b"\\", b"'",
+         b"<", b"</", b"PK\x03\x04", b"PAR1", b"\x1f\x8b", b"A" * 5000, b"[" * 5000, b"1e999999", b"&#0;", b"\xed\xa0\x80")  # fmt: skip
+
+
+def table(chance: random.Random) -> list[list[str]]:
+    """A header and some records."""
+    header = HEADERS[chance.choice(list(HEADERS))]
+    rows = [[f"C{n}", *(chance.choice(PIECES) for _ in header[1:])] for n in range(chance.randint(0, 30))]
+    return [[*header], *rows]
+
+
+def delimited(rows: list[list[str]], chance: random.Random) -> bytes:
+    import csv
+
+    out = io.StringIO()
+    writer = csv.writer(
+        out,
+        delimiter=chance.choice(",;\t|"),
+        quoting=chance.choice((csv.QUOTE_ALL, csv.QUOTE_MINIMAL)),
+        lineterminator=chance.choice(("\n", "\r\n")),
+    )
+    writer.writerows(rows)
+    return out.getvalue().encode(chance.choice(("utf-8", "utf-8-sig", "utf-16", "utf-16-le")))
+
+
+def lines(rows: list[list[str]], chance: random.Random) -> bytes:
+    escaped = chance.random() < 0.5
+    return "".join(f"{json.dumps(dict(zip(rows[0], row, strict=True)), ensure_ascii=escaped)}\n" for row in rows[1:]).encode()
+
+
+def document(rows: list[list[str]], chance: random.Random) -> bytes:
+    records = [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
+    shape = chance.choice((records, {"data": records}, {"result": {"page": 1, "items": records}}))
+    return json.dumps(shape, ensure_ascii=chance.random() < 0.5, indent=chance.choice((None, 1))).encode()
+
+
+def page(rows: list[list[str]], chance: random.Random) -> bytes:
+    from html import escape
+
+    cells = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
+    return ("<html><table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table></html>").encode()
+
+
+def workbook(rows: list[list[str]], chance: random.Random) -> bytes:
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out, {"strings_to_formulas": False, "strings_to_numbers": False, "strings_to_urls": False})
+    sheet = book.add_worksheet()
+    for place, row in enumerate(rows):
+        for column, cell in enumerate(row):
+            sheet.write_string(place, column, cell)
+    book.close()
+    return out.getvalue()
+
+
+def parquet(rows: list[list[str]], chance: random.Random) -> bytes:
+    out = io.BytesIO()
+    cells = {name: pa.array([row[place] for row in rows[1:]], pa.string()) for place, name in enumerate(rows[0])}
+    pq.write_table(pa.table(cells), out, compression=chance.choice(("none", "snappy", "gzip", "zstd")))
+    return out.getvalue()
+
+
+Maker = Callable[[list[list[str]], random.Random], bytes]
+MAKERS: dict[str, Maker] = {
+    ".csv": delimited, ".jsonl": lines, ".json": document, ".xls": page, ".xlsx": workbook, ".parquet": parquet,
+}  # fmt: skip
+
+
+def mutated(content: bytes, chance: random.Random) -> bytes:
+    """A content with one to three things wrong in it, mostly further down."""
+    for _ in range(chance.randint(1, 3)):
+        low = min(120, len(content)) if chance.random() < 0.9 else 0
+        start, end = sorted(chance.randint(low, len(content)) for _ in range(2))
+        at, end = start, end if chance.random() < 0.3 else min(end, start + 40)
+        content = chance.choice(
+            (
+                content[: max(at, end)],
+                content[:start] + content[end:],
+                content[:start] + content[start:end] * 2 + content[end:],
+                content[:at] + chance.choice(BYTES) + content[at:],
+                content[:at] + chance.choice(BYTES) + content[at:],
+                content[:at] + bytes([chance.randint(0, 255)]) + content[at + 1 :],
+                content[:at] + bytes([chance.randint(0, 255)]) + content[at + 1 :],
+            )
+        )
+    return content
+
+
+def within(content: bytes, change: Callable[[bytes], bytes], chance: random.Random) -> bytes:
+    """An archive or workbook of which one member is changed, packed again as it should be."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as before, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as after:
+        members = before.infolist()
+        chosen = chance.choice(members).filename if members else ""
+        for member in members:
+            part = before.read(member)
+            after.writestr(member.filename, change(part) if member.filename == chosen else part)
+    return out.getvalue()
+
+
+def spelled(text: str) -> Counter[str]:
+    """The letters and figures of a text: what is left of it whatever separates and quotes."""
+    return Counter(letter for letter in text if letter.isalnum())
+
+
+def read(folder: Path) -> tuple[list[sources.SourceFile], dict[str, list[list[str]]]]:
+    """The tables of a folder and their cells; what is malformed is a record of one cell."""
+    found = sources.scan(str(folder), ENTITIES)
+    cells = {}
+    for file in found.files:
+        names = [name for _, name in file.columns]
+        cells[file.name] = [
+            [row["_malformed"]] if row["_malformed"] is not None else [row[name] or "" for name in names]
+            for batch in parsing.parse(file, names)
+            for row in batch.to_pylist()
+        ]
+    return list(found.files), cells
+
+
+def try_a_file(folder: Path, chance: random.Random) -> None:
+    """One mutated file beside a good one."""
+    ending, make = chance.choices(list(MAKERS.items()), (10, 4, 2, 2, 3, 2))[0]
+    rows = table(chance)
+    entity = next(name for name, header in HEADERS.items() if [*header] == rows[0])
+    name = f"{entity}{ending}"
+    content = whole = make(rows, chance)
+    if name.endswith(".xlsx") and chance.random() < 0.7:
+        content = within(content, lambda part: mutated(part, chance), chance)
+    elif chance.random() < 0.9:
+        content = mutated(content, chance)
+    plain = content
+    if chance.random() < 0.2:
+        name, content = f"{name}.gz", gzip.compress(content)
+        content = mutated(content, chance) if chance.random() < 0.3 else content
+    elif chance.random() < 0.2:
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(name, content)
+        name, content = f"{entity}.zip", out.getvalue()
+        content = mutated(content, chance) if chance.random() < 0.3 else content
+    (folder / name).write_bytes(content)
+    (folder / "products.csv").write_text("product_id,product_name\nP1,Anvil\n")
+    try:
+        files, cells = read(folder)
+    except SourceError as error:  # found while it is read to its end
+        assert entity in error.problem, error
+        assert error.remedy
+        return
+    assert "products.csv" in cells
+    for accept in (False, True):
+        amounts.refused(files, ENTITIES)
+        conventions.settle(files, ENTITIES, [], accept=accept, today=date(2026, 7, 1))
+    for file in files:
+        if file.entity == entity and file.format in ("csv", "jsonl"):
+            conserved(plain, file, cells[file.name])
+        elif file.entity == entity and plain == whole:
+            assert spelled("".join(map("".join, cells[file.name]))) == spelled("".join(map("".join, rows[1:])))
+
+
+def conserved(content: bytes, file: sources.SourceFile, cells: list[list[str]]) -> None:
+    """Every letter and figure of a text that was read is in its header, in a cell or in a malformed record."""
+    text = content.decode(file.encoding).removeprefix("\ufeff")
+    there = spelled("".join(written for written, _ in file.columns))
+    for row in cells:
+        there += spelled("".join(row))
+    if file.format == "csv":
+        above = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")[: file.header_line - 1]
+        lacking = spelled(text) - spelled("\n".join(above)) - there
+    else:
+        lacking = sum(map(of_a_record, text.split("\n")), Counter()) - there
+    assert lacking == Counter(), (lacking, file.header_line, file.encoding, file.delimiter)
+
+
+def of_a_record(line: str) -> Counter[str]:
+    """The letters and figures of a line's values, each as often as the line says it; of the whole line where it is no object."""
+    said: Counter[str] = Counter()
+
+    def add(pairs: list[tuple[str, object]]) -> str:
+        said.update(spelled("".join(value for _, value in pairs if isinstance(value, str))))
+        return ""
+
+    try:
+        json.loads(line, object_pairs_hook=add, parse_float=str, parse_int=str)
+    except (ValueError, RecursionError):
+        return spelled(line)
+    return said
+
+
+@pytest.mark.slow
+def test_files_with_something_wrong_in_them(tmp_path):
+    import resource
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for seed in range(SEED, SEED + MUTATIONS):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        try:
+            try_a_file(folder, random.Random(seed))  # noqa: S311
+        except Exception as error:
+            raise AssertionError(f"seed {seed}: {sorted(path.name for path in folder.iterdir())}") from error
+    more = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert more * (1 if sys.platform == "darwin" else 1024) < 1 << 30
