@@ -6,25 +6,32 @@ bounded, and every letter and figure of a text that is read is in bronze.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import json
 import os
 import random
+import shlex
+import shutil
 import sys
+import tempfile
 import zipfile
 from collections import Counter
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import typer
 import xlsxwriter
+import yaml
 
-from medallion import contracts, sources
-from medallion.errors import MedallionError, SourceError
+from medallion import config, contracts, sources
+from medallion.errors import ContractError, MedallionError, SourceError
 from medallion.pipeline import amounts, conventions
 from medallion.sources import parsing
 
@@ -66,7 +73,9 @@ def delimited(rows: list[list[str]], chance: random.Random) -> bytes:
 
 def lines(rows: list[list[str]], chance: random.Random) -> bytes:
     escaped = chance.random() < 0.5
-    return "".join(f"{json.dumps(dict(zip(rows[0], row, strict=True)), ensure_ascii=escaped)}\n" for row in rows[1:]).encode()
+    return "".join(
+        f"{json.dumps(dict(zip(rows[0], row, strict=True)), ensure_ascii=escaped)}\n" for row in rows[1:]
+    ).encode()
 
 
 def document(rows: list[list[str]], chance: random.Random) -> bytes:
@@ -84,7 +93,9 @@ def page(rows: list[list[str]], chance: random.Random) -> bytes:
 
 def workbook(rows: list[list[str]], chance: random.Random) -> bytes:
     out = io.BytesIO()
-    book = xlsxwriter.Workbook(out, {"strings_to_formulas": False, "strings_to_numbers": False, "strings_to_urls": False})
+    book = xlsxwriter.Workbook(
+        out, {"strings_to_formulas": False, "strings_to_numbers": False, "strings_to_urls": False}
+    )
     sheet = book.add_worksheet()
     for place, row in enumerate(rows):
         for column, cell in enumerate(row):
@@ -226,17 +237,229 @@ def of_a_record(line: str) -> Counter[str]:
     return said
 
 
+def each(count: int, attempt: Callable[[random.Random], None]) -> None:
+    """Try with so many seeds; a failure names its own, which `MEDALLION_MUTATIONS=1 MEDALLION_SEED=...` tries again."""
+    for seed in range(SEED, SEED + count):
+        try:
+            attempt(random.Random(seed))  # noqa: S311
+        except Exception as error:
+            raise AssertionError(f"seed {seed}") from error
+
+
 @pytest.mark.slow
 def test_files_with_something_wrong_in_them(tmp_path):
     import resource
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for seed in range(SEED, SEED + MUTATIONS):
-        folder = tmp_path / str(seed)
-        folder.mkdir()
-        try:
-            try_a_file(folder, random.Random(seed))  # noqa: S311
-        except Exception as error:
-            raise AssertionError(f"seed {seed}: {sorted(path.name for path in folder.iterdir())}") from error
+
+    def attempt(chance: random.Random) -> None:
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        try_a_file(folder, chance)
+        shutil.rmtree(folder)
+
+    each(MUTATIONS, attempt)
     more = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert more * (1 if sys.platform == "darwin" else 1024) < 1 << 30
+
+
+CONTRACT = """
+apiVersion: v3.1.0
+kind: DataContract
+id: mine
+name: mine
+version: 1.0.0
+status: active
+slaProperties: [{property: latency, value: 2, unit: d, element: leads}]
+schema:
+  - name: stages
+    properties:
+      - {name: stage_id, logicalType: string, physicalType: string, primaryKey: true, required: true}
+      - {name: status, logicalType: string, physicalType: string}
+      - {name: score, logicalType: integer, physicalType: bigint, logicalTypeOptions: {minimum: 0, maximum: 5}}
+      - {name: since, logicalType: date, physicalType: date, logicalTypeOptions: {minimum: 2000-01-01, maximum: '2100-01-01'}}
+    customProperties: [{property: sources, value: [{file: stages, columns: {stage_id: Id, status: Name}}]}]
+  - name: leads
+    properties:
+      - name: region
+        logicalType: string
+        physicalType: string
+        synonyms: [{synonym: Area}]
+        enum: [{value: a}, {value: b}]
+        customProperties: [{property: spellings, value: {a: [A, AA]}}, {property: fallback, value: b}, {property: gold, value: true}]
+    customProperties:
+      - property: sources
+        value:
+          - file: deals
+            sheet: X
+            headerLine: 2
+            decimalComma: true
+            dateFormats: [d/M/yyyy]
+            key: [A, B]
+            where: "x = 1"
+            absent: "IsDeleted = '1'"
+            columns:
+              customer_id: {column: Account}
+              deal_value: {column: Amount, unit: cents}
+              status: {column: Stage, lookup: stages, by: stage_id, take: status, values: {closed: won}, otherwise: open, empty: open}
+              region: {sql: "upper(x)"}
+              source: {value: web}
+              created_at: {column: Created, dateFormats: [epoch s], fillDown: true}
+          - {file: old*, ignore: true}
+      - {property: placeholders, value: [none, '-']}
+      - {property: dateFormats, value: [d/M/yyyy]}
+      - {property: filePatterns, value: [deal*]}
+"""
+SETTINGS = """
+source: data
+lakehouse: lake
+contracts: [a.yaml]
+currency: EUR
+rates: rates.csv
+accept: true
+hold_back: {rows: 5, refused: 0.2, empty: 0.1}
+engine: sail
+memory_gib: 4
+as_of: 2025-01-01
+score: {fit: {}, bands: {hot: 80}}
+models: m
+features: [a.py]
+gold: [b.py]
+fixed_columns: [owner]
+agent:
+  capacity: 4
+  suppressions: s.csv
+  tone: brief
+  base_url: http://x
+  timeout_seconds: 4
+  crm: {kind: hubspot, base_url: https://x, customer: {object: companies, fields: {owner: owner_id}, values: {owner: {a: b}}}}
+"""
+VALUES = (
+    None, True, False, 0, -1, 1.5, 10**30, float("nan"), float("inf"), "", "x", "\0", "*", "[", "'", [], {}, [None], [[]], {"a": 1},
+    {1: 2}, [1, "a"], "a.b.c", "1e400", "9999-99-99", "select 1", "(" * 3000, "x" * 3000, "lead_id", ["lead_id"], "string",
+    "decimal(99,2)", "decimal(0,0)", "^(a+)+$", "(?=a)", "reject", "yyyy", "`a``b`", date(2025, 1, 1), {"column": None},
+)  # fmt: skip
+TEXTS = (
+    "\x00",
+    "[" * 3000,
+    "a: &a [*a]\n",
+    "x: 2025-02-30\n",
+    "\t",
+    ": :",
+    "? [a]\n",
+    "!!python/name:os.system\n",
+    "&",
+    "\ud7ff",
+    "%YAML 9\n",
+)
+LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+def paths(document: object, path: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+    inner = (
+        document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
+    )
+    return [path, *(found for key, value in inner for found in paths(value, (*path, key)))]
+
+
+def declared(text: str, chance: random.Random) -> str:
+    """A declaration with one or two things wrong in it: values, names, what is left out, or the text itself."""
+    if chance.random() < 0.1:
+        at = chance.randint(0, len(text))
+        return text[:at] + chance.choice(TEXTS) + text[at + chance.randint(0, 9) :]
+    document = yaml.safe_load(text)
+    for _ in range(chance.randint(1, 2)):
+        *way, last = chance.choice([path for path in paths(document) if path] or [("source",)])
+        holder: Any = document
+        for key in way:
+            holder = holder[key]
+        if chance.random() < 0.6:
+            holder[last] = chance.choice(VALUES)
+        elif isinstance(holder, dict) and chance.random() < 0.5 and last in holder:
+            holder[chance.choice(["zzz", 1, None, "name", "", True])] = holder.pop(last)
+        elif isinstance(holder, list):
+            holder.append(holder[last])
+        else:
+            holder.pop(last, None)
+    return yaml.safe_dump(document, allow_unicode=True)
+
+
+def test_declarations_with_something_wrong_in_them(tmp_path):
+    """A contract or a file of settings is used or refused, and a refusal says what to do."""
+    path = tmp_path / "config.yaml"
+
+    def attempt(chance: random.Random) -> None:
+        for text in (declared(CONTRACT, chance), LAUGHS):
+            with contextlib.suppress(ContractError):
+                contracts.entities([contracts.Override("mine.yaml", text)])
+        for text in (declared(SETTINGS, chance), LAUGHS):
+            path.write_text(text, encoding="utf-8", errors="surrogatepass")
+            with contextlib.suppress(ContractError):
+                config.load(path)
+
+    contracts.entities([contracts.Override("mine.yaml", CONTRACT)])
+    path.write_text(SETTINGS)
+    assert config.load(path).memory_gib == 4
+    each(max(40, MUTATIONS // 10) if "MEDALLION_MUTATIONS" in os.environ else 40, attempt)
+
+
+COMMANDS = [
+    "tables", "insights", "status", "metrics value revenue", "plan", "brief C004", "explain L-1012", "doctor", "gate",
+    "quarantine list", "models", "actions list", "ask 'how many deals are open?'", "export --to {out}",
+]  # fmt: skip
+ENTRIES = (b"", b"\0" * 50, b"{", b"[]", b"null", b"\xff\xfe\x00", b'{"add":null}', b'{"commitInfo":5}', b'{"metaData":{}}\n', b"PAR1",
+           b'{"add":{"path":"no.parquet","partitionValues":{},"size":1,"modificationTime":1,"dataChange":true}}\n',
+           b'{"protocol":{"minReaderVersion":99,"minWriterVersion":99}}\n')  # fmt: skip
+
+
+def damage(lake: Path, chance: random.Random) -> None:
+    """Do a lakehouse harm: a file or folder that is gone, cut short, or holds something else."""
+    files = sorted(path for path in lake.rglob("*") if path.is_file())
+    path = chance.choice([path for path in files if "_delta_log" in path.parts] if chance.random() < 0.6 else files)
+    content = path.read_bytes()
+    at = chance.randint(0, max(len(content) - 1, 0))
+    match chance.randint(0, 6):
+        case 0:
+            path.unlink()
+        case 1:
+            shutil.rmtree(path.parent)
+        case 2:
+            path.unlink()
+            path.mkdir()
+        case 3:
+            path.write_bytes(content[:at])
+        case 4:
+            path.write_bytes(content[:at] + bytes([chance.randint(0, 255)]) + content[at + 1 :])
+        case 5:
+            path.write_bytes(chance.choice(ENTRIES))
+        case 6:
+            path.write_bytes(content + chance.choice(ENTRIES))
+
+
+@pytest.mark.slow
+def test_a_lakehouse_with_something_wrong_in_it(sample, tmp_path):
+    """Reading commands say what is damaged and how to go on."""
+    from medallion.cli import app
+
+    def attempt(chance: random.Random) -> None:
+        lake = tmp_path / "lakehouse"
+        shutil.rmtree(lake, ignore_errors=True)
+        shutil.copytree(sample.root, lake)
+        damage(lake, chance)
+        for command in chance.sample(COMMANDS, 2):
+            line = [*shlex.split(command.format(out=tmp_path / "out")), "--lakehouse", str(lake)]
+            shutil.rmtree(tmp_path / "out", ignore_errors=True)
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                try:
+                    app(line, standalone_mode=False)
+                except MedallionError as error:
+                    assert error.remedy, error
+                except (SystemExit, typer.Exit):
+                    pass
+
+    each(max(20, MUTATIONS // 25), attempt)
+
+
+if __name__ == "__main__":
+    raise SystemExit(pytest.main([__file__]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import date
 from typing import Any, cast
 
 from open_data_contract_standard.model import (
@@ -49,6 +50,7 @@ _NOT_ALWAYS_THE_SAME = (
 _UNORDERED = {"string", "boolean", "date", "timestamp", "array<string>"}
 #: Figures that every engine can compare with.
 _MOST = 1e18
+_DATED = {"date", "timestamp"}
 _HOURS = {"h": 1.0, "d": 24.0, "w": 168.0}
 
 
@@ -137,8 +139,8 @@ def column(
         derive=declared.transformLogic or start.derive,
         date_formats=_texts(extra, "dateFormats", place) or formats or start.date_formats,
         pattern=options.get("pattern", start.pattern),
-        minimum=options.get("minimum", start.minimum),
-        maximum=options.get("maximum", start.maximum),
+        minimum=_bound(options.get("minimum", start.minimum), declared.physicalType or start.type),
+        maximum=_bound(options.get("maximum", start.maximum), declared.physicalType or start.type),
         event=bool(extra.get("event", start.event)),
         reference=reference,
         label=declared.businessName or start.label,
@@ -146,6 +148,16 @@ def column(
     )
     _validate(changed, place)
     return replace(changed, checks=_checks(declared, changed, start, place))
+
+
+def _bound(value: Any, kind: str) -> Any:
+    """A minimum or maximum; that of dates and times is a day, both ends count."""
+    if kind in _DATED and type(value) is str:
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            return value
+    return value
 
 
 def _given(value: Any) -> tuple[str, ...]:
@@ -249,12 +261,17 @@ def _validate(changed: Column, place: str) -> None:
             f"Use one of {', '.join(sorted(_SEMANTIC_KINDS))}, or leave it out.",
         )
     for bound in (changed.minimum, changed.maximum):
-        if bound is not None and (
-            type(bound) not in (int, float) or not abs(bound) < _MOST or changed.type in _UNORDERED
+        if bound is None or (changed.type in _DATED and type(bound) is date):
+            continue
+        if (
+            not isinstance(bound, int | float)
+            or isinstance(bound, bool)
+            or not abs(bound) < _MOST
+            or changed.type in _UNORDERED
         ):
             raise ContractError(
                 f"{place}: minimum or maximum {bound!r} does not fit type {changed.type}",
-                "Give numbers, for columns of numbers.",
+                "Give numbers, for columns of numbers, or days such as 1980-01-01, for dates and times.",
             )
     if changed.pattern is not None:
         try:
