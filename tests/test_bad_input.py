@@ -151,7 +151,7 @@ def test_one_bad_file_among_good_ones(medallion, tmp_path):
 def test_one_file_that_cannot_be_read_to_its_end_stops_no_other(to_silver):
     """Found when it is loaded, since nothing of it has to be looked at before: what was loaded is rolled back and read again."""
     endless = 'product_id,product_name\nP1,Anvil\nP2,"' + ("x" * 99 + "\n") * 200_000
-    result, lake = to_silver({"customers.csv": CUSTOMERS, "interactions.csv": TOUCHES, "products.csv": endless})
+    result, _ = to_silver({"customers.csv": CUSTOMERS, "interactions.csv": TOUCHES, "products.csv": endless})
     assert [(row["entity"], row["accepted"]) for row in result.accounts] == [("customers", 1), ("interactions", 1)]
     assert [item.problem for _, item in result.wrong] == [
         "products.csv: cannot be read to its end: a record is longer than 8 MiB; is a quotation mark never closed?"

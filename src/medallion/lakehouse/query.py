@@ -115,10 +115,16 @@ def _whole(lake: Lakehouse) -> Iterator[None]:
     """Tell of a file of the lakehouse that is not there or damaged, whenever it is met.
 
     Raises:
-        LakehouseError: There is one.
+        LakehouseError: There is one, or a table is not there.
     """
     try:
         yield
+    except duckdb.CatalogException as error:
+        absent = re.search(r"Table with name (\S+) does not exist", str(error))
+        if not absent:
+            raise
+        problem = f"{lake.root}: there is no table {absent[1]}"
+        raise LakehouseError(problem, f"Run `medallion run` first. If it was there before: {GO_BACK}.") from error
     except (duckdb.Error, OSError) as error:
         named = re.search(r"[^'\"\s\[]*\.parquet\b", str(error))
         if not named or not named[0].startswith((str(Path(lake.root).absolute()), lake.root)):
