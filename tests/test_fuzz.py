@@ -410,6 +410,22 @@ def test_declarations_with_something_wrong_in_them(tmp_path):
     each(max(60, MUTATIONS // 20), attempt)
 
 
+@pytest.mark.parametrize("address", ["s3://[::1", "foo://bar", "abfss://", "", "x" * 5000, "/dev/null", "a\udc80"])
+def test_an_address_that_is_none_is_told_in_words(address, capsys, monkeypatch):
+    from medallion import cli
+
+    with pytest.raises(SourceError) as refused:
+        sources.scan(address, ENTITIES)
+    assert refused.value.remedy
+    if "://" in address:
+        return
+    monkeypatch.setattr(sys, "argv", ["medallion", "doctor", "--lakehouse", address or " "])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    said = capsys.readouterr().err
+    assert (ended.value.code, "Unexpected" in said) == (1, False), said
+
+
 COMMANDS = [
     "tables", "insights", "status", "metrics value revenue", "plan", "brief C004", "explain L-1012", "doctor", "gate",
     "quarantine list", "models", "actions list", "ask 'how many deals are open?'", "export --to {out}",

@@ -102,8 +102,13 @@ class Lakehouse:
         """Whether the table has been written."""
         if self.in_catalog:
             return unity.exists(self.root, name)
-        with self._reached():
-            return DeltaTable.is_deltatable(self.path(name))
+        try:
+            with self._reached():
+                return DeltaTable.is_deltatable(self.path(name))
+        except DeltaError as error:
+            reason = str(error).strip().split("\n")[0][:200]
+            problem = f"{self.root}: is no address of a lakehouse: {reason}"
+            raise LakehouseError(problem, "Use a folder, or an address such as abfss://...") from error
 
     @contextmanager
     def _reached(self) -> Iterator[None]:

@@ -82,6 +82,8 @@ def parts(folder: str) -> Iterator[Part | Unreadable | str]:
         kind = fs.get_file_info(base).type
     except (OSError, pa.ArrowException) as cause:
         raise SourceError(f"{folder}: cannot be reached: {azure.reason(cause)}", azure.SIGN_IN) from cause
+    except ValueError as cause:
+        raise SourceError(f"{folder!a}: is not the name of a folder: {cause}", "Name it in UTF-8.") from cause
     if kind != pa.fs.FileType.Directory:
         raise SourceError(f"{folder}: there is no such folder", "Name the folder of your exports with --source.")
     home = folder.rstrip("/") if "://" in folder else str(Path(folder).absolute())
@@ -149,7 +151,10 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
 
 def _leads_out(path: str, base: str) -> bool:
     """Whether a path, or a folder on it, is a link that leads out of the folder `base`."""
-    whole, home = os.path.realpath(path), os.path.realpath(base)
+    try:
+        whole, home = os.path.realpath(path), os.path.realpath(base)
+    except OSError:  # where it leads nobody may know
+        return True
     return whole != home and not whole.startswith(home.rstrip(os.sep) + os.sep)
 
 

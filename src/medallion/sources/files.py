@@ -32,11 +32,21 @@ _ZEROS = 5
 
 
 def filesystem(uri: str) -> tuple[pa.fs.FileSystem, str]:
-    """The file system and path of a folder or file, given as a local path or a URI."""
+    """The file system and path of a folder or file, given as a local path or a URI.
+
+    Raises:
+        SourceError: It is no address of a kind that can be read.
+    """
     if azure.is_address(uri) and azure.emulator():
         return _emulated(uri)
     if re.match(r"^[a-z][a-z0-9+]*://", uri):
-        fs, path = pa.fs.FileSystem.from_uri(uri)
+        try:
+            fs, path = pa.fs.FileSystem.from_uri(uri)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            reason = str(error).strip().split("\n")[0][:200]
+            raise SourceError(
+                f"{uri!r} is no address that can be read: {reason}", "Use a folder, or abfss://..."
+            ) from error
         return fs, str(path)
     return pa.fs.LocalFileSystem(), uri
 
