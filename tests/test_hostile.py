@@ -9,6 +9,8 @@ import time
 import warnings
 import zipfile
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import xlsxwriter
 
@@ -344,6 +346,30 @@ def test_a_folder_in_an_archive_may_end_in_the_sign_of_an_archive(tmp_path):
     (tmp_path / "crm.zip").write_bytes(archive(("Wow!/customers.csv", GOOD)))
     (file,) = sources.scan(str(tmp_path), contracts.entities()).files
     assert file.name == "crm.zip/Wow!/customers.csv"
+
+
+def test_a_text_of_which_the_bytes_are_none_is_refused(tmp_path):
+    """In Parquet nothing else says whether they are; in bronze they could not be read."""
+    from medallion.sources import parsing
+
+    wrong = pa.StringArray.from_buffers(1, pa.py_buffer(b"\0\0\0\0\2\0\0\0"), pa.py_buffer(b"\xa8\xff"))
+    pq.write_table(pa.table({"customer_id": ["C1"], "customer_name": wrong}), tmp_path / "customers.parquet")
+    (file,) = sources.scan(str(tmp_path), contracts.entities()).files
+    with pytest.raises(MedallionError, match=r"customers.parquet: is not a readable Parquet file: .*Invalid UTF8"):
+        list(parsing.parse(file, ["customer_id", "customer_name"]))
+
+
+def test_two_records_that_have_run_together_lose_nothing(tmp_path):
+    from medallion.sources import parsing
+
+    both = '{"customer_id": "C1", "customer_name": "Anvil", "customer_id": "C2", "customer_name": "Bolt"}'
+    (tmp_path / "customers.jsonl").write_text('{"customer_id": "C0", "customer_name": "Axle"}\n' + both + "\n")
+    (file,) = sources.scan(str(tmp_path), contracts.entities()).files
+    rows = [row for batch in parsing.parse(file, ["customer_id"]) for row in batch.to_pylist()]
+    assert [(row["customer_id"], row["_malformed"]) for row in rows] == [("C0", None), (None, both)]
+    (tmp_path / "customers.jsonl").unlink()
+    (problem,) = refusals(tmp_path, **{"customers.json": f"[{both}]".encode()})
+    assert problem == "customers.json: is not readable JSON: an object has the key 'customer_id' twice"
 
 
 def test_a_link_out_of_the_folder_is_refused_by_name(tmp_path):
