@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 from pydantic import ValidationError
 
+from medallion import contracts, silver
 from medallion.contracts import Filling, formats
 from medallion.contracts.formats import Span
 
@@ -100,3 +101,20 @@ def test_figures_far_from_the_other_dates_are_no_seconds(text):
     needed, left = formats.called_for([text], True, YEAR)
     assert (needed, left) == ((), [text])
     assert formats.called_for(["1741777200"], True, YEAR) == (("epoch s",), [])
+
+
+def test_the_plan_of_a_date_grows_with_its_formats_and_not_with_their_powers(frame):
+    """What a step names twice is twice in the plan, so that three steps in one expression would be a thousand times it."""
+    entity = contracts.entities()["leads"]
+    every = formats.declared("day", 1950, None, 1900, "Europe/Berlin")
+    known = "_ingested_at timestamp, _batch_id string, _source_file string, _source_row int, _malformed string, _malformed_reason string"
+    bronze = frame(f"Opened string, {known}", ("3/2/25 3:30p.m.", None, "b", "f", 1, None, None))
+    sizes = []
+    for count in (10, len(every) - 1):
+        opened = Filling(column="Opened", date_formats=(*every[:count], every[-1]))
+        read = silver.readings(bronze, entity, {"created_at": {opened: ()}}).frame.select("created_at")
+        assert [str(row.created_at) for row in read.collect()] == (["None"] if count == 10 else ["2025-02-03 14:30:00"])
+        sizes.append(read._plan.to_proto(read.sparkSession.client).ByteSize())
+    assert len(every) > 70
+    assert sizes[1] < 2 * sizes[0]
+    assert sizes[1] < 100_000

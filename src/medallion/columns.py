@@ -8,6 +8,7 @@ end in `\z`: for Java `$` also stands before a last line end.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
@@ -127,8 +128,9 @@ def money(text: Column, kind: str = "decimal(18,2)") -> Column:
     sign = r"(?:US ?\$|USD|\$)"
     spaced = F.trim(F.regexp_replace(F.translate(F.upper(text), "\u2212", "-"), f"[ {_ODD_SPACE}]+", " "))
     bare = F.regexp_replace(F.regexp_replace(spaced, rf"^(-?\(?) ?{sign} ?", "$1"), rf" ?{sign}(\)?)\z", "$1")
-    below = bare.rlike(r"^(\([^()-]+\)|[^()-]*[0-9] ?-)\z")
-    signed = F.when(below, F.concat(F.lit("-"), F.trim(F.translate(bare, "()-", "")))).otherwise(bare)
+    # each step names the one before it once: what is named twice is twice in the plan, and so on down the steps
+    credit = F.regexp_replace(bare, r"^\( ?([^()-]*[^() -]) ?\)\z", "-$1")
+    signed = F.regexp_replace(credit, r"^([^()-]*[0-9]) ?-\z", "-$1")
     english = signed.rlike(rf"^-?([0-9]{{1,3}}((,[0-9]{{3}})+|( [0-9]{{3}})+|(['’][0-9]{{3}})+)(\.[0-9]+)?|{plain})\z")
     continental = signed.rlike(r"^-?[0-9]{1,3}((\.[0-9]{3})+|( [0-9]{3})+),[0-9]+\z")
     written = (
@@ -202,28 +204,91 @@ def parse_timestamp(text: Column, formats: Iterable[str]) -> Column:
     ...      lambda c: parse_timestamp(c, ["zone Europe/Berlin"]).cast("string"))
     ['2025-01-15 11:00:00', '2025-07-15 10:00:00', '2025-07-15 12:00:00', '2025-07-15 00:00:00']
     """
+    return read_timestamp(dates_in_figures(text, formats), formats)
+
+
+#: How `dates_in_figures` writes a day, unlike any text that is one already.
+_IN_FIGURES = "yyyy|M|d"
+
+
+def dates_in_figures(text: Column, formats: Iterable[str]) -> Column:
+    """Texts with a month's name in any language or a year of two digits as `_IN_FIGURES` and the time; others as they are,
+    but for am and pm, of which every spelling becomes one.
+
+    The first half of `parse_timestamp`. What it gives is named once per format by the other half, so it should be a
+    column of its own: as an expression within an expression it would be that often in the plan.
+
+    >>> show(["3/2/25 3:30p.m.", "12 de marzo de 99", "2025-03-12", "3:30 AM"],
+    ...      lambda c: dates_in_figures(c, ["d/M/yy h:mm a since 1950", "d LLLL yy since 1950"]))
+    ['2025|2|3 3:30 PM', '1999|3|12', '2025-03-12', '3:30 AM']
+    """
+    listed = list(formats)
+    plain = _meridiem(text) if any("a" in format_ for format_ in listed) else text
+    found = None
+    for (named, order, since), alike in _families(listed).items():
+        shape, written = text.rlike(formats_of.shapes(alike)), _in_figures(text, named, order, since)
+        found = F.when(shape, written) if found is None else found.when(shape, written)
+    return plain if found is None else found.otherwise(plain)
+
+
+def _families(formats: Iterable[str]) -> dict[tuple[bool, str, int | None], list[str]]:
+    """Formats with a month's name or a year of two digits by how they are written in figures: whether by name, the order
+    of day, month and year, and from which year two digits count.
+    """
+    families: dict[tuple[bool, str, int | None], list[str]] = {}
+    for format_ in formats:
+        bare, since = formats_of.without_century(format_)
+        named = "LLLL" in bare
+        if not bare.endswith(" z") and (named or since is not None):
+            order = "" if named else "".join(letter for letter in bare if letter in "dMy").replace("yy", "y")
+            families.setdefault((named, order, since), []).append(format_)
+    return families
+
+
+def read_timestamp(text: Column, formats: Iterable[str], local: Column | None = None) -> Column:
+    """What `parse_timestamp` reads, of texts as `dates_in_figures` gives them for the same formats.
+
+    Args:
+        text: Such texts.
+        formats: The formats.
+        local: What `clock_time` makes of the same; where a format names a zone it should be a column of its own.
+    """
+    listed = list(formats)
+    found = clock_time(text, listed) if local is None else local
+    for zone in formats_of.zones(listed):
+        here = text.rlike(r"[0-9]:[0-9]{2}") & ~text.rlike(r"(?:[A-LN-Za-ln-z]|[+-][0-9]{2}:?[0-9]{2})\z")
+        found = F.when(here, _utc(found, zone)).otherwise(found)
+    return found
+
+
+def clock_time(text: Column, formats: Iterable[str]) -> Column:
+    """What a clock showed, as a timestamp, where the text names no zone; the time in UTC where it does.
+
+    >>> show(["2025-07-15 12:00", "2025-07-15T12:00:00Z"],
+    ...      lambda c: clock_time(c, ["zone Europe/Berlin"]).cast("string"))
+    ['2025-07-15 12:00:00', '2025-07-15 12:00:00']
+    """
     listed = list(formats)
     iso = text.like("____-__-__") | text.like("____-__-__ %") | text.like("____-__-__T%")
     # engines differ in what they pass over at the end: white space of other scripts
     iso = iso & (F.octet_length(text) == F.length(text))
+    rewritten = [format_ for alike in _families(listed).values() for format_ in alike]
+    in_figures = list(map(_as_in_figures, rewritten))
     special = [each for each in listed if formats_of.is_special(each) or each.startswith("yyyy-")]
-    every = [each for format_ in listed if format_ not in special for each in formats_of.with_month_names(format_)]
+    plain = [each for format_ in listed if format_ not in special for each in formats_of.with_month_names(format_)]
     cases = [
         (text.rlike(formats_of.shapes([format_])), _special(text, format_))
         for format_ in special
-        if not format_.startswith("zone ")
+        if format_ not in rewritten and not format_.startswith("zone ")
     ]
     cases.append((iso, text.try_cast("timestamp")))
-    if every:
-        written = _meridiem(text) if any("a" in each for each in every) else text
-        other = [F.try_to_timestamp(written, F.lit(format_)) for format_ in every]
-        cases.append((text.rlike(formats_of.shapes(every)), F.coalesce(*other)))
+    for every in (list(dict.fromkeys(in_figures)), plain):
+        if every:
+            read = [F.try_to_timestamp(text, F.lit(format_)) for format_ in every]
+            cases.append((text.rlike(formats_of.shapes(every)), F.coalesce(*read)))
     found = F.when(*cases[0])
     for case in cases[1:]:
         found = found.when(*case)
-    for zone in (format_.removeprefix("zone ") for format_ in special if format_.startswith("zone ")):
-        local = text.rlike(r"[0-9]:[0-9]{2}") & ~text.rlike(r"(?:[A-LN-Za-ln-z]|[+-][0-9]{2}:?[0-9]{2})\z")
-        found = F.when(local, _utc(found, zone)).otherwise(found)
     return found
 
 
@@ -239,12 +304,8 @@ def _utc(local: Column, zone: str) -> Column:
 
 def _meridiem(text: Column) -> Column:
     """Every spelling of am and pm as one that engines read: `3:30p.m.` is `3:30 PM`."""
-    written = r"[AaPp]\.? ?[Mm]\.?\z"  # in parts: engines name the groups of a replacement in two ways
-    letter, before = (
-        F.regexp_extract(text, rf"({written[:6]}){written[6:]}", 1),
-        F.regexp_replace(text, f" ?{written}", ""),
-    )
-    return F.when(text.rlike(written), F.upper(F.concat(before, F.lit(" "), letter, F.lit("M")))).otherwise(text)
+    morning = F.regexp_replace(text, r" ?[Aa]\.? ?[Mm]\.?\z", " AM")
+    return F.regexp_replace(morning, r" ?[Pp]\.? ?[Mm]\.?\z", " PM")
 
 
 def _special(text: Column, format_: str) -> Column:
@@ -268,43 +329,49 @@ def _special(text: Column, format_: str) -> Column:
         for known, ahead in formats_of.ZONES.items():
             if ahead:
                 seconds = F.when(name == known, F.lit(ahead * 3_600)).otherwise(seconds)
-        return F.timestamp_seconds(F.unix_timestamp(_special(bare, format_.removesuffix(" z"))) - seconds)
-    bare, since = formats_of.without_century(format_)
-    if "LLLL" in bare:
-        return _named(text, bare, since or 1969)
-    if since is not None:
-        text, bare = _long_year(text, bare, since), bare.replace("yy", "yyyy")
-    every = formats_of.with_month_names(bare)
+        format_ = format_.removesuffix(" z")
+        for named, order, since in _families([format_]):
+            bare, format_ = _in_figures(bare, named, order, since), _as_in_figures(format_)
+        return F.timestamp_seconds(F.unix_timestamp(_special(bare, format_)) - seconds)
+    every = formats_of.with_month_names(format_)
     return F.coalesce(*(F.try_to_timestamp(_meridiem(text), F.lit(each)) for each in every))
 
 
-def _long_year(text: Column, format_: str, since: int) -> Column:
-    """A text with its year of two digits written with four."""
-    before = "" if format_.startswith("y") else r"[0-9]{1,2}[/.-][0-9]{1,2}[/.-]"
-    year = F.regexp_extract(text, f"^{before}([0-9]{{2}})", 1).try_cast("bigint")
-    century = F.when(year >= since % 100, F.lit(str(since // 100))).otherwise(F.lit(str(since // 100 + 1)))
-    start = F.regexp_extract(text, f"^({before})", 1) if before else F.lit("")
-    return F.concat(start, century, F.regexp_replace(text, f"^{before}", ""))
+def _in_figures(text: Column, named: bool, order: str, since: int | None) -> Column:
+    return _named(text, since) if named else _long_year(text, order, since)
 
 
-def _named(text: Column, format_: str, since: int) -> Column:
-    """A text with a month's name, in whatever language."""
-    words = F.regexp_extract(F.lower(text), r"([^0-9 .,/-]{3,12})", 1)
-    month = _lookup(words, {name: str(number) for name, number in formats_of.MONTHS.items()})
+def _as_in_figures(format_: str) -> str:
+    """The format of a date in figures for one whose month is named or whose year has two digits."""
+    time = re.search(r" [Hh]:mm.*$", formats_of.without_century(format_)[0])
+    return _IN_FIGURES + (time[0] if time else "")
+
+
+def _long_year(text: Column, order: str, since: int | None) -> Column:
+    """A date with two digits of the year as `_IN_FIGURES`, with its time; `order` is that of day, month and year."""
+    parts = r"^([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{1,2})(.*)\z"
+    year, month, day = (F.regexp_extract(text, parts, order.index(letter) + 1) for letter in "yMd")
+    time = F.regexp_extract(_meridiem(text), parts, 4)
+    return F.concat(_century(year, since), year, F.lit("|"), month, F.lit("|"), day, time)
+
+
+def _century(year: Column, since: int | None) -> Column:
+    """The first two digits of a year of two, by the year from which they count."""
+    first = since or 1969
+    late = year.try_cast("bigint") >= first % 100
+    return F.when(late, F.lit(str(first // 100))).otherwise(F.lit(str(first // 100 + 1)))
+
+
+def _named(text: Column, since: int | None) -> Column:
+    """A date with a month's name as `_IN_FIGURES`, with its time; null where the month has no name that is known."""
+    name = F.regexp_extract(F.lower(text), r"([^0-9 .,/-]{3,12})", 1)
+    month = _lookup(name, {name: str(number) for name, number in formats_of.MONTHS.items()})
     day = F.regexp_extract(text, r"^[^0-9]*([0-9]{1,2})", 1)
-    digits = "4" if "yyyy" in format_ else "2"
-    parts = rf"^[^0-9]*[0-9]{{1,2}}[^0-9]+([0-9]{{{digits}}})(.*)\z"
+    parts = rf"^[^0-9]*[0-9]{{1,2}}[^0-9]+([0-9]{{{4 if since is None else 2}}})(.*)\z"
     year = F.regexp_extract(text, parts, 1)
-    if digits == "2":
-        late = year.try_cast("bigint") >= since % 100
-        year = F.concat(F.when(late, F.lit(str(since // 100))).otherwise(F.lit(str(since // 100 + 1))), year)
     time = F.trim(F.translate(F.regexp_extract(_meridiem(text), parts, 2), ",", " "))
-    written = F.concat_ws("-", year, month, day)
-    clock = format_.rpartition("y")[2].strip()
-    if not clock:
-        return F.try_to_timestamp(F.when(month.isNotNull(), written), F.lit("yyyy-M-d"))
-    whole = F.when(month.isNotNull(), F.concat(written, F.lit(" "), time))
-    return F.try_to_timestamp(whole, F.lit(f"yyyy-M-d {clock}"))
+    written = [_century(year, since)] * (since is not None) + [year, F.lit("|"), month, F.lit("|"), day]
+    return F.rtrim(F.concat(*written, F.lit(" "), time))
 
 
 def parse_date(text: Column, formats: Iterable[str]) -> Column:

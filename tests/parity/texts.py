@@ -110,6 +110,9 @@ def functions() -> dict[str, Callable[[Any], Any]]:
                 "M/d/yyyy h:mm a",
             ],
         ),
+        "dates_in_figures": lambda text: words.dates_in_figures(text, ["d/M/yy h:mm a since 1950", "d LLLL yyyy H:mm"]),
+        "read_timestamp": lambda text: words.read_timestamp(text, ["d/M/yy since 1950", "d LLLL yyyy H:mm"]),
+        "clock_time": lambda text: words.clock_time(text, ["d/M/yyyy H:mm", "zone Europe/Berlin"]),
         "parse_date": lambda text: words.parse_date(text, ["d/M/yyyy", "yyyyMMdd", "dd/MM/yyyy HH:mm", "d MMMM yyyy"]),
         "email": words.email,
         "phone": words.phone,
@@ -137,8 +140,8 @@ def main(out: Path, count: int = 3000) -> None:
     frame = session.session().createDataFrame(list(enumerate(cells)), "n int, text string")
     # timestamps as numbers: a timestamp before the year 1 is no Python object
     plain = [
-        (F.unix_micros(function(F.col("text"))) if "timestamp" in name else
-         F.unix_date(function(F.col("text"))) if "date" in name else function(F.col("text"))).alias(name)
+        (F.unix_micros(function(F.col("text"))) if "timestamp" in name or name == "clock_time" else
+         F.unix_date(function(F.col("text"))) if name == "parse_date" else function(F.col("text"))).alias(name)
         for name, function in called.items()
     ]  # fmt: skip
     found = frame.select("n", *plain).orderBy("n").collect()

@@ -323,7 +323,7 @@ def _repairs(
     elif check == "lookup" and item and item.lookup and item.by:
         taken = known.keys_by(item.lookup, item.by, item.take)
         yield from _nearest(said, list(taken), taken)
-    elif check in ("readable", "future") and declared.kind in ("date", "timestamp"):
+    elif check in ("readable", "future") and declared.is_time:
         yield from _dates(said)
     elif check == "readable" and declared.kind in ("money", "integer"):
         yield from _figures(said)

@@ -395,6 +395,15 @@ def is_special(format_: str) -> bool:
     return bool(re.search("LLLL| z$| since [0-9]{4}$|^(epoch|serial|zone) ", format_))
 
 
+def zones(formats: Iterable[str]) -> list[str]:
+    """The zones in which times without one of their own are local.
+
+    >>> zones(["d/M/yyyy", "zone Europe/Berlin"])
+    ['Europe/Berlin']
+    """
+    return [format_.removeprefix("zone ") for format_ in formats if format_.startswith("zone ")]
+
+
 def without_century(format_: str) -> tuple[str, int | None]:
     """A format without ` since 1950`, and that year.
 

@@ -75,6 +75,11 @@ class Column:
         return self.label or self.name.replace("_", " ").capitalize()
 
     @property
+    def is_time(self) -> bool:
+        """Whether it holds days or times."""
+        return self.kind in ("date", "timestamp")
+
+    @property
     def lookup_severity(self) -> Severity:
         """What a text that leads to no row of another entity means: as bad as a missing value or a wrong key."""
         return "reject" if "reject" in (self.checks.get("null"), self.checks.get("reference")) else "warn"

@@ -22,7 +22,7 @@ from pyspark.sql import functions as F
 
 from medallion import columns as words
 from medallion.contracts import Column as Declared
-from medallion.contracts import Entity, Filling
+from medallion.contracts import Entity, Filling, formats
 from medallion.contracts.model import ENDED
 from medallion.contracts.odcs import code
 from medallion.errors import ContractError
@@ -129,7 +129,8 @@ def readings(
         for column in entity.columns
     }
     carried = (*_SOURCE, "_headless", "_malformed", "_malformed_reason", "_cells", *parts, *told)
-    typed = raw.select(*(value.alias(name) for name, value in values.items()), *carried)
+    cleaned = _tidied(raw, entity, filled)
+    typed = cleaned.select(*(value.alias(name) for name, value in values.items()), *carried)
     typed, looked_up = _look_up(typed, entity, filled, texts, lookups or {})
     typed = life.following(typed, survivors or {})
     changed = [column.name for column in entity.columns if column.fallback or column.default or column.derive]
@@ -288,26 +289,63 @@ def texts_of(
     return texts
 
 
+def _tidied(raw: DataFrame, entity: Entity, filled: Mapping[str, list[tuple[Filling, Column]]]) -> DataFrame:
+    """What is read of each text, `_tidy_<column>_<place>`, and what the clock showed where a zone is told, `_local_...`.
+
+    In steps, each of columns of its own, since each names the one before it many times: in one expression the text of
+    a date would be in the plan a thousand times.
+    """
+    every = [
+        (f"{name}_{place}", _as_filled(entity.column(name), filling), filling)
+        for name, of in filled.items()
+        for place, (filling, _) in enumerate(of)
+    ]
+    tidied = raw.select(
+        "*", *(_tidy(F.col(f"_text_{here}"), column, filling).alias(f"_tidy_{here}") for here, column, filling in every)
+    )
+    times = {here: column for here, column, filling in every if column.is_time and not filling.lookup}
+    plain = {f"_tidy_{here}": checks.plain(F.col(f"_tidy_{here}"), column) for here, column in times.items()}
+    local = {
+        f"_local_{here}": words.clock_time(F.col(f"_tidy_{here}"), column.date_formats)
+        for here, column in times.items()
+        if formats.zones(column.date_formats)
+    }
+    for step in (plain, local):
+        tidied = tidied.withColumns(step) if step else tidied
+    return tidied
+
+
 def _value(column: Declared, fillings: list[Filling]) -> Column:
     """The typed value of a canonical column, read from the first of its texts that is there."""
     if not fillings:
         return checks.read(F.lit(None).cast("string"), column)
-    texts = [F.col(f"_text_{column.name}_{place}") for place in range(len(fillings))]
-    *former, value = (_read(text, column, filling) for text, filling in zip(texts, fillings, strict=True))
-    for text, read in reversed(list(zip(texts, former, strict=False))):
-        value = F.when(text.isNotNull(), read).otherwise(value)
+    here = [f"{column.name}_{place}" for place in range(len(fillings))]
+    *former, value = (_read(name, column, filling) for name, filling in zip(here, fillings, strict=True))
+    for name, read in reversed(list(zip(here, former, strict=False))):
+        value = F.when(F.col(f"_text_{name}").isNotNull(), read).otherwise(value)
     return value
 
 
-def _read(text: Column, column: Declared, filling: Filling) -> Column:
-    if filling.lookup:
-        return F.lit(None).cast("string")
+def _tidy(text: Column, column: Declared, filling: Filling) -> Column:
     text = _meant(text, filling, column.spellings)
     if filling.decimal_comma:
         text = words.decimal_point(text)
+    return words.squish(text) if filling.unit else checks.tidy(text, column)
+
+
+def _read(here: str, column: Declared, filling: Filling) -> Column:
+    if filling.lookup:
+        return F.lit(None).cast("string")
+    text, column = F.col(f"_tidy_{here}"), _as_filled(column, filling)
     if filling.unit:
-        return words.in_unit(words.squish(text), filling.unit).try_cast(column.type)
-    return checks.read(text, replace(column, date_formats=filling.date_formats or column.date_formats))
+        return words.in_unit(text, filling.unit).try_cast(column.type)
+    has_zone = column.is_time and formats.zones(column.date_formats)
+    return checks.read_plain(text, column, F.col(f"_local_{here}") if has_zone else None)
+
+
+def _as_filled(column: Declared, filling: Filling) -> Declared:
+    """The column with the formats of dates in what fills it."""
+    return replace(column, date_formats=filling.date_formats or column.date_formats)
 
 
 def _meant(text: Column, filling: Filling, known: Mapping[str, str] | None = None) -> Column:

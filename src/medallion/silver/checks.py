@@ -66,7 +66,26 @@ class Check:
 
 def read(text: Column, column: Declared) -> Column:
     """The typed value of a cell according to its column's contract; null where it cannot be read."""
-    value = _readers(column)(words.squish(text) if column.kind not in _OWN_SPACE else text)
+    return read_plain(plain(tidy(text, column), column), column)
+
+
+def tidy(text: Column, column: Declared) -> Column:
+    """A cell without white space that means nothing in its column."""
+    return text if column.kind in _OWN_SPACE else words.squish(text)
+
+
+def plain(text: Column, column: Declared) -> Column:
+    """A tidy cell as `read_plain` wants it: a date in figures."""
+    return words.dates_in_figures(text, column.date_formats) if column.is_time else text
+
+
+def read_plain(text: Column, column: Declared, local: Column | None = None) -> Column:
+    """The typed value of a cell that is tidy and plain.
+
+    Each step names its text many times, so in a plan that matters each should be a column of its own; so should `local`,
+    which is `columns.clock_time` of the text.
+    """
+    value = _readers(column, local)(text)
     if column.accepted:
         return words.canonical(text, column.spellings)
     if column.spellings:
@@ -77,7 +96,7 @@ def read(text: Column, column: Declared) -> Column:
 _OWN_SPACE = {"identifier", "email", "free_text", "integer"}
 
 
-def _readers(column: Declared):  # type: ignore[no-untyped-def]
+def _readers(column: Declared, local: Column | None):  # type: ignore[no-untyped-def]
     formats = column.date_formats
     return {
         "text": lambda text: text,
@@ -88,8 +107,8 @@ def _readers(column: Declared):  # type: ignore[no-untyped-def]
         "integer": words.integer,
         "email": words.email,
         "phone": words.phone,
-        "date": lambda text: words.parse_date(text, formats),
-        "timestamp": lambda text: words.parse_timestamp(text, formats),
+        "date": lambda text: words.read_timestamp(text, formats, local).cast("date"),
+        "timestamp": lambda text: words.read_timestamp(text, formats, local),
     }[column.kind]
 
 

@@ -83,9 +83,12 @@ class SourceFile:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> SourceFile:
-        """The record that `as_dict` gave."""
+        """The record that `as_dict` gave, of this or an earlier version, whose fillings were names of columns alone."""
         columns = tuple((str(header), str(name)) for header, name in values["columns"])
-        mapping = {name: Filling.model_validate(item) for name, item in values["mapping"].items()}
+        mapping = {
+            name: Filling(column=item) if isinstance(item, str) else Filling.model_validate(item)
+            for name, item in values["mapping"].items()
+        }
         dates = {str(name): tuple(formats) for name, formats in values.get("dates", {}).items()}
         return cls(**{**values, "columns": columns, "mapping": mapping, "dates": dates})
 
@@ -495,7 +498,7 @@ def refilled(before: SourceFile, now: SourceFile, entity: Entity) -> list[str]:
         if name not in entity.column_names:
             continue
         column = entity.column(name)
-        is_date = column.kind in ("date", "timestamp") and item.column and not item.lookup
+        is_date = column.is_time and item.column and not item.lookup
         is_said = item.date_formats or column.date_formats != DATE_FORMATS
         if (column.kind == "money" or name == "currency" or (is_date and not is_said)) and (
             _unsettled(before, name) != _unsettled(now, name)
@@ -643,7 +646,7 @@ def _of_several(
 
 def _as_source(item: Filling, column: Column, source: Source) -> Filling:
     """A filling with what its source says of dates and amounts, where it says nothing itself."""
-    if column.kind in ("date", "timestamp") and not item.date_formats:
+    if column.is_time and not item.date_formats:
         return item.model_copy(update={"date_formats": source.date_formats})
     if column.kind in ("money", "integer") and source.decimal_comma:
         return item.model_copy(update={"decimal_comma": True})
