@@ -51,6 +51,10 @@ test-on-spark-quick *args:
 nightly-exports combinations="2000":
     MEDALLION_COMBINATIONS={{combinations}} {{python}} -m pytest -n 2 tests/test_generated_exports.py
 
+# Files, declarations and lakehouses with something wrong in them, 20,000 of them from a seed that every night has its own.
+nightly-fuzz mutations="20000" seed="$(date +%Y%m%d)00000":
+    MEDALLION_MUTATIONS={{mutations}} MEDALLION_SEED={{seed}} {{python}} -m pytest -n 2 -m '' tests/test_fuzz.py
+
 # Kill 200 runs at random times; takes about half an hour.
 faults kills="200":
     MEDALLION_KILLS={{kills}} MEDALLION_EVERY_WRITE=8 {{python}} -m pytest -n 2 -m '' tests/faults

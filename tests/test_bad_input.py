@@ -148,6 +148,19 @@ def test_one_bad_file_among_good_ones(medallion, tmp_path):
 
 
 @pytest.mark.slow
+def test_one_file_that_cannot_be_read_to_its_end_stops_no_other(to_silver):
+    """Found when it is loaded, since nothing of it has to be looked at before: what was loaded is rolled back and read again."""
+    endless = 'product_id,product_name\nP1,Anvil\nP2,"' + ("x" * 99 + "\n") * 200_000
+    result, _ = to_silver({"customers.csv": CUSTOMERS, "interactions.csv": TOUCHES, "products.csv": endless})
+    assert [(row["entity"], row["accepted"]) for row in result.accounts] == [("customers", 1), ("interactions", 1)]
+    assert [item.problem for _, item in result.wrong] == [
+        "products.csv: cannot be read to its end: a record is longer than 8 MiB; is a quotation mark never closed?"
+    ]
+    result, _ = to_silver({"products.csv": endless[:60], "customers.csv": CUSTOMERS})
+    assert [(row["entity"], row["accepted"]) for row in result.accounts] == [("products", 2)]
+
+
+@pytest.mark.slow
 def test_a_file_that_changes_while_a_run_is_interrupted(medallion, tmp_path, monkeypatch):
     """What the journal says of a file must be what is read: the batch is given up, the next run takes the new file."""
     import importlib

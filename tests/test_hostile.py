@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import sys
+import time
 import warnings
 import zipfile
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import xlsxwriter
 
 from medallion import contracts, sources
 from medallion.errors import ContractError, MedallionError
+from medallion.sources import confined, readers
 
 GOOD = "customer_id,customer_name\nC1,Anvil\n"
 
@@ -218,55 +223,192 @@ def test_a_cell_far_away_is_found_however_it_is_written(tmp_path, rows, sheet):
     assert problem.startswith("customers.xlsx: a sheet reaches to row 1,048,576 and column 16,384")
 
 
-def test_a_workbook_that_ends_its_reader_is_refused_and_the_others_are_read(tmp_path, monkeypatch):
-    from medallion.sources.readers import workbooks
+@pytest.fixture
+def limits(monkeypatch):
+    """`limits(memory=..., seconds=...)` are those of the processes that read files, until the end of a test."""
 
-    monkeypatch.setattr(workbooks, "_MOST_CELLS", 1 << 60)
+    def change(memory: int = 6 << 30, seconds: int = 600) -> None:
+        confined.end_all()
+        monkeypatch.setattr(confined, "_MEMORY", memory)
+        monkeypatch.setattr(confined, "_SECONDS", seconds)
+
+    yield change
+    confined.end_all()
+
+
+def far(rows: int) -> bytes:
+    """A workbook that needs much memory, though no more cells than a sheet may have."""
+    return with_sheet(f"<row r='1'><c r='A1'><v>1</v></c></row><row r='9'><c r='ZZ{rows}'><v>1</v></c></row>")
+
+
+NEEDY = {
+    "leads.xlsx": (lambda: far(40_000), "leads.xlsx#Sheet1: is not a readable workbook: reading it takes more than 200 MiB"),
+    "leads.json": (lambda: b'[{"a":[' + b"[],[{}]," * 1_200_000 + b"0]}]", "leads.json: is not a readable JSON document: reading it takes more than 200 MiB"),
+    "leads.xls": (lambda: b"<table>" + b"<tr><td colspan=9999>" * 4000, "leads.xls: is not a readable web page: reading it takes more than 200 MiB"),
+}  # fmt: skip
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no limit of memory")
+@pytest.mark.parametrize("name", NEEDY)
+def test_a_file_that_ends_its_reader_is_refused_and_the_others_are_read(tmp_path, limits, name):
+    make, says = NEEDY[name]
+    limits(memory=200 << 20)
     (tmp_path / "customers.csv").write_text(GOOD)
-    (tmp_path / "leads.xlsx").write_bytes(
-        with_sheet("<row r='1'><c r='A1'><v>1</v></c></row>" + FAR["single quotation marks"])
-    )
+    (tmp_path / "customers_2.xlsx").write_bytes(workbook((0, 0, "customer_id"), (0, 1, "customer_name"), (1, 0, "C2")))
+    (tmp_path / name).write_bytes(make())
     found = sources.scan(str(tmp_path), contracts.entities())
-    assert [file.name for file in found.files] == ["customers.csv"]
+    assert [file.name for file in found.files] == ["customers.csv", "customers_2.xlsx#Sheet1"]
     (refused,) = found.refused
-    assert refused.problem.startswith("leads.xlsx#Sheet1: is not a readable workbook: reading it takes more than 6 GiB")
-    assert refused.remedy == "Export the sheet as CSV instead."
+    assert refused.problem.startswith(says)
+    assert refused.remedy.endswith(".")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of processor time")
-def test_a_workbook_that_takes_too_long_is_refused(tmp_path, monkeypatch):
-    """Far below its head too: the whole delivery would stop if that were found while it is loaded."""
-    from medallion.sources.readers import sheet_reader
-
-    reader = tmp_path / "reader"
-    reader.write_text(
-        "import os, resource, signal, sys\n"
-        "sys.stdin.buffer.read()\n"
-        "if not sys.argv[4:]:\n"
-        "    print('[\"Sheet1\", true]', '\"end\"', sep='\\n')\n"
-        "else:\n"
-        "    print('[\"customer_id\"]', *(f'[\"C{n}\"]' for n in range(1000)), sep='\\n', flush=True)\n"
-        "    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
-        "    os.kill(os.getpid(), signal.SIGXCPU)\n"
-    )
-    monkeypatch.setattr(sheet_reader, "__file__", str(reader))
-    (tmp_path / "exports").mkdir()
-    (problem,) = refusals(tmp_path / "exports", **{"customers.xlsx": workbook((0, 0, "customer_id"), (1, 0, "C1"))})
-    assert "is not a readable workbook: reading it takes more than 600 seconds" in problem
+def test_a_file_that_takes_too_long_is_refused(tmp_path, limits):
+    limits(seconds=1)
+    content = b'[{"a":[' + b"[{}]," * 4_000_000 + b"0]}]"
+    (problem,) = refusals(tmp_path, **{"customers.json": content})
+    assert "is not a readable JSON document: reading it takes more than 1 seconds" in problem
 
 
-def test_the_directory_of_an_archive_is_read_once(tmp_path, monkeypatch):
-    read = []
-    whole = zipfile.ZipFile.__init__
-    monkeypatch.setattr(zipfile.ZipFile, "__init__", lambda self, *a, **k: read.append(a) or whole(self, *a, **k))
-    content = archive(("customers.csv", GOOD), *((f"memo_{n}.txt", "hello\n") for n in range(50)))
-    (tmp_path / "export.zip").write_bytes(content)
-    read.clear()
+def test_a_damaged_file_costs_its_reader_no_life(tmp_path):
+    """What a library says of it is passed on, and the process reads the next file."""
+    confined.end_all()
+    begun = []
+    whole = confined._Child.__init__
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(confined._Child, "__init__", lambda self: begun.append(self) or whole(self))
+        good = workbook((0, 0, "customer_id"), (0, 1, "customer_name"))
+        damaged = {"leads.parquet": b"PAR1" + b"\0" * 99 + b"PAR1", "leads.json": b'{"a": [1,', "leads.zip": CRM[:-9]}
+        assert len(refusals(tmp_path, **damaged, **{"products.xlsx": good[:900], "customers.xlsx": good})) == 4
+    assert len(begun) == 1
+    confined.end_all()
+    assert not confined._IDLE
+    assert begun[0].process.returncode is not None
+
+
+def test_the_directory_of_an_archive_is_read_once(tmp_path):
+    """Thousands of members, in an archive and in one within it, in seconds; another archive of that name is another."""
+    memos = [(f"memo_{n}.txt", "hello\n") for n in range(4000)]
+    inner = archive(("customers_2.csv", GOOD.replace("C1", "C2")), *memos)
+    out = io.BytesIO(archive(("customers.csv", GOOD), *memos))
+    with zipfile.ZipFile(out, "a") as target:
+        target.writestr("inner.zip", inner)
+    (tmp_path / "export.zip").write_bytes(out.getvalue())
+    began = time.process_time()
     found = sources.scan(str(tmp_path), contracts.entities())
-    assert ([file.name for file in found.files], len(found.ignored)) == (["export.zip/customers.csv"], 50)
-    assert len(read) == 1
+    assert time.process_time() - began < 10
+    names = ["export.zip/customers.csv", "export.zip/inner.zip/customers_2.csv"]
+    assert ([file.name for file in found.files], len(found.ignored)) == (names, 8000)
     (tmp_path / "export.zip").write_bytes(archive(("customers.csv", GOOD.replace("C1", "C2")), ("a.txt", "x")))
-    assert len(sources.scan(str(tmp_path), contracts.entities()).ignored) == 1  # another archive of that name
+    assert len(sources.scan(str(tmp_path), contracts.entities()).ignored) == 1
+
+
+def bomb(members: int, size: int) -> bytes:
+    """An archive that says of its members that they unpack to so many bytes each."""
+    content = archive(*((f"leads_{n}.csv", "x" * 100) for n in range(members)))
+    return content.replace((100).to_bytes(4, "little"), size.to_bytes(4, "little"))
+
+
+def packed(**members: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
+        for name, content in members.items():
+            target.writestr(name, content)
+    return out.getvalue()
+
+
+LEADING_OUT = ("../leads.csv", "/etc/leads.csv", "a/../../leads.csv", "C:\\leads.csv", "..\\leads.csv")
+ARCHIVES = {
+    **{name: (archive((name, "x")), f"crm.zip/{name}: is a member whose name leads out of the archive") for name in LEADING_OUT},
+    "a bomb": (bomb(1, 3 << 30), "crm.zip: would unpack to 3,072 MiB, 500 times its size"),
+    "a bomb of many members": (bomb(40, 99 << 20), "crm.zip: would unpack to 3,960 MiB, 500 times its size"),
+    "an archive in archives": (packed(**{"a.zip": packed(**{"b.zip": packed(**{"c.zip": b"x"})})}), "crm.zip/a.zip/b.zip: an archive in an archive in an archive is not opened"),
+    "encrypted": (archive(("leads.csv", "x")).replace(b"PK\1\2\x14\3\x14\0\0\0", b"PK\1\2\x14\3\x14\0\1\0"), "crm.zip/leads.csv: is encrypted"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ARCHIVES)
+def test_an_archive_that_is_not_to_be_opened_is_refused_by_name(tmp_path, kind):
+    content, says = ARCHIVES[kind]
+    assert says in refusals(tmp_path, **{"customers.csv": GOOD.encode(), "crm.zip": content})
+
+
+def test_a_packed_file_that_never_ends_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources.files, "BOMB_BYTES", 1 << 20)
+    (problem,) = refusals(
+        tmp_path, **{"customers.csv.gz": gzip.compress(b"customer_id,customer_name\n" + b"\n" * (9 << 20))}
+    )
+    assert problem == "customers.csv.gz: cannot be read: it unpacks to more than 500 times its size"
+
+
+def test_a_folder_in_an_archive_may_end_in_the_sign_of_an_archive(tmp_path):
+    (tmp_path / "crm.zip").write_bytes(archive(("Wow!/customers.csv", GOOD)))
+    (file,) = sources.scan(str(tmp_path), contracts.entities()).files
+    assert file.name == "crm.zip/Wow!/customers.csv"
+
+
+def test_a_text_of_which_the_bytes_are_none_is_refused(tmp_path):
+    """In Parquet nothing else says whether they are; in bronze they could not be read."""
+    from medallion.sources import parsing
+
+    wrong = pa.StringArray.from_buffers(1, pa.py_buffer(b"\0\0\0\0\2\0\0\0"), pa.py_buffer(b"\xa8\xff"))
+    pq.write_table(pa.table({"customer_id": ["C1"], "customer_name": wrong}), tmp_path / "customers.parquet")
+    (file,) = sources.scan(str(tmp_path), contracts.entities()).files
+    with pytest.raises(MedallionError, match=r"customers.parquet: is not a readable Parquet file: .*Invalid UTF8"):
+        list(parsing.parse(file, ["customer_id", "customer_name"]))
+
+
+def test_two_records_that_have_run_together_lose_nothing(tmp_path):
+    from medallion.sources import parsing
+
+    both = '{"customer_id": "C1", "customer_name": "Anvil", "customer_id": "C2", "customer_name": "Bolt"}'
+    (tmp_path / "customers.jsonl").write_text('{"customer_id": "C0", "customer_name": "Axle"}\n' + both + "\n")
+    (file,) = sources.scan(str(tmp_path), contracts.entities()).files
+    rows = [row for batch in parsing.parse(file, ["customer_id"]) for row in batch.to_pylist()]
+    assert [(row["customer_id"], row["_malformed"]) for row in rows] == [("C0", None), (None, both)]
+    (tmp_path / "customers.jsonl").unlink()
+    (problem,) = refusals(tmp_path, **{"customers.json": f"[{both}]".encode()})
+    assert problem == "customers.json: is not readable JSON: an object has the key 'customer_id' twice"
+
+
+def test_a_link_out_of_the_folder_is_refused_by_name(tmp_path):
+    folder, other = tmp_path / "exports", tmp_path / "other"
+    folder.mkdir()
+    other.mkdir()
+    (other / "leads.csv").write_text("secret")
+    (folder / "customers_1.csv").write_text(GOOD)
+    (folder / "customers.csv").symlink_to("customers_1.csv")
+    (folder / "leads.csv").symlink_to(other / "leads.csv")
+    found = sources.scan(str(folder), contracts.entities())
+    assert [file.name for file in found.files] == ["customers.csv", "customers_1.csv"]
+    (refused,) = found.refused
+    assert refused.problem == "leads.csv: is a link to something outside of the folder"
+    (tmp_path / "link").symlink_to(folder)
+    assert len(sources.scan(str(tmp_path / "link"), contracts.entities()).files) == 2
+    (other / "in").symlink_to(folder)
+    (other / "leads.csv").unlink()
+    (refused,) = sources.scan(str(other), contracts.entities()).refused
+    assert refused.problem == "in: is a link to something outside of the folder"
+
+
+def test_a_file_that_is_not_local_is_read_in_parts(tmp_path):
+    """The process that reads it has no way to it but the one that asks."""
+    import pyarrow.fs
+
+    (tmp_path / "crm.zip").write_bytes(
+        packed(
+            **{"book.xlsx": workbook((0, 0, "customer_id"), (0, 1, "customer_name"), (1, 0, "C1")), "a.txt": b"x" * 9}
+        )
+    )
+    away = sources.files.Place(pyarrow.fs.SubTreeFileSystem(str(tmp_path), pyarrow.fs.LocalFileSystem()), "crm.zip")
+    assert next((name, size) for name, size, _, _ in away.members()) == ("a.txt", 9)
+    book = sources.files.Place(away.fs, "crm.zip", "book.xlsx")
+    assert readers.sheets(book, "book") == (["Sheet1"], [])
+    rows = readers.rows(book, "book", "workbook", "Sheet1")
+    assert next(rows) == ["customer_id", "customer_name"]
+    rows.close()
+    assert sources.files.Place(away.fs, "crm.zip", "a.txt").beginning(4) == b"xxxx"
 
 
 @pytest.mark.parametrize("place", [1, 2], ids=["in the first record", "in the second"])

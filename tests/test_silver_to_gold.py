@@ -428,6 +428,29 @@ def test_amounts_that_do_not_fit_name_their_column_and_deal(frame):
     _explain_overflow(frame(kinds, ("L1", D(5), "leads.csv", 2)), entity, ValueError("something else"))
 
 
+def test_a_deal_is_shared_out_to_the_cent_however_large_it_is(frame):
+    """Cents times touches are more than a bigint holds, and the engine would go on below zero."""
+    from medallion.features import AsOf
+    from medallion.gold.attribution import attribution
+
+    kinds = "lead_id string, customer_id string, status string, stage string, deal_value decimal(18,2), created_at timestamp, closed_at timestamp"
+    values = (D("9999999999999999.99"), D("-9999999999999999.99"), D("100000000000.00"))
+    deals = [(f"L{n}", "C1", "won", "", value, at("2025-01-01"), at("2025-03-01")) for n, value in enumerate(values)]
+    touches = [("C1", "email" if n % 3 else "call", at("2025-02-01")) for n in range(29)]
+    rows = attribution(
+        frame(kinds, *deals),
+        frame("customer_id string, channel string, occurred_at timestamp", *touches),
+        AsOf(at("2025-04-01")),
+    ).collect()
+    for n, value in enumerate(values):
+        parts = {row["channel"]: row["attributed_revenue"] for row in rows if row["lead_id"] == f"L{n}"}
+        assert sum(parts.values()) == value
+        assert all(
+            abs(part - value * count / 29) < 1
+            for part, count in zip(map(parts.get, ("call", "email")), (10, 19), strict=True)
+        )
+
+
 LIFTED = (
     "apiVersion: v3.1.0\nkind: DataContract\nid: x\nname: x\nversion: 1.0.0\nstatus: active\nschema:\n"
     "  - name: leads\n    properties: [{name: deal_value, logicalTypeOptions: {maximum: 9999999999999999}}]\n"
@@ -440,12 +463,16 @@ def test_an_implausible_amount_waits_in_quarantine_and_one_let_in_can_be_put_rig
     both = "L1,C1,won,{0},2025-06-01,2025-06-02\nL2,C1,won,{0},2025-06-01,2025-06-02\n"
     files = {
         "customers.csv": "customer_id,customer_name\nC1,Acme\n",
-        "leads.csv": header + both.format("9999999999999999") + "L3,C1,won,100000000000,2025-06-01,2025-06-02\n",
+        "leads.csv": header
+        + both.format("9999999999999999")
+        + "L3,C1,won,100000000000,2025-06-01,2025-06-02\nL5,C1,won,1,0205-06-01,2025-06-02\nL6,C1,won,1,2025-06-01,1979-12-31\n",
     }
     _, lake = deliver(files)
     refused = rows(lake, "select record_key, reasons from silver.quarantine order by 1")
     assert [tuple(row.values()) for row in refused] == [
-        (key, ["deal_value: is not 0 to 100,000,000,000: '9999999999999999.00'"]) for key in ("L1", "L2")
+        *((key, ["deal_value: is not 0 to 100,000,000,000: '9999999999999999.00'"]) for key in ("L1", "L2")),
+        ("L5", ["created_at: is not 1980-01-01 to 2099-12-31: '0205-06-01 00:00:00'"]),
+        ("L6", ["closed_at: is not 1980-01-01 to 2099-12-31: '1979-12-31 00:00:00'"]),
     ]
     assert rows(lake, "select sum(deal_value) as total from gold.deals") == [{"total": D("100000000000.00")}]
     contract = tmp_path / "lifted.odcs.yaml"

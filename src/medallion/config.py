@@ -31,7 +31,7 @@ class CrmRecord(BaseModel):
         values: The CRM's value per value of ours, for fields with a list of values.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     object: Name | None = None
     external_id: Name | None = None
@@ -54,7 +54,7 @@ class CrmRecord(BaseModel):
 class CrmSettings(BaseModel):
     """The CRM to which approved changes are written; its secrets come from the environment only."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     kind: Literal["hubspot", "salesforce"]
     base_url: str | None = None
@@ -81,7 +81,7 @@ class CrmSettings(BaseModel):
 class AgentSettings(BaseModel):
     """What the sales agent is told."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     capacity: Annotated[int, Field(ge=1)] = 20
     rest_days: Annotated[int, Field(ge=0)] = 2
@@ -104,7 +104,7 @@ class HoldBack(BaseModel):
         empty: Largest share of rows that may lack one required value.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     rows: Annotated[int, Field(ge=1)] = 50
     refused: Annotated[float, Field(ge=0, le=1)] = 0.2
@@ -114,7 +114,7 @@ class HoldBack(BaseModel):
 class Settings(BaseModel):
     """Everything a run can be told, with its default."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     source: str = "data"
     lakehouse: str = "lakehouse"
@@ -162,7 +162,7 @@ def load(path: Path | None = None, **overrides: Any) -> Settings:
             values = yaml.load(chosen.read_text(encoding="utf-8")) or {}
         except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
             raise ContractError(f"{chosen}: cannot be read: {error}", "Check the path and the YAML.") from error
-        if not isinstance(values, dict):
+        if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
             raise ContractError(f"{chosen}: is not a list of `key: value` lines", "See config/config.yaml.")
     given = {key: value for key, value in overrides.items() if value is not None}
     try:

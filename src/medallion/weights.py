@@ -12,7 +12,7 @@ Days = Annotated[float, Field(gt=0, le=3650)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Parts(_Strict):

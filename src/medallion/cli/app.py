@@ -153,6 +153,16 @@ def main() -> None:
         app()
     except MedallionError as error:
         _fail(error)
+    except OSError as error:  # a path that cannot be, a file that someone took away, a full disk
+        if _debug:
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        _fail(
+            MedallionError(
+                f"{place}cannot be used: {error.strerror or error}",
+                "Check the path, that this user may read and write it, and that there is space.",
+            )
+        )
     except Exception as error:
         if _debug:
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Literal
 
 from medallion.contracts.filling import Source
@@ -60,8 +61,8 @@ class Column:
     derive: str | None = None
     date_formats: tuple[str, ...] = DATE_FORMATS
     pattern: str | None = None
-    minimum: float | None = None
-    maximum: float | None = None
+    minimum: float | date | None = None
+    maximum: float | date | None = None
     event: bool = False
     reference: Reference | None = None
     checks: dict[str, Severity] = field(default_factory=dict, hash=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import date
 from typing import Any, cast
 
 from open_data_contract_standard.model import (
@@ -47,6 +48,9 @@ _NOT_ALWAYS_THE_SAME = (
     "CurrentUser",
 )
 _UNORDERED = {"string", "boolean", "date", "timestamp", "array<string>"}
+#: Figures that every engine can compare with.
+_MOST = 1e18
+_DATED = {"date", "timestamp"}
 _HOURS = {"h": 1.0, "d": 24.0, "w": 168.0}
 
 
@@ -135,8 +139,8 @@ def column(
         derive=declared.transformLogic or start.derive,
         date_formats=_texts(extra, "dateFormats", place) or formats or start.date_formats,
         pattern=options.get("pattern", start.pattern),
-        minimum=options.get("minimum", start.minimum),
-        maximum=options.get("maximum", start.maximum),
+        minimum=_bound(options.get("minimum", start.minimum), declared.physicalType or start.type),
+        maximum=_bound(options.get("maximum", start.maximum), declared.physicalType or start.type),
         event=bool(extra.get("event", start.event)),
         reference=reference,
         label=declared.businessName or start.label,
@@ -144,6 +148,16 @@ def column(
     )
     _validate(changed, place)
     return replace(changed, checks=_checks(declared, changed, start, place))
+
+
+def _bound(value: Any, kind: str) -> Any:
+    """A minimum or maximum; that of dates and times is a day, both ends count."""
+    if kind in _DATED and type(value) is str:
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            return value
+    return value
 
 
 def _given(value: Any) -> tuple[str, ...]:
@@ -196,7 +210,7 @@ def _parsed(sql: str, place: str) -> set[str]:
 
     try:
         tree = sqlglot.parse_one(sql, dialect="spark")
-    except sqlglot.errors.SqlglotError as error:
+    except (sqlglot.errors.SqlglotError, RecursionError) as error:
         reason = re.sub(r"\x1b\[\d*m", "", str(error)).splitlines()[0]
         raise ContractError(f"{place}: {sql!r} is not an SQL expression: {reason}", "Mend it.") from error
     exp = sqlglot.exp
@@ -236,7 +250,7 @@ def _kind(declared: SchemaProperty, start: Column) -> str:
 
 def _validate(changed: Column, place: str) -> None:
     digits = re.fullmatch(r"decimal\((\d+),(\d+)\)", changed.type)
-    if not _TYPES.fullmatch(changed.type) or (digits and not int(digits[2]) <= int(digits[1]) <= 38):
+    if not _TYPES.fullmatch(changed.type) or (digits and not max(int(digits[2]), 1) <= int(digits[1]) <= 38):
         raise ContractError(
             f"{place}: physicalType {changed.type!r} is not known",
             "Use string, bigint, double, boolean, date, timestamp, decimal(p,s) or array<string>.",
@@ -247,17 +261,24 @@ def _validate(changed: Column, place: str) -> None:
             f"Use one of {', '.join(sorted(_SEMANTIC_KINDS))}, or leave it out.",
         )
     for bound in (changed.minimum, changed.maximum):
-        if bound is not None and (type(bound) not in (int, float) or changed.type in _UNORDERED):
+        if bound is None or (changed.type in _DATED and type(bound) is date):
+            continue
+        if (
+            not isinstance(bound, int | float)
+            or isinstance(bound, bool)
+            or not abs(bound) < _MOST
+            or changed.type in _UNORDERED
+        ):
             raise ContractError(
                 f"{place}: minimum or maximum {bound!r} does not fit type {changed.type}",
-                "Give numbers, for columns of numbers.",
+                "Give numbers, for columns of numbers, or days such as 1980-01-01, for dates and times.",
             )
     if changed.pattern is not None:
         try:
             re.compile(str(changed.pattern))
             if changed.type != "string" or re.search(r"\(\?<?[=!]|\\[1-9]", str(changed.pattern)):
                 raise re.error("only for columns of text, without looking ahead, behind or back")
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise ContractError(f"{place}: pattern {changed.pattern!r}: {error}", "Mend the pattern.") from error
 
 
@@ -265,6 +286,8 @@ def _add_spellings(target: dict[str, str], source: dict[str, Any], place: str) -
     if not isinstance(source, dict):
         raise ContractError(f"{place}: spellings is not a mapping", "Write `value: [spelling, spelling]`.")
     for value, written in source.items():
+        if not isinstance(written, list | None):
+            raise ContractError(f"{place}: spellings of {value!r} are {written!r}, not a list", f"Write [{written}].")
         for spelling in (str(value), *(str(item) for item in written or [])):
             for form in {spelling.strip().lower(), code(spelling)} - {""}:
                 if target.get(form, value) != value:

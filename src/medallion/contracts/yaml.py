@@ -7,6 +7,8 @@ from typing import Any
 import yaml
 
 YAMLError = yaml.YAMLError
+#: Values of a document, those that aliases repeat each time.
+_MOST_VALUES = 200_000
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -19,6 +21,19 @@ def load(text: str) -> Any:
     """The document as plain values; no tag makes objects.
 
     Raises:
-        YAMLError: The text is not YAML.
+        YAMLError: The text is not YAML, or so large or deep that it is no declaration.
     """
-    return yaml.load(text, Loader=_Loader)  # noqa: S506 - both loaders are safe ones
+    try:
+        document = yaml.load(text, Loader=_Loader)  # noqa: S506 - both loaders are safe ones
+    except (ValueError, OverflowError, RecursionError) as error:  # such as 2025-02-30, which looks like a date
+        raise YAMLError(str(error)) from error
+    left, values = _MOST_VALUES, [document]
+    while values:
+        value, left = values.pop(), left - 1
+        if isinstance(value, dict | list):
+            values += [*value.values()] if isinstance(value, dict) else value
+        if "\0" in (value if isinstance(value, str) else ""):
+            raise YAMLError(f"a text holds a NUL byte: {value!r}")
+        if left < len(values):
+            raise YAMLError(f"it has more than {_MOST_VALUES:,} values; do its aliases repeat each other?")
+    return document

@@ -12,6 +12,9 @@ from medallion.features import AsOf, interactions_as_of, leads_as_of
 ATTRIBUTION_DAYS = 90
 UNATTRIBUTED = "unattributed"
 
+#: The share of a deal's cents by touches, in whole cents; the product of both could be more than BIGINT holds, and wraps.
+_SHARE = "(_cents div _all) * touches + ((_cents % _all) * touches) div _all"
+
 
 def attribution(leads: DataFrame, interactions: DataFrame, as_of: AsOf) -> DataFrame:
     """One row per won deal and channel; the parts of a deal add up to its value, and to 1.
@@ -44,7 +47,7 @@ def attribution(leads: DataFrame, interactions: DataFrame, as_of: AsOf) -> DataF
         {
             "channel": F.coalesce("channel", F.lit(UNATTRIBUTED)),
             "touches": F.coalesce("touches", F.lit(0)),
-            "_part": F.when(F.col("_all") > 0, F.floor(F.expr("(_cents * touches) div _all"))),
+            "_part": F.when(F.col("_all") > 0, F.expr(_SHARE)),
             # whole millionths, since a sum of doubles would depend on the order of rows
             "_micro": F.when(F.col("_all") > 0, rounded(F.col("touches") / F.col("_all") * F.lit(1e6)).cast("bigint")),
         }

@@ -13,6 +13,7 @@ import re
 from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -22,7 +23,7 @@ from deltalake import DeltaTable
 from medallion.contracts.own import opened
 from medallion.errors import LakehouseError
 from medallion.lakehouse import unity
-from medallion.lakehouse.store import LAYERS, Lakehouse
+from medallion.lakehouse.store import GO_BACK, LAYERS, Lakehouse
 
 #: A text, a comment or another quoted name, or else a table that is named outside of them. Parsing by sqlglot takes a hundred times as long,
 #: for every query, and does not know all that DuckDB does.
@@ -96,7 +97,7 @@ def connect(
         raise LakehouseError(
             f"{lake.root}: there is no lakehouse here", "Run `medallion run` first, or check --lakehouse."
         )
-    with empty(alone) as connection:
+    with empty(alone) as connection, _whole(lake):
         if lake.in_catalog:
             yield cast(duckdb.DuckDBPyConnection, _Fetching(connection, lake, names))
             return
@@ -107,6 +108,29 @@ def connect(
             else:
                 connection.execute(f"create view {name} as {_select(lake.delta(name), name)}")
         yield connection
+
+
+@contextmanager
+def _whole(lake: Lakehouse) -> Iterator[None]:
+    """Tell of a file of the lakehouse that is not there or damaged, whenever it is met.
+
+    Raises:
+        LakehouseError: There is one, or a table is not there.
+    """
+    try:
+        yield
+    except duckdb.CatalogException as error:
+        absent = re.search(r"Table with name (\S+) does not exist", str(error))
+        if not absent:
+            raise
+        problem = f"{lake.root}: there is no table {absent[1]}"
+        raise LakehouseError(problem, f"Run `medallion run` first. If it was there before: {GO_BACK}.") from error
+    except (duckdb.Error, OSError) as error:
+        named = re.search(r"[^'\"\s\[]*\.parquet\b", str(error))
+        if not named or not named[0].startswith((str(Path(lake.root).absolute()), lake.root)):
+            raise
+        reason = str(error).strip().split("\n")[0].replace(named[0], "").replace("''", "it").replace('""', "it")
+        raise LakehouseError(f"{named[0]}: is missing or damaged ({reason})", f"{GO_BACK}.") from error
 
 
 def _register(connection: duckdb.DuckDBPyConnection, name: str, rows: Any) -> None:

@@ -91,7 +91,8 @@ class Lakehouse:
         except DeltaError as error:
             if found := damage(self, name):
                 raise found.error() from error
-            raise
+            reason = str(error).strip().split("\n")[0][:200]
+            raise LakehouseError(f"{self.path(name)}: its log cannot be read: {reason}", f"{GO_BACK}.") from error
         # an empty commit reads as if it were not there: the version before would pass for the newest
         if _is_empty(self, name, table.version()) and (found := damage(self, name)):
             raise found.error()
@@ -101,8 +102,13 @@ class Lakehouse:
         """Whether the table has been written."""
         if self.in_catalog:
             return unity.exists(self.root, name)
-        with self._reached():
-            return DeltaTable.is_deltatable(self.path(name))
+        try:
+            with self._reached():
+                return DeltaTable.is_deltatable(self.path(name))
+        except DeltaError as error:
+            reason = str(error).strip().split("\n")[0][:200]
+            problem = f"{self.root}: is no address of a lakehouse: {reason}"
+            raise LakehouseError(problem, "Use a folder, or an address such as abfss://...") from error
 
     @contextmanager
     def _reached(self) -> Iterator[None]:
@@ -193,7 +199,10 @@ def damage(lake: Lakehouse, name: str) -> Damage | None:
 
 
 def _torn(commit: Path) -> str | None:
-    lines = commit.read_bytes().splitlines()
+    try:
+        lines = commit.read_bytes().splitlines()
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
     if not any(line.strip() for line in lines):
         return f"is empty ({commit.stat().st_size:,} bytes)"
     counts = {"add": 0, "remove": 0}
@@ -203,9 +212,13 @@ def _torn(commit: Path) -> str | None:
             action = json.loads(line)
         except ValueError:
             return f"is cut short: line {number} is not JSON"
+        if not isinstance(action, dict):
+            return f"is damaged: line {number} is no action"
         for kind in counts:
             counts[kind] += kind in action
-        metrics = action.get("commitInfo", {}).get("operationMetrics") or {}
+        told = action.get("commitInfo")
+        metrics = told.get("operationMetrics") if isinstance(told, dict) else None
+        metrics = metrics if isinstance(metrics, dict) else {}
         for kind, name in ((kind, name) for kind, names in _COUNTED.items() for name in names):
             if str(metrics.get(name)).isdigit():
                 promised[kind] = int(metrics[name])

@@ -10,6 +10,7 @@ import json
 import logging
 import sys
 import time
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -520,9 +521,17 @@ class _Work:
         reread = {file.entity for batch, _ in todo if batch.is_reread for file in batch.files}
         for name in sorted(reread):
             context.delete_rows(self.entities[name].clean.name, "true")
-        for batch, chosen in todo:
+        waiting = deque(todo)
+        while waiting:
+            batch, chosen = waiting.popleft()
             gate = Gate(context, batch, settings.hold_back, self.held_under)
-            accounts = bronze_to_silver(context, batch, gate, chosen)
+            try:
+                accounts = bronze_to_silver(context, batch, gate, chosen)
+            except SourceError as error:
+                if (rest := self._without_unreadable(batch, error)) is None:
+                    raise
+                waiting.appendleft((rest, chosen))
+                continue
             result.accounts += accounts
             if batch.is_reread and not settings.accept:
                 _needs_most_rows(accounts)
@@ -566,6 +575,20 @@ class _Work:
         result.changed = True
         result.steps, result.seconds = self.steps.seconds, round(time.perf_counter() - self.started, 3)
         _record_run(spark, lake, result, fresh.document(result.as_of) if fresh and result.as_of else None, now)
+
+    def _without_unreadable(self, batch: Batch, error: SourceError) -> Batch | None:
+        """The files of a batch that was rolled back without the one that an error names, and those that wait for it."""
+        bad = [file for file in batch.files if error.problem.startswith(f"{file.name}: ")]
+        if not bad or not batch.has_files:
+            return None
+        remedy = "Mend or remove the file and run again."
+        refused = [sources.Refusal(file.name, file.entity, error.problem, remedy) for file in bad]
+        left = [file for file in batch.files if file not in bad]
+        kept = sources.hold_back(left, [*self.result.refused, *refused], self.result.ignored, self.entities)
+        if not kept.files:
+            return None
+        self.result.refused = list(kept.refused)
+        return Batch.of(kept.files, batch.known_at)
 
     def _prove(self, spark: SparkSession, todo: list[tuple[Batch, frozenset[str]]]) -> None:
         """Compute what the deals come to now, and keep it beside what earlier runs came to."""

@@ -11,7 +11,6 @@ from itertools import islice
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from medallion import sources
 from medallion.contracts import formats
@@ -19,7 +18,7 @@ from medallion.contracts.formats import DayOrder
 from medallion.contracts.model import PLACEHOLDERS
 from medallion.contracts.odcs import code
 from medallion.errors import SourceError
-from medallion.sources import SourceFile, delivery, parsing
+from medallion.sources import SourceFile, delivery, parsing, readers
 from medallion.sources.files import UNREADABLE
 
 #: Records of a table that are looked at, and cells where it is wide.
@@ -287,7 +286,6 @@ def _profiled(file: SourceFile, stems: tuple[str, ...]) -> Table:
 def _all_rows(file: SourceFile) -> int:
     """About how many rows a table has, 0 where only reading it to its end would tell."""
     if file.format == "parquet":
-        with file.place.seekable() as stream:
-            return int(pq.ParquetFile(stream).metadata.num_rows)
+        return readers.count(file.place, file.name)
     lines = file.place.lines() - file.header_line if file.format in ("csv", "jsonl") else 0
     return max(0, round(lines, 2 - len(str(lines))))

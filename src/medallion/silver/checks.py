@@ -184,6 +184,7 @@ def _fails(name: str, column: Declared, value: Column, text: Column, known: Mapp
     if name == "accepted":
         return text.isNotNull() & value.isNull()
     if name == "range":
+        value = value.cast("date") if column.type == "timestamp" else value
         low = value < F.lit(column.minimum) if column.minimum is not None else F.lit(False)
         high = value > F.lit(column.maximum) if column.maximum is not None else F.lit(False)
         return F.coalesce(low | high, F.lit(False))
@@ -205,7 +206,10 @@ def _whole(pattern: str) -> str:
 
 def _message(column: Declared, name: str, shown: Column) -> Column:
     low, high = column.minimum, column.maximum
-    bounds = " to ".join(f"{bound:,}" for bound in (low, high) if bound is not None)
+    shown_as = [
+        f"{bound:,}" if isinstance(bound, int | float) else str(bound) for bound in (low, high) if bound is not None
+    ]
+    bounds = " to ".join(shown_as)
     if low is None or high is None:
         bounds = f"up to {bounds}" if low is None else f"{bounds} or more"
     entity = (column.reference.entity if column.reference else "").removesuffix("s")

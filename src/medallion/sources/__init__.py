@@ -11,23 +11,21 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
+from functools import lru_cache
 from hashlib import sha256
 from itertools import islice
 from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from medallion.contracts import Column, Entity, Filling, Source, formats
 from medallion.contracts.filling import ABSENT, COMPLETE, MERGED, OF, RECORD, SNAPSHOT, WHERE, joined
 from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
 from medallion.errors import SourceError
-from medallion.sources import currencies, delivery, headers, quoting
+from medallion.sources import currencies, delivery, headers, quoting, readers
 from medallion.sources.delivery import FORMATS, Part
 from medallion.sources.files import UNREADABLE, Content, Place, fingerprint, read_through, text_lines
 from medallion.sources.headers import Header, Known
-from medallion.sources.readers import documents, web_tables, workbooks
+from medallion.sources.readers import documents
 
 #: Rows of a sheet in which its header is looked for.
 _SHEET_HEAD = 60
@@ -290,18 +288,21 @@ def look(part: Part, known: Known, line: int | None = None) -> tuple[Content, He
         SourceError: It is damaged, empty, or has no header.
     """
     header: Header | None
-    if part.format == "parquet":
-        return _parquet(part)
-    if part.format in ("workbook", "json", "page"):
-        digest, size = fingerprint(part.place)
+    if part.format in ("workbook", "json", "page", "parquet"):
+        try:
+            digest, size = fingerprint(part.place)
+        except UNREADABLE as error:
+            raise SourceError(
+                f"{part.name}: cannot be read: {error}", "Check the file is complete; export it again."
+            ) from error
         digest = sha256(f"{digest} {part.sheet}".encode()).hexdigest() if part.sheet else digest
         content = Content(digest, size, "utf-8", b"", False)
+    if part.format == "parquet":
+        return content, Header(tuple(readers.header(part.place, part.name)), 1)
     if part.format == "json":
-        items = (documents.lists(part.place, part.name) or {})[part.sheet]
-        return content, Header(tuple(documents.names(item for item in items if isinstance(item, dict))), 1)
+        return content, Header(tuple(readers.header(part.place, part.name, part.sheet)), 1)
     if part.format in ("workbook", "page"):
-        reader = workbooks if part.format == "workbook" else web_tables
-        rows = reader.rows(part.place, part.name, part.sheet)
+        rows = readers.rows(part.place, part.name, part.format, part.sheet)
         header = headers.of_rows(list(islice(rows, max(_SHEET_HEAD, line or 0))), known, line)
         deque(rows, maxlen=0)  # a workbook that cannot be read to its end is refused here, before anything is loaded
     else:
@@ -327,16 +328,6 @@ def _json_names(part: Part, encoding: str) -> list[str]:
     if not names:
         raise SourceError(f"{part.name}: line 1: is not a JSON object", "Write one JSON object per line.")
     return names
-
-
-def _parquet(part: Part) -> tuple[Content, Header]:
-    try:
-        digest, size = fingerprint(part.place)
-        with part.place.seekable() as stream:
-            names = pq.read_schema(stream).names
-    except (*UNREADABLE, pa.ArrowInvalid) as error:
-        raise SourceError(f"{part.name}: is not a readable Parquet file: {error}", "Export it again.") from error
-    return Content(digest, size, "utf-8", b"", False), Header(tuple(names), 1)
 
 
 def unchanged(file: SourceFile) -> None:
@@ -390,6 +381,7 @@ def bronze_names(header: Iterable[str]) -> list[str]:
     return names
 
 
+@lru_cache(maxsize=1 << 14)
 def _bare(name: str) -> str:
     """The form in which headers are compared: letters and digits alone, in lower case."""
     return code(name).replace("_", "")

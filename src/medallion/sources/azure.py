@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from medallion.errors import MedallionError
 
@@ -66,7 +65,7 @@ def emulator() -> str | None:
 
 def is_address(uri: str) -> bool:
     """Whether a path is meant as an address in Azure storage."""
-    return urlsplit(uri).scheme in ("abfs", "abfss")
+    return uri.partition(":")[0].lower() in ("abfs", "abfss")
 
 
 #: What helps when an address cannot be reached.

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +17,10 @@ import pyarrow as pa
 import pyarrow.fs
 
 from medallion.errors import SourceError
-from medallion.sources import azure
-from medallion.sources.files import INSIDE, UNREADABLE, Place, filesystem
-from medallion.sources.readers import documents, web_tables, workbooks
+from medallion.sources import azure, readers
+from medallion.sources.files import BOMB_BYTES, BOMB_RATIO, UNREADABLE, Place, filesystem
+from medallion.sources.readers import web_tables
+from medallion.sources.readers.opened import INSIDE
 
 #: Kinds of table by the ending of a name.
 FORMATS = {
@@ -31,8 +33,14 @@ FORMATS = {
 _ZIP, _OLE, _PARQUET = b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"PAR1"
 #: Folders in folders that are looked into where there are no tables further up.
 _DEPTH = 3
-#: An archive whose member unpacks to more than this, and to so many times its size, is taken for a bomb.
-_BOMB_BYTES, _BOMB_RATIO = 1 << 30, 500
+#: Bytes by which a file tells what it is.
+_START = 4096
+#: Members of an archive that are looked at; one of more is no export.
+_MOST_MEMBERS = 200_000
+
+
+#: Name and path of what is in a folder, and whether it is a file; or why that cannot be told.
+_Entry = tuple[str, str, bool | OSError]
 
 
 @dataclass(frozen=True)
@@ -74,36 +82,55 @@ def parts(folder: str) -> Iterator[Part | Unreadable | str]:
         kind = fs.get_file_info(base).type
     except (OSError, pa.ArrowException) as cause:
         raise SourceError(f"{folder}: cannot be reached: {azure.reason(cause)}", azure.SIGN_IN) from cause
+    except ValueError as cause:
+        raise SourceError(f"{folder!a}: is not the name of a folder: {cause}", "Name it in UTF-8.") from cause
     if kind != pa.fs.FileType.Directory:
         raise SourceError(f"{folder}: there is no such folder", "Name the folder of your exports with --source.")
     home = folder.rstrip("/") if "://" in folder else str(Path(folder).absolute())
-    listed = _listed(fs, base)
-    if not any(
+    try:
+        listed: list[_Entry] = [*_listed(fs, base)]
+    except OSError as cause:
+        problem = f"{folder}: cannot be read: {cause.strerror or cause}"
+        raise SourceError(problem, "Make the folder readable for this user.") from cause
+    if below := not any(
         is_file and split(name)[1] in FORMATS and not name.startswith((".", "_", "~$")) for name, _, is_file in listed
     ):
         listed = list(_below(fs, listed))
     for name, path, is_file in listed:
         if name.startswith((".", "~$")):
             continue
+        problem = ""
+        is_read = split(name)[1] in FORMATS or (below and not is_file)
         if not _sayable(name):
-            error = SourceError(f"{name!a}: a file name that is not UTF-8", "Rename the file.")
-            yield Unreadable(name.encode("utf-8", "replace").decode(), (split(name)[0],), error)
+            problem, remedy = f"{name!a}: a file name that is not UTF-8", "Rename the file."
+        elif isinstance(is_file, OSError):
+            problem = f"{name}: cannot be read: {is_file.strerror or is_file}"
+            remedy = "Make the folder readable for this user."
+        elif is_read and isinstance(fs, pa.fs.LocalFileSystem) and _leads_out(path, base):
+            problem, remedy = f"{name}: is a link to something outside of the folder", "Put the file itself there."
+        if problem:
+            shown = name.encode("utf-8", "replace").decode()
+            yield Unreadable(shown, (split(name.rpartition("/")[2])[0],), SourceError(problem, remedy))
         elif is_file and not name.rpartition("/")[2].startswith(("_", ".", "~$")):
             yield from _parts(Place(fs, path), f"{home}/{name}", name, name.rpartition("/")[2])
         elif is_file or split(name)[1] in FORMATS:
             yield name
 
 
-def _below(
-    fs: pa.fs.FileSystem, listed: list[tuple[str, str, bool]], depth: int = 1
-) -> Iterator[tuple[str, str, bool]]:
+def _below(fs: pa.fs.FileSystem, listed: Sequence[_Entry], depth: int = 1) -> Iterator[_Entry]:
     """Files of the folders in a folder that has no tables itself, such as one per month, each named by its path."""
     for name, path, is_file in listed:
         if is_file or name.rpartition("/")[2].startswith((".", "_")) or split(name)[1] in FORMATS:
             yield name, path, is_file
-        elif depth <= _DEPTH and not Path(path).is_symlink():
-            inner = [(f"{name}/{own}", inside, file) for own, inside, file in _listed(fs, path)]
-            yield from _below(fs, inner, depth + 1)
+        elif Path(path).is_symlink():
+            yield name, path, False
+        elif depth <= _DEPTH:
+            try:
+                inner = [(f"{name}/{own}", inside, file) for own, inside, file in _listed(fs, path)]
+            except OSError as cause:
+                yield name, path, cause
+            else:
+                yield from _below(fs, inner, depth + 1)
 
 
 def _listed(fs: pa.fs.FileSystem, base: str) -> list[tuple[str, str, bool]]:
@@ -122,6 +149,15 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
         return False
 
 
+def _leads_out(path: str, base: str) -> bool:
+    """Whether a path, or a folder on it, is a link that leads out of the folder `base`."""
+    try:
+        whole, home = os.path.realpath(path), os.path.realpath(base)
+    except OSError:  # where it leads nobody may know
+        return True
+    return whole != home and not whole.startswith(home.rstrip(os.sep) + os.sep)
+
+
 def _sayable(name: str) -> bool:
     try:
         name.encode("utf-8")
@@ -130,28 +166,30 @@ def _sayable(name: str) -> bool:
     return True
 
 
-def _parts(place: Place, uri: str, name: str, own: str) -> Iterator[Part | Unreadable | str]:
+def _parts(
+    place: Place, uri: str, name: str, own: str, outer: str = "", start: bytes = b""
+) -> Iterator[Part | Unreadable | str]:
     stem, suffix = split(own)
     if suffix not in FORMATS:
         yield name
         return
     try:
-        form = _format(place, name, FORMATS[suffix])
+        form = _format(start or place.beginning(_START), name, FORMATS[suffix])
         if form == "archive":
-            if INSIDE in place.member:
+            if outer:
                 raise SourceError(f"{name}: an archive in an archive in an archive is not opened", "Unpack it first.")
             yield from _members(place, uri, name)
         elif form == "workbook":
-            shown, hidden = workbooks.sheets(place, name)
+            shown, hidden = readers.sheets(place, name)
             yield from (f"{name}#{sheet}" for sheet in hidden)
             for sheet in shown:
                 stems = (sheet, stem) if len(shown) == 1 or not _by_default(sheet) else (stem,)
                 yield Part(uri, f"{name}#{sheet}", form, place, stems, sheet)
         elif form == "page":
-            found = web_tables.tables(place, name)
+            found = readers.pages(place, name)
             for table in found:
                 yield Part(uri, f"{name}#{table}", form, place, (table, stem) if len(found) == 1 else (stem,), table)
-        elif form == "json" and (lists := documents.lists(place, name)) is not None:
+        elif form == "json" and (lists := readers.lists(place, name)) is not None:
             if not lists:
                 yield name
             for path in lists:
@@ -187,8 +225,7 @@ def split(name: str) -> tuple[str, str]:
     return (stem, f".{suffix.lower()}") if dot else (bare, "")
 
 
-def _format(place: Place, name: str, named: str) -> str:
-    start = place.beginning(4096)
+def _format(start: bytes, name: str, named: str) -> str:
     if start.startswith(_ZIP):
         is_workbook = re.search(rb"\[Content_Types\]\.xml|mimetypeapplication/vnd\.oasis|_rels/\.rels", start)
         return "workbook" if is_workbook or named == "workbook" else "archive"
@@ -216,27 +253,38 @@ def _format(place: Place, name: str, named: str) -> str:
 
 
 def _members(place: Place, uri: str, name: str) -> Iterator[Part | Unreadable | str]:
-    with place.archive() as archive:
-        infos = sorted((info for info in archive.infolist() if not info.is_dir()), key=lambda info: info.filename)
-    seen: set[str] = set()
-    for info in infos:
-        own = info.filename.rpartition("/")[2]
-        shown_name = f"{name}/{info.filename}"
-        if own.startswith((".", "_")) or info.filename.startswith("__MACOSX/"):
-            if own.startswith("_") and not info.filename.startswith("__MACOSX/"):
-                yield shown_name
-            continue
-        problem = ""
-        if info.filename in seen:
-            problem = "is the second member of that name"
-        elif info.flag_bits & 1:
-            problem = "is encrypted"
-        elif info.file_size > _BOMB_BYTES and info.file_size > _BOMB_RATIO * max(info.compress_size, 1):
-            problem = f"would unpack to {info.file_size >> 20:,} MiB, {_BOMB_RATIO} times its size"
-        if problem:
-            error = SourceError(f"{shown_name}: {problem}", "Unpack it first, if you trust it.")
-            yield Unreadable(shown_name, (split(own)[0],), error)
+    members, size, packed = [], 0, 0
+    for member in place.members():
+        members.append(member)
+        size, packed = size + member[1], packed + member[2]
+        if len(members) > _MOST_MEMBERS:
+            raise SourceError(f"{name}: has more than {_MOST_MEMBERS:,} members", "Pack the exports alone.")
+    if size > BOMB_BYTES and size > BOMB_RATIO * max(packed, 1):
+        problem = f"{name}: would unpack to {size >> 20:,} MiB, {BOMB_RATIO} times its size"
+        raise SourceError(problem, "Unpack it first, if you trust it.")
+    found, problems = list[str](), dict[str, tuple[str, str]]()
+    for path, _, _, encrypted in members:
+        own = path.rpartition("/")[2]
+        is_table = split(own)[1] in FORMATS
+        if is_table and (re.match(r"[/\\]|[A-Za-z]:", path) or ".." in re.split(r"[/\\]", path)):
+            problems[path] = "is a member whose name leads out of the archive", "Pack the exports again."
+        elif own.startswith((".", "_")) or path.startswith("__MACOSX/"):
+            if own.startswith("_") and not path.startswith("__MACOSX/"):
+                yield f"{name}/{path}"
+        elif path in found[-1:]:
+            problems[path] = "is the second member of that name", "Unpack it first, if you trust it."
+        elif encrypted:
+            problems[path] = "is encrypted", "Unpack it first, if you trust it."
         else:
-            seen.add(info.filename)
-            member = f"{place.member}{INSIDE}{info.filename}" if place.member else info.filename
-            yield from _parts(Place(place.fs, place.path, member), uri, shown_name, own)
+            found.append(path)
+    for path, (problem, remedy) in problems.items():
+        shown_name = f"{name}/{path}"
+        stem = split(path.rpartition("/")[2])[0]
+        yield Unreadable(shown_name, (stem,), SourceError(f"{shown_name}: {problem}", remedy))
+    tables = [path for path in found if split(path)[1] in FORMATS]
+    with closing(place.beginnings(tables, _START)) as starts:
+        known = iter(zip(tables, starts, strict=True))
+        for path in found:
+            start = next(known)[1] if split(path)[1] in FORMATS else b""
+            lies = Place(place.fs, place.path, f"{place.member}{INSIDE}{path}" if place.member else path)
+            yield from _parts(lies, uri, f"{name}/{path}", path.rpartition("/")[2], place.member, start)

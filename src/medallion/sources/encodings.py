@@ -108,7 +108,7 @@ def of_chunks(chunks: Iterable[bytes]) -> tuple[str | None, dict[str, str]]:
     if not ranked:
         return None, {}
     best = shares[ranked[0]]
-    if shares.get(_USUAL, 0.0) >= best:
+    if _USUAL in shares and shares[_USUAL] >= best:
         return _USUAL, examples
     close = [encoding for encoding in ranked if shares[encoding] > best - _MARGIN]
     if best >= _LEAST and len({examples[encoding] for encoding in close}) == 1:

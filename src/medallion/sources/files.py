@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import hashlib
 import io
 import re
-import threading
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
@@ -21,7 +19,7 @@ import pyarrow as pa
 import pyarrow.fs
 
 from medallion.errors import SourceError
-from medallion.sources import azure, encodings
+from medallion.sources import azure, confined, encodings
 
 _CHUNK = 1 << 20
 _HEAD = 1 << 18
@@ -34,11 +32,21 @@ _ZEROS = 5
 
 
 def filesystem(uri: str) -> tuple[pa.fs.FileSystem, str]:
-    """The file system and path of a folder or file, given as a local path or a URI."""
+    """The file system and path of a folder or file, given as a local path or a URI.
+
+    Raises:
+        SourceError: It is no address of a kind that can be read.
+    """
     if azure.is_address(uri) and azure.emulator():
         return _emulated(uri)
     if re.match(r"^[a-z][a-z0-9+]*://", uri):
-        fs, path = pa.fs.FileSystem.from_uri(uri)
+        try:
+            fs, path = pa.fs.FileSystem.from_uri(uri)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            reason = str(error).strip().split("\n")[0][:200]
+            raise SourceError(
+                f"{uri!r} is no address that can be read: {reason}", "Use a folder, or abfss://..."
+            ) from error
         return fs, str(path)
     return pa.fs.LocalFileSystem(), uri
 
@@ -77,15 +85,8 @@ UNREADABLE = (
 )
 
 
-#: Archives that were opened last; a member of one is found without reading the directory of all members again.
-_OPEN: dict[tuple[Any, ...], zipfile.ZipFile] = {}
-_MOST_OPEN, _OPENING = 2, threading.Lock()
-
-
-#: Between the name of an archive in an archive and that of its member.
-INSIDE = "!/"
-#: An archive in an archive is held in memory.
-_LARGEST_INSIDE = 256 << 20
+#: An archive or packed file that unpacks to more than this, and to so many times its size, is taken for a bomb.
+BOMB_BYTES, BOMB_RATIO = 1 << 30, 500
 
 
 #: Bytes of a text that are read, 0 for all.
@@ -118,14 +119,14 @@ class Place:
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
         """The unpacked bytes; nothing is written anywhere on the way."""
-        packed = (self.member or self.path).lower().endswith(".gz")
-        if not self.member:
-            with self.fs.open_input_stream(self.path, compression="gzip" if packed else None) as stream:
-                yield stream
+        if self.member:
+            with closing(confined.ask(self, self.path, "archives.content")) as chunks:
+                yield cast(BinaryIO, io.BufferedReader(_Chunks(chunks), _CHUNK))
             return
-        outer, _, inner = self.member.rpartition(INSIDE)
-        with Place(self.fs, self.path, outer).archive() as archive, archive.open(inner) as stream:
-            yield cast(BinaryIO, gzip.GzipFile(fileobj=stream) if packed else stream)
+        packed = self.path.lower().endswith(".gz")
+        with self.fs.open_input_stream(self.path, compression="gzip" if packed else None) as stream:
+            size = self.fs.get_file_info(self.path).size if packed else 0
+            yield cast(BinaryIO, io.BufferedReader(_Chunks(_unpacked(stream, size)), _CHUNK)) if packed else stream
 
     @contextmanager
     def text(self) -> Iterator[BinaryIO]:
@@ -161,42 +162,54 @@ class Place:
                 read, count = read + len(chunk), count + chunk.count(b"\n")
         return round(count * self._size / max(read, 1)) if self._size or self.is_cut else count
 
-    @contextmanager
-    def archive(self) -> Iterator[zipfile.ZipFile]:
-        """The zip archive at the path, or in an archive there; its directory is read once for all of its members."""
-        if self.member:
-            with Place(self.fs, self.path).archive() as outer, outer.open(self.member) as stream:
-                content = stream.read(_LARGEST_INSIDE + 1)
-            if len(content) > _LARGEST_INSIDE:
-                raise OSError(f"an archive in an archive of more than {_LARGEST_INSIDE >> 20} MiB is not opened")
-            with zipfile.ZipFile(io.BytesIO(content)) as inner:
-                yield inner
-            return
-        info = self.fs.get_file_info(self.path)
-        key = (self.fs.type_name, self.path, info.size, info.mtime_ns)
-        with _OPENING:
-            archive = _OPEN.pop(key, None)
-            if archive is None:
-                archive = zipfile.ZipFile(self.fs.open_input_file(self.path))
-            _OPEN[key] = archive
-            while len(_OPEN) > _MOST_OPEN:  # one that is still being read closes with its last reader
-                _OPEN.pop(next(iter(_OPEN)))
-        yield archive
+    def members(self) -> Iterator[tuple[str, int, int, bool]]:
+        """Name, unpacked and packed size of each member of a zip archive in order of name, and whether it is encrypted."""
+        for part in confined.ask(self, self.path, "archives.members"):
+            yield from part
 
-    @contextmanager
-    def seekable(self) -> Iterator[Any]:
-        """The file as it lies, or a packed one in memory: Parquet is read from its end."""
-        if self.member or self.path.lower().endswith(".gz"):
-            with self.open() as stream:
-                yield pa.BufferReader(stream.read())
-        else:
-            with self.fs.open_input_file(self.path) as stream:
-                yield stream
+    def beginnings(self, members: list[str], size: int) -> Generator[bytes, None, None]:
+        """The first bytes of members of a zip archive, none of one that cannot be read."""
+        for part in confined.ask(self, self.path, "archives.beginnings", members, size):
+            yield from (start.encode("latin-1") for start in part)
 
     def beginning(self, size: int = 8) -> bytes:
         """The first bytes, unpacked."""
+        if self.member:
+            return b"".join(confined.ask(self, self.path, "archives.content", size))
         with self.open() as stream:
             return bytes(stream.read(size))
+
+
+class _Chunks(io.RawIOBase):
+    """Chunks of bytes as a stream."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks, self._rest = chunks, b""
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer with what comes next."""
+        self._rest = self._rest or next(self._chunks, b"")
+        part, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
+        buffer[: len(part)] = part
+        return len(part)
+
+
+def _unpacked(stream: Any, size: int) -> Iterator[bytes]:
+    """The bytes of an unpacked stream, from a packed file of that size.
+
+    Raises:
+        OSError: There are so many that they are meant to do harm.
+    """
+    read = 0
+    while chunk := bytes(stream.read(_CHUNK)):
+        read += len(chunk)
+        if read > BOMB_BYTES and read > BOMB_RATIO * size:
+            raise OSError(f"it unpacks to more than {BOMB_RATIO} times its size")
+        yield chunk
 
 
 @dataclass

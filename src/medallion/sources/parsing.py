@@ -1,5 +1,5 @@
-"""Source files to record batches: pyarrow reads CSV, DuckDB Parquet, the standard library JSON; all but JSON documents
-and workbooks are streamed.
+"""Source files to record batches: pyarrow reads CSV, the standard library JSON lines, other processes the rest; all but
+JSON documents, web pages and workbooks are streamed.
 
 Runs inside the engine's tasks. Nothing is interpreted: every cell is the text it was, a record that does not split
 into the header's cells is kept whole and marked, and each record has the line on which it starts.
@@ -12,16 +12,15 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as pacsv
 
 from medallion.errors import SourceError
-from medallion.sources import SourceFile, headers, quoting
+from medallion.sources import SourceFile, headers, quoting, readers
 from medallion.sources.files import UNREADABLE, text_lines
-from medallion.sources.readers import documents, web_tables, workbooks
+from medallion.sources.readers import documents
 
 _BLOCK = 8 << 20
 #: Records of a sheet or document in one batch.
@@ -46,7 +45,7 @@ def parse(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
             yield from _parse_sheet(file, columns)
         else:
             yield from _parse_parquet(file, columns)
-    except (pa.ArrowException, UnicodeError, duckdb.Error, *UNREADABLE) as error:
+    except (pa.ArrowException, UnicodeError, *UNREADABLE) as error:
         reason = re.sub(r"\s+", " ", str(error))[:300]
         if "straddling" in reason:
             reason = f"a record is longer than {_BLOCK >> 20} MiB; is a quotation mark never closed?"
@@ -299,10 +298,19 @@ def _parse_json_lines(file: SourceFile, columns: list[str]) -> Iterator[pa.Recor
 
 
 def _parse_json(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    items = iter(enumerate((documents.lists(file.place, file.name) or {}).get(file.sheet, ()), start=1))
-    while part := list(islice(items, _ROWS)):
-        records = [(n, documents.text(item), item if isinstance(item, dict) else None) for n, item in part]
-        yield from _objects(file, columns, records)
+    start, written = 1, [header for header, _ in file.columns]
+    for part in readers.objects(file.place, file.name, file.sheet, written):
+        good = [(start + place, cells) for place, (text, cells) in enumerate(part) if text is None]
+        if good:
+            cells = {
+                name: pa.array([cells[place] for _, cells in good], pa.string())
+                for place, (_, name) in enumerate(file.columns)
+            }
+            yield _batch(file, columns, cells, np.array([number for number, _ in good], dtype=np.int64))
+        yield from _no_objects(
+            file, columns, [(start + place, text) for place, (text, _) in enumerate(part) if text is not None]
+        )
+        start += len(part)
 
 
 def _objects(
@@ -316,34 +324,35 @@ def _objects(
             for written, name in file.columns
         }
         yield _batch(file, columns, cells, np.array([number for number, _ in good], dtype=np.int64))
-    wrong = [(number, text) for number, text, document in records if document is None]
+    yield from _no_objects(file, columns, [(number, text) for number, text, document in records if document is None])
+
+
+def _no_objects(file: SourceFile, columns: list[str], wrong: list[tuple[int, str]]) -> Iterator[pa.RecordBatch]:
     if wrong:
         numbers = np.array([number for number, _ in wrong], dtype=np.int64)
-        yield _batch(file, columns, {}, numbers, [text for _, text in wrong], ["not a JSON object"] * len(wrong))
+        yield _batch(
+            file,
+            columns,
+            {},
+            numbers,
+            [text for _, text in wrong],
+            ["not a JSON object, or one with a key twice"] * len(wrong),
+        )
 
 
 def _parse_parquet(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    import pyarrow.parquet as pq
-
     start = 1
-    with duckdb.connect() as connection, file.place.seekable() as stream:
-        connection.execute("set timezone = 'UTC'")
-        for batch in pq.ParquetFile(stream).iter_batches():
-            places = [f"c{place}" for place in range(batch.num_columns)]  # names may differ in case alone
-            connection.register("part", pa.Table.from_batches([batch]).rename_columns(places))
-            texts = ", ".join(f"cast({place} as varchar) as {place}" for place in places)
-            for part in connection.sql(f"select {texts} from part").to_arrow_table().combine_chunks().to_batches():
-                lines = np.arange(start, start + part.num_rows, dtype=np.int64)
-                start += part.num_rows
-                cells = {name: part.column(place) for (_, name), place in zip(file.columns, places, strict=True)}
-                yield _batch(file, columns, cells, lines)
+    for batch in readers.batches(file.place, file.name):
+        lines = np.arange(start, start + batch.num_rows, dtype=np.int64)
+        start += batch.num_rows
+        cells = {name: batch.column(place) for place, (_, name) in enumerate(file.columns)}
+        yield _batch(file, columns, cells, lines)
 
 
 def _parse_sheet(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
     names = [name for _, name in file.columns]
     width = len(names)
-    reader = workbooks if file.format == "workbook" else web_tables
-    rows = enumerate(reader.rows(file.place, file.name, file.sheet), start=1)
+    rows = enumerate(readers.rows(file.place, file.name, file.format, file.sheet), start=1)
     records = ((line, row) for line, row in islice(rows, file.header_line, None) if any(cell.strip() for cell in row))
     header = [written.strip() for written, _ in file.columns]
     while part := list(islice(records, _ROWS)):

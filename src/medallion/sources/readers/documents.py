@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 from medallion.errors import SourceError
-from medallion.sources.files import UNREADABLE, Place
+
+if TYPE_CHECKING:
+    from medallion.sources.readers.opened import File
 
 #: A document is held in memory, ten times its size.
 _LARGEST = 64 << 20
@@ -17,6 +20,8 @@ _DEPTH = 4
 _WIDEST = 500
 #: Keys down to which a list of objects is looked for.
 _REACH = 3
+#: Objects that are handed over at once.
+_AT_ONCE = 1000
 
 #: Names of nested objects, None for a value that stays one cell.
 _Tree = dict[str, Any]
@@ -26,26 +31,36 @@ class _Figure(str):
     """A number as it was written."""
 
 
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; one with a key that stands twice would lose a value.
+
+    Raises:
+        ValueError: One does: two records that have run together, say.
+    """
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        twice = next(key for place, (key, _) in enumerate(pairs) if key in dict(pairs[:place]))
+        raise ValueError(f"an object has the key {twice!r} twice")
+    return values
+
+
 def record(line: str) -> dict[str, Any] | None:
-    """The JSON object of a line, its numbers as the text they were; None when it is none."""
+    """The JSON object of a line, its numbers as the text they were; None when it is none.
+
+    >>> record('{"amount": 1.50}'), record('[1]'), record('{"id": 1, "id": 2}')
+    ({'amount': '1.50'}, None, None)
+    """
     try:
-        document = json.loads(line, parse_float=_Figure, parse_int=_Figure)
+        document = json.loads(line, parse_float=_Figure, parse_int=_Figure, object_pairs_hook=_object)
     except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
 
 
-def lists(place: Place, name: str) -> dict[str, list[Any]] | None:
-    """The lists of objects in a document by the path to each, "" for the document itself; None for JSON lines.
-
-    Raises:
-        SourceError: It is empty, no JSON, or too large to be held.
-    """
-    try:
-        with place.open() as stream:
-            content = stream.read(_LARGEST + 1)
-    except UNREADABLE as error:
-        raise SourceError(f"{name}: cannot be read: {error}", "Check the file is complete; export it again.") from error
+def _document(file: File, name: str) -> dict[str, list[Any]] | None:
+    """The lists of objects in a document by the path to each, "" for the document itself; None for JSON lines."""
+    with file.stream() as stream:
+        content = stream.read(_LARGEST + 1)
     if len(content) > _LARGEST:
         if record(content.partition(b"\n")[0].decode("utf-8", "replace").removeprefix("\ufeff")) is not None:
             return None
@@ -54,18 +69,44 @@ def lists(place: Place, name: str) -> dict[str, list[Any]] | None:
     if not content.strip(b"\xef\xbb\xbf \t\r\n"):
         raise SourceError(f"{name}: the file is empty", "Export it again, or remove it.")
     try:
-        document = json.loads(content, parse_float=_Figure, parse_int=_Figure)
+        document = json.loads(content, parse_float=_Figure, parse_int=_Figure, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":
             return None
         problem = f"{name}: line {error.lineno}, column {error.colno}: is not JSON: {error.msg}"
         raise SourceError(problem, "Export it again.") from error
-    except (UnicodeError, RecursionError) as error:
-        raise SourceError(f"{name}: is not readable JSON: {error}", "Export it again as UTF-8.") from error
+    except (ValueError, RecursionError) as error:
+        raise SourceError(f"{name}: is not readable JSON: {error}", "Export it again, as UTF-8.") from error
     values: dict[str, list[Any]] = {}
     for path, items in _lists(document, (), _REACH):
         values[path] = values.get(path, []) + items  # a key may hold a dot, so that two have one path
     return values
+
+
+def lists(file: File, name: str) -> Iterator[list[str] | None]:
+    """The paths to the lists of objects in a document, None for JSON lines.
+
+    Raises:
+        SourceError: It is empty, no JSON, or too large to be held.
+    """
+    found = file.made(lambda: _document(file, name))
+    yield None if found is None else list(found)
+
+
+def header(file: File, name: str, path: str) -> Iterator[list[str]]:
+    """The columns of the objects in a list of a document."""
+    found = file.made(lambda: _document(file, name)) or {}
+    yield names(item for item in found.get(path, ()) if isinstance(item, dict))
+
+
+def rows(file: File, name: str, path: str, columns: list[str]) -> Iterator[list[tuple[str | None, list[str | None]]]]:
+    """The cells of the objects in a list of a document, some at once; of what is no object its text."""
+    items = iter((file.made(lambda: _document(file, name)) or {}).get(path, ()))
+    while part := list(islice(items, _AT_ONCE)):
+        yield [
+            (None, [cell(item, column) for column in columns]) if isinstance(item, dict) else (text(item), [])
+            for item in part
+        ]
 
 
 def _lists(value: Any, path: tuple[str, ...], reach: int) -> Iterator[tuple[str, list[Any]]]:

@@ -8,12 +8,14 @@ from html.parser import HTMLParser
 
 from medallion.errors import SourceError
 from medallion.sources import encodings
-from medallion.sources.files import UNREADABLE, Place
+from medallion.sources.readers.opened import File
 
 #: A page is held in memory.
 _LARGEST = 256 << 20
 #: Cells that one merged cell may stand for.
 _MOST_MERGED = 10_000
+#: Rows that are handed over at once.
+_AT_ONCE = 1000
 _START = re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype html|html|table|meta|head|body|style|div|!--)", re.IGNORECASE)
 
 
@@ -105,18 +107,11 @@ def _span(given: str | None) -> int:
     return min(max(int(given), 1), _MOST_MERGED) if given and given.strip().isdigit() else 1
 
 
-def tables(place: Place, name: str) -> dict[str, list[list[str]]]:
-    """The tables of a page of two rows or more, by the name that tells them apart.
-
-    Raises:
-        SourceError: It cannot be read, is too large to be held, or has no table.
-    """
+def _tables(file: File, name: str) -> dict[str, list[list[str]]]:
+    """The tables of a page of two rows or more, by the name that tells them apart."""
     remedy = "Open it in a spreadsheet program and save it as .xlsx or .csv."
-    try:
-        with place.open() as stream:
-            content = stream.read(_LARGEST + 1)
-    except UNREADABLE as error:
-        raise SourceError(f"{name}: cannot be read: {error}", "Check the file is complete; export it again.") from error
+    with file.stream() as stream:
+        content = stream.read(_LARGEST + 1)
     if len(content) > _LARGEST:
         raise SourceError(f"{name}: is a web page of more than {_LARGEST >> 20} MiB", remedy)
     reader = _Tables()
@@ -148,6 +143,17 @@ def _text(content: bytes, name: str) -> str:
     raise SourceError(f"{name}: is a web page whose letters do not tell which encoding it is in", "Export it as UTF-8.")
 
 
-def rows(place: Place, name: str, table: str) -> Iterator[list[str]]:
-    """The rows of a table of a page, every cell as text."""
-    yield from tables(place, name).get(table, [])
+def tables(file: File, name: str) -> Iterator[list[str]]:
+    """The names of the tables of a page.
+
+    Raises:
+        SourceError: It cannot be read, is too large to be held, or has no table.
+    """
+    yield list(file.made(lambda: _tables(file, name)))
+
+
+def rows(file: File, name: str, table: str) -> Iterator[list[list[str]]]:
+    """The rows of a table of a page, some at once, every cell as text."""
+    found = file.made(lambda: _tables(file, name)).get(table, [])
+    for start in range(0, len(found), _AT_ONCE):
+        yield found[start : start + _AT_ONCE]

@@ -1,103 +1,94 @@
-"""Sheets of Excel and OpenDocument workbooks as rows of text, read by python-calamine in a process of its own."""
+"""Sheets of Excel and OpenDocument workbooks as rows of text, read by python-calamine."""
 
 from __future__ import annotations
 
-import importlib.util
 import io
-import json
 import re
-import signal
-import subprocess
-import sys
 import zipfile
-from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
-from typing import Any, BinaryIO, cast
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from itertools import islice
+from typing import Any
 
 from medallion.errors import SourceError
-from medallion.sources.files import UNREADABLE, Place
-from medallion.sources.readers import sheet_reader
+from medallion.sources.readers.opened import File, whole
 
 #: A workbook is held in memory, unpacked.
 _LARGEST = 1 << 30
 _HEAD = 1 << 20
 #: Cells of the rectangle of one sheet, empty ones too.
 _MOST_CELLS = 50_000_000
-#: What the process that reads a workbook may use: bytes of memory, seconds of processor time.
-_MEMORY, _SECONDS = 6 << 30, 600
+#: Rows that are handed over at once.
+_AT_ONCE = 1000
 #: A cell of a sheet with its place, whatever its quotation marks, the order of its attributes or its prefix.
 _CELL = re.compile(rb"""<(?:\w+:)?c\s[^<>]{0,200}?\br\s*=\s*["']([A-Z]{1,3})(\d{1,7})["']""")
 _CSV_REMEDY = "Export the sheet as CSV instead."
 
 
-def _content(place: Place, name: str) -> bytes:
-    try:
-        with place.open() as stream:
-            content = stream.read(_LARGEST + 1)
-        if len(content) > _LARGEST:
-            raise SourceError(f"{name}: is larger than {_LARGEST >> 20:,} MiB", _CSV_REMEDY)
-        if "EncryptedPackage".encode("utf-16-le") in content[:_HEAD]:
-            raise SourceError(f"{name}: the workbook needs a password", "Save it without one.")
-        if zipfile.is_zipfile(io.BytesIO(content)):
-            _check_size(io.BytesIO(content), name)
-    except UNREADABLE as error:
-        raise SourceError(f"{name}: cannot be read: {error}", "Check the file is complete; export it again.") from error
-    return content
+def text(cell: Any) -> str:
+    """A cell as it would stand in a CSV export: whole numbers without decimals, timestamps in ISO 8601.
 
-
-def _answers(place: Place, name: str, *arguments: str) -> Iterator[Any]:
-    """What the reading process says of a workbook, up to its end.
-
-    Raises:
-        SourceError: The workbook cannot be read, or the process ended before it had read it.
+    >>> [text(cell) for cell in (1234.0, 0.1, 1e20, True, datetime(2025, 6, 1, 9, 30), date(2025, 6, 1), " a ")]
+    ['1234', '0.1', '100000000000000000000', 'true', '2025-06-01 09:30:00', '2025-06-01', ' a ']
     """
-    content = _content(place, name)
-    specification = importlib.util.find_spec("python_calamine")
-    libraries = str(Path(str(specification and specification.origin)).parent.parent)
-    command = [sys.executable, "-I", sheet_reader.__file__, str(_MEMORY), str(_SECONDS), libraries, *arguments]
-    pipe = subprocess.PIPE
-    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)  # noqa: S603
-    given, answers = cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout)
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() else format(Decimal(repr(cell)), "f")
+    if isinstance(cell, datetime):
+        return cell.isoformat(sep=" ")
+    if isinstance(cell, date | time):
+        return cell.isoformat()
+    if isinstance(cell, timedelta):
+        return str(cell)
+    return str(cell)
+
+
+def spread(
+    rows: Iterable[list[Any]], merged: Iterable[tuple[tuple[int, int], tuple[int, int]]], left: int = 0
+) -> Iterator[list[Any]]:
+    """Rows in which a text or a date that is merged over rows is in each of them; a figure would count more than once.
+
+    `left` is the column of the first cell of a row.
+
+    >>> list(spread([["Ann", "D1", 9.0], ["", "D2", ""], ["", "D3", 4.0]], [((0, 0), (1, 0)), ((0, 2), (1, 2))]))
+    [['Ann', 'D1', 9.0], ['Ann', 'D2', ''], ['', 'D3', 4.0]]
+    """
+    over = sorted((first, column, last) for (first, column), (last, _) in merged if last > first)
+    place, below = 0, dict[int, tuple[Any, int]]()
+    for number, row in enumerate(rows):
+        below = {column: held for column, held in below.items() if held[1] >= number}
+        row = [below[n][0] if n in below and cell == "" else cell for n, cell in enumerate(row)]
+        while place < len(over) and over[place][0] <= number:
+            first, column, last = over[place]
+            place += 1
+            if first == number and 0 <= column - left < len(row) and not isinstance(row[column - left], float):
+                below[column - left] = row[column - left], last
+        yield row
+
+
+def _book(file: File, name: str) -> Any:
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    with file.seekable(_LARGEST) as stream:
+        content = whole(stream, _LARGEST, "a workbook")
+    if "EncryptedPackage".encode("utf-16-le") in content[:_HEAD]:
+        raise SourceError(f"{name}: the workbook needs a password", "Save it without one.")
+    if zipfile.is_zipfile(io.BytesIO(content)):
+        _check_size(io.BytesIO(content), name)
     try:
-        with suppress(BrokenPipeError):
-            given.write(content)
-            given.close()
-        del content
-        for line in answers:
-            said = json.loads(line)
-            if said == "end":
-                return
-            if isinstance(said, dict):
-                raise _refusal(name, said)
-            yield said
-        raise _ended(name, process.wait())
-    finally:
-        process.kill()
-        process.wait()
-        answers.close()
+        return CalamineWorkbook.from_filelike(io.BytesIO(content))
+    except (CalamineError, OSError, ValueError) as error:
+        raise _refusal(name, error) from error
 
 
-def _refusal(name: str, said: dict[str, Any]) -> SourceError:
-    if "memory" in said:
-        return _ended(name, -signal.SIGABRT)
-    if "missing" in said:
-        return SourceError(f"{name}: has no sheet {said['missing']!r}", "Export it again.")
-    reason = str(said["error"])
-    protected = "password" in reason.lower() or "encrypted" in reason.lower()
+def _refusal(name: str, error: Exception) -> SourceError:
+    protected = "password" in str(error).lower() or "encrypted" in str(error).lower()
     return SourceError(
-        f"{name}: is not a readable workbook: {reason}",
+        f"{name}: is not a readable workbook: {error}",
         "Save it without a password." if protected else "Open it and save it again as .xlsx, or export CSV.",
     )
-
-
-def _ended(name: str, status: int) -> SourceError:
-    """Why the reading process ended before its time."""
-    if status == -getattr(signal, "SIGXCPU", 0):
-        reason = f"reading it takes more than {_SECONDS} seconds"
-    else:
-        reason = f"reading it takes more than {_MEMORY >> 30} GiB of memory, or it is damaged"
-    return SourceError(f"{name}: is not a readable workbook: {reason}", _CSV_REMEDY)
 
 
 def _check_size(content: io.BytesIO, name: str) -> None:
@@ -132,23 +123,33 @@ def _number(letters: bytes) -> int:
     return number
 
 
-def sheets(place: Place, name: str) -> tuple[list[str], list[str]]:
-    """Names of the visible sheets of cells, and of the other ones.
+def sheets(file: File, name: str) -> Iterator[tuple[str, bool]]:
+    """Names of the sheets, and whether each is a visible one of cells.
 
     Raises:
         SourceError: The workbook cannot be read.
     """
-    shown: list[str] = []
-    hidden: list[str] = []
-    for sheet, visible in _answers(place, name):
-        (shown if visible else hidden).append(sheet)
-    return shown, hidden
+    from python_calamine import SheetTypeEnum, SheetVisibleEnum
+
+    for sheet in file.made(lambda: _book(file, name)).sheets_metadata:
+        yield sheet.name, sheet.visible == SheetVisibleEnum.Visible and sheet.typ == SheetTypeEnum.WorkSheet
 
 
-def rows(place: Place, name: str, sheet: str) -> Iterator[list[str]]:
-    """The rows of a sheet from its first one on, every cell as text, an empty one as ``.
+def rows(file: File, name: str, sheet: str) -> Iterator[list[list[str]]]:
+    """The rows of a sheet from its first one on, some at once, every cell as text, an empty one as ``.
 
     Raises:
         SourceError: The workbook cannot be read, or has no such sheet.
     """
-    yield from _answers(place, name, sheet)
+    from python_calamine import CalamineError
+
+    book = file.made(lambda: _book(file, name))
+    if sheet not in book.sheet_names:
+        raise SourceError(f"{name}: has no sheet {sheet!r}", "Export it again.")
+    try:
+        cells = book.get_sheet_by_name(sheet)
+        spread_out = spread(cells.iter_rows(), cells.merged_cell_ranges or (), (cells.start or (0, 0))[1])
+        while part := list(islice(spread_out, _AT_ONCE)):
+            yield [[text(cell) for cell in row] for row in part]
+    except (CalamineError, OSError, ValueError) as error:
+        raise _refusal(name, error) from error
