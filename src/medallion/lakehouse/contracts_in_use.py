@@ -40,7 +40,7 @@ def are_in_use(lake: Lakehouse, used: tuple[Override, ...]) -> bool:
 def _in_use(lake: Lakehouse) -> tuple[Override, ...]:
     if not lake.exists(TABLE):
         return ()
-    with query.connect(lake, layers=["ops"], only={TABLE}) as connection:
+    with query.connect(lake, layers=["ops"], only={TABLE}, newest=True) as connection:
         rows = query.rows(
             connection,
             f"select path, content from {TABLE} where known_at = (select max(known_at) from {TABLE}) order by position",

@@ -45,6 +45,8 @@ TABLE = "ops._writer"
 LOCK_FILE, INTENT_FILE = ".lock", ".intent.json"
 #: Lakehouses whose lock this process has lost to another, each with the reason.
 _lost: dict[str, str] = {}
+#: Lakehouses that this process holds for writing.
+_ours: set[str] = set()
 
 
 class _ConflictError(Exception):
@@ -258,7 +260,20 @@ def hold(root: str) -> Iterator[Held]:
         LakehouseError: Another process holds it, or it cannot be written.
     """
     with _file_lock(root) if "://" not in root else _lease(root) as held:
-        yield held
+        _ours.add(_same(root))
+        try:
+            yield held
+        finally:
+            _ours.discard(_same(root))
+
+
+def is_ours(root: str) -> bool:
+    """Whether this process holds a lakehouse for writing."""
+    return _same(root) in _ours
+
+
+def _same(root: str) -> str:
+    return root.rstrip("/") if "://" in root else str(Path(root).absolute())
 
 
 @contextmanager

@@ -20,7 +20,7 @@ import duckdb
 from deltalake import DeltaTable
 
 from medallion.errors import LakehouseError
-from medallion.lakehouse import unity
+from medallion.lakehouse import manifests, unity
 from medallion.lakehouse.store import LAYERS, Lakehouse
 
 #: A text, a comment or another quoted name, or else a table that is named outside of them. Parsing by sqlglot takes a hundred times as long,
@@ -79,8 +79,12 @@ def connect(
     layers: Iterable[str] = ("silver", "gold", "ops"),
     only: Container[str] | None = None,
     alone: bool = False,
+    newest: bool = False,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB connection with a view per table of `layers`, in UTC; of those in `only` where it is given.
+
+    Tables are read as the last command that ended left them, or as the lakehouse was opened; with `newest` as they are
+    while a command writes.
 
     Settings that DuckDB has once per instance, such as a limit of memory, are for a connection that is `alone`; so are
     cursors, which see no views of a connection that shares the instance.
@@ -88,6 +92,8 @@ def connect(
     Raises:
         LakehouseError: There is no lakehouse, or a table uses deletion vectors, which Parquet readers ignore.
     """
+    if lake.versions is None and not newest:
+        lake = manifests.opened(lake)
     wanted = set(layers)
     names = [name for name in lake.tables() if name.split(".")[0] in wanted and (only is None or name in only)]
     if not names:
@@ -103,7 +109,7 @@ def connect(
                 # the files are where delta-rs can sign in and DuckDB cannot
                 _register(connection, name, lake.delta(name).to_pyarrow_dataset())
             else:
-                connection.execute(f"create view {name} as {_select(lake.delta(name), name)}")
+                connection.execute(f"create view {name} as {select_of(lake.delta(name), name)}")
         yield connection
 
 
@@ -150,7 +156,12 @@ class _Fetching:
         return getattr(self._connection, name)
 
 
-def _select(table: DeltaTable, name: str) -> str:
+def select_of(table: DeltaTable, name: str, of: Iterable[str] | None = None) -> str:
+    """A select of all columns of a table, in their order, from its data files or only `of` these.
+
+    Raises:
+        LakehouseError: The table uses deletion vectors.
+    """
     protocol = table.protocol()
     if "deletionVectors" in (protocol.reader_features or []):
         raise LakehouseError(
@@ -159,7 +170,7 @@ def _select(table: DeltaTable, name: str) -> str:
         )
     fields = {'"' + field.name.replace('"', '""') + '"': field.type for field in table.schema().fields}
     typed = ", ".join(f"cast(null as {_duckdb_type(kind)}) as {name}" for name, kind in fields.items())
-    files = table.file_uris()
+    files = table.file_uris() if of is None else sorted(of)
     if not files:
         return f"select {typed} where false"
     listed = ", ".join("'" + _pattern(uri).replace("'", "''") + "'" for uri in files)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 LAYERS = ("bronze", "silver", "gold", "ops")
+#: Tables that are written beside the lock, while others read: no manifest says which version counts.
+BESIDE = frozenset({"ops.manifests", "ops.agent_log", "ops.failures"})
 _NAME = re.compile(rf"(?:{'|'.join(LAYERS)})\.[a-z][a-z0-9_]*")
 _again = retry(
     retry=retry_if_exception_message(match=r"(?s).*(Failed to commit transaction|Missing commit file|Concurrent).*"),
@@ -43,9 +45,20 @@ _again = retry(
 
 @dataclass(frozen=True)
 class Lakehouse:
-    """Where the tables lie: a folder, an address or a catalog. Frozen, so that it can be handed to threads."""
+    """Where the tables lie: a folder, an address or a catalog. Frozen, so that it can be handed to threads.
+
+    Attributes:
+        root: The folder, the address or the catalog.
+        versions: Version of each table that is read, as a manifest has them; without it the newest ones. Who holds the
+            lakehouse for writing reads what it writes.
+    """
 
     root: str
+    versions: Mapping[str, int] | None = field(default=None, hash=False)
+
+    @property
+    def _pinned(self) -> Mapping[str, int] | None:
+        return None if self.versions is None or locks.is_ours(self.root) else self.versions
 
     @property
     def in_catalog(self) -> bool:
@@ -82,8 +95,10 @@ class Lakehouse:
                 if not unity.exists(self.root, name):
                     raise TableNotFoundError(name)
                 return cast(DeltaTable, unity.Table(self.root, name))
+            pinned = self._pinned
+            version = pinned.get(name) if pinned is not None else None
             with self._reached():
-                table = DeltaTable(self.path(name))
+                table = DeltaTable(self.path(name), version=version)
         except TableNotFoundError as error:
             raise LakehouseError(
                 f"{self.root}: there is no table {name}", "Run `medallion run` first, or check --lakehouse."
@@ -91,6 +106,11 @@ class Lakehouse:
         except DeltaError as error:
             if found := damage(self, name):
                 raise found.error() from error
+            if version is not None:
+                raise LakehouseError(
+                    f"{self.root}: {name} has no version {version} any more, which a manifest names",
+                    "Open a later manifest, or see what `medallion doctor` says.",
+                ) from error
             raise
         # an empty commit reads as if it were not there: the version before would pass for the newest
         if _is_empty(self, name, table.version()) and (found := damage(self, name)):
@@ -99,6 +119,8 @@ class Lakehouse:
 
     def exists(self, name: str) -> bool:
         """Whether the table has been written."""
+        if (pinned := self._pinned) is not None and name not in BESIDE:
+            return name in pinned
         if self.in_catalog:
             return unity.exists(self.root, name)
         with self._reached():
@@ -120,6 +142,8 @@ class Lakehouse:
 
     def tables(self) -> list[str]:
         """Names of all tables that exist, by layer."""
+        if (pinned := self._pinned) is not None:
+            return [*pinned, *(name for name in sorted(BESIDE) if self.exists(name))]
         if self.in_catalog:
             return [name for name in unity.tables(self.root, LAYERS) if _NAME.fullmatch(name)]
         if "://" in self.root:

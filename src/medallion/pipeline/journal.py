@@ -23,7 +23,7 @@ from typing import Any
 
 from medallion import log
 from medallion.errors import LakehouseError
-from medallion.lakehouse import locks, store
+from medallion.lakehouse import locks, manifests, publishing, store
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, erasure_log
 
@@ -31,8 +31,6 @@ RUN, SCORE, REPLAY, TAKE_UP = "run", "score", "replay", "quarantine replay"
 TRAIN, RESTORE, FORGET, REPROCESS = "train", "restore", "forget", "reprocess"
 #: Tables that are left alone when a lakehouse goes back: what failed stays known.
 KEPT = frozenset({"ops.failures"})
-#: Endings of tables that hold work in progress only: they are removed, not gone back to.
-_WORK = ("_staged", "_strays", "_contested")
 #: How an interrupted erasure is completed.
 RESUME = "medallion forget --resume"
 
@@ -44,6 +42,8 @@ class Writer:
     lake: Lakehouse
     held: locks.Held
     recovered: list[str] = field(default_factory=list)
+    kind: str = "correction"
+    published: bool = False
 
     @contextmanager
     def intent(
@@ -57,6 +57,7 @@ class Writer:
             last: Table that it writes last: once that has a new version there is nothing to roll back.
             arguments: What recovery needs to know besides; values that JSON has.
         """
+        self.kind = kind
         names = {*(self.lake.tables() if tables is None else tables), *([last] if last else [])}
         self.held.note(
             {
@@ -66,6 +67,7 @@ class Writer:
                 "before": {name: self.lake.version(name) for name in sorted(names) if _is_kept_track_of(name)},
                 "all": tables is None,
                 "last": last,
+                "manifest": manifests.number(self.lake),
                 "arguments": arguments,
             }
         )
@@ -75,12 +77,19 @@ class Writer:
             if kind != FORGET:
                 self._undo_after_error()
             raise
+        self.publish()
         self.held.note(None)
 
     def amend(self, **arguments: Any) -> None:
         """Add to the arguments of the intent."""
         intent = self.held.intent or {}
         self.held.note({**intent, "arguments": {**intent.get("arguments", {}), **arguments}})
+
+    def publish(self) -> None:
+        """Add the manifest of what was done, unless a batch is half done or nothing was."""
+        if not any(batch.state in (batches.STARTED, batches.INGESTED) for batch in batches.history(self.lake)):
+            publishing.publish(self.lake, self.kind, log.common.get("run_id", ""))
+        self.published = True
 
     def recover(self) -> None:
         """Roll back what a killed process has left.
@@ -107,6 +116,7 @@ class Writer:
                 f"{self.lake.root}: the {what} was interrupted and cannot be rolled back: {str(error).splitlines()[0][:200]}",
                 "See what `medallion doctor` says, and `medallion restore --list`.",
             ) from error
+        self.publish()
         self.held.note(None)
         self.recovered.append(f"The {what} was interrupted. {done}")
         log.event("interrupted work recovered", logging.WARNING, kind=intent["kind"], outcome=done)
@@ -116,6 +126,7 @@ class Writer:
         try:
             if self.held.intent:
                 undo(self.lake, self.held.intent)
+                self.publish()
                 self.held.note(None)
         except Exception as error:  # noqa: BLE001 - the error that led here is the one to tell
             log.event("not rolled back", logging.WARNING, error=type(error).__name__)
@@ -140,6 +151,8 @@ def writing(lake: Lakehouse, *, recover: bool = True) -> Iterator[Writer]:
                 raise damage.error()
             writer.recover()
         yield writer
+        if not writer.published:
+            writer.publish()
 
 
 def damaged(lake: Lakehouse) -> list[store.Damage]:
@@ -152,6 +165,8 @@ def damaged(lake: Lakehouse) -> list[store.Damage]:
 def undo(lake: Lakehouse, intent: Mapping[str, Any]) -> str:
     """Take the tables of an intent back to the versions that it recorded; says what was done. May be repeated."""
     before, arguments = intent["before"], intent.get("arguments", {})
+    if manifests.number(lake) > intent.get("manifest", 1 << 63):
+        return "Its manifest was written: it is complete."
     if (last := intent.get("last")) and lake.version(last) != before.get(last, -1):
         return "Its last write was done: it is complete."
     registered = arguments.get("registered")
@@ -225,7 +240,7 @@ def unfinished(lake: Lakehouse) -> list[dict[str, Any]]:
 
 
 def _is_kept_track_of(name: str) -> bool:
-    return name not in KEPT and not name.endswith(_WORK)
+    return name not in KEPT and not name.endswith(publishing.WORK)
 
 
 def _entry(what: str, began: str, state: str, remedy: str) -> dict[str, Any]:

@@ -1,0 +1,232 @@
+"""Manifests: which versions of the tables belong together, one per finished command, each with the hash of the one before.
+
+A manifest is the commit point of a command. It is one row, added in one commit that only the holder of the lock makes,
+after the last table is written and before the intent is closed; readers open the newest manifest, so that they see every
+table as one command left it, and never half of another. Tables that people write to meanwhile are not part of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+
+from medallion.errors import LakehouseError
+from medallion.lakehouse import locks
+from medallion.lakehouse.store import Lakehouse
+from medallion.version import VERSION
+
+TABLE = "ops.manifests"
+#: How a lakehouse is laid out. A newer one is refused.
+FORMAT = 1
+_SCHEMA = pa.schema(
+    [
+        ("number", pa.int64()),
+        ("written_at", pa.timestamp("us", tz="UTC")),
+        ("kind", pa.string()),
+        ("run_id", pa.string()),
+        ("format", pa.int32()),
+        ("written_by", pa.string()),
+        ("opens_from", pa.int64()),
+        ("hashed_by", pa.string()),
+        ("tables", pa.string()),
+        ("previous", pa.string()),
+        ("hash", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A table in a manifest: its version, rows, data files and their bytes, and the hash of its content.
+
+    The content is the sum of the hashes of its rows, so that neither their order nor their files matter.
+    """
+
+    version: int
+    rows: int
+    files: int
+    bytes: int
+    content: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One state of a lakehouse.
+
+    Attributes:
+        number: Counted from 1.
+        written_at: When the command ended (UTC).
+        kind: What ended: run, train, forget, ...
+        run_id: The run, empty where there was none.
+        format: Layout of the lakehouse.
+        written_by: Version of Medallion.
+        opens_from: The oldest manifest that may still be opened; an erasure sets it to its own.
+        hashed_by: What the engine that hashed the content makes of known values; contents of different ones do not compare.
+        tables: Per table what it was.
+        previous: Hash of the manifest before, empty for the first.
+        hash: Of everything above.
+    """
+
+    number: int
+    written_at: datetime
+    kind: str
+    run_id: str
+    format: int
+    written_by: str
+    opens_from: int
+    hashed_by: str
+    tables: Mapping[str, Kept]
+    previous: str
+    hash: str = ""
+
+    def sealed(self) -> Manifest:
+        """With its hash."""
+        return replace(self, hash=self.computed())
+
+    def computed(self) -> str:
+        """What its hash must be."""
+        told = {name: value for name, value in asdict(self).items() if name != "hash"}
+        text = json.dumps(told, sort_keys=True, default=lambda value: value.isoformat())
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def versions(self) -> dict[str, int]:
+        """Version per table."""
+        return {name: kept.version for name, kept in self.tables.items()}
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Manifest:
+        """From a row of the table."""
+        tables = {name: Kept(**kept) for name, kept in json.loads(row["tables"]).items()}
+        return cls(**{**row, "written_at": row["written_at"].astimezone(UTC), "tables": tables})
+
+    def row(self) -> dict[str, Any]:
+        """As a row of the table."""
+        tables = json.dumps({name: asdict(kept) for name, kept in sorted(self.tables.items())})
+        return {**{name: getattr(self, name) for name in _SCHEMA.names}, "tables": tables}
+
+
+def history(lake: Lakehouse) -> list[Manifest]:
+    """All manifests, oldest first; none in a catalog, or where no command has ended since there are manifests."""
+    table = _table(lake)
+    if table is None:
+        return []
+    return sorted(map(Manifest.of, table.to_pyarrow_table().to_pylist()), key=lambda one: one.number)
+
+
+def newest(lake: Lakehouse) -> Manifest | None:
+    """The manifest of the last command that ended.
+
+    Raises:
+        LakehouseError: It was written by a later version of Medallion in a format that this one does not know.
+    """
+    table = _table(lake)
+    if table is None:
+        return None
+    last = max(_numbers(table), default=0)
+    rows = table.to_pyarrow_table(filters=[("number", ">=", last)]).to_pylist()
+    manifest = Manifest.of(max(rows, key=lambda row: row["number"])) if rows else None
+    if manifest and manifest.format > FORMAT:
+        raise LakehouseError(
+            f"{lake.root}: was written by Medallion {manifest.written_by} in format {manifest.format}; this is {VERSION}, "
+            f"which knows formats up to {FORMAT}",
+            "Use that version or a later one.",
+        )
+    return manifest
+
+
+def number(lake: Lakehouse) -> int:
+    """Number of the newest manifest, 0 where there is none."""
+    table = _table(lake)
+    return 0 if table is None else max(_numbers(table), default=0)
+
+
+def opened(lake: Lakehouse, at: str | None = None) -> Lakehouse:
+    """The lakehouse as the last finished command left it, or as an earlier one did.
+
+    Args:
+        lake: The lakehouse.
+        at: Number of a manifest, or a time (UTC), for which the last manifest by then is taken.
+
+    Raises:
+        LakehouseError: There is no such manifest, or it is not to be opened any more.
+    """
+    if at is None:
+        manifest = newest(lake)
+        return lake if manifest is None else replace(lake, versions=manifest.versions)
+    known = history(lake)
+    if not known:
+        raise LakehouseError(f"{lake.root}: has no manifests yet", "The next command that writes adds the first.")
+    found = _at(known, at)
+    if found is None:
+        first = known[0]
+        raise LakehouseError(
+            f"{lake.root}: there is no manifest {at}; the first is {first.number}, of {_minute(first.written_at)} UTC",
+            "See `medallion status`.",
+        )
+    if found.number < known[-1].opens_from:
+        raise LakehouseError(
+            f"{lake.root}: manifest {found.number} of {_minute(found.written_at)} UTC is not opened any more: what it had was "
+            "erased or removed since",
+            f"The oldest that opens is {known[-1].opens_from}.",
+        )
+    return replace(lake, versions=found.versions)
+
+
+def add(lake: Lakehouse, manifest: Manifest) -> None:
+    """Add a manifest, in one commit that fails where another one was added since the last was read.
+
+    Raises:
+        LakehouseError: One was.
+    """
+    rows = pa.Table.from_pylist([manifest.row()], schema=_SCHEMA)
+    locks.check()
+    try:
+        write_deltalake(lake.path(TABLE), rows, mode="append", commit_properties=CommitProperties(max_commit_retries=0))
+    except CommitFailedError as error:
+        raise LakehouseError(
+            f"{lake.root}: another writer has ended meanwhile", "Run again; what was begun is rolled back."
+        ) from error
+
+
+def _table(lake: Lakehouse) -> DeltaTable | None:
+    if lake.in_catalog:
+        return None
+    try:
+        return replace(lake, versions=None).delta(TABLE)
+    except LakehouseError as error:
+        if isinstance(error.__cause__, TableNotFoundError):
+            return None
+        raise
+
+
+def _numbers(table: DeltaTable) -> Iterator[int]:
+    actions = pa.table(table.get_add_actions(flatten=True))
+    if "max.number" in actions.column_names:
+        yield from (value for value in actions["max.number"].to_pylist() if value is not None)
+
+
+def _at(known: Iterable[Manifest], at: str) -> Manifest | None:
+    if at.isdigit():
+        return next((one for one in known if one.number == int(at)), None)
+    try:
+        told = datetime.fromisoformat(at)
+    except ValueError as error:
+        raise LakehouseError(
+            f"--at {at!r} is neither the number of a manifest nor a time",
+            "Write 12 or 2025-07-01T08:00:00, in UTC; see `medallion status`.",
+        ) from error
+    time = told if told.tzinfo else told.replace(tzinfo=UTC)
+    return max((one for one in known if one.written_at <= time), key=lambda one: one.number, default=None)
+
+
+def _minute(time: datetime) -> str:
+    return time.strftime("%Y-%m-%d %H:%M")
