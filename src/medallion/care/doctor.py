@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,31 @@ def examine(settings: Settings) -> list[Finding]:
         LakehouseError: There is no lakehouse, or it is not in a folder.
     """
     lake = Lakehouse(settings.lakehouse)
+    found = files(settings)
+    names = readable(found)
+    entities = (
+        contracts.entities(contracts_in_use.overrides(lake, settings.contracts)) if _has(names, "ops.batches") else {}
+    )
+    known: dict[str, Table] = {step.table: gold_contract(step.table) for step in graph()}
+    known |= {table.name: table for entity in entities.values() for table in (entity.clean, entity.history)}
+    found += [one for name in names if name in known for one in _contract(lake, known[name])]
+    found += _unfinished(lake, names)
+    found += accounts(lake, names)
+    found += _current(lake, names, entities)
+    found += _readings(lake, names, entities)
+    found += _proof(lake, names)
+    found += _models(settings)
+    found += _proposals(lake)
+    return worst_first(found)
+
+
+def files(settings: Settings) -> list[Finding]:
+    """Whether the log and the files of every table are whole.
+
+    Raises:
+        LakehouseError: There is no lakehouse, or it is not in a folder.
+    """
+    lake = Lakehouse(settings.lakehouse)
     if "://" in lake.root:
         raise LakehouseError(
             f"{lake.root}: only a folder can be examined", "Look at the tables with the platform's tools."
@@ -57,30 +82,20 @@ def examine(settings: Settings) -> list[Finding]:
         extensions.load(settings)
     except MedallionError as error:  # all else can be examined without what is your own
         found.append(Finding("settings", "modules", WARNING, error.problem, error.remedy))
-    readable = []
     for folder in folders:
-        name = f"{folder.parent.name}.{folder.name}"
         if folder.parent.name == "ops" and not (folder / "_delta_log").is_dir():
             continue  # certificates
-        of_table = list(_files(lake, name, folder))
-        found += of_table
-        if all(one.state != BROKEN for one in of_table):
-            readable.append(name)
-    entities = (
-        contracts.entities(contracts_in_use.overrides(lake, settings.contracts))
-        if _has(readable, "ops.batches")
-        else {}
-    )
-    known: dict[str, Table] = {step.table: gold_contract(step.table) for step in graph()}
-    known |= {table.name: table for entity in entities.values() for table in (entity.clean, entity.history)}
-    found += [one for name in readable if name in known for one in _contract(lake, known[name])]
-    found += _unfinished(lake, readable)
-    found += _accounts(lake, readable)
-    found += _current(lake, readable, entities)
-    found += _readings(lake, readable, entities)
-    found += _proof(lake, readable)
-    found += _models(settings)
-    found += _proposals(lake)
+        found += _files(lake, f"{folder.parent.name}.{folder.name}", folder)
+    return found
+
+
+def readable(found: Iterable[Finding]) -> list[str]:
+    """The tables that `files` found whole."""
+    return [one.about for one in found if one.check == "files" and one.state == OK]
+
+
+def worst_first(found: Iterable[Finding]) -> list[Finding]:
+    """Broken before warning before well."""
     return sorted(found, key=lambda one: ((BROKEN, WARNING, OK).index(one.state), one.check, one.about))
 
 
@@ -172,7 +187,7 @@ def _unfinished(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
         yield Finding("journal", batch.batch_id, WARNING, f"held back: {held.problem}", held.remedy)
 
 
-def _accounts(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
+def accounts(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
     """What was counted when a batch was read is there still: bronze, history, quarantine."""
     if not {batches.ACCOUNTS, batches.JOURNAL} <= set(names):
         return

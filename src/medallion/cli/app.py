@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("run", "Look at unknown exports and propose a contract for them, to be reviewed."),
     "replay": ("run", "Compute gold as it was on a day, beside the lakehouse; the lakehouse itself is only read."),
     "insights": ("state", "Print the figures of the gold tables."),
-    "status": ("state", "Show runs, batches, row accounts, quarantine and freshness."),
+    "status": ("state", "Show runs, manifests, batches, row accounts, quarantine and freshness."),
     "simulate": (
         "simulate",
         "Write exports of a simulated CRM world, with the true probability of every open deal beside them.",
@@ -65,6 +65,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "repair",
         "Examine a lakehouse: logs, files, schemas, keys, row accounts, models. Ends with 1 when something is broken.",
     ),
+    "verify": ("repair", "Compare the files of a lakehouse with its manifests. Ends with 1 when something is broken."),
     "reprocess": (
         "reprocess",
         "Read again what bronze has, by the present contract and code; the reading before stays replayable, and gold follows.",

@@ -68,6 +68,7 @@ def show_metric(call: Call, name: Name) -> None:
         "`medallion metrics value revenue --by owner --where 'closed_month>=2025-01' --where industry=Retail,Media`",
         "`medallion metrics value pipeline_coverage --set sales_target=500000 --json`",
     ),
+    at=True,
 )
 def value(
     call: Call,

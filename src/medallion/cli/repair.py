@@ -1,4 +1,4 @@
-"""The commands `medallion doctor` and `medallion restore`."""
+"""The commands `medallion doctor`, `medallion verify` and `medallion restore`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 from medallion import figures
 from medallion.care import doctor as examining
 from medallion.care import restore as going_back
+from medallion.care import verify as verifying
 from medallion.cli.command import Call, DryRun, command, group
 from medallion.errors import LakehouseError
 
@@ -18,7 +19,21 @@ app = group()
 @command(app, examples=("`medallion doctor`", "`medallion doctor --json | jq .state`"))
 def doctor(call: Call) -> None:
     """Examine a lakehouse: logs, files, schemas, keys, row accounts, models. Ends with 1 when something is broken."""
-    found = examining.examine(call.settings())
+    _tell(call, examining.examine(call.settings()))
+
+
+@command(app, examples=("`medallion verify`", "`medallion verify --deep --json | jq .state`"))
+def verify(
+    call: Call,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Hash the content of all tables, and compute gold anew to compare it.")
+    ] = False,
+) -> None:
+    """Compare the files of a lakehouse with its manifests. Ends with 1 when something is broken."""
+    _tell(call, verifying.verify(call.settings(), deep))
+
+
+def _tell(call: Call, found: list[examining.Finding]) -> None:
     document = examining.document(found)
     bad = [one for one in found if one.state != examining.OK]
     rows = [{"state": o.state, "check": o.check, "about": o.about, "says": o.says, "what to do": o.remedy} for o in bad]

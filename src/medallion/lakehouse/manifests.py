@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -198,7 +199,7 @@ def add(lake: Lakehouse, manifest: Manifest) -> None:
 
 
 def _table(lake: Lakehouse) -> DeltaTable | None:
-    if lake.in_catalog:
+    if lake.in_catalog or ("://" not in lake.root and not Path(lake.path(TABLE), "_delta_log").is_dir()):
         return None
     try:
         return replace(lake, versions=None).delta(TABLE)

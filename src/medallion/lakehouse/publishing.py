@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
+from types import MappingProxyType
 
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -33,7 +34,7 @@ def publish(lake: Lakehouse, kind: str, run_id: str = "") -> manifests.Manifest 
         return None
     before = manifests.newest(lake)
     known = before.tables if before and before.hashed_by == probe() else {}
-    tables = dict(_kept(lake, known))
+    tables = dict(kept(lake, known))
     if before and {name: one.version for name, one in tables.items()} == before.versions:
         return None
     number = before.number + 1 if before else 1
@@ -55,7 +56,7 @@ def publish(lake: Lakehouse, kind: str, run_id: str = "") -> manifests.Manifest 
     return manifest
 
 
-def _kept(lake: Lakehouse, known: Mapping[str, Kept]) -> Iterator[tuple[str, Kept]]:
+def kept(lake: Lakehouse, known: Mapping[str, Kept] = MappingProxyType({})) -> Iterator[tuple[str, Kept]]:
     """Each table with its version, rows, files and content; of those that have not changed as it was known."""
     changed: dict[str, DeltaTable] = {}
     for name in lake.tables():
