@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import duckdb
 from medallion import contracts, metrics
 from medallion.contracts import Table
 from medallion.gold import gold_contract
-from medallion.lakehouse import contracts_in_use, manifests, query
+from medallion.lakehouse import contracts_in_use, maintenance, manifests, query
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, drift, journal, proof
 
@@ -83,7 +83,7 @@ def status(
         "contracts": [item.path for item in contracts_in_use.overrides(lake, overrides)],
         "unfinished": journal.unfinished(lake),
         "runs": [],
-        "manifests": _manifests(lake),
+        "manifests": _manifests(lake, now),
         "failures": [],
         "batches": [
             {
@@ -152,9 +152,10 @@ def _drift(known: list[batches.Batch]) -> list[dict[str, Any]]:
     return found
 
 
-def _manifests(lake: Lakehouse) -> list[dict[str, Any]]:
+def _manifests(lake: Lakehouse, now: datetime) -> list[dict[str, Any]]:
     """The last states of a lakehouse that can be opened, the newest first."""
     known = manifests.history(lake)
+    opens = maintenance.openable(known, now.replace(tzinfo=UTC))
     return [
         {
             "manifest": one.number,
@@ -163,7 +164,7 @@ def _manifests(lake: Lakehouse) -> list[dict[str, Any]]:
             "run_id": one.run_id,
             "tables": len(one.tables),
             "rows": sum(kept.rows for kept in one.tables.values()),
-            "opens": one.number >= known[-1].opens_from,
+            "opens": one.number in opens,
         }
         for one in known[-_RUNS:][::-1]
     ]

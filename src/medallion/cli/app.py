@@ -66,6 +66,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Examine a lakehouse: logs, files, schemas, keys, row accounts, models. Ends with 1 when something is broken.",
     ),
     "verify": ("repair", "Compare the files of a lakehouse with its manifests. Ends with 1 when something is broken."),
+    "maintain": (
+        "repair",
+        "Compact tables, and remove what is needed by none of the states that can be opened: 30 days and the ends of months.",
+    ),
     "reprocess": (
         "reprocess",
         "Read again what bronze has, by the present contract and code; the reading before stays replayable, and gold follows.",

@@ -1,16 +1,19 @@
-"""The commands `medallion doctor`, `medallion verify` and `medallion restore`."""
+"""The commands `medallion doctor`, `medallion verify`, `medallion maintain` and `medallion restore`."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from medallion import figures
 from medallion.care import doctor as examining
+from medallion.care import maintain as maintaining
 from medallion.care import restore as going_back
 from medallion.care import verify as verifying
 from medallion.cli.command import Call, DryRun, command, group
+from medallion.config import utc_now
 from medallion.errors import LakehouseError
 
 app = group()
@@ -31,6 +34,21 @@ def verify(
 ) -> None:
     """Compare the files of a lakehouse with its manifests. Ends with 1 when something is broken."""
     _tell(call, verifying.verify(call.settings(), deep))
+
+
+@command(app, examples=("`medallion maintain`",))
+def maintain(call: Call) -> None:
+    """Compact tables, and remove what is needed by none of the states that can be opened: 30 days and the ends of months."""
+    done = maintaining.maintain(call.lake, utc_now())
+    rows = [asdict(one) for one in done]
+    changed = [row for row in rows if row["removed"] or row["files_before"] != row["files_after"]]
+
+    def tell() -> None:
+        call.records("Maintained", changed)
+        if not changed:
+            call.say("Nothing to do: few files, and all are needed.")
+
+    call.answer(rows, tell)
 
 
 def _tell(call: Call, found: list[examining.Finding]) -> None:

@@ -46,12 +46,19 @@ _SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Kept:
-    """A table in a manifest: its version, rows, data files and their bytes, and the hash of its content.
+    """A table in a manifest.
 
-    The content is the sum of the hashes of its rows, so that neither their order nor their files matter.
+    Attributes:
+        version: Its version.
+        since: The version from which it has this content; a compaction writes a version, not a content.
+        rows: How many rows.
+        files: How many data files.
+        bytes: Their bytes.
+        content: The sum of the hashes of its rows, so that neither their order nor their files matter.
     """
 
     version: int
+    since: int
     rows: int
     files: int
     bytes: int

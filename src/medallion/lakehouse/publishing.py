@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from types import MappingProxyType
@@ -16,6 +17,8 @@ from medallion.lakehouse.manifests import Kept
 from medallion.lakehouse.store import BESIDE, Lakehouse
 from medallion.version import VERSION
 
+#: The command that writes versions, and no content.
+MAINTAIN = "maintain"
 #: Endings of tables that hold work in progress only.
 WORK = ("_staged", "_strays", "_contested")
 #: Tables from this size (bytes) on are hashed by the files that were added, not as a whole.
@@ -35,6 +38,8 @@ def publish(lake: Lakehouse, kind: str, run_id: str = "") -> manifests.Manifest 
     before = manifests.newest(lake)
     known = before.tables if before and before.hashed_by == probe() else {}
     tables = dict(kept(lake, known))
+    if kind == MAINTAIN:
+        tables |= {name: replace(one, since=known[name].since) for name, one in tables.items() if name in known}
     if before and {name: one.version for name, one in tables.items()} == before.versions:
         return None
     number = before.number + 1 if before else 1
@@ -56,11 +61,13 @@ def publish(lake: Lakehouse, kind: str, run_id: str = "") -> manifests.Manifest 
     return manifest
 
 
-def kept(lake: Lakehouse, known: Mapping[str, Kept] = MappingProxyType({})) -> Iterator[tuple[str, Kept]]:
+def kept(
+    lake: Lakehouse, known: Mapping[str, Kept] = MappingProxyType({}), only: Iterable[str] | None = None
+) -> Iterator[tuple[str, Kept]]:
     """Each table with its version, rows, files and content; of those that have not changed as it was known."""
     changed: dict[str, DeltaTable] = {}
-    for name in lake.tables():
-        if name in BESIDE or name.endswith(WORK):
+    for name in lake.tables() if only is None else only:
+        if only is None and (name in BESIDE or name.endswith(WORK)):
             continue
         table = lake.delta(name)
         if name in known and known[name].version == table.version():
@@ -78,6 +85,7 @@ def kept(lake: Lakehouse, known: Mapping[str, Kept] = MappingProxyType({})) -> I
         yield (
             name,
             Kept(
+                table.version(),
                 table.version(),
                 counted + rows,
                 actions.num_rows,

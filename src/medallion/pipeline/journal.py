@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,7 +23,8 @@ from typing import Any
 
 from medallion import log
 from medallion.errors import LakehouseError
-from medallion.lakehouse import locks, manifests, publishing, store
+from medallion.lakehouse import locks, maintenance, manifests, publishing, store
+from medallion.lakehouse.maintenance import Maintained
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, erasure_log
 
@@ -90,6 +91,13 @@ class Writer:
         if not any(batch.state in (batches.STARTED, batches.INGESTED) for batch in batches.history(self.lake)):
             publishing.publish(self.lake, self.kind, log.common.get("run_id", ""))
         self.published = True
+
+    def maintain(self, now: datetime, names: Collection[str]) -> list[Maintained]:
+        """Keep up tables; the state before has its manifest. `now` is the clock, UTC without zone."""
+        self.publish()
+        needs = maintenance.needed(manifests.history(self.lake), now.replace(tzinfo=UTC))
+        with self.intent(publishing.MAINTAIN, names):
+            return maintenance.maintain(self.lake, names, needs)
 
     def recover(self) -> None:
         """Roll back what a killed process has left.
