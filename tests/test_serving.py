@@ -46,7 +46,7 @@ def test_names_of_tables_are_checked(tmp_path):
 
 def test_deletion_vectors_are_refused(sample, monkeypatch):
     class Protocol:
-        reader_features = ("deletionVectors",)
+        min_reader_version, reader_features = 3, ("deletionVectors",)
 
     monkeypatch.setattr("deltalake.DeltaTable.protocol", lambda self: Protocol())
     with pytest.raises(LakehouseError, match="deletion vectors"), query.connect(sample):

@@ -34,7 +34,7 @@ def verify(settings: Settings, deep: bool = False) -> list[Finding]:
     found = doctor.files(settings)
     lake = Lakehouse(settings.lakehouse)
     known, problem = _history(lake)
-    found += problem or _chain(known)
+    found += problem or chain(known)
     if known:
         readable = doctor.readable(found)
         found += _versions(lake, known[-1], readable)
@@ -56,7 +56,7 @@ def _history(lake: Lakehouse) -> tuple[list[Manifest], list[Finding]]:
     return known, []
 
 
-def _chain(known: list[Manifest]) -> Iterator[Finding]:
+def chain(known: list[Manifest]) -> Iterator[Finding]:
     """Every manifest has its hash and names the one before it."""
     before = ""
     for place, manifest in enumerate(known, 1):
@@ -126,7 +126,7 @@ def _contents(lake: Lakehouse, manifest: Manifest) -> Iterator[Finding]:
 
 def _gold(settings: Settings, lake: Lakehouse) -> Iterator[Finding]:
     """Gold is what its code makes of silver today."""
-    day = status.as_of(lake)
+    day = status.as_of(lake) if lake.exists("gold.sales_summary") else None
     if day is None:
         return
     with TemporaryDirectory(prefix="medallion-") as folder:

@@ -21,13 +21,13 @@ from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
 from medallion.errors import LakehouseError
 from medallion.lakehouse import locks
-from medallion.lakehouse.store import Lakehouse
+from medallion.lakehouse.store import BESIDE, Lakehouse
 from medallion.version import VERSION
 
 TABLE = "ops.manifests"
 #: How a lakehouse is laid out. A newer one is refused.
 FORMAT = 1
-_SCHEMA = pa.schema(
+SCHEMA = pa.schema(
     [
         ("number", pa.int64()),
         ("written_at", pa.timestamp("us", tz="UTC")),
@@ -119,7 +119,7 @@ class Manifest:
     def row(self) -> dict[str, Any]:
         """As a row of the table."""
         tables = json.dumps({name: asdict(kept) for name, kept in sorted(self.tables.items())})
-        return {**{name: getattr(self, name) for name in _SCHEMA.names}, "tables": tables}
+        return {**{name: getattr(self, name) for name in SCHEMA.names}, "tables": tables}
 
 
 def history(lake: Lakehouse) -> list[Manifest]:
@@ -160,6 +160,8 @@ def number(lake: Lakehouse) -> int:
 def opened(lake: Lakehouse, at: str | None = None) -> Lakehouse:
     """The lakehouse as the last finished command left it, or as an earlier one did.
 
+    Tables that no manifest knows, such as those of somebody else beside ours, are read at their newest in the first case.
+
     Args:
         lake: The lakehouse.
         at: Number of a manifest, or a time (UTC), for which the last manifest by then is taken.
@@ -169,7 +171,10 @@ def opened(lake: Lakehouse, at: str | None = None) -> Lakehouse:
     """
     if at is None:
         manifest = newest(lake)
-        return lake if manifest is None else replace(lake, versions=manifest.versions)
+        if manifest is None:
+            return lake
+        other = [name for name in lake.tables() if name not in manifest.tables and name not in BESIDE]
+        return replace(lake, versions={**manifest.versions, **{name: lake.version(name) for name in other}})
     known = history(lake)
     if not known:
         raise LakehouseError(f"{lake.root}: has no manifests yet", "The next command that writes adds the first.")
@@ -189,16 +194,31 @@ def opened(lake: Lakehouse, at: str | None = None) -> Lakehouse:
     return replace(lake, versions=found.versions)
 
 
-def add(lake: Lakehouse, manifest: Manifest) -> None:
-    """Add a manifest, in one commit that fails where another one was added since the last was read.
+def reserved(lake: Lakehouse) -> DeltaTable | None:
+    """The table as it is now, to which `add` adds only where nothing else was added meanwhile."""
+    return _table(lake)
+
+
+def add(lake: Lakehouse, manifest: Manifest, table: DeltaTable | None = None) -> None:
+    """Add a manifest in one commit.
+
+    Args:
+        lake: The lakehouse.
+        manifest: The manifest.
+        table: What `reserved` gave before the manifest was made.
 
     Raises:
-        LakehouseError: One was.
+        LakehouseError: Another one was added meanwhile.
     """
-    rows = pa.Table.from_pylist([manifest.row()], schema=_SCHEMA)
+    rows = pa.Table.from_pylist([manifest.row()], schema=SCHEMA)
     locks.check()
     try:
-        write_deltalake(lake.path(TABLE), rows, mode="append", commit_properties=CommitProperties(max_commit_retries=0))
+        write_deltalake(
+            table or lake.path(TABLE),
+            rows,
+            mode="append",
+            commit_properties=CommitProperties(max_commit_retries=0),
+        )
     except CommitFailedError as error:
         raise LakehouseError(
             f"{lake.root}: another writer has ended meanwhile", "Run again; what was begun is rolled back."

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import cache
 from types import MappingProxyType
 
+import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
@@ -25,7 +26,7 @@ WORK = ("_staged", "_strays", "_contested")
 _LARGE = 8 << 20
 
 
-def publish(lake: Lakehouse, kind: str, run_id: str = "") -> manifests.Manifest | None:
+def publish(lake: Lakehouse, kind: str, run_id: str = "", now: datetime | None = None) -> manifests.Manifest | None:
     """Add the manifest of a command that has ended; None where no table has changed, and in a catalog.
 
     The caller holds the lock.
@@ -35,7 +36,7 @@ def publish(lake: Lakehouse, kind: str, run_id: str = "") -> manifests.Manifest 
     """
     if lake.in_catalog:
         return None
-    before = manifests.newest(lake)
+    reserved, before = manifests.reserved(lake), manifests.newest(lake)
     known = before.tables if before and before.hashed_by == probe() else {}
     tables = dict(kept(lake, known))
     if kind == MAINTAIN:
@@ -47,7 +48,7 @@ def publish(lake: Lakehouse, kind: str, run_id: str = "") -> manifests.Manifest 
     opens_from = number if erased or before is None else before.opens_from
     manifest = manifests.Manifest(
         number,
-        datetime.now(UTC),
+        now or datetime.now(UTC),
         kind,
         run_id,
         manifests.FORMAT,
@@ -57,7 +58,7 @@ def publish(lake: Lakehouse, kind: str, run_id: str = "") -> manifests.Manifest 
         tables,
         before.hash if before else "",
     ).sealed()
-    manifests.add(lake, manifest)
+    manifests.add(lake, manifest, reserved)
     return manifest
 
 
@@ -74,51 +75,41 @@ def kept(
             yield name, known[name]
         else:
             changed[name] = table
-    sums: dict[str, tuple[str, str, int]] = {}
-    for name, table in changed.items():
-        sums[name] = _to_hash(lake, name, table, known.get(name))
-    contents = _contents({name: sql for name, (sql, _, _) in sums.items()})
-    for name, table in changed.items():
-        actions = pa.table(table.get_add_actions(flatten=True))
-        _, before, rows = sums[name]
-        total, counted = contents[name]
-        yield (
-            name,
-            Kept(
-                table.version(),
-                table.version(),
-                counted + rows,
-                actions.num_rows,
-                sum(actions["size_bytes"].to_pylist()),
-                str((total + int(before or 0)) % (1 << 127)),
-            ),
-        )
-
-
-def _to_hash(lake: Lakehouse, name: str, table: DeltaTable, known: Kept | None) -> tuple[str, str, int]:
-    """What is to be hashed of a table, as SQL, and the content and rows that need not be hashed again."""
-    if known is not None and known.bytes >= _LARGE:
-        try:
-            old = DeltaTable(lake.path(name), version=known.version)
-            same = old.schema() == table.schema()
-            gained = set(table.file_uris()) - set(old.file_uris())
-            if same and set(old.file_uris()) <= set(table.file_uris()):
-                return query.select_of(table, name, gained), known.content, known.rows
-        except DeltaError:  # the version before is gone: as a whole
-            pass
-    return query.select_of(table, name), "", 0
-
-
-def _contents(selects: Mapping[str, str]) -> dict[str, tuple[int, int]]:
-    """Per table the sum of the hashes of its rows, and how many there are."""
-    if not selects:
-        return {}
+    if not changed:
+        return
+    before: dict[str, Kept] = {}
     with query.empty() as connection:
-        sql = " union all ".join(
-            f"select '{name}', coalesce(sum(hash(rows)::hugeint), 0), count(*) from ({select}) rows"
-            for name, select in selects.items()
-        )
-        return {name: (int(total), int(count)) for name, total, count in connection.execute(sql).fetchall()}
+        for name, table in changed.items():
+            gained = _gained(lake, name, table, known.get(name))
+            if gained is not None:
+                before[name] = known[name]
+            query.view(connection, lake, name, table, gained)
+        sums = {name: sum_of(connection, f"from {name}") for name in changed}
+    for name, table in changed.items():
+        total, rows = sums[name]
+        if name in before:
+            total, rows = total + int(before[name].content), rows + before[name].rows
+        sizes = pa.table(table.get_add_actions(flatten=True))["size_bytes"].to_pylist()
+        yield name, Kept(table.version(), table.version(), rows, len(sizes), sum(sizes), str(total))
+
+
+def _gained(lake: Lakehouse, name: str, table: DeltaTable, known: Kept | None) -> set[str] | None:
+    """The files that a large table has gained and nothing else has changed; None where it is to be hashed as a whole."""
+    if known is None or known.bytes < _LARGE:
+        return None
+    try:
+        old = DeltaTable(lake.path(name), version=known.version)
+    except DeltaError:  # the version before is gone
+        return None
+    same = old.schema() == table.schema() and {*old.file_uris()} <= {*table.file_uris()}
+    return {*table.file_uris()} - {*old.file_uris()} if same else None
+
+
+def sum_of(connection: duckdb.DuckDBPyConnection, select: str) -> tuple[int, int]:
+    """The sum of the hashes of rows, and how many there are."""
+    sql = f"select coalesce(sum(hash(rows)::hugeint), 0), count(*) from ({select}) rows"
+    total, rows = connection.execute(sql).fetchone() or (0, 0)
+    return int(total), int(rows)
 
 
 @cache

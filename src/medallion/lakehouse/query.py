@@ -10,7 +10,7 @@ import atexit
 import contextlib
 import itertools
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, cast
@@ -18,6 +18,7 @@ from urllib.parse import unquote
 
 import duckdb
 from deltalake import DeltaTable
+from pyarrow.dataset import FileSystemDataset
 
 from medallion.errors import LakehouseError
 from medallion.lakehouse import manifests, unity
@@ -105,16 +106,27 @@ def connect(
             yield cast(duckdb.DuckDBPyConnection, _Fetching(connection, lake, names))
             return
         for name in names:
-            if "://" in lake.root:
-                # the files are where delta-rs can sign in and DuckDB cannot
-                _register(connection, name, lake.delta(name).to_pyarrow_dataset())
-            else:
-                connection.execute(f"create view {name} as {select_of(lake.delta(name), name)}")
+            view(connection, lake, name, lake.delta(name))
         yield connection
 
 
-def _register(connection: duckdb.DuckDBPyConnection, name: str, rows: Any) -> None:
-    held = name.replace(".", "__")
+def view(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lakehouse,
+    name: str,
+    table: DeltaTable,
+    of: Collection[str] | None = None,
+) -> None:
+    """Make a view of a table in a folder or at an address, or only `of` some of its data files."""
+    if "://" not in lake.root:
+        connection.execute(f"create view {name} as {_select(table, name, of)}")
+        return
+    # the files are where delta-rs can sign in and DuckDB cannot
+    rows, held = table.to_pyarrow_dataset(), name.replace(".", "__")
+    if of is not None:
+        named = {unquote(uri.rsplit("/", 1)[-1]) for uri in of}
+        parts = [part for part in rows.get_fragments() if part.path.rsplit("/", 1)[-1] in named]
+        rows = FileSystemDataset(parts, rows.schema, rows.format, rows.filesystem)
     connection.register(held, rows)
     connection.execute(f"create view {name} as select * from {held}")
 
@@ -156,12 +168,7 @@ class _Fetching:
         return getattr(self._connection, name)
 
 
-def select_of(table: DeltaTable, name: str, of: Iterable[str] | None = None) -> str:
-    """A select of all columns of a table, in their order, from its data files or only `of` these.
-
-    Raises:
-        LakehouseError: The table uses deletion vectors.
-    """
+def _select(table: DeltaTable, name: str, of: Collection[str] | None = None) -> str:
     protocol = table.protocol()
     if "deletionVectors" in (protocol.reader_features or []):
         raise LakehouseError(

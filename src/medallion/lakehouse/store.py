@@ -90,19 +90,15 @@ class Lakehouse:
         Raises:
             LakehouseError: There is no such table.
         """
+        pinned = self._pinned
+        version = pinned.get(name) if pinned is not None else None
         try:
             if self.in_catalog:
                 if not unity.exists(self.root, name):
                     raise TableNotFoundError(name)
                 return cast(DeltaTable, unity.Table(self.root, name))
-            pinned = self._pinned
-            version = pinned.get(name) if pinned is not None else None
             with self._reached():
                 table = DeltaTable(self.path(name), version=version)
-        except TableNotFoundError as error:
-            raise LakehouseError(
-                f"{self.root}: there is no table {name}", "Run `medallion run` first, or check --lakehouse."
-            ) from error
         except DeltaError as error:
             if found := damage(self, name):
                 raise found.error() from error
@@ -110,6 +106,10 @@ class Lakehouse:
                 raise LakehouseError(
                     f"{self.root}: {name} has no version {version} any more, which a manifest names",
                     "Open a later manifest, or see what `medallion doctor` says.",
+                ) from error
+            if isinstance(error, TableNotFoundError):
+                raise LakehouseError(
+                    f"{self.root}: there is no table {name}", "Run `medallion run` first, or check --lakehouse."
                 ) from error
             raise
         # an empty commit reads as if it were not there: the version before would pass for the newest

@@ -1,0 +1,330 @@
+"""Manifests: which versions belong together, what readers open, and what upkeep may remove."""
+
+import json
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from conftest import NOW, ROOT
+from medallion import pipeline
+from medallion.care import doctor, maintain, verify
+from medallion.config import load
+from medallion.errors import LakehouseError
+from medallion.lakehouse import locks, maintenance, manifests, publishing, query
+from medallion.lakehouse.manifests import Kept, Manifest
+from medallion.lakehouse.store import Lakehouse
+from medallion.pipeline import journal
+
+AT = datetime(2025, 7, 1, tzinfo=UTC)
+
+
+def manifest(number, written_at=AT, opens_from=1, versions=None, previous=""):
+    tables = {
+        name: Kept(version, version, 1, 1, 1, "7") for name, version in (versions or {"gold.deals": number}).items()
+    }
+    return Manifest(number, written_at, "run", "", 1, "0.1.0", opens_from, "probe", tables, previous).sealed()
+
+
+def settings(lake):
+    return load(None, lakehouse=lake.root)
+
+
+def table(lake, name, *rows):
+    """A table of one column, written without the engine and without a manifest."""
+    write_deltalake(lake.path(name), pa.table({"key": list(rows)}), mode="append")
+
+
+def keys(lake, **how):
+    with query.connect(lake, **how) as connection:
+        return sorted(row["key"] for row in query.rows(connection, "select key from gold.mine"))
+
+
+@pytest.fixture
+def lake(tmp_path):
+    found = Lakehouse(str(tmp_path / "lake"))
+    table(found, "gold.mine", "a")
+    publishing.publish(found, "run")
+    return found
+
+
+def test_the_chain(lake):
+    table(lake, "gold.mine", "b")
+    publishing.publish(lake, "train")
+    first, second = manifests.history(lake)
+    assert (first.number, second.number, second.kind) == (1, 2, "train")
+    assert second.previous == first.hash == first.computed()
+    assert manifests.newest(lake) == second
+    assert publishing.publish(lake, "run") is None  # nothing has changed
+
+
+def test_readers_see_what_a_command_left_and_writers_what_they_write(lake):
+    table(lake, "gold.mine", "b")
+    assert keys(lake) == ["a"]
+    assert keys(lake, newest=True) == ["a", "b"]
+    with locks.hold(lake.root):
+        assert keys(manifests.opened(lake)) == ["a", "b"]
+    publishing.publish(lake, "run")
+    assert keys(lake) == ["a", "b"]
+
+
+def test_tables_beside_the_lock_are_read_at_their_newest(lake):
+    write_deltalake(lake.path("ops.agent_log"), pa.table({"key": ["q"]}))
+    opened = manifests.opened(lake)
+    assert opened.exists("ops.agent_log")
+    assert {*opened.tables()} == {"gold.mine", "ops.agent_log", "ops.manifests"}
+
+
+def test_tables_of_somebody_else_are_there_but_in_no_earlier_state(lake):
+    write_deltalake(lake.path("gold.theirs"), pa.table({"key": ["q"]}))
+    assert manifests.opened(lake).exists("gold.theirs")
+    assert not manifests.opened(lake, "1").exists("gold.theirs")
+
+
+@pytest.mark.parametrize("at", ["1", "2025-07-01T12:00", "2025-07-01T14:00+02:00"])
+def test_an_earlier_state_is_opened_by_number_or_time(tmp_path, at):
+    lake = Lakehouse(str(tmp_path / "lake"))
+    for place, key in enumerate("abc"):
+        table(lake, "gold.mine", key)
+        publishing.publish(lake, "run", now=AT + timedelta(days=place))
+    assert keys(manifests.opened(lake, at)) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("at", "problem"),
+    [
+        ("9", "there is no manifest 9; the first is 1, of 2025-07-01 00:00 UTC"),
+        ("2020-01-01", "there is no manifest 2020-01-01"),
+        ("yesterday", "--at 'yesterday' is neither the number of a manifest nor a time"),
+    ],
+)
+def test_a_state_that_there_is_not(tmp_path, at, problem):
+    lake = Lakehouse(str(tmp_path / "lake"))
+    table(lake, "gold.mine", "a")
+    publishing.publish(lake, "run", now=AT)
+    with pytest.raises(LakehouseError) as error:
+        manifests.opened(lake, at)
+    assert problem in error.value.problem
+
+
+def test_nothing_from_before_an_erasure_opens(lake):
+    table(lake, "gold.mine", "b")
+    publishing.publish(lake, "forget")
+    with pytest.raises(LakehouseError, match="manifest 1 .* is not opened any more"):
+        manifests.opened(lake, "1")
+
+
+def test_a_later_format_is_refused_in_words(lake):
+    later = replace(manifests.newest(lake), number=2, format=manifests.FORMAT + 1, written_by="9.0")
+    manifests.add(lake, later.sealed())
+    with pytest.raises(LakehouseError, match=r"was written by Medallion 9\.0 in format"):
+        keys(lake)
+
+
+def test_who_was_too_late_writes_no_manifest(lake):
+    """Two that both took themselves for the holder: the one that ends later is refused."""
+    before = manifests.newest(lake)
+    theirs = manifests.reserved(lake)
+    manifests.add(lake, replace(before, number=2).sealed())
+    with pytest.raises(LakehouseError, match="another writer has ended meanwhile"):
+        manifests.add(lake, replace(before, number=2).sealed(), theirs)
+
+
+@hypothesis_settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.tuples(st.text(max_size=5), st.none() | st.integers(-5, 5)), max_size=12),
+    st.randoms(use_true_random=False),
+)
+def test_content_knows_neither_order_nor_files(rows, random):
+    """Any other rows have another content."""
+
+    def content(parts):
+        with query.empty() as connection:
+            for part in parts:
+                connection.execute("create table if not exists t (a varchar, b bigint)")
+                connection.executemany("insert into t values (?, ?)", part) if part else None
+            connection.execute("create table if not exists t (a varchar, b bigint)")
+            return publishing.sum_of(connection, "from t")
+
+    mixed = random.sample(rows, len(rows))
+    cut = random.randint(0, len(rows))
+    assert content([rows]) == content([mixed[:cut], mixed[cut:]])
+    if rows:
+        assert content([rows]) != content([rows[1:]])
+        assert content([rows]) != content([[*rows[1:], (rows[0][0] + "x", rows[0][1])]])
+
+
+def test_large_tables_are_hashed_by_what_was_added(lake, monkeypatch):
+    monkeypatch.setattr(publishing, "_LARGE", 0)
+    hashed = []
+    real = query.view
+    monkeypatch.setattr(query, "view", lambda *given: hashed.append(given[4]) or real(*given))
+    table(lake, "gold.mine", "b")
+    by_parts = publishing.publish(lake, "run").tables["gold.mine"]
+    assert len(hashed[0]) == 1  # one new file of two
+    assert by_parts == dict(publishing.kept(lake))["gold.mine"]
+
+
+# what may be removed ------------------------------------------------------------------------------------------------
+
+
+def test_thirty_days_and_the_ends_of_months_can_be_opened():
+    days = [AT - timedelta(days=age) for age in range(120, -1, -1)]
+    known = [manifest(number, day) for number, day in enumerate(days, 1)]
+    opens = maintenance.openable(known, AT)
+    told = [one.written_at.date().isoformat() for one in known if one.number in opens]
+    assert told[:3] == ["2025-03-31", "2025-04-30", "2025-05-31"]
+    assert told[3:] == [(AT - timedelta(days=age)).date().isoformat() for age in range(30, -1, -1)]
+
+
+def test_an_erasure_leaves_nothing_older_to_open():
+    known = [manifest(number, AT - timedelta(days=10 - number), opens_from=1) for number in range(1, 6)]
+    known.append(manifest(6, AT, opens_from=6))
+    assert maintenance.openable(known, AT) == {6}
+
+
+def test_upkeep(tmp_path):
+    """Files become few, each state that can be opened reads as it did, and gold is not computed again for it."""
+    lake = Lakehouse(str(tmp_path / "lake"))
+    for place in range(40):
+        table(lake, "gold.mine", f"{place:02}")
+        publishing.publish(lake, "run", now=AT + timedelta(days=place))
+    assert maintenance.due(lake) == ["gold.mine", "ops.manifests"]
+    now = (AT + timedelta(days=39)).replace(tzinfo=None)
+    (done,) = [one for one in maintain.maintain(lake, now) if one.table == "gold.mine"]
+    assert (done.files_before, done.files_after) == (40, 1)
+    assert maintenance.due(lake) == []
+    known = manifests.history(lake)
+    assert known[-1].kind == "maintain"
+    assert known[-1].tables["gold.mine"].since == known[-2].tables["gold.mine"].version
+    for number in (31, 32, 40, 41):  # the last of July, and days of the last thirty
+        count = min(number, 40)
+        assert keys(manifests.opened(lake, str(number))) == [f"{place:02}" for place in range(count)]
+    log = Path(lake.path("gold.mine"), "_delta_log")
+    assert f"{4:020d}.json" not in {path.name for path in log.iterdir()}
+    with pytest.raises(LakehouseError, match="has no version 4 any more|is not opened any more"):
+        keys(manifests.opened(lake, "5"))
+    table(lake, "gold.mine", "after")
+    assert len(keys(lake, newest=True)) == 41
+
+
+def test_compaction_that_would_change_rows_is_taken_back(tmp_path, monkeypatch):
+    lake = Lakehouse(str(tmp_path / "lake"))
+    for key in "abc":
+        table(lake, "gold.mine", key)
+
+    class Losing:
+        def __init__(self, table):
+            self.table = table
+
+        def compact(self):
+            self.table.delete("key = 'b'")
+
+    monkeypatch.setattr(DeltaTable, "optimize", property(Losing))
+    with journal.writing(lake) as writer, pytest.raises(LakehouseError, match="not the same after compaction"):
+        writer.maintain(NOW, ["gold.mine"])
+    assert keys(lake) == ["a", "b", "c"]
+
+
+# verify -------------------------------------------------------------------------------------------------------------
+
+
+def states(found):
+    return {(one.check, one.about): one.state for one in found}
+
+
+def test_a_lakehouse_that_is_whole(own_sample):
+    found = verify.verify(settings(own_sample), deep=True)
+    assert {one.state for one in found} == {doctor.OK}
+    assert ("recomputed", "gold.deals") in states(found)
+
+
+def test_a_manifest_that_was_changed(lake):
+    known = manifests.history(lake)
+    shutil.rmtree(lake.path("ops.manifests"))
+    tampered = known[0].row() | {
+        "tables": json.dumps({"gold.mine": {**known[0].tables["gold.mine"].__dict__, "rows": 5}})
+    }
+    write_deltalake(lake.path("ops.manifests"), pa.Table.from_pylist([tampered], schema=manifests.SCHEMA))
+    (found,) = [one for one in verify.verify(settings(lake)) if one.check == "manifests"]
+    assert found.state == doctor.BROKEN
+    assert "changed after it was written" in found.says
+
+
+def test_a_manifest_that_is_missing():
+    first, third = manifest(1), manifest(3, previous="no such hash")
+    (found,) = verify.chain([first, third])
+    assert found.state == doctor.BROKEN
+    assert "number 2 is missing" in found.says
+
+
+def test_a_commit_that_is_lost(lake):
+    table(lake, "gold.mine", "b")
+    publishing.publish(lake, "run")
+    Path(lake.path("gold.mine"), "_delta_log", f"{1:020d}.json").unlink()
+    assert states(verify.verify(settings(lake)))["state", "gold.mine"] == doctor.BROKEN
+    with pytest.raises(LakehouseError, match=r"gold\.mine has no version 1 any more"):
+        keys(lake)
+
+
+def test_something_else_has_written(lake):
+    table(lake, "gold.mine", "b")
+    assert states(verify.verify(settings(lake)))["state", "gold.mine"] == doctor.WARNING
+
+
+def test_a_cell_that_was_changed_in_its_file(lake):
+    """Of the same size and count, so that only the content tells."""
+    (uri,) = lake.delta("gold.mine").file_uris()
+    path = Path(uri.removeprefix("file://"))
+    with duckdb.connect() as connection:
+        connection.execute(f"copy (select 'b' as key) to '{path}.new' (format parquet)")
+    data = Path(f"{path}.new").read_bytes()
+    commit = Path(lake.path("gold.mine"), "_delta_log", f"{0:020d}.json")
+    Path(f"{path}.new").replace(path)
+    text = commit.read_text().splitlines()
+    for place, line in enumerate(text):
+        action = json.loads(line)
+        if "add" in action:
+            action["add"]["size"] = len(data)
+            text[place] = json.dumps(action)
+    commit.write_text("\n".join(text))
+    assert ("content", "gold.mine") not in states(verify.verify(settings(lake)))
+    assert states(verify.verify(settings(lake), deep=True))["content", "gold.mine"] == doctor.BROKEN
+
+
+# commands -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_command_that_is_killed_after_its_manifest_is_complete(own_sample, monkeypatch):
+    """What it wrote stays: the manifest is the commit point."""
+    before = manifests.newest(own_sample).number
+    with (
+        pytest.raises(KeyboardInterrupt),
+        journal.writing(own_sample) as writer,
+        writer.intent("score", ["gold.deals"]),
+    ):
+        table(own_sample, "gold.mine", "a")
+        monkeypatch.setattr(writer.held, "note", _interrupt)
+    with journal.writing(own_sample) as writer:
+        assert writer.recovered == [pytest.approx] or "Its manifest was written" in writer.recovered[0]
+    assert manifests.newest(own_sample).number == before + 1
+    assert keys(own_sample) == ["a"]
+
+
+def _interrupt(_):
+    raise KeyboardInterrupt
+
+
+def test_a_run_has_one_manifest_and_one_that_finds_nothing_none(own_sample):
+    (first,) = manifests.history(own_sample)
+    assert (first.kind, first.number) == ("run", 1)
+    pipeline.run(load(None, source=str(ROOT / "data"), lakehouse=own_sample.root), NOW + timedelta(minutes=1))
+    assert len(manifests.history(own_sample)) == 1
