@@ -17,7 +17,8 @@ from pyspark.sql import SparkSession
 from medallion import contracts, silver
 from medallion.config import end_of_day
 from medallion.features import AsOf
-from medallion.gold import STEPS, Step
+from medallion.gold import CONVERSIONS, STEPS, Step
+from medallion.silver import converted
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -37,6 +38,14 @@ def _silver(name: str) -> DataFrame:
     return spark.read.table(f"`{catalog}`.{name}" if catalog else name)
 
 
+def _leads() -> DataFrame:
+    """Deals in the reporting currency: as the job has converted them, where there was something to convert."""
+    leads, catalog = _silver("silver.leads_clean"), _setting("catalog")
+    if not spark.catalog.tableExists(f"`{catalog}`.{CONVERSIONS}" if catalog else CONVERSIONS):
+        return leads
+    return converted.as_written(leads, _silver(CONVERSIONS))
+
+
 def _as_of() -> AsOf:
     told = _setting("as_of")
     if told:
@@ -46,7 +55,7 @@ def _as_of() -> AsOf:
     return AsOf(end_of_day(newest.date()))
 
 
-_AS_OF = _as_of()
+_AS_OF, _LEADS = _as_of(), _leads()
 _SOURCES = {name for step in STEPS for name in step.inputs if name.startswith("silver.")}
 
 
@@ -61,6 +70,8 @@ def _declare(step: Step) -> None:
                 inputs.append(_AS_OF)
             elif name in MADE:
                 inputs.append(spark.read.table(MADE[name]))
+            elif name == "silver.leads_clean":
+                inputs.append(_LEADS)
             else:
                 inputs.append(_silver(name) if name in _SOURCES and name not in _ABSENT else None)
         return step.function(*inputs)

@@ -23,7 +23,15 @@ collect_ignore = ["doubles"]
 #: Modules of which CI runs on Apache Spark what needs no whole run: cells, checks, and frames made by hand.
 ENGINE_QUICK = (
     *("columns", "quality"),  # doctests
-    *("test_columns", "test_data_quality", "test_features", "test_silver_to_gold", "test_lead_score", "test_snapshots"),
+    *(
+        "test_columns",
+        "test_data_quality",
+        "test_features",
+        "test_silver_to_gold",
+        "test_lead_score",
+        "test_snapshots",
+        "test_rates",
+    ),
     "test_same_tables",  # whole runs on both engines
 )
 #: Modules whose results an engine computes; the others read finished tables, or have nothing to do with an engine.

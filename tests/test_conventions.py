@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from datetime import UTC, datetime
 
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 
 from medallion import contracts, sources
+from medallion.care import doctor
+from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import conventions
+from medallion.pipeline.batches import Batch
+from medallion.sources import parsing
 
 LEADS = "lead_id,customer_id,status,stage,deal_value,created_at,closed_at"
 CUSTOMERS = "customer_id,customer_name\nC1,Anvil\nC2,Bolt\n"
@@ -105,6 +113,57 @@ def test_other_columns_files_and_deliveries_decide_where_a_column_does_not(tmp_p
     (tmp_path / "interactions.csv").write_text(touches.replace("02/03", "04/05"))
     assert settle(tmp_path, {}).refused
     assert not settle(tmp_path, {}, earlier=earlier).refused, "how an earlier delivery was written"
+
+
+#: Dates that are real days with the day, the month and the year first, or with two of these.
+SHORT = [
+    (["05/06/24", "07/08/24"], ("2024-06-05 (day first)", "2024-05-06 (month first)", "2005-06-24 (year first)")),
+    (["24/05/06", "24/07/08"], ("2006-05-24 (day first)", "2024-05-06 (year first)")),
+    (["24-05-06", "23-12-01"], ("2001-12-23 (day first)", "2023-12-01 (year first)")),
+]
+
+
+@pytest.mark.parametrize(("dates", "readings"), SHORT, ids=str)
+@pytest.mark.parametrize("name", ["created_at", "occurred_at"])
+def test_years_of_two_digits_that_may_come_first_are_asked_about_with_every_reading(tmp_path, dates, readings, name):
+    header = "interaction_id,customer_id,channel,outcome,occurred_at"
+    touches = leads(*(f"I{n},C1,call,positive,{date}" for n, date in enumerate(dates)), header=header)
+    files = {"leads.csv": dated(*dates)} if name == "created_at" else {"interactions.csv": touches}
+    (refusal,) = settle(tmp_path, files).refused
+    assert all(reading in refusal.problem for reading in readings), refusal.problem
+    assert "`dates: {order: day}`, `month` or `year` for" in refusal.remedy
+
+
+@pytest.mark.parametrize(
+    ("opened", "closed", "first"),
+    [
+        ("24/05/25", "32/05/06", True),  # a column that is decided
+        ("24/05/25", "1/7/24", False),
+        ("24/05/25", "31/12/2024", False),
+        ("24/05/06", "2024-07-01", True),  # 2006 is far from it
+        ("24/05/06", "2006-07-01", False),
+    ],
+)
+def test_other_columns_decide_whether_years_of_two_digits_come_first(tmp_path, opened, closed, first):
+    rows = leads(f"L1,C1,won,,5,{opened},{closed}", f"L2,C1,won,,5,{opened},{closed}")
+    (file,) = settle(tmp_path, {"leads.csv": rows}).files
+    assert file.dates["created_at"][0].startswith("yy/M/d" if first else "d/M/yy")
+    later = dated("23/05/15", "23/06/16")
+    (tmp_path / "next").mkdir()
+    assert settle(tmp_path / "next", {"leads.csv": later}).refused
+    (again,) = settle(tmp_path / "next", {}, earlier=[file]).files
+    assert again.dates["created_at"][0][:2] == file.dates["created_at"][0][:2], "as it was written before"
+
+
+@pytest.mark.parametrize("order", ["day", "month", "year"])
+def test_one_answer_about_the_order_of_dates_holds_for_its_column(tmp_path, order):
+    contract = contracts.Override(
+        "own.yaml",
+        EXCLUDED.replace("created_at: created_at", f"created_at: {{column: created_at, dates: {{order: {order}}}}}"),
+    )
+    rows = leads("L1,C1,open,,5,05/06/04,,0", "L2,C1,open,,5,07/08/04,,0", header=f"{LEADS},deleted")
+    settled = settle(tmp_path, {"leads.csv": rows}, overrides=[contract])
+    assert not settled.refused, settled.refused
 
 
 def test_dates_with_dots_decide_nothing_for_others_and_an_accepted_guess_is_no_precedent(tmp_path):
@@ -263,3 +322,99 @@ def test_two_columns_of_one_name_with_different_values_stop_the_file(tmp_path, s
     settled = settle(tmp_path, {"leads.csv": rows, "customers.csv": CUSTOMERS})
     assert ["two columns are named" in item.problem for item in settled.refused] == [True] * refused
     assert [file.entity for file in settled.files] == ["customers"] + ["leads"] * (not refused)
+
+
+@pytest.mark.parametrize(
+    ("texts", "forms", "ends", "dates"),
+    [
+        ([str(1_741_777_200_000 + n) for n in range(3_000)], {"0" * 13: ("1741777200000", 3_000)},
+         {"1741777200000", "1741777202999"}, set()),
+        ([f"{45_000 + n}.5" for n in range(2_000)], {"00000.0": ("45000.5", 2_000)}, {"45000.5", "46999.5"}, set()),
+        ([f"{n % 28 + 1}. März 2025" for n in range(2_000)], {"0. März 0000": ("1. März 2025", 648), "00. März 0000": ("10. März 2025", 1_352)},
+         set(), set()),
+        ([f"{n % 28 + 1:02}/07/25 9:{n % 60:02}pm" for n in range(2_000)], {"00/00/00 0:00pm": ("01/07/25 9:00pm", 2_000)}, set(),
+         {f"{n + 1:02}/07/25" for n in range(28)}),
+        ([f"{n % 9 + 1}/3/2025" for n in range(1_000)] + ["31/12/2024 10:00"], {"M/d/yyyy": ("1/3/2025", 1_000), "M/d/yyyy H:mm": ("31/12/2024 10:00", 1)},
+         set(), {"31/12/2024", *(f"{n + 1}/3/2025" for n in range(9))}),
+    ],
+    ids=["epoch", "serial", "month", "short", "slash"],
+)  # fmt: skip
+def test_what_dates_look_like_is_found_per_form_and_not_per_cell(monkeypatch, texts, forms, ends, dates):
+    tried = []
+    monkeypatch.setattr(
+        conventions, "_form", lambda shape, form=conventions._form: (tried.append(shape), form(shape))[1]
+    )
+    seen = conventions.Seen()
+    for batch in (texts[: len(texts) // 2], texts[len(texts) // 2 :]):
+        conventions._add(seen, pa.array([*batch, "", "2025-01-31"]), {"", "n/a"}, dates=True, listed=False)
+    assert {form: (text, count) for form, (text, count) in seen.forms.items()} == forms
+    assert ends <= seen.ends
+    assert seen.dates == dates
+    assert seen.filled == len(texts) + 2
+    assert len(tried) <= 6
+
+
+FLAGS = [
+    ("Is Won", ["false", "true", "true", "false", "false", "false"], True),
+    ("IsWon", ["1", "0", "0", "0", "0", "0"], False),
+    ("Gewonnen", ["ja", "nein", "ja", "nein", "ja", "nein"], True),
+    ("IsClosed", ["true", "true", "true", "true", "true", "true"], True),
+    ("is_closed", ["1", "1", "0", "0", "0", "0"], False),
+    ("Probability", ["100", "0", "0", "0", "0", "20"], True),
+    ("Wahrscheinlichkeit (%)", ["100", "0", "100", "100", "100", "20"], True),
+    ("Probability (%)", ["100", "0", "10", "30", "20", "20"], False),
+]
+
+
+@pytest.mark.parametrize(("header", "cells", "asked"), FLAGS, ids=[item[0] for item in FLAGS])
+def test_a_run_without_a_contract_compares_states_with_what_the_system_says(tmp_path, header, cells, asked):
+    states = ["won", "lost", "open", "open", "open", "open"]
+    rows = [f"L{n},C1,{states[n]},,5,2025-01-0{n + 1},2025-02-01,{cell}" for n, cell in enumerate(cells)]
+    settled = settle(tmp_path, {"leads.csv": leads(*rows, header=f"{LEADS},{header}")})
+    assert ["'status': " in item.problem and header in item.problem for item in settled.refused] == [True] * asked
+
+
+@pytest.mark.parametrize(("closed", "asked"), [("2024-02-01", True), ("2025-12-01", False), ("01.02.2024", True)])
+def test_a_run_without_a_contract_asks_when_most_deals_close_before_they_are_opened(tmp_path, closed, asked):
+    rows = [f"L{n},C1,won,,5,2025-01-0{n + 1},{closed}" for n in range(6)]
+    settled = settle(tmp_path, {"leads.csv": leads(*rows)})
+    assert ["6 of 6 deals close before created_at" in item.problem for item in settled.refused] == [True] * asked
+    assert settle(tmp_path, {}, accept=True).files
+
+
+@pytest.mark.parametrize(
+    ("dates", "kept", "told"),
+    [
+        (["31/01/2025", "02/03/2025"], ("M/d/yyyy",), "created_at was read as M/d/yyyy, its values say d/M/yyyy"),
+        (["31/01/2025", "02/03/2025"], ("d/M/yyyy",), ""),
+        (["24/05/06", "24/07/08"], ("d/M/yy since 1950",), "2024-05-06 (year first)"),
+        (["1741777200000", "1741777300000"], (), "created_at was read as ISO 8601, its values say epoch ms"),
+        (["2025-01-31", "2025-02-01"], (), ""),
+    ],
+    ids=str,
+)
+def test_doctor_names_tables_that_todays_evidence_reads_otherwise(tmp_path, dates, kept, told):
+    """Bronze and the record of batches are enough: the exports are gone."""
+    entities = contracts.entities([])
+    (tmp_path / "leads.csv").write_text(dated(*dates))
+    (file,) = sources.scan(str(tmp_path), entities).files
+    batch = Batch.of((file.with_dates({"created_at": kept}),), datetime(2026, 1, 1))
+    lake = Lakehouse(str(tmp_path / "lake"))
+    table = pa.concat_tables(
+        map(
+            pa.table,
+            ({n: b.column(n) for n in b.schema.names} for b in parsing.parse(file, [n for _, n in file.columns])),
+        )
+    )
+    table = table.append_column("_batch_id", pa.array([batch.batch_id] * len(table)))
+    write_deltalake(lake.path("bronze.leads"), table)
+    row = {"batch_id": batch.batch_id, "state": "finished", "known_at": batch.known_at.replace(tzinfo=UTC), "recorded_at": batch.known_at.replace(tzinfo=UTC),
+           "files": json.dumps([each.as_dict() for each in batch.files]), "origin": ""}  # fmt: skip
+    write_deltalake(lake.path("ops.batches"), pa.Table.from_pylist([row]))
+    (tmp_path / "leads.csv").unlink()
+    (finding,) = doctor._readings(lake, ["ops.batches", "bronze.leads"], entities)
+    assert (finding.about, finding.state) == ("leads", doctor.WARNING if told else doctor.OK)
+    if told:
+        assert finding.says.startswith("leads.csv: ")
+        assert told in finding.says, finding.says
+        assert "`medallion reprocess --entity leads --dry-run`" in finding.remedy

@@ -205,6 +205,56 @@ def test_activities_have_their_accounts_and_deals_by_junctions(propose):
     assert customer["take"] == "customer_id"
 
 
+@pytest.mark.parametrize(
+    ("file", "head", "mark", "other"),
+    [
+        ("call_company.csv", "call_id,company_id,label", "Primary", ""),
+        ("EngagementCompany.csv", "engagement_id,company_id,type_id", "5", "341"),
+        ("Anruf_Firma.csv", "Anruf,Firma,Hauptfirma", "ja", "nein"),
+    ],
+)
+def test_what_a_touch_of_several_accounts_leaves_out_is_told(propose, file, head, mark, other):
+    calls = "call_id,call_date,call_outcome,duration\n" + "".join(
+        f"C{n},2025-01-0{n},No answer,60\n" for n in range(1, 7)
+    )
+    pairs = "".join(f"C{n},A{n % 5 + 1},{mark}\nC{n},A6,{other}\n" for n in range(1, 7))
+    found = propose({
+        "accounts.csv": ACCOUNTS, "deals.csv": deals("Stage", *["Closed Won", "Closed Lost"] * 3), "calls.csv": calls, file: f"{head}\n{pairs}",
+    })  # fmt: skip
+    account = filled(found, "interactions", "customer_id")
+    assert account["confidence"] >= CONFIDENT
+    assert "6 further accounts of the same records do not count" in account["reason"]
+
+
+def test_the_proof_counts_the_pairs_that_are_left_out():
+    from medallion.contracts import entities
+    from medallion.pipeline import proof
+
+    text = (
+        "apiVersion: v3.1.0\nkind: DataContract\nid: m\nname: m\nversion: 1.0.0\nstatus: draft\nschema:\n  - name: call_company\n"
+        "    dataGranularityDescription: one row per pair\n    description: x\n    customProperties:\n      - property: sources\n"
+        "        value: [{file: call_company, columns: {record_id: id, of_record: call, customer_id: company}}]\n    properties:\n"
+        "      - {name: record_id, primaryKey: true, required: true, logicalType: string, physicalType: string}\n"
+        "      - {name: of_record, logicalType: string, physicalType: string}\n"
+        "      - {name: customer_id, logicalType: string, physicalType: string}\n"
+    )
+    known = entities([Override("m", text)])
+    with duckdb.connect() as connection:
+        connection.execute("create schema silver")
+        connection.execute(
+            "create table silver.call_company_clean as select * from (values ('1', 'C1', 'A1'), ('2', null, 'A2'), ('3', null, 'A3')) "
+            "t(record_id, of_record, customer_id)"
+        )
+        columns = ", ".join(
+            f'cast(null as {"decimal" if c.kind == "money" else "timestamp" if c.kind in ("date", "timestamp") else "varchar"}) as "{c.name}"'
+            for c in known["leads"].columns
+        )
+        connection.execute(f"create table silver.leads_clean as select {columns}")
+        tables = {"silver.call_company_clean", "silver.leads_clean"}
+        told = proof.over(connection, known, "USD", tables).left_out
+    assert told == (proof.LeftOut("call_company", 3, 2),)
+
+
 def test_activities_have_their_accounts_through_contacts(propose):
     emails = "email_id,sent at,subject,direction\n" + "".join(
         f"E{n},2025-01-0{n},Hello,outbound\n" for n in range(1, 7)
@@ -315,7 +365,7 @@ def test_a_second_table_without_amounts_is_asked_about(propose):
     })  # fmt: skip
     (asked,) = [table for table in found.tables if (table["table"], table["entity"]) == ("leads.csv", "leads")]
     assert "the entity" in asked["to_review"]
-    assert "are its rows deals?" in found.text
+    assert "are they deals? then there are" in found.text
 
 
 CASES = {
@@ -384,6 +434,23 @@ def test_changes_of_stage_are_proposed(propose, name):
     assert {c["table"] for c in found.columns if c["entity"] == "leads"} == {"deals.csv"}
 
 
+@pytest.mark.parametrize("flag", ["IsDeleted", "Gelöscht", "_fivetran_deleted"])
+def test_a_deleted_change_of_stage_has_ended(propose, flag):
+    known = ["Closed Won", "Closed Lost", "Angebot"]
+    rows = [
+        f"{stage[-3:]}{n},D{n},{stage},2025-01-0{n},{'true' if n == 2 else 'false'}"
+        for stage in known
+        for n in range(1, 7)
+    ]
+    history = "\n".join([f"Id,OpportunityId,StageName,CreatedDate,{flag}", *rows]) + "\n"
+    found = propose(
+        {"accounts.csv": ACCOUNTS, "deals.csv": deals("Stage", *known * 2), "OpportunityHistory.csv": history}
+    )
+    (source,) = contracts.entities([Override("x", found.text)])["stage_changes"].sources
+    assert source.absent
+    assert source.absent.confidence >= CONFIDENT
+
+
 @pytest.mark.slow
 def test_states_and_accounts_of_the_tables_reach_silver(spark, propose, tmp_path):
     file, content, header, states = TABLES["closed and probability"]
@@ -403,3 +470,24 @@ def test_states_and_accounts_of_the_tables_reach_silver(spark, propose, tmp_path
         ("D1", "A2", "open", "coffee_had"), ("D2", "A3", "won", "ink_dry"), ("D3", "A4", "lost", "walked_off"),
     ]  # fmt: skip
     assert [row["stage"] for row in told] == ["coffee_had", "ink_dry"]
+
+
+@pytest.mark.parametrize(
+    ("header", "label"),
+    [("Stage ID,Stage Name", "Stage Name"), ("Phase Key,Phase", "Phase"), ("Stage Code,Label", "Label"), ("Name,Stage ID", "Name"),
+     ("Etapa ID,Etapa", "Etapa")],
+)  # fmt: skip
+def test_the_label_of_a_stage_is_not_its_identifier(tmp_path, header, label):
+    stages_of = [
+        ("new", "Neu", "0", "0"),
+        ("neg", "Verhandlung", "0", "0"),
+        ("w1", "Gewonnen", "1", "1"),
+        ("l1", "Verloren", "0", "1"),
+    ]
+    rows = "".join(f"{','.join(row)}\n" for row in stages_of)
+    (tmp_path / "stages.csv").write_text(f"{header},Is Won,Is Closed\n{rows}", encoding="utf-8")
+    (table,) = profile.tables(str(tmp_path), vocabulary.known)
+    found = stages.of(table)
+    assert found
+    assert found.label
+    assert found.label.header == label

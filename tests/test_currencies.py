@@ -127,5 +127,39 @@ def test_the_company_currency_may_be_the_answer(tmp_path):
     assert "`deal_value: Amount in company currency` and `currency: {value: USD}`" in value["reason"]
 
 
+BESIDE = [
+    # a further column of the deals with its cells; another file with its content   -> what says which currency
+    ("Weighted", "€500 €900", "", "", "Weighted says EUR", "column 'Weighted' says EUR (2)"),
+    ("Expected revenue", "500EUR 900EUR", "", "", "Expected revenue says EUR", "column 'Expected revenue' says EUR (2)"),
+    ("Weighted (EUR)", "500 900", "", "", "Weighted (EUR) says EUR", "column 'Weighted (EUR)' says EUR (2)"),
+    ("Owner", "Ann Bob", "accounts.csv", "Account ID,Account Name,Currency\nA1,Acme,EUR\n", "Currency of accounts.csv says EUR",
+     "column 'Currency' of accounts.csv says EUR (1)"),
+    ("Owner", "Ann Bob", "accounts.csv", "Account ID,Account Name,Account Currency\nA1,Acme,GBP\nA2,Bolt,USD\n",
+     "Account Currency of accounts.csv says GBP (1), USD (1)", "of accounts.csv says GBP (1), USD (1)"),
+    ("Owner", "Ann Bob", "lines.csv", "Deal ID,Pos,Devise,Prix\nD1,1,EUR,5\nD2,1,EUR,5\n", "Devise of lines.csv says EUR", None),
+    ("Owner", "Ann Bob", "accounts.csv", "Account ID,Account Name,Currency\nA1,Acme,USD\n", None, None),
+    ("Weighted", "$500 $900", "", "", None, None),
+    ("Weighted", "500 900", "", "", None, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("header", "cells", "file", "content", "init", "plain"), BESIDE)
+def test_a_currency_beside_amounts_that_name_none(tmp_path, header, cells, file, content, init, plain):
+    rows = [f"D{n},A1,Won,{n}000,2025-01-0{n},2025-02-0{n},{cell}" for n, cell in enumerate(cells.split(), 1)]
+    (tmp_path / "deals.csv").write_text(
+        "\n".join([f"Deal ID,Account ID,Status,Amount,Created Date,Close Date,{header}", *rows]) + "\n"
+    )
+    (tmp_path / (file or "accounts.csv")).write_text(content or "Account ID,Account Name\nA1,Acme\n")
+    found = proposal.propose(str(tmp_path), "x")
+    (value,) = [column for column in found.columns if (column["entity"], column["column"]) == ("leads", "deal_value")]
+    assert (value["confidence"] < 0.8) == bool(init)
+    assert (init or "") in value["reason"]
+    assert ("enum: [{value: EUR}]" in found.text) == bool(init and "EUR" in init)
+    entities = contracts.entities()
+    refused = amounts.refused(sources.scan(str(tmp_path), entities).files, entities)
+    assert [plain in refusal.problem for refusal in refused if plain] == [True] * bool(plain)
+    assert bool(refused) == bool(plain)
+
+
 if __name__ == "__main__":
     raise SystemExit(pytest.main([__file__]))

@@ -72,12 +72,27 @@ def test_a_contract_that_says_half_of_it_is_refused(said):
     [
         (["14/03/98", "10/02/25", "11/02/25"], False),  # 2014-03-98 is no day
         (["12/31/99", "10/02/25", "1/5/24"], False),
-        (["25/03/14", "24/11/02", "25/06/30"], True),
+        (["25/03/14", "24/11/02", "25/06/30"], None),  # each is a real day in both readings
+        (["14/03/25", "5/11/24"], False),  # no year has one digit
+        (["32/03/14", "24/11/02"], True),
+        (["24.05.06", "24.07.08"], False),  # dots have the day first
         (["98-03-14", "25-02-10", "25-01-31"], True),
     ],
 )
 def test_a_year_comes_first_only_where_every_text_is_a_day_so(texts, first):
     assert formats.year_first(texts) is first
+
+
+@pytest.mark.parametrize(
+    ("texts", "first"),
+    [
+        (["25/03/14", "24/11/02", "25/06/30"], True),
+        (["14/03/25", "02/11/24", "30/06/25"], False),
+        (["25/06/24", "25/07/24"], None),
+    ],
+)
+def test_other_dates_tell_whether_a_year_comes_first(texts, first):
+    assert formats.year_first(texts, YEAR) is first
 
 
 @pytest.mark.parametrize("text", ["2025050110", "2505011030", "4155550101"])

@@ -98,7 +98,7 @@ def test_hundredths_are_told_by_a_twin_or_by_the_header(proposed, tmp_path, twin
     mine, cell, other, formatted = twin
     rows = deals(9, "D{n}", "{firm}", "{state}", cell, formatted, "2025-01-{d}", "{end}")
     columns, _, _ = proposed(f"Deal ID,Company,Stage,{mine},{other},Created,Close Date", rows)
-    assert " / 100 as decimal(18,2)" in str(columns["deal_value"]["from"])
+    assert (columns["deal_value"]["from"], columns["deal_value"]["unit"]) == (mine, "cents")
 
 
 @pytest.mark.parametrize(("own", "twin"), [("12", "1200"), ("1.5", "1500.00")])
@@ -292,6 +292,31 @@ def test_a_company_named_total_is_an_account(proposed):
     ]
     columns, table, _ = proposed("Deal ID,Company,Stage,Amount,Created,Close Date", rows)
     assert (columns["lead_id"]["from"], table["to_review"]) == ("Deal ID", [])
+
+
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [("owner", "Deal Owner"), ("owner", "Verkäufer"), ("company", "Firma"), ("source", "Lead Source")],
+)
+def test_what_a_report_is_grouped_by_is_filled_down(proposed, name, header):
+    heads = {0: "Partner Referral", 4: "Web", 9: "Event"}
+    rows = [f"{heads.get(n, '')},D{n},Closed Won,{100 + n},2025-01-{n + 1:02},2025-03-{n + 1:02}" for n in range(14)]
+    rows.insert(4, "Subtotal,,,406,,")
+    columns, _, _ = proposed(f"{header},Deal ID,Stage,Amount,Created,Close Date", rows)
+    assert columns[name]["fillDown"]
+    told = [item["reason"] for item in columns.values() if item.get("fillDown")]
+    assert (
+        sum("filled in 3 of 14 rows, as the head of a group ('Partner Referral' first)" in reason for reason in told)
+        == 1
+    )
+    assert len(set(asked(columns)) & {name, "company", "customer_id"}) == 1
+
+
+def test_a_column_that_few_deals_have_is_not_filled_down(proposed):
+    rows = deals(14, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}", "")
+    rows = [f"{row}{'Web' if n in (0, 3, 7) else ''}" for n, row in enumerate(rows)]
+    columns, _, _ = proposed("Deal ID,Company,Stage,Amount,Created,Close Date,Lead Source", rows)
+    assert not any("fillDown" in item for item in columns.values())
 
 
 @pytest.mark.parametrize("header", ["Stage", "Phase", "Etapa"])

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
+import re
 import sys
 
 import pytest
 
 from medallion import contracts, proposal, sources
 from medallion.contracts import Override
+from medallion.proposal import profile
+from medallion.sources import files
 
 ACCOUNTS = "Account ID,Account Name,Industry\n"
 UNREADABLE = [
@@ -105,5 +109,154 @@ def test_short_and_long_identifiers_that_lead_nowhere_are_named(tmp_path):
     assert "substring(" in item["reason"]
 
 
+def test_a_long_or_wide_export_is_proposed_from_its_beginning_and_says_so(tmp_path, monkeypatch):
+    header = "Deal ID,Company,Deal Stage,Amount,Create Date,Close Date"
+    rows = [f"D{n},Firm {n % 40},Closed Won,{n},2025-01-{n % 28 + 1:02},2025-03-01" for n in range(3_000)]
+    (tmp_path / "deals.csv").write_text("\n".join((header, *rows)) + "\n")
+    assert proposal.propose(str(tmp_path), "x").sampled == {}
+    monkeypatch.setattr(profile, "_CELLS", 6 * 500)
+    found = proposal.propose(str(tmp_path), "x")
+    assert found.sampled == {"deals.csv": "the first 500 of about 3,000 rows"}
+    assert "# Proposed from the first 500 of about 3,000 rows in deals.csv; a run looks at every row." in found.text
+    monkeypatch.setattr(profile, "_CELLS", 1_000_000)
+    monkeypatch.setattr(profile, "BEGINNING", 20_000)
+    (shown,) = proposal.propose(str(tmp_path), "x").sampled.values()
+    assert re.fullmatch(r"the first [34]\d\d of about [23],\d00 rows", shown), "cut at the end of a line"
+    (tmp_path / "deals.csv.gz").write_bytes(gzip.compress((tmp_path / "deals.csv").read_bytes()))
+    (tmp_path / "deals.csv").unlink()
+    (shown,) = proposal.propose(str(tmp_path), "x").sampled.values()
+    assert re.fullmatch(r"the first [34]\d\d of more rows", shown)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
+def test_the_beginning_of_a_text_ends_with_a_line(tmp_path, encoding):
+    text = "".join(f"{n};Größe {n}\n" for n in range(500))
+    (tmp_path / "a.csv").write_bytes(text.encode(encoding))
+    place = files.Place.at(str(tmp_path / "a.csv"))
+    for size in range(1_000, 1_040):
+        with files.beginnings(size), place.text() as stream:
+            head = stream.read().decode(encoding)
+        assert text.startswith(head.lstrip("\ufeff"))
+        assert head.endswith("\n")
+        assert place.lines() == 500
+
+
 if __name__ == "__main__":
     raise SystemExit(pytest.main([__file__]))
+
+
+# keys
+
+
+def rows_of(header: str, cells: list[str]) -> str:
+    """Deals without an identifier of their own, with one more column."""
+    rows = (f"Deal {n % 3},Acme,Closed Won,{n}00,2025-01-0{n},2025-02-0{n},{cell}" for n, cell in enumerate(cells, 1))
+    return "\n".join([f"Deal Name,Account Name,Stage,Amount,Created Date,Close Date,{header}", *rows]) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "sure"),
+    [
+        ("Weighted", "120 340 560 780", None),  # amounts that happen to differ
+        ("Expected Revenue", "1200 3400 5600 7800", None),
+        ("Umsatz gewichtet", "1200 3400 5600 7800", None),
+        ("Probability", "10 20 30 40", None),
+        ("Win rate", "10% 20% 30% 40%", None),
+        ("First Name", "Ann1 Bob2 Cat3 Dan4", None),
+        ("Signed", "2025-02-01 2025-02-02 2025-02-03 2025-02-04", None),
+        ("Branch No", "7 8 8 9", None),  # not every row has its own
+        ("Filing No", "7001 7002 7003 7004", True),
+        ("Laufwerk", "A-7 A-8 B-1 B-2", True),
+        ("Laufwerk", "7001 7002 7003 7004", False),  # weak: asked about
+    ],
+)
+def test_what_is_taken_for_a_key(tmp_path, header, cells, sure):
+    (tmp_path / "opportunities.csv").write_text(rows_of(header, cells.split()))
+    found = proposal.propose(str(tmp_path), "x")
+    (key,) = [c for c in found.columns if (c["entity"], c["column"]) == ("leads", "lead_id")]
+    assert (key["from"] == header) == (sure is not None), key
+    assert (key["confidence"] >= contracts.CONFIDENT) == bool(sure), key
+
+
+@pytest.mark.parametrize(
+    ("file", "head", "row"),
+    [
+        ("accounts.csv", "Account Name,Industry,City", "{name},Food,Ulm"),
+        ("Kunden.csv", "Firma,Branche,Ort", "{name},Handel,Ulm"),
+        ("companies.csv", "Company Name,Country,Number of Employees", "{name},France,{n}"),
+    ],
+)
+def test_names_that_repeat_are_asked_about_as_keys(tmp_path, file, head, row):
+    for names, asked in (("Acme Bolt Corn", False), ("Acme Bolt Acme", True)):
+        lines = [row.format(name=name, n=n) for n, name in enumerate(names.split(), 10)]
+        (tmp_path / file).write_text("\n".join([head, *lines]) + "\n")
+        found = proposal.propose(str(tmp_path), "x")
+        (key,) = [c for c in found.columns if (c["entity"], c["column"]) == ("customers", "customer_id")]
+        assert (key["confidence"] < contracts.CONFIDENT) == asked, key
+        assert not asked or "'Acme' in 2: each becomes one" in key["reason"]
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs"), [("COMPANYEXTID", "COMPANEXTID"), ("Ext Key", "Kundenschlüssel"), ("Kundenref", "Firmenref")]
+)
+@pytest.mark.parametrize("numbers", ["90{n}01", "{n}"])
+def test_a_key_is_what_deals_refer_to_whatever_it_is_called(tmp_path, mine, theirs, numbers):
+    if numbers == "{n}" and mine != "COMPANYEXTID":
+        theirs = mine  # numbers that count from one are among any others: the headers have to be alike
+    accounts = "".join(f"{numbers.format(n=n)},{['Acme', 'Bolt'][n % 2]},Ulm\n" for n in range(1, 8))
+    deals = "".join(f"D{n},Closed Won,{n}00,2025-01-0{n},2025-02-0{n},{numbers.format(n=n)}\n" for n in range(1, 7))
+    (tmp_path / "accounts.csv").write_text(f"{mine},Company Name,City\n{accounts}")
+    (tmp_path / "deals.csv").write_text(f"Deal ID,Stage,Amount,Created Date,Close Date,{theirs}\n{deals}")
+    found = {(c["entity"], c["column"]): c for c in proposal.propose(str(tmp_path), "x").columns}
+    assert found["customers", "customer_id"]["from"] == mine
+    assert found["customers", "customer_id"]["confidence"] >= contracts.CONFIDENT
+    assert found["leads", "customer_id"]["from"] == theirs
+    assert "lookup" not in found["leads", "customer_id"]
+
+
+@pytest.mark.parametrize(
+    ("extra", "cells", "asked"),
+    [("Owner", "ann bob ann", True), ("Last Modified Date", "2025-03-01 2025-03-02 2025-03-03", False), ("Owner", "ann ann ann", False)],
+)  # fmt: skip
+def test_a_key_in_rows_that_differ_is_asked_about_where_nothing_dates_them(tmp_path, extra, cells, asked):
+    keys = [f"D-{n}" for n in range(1, 21)]
+    rows = [f"{key},Acme,Closed Won,100,2025-01-01,2025-02-01,{cells.split()[0]}" for key in keys]
+    rows += [f"D-7,Acme,Closed Won,100,2025-01-01,2025-02-01,{cells.split()[1]}"]
+    (tmp_path / "deals.csv").write_text(
+        "\n".join([f"Deal ID,Account Name,Stage,Amount,Created Date,Close Date,{extra}", *rows]) + "\n"
+    )
+    found = proposal.propose(str(tmp_path), "x")
+    (key,) = [c for c in found.columns if (c["entity"], c["column"]) == ("leads", "lead_id")]
+    assert (key["confidence"] < contracts.CONFIDENT) == asked, key
+    assert not asked or "'D-7', in several rows" in key["reason"]
+
+
+# owners and kinds of activity
+
+
+@pytest.mark.parametrize(
+    ("file", "head"),
+    [("Territory.csv", "Manager,Territory Name"), ("regions.csv", "Lead,Name"), ("Gebiete.csv", "Leiter,Bezeichnung,Name"), ("managers.csv", "Manager,Region Name")],
+)  # fmt: skip
+def test_a_territory_is_no_owner(tmp_path, file, head):
+    deals = "".join(f"D{n},Acme,Closed Won,{n}00,2025-01-01,2025-02-01,{['Ann', 'Bob'][n % 2]}\n" for n in range(1, 5))
+    (tmp_path / "deals.csv").write_text(f"Deal ID,Account Name,Stage,Amount,Created Date,Close Date,Owner\n{deals}")
+    cells = ("Ann,North", "Bob,South") if head.count(",") == 1 else ("Ann,N,North", "Bob,S,South")
+    (tmp_path / file).write_text("\n".join([head, *cells]) + "\n")
+    found = proposal.propose(str(tmp_path), "x")
+    (owner,) = [c for c in found.columns if (c["entity"], c["column"]) == ("leads", "owner")]
+    assert owner["from"] == "Owner"
+    assert "lookup" not in owner
+
+
+def test_an_invoice_is_no_call():
+    from medallion.proposal import vocabulary
+
+    assert [
+        vocabulary.value("interactions.channel", text) for text in ("Invoice", "Sales Invoice", "Proforma invoices")
+    ] == [None] * 3
+    called = [
+        vocabulary.value("interactions.channel", text) for text in ("Voice", "Voice call", "Telefonanruf", "Rückanruf")
+    ]
+    assert {found.value for found in called if found} == {"call"}
+    assert all(called)

@@ -75,6 +75,59 @@ def test_the_order_of_days_and_months_is_asked_with_both_spans(ask, answer, form
     assert guesses(text) == []
 
 
+@pytest.mark.parametrize(("place", "formats"), [(0, "d/M/yy"), (1, "M/d/yy"), (2, "yy/M/d")])
+def test_years_of_two_digits_are_asked_once_with_three_readings(tmp_path, place, formats):
+    header = "Record ID,Deal Name,Deal Stage,Amount,Create Date,Close Date,Associated Company\n"
+    (tmp_path / "deals.csv").write_text(
+        header + "1,A,Closed Won,9,05/06/04,07/08/04,Velde\n2,B,Closed Lost,9,06/07/04,08/09/04,Orrin\n"
+    )
+    seen = []
+
+    def answer(question):
+        seen.append([(a.says, a.comes_to) for a in question.answers])
+        return question.answers[place]
+
+    text = proposal.propose(str(tmp_path), "x", ask=answer).text
+    (answers,) = seen
+    assert [says for says, _ in answers] == ["the day", "the month", "the year"]
+    assert [comes_to[:24] for _, comes_to in answers] == [
+        "2004-06-05 to 2004-07-06",
+        "2004-05-06 to 2004-06-07",
+        "2005-06-04 to 2006-07-04",
+    ]
+    assert guesses(text) == []
+    assert f'["{formats} since' in text
+
+
+CLOSED_BEFORE = "".join(
+    f"{n},Deal {n},Closed {'Won' if n % 2 else 'Lost'},{amount},0{n}/05/2025,0{n}/03/2025,Firm {n % 3}\n"
+    for n, amount in enumerate((100, 200, -50, 400, 500, 600), 1)
+)
+HEADER = "Record ID,Deal Name,Deal Stage,Amount,Create Date,Close Date,Associated Company\n"
+
+
+def test_each_doubt_of_a_column_has_an_answer_of_its_own(tmp_path):
+    """The order of days, and deals that close before they are opened: one answer does not take the other away."""
+    (tmp_path / "deals.csv").write_text(HEADER + CLOSED_BEFORE)
+
+    def answered(*words):
+        asked = []
+
+        def answer(question):
+            asked.append(question.asks)
+            return question.answers[0] if any(word in question.asks for word in words) else None
+
+        return asked, guesses(proposal.propose(str(tmp_path), "x", ask=answer).text)
+
+    asked, left = answered("What comes first", "below 0", "close before")
+    assert sum("close before Create Date" in each for each in asked) == 1
+    assert sum("What comes first" in each for each in asked) == 1
+    assert left == []
+    assert any("closed_at" in guess for guess in answered("What comes first", "below 0")[1])
+    assert not any("closed_at" in guess for guess in answered("close before", "What comes first")[1])
+    assert answered("close before", "below 0")[1]
+
+
 def test_a_column_can_be_left_empty_or_filled_by_another(tmp_path):
     (tmp_path / "deals.csv").write_text(STAGES.replace("Close Date", "Due").replace("Amount", "Amount,Fee").replace(
         ",1000,", ",1000,5,").replace(",500,", ",500,6,").replace(",900,", ",900,7,").replace(",70,", ",70,8,"))  # fmt: skip

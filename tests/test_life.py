@@ -156,6 +156,18 @@ def test_references_follow_merged_records(to_silver, contract, rows):
     sound(lake)
 
 
+@pytest.mark.slow
+def test_the_survivor_of_a_merge_is_no_other_spelling_of_the_merged(to_silver, contract, rows):
+    path = contract(customers="mergedInto: Master")
+    accounts_ = "Id,Name,Changed,Master\n001aBc,Acme,2025-01-01,\n001xYz,Acme Inc,2025-01-01,001aBc\n"
+    result, lake = to_silver(
+        {"customers.csv": accounts_, "leads.csv": DEALS + "L1,001xYz,won,100,2025-01-02,2025-02-01,\n"},
+        contracts=(path,),
+    )
+    assert accounts(result)["leads"] == {"rows_read": 1, "accepted": 1}
+    assert rows(lake, "select customer_id from silver.leads_clean") == [{"customer_id": "001ABC"}]
+
+
 def test_a_file_lists_the_merges(to_silver, contract, rows):
     path = contract(leads="mergedInto: {file: merged_deal, from: Gone, to: Kept}")
     first, lake = to_silver(
@@ -290,3 +302,105 @@ def test_a_complete_delivery_beside_an_earlier_one_is_refused():
     ]
     assert "content of an earlier delivery" in said((two,), [first, second])[0]
     assert "refused lies beside" in said((changed,), [], (Refusal("deals-a.csv", "leads", "dates", "mend"),))[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("snapshot: true\ncomplete: true", "say complete or snapshot"),
+        ("snapshot: true", "snapshot says when a record was changed, and so does updated_at"),
+    ],
+)
+def test_a_snapshot_that_cannot_be_meant_is_refused(contract, words, says):
+    with pytest.raises(ContractError, match=says):
+        contracts.entities([Override.read(contract(leads=words))])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["names", "column"])
+def test_the_newest_snapshot_counts_and_what_it_lacks_is_gone(to_silver, rows, tmp_path, way):
+    days = {
+        "2025-01-31": ["L1,C1,open,10", "L2,C1,open,20"],
+        "2025-02-28": ["L1,C1,open,12"],
+        "2025-03-31": ["L1,C1,won,15", "L3,C1,open,5"],
+    }
+    columns = LEADS.replace(", updated_at: Changed", "").replace(
+        "created_at: Created", "created_at: {value: 2025-01-01}"
+    )
+    path = tmp_path / "mine.odcs.yaml"
+    word = "snapshot: true" if way == "names" else "snapshot: Day"
+    path.write_text(HEAD + entity("customers", CUSTOMERS) + entity("leads", columns, word, '"leads*"'))
+    head = "Id,Account,Status,Amount"
+    if way == "names":
+        files = {f"leads_{day}.csv": "\n".join([head, *lines]) + "\n" for day, lines in days.items()}
+    else:
+        stacked = [f"{line},{day}" for day, lines in days.items() for line in lines]
+        files = {"leads.csv": "\n".join([f"{head},Day", *stacked]) + "\n"}
+    files["customers.csv"] = "Id,Name,Changed\nC1,Acme,2025-01-01\n"
+    result, lake = to_silver(files, contracts=(path,))
+    assert accounts(result)["leads"] == {"rows_read": 5, "accepted": 3, "superseded": 2, "implied": 1}
+    clean = rows(lake, "select lead_id, status, deal_value::int as v from silver.leads_clean order by 1")
+    assert [tuple(row.values()) for row in clean] == [("L1", "won", 15), ("L3", "open", 5)]
+    gone = rows(
+        lake, "select lead_id, _ended_at::date::varchar as at from silver.leads_history where _outcome = 'gone'"
+    )
+    assert [tuple(row.values()) for row in gone] == [("L2", "2025-02-28")]
+    later = {"leads_2025-04-30.csv": f"{head}\nL3,C1,open,5\nL2,C1,open,21\n"} if way == "names" else {
+        "leads.csv": f"{head},Day\nL3,C1,open,5,2025-04-30\nL2,C1,open,21,2025-04-30\n"
+    }  # fmt: skip
+    to_silver(later, now=NOW + timedelta(days=1), contracts=(path,))
+    to_silver(  # a state of before comes late
+        {"leads_2025-02-14.csv": f"{head}\nL9,C1,open,1\nL1,C1,open,11\n"} if way == "names" else {"leads.csv": f"{head},Day\nL9,C1,open,1,2025-02-14\nL1,C1,open,11,2025-02-14\n"},
+        now=NOW + timedelta(days=2), contracts=(path,),
+    )  # fmt: skip
+    clean = rows(lake, "select lead_id, deal_value::int as v from silver.leads_clean order by 1")
+    assert [tuple(row.values()) for row in clean] == [("L2", 21), ("L3", 5)]
+
+
+@pytest.mark.slow
+def test_a_snapshot_that_lacks_most_records_is_held_back(to_silver, rows, tmp_path):
+    path = tmp_path / "mine.odcs.yaml"
+    columns = LEADS.replace(", updated_at: Changed", "").replace(
+        "created_at: Created", "created_at: {value: 2025-01-01}"
+    )
+    path.write_text(HEAD + entity("customers", CUSTOMERS) + entity("leads", columns, "snapshot: true", '"leads*"'))
+    head = "Id,Account,Status,Amount\n"
+    whole = "".join(f"L{n},C1,open,{n}\n" for n in range(12))
+    files = {"customers.csv": "Id,Name,Changed\nC1,Acme,2025-01-01\n", "leads 28.2.2025.csv": head + whole}
+    to_silver(files, contracts=(path,))
+    result, lake = to_silver(
+        {"leads 31.3.2025.csv": f"{head}L1,C1,won,1\n"}, now=NOW + timedelta(days=1), contracts=(path,)
+    )
+    assert [item.name for item in result.held] == ["leads 31.3.2025.csv"]
+    result, lake = to_silver(  # a state of before ends nothing
+        {"leads 31.1.2025.csv": f"{head}L1,C1,open,1\n"}, now=NOW + timedelta(days=2), contracts=(path,)
+    )
+    assert [item.name for item in result.held] == ["leads 31.3.2025.csv"]  # it still waits, and no other
+    assert rows(lake, "select count(*)::int as n from silver.leads_clean") == [{"n": 12}]
+
+
+@pytest.mark.parametrize(
+    ("words", "flags", "later"),
+    [
+        ("absent: flag", ("false", "true"), ""),  # deleted in the delivery that has the deal
+        ("absent: {when: flag = 'x'}", ("", "x"), "A2,Bolt,2025-01-01,x\n"),  # and once more
+    ],
+)
+@pytest.mark.slow
+def test_a_deal_counts_though_its_account_was_deleted(deliver, contract, rows, words, flags, later):
+    path = contract(customers=words)
+    first = f"Id,Name,Changed,Flag\nA1,Acme,2025-01-01,{flags[0]}\nA2,Bolt,2025-01-01,{flags[1]}\n"
+    start = {"customers.csv": first, "leads.csv": DEALS + f"{L1},\n{L3},\nL9,A9,won,1,2025-01-02,2025-02-01,\n"}
+    result, lake = deliver(start, contracts=(path,))
+    assert accounts(result) == {
+        "customers": {"rows_read": 2, "accepted": 1, "withdrawn": 1},
+        "leads": {"rows_read": 3, "accepted": 2, "quarantined": 1},  # A9 was never an account
+    }
+    deals = "select lead_id, customer_id, customer_name from gold.deals order by 1"
+    assert [tuple(row.values()) for row in rows(lake, deals)] == [("L1", "A1", "Acme"), ("L3", "A2", None)]
+    changed = {"leads.csv": DEALS + "L3,A2,won,8,2025-01-02,2025-03-01,\n"}
+    changed |= {"customers.csv": "Id,Name,Changed,Flag\n" + later} if later else {}
+    second, lake = deliver(changed, NOW + timedelta(days=1))
+    assert accounts(second)["leads"] == {"rows_read": 1, "accepted": 1}
+    assert rows(lake, "select sum(deal_value)::int as v from gold.deals where status = 'won'") == [{"v": 108}]
+    sound(lake)

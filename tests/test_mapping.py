@@ -14,6 +14,8 @@ import xlsxwriter
 from conftest import NOW
 from medallion import contracts, sources
 from medallion.errors import ContractError, SourceError
+from medallion.sources.files import Place
+from medallion.sources.readers import workbooks
 
 HEAD = """apiVersion: v3.1.0
 kind: DataContract
@@ -170,7 +172,7 @@ def test_an_optional_lookup_that_leads_to_several_is_left_empty_and_counted(to_s
     files = {
         "Account.csv": ACCOUNTS,
         "Products.csv": "Id,Name\nP1,Anvil\nP2,Bolt\nP3,BOLT\n",
-        "Opportunity.csv": "Id,Account,Product\nO1,A1,anvil\nO2,A1,Bolt\nO3,A1,Cog\n",
+        "Opportunity.csv": "Id,Account,Product\nO1,A1,anvil\nO2,A1,bolt\nO3,A1,Cog\n",
     }
     _, lake = to_silver(files, contracts=(contract(CUSTOMERS, products, leads),))
     found = rows(lake, "select lead_id, product_id from silver.leads_clean order by 1")
@@ -347,6 +349,28 @@ def test_a_workbook_whatever_it_is_called(to_silver, rows, name):
     ]
     assert rows(lake, "select launch_date::varchar as d from silver.products_clean where product_id = 'P1'") == [
         {"d": "2024-05-01"}
+    ]
+
+
+@pytest.mark.parametrize("wide", [0, 2])
+def test_a_text_that_is_merged_over_rows_counts_in_each(tmp_path, wide):
+    path = tmp_path / "report.xlsx"
+    with xlsxwriter.Workbook(str(path)) as book:
+        sheet = book.add_worksheet("Deals")
+        sheet.write_row(1, wide, ["Rep", "Deal", "Value"])
+        for row, deal in enumerate(("D1", "D2", "D3", "D4"), start=2):
+            sheet.write_row(row, wide + 1, [deal] if deal == "D3" else [deal, 10])
+        sheet.merge_range(2, wide, 4, wide, "Ann")
+        sheet.merge_range(3, wide + 2, 4, wide + 2, 20)
+        sheet.write(5, wide, "Bo")
+    found = [[cell for cell in row if cell] for row in workbooks.rows(Place.at(str(path), ""), "report.xlsx", "Deals")]
+    assert found == [
+        [],
+        ["Rep", "Deal", "Value"],
+        ["Ann", "D1", "10"],
+        ["Ann", "D2", "20"],
+        ["Ann", "D3"],
+        ["Bo", "D4", "10"],
     ]
 
 

@@ -69,6 +69,7 @@ FORMS = [
     "SUM(value) / 4",
     "COUNT(1) * (SUM(value) / NULLIF(COUNT(1), 0)) * AVG(days)",
     "CAST(SUM(value) AS DOUBLE) / NULLIF(:target, 0)",
+    "SUM(CASE WHEN status = 'won' THEN CAST(value AS DOUBLE) * days END)",
 ]
 PLACE = dax.Place("Pipe line", {name: name.upper() for name in COLUMNS}, {"target": "1000"})
 
@@ -135,7 +136,7 @@ def test_naive_dax_is_wrong_where_this_is_right():
         ("SUM(value) - SUM(days)", "Sub"),
         ("SUM(value) / SUM(days)", "a division by what may be zero"),
         ("SUM(value) / 0", "a division by what may be zero"),
-        ("SUM(value * days)", "Sum of Mul"),
+        ("SUM(value * 2)", "a product of anything but two columns"),
         ("SUM(CASE WHEN known THEN value ELSE 0 END)", "a CASE with ELSE"),
         ("SUM(CASE status WHEN 'won' THEN value END)", "a CASE with ELSE, an operand"),
         ("SUM(CASE WHEN known THEN 1 WHEN days > 1 THEN 2 END)", "several branches"),

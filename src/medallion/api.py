@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from medallion import pipeline
 from medallion.config import load, utc_now
 from medallion.errors import LakehouseError
+from medallion.lakehouse import contracts_in_use
 from medallion.lakehouse.store import Lakehouse
 
 if TYPE_CHECKING:
@@ -50,4 +51,5 @@ def open(lakehouse: str | None = None, *, config: Path | None = None) -> Lakehou
     lake = Lakehouse(load(config, lakehouse=lakehouse).lakehouse)
     if not lake.tables():
         raise LakehouseError(f"{lake.root}: there is no lakehouse here", "Run `medallion run` first.")
+    contracts_in_use.for_readers(lake)
     return lake

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
+from decimal import Decimal
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -112,19 +113,22 @@ def money(text: Column, kind: str = "decimal(18,2)") -> Column:
     """An amount in US dollars, of type `kind`; as DECIMAL(18,2) it is rounded half up to cents.
 
     Reads a dollar sign or USD before or after, thousands commas, spaces or apostrophes, `1.234,56` and `1 234,56`
-    (two marks, so not ambiguous) and accountants' parentheses. Another currency, a word, a bare `1,5` is not read,
+    (two marks, so not ambiguous), a minus after the figure and accountants' parentheses. Another currency, a word, a bare `1,5` is not read,
     nor `1.234` for a `kind` of up to two decimals.
 
     >>> show(["$350,000", "USD 98,000.50 ", "(1,200)", "1.234,56", "call me", "€5", "1.234"], money)
     ['350000.00', '98000.50', '-1200.00', '1234.56', None, None, None]
     >>> show(["43 308,50", "1'234.50", "1 234 567", "1,5", "1 23,5"], money)
     ['43308.50', '1234.50', '1234567.00', None, None]
+    >>> show(["1,200.00-", "1.234,50- USD", "$50-", "\u2212300.00", "350.-", "51-200"], money)
+    ['-1200.00', '-1234.50', '-50.00', '-300.00', None, None]
     """
     plain = _PLAIN if kind.endswith((",0)", ",1)", ",2)")) else r"[0-9]+(\.[0-9]+)?"
     sign = r"(?:US ?\$|USD|\$)"
-    spaced = F.trim(F.regexp_replace(F.upper(text), f"[ {_ODD_SPACE}]+", " "))
+    spaced = F.trim(F.regexp_replace(F.translate(F.upper(text), "\u2212", "-"), f"[ {_ODD_SPACE}]+", " "))
     bare = F.regexp_replace(F.regexp_replace(spaced, rf"^(-?\(?) ?{sign} ?", "$1"), rf" ?{sign}(\)?)\z", "$1")
-    signed = F.when(bare.rlike(r"^\([^()-]+\)\z"), F.concat(F.lit("-"), F.translate(bare, "()", ""))).otherwise(bare)
+    below = bare.rlike(r"^(\([^()-]+\)|[^()-]*[0-9] ?-)\z")
+    signed = F.when(below, F.concat(F.lit("-"), F.trim(F.translate(bare, "()-", "")))).otherwise(bare)
     english = signed.rlike(rf"^-?([0-9]{{1,3}}((,[0-9]{{3}})+|( [0-9]{{3}})+|(['’][0-9]{{3}})+)(\.[0-9]+)?|{plain})\z")
     continental = signed.rlike(r"^-?[0-9]{1,3}((\.[0-9]{3})+|( [0-9]{3})+),[0-9]+\z")
     written = (
@@ -144,6 +148,28 @@ def decimal_point(text: Column) -> Column:
     bare = F.regexp_replace(text, f"([0-9])[ {_ODD_SPACE}]([0-9])", "$1$2")
     comma = bare.rlike(r"^[^0-9.,]*([0-9]{1,3}(\.[0-9]{3})*|[0-9]+)(,[0-9]+)?[^0-9.,]*\z")
     return F.when(comma, F.translate(F.translate(bare, ".", ""), ",", ".")).otherwise(text)
+
+
+#: How much one of each is.
+_UNITS = {
+    "cents": Decimal("0.01"),
+    "percent": Decimal("0.01"),
+    "thousands": Decimal(1_000),
+    "millions": Decimal(1_000_000),
+}
+
+
+def in_unit(text: Column, unit: str) -> Column:
+    """Figures written in a unit of `_UNITS`, as a DECIMAL; read as amounts, a percent sign after them is left out.
+
+    Cents are whole: what has decimals is none.
+
+    >>> show(["75", "75 %", "1,250", "-3.125", "soon"], lambda c: in_unit(c, "percent").cast("decimal(9,5)"))
+    ['0.75000', '0.75000', '12.50000', '-0.03125', None]
+    """
+    bare = F.regexp_replace(text, r" ?%\z", "") if unit == "percent" else text
+    read = money(bare, "decimal(24,8)")
+    return (F.when(read == F.floor(read), read) if unit == "cents" else read) * F.lit(_UNITS[unit])
 
 
 def integer(text: Column) -> Column:

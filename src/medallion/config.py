@@ -119,6 +119,8 @@ class Settings(BaseModel):
     source: str = "data"
     lakehouse: str = "lakehouse"
     contracts: tuple[Path, ...] = ()
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+    rates: Path | None = None
     accept: bool = False
     hold_back: HoldBack = HoldBack()
     engine: Literal["auto", "sail", "remote", "databricks"] = "auto"

@@ -20,6 +20,7 @@ from medallion.care import status
 from medallion.errors import LakehouseError
 from medallion.lakehouse import contracts_in_use, query
 from medallion.lakehouse.store import Lakehouse
+from medallion.pipeline import proof
 
 #: Tables that the agent reads, with the columns that it does not: free text is untrusted and may name people.
 TABLES: dict[str, tuple[str, ...]] = {
@@ -48,6 +49,7 @@ class Serving:
         locked: The tables are in memory and every door of DuckDB is shut: no files, no network, no settings.
         prepared: Names of the tables that were computed once.
         currency: ISO code of all amounts.
+        currencies: What became of amounts in others, in words.
     """
 
     lake: Lakehouse
@@ -58,6 +60,7 @@ class Serving:
     lock: threading.Lock = field(default_factory=threading.Lock)
     prepared: set[str] = field(default_factory=set)
     currency: str = "USD"
+    currencies: str = ""
 
     def rows(self, sql: str, bindings: Any = ()) -> list[dict[str, Any]]:
         """The rows of a query as dicts; ended after `PATIENCE` seconds.
@@ -136,4 +139,6 @@ def serve(lake: Lakehouse, *, locked: bool = False, only: Container[str] = TABLE
             if _FEATURES in versions:
                 connection.execute(f"create index by_customer on agent_{_FEATURES}(customer_id)")
             connection.execute("set enable_external_access = false; set lock_configuration = true")
-        yield Serving(lake, connection, versions, status.as_of(lake), locked, currency=contracts_in_use.currency(lake))
+        served = Serving(lake, connection, versions, status.as_of(lake), locked)
+        served.currency, served.currencies = contracts_in_use.currency(lake), proof.note(lake)
+        yield served

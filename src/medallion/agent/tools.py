@@ -309,7 +309,9 @@ class Tools:
             found.sql,
             found.bindings,
             self.serving.as_of,
-            measure.comment + (f" {unknown:,} without a value left out." if unknown else ""),
+            measure.comment
+            + (f" {unknown:,} without a value left out." if unknown else "")
+            + (f" {self.serving.currencies}" if self.serving.currencies and kind == "money" else ""),
             total,
             self.serving.currency,
         )

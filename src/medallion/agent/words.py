@@ -84,6 +84,9 @@ class Vocabulary:
         for name, metric in metrics.metrics().items():
             for text in (name.replace("_", " "), metric.measure.display_name, *metric.measure.synonyms):
                 self.phrases.setdefault(_plain(text), name)
+        views = {id(one.view): one.view for one in metrics.metrics().values()}.values()
+        #: Names that a dimension has and a metric too: after `by` they are the dimension.
+        self.shared = {name for view in views for one in view.dimensions for name in _names(one)} & {*self.phrases}
         self._values: dict[tuple[str, str], dict[str, str]] = {}
         self._first: dict[str, date | None] = {}
 
@@ -189,9 +192,7 @@ class Vocabulary:
         known |= {said for many in FACTS.values() for said in many}
         for view in {id(one.view): one.view for one in metrics.metrics().values()}.values():
             for dimension in view.dimensions:
-                known |= {
-                    _plain(s) for s in (dimension.name.replace("_", " "), dimension.display_name, *dimension.synonyms)
-                }
+                known |= _names(dimension)
                 if dimension.type == "text":
                     known |= {said.removeprefix(_NAMED) for said in self.values(dimension)}
         return known
@@ -205,6 +206,16 @@ class Vocabulary:
         ]
         labels = dict.fromkeys(metrics.metrics()[self.phrases[phrase]].measure.display_name.lower() for phrase in near)
         return (*(f"Show the {label}" for label in labels), "Who should I call?", "Which channel works best?")
+
+
+def _names(dimension: metrics.Dimension) -> set[str]:
+    """What a dimension is called."""
+    return {_plain(text) for text in (dimension.name.replace("_", " "), dimension.display_name, *dimension.synonyms)}
+
+
+def _column(name: str) -> str:
+    """A name that is not that of a metric any more."""
+    return name.replace(" ", "_") + "_"
 
 
 def _plain(text: str) -> str:
@@ -491,6 +502,8 @@ class _Reading:
         self.left = re.sub(_PATTERNS["do"], lambda found: f"{found[1]} done" if found[1] else "done", self.left)
         kept = re.sub(_PATTERNS["have_got"], r"\1\2", self.left)
         possessed, self.left = kept != self.left, re.sub(_PATTERNS["be"], "", kept)
+        for name in self.words.shared:
+            self.left = re.sub(rf" ({_PATTERNS['split']}) {re.escape(name)}(?= )", rf" \1 {_column(name)}", self.left)
         said = self.take(self.words.phrases, "§")
         if said is None:
             known = {word for one in self.words.known() for word in one.split()}
@@ -719,9 +732,9 @@ class _Reading:
         found: list[tuple[int, int, str, str]] = []
         said_as = sorted(
             (
-                (_plain(said), one.name)
+                (_column(said) if said in self.words.shared else said, one.name)
                 for one in metric.dimensions
-                for said in {one.name.replace("_", " "), one.display_name, *one.synonyms}
+                for said in _names(one)
             ),
             key=lambda pair: (-len(pair[0]), pair),
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import pyarrow as pa
 from deltalake import DeltaTable
 
 from medallion import contracts, sources
@@ -19,7 +20,7 @@ from medallion.errors import LakehouseError, MedallionError
 from medallion.gold import gold_contract, graph
 from medallion.lakehouse import contracts_in_use, query, store
 from medallion.lakehouse.store import LAYERS, Lakehouse, spark_types
-from medallion.pipeline import batches, extensions, hold, journal, models, proof
+from medallion.pipeline import batches, conventions, extensions, hold, journal, models, proof
 from medallion.scoring import registry
 
 OK, WARNING, BROKEN = "ok", "warning", "broken"
@@ -48,6 +49,8 @@ def examine(settings: Settings) -> list[Finding]:
     entities = (
         contracts.entities(contracts_in_use.overrides(lake, settings.contracts)) if _has(names, "ops.batches") else {}
     )
+    if entities:
+        contracts_in_use.for_readers(lake)  # gold is as they have it
     known: dict[str, Table] = {step.table: gold_contract(step.table) for step in graph()}
     known |= {table.name: table for entity in entities.values() for table in (entity.clean, entity.history)}
     found += [one for name in names if name in known for one in _contract(lake, known[name])]
@@ -293,6 +296,8 @@ def _readings(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity])
     if not _has(names, "ops.batches"):
         return
     read = batches.readings(batches.history(lake))
+    unlike = list(_other_evidence(lake, names, entities, read))
+    yield from unlike
     for entity in entities.values():
         odd: dict[str, list[str]] = {}
         for _, file in read:
@@ -307,8 +312,50 @@ def _readings(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity])
                 f"{differing} otherwise than these rows were read",
                 f"`medallion reprocess --entity {entity.name} --dry-run` shows what changes.",
             )
-        if not odd and any(file.entity == entity.name for _, file in read):
+        doubtful = odd or any(finding.about == entity.name for finding in unlike)
+        if not doubtful and any(file.entity == entity.name for _, file in read):
             yield Finding("reading", entity.name, OK, "read as the contract of today says")
+
+
+def _other_evidence(
+    lake: Lakehouse,
+    names: list[str],
+    entities: Mapping[str, Entity],
+    read: list[tuple[batches.Batch, sources.SourceFile]],
+) -> Iterator[Finding]:
+    """Columns of dates whose values, as bronze keeps them, say today that they are written otherwise than they were read."""
+    bronze = {f"bronze.{name}" for name in entities} & set(names)
+    if not bronze:
+        return
+    with query.connect(lake, ["bronze"], only=bronze) as connection:
+        for batch in {batch.batch_id: batch for batch, _ in read}.values():
+            kept = [file for of, file in read if of is batch and not file.accept and f"bronze.{file.entity}" in bronze]
+            kept = [file for file in kept if not otherwise(file, entities)]
+
+            def cells(
+                file: sources.SourceFile, columns: list[str], batch: batches.Batch = batch
+            ) -> Iterator[pa.RecordBatch]:
+                shown = ", ".join(f'coalesce("{name}", \'\') as "{name}"' for name in columns)
+                sql = f"select {shown} from bronze.{file.entity} where _batch_id = ? and _source_file = ? and _malformed is null"
+                yield from connection.sql(sql, params=[batch.in_bronze, file.name]).to_arrow_table().to_batches()
+
+            earlier = [file for of, file in read if of.known_at < batch.known_at]
+            now = [sources.undated(sources.remapped(file, entities)) for file in kept]
+            today = batch.known_at.date()
+            settled = conventions.settle(now, entities, earlier, today=today, cells=cells)
+            said = {(file.name, file.entity): file.dates for file in settled.files}
+            for file in kept:
+                told = [
+                    f"{name} was read as {', '.join(file.dates.get(name, ())) or 'ISO 8601'}, its values say {', '.join(forms)}"
+                    for name, forms in said.get((file.name, file.entity), {}).items()
+                    if set(forms) - set(file.dates.get(name, ()))
+                ]
+                told += [item.problem.removeprefix(f"{file.name}: ") for item in settled.refused
+                         if (item.name, item.entity) == (file.name, file.entity)]  # fmt: skip
+                if told:
+                    says = f"{file.name}: {'; '.join(told)}"
+                    remedy = f"`medallion reprocess --entity {file.entity} --dry-run` shows what changes."
+                    yield Finding("reading", file.entity, WARNING, says, remedy)
 
 
 def otherwise(file: sources.SourceFile, entities: Mapping[str, Entity]) -> list[str]:

@@ -101,6 +101,7 @@ def status(
             {name: _plain(row)[name] for name in ("run_id", "kind", "won", "lost", "open", "question")}
             for row in proof.recorded(lake)[-_RUNS:][::-1]
         ],
+        "currencies": proof.note(lake),
         "quarantine": [],
         "freshness": [],
         "tables": {name: lake.version(name) for name in lake.tables()},
@@ -222,6 +223,7 @@ def insights(lake: Lakehouse) -> dict[str, Any]:
     Raises:
         LakehouseError: There is no gold yet, or not all of it.
     """
+    contracts_in_use.for_readers(lake)
     tables = {table for name in metrics.INSIGHTS for table in metrics.named(name).view.tables}
     needs(lake, sorted(tables))
     with query.connect(lake, only=tables) as connection:

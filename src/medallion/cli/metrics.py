@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,8 +11,8 @@ import typer
 from medallion import figures, metrics
 from medallion.care import metric_check, status
 from medallion.cli.command import Call, command, group
-from medallion.errors import ContractError
-from medallion.lakehouse import query
+from medallion.errors import ContractError, LakehouseError
+from medallion.lakehouse import contracts_in_use, query
 from medallion.lakehouse.store import Lakehouse
 
 app = group("metrics", "One definition per number: look it up, ask for its value, check it.")
@@ -19,9 +20,16 @@ app = group("metrics", "One definition per number: look it up, ask for its value
 Name = Annotated[str, typer.Argument(help="A metric, such as win_rate.")]
 
 
-@command(app, "list", examples=("`medallion metrics list`",), lakehouse=False)
+def _of_the_lakehouse(call: Call) -> None:
+    """Know the columns that the contracts of the lakehouse bring to gold, where there is one."""
+    with suppress(LakehouseError):
+        contracts_in_use.for_readers(call.lake)
+
+
+@command(app, "list", examples=("`medallion metrics list`",))
 def list_metrics(call: Call) -> None:
     """List all metrics with what they mean and what they may be split by."""
+    _of_the_lakehouse(call)
     rows = [
         {
             "metric": name,
@@ -34,9 +42,10 @@ def list_metrics(call: Call) -> None:
     call.answer(rows, lambda: call.records(figures.count(len(rows), "metric"), rows))
 
 
-@command(app, "show", examples=("`medallion metrics show win_rate`",), lakehouse=False)
+@command(app, "show", examples=("`medallion metrics show win_rate`",))
 def show_metric(call: Call, name: Name) -> None:
     """Show a metric: meaning, expression, source, parameters, dimensions, and its query."""
+    _of_the_lakehouse(call)
     metric = metrics.named(name)
     document: dict[str, Any] = {
         "metric": name,
@@ -81,6 +90,7 @@ def value(
     largest: Annotated[int | None, typer.Option("--top", min=1, help="Only the largest values.")] = None,
 ) -> None:
     """Tell the value of a metric, total or split, with the rows behind it and the query that was run."""
+    contracts_in_use.for_readers(call.lake)
     metric = metrics.named(name)
     filters = [metrics.Filter.parse(text) for text in where or ()]
     try:
@@ -126,6 +136,7 @@ def check(
     dax: Annotated[bool, typer.Option("--dax", help="Evaluate the measures of the Power BI model instead.")] = False,
 ) -> None:
     """Compute every metric by two routes and compare: with Spark and with DuckDB, or in DAX and with DuckDB."""
+    contracts_in_use.for_readers(call.lake)
     with call.steps() as report:
         found = _in_dax(call.lake) if dax else metric_check.check(call.settings(), call.lake, report)
     different = [row for row in found if not row["same"]]

@@ -10,7 +10,8 @@ import typer
 from medallion.care import status
 from medallion.cli.command import Call, command, group
 from medallion.errors import MedallionError
-from medallion.lakehouse import query
+from medallion.lakehouse import contracts_in_use, query
+from medallion.pipeline import proof
 
 app = group("powerbi", "Power BI files from the gold tables and the metrics.")
 app.callback()(lambda: None)
@@ -51,9 +52,10 @@ def build(
     if live and not warehouse:
         raise MedallionError("--live needs a Databricks source", "Give --host, --http-path and --catalog.")
     source = warehouse or (m.Folder(folder) if folder else m.Folder())
+    contracts_in_use.for_readers(call.lake)
     status.needs(call.lake, [table.source for table in model.model().tables if table.kind == "gold"])
     with query.connect(call.lake, layers=("gold", "silver")) as connection:
-        built = build.build(connection, out, source, data, pictures, currency=call.currency)
+        built = build.build(connection, out, source, data, pictures, currency=call.currency, note=proof.note(call.lake))
     files = [{"file": str(path), "kB": round(_size(path) / 1000)} for path in built.files]
 
     def tell() -> None:

@@ -28,6 +28,8 @@ def show(call: Call, proof: Proof) -> None:
     call.records("Dates", spans)
     if proof.matched is not None:
         call.say(f"Accounts: {proof.matched:,} deals belong to a known account, {proof.unmatched:,} do not.")
+    for left in proof.left_out:
+        call.say(f"{left.table}: {left.further:,} of {left.pairs:,} pairs are not the primary ones and do not count.")
     lacking = [
         {
             "entity": each.entity,

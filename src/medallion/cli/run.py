@@ -25,6 +25,7 @@ from medallion.errors import MedallionError, SourceError
 from medallion.lakehouse import contracts_in_use
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import Result, freshness
+from medallion.pipeline.proof import note
 
 app = group()
 
@@ -64,7 +65,7 @@ def run(
         show_result(call, result, settings.lakehouse)
         if result.proof and result.first_proof:
             proving.show(call, result.proof)
-        show_insights(call, found, day, call.currency)
+        show_insights(call, found, day, call.currency, note(call.lake))
         _next_steps(call, settings.source, settings.lakehouse)
 
     call.answer(_document(result, found, day, call.lake) if call.as_json else None, tell)
@@ -286,6 +287,8 @@ def _show_proposed(call: Call, found: Any) -> None:
     if found.system:
         call.say(f"Looks like an export from {found.system}.")
     call.records("Proposed", found.tables)
+    for table, rows in found.sampled.items():
+        call.say(f"{table}: proposed from {rows}; `medallion run` looks at every row.")
     doubtful = [
         {name: row.get(name) for name in ("table", "entity", "column", "from", "confidence", "reason")}
         for row in found.columns

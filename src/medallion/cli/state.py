@@ -16,7 +16,7 @@ from medallion.cli import console
 from medallion.cli.command import Call, command, group
 from medallion.config import utc_now
 from medallion.errors import MedallionError
-from medallion.pipeline import extensions
+from medallion.pipeline import extensions, proof
 
 app = group()
 
@@ -25,10 +25,11 @@ app = group()
 def insights(call: Call) -> None:
     """Print the figures of the gold tables."""
     figures, day = state.insights(call.lake), state.as_of(call.lake)
-    call.answer({**figures, "as_of": day}, lambda: show_insights(call, figures, day, call.currency))
+    note = proof.note(call.lake)
+    call.answer({**figures, "as_of": day}, lambda: show_insights(call, figures, day, call.currency, note))
 
 
-def show_insights(call: Call, figures: dict[str, Any], day: Any, currency: str) -> None:
+def show_insights(call: Call, figures: dict[str, Any], day: Any, currency: str, note: str = "") -> None:
     """The figures with their labels and definitions."""
     from medallion import metrics
 
@@ -43,6 +44,8 @@ def show_insights(call: Call, figures: dict[str, Any], day: Any, currency: str) 
         measure = metrics.metrics()[name].measure
         table.add_row(measure.display_name, metrics.written(name, value, currency), measure.comment)
     call.screen.print(table)
+    if note:
+        call.say(note)
 
 
 @command(app, examples=("`medallion status`", "`medallion status --json | jq .row_accounts`"))

@@ -21,6 +21,12 @@ from medallion.errors import ContractError
 ENTITY_NAMES = ("customers", "products", "leads", "interactions")
 #: Shipped entities that few exports have; their tables are there once a file was.
 FURTHER_NAMES = ("stage_changes",)
+#: Entities whose columns a contract may bring to gold, with the tables that have a row for each of their records.
+TO_GOLD = {"leads": "gold.deals", "customers": "gold.customer_features"}
+#: The column with the probability by the CRM, from which a metric of its own is computed.
+CRM_PROBABILITY = "crm_probability"
+#: Names of dimensions of time, which no column of gold can have.
+_OF_TIME = {"created_month", "closed_month", "created_date", "closed_date"}
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _HOME = Path(str(files("medallion.contracts")))
 
@@ -62,12 +68,32 @@ def entities(overrides: Iterable[Path | Override] = ()) -> dict[str, Entity]:
                 )
         for source in item.sources:
             _check_lookups(item, source, known)
+        for column in item.in_gold:
+            _check_gold(item, column)
     return {name: known[name].in_currency(known["leads"].currency) for name in _parents_first(known)}
 
 
 def _needs_files(item: Entity, path: str) -> None:
     if not item.sources and not item.file_patterns:
         raise ContractError(f"{path}: {item.name}: no file feeds it", "Give it the custom property sources.")
+
+
+def _check_gold(item: Entity, column: Column) -> None:
+    """Refuse a column that cannot be one of gold beside those that are there."""
+    place = f"{item.name}.{column.name}: gold"
+    if item.name not in TO_GOLD:
+        raise ContractError(f"{place}: {item.name} have no table there", f"Leave it out; {', '.join(TO_GOLD)} have.")
+    if column.pii:
+        raise ContractError(f"{place}: the column is personal, and gold is read by everyone", "Leave gold out.")
+    if item.name == "leads" and column.name in {*table("gold.deals").column_names, *_OF_TIME}:
+        raise ContractError(
+            f"{place}: gold.deals has a column of that name", "Name yours otherwise, or leave gold out."
+        )
+    if column.name == CRM_PROBABILITY and (column.type, column.minimum, column.maximum) != ("double", 0, 1):
+        raise ContractError(
+            f"{place}: a probability lies between 0 and 1",
+            "Write physicalType: double, logicalTypeOptions: {minimum: 0, maximum: 1}; its source may say unit: percent.",
+        )
 
 
 def _check_lookups(item: Entity, source: Source, known: dict[str, Entity]) -> None:
@@ -130,9 +156,11 @@ def table(name: str) -> Table:
 
 __all__ = [
     "CONFIDENT",
+    "CRM_PROBABILITY",
     "ENTITY_NAMES",
     "FURTHER_NAMES",
     "PROVENANCE",
+    "TO_GOLD",
     "Column",
     "Entity",
     "Filling",

@@ -19,6 +19,8 @@ CONFIDENT = 0.8
 WHERE, ABSENT, MERGED = "_where", "_absent", "_merged"
 #: By which source a file is read: whether its deliveries are complete, or else only that a condition leaves out rows.
 COMPLETE, OF = "_complete", "_of"
+#: By which source a file is read of which each state of the records is a whole, told by its date.
+SNAPSHOT = "_snapshot"
 #: What a record says of itself there: whether it counts, whether it has ended, which record it was merged into.
 LIFE = (WHERE, ABSENT, MERGED)
 #: The text of a record that does not split into the header's cells, by which `where` may leave it out.
@@ -86,7 +88,9 @@ class Filling(_Dated):
     `values` maps spellings to values, `otherwise` stands for a spelling that is not listed, `empty` for an empty cell.
     With `lookup` the text is
     looked for in the column `by` of that entity, and the row takes its column `take` (its key, unless said). In a
-    contract `column` is a header as written; for a file that has been looked at it is the bronze column.
+    contract `column` is a header as written; for a file that has been looked at it is the bronze column. `unit` says in
+    what the figures are written, where that is not the unit of the column. With `fill_down` an empty cell means the one
+    above it in the file.
     """
 
     column: str | None = None
@@ -99,6 +103,8 @@ class Filling(_Dated):
     by: str | None = None
     take: str | None = None
     decimal_comma: bool = False
+    unit: Literal["cents", "percent", "thousands", "millions"] | None = None
+    fill_down: bool = False
     confidence: float | None = Field(default=None, ge=0, le=1)
     reason: str = ""
 
@@ -120,6 +126,10 @@ class Filling(_Dated):
             raise ValueError("say one of column, value and sql")
         if (self.lookup is None) != (self.by is None) or (self.take and not self.lookup):
             raise ValueError("lookup and by go together, and take needs both")
+        if self.fill_down and self.column is None:
+            raise ValueError("fillDown needs a column")
+        if self.unit and self.lookup:
+            raise ValueError("a unit is that of figures, and a lookup reads none")
         return self
 
 
@@ -179,7 +189,8 @@ class Source(_Dated):
     the synonyms of the contract. `header_line` counts from 1. `key` names columns that are the key together.
 
     `where` says which records count; those for which `absent` holds and those that were merged into another have ended,
-    and where a delivery is `complete`, those that it no longer has.
+    and where a delivery is `complete`, those that it no longer has. With `snapshot`, the column with the date of each
+    state or else the date in the file's name, the newest state is complete.
     """
 
     file: str = Field(min_length=1)
@@ -192,8 +203,15 @@ class Source(_Dated):
     absent: Condition | None = None
     merged_into: Merged | None = None
     complete: bool = False
+    snapshot: bool | str = False
     confidence: float | None = Field(default=None, ge=0, le=1)
     reason: str = ""
+
+    @model_validator(mode="after")
+    def _one_whole(self) -> Source:
+        if self.snapshot and self.complete:
+            raise ValueError("say complete or snapshot")
+        return self
 
     @field_validator("where", "absent", mode="before")
     @classmethod

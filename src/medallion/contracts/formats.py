@@ -10,7 +10,7 @@ from __future__ import annotations
 import calendar
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
@@ -90,6 +90,14 @@ class DayOrder:
     day_first: str = ""
     month_first: str = ""
     either: str = ""
+    #: Whether years of two digits come first; None where that may be so.
+    years: bool | None = field(default=False, repr=False)
+
+    @property
+    def year_elsewhere(self) -> bool | None:
+        """What it says of years in other columns: whether they come first."""
+        known = self.day_first or self.month_first or self.either
+        return False if self.years is False and known else self.years or None
 
     @property
     def decided(self) -> bool | None:
@@ -102,22 +110,23 @@ class DayOrder:
         return bool(self.day_first and self.month_first)
 
 
-def day_order(texts: Iterable[str]) -> DayOrder:
-    """What a column's texts say about the order of day and month. A date with dots has the day first and tells nothing
-    of others.
+def day_order(texts: Iterable[str], span: Span | None = None) -> DayOrder:
+    """What a column's texts say about the order of day and month, and of years of two digits, which other dates may tell.
+    A date with dots has the day first and tells nothing of others.
 
     >>> day_order(["02/03/2025", "2025-01-31", "31/12/2024", "31/02/2025"])
     DayOrder(day_first='31/12/2024', month_first='', either='02/03/2025')
     >>> day_order(["5/5/2025", "12.01.2025"])
     DayOrder(day_first='', month_first='', either='')
     """
-    found = {"day_first": "", "month_first": "", "either": ""}
-    texts = list(texts)
-    short_is_year_first = year_first(texts)
-    for text in texts:
-        if not (match := _DAY_MONTH_YEAR.match(text.strip())) or match[2] == ".":
+    found = dict.fromkeys(("day_first", "month_first", "either"), "")
+    days = [match for text in texts if (match := _DAY_MONTH_YEAR.match(text.strip()))]
+    years = year_first((match.string for match in days if len(match[4]) == 2), span)
+    for match in days:
+        text = match.string
+        if match[2] == ".":
             continue
-        if short_is_year_first and len(match[4]) == 2:
+        if years and len(match[4]) == 2:
             continue
         first, second, year = int(match[1]), int(match[3]), in_full(match[4])
         day, month = _is_date(year, second, first), _is_date(year, first, second)
@@ -126,7 +135,7 @@ def day_order(texts: Iterable[str]) -> DayOrder:
             found[kind] = text.strip()
             if all(found.values()):
                 break
-    return DayOrder(**found)
+    return DayOrder(**found, years=years)
 
 
 def in_full(year: str, since: int = _SINCE) -> int:
@@ -138,25 +147,54 @@ def in_full(year: str, since: int = _SINCE) -> int:
     return int(year) if len(year) > 2 else since + (int(year) - since) % 100
 
 
-def year_first(texts: Iterable[str]) -> bool:
-    """Whether dates with two digits of the year, such as 25/03/14, have the year first: read with the year last they
-    would reach over decades.
+def year_first(texts: Iterable[str], span: Span | None = None) -> bool | None:
+    """Whether dates with two digits of the year, such as 25/03/14, have the year first; None where all of them are real
+    dates with the year first and with the year last, and other dates are near neither or both. Dots have the year last
+    where they can.
 
-    >>> year_first(["25/03/14", "24/11/02", "25/06/30"]), year_first(["14/03/25", "02/11/24", "30/06/25"])
+    >>> year_first(["25/03/14", "32/11/02"]), year_first(["14/03/25", "2/11/24"]), year_first(["24/05/06", "24/07/08"])
+    (True, False, None)
+    >>> year_first(["24/05/06"], Span(date(2024, 1, 1), date(2025, 1, 1))), year_first(["24.05.06"])
     (True, False)
     """
+    texts = list(texts)
     found = {match.groups() for text in texts if (match := _DAY_MONTH_YEAR.match(text.strip()))}
-    parts = [(first, int(middle), year) for first, _, middle, year in found if len(year) == 2]
-    if not parts or not all(_is_date(in_full(first), middle, int(year)) for first, middle, year in parts):
+    short = [(first, int(middle), year) for first, _, middle, year in found if len(year) == 2]
+
+    def is_real(year: str, month: int, day: int) -> bool:
+        return _is_date(in_full(year), month, day)
+
+    if not short or not all(len(first) == 2 and is_real(first, middle, int(year)) for first, middle, year in short):
         return False
-    if not all(
-        _is_date(in_full(year), middle, int(first)) or _is_date(in_full(year), int(first), middle)
-        for first, middle, year in parts
-    ):
+    if not all(is_real(last, middle, int(one)) or is_real(last, int(one), middle) for one, middle, last in short):
         return True
-    short = [(in_full(first), in_full(year)) for first, _, year in parts]
-    first, last = (max(ends) - min(ends) for ends in zip(*short, strict=True))
-    return bool(last >= 12 and first * 2 < last)
+    if all(mark == "." for _, mark, _, year in found if len(year) == 2):
+        return False
+    readings = [as_read(text.strip()) for text in texts]
+    near = {}
+    for first, orders in ((True, ("year",)), (False, ("day", "month"))):
+        days = [day for read in readings for order, day in read.items() if order in orders and "year" in read]
+        near[first] = span.off(min(days), max(days)) if span else 0
+    for first in (True, False):
+        if near[first] <= _NEAR and near[not first] - near[first] >= _SURE:
+            return first
+    return None
+
+
+def as_read(text: str) -> dict[str, date]:
+    """The day that a text such as 05/06/24 is with the day, the month or the year first, where that is a real date.
+
+    >>> {order: day.isoformat() for order, day in as_read("05/06/24").items()}
+    {'day': '2024-06-05', 'month': '2024-05-06', 'year': '2005-06-24'}
+    """
+    match = _DAY_MONTH_YEAR.match(text)
+    if not match:
+        return {}
+    one, other, last = int(match[1]), int(match[3]), in_full(match[4])
+    parts = {"day": (last, other, one), "month": (last, one, other)}
+    if len(match[1]) == len(match[4]) == 2:
+        parts["year"] = (in_full(match[1]), other, int(match[4]))
+    return {order: date(*day) for order, day in parts.items() if _is_date(*day)}
 
 
 def _is_date(year: int, month: int, day: int) -> bool:
@@ -184,6 +222,16 @@ class Span:
         """The span of some days, None where there is none."""
         known = [day for day in days if day]
         return cls(min(known), max(known)) if known else None
+
+
+def span_of(columns: Iterable[Iterable[str]]) -> Span | None:
+    """The span of the dates of columns: those with a plain year, else those of columns whose short years come last."""
+    listed = [list(texts) for texts in columns]
+    plain = (
+        text for texts in listed for text in texts if not re.match(r"[0-9]+([/.-])[0-9]+\1[0-9]{2}(?![0-9])", text)
+    )
+    last = (text for texts in listed if year_first(texts) is False for text in texts)
+    return Span.of(about(plain)) or Span.of(about(last))
 
 
 def about(texts: Iterable[str]) -> Iterator[date]:
@@ -215,7 +263,11 @@ def short_years(order: str, since: int) -> tuple[str, ...]:
 
 
 def called_for(
-    texts: Iterable[str], day_first: bool, span: Span | None = None, days: Iterable[str] | None = None
+    texts: Iterable[str],
+    day_first: bool,
+    span: Span | None = None,
+    days: Iterable[str] | None = None,
+    with_year_first: bool | None = None,
 ) -> tuple[tuple[str, ...], list[str]]:
     """The formats that read a column's texts, and the texts that none reads. ISO 8601 needs no format.
 
@@ -224,6 +276,7 @@ def called_for(
         day_first: Whether days come before months where figures stand for both.
         span: Other dates of the delivery.
         days: All days of the column that are written in figures, where `texts` are only examples.
+        with_year_first: Whether years of two digits come first; None where the texts tell.
 
     >>> called_for(["2025-01-31", "31/12/2024", "5/1/2025 14:30", "soon"], day_first=True)
     (('d/M/yyyy', 'd/M/yyyy H:mm'), ['soon'])
@@ -236,7 +289,8 @@ def called_for(
     if not left:
         return (), []
     since = span.since if span else _SINCE
-    order = "year" if year_first(days) else "day" if day_first else "month"
+    years_first = year_first(days, span) if with_year_first is None else with_year_first
+    order = "year" if years_first else "day" if day_first else "month"
     every = (*candidates(day_first), *_FURTHER, *short_years(order, since))
     needed, left = _reading(left, every)
     if left:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -11,7 +12,7 @@ Severity = Literal["reject", "warn"]
 
 #: Cells that mean "no value", compared after trimming and lower-casing.
 PLACEHOLDERS: tuple[str, ...] = (
-    "", "-", "--", "n/a", "na", "none", "null", "nil", "nan", "select", "#n/a", "unknown", "(blank)", "?",
+    "", "-", "--", "n/a", "na", "none", "null", "nil", "nan", "select", "#n/a", "unknown", "(blank)", "?", r"\n",
 )  # fmt: skip
 
 #: Formats tried, in order, for a date or timestamp that is not ISO 8601. Month comes first where a slash
@@ -38,7 +39,8 @@ class Column:
 
     `spellings` maps a lower-case spelling to the canonical value; `accepted` is the closed list of values,
     empty when the vocabulary is open. `checks` holds the severity of each check: `null`, `readable`,
-    `accepted`, `range`, `pattern`, `future`, `reference`.
+    `accepted`, `range`, `pattern`, `future`, `reference`. With `gold` the column goes on to gold and its metrics, where
+    people see `label`.
     """
 
     name: str
@@ -49,7 +51,7 @@ class Column:
     pii: bool = False
     synonyms: tuple[str, ...] = ()
     accepted: tuple[str, ...] = ()
-    spellings: dict[str, str] = field(default_factory=dict)
+    spellings: dict[str, str] = field(default_factory=dict, hash=False)
     fallback: str | None = None
     default: str | None = None
     derive: str | None = None
@@ -59,7 +61,14 @@ class Column:
     maximum: float | None = None
     event: bool = False
     reference: Reference | None = None
-    checks: dict[str, Severity] = field(default_factory=dict)
+    checks: dict[str, Severity] = field(default_factory=dict, hash=False)
+    label: str = ""
+    gold: bool = False
+
+    @property
+    def shown(self) -> str:
+        """What people read in place of its name."""
+        return self.label or self.name.replace("_", " ").capitalize()
 
     @property
     def lookup_severity(self) -> Severity:
@@ -152,9 +161,19 @@ class Entity(_Columns):
         return any(source.merged_into for source in self.sources)
 
     @property
+    def ends_records(self) -> bool:
+        """Whether a source says that records of it are deleted, or gone from a complete delivery."""
+        return any(source.absent or source.complete or source.snapshot for source in self.sources)
+
+    @property
     def references(self) -> tuple[Column, ...]:
         """Columns that must be keys of another entity."""
         return tuple(column for column in self.columns if column.reference)
+
+    @property
+    def in_gold(self) -> tuple[Column, ...]:
+        """Columns that the contract brings to gold."""
+        return tuple(column for column in self.columns if column.gold)
 
     @property
     def referring(self) -> Entity:
@@ -192,14 +211,29 @@ class Entity(_Columns):
     def currency(self) -> str:
         """ISO code of its amounts: the one that is accepted, else what an empty cell means; USD where nothing is said."""
         declared = next((column for column in self.columns if column.name == "currency"), None)
-        if declared and len(declared.accepted) == 1:
-            return declared.accepted[0]
+        if declared and (declared.unit or len(declared.accepted) == 1):
+            return declared.unit or declared.accepted[0]
         return ((declared and declared.default) or "'USD'").strip("'")
 
     def in_currency(self, code: str) -> Entity:
         """The entity with its amounts in its own currency, or in `code` where it has none of its own."""
         unit = self.currency if "currency" in self.column_names else code
         return replace(self, columns=tuple(replace(c, unit=unit) if c.kind == "money" else c for c in self.columns))
+
+    def in_any_currency(self, spellings: Mapping[str, str]) -> Entity:
+        """The entity with amounts in whatever currency a record names; its own stays the one that they are shown in."""
+        named = self.column("currency")
+        checks = {name: severity for name, severity in named.checks.items() if name != "accepted"}
+        opened = replace(
+            named,
+            kind="identifier",
+            accepted=(),
+            unit=self.currency,
+            spellings={**spellings, **named.spellings},
+            pattern="^[A-Z]{3}$",
+            checks={**checks, "pattern": "reject"},
+        )
+        return replace(self, columns=tuple(opened if column is named else column for column in self.columns))
 
     @property
     def clean(self) -> Table:

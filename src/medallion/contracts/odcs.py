@@ -23,7 +23,7 @@ from medallion.errors import ContractError
 _KINDS = {"string": "text", "integer": "integer", "number": "money", "date": "date", "timestamp": "timestamp"}
 _SEMANTIC_KINDS = {"identifier", "code", "money", "email", "phone", "text", "free_text"}
 _TYPES = re.compile(r"string|bigint|double|boolean|date|timestamp|decimal\(\d+,\d+\)|array<string>")
-_COLUMN_PROPERTIES = {"spellings", "fallback", "default", "unit", "event", "dateFormats"}
+_COLUMN_PROPERTIES = {"spellings", "fallback", "default", "unit", "event", "dateFormats", "gold"}
 _OBJECT_PROPERTIES = {"filePatterns", "versionColumn", "placeholders", "dateFormats", "invariants", "sources"}
 _METRIC_CHECKS = {"nullValues": "null", "invalidValues": "accepted"}
 _CUSTOM_CHECKS = {"readable", "range", "pattern", "future", "reference"}
@@ -139,6 +139,8 @@ def column(
         maximum=options.get("maximum", start.maximum),
         event=bool(extra.get("event", start.event)),
         reference=reference,
+        label=declared.businessName or start.label,
+        gold=_flag(extra, "gold", place) if "gold" in extra else start.gold,
     )
     _validate(changed, place)
     return replace(changed, checks=_checks(declared, changed, start, place))
@@ -146,6 +148,12 @@ def column(
 
 def _given(value: Any) -> tuple[str, ...]:
     return () if value is None else (str(value),)
+
+
+def _flag(extra: dict[str, Any], name: str, place: str) -> bool:
+    if not isinstance(extra[name], bool):
+        raise ContractError(f"{place}: {name} is {extra[name]!r}", "Write true or false.")
+    return bool(extra[name])
 
 
 def _texts(extra: dict[str, Any], name: str, place: str) -> tuple[str, ...]:
@@ -359,18 +367,24 @@ def entity(declared: SchemaObject, contract: OpenDataContractStandard, path: str
         else base.file_patterns,
         placeholders=tuple(dict.fromkeys((*(base.placeholders if base else PLACEHOLDERS), *placeholders))),
         freshness_hours=_freshness(contract, str(declared.name), base, place),
-        sources=_sources(extra, base, columns, place),
+        sources=_sources(extra, base, columns, place, version),
     )
 
 
 def _sources(
-    extra: dict[str, Any], base: Entity | None, columns: dict[str, Column], place: str
+    extra: dict[str, Any], base: Entity | None, columns: dict[str, Column], place: str, version: str | None
 ) -> tuple[filling.Source, ...]:
     """The files that feed the entity: those of this contract beside those of the contracts before it."""
     found = filling.sources(extra.get("sources") or [], place)
     for source in found:
         where = f"{place}: sources: {source.file}"
         _check_formats(source.date_formats, where)
+        if source.snapshot and (version is None or version in (source.columns or {})):
+            raise ContractError(
+                f"{where}: snapshot says when a record was changed, and "
+                + (f"so does {version}" if version else "the entity has no versionColumn for it"),
+                f"Leave {version} out." if version else "Give it one, or leave snapshot out.",
+            )
         for name, item in (source.columns or {}).items():
             if name not in columns:
                 raise ContractError(
@@ -378,6 +392,10 @@ def _sources(
                     f"Columns: {', '.join(columns)}.",
                 )
             _check_formats(item.date_formats, f"{where}: {name}")
+            if item.unit and not re.match("bigint|double|decimal", columns[name].type):
+                raise ContractError(
+                    f"{where}: {name}: a unit is for figures, not {columns[name].type}", "Leave it out."
+                )
             if columns[name].accepted and not columns[name].fallback:
                 meant = {value for _, value in item.values} | {*_given(item.otherwise), *_given(item.empty)}
                 if strange := sorted(meant - {*columns[name].accepted}):

@@ -52,6 +52,7 @@ def page(reading: Reading, settings: Settings, *, pii: bool = False) -> str:
         style=Markup(style),  # noqa: S704 - the package's own file
         policy=f"default-src 'none'; style-src {_hash(style)}; img-src data:",
         as_of=reading.as_of,
+        currencies=reading.currencies,
         currency=reading.currency,
         lakehouse=Path(reading.lake.root).name,
         pages=[_page(one, reading, pii=pii) for one in pages.PAGES.values()],

@@ -24,6 +24,7 @@ from medallion.errors import LakehouseError
 from medallion.lakehouse import contracts_in_use, query
 from medallion.lakehouse.store import Lakehouse
 from medallion.metrics import Answer, Filter, Relation
+from medallion.pipeline import proof
 
 T = TypeVar("T")
 Shortcut = Callable[[duckdb.DuckDBPyConnection, str, tuple[str, ...], tuple[Filter, ...]], Answer | None]
@@ -62,6 +63,8 @@ class Reading:
         self.lake, self.sign = lake, sign
         #: ISO code of all amounts.
         self.currency = contracts_in_use.currency(lake)
+        #: What became of amounts in others, in words.
+        self.currencies = proof.note(lake)
         self._stack = ExitStack()
         self._connection = self._stack.enter_context(query.connect(lake, alone=True))
         try:

@@ -378,6 +378,7 @@ class Dashboard:
             themes=THEMES,
             as_of=reading.as_of if reading else None,
             currency=reading.currency if reading else "",
+            currencies=reading.currencies if reading else "",
             sign=reading.sign if reading else "",
             pii=self.options.pii,
             signed_in=self.options.door.password is not None,

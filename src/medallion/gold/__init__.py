@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from medallion import contracts
 from medallion.contracts import Table
+from medallion.contracts.own import own_columns
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 #: A model's scores of open deals, an input that is there when a model is.
 SCORED = "ops.scored_leads"
+#: What amounts in other currencies are in the reporting one.
+CONVERSIONS = "silver.conversions"
 
 #: What a model scores open deals from, in the order in which snapshots take it.
 SCORED_FROM = (
@@ -89,7 +92,7 @@ def graph() -> tuple[Step, ...]:
 
 def written_names() -> tuple[str, ...]:
     """Every table that computing gold may write."""
-    return (*(step.table for step in graph()), "gold.lead_scores", SCORED)
+    return (*(step.table for step in graph()), "gold.lead_scores", SCORED, CONVERSIONS)
 
 
 def gold_contract(name: str) -> Table:
@@ -98,4 +101,5 @@ def gold_contract(name: str) -> Table:
         from medallion.scoring import snapshots
 
         return snapshots.CONTRACT
-    return next((step.contract for step in graph() if step.table == name), None) or contracts.table(name)
+    found = next((step.contract for step in graph() if step.table == name), None) or contracts.table(name)
+    return replace(found, columns=(*found.columns, *own_columns(name)))

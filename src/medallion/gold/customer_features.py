@@ -11,7 +11,8 @@ from pyspark.sql import functions as F
 
 from medallion.columns import rounded
 from medallion.contracts import Column, Table
-from medallion.errors import MedallionError
+from medallion.contracts.own import OWN_COLUMNS
+from medallion.errors import ContractError, MedallionError
 from medallion.features import (
     ACCOUNT,
     DEALS,
@@ -74,15 +75,25 @@ def contract() -> Table:
 
 
 @cache
-def _steps(own: tuple[Feature, ...] = ()) -> tuple[list[list[Feature]], list[list[Feature]]]:
+def _steps(
+    own: tuple[Feature, ...] = (), of_contract: tuple[str, ...] = ()
+) -> tuple[list[list[Feature]], list[list[Feature]]]:
     """The features of one row before and after the probabilities, each in steps.
 
     Raises:
-        MedallionError: One of a user's own features has the name of another, reads what is no feature, or itself.
+        MedallionError: One of a user's own features, or a column that a contract brings to gold, has the name of
+            another; or a feature reads what is no feature, or itself.
     """
     known = {_AVERAGE, *(feature.name for group in (ACCOUNT, DEALS, TOUCHES, RECENT) for feature in group)}
     # an engine does not tell upper from lower case in names of columns
     there = {"as_of", *known, *(feature.name for feature in (*DERIVED, *RULES, *PROBABILITY))}
+    for name in of_contract:
+        if name in there:
+            raise ContractError(
+                f"customers.{name}: gold: gold.customer_features has a column of that name",
+                "Name yours otherwise, or leave gold out.",
+            )
+    known, there = known.union(of_contract), there.union(of_contract)
     for feature in own:
         if not _TYPE.fullmatch(feature.type):
             raise MedallionError(f"your feature {feature.name}: {feature.type!r} is no type", "Use double, bigint, ...")
@@ -95,12 +106,16 @@ def _steps(own: tuple[Feature, ...] = ()) -> tuple[list[list[Feature]], list[lis
 
 
 def check_own() -> None:
-    """Refuse features of a user's own modules that cannot be computed.
+    """Refuse features of a user's own modules and columns of contracts that cannot be computed.
 
     Raises:
         MedallionError: See `_steps`.
     """
-    _steps(tuple(OWN))
+    _steps(tuple(OWN), _of_contract())
+
+
+def _of_contract() -> tuple[str, ...]:
+    return tuple(column.name for column in OWN_COLUMNS.get("customers", ()))
 
 
 _steps()  # the package's own are checked when they are imported
@@ -135,7 +150,7 @@ def customer_features(
     """
     totals = touch_totals(interactions, as_of) if totals is None else totals
     deals = leads_as_of(leads, as_of)
-    accounts = customers_as_of(customers, as_of).select(*ACCOUNT.columns(as_of))
+    accounts = customers_as_of(customers, as_of).select(*ACCOUNT.columns(as_of), *_of_contract())
     forecast = with_scores(deals, as_of, scored)
     by_deal = forecast.groupBy("customer_id").agg(*DEALS.columns(as_of), *by_account(as_of, scored is not None))
     by_touch = totals.groupBy("customer_id").agg(*TOUCHES.columns(as_of))
@@ -145,13 +160,13 @@ def customer_features(
         joined = joined.join(part, on="customer_id", how="left")
     whole = joined.withColumns({name: F.coalesce(name, F.lit(0)) for name in _COUNTED})
     row = whole.join(_average_won_value(deals).join(curve(deals, as_of), how="cross"), how="cross")
-    before, after = _steps(tuple(OWN))
+    before, after = _steps(tuple(OWN), _of_contract())
     row = _with(before, row, as_of)
     row = with_probability(row, as_of, scored is not None)
     row = row.withColumns({feature.name: feature.column(as_of) for feature in PROBABILITY})
     row = _with(after, row, as_of)
     own = (feature.name for feature in OWN)
-    return row.select(*(feature.name for feature in FEATURES), as_of.today.alias("as_of"), *own)
+    return row.select(*(feature.name for feature in FEATURES), as_of.today.alias("as_of"), *own, *_of_contract())
 
 
 def _average_won_value(deals: DataFrame) -> DataFrame:

@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from medallion.columns import rounded
+from medallion.contracts.own import OWN_COLUMNS, own_columns
 from medallion.features import AsOf, leads_as_of
 from medallion.features.deals import cycle_days
 from medallion.scoring.base_rate import with_base_rate
@@ -42,6 +43,7 @@ def deals(
         "band_probability",
         "band_mature_leads",
         "days_since_last_interaction",
+        *(F.col(column.name).alias(f"_of_account_{column.name}") for column in OWN_COLUMNS.get("customers", ())),
     )
     opened = leads_as_of(leads, as_of)
     if stage_history is not None:
@@ -55,6 +57,7 @@ def deals(
         own = {name: F.when(by_model, F.col(name)).otherwise(base) for name, base in own.items()}
     is_open = F.col("status") == "open"
     probability, low, high = (F.when(is_open, column) for column in own.values())
+    own_of_deal = {column.name for column in OWN_COLUMNS.get("leads", ())}
     return joined.select(
         "lead_id",
         "customer_id",
@@ -82,4 +85,8 @@ def deals(
         rounded(F.col("deal_value").cast("double") * probability, 2).alias("weighted_value"),
         "days_since_last_interaction",
         as_of.today.alias("as_of"),
+        *(
+            F.col(name if name in own_of_deal else f"_of_account_{name}").alias(name)
+            for name in (column.name for column in own_columns("gold.deals"))
+        ),
     )

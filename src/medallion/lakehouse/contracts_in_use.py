@@ -8,14 +8,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medallion.contracts import Override, entities, table
+from medallion.contracts import Entity, Override, entities, table
+from medallion.contracts.own import bring
 from medallion.lakehouse import query, store
 from medallion.lakehouse.store import Lakehouse
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-TABLE = "ops.contracts"
+#: How the contract is named that the setting `currency` stands for.
+_SETTING = "setting currency"
+TABLE, RATES = "ops.contracts", "ops.rates"
 
 
 def overrides(lake: Lakehouse, given: Iterable[Path] = ()) -> tuple[Override, ...]:
@@ -27,9 +30,16 @@ def overrides(lake: Lakehouse, given: Iterable[Path] = ()) -> tuple[Override, ..
     return tuple(Override.read(path) for path in given) or _in_use(lake)
 
 
+def for_readers(lake: Lakehouse) -> dict[str, Entity]:
+    """The contracts that a lakehouse was last used with; what they bring to gold is in the metrics from then on."""
+    found = entities(overrides(lake))
+    bring(found)
+    return found
+
+
 def currency(lake: Lakehouse) -> str:
     """ISO code of the amounts of a lakehouse: that of the deals in the contract that it was last used with."""
-    return entities(overrides(lake))["leads"].currency
+    return for_readers(lake)["leads"].currency
 
 
 def are_in_use(lake: Lakehouse, used: tuple[Override, ...]) -> bool:
@@ -46,6 +56,41 @@ def _in_use(lake: Lakehouse) -> tuple[Override, ...]:
             f"select path, content from {TABLE} where known_at = (select max(known_at) from {TABLE}) order by position",
         )
     return tuple(Override(row["path"], row["content"]) for row in rows)
+
+
+def in_currency(used: tuple[Override, ...], code: str | None) -> tuple[Override, ...]:
+    """With the setting `currency` as the last of the contract files; as they are where it says nothing."""
+    if code is None:
+        return used
+    said = f"- {{name: currency, enum: [{{value: {code}}}], customProperties: [{{property: default, value: \"'{code}'\"}}]}}"
+    tables = "".join(f"\n  - name: {name}\n    properties:\n      {said}" for name in ("leads", "products"))
+    head = "apiVersion: v3.1.0\nkind: DataContract\nid: settings.currency\nversion: 1.0.0\nstatus: active\nschema:"
+    return (*(each for each in used if each.path != _SETTING), Override(_SETTING, f"{head}{tables}\n"))
+
+
+def rates(lake: Lakehouse, given: Path | None = None, known_as_of: datetime | None = None) -> Override | None:
+    """The table of exchange rates to use: the given one, else the one in use, or the one that was known before a time.
+
+    Raises:
+        ContractError: The given one cannot be read.
+    """
+    if given is not None:
+        return Override.read(given)
+    if not lake.exists(RATES):
+        return None
+    with query.connect(lake, layers=["ops"], only={RATES}) as connection:
+        sql = f"select path, content from {RATES} where known_at < coalesce(?, 'infinity'::timestamp) order by known_at desc limit 1"
+        rows = query.rows(connection, sql, [known_as_of])
+    return Override(rows[0]["path"], rows[0]["content"]) if rows else None
+
+
+def record_rates(spark: SparkSession, lake: Lakehouse, used: Override | None, now: datetime) -> bool:
+    """Record the table of exchange rates that a run uses, unless it is in use already; whether it was not."""
+    known = rates(lake)
+    if used is None or (known is not None and known.text == used.text):
+        return False
+    store.append_rows([(now, used.path, used.text)], spark, lake, table(RATES))
+    return True
 
 
 def record(spark: SparkSession, lake: Lakehouse, used: tuple[Override, ...], now: datetime) -> None:

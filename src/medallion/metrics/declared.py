@@ -15,7 +15,8 @@ import sqlglot
 from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlglot import exp
 
-from medallion.contracts import yaml
+from medallion.contracts import Column, yaml
+from medallion.contracts.own import own_columns
 from medallion.errors import ContractError
 
 
@@ -76,6 +77,7 @@ class Measure(_Strict):
         period: The dimension, a day, that a period of time restricts; None for what only has a present state.
         additivity: `flow` adds up over time; `stock` is a state, known as of the last day of the data alone; `ratio`
             follows its parts.
+        needs: Columns that a contract has to bring to gold, without which the metric is not there.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Measure(_Strict):
     synonyms: tuple[str, ...] = ()
     period: str | None = None
     additivity: Literal["flow", "stock", "ratio"] = "flow"
+    needs: tuple[str, ...] = ()
     format: Format
 
 
@@ -211,21 +214,50 @@ class Metric:
         return text
 
 
-@cache
+#: How a filter reads a column of each type that is no text; others are numbers.
+_TYPES: dict[str, Literal["text", "number", "boolean", "day", "month"]] = {
+    "string": "text", "boolean": "boolean", "date": "day", "timestamp": "day",
+}  # fmt: skip
+
+
 def metrics() -> dict[str, Metric]:
-    """All metrics by name.
+    """All metrics by name, with the columns that the contracts in use bring to gold (`contracts.own`) as dimensions.
 
     Raises:
         ContractError: A declaration is broken, or a name is given twice.
     """
+    return _metrics(own_columns("gold.deals"), own_columns("gold.customer_features"))
+
+
+@cache
+def _metrics(of_deals: tuple[Column, ...], of_customers: tuple[Column, ...]) -> dict[str, Metric]:
+    own = {"gold.deals": of_deals, "gold.customer_features": of_customers}
     found: dict[str, Metric] = {}
     for path in sorted(Path(str(files("medallion.metrics"))).glob("*.yaml")):
         try:
             view = MetricView(**yaml.load(path.read_text(encoding="utf-8")))
         except (ValidationError, yaml.YAMLError, TypeError) as error:
             raise ContractError(f"{path}: {error}", "See the metric view format.") from error
+        columns = own.get(view.source, ())
+        there = {column.name for column in columns}
+        measures = tuple(measure for measure in view.measures if there.issuperset(measure.needs))
+        dimensions = (*view.dimensions, *map(_dimension, columns))
+        view = view.model_copy(update={"measures": measures, "dimensions": dimensions})
         for measure in view.measures:
             if measure.name in found:
                 raise ContractError(f"{path}: metric {measure.name} is declared twice", "Keep one definition.")
             found[measure.name] = Metric(view, measure)
     return found
+
+
+def _dimension(column: Column) -> Dimension:
+    """A column that a contract brings to gold, as a dimension."""
+    kind = _TYPES.get(column.type, "number")
+    return Dimension(
+        name=column.name,
+        expr=f"CAST({column.name} AS DATE)" if column.type == "timestamp" else column.name,
+        display_name=column.shown,
+        comment=column.description or column.shown,
+        type=kind,
+        values=column.accepted if kind == "text" else (),
+    )

@@ -21,6 +21,7 @@ from medallion import contracts, log, sources
 from medallion.config import Settings, end_of_day
 from medallion.contracts import Entity, Table
 from medallion.contracts.filling import COMPLETE, RECORD
+from medallion.contracts.own import bring
 from medallion.errors import ContractError, LakehouseError, SourceError
 from medallion.gold import SCORED, gold_contract, graph, written_names
 from medallion.lakehouse import contracts_in_use, maintenance, query, store
@@ -32,6 +33,7 @@ from medallion.pipeline.context import Context
 from medallion.pipeline.freshness import Freshness, Stale, recorded
 from medallion.pipeline.lineage import Lineage
 from medallion.pipeline.steps import Report, Steps
+from medallion.sources import currencies, rates
 from medallion.version import VERSION
 
 if TYPE_CHECKING:
@@ -120,6 +122,10 @@ def run(
         work.result.recovered = [*recovered, *writer.recovered]
         if BRONZE_TO_SILVER in stages:
             todo, kind = [(batch, _NOTHING) for batch in work.files(scan)], journal.RUN
+            try:
+                todo += work.refused_again(work.waiting_for_rates(), len(todo))
+            except SourceError as error:  # they wait on
+                work.result.notes.append(f"{error.problem}. {error.remedy}")
         else:
             journal.needs_whole_batches(work.lake)
             todo, kind = [], journal.SCORE
@@ -154,13 +160,7 @@ def take_up(
     work = _Work(settings, now, report)
     with journal.writing(work.lake) as writer:
         work.result.recovered = [*recovered, *writer.recovered]
-        known = {batch.batch_id: batch for batch in batches.history(work.lake)}
-        todo = [(batch, _NOTHING) for batch in work.pending()]
-        for place, (origin, ids) in enumerate(sorted(chosen.items())):
-            files = [replace(file, accept=True) for file in known[origin].files if file.entity in ids.values()]
-            mapped = tuple(work.mapped_again(file, known.values()) for file in files)
-            as_of = now + timedelta(microseconds=place)
-            todo.append((Batch.again(known[origin], mapped, sorted(ids), as_of), frozenset(ids)))
+        todo = [*((batch, _NOTHING) for batch in work.pending()), *work.refused_again(chosen)]
         # one batch is continued by its own journal; several are reprocessed all or none
         tables = written_names() if len(todo) == 1 else None
         return work.do(todo, True, writer.intent(journal.TAKE_UP, tables, last=_RUNS))
@@ -269,16 +269,24 @@ class _Work:
         self.started = time.perf_counter()
         self.settings, self.now, self.full_refresh = settings, now, full_refresh
         self.lake = Lakehouse(settings.lakehouse)
-        self.overrides = contracts_in_use.overrides(self.lake, settings.contracts)
+        used = contracts_in_use.overrides(self.lake, settings.contracts)
+        self.overrides = contracts_in_use.in_currency(used, settings.currency)
         self.entities = contracts.entities(self.overrides)
+        self.rates = contracts_in_use.rates(self.lake, settings.rates)
+        if self.rates:
+            leads = self.entities["leads"]
+            rates.read(self.rates.text, self.rates.path, leads.currency)  # refused before anything is done
+            self.entities["leads"] = leads.in_any_currency(currencies.SPELLINGS)
+        self.said = (*self.overrides, *([self.rates] if self.rates else []))
         guesses = contracts.guesses(self.entities.values())
         if guesses and not settings.accept and not contracts_in_use.are_in_use(self.lake, self.overrides):
             raise ContractError(
                 f"The contract still guesses: {'; '.join(guesses[:5])}{f' and {len(guesses) - 5} more' * (len(guesses) > 5)}",
                 "Read each, correct it and delete its confidence line; or run on the guesses with --accept.",
             )
+        bring(self.entities)
         extensions.load(settings)
-        self.held_under = hold.under(settings.hold_back, self.overrides)
+        self.held_under = hold.under(settings.hold_back, self.said)
         self.goal = _goal(settings, now)
         self.model = models.champion(settings)
         self.steps = Steps(report)
@@ -353,6 +361,32 @@ class _Work:
         file, refused = self._settled(before, batch.files[0], known)
         self.result.held += refused
         return None if refused else replace(batch, files=(file,))
+
+    def refused_again(
+        self, chosen: Mapping[str, Mapping[str, str]], after: int = 0
+    ) -> list[tuple[Batch, frozenset[str]]]:
+        """Batches that reprocess refused records, as `take_up` takes them; known `after` so many others."""
+        known = {batch.batch_id: batch for batch in batches.history(self.lake)}
+        found = []
+        for place, (origin, ids) in enumerate(sorted(chosen.items()), after):
+            files = [replace(file, accept=True) for file in known[origin].files if file.entity in ids.values()]
+            mapped = tuple(self.mapped_again(file, known.values()) for file in files)
+            as_of = self.now + timedelta(microseconds=place)
+            found.append((Batch.again(known[origin], mapped, sorted(ids), as_of), frozenset(ids)))
+        return found
+
+    def waiting_for_rates(self) -> dict[str, dict[str, str]]:
+        """Deals that were refused for their currency while there was no table of rates, as `take_up` takes them."""
+        found: dict[str, dict[str, str]] = {}
+        if self.rates and self.lake.exists("silver.quarantine"):
+            with query.connect(self.lake, layers=["silver"], only={"silver.quarantine"}) as connection:
+                sql = (
+                    "select batch_id, quarantine_id from silver.quarantine where entity = 'leads' and resolved_by is null "
+                    "and list_contains(failed_checks, 'currency.accepted')"
+                )
+                for row in query.rows(connection, sql):
+                    found.setdefault(row["batch_id"], {})[row["quarantine_id"]] = "leads"
+        return found
 
     def again(self, only: Collection[str]) -> list[Batch]:
         """Every batch of files to be read again: per entity, parents first, as they were delivered."""
@@ -479,6 +513,7 @@ class _Work:
         replaced = batches.replaced([*before, *(batch for batch, _ in todo)])
         context = Context(spark, lake, self.entities, self.steps, now, result.run_id, replaced)
         contracts_in_use.record(spark, lake, self.overrides, now)
+        revalued = contracts_in_use.record_rates(spark, lake, self.rates, now)
         self._try_expressions(spark, [batch for batch, _ in todo])
         reread = {file.entity for batch, _ in todo if batch.is_reread for file in batch.files}
         for name in sorted(reread):
@@ -523,7 +558,7 @@ class _Work:
                 if step.table in result.rebuilt:
                     read = [name for name in step.inputs if "." in name]
                     self.lineage.job(step.table, read, [gold_contract(step.table)])
-        if todo:
+        if todo or revalued:
             with self.steps.step("prove what was read"):
                 self._prove(spark, todo)
         result.changed = True
@@ -617,7 +652,7 @@ class _Work:
                 sql = f"select fingerprint from {_RUNS} where fingerprint is not null order by started_at desc limit 1"
                 rows = query.rows(connection, sql)
         given = {
-            "": contracts_in_use.fingerprint(self.overrides),
+            "": contracts_in_use.fingerprint(self.said),
             "as_of": self.settings.score.model_dump(mode="json"),
             SCORED: self.model.scorer.version if self.model else None,
         }
@@ -645,7 +680,7 @@ def _kind(todo: list[Batch]) -> str:
     """What read these batches."""
     if any(batch.is_reread for batch in todo):
         return journal.REPROCESS
-    return journal.TAKE_UP if all(batch.origin and not batch.is_held_file for batch in todo) else journal.RUN
+    return journal.TAKE_UP if todo and all(batch.origin and not batch.is_held_file for batch in todo) else journal.RUN
 
 
 def _recovered(settings: Settings) -> list[str]:
@@ -696,7 +731,7 @@ def _needs_rows_that_say_all(lake: Lakehouse, entities: Mapping[str, Entity]) ->
         LakehouseError: Records ended with a delivery or a merge, or the contract lets them.
     """
     for entity in entities.values():
-        words = [("where", "where"), ("complete", "complete"), ("merged_into", "mergedInto")]
+        words = [("where", "where"), ("complete", "complete"), ("snapshot", "snapshot"), ("merged_into", "mergedInto")]
         said = [word for name, word in words if any(getattr(source, name) for source in entity.sources)]
         if not said and lake.exists(entity.history.name):
             with query.connect(lake, layers=["silver"], only={entity.history.name}) as connection:

@@ -22,13 +22,31 @@ _FIGURES = r"^[-+(]?[0-9.,'\s]*\)?$"
 
 def refused(files: Iterable[SourceFile], entities: Mapping[str, Entity]) -> list[Refusal]:
     """The files of which it cannot be told what currency their amounts are in."""
-    refusals = []
+    refusals, files = [], list(files)
     for file in files:
         entity = entities[file.entity]
         own = entity if "currency" in entity.column_names else entities["leads"]
-        if doubt := _doubt(file, entity, own.currency):
+        if (doubt := _doubt(file, entity, own.currency)) or (
+            file.entity == "leads" and (doubt := _elsewhere(file, files, entity))
+        ):
             refusals.append(Refusal(file.name, file.entity, f"{file.name}: {doubt.problem}", doubt.remedy))
     return refusals
+
+
+def _elsewhere(file: SourceFile, files: Iterable[SourceFile], leads: Entity) -> currencies.Doubt | None:
+    """A doubt about amounts of deals in a file that names no currency, where another file of the delivery names one."""
+    if (
+        "currency" in file.mapping
+        or "deal_value" not in file.mapping
+        or any(map(currencies.in_header, dict(file.columns)))
+    ):
+        return None
+    for other in files:
+        named = [pair for pair in other.columns if currencies.names_one(pair[0])] if other.entity != "leads" else []
+        found = currencies.elsewhere(_cells(other, named, leads.placeholders), leads.currency) if named else None
+        if found:
+            return currencies.not_said(f"column {found[0]!r} of {other.name}", found[1], leads.currency)
+    return None
 
 
 def _doubt(file: SourceFile, entity: Entity, default: str) -> currencies.Doubt | None:
@@ -50,13 +68,14 @@ def _doubt(file: SourceFile, entity: Entity, default: str) -> currencies.Doubt |
         return None
     if not own:
         return currencies.of_accounts(columns, amounts, default)
-    return currencies.doubt(columns, amounts, mapped, default, said) or _unit(file, amounts)
+    converted = not entity.column("currency").accepted
+    return currencies.doubt(columns, amounts, mapped, default, said, converted) or _unit(file, amounts)
 
 
 def _unit(file: SourceFile, amounts: Mapping[str, str]) -> currencies.Doubt | None:
     """A doubt about amounts a hundred or a thousand times as large as the same amounts in a column that nothing reads."""
     item = file.mapping.get("deal_value")
-    if item is None or item.column is None:
+    if item is None or item.column is None or item.unit:
         return None
     mine = item.column
     others = [name for header, name in file.columns if name not in file.columns_read and name not in amounts]
@@ -76,10 +95,13 @@ def _unit(file: SourceFile, amounts: Mapping[str, str]) -> currencies.Doubt | No
         twin = units.twin(zip((cell or "" for cell in cells), (text or "" for text in texts), strict=True))
         if twin is not None and twin.times >= 100:
             times = f"{twin.times:f}"
+            other = f'column: "{headers[mine]}", unit: cents'
+            if twin.times != 100:
+                other = f'sql: "cast(cast(`{mine}` as decimal(20,0)) / {times} as decimal(18,2))"'
             return currencies.Doubt(
                 f"column {headers[mine]!r} has {times} times the amounts of {headers[name]!r} ({twin.mine!r} beside {twin.other!r})",
                 f'Let a contract say which it is: `deal_value: {{column: "{headers[name]}"}}`, or '
-                f'`deal_value: {{sql: "cast(cast(`{mine}` as decimal(20,0)) / {times} as decimal(18,2))"}}`.',
+                f"`deal_value: {{{other}}}`.",
             )
     return None
 

@@ -241,6 +241,10 @@ def _conform(context: Context, entity: Entity, batch: Batch, gate: Gate) -> None
         if filling.lookup
     }
     raw = _raw(context, entity, batch)
+    if (
+        not batch.origin or batch.is_held_file or batch.is_reread
+    ):  # refused rows have the cells that they were refused with
+        raw = silver.filled_down(raw, mapping)
     parents, unknown = _parent_keys(context, entity, batch), {}
     survivors, merges = following(context, entity)
     references = None
@@ -289,8 +293,8 @@ def _judged(context: Context, entity: Entity, batch: Batch) -> tuple[DataFrame, 
 
 
 def _parent_keys(context: Context, entity: Entity, batch: Batch) -> dict[str, DataFrame]:
-    """Known keys per referring column, those of the batch among them; without any, a reference that may lead nowhere
-    is left out.
+    """Known keys per referring column, those of the batch and of deleted records among them, since a deal counts though its
+    account was deleted; without any, a reference that may lead nowhere is left out.
     """
     keys = {}
     for column in entity.references:
@@ -300,7 +304,13 @@ def _parent_keys(context: Context, entity: Entity, batch: Batch) -> dict[str, Da
         parent, key = context.entities[target.entity], F.col(target.column).cast("string").alias("_key")
         known = [context.read(parent.clean).select(key)] if context.lake.exists(parent.clean.name) else []
         if batch.files_of(parent.name) and parent.name != entity.name:
-            known.append(silver.counted(silver.valid(context.read(parent.staged))).select(key))
+            staged = silver.valid(context.read(parent.staged))
+            known += [
+                silver.counted(staged).select(key),
+                *([life.left_alone(staged, parent)] if parent.ends_records else []),
+            ]
+        if parent.ends_records and store.grow(context.lake, parent.history):
+            known.append(life.left_alone(context.read(parent.history), parent))
         if known:
             keys[column.name] = reduce(lambda one, other: one.unionByName(other), known)
         elif column.checks.get("reference") == "reject":

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from medallion.contracts import Entity, Table
-from medallion.lakehouse import store
+from medallion.lakehouse import query, store
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline.steps import Steps
 
@@ -41,6 +41,14 @@ class Context:
     def read(self, table: Table | str) -> DataFrame:
         """A table as it is now."""
         return store.read(self.spark, self.lake, table if isinstance(table, str) else table.name)
+
+    def has_rows(self, table: Table, condition: str) -> bool:
+        """Whether a condition of SQL holds for some row of a table; asked without the engine, which plans it for longer."""
+        name = table.name
+        if self.lake.in_catalog:
+            return not self.read(name).filter(condition).isEmpty()
+        with query.connect(self.lake, [name.split(".")[0]], only={name}) as connection:
+            return bool(query.rows(connection, f"select 1 as there from {name} where {condition} limit 1"))
 
     def create(self, contract: Table) -> None:
         """An empty table, unless it exists."""

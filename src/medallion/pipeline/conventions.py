@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cache
+from itertools import islice
 
 import numpy as np
 import pyarrow as pa
@@ -18,12 +20,12 @@ import pyarrow.compute as pc
 from pyarrow import csv as pacsv
 
 from medallion.contracts import Column, Entity, Filling, formats
-from medallion.contracts.filling import ABSENT, LIFE, MERGED
+from medallion.contracts.filling import ABSENT, LIFE, MERGED, WHERE
 from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
 from medallion.errors import SourceError
-from medallion.proposal import marks
-from medallion.sources import Refusal, SourceFile, parsing
+from medallion.proposal import activities, marks, profile, state, systems, vocabulary
+from medallion.sources import Refusal, SourceFile, parsing, quoting
 from medallion.sources.files import UNREADABLE
 
 #: An unknown spelling of a closed list in so many rows, and in this share of them, is a word and not a slip.
@@ -35,6 +37,12 @@ _ASKED = ("status", "channel", "outcome")
 #: Distinct texts of a column that are kept.
 _DISTINCT = 1_000
 _MESSAGES = 5
+#: Under which names, which no column has, the pairs of state and stage are kept, and the states of deals without a day of closing.
+_PAIR, _UNDATED = "\n", "\n\n"
+
+
+#: Gives the cells of some columns of a file.
+Cells = Callable[[SourceFile, list[str]], Iterator[pa.RecordBatch]]
 
 
 @dataclass
@@ -70,6 +78,7 @@ def settle(
     *,
     accept: bool = False,
     today: date | None = None,
+    cells: Cells | None = None,
 ) -> Settled:
     """Decide how the dates of a delivery are written, and refuse the files that are not understood.
 
@@ -79,42 +88,42 @@ def settle(
         earlier: Files read before, newest last; how their dates were written decides where nothing else does.
         accept: Read on by the contract's own conventions where the values do not decide.
         today: The day of the run: what is counted in days is not years after it, where no other date is known.
+        cells: Gives columns of a file that was read before, where the file itself is not to be opened.
     """
     seen, refused = {}, []
     for file in files:
         try:
-            seen[id(file)] = look(file, entities[file.entity])
+            seen[id(file)] = look(file, entities[file.entity], cells)
         except SourceError as error:
             refused.append(Refusal(file.name, file.entity, error.problem, error.remedy))
     readable = [file for file in files if id(file) in seen]
-    orders = {
-        (id(file), name): formats.day_order(_days(texts, file.mapping[name], entities[file.entity].column(name)))
-        for file in readable
-        for name, texts in _dates(file, entities[file.entity], seen[id(file)]).items()
-    }
     before = _precedents(earlier)
     dated = [
         (id(file), look) for file in readable for look in _dates(file, entities[file.entity], seen[id(file)]).values()
     ]
     everywhere = _span(look for _, look in dated) or (formats.Span(date(1990, 1, 1), today) if today else None)
+    orders = {
+        (id(file), name): _order(file.mapping[name], entities[file.entity].column(name), texts, everywhere)
+        for file in readable
+        for name, texts in _dates(file, entities[file.entity], seen[id(file)]).items()
+    }
     kept, notes = [], []
     for file in readable:
         entity = entities[file.entity]
-        doubts = [*_twins(file, seen[id(file)]), *_marked(file, seen[id(file)])]
-        doubts += _without_closing(file, entity, seen[id(file)])
+        doubts = [*_twins(file, seen[id(file)]), *_marked(file, seen[id(file)]), *_planned(file, seen[id(file)])]
+        doubts += _without_closing(file, entity, seen[id(file)]) + ([] if cells else _contradicted(file, entity))
         doubts += _unknown_spellings(file, entity, seen[id(file)]) + _never_won(file, entity, seen[id(file)])
+        doubts += _ended_otherwise(file, entity, seen[id(file)])
         dates: dict[str, tuple[str, ...]] = {}
         span = _span(look for of, look in dated if of == id(file)) or everywhere
         for name, texts in _dates(file, entity, seen[id(file)]).items():
-            others = [
-                [other.decided for (of, _), other in orders.items() if of == id(file)],
-                [other.decided for other in orders.values()],
-                before.get((file.entity, name), []),
-            ]
+            mine = [other for (of, _), other in orders.items() if of == id(file)]
+            others = [mine, list(orders.values()), before.get((file.entity, name), [])]
             dates[name], of_dates = _dated(file, entity.column(name), texts, orders[id(file), name], others, span)
             doubts += of_dates
             notes += _told(file, name, dates[name])
         notes += [f"{file.name}: {doubt.problem}" for doubt in doubts if accept] + _slips(file, entity, seen[id(file)])
+        notes += _undated(file, entity, seen[id(file)])
         if doubts and not accept:
             refused.append(_refusal(file, doubts))
         else:
@@ -127,18 +136,21 @@ def _dated(
     column: Column,
     seen: Seen,
     order: formats.DayOrder,
-    others: list[list[bool | None]],
+    others: list[list[formats.DayOrder]],
     span: formats.Span | None = None,
 ) -> tuple[tuple[str, ...], list[_Doubt]]:
     """The formats that a column of dates calls for, none where its contract names them; and what is in doubt."""
     filling = file.mapping[column.name]
     said = _said(filling, column)
-    chosen, doubt = _choose(order, said, others)
-    doubts = [_order_doubt(file, column.name, order, said)] if doubt else []
+    years = order.years if order.years is not None else _agreed([each.year_elsewhere for each in of] for of in others)
+    chosen, doubt = _choose(order, said, [[each.decided for each in of] for of in others])
+    doubts = [_order_doubt(file, column.name, order, said)] if doubt and not (said is None and years) else []
+    if said is None and years is None:
+        doubts = [_year_doubt(file, column.name, seen)]
     texts = [example for example, _ in seen.forms.values()]
     if said is None:
         figures = {text for text in seen.ends if not formats.is_iso(text)}
-        needed, unread = formats.called_for([*texts, *figures], chosen, span, seen.dates)
+        needed, unread = formats.called_for([*texts, *figures], chosen, span, seen.dates, bool(years))
     else:
         read = re.compile(formats.shapes(_explicit(filling, column)).removesuffix(r"\z"))
         needed, unread = (), [text for text in texts if not read.fullmatch(text)]
@@ -148,10 +160,8 @@ def _dated(
 
 
 def _span(columns: Iterable[Seen]) -> formats.Span | None:
-    """The first and last of the days whose year is plain."""
-    return formats.Span.of(
-        day for seen in columns for text in (*seen.ends, *seen.dates) for day in formats.about([text])
-    )
+    """The first and last of the days whose year is plain; one of two digits is not where it may come first."""
+    return formats.span_of((*seen.ends, *seen.dates) for seen in columns)
 
 
 def _told(file: SourceFile, name: str, needed: tuple[str, ...]) -> list[str]:
@@ -209,16 +219,32 @@ def _is_day_first(needed: Iterable[str]) -> bool | None:
     return orders.pop() if len(orders) == 1 else None
 
 
-def _precedents(earlier: Iterable[SourceFile]) -> dict[tuple[str, str], list[bool | None]]:
+def _precedents(earlier: Iterable[SourceFile]) -> dict[tuple[str, str], list[formats.DayOrder]]:
     """Per entity and column, the order of day and month in the newest file that told one; what was read with `accept`
     tells nothing.
     """
-    orders: dict[tuple[str, str], list[bool | None]] = {}
+    orders: dict[tuple[str, str], list[formats.DayOrder]] = {}
     for file in earlier:
         for name, needed in () if file.accept else file.dates.items():
-            if (order := _is_day_first(needed)) is not None:
+            order = _named_order(needed)
+            if order.year_elsewhere is not None:
                 orders[file.entity, name] = [order]
     return orders
+
+
+def _named_order(needed: Iterable[str]) -> formats.DayOrder:
+    """The order that formats have."""
+    if any(re.match("yy[/.-]", format_) for format_ in needed):
+        return formats.DayOrder(years=True)
+    is_day_first = _is_day_first(needed)
+    return formats.DayOrder("d" * (is_day_first is True), "M" * (is_day_first is False))
+
+
+def _order(filling: Filling, column: Column, seen: Seen, span: formats.Span | None) -> formats.DayOrder:
+    """What a column says about the order of day, month and year: what its contract names, else its values."""
+    named = _explicit(filling, column)
+    found = formats.day_order(_days(seen, filling, column), span)
+    return replace(found, years=_named_order(named).years) if named else found
 
 
 def _explicit(filling: Filling, column: Column) -> tuple[str, ...]:
@@ -243,18 +269,33 @@ def _said(filling: Filling, column: Column) -> bool | None:
 def _choose(order: formats.DayOrder, said: bool | None, others: list[list[bool | None]]) -> tuple[bool, bool]:
     """Whether days come first in a column, and whether that is in doubt."""
     if said is not None:
-        return said, bool(order.month_first if said else order.day_first)
+        return said, not order.years and bool(order.month_first if said else order.day_first)
     if order.contradicts:
         return False, True
     if order.decided is not None:
         return order.decided, False
+    agreed = _agreed(others)
+    return bool(agreed), agreed is None and bool(order.either)
+
+
+def _agreed(others: Iterable[Iterable[bool | None]]) -> bool | None:
+    """What the nearest of others that say something agree on."""
     for known in others:
         votes = {vote for vote in known if vote is not None}
-        if len(votes) == 1:
-            return votes.pop(), False
         if votes:
-            break
-    return False, bool(order.either)
+            return votes.pop() if len(votes) == 1 else None
+    return None
+
+
+def _year_doubt(file: SourceFile, name: str, seen: Seen) -> _Doubt:
+    """A doubt about years of two digits that may come first: every reading of one value beside the others."""
+    example = min(text for text in seen.dates if "year" in formats.as_read(text))
+    told = " or ".join(f"{day} ({order} first)" for order, day in formats.as_read(example).items())
+    return _Doubt(
+        f"{_origin(file, name)!r}: {example!r} may be {told}, and no value tells which",
+        f"Say which it is in a contract: `dates: {{order: day}}`, `month` or `year` for {file.entity}.{name} "
+        "(docs/SOURCES.md), or export dates as 2025-12-31.",
+    )
 
 
 def _order_doubt(file: SourceFile, name: str, order: formats.DayOrder, said: bool | None) -> _Doubt:
@@ -373,6 +414,21 @@ def _without_closing(file: SourceFile, entity: Entity, seen: Mapping[str, Seen])
     ]
 
 
+def _undated(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> list[str]:
+    """What is said of deals won or lost in rows without a day of closing: the contract fills it from another day."""
+    filling = file.mapping.get("status")
+    if _UNDATED not in seen or filling is None:
+        return []
+    column = entity.column("status")
+    ended = sum(n for text, n in seen[_UNDATED].words.items() if meant(text, column, filling) in ("won", "lost"))
+    if not ended or "updated_at" not in (entity.column("closed_at").derive or ""):
+        return []
+    day = "last changed" if _has_updates(file) else "opened" if "created_at" in file.mapping else ""
+    how = f"count on the day they were {day}" if day else "have no day on which they closed"
+    header = _header(file, str(file.mapping["closed_at"].column))
+    return [f"{file.name}: deals won or lost without {header!r}: {ended:,}; they {how}"]
+
+
 def _has_updates(file: SourceFile) -> bool:
     return "updated_at" in file.mapping
 
@@ -387,8 +443,6 @@ def _never_won(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> li
     held = seen[filling.column].words if filling.column else Counter({str(filling.value): 1})
     if any(meant(text, column, filling) == "won" for text in held):
         return []
-    from medallion.proposal import vocabulary  # only a file without a won deal needs the words
-
     texts = Counter(held)
     if stage and stage.column and stage.column in seen:
         texts.update(seen[stage.column].words)
@@ -400,6 +454,64 @@ def _never_won(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> li
             f"no deal is won, though {won[0]!r} ({texts[won[0]]} rows) says so",
             "Fill status from that column in a contract, or say there what the spelling means.",
         )
+    ]
+
+
+def _ended_otherwise(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> list[_Doubt]:
+    """A doubt about deals whose stage says won or lost, and whose state says something else."""
+    if _PAIR not in seen or not (filling := file.mapping.get("status")):
+        return []
+    pairs = {(text, stage): n for pair, n in seen[_PAIR].words.items() for text, _, stage in [pair.partition("\n")]}
+    column = entity.column("status")
+    others = state.ended_otherwise(pairs, lambda text: meant(text, column, filling))
+    if not others:
+        return []
+    (text, stage), _ = others.most_common(1)[0]
+    one, other = (_header(file, str(file.mapping[name].column)) for name in ("status", "stage"))
+    return [
+        _Doubt(
+            f"{others.total()} of {sum(pairs.values())} deals are such as {text!r} in {one!r} and {stage!r} in {other!r}: which counts?",
+            f"Let a contract say it: `status: {{column: {one}}}` or `status: {{column: {other}}}` (`medallion init` has the figures "
+            "of both).",
+        )
+    ]
+
+
+def _contradicted(file: SourceFile, entity: Entity) -> list[_Doubt]:
+    """What the first records of a table of deals that no contract knows contradict, by the evidence of `medallion init`."""
+    if entity.name != "leads" or entity.sources or "status" not in file.mapping:
+        return []
+    from medallion.proposal import evidence, stages
+    from medallion.proposal.feeds import Feed
+
+    told = {*stages.FLAG_WORDS, *evidence.CHANCE, "active"}
+    read = {file.mapping[name].column for name in ("status", "created_at", "closed_at") if name in file.mapping}
+    beside = {name for header, name in file.columns if told & {*vocabulary.words_of(header)}}
+    if not beside and "closed_at" not in file.mapping:
+        return []
+    table = profile.of_columns(file, {name for name in read | beside if name})
+    feed = Feed(table, "leads", 1.0, "")
+    headers = {column.name: column.header for column in table.columns}
+    for name in ("status", "created_at", "closed_at"):
+        item = file.mapping.get(name)
+        if item and item.column and not item.lookup:
+            feed.fillings[name] = item.model_copy(
+                update={"column": headers[item.column], "confidence": 1.0, "reason": ""}
+            )
+    evidence.outcome(feed, entity)
+    evidence.flags(feed, entity)
+    days = [
+        table.column(str(feed.fillings[name].column)) for name in ("created_at", "closed_at") if name in feed.fillings
+    ]
+    if all(each.day_order.decided is not None or not each.day_order.either for each in days):
+        evidence.order(feed)
+    return [
+        _Doubt(
+            f"{item.column!r}: {doubt.removeprefix('; ').removeprefix('but ')}",
+            f"Say in a contract what fills {file.entity}.{name} (`medallion init` proposes one).",
+        )
+        for name, item in feed.fillings.items()
+        for doubt in evidence.doubts(item)
     ]
 
 
@@ -427,9 +539,10 @@ def _marked(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
     """A doubt about rows that a column marks as deleted or merged away."""
     doubts = []
     for bronze in _markers(file):
-        told = marks.marked(_header(file, bronze), seen[bronze].words)
-        if told:
-            header = _header(file, bronze)
+        header = _header(file, bronze)
+        told = marks.marked(header, seen[bronze].words)
+        is_state = not marks.is_put_away(header, ())  # activities that are archived took place
+        if told and not (file.entity == "interactions" and is_state and marks.is_put_away(header, told)):
             word = (
                 f"`mergedInto: {header}`"
                 if marks.is_pointer(header)
@@ -445,6 +558,27 @@ def _marked(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
                 )
             )
     return doubts
+
+
+def _planned(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
+    """A doubt about activities that a column tells to be yet to come, or called off, and that would count as touches."""
+    told = {name: activities.not_done(header, seen[name].words) for header, name in _activity_states(file)}
+    told = {name: texts for name, texts in told.items() if texts}
+    if not told:
+        return []
+    shown = "; ".join(
+        f"{_header(file, name)!r} {', '.join(repr(text[:40]) for text in list(texts)[:3])}"
+        for name, texts in told.items()
+    )
+    rows = max(sum(texts.values()) for texts in told.values())
+    words = " AND ".join(activities.when(name, texts) for name, texts in told.items())
+    return [
+        _Doubt(
+            f"{rows} of {max(seen[name].rows for name in told)} activities have not taken place ({shown}) and would count as "
+            "touches",
+            f'Let `medallion init` write a contract, or say which count in yours: `where: "{words}"`; `where: "true"` counts all.',
+        )
+    ]
 
 
 # which columns are looked at, and how
@@ -497,9 +631,42 @@ def _closed(file: SourceFile, entity: Entity) -> dict[str, str]:
 
 def _markers(file: SourceFile) -> list[str]:
     """Columns that may mark rows as deleted and that no contract reads."""
-    if file.entity == "products":  # one that is no longer sold was sold
+    if file.entity not in (
+        "customers",
+        "leads",
+        "interactions",
+        "stage_changes",
+    ):  # a stage that is retired is still looked up
         return []
-    return [name for header, name in file.columns if name not in file.columns_read and marks.may_mark(header)]
+    unread = [
+        (header, name) for header, name in file.columns if name not in file.columns_read and marks.may_mark(header)
+    ]
+    old = {header for header, _ in unread if file.entity == "interactions" and marks.is_put_away(header, ())}
+    if old and (system := systems.recognized([[header for header, _ in file.columns]])):
+        old = {header for header in old if vocabulary.bare(header) not in system.deleted}
+    return [name for header, name in unread if header not in old]
+
+
+def _activity_states(file: SourceFile) -> list[tuple[str, str]]:
+    """Header and name of the columns that may tell activities that have taken place from others, where no contract does."""
+    if file.entity != "interactions" or WHERE in file.mapping:
+        return []
+    return [(header, name) for header, name in file.columns if activities.may_tell(header)]
+
+
+def _state_and_stage(file: SourceFile, entity: Entity) -> tuple[str, str] | None:
+    """The columns of state and stage of deals, where they are two and no contract has said which counts."""
+    status, stage = file.mapping.get("status"), file.mapping.get("stage")
+    if entity.name != "leads" or any(source.columns for source in entity.sources) or not status or not stage:
+        return None
+    return (status.column, stage.column) if status.column and stage.column and status.column != stage.column else None
+
+
+def _state_and_closing(file: SourceFile, entity: Entity) -> tuple[str, str] | None:
+    """The columns of the state of deals and of their day of closing, as far as both are read as they are."""
+    plain = _plain(file) if entity.name == "leads" else {}
+    names = plain.get("status"), plain.get("closed_at")
+    return (names[0], names[1]) if names[0] and names[1] and names[0] != names[1] else None
 
 
 def _marks_read(file: SourceFile, entity: Entity) -> list[tuple[str, str]]:
@@ -523,7 +690,7 @@ def _same_header(file: SourceFile) -> dict[str, list[str]]:
     return {name: others for name, others in found.items() if others and bare[name]}
 
 
-def look(file: SourceFile, entity: Entity) -> dict[str, Seen]:
+def look(file: SourceFile, entity: Entity, cells: Cells | None = None) -> dict[str, Seen]:
     """What the columns of a file hold that its reading depends on.
 
     Raises:
@@ -532,6 +699,7 @@ def look(file: SourceFile, entity: Entity) -> dict[str, Seen]:
     dates = {column for columns in _date_columns(file, entity).values() for column in columns}
     stage = file.mapping.get("stage")
     listed = {*_closed(file, entity).values(), *_markers(file), *([stage.column] if stage and stage.column else [])}
+    listed |= {name for _, name in _activity_states(file)}
     for bronze, others in _same_header(file).items():
         listed |= {bronze, *others}
     unread, read_markers = set(_markers(file)), _marks_read(file, entity) if listed else []
@@ -541,18 +709,29 @@ def look(file: SourceFile, entity: Entity) -> dict[str, Seen]:
     if not wanted:
         return {}
     empty = {*entity.placeholders}
+    pair, undated = _state_and_stage(file, entity), _state_and_closing(file, entity)
 
     def read(batches: Iterator[pa.RecordBatch]) -> dict[str, Seen]:
         seen = {name: Seen() for name in wanted}
         for batch in batches:
             for name in key:  # a row without one is refused whatever it says: a total, a note
                 batch = batch.filter(pc.fill_null(pc.not_equal(batch.column(name), ""), False))
+            if pair:
+                both = [pc.utf8_trim_whitespace(pc.fill_null(batch.column(name), "")) for name in pair]
+                told = _counted(pc.binary_join_element_wise(*both, "\n"), {"\n"})
+                seen.setdefault(_PAIR, Seen()).words.update(dict(told.most_common(_DISTINCT)))
+            if undated:
+                state_, closing = (pc.utf8_trim_whitespace(pc.fill_null(batch.column(name), "")) for name in undated)
+                blank = pc.is_in(pc.utf8_lower(closing), pa.array(sorted({*empty, ""})))
+                seen.setdefault(_UNDATED, Seen()).words.update(_counted(state_.filter(blank), empty))
             untold = batch.filter(_unmarked(batch, read_markers, empty)) if read_markers else batch
             for name in wanted:
                 cells = (untold if name in unread else batch).column(name)
                 _add(seen[name], cells, empty, name in dates, name in listed)
         return seen
 
+    if cells:
+        return read(cells(file, wanted))
     if file.format == "csv":
         try:
             return read(_columns_of_csv(file, wanted))
@@ -592,27 +771,53 @@ def _add(seen: Seen, cells: pa.Array, empty: Collection[str], dates: bool, liste
     texts = texts.filter(pc.invert(pc.is_in(pc.utf8_lower(texts), pa.array(sorted(empty)))))
     seen.filled += 0 if listed else len(texts)
     if len(texts):
-        days = pc.extract_regex(texts, r"^(?P<day>[0-9]{1,2}[/.-][0-9]{1,2}[/.-](?:[0-9]{4}|[0-9]{2}))(?:[^0-9]|$)")
-        seen.dates |= set(pc.unique(pc.struct_field(days.drop_null(), "day")).to_pylist())
-        for form, texts_of_form in _by_form(texts):
-            if re.fullmatch(r"[0.,]+|epoch.*", form):
-                seen.ends |= set(pc.min_max(texts_of_form).as_py().values())
-            example, count = seen.forms.get(form, (str(pc.min(texts_of_form)), 0))
-            seen.forms[form] = (example, count + len(texts_of_form))
+        _add_forms(seen, texts)
 
 
-def _by_form(texts: pa.Array) -> Iterator[tuple[str, pa.Array]]:
-    """Dates by the format that reads them, whichever of day and month is first; others by what they look like."""
+def _add_forms(seen: Seen, texts: pa.Array) -> None:
+    """Add dates in other forms than ISO. Texts that differ in their digits alone are of one form, so that regular
+    expressions are tried on the few forms and not on every cell.
+    """
+    shapes = _without_digits(texts).dictionary_encode()
+    rows: dict[str, list[int]] = {}
+    for place, shape in enumerate(shapes.dictionary.to_pylist()):
+        rows.setdefault(_form(shape), []).append(place)
+    counts = Counter({item["values"]: item["counts"] for item in pc.value_counts(shapes.indices).to_pylist()})
+    for form, places in islice(rows.items(), _DISTINCT):
+        example, count = seen.forms.get(form, ("", 0))
+        is_figure = bool(re.fullmatch("[0.,]+", form))
+        days = {place: found.end(1) for place in places if (found := _DAY.match(shapes.dictionary[place].as_py()))}
+        if is_figure or not count or days:
+            of_form = texts.filter(pc.is_in(shapes.indices, pa.array(places, shapes.indices.type)))
+            ends = set(pc.min_max(of_form).as_py().values())
+            seen.ends |= ends if is_figure else set()
+            example = example or str(min(ends))
+        for place, end in days.items():
+            of_shape = of_form if len(places) == 1 else texts.filter(pc.equal(shapes.indices, place))
+            seen.dates |= set(pc.unique(pc.utf8_slice_codeunits(of_shape, 0, end)).to_pylist())
+        seen.forms[form] = (example, count + sum(counts[place] for place in places))
+
+
+#: A day in figures at the beginning of a text whose digits are all 0.
+_DAY = re.compile(r"(0{1,2}[/.-]0{1,2}[/.-](?:0000|00))(?:[^0]|$)")
+_ZEROS = np.array([ord("0") if chr(byte).isdecimal() else byte for byte in range(256)], np.uint8)
+
+
+def _without_digits(texts: pa.Array) -> pa.Array:
+    """Texts with every digit 0: done on their bytes at once."""
+    texts = pa.concat_arrays([texts])  # from its own beginning
+    _, offsets, data = texts.buffers()
+    zeros = pa.py_buffer(_ZEROS[np.frombuffer(data, np.uint8)].tobytes())
+    return pa.StringArray.from_buffers(len(texts), offsets, zeros, offset=texts.offset)
+
+
+@cache
+def _form(shape: str) -> str:
+    """The format that reads dates of a shape, whichever of day and month is first; for others the shape itself."""
     for format_ in formats.candidates(day_first=False):
-        if not len(texts):
-            return
-        fits = pc.match_substring_regex(texts, rf"^(?:{formats.reader(format_)})\z")
-        if pc.any(fits).as_py():
-            yield format_, texts.filter(fits)
-            texts = texts.filter(pc.invert(fits))
-    forms = pc.replace_substring_regex(texts, "[0-9]", "0")
-    for form in pc.unique(forms).to_pylist()[:_DISTINCT]:
-        yield form, texts.filter(pc.equal(forms, form))
+        if re.fullmatch(formats.reader(format_), shape):
+            return format_
+    return shape
 
 
 def _counted(cells: pa.Array, empty: Collection[str]) -> Counter[str]:
@@ -628,9 +833,9 @@ def _counted(cells: pa.Array, empty: Collection[str]) -> Counter[str]:
 def _columns_of_csv(file: SourceFile, wanted: list[str]) -> Iterator[pa.RecordBatch]:
     """Some columns of a delimited text, without records that do not split into the header's cells."""
     names = [name for _, name in file.columns]
-    with file.place.open() as stream:
+    with file.place.text() as stream:
         yield from pacsv.open_csv(
-            stream,
+            quoting.Doubled(stream) if file.slashed else stream,
             read_options=pacsv.ReadOptions(
                 use_threads=True,
                 block_size=8 << 20,

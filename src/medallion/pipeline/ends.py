@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from medallion import bronze, silver
 from medallion.contracts import Entity
-from medallion.contracts.filling import COMPLETE, OF
+from medallion.contracts.filling import COMPLETE, OF, SNAPSHOT
 from medallion.contracts.model import ENDED
 from medallion.lakehouse import store
 from medallion.pipeline import batches
@@ -40,7 +40,7 @@ def of_source(files: Iterable[SourceFile], entity: str) -> dict[str, list[Source
     """Files of an entity by the source that says what ends its records."""
     found: dict[str, list[SourceFile]] = {}
     for file in files:
-        said = file.mapping.get(COMPLETE) or file.mapping.get(OF)
+        said = file.mapping.get(COMPLETE) or file.mapping.get(SNAPSHOT) or file.mapping.get(OF)
         if file.entity == entity and said:
             found.setdefault(str(said.value), []).append(file)
     return found
@@ -62,7 +62,7 @@ class Ends:
     def may_end(self, entity: Entity) -> bool:
         """Whether anything of the batch may end records of an entity."""
         mapping = bronze.mapping_of(self.batch.files_of(entity.name))
-        return life.is_told(mapping) or COMPLETE in mapping or entity.merges_records
+        return life.is_told(mapping) or COMPLETE in mapping or SNAPSHOT in mapping or entity.merges_records
 
     def prepare(self, present: list[Entity]) -> None:
         """End what a file of merges alone ends, and tell the survivors of entities that the batch does not have."""
@@ -119,6 +119,13 @@ class Ends:
                 current = life.standing(history, entity, asked).filter(F.col("_source_file").isin(*names))
                 stamped = life.stamped(current, self.batch.batch_id, self.known_at, files[-1].name)
                 yield life.gone(stamped, entity, why)
+            if any(SNAPSHOT in file.mapping for file in files):
+                refused = here.filter("_reasons IS NOT NULL").select(entity.key)  # it is there all the same
+                asked, ours_too = ours.join(refused, on=entity.key, how="left_anti"), F.col("_source_file").isin(*names)
+                current = life.standing(history, entity, asked).filter(ours_too)
+                stamped = life.stamped(current, self.batch.batch_id, self.known_at, files[-1].name)
+                times = snapshots(history.filter(ours_too), entity)
+                yield life.gone_since(life.gone(stamped, entity, "complete"), entity, times)
 
     def _listed(self, entity: Entity, history: DataFrame) -> Iterator[DataFrame]:
         """Ends of records that a file of merges lists and the batch does not have."""
@@ -178,6 +185,12 @@ class Ends:
             self.context.save(moved, entity.history, append=True)
             mine = self.context.read(entity.history).filter(self.mine).filter("_outcome = 'moved'")
             self.context.merge(mine.select(*entity.clean.column_names), entity.clean)
+
+
+def snapshots(frame: DataFrame, entity: Entity) -> list[str]:
+    """The times of the states that rows of snapshots show, in their order."""
+    rows = frame.select(F.col(str(entity.version_column)).cast("string").alias("at"))
+    return sorted(row["at"] for row in rows.distinct().collect() if row["at"])
 
 
 def source_names(lake: store.Lakehouse, entity: str, source: str, files: Iterable[SourceFile]) -> list[str]:

@@ -13,6 +13,7 @@ from types import ModuleType
 from medallion import contracts
 from medallion.config import Settings
 from medallion.contracts import Table
+from medallion.contracts.own import OWN_COLUMNS
 from medallion.errors import ContractError
 from medallion.gold import OWN_STEPS, STEPS, Step
 
@@ -36,6 +37,7 @@ def load(settings: Settings) -> None:
     """
     _clear()  # what another run of this process added
     if not (settings.features or settings.gold):
+        _check()
         return
     here = str(Path.cwd())
     while _folder and (before := _folder.pop()) != here:
@@ -82,8 +84,13 @@ def _load(settings: Settings) -> None:
             f"config.yaml: gold: tables of your own are made from one another in a circle: {' to '.join(error.args[1])}",
             "Take one of them out of the INPUTS of another.",
         ) from error
-    if settings.features:
-        from medallion.gold.customer_features import check_own  # the engine's functions, for those who have features
+    _check()
+
+
+def _check() -> None:
+    """Refuse what cannot be computed of customers, where there is anything of a user's own."""
+    if _own_features() or OWN_COLUMNS.get("customers"):
+        from medallion.gold.customer_features import check_own  # the engine's functions, for those who have something
 
         check_own()
 

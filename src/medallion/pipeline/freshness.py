@@ -28,7 +28,7 @@ from medallion.version import VERSION
 #: Packages and modules that transformations are made of; the source of a table is looked for in these only.
 ROOMS = ("columns", "features", "gold", "scoring")
 #: Where the making of an input begins, besides the module of the table itself.
-_REWOUND, _SCORED_BY = "silver/rewinding.py", ("scoring/predict.py", "scoring/snapshots.py")
+_BEFORE, _SCORED_BY = ("silver/rewinding.py", "silver/converted.py"), ("scoring/predict.py", "scoring/snapshots.py")
 #: Why a table is rebuilt.
 MISSING, UNRECORDED, REDEFINED, INPUTS, ELSEWHERE, ASKED = (
     "it does not exist",
@@ -98,7 +98,7 @@ def definition(step: Step) -> str:
     """Hash of a table's contract, where that is a file of its own, of its inputs, and of the source that it is made from."""
     layer, name = step.table.split(".")
     module = f"{layer}/{name}.py"
-    starts = [module, *[_REWOUND] * any(given.startswith("silver.") for given in step.inputs)]
+    starts = [module, *(_BEFORE if any(given.startswith("silver.") for given in step.inputs) else ())]
     # a package without its sources says by its version alone that it is another
     version = VERSION if _module(module) is None else None
     with_features = step.table == "gold.customer_features"

@@ -14,12 +14,12 @@ from medallion import columns as words
 from medallion import silver
 from medallion.config import HoldBack
 from medallion.contracts import Entity
-from medallion.contracts.filling import COMPLETE
+from medallion.contracts.filling import COMPLETE, SNAPSHOT
 from medallion.lakehouse import query, store
 from medallion.pipeline import batches
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.context import Context
-from medallion.pipeline.ends import of_source, source_names
+from medallion.pipeline.ends import of_source, snapshots, source_names
 from medallion.pipeline.hold import Counts, Reason, Verdict, case_sensitive, cut, judged, part_of, poor, remedy, waiting
 from medallion.silver import lookalikes
 from medallion.silver.lookalikes import LONG, SHORT
@@ -123,14 +123,18 @@ class Gate:
         """Files that lack most of the known records though a contract says that their deliveries are complete."""
         found: dict[str, str] = {}
         for source, files in of_source(self.batch.files, entity.name).items():
-            if not any(COMPLETE in file.mapping and not file.accept for file in files):
+            if not any({COMPLETE, SNAPSHOT} & {*file.mapping} and not file.accept for file in files):
                 continue
             if not self.lake.exists(entity.clean.name):
                 continue
             names = source_names(self.lake, entity.name, source, files)
-            known = self.context.read(entity.clean).filter(F.col("_source_file").isin(*names)).select(entity.key)
-            there = self.context.read(entity.staged).select(entity.key)
-            count, missing = known.count(), known.join(there, on=entity.key, how="left_anti").count()
+            known = self.context.read(entity.clean).filter(F.col("_source_file").isin(*names))
+            there, count = self.context.read(entity.staged), known.count()
+            if any(SNAPSHOT in file.mapping for file in files):  # what is older than the newest state, and not in it
+                there = there.filter(F.col("_source_file").isin(*(file.name for file in files)))
+                at, newest = F.col(str(entity.version_column)).cast("string"), snapshots(there, entity)[-1:]
+                there, known = there.filter(at.isin(*newest)), known.filter(at < "".join(newest))
+            missing = known.select(entity.key).join(there.select(entity.key), on=entity.key, how="left_anti").count()
             if count >= _KNOWN and missing > _GONE * count:
                 says = f"it lacks {part_of(missing, count, 'known records')}, which would all be gone, since a contract says that its deliveries are complete"
                 found |= {file.name: f"{file.name}: {says}" for file in files}

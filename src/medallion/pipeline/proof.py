@@ -8,6 +8,7 @@ metrics say. Computed over clean tables, those of a lakehouse or those of a samp
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
@@ -21,10 +22,11 @@ import sqlglot
 from medallion import contracts, figures, metrics
 from medallion.contracts import Entity
 from medallion.contracts.odcs import names_in
+from medallion.gold import CONVERSIONS
 from medallion.lakehouse import query
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches
-from medallion.sources import SourceFile
+from medallion.sources import SourceFile, currencies
 
 PROOFS = "ops.proofs"
 #: States of a deal, in the order in which they are told, each with the metrics that count and sum it.
@@ -51,6 +53,21 @@ class Amounts:
 
 
 @dataclass(frozen=True)
+class Foreign:
+    """Deals in another currency than the reporting one: those that are converted, and those that are held out.
+
+    `held_value` is None where an amount of those cannot be read.
+    """
+
+    currency: str
+    converted: int
+    value: Decimal
+    worth: Decimal
+    held_out: int
+    held_value: Decimal | None
+
+
+@dataclass(frozen=True)
 class Span:
     """The first and last day in a column of dates."""
 
@@ -69,6 +86,15 @@ class Filled:
     rows: int
     refused: int
     empty: int
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Pairs of a junction, and how many of them do not count, since their record leads to another one."""
+
+    table: str
+    pairs: int
+    further: int
 
 
 @dataclass(frozen=True)
@@ -95,6 +121,8 @@ class Proof:
     filled: tuple[Filled, ...]
     examples: tuple[Example, ...] = ()
     sampled: bool = False
+    foreign: tuple[Foreign, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
     def deals(self, state: str) -> int:
         """How many deals are in a state, in all currencies."""
@@ -131,9 +159,38 @@ class Proof:
         return {"question": self.question, **{state: self.deals(state) for state in STATES}, **found}
 
 
+def in_currencies(foreign: Iterable[Mapping[str, Any]], reporting: str) -> str:
+    """What became of amounts in other currencies, in words; nothing where there are none.
+
+    >>> each = {"currency": "EUR", "converted": 2, "value": "100", "worth": "110", "held_out": 1, "held_value": None}
+    >>> in_currencies([each], "USD")
+    'Figures are in USD. 2 deals in EUR are converted: €100 to $110. 1 deal in EUR is held out of every figure.'
+    """
+    told = []
+    for each in foreign:
+        code, there, out = each["currency"], int(each["converted"]), int(each["held_out"])
+        if there:
+            value, worth = (figures.money(Decimal(each[n]), c) for n, c in (("value", code), ("worth", reporting)))
+            told.append(f"{figures.count(there, 'deal')} in {code} {_are(there)} converted: {value} to {worth}.")
+        if out:
+            value = "" if each["held_value"] is None else f": {figures.money(Decimal(each['held_value']), code)}"
+            told.append(f"{figures.count(out, 'deal')} in {code} {_are(out)} held out of every figure{value}.")
+    return " ".join([f"Figures are in {reporting}.", *told]) if told else ""
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def note(lake: Lakehouse) -> str:
+    """What the last proof says of amounts in other currencies; nothing where there are none."""
+    last: dict[str, Any] = next((json.loads(row["document"]) for row in reversed(recorded(lake))), {})
+    return in_currencies(last.get("foreign", []), last.get("currency", ""))
+
+
 def of_lake(lake: Lakehouse, entities: Mapping[str, Entity], currency: str) -> Proof | None:
     """The proof of what a lakehouse has by now; None where it has no deals and no accounts yet."""
-    tables = {entity.clean.name for entity in entities.values()} | {"silver.quarantine"}
+    tables = {entity.clean.name for entity in entities.values()} | {"silver.quarantine", CONVERSIONS}
     if not lake.exists(entities["leads"].clean.name):
         return None
     known = batches.history(lake)
@@ -150,7 +207,52 @@ def of_lake(lake: Lakehouse, entities: Mapping[str, Entity], currency: str) -> P
             return files[0], found[0] if found else {}
 
         proof = over(connection, entities, currency, there)
-        return replace(proof, examples=tuple(examples(connection, cells)))
+        files = {(b.batch_id, f.name): f for b in known for f in b.files_of("leads")}
+        foreign = tuple(_foreign(connection, there, files))
+        return replace(proof, examples=tuple(examples(connection, cells)), foreign=foreign)
+
+
+def _foreign(
+    connection: duckdb.DuckDBPyConnection, there: Iterable[str], files: Mapping[tuple[str, str], SourceFile]
+) -> Iterable[Foreign]:
+    """Deals in other currencies: those with rates as gold has them, and those refused since there are no rates."""
+    found: dict[str, Foreign] = {}
+    if CONVERSIONS in there:
+        for row in query.rows(
+            connection,
+            "select original_currency as currency, count(value) as converted, count(held_out) as held_out, "
+            "coalesce(sum(original_amount) filter (value is not null), 0) as value, coalesce(sum(value), 0) as worth, "
+            f"coalesce(sum(original_amount) filter (value is null), 0) as held_value from {CONVERSIONS} group by 1",
+        ):
+            found[row["currency"]] = Foreign(**row)
+    if "silver.quarantine" in there:
+        sql = (
+            "select batch_id, source_file, raw, list_filter(reasons, lambda x: starts_with(x, 'currency: '))[1] as reason "
+            "from silver.quarantine where entity = 'leads' and resolved_by is null and list_contains(failed_checks, 'currency.accepted')"
+        )
+        for row in query.rows(connection, sql):
+            code = currencies.code_of(row["reason"].split("'", 1)[-1].rstrip("'"))
+            file = files.get((row["batch_id"], row["source_file"]))
+            if code:
+                found[code] = _held(found.get(code), code, _amount(row["raw"], file))
+    return [found[code] for code in sorted(found)]
+
+
+def _held(before: Foreign | None, code: str, amount: Decimal | None) -> Foreign:
+    """With one more deal that is held out."""
+    so_far = before or Foreign(code, 0, Decimal(0), Decimal(0), 0, Decimal(0))
+    held = None if amount is None or so_far.held_value is None else so_far.held_value + amount
+    return replace(so_far, held_out=so_far.held_out + 1, held_value=held)
+
+
+def _amount(raw: str, file: SourceFile | None) -> Decimal | None:
+    """The amount of a refused deal; None where its cell is not a plain figure."""
+    item = file.mapping.get("deal_value") if file else None
+    if item is None or item.column is None:
+        return None
+    text = str(json.loads(raw).get(item.column) or "0").strip()
+    text = text.replace(".", "").replace(",", ".") if item.decimal_comma else text.replace(",", "")
+    return Decimal(text) if re.fullmatch(r"-?\d+(\.\d+)?", text) else None
 
 
 def _origin(batch_id: str, known: list[batches.Batch]) -> tuple[batches.Batch | None, batches.Batch | None]:
@@ -208,7 +310,17 @@ def over(
     )
     if not with_accounts:
         matched = unmatched = None
-    return Proof(currency, amounts, tuple(spans), matched, unmatched, tuple(filled), (), sampled)
+    junctions = [entity for entity in present if "of_record" in entity.column_names]
+    left_out = [left for each in junctions if (left := _left_out(connection, each)).further]
+    return Proof(
+        currency, amounts, tuple(spans), matched, unmatched, tuple(filled), (), sampled, left_out=tuple(left_out)
+    )
+
+
+def _left_out(connection: duckdb.DuckDBPyConnection, junction: Entity) -> LeftOut:
+    sql = f"select count(*) as pairs, count(*) filter (of_record is null) as further from {junction.clean.name}"
+    (row,) = query.rows(connection, sql)
+    return LeftOut(junction.name, row["pairs"], row["further"])
 
 
 @cache
@@ -235,7 +347,7 @@ def _columns(
     dates = [column.name for column in entity.columns if column.kind in ("date", "timestamp")]
     required = [column.name for column in entity.columns if column.checks.get("null")]
     parts = ["count(*) as _rows", *(f'count(*) filter ("{name}" is null) as "empty {name}"' for name in required)]
-    parts += [f'{end}(cast("{name}" as date)) as "{end} {name}"' for name in dates for end in ("min", "max")]
+    parts += [f'cast({end}("{name}") as date) as "{end} {name}"' for name in dates for end in ("min", "max")]
     if closed := "status" in entity.column_names and "closed_at" in entity.column_names:
         parts.append("count(*) filter (status in ('won', 'lost')) as _closed")
         parts.append("count(*) filter (status in ('won', 'lost') and closed_at is null) as _undated")
@@ -250,14 +362,11 @@ def _columns(
 
 def examples(connection: duckdb.DuckDBPyConnection, cells: Any) -> Iterable[Example]:
     """The largest deal of each state; `cells` gives the file and the cells of a clean row."""
-    rows = query.rows(
-        connection,
-        "select * from silver.leads_clean qualify row_number() over (partition by status "
-        "order by deal_value desc nulls last, lead_id) = 1",
-    )
-    for row in sorted(rows, key=lambda row: list(STATES).index(row["status"]) if row["status"] in STATES else 9):
-        file, raw = cells(row)
-        yield example(row, file, raw)
+    largest = "select * from silver.leads_clean where status = ? order by deal_value desc nulls last, lead_id limit 1"
+    for state in STATES:
+        for row in query.rows(connection, largest, [state]):
+            file, raw = cells(row)
+            yield example(row, file, raw)
 
 
 def example(row: Mapping[str, Any], file: SourceFile | None, raw: Mapping[str, Any]) -> Example:

@@ -16,13 +16,13 @@ from medallion.lakehouse import query
 from medallion.lakehouse.session import session
 from medallion.pipeline import conventions, proof
 from medallion.pipeline.proof import Proof
+from medallion.proposal import profile
 from medallion.sources import SourceFile, parsing
+from medallion.sources.files import beginnings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-#: Records of a file that are read.
-_RECORDS = 50_000
 _KNOWN_AT = "2999-01-01 00:00:00"
 
 
@@ -35,9 +35,10 @@ def proved(folder: str, contract: str) -> tuple[Proof | None, str]:
     """
     try:
         entities = contracts.entities([Override("the proposal", contract)])
-        scan = sources.scan(folder, entities)
-        settled = conventions.settle(list(scan.files), entities, [], accept=True)
-        return _proved(session(), entities, settled.files), ""
+        with beginnings(profile.BEGINNING):
+            scan = sources.scan(folder, entities)
+            settled = conventions.settle(list(scan.files), entities, [], accept=True)
+            return _proved(session(), entities, settled.files), ""
     except MedallionError as error:
         return None, error.problem
     except Exception as error:  # noqa: BLE001 - whatever the engine makes of an expression that nobody has tried yet
@@ -62,11 +63,13 @@ def _proved(spark: SparkSession, entities: Mapping[str, Entity], files: Iterable
 
 
 def _cells(files: list[SourceFile]) -> tuple[pa.Table, bool]:
-    """The first records of the files of an entity as rows of bronze, and whether these are all."""
-    columns = list(dict.fromkeys(name for file in files for _, name in file.columns))
+    """The first records of the files of an entity as rows of bronze, what is read of them, and whether these are all."""
+    read = set().union(*(file.columns_read for file in files))
+    columns = list(dict.fromkeys(name for file in files for _, name in file.columns if name in read))
     parts, whole = [], True
     for file in files:
-        left = _RECORDS
+        left = profile.looked_at(file)
+        whole = whole and not file.place.is_cut
         for batch in parsing.parse(file, columns):
             parts.append(pa.Table.from_batches([batch.slice(0, left)]))
             left -= batch.num_rows
@@ -104,7 +107,7 @@ def _read(
         for filling in fillings
         if filling.lookup
     }
-    found = silver.readings(frame, entity, mapping, lookups)
+    found = silver.readings(silver.filled_down(frame, mapping), entity, mapping, lookups)
     unknown = {}
     for column in entity.references:
         target = column.reference

@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from medallion import contracts, silver
+from medallion import contracts, figures, silver
 from medallion.config import end_of_day
 from medallion.contracts import Entity, Table
 from medallion.contracts.model import ENDED
+from medallion.contracts.own import bring
 from medallion.errors import ConservationError, ContractError, LakehouseError, MedallionError
 from medallion.features import AsOf, interactions_as_of
 from medallion.features.deals import is_reversed
 from medallion.features.engagement import CHANNELS
-from medallion.gold import OWN_STEPS, SCORED, SCORED_FROM, Step, gold_contract, graph
+from medallion.gold import CONVERSIONS, OWN_STEPS, SCORED, SCORED_FROM, Step, gold_contract, graph
 from medallion.gold.lead_scores import lead_scores
-from medallion.lakehouse import store
+from medallion.lakehouse import contracts_in_use, store
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches
 from medallion.pipeline.additions import Additions, additions
@@ -29,6 +30,8 @@ from medallion.pipeline.context import Context
 from medallion.pipeline.freshness import Stale
 from medallion.pipeline.steps import in_order
 from medallion.scoring import predict, snapshots
+from medallion.silver import converted
+from medallion.sources import rates
 from medallion.weights import ScoreWeights
 
 if TYPE_CHECKING:
@@ -77,18 +80,19 @@ def silver_to_gold(
         ConservationError: A gold table breaks an invariant of its contract, or revenue differs between tables.
     """
     lake, entities, steps = context.lake, context.entities, context.steps
+    bring(entities)
     for name in contracts.ENTITY_NAMES:
         context.create(entities[name].history)
         context.create(entities[name].clean)
     there = [entity for entity in entities.values() if lake.exists(entity.clean.name)]
-    frames: dict[str, DataFrame] = {entity.clean.name: context.read(entity.clean) for entity in there}
+    frames: dict[str, DataFrame] = {entity.clean.name: _grown(context.read(entity.clean), entity) for entity in there}
     _check_own([entity.clean.name for entity in entities.values()])
     replaced = batches.replaced(batches.history(lake), known_as_of)
     known = None if known_as_of is None else F.lit(known_as_of.isoformat(sep=" ")).cast("timestamp")
 
     def rewind(time: Column) -> None:
         for entity in there:
-            versions = silver.without(context.read(entity.history), replaced.get(entity.name, ()))
+            versions = silver.without(_grown(context.read(entity.history), entity), replaced.get(entity.name, ()))
             frames[entity.clean.name] = silver.rewind(versions, entity, time, known)
 
     if known is not None:
@@ -106,7 +110,9 @@ def silver_to_gold(
         rewound = True
         rewind(as_of_time.instant)
 
-    if not versions.filter(F.col("_outcome").isin(*ENDED)).isEmpty():  # stages of deals that are there
+    held_out = _in_reporting_currency(context, frames, day, known_as_of, target is None)
+    ended = " or ".join(f"_outcome = '{outcome}'" for outcome in ENDED)
+    if held_out or context.has_rows(entities["leads"].history, ended):  # stages of deals that are there
         versions = versions.filter(~F.col("_outcome").isin(*ENDED))
         there_now = frames["silver.leads_clean"].select("lead_id")
         frames["silver.leads_history"] = versions.join(there_now, on="lead_id", how="left_semi")
@@ -165,7 +171,59 @@ def silver_to_gold(
                 _delete_unfinished(context)
             _append_scores(out, frames, as_of_time, score_at)
     store.drop(out.lake, [SCORED])
-    return day, odd
+    return day, [*odd, *held_out]
+
+
+def _in_reporting_currency(
+    context: Context, frames: dict[str, DataFrame], day: date, known_as_of: datetime | None, keep: bool
+) -> list[str]:
+    """Put deals in the reporting currency in the place of `silver.leads_clean`; says which of them are held out.
+
+    By the rates that were known then. Nothing is done where every amount is in the reporting currency.
+
+    Args:
+        context: The run.
+        frames: The tables that gold is computed from.
+        day: The last day to count.
+        known_as_of: Only rates known before this time count.
+        keep: Write down the conversions.
+    """
+    leads, reporting = frames["silver.leads_clean"], context.entities["leads"].currency
+    foreign = f"currency <> '{reporting}' and deal_value is not null"
+    history = context.entities["leads"].history
+    if not context.has_rows(history, foreign) or leads.filter(foreign).isEmpty():
+        if keep and context.lake.exists(CONVERSIONS):
+            context.delete_rows(CONVERSIONS, "true")
+        return []
+    given = contracts_in_use.rates(context.lake, known_as_of=known_as_of)
+    known = rates.read(given.text, given.path, reporting) if given else ()
+    by_day = context.spark.createDataFrame(rates.by_day(known) if known else [], rates.BY_DAY)
+    last = min(day, max((each.day for each in known), default=day))
+    valued = converted.in_currency(leads, by_day, last, reporting, rates.places(reporting))
+    frames["silver.leads_clean"] = converted.counted(valued, leads.columns, reporting)
+    others = converted.conversions(valued, reporting)
+    if keep:
+        context.save(others, contracts.table(CONVERSIONS), whole=True)
+        others = context.read(CONVERSIONS)
+    lost = others.filter(F.col("held_out").isNotNull()).groupBy("original_currency").agg(
+        F.count(F.lit(1)).alias("deals"), F.sum("original_amount").alias("value"), F.min("lead_id").alias("lead_id")
+    )  # fmt: skip
+    example, told = others.select("lead_id", "source_file", "source_row", "held_out"), []
+    for row in lost.join(example, on="lead_id").orderBy("original_currency").collect():
+        deals = "1 deal is" if row["deals"] == 1 else f"{row['deals']:,} deals are"
+        told.append(
+            f"{deals} held out of every figure: {figures.money(row['value'], row['original_currency'])} in all, such as "
+            f"{row['lead_id']} ({row['source_file']}:{row['source_row']}): {row['held_out']}. "
+            f"Add it to {given.path if given else 'a table of rates, named in config.yaml as `rates:`'} and run again."
+        )
+    return told
+
+
+def _grown(frame: DataFrame, entity: Entity) -> DataFrame:
+    """A table with the columns of gold that its contract has gained; no row has come since, so they are null."""
+    there = frame.columns if entity.in_gold else ()
+    gained = [column for column in entity.in_gold if column.name not in there]
+    return frame.withColumns({column.name: F.lit(None).cast(column.type) for column in gained}) if gained else frame
 
 
 def _check_own(silver: Iterable[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ class Built:
 
 def build(
     connection: duckdb.DuckDBPyConnection, folder: Path, source: Source | None = None, with_data: bool = True,
-    pictures: bool = False, *, currency: str,
+    pictures: bool = False, *, currency: str, note: str = "",
 ) -> Built:  # fmt: skip
     """Write all files; those of an earlier build are replaced, nothing else in the folder is touched.
 
@@ -51,6 +51,7 @@ def build(
         with_data: Whether to write the .pbix with the data in it.
         pictures: Whether to draw the pages too; needs the data.
         currency: ISO code of the amounts.
+        note: What became of amounts in other currencies; told with the table of deals.
 
     Raises:
         MedallionError: pbix-mcp is missing, the folder cannot be written, there are too many rows, or a value
@@ -58,6 +59,9 @@ def build(
     """
     evaluate.needed()
     whole, refreshed = model(currency), source or Folder()
+    if note:
+        told = [replace(t, description=f"{t.description} {note}") if t.name == "Deals" else t for t in whole.tables]
+        whole = replace(whole, tables=tuple(told))
     if isinstance(refreshed, Databricks) and refreshed.live and with_data:
         raise MedallionError("a live report holds no data", "Add --no-data to --live.")
     if pictures and not with_data:
@@ -84,7 +88,9 @@ def build(
             files += drawings.draw(whole, found, folder / "pages")
     except OSError as error:
         raise MedallionError(f"{folder}: cannot be written: {error}", "Choose another folder with --out.") from error
-    return Built(files, {name: len(table) for name, table in found.tables.items()}, found.notes)
+    return Built(
+        files, {name: len(table) for name, table in found.tables.items()}, [*found.notes, *([note] if note else [])]
+    )
 
 
 def project(whole: Model, source: Source) -> dict[str, str]:

@@ -184,6 +184,13 @@ def _aggregate(node: exp.Expr, name: str, place: Place) -> str:
         # CONVERT makes 0 of BLANK, which an average or median would count
         blank = f"KEEPFILTERS(NOT ISBLANK({_column(what.this, place)}))"
         filters = f"{filters}, {blank}" if filters else blank
+    elif isinstance(what, exp.Mul):
+        parts = [part.this if isinstance(part, exp.Cast) else part for part in (what.this, what.expression)]
+        if not all(isinstance(part, exp.Column) for part in parts):
+            raise _refused(node, f"{type(node).__name__} of a product of anything but two columns")
+        factors = [_column(part, place) for part in parts]
+        value = f"{name}X({quoted(place.table)}, {' * '.join(f'CONVERT({one}, DOUBLE)' for one in factors)})"
+        filters = ", ".join([*filter(None, [filters]), *(f"KEEPFILTERS(NOT ISBLANK({one}))" for one in factors)])
     else:
         raise _refused(node, f"{type(node).__name__} of {type(what).__name__}")
     return f"CALCULATE({value}, {filters})" if filters else value

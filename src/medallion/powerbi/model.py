@@ -13,9 +13,10 @@ from functools import cache
 from typing import Literal
 
 from medallion import contracts
+from medallion.contracts.own import OWN_COLUMNS, own_columns
 from medallion.errors import ContractError
 from medallion.figures import sign
-from medallion.gold.customer_features import contract as customers
+from medallion.gold import gold_contract
 from medallion.metrics import Format, Metric, metrics
 from medallion.powerbi import dax
 
@@ -202,7 +203,7 @@ def _of(table: str, *wanted: Column | tuple[str, str | None]) -> Iterator[Column
             continue
         source, seen = one
         declared = _declared(table, source)
-        kind = TYPES[declared.type]
+        kind = TYPES.get(declared.type, "Decimal")
         form = {"Decimal": MONEY, "DateTime": DAY, "Int64": WHOLE}.get(kind)
         if declared.unit in ("share", "probability"):
             form = SHARE
@@ -214,10 +215,24 @@ def _of(table: str, *wanted: Column | tuple[str, str | None]) -> Iterator[Column
 
 def _declared(table: str, column: str) -> contracts.Column:
     layer, name = table.split(".")
-    if table == "gold.customer_features":
-        return customers().column(column)
-    owner = contracts.entities()[name.removesuffix("_clean")] if layer == "silver" else contracts.tables()[table]
+    owner = contracts.entities()[name.removesuffix("_clean")] if layer == "silver" else gold_contract(table)
     return owner.column(column)
+
+
+def _with_own(table: Table) -> Table:
+    """A table with the columns that the contracts in use bring to it; deals have those of their account by way of it."""
+    of_deals = {column.name for column in OWN_COLUMNS.get("leads", ())}
+    columns, names = list(table.columns), {one.name.lower() for one in table.columns}
+    for column in own_columns(table.source):
+        if table.source == "gold.deals" and column.name not in of_deals:
+            continue
+        seen = column.shown if column.shown.lower() not in names else f"{column.shown} (own)"
+        names.add(seen.lower())
+        if column.type == "timestamp":
+            columns.append(_day(seen, column.name, column.name, column.description))
+        else:
+            columns += _of(table.source, (column.name, seen))
+    return replace(table, columns=tuple(columns))
 
 
 def _tables() -> Iterator[Table]:
@@ -336,13 +351,17 @@ def _dated() -> Iterator[Measure]:
                   "Revenue up to and with the last day in view.", MONEY, "Days")  # fmt: skip
 
 
-@cache
 def model(currency: str = "USD") -> Model:
-    """The model, with amounts in a currency.
+    """The model, with amounts in a currency and the columns that the contracts in use bring to gold.
 
     Raises:
         ContractError: A metric stands over a table that the model does not have, or two labels are the same.
     """
+    return _model(currency, own_columns("gold.deals"), own_columns("gold.customer_features"))
+
+
+@cache
+def _model(currency: str, *own: tuple[contracts.Column, ...]) -> Model:
     tables = tuple(
         replace(
             table,
@@ -356,7 +375,7 @@ def model(currency: str = "USD") -> Model:
                 for one in table.columns
             ),
         )
-        for table in _tables()
+        for table in map(_with_own, _tables())
     )
     measures = [
         *(_measure(metric, tables, currency) for metric in metrics().values()),
@@ -396,9 +415,10 @@ def dimension(metric: Metric, name: str) -> tuple[str, str] | None:
     if name in WITHOUT.get(table, ()):
         return None
     expression = metric.dimension(name).expr
-    for one in model().table(table).columns:
-        if expression in (one.source, one.sql):
-            return table, one.name
+    for there in (table, *["Customers"] * (table == "Deals")):  # an account's own column, by way of the account
+        for one in model().table(there).columns:
+            if expression in (one.source, one.sql):
+                return there, one.name
     raise ContractError(f"{metric.name}: the Power BI model has no column for {name}", f"Add it to the table {table}.")
 
 

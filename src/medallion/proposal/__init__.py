@@ -13,6 +13,7 @@ from medallion.errors import SourceError
 from medallion.proposal import doubts, match, plan, profile, systems, vocabulary, write
 from medallion.proposal.doubts import Answer, Question
 from medallion.sources import delivery
+from medallion.sources.files import beginnings
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Proposed:
     not_mapped: dict[str, list[str]]
     not_used: dict[str, str]
     unreadable: list[SourceError]
+    #: Tables of which only the first rows were looked at, and how many.
+    sampled: dict[str, str]
 
 
 def propose(
@@ -46,13 +49,14 @@ def propose(
     tables: list[profile.Table] = []
     unreadable: list[delivery.Unreadable] = []
     others: list[str] = []
-    for part in profile.tables(folder, vocabulary.known):
-        if isinstance(part, profile.Table):
-            tables.append(part)
-        elif isinstance(part, delivery.Unreadable):
-            unreadable.append(part)
-        else:
-            others.append(part)
+    with beginnings(profile.BEGINNING):
+        for part in profile.tables(folder, vocabulary.known):
+            if isinstance(part, profile.Table):
+                tables.append(part)
+            elif isinstance(part, delivery.Unreadable):
+                unreadable.append(part)
+            else:
+                others.append(part)
     proposal = plan.plan(tables, contracts.entities(), None if preset is None else systems.read(preset))
     if not proposal.feeds:
         seen = ", ".join([*(table.file.name for table in tables), *others]) or "the folder is empty"
@@ -77,4 +81,5 @@ def propose(
         {table: [column.header for column in columns] for table, columns in write.not_mapped(proposal).items()},
         {**proposal.left, **dict.fromkeys(others, "holds no table")},
         [item.error for item in unreadable],
+        {table.file.name: table.sampled for table in proposal.sampled},
     )

@@ -24,7 +24,12 @@ _SEVERAL = 4
 
 
 def dated(
-    item: Filling, column: Column, day_first: bool | None, guess: bool = False, span: formats.Span | None = None
+    item: Filling,
+    column: Column,
+    day_first: bool | None,
+    guess: bool = False,
+    span: formats.Span | None = None,
+    years: bool | None = None,
 ) -> Filling:
     """A column of dates with the formats that it needs.
 
@@ -34,12 +39,20 @@ def dated(
         day_first: The order of day and month elsewhere in the folder, None where nothing tells.
         guess: The order to propose when nothing tells.
         span: Other dates of the folder.
+        years: Whether years of two digits come first elsewhere in the folder, None where nothing tells.
     """
     order = column.day_order
     known = order.decided if order.decided is not None else day_first
-    needed, unread = formats.called_for(column.counts, guess if known is None else known, span)
+    short = formats.year_first(column.counts, span)
+    years = short if short is not None else years
+    needed, unread = formats.called_for(column.counts, guess if known is None else known, span, None, bool(years))
     doubts = []
-    if order.contradicts:
+    if years is None:
+        example = min(text for text in column.counts if "year" in formats.as_read(text))
+        doubts.append(f"day, month or year first in {example!r}?")
+    elif years:
+        pass
+    elif order.contradicts:
         doubts.append(f"{order.day_first!r} has the day first, {order.month_first!r} the month")
     elif known is None and order.either:
         doubts.append(f"day or month first in {order.either!r}?")

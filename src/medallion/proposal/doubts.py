@@ -11,7 +11,7 @@ from decimal import Decimal
 from medallion import figures
 from medallion.contracts import CONFIDENT, Entity, Filling, formats
 from medallion.contracts import Column as Declared
-from medallion.proposal import cells
+from medallion.proposal import cells, evidence
 from medallion.proposal.feeds import Feed, Proposal
 from medallion.proposal.profile import Column
 
@@ -19,7 +19,6 @@ from medallion.proposal.profile import Column
 _NEEDED = {"status", "occurred_at"}
 #: Other columns that are offered in place of a doubtful one.
 _OFFERED = 5
-_DAY = re.compile(r"(\d{1,2})[./-](\d{1,2})[./-](\d{4})")
 
 
 @dataclass(frozen=True)
@@ -50,16 +49,23 @@ def questions(proposal: Proposal, entities: Mapping[str, Entity]) -> Iterator[Qu
         if not any(feed is kept for kept in proposal.feeds) or feed.entity not in entities:
             continue
         for name in list(feed.fillings):
-            item = feed.fillings[name]
-            if item.confidence is None or item.confidence >= CONFIDENT:
-                continue
-            declared = entities[feed.entity].column(name)
-            if unknown := _unknown(feed, item, declared):
-                yield from _of_spellings(feed, declared, unknown)
-            elif (column := _column(feed, item)) and declared.kind in ("date", "timestamp") and _either(column):
-                yield _of_order(feed, name, column)
-            else:
-                yield _of_column(feed, declared, entities[feed.entity].key)
+            yield from _of_filling(feed, entities[feed.entity].column(name), entities[feed.entity].key)
+
+
+def _of_filling(feed: Feed, declared: Declared, key: str) -> Iterator[Question]:
+    """Every doubt about what fills a column, each until it is answered or left open."""
+    item, name = feed.fillings[declared.name], declared.name
+    for doubt in evidence.doubts(item):
+        if doubt not in evidence.doubts(feed.fillings.get(name, Filling(value=""))):
+            continue  # gone with the answer to another
+        item = feed.fillings[name]
+        column = _column(feed, item)
+        if unknown := _unknown(feed, item, declared):
+            yield from _of_spellings(feed, declared, unknown, doubt)
+        elif column and declared.kind in ("date", "timestamp") and evidence.is_order(doubt):
+            yield _of_order(feed, name, column, doubt)
+        else:
+            yield _of_column(feed, declared, key, doubt)
 
 
 def _line(feed: Feed, name: str) -> str:
@@ -104,7 +110,7 @@ def _unknown(feed: Feed, item: Filling, declared: Declared) -> list[tuple[str, i
     return [pair for pair in cells.spellings(feed.entity, declared, column)[1] if pair[0] in listed]
 
 
-def _of_spellings(feed: Feed, declared: Declared, unknown: list[tuple[str, int]]) -> Iterator[Question]:
+def _of_spellings(feed: Feed, declared: Declared, unknown: list[tuple[str, int]], doubt: str) -> Iterator[Question]:
     """What each spelling that is not known means; the column is sure once all have been said."""
     name, said = declared.name, list[str]()
     for text, count in unknown:
@@ -113,8 +119,8 @@ def _of_spellings(feed: Feed, declared: Declared, unknown: list[tuple[str, int]]
             item = feed.fillings[name]
             values = tuple((each, value if each == text else meant) for each, meant in item.values)
             said.append(text)
-            update = {"values": values} | (_SURE if len(said) == len(unknown) else {})
-            feed.fillings[name] = item.model_copy(update=update)
+            item = item.model_copy(update={"values": values})
+            feed.fillings[name] = evidence.without(item, doubt) if len(said) == len(unknown) else item
 
         yield Question(
             f"{_line(feed, name)}: values: {text}",
@@ -129,19 +135,9 @@ def _of_spellings(feed: Feed, declared: Declared, unknown: list[tuple[str, int]]
 _SURE = {"confidence": None, "reason": ""}
 
 
-def _either(column: Column) -> bool:
-    return column.day_order.decided is None and bool(column.day_order.either)
-
-
-def span(column: Column, day_first: bool) -> tuple[date, date] | None:
-    """The first and last day of a column of figures, read with the day or the month first."""
-    days = []
-    for text in column.counts:
-        if found := _DAY.match(text):
-            one, other, year = map(int, found.groups())
-            day, month = (one, other) if day_first else (other, one)
-            if month <= 12 and day <= 28:  # others are the same in both readings, or in one alone
-                days.append(date(year, month, day))
+def span(column: Column, first: str) -> tuple[date, date] | None:
+    """The first and last day of a column of figures, read with the day, the month or the year first."""
+    days = [day for text in column.counts if (day := formats.as_read(text).get(first))]
     return (min(days), max(days)) if days else None
 
 
@@ -149,40 +145,47 @@ def _of_orders(feed: Feed) -> Question:
     """Whether the day or the month comes first, in all columns of a table of which none tells."""
     columns = [feed.table.column(header) for header in feed.undecided]
 
-    def order(day_first: bool) -> None:
-        needed = [formats.called_for(column.counts, day_first)[0] for column in columns]
+    def order(first: str) -> None:
+        needed = [_called_for(column, first) for column in columns]
         feed.date_formats = tuple(dict.fromkeys(each for of_column in needed for each in of_column))
         feed.undecided, feed.confidence = (), feed.sure_besides
 
     return _which_first(f"{feed.table.file.name}, {feed.entity}: dateFormats", columns, order)
 
 
-def _of_order(feed: Feed, name: str, column: Column) -> Question:
-    """Whether the day or the month comes first."""
+def _of_order(feed: Feed, name: str, column: Column, doubt: str) -> Question:
+    """Whether the day, the month or the year comes first."""
 
-    def order(day_first: bool) -> None:
-        needed, _ = formats.called_for(column.counts, day_first)
-        feed.fillings[name] = feed.fillings[name].model_copy(update={"date_formats": needed, **_SURE})
+    def order(first: str) -> None:
+        item = feed.fillings[name].model_copy(update={"date_formats": _called_for(column, first)})
+        feed.fillings[name] = evidence.without(item, doubt)
 
     return _which_first(f"{_line(feed, name)}: dateFormats", [column], order)
 
 
-def _which_first(line: str, columns: list[Column], order: Callable[[bool], None]) -> Question:
+def _called_for(column: Column, first: str) -> tuple[str, ...]:
+    return formats.called_for(column.counts, first == "day", with_year_first=first == "year")[0]
+
+
+def _which_first(line: str, columns: list[Column], order: Callable[[str], None]) -> Question:
     answers = []
-    for day_first, says in ((True, "the day"), (False, "the month")):
-        spans = [found for column in columns if (found := span(column, day_first))]
+    short = any(column.day_order.years is None for column in columns)
+    for first in ("day", "month", "year") if short else ("day", "month"):
+        spans = [found for column in columns if (found := span(column, first))]
         comes_to = ", ".join(f"{first} to {last}" for first, last in spans) or "no day can be read so"
-        answers.append(Answer(says, comes_to, lambda day_first=day_first: order(day_first)))  # type: ignore[misc]
-    headers, example = " and ".join(column.header for column in columns), columns[0].day_order.either
-    return Question(line, f"What comes first in {headers}, such as {example!r}: the day or the month?", tuple(answers))
+        answers.append(Answer(f"the {first}", comes_to, lambda first=first: order(first)))  # type: ignore[misc]
+    headers, told = " and ".join(column.header for column in columns), columns[0].day_order
+    example = told.either or told.day_first or told.month_first
+    asks = "the day, the month or the year" if short else "the day or the month"
+    return Question(line, f"What comes first in {headers}, such as {example!r}: {asks}?", tuple(answers))
 
 
-def _of_column(feed: Feed, declared: Declared, key: str) -> Question:
+def _of_column(feed: Feed, declared: Declared, key: str, doubt: str) -> Question:
     """What fills a column: what is proposed, another column, or nothing."""
     name, item = declared.name, feed.fillings[declared.name]
 
     def keep() -> None:
-        feed.fillings[name] = item.model_copy(update=_SURE)
+        feed.fillings[name] = evidence.without(feed.fillings[name], doubt)
 
     def other(column: Column) -> None:
         feed.fillings[name] = _filled_by(feed, declared, column)
@@ -198,7 +201,7 @@ def _of_column(feed: Feed, declared: Declared, key: str) -> Question:
         answers.append(Answer(f"from {column.header}", _comes_to(feed, column, declared), take))
     if name != key and name not in _NEEDED:
         answers.append(Answer("leave it empty", f"{_rows(feed.table.rows)} without {name}", leave))
-    return Question(_line(feed, name), f"What fills {name}? ({item.reason})", tuple(answers))
+    return Question(_line(feed, name), f"What fills {name}? ({doubt})", tuple(answers))
 
 
 def _candidates(feed: Feed, declared: Declared, own: Column | None) -> list[Column]:

@@ -14,8 +14,9 @@ from typing import Any
 import pyarrow as pa
 
 from medallion.contracts import CONFIDENT, Entity, Filling
+from medallion.contracts.filling import Condition
 from medallion.contracts.model import Column as Declared
-from medallion.proposal import match, roles, vocabulary
+from medallion.proposal import match, roles, stages, vocabulary
 from medallion.proposal.feeds import Feed
 from medallion.proposal.match import Match
 from medallion.proposal.profile import Column, Table
@@ -25,6 +26,8 @@ from medallion.sources import units
 _ASKED = 0.6
 #: Share of values that must look like figures or dates.
 _MOST = 0.7
+#: What a report is grouped by.
+_OF_GROUPS = ("status", "stage", "customer_id", "customer_name", "company", "owner", "source", "product_id", "currency")
 #: Records that are too few to tell anything.
 _FEW = 5
 #: Names of an amount, when the words for its role are taken away.
@@ -37,7 +40,7 @@ _NUMBERS = frozenset(
     {"number", "nr", "no", "id", "code", "position", "pos", "numero", "nummer", "numer", "cislo", "番号"}
 )
 _FALSE = frozenset({"false", "0", "no", "n", "f", "nein", "non", "nie", "nej", "falso", "falsch"})
-_CHANCE = frozenset(
+CHANCE = frozenset(
     [
         "probability",
         "wahrscheinlichkeit",
@@ -53,6 +56,14 @@ _CHANCE = frozenset(
 
 def _words(column: Column) -> set[str]:
     return {*vocabulary.tokens(column.header), *vocabulary.words_of(column.header)}
+
+
+def says_amount(column: Column) -> bool:
+    """Whether a header is that of an amount or a measure, and of no number of a record."""
+    words = _words(column)
+    return bool(roles.of(column.header)[0]) or bool(
+        words & (_AMOUNTS | (_NO_AMOUNT - _NUMBERS - {"number", "version", "row", "line", "index"}))
+    )
 
 
 def _is_amount(column: Column) -> bool:
@@ -120,26 +131,16 @@ def unit(feed: Feed) -> None:
             continue
         shown = f"{twin.mine!r} beside {twin.other!r} in {other.header}"
         if twin.times == 100 and whole:
-            sql, reason, sure = _hundredths(column), f"{held.reason}; in hundredths: {shown}", held.confidence
+            cents, reason, sure = "cents", f"{held.reason}; in hundredths: {shown}", held.confidence
         elif twin.times in (100, 1000):
-            sql, reason, sure = None, f"{held.reason}; but {shown}: which of them is the amount?", _ASKED
+            cents, reason, sure = None, f"{held.reason}; but {shown}: which of them is the amount?", _ASKED
         else:
             continue
-        update = {"column": None, "sql": sql} if sql else {}
-        feed.fillings["deal_value"] = held.model_copy(update={**update, "reason": reason, "confidence": sure})
+        feed.fillings["deal_value"] = held.model_copy(update={"unit": cents, "reason": reason, "confidence": sure})
         return
     if whole and units.says_cents(column.header):
-        update = {
-            "column": None,
-            "sql": _hundredths(column),
-            "reason": f"{held.reason}; in hundredths, as its name says",
-        }
-        feed.fillings["deal_value"] = held.model_copy(update=update)
-
-
-def _hundredths(column: Column) -> str:
-    amount = f"cast(cast(try_cast(`{column.name}` as decimal(20,0)) / 100 as decimal(18,2)) as string)"
-    return f"CASE WHEN `{column.name}` rlike '^ *-?[0-9]+ *$' THEN {amount} ELSE concat('not whole: ', `{column.name}`) END"
+        reason = f"{held.reason}; in hundredths, as its name says"
+        feed.fillings["deal_value"] = held.model_copy(update={"unit": "cents", "reason": reason})
 
 
 # dates of closing
@@ -304,7 +305,7 @@ def accounts(feed: Feed) -> None:
 def gaps(feed: Feed, entity: Entity) -> None:
     """A known figure that would stay empty beside columns that could hold it is asked about."""
     if feed.entity == "leads" and "deal_value" not in feed.fillings:
-        figures = [c for c in feed.unmapped if _is_amount(c) and not _words(c) & _NO_AMOUNT and not _numbers_rows(c)]
+        figures = [c for c in feed.unmapped if _is_amount(c) and not _words(c) & _NO_AMOUNT and not _is_number(c)]
         figures.sort(key=lambda c: (bool(_words(c) & _AMOUNTS), c.distinct), reverse=True)
         if figures:
             _ask(feed, "deal_value", figures, entity, "no column is named as the amount")
@@ -323,8 +324,10 @@ def gaps(feed: Feed, entity: Entity) -> None:
             feed.confidence = min(feed.confidence, _ASKED)
 
 
-def _numbers_rows(column: Column) -> bool:
-    return column.is_unique and all(re.fullmatch(r"\d+", text) for text in column.counts)
+def _is_number(column: Column) -> bool:
+    """Whether figures number records: each its own, or of more digits than an amount, or under a header such as CONTACTID."""
+    whole = all(re.fullmatch(r"-?\d+", text) for text in column.counts)
+    return whole and (column.is_unique or column.header.lower().endswith("id") or min(map(len, column.counts)) > 12)
 
 
 def _newest(column: Column) -> int:
@@ -346,7 +349,35 @@ def _ask(feed: Feed, name: str, columns: list[Column], entity: Entity, why: str)
     feed.fillings[name] = Filling(column=columns[0].header, confidence=_ASKED, reason=reason, **update)
 
 
-_ORDER_ASKED = re.compile(r"; (day or month first in .*|'[^']*' has the day first, '[^']*' the month)$")
+_ORDER_ASKED = re.compile(
+    r"; (day(?: or|, month or) (?:month|year) first in '[^']*'\?|'[^']*' has the day first, '[^']*' the month)"
+)
+#: What is asked about a column beside what it is taken for.
+_FURTHER = re.compile(
+    r"; (?=but [\d,]+ of [\d,]+ deals |but it is filled in |[\d,]+ open deals have |[\d,]+ are below 0: |"
+    r"[\d,]+ columns have this name |not read as dates: )"
+)
+
+
+def doubts(item: Filling) -> list[str]:
+    """What is asked about a filling, one by one; what is only told of it is not among it."""
+    if not is_asked(item):
+        return []
+    order = _ORDER_ASKED.search(item.reason)
+    first, *further = _FURTHER.split(_ORDER_ASKED.sub("", item.reason))
+    is_told = (further or order) and "?" not in first and (" may be " not in first)
+    return [*([order[1]] if order else []), *([] if is_told else [first]), *further]
+
+
+def is_order(doubt: str) -> bool:
+    """Whether a doubt is about the order of day, month and year."""
+    return bool(_ORDER_ASKED.match(f"; {doubt}"))
+
+
+def without(item: Filling, doubt: str) -> Filling:
+    """A filling of which one doubt has been answered; sure once there is no other."""
+    left = [each for each in doubts(item) if each != doubt]
+    return item.model_copy(update={"reason": "; ".join(left)} if left else {"confidence": None, "reason": ""})
 
 
 def one_order(feed: Feed) -> None:
@@ -367,8 +398,9 @@ def one_order(feed: Feed) -> None:
     feed.undecided, feed.sure_besides = tuple(columns), feed.confidence
     feed.confidence = min(feed.confidence, _ASKED)
     for name, item in asked.items():
-        reason = _ORDER_ASKED.sub("", item.reason)
-        update = {"date_formats": (), "confidence": CONFIDENT, "reason": f"{reason}; by the dateFormats of the source"}
+        further = [each for each in doubts(item) if not is_order(each)]
+        reason = f"{_ORDER_ASKED.sub('', item.reason)}; by the dateFormats of the source"
+        update = {"date_formats": (), "reason": reason} | ({} if further else {"confidence": CONFIDENT})
         feed.fillings[name] = item.model_copy(update=update)
 
 
@@ -386,7 +418,7 @@ def is_asked(item: Filling) -> bool:
 
 def outcome(feed: Feed, leads: Entity) -> None:
     """A state that the probability and an archive mark contradict: archived at 0 is lost, whatever stage it was in."""
-    chance = next((c for c in feed.table.columns if _words(c) & _CHANCE and c.share("number") > _MOST), None)
+    chance = next((c for c in feed.table.columns if _words(c) & CHANCE and c.share("number") > _MOST), None)
     item = feed.fillings.get("status")
     if chance is None or item is None or item.column is None:
         return
@@ -416,6 +448,25 @@ def outcome(feed: Feed, leads: Entity) -> None:
             reason = f"{item.reason}; {len(wrong)} open deals have {chance.header} {value}: are they {meant}?"
             item = item.model_copy(update={"confidence": min(item.confidence or 1, _ASKED), "reason": reason})
             feed.fillings["status"] = item
+
+
+def flags(feed: Feed, leads: Entity) -> None:
+    """A state that the system's own flags, such as IsWon and IsClosed, contradict in some records."""
+    item = feed.fillings.get("status")
+    for word, named in (("won", ("won",)), ("lost", ("lost",)), ("closed", ("won", "lost"))):
+        column = stages.flag(feed.table, word)
+        if item is None or column is None or column.header == item.column or column.filled < column.rows:
+            continue
+        told = [(state, cell.lower() not in _FALSE) for state, cell in states(feed, leads, column) if state]
+        for is_so, says in ((True, "true"), (False, "false")):
+            wrong = [state for state, flagged in told if flagged == is_so and (state in named) != is_so]
+            if len(wrong) >= 2 and len(wrong) > 0.01 * len(told):
+                reason = (
+                    f"{item.reason}; but {len(wrong):,} of {len(told):,} deals that {item.column} says are "
+                    f"{' or '.join(dict.fromkeys(wrong))} have {column.header} {says}: which of the two is right?"
+                )
+                item = item.model_copy(update={"confidence": min(item.confidence or 1, _ASKED), "reason": reason})
+                feed.fillings["status"] = item
 
 
 def _by_chance(feed: Feed, item: Filling, chance: Column, scale: int) -> Filling | None:
@@ -507,11 +558,13 @@ def no_records(table: Table, key: Column, amount: Column | None) -> NoRecords | 
 
     They are taken out of the table: what its columns hold is then what its records hold.
     """
+    if table.of is not None or sum(batch.num_rows for batch in table.records) < table.rows:
+        return None
     records = list(table.together(*table.columns))
     place = table.columns.index(key)
     filled = [sum(map(bool, record)) for record in records]
     full = [count for record, count in zip(records, filled, strict=True) if record[place]]
-    if len(records) < table.rows or not full:
+    if not full:
         return None
     usual = median(full)
 
@@ -590,20 +643,37 @@ def sums(feed: Feed, entity: Entity) -> None:
         feed.comments.append(told)
 
 
-def grouped(feed: Feed) -> None:
-    """A state that is written once per group of records: without it most records are refused."""
-    item = feed.fillings.get("status")
-    if item is None or item.column is None or getattr(feed, "fill_down", False):
-        return
-    column = feed.table.column(item.column)
-    cells = [text for (text,) in feed.table.together(column)]
-    heads = [text for text in cells if text]
-    if len(cells) >= _FEW and cells[0] and len(heads) < 0.5 * len(cells) and len({*heads}) == len(heads):
+def grouped(feed: Feed, deals: Feed) -> None:
+    """Columns that are written once per group of records: an empty cell means the one above. Asked of the deals, once.
+
+    Args:
+        feed: The deals of a table, or the accounts that they name.
+        deals: The deals.
+    """
+    told: dict[str, str] = {}
+    for name in _OF_GROUPS:
+        item = feed.fillings.get(name)
+        if item is None or item.column is None:
+            continue
+        cells = [text for (text,) in feed.table.together(feed.table.column(item.column))]
+        heads = [text for text in cells if text and not _TOTAL.fullmatch(text)]
+        is_state = name in ("status", "stage")  # the others may be empty
+        is_few = len(heads) < 2 or len(cells) < 2 * _FEW if not is_state else not heads or len(cells) < _FEW
+        if is_few or not cells[0] or len(heads) >= 0.5 * len(cells) or len({*heads}) < len(heads):
+            continue
         reason = (
-            f"{item.reason}; but it is filled in {len(heads)} of {len(cells)} rows, as the head of a group: the other rows "
-            "are refused unless the cell is filled down"
+            f"{item.reason}; it is filled in {len(heads)} of {len(cells)} rows, as the head of a group ({heads[0]!r} first), "
+            "so an empty cell is taken for the one above: is that so?"
         )
-        feed.fillings["status"] = item.model_copy(update={"confidence": 0.5, "reason": reason})
+        if feed is not deals or item.column in told:
+            reason = f"{item.reason}; an empty cell is the one above, as for {told.get(item.column, 'the deals')}"
+        sure = _ASKED if feed is deals and item.column not in told else CONFIDENT
+        told[item.column] = name
+        feed.fillings[name] = item.model_copy(update={"fill_down": True, "confidence": sure, "reason": reason})
+    key = deals.fillings.get("lead_id")
+    if told and feed is not deals and key and key.column:
+        name = feed.table.column(key.column).name
+        feed.life.setdefault("where", Condition(when=f"trim(coalesce(`{name}`, '')) <> ''", reason="the rows of deals"))
 
 
 def nearest(table: Table, leads: Entity) -> Match | None:

@@ -56,6 +56,11 @@ class Proposal:
     #: Per entity the files that could not be read, and that their names say hold it.
     unread: dict[str, list[Unreadable]] = field(default_factory=dict)
 
+    @property
+    def sampled(self) -> list[Table]:
+        """The tables of which only the first rows were looked at."""
+        return list({id(feed.table): feed.table for feed in self.feeds if feed.table.of is not None}.values())
+
     def of(self, entity: str) -> list[Feed]:
         """The feeds of an entity."""
         return [feed for feed in self.feeds if feed.entity == entity]

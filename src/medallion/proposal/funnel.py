@@ -76,7 +76,8 @@ def settle(matches: list[Match], tables: list[Table], entities: Mapping[str, Ent
         elif not {"deal_value", "stage"} & {*item.columns}:
             main = others[0].table.file.name
             settled.doubts[id(item.table)] = (
-                f"it has no amounts and no stages, as {main} beside it has; are its rows deals? if not, delete this source"
+                f"its {item.table.rows:,} rows have no amounts and no stages, as the {others[0].table.rows:,} of {main} have, and nothing "
+                f"links them: are they deals? then there are {item.table.rows + others[0].table.rows:,}; if not, delete this source"
             )
     known = {id(m.table) for m in settled.matches} | {id(b.match.table) for b in settled.before}
     for table in [t for t in tables if id(t) not in known and (_is_converted(t) or _named_before(t))]:

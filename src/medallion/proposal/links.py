@@ -24,7 +24,8 @@ class Link:
     """A junction: its column of one record and that of the other, and which rows count where there are several.
 
     `one` is the SQL that gives the first record's identifier in rows that count. `several` records have more than one
-    other and no row that counts alone; `lacking` have others but no row that counts.
+    other and no row that counts alone; `lacking` have others but no row that counts. `further` is how many pairs do not
+    count, since another of their record does.
     """
 
     table: Table
@@ -37,6 +38,7 @@ class Link:
     several: int = 0
     lacking: int = 0
     records: int = 0
+    further: int = 0
 
 
 def between(tables: Iterable[Table], of: tuple[str, Set[str]], to: tuple[str, Set[str]]) -> Link | None:
@@ -136,10 +138,11 @@ def _primary(table: Table, left: Column, right: Column, share: float) -> Link:
     if best is None:
         return Link(table, left, right, share, several=repeated, records=len(pairs))
     said, alone, header, text, column = best
+    further = sum(map(len, pairs.values())) - alone
     quoted = text.strip().lower().replace("\\", "\\\\").replace("'", "\\'")
     one = f"CASE WHEN lower(trim(`{column.name}`)) = '{quoted}' THEN `{left.name}` END"
     because = f"{header} {text!r} marks one of several" if said else f"{header} {text!r} is there once for each"
-    return Link(table, left, right, share, one, because, not said, 0, len(pairs) - alone, len(pairs))
+    return Link(table, left, right, share, one, because, not said, 0, len(pairs) - alone, len(pairs), further)
 
 
 def _is_primary(column: Column, text: str) -> bool:

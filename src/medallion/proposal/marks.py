@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from medallion.proposal.vocabulary import words_of
 
@@ -31,9 +31,10 @@ _NO = frozenset({
 })  # fmt: skip
 
 
+#: Words for what was put away: an old activity, which took place all the same.
+_PUT_AWAY = ("arch", "arkiv", "gearch", "zarch", "arqu")
 #: Words for what was put aside, which may count all the same.
-_ASIDE = frozenset(word for word in _ENDED if word.startswith(("arch", "arkiv", "gearch", "zarch", "arqu", "merged", "fus",
-                   "zusammen", "scal")))  # fmt: skip
+_ASIDE = frozenset(word for word in _ENDED if word.startswith((*_PUT_AWAY, "merged", "fus", "zusammen", "scal")))  # fmt: skip
 _YES = frozenset(
     {"true", "1", "1.0", "yes", "y", "t", "x", "ja", "tak", "oui", "si", "sim", "wahr", "verdadero", "vrai", "on"}
 )
@@ -89,6 +90,27 @@ def marked(header: str, counts: Mapping[str, int]) -> dict[str, int]:
         said = {text: count for text, count in counts.items() if re.search(_SAID, _folded(text))}
         return {text: count for text, count in said.items() if not re.search(_DENIED, _folded(text))}
     return {text: count for text, count in counts.items() if re.search(_STATE, _folded(text))}
+
+
+def is_put_away(header: str, texts: Iterable[str]) -> bool:
+    """Whether a column says at most that records were archived, which activities are when they are old.
+
+    >>> is_put_away("IsArchived", ["true"]), is_put_away("Record Status", ["Archived"]), is_put_away("IsDeleted", ["1"])
+    (True, True, False)
+    """
+    said = [header] if _is_mark_header(header) else texts
+    ended = {word.removeprefix("is") for text in said for word in words_of(_folded(text))} & _ENDED
+    return bool(ended) and all(word.startswith(_PUT_AWAY) for word in ended)
+
+
+def is_no(text: str) -> bool:
+    """Whether a cell denies a flag."""
+    return _folded(text) in _NO
+
+
+def is_yes(text: str) -> bool:
+    """Whether a cell affirms a flag."""
+    return _folded(text) in _YES
 
 
 def is_pointer(header: str) -> bool:

@@ -35,6 +35,11 @@ _HALF = 1.6
 _NAMED = 0.84
 #: Kinds of column whose values can belie the name.
 _TYPED = ("date", "timestamp", "money", "integer")
+#: Words of what is no person, though people lead it.
+PLACES = frozenset({
+    "territory", "territories", "region", "regions", "area", "areas", "district", "branch", "branches", "zone", "office", "queue",
+    "department", "division", "unit", "gebiet", "gebiete", "filiale", "abteilung", "bezirk", "territorio", "zona", "secteur",
+})  # fmt: skip
 _HOST = re.compile(r"(https?://)?[\w-]+(\.[\w-]+)+/?")
 _CLOSED = {"leads": ("status", "source"), "interactions": ("channel", "direction", "outcome")}
 
@@ -91,6 +96,12 @@ def _judged(column: Column, entity: Entity, declared: Declared) -> tuple[float, 
     if not column.filled:
         return 0.88, "but it is empty"
     kind = declared.kind
+    if declared.name in ("owner", "account_manager") and {*vocabulary.words_of(column.header)} & {
+        *PLACES,
+        "team",
+        "group",
+    }:
+        return 0.5, "but no person"
     if declared.name == entity.key:
         if column.is_unique:
             worded = sum(bool(re.search(r"[^\W\d_]{4,}\s|\s[^\W\d_]{4,}", text)) for text in column.counts)
@@ -184,8 +195,8 @@ def assign(table: Table, entity: Entity, system: System | None) -> Match:
         for declared in entity.columns:
             if column.name in used or declared.name in {*chosen, *unread} or not column.filled:
                 continue
-            meant = _named(column, entity, declared, system)
-            if declared.kind in _TYPED and meant and meant.confidence >= _NAMED:
+            meant = _named(column, entity, declared, system) if declared.kind in _TYPED else None
+            if meant and meant.confidence >= _NAMED:
                 unread[declared.name] = (column, meant)
                 used.add(column.name)
     perhaps = {name: pair for name, pair in perhaps.items() if name not in chosen and pair[0].name not in used}

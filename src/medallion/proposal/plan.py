@@ -7,11 +7,27 @@ import re
 from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
+from rapidfuzz import fuzz
+
 from medallion.contracts import CONFIDENT, Entity, Filling, formats
 from medallion.contracts.filling import Condition, Merged, joined
+from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
 from medallion.figures import percent
-from medallion.proposal import cells, evidence, funnel, links, marks, match, profile, stages, state, systems, vocabulary
+from medallion.proposal import (
+    activities,
+    cells,
+    evidence,
+    funnel,
+    links,
+    marks,
+    match,
+    profile,
+    stages,
+    state,
+    systems,
+    vocabulary,
+)
 from medallion.proposal.feeds import Feed, Proposal, feed_of
 from medallion.proposal.match import Match
 from medallion.proposal.profile import Column, Table
@@ -35,7 +51,12 @@ _LAST = {"last", "lastname", "family", "nachname", "surname", "apellido", "apell
 _MERGES = {"merged", "merge", "merges", "dedupe", "deduplication", "duplicates", "fusion", "zusammenfuhrung"}
 _MERGED = {"merged", "loser", "losing", "duplicate", "old", "gone", "from", "removed", "source"}
 _INTO = {"into", "survivor", "surviving", "master", "winner", "winning", "kept", "to", "target"}
+_OF_PERSONS = {*_NAMES, *_FIRST, *_LAST}
 _OTHER_NAMES = {*_FIRST, *_LAST, "user", "company", "team"}
+#: A number with letters before it, as CRMs give them.
+_CODE = re.compile(r"[^\W\d_]{1,4}[-_/#]?\d+")
+#: What no number of a record has: a decimal point, a thousands mark, a percent sign, a sign of a currency.
+_NO_NUMBER = re.compile(r"[.,%$€£¥₹\s]")
 #: The identifier of the first object in a list of JSON; Spark reads the expression too.
 _LISTED = re.compile('"id":"?([^",}]+)')
 
@@ -47,7 +68,7 @@ def plan(tables: list[Table], entities: Mapping[str, Entity], preset: System | N
     if not matches:
         matches = [found for table in tables if (found := evidence.nearest(table, entities["leads"]))]
     settled = funnel.settle(matches, tables, entities, system)
-    planner = _Planner(tables, entities, settled)
+    planner = _Planner(tables, entities, settled, system)
     feeds = [planner.feed(item) for item in settled.matches]
     planner.complete(feeds)
     used = {id(feed.table) for feed in planner.feeds}
@@ -106,7 +127,10 @@ def _forms(column: Column) -> frozenset[str]:
 class _Planner:
     """Works the feeds out together: keys of one are what the references of another are compared with."""
 
-    def __init__(self, tables: list[Table], entities: Mapping[str, Entity], settled: funnel.Settled) -> None:
+    def __init__(
+        self, tables: list[Table], entities: Mapping[str, Entity], settled: funnel.Settled, system: System | None
+    ) -> None:
+        self.system = system
         self.tables, self.entities, self.matches = tables, entities, settled.matches
         self.settled = settled
         self.feeds: list[Feed] = []
@@ -128,9 +152,12 @@ class _Planner:
         return values
 
     def _day_first(self, table: Table) -> bool | None:
-        """The order of day and month that the other columns tell: those of the table, else those of the folder."""
+        return self._agreed(table, "decided")
+
+    def _agreed(self, table: Table, of: str) -> bool | None:
+        """What other columns tell of an order of dates: those of the table, else those of the folder."""
         for tables in ([table], self.tables):
-            votes = {column.day_order.decided for each in tables for column in each.columns} - {None}
+            votes = {getattr(column.day_order, of) for each in tables for column in each.columns} - {None}
             if votes:
                 return votes.pop() if len(votes) == 1 else None
         return None
@@ -139,7 +166,7 @@ class _Planner:
         """The dates whose year is plain: those of the table, else those of the folder."""
         for tables in ([table], self.tables):
             columns = [column for each in tables for column in each.columns if column.share("date") > 0.5]
-            if span := formats.Span.of(day for column in columns for day in formats.about(column.counts)):
+            if span := formats.span_of(column.counts for column in columns):
                 return span
         return None
 
@@ -153,7 +180,8 @@ class _Planner:
             item = Filling(column=column.header, confidence=meant.confidence, reason=meant.reason)
             if declared.kind in ("date", "timestamp"):
                 span = self._span(matched.table)
-                item = cells.dated(item, column, self._day_first(matched.table), self.foreign, span)
+                first, years = self._day_first(matched.table), self._agreed(matched.table, "year_elsewhere")
+                item = cells.dated(item, column, first, self.foreign, span, years)
                 if canonical == "closed_at":
                     item = cells.won_or_lost(item, column, feed.table)
             elif declared.kind == "money":
@@ -225,6 +253,16 @@ class _Planner:
             self._in_one_currency(feed.entity, code)
             reason = f"{value.reason}; every amount is in {code}, and so is every figure that is shown"
             feed.fillings["deal_value"] = value = value.model_copy(update={"confidence": 0.6, "reason": reason})
+        elif currency is None and value is not None and (told := self._currency_beside(feed, columns, amounts)):
+            place, codes = told
+            code = next(iter(codes)) if len(codes) == 1 else None
+            if code:
+                self._in_one_currency(feed.entity, code)
+                reason = f"{place} says {code}, and nothing else says in which currency these are: every figure is shown in {code}"
+            else:
+                reason = ". ".join(vars(currencies.not_said(place, codes, "USD")).values())
+            reason = f"{value.reason}; {reason}"
+            feed.fillings["deal_value"] = value = value.model_copy(update={"confidence": 0.6, "reason": reason})
         changed = self.properties.get(feed.entity, {}).get("currency", {}).get("enum")
         default = changed[0]["value"] if changed else "USD"
         mapped = named.get(currency.column or "") if currency else None
@@ -238,6 +276,20 @@ class _Planner:
                 feed.fillings[target] = item.model_copy(update=update)
             else:
                 feed.confidence, feed.reason = min(feed.confidence, 0.7), f"{doubt.problem}. {doubt.remedy}"
+
+    def _currency_beside(
+        self, feed: Feed, columns: list[currencies.Cells], amounts: Mapping[str, str]
+    ) -> tuple[str, Mapping[str, int]] | None:
+        """What names a currency where the amounts of deals name none: other figures of the table, or a column of another."""
+        if found := currencies.figures_beside(columns, amounts):
+            return (found[0], {found[1]: 1}) if found[1] != "USD" else None
+        if any(cell.is_currency for cell in columns):
+            return None
+        for table in (each for each in self.tables if each is not feed.table):
+            cells_of = (currencies.Cells(c.header, c.name, c.counts, c.rows - c.filled) for c in table.columns)
+            if found_in := currencies.elsewhere(cells_of, "USD"):
+                return f"{found_in[0]} of {table.file.name}", found_in[1]
+        return None
 
     def _in_company_currency(self, feed: Feed, columns: list[currencies.Cells], currency: Filling | None) -> bool:
         """Amounts in several currencies beside the same in the company's own, whose currency the file names."""
@@ -288,7 +340,9 @@ class _Planner:
         counted = ", ".join(f"{name} ({sum(column.counts[text] for text in texts)})" for name, texts in codes.items())
         foreign = sum(len(texts) for texts in codes.values())
         if len(codes) > 1 or foreign < column.distinct:
-            feed.comments.append(f"currency: amounts are never converted, so these rows are refused: {counted}")
+            feed.comments.append(
+                f"currency: unless config.yaml names a table of rates, these rows are refused: {counted}"
+            )
             return item
         name, texts = next(iter(codes.items()))
         self._in_one_currency(feed.entity, name, sorted({text.strip().lower() for text in texts} - {name.lower()}))
@@ -304,6 +358,10 @@ class _Planner:
 
     def _valued(self, item: Filling, column: Column, feed: Feed, declared: Any) -> Filling:
         values, unknown = cells.spellings(feed.entity, declared, column)
+        if feed.entity == "interactions" and declared.name == "outcome":  # what is yet to come does not count
+            coming = activities.not_done(column.header, column.counts)
+            values += tuple((text, "neutral") for text, _ in unknown if text in coming)
+            unknown = [pair for pair in unknown if pair[0] not in coming]
         update: dict[str, Any] = {"values": values}
         if unknown:
             shown = ", ".join(f"{text!r} ({count})" for text, count in unknown[:8])
@@ -330,12 +388,15 @@ class _Planner:
             if feed.entity in self.entities:
                 evidence.sums(feed, self.entities[feed.entity])
         for feed in [item for item in feeds if item.entity == "leads"]:
+            told = feed.fillings.get("status"), feed.fillings.get("stage")
             state.status(feed, self.entities["leads"])
             self._stages(feed)
+            state.contradicted(feed, self.entities["leads"], *told)
             evidence.outcome(feed, self.entities["leads"])
+            evidence.flags(feed, self.entities["leads"])
             evidence.closing(feed, self.entities["leads"])
             evidence.order(feed)
-            evidence.grouped(feed)
+            self._undated(feed)
             self._credits(feed)
         if not self.named["customers"]:
             self._customers_from_deals(feeds)
@@ -348,6 +409,7 @@ class _Planner:
             if "customer_id" not in feed.fillings:
                 self._linked(feed, several=True)
             _interaction(feed)
+            self._occurred(feed)
         for before in self.settled.before:
             self._before(before)
         for feed in [item for item in feeds if item.entity == "leads"]:
@@ -358,6 +420,8 @@ class _Planner:
         self._confirm()
         self._same_ids([item for item in feeds if item.entity == "interactions"])
         for feed in list(self.feeds):
+            for deals in (other for other in feeds if other.entity == "leads" and other.table is feed.table):
+                evidence.grouped(feed, deals)
             if feed.entity in self.entities:
                 evidence.gaps(feed, self.entities[feed.entity])
             self._required(feed)
@@ -369,6 +433,31 @@ class _Planner:
             _asked_once(feed)
         order = ["customers", "products", *self.further, "leads", "interactions", "stage_changes"]
         self.feeds = sorted((f for f in self.feeds if self._possible(f)), key=lambda feed: order.index(feed.entity))
+
+    def _undated(self, feed: Feed) -> None:
+        """Deals won or lost without a day of closing count on another day: that is said, and asked where they are many."""
+        item = feed.fillings.get("closed_at")
+        if item is None or item.column is None:
+            return
+        ended = [
+            bool(day)
+            for state_, day in evidence.states(feed, self.entities["leads"], feed.table.column(item.column))
+            if state_ in ("won", "lost")
+        ]
+        lacking = len(ended) - sum(ended)
+        if not lacking:
+            return
+        other = next((feed.fillings[name] for name in ("updated_at", "created_at") if name in feed.fillings), None)
+        day = f"the day in {other.column}" if other and other.column else "no day"
+        reason = f"{item.reason}; {lacking:,} of {len(ended):,} deals won or lost have none and count on {day}"
+        update: dict[str, Any] = {"reason": reason}
+        if lacking > _FEW * len(ended):
+            reason += (
+                ": is that so? to leave it empty, write {name: closed_at, transformLogic: \"CASE WHEN status IN ('won', 'lost') THEN "
+                'closed_at END"} under the properties of leads'
+            )
+            update = {"reason": reason, "confidence": min(item.confidence or 0, 0.7)}
+        feed.fillings["closed_at"] = item.model_copy(update=update)
 
     def _credits(self, feed: Feed) -> None:
         """Amounts below 0 count where a contract says so: proposed, and asked about."""
@@ -392,18 +481,36 @@ class _Planner:
         entity = self.entities[feed.entity]
         key = entity.key
         name = {"customers": "customer_name", "products": "product_name"}.get(feed.entity)
+        if key not in feed.fillings and name and (found := self._referred_to(feed)):
+            own, other, table = found
+            reason = f"every row has its own, and {other.header} of {table.file.name} refers to it"
+            feed.fillings = {key: Filling(column=own.header, confidence=0.9, reason=reason), **feed.fillings}
+            self.keys[feed.entity] |= _forms(own)
+            for deals in (item for item in self.feeds if item.table is table and item.entity == "leads"):
+                deals.fillings.setdefault(
+                    key, Filling(column=other.header, confidence=0.9, reason="as the accounts call it")
+                )
         if key not in feed.fillings and name in feed.fillings:
-            item = feed.fillings[name]
-            feed.fillings = {
-                key: item.model_copy(update={"reason": "no other identifier; names are keys"}),
-                **feed.fillings,
-            }
+            item, reason, sure = feed.fillings[name], "no other identifier; names are keys", 1.0
+            column = feed.table.column(item.column) if item.column else None
+            if column and (often := [(text, count) for text, count in column.counts.most_common() if count > 1]):
+                text, count = often[0]
+                reason += f", and {len(often):,} of them stand in several rows, such as {text[:40]!r} in {count}: each becomes one"
+                sure = 0.6
+            update = {"reason": reason, "confidence": min(item.confidence or 0, sure)}
+            feed.fillings = {key: item.model_copy(update=update), **feed.fillings}
         elif name and name not in feed.fillings and key in feed.fillings:
             feed.fillings[name] = feed.fillings[key].model_copy(update={"reason": "no name; the identifier is used"})
         if key not in feed.fillings and (column := _own_number(feed)):
-            named = bool({"number", "id", "key", "code", "ref"} & set(vocabulary.tokens(column.header)))
+            words = {*vocabulary.tokens(column.header), *vocabulary.words_of(column.header)}
+            named = bool(words & {"number", "id", "key", "code", "ref", "no", "nr", "nummer", "numero", "numer"})
             reason = "every row has its own, and nothing else tells them apart"
-            item = Filling(column=column.header, confidence=0.88 if named else 0.8, reason=reason)
+            coded = all(map(_CODE.fullmatch, column.counts))
+            if feed.table.of is not None:
+                named, coded, reason = False, False, f"{reason}, in the first {column.rows:,} rows"
+            if not named and not coded:
+                reason += ": is it a number that the CRM gives, or happens none to stand twice?"
+            item = Filling(column=column.header, confidence=0.88 if named else 0.8 if coded else 0.7, reason=reason)
             feed.fillings = {key: item, **feed.fillings}
             if feed.entity in self.keys:
                 self.keys[feed.entity] |= _forms(column)
@@ -431,6 +538,19 @@ class _Planner:
         held = feed.fillings[key]
         if held.column is None:
             return
+        if (
+            "updated_at" not in feed.fillings
+            and not self._is_derived(feed)
+            and (several := _in_several_rows(feed, feed.table.column(held.column)))
+        ):
+            keys = "1 key" if len(several) == 1 else f"{len(several):,} keys"
+            reason = (
+                f"{held.reason}; {keys}, such as {several[0]!r}, in several rows that differ, and no column says which is the "
+                "newest: the last row counts"
+            )
+            feed.fillings[key] = held.model_copy(
+                update={"confidence": min(held.confidence or 0, 0.7), "reason": reason}
+            )
         texts = feed.table.column(held.column).counts
         upper = {re.sub(r"\s+", "", text).upper() for text in texts}
         plain = all(_PLAIN_KEY.fullmatch(text) for text in upper)
@@ -439,6 +559,27 @@ class _Planner:
         why = "has other characters than a code" if not plain else "differs by case alone"
         feed.comments.append(f"{key} {why}, so it is compared as written")
         self._as_written(feed.entity, key)
+
+    def _referred_to(self, feed: Feed) -> tuple[Column, Column, Table] | None:
+        """The column of a table without a known key that numbers its rows, as the deals show: theirs lead to it."""
+        used = {item.column for item in feed.fillings.values()}
+        for column in feed.table.columns:
+            told = column.share("code") + column.share("number") > 0.9 and column.share("date") < 0.5
+            if (
+                not column.is_unique
+                or column.header in used
+                or not told
+                or column.distinct < 5
+                or evidence.says_amount(column)
+            ):
+                continue
+            small = all(text.isdigit() and len(text) < 4 for text in column.counts)  # are among any that count from one
+            for item in self.matches:
+                for other in item.table.columns if item.entity.name == "leads" else ():
+                    alike = fuzz.ratio(vocabulary.bare(column.header), vocabulary.bare(other.header)) >= 85
+                    if (alike or not small) and other.among(column.forms, 0.9):
+                        return column, other, item.table
+        return None
 
     def _as_written(self, entity: str, key: str) -> None:
         """Compare a key, and what refers to it, letter by letter."""
@@ -493,10 +634,10 @@ class _Planner:
         for column in table.columns:
             if column.header == but and but != first:
                 continue
-            forms = _forms(column)
+            forms = _forms(column) if column.among(wanted, 0.5) else frozenset()
             if forms and (column.header == first or len(forms) >= min(3, len(wanted))):
                 shares.append((round(len(forms & wanted) / len(forms), 2), column.header == first, column))
-        shares.sort(key=lambda item: (item[0], item[1]), reverse=True)
+        shares.sort(key=lambda item: (round(item[0] + 0.02 * item[1], 2), item[1]), reverse=True)
         return (shares[0][2], shares[0][0]) if shares and shares[0][0] >= 0.5 else None
 
     def _customer(self, feed: Feed) -> None:
@@ -711,7 +852,11 @@ class _Planner:
                     break
             if link is not None:
                 break
-        if link is None or customer is None or (link.several and feed.entity == "interactions" and not several):
+        if link is None or customer is None:
+            return False
+        if link.several and feed.entity == "interactions" and not several:
+            told = f"{link.table.file.name} has several accounts for {link.several:,} of {link.records:,} and marks none as primary"
+            feed.comments.append(f"customer_id: {told}; where the deal tells one, that one counts")
             return False
         self._through(feed, own, link, "customer_id", customer)
         return True
@@ -740,6 +885,8 @@ class _Planner:
         reason, confidence = f"{table} tells the {what} of {percent(1 - absent / len(forms), 0)}", 0.93
         if link.because:
             reason += f"; {link.because}"
+        if link.further:
+            reason += f", and {link.further:,} further {what} of the same records do not count"
         if link.guessed:
             reason, confidence = f"{reason}: is it the primary one?", 0.75
         if link.several:
@@ -981,6 +1128,41 @@ class _Planner:
             update |= {"lookup": "leads", "by": "lead_id"}
         feed.fillings["customer_id"] = lead.model_copy(update=update)
 
+    def _named_days(self, feed: Feed) -> list[tuple[Column, Any]]:
+        """Columns of dates whose names say that something took place then, the surest first."""
+        entity = self.entities["interactions"]
+        dates = [column for column in feed.table.columns if column.filled and column.share("date") > 0.7]
+        named = [(column, vocabulary.header(column.header, entity, "occurred_at")) for column in dates]
+        sure = [(column, meant) for column, meant in named if meant and meant.confidence >= CONFIDENT]
+        return sorted(sure, key=lambda pair: -pair[1].confidence)
+
+    def _occurred(self, feed: Feed) -> None:
+        """The best day that there is of a touch: its own, else when it was done, due, entered or last changed."""
+        item = feed.fillings.get("occurred_at")
+        if item is None or item.column is None or evidence.is_asked(item):
+            return
+        held, others = feed.table.column(item.column), []
+        first, span = self._day_first(feed.table), self._span(feed.table)
+        own = [c for c, meant in self._named_days(feed) if activities.is_late(held) and not activities.is_late(c)]
+        if own:  # created or changed is the last resort
+            held = own[0]
+            item = Filling(column=held.header, confidence=item.confidence, reason="its name; dates")
+            item = cells.dated(item, held, first, self.foreign, span)
+            if evidence.is_asked(item):
+                feed.fillings["occurred_at"] = item
+                return
+        needed, usual = {*item.date_formats}, not item.date_formats
+        for column, what in activities.days(feed, held):
+            dated = cells.dated(Filling(column=column.header), column, first, self.foreign, span)
+            if dated.confidence is None:  # nothing is in doubt
+                others.append((column, what))
+                usual = usual and not dated.date_formats
+                needed |= {*dated.date_formats}
+        taken = activities.occurred(feed, item, held, others)
+        if taken is not item:
+            formats_of_all = () if usual else (*sorted(needed), *(one for one in DATE_FORMATS if one not in needed))
+            feed.fillings["occurred_at"] = taken.model_copy(update={"date_formats": formats_of_all})
+
     def _product(self, feed: Feed) -> None:
         held = feed.fillings.get("product_id")
         if feed.entity != "leads" or not self.keys["products"]:
@@ -1060,9 +1242,11 @@ class _Planner:
 
         An account that is only named in rows of another entity does not end with one of them: such a row does not count.
         """
-        if feed.entity not in ("leads", "customers", "interactions"):
+        if feed.entity not in ("leads", "customers", "interactions", "stage_changes"):
             return
-        columns = [column for column in feed.unmapped if marks.may_mark(column.header)]
+        if feed.entity == "interactions" and (counts := activities.planned(feed)):
+            feed.life["where"] = counts
+        columns = [column for column in feed.unmapped if self._may_end(feed, column)]
         telling = [
             c for c in columns if not marks.is_pointer(c.header) and (_is_sure(c) or marks.marked(c.header, c.counts))
         ]
@@ -1093,7 +1277,7 @@ class _Planner:
             reason = f"its name; {rows} records were merged, {known} of {len(marked)} survivors are in the table"
             feed.life["mergedInto"] = Merged(column=column.header, confidence=sure, reason=reason)
             return None
-        sure = _is_sure(column)
+        sure = _is_sure(column) or self._says_deleted(column)
         if not marked and not sure:
             return None
         told = f"{column.header} marks {rows:,} of {column.rows:,} rows"
@@ -1108,6 +1292,17 @@ class _Planner:
             confidence=0.95 if sure else 0.6,
             reason=told,
         )
+
+    def _may_end(self, feed: Feed, column: Column) -> bool:
+        """Whether a column may say that records have ended; an archived activity is an old one."""
+        old = feed.entity == "interactions" and marks.is_put_away(
+            column.header, marks.marked(column.header, column.counts)
+        )
+        return marks.may_mark(column.header) and (not old or self._says_deleted(column))
+
+    def _says_deleted(self, column: Column) -> bool:
+        """Whether the system that the export comes from means deleted by such a header, and nothing else."""
+        return self.system is not None and vocabulary.bare(column.header) in self.system.deleted
 
     def _is_derived(self, feed: Feed) -> bool:
         """Whether a table holds accounts only as far as its deals or touches name them."""
@@ -1200,6 +1395,9 @@ def _person(table: Table, key: Column) -> Filling | None:
     """The column that has the name of a contact, or first and last name together."""
     said = [(column, set(vocabulary.words_of(column.header))) for column in table.columns if column.filled]
     said = [(column, words) for column, words in said if column is not key]
+    if match.PLACES & {word for stem in table.stems for word in vocabulary.words_of(stem)}:
+        return None
+    said = [(column, words) for column, words in said if not words & match.PLACES]
     for longest in (1, 2):
         for column, words in said:
             if words & _NAMES and len(words) <= longest and not words & _OTHER_NAMES:
@@ -1225,14 +1423,26 @@ def _stems(forms: Set[str]) -> set[str]:
     return {form[:15] for form in forms if len(form) in (15, 18)}
 
 
+def _in_several_rows(feed: Feed, key: Column) -> list[str]:
+    """Keys of which several rows say different things."""
+    if key.distinct == key.filled or any(f.header != key.header for f in feed.table.columns if f.name == key.name):
+        return []
+    place = feed.table.columns.index(key)
+    met: dict[str, set[tuple[str, ...]]] = {}
+    for record in feed.table.together(*feed.table.columns):
+        if key.counts[record[place]] > 1:
+            met.setdefault(record[place], set()).add(record)
+    return [text for text, records in met.items() if len(records) > 1]
+
+
 def _own_number(feed: Feed) -> Column | None:
-    """The first column that numbers the rows, of those that fill nothing yet."""
+    """The first column that numbers the rows, of those that fill nothing yet; never an amount, a share, a date or a name."""
     used = {item.column for item in feed.fillings.values()}
     for column in feed.table.columns:
-        full = column.filled >= 0.97 * column.rows and column.distinct >= 0.97 * column.filled and column.filled > 1
-        number = column.share("code") + column.share("number") > 0.9 and not any("." in text for text in column.counts)
+        number = column.share("code") + column.share("number") > 0.9 and not any(map(_NO_NUMBER.search, column.counts))
         other = column.share("date") > 0.5 or column.share("email") > 0.5 or column.share("phone") > 0.9
-        if full and number and not other and column.header not in used:
+        other = other or evidence.says_amount(column) or bool({*vocabulary.words_of(column.header)} & _OF_PERSONS)
+        if column.is_unique and column.rows > 1 and number and not other and column.header not in used:
             return column
     return None
 

@@ -6,10 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import islice
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from medallion import sources
 from medallion.contracts import formats
@@ -20,8 +22,10 @@ from medallion.errors import SourceError
 from medallion.sources import SourceFile, delivery, parsing
 from medallion.sources.files import UNREADABLE
 
-#: Records of a table that are looked at.
-_RECORDS = 50_000
+#: Records of a table that are looked at, and cells where it is wide.
+RECORDS, _CELLS = 50_000, 1_000_000
+#: Bytes of a text that are read.
+BEGINNING = 16 << 20
 #: Records of a table of which columns are compared cell by cell.
 COMPARED = 5_000
 #: Different values of a column whose comparable forms are kept, and those that are looked at first.
@@ -43,6 +47,7 @@ _DATES = {
     "compact": r"(19|20)\d{2}[01]\d[0-3]\d([0-2]\d[0-5]\d[0-5]\d)?",
     "dashed words": r"\d{1,2}-[A-Z][a-z]{2}-\d{4}" + _TIME,
 }
+_ANY_DATE = "|".join(f"(?:{pattern})" for pattern in _DATES.values())
 _SHAPES = {
     "number": r"[-−(]?[$€£]?\s?(USD|EUR)?\s?-?\d{1,3}(([.,\s'’]\d{3})+|\d*)([.,]\d+)?\)?-?\s?(%|[$€£]|USD|EUR|[kKmM])?",
     "clock": r"\d{1,2}:\d{2}(:\d{2})?",
@@ -97,12 +102,7 @@ class Column:
 
     def share(self, shape: str) -> float:
         """Share of different values that look like a number, email, phone, flag, code or date."""
-        sample = list(islice(self.counts, _SAMPLE))
-        if not sample:
-            return 0.0
-        if shape == "date":
-            return sum(any(re.fullmatch(pattern, text) for pattern in _DATES.values()) for text in sample) / len(sample)
-        return sum(bool(re.fullmatch(_SHAPES[shape], text)) for text in sample) / len(sample)
+        return _share(shape, tuple(islice(self.counts, _SAMPLE)))
 
     @property
     def comma(self) -> bool:
@@ -136,6 +136,12 @@ class Column:
         return ", ".join(re.sub(r"\s+", " ", text)[:30] for text, _ in self.counts.most_common(count))
 
 
+@lru_cache(maxsize=2_000)
+def _share(shape: str, sample: tuple[str, ...]) -> float:
+    pattern = re.compile(_ANY_DATE if shape == "date" else _SHAPES[shape])
+    return sum(map(bool, map(pattern.fullmatch, sample))) / max(len(sample), 1)
+
+
 @dataclass
 class Table:
     """One table of a delivery and its columns."""
@@ -146,6 +152,15 @@ class Table:
     columns: list[Column]
     #: The first records, as batches with one field per column.
     records: list[pa.RecordBatch] = field(default_factory=list)
+    #: About how many rows it has where only the first were looked at, 0 where that cannot be told; None where all were.
+    of: int | None = None
+
+    @property
+    def sampled(self) -> str:
+        """How much of it was looked at, where that is not all."""
+        if self.of is None:
+            return ""
+        return f"the first {self.rows:,} of " + (f"about {self.of:,} rows" if self.of else "more rows")
 
     def together(self, *columns: Column) -> Iterator[tuple[str, ...]]:
         """The cells of some columns record by record, "" for an empty one, of the first records."""
@@ -164,11 +179,11 @@ class Table:
         names = [column.name for column in self.columns]
         found: list[dict[str, str]] = []
         for batch in parsing.parse(self.file, names):
-            good = batch.filter(batch.column(len(names) + 2).is_null()).slice(0, _RECORDS - len(found))
+            good = batch.filter(batch.column(len(names) + 2).is_null()).slice(0, RECORDS - len(found))
             for row in zip(*(good.column(place).to_pylist() for place in range(len(names))), strict=True):
                 texts = [(text or "").strip() for text in row]
                 found.append({n: "" if t.lower() in PLACEHOLDERS else t for n, t in zip(names, texts, strict=True)})
-            if len(found) >= _RECORDS:
+            if len(found) >= RECORDS:
                 break
         return found
 
@@ -206,20 +221,47 @@ def _first_cells(part: delivery.Part) -> tuple[str, ...]:
     return tuple(cell.strip(' "') for cell in re.split(r"[,;\t|]", line))
 
 
+def of_columns(file: SourceFile, names: Set[str]) -> Table:
+    """Some columns of a table, with its first records, which are compared with each other."""
+    kept = [(header, name) for header, name in file.columns if name in names]
+    columns, records = [Column(header, name, 0) for header, name in kept], list[pa.RecordBatch]()
+    every, rows = [name for _, name in file.columns], 0
+    for batch in parsing.parse(file, every):
+        good = batch.filter(batch.column(len(every) + 2).is_null()).slice(0, COMPARED - rows)
+        records.append(good.select([name for _, name in kept]))
+        rows += good.num_rows
+        for column in columns:
+            texts = (_told(text) for text in good.column(column.name).to_pylist())
+            column.counts.update(text for text in texts if text)
+            column.rows = rows
+        if rows >= COMPARED:
+            break
+    return Table(file, (), rows, columns, records)
+
+
+def looked_at(file: SourceFile) -> int:
+    """How many records of a table are looked at, the first ones."""
+    return min(RECORDS, _CELLS // max(len(file.columns), 1))
+
+
 def _profiled(file: SourceFile, stems: tuple[str, ...]) -> Table:
     names = [name for _, name in file.columns]
     columns = [Column(header, name, 0) for header, name in file.columns]
-    rows, records = 0, []
+    rows, records, most = 0, list[pa.RecordBatch](), looked_at(file)
+    is_cut = file.format in ("csv", "jsonl") and file.place.is_cut
     for batch in parsing.parse(file, names):
-        whole = batch.column(len(names) + 2).is_null()
-        good = batch.filter(whole).slice(0, _RECORDS - rows)
+        good = batch.filter(batch.column(len(names) + 2).is_null())
+        is_cut = is_cut or good.num_rows > most - rows
+        good = good.slice(0, most - rows)
         if rows < COMPARED:
             records.append(good.slice(0, COMPARED - rows))
         rows += good.num_rows
         for place, column in enumerate(columns):
-            cells = (text.strip() for text in good.column(place).to_pylist() if text)
-            column.counts.update(text for text in cells if text.lower() not in PLACEHOLDERS)
-        if rows >= _RECORDS:
+            counted = pc.value_counts(pc.utf8_trim_whitespace(good.column(place).drop_null()))
+            for text, count in zip(*(counted.field(name).to_pylist() for name in ("values", "counts")), strict=True):
+                if text.lower() not in PLACEHOLDERS:
+                    column.counts[text] += count
+        if is_cut and rows >= most:
             break
     for column in columns:
         column.rows = rows
@@ -229,4 +271,13 @@ def _profiled(file: SourceFile, stems: tuple[str, ...]) -> Table:
             column.denied = True
             for text in denials:
                 del column.counts[text]
-    return Table(file, stems, rows, columns, records)
+    return Table(file, stems, rows, columns, records, _all_rows(file) if is_cut else None)
+
+
+def _all_rows(file: SourceFile) -> int:
+    """About how many rows a table has, 0 where only reading it to its end would tell."""
+    if file.format == "parquet":
+        with file.place.seekable() as stream:
+            return int(pq.ParquetFile(stream).metadata.num_rows)
+    lines = file.place.lines() - file.header_line if file.format in ("csv", "jsonl") else 0
+    return max(0, round(lines, 2 - len(str(lines))))

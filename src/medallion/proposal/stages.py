@@ -22,6 +22,7 @@ _FLAGS = {
     "closed": {"closed", "geschlossen", "abgeschlossen", "cerrada", "cerrado", "cloture", "cloturee", "clos", "ferme", "fermee",
                "chiusa", "chiuso", "fechada", "fechado", "zamkniety", "zamknieta", "final", "terminal"},
 }  # fmt: skip
+FLAG_WORDS = frozenset().union(*_FLAGS.values())
 _PARTICLES = {
     "is",
     "ist",
@@ -70,6 +71,19 @@ _LABEL = {
     "etape",
     "etap",
     "fase",
+}
+_IDENTIFIERS = {
+    "id",
+    "ids",
+    "uuid",
+    "guid",
+    "key",
+    "code",
+    "kennung",
+    "schlussel",
+    "clave",
+    "identifier",
+    "identificador",
 }
 _KINDS = {"type", "category", "forecast", "status", "state", "semantics", "art", "kategorie", "zustand", "tipo", "categoria",
           "estado", "statut", "etat", "stato", "rodzaj", "outcome", "result"}  # fmt: skip
@@ -137,7 +151,7 @@ def _is_number(column: Column) -> bool:
     return all(number(text) is not None for text in column.counts)
 
 
-def _flag(table: Table, word: str) -> Column | None:
+def flag(table: Table, word: str) -> Column | None:
     """The flag of that meaning; not a word for the other, as in `is_closed_won`."""
 
     def names(column: Column) -> bool:
@@ -183,11 +197,17 @@ def of(table: Table) -> Stages | None:
         and c.distinct > 1 and (c.is_unique or (pipeline is not None and _is_unique_with(table, c, pipeline)))
     )  # fmt: skip
     worded = [c for c in names if c.share("number") < 0.5]
-    label = max(worded, key=lambda c: (bool(_words(c.header) & _LABEL), -table.columns.index(c)), default=None)
+    label = max(worded, key=lambda c: (*_says_label(c.header), -table.columns.index(c)), default=None)
     if not names or {*states} == {"open"}:
         return None
     doubt = doubt or _contradicted(table, label, states)
     return Stages(table, sql, basis, tuple(states), pipeline, label, order, probability, names, doubt)
+
+
+def _says_label(header: str) -> tuple[bool, bool]:
+    """How likely a header is that of the names of stages: that of their identifiers least."""
+    words = _words(header)
+    return not words & _IDENTIFIERS, bool(words & _LABEL)
 
 
 def _is_unique_with(table: Table, column: Column, pipeline: Column) -> bool:
@@ -207,7 +227,7 @@ _Ruled = tuple[str, str, list[str], tuple[Column, ...], str]
 
 
 def _by_flags(table: Table, probability: Column | None) -> _Ruled | None:
-    won, lost, closed = (_flag(table, word) for word in ("won", "lost", "closed"))
+    won, lost, closed = (flag(table, word) for word in ("won", "lost", "closed"))
     records = table.as_records
     other = lost or closed
     if won and other:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from medallion.contracts import Entity, Filling
@@ -84,6 +86,59 @@ def status(feed: Feed, leads: Entity) -> None:
         else "nothing tells the state of a deal"
     )
     feed.fillings["status"] = Filling(value="open", confidence=0.3, reason=reason)
+
+
+def ended_otherwise(
+    pairs: Mapping[tuple[str, str], int], says: Callable[[str], str | None]
+) -> Counter[tuple[str, str]]:
+    """Pairs of a state and a stage of which the stage says won or lost and the state something else, with their rows.
+
+    >>> ended_otherwise({("Open", "Closed Won"): 3, ("Won", "Proposal"): 2, ("Lost", "Closed Lost"): 4}, {"Open": "open", "Lost": "lost"}.get)
+    Counter({('Open', 'Closed Won'): 3})
+    """
+    found: Counter[tuple[str, str]] = Counter()
+    for (text, stage), rows in pairs.items():
+        said, end = says(text), vocabulary.value("leads.status", stage)
+        if said and end and end.value in ("won", "lost") and end.confidence >= 0.84 and said != end.value:
+            found[text, stage] += rows
+    return found
+
+
+def contradicted(feed: Feed, leads: Entity, status: Filling | None, stage: Filling | None) -> None:
+    """A stage that says won or lost beside a state that says something else is asked about, with what either comes to."""
+    item = feed.fillings.get("status")
+    if (
+        not item
+        or item.lookup
+        or not status
+        or not stage
+        or not status.column
+        or not stage.column
+        or status.column == stage.column
+    ):
+        return
+    columns = feed.table.column(status.column), feed.table.column(stage.column)
+    declared = leads.column("status")
+    pairs = Counter((text, stage) for text, stage in feed.table.together(*columns))
+
+    def says(text: str) -> str | None:
+        found = match.meaning("leads", declared, text) if text else None
+        return found.value if found else None
+
+    others = ended_otherwise(pairs, says)
+    if not others:
+        return
+    (text, end), _ = others.most_common(1)[0]
+    by = []
+    for place, column in enumerate(columns):
+        counts = Counter(says(pair[place]) or "?" for pair in pairs.elements())
+        by.append(f"by {column.header} " + ", ".join(f"{counts[state]:,} {state}" for state in ("won", "lost", "open")))
+    first = f" (first {pairs.total():,} rows)" if pairs.total() < feed.table.rows else ""
+    reason = (
+        f"{item.reason}; but {others.total():,} rows say such as {text!r} in {status.column} and {end!r} in {stage.column}: which counts? "
+        f"{'; '.join(by)}{first}"
+    )
+    feed.fillings["status"] = item.model_copy(update={"confidence": min(item.confidence or 1, 0.6), "reason": reason})
 
 
 def _by_values(feed: Feed, declared: Any) -> Filling | None:

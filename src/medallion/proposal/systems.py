@@ -24,12 +24,14 @@ _ENOUGH = 3
 class System:
     """A CRM: its name, headers that tell it, and per entity which column each of its standard headers fills.
 
-    Headers are in small letters without spaces and signs; a header that fills no column leads to None.
+    Headers are in small letters without spaces and signs; a header that fills no column leads to None. `deleted` are
+    those by which nothing but a deletion is said.
     """
 
     name: str
     signature: frozenset[str]
     columns: Mapping[str, Mapping[str, str | None]]
+    deleted: frozenset[str] = frozenset()
 
 
 @cache
@@ -51,13 +53,16 @@ def read(path: Path) -> System:
         raise ContractError(f"{path}: cannot be read: {error}", "Give a preset with --preset FILE.") from error
     if not isinstance(document, dict) or not isinstance(document.get("name"), str):
         raise ContractError(f"{path}: has no name", "Begin it with `name: My CRM`.")
-    signature = document.get("signature") or []
-    if not isinstance(signature, list):
-        raise ContractError(f"{path}: signature is {signature!r}", "Write a list of headers: [stagename, closedate].")
+    lists: dict[str, frozenset[str]] = {}
+    for word in ("signature", "deleted"):
+        listed = document.get(word) or []
+        if not isinstance(listed, list):
+            raise ContractError(f"{path}: {word} is {listed!r}", "Write a list of headers: [stagename, closedate].")
+        lists[word] = frozenset(bare(str(header)) for header in listed)
     known = entities()
     columns: dict[str, dict[str, str | None]] = {}
     for entity, named in document.items():
-        if entity in ("name", "signature"):
+        if entity in ("name", *lists):
             continue
         if entity not in known or not isinstance(named, dict):
             raise ContractError(
@@ -71,7 +76,7 @@ def read(path: Path) -> System:
                     f"The nearest one is {near[0]}; null is for a header that fills none.",
                 )
         columns[entity] = {bare(str(header)): column for header, column in named.items()}
-    return System(document["name"], frozenset(bare(str(header)) for header in signature), columns)
+    return System(document["name"], lists["signature"], columns, lists["deleted"])
 
 
 def recognized(headers: Iterable[Iterable[str]]) -> System | None:

@@ -70,6 +70,7 @@ def words_of(text: str) -> Tokens:
     return tuple(re.findall(r"[^\W_]+", bare))
 
 
+@cache
 def bare(text: str) -> str:
     """A header in small letters, without spaces, signs and the object that JSON wraps it in.
 
@@ -88,6 +89,7 @@ def _unwrapped(written: str) -> str:
     return re.sub(r"^(properties|fields|attributes(?!\.(type|url)$))\.", "", written)  # Salesforce tells the kind there
 
 
+@cache
 def without_noise(words: Tokens, entity: str) -> Tokens:
     """The words without those that say nothing, and without the entity's own name before them."""
     kept = tuple(word for word in words if word not in _document()["noise"]) or words
@@ -196,7 +198,9 @@ def value(entity_column: str, written: str) -> Meaning | None:
             return Meaning(meant, 0.95, "the word for it")
         if any(words[place : place + len(phrase)] == phrase for place in range(len(words) - len(phrase) + 1)):
             meanings.append((len(said), 0.9 if len(phrase) > 1 else 0.84, meant, f"says {said!r}"))
-        elif len(said) >= 5 and any(word != said and word.endswith(said) for word in words):
+        elif len(said) >= 5 and any(
+            word.endswith(said) and len(word) > len(said) + 2 for word in words
+        ):  # not in-voice
             meanings.append((len(said) - 1, 0.82, meant, f"ends in {said!r}"))
     if meanings:
         longest = max(item[0] for item in meanings)

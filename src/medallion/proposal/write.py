@@ -23,6 +23,10 @@ def contract(proposal: Proposal, name: str, folder: str) -> str:
         "# Read it, correct it, and delete the `confidence` of what you have checked: nothing runs on a guess below "
         f"{CONFIDENT:.2f}.",
         f"# {guesses} of its entries are such guesses." if guesses else "# None of its entries is such a guess.",
+        *(
+            f"# Proposed from {table.sampled} in {_plain(table.file.name)}; a run looks at every row."
+            for table in proposal.sampled
+        ),
         "# docs/SOURCES.md tells what may stand here.",
         "apiVersion: v3.1.0",
         "kind: DataContract",

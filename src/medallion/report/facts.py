@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from medallion import figures, metrics
 from medallion.lakehouse import contracts_in_use, query
 from medallion.lakehouse.store import Lakehouse
+from medallion.pipeline import proof
 from medallion.report import uncertainty
 from medallion.report.uncertainty import z
 
@@ -95,6 +96,7 @@ class Facts:
 
     as_of: date | None
     currency: str
+    currencies: str
     figures: Mapping[str, float | int | None]
     by: Mapping[str, Sequence[Row]]
     customers_by: Mapping[str, Sequence[Row]]
@@ -133,6 +135,7 @@ def gather(connection: duckdb.DuckDBPyConnection, lake: Lakehouse) -> Facts:
     return Facts(
         as_of=_one(connection, "select max(day) as day from gold.sales_summary")["day"],
         currency=contracts_in_use.currency(lake),
+        currencies=proof.note(lake),
         figures={name: metrics.value(connection, name) for name in FIGURES},
         by={name: _deals_by(connection, name) for name in ("status", "source", "stage", "industry", "size_band", "lead_quality")},
         customers_by={name: _customers_by(connection, name) for name in ("lead_quality", "size_band", "industry", "segment", "country")},

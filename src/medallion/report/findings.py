@@ -280,6 +280,8 @@ def caveats(facts: Facts, profiles: Sequence[Profile]) -> list[str]:
     told.append(
         f"What was earned. Revenue is the value of won deals in {facts.currency} as the CRM has it: no invoices, no costs, no margin."
     )
+    if facts.currencies:
+        told.append(f"What deals in other currencies came to on the day of payment. {facts.currencies}")
     if facts.weekdays["interactions"]:
         told.append(
             f"What happened outside the exports. Touches are known from {facts.weekdays['first']} to "

@@ -46,6 +46,22 @@ class Readings:
     may_end: bool = False
 
 
+def filled_down(bronze: DataFrame, mapping: Mapping[str, Mapping[Filling, tuple[str, ...]]]) -> DataFrame:
+    """Rows of whole files with the cell above in place of an empty one, in the columns of which a contract says so."""
+    filled: dict[str, Column] = {}
+    for fillings in mapping.values():
+        for filling, files in fillings.items():
+            if not filling.fill_down:
+                continue
+            name = str(filling.column)
+            cell = F.col(_quoted(name))
+            above = F.max(F.when(F.trim(cell) != "", F.struct("_source_row", cell.alias("_cell"))))
+            here = F.col("_malformed").isNull() & (F.col("_source_file").isin(*files) if files else F.lit(True))
+            in_file = Window.partitionBy("_source_file").orderBy("_source_row")
+            filled[name] = F.when(here, above.over(in_file)["_cell"]).otherwise(filled.get(name, cell))
+    return bronze.withColumns(filled) if filled else bronze
+
+
 def readings(
     bronze: DataFrame,
     entity: Entity,
@@ -129,7 +145,9 @@ def references_as_written(
         looked_up = any(filling.lookup for filling in mapping.get(column.name, ()))
         if column.kind == "identifier" and column.name in readings.texts and not looked_up:
             written = words.unspaced(readings.texts[column.name])
-            rows = readings.frame.filter(written != F.col(column.name))
+            rows = readings.frame.filter(
+                (written != F.col(column.name)) & (F.upper(written) == F.col(column.name))
+            )  # no merge
             parts.append(
                 rows.select(
                     "_source_file",
@@ -261,6 +279,8 @@ def _read(text: Column, column: Declared, filling: Filling) -> Column:
     text = _meant(text, filling, column.spellings)
     if filling.decimal_comma:
         text = words.decimal_point(text)
+    if filling.unit:
+        return words.in_unit(words.squish(text), filling.unit).try_cast(column.type)
     return checks.read(text, replace(column, date_formats=filling.date_formats or column.date_formats))
 
 
@@ -286,9 +306,13 @@ def _forms(values: tuple[tuple[str, str], ...]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class LookupTable:
-    """What texts of another entity's column `by` lead to: `_by` (in comparable form), `_take` and `_hits`, how many."""
+    """What texts of another entity's column `by` lead to: `_by` (in comparable form), `_take` and `_hits`, how many.
+
+    `exact` has the texts that lead to one record as they are written (`_text`), and to several in comparable form.
+    """
 
     frame: DataFrame
+    exact: DataFrame
     by: Declared
 
     def comparable(self, text: Column) -> Column:
@@ -313,12 +337,15 @@ def tried(spark: SparkSession, columns: list[str], sql: str, place: str) -> None
 def lookup_table(parent: DataFrame, entity: Entity, filling: Filling) -> LookupTable:
     """The table for a filling that is looked up in `entity`, of which `parent` is the clean table."""
     by, take = entity.column(str(filling.by)), filling.take or entity.key
-    table = LookupTable(parent, by)
-    key, value = table.comparable(F.col(by.name).cast("string")), F.col(take).cast("string")
-    pairs = parent.select(key.alias("_by"), value.alias("_take"))
+    table = LookupTable(parent, parent, by)
+    text, value = F.col(by.name).cast("string"), F.col(take).cast("string")
+    pairs = parent.select(table.comparable(text).alias("_by"), words.squish(text).alias("_text"), value.alias("_take"))
     known = pairs.filter(F.col("_by").isNotNull() & (F.col("_by") != "") & F.col("_take").isNotNull())
-    hits = known.groupBy("_by").agg(F.min("_take").alias("_take"), F.countDistinct("_take").alias("_hits"))
-    return LookupTable(hits, by)
+    first, count = F.min("_take").alias("_take"), F.countDistinct("_take").alias("_hits")
+    hits = known.groupBy("_by").agg(first, count)
+    alike = known.join(hits.filter("_hits > 1").select("_by"), on="_by", how="left_semi")
+    exact = alike.groupBy("_text").agg(first, count).filter("_hits = 1").select("_text", F.col("_take").alias("_exact"))
+    return LookupTable(hits, exact, by)
 
 
 def _look_up(
@@ -342,11 +369,14 @@ def _look_up(
             )
             typed = typed.withColumn(f"_for_{here}", table.comparable(_meant(text, filling)))
             typed = typed.join(matches, F.col(f"_for_{here}") == F.col(f"_by_{here}"), how="left")
-            hit = F.when(F.col(f"_hits_{here}") == 1, F.col(f"_take_{here}"))
+            exact = table.exact.select(F.col("_text").alias(f"_as_{here}"), F.col("_exact").alias(f"_exact_{here}"))
+            written = words.squish(_meant(text, filling))
+            typed = typed.join(exact, written == F.col(f"_as_{here}"), how="left")
+            hit = F.coalesce(F.col(f"_exact_{here}"), F.when(F.col(f"_hits_{here}") == 1, F.col(f"_take_{here}")))
             declared = entity.column(name)
             typed = typed.withColumn(name, F.coalesce(F.col(name), checks.read(hit, declared).try_cast(declared.type)))
-            orphan = text.isNotNull() & ~F.coalesce(F.col(f"_hits_{here}") == 1, F.lit(False))
-            flags.append((filling, orphan, F.coalesce(F.col(f"_hits_{here}") > 1, F.lit(False))))
+            orphan = text.isNotNull() & hit.isNull()
+            flags.append((filling, orphan, orphan & F.coalesce(F.col(f"_hits_{here}") > 1, F.lit(False))))
         if flags:
             done[name] = checks.Lookup(
                 str(flags[0][0].lookup),

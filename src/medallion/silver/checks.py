@@ -111,15 +111,27 @@ def checks(
     for column in entity.columns:
         value = F.col(column.name)
         text = texts.get(column.name, F.lit(None).cast("string"))
-        for name, severity in column.checks.items():
+        is_key = column.name == entity.key
+        asked: dict[str, Severity] = {"pattern": "reject", **column.checks} if is_key else column.checks
+        for name, severity in asked.items():
             seen = read_as.get(column.name, value) if name in ("readable", "accepted") else value
             fails = _fails(name, column, seen, text, known)
             if fails is not None:
                 shown = text if name in ("readable", "accepted") else value.cast("string")
-                result.append(Check(column.name, name, severity, fails, _message(column, name, shown)))
+                message = _message(column, name, shown)
+                if is_key and name == "pattern":
+                    said = F.concat(F.lit(f"{column.name}{_SEPARATOR}{_CUT_SHORT}"), *_quoted(shown))
+                    message = F.when(value.rlike(_CUT), said).otherwise(message)
+                    fails |= F.coalesce(value.rlike(_CUT), F.lit(False))
+                result.append(Check(column.name, name, severity, fails, message))
         if looked_up and (lookup := looked_up.get(column.name)):
             result.append(_lookup(column, lookup, text))
     return result
+
+
+#: A key that a spreadsheet has made a number of a few digits, so that it may be that of several records.
+_CUT = r"^[0-9][.,][0-9]+[Ee]\+?[0-9]{1,3}\z"
+_CUT_SHORT = "is a number that a spreadsheet has cut to a few digits; export the column as text"
 
 
 @dataclass(frozen=True)
@@ -152,7 +164,7 @@ def _fails(name: str, column: Declared, value: Column, text: Column, known: Mapp
         high = value > F.lit(column.maximum) if column.maximum is not None else F.lit(False)
         return F.coalesce(low | high, F.lit(False))
     if name == "pattern":
-        return F.coalesce(~value.rlike(_whole(str(column.pattern))), F.lit(False))
+        return F.coalesce(~value.rlike(_whole(column.pattern)), F.lit(False)) if column.pattern else F.lit(False)
     if name == "future":
         return F.coalesce(value > F.col("known_at"), F.lit(False))
     return value.isNotNull() & ~known[column.name] if column.name in known else None

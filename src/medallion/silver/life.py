@@ -120,6 +120,12 @@ def standing(history: DataFrame, entity: Entity, keys: DataFrame) -> DataFrame:
     return last_known(history, entity, keys).filter(F.col("_outcome").isin(*STANDING))
 
 
+def left_alone(rows: DataFrame, entity: Entity) -> DataFrame:
+    """Keys, as `_key`, of records that ended by themselves, among versions or staged rows: what refers to them still counts."""
+    ended = rows.filter(F.col("_ended_by").isin("absent", "complete"))
+    return ended.select(F.col(entity.key).cast("string").alias("_key"))
+
+
 def gone(current: DataFrame, entity: Entity, why: str, into: Column | None = None) -> DataFrame:
     """Versions that end records of which no row says so; their values are the last that were known.
 
@@ -139,6 +145,18 @@ def gone(current: DataFrame, entity: Entity, why: str, into: Column | None = Non
             "_merged_into": merged,
             "_version_hash": mark,
         }
+    )
+
+
+def gone_since(ended: DataFrame, entity: Entity, times: list[str]) -> DataFrame:
+    """Those of the versions that end records which are older than the last of these times; each ended at the next one."""
+    version = F.col(str(entity.version_column))
+    since = F.coalesce(
+        *(F.when(version < at, at) for at in (F.lit(time).cast("timestamp") for time in times)), F.lit(None)
+    )
+    kind = entity.column(str(entity.version_column)).type
+    return ended.withColumns({"_ended_at": since, str(entity.version_column): since.cast(kind)}).filter(
+        F.col("_ended_at").isNotNull()
     )
 
 

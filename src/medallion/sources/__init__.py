@@ -10,6 +10,7 @@ import re
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import date
 from hashlib import sha256
 from itertools import islice
 from typing import Any
@@ -18,11 +19,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from medallion.contracts import Column, Entity, Filling, Source
-from medallion.contracts.filling import ABSENT, COMPLETE, MERGED, OF, RECORD, WHERE, joined
+from medallion.contracts.filling import ABSENT, COMPLETE, MERGED, OF, RECORD, SNAPSHOT, WHERE, joined
 from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
 from medallion.errors import SourceError
-from medallion.sources import currencies, delivery, headers
+from medallion.sources import currencies, delivery, headers, quoting
 from medallion.sources.delivery import FORMATS, Part
 from medallion.sources.files import UNREADABLE, Content, Place, fingerprint, read_through, text_lines
 from medallion.sources.headers import Header, Known
@@ -41,7 +42,8 @@ class SourceFile:
     column; `dates` has the formats that the values of its dates call for. `content_hash` is the SHA-256 of the unpacked
     content, so that a file delivered again under another name, or compressed, is known; for a sheet it is that of the
     workbook and its name. `accept` takes the file in whatever share of its rows is refused; `held` says why it was held
-    back, and `held_under` by which contracts and limits.
+    back, and `held_under` by which contracts and limits. With `slashed` a backslash says that the quotation mark after it
+    is one of the cell's.
     """
 
     uri: str
@@ -54,6 +56,7 @@ class SourceFile:
     delimiter: str = ","
     quoted: bool = False
     ends_quoted: bool = False
+    slashed: bool = False
     member: str = ""
     sheet: str = ""
     header_line: int = 1
@@ -302,6 +305,8 @@ def look(part: Part, known: Known, line: int | None = None) -> tuple[Content, He
             return content, Header(tuple(_json_names(part, content.encoding)), 1)
         text = content.head.decode(content.encoding, errors="replace").lstrip("\ufeff")
         header = headers.of_text(text, known, line)
+    if header and content.slashed:
+        content = replace(content, slashed=quoting.escapes(part.place, content.encoding, header.delimiter))
     if header is None:
         where = f"line {line}: is blank or not there" if line else "line 1: nothing here looks like a header"
         raise SourceError(f"{part.name}: {where}", "Put the header on the first line, or say headerLine in a contract.")
@@ -407,6 +412,8 @@ def _fit(part: Part, content: Content, header: Header, claim: _Claim) -> SourceF
                     f"Rename the column to one of: {accepted}; or map it in a contract (`medallion init`).",
                     entity.name,
                 )
+    if claim.source and claim.source.snapshot:
+        mapping[str(entity.version_column)] = _snapshot(part, header, entity, claim.source, names)
     if claim.source:
         mapping = {name: _as_source(item, entity.column(name), claim.source) for name, item in mapping.items()}
         mapping |= _life(part, header, entity, claim.source, names)
@@ -434,6 +441,7 @@ def described(
         delimiter=header.delimiter,
         quoted=content.quoted,
         ends_quoted=content.ends_quoted,
+        slashed=content.slashed,
         member=part.place.member,
         sheet=part.sheet,
         header_line=header.line,
@@ -452,7 +460,9 @@ def remapped(file: SourceFile, entities: Mapping[str, Entity]) -> SourceFile:
     stem = delivery.split(base)[0]
     part = Part(file.uri, file.name, file.format, file.place, (file.sheet, stem) if file.sheet else (stem,), file.sheet)
     header = Header(tuple(written for written, _ in file.columns), file.header_line, file.delimiter)
-    content = Content(file.content_hash, file.size_bytes, file.encoding, b"", file.quoted, file.ends_quoted)
+    content = Content(
+        file.content_hash, file.size_bytes, file.encoding, b"", file.quoted, file.ends_quoted, file.slashed
+    )
     for claim in _claims(part, known):
         try:
             fitted = _fit(part, content, header, claim)
@@ -576,9 +586,47 @@ def _life(part: Part, header: Header, entity: Entity, source: Source, names: lis
                 entity.name,
             )
         found[name] = item
-    if source.complete or source.where:
-        found[COMPLETE if source.complete else OF] = Filling(value=f"{source.file} {source.sheet or ''}".strip())
+    if source.complete or source.where or source.snapshot:
+        word = COMPLETE if source.complete else SNAPSHOT if source.snapshot else OF
+        found[word] = Filling(value=f"{source.file} {source.sheet or ''}".strip())
     return found
+
+
+def _snapshot(part: Part, header: Header, entity: Entity, source: Source, names: list[str]) -> Filling:
+    """What tells of when the state is that a row or a file shows."""
+    if source.snapshot is True:
+        if day := named_day(part.name):
+            return Filling(value=day.isoformat())
+        problem, remedy = "its name has no date, or several", "Name it by its day, such as deals_2025-01-31.csv."
+    else:
+        by_code = dict(reversed([(_bare(cell), name) for cell, name in zip(header.cells, names, strict=True)]))
+        if held := by_code.get(_bare(str(source.snapshot))):
+            return Filling(column=held)
+        problem, remedy = f"has no column {source.snapshot!r}", "Export it with that column, or change the contract."
+    raise _UnfitError(f"{part.name}: is a snapshot by the contract, but {problem}", remedy, entity.name)
+
+
+_NAMED_DAYS = (
+    r"(?<!\d)(?P<y>20\d\d)[-_. ]?(?P<m>0[1-9]|1[0-2])[-_. ]?(?P<d>0[1-9]|[12]\d|3[01])(?!\d)",
+    r"(?<!\d)(?P<d>0?[1-9]|[12]\d|3[01])\.(?P<m>0?[1-9]|1[0-2])\.(?P<y>20\d\d)(?!\d)",
+    r"(?<!\d)(?P<y>20\d\d)[-_. ]?(?P<m>0[1-9]|1[0-2])(?![-_. ]?\d)",
+)
+
+
+def named_day(name: str) -> date | None:
+    """The one day in a file's name, of a month its first; None where there is none, or more than one.
+
+    >>> [str(named_day(name)) for name in ("deals_2025-01-31.csv", "31.1.2025 Deals.xlsx", "202502/deals.csv", "03-04-2025.csv")]
+    ['2025-01-31', '2025-01-31', '2025-02-01', 'None']
+    """
+    for pattern in _NAMED_DAYS:
+        found = {(int(m["y"]), int(m["m"]), int(m.groupdict().get("d") or 1)) for m in re.finditer(pattern, name)}
+        if found:
+            try:
+                return date(*found.pop()) if len(found) == 1 else None
+            except ValueError:
+                return None
+    return None
 
 
 def _of_several(

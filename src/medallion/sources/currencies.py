@@ -1,6 +1,6 @@
 """Which currency an export is in: in a column of its own, in the header of an amount, or beside the figures.
 
-Nothing is converted, and nothing becomes the currency of the lakehouse by default beside a word for another one.
+Nothing becomes the currency of the lakehouse by default beside a word for another one.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 
 def _set(words: str) -> frozenset[str]:
@@ -41,6 +42,8 @@ _NAMES = {
     "brazilian real": "BRL", "indian rupee": "INR", "rupee": "INR", "zloty": "PLN", "swedish krona": "SEK",
     "norwegian krone": "NOK", "danish krone": "DKK", "yuan": "CNY", "renminbi": "CNY",
 }  # fmt: skip
+#: How a cell may name a currency, besides its code.
+SPELLINGS = {**{sign.lower(): code for sign, code in _SIGNS.items() if code in CODES}, **_NAMES}
 _CURRENCY = _set(
     "currency curr ccy wahrung waehrung wahrungscode devise moneda divisa moeda valuta valute munteenheid waluta mena "
     "valyuta valiuta penznem monnaie"
@@ -55,6 +58,8 @@ _SIGN = "|".join(re.escape(sign) for sign in sorted(_SIGNS, key=len, reverse=Tru
 _PRICED = re.compile(
     rf"(?:[-+−(]\s*)?(?P<before>[A-Za-z]{{3}}|{_SIGN})\s*{_FIGURE}[kKmM]?\)?|{_FIGURE}[kKmM]?\s*(?P<after>[A-Za-z]{{3}}|{_SIGN})\)?-?"
 )
+#: More ways to write a currency than any column has: what has more different values mostly holds something else.
+_SPELLINGS = 500
 _NUMBER = re.compile(rf"{_FIGURE}\)?-?")
 
 
@@ -75,6 +80,15 @@ def is_named(header: str) -> bool:
     """
     words = set(_words(header))
     return bool(words & _CURRENCY) and words <= _CURRENCY | _BESIDE
+
+
+def names_one(header: str) -> bool:
+    """Whether a header has a word for a currency, of whatever it is.
+
+    >>> names_one("Account Currency"), names_one("Amount")
+    (True, False)
+    """
+    return bool(set(_words(header)) & _CURRENCY)
 
 
 def in_company_currency(header: str) -> bool:
@@ -165,20 +179,23 @@ class Cells:
             codes[code_of(text) or "?"] += count
         return codes
 
-    @property
+    @cached_property
     def is_currency(self) -> bool:
         """Whether it holds currencies: nearly all of its values are, or its header says so and they are no figures."""
         if not self.counts:
             return False
-        unknown = self.codes()["?"] / self.counts.total()
-        figures = sum(bool(_NUMBER.fullmatch(text)) or in_amount(text) is not None for text in self.counts)
-        return unknown < 0.1 or (is_named(self.header) and figures < 0.5 * len(self.counts))
+        if len(self.counts) - _SPELLINGS < 0.1 * self.counts.total() and self.codes()["?"] < 0.1 * self.counts.total():
+            return True
+        return is_named(self.header) and self._figures < 0.5 * len(self.counts)
 
     @property
     def has_figures(self) -> bool:
         """Whether most of its values are figures."""
-        figures = sum(bool(_NUMBER.fullmatch(text)) or in_amount(text) is not None for text in self.counts)
-        return bool(self.counts) and figures > 0.7 * len(self.counts)
+        return bool(self.counts) and self._figures > 0.7 * len(self.counts)
+
+    @cached_property
+    def _figures(self) -> int:
+        return sum(bool(_NUMBER.fullmatch(text)) or in_amount(text) is not None for text in self.counts)
 
 
 @dataclass(frozen=True)
@@ -195,7 +212,12 @@ def _listed(codes: Mapping[str, int]) -> str:
 
 
 def doubt(
-    columns: Iterable[Cells], amounts: Mapping[str, str], mapped: str | None, default: str, said: bool = False
+    columns: Iterable[Cells],
+    amounts: Mapping[str, str],
+    mapped: str | None,
+    default: str,
+    said: bool = False,
+    converted: bool = False,
 ) -> Doubt | None:
     """What hinders a file's amounts from counting in the currency `default`; None when nothing does.
 
@@ -205,6 +227,7 @@ def doubt(
         mapped: Bronze column that fills `currency`.
         default: Currency of an amount of which nothing is said.
         said: Whether the contract itself says the currency of every row, or what an empty cell means.
+        converted: Whether there is a table of rates for amounts in other currencies.
     """
     columns = list(columns)
     mapped_column = next((column for column in columns if column.name == mapped), None)
@@ -219,14 +242,14 @@ def doubt(
                 f"others: an empty cell is not {default} by default",
                 f"Fill in the cells, or say what an empty one means: `currency: {{column: {mapped_column.header}, empty: EUR}}`.{other_way}",
             )
-        if foreign and own:
+        if foreign and own and not converted:
             named = code_beside(own, columns)
             default = named[1] if named else default
             return Doubt(
                 f"column {mapped_column.header!r}: amounts in {_listed(foreign)} are not converted, so these rows would be "
                 f"refused, and {own.header!r} is ignored",
                 f"If {own.header!r} is in {default}, let a contract say `deal_value: {own.header}` and "
-                f"`currency: {{value: {default}}}`.",
+                f"`currency: {{value: {default}}}`; or give a table of rates, `rates:` in config.yaml.",
             )
         codes = mapped_column.codes()
         for column in columns:
@@ -254,7 +277,7 @@ def doubt(
             return Doubt(
                 f"column {column.header!r}: its header says {code}, and nothing maps a currency: every amount would "
                 f"count as {default}",
-                f"Amounts are not converted. Convert them and {say[3:]}{other_way}",
+                f"Say `currency: {{value: {code}}}` and give a table of rates, `rates:` in config.yaml; {say}{other_way}",
             )
         if canonical:
             beside = Counter({c: n for c, n in _beside(column).items() if c != default})
@@ -263,8 +286,11 @@ def doubt(
                 return Doubt(
                     f"column {column.header!r}: amounts such as {text!r} are in {_listed(beside)}, and nothing maps a "
                     f"currency",
-                    f"Amounts are not converted. Convert them and {say[3:]}{other_way}",
+                    f"Say their currency in a contract and give a table of rates, `rates:` in config.yaml; {say}{other_way}",
                 )
+    if (named := figures_beside(columns, amounts)) and named[1] != default:
+        cells = next(column.counts.total() for column in columns if column.header == named[0])
+        return not_said(f"column {named[0]!r}", {named[1]: cells}, default)
     return _without_value(columns, amounts)
 
 
@@ -311,6 +337,41 @@ def of_accounts(columns: Iterable[Cells], amounts: Mapping[str, str], default: s
                 f'Amounts are not converted. Convert them, or leave them out in a contract: `{canonical}: {{value: ""}}`.',
             )
     return None
+
+
+def figures_beside(columns: Iterable[Cells], amounts: Mapping[str, str]) -> tuple[str, str] | None:
+    """Header and ISO code of figures that name their one currency, where the amounts of deals beside them name none."""
+    columns = list(columns)
+    mine = [column for column in columns if amounts.get(column.name) == "deal_value"]
+    if not mine or any(in_header(column.header) or _beside(column) for column in mine):
+        return None
+    found: dict[str, str] = {}
+    for column in columns:
+        if column.name not in amounts and column.has_figures and not in_company_currency(column.header):
+            named, signed = in_header(column.header), _beside(column)
+            for code in {named} if named else {*signed} if signed.total() > 1 else ():
+                found.setdefault(str(code), column.header)
+    return next(((header, code) for code, header in found.items()), None) if len(found) == 1 else None
+
+
+def elsewhere(columns: Iterable[Cells], default: str) -> tuple[str, Counter[str]] | None:
+    """Header and ISO codes of a column of currencies in a table beside the deals, where one of them is not `default`."""
+    for column in columns:
+        if names_one(column.header) and column.counts:
+            codes = column.codes()
+            if codes["?"] < 0.1 * codes.total() and {*codes} - {default, "?"}:
+                return column.header, Counter({code: count for code, count in codes.items() if code != "?"})
+    return None
+
+
+def not_said(place: str, listed: Mapping[str, int], default: str) -> Doubt:
+    """That nothing but what stands in another `place` says in which currency the amounts of deals are."""
+    code = max(listed, key=lambda code: listed[code])
+    return Doubt(
+        f"{place} says {_listed(listed)}, and nothing says in which currency the deals are: every amount would count as {default}",
+        f"Say it in a contract: `currency: {{value: {default}}}` if every amount is in {default}; if all are in {code}, the contract "
+        f"gives that currency to the lakehouse (`medallion init` writes it). Amounts are not converted.",
+    )
 
 
 def only(columns: Iterable[Cells], amounts: Mapping[str, str]) -> str | None:

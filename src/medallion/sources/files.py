@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 from urllib.parse import urlsplit
@@ -87,6 +88,20 @@ INSIDE = "!/"
 _LARGEST_INSIDE = 256 << 20
 
 
+#: Bytes of a text that are read, 0 for all.
+_BEGINNING: ContextVar[int] = ContextVar("beginning", default=0)
+
+
+@contextmanager
+def beginnings(size: int) -> Iterator[None]:
+    """Within, no more than so many bytes of a text are read: enough to propose how it is to be read."""
+    token = _BEGINNING.set(size)
+    try:
+        yield
+    finally:
+        _BEGINNING.reset(token)
+
+
 @dataclass(frozen=True)
 class Place:
     """Where the bytes of a table lie: a file, or a member of a zip archive, packed by gzip or not."""
@@ -111,6 +126,40 @@ class Place:
         outer, _, inner = self.member.rpartition(INSIDE)
         with Place(self.fs, self.path, outer).archive() as archive, archive.open(inner) as stream:
             yield cast(BinaryIO, gzip.GzipFile(fileobj=stream) if packed else stream)
+
+    @contextmanager
+    def text(self) -> Iterator[BinaryIO]:
+        """The unpacked bytes of a text; within `beginnings` only the first, to the end of a line."""
+        most = _BEGINNING.get()
+        with self.open() as stream:
+            if not most:
+                yield stream
+                return
+            head = bytes(stream.read(most + 2))
+        if len(head) > most and (at := head.rfind(b"\n", 0, most)) >= 0:
+            is_pair = at % 2 == 0 and head[at + 1] == 0  # of UTF-16
+            head = head[: at + 1 + is_pair]
+        yield io.BytesIO(head)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a text is longer than what is read of it within `beginnings`."""
+        most = _BEGINNING.get()
+        return bool(most) and (self._size or len(self.beginning(most + 1))) > most
+
+    @property
+    def _size(self) -> int:
+        """Its bytes; 0 for a packed one, which does not tell."""
+        packed = self.member or self.path.lower().endswith(".gz")
+        return 0 if packed else int(self.fs.get_file_info(self.path).size)
+
+    def lines(self) -> int:
+        """About how many lines a text has, by those of what is read of it; 0 where a packed one does not tell."""
+        read = count = 0
+        with self.text() as stream:
+            while chunk := stream.read(_CHUNK):
+                read, count = read + len(chunk), count + chunk.count(b"\n")
+        return round(count * self._size / max(read, 1)) if self._size or self.is_cut else count
 
     @contextmanager
     def archive(self) -> Iterator[zipfile.ZipFile]:
@@ -154,7 +203,8 @@ class Place:
 class Content:
     """What one pass over a text file tells: SHA-256 of the unpacked content, its size, encoding and beginning.
 
-    `quoted` says that there are quotation marks, `ends_quoted` that one closes the text.
+    `quoted` says that there are quotation marks, `ends_quoted` that one closes the text, `slashed` that a backslash stands
+    before one.
     """
 
     digest: str
@@ -163,22 +213,24 @@ class Content:
     head: bytes
     quoted: bool
     ends_quoted: bool = False
+    slashed: bool = False
 
 
 def read_through(place: Place, name: str) -> Content:
     """One pass over the text: its hash and encoding; refuses what is empty, cut short or binary."""
     digest = hashlib.sha256()
-    head, size, lines, quoted, utf8 = b"", 0, 1, False, True
+    head, size, lines, quoted, slashed, utf8 = b"", 0, 1, False, False, True
     rest = end = b""
     wide, zeros, first_zero = None, 0, 0
     accented = False  # a letter outside ASCII was read as UTF-8
     try:
-        with place.open() as stream:
+        with place.text() as stream:
             while chunk := stream.read(_CHUNK):
                 digest.update(chunk)
                 size += len(chunk)
                 head += chunk[: _HEAD - len(head)] if len(head) < _HEAD else b""
                 quoted = quoted or b'"' in chunk
+                slashed = slashed or b'\\"' in chunk or (end == b"\\" and chunk.startswith(b'"'))
                 if not size - len(chunk):
                     wide = None if head.startswith(_MARKS) else encodings.without_mark(head)
                 if b"\0" in chunk and not wide and not head.startswith(_MARKS):
@@ -214,7 +266,7 @@ def read_through(place: Place, name: str) -> Content:
         raise _mixed(name, lines)
     else:
         encoding = _single_byte(place, name)
-    return Content(digest.hexdigest(), size, encoding, head, quoted, end == b'"')
+    return Content(digest.hexdigest(), size, encoding, head, quoted, end == b'"', slashed)
 
 
 def _mixed(name: str, line: int) -> SourceError:
@@ -247,7 +299,7 @@ def _single_byte(place: Place, name: str) -> str:
     """The encoding of a text that is not UTF-8; refused when two readings are as likely."""
     if (found := encodings.east_asian(place.beginning(_HEAD))) and _is_all(place, found):
         return found
-    with place.open() as stream:
+    with place.text() as stream:
         encoding, examples = encodings.of_chunks(iter(lambda: stream.read(_CHUNK), b""))
     if encoding:
         return encoding
@@ -262,7 +314,7 @@ def _single_byte(place: Place, name: str) -> str:
 
 def _is_all(place: Place, encoding: str) -> bool:
     """Whether a text is in an encoding to its end."""
-    with place.open() as stream:
+    with place.text() as stream:
         try:
             for _ in codecs.iterdecode(iter(lambda: stream.read(_CHUNK), b""), encoding):
                 pass
@@ -274,7 +326,7 @@ def _is_all(place: Place, encoding: str) -> bool:
 def fingerprint(place: Place) -> tuple[str, int]:
     """SHA-256 of the unpacked bytes, and how many."""
     digest, size = hashlib.sha256(), 0
-    with place.open() as stream:
+    with place.text() as stream:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
             size += len(chunk)
@@ -288,7 +340,7 @@ def text_lines(place: Place) -> Iterator[list[str]]:
         SourceError: A line is longer than any record can be.
     """
     rest, begun = b"", False
-    with place.open() as stream:
+    with place.text() as stream:
         while chunk := stream.read(_CHUNK * 16):
             data = rest + (chunk if begun else chunk.removeprefix(b"\xef\xbb\xbf"))
             cut = data.rfind(b"\n") + 1

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -33,6 +34,29 @@ def text(cell: Any) -> str:
     if isinstance(cell, timedelta):
         return str(cell)
     return str(cell)
+
+
+def spread(
+    rows: Iterable[list[Any]], merged: Iterable[tuple[tuple[int, int], tuple[int, int]]], left: int = 0
+) -> Iterator[list[Any]]:
+    """Rows in which a text or a date that is merged over rows is in each of them; a figure would count more than once.
+
+    `left` is the column of the first cell of a row.
+
+    >>> list(spread([["Ann", "D1", 9.0], ["", "D2", ""], ["", "D3", 4.0]], [((0, 0), (1, 0)), ((0, 2), (1, 2))]))
+    [['Ann', 'D1', 9.0], ['Ann', 'D2', ''], ['', 'D3', 4.0]]
+    """
+    over = sorted((first, column, last) for (first, column), (last, _) in merged if last > first)
+    place, below = 0, dict[int, tuple[Any, int]]()
+    for number, row in enumerate(rows):
+        below = {column: held for column, held in below.items() if held[1] >= number}
+        row = [below[n][0] if n in below and cell == "" else cell for n, cell in enumerate(row)]
+        while place < len(over) and over[place][0] <= number:
+            first, column, last = over[place]
+            place += 1
+            if first == number and 0 <= column - left < len(row) and not isinstance(row[column - left], float):
+                below[column - left] = row[column - left], last
+        yield row
 
 
 def _limit(memory: int, seconds: int) -> None:
@@ -70,7 +94,8 @@ def main(memory: str, seconds: str, libraries: str, sheet: str | None = None) ->
         elif sheet not in book.sheet_names:
             say({"missing": sheet})
         else:
-            for row in book.get_sheet_by_name(sheet).iter_rows():
+            cells = book.get_sheet_by_name(sheet)
+            for row in spread(cells.iter_rows(), cells.merged_cell_ranges or (), (cells.start or (0, 0))[1]):
                 say([text(cell) for cell in row])
         say("end")
     except (CalamineError, OSError, ValueError) as error:

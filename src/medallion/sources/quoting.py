@@ -1,0 +1,68 @@
+"""Whether a backslash before a quotation mark makes that mark one of the cell's, where the standard doubles it."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from medallion.sources.files import Place
+
+_CHUNK = 1 << 20
+#: Encodings in which a byte of a backslash is always one.
+_PLAIN = re.compile(r"utf-8|latin-1|(windows-|cp)125\d")
+#: A mark after an odd number of backslashes.
+_ESCAPED = re.compile(rb'(?<!\\)((?:\\\\)*)\\"')
+
+
+def escapes(place: Place, encoding: str, delimiter: str) -> bool:
+    """Whether the backslashes before quotation marks of a text escape them, as some databases write them.
+
+    They do where a mark would else stand in the midst of a cell, and where none does then.
+    """
+    plain = _PLAIN.fullmatch(encoding) is not None
+    return plain and not _is_whole(place, encoding, delimiter, None) and _is_whole(place, encoding, delimiter, "\\")
+
+
+def _is_whole(place: Place, encoding: str, delimiter: str, escape: str | None) -> bool:
+    csv.field_size_limit(1 << 30)
+    try:
+        for _ in csv.reader(_lines(place, encoding), delimiter=delimiter, escapechar=escape, strict=True):
+            pass
+    except csv.Error:
+        return False
+    return True
+
+
+def _lines(place: Place, encoding: str) -> Iterator[str]:
+    """The lines of a text with their ends."""
+    rest = ""
+    with place.text() as stream:
+        for text in codecs.iterdecode(iter(lambda: stream.read(_CHUNK), b""), encoding):
+            *whole, rest = (rest + text).split("\n")
+            yield from (f"{line}\n" for line in whole)
+    if rest:
+        yield rest
+
+
+class Doubled:
+    """A stream of bytes in which marks after a backslash are doubled instead; every other backslash stays."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream, self._rest, self.closed = stream, b"", False
+
+    def read(self, size: int = -1) -> bytes:
+        """Some more bytes, none at the end."""
+        while True:
+            read = bytes(self._stream.read(size if size > 0 else _CHUNK))
+            data = self._rest + read
+            cut = len(data.rstrip(b"\\")) if read else len(data)  # what comes next may be a mark
+            data, self._rest = data[:cut], data[cut:]
+            if data or not read:
+                return _ESCAPED.sub(rb'\1""', data)
+
+    def close(self) -> None:
+        """Whoever opened the stream closes it."""
+        self.closed = True

@@ -1,0 +1,204 @@
+"""Activities: what has taken place counts, on the best day that there is; what is archived is old, not deleted."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from conftest import NOW
+from medallion import contracts, proposal
+from medallion.contracts import CONFIDENT, Override
+from medallion.pipeline import conventions
+from medallion.sources import scan
+
+ACCOUNTS = "Account ID,Account Name,Industry\nA1,Acme,Food\nA2,Bolt,Food\nA3,Corn,Food\n"
+
+
+@pytest.fixture
+def touches(tmp_path):
+    """`touches(header, rows)`: the source that `init` proposes for activities, what it asks, and what a plain run refuses."""
+
+    def read(header: str, rows: list[str], name: str = "activities.csv"):
+        lines = [f"T{n},A{n % 3 + 1},call,ok,{row}" for n, row in enumerate(rows, 1)]
+        (tmp_path / name).write_text(
+            "\n".join([f"Activity ID,Account ID,Activity Type,Outcome,{header}", *lines]) + "\n"
+        )
+        (tmp_path / "accounts.csv").write_text(ACCOUNTS)
+        found = proposal.propose(str(tmp_path), "x")
+        (source,) = contracts.entities([Override("x", found.text)])["interactions"].sources
+        columns = {c["column"]: c for c in found.columns if c["entity"] == "interactions"}
+        entities = contracts.entities()
+        files = [file for file in scan(str(tmp_path), entities).files if file.entity == "interactions"]
+        return source, columns, conventions.settle(files, entities, []).refused
+
+    return read
+
+
+# archived
+
+
+@pytest.mark.parametrize(
+    ("header", "values"),
+    [("IsArchived", "true false false"), ("Archiviert", "ja nein nein"), ("Archived", "1 0 0"), ("Record State", "Archived Active Active")],
+)  # fmt: skip
+def test_an_archived_activity_is_an_old_one(touches, header, values):
+    source, _, refused = touches(f"Activity Date,{header}", [f"2025-01-1{n},{v}" for n, v in enumerate(values.split())])
+    assert source.absent is None
+    assert source.where is None
+    assert refused == []
+
+
+@pytest.mark.parametrize(("header", "values"), [("IsDeleted", "true false"), ("Deleted at", "2025-02-01 -")])
+def test_a_deleted_activity_has_ended(touches, header, values):
+    source, _, refused = touches(
+        f"Activity Date,IsArchived,{header}",
+        [f"2025-01-1{n},true,{'' if v == '-' else v}" for n, v in enumerate(values.split())],
+    )
+    assert source.absent
+    assert "archived" not in source.absent.when
+    assert "as deleted" in refused[0].problem
+    assert "IsArchived" not in refused[0].problem
+
+
+@pytest.mark.parametrize(
+    ("head", "file"),
+    [("hs_object_id,dealname,dealstage,amount,closedate,createdate", "deals.csv"),
+     ("Record ID,Deal Name,Deal Stage,Amount,Close Date,Create Date,Pipeline,Deal owner,dealname", "hubspot-deals.csv"),
+     ("deal_id,portal_id,deal_pipeline_stage_id,property_dealname,property_amount,property_closedate,property_createdate", "deal.csv")],
+)  # fmt: skip
+def test_an_archived_deal_of_hubspot_is_deleted(tmp_path, head, file):
+    cells = {
+        "amount": "100",
+        "stage": "closedwon",
+        "date": "2025-01-02",
+        "deal": "{n}",
+        "object": "{n}",
+        "record": "{n}",
+    }
+    row = ",".join(next((v for k, v in cells.items() if k in name.lower()), "x") for name in head.split(","))
+    lines = [row.replace("{n}", str(n)) + f",{'true' if n == 3 else 'false'}" for n in range(1, 5)]
+    (tmp_path / file).write_text("\n".join([f"{head},archived", *lines]) + "\n")
+    found = proposal.propose(str(tmp_path), "x")
+    assert found.system == "HubSpot"
+    (source,) = contracts.entities([Override("x", found.text)])["leads"].sources
+    assert source.absent.when == "`archived`"
+    assert source.absent.confidence >= CONFIDENT
+
+
+# planned
+
+PLANNED = [
+    # header, the state of each row, how many count, whether it is asked
+    ("Status", ["Completed", "Not Started", "In Progress", "Completed", "Deferred"], 2, False),
+    ("is_done", ["true", "false", "true", "false", "true"], 3, False),
+    ("Activity - Done", ["Done", "To do", "To do", "Done", "Done"], 3, False),
+    ("Aufgabenstatus", ["erledigt", "geplant", "erledigt", "in Bearbeitung", "erledigt"], 5, False),  # no word of its header
+    ("Status der Aufgabe", ["erledigt", "geplant", "erledigt", "in Bearbeitung", "abgesagt"], 2, False),
+    ("Estado", ["realizada", "pendiente", "programada", "realizada", "realizada"], 3, False),
+    ("statut", ["terminé", "à faire", "prévue", "terminé", "annulé"], 2, False),
+    ("Meeting outcome", ["SCHEDULED", "COMPLETED", "NO_SHOW", "CANCELED", "COMPLETED"], 3, False),
+    ("Status", ["Planned", "Planned", "Scheduled", "Open", "Open"], 0, True),
+    ("Status", ["Sent", "Replied", "Sent", "Bounced", "Sent"], 5, False),
+    ("Lead Status", ["Open", "Working", "New", "Open", "New"], 5, False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("header", "states", "counting", "asked"), PLANNED, ids=[f"{p[0]} {p[1][0]}" for p in PLANNED])
+def test_what_is_planned_does_not_count(touches, header, states, counting, asked):
+    import duckdb
+
+    source, _, refused = touches(f"Activity Date,{header}", [f"2025-01-1{n},{s}" for n, s in enumerate(states)])
+    if counting == len(states):
+        assert source.where is None
+        assert refused == []
+        return
+    assert (source.where.confidence < CONFIDENT) == asked
+    name = source.where.when.split("`")[1]
+    rows = " union all ".join(f"select '{state}' as \"{name}\"" for state in [*states, ""])
+    when = source.where.when.replace("`", '"')
+    assert duckdb.sql(f"select count(*) from ({rows}) where {when}").fetchall() == [(counting + 1,)]
+    assert f"{len(states) - counting} of {len(states)} activities have not taken place" in refused[0].problem
+    assert "`where:" in refused[0].remedy
+
+
+@pytest.mark.slow
+def test_a_planned_activity_comes_back_when_it_is_done(to_silver, tmp_path, rows):
+    head = "Activity ID,Account ID,Activity Type,Activity Date,Outcome,Status,Completed At\n"
+    files = {
+        "accounts.csv": ACCOUNTS,
+        "activities.csv": head + "T1,A1,call,2025-01-10,ok,Completed,\nT2,A2,call,2025-12-30,ok,Not Started,\n"
+        "T3,A3,call,,ok,Completed,2025-01-11\n",
+    }
+    folder = tmp_path / "export"
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_text(content)
+    (tmp_path / "mine.odcs.yaml").write_text(proposal.propose(str(folder), "x").text)
+    first, lake = to_silver(files, contracts=(tmp_path / "mine.odcs.yaml",), accept=True)
+    (told,) = [row for row in first.accounts if row["entity"] == "interactions"]
+    assert (told["accepted"], told["excluded"], told["quarantined"]) == (2, 1, 0)
+    days = "select interaction_id, occurred_at::date::varchar as day from silver.interactions_clean order by 1"
+    assert [tuple(row.values()) for row in rows(lake, days)] == [("T1", "2025-01-10"), ("T3", "2025-01-11")]
+    done = head + "T2,A2,call,2025-12-30,ok,Completed,2025-06-30\n"
+    _second, lake = to_silver({"activities.csv": done}, NOW + timedelta(days=1))
+    assert [tuple(row.values()) for row in rows(lake, days)][1] == ("T2", "2025-06-30")
+
+
+# the day of an activity
+
+DAYS = [
+    ("ActivityDate,CompletedDateTime,CreatedDate",
+     ["2025-01-10,2025-01-10T09:00:00Z,2025-01-09T09:00:00Z", ",2025-01-11T09:00:00Z,2025-01-09T09:00:00Z", ",,2025-01-08T09:00:00Z"],
+     ["2025-01-10", "2025-01-11T09:00:00Z", "2025-01-08T09:00:00Z"], ["CompletedDateTime, when it was done", "CreatedDate, when it was entered"]),
+    ("Due Date,Last Modified Date,Marked as done time", ["2025-01-10,,", ",2025-01-15,2025-01-11", ",2025-01-12,"],
+     ["2025-01-10", "2025-01-11", "2025-01-12"], ["Marked as done time, when it was done", "Last Modified Date, when it was last changed"]),
+    ("Fälligkeitsdatum,Erstellt am,Geändert am", ["10.01.2025,05.01.2025,", ",06.01.2025,13.02.2025", ",,25.01.2025"],
+     ["10.01.2025", "06.01.2025", "25.01.2025"], ["Erstellt am, when it was entered", "Geändert am, when it was last changed"]),
+    ("Activity Date,Completed On,Created On", ["2025-03-10,2025-01-20,2025-01-01", "2025-01-10,2025-01-10,2025-01-01", "2025-01-11,2025-03-01,"],
+     ["2025-01-20", "2025-01-10", "2025-01-11"], ["Completed On where that was before (rows: 1)"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("header", "cells", "days", "said"), DAYS, ids=[d[0] for d in DAYS])
+def test_a_touch_has_the_best_day_that_there_is(touches, header, cells, days, said):
+    import duckdb
+
+    _, columns, _ = touches(header, cells)
+    item = columns["occurred_at"]
+    assert item["confidence"] >= CONFIDENT, item
+    for text in said:
+        assert text in item["reason"]
+    names = [name.lower().replace(" ", "_") for name in header.split(",")]
+    rows = " union all ".join(
+        "select " + ", ".join(f"'{cell}' as \"{name}\"" for name, cell in zip(names, row.split(","), strict=True))
+        for row in cells
+    )
+    found = duckdb.sql(f"select {item['sql'].replace('`', chr(34))} from ({rows})").fetchall()
+    assert sorted(day for (day,) in found) == sorted(days)
+
+
+@pytest.mark.parametrize("state", ["NOT_STARTED", "Geplant", "To do"])
+def test_a_state_that_is_read_as_an_outcome_stops_nothing(tmp_path, state):
+    rows = [f"T{n},A1,call,2025-01-1{n},{'COMPLETED' if n % 2 else state}" for n in range(1, 7)]
+    head = "Activity ID,Account ID,Activity Type,Activity Date,Task Status\n"
+    (tmp_path / "activities.csv").write_text(head + "\n".join(rows) + "\n")
+    (tmp_path / "accounts.csv").write_text(ACCOUNTS)
+    entities = contracts.entities([Override("x", proposal.propose(str(tmp_path), "x").text)])
+    assert entities["interactions"].sources[0].where
+    assert conventions.settle(scan(str(tmp_path), entities).files, entities, []).refused == []
+
+
+@pytest.mark.parametrize("flag", ["_fivetran_deleted", "IsDeleted", "archived"])
+def test_a_retired_row_of_a_table_that_is_looked_up_in_stops_nothing(tmp_path, flag):
+    (tmp_path / "stages.csv").write_text(
+        f"stage_id,label,display_order,closed_won,is_closed,{flag}\ns1,Talks,0,false,false,false\ns2,Ink,1,true,true,false\n"
+        "s3,Gone,2,false,true,false\ns4,Old talks,3,false,false,true\n"
+    )
+    deals = "".join(f"D{n},A{n % 3 + 1},s{n % 4 + 1},{n}00,2025-01-0{n},2025-02-0{n}\n" for n in range(1, 9))
+    (tmp_path / "deals.csv").write_text(f"deal_id,Account ID,deal_stage_id,Amount,Created Date,Close Date\n{deals}")
+    (tmp_path / "accounts.csv").write_text(ACCOUNTS)
+    entities = contracts.entities([Override("x", proposal.propose(str(tmp_path), "x").text)])
+    files = scan(str(tmp_path), entities).files
+    assert "stages" in {file.entity for file in files}
+    assert conventions.settle(files, entities, []).refused == []

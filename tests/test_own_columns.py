@@ -1,0 +1,212 @@
+"""Columns of a contract that go to gold: to its tables, the metrics, the agent and Power BI."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from typer.testing import CliRunner
+
+from conftest import NOW
+from medallion import contracts, metrics
+from medallion.cli import app
+from medallion.contracts import Override, own
+from medallion.errors import ContractError
+from medallion.lakehouse import contracts_in_use, query
+from medallion.powerbi import model as powerbi
+from medallion.powerbi import rows as powerbi_rows
+from medallion.powerbi.check import check
+
+HEAD = "apiVersion: v3.1.0\nkind: DataContract\nid: mine\nversion: 1.0.0\nstatus: active\n"
+GOLD = "customProperties: [{property: gold, value: true}]"
+PROBABILITY = (
+    "{name: crm_probability, logicalType: number, physicalType: double, logicalTypeOptions: {minimum: 0, maximum: 1}, "
+    f"{GOLD}}}"
+)
+
+
+def contract(leads: list[str], customers: list[str] = (), further: str = "") -> Override:
+    """A contract with these columns."""
+    parts = [
+        f"  - name: {name}\n    properties:\n" + "".join(f"      - {one}\n" for one in columns)
+        for name, columns in (("leads", leads), ("customers", customers))
+        if columns
+    ]
+    return Override("mine.odcs.yaml", f"{HEAD}schema:\n{''.join(parts)}{further}")
+
+
+def text(name: str, more: str = "") -> str:
+    return f"{{name: {name}, logicalType: string, physicalType: string, {more}{GOLD}}}"
+
+
+@pytest.fixture(autouse=True)
+def nothing_of_ones_own():
+    yield
+    own.OWN_COLUMNS.clear()
+
+
+@pytest.mark.parametrize(
+    ("leads", "customers", "says"),
+    [
+        (["{name: owner, customProperties: [{property: gold, value: true}]}"], (), "gold.deals has a column of that name"),
+        ([text("lead_score")], (), "gold.deals has a column of that name"),
+        ([text("closed_month")], (), "gold.deals has a column of that name"),
+        ([text("nickname", "classification: pii, ")], (), "the column is personal"),
+        (["{name: kind, physicalType: string, customProperties: [{property: gold, value: ja}]}"], (), "gold is 'ja'"),
+        ([PROBABILITY.replace("maximum: 1", "maximum: 100")], (), "a probability lies between 0 and 1"),
+    ],
+)  # fmt: skip
+def test_a_column_that_cannot_go_to_gold_is_refused(leads, customers, says):
+    with pytest.raises(ContractError, match=says):
+        contracts.entities([contract(leads, customers)])
+
+
+def test_other_entities_have_no_table_in_gold():
+    with pytest.raises(ContractError, match="products have no table there"):
+        contracts.entities([contract([], (), f"  - name: products\n    properties:\n      - {text('line')}\n")])
+
+
+def test_a_column_of_gold_is_a_dimension_by_its_label_and_type():
+    mine = [
+        text("forecast_category", "businessName: Forecast, enum: [{value: commit}, {value: upside}], "),
+        text("segment"),
+        f"{{name: signed_at, logicalType: timestamp, physicalType: timestamp, {GOLD}}}",
+        f"{{name: is_renewal, logicalType: boolean, physicalType: boolean, {GOLD}}}",
+    ]
+    own.bring(contracts.entities([contract(mine, [text("region"), text("segment")])]))
+    found = {one.name: one for one in metrics.named("win_rate").dimensions}
+    assert (found["forecast_category"].display_name, found["forecast_category"].values) == (
+        "Forecast",
+        ("commit", "upside"),
+    )
+    assert (found["signed_at"].expr, found["signed_at"].type) == ("CAST(signed_at AS DATE)", "day")
+    assert found["is_renewal"].type == "boolean"
+    assert "region" in found  # of the account
+    deals = powerbi.model().table("Deals")
+    assert [deals.column(name).source for name in ("Forecast", "Segment")] == ["forecast_category", "segment"]
+    assert powerbi.dimension(metrics.named("win_rate"), "region") == ("Customers", "Region")
+    assert "crm_expected_revenue" not in metrics.metrics()
+    own.bring(contracts.entities([contract([PROBABILITY])]))
+    assert "crm_expected_revenue" in metrics.metrics()
+    assert "region" not in {one.name for one in metrics.named("win_rate").dimensions}
+
+
+@pytest.fixture(scope="module")
+def lake(spark, tmp_path_factory):
+    """One run on an export with columns of its own."""
+    from medallion import pipeline
+    from medallion.config import load
+    from medallion.lakehouse.store import Lakehouse
+
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "in").mkdir()
+    (folder / "in" / "customers.csv").write_text("customer_id,customer_name,Region\nC1,Acme,DACH\nC2,Bolt,Nordics\n")
+    (folder / "in" / "leads.csv").write_text(
+        "lead_id,customer_id,status,deal_value,created_at,closed_at,Forecast Category,Pipeline,Chance\n"
+        "L1,C1,open,1000,2025-06-01,,Commit,New business,75%\n"
+        "L2,C2,open,2000,2025-06-01,,Upside,Renewals,25\n"
+        "L3,C1,won,300,2025-05-01,2025-06-01,Closed,Renewals,100 %\n"
+        "L4,C1,open,50,2025-06-01,,,New business,\n"
+    )
+    (folder / "in" / "interactions.csv").write_text(
+        "interaction_id,customer_id,channel,occurred_at,outcome\nI1,C1,call,2025-06-02,positive\n"
+    )
+    source = (
+        "    customProperties:\n      - property: sources\n        value:\n          - file: leads\n            columns: {"
+        + ", ".join(
+            f"{name}: {name}" for name in ("lead_id", "customer_id", "status", "deal_value", "created_at", "closed_at")
+        )
+        + ", forecast_category: Forecast Category, pipeline: Pipeline, crm_probability: {column: Chance, unit: percent}}\n"
+    )
+    mine = contract(
+        [text("forecast_category", "businessName: Forecast, "), text("pipeline"), PROBABILITY], [text("region")]
+    )
+    path = folder / "mine.odcs.yaml"
+    path.write_text(mine.text.replace("  - name: leads\n", f"  - name: leads\n{source}"))
+    lake = Lakehouse(str(folder / "lakehouse"))
+    settings = load(None, source=str(folder / "in"), lakehouse=lake.root, contracts=(path,))
+    assert pipeline.run(settings, NOW).wrong == []
+    return lake
+
+
+@pytest.mark.slow
+def test_the_metrics_are_split_by_columns_of_ones_own(lake):
+    contracts_in_use.for_readers(lake)
+    with query.connect(lake, layers=("gold", "silver")) as connection:
+        by = {
+            name: [(row[name], row["value"]) for row in metrics.ask(connection, "open_pipeline", name).rows]
+            for name in ("forecast_category", "pipeline", "region")
+        }
+        expected = metrics.ask(connection, "crm_expected_revenue", "region").rows
+        where = metrics.ask(connection, "revenue", where=[metrics.Filter.parse("pipeline=renewals")])
+    assert by["forecast_category"] == [(None, 50), ("Closed", 0), ("Commit", 1000), ("Upside", 2000)]
+    assert by["pipeline"] == [("New business", 1050), ("Renewals", 2000)]
+    assert by["region"] == [("DACH", 1050), ("Nordics", 2000)]
+    assert [(row["region"], row["value"]) for row in expected] == [("DACH", 750), ("Nordics", 500)]
+    assert where.value == 300
+
+
+@pytest.mark.slow
+def test_power_bi_has_columns_of_ones_own(lake):
+    contracts_in_use.for_readers(lake)
+    made = powerbi.model()
+    with query.connect(lake, layers=("gold", "silver")) as connection:
+        rows = powerbi_rows.read(connection, made)
+        compared = {row["metric"]: row["same"] for row in check(connection, made, rows, most=2)}
+    deals, customers = (
+        [powerbi_rows.cells(made.table(name), row) for row in rows.tables[name]] for name in ("Deals", "Customers")
+    )
+    assert [(row["Deal"], row["Forecast"], row["Crm probability"]) for row in deals][:2] == [
+        ("L1", "Commit", 0.75),
+        ("L2", "Upside", 0.25),
+    ]
+    assert [row["Region"] for row in customers] == ["DACH", "Nordics"]
+    assert compared["crm_expected_revenue"]
+    assert all(compared.values())
+
+
+@pytest.mark.slow
+def test_the_agent_answers_by_columns_of_ones_own(lake):
+    from medallion.agent.serving import serve
+    from medallion.agent.words import Call, Vocabulary
+
+    with serve(lake) as serving:
+        found = [Vocabulary(serving).understand(text) for text in
+                 ("revenue by pipeline", "open pipeline by forecast", "expected revenue by the CRM by region")]  # fmt: skip
+    assert all(isinstance(one, Call) for one in found), found
+    assert [(one.arguments["metric"], one.arguments["by"]) for one in found] == [
+        ("revenue", ["pipeline"]), ("open_pipeline", ["forecast_category"]), ("crm_expected_revenue", ["region"]),
+    ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_command_knows_the_columns_of_the_lakehouse(lake):
+    called = CliRunner().invoke(
+        app, ["metrics", "value", "open_pipeline", "--by", "region", "--lakehouse", lake.root, "--json"]
+    )
+    assert [(row["region"], row["value"]) for row in json.loads(called.output)["rows"]] == [
+        ("DACH", 1050),
+        ("Nordics", 2000),
+    ]
+    own.OWN_COLUMNS.clear()
+    called = CliRunner().invoke(app, ["metrics", "list", "--lakehouse", lake.root, "--json"])
+    assert "crm_expected_revenue" in {row["metric"] for row in json.loads(called.output)}
+    own.OWN_COLUMNS.clear()
+    called = CliRunner().invoke(app, ["metrics", "list", "--lakehouse", f"{lake.root}/none", "--json"])
+    assert "crm_expected_revenue" not in {row["metric"] for row in json.loads(called.output)}
+
+
+@pytest.mark.slow
+def test_a_contract_that_comes_later_gives_gold_its_columns(deliver, rows, tmp_path):
+    """Rows that were read before have none; a replay of a day before the last event does too."""
+    files = {"customers.csv": "customer_id,customer_name,Region\nC1,Acme,DACH\n",
+             "leads.csv": "lead_id,customer_id,status,deal_value,created_at\nL1,C1,open,10,2025-06-01\n",
+             "interactions.csv": "interaction_id,customer_id,channel,occurred_at,outcome\nI1,C1,call,2025-06-02,positive\n"}  # fmt: skip
+    deliver(files)
+    path = tmp_path / "mine.odcs.yaml"
+    path.write_text(contract([], [text("region")]).text)
+    _, lake = deliver({"customers.csv": files["customers.csv"]}, contracts=(path,), as_of="2025-06-01")
+    assert rows(lake, "select region from gold.deals") == [{"region": None}]
+    deliver({"customers.csv": "customer_id,customer_name,Region\nC1,Acme SE,DACH\n"}, now=NOW + timedelta(days=1))
+    assert rows(lake, "select region from gold.deals") == [{"region": "DACH"}]

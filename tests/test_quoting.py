@@ -1,0 +1,62 @@
+"""Quotation marks after a backslash: which files escape them so, and what their cells are."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from medallion import contracts, sources
+from medallion.pipeline import conventions
+from medallion.sources import parsing
+from medallion.sources.quoting import Doubled
+
+HEAD = b"customer_id,customer_name,city\n"
+
+
+def cells(tmp_path, content: bytes, name: str = "customers.csv"):
+    """The records of a file of customers: its good ones, and how many are malformed."""
+    (tmp_path / name).write_bytes(content)
+    (file,) = sources.scan(str(tmp_path), contracts.entities()).files
+    columns = [column for _, column in file.columns]
+    rows = [row for batch in parsing.parse(file, columns) for row in batch.to_pylist()]
+    good = [tuple(row[column] for column in columns) for row in rows if row["_malformed"] is None]
+    return good, len(rows) - len(good), [row["_source_row"] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (HEAD + b'C1,"Acme ""A"" Ltd",Ulm\n', ("C1", 'Acme "A" Ltd', "Ulm")),
+        (HEAD + b'C1,"Acme \\"A\\" Ltd",Ulm\n', ("C1", 'Acme "A" Ltd', "Ulm")),
+        (HEAD.replace(b",", b";") + b'"C1";"Acme \\"A; B\\"";"Ulm"\n', ("C1", 'Acme "A; B"', "Ulm")),
+        (HEAD.replace(b",", b"\t") + 'C1\t"\\"Größe\\" GmbH"\t"C:\\tmp"\n'.encode("cp1252"), ("C1", '"Größe" GmbH', "C:\\tmp")),
+        (HEAD + b'C1,"\\\\server\\share\\\\",Ulm\n', ("C1", "\\\\server\\share\\\\", "Ulm")),
+        (HEAD + b'C1,"ends in C:\\",Ulm\n', ("C1", "ends in C:\\", "Ulm")),
+        (HEAD + b'C1,"two\nlines \\"so\\"",Ulm\n', ("C1", 'two\nlines "so"', "Ulm")),
+    ],
+)  # fmt: skip
+def test_the_way_that_leaves_every_mark_in_its_place_is_taken(tmp_path, content, found):
+    good, malformed, lines = cells(tmp_path, content + content.split(b"\n", 1)[1].replace(b"C1", b"C2"))
+    assert good == [found, ("C2", *found[1:])]
+    assert malformed == 0
+    assert lines == [2, 4 if b"two\n" in content else 3]
+
+
+def test_what_decides_the_dates_reads_the_same_cells(tmp_path):
+    """With the marks misread, the days of the second record would be those of a note."""
+    (tmp_path / "leads.csv").write_text(
+        'lead_id,customer_id,status,notes,created_at\nL1,C1,won,"a \\"b\\", c",25/02/2025\nL2,C1,won,"\\"x\\"",03/04/2025\n'
+    )
+    entities = contracts.entities()
+    (file,) = sources.scan(str(tmp_path), entities).files
+    seen = conventions.look(file, entities["leads"])["created_at"]
+    assert (seen.rows, seen.dates) == (2, {"25/02/2025", "03/04/2025"})
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
+def test_marks_are_doubled_wherever_the_stream_is_cut(size):
+    stream, found = Doubled(io.BytesIO(b'a\\"b\\\\"c\\\\\\"d\\e\\')), b""
+    while part := stream.read(size):
+        found += part
+    assert found == b'a""b\\\\"c\\\\""d\\e\\'
