@@ -152,7 +152,7 @@ def test_content_knows_neither_order_nor_files(rows, random):
                 connection.execute("create table if not exists t (a varchar, b bigint)")
                 connection.executemany("insert into t values (?, ?)", part) if part else None
             connection.execute("create table if not exists t (a varchar, b bigint)")
-            return publishing.sum_of(connection, "from t")
+            return publishing.sums_of(connection, ["t"])["t"]
 
     mixed = random.sample(rows, len(rows))
     cut = random.randint(0, len(rows))

@@ -21,7 +21,7 @@ from deltalake import DeltaTable
 from pyarrow.dataset import FileSystemDataset
 
 from medallion.errors import LakehouseError
-from medallion.lakehouse import manifests, unity
+from medallion.lakehouse import locks, manifests, unity
 from medallion.lakehouse.store import LAYERS, Lakehouse
 
 #: A text, a comment or another quoted name, or else a table that is named outside of them. Parsing by sqlglot takes a hundred times as long,
@@ -93,7 +93,7 @@ def connect(
     Raises:
         LakehouseError: There is no lakehouse, or a table uses deletion vectors, which Parquet readers ignore.
     """
-    if lake.versions is None and not newest:
+    if lake.versions is None and not newest and not locks.is_ours(lake.root):
         lake = manifests.opened(lake)
     wanted = set(layers)
     names = [name for name in lake.tables() if name.split(".")[0] in wanted and (only is None or name in only)]
