@@ -328,3 +328,17 @@ def test_a_run_has_one_manifest_and_one_that_finds_nothing_none(own_sample):
     assert (first.kind, first.number) == ("run", 1)
     pipeline.run(load(None, source=str(ROOT / "data"), lakehouse=own_sample.root), NOW + timedelta(minutes=1))
     assert len(manifests.history(own_sample)) == 1
+
+
+@pytest.mark.parametrize(("folder", "file"), [(0o700, 0o600), (0o770, 0o660), (None, 0o600)])
+def test_files_are_for_whom_the_folder_is_for(tmp_path, folder, file):
+    """A lakehouse that a run makes is its user's alone; one that was there before stays shared as it was."""
+    lake = Lakehouse(str(tmp_path / "lake"))
+    if folder:
+        Path(lake.root).mkdir()
+        Path(lake.root).chmod(folder)
+    with locks.hold(lake.root):
+        table(lake, "gold.mine", "a")
+    assert Path(lake.root).stat().st_mode & 0o777 == (folder or 0o700)
+    modes = {path.stat().st_mode & 0o777 for path in Path(lake.root, "gold").rglob("*") if path.is_file()}
+    assert modes == {file}

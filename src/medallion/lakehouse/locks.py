@@ -279,8 +279,10 @@ def _same(root: str) -> str:
 @contextmanager
 def _file_lock(root: str) -> Iterator[Held]:
     try:
-        Path(root).mkdir(parents=True, exist_ok=True)
-        lock = FileLock(Path(root, LOCK_FILE), timeout=0)
+        if not Path(root).exists():
+            Path(root).parent.mkdir(parents=True, exist_ok=True)
+            Path(root).mkdir(mode=0o700, exist_ok=True)
+        lock = FileLock(Path(root, LOCK_FILE), timeout=0, mode=0o600)
         lock.acquire()
     except Timeout as error:
         raise LakehouseError(
@@ -289,10 +291,12 @@ def _file_lock(root: str) -> Iterator[Held]:
         ) from error
     except OSError as error:
         raise LakehouseError(f"{root}: cannot be written: {error.strerror}", "Choose another --lakehouse.") from error
+    mask = os.umask(~Path(root).stat().st_mode & 0o777)  # files are for whom the folder is for, and no one else
     try:
         place = _place(root)
         yield Held(root, place, _myself(), place.read().get("intent"))
     finally:
+        os.umask(mask)
         lock.release()
 
 
