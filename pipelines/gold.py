@@ -16,6 +16,8 @@ from pyspark.sql import SparkSession
 
 from medallion import contracts, silver
 from medallion.config import end_of_day
+from medallion.contracts import Override
+from medallion.contracts.own import bring
 from medallion.features import AsOf
 from medallion.gold import CONVERSIONS, STEPS, Step
 from medallion.silver import converted
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 spark = SparkSession.getActiveSession() or SparkSession.builder.getOrCreate()
-_ENTITIES = contracts.entities()
 #: Views of this pipeline by the name of the table that the job writes.
 MADE = {step.table: step.table.removeprefix("gold.") for step in STEPS}
 
@@ -38,12 +39,33 @@ def _silver(name: str) -> DataFrame:
     return spark.read.table(f"`{catalog}`.{name}" if catalog else name)
 
 
+#: Where the job records the contract files in use.
+_CONTRACTS = "ops.contracts"
+
+
+def _is_there(name: str) -> bool:
+    catalog = _setting("catalog")
+    return bool(spark.catalog.tableExists(f"`{catalog}`.{name}" if catalog else name))
+
+
+def _in_use() -> tuple[Override, ...]:
+    """The contract files that the job has recorded last."""
+    rows = _silver(_CONTRACTS).collect() if _is_there(_CONTRACTS) else []
+    last = [row for row in rows if row["known_at"] == max(row["known_at"] for row in rows)]
+    return tuple(Override(row["path"], row["content"]) for row in sorted(last, key=lambda row: row["position"]))
+
+
+def _clean(name: str) -> DataFrame:
+    """A clean table, with the columns that its contract brings to gold."""
+    return silver.grown(_silver(_ENTITIES[name].clean.name), _ENTITIES[name])
+
+
 def _leads() -> DataFrame:
-    """Deals in the reporting currency: as the job has converted them, where there was something to convert."""
-    leads, catalog = _silver("silver.leads_clean"), _setting("catalog")
-    if not spark.catalog.tableExists(f"`{catalog}`.{CONVERSIONS}" if catalog else CONVERSIONS):
-        return leads
-    return converted.as_written(leads, _silver(CONVERSIONS))
+    """Deals in the reporting currency, others as the job has converted them."""
+    made = contracts.table(CONVERSIONS)
+    schema = ", ".join(f"{column.name} {column.type}" for column in made.columns)
+    known = _silver(CONVERSIONS) if _is_there(CONVERSIONS) else spark.createDataFrame([], schema)
+    return converted.as_written(_clean("leads"), known, _ENTITIES["leads"].currency)
 
 
 def _as_of() -> AsOf:
@@ -55,6 +77,8 @@ def _as_of() -> AsOf:
     return AsOf(end_of_day(newest.date()))
 
 
+_ENTITIES = contracts.entities(_in_use())
+bring(_ENTITIES, _setting("catalog"))
 _AS_OF, _LEADS = _as_of(), _leads()
 _SOURCES = {name for step in STEPS for name in step.inputs if name.startswith("silver.")}
 
@@ -72,6 +96,10 @@ def _declare(step: Step) -> None:
                 inputs.append(spark.read.table(MADE[name]))
             elif name == "silver.leads_clean":
                 inputs.append(_LEADS)
+            elif name == "silver.leads_history":
+                inputs.append(silver.of_counted(_silver(name), _LEADS))
+            elif name == "silver.customers_clean":
+                inputs.append(_clean("customers"))
             else:
                 inputs.append(_silver(name) if name in _SOURCES and name not in _ABSENT else None)
         return step.function(*inputs)

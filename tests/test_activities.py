@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import duckdb
 import pytest
+import sqlglot
+import yaml
 
 from conftest import NOW
 from medallion import contracts, proposal
 from medallion.contracts import CONFIDENT, Override
 from medallion.pipeline import conventions
+from medallion.proposal import activities
 from medallion.sources import scan
 
 ACCOUNTS = "Account ID,Account Name,Industry\nA1,Acme,Food\nA2,Bolt,Food\nA3,Corn,Food\n"
@@ -88,6 +92,63 @@ def test_an_archived_deal_of_hubspot_is_deleted(tmp_path, head, file):
 
 # planned
 
+
+def counted(when, rows):
+    """How many rows a condition of a contract lets count."""
+    condition = sqlglot.transpile(when, read="spark", write="duckdb")[0]
+    return duckdb.sql(f"select count(*) from ({rows}) where {condition}").fetchall()[0][0]
+
+
+SPACED = ["Planned\u00a0", "\tPlanned", "not\u2003started", "Not  Started", "\ufeffplanned\u200b", "Done", "-"]
+
+
+def test_white_space_around_a_state_changes_nothing(spark, frame):
+    when = activities.when("state", ["Planned", "Not\u00a0started"])
+    rows = " union all ".join(f"select '{text}' as state" for text in SPACED)
+    assert counted(when, rows) == 2
+    found = frame("state string", *((text,) for text in [*SPACED, None])).filter(when)
+    assert {row["state"] for row in found.collect()} == {"Done", "-", None}
+
+
+LATER = [
+    # what the contract says, what a later delivery has in Status -> states that it is refused for
+    (
+        activities.when("status", ["planned"]),
+        ["Cancelled", "Not Started", "Planned", "Completed"],
+        ["Cancelled", "Not Started"],
+    ),
+    ("lower(trim(coalesce(`status`, ''))) NOT IN ('planned')", ["Cancelled", "PLANNED ", "Done"], ["Cancelled"]),
+    ("`status` = 'Completed'", ["Cancelled", "Not Started", "Completed"], []),
+    ("`status` IN ('Completed', 'Cancelled')", ["Cancelled", "Not Started"], []),
+    ("`status` <> 'Planned' OR `status` = 'cancelled'", ["Cancelled", "Planned"], []),
+    ("`activity_type` = 'call' AND `status` <> 'Planned'", ["Deferred", "Completed", "Planned"], ["Deferred"]),
+    ("`activity_type` = 'call'", ["Planned", "Completed"], ["Planned"]),
+    (activities.when("status", ["planned"]), ["x", "No", "Open", "Done"], ["Open"]),
+    ("true", ["Planned", "Cancelled"], []),
+]
+
+
+@pytest.mark.parametrize(("where", "states", "says"), LATER, ids=[case[0][:40] for case in LATER])
+def test_a_state_that_the_contract_does_not_know_is_asked_about(tmp_path, where, states, says):
+    rows = "".join(f"T{n},A1,call,ok,2025-01-1{n},{state}\n" for n, state in enumerate(states, 1))
+    (tmp_path / "activities.csv").write_text(
+        f"Activity ID,Account ID,Activity Type,Outcome,Activity Date,Status\n{rows}"
+    )
+    (tmp_path / "accounts.csv").write_text(ACCOUNTS)
+    source = yaml.safe_load(proposal.propose(str(tmp_path), "x").text)
+    (table,) = [each for each in source["schema"] if each["name"] == "interactions"]
+    (said,) = [item["value"] for item in table["customProperties"] if item["property"] == "sources"]
+    said[0]["where"] = where
+    entities = contracts.entities([Override("x", yaml.safe_dump(source))])
+    refused = conventions.settle(scan(str(tmp_path), entities).files, entities, []).refused
+    assert len(refused) == bool(says)
+    for item in refused:
+        assert f"('Status' {', '.join(map(repr, says))})" in item.problem
+        with_it = item.remedy.split('`where: "')[1].split('"`;')[0]
+        assert where in with_it
+        assert not conventions.names_in(with_it) - {"status", "activity_type"}
+
+
 PLANNED = [
     # header, the state of each row, how many count, whether it is asked
     ("Status", ["Completed", "Not Started", "In Progress", "Completed", "Deferred"], 2, False),
@@ -106,8 +167,6 @@ PLANNED = [
 
 @pytest.mark.parametrize(("header", "states", "counting", "asked"), PLANNED, ids=[f"{p[0]} {p[1][0]}" for p in PLANNED])
 def test_what_is_planned_does_not_count(touches, header, states, counting, asked):
-    import duckdb
-
     source, _, refused = touches(f"Activity Date,{header}", [f"2025-01-1{n},{s}" for n, s in enumerate(states)])
     if counting == len(states):
         assert source.where is None
@@ -116,8 +175,7 @@ def test_what_is_planned_does_not_count(touches, header, states, counting, asked
     assert (source.where.confidence < CONFIDENT) == asked
     name = source.where.when.split("`")[1]
     rows = " union all ".join(f"select '{state}' as \"{name}\"" for state in [*states, ""])
-    when = source.where.when.replace("`", '"')
-    assert duckdb.sql(f"select count(*) from ({rows}) where {when}").fetchall() == [(counting + 1,)]
+    assert counted(source.where.when, rows) == counting + 1
     assert f"{len(states) - counting} of {len(states)} activities have not taken place" in refused[0].problem
     assert "`where:" in refused[0].remedy
 
@@ -162,8 +220,6 @@ DAYS = [
 
 @pytest.mark.parametrize(("header", "cells", "days", "said"), DAYS, ids=[d[0] for d in DAYS])
 def test_a_touch_has_the_best_day_that_there_is(touches, header, cells, days, said):
-    import duckdb
-
     _, columns, _ = touches(header, cells)
     item = columns["occurred_at"]
     assert item["confidence"] >= CONFIDENT, item

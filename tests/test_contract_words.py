@@ -47,17 +47,33 @@ def test_the_words_are_kept_in_the_journal():
 @pytest.mark.slow
 def test_an_empty_cell_means_the_one_above_in_its_own_file(frame):
     bronze = frame(
-        "owner string, account string, id string, _source_file string, _source_row bigint, _malformed string",
-        *[("Ann", "Acme", "1", "a.csv", 2, None), (" ", None, "2", "a.csv", 3, None), (None, None, None, "a.csv", 4, "x"),
-          (None, "", "3", "a.csv", 5, None), (None, "Bolt", "4", "b.csv", 2, None), ("Bo", None, "5", "b.csv", 3, None)],
+        "owner string, account string, id string, _source_file string, _source_row bigint, _malformed string, _batch_id string",
+        *[("Ann", "Acme", "1", "a.csv", 2, None, "1"), (" ", None, "2", "a.csv", 3, None, "1"),
+          ("", "", None, "a.csv", 4, "(withheld)", "1"), (None, "", "3", "a.csv", 5, None, "1"),
+          (None, "Bolt", "4", "b.csv", 2, None, "1"), ("Bo", None, "5", "b.csv", 3, None, "1")],
     )  # fmt: skip
     mapping = {"owner": {Filling(column="owner", fill_down=True): ()}, "customer_id": {Filling(column="account"): ()}}
     filled = silver.filled_down(bronze, mapping).orderBy("_source_file", "_source_row").collect()
-    assert [row["owner"] for row in filled] == ["Ann", "Ann", None, "Ann", None, "Bo"]
-    assert [row["account"] for row in filled] == ["Acme", None, None, "", "Bolt", None]
+    assert [row["owner"] for row in filled] == ["Ann", "Ann", "", "Ann", None, "Bo"]
+    assert [row["account"] for row in filled] == ["Acme", None, "", "", "Bolt", None]
     only = {"customer_id": {Filling(column="account", fill_down=True): ("a.csv",)}}
     filled = silver.filled_down(bronze, only).orderBy("_source_file", "_source_row").collect()
-    assert [row["account"] for row in filled] == ["Acme", "Acme", None, "Acme", "Bolt", None]
+    assert [row["account"] for row in filled] == ["Acme", "Acme", "", "Acme", "Bolt", None]
+
+
+@pytest.mark.slow
+def test_a_record_whose_cells_are_not_known_may_be_the_head_of_a_group(frame):
+    """What is below it has no value and says why, up to the next head; another delivery of the file is another file."""
+    rows = [("Open", None), (None, "Won,D2,x"), ("\u00a0", None), (None, None), ("Lost", None), (None, None)]
+    bronze = frame(
+        "state string, _source_file string, _source_row bigint, _malformed string, _batch_id string",
+        *[(state, "a.csv", line, text, "1") for line, (state, text) in enumerate(rows, 2)],
+        (None, "a.csv", 9, None, "2"),
+    )
+    mapping = {"status": {Filling(column="state", fill_down=True): ()}}
+    filled = silver.filled_down(bronze, mapping).orderBy("_batch_id", "_source_row").collect()
+    assert [row["state"] for row in filled] == ["Open", None, None, None, "Lost", "Lost", None]
+    assert [row["_headless"] for row in filled] == [None, None, "status", "status", None, None, None]
 
 
 @pytest.mark.slow
@@ -100,14 +116,16 @@ def test_a_grouped_report_in_thousands(to_silver, rows, tmp_path):
     assert [row["rep"] for row in raw] == ["Ann", "", "", "Subtotal", "Bo", ""]
 
 
+@pytest.mark.parametrize("severity", ["reject", "warn"])
 @pytest.mark.parametrize("pattern", [None, r"^\S.*$", "^[A-Z0-9][A-Z0-9_.:-]*$"])
-def test_a_key_that_a_spreadsheet_has_cut_short_is_refused(frame, pattern):
-    """Several records would have it, and be taken for one."""
+def test_a_key_that_a_spreadsheet_has_cut_short_is_refused(frame, pattern, severity):
+    """Several records would have it, and be taken for one; however much the contract minds of its form."""
     key = Column(
-        "number", "string", pattern=pattern, checks={"null": "reject"} | ({"pattern": "reject"} if pattern else {})
+        "number", "string", pattern=pattern, checks={"null": "reject"} | ({"pattern": severity} if pattern else {})
     )
     entity = Entity("tickets", "one row per ticket", "", (key,), "number", None, ())
-    (judged,) = [one for one in checks.checks(entity, {}, {}, {}) if one.name == "pattern"]
+    (judged,) = [one for one in checks.checks(entity, {}, {}, {}) if one.name == "cut"]
+    assert judged.severity == "reject"
     texts = ["9.087E11", "9.08700E+11", "1,23E+11", "4.5e+12", "1E5", "3E10", "9.087", "E.1E2", "12.5E3", None]
     keys = frame("number string", *[(text,) for text in texts])
     rows = keys.select("number", judged.fails.alias("fails"), judged.message.alias("says")).collect()

@@ -374,6 +374,19 @@ def test_a_run_without_a_contract_compares_states_with_what_the_system_says(tmp_
     assert ["'status': " in item.problem and header in item.problem for item in settled.refused] == [True] * asked
 
 
+@pytest.mark.parametrize(
+    ("header", "cells", "closed", "says"),
+    [("Is Won", ("false", "true"), "2025-02-01", "6,000 of 12,000 deals that status says are open have Is Won true"),
+     ("Probability", ("20", "100"), "2025-02-01", "6000 open deals have Probability 100: are they won?"),
+     ("Note", ("a", "b"), "2024-02-01 10:00:00", "6000 of 11000 deals close before created_at")],
+)  # fmt: skip
+def test_a_run_without_a_contract_compares_every_row(tmp_path, header, cells, closed, says):
+    first = [f"L{n},C1,open,,5,2025-01-01,{'' if n < 1000 else '2025-02-01'},{cells[0]}" for n in range(6000)]
+    rows = [*first, *(f"M{n},C1,open,,5,2025-01-01,{closed},{cells[1]}" for n in range(6000))]
+    (refusal,) = settle(tmp_path, {"leads.csv": leads(*rows, header=f"{LEADS},{header}")}).refused
+    assert says in refusal.problem
+
+
 @pytest.mark.parametrize(("closed", "asked"), [("2024-02-01", True), ("2025-12-01", False), ("01.02.2024", True)])
 def test_a_run_without_a_contract_asks_when_most_deals_close_before_they_are_opened(tmp_path, closed, asked):
     rows = [f"L{n},C1,won,,5,2025-01-0{n + 1},{closed}" for n in range(6)]
@@ -385,10 +398,14 @@ def test_a_run_without_a_contract_asks_when_most_deals_close_before_they_are_ope
 @pytest.mark.parametrize(
     ("dates", "kept", "told"),
     [
-        (["31/01/2025", "02/03/2025"], ("M/d/yyyy",), "created_at was read as M/d/yyyy, its values say d/M/yyyy"),
+        (
+            ["31/01/2025", "02/03/2025"],
+            ("M/d/yyyy",),
+            "created_at was read as M/d/yyyy, but its values are in d/M/yyyy",
+        ),
         (["31/01/2025", "02/03/2025"], ("d/M/yyyy",), ""),
         (["24/05/06", "24/07/08"], ("d/M/yy since 1950",), "2024-05-06 (year first)"),
-        (["1741777200000", "1741777300000"], (), "created_at was read as ISO 8601, its values say epoch ms"),
+        (["1741777200000", "1741777300000"], (), "created_at was read as ISO 8601, but its values are in epoch ms"),
         (["2025-01-31", "2025-02-01"], (), ""),
     ],
     ids=str,

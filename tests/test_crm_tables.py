@@ -206,6 +206,29 @@ def test_activities_have_their_accounts_and_deals_by_junctions(propose):
 
 
 @pytest.mark.parametrize(
+    ("kinds", "junction", "key"),
+    [
+        (("engagement_call", "engagement_email", "engagement_note"), "engagement_deal", "engagement_id"),
+        (("calls", "meetings", "emails", "notes"), "activity_deal", "activity_id"),
+    ],
+)
+def test_one_junction_tells_the_deals_of_all_kinds_of_activity(propose, kinds, junction, key):
+    """No file alone has half of the records that it pairs."""
+    files, pairs = {}, f"deal_id,{key}\n"
+    for place, kind in enumerate(kinds):
+        ids = [f"T{place}{n}" for n in range(1, 7)]
+        files[f"{kind}.csv"] = f"{key},type,call_date,outcome\n" + "".join(
+            f"{each},CALL,2025-01-0{n},No answer\n" for n, each in enumerate(ids, 1)
+        )
+        pairs += "".join(f"D{n},{each}\n" for n, each in enumerate(ids, 1))
+    found = propose({
+        "accounts.csv": ACCOUNTS, "deals.csv": deals("Stage", *["Closed Won", "Closed Lost"] * 3), f"{junction}.csv": pairs, **files,
+    })  # fmt: skip
+    told = [c for c in found.columns if (c["entity"], c["column"]) == ("interactions", "lead_id")]
+    assert [(item["lookup"], item["take"]) for item in told] == [(junction, "lead_id")] * len(kinds)
+
+
+@pytest.mark.parametrize(
     ("file", "head", "mark", "other"),
     [
         ("call_company.csv", "call_id,company_id,label", "Primary", ""),

@@ -17,7 +17,7 @@ from medallion import pipeline
 from medallion.care import doctor, erasure, quarantine
 from medallion.config import load
 from medallion.errors import LakehouseError
-from medallion.lakehouse import store
+from medallion.lakehouse import query, store
 from medallion.lakehouse.store import Lakehouse
 
 pytestmark = pytest.mark.slow  # CI runs them, and `just slow`
@@ -221,6 +221,34 @@ def test_mentions_in_the_records_of_others_are_blanked(deliver, rows):
     ]
     blanked = {row["table"]: row["rows_blanked"] for row in certificate["tables"] if row["rows_blanked"]}
     assert blanked == {"bronze.interactions": 1, "silver.interactions_clean": 1, "silver.interactions_history": 1}
+
+
+def test_a_grouped_report_of_several_accounts(deliver, rows, tmp_path):
+    """What has the account from the row above is about it too; what has its state from a row that went keeps it."""
+    path = tmp_path / "mine.odcs.yaml"
+    path.write_text(
+        "apiVersion: v3.1.0\nkind: DataContract\nid: mine\nversion: 1.0.0\nstatus: active\nschema:\n"
+        "  - name: leads\n    customProperties:\n      - property: sources\n        value:\n          - file: report\n"
+        "            columns: {lead_id: Deal, customer_id: {column: Account, fillDown: true}, created_at: Opened, "
+        "status: {column: State, fillDown: true}, closed_at: Closed, deal_value: Amount}\n"
+    )
+    head, end = "State,Account,Deal,Opened,Closed,Amount\n", "2025-01-02,2025-02-02"
+    accounts = "customer_id,customer_name\nC1,Acme\nC2,Bolt\n"
+    report = f"{head}Lost,C2,D1,{end},5\nWon,C1,D2,{end},7\n,C2,D3,{end},100\n,,D4,{end},3\n"
+    deals = "select lead_id, customer_id, status, deal_value::int as v from silver.leads_clean order by 1"
+    kept = [("D1", "C2", "lost", 5), ("D3", "C2", "won", 100), ("D4", "C2", "won", 3)]
+    _, lake = deliver({"report.csv": report, "customers.csv": accounts}, contracts=(path,))
+    forget(lake, "C1")
+    with query.connect(lake, layers=["bronze"]) as connection:
+        raw = query.rows(connection, "select State, Account, Deal from bronze.leads order by _source_row")
+    assert [tuple(row.values()) for row in raw][:2] == [("Lost", "C2", "D1"), ("Won", "C2", "D3")]
+    assert [tuple(row.values()) for row in rows(lake, deals)] == kept
+    report = f"{head}Lost,C2,D1,{end},5\nLost,C1,D2,{end},7\n,,D5,{end},900\n,C2,D3,{end},101\n,,D4,{end},3\n"
+    deliver({"report.csv": report}, contracts=(path,), now=LATER + timedelta(days=1))
+    assert [tuple(row.values()) for row in rows(lake, deals)] == kept
+    refused = rows(lake, "select record_key as k, reasons[1] as r from silver.quarantine order by source_row")
+    withheld, unread = "record: withheld, since it is about someone who was forgotten", "status: the head of its group cannot be read"  # fmt: skip
+    assert [tuple(row.values()) for row in refused] == [(None, withheld), (None, withheld), ("D3", unread), ("D4", unread)]  # fmt: skip
 
 
 def test_short_keys_are_told_apart_by_their_column(deliver, rows):

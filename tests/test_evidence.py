@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from calendar import timegm
+from datetime import date
+
 import pytest
 
 from medallion import contracts, proposal, sources
@@ -203,6 +206,25 @@ def test_a_column_that_only_closed_deals_have_is_the_day_of_closing(proposed, he
     rows = deals(18, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", "{end}")
     columns, _, _ = proposed(f"Deal ID,Company,Stage,Amount,Created,{header}", rows)
     assert (columns["closed_at"]["from"], asked(columns)) == (header, [])
+
+
+@pytest.mark.parametrize(
+    ("header", "form", "needed"),
+    [
+        ("Closed", lambda day: f"{(day - date(1899, 12, 30)).days}.71875", ["serial 1900"]),
+        ("Abschluss am", lambda day: f"{day:%d.%m.%y}", ["d.M.yy since 1950"]),
+        ("Clôture", lambda day: str(timegm(day.timetuple()) * 1000), ["epoch ms"]),
+    ],
+)
+def test_the_day_of_closing_is_found_however_its_column_is_written(proposed, header, form, needed):
+    """Figures that would be dates, and years of two digits, in a column that only closed deals have."""
+    rows = [
+        f"{row}{form(date(2025, 3, n % 28 + 1)) if n % 3 < 2 else ''}"
+        for n, row in enumerate(deals(30, "D{n}", "{firm}", "{state}", "{amount}", "2025-01-{d}", ""))
+    ]
+    columns, _, text = proposed(f"Deal ID,Company,Stage,Amount,Created,{header}", rows)
+    assert columns["closed_at"]["from"] == header
+    assert all(each in text for each in needed)
 
 
 def test_deals_that_close_before_they_open_are_asked_about(proposed):

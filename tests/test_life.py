@@ -169,17 +169,17 @@ def test_the_survivor_of_a_merge_is_no_other_spelling_of_the_merged(to_silver, c
 
 
 def test_a_file_lists_the_merges(to_silver, contract, rows):
-    path = contract(leads="mergedInto: {file: merged_deal, from: Gone, to: Kept}")
+    path = contract(leads="mergedInto: {file: merged_deal, from: Gone, to: Kept, where: \"object = 'Deal'\"}")
     first, lake = to_silver(
         {
             "customers.csv": ACCOUNTS,
             "leads.csv": DEALS + f"{L1},\n{L2},\n{L3},\n",
-            "merged_deal.csv": "Kept,Gone\nL1,L2\n",
+            "merged_deal.csv": "Kept,Gone,Object\nL1,L2,Deal\nL1,L3,Contact\n",
         },
         contracts=(path,),
     )
     assert accounts(first)["leads"] == {"rows_read": 3, "accepted": 2, "withdrawn": 1}
-    second, lake = to_silver({"merged_deal.csv": "Kept,Gone\nL1,L3\nL1,L2\n"}, NOW + timedelta(days=1))
+    second, lake = to_silver({"merged_deal.csv": "Kept,Gone,Object\nL1,L3,Deal\nL1,L2,Deal\n"}, NOW + timedelta(days=1))
     assert accounts(second)["leads"] == {"implied": 1}
     assert [row["id"] for row in rows(lake, STATE)] == ["L1"]
     assert rows(
@@ -377,6 +377,51 @@ def test_a_snapshot_that_lacks_most_records_is_held_back(to_silver, rows, tmp_pa
     )
     assert [item.name for item in result.held] == ["leads 31.3.2025.csv"]  # it still waits, and no other
     assert rows(lake, "select count(*)::int as n from silver.leads_clean") == [{"n": 12}]
+
+
+def stacked(tmp_path, word):
+    """A contract of snapshots."""
+    path = tmp_path / "mine.odcs.yaml"
+    columns = LEADS.replace(", updated_at: Changed", "").replace(
+        "created_at: Created", "created_at: {value: 2025-01-01}"
+    )
+    path.write_text(HEAD + entity("customers", CUSTOMERS) + entity("leads", columns, word, '"leads*"'))
+    return path
+
+
+@pytest.mark.slow
+def test_a_state_is_that_of_a_day_and_one_that_lacks_most_records_is_held_back_at_once(to_silver, rows, tmp_path):
+    """Times within a day are of one export; after midnight it is a state of few records, and that is not taken for one."""
+    path = stacked(tmp_path, "snapshot: Day")
+    head, accounts = "Id,Account,Status,Amount,Day\n", "Id,Name,Changed\nC1,Acme,2025-01-01\n"
+    before = "".join(f"L{n},C1,open,1,2025-02-28 09:00:0{n % 3}\n" for n in range(12))
+    newest = "".join(f"L{n},C1,won,2,2025-03-31 23:59:5{n % 9}\n" for n in range(1, 12))
+    result, lake = to_silver({"leads.csv": head + before + newest, "customers.csv": accounts}, contracts=(path,))
+    clean = "select count(*)::int as n, count(*) filter (status = 'won')::int as won from silver.leads_clean"
+    assert rows(lake, clean) == [{"n": 11, "won": 11}]
+    gone = "select lead_id, _ended_at::date::varchar as at from silver.leads_history where _outcome = 'gone'"
+    assert rows(lake, gone) == [{"lead_id": "L0", "at": "2025-03-31"}]
+    night = newest.replace("2025-03-31", "2025-04-30") + "L12,C1,open,1,2025-05-01 00:00:01\n"
+    result, lake = to_silver({"leads.csv": head + night}, now=NOW + timedelta(days=1), contracts=(path,))
+    assert [item.name for item in result.held] == ["leads.csv"]
+    assert "it lacks 11 of 11 records of the state before" in result.held[0].problem
+    assert rows(lake, clean) == [{"n": 11, "won": 11}]
+
+
+@pytest.mark.slow
+def test_a_snapshot_without_a_record_ends_those_of_the_state_before(to_silver, rows, tmp_path):
+    path = stacked(tmp_path, "snapshot: true")
+    head, clean = "Id,Account,Status,Amount\n", "select lead_id from silver.leads_clean"
+    files = {"customers.csv": "Id,Name,Changed\nC1,Acme,2025-01-01\n", "leads 28.2.2025.csv": f"{head}L1,C1,open,1\n"}
+    to_silver(files, contracts=(path,))
+    result, lake = to_silver({"leads 31.3.2025.csv": head}, now=NOW + timedelta(days=1), contracts=(path,))
+    assert (result.held, rows(lake, clean)) == ([], [])
+    late = {"leads 31.1.2025.csv": f"{head}L2,C1,open,1\n", "leads 15.3.2025.csv": f"{head}L3,C1,open,1\n"}
+    to_silver(late, now=NOW + timedelta(days=2), contracts=(path,))
+    gone = "select lead_id, _ended_at::date::varchar as at from silver.leads_history where _outcome = 'gone' order by 1"
+    assert [tuple(row.values()) for row in rows(lake, gone)] == [
+        ("L1", "2025-03-31"), ("L2", "2025-02-28"), ("L3", "2025-03-31"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

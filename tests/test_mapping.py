@@ -155,6 +155,42 @@ def test_a_lookup_over_two_tables_and_an_optional_one(to_silver, contract, rows)
     ]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("severity", "kept"), [("warn", ["O1", "O2"]), ("reject", ["O1"])])
+def test_a_deal_that_no_pair_gives_an_account_has_none(to_silver, contract, rows, severity, kept):
+    """It is looked up by its own key: that it is not there is no wrong key; an account that is not there still is."""
+    pairs = """  - name: pairs
+    description: Looked up only.
+    dataGranularityDescription: one row per pair
+    customProperties:
+      - property: sources
+        value:
+          - file: pairs
+            columns: {deal_id: Deal, account_id: Account}
+    properties:
+      - {name: deal_id, primaryKey: true, required: true, logicalType: string, physicalType: string}
+      - {name: account_id, logicalType: string, physicalType: string}
+"""
+    optional = "{name: customer_id, required: false, quality: [{metric: nullValues, mustBe: 0, severity: SEVERITY}]}"
+    leads = schema(
+        "leads",
+        "- file: deals\n  columns: {lead_id: Id, status: Status, created_at: Created, "
+        "customer_id: {column: Id, lookup: pairs, by: deal_id, take: account_id}}",
+        f"    properties:\n      - {optional.replace('SEVERITY', severity)}\n",
+    )
+    _, lake = to_silver(
+        {
+            "Account.csv": ACCOUNTS,
+            "pairs.csv": "Deal,Account\nO1,A1\nO3,A9\n",
+            "deals.csv": "Id,Status,Created\nO1,won,2025-01-01\nO2,open,2025-01-01\nO3,open,2025-01-01\n",
+        },
+        contracts=(contract(pairs, CUSTOMERS, leads),),
+    )
+    assert [row["lead_id"] for row in rows(lake, "select lead_id from silver.leads_clean order by 1")] == kept
+    (dangling,) = rows(lake, "select reasons[1] as reason from silver.quarantine where record_key = 'O3'")
+    assert "customer" in dangling["reason"]
+
+
 def test_an_optional_lookup_that_leads_to_several_is_left_empty_and_counted(to_silver, contract, rows):
     products = schema("products", "- file: Products\n  columns: {product_id: Id, product_name: Name}")
     leads = schema(

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import runpy
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+import deltalake
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
-from conftest import NOW
+from conftest import NOW, ROOT
 from medallion import contracts, metrics
 from medallion.cli import app
 from medallion.contracts import Override, own
 from medallion.errors import ContractError
 from medallion.lakehouse import contracts_in_use, query
+from medallion.lakehouse.store import Lakehouse
 from medallion.powerbi import model as powerbi
 from medallion.powerbi import rows as powerbi_rows
 from medallion.powerbi.check import check
@@ -43,7 +49,7 @@ def text(name: str, more: str = "") -> str:
 @pytest.fixture(autouse=True)
 def nothing_of_ones_own():
     yield
-    own.OWN_COLUMNS.clear()
+    own.forget()
 
 
 @pytest.mark.parametrize(
@@ -55,6 +61,11 @@ def nothing_of_ones_own():
         ([text("nickname", "classification: pii, ")], (), "the column is personal"),
         (["{name: kind, physicalType: string, customProperties: [{property: gold, value: ja}]}"], (), "gold is 'ja'"),
         ([PROBABILITY.replace("maximum: 1", "maximum: 100")], (), "a probability lies between 0 and 1"),
+        ([], [PROBABILITY], "a probability is that of a deal"),
+        ([], [text("closed_month")], "gold.deals has a column of that name"),
+        ([text("contact_mail", "semanticType: email, ")], (), "the column is personal"),
+        ([], [text("direct_line", "semanticType: phone, ")], "the column is personal"),
+        ([text("next_step", "semanticType: free_text, ")], (), "the column is personal"),
     ],
 )  # fmt: skip
 def test_a_column_that_cannot_go_to_gold_is_refused(leads, customers, says):
@@ -74,7 +85,7 @@ def test_a_column_of_gold_is_a_dimension_by_its_label_and_type():
         f"{{name: signed_at, logicalType: timestamp, physicalType: timestamp, {GOLD}}}",
         f"{{name: is_renewal, logicalType: boolean, physicalType: boolean, {GOLD}}}",
     ]
-    own.bring(contracts.entities([contract(mine, [text("region"), text("segment")])]))
+    own.bring(contracts.entities([contract(mine, [text("region"), text("segment")])]), "a")
     found = {one.name: one for one in metrics.named("win_rate").dimensions}
     assert (found["forecast_category"].display_name, found["forecast_category"].values) == (
         "Forecast",
@@ -87,9 +98,39 @@ def test_a_column_of_gold_is_a_dimension_by_its_label_and_type():
     assert [deals.column(name).source for name in ("Forecast", "Segment")] == ["forecast_category", "segment"]
     assert powerbi.dimension(metrics.named("win_rate"), "region") == ("Customers", "Region")
     assert "crm_expected_revenue" not in metrics.metrics()
-    own.bring(contracts.entities([contract([PROBABILITY])]))
+    own.bring(contracts.entities([contract([PROBABILITY])]), "a")
     assert "crm_expected_revenue" in metrics.metrics()
     assert "region" not in {one.name for one in metrics.named("win_rate").dimensions}
+
+
+def test_columns_of_two_lakehouses_are_told_apart(tmp_path):
+    """By the connection that is open, also in threads; what is asked in a new thread is asked of the last one opened."""
+    roots = {name: str(tmp_path / name) for name in ("kind", "sort")}
+    for name, root in roots.items():
+        deltalake.write_deltalake(f"{root}/gold/deals", pa.table({"lead_id": ["L1"]}))
+        own.bring(contracts.entities([contract([text(name)])]), root)
+
+    def told(name):
+        with query.connect(Lakehouse(roots[name])):
+            both.wait(10)
+            return {one.name for one in metrics.named("revenue").dimensions} & {*roots}
+
+    both = threading.Barrier(2)
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(told, roots)) == [{"kind"}, {"sort"}]
+    both = threading.Barrier(1)
+    assert [told(name) for name in ("sort", "kind")] == [{"sort"}, {"kind"}]
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(own.brought, "leads").result() == own.brought("leads")
+
+
+def test_an_amount_of_gold_beside_exchange_rates_is_refused():
+    """Only deal_value is converted; others would be in several currencies under one sign."""
+    margin = f"{{name: margin, logicalType: number, physicalType: 'decimal(18,2)', {GOLD}}}"
+    days = f"{{name: days, logicalType: number, physicalType: double, {GOLD}}}"
+    with pytest.raises(ContractError, match="leads.margin: gold: it is an amount"):
+        contracts.entities([contract([margin])])["leads"].in_any_currency({})
+    assert contracts.entities([contract([days])])["leads"].in_any_currency({}).column("currency").accepted == ()
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +138,6 @@ def lake(spark, tmp_path_factory):
     """One run on an export with columns of its own."""
     from medallion import pipeline
     from medallion.config import load
-    from medallion.lakehouse.store import Lakehouse
 
     folder = tmp_path_factory.mktemp("own")
     (folder / "in").mkdir()
@@ -189,10 +229,10 @@ def test_the_command_knows_the_columns_of_the_lakehouse(lake):
         ("DACH", 1050),
         ("Nordics", 2000),
     ]
-    own.OWN_COLUMNS.clear()
+    own.forget()
     called = CliRunner().invoke(app, ["metrics", "list", "--lakehouse", lake.root, "--json"])
     assert "crm_expected_revenue" in {row["metric"] for row in json.loads(called.output)}
-    own.OWN_COLUMNS.clear()
+    own.forget()
     called = CliRunner().invoke(app, ["metrics", "list", "--lakehouse", f"{lake.root}/none", "--json"])
     assert "crm_expected_revenue" not in {row["metric"] for row in json.loads(called.output)}
 
@@ -210,3 +250,41 @@ def test_a_contract_that_comes_later_gives_gold_its_columns(deliver, rows, tmp_p
     assert rows(lake, "select region from gold.deals") == [{"region": None}]
     deliver({"customers.csv": "customer_id,customer_name,Region\nC1,Acme SE,DACH\n"}, now=NOW + timedelta(days=1))
     assert rows(lake, "select region from gold.deals") == [{"region": "DACH"}]
+
+
+@pytest.mark.slow
+def test_the_declarative_pipeline_has_the_columns_and_deals_of_the_job(spark, deliver, rows, tmp_path, monkeypatch):
+    """Held-out deals and their stages are in neither."""
+    from pyspark import pipelines
+
+    from medallion.lakehouse import store
+
+    path, rates = tmp_path / "mine.odcs.yaml", tmp_path / "rates.csv"
+    path.write_text(contract([text("forecast"), PROBABILITY], [text("region")]).text)
+    rates.write_text("date,currency,rate\n2025-01-01,EUR,1.1\n")
+    _, lake = deliver(
+        {"customers.csv": "customer_id,customer_name,Region\nC1,Acme,DACH\n",
+         "leads.csv": "lead_id,customer_id,status,stage,deal_value,currency,created_at,Forecast,crm_probability\n"
+                      "L1,C1,open,demo,10,EUR,2025-06-01,Commit,0.5\nL2,C1,open,demo,10,GBP,2025-06-01,Upside,0.5\n",
+         "interactions.csv": "interaction_id,customer_id,channel,occurred_at,outcome\nI1,C1,call,2025-06-02,positive\n"},
+        contracts=(path,), rates=rates,
+    )  # fmt: skip
+    views = {}
+
+    class Session:
+        """The tables of the lakehouse and the views of the pipeline, as Spark has them under their names."""
+
+        conf = type("", (), {"get": lambda _, name, default: default})()
+        catalog = type("", (), {"tableExists": lambda _, name: lake.exists(name)})()
+        read = type(
+            "", (), {"table": lambda _, name: views[name]() if name in views else store.read(spark, lake, name)}
+        )()
+
+    monkeypatch.setattr("pyspark.sql.SparkSession.getActiveSession", lambda: Session())
+    monkeypatch.setattr(pipelines, "materialized_view", lambda made, name, comment: views.update({name: made}))
+    own.forget()
+    runpy.run_path(str(ROOT / "pipelines" / "gold.py"))
+    for name, columns in (("deals", "lead_id, forecast, crm_probability, region"), ("stage_history", "lead_id, stage")):
+        wanted = rows(lake, f"select {columns} from gold.{name}")
+        assert [row.asDict() for row in views[name]().select(*columns.split(", ")).collect()] == wanted
+        assert [row["lead_id"] for row in wanted] == ["L1"]

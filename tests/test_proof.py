@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 
 import pytest
+from pyspark.sql import functions as F
 from typer.testing import CliRunner
 
-from medallion import contracts
+from medallion import columns, contracts
 from medallion.cli.app import app
 from medallion.cli.proof import side_by_side
 from medallion.contracts import Filling
@@ -52,6 +54,37 @@ def deals(*rows):
         )
         there = {"silver.customers_clean", "silver.leads_clean", "silver.quarantine"}
         return proof.over(connection, entities, "USD", there)
+
+
+AMOUNTS = [
+    # cell, how the contract reads it -> the amount, None where it is not told
+    ("1,070.50", {}, "1070.50"), ("1000", {}, "1000"), ("-12.5", {}, "-12.5"), ("", {}, "0"), ("1.234,56", {}, "1234.56"),
+    ("1 234 567", {}, "1234567"), ("1'234.50", {}, "1234.50"), ("1,5", {}, None), ("1.234", {}, None), ("1,23", {}, None),
+    ("12,34,567", {}, None), ("soon", {}, None), ("1.234,56", {"decimal_comma": True}, "1234.56"),
+    ("1,5", {"decimal_comma": True}, "1.5"), ("1.234", {"decimal_comma": True}, "1234"), ("12.5", {"decimal_comma": True}, "12.5"),
+    ("1.23.4", {"decimal_comma": True}, None), ("100000", {"unit": "cents"}, None), ("12", {"unit": "thousands"}, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("cell", "how", "amount"), AMOUNTS)
+def test_an_amount_that_waits_is_told_as_silver_would_read_it(cell, how, amount):
+    file = replace(FILE, mapping={"deal_value": Filling(column="wert", **how)})
+    found = proof._amount(json.dumps({"wert": cell}), file)
+    assert found == (None if amount is None else Decimal(amount))
+
+
+def test_an_amount_that_waits_is_read_as_amounts_are(spark, frame):
+    """Whatever is told is what silver reads; silver may read more."""
+    texts = [cell for cell, how, _ in AMOUNTS if not how and cell]
+    read = (
+        frame("wert string", *((text,) for text in texts))
+        .select("wert", columns.money(F.col("wert")).alias("is"))
+        .collect()
+    )
+    file = replace(FILE, mapping={"deal_value": Filling(column="wert")})
+    assert {row["wert"]: row["is"] for row in read} == {
+        text: proof._amount(json.dumps({"wert": text}), file) for text in texts
+    }
 
 
 CASES = [

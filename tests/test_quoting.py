@@ -33,6 +33,8 @@ def cells(tmp_path, content: bytes, name: str = "customers.csv"):
         (HEAD.replace(b",", b"\t") + 'C1\t"\\"Größe\\" GmbH"\t"C:\\tmp"\n'.encode("cp1252"), ("C1", '"Größe" GmbH', "C:\\tmp")),
         (HEAD + b'C1,"\\\\server\\share\\\\",Ulm\n', ("C1", "\\\\server\\share\\\\", "Ulm")),
         (HEAD + b'C1,"ends in C:\\",Ulm\n', ("C1", "ends in C:\\", "Ulm")),
+        (HEAD + b'C1,"Acme \\"A\\"",Ulm 3\\" x\n', ("C1", 'Acme "A"', 'Ulm 3" x')),
+        (HEAD + b'C1,"Acme \\"A\\", ""B""",3" Ulm\n', ("C1", 'Acme "A", "B"', '3" Ulm')),
         (HEAD + b'C1,"two\nlines \\"so\\"",Ulm\n', ("C1", 'two\nlines "so"', "Ulm")),
     ],
 )  # fmt: skip
@@ -56,7 +58,9 @@ def test_what_decides_the_dates_reads_the_same_cells(tmp_path):
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
 def test_marks_are_doubled_wherever_the_stream_is_cut(size):
-    stream, found = Doubled(io.BytesIO(b'a\\"b\\\\"c\\\\\\"d\\e\\')), b""
+    """Within marks only: in a cell without them a doubled mark would be two."""
+    written = b'"a\\"b\\\\",c\\"d,"","\\\\\\"d\\e",\\"f\n"g ""h"" \\"",i"j\\"'
+    stream, found = Doubled(io.BytesIO(written), ","), b""
     while part := stream.read(size):
         found += part
-    assert found == b'a""b\\\\"c\\\\""d\\e\\'
+    assert found == b'"a""b\\\\",c"d,"","\\\\""d\\e",\\"f\n"g ""h"" """,i"j"'

@@ -10,10 +10,11 @@ from decimal import ROUND_HALF_UP
 from decimal import Decimal as D
 
 import pytest
+from pyspark.sql import functions as F
 from typer.testing import CliRunner
 
 from conftest import NOW
-from medallion import pipeline
+from medallion import contracts, pipeline
 from medallion.agent import serving
 from medallion.agent.rules import Rules
 from medallion.agent.tools import Tools
@@ -24,10 +25,10 @@ from medallion.dashboard.reading import Reading
 from medallion.errors import ContractError
 from medallion.lakehouse import contracts_in_use, query
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import proof
+from medallion.pipeline import amounts, proof, silver_to_gold
 from medallion.report import facts, findings
 from medallion.silver import converted
-from medallion.sources import rates
+from medallion.sources import rates, scan
 
 RATES = "date,currency,rate\n2025-01-01,EUR,1.10\n2025-03-01,EUR,1.20\n2025-01-01,JPY,0.0067\n"
 
@@ -181,8 +182,49 @@ def test_what_is_converted_adds_up_to_what_it_was(spark, frame):
     assert set(before) == set(codes)
     least = min(known.values())
     assert all(abs(before[code] - after[code]) <= D("0.005") * 300 / least for code in codes)
-    again = converted.as_written(frame(LEAD, *deals), converted.conversions(whole, "USD"))
+    written, now = converted.conversions(whole, "USD"), frame(LEAD, *deals)
+    again = converted.as_written(now, written, "USD")
     assert {row["lead_id"]: row["deal_value"] for row in again.collect()} == counted
+    # what no run has converted yet is never added: deals that came or changed since, all of another reporting currency
+    amount, code, changed = F.col("deal_value"), F.col("currency"), F.col("lead_id") < "L100"
+    later = now.withColumn("deal_value", F.when(changed, amount + 1).otherwise(amount))
+    later = later.unionByName(
+        now.filter("currency = 'EUR'").withColumn("lead_id", F.concat(F.lit("N"), F.col("lead_id")))
+    )
+    there = {row["lead_id"]: row["deal_value"] for row in converted.as_written(later, written, "USD").collect()}
+    mine = {key for key, _, _, code, *_ in deals if code == "USD"}
+    assert there == {key: value + (key < "L100") for key, value in counted.items() if key in mine or key >= "L100"}
+    left = converted.as_written(now.withColumn("deal_value", F.when(code != "JPY", amount)), written, "EUR").collect()
+    assert {row["currency"] for row in left} == {"EUR"}
+    assert {row["lead_id"] for row in left} == {key for key, _, _, code, *_ in deals if code in ("EUR", "JPY")}
+
+
+def test_rates_that_are_long_out_of_date_are_told(spark, frame):
+    text = "date,currency,rate\n2015-01-01,EUR,2.5\n2025-02-01,CHF,1.1\n2025-01-01,JPY,0.01\n"
+    deals = [
+        deal("old", "won", "100", "EUR", "2025-01-10", "2025-02-01"),
+        deal("in time", "won", "50", "EUR", "2015-01-10", "2015-02-15"),
+        deal("new", "won", "7", "EUR", "2015-01-10", "2015-02-16"),
+        deal("open", "open", "100", "CHF", "2025-01-10", expected="2099-01-01"),
+        deal("a", "won", "9", "GBP", "2025-01-10", "2025-02-01"),
+        deal("large", "won", "9999999999999999.99", "CHF", "2025-02-10", "2025-02-12"),
+    ]
+    _, whole = valued(spark, frame, deals, text, last="2025-03-18")
+    told = [
+        row.asDict() for row in converted.in_doubt(converted.conversions(whole, "USD"), date(2025, 3, 18)).collect()
+    ]
+    known = {"EUR": date(2015, 1, 1)}
+    assert [silver_to_gold._doubt(row, "r.csv", known.get(row["original_currency"])) for row in told] == [
+        "1 deal is held out of every figure: CHF 10,000,000,000,000,000 in all, such as large (deals.csv:2): its amount is too large. "
+        "Correct it in the CRM and deliver it again.",
+        "2 deals are converted by a rate of EUR that is more than 45 days older: €107 in all, such as new (deals.csv:2). "
+        "The last rate of EUR is of 2015-01-01; add newer ones to r.csv and run again.",
+        "1 deal is held out of every figure: £9 in all, such as a (deals.csv:2): no rate of GBP by 2025-02-01. Add it to r.csv and run again.",
+    ]
+    later = converted.in_doubt(converted.conversions(whole, "USD"), date(2025, 3, 19)).filter(
+        "original_currency = 'CHF' and not held"
+    )
+    assert [row["lead_id"] for row in later.collect()] == ["open"]
 
 
 HEAD = "lead_id,customer_id,status,deal_value,currency,created_at,updated_at,closed_at"
@@ -229,8 +271,11 @@ def test_three_deliveries_and_a_changed_table(deliver, rows, tmp_path):
     ]
     # the next delivery is without the setting: the table in use holds
     second = f"{HEAD}\nL5,C1,won,100,EUR,2025-03-01,2025-03-05,2025-03-05\n"
-    result, lake = deliver({"leads.csv": second}, NOW + timedelta(days=1))
+    result, lake = deliver({"leads.csv": second}, NOW + timedelta(days=1), stages=[pipeline.BRONZE_TO_SILVER])
+    settings = load(None, source=str(tmp_path / "delivery_2"), lakehouse=lake.root)
+    pipeline.run(settings, NOW + timedelta(days=1, minutes=1), stages=[pipeline.SILVER_TO_GOLD])
     assert rows(lake, revenue) == [{"won": D(1720), "deals": 4}]
+    assert "3 deals in EUR are converted: €1,110 to $1,231." in proof.note(lake)
     nothing = pipeline.run(
         load(None, source=str(tmp_path / "delivery_2"), lakehouse=lake.root, rates=table), NOW + timedelta(days=2)
     )
@@ -254,18 +299,21 @@ def test_three_deliveries_and_a_changed_table(deliver, rows, tmp_path):
 def test_without_rates_other_currencies_are_held_out_and_named(deliver, rows, tmp_path):
     text = f"{HEAD}\nL1,C1,won,1000,EUR,2025-01-10,2025-02-01,2025-02-01\nL2,C1,won,500,USD,2025-01-10,2025-02-01,2025-02-01\n"
     text += 'L3,C1,won,"1,070.50",GBP,2025-01-10,2025-02-01,2025-02-01\n'
-    result, lake = deliver({"leads.csv": text, "customers.csv": ACCOUNTS})
-    assert rows(lake, "select sum(deal_value) as won from gold.deals") == [{"won": D(500)}]
+    text += "L4,C1,won,100,EUR,2025-01-10,2025-02-01,2025-02-01\nL5,C1,open,7,EUR,2025-01-10,2025-02-01,\n"
+    deliver({"leads.csv": text, "customers.csv": ACCOUNTS}, NOW - timedelta(days=1))
+    result, lake = deliver({"leads.csv": f"{HEAD}\nL4,C1,lost,200,USD,2025-01-10,2025-02-01,2025-02-01\n"})
+    assert rows(lake, "select sum(deal_value) as won from gold.deals") == [{"won": D(700)}]
     assert proof.note(lake) == (
-        "Figures are in USD. 1 deal in EUR is held out of every figure: €1,000. 1 deal in GBP is held out of every figure: £1,070."
+        "Figures are in USD. 2 deals in EUR are held out of every figure: €1,007. 1 deal in GBP is held out of every figure: £1,070."
     )
-    assert json.loads(proof.recorded(lake)[-1]["document"])["foreign"][0]["held_value"] == "1000"
-    # given later, the rates let in what waits
+    assert json.loads(proof.recorded(lake)[-1]["document"])["foreign"][0]["held_value"] == "1007"
+    # given later, the rates let in what waits, and not over what has come since, in this delivery or before
     (tmp_path / "rates.csv").write_text(RATES)
+    last = {"leads.csv": f"{HEAD}\nL5,C1,lost,8,USD,2025-01-10,2025-02-01,2025-02-01\n"}
+    result, lake = deliver(last, NOW + timedelta(days=1), rates=tmp_path / "rates.csv")
     settings = load(None, source=str(tmp_path / "delivery_1"), lakehouse=lake.root, rates=tmp_path / "rates.csv")
-    result = pipeline.run(settings, NOW + timedelta(days=1))
-    assert rows(lake, "select sum(deal_value) as won from gold.deals") == [{"won": D(1600)}]
-    assert rows(lake, "select count(*) as n from silver.quarantine where resolved_by is null") == [{"n": 0}]
+    assert rows(lake, "select sum(deal_value) as won from gold.deals") == [{"won": D(1808)}]
+    assert rows(lake, "select record_key from silver.quarantine where resolved_by is null") == [{"record_key": "L4"}]
     assert [warning[:58] for warning in result.warnings] == [
         "1 deal is held out of every figure: £1,070 in all, such as"
     ]
@@ -279,8 +327,68 @@ def test_the_setting_is_the_currency_of_every_later_command(to_silver, rows):
     assert contracts_in_use.currency(lake) == "EUR"
     assert rows(lake, "select lead_id, currency from silver.leads_clean") == [{"lead_id": "L1", "currency": "EUR"}]
     used = contracts_in_use.overrides(lake)
-    assert contracts_in_use.in_currency(used, "EUR")[-1].text == used[-1].text
-    assert len(contracts_in_use.in_currency(used, "CHF")) == len(used) == 1
+    assert contracts_in_use.in_currency(lake, used, "EUR")[-1].text == used[-1].text
+    assert len(contracts_in_use.in_currency(lake, used, "CHF")) == len(used) == 1
+
+
+def _said(default):
+    return contracts.Override(
+        "mine.yaml",
+        "apiVersion: v3.1.0\nkind: DataContract\nid: x\nversion: 1.0.0\nstatus: active\nschema:\n  - name: leads\n    properties:\n"
+        f"      - {{name: currency, enum: [{{value: {default}}}], customProperties: [{{property: default, value: \"'{default}'\"}}]}}\n",
+    )
+
+
+def _currencies(lake, used, code):
+    """What figures are shown in, and what amounts of which nothing is said are in: of deals, products and accounts."""
+    known = contracts.entities(contracts_in_use.in_currency(lake, used, code))
+    leads = known["leads"]
+    units = known["products"].column("list_price").unit, known["customers"].column("annual_revenue").unit
+    return leads.currency, leads.column("currency").default, leads.unsaid, *units
+
+
+@pytest.mark.parametrize(("code", "default"), [("EUR", "USD"), ("USD", "EUR"), ("CHF", "EUR")])
+def test_the_setting_gives_no_other_name_to_amounts_that_are_said_or_were_read(tmp_path, monkeypatch, code, default):
+    new, old = Lakehouse(str(tmp_path / "new")), Lakehouse(str(tmp_path / "old"))
+    monkeypatch.setattr(
+        Lakehouse, "exists", lambda lake, name: lake.root == old.root and name == "silver.leads_history"
+    )
+    assert _currencies(new, (), code) == (code, f"'{code}'", code, code, code)  # nothing is read, nothing is said
+    said = (_said(default),)
+    assert _currencies(new, said, code)[:3] == (code, f"'{default}'", default)
+    assert _currencies(new, said, code)[4] == default
+    assert _currencies(new, said, default)[:3] == (default, f"'{default}'", default)
+    assert _currencies(new, said, None)[:3] == (default, f"'{default}'", default)
+    before = () if default == "USD" else contracts_in_use.in_currency(new, (), default)
+    monkeypatch.setattr(contracts_in_use, "_in_use", lambda lake: before)
+    assert _currencies(old, before, code) == (code, f"'{default}'", default, default, default)
+    once = contracts_in_use.in_currency(old, before, code)
+    monkeypatch.setattr(contracts_in_use, "_in_use", lambda lake: once)
+    assert contracts_in_use.in_currency(old, once, code)[-1].text == once[-1].text  # and once more
+    monkeypatch.setattr(pipeline.contracts_in_use, "overrides", lambda lake, given: once)
+    with pytest.raises(
+        ContractError, match=f"currency: {code}, but amounts of which no currency is said are in {default}"
+    ):
+        pipeline._Work(load(None, lakehouse=old.root, currency=code), NOW, lambda *told: None)
+
+
+@pytest.mark.parametrize(("header", "asked"), [("Amount (EUR)", True), ("Amount (USD)", False), ("Amount", False)])
+def test_an_amount_that_names_no_currency_is_in_that_of_the_contract(tmp_path, header, asked):
+    """And not in the one of the setting, by which the header would be right."""
+    (tmp_path / "leads.csv").write_text(f"lead_id,customer_id,status,created_at,{header}\nL1,C1,won,2025-01-10,100\n")
+    said = contracts_in_use.in_currency(Lakehouse(str(tmp_path / "lake")), (_said("USD"),), "EUR")
+    file = '{file: leads, columns: {lead_id: lead_id, customer_id: customer_id, status: status, created_at: created_at, deal_value: "%s"}}'
+    sources = f"    customProperties:\n      - {{property: sources, value: [{file % header}]}}\n"
+    entities = contracts.entities([contracts.Override("mine.yaml", said[0].text + sources), *said[1:]])
+    entities["leads"] = entities["leads"].in_any_currency({})
+    found = amounts.refused(scan(str(tmp_path), entities).files, entities)
+    assert ["every amount would count as USD" in item.problem for item in found] == [True] * asked
+
+
+def test_a_unit_that_is_no_currency_says_nothing_of_it():
+    text = _said("EUR").text.replace("customProperties: [", "customProperties: [{property: unit, value: ISO 4217}, ")
+    leads = contracts.entities([contracts.Override("mine.yaml", text)])["leads"]
+    assert (leads.currency, leads.unsaid, leads.column("deal_value").unit) == ("EUR", "EUR", "EUR")
 
 
 CREDITS = """apiVersion: v3.1.0

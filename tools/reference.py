@@ -32,9 +32,11 @@ _ASKS = {
     "accepted": "the value is in the closed list, by one of its spellings",
     "range": "the number lies between minimum and maximum",
     "pattern": "the identifier is well-formed",
+    "cut": "the key is no number that a spreadsheet has cut short (`<key>.cut`; always refuses)",
     "future": "the event is not later than the time of reading",
     "reference": "the key that is referred to is known",
     "lookup": "the text leads to one row of another entity (where a source says `lookup`)",
+    "head": "in a column that is filled down, the record above that heads the group was read (`record.head`; always refuses)",
     "erased": "the record is not about an erased account (`record.erased`; always refuses)",
     "shape": "the record splits into the header's cells (`record.shape`; always refuses)",
 }

@@ -164,7 +164,7 @@ def in_unit(text: Column, unit: str) -> Column:
 
     Cents are whole: what has decimals is none.
 
-    >>> show(["75", "75 %", "1,250", "-3.125", "soon"], lambda c: in_unit(c, "percent").cast("decimal(9,5)"))
+    >>> show(["75", "75%", "1,250", "-3.125", "soon"], lambda c: in_unit(c, "percent").cast("decimal(9,5)"))
     ['0.75000', '0.75000', '12.50000', '-0.03125', None]
     """
     bare = F.regexp_replace(text, r" ?%\z", "") if unit == "percent" else text

@@ -88,6 +88,20 @@ def test_the_sample_with_its_second_day_corrections_erasure_and_replay(tmp_path)
     assert not differences(made["sail"] / "replayed", made["spark"] / "replayed")
 
 
+def test_what_a_contract_may_say(tmp_path):
+    made = engines(tmp_path, "words")
+    with query.connect(Lakehouse(str(made["sail"] / "lake")), LAYERS) as connection:
+        (counts,) = query.rows(
+            connection,
+            "select (select count(*) from silver.leads_clean) as deals, (select count(*) from silver.conversions) as converted, "
+            "(select count(*) from silver.quarantine where resolved_by is null) as waiting, "
+            "(select count(*) from silver.leads_history where _outcome = 'withdrawn') as withdrawn",
+        )
+    assert min(counts.values()) > 0  # each word had something to do
+    assert not differences(made["sail"] / "lake", made["spark"] / "lake")
+    assert not differences(made["sail"] / "replayed", made["spark"] / "replayed")
+
+
 def test_a_messy_world_in_deliveries_with_a_trained_model(tmp_path):
     from medallion.simulate import World, simulate
 

@@ -346,7 +346,7 @@ def _other_evidence(
             said = {(file.name, file.entity): file.dates for file in settled.files}
             for file in kept:
                 told = [
-                    f"{name} was read as {', '.join(file.dates.get(name, ())) or 'ISO 8601'}, its values say {', '.join(forms)}"
+                    f"{name} was read as {', '.join(file.dates.get(name, ())) or 'ISO 8601'}, but its values are in {', '.join(forms)}"
                     for name, forms in said.get((file.name, file.entity), {}).items()
                     if set(forms) - set(file.dates.get(name, ()))
                 ]

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from medallion import bronze, contracts, silver
@@ -331,11 +332,15 @@ class _Erasure:
             if entity is None:
                 return None
             files = [file for batch in self.journal if batch.has_files for file in batch.files_of(table)]
-            places = self._bronze_places(frame, entity, bronze.mapping_of(files))
-            told = frame.join(places.withColumn("_place", F.lit(True)), on=list(_PROVENANCE), how="left")
-            return (
-                told.withColumn("_about", F.col("_place").isNotNull()).drop("_place").select(*frame.columns, "_about")
-            )
+            mapping = bronze.mapping_of(files)
+            places = self._bronze_places(frame, entity, mapping)
+            filled, written = redaction.filled_beside(frame, mapping)
+            told = filled.join(places.withColumn("_place", F.lit(True)), on=list(_PROVENANCE), how="left")
+            told = told.withColumn("_about", F.col("_place").isNotNull()).drop("_place")
+            # what was the head of a group when it went is so no more: the next row of the group says what it said
+            above = F.lag("_about").over(Window.partitionBy("_batch_id", "_source_file").orderBy("_source_row"))
+            cells = {name: F.when(above, F.col(f"`{name}`")).otherwise(F.col(at)) for name, at in written.items()}
+            return (told.withColumns(cells) if cells else told).select(*frame.columns, "_about")
         if name in ("silver.quarantine", "ops.corrections"):
             ids = sorted(self.refused)
             return frame.withColumn("_about", F.col("quarantine_id").isin(ids) if ids else F.lit(False))
@@ -363,9 +368,10 @@ class _Erasure:
         """Where in the files the account's rows of an entity stood: by their cells, by silver, by quarantine, and
         the same rows delivered again.
         """
-        about = redaction.about(frame, entity, self.entities, mapping, self.mine)
+        filled = silver.filled_down(frame, mapping)
+        about = redaction.about(filled, entity, self.entities, mapping, self.mine)
         place = F.concat_ws(_MARK, "_batch_id", "_source_file", F.col("_source_row").cast("string"))
-        listed = frame.agg(F.collect_list(F.when(about, place)).alias("places")).collect()[0]["places"]
+        listed = filled.agg(F.collect_list(F.when(about, place)).alias("places")).collect()[0]["places"]
         schema = "_batch_id string, _source_file string, _source_row bigint"
         rows = [tuple(text.split(_MARK)) for text in listed or ()]
         found = self.spark.createDataFrame([(batch, file, int(row)) for batch, file, row in rows], schema)

@@ -27,6 +27,8 @@ TO_GOLD = {"leads": "gold.deals", "customers": "gold.customer_features"}
 CRM_PROBABILITY = "crm_probability"
 #: Names of dimensions of time, which no column of gold can have.
 _OF_TIME = {"created_month", "closed_month", "created_date", "closed_date"}
+#: What people can be reached by, and what is written of them, whether a contract calls it personal or not.
+_PERSONAL = {"email", "phone", "free_text"}
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _HOME = Path(str(files("medallion.contracts")))
 
@@ -70,7 +72,7 @@ def entities(overrides: Iterable[Path | Override] = ()) -> dict[str, Entity]:
             _check_lookups(item, source, known)
         for column in item.in_gold:
             _check_gold(item, column)
-    return {name: known[name].in_currency(known["leads"].currency) for name in _parents_first(known)}
+    return {name: known[name].in_currency(known["leads"].unsaid) for name in _parents_first(known)}
 
 
 def _needs_files(item: Entity, path: str) -> None:
@@ -83,12 +85,14 @@ def _check_gold(item: Entity, column: Column) -> None:
     place = f"{item.name}.{column.name}: gold"
     if item.name not in TO_GOLD:
         raise ContractError(f"{place}: {item.name} have no table there", f"Leave it out; {', '.join(TO_GOLD)} have.")
-    if column.pii:
+    if column.pii or column.kind in _PERSONAL:
         raise ContractError(f"{place}: the column is personal, and gold is read by everyone", "Leave gold out.")
-    if item.name == "leads" and column.name in {*table("gold.deals").column_names, *_OF_TIME}:
+    if column.name in {*(table("gold.deals").column_names if item.name == "leads" else ()), *_OF_TIME}:
         raise ContractError(
             f"{place}: gold.deals has a column of that name", "Name yours otherwise, or leave gold out."
         )
+    if column.name == CRM_PROBABILITY and item.name != "leads":
+        raise ContractError(f"{place}: a probability is that of a deal", "Let leads have it, or name it otherwise.")
     if column.name == CRM_PROBABILITY and (column.type, column.minimum, column.maximum) != ("double", 0, 1):
         raise ContractError(
             f"{place}: a probability lies between 0 and 1",

@@ -143,7 +143,7 @@ class Condition(_Declared):
 
 class Merged(_Declared):
     """Which record a merged one went into: a `column` or an `sql` expression of its own row, or the columns `from` (the
-    merged one) and `to` of a `file` that lists the merges.
+    merged one) and `to` of a `file` that lists the merges, of its rows those for which `where` holds.
     """
 
     column: str | None = None
@@ -151,6 +151,7 @@ class Merged(_Declared):
     file: str | None = None
     from_: str | None = Field(default=None, alias="from")
     to: str | None = None
+    where: str | None = None
     confidence: float | None = Field(default=None, ge=0, le=1)
     reason: str = ""
 
@@ -159,12 +160,22 @@ class Merged(_Declared):
         listed = [self.file, self.from_, self.to]
         if sum(item is not None for item in (self.column, self.sql, self.file)) != 1 or 0 < listed.count(None) < 3:
             raise ValueError("say a column, or file, from and to")
+        if self.where and self.file is None:
+            raise ValueError("where says which rows of a file count")
         return self
 
     @property
     def is_listed(self) -> bool:
         """Whether a file of its own lists the merges."""
         return self.file is not None
+
+
+class Snapshot(_Declared):
+    """What tells the day of a state: the name of its file (`true`), or a column."""
+
+    value: bool | str
+    confidence: float | None = Field(default=None, ge=0, le=1)
+    reason: str = ""
 
 
 def _text(value: Any) -> str:
@@ -190,7 +201,7 @@ class Source(_Dated):
 
     `where` says which records count; those for which `absent` holds and those that were merged into another have ended,
     and where a delivery is `complete`, those that it no longer has. With `snapshot`, the column with the date of each
-    state or else the date in the file's name, the newest state is complete.
+    state or else the date in the file's name, the newest state is complete. Files to `ignore` feed it nothing.
     """
 
     file: str = Field(min_length=1)
@@ -203,7 +214,8 @@ class Source(_Dated):
     absent: Condition | None = None
     merged_into: Merged | None = None
     complete: bool = False
-    snapshot: bool | str = False
+    snapshot: Snapshot | None = None
+    ignore: bool = False
     confidence: float | None = Field(default=None, ge=0, le=1)
     reason: str = ""
 
@@ -212,6 +224,12 @@ class Source(_Dated):
         if self.snapshot and self.complete:
             raise ValueError("say complete or snapshot")
         return self
+
+    @field_validator("snapshot", mode="before")
+    @classmethod
+    def _day_alone(cls, given: Any) -> Any:
+        given = {"value": given} if isinstance(given, bool | str) else given
+        return given if not isinstance(given, Mapping) or given.get("value", True) else None
 
     @field_validator("where", "absent", mode="before")
     @classmethod
@@ -251,12 +269,19 @@ class Source(_Dated):
         """What it says with too little confidence, one sentence each."""
         found = []
         if self.confidence is not None and self.confidence < CONFIDENT:
-            found.append(f"that {self.file} feeds it ({self.confidence:.2f}{_because(self.reason)})")
+            does = "that nothing of {0} counts" if self.ignore else "that {0} feeds it"
+            found.append(f"{does.format(self.file)} ({self.confidence:.2f}{_because(self.reason)})")
         for name, item in (self.columns or {}).items():
             if item.confidence is not None and item.confidence < CONFIDENT:
                 origin = item.column or item.sql or f"the value {item.value!r}"
                 found.append(f"{name} from {origin} in {self.file} ({item.confidence:.2f}{_because(item.reason)})")
-        for word, said in (("where", self.where), ("absent", self.absent), ("mergedInto", self.merged_into)):
+        life = (
+            ("where", self.where),
+            ("absent", self.absent),
+            ("mergedInto", self.merged_into),
+            ("snapshot", self.snapshot),
+        )
+        for word, said in life:
             if said and said.confidence is not None and said.confidence < CONFIDENT:
                 found.append(f"{word} of {self.file} ({said.confidence:.2f}{_because(said.reason)})")
         return found

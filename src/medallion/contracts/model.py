@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from medallion.contracts.filling import Source
+from medallion.errors import ContractError
 
 Severity = Literal["reject", "warn"]
 
+_CODE = re.compile("[A-Z]{3}")
 #: Cells that mean "no value", compared after trimming and lower-casing.
 PLACEHOLDERS: tuple[str, ...] = (
     "", "-", "--", "n/a", "na", "none", "null", "nil", "nan", "select", "#n/a", "unknown", "(blank)", "?", r"\n",
@@ -132,6 +135,7 @@ class Entity(_Columns):
             Source(
                 file=str(said.file),
                 columns={"merged": {"column": said.from_}, "survivor": {"column": said.to}},
+                where=said.where,
             )
             for said in dict.fromkeys(source.merged_into for source in self.sources)
             if said and said.is_listed
@@ -211,9 +215,18 @@ class Entity(_Columns):
     def currency(self) -> str:
         """ISO code of its amounts: the one that is accepted, else what an empty cell means; USD where nothing is said."""
         declared = next((column for column in self.columns if column.name == "currency"), None)
-        if declared and (declared.unit or len(declared.accepted) == 1):
-            return declared.unit or declared.accepted[0]
+        if declared and _CODE.fullmatch(declared.unit):
+            return declared.unit
+        if declared and len(declared.accepted) == 1:
+            return declared.accepted[0]
         return ((declared and declared.default) or "'USD'").strip("'")
+
+    @property
+    def unsaid(self) -> str:
+        """ISO code of amounts of which nothing is said, where that is not the currency that figures are shown in."""
+        declared = next((column for column in self.columns if column.name == "currency"), None)
+        default = ((declared and declared.default) or "").strip("'")
+        return default if declared and _CODE.fullmatch(declared.unit) and _CODE.fullmatch(default) else self.currency
 
     def in_currency(self, code: str) -> Entity:
         """The entity with its amounts in its own currency, or in `code` where it has none of its own."""
@@ -221,7 +234,18 @@ class Entity(_Columns):
         return replace(self, columns=tuple(replace(c, unit=unit) if c.kind == "money" else c for c in self.columns))
 
     def in_any_currency(self, spellings: Mapping[str, str]) -> Entity:
-        """The entity with amounts in whatever currency a record names; its own stays the one that they are shown in."""
+        """The entity with amounts in whatever currency a record names; its own stays the one that they are shown in.
+
+        Raises:
+            ContractError: It brings an amount to gold, where only `deal_value` is converted.
+        """
+        for column in self.in_gold:
+            if column.type.startswith("decimal"):
+                raise ContractError(
+                    f"{self.name}.{column.name}: gold: it is an amount, and with exchange rates only deal_value is "
+                    "converted, so amounts of several currencies would be shown as one",
+                    "Leave gold out, or run without rates. For a figure that is no amount, write physicalType: double.",
+                )
         named = self.column("currency")
         checks = {name: severity for name, severity in named.checks.items() if name != "accepted"}
         opened = replace(

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from medallion.columns import rounded
 from medallion.contracts import Column, Table
-from medallion.contracts.own import OWN_COLUMNS
+from medallion.contracts.own import brought
 from medallion.errors import ContractError, MedallionError
 from medallion.features import (
     ACCOUNT,
@@ -115,7 +115,7 @@ def check_own() -> None:
 
 
 def _of_contract() -> tuple[str, ...]:
-    return tuple(column.name for column in OWN_COLUMNS.get("customers", ()))
+    return tuple(column.name for column in brought("customers"))
 
 
 _steps()  # the package's own are checked when they are imported

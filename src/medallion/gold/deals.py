@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from medallion.columns import rounded
-from medallion.contracts.own import OWN_COLUMNS, own_columns
+from medallion.contracts.own import brought, own_columns
 from medallion.features import AsOf, leads_as_of
 from medallion.features.deals import cycle_days
 from medallion.scoring.base_rate import with_base_rate
@@ -43,7 +43,7 @@ def deals(
         "band_probability",
         "band_mature_leads",
         "days_since_last_interaction",
-        *(F.col(column.name).alias(f"_of_account_{column.name}") for column in OWN_COLUMNS.get("customers", ())),
+        *(F.col(column.name).alias(f"_of_account_{column.name}") for column in brought("customers")),
     )
     opened = leads_as_of(leads, as_of)
     if stage_history is not None:
@@ -57,7 +57,7 @@ def deals(
         own = {name: F.when(by_model, F.col(name)).otherwise(base) for name, base in own.items()}
     is_open = F.col("status") == "open"
     probability, low, high = (F.when(is_open, column) for column in own.values())
-    own_of_deal = {column.name for column in OWN_COLUMNS.get("leads", ())}
+    own_of_deal = {column.name for column in brought("leads")}
     return joined.select(
         "lead_id",
         "customer_id",

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medallion.contracts import Entity, Override, entities, table
+from medallion.contracts import Entity, Override, entities, odcs, table
 from medallion.contracts.own import bring
 from medallion.lakehouse import query, store
 from medallion.lakehouse.store import Lakehouse
@@ -31,9 +31,9 @@ def overrides(lake: Lakehouse, given: Iterable[Path] = ()) -> tuple[Override, ..
 
 
 def for_readers(lake: Lakehouse) -> dict[str, Entity]:
-    """The contracts that a lakehouse was last used with; what they bring to gold is in the metrics from then on."""
+    """The contracts that a lakehouse was last used with; the metrics have the columns that they bring to gold."""
     found = entities(overrides(lake))
-    bring(found)
+    bring(found, lake.root)
     return found
 
 
@@ -58,14 +58,44 @@ def _in_use(lake: Lakehouse) -> tuple[Override, ...]:
     return tuple(Override(row["path"], row["content"]) for row in rows)
 
 
-def in_currency(used: tuple[Override, ...], code: str | None) -> tuple[Override, ...]:
-    """With the setting `currency` as the last of the contract files; as they are where it says nothing."""
+def in_currency(lake: Lakehouse, used: tuple[Override, ...], code: str | None) -> tuple[Override, ...]:
+    """With the setting `currency` as the last of the contract files; as they are where it says nothing.
+
+    What an amount is in of which nothing is said stays as it is where a contract says so, or deals have been read: the
+    setting is then what figures are shown in, and no other name for the same amounts.
+    """
     if code is None:
         return used
-    said = f"- {{name: currency, enum: [{{value: {code}}}], customProperties: [{{property: default, value: \"'{code}'\"}}]}}"
-    tables = "".join(f"\n  - name: {name}\n    properties:\n      {said}" for name in ("leads", "products"))
+    own = tuple(each for each in used if each.path != _SETTING)
+    read = lake.exists("silver.leads_history")
+    tables = ""
+    for name in ("leads", "products"):
+        says = _says_default(own, name)
+        column = entities(own if says or not read else _in_use(lake))[name].column("currency")
+        default, accepted, unit = f"'{code}'", [code], ""
+        if (says or read) and column.default and column.default != default:
+            default, accepted = column.default, [*column.accepted]
+            if name == "leads":
+                accepted = [*dict.fromkeys([code, *accepted])]
+                unit = f", {{property: unit, value: {code}}}"
+        said = "enum: [" + ", ".join(f"{{value: {each}}}" for each in accepted) + "], customProperties: "
+        said += f'[{{property: default, value: "{default}"}}{unit}]'
+        tables += f"\n  - name: {name}\n    properties:\n      - {{name: currency, {said}}}"
     head = "apiVersion: v3.1.0\nkind: DataContract\nid: settings.currency\nversion: 1.0.0\nstatus: active\nschema:"
-    return (*(each for each in used if each.path != _SETTING), Override(_SETTING, f"{head}{tables}\n"))
+    return (*own, Override(_SETTING, f"{head}{tables}\n"))
+
+
+def _says_default(used: Iterable[Override], entity: str) -> bool:
+    """Whether contract files say in which currency an amount is of which nothing is said."""
+    return any(
+        str(item.property) == "default"
+        for each in used
+        for declared, _ in odcs.read_objects(each)
+        if declared.name == entity
+        for column in declared.properties or []
+        if column.name == "currency"
+        for item in column.customProperties or []
+    )
 
 
 def rates(lake: Lakehouse, given: Path | None = None, known_as_of: datetime | None = None) -> Override | None:
@@ -84,13 +114,11 @@ def rates(lake: Lakehouse, given: Path | None = None, known_as_of: datetime | No
     return Override(rows[0]["path"], rows[0]["content"]) if rows else None
 
 
-def record_rates(spark: SparkSession, lake: Lakehouse, used: Override | None, now: datetime) -> bool:
-    """Record the table of exchange rates that a run uses, unless it is in use already; whether it was not."""
+def record_rates(spark: SparkSession, lake: Lakehouse, used: Override | None, now: datetime) -> None:
+    """Record the table of exchange rates that a run uses, unless it is in use already."""
     known = rates(lake)
-    if used is None or (known is not None and known.text == used.text):
-        return False
-    store.append_rows([(now, used.path, used.text)], spark, lake, table(RATES))
-    return True
+    if used is not None and (known is None or known.text != used.text):
+        store.append_rows([(now, used.path, used.text)], spark, lake, table(RATES))
 
 
 def record(spark: SparkSession, lake: Lakehouse, used: tuple[Override, ...], now: datetime) -> None:

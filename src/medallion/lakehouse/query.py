@@ -20,6 +20,7 @@ import duckdb
 from deltalake import DeltaTable
 from pyarrow.dataset import FileSystemDataset
 
+from medallion.contracts.own import opened
 from medallion.errors import LakehouseError
 from medallion.lakehouse import locks, manifests, unity
 from medallion.lakehouse.store import LAYERS, Lakehouse
@@ -93,6 +94,7 @@ def connect(
     Raises:
         LakehouseError: There is no lakehouse, or a table uses deletion vectors, which Parquet readers ignore.
     """
+    opened(lake.root)
     if lake.versions is None and not newest and not locks.is_ours(lake.root):
         lake = manifests.opened(lake)
     wanted = set(layers)

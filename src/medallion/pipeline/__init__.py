@@ -27,7 +27,7 @@ from medallion.gold import SCORED, gold_contract, graph, written_names
 from medallion.lakehouse import contracts_in_use, maintenance, query, store
 from medallion.lakehouse.session import engine_name, session
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import amounts, batches, conventions, drift, extensions, hold, journal, models, proof
+from medallion.pipeline import amounts, awaiting, batches, conventions, drift, extensions, hold, journal, models, proof
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.context import Context
 from medallion.pipeline.freshness import Freshness, Stale, recorded
@@ -47,7 +47,7 @@ class Result:
     `refused` are files that could not be read, `held` files that were held back, in this run or before, and `poor`
     files that were loaded although most of their rows were refused. `given_up` says which held files are no longer
     waited for, `rebuilt` which tables of gold were computed, each with why. `proof` is what the deals come to, where
-    something was read; `first_proof` says that nothing was proved under these contracts before.
+    something was read or gold was computed; `first_proof` says that nothing was proved under these contracts before.
     """
 
     run_id: str
@@ -123,7 +123,7 @@ def run(
         if BRONZE_TO_SILVER in stages:
             todo, kind = [(batch, _NOTHING) for batch in work.files(scan)], journal.RUN
             try:
-                todo += work.refused_again(work.waiting_for_rates(), len(todo))
+                todo = [*work.refused_again(work.waiting_for_rates(), before=True), *todo]
             except SourceError as error:  # they wait on
                 work.result.notes.append(f"{error.problem}. {error.remedy}")
         else:
@@ -160,7 +160,7 @@ def take_up(
     work = _Work(settings, now, report)
     with journal.writing(work.lake) as writer:
         work.result.recovered = [*recovered, *writer.recovered]
-        todo = [*((batch, _NOTHING) for batch in work.pending()), *work.refused_again(chosen)]
+        todo = [*((batch, _NOTHING) for batch in work.pending()), *work.refused_again(dict(sorted(chosen.items())))]
         # one batch is continued by its own journal; several are reprocessed all or none
         tables = written_names() if len(todo) == 1 else None
         return work.do(todo, True, writer.intent(journal.TAKE_UP, tables, last=_RUNS))
@@ -270,11 +270,19 @@ class _Work:
         self.settings, self.now, self.full_refresh = settings, now, full_refresh
         self.lake = Lakehouse(settings.lakehouse)
         used = contracts_in_use.overrides(self.lake, settings.contracts)
-        self.overrides = contracts_in_use.in_currency(used, settings.currency)
+        self.overrides = contracts_in_use.in_currency(self.lake, used, settings.currency)
         self.entities = contracts.entities(self.overrides)
         self.rates = contracts_in_use.rates(self.lake, settings.rates)
+        leads = self.entities["leads"]
+        if settings.currency and leads.unsaid != leads.currency and not self.rates:
+            raise ContractError(
+                f"currency: {leads.currency}, but amounts of which no currency is said are in {leads.unsaid}, by the contract or as "
+                "they have been read so far",
+                "Give a table of rates, `rates:` in config.yaml, to convert them. If they are in "
+                f"{leads.currency}, say so in a contract, `default: \"'{leads.currency}'\"` of leads.currency, and read into a "
+                "new --lakehouse.",
+            )
         if self.rates:
-            leads = self.entities["leads"]
             rates.read(self.rates.text, self.rates.path, leads.currency)  # refused before anything is done
             self.entities["leads"] = leads.in_any_currency(currencies.SPELLINGS)
         self.said = (*self.overrides, *([self.rates] if self.rates else []))
@@ -284,7 +292,7 @@ class _Work:
                 f"The contract still guesses: {'; '.join(guesses[:5])}{f' and {len(guesses) - 5} more' * (len(guesses) > 5)}",
                 "Read each, correct it and delete its confidence line; or run on the guesses with --accept.",
             )
-        bring(self.entities)
+        bring(self.entities, self.lake.root)
         extensions.load(settings)
         self.held_under = hold.under(settings.hold_back, self.said)
         self.goal = _goal(settings, now)
@@ -363,12 +371,12 @@ class _Work:
         return None if refused else replace(batch, files=(file,))
 
     def refused_again(
-        self, chosen: Mapping[str, Mapping[str, str]], after: int = 0
+        self, chosen: Mapping[str, Mapping[str, str]], before: bool = False
     ) -> list[tuple[Batch, frozenset[str]]]:
-        """Batches that reprocess refused records, as `take_up` takes them; known `after` so many others."""
+        """Batches that reprocess refused records, as `take_up` takes them; known `before` the files of this run."""
         known = {batch.batch_id: batch for batch in batches.history(self.lake)}
         found = []
-        for place, (origin, ids) in enumerate(sorted(chosen.items()), after):
+        for place, (origin, ids) in enumerate(chosen.items(), -len(chosen) if before else 0):
             files = [replace(file, accept=True) for file in known[origin].files if file.entity in ids.values()]
             mapped = tuple(self.mapped_again(file, known.values()) for file in files)
             as_of = self.now + timedelta(microseconds=place)
@@ -376,15 +384,13 @@ class _Work:
         return found
 
     def waiting_for_rates(self) -> dict[str, dict[str, str]]:
-        """Deals that were refused for their currency while there was no table of rates, as `take_up` takes them."""
+        """Deals that wait for the table of rates, as `take_up` takes them; none while a batch is unfinished."""
         found: dict[str, dict[str, str]] = {}
-        if self.rates and self.lake.exists("silver.quarantine"):
-            with query.connect(self.lake, layers=["silver"], only={"silver.quarantine"}) as connection:
-                sql = (
-                    "select batch_id, quarantine_id from silver.quarantine where entity = 'leads' and resolved_by is null "
-                    "and list_contains(failed_checks, 'currency.accepted')"
-                )
-                for row in query.rows(connection, sql):
+        there = set(self.lake.tables())
+        if self.rates and "silver.quarantine" in there and not self.pending():
+            with query.connect(self.lake, layers=["silver", "bronze"], only={*awaiting.TABLES}) as connection:
+                known = batches.history(self.lake)
+                for row in awaiting.deals(connection, there, known, self.entities["leads"]):
                     found.setdefault(row["batch_id"], {})[row["quarantine_id"]] = "leads"
         return found
 
@@ -513,7 +519,7 @@ class _Work:
         replaced = batches.replaced([*before, *(batch for batch, _ in todo)])
         context = Context(spark, lake, self.entities, self.steps, now, result.run_id, replaced)
         contracts_in_use.record(spark, lake, self.overrides, now)
-        revalued = contracts_in_use.record_rates(spark, lake, self.rates, now)
+        contracts_in_use.record_rates(spark, lake, self.rates, now)
         self._try_expressions(spark, [batch for batch, _ in todo])
         reread = {file.entity for batch, _ in todo if batch.is_reread for file in batch.files}
         for name in sorted(reread):
@@ -558,7 +564,7 @@ class _Work:
                 if step.table in result.rebuilt:
                     read = [name for name in step.inputs if "." in name]
                     self.lineage.job(step.table, read, [gold_contract(step.table)])
-        if todo or revalued:
+        if todo or fresh is not None:
             with self.steps.step("prove what was read"):
                 self._prove(spark, todo)
         result.changed = True

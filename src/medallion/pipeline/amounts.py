@@ -26,7 +26,7 @@ def refused(files: Iterable[SourceFile], entities: Mapping[str, Entity]) -> list
     for file in files:
         entity = entities[file.entity]
         own = entity if "currency" in entity.column_names else entities["leads"]
-        if (doubt := _doubt(file, entity, own.currency)) or (
+        if (doubt := _doubt(file, entity, own.unsaid)) or (
             file.entity == "leads" and (doubt := _elsewhere(file, files, entity))
         ):
             refusals.append(Refusal(file.name, file.entity, f"{file.name}: {doubt.problem}", doubt.remedy))
@@ -43,9 +43,9 @@ def _elsewhere(file: SourceFile, files: Iterable[SourceFile], leads: Entity) -> 
         return None
     for other in files:
         named = [pair for pair in other.columns if currencies.names_one(pair[0])] if other.entity != "leads" else []
-        found = currencies.elsewhere(_cells(other, named, leads.placeholders), leads.currency) if named else None
+        found = currencies.elsewhere(_cells(other, named, leads.placeholders), leads.unsaid) if named else None
         if found:
-            return currencies.not_said(f"column {found[0]!r} of {other.name}", found[1], leads.currency)
+            return currencies.not_said(f"column {found[0]!r} of {other.name}", found[1], leads.unsaid)
     return None
 
 

@@ -14,9 +14,11 @@ from datetime import date
 from functools import cache
 from itertools import islice
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import sqlglot
 from pyarrow import csv as pacsv
 
 from medallion.contracts import Column, Entity, Filling, formats
@@ -24,8 +26,9 @@ from medallion.contracts.filling import ABSENT, LIFE, MERGED, WHERE
 from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
 from medallion.errors import SourceError
-from medallion.proposal import activities, marks, profile, state, systems, vocabulary
-from medallion.sources import Refusal, SourceFile, parsing, quoting
+from medallion.lakehouse import query
+from medallion.proposal import activities, marks, profile, snapshots, state, systems, vocabulary
+from medallion.sources import Refusal, SourceFile, parsing, quoting, units
 from medallion.sources.files import UNREADABLE
 
 #: An unknown spelling of a closed list in so many rows, and in this share of them, is a word and not a slip.
@@ -108,12 +111,13 @@ def settle(
         for name, texts in _dates(file, entities[file.entity], seen[id(file)]).items()
     }
     kept, notes = [], []
+    whole = {} if cells else _states(readable, entities)
     for file in readable:
         entity = entities[file.entity]
         doubts = [*_twins(file, seen[id(file)]), *_marked(file, seen[id(file)]), *_planned(file, seen[id(file)])]
         doubts += _without_closing(file, entity, seen[id(file)]) + ([] if cells else _contradicted(file, entity))
         doubts += _unknown_spellings(file, entity, seen[id(file)]) + _never_won(file, entity, seen[id(file)])
-        doubts += _ended_otherwise(file, entity, seen[id(file)])
+        doubts += _ended_otherwise(file, entity, seen[id(file)]) + whole.get(id(file), [])
         dates: dict[str, tuple[str, ...]] = {}
         span = _span(look for of, look in dated if of == id(file)) or everywhere
         for name, texts in _dates(file, entity, seen[id(file)]).items():
@@ -424,7 +428,7 @@ def _undated(file: SourceFile, entity: Entity, seen: Mapping[str, Seen]) -> list
     if not ended or "updated_at" not in (entity.column("closed_at").derive or ""):
         return []
     day = "last changed" if _has_updates(file) else "opened" if "created_at" in file.mapping else ""
-    how = f"count on the day they were {day}" if day else "have no day on which they closed"
+    how = f"count on the day they were {day}" if day else "have no closing date"
     header = _header(file, str(file.mapping["closed_at"].column))
     return [f"{file.name}: deals won or lost without {header!r}: {ended:,}; they {how}"]
 
@@ -478,7 +482,7 @@ def _ended_otherwise(file: SourceFile, entity: Entity, seen: Mapping[str, Seen])
 
 
 def _contradicted(file: SourceFile, entity: Entity) -> list[_Doubt]:
-    """What the first records of a table of deals that no contract knows contradict, by the evidence of `medallion init`."""
+    """What the records of a table of deals that no contract knows contradict, by the evidence of `medallion init`."""
     if entity.name != "leads" or entity.sources or "status" not in file.mapping:
         return []
     from medallion.proposal import evidence, stages
@@ -489,7 +493,9 @@ def _contradicted(file: SourceFile, entity: Entity) -> list[_Doubt]:
     beside = {name for header, name in file.columns if told & {*vocabulary.words_of(header)}}
     if not beside and "closed_at" not in file.mapping:
         return []
-    table = profile.of_columns(file, {name for name in read | beside if name})
+    wanted = [name for _, name in file.columns if name in read | beside]
+    of_days = {file.mapping[name].column for name in ("created_at", "closed_at") if name in file.mapping}
+    table = profile.of_columns(file, wanted, _every(file, wanted), of_days)
     feed = Feed(table, "leads", 1.0, "")
     headers = {column.name: column.header for column in table.columns}
     for name in ("status", "created_at", "closed_at"):
@@ -513,6 +519,42 @@ def _contradicted(file: SourceFile, entity: Entity) -> list[_Doubt]:
         for name, item in feed.fillings.items()
         for doubt in evidence.doubts(item)
     ]
+
+
+def _states(files: Sequence[SourceFile], entities: Mapping[str, Entity]) -> dict[int, list[_Doubt]]:
+    """Doubts about files of one kind that no contract knows and that may be states of several days, per file."""
+    doubts: dict[int, list[_Doubt]] = {}
+    unknown = [file for file in files if not entities[file.entity].sources and entities[file.entity].version_column]
+    for group in snapshots.alike(unknown):
+        asks = snapshots.asked(group, lambda file: _records(file, entities[file.entity]))
+        remedy = (
+            f"Let `medallion init` write a contract: `snapshot: true` for {group[0].entity} says that each is a complete state; "
+            "without it all of their records count."
+        )
+        doubts |= {id(file): [_Doubt(asks, remedy)] for file in group if asks}
+    return doubts
+
+
+def _records(file: SourceFile, entity: Entity) -> snapshots.Records:
+    """Per key of a file the state and value of the record, where these are columns."""
+    plain = _plain(file)
+    if entity.key not in plain:
+        return {}
+    names = [plain[name] for name in (entity.key, "status", "deal_value") if name in plain]
+    states = entity.column("status") if len(names) == 3 else None
+    found: dict[str, tuple[str, str]] = {}
+    for batch in parsing.parse(file, [name for _, name in file.columns]):
+        for key, *told in zip(*(batch.column(name).to_pylist() for name in names), strict=True):
+            if key:
+                found[code(key)] = (told[0] or "", told[1] or "") if states else ("", "")
+    comma = profile.Column("", "", 0, Counter(value for _, value in found.values() if value)).comma
+    return {
+        key: (
+            (states and (meant(text, states, file.mapping["status"]) or states.default)) or "",
+            units.signed(value, comma),
+        )
+        for key, (text, value) in found.items()
+    }
 
 
 def _twins(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
@@ -562,7 +604,11 @@ def _marked(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
 
 def _planned(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
     """A doubt about activities that a column tells to be yet to come, or called off, and that would count as touches."""
-    told = {name: activities.not_done(header, seen[name].words) for header, name in _activity_states(file)}
+    told = {
+        name: {text: n for text, n in texts.items() if _may_count(file, name, text)}
+        for header, name in _activity_states(file)
+        if (texts := activities.not_done(header, seen[name].words))
+    }
     told = {name: texts for name, texts in told.items() if texts}
     if not told:
         return []
@@ -572,13 +618,33 @@ def _planned(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
     )
     rows = max(sum(texts.values()) for texts in told.values())
     words = " AND ".join(activities.when(name, texts) for name, texts in told.items())
+    if said := file.mapping.get(WHERE):
+        words = f"({said.sql}) AND {words}"
     return [
         _Doubt(
-            f"{rows} of {max(seen[name].rows for name in told)} activities have not taken place ({shown}) and would count as "
+            f"{rows} of {max(seen[name].rows for name in told)} activities have not taken place ({shown}), but would count as "
             "touches",
             f'Let `medallion init` write a contract, or say which count in yours: `where: "{words}"`; `where: "true"` counts all.',
         )
     ]
+
+
+def _may_count(file: SourceFile, name: str, text: str) -> bool:
+    """Whether activities of that state may count by the contract, which does not mention it."""
+    said = file.mapping.get(WHERE)
+    if said is None or said.sql is None:
+        return True
+    columns = names_in(said.sql)
+    if not columns or repr(text.strip().lower()) in said.sql.lower():
+        return False  # every activity, or this one, as somebody has decided
+    listed = ", ".join(f'{"?" if each == name else "null"}::varchar as "{each}"' for each in sorted({*columns, name}))
+    try:
+        condition = sqlglot.transpile(said.sql, read="spark", write="duckdb")[0]
+        with query.empty() as connection:
+            (row,) = query.rows(connection, f"select ({condition})::boolean as counts from (select {listed})", [text])
+    except (duckdb.Error, sqlglot.ParseError):  # it says more than can be told here
+        return False
+    return row["counts"] is not False
 
 
 # which columns are looked at, and how
@@ -648,8 +714,8 @@ def _markers(file: SourceFile) -> list[str]:
 
 
 def _activity_states(file: SourceFile) -> list[tuple[str, str]]:
-    """Header and name of the columns that may tell activities that have taken place from others, where no contract does."""
-    if file.entity != "interactions" or WHERE in file.mapping:
+    """Header and name of the columns that may tell activities that have taken place from others."""
+    if file.entity != "interactions":
         return []
     return [(header, name) for header, name in file.columns if activities.may_tell(header)]
 
@@ -739,6 +805,18 @@ def look(file: SourceFile, entity: Entity, cells: Cells | None = None) -> dict[s
             pass  # read again as bronze is, which says what is wrong with it
     names = [name for _, name in file.columns]
     return read(batch.select(wanted) for batch in parsing.parse(file, names))
+
+
+def _every(file: SourceFile, wanted: list[str]) -> list[pa.RecordBatch]:
+    """Some columns of all records of a file that could be read to its end, without those that are malformed."""
+    if file.format == "csv":
+        try:
+            return [*_columns_of_csv(file, wanted)]
+        except (pa.ArrowException, UnicodeError, *UNREADABLE):
+            pass
+    names = [name for _, name in file.columns]
+    read = (batch.filter(batch.column(len(names) + 2).is_null()) for batch in parsing.parse(file, names))
+    return [batch.select(wanted) for batch in read]
 
 
 def _unmarked(batch: pa.RecordBatch, read_markers: Iterable[tuple[str, str]], empty: Collection[str]) -> pa.Array:
@@ -835,7 +913,7 @@ def _columns_of_csv(file: SourceFile, wanted: list[str]) -> Iterator[pa.RecordBa
     names = [name for _, name in file.columns]
     with file.place.text() as stream:
         yield from pacsv.open_csv(
-            quoting.Doubled(stream) if file.slashed else stream,
+            quoting.Doubled(stream, file.delimiter) if file.slashed else stream,
             read_options=pacsv.ReadOptions(
                 use_threads=True,
                 block_size=8 << 20,

@@ -124,8 +124,15 @@ class Ends:
                 asked, ours_too = ours.join(refused, on=entity.key, how="left_anti"), F.col("_source_file").isin(*names)
                 current = life.standing(history, entity, asked).filter(ours_too)
                 stamped = life.stamped(current, self.batch.batch_id, self.known_at, files[-1].name)
-                times = snapshots(history.filter(ours_too), entity)
-                yield life.gone_since(life.gone(stamped, entity, "complete"), entity, times)
+                taken = (
+                    file
+                    for known in batches.history(self.lake)
+                    if known.state == batches.FINISHED
+                    for file in known.files
+                )
+                named = named_days((*of_source(taken, entity.name).get(source, []), *files), entity)
+                states = life.states(history.filter(ours_too), entity, named)
+                yield life.gone_since(life.gone(stamped, entity, "complete"), entity, states)
 
     def _listed(self, entity: Entity, history: DataFrame) -> Iterator[DataFrame]:
         """Ends of records that a file of merges lists and the batch does not have."""
@@ -187,10 +194,10 @@ class Ends:
             self.context.merge(mine.select(*entity.clean.column_names), entity.clean)
 
 
-def snapshots(frame: DataFrame, entity: Entity) -> list[str]:
-    """The times of the states that rows of snapshots show, in their order."""
-    rows = frame.select(F.col(str(entity.version_column)).cast("string").alias("at"))
-    return sorted(row["at"] for row in rows.distinct().collect() if row["at"])
+def named_days(files: Iterable[SourceFile], entity: Entity) -> set[str]:
+    """The days in the names of snapshots, by which alone one without a record is known."""
+    fillings = (file.mapping.get(str(entity.version_column)) for file in files if SNAPSHOT in file.mapping)
+    return {filling.value for filling in fillings if filling and filling.value}
 
 
 def source_names(lake: store.Lakehouse, entity: str, source: str, files: Iterable[SourceFile]) -> list[str]:

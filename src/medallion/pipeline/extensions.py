@@ -13,7 +13,7 @@ from types import ModuleType
 from medallion import contracts
 from medallion.config import Settings
 from medallion.contracts import Table
-from medallion.contracts.own import OWN_COLUMNS
+from medallion.contracts.own import brought
 from medallion.errors import ContractError
 from medallion.gold import OWN_STEPS, STEPS, Step
 
@@ -89,7 +89,7 @@ def _load(settings: Settings) -> None:
 
 def _check() -> None:
     """Refuse what cannot be computed of customers, where there is anything of a user's own."""
-    if _own_features() or OWN_COLUMNS.get("customers"):
+    if _own_features() or brought("customers"):
         from medallion.gold.customer_features import check_own  # the engine's functions, for those who have something
 
         check_own()

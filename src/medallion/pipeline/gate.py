@@ -19,7 +19,7 @@ from medallion.lakehouse import query, store
 from medallion.pipeline import batches
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.context import Context
-from medallion.pipeline.ends import of_source, snapshots, source_names
+from medallion.pipeline.ends import named_days, of_source, source_names
 from medallion.pipeline.hold import Counts, Reason, Verdict, case_sensitive, cut, judged, part_of, poor, remedy, waiting
 from medallion.silver import lookalikes
 from medallion.silver.lookalikes import LONG, SHORT
@@ -125,20 +125,36 @@ class Gate:
         for source, files in of_source(self.batch.files, entity.name).items():
             if not any({COMPLETE, SNAPSHOT} & {*file.mapping} and not file.accept for file in files):
                 continue
-            if not self.lake.exists(entity.clean.name):
-                continue
             names = source_names(self.lake, entity.name, source, files)
-            known = self.context.read(entity.clean).filter(F.col("_source_file").isin(*names))
-            there, count = self.context.read(entity.staged), known.count()
-            if any(SNAPSHOT in file.mapping for file in files):  # what is older than the newest state, and not in it
-                there = there.filter(F.col("_source_file").isin(*(file.name for file in files)))
-                at, newest = F.col(str(entity.version_column)).cast("string"), snapshots(there, entity)[-1:]
-                there, known = there.filter(at.isin(*newest)), known.filter(at < "".join(newest))
-            missing = known.select(entity.key).join(there.select(entity.key), on=entity.key, how="left_anti").count()
+            there = self.context.read(entity.staged)
+            known, says = there.limit(0), "known records"
+            if self.lake.exists(entity.clean.name):
+                known = self.context.read(entity.clean).filter(F.col("_source_file").isin(*names))
+            elif not any(SNAPSHOT in file.mapping for file in files):
+                continue
+            if any(SNAPSHOT in file.mapping for file in files):
+                known, there = self._last_two(entity, known, there, files)
+                says = "records of the state before"
+            keys = known.select(entity.key).distinct()
+            count = keys.count()
+            missing = keys.join(there.select(entity.key), on=entity.key, how="left_anti").count()
             if count >= _KNOWN and missing > _GONE * count:
-                says = f"it lacks {part_of(missing, count, 'known records')}, which would all be gone, since a contract says that its deliveries are complete"
+                says = f"it lacks {part_of(missing, count, says)}, which would all be gone, since a contract says that its deliveries are complete"
                 found |= {file.name: f"{file.name}: {says}" for file in files}
         return found
+
+    def _last_two(
+        self, entity: Entity, known: DataFrame, there: DataFrame, files: list[SourceFile]
+    ) -> tuple[DataFrame, DataFrame]:
+        """Records of the state before the newest one of some snapshots, known or of the same batch, and of the newest."""
+        there = there.filter(F.col("_source_file").isin(*(file.name for file in files)))
+        day = F.col(str(entity.version_column)).cast("date").cast("string")
+        columns = (F.col(entity.key), day.alias("_day"))
+        newest = max({there.agg(F.max(day)).collect()[0][0] or "", *named_days(files, entity)})
+        there, older = there.select(*columns), silver.counted(there).select(*columns)
+        older = older.unionByName(known.select(*columns)).filter(F.col("_day") < newest)
+        before = older.agg(F.max("_day")).collect()[0][0] or ""
+        return older.filter(F.col("_day") == before), there.filter(F.col("_day") == newest)
 
     def _leave_out(self, entity: Entity, seen: Mapping[str, Any]) -> bool:
         """Exclude the lines after the last record of a file that are text and no records, as reports have them there."""

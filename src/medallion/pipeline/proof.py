@@ -25,7 +25,7 @@ from medallion.contracts.odcs import names_in
 from medallion.gold import CONVERSIONS
 from medallion.lakehouse import query
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import batches
+from medallion.pipeline import awaiting, batches
 from medallion.sources import SourceFile, currencies
 
 PROOFS = "ops.proofs"
@@ -41,6 +41,13 @@ _SHOWN = (
     *("created_at", "closed_at", "expected_close_date", "owner"),
 )
 _LONGEST = 40
+#: Figures as `columns.money` reads them, those with a decimal comma, and those of a column that has one.
+_ENGLISH = re.compile(
+    r"-?([0-9]{1,3}((,[0-9]{3})+|( [0-9]{3})+|(['’][0-9]{3})+)(\.[0-9]+)?"
+    r"|0+\.[0-9]+|[0-9]+(\.([0-9]{1,2}|[0-9]{4,}))?|[0-9]{4,}\.[0-9]{3})"
+)
+_CONTINENTAL = re.compile(r"-?[0-9]{1,3}((\.[0-9]{3})+|( [0-9]{3})+),[0-9]+")
+_COMMA = re.compile(r"-?([0-9]{1,3}(\.[0-9]{3})*|[0-9]+)(,[0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -190,11 +197,11 @@ def note(lake: Lakehouse) -> str:
 
 def of_lake(lake: Lakehouse, entities: Mapping[str, Entity], currency: str) -> Proof | None:
     """The proof of what a lakehouse has by now; None where it has no deals and no accounts yet."""
-    tables = {entity.clean.name for entity in entities.values()} | {"silver.quarantine", CONVERSIONS}
+    tables = {entity.clean.name for entity in entities.values()} | {*awaiting.TABLES, CONVERSIONS}
     if not lake.exists(entities["leads"].clean.name):
         return None
     known = batches.history(lake)
-    with query.connect(lake, ["silver", "bronze"], only={*tables, "bronze.leads"}) as connection:
+    with query.connect(lake, ["silver", "bronze"], only=tables) as connection:
         there = set(lake.tables())
 
         def cells(row: Mapping[str, Any]) -> tuple[SourceFile | None, dict[str, Any]]:
@@ -207,13 +214,12 @@ def of_lake(lake: Lakehouse, entities: Mapping[str, Entity], currency: str) -> P
             return files[0], found[0] if found else {}
 
         proof = over(connection, entities, currency, there)
-        files = {(b.batch_id, f.name): f for b in known for f in b.files_of("leads")}
-        foreign = tuple(_foreign(connection, there, files))
+        foreign = tuple(_foreign(connection, there, known, entities["leads"]))
         return replace(proof, examples=tuple(examples(connection, cells)), foreign=foreign)
 
 
 def _foreign(
-    connection: duckdb.DuckDBPyConnection, there: Iterable[str], files: Mapping[tuple[str, str], SourceFile]
+    connection: duckdb.DuckDBPyConnection, there: set[str], known: list[batches.Batch], leads: Entity
 ) -> Iterable[Foreign]:
     """Deals in other currencies: those with rates as gold has them, and those refused since there are no rates."""
     found: dict[str, Foreign] = {}
@@ -225,16 +231,14 @@ def _foreign(
             f"coalesce(sum(original_amount) filter (value is null), 0) as held_value from {CONVERSIONS} group by 1",
         ):
             found[row["currency"]] = Foreign(**row)
-    if "silver.quarantine" in there:
-        sql = (
-            "select batch_id, source_file, raw, list_filter(reasons, lambda x: starts_with(x, 'currency: '))[1] as reason "
-            "from silver.quarantine where entity = 'leads' and resolved_by is null and list_contains(failed_checks, 'currency.accepted')"
-        )
-        for row in query.rows(connection, sql):
-            code = currencies.code_of(row["reason"].split("'", 1)[-1].rstrip("'"))
-            file = files.get((row["batch_id"], row["source_file"]))
-            if code:
-                found[code] = _held(found.get(code), code, _amount(row["raw"], file))
+    files = {(batch.batch_id, file.name): file for batch in known for file in batch.files_of("leads")}
+    waiting = awaiting.deals(connection, there, known, leads)
+    for row in {row["record_key"] or row["quarantine_id"]: row for row in waiting}.values():
+        reason = next((each for each in row["reasons"] if each.startswith("currency: ")), "")
+        code = currencies.code_of(reason.split("'", 1)[-1].rstrip("'"))
+        if code:
+            amount = _amount(row["raw"], files.get((row["batch_id"], row["source_file"])))
+            found[code] = _held(found.get(code), code, amount)
     return [found[code] for code in sorted(found)]
 
 
@@ -246,13 +250,17 @@ def _held(before: Foreign | None, code: str, amount: Decimal | None) -> Foreign:
 
 
 def _amount(raw: str, file: SourceFile | None) -> Decimal | None:
-    """The amount of a refused deal; None where its cell is not a plain figure."""
+    """The amount of a refused deal; None where its cell is not a plain figure that `columns.money` would read."""
     item = file.mapping.get("deal_value") if file else None
-    if item is None or item.column is None:
+    if item is None or item.column is None or item.unit:
         return None
     text = str(json.loads(raw).get(item.column) or "0").strip()
-    text = text.replace(".", "").replace(",", ".") if item.decimal_comma else text.replace(",", "")
-    return Decimal(text) if re.fullmatch(r"-?\d+(\.\d+)?", text) else None
+    comma = _COMMA if item.decimal_comma else _CONTINENTAL
+    if comma.fullmatch(text):
+        text = text.translate({ord("."): None, ord(" "): None, ord(","): "."})
+    elif not _ENGLISH.fullmatch(text):
+        return None
+    return Decimal(re.sub("[, '’]", "", text))
 
 
 def _origin(batch_id: str, known: list[batches.Batch]) -> tuple[batches.Batch | None, batches.Batch | None]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from medallion import contracts, sources
 from medallion.contracts import Entity, Override
+from medallion.contracts.filling import SNAPSHOT
 from medallion.errors import MedallionError
 from medallion.lakehouse import query
 from medallion.lakehouse.session import session
@@ -129,6 +130,19 @@ def _clean(spark: SparkSession, entity: Entity, known: Mapping[str, pa.Table]) -
     return spark.createDataFrame([], ", ".join(f"`{column.name}` {column.type}" for column in entity.columns))
 
 
+def _newest(entity: Entity, files: list[SourceFile]) -> str:
+    """The condition that rows of snapshots are of the newest: what that lacks is gone."""
+    states: dict[str, list[str]] = {}
+    for file in files:
+        if file.entity == entity.name and SNAPSHOT in file.mapping:
+            states.setdefault(str(file.mapping[SNAPSHOT].value), []).append(file.name.replace("'", "''"))
+    day, found = f'cast("{entity.version_column}" as date)', ""
+    for names in states.values():
+        ours = "_source_file in (" + ", ".join(f"'{name}'" for name in names) + ")"
+        found += f" and (not {ours} or {day} = (select max({day}) from read_{entity.name} where {ours}))"
+    return found
+
+
 def _over(
     entities: Mapping[str, Entity],
     files: list[SourceFile],
@@ -145,7 +159,7 @@ def _over(
             newest = [f'"{entity.version_column}" desc nulls last'] if entity.version_column else []
             order = ", ".join([*newest, "_source_file desc", "_source_row desc"])
             connection.execute(
-                f"create view {entity.clean.name} as select * from read_{name} where _reasons is null "
+                f"create view {entity.clean.name} as select * from read_{name} where _reasons is null{_newest(entity, files)} "
                 f'qualify row_number() over (partition by "{entity.key}" order by {order}) = 1'
             )
             there.add(entity.clean.name)

@@ -80,19 +80,22 @@ def silver_to_gold(
         ConservationError: A gold table breaks an invariant of its contract, or revenue differs between tables.
     """
     lake, entities, steps = context.lake, context.entities, context.steps
-    bring(entities)
+    for place in (target or lake, lake):
+        bring(entities, place.root)
     for name in contracts.ENTITY_NAMES:
         context.create(entities[name].history)
         context.create(entities[name].clean)
     there = [entity for entity in entities.values() if lake.exists(entity.clean.name)]
-    frames: dict[str, DataFrame] = {entity.clean.name: _grown(context.read(entity.clean), entity) for entity in there}
+    frames: dict[str, DataFrame] = {
+        entity.clean.name: silver.grown(context.read(entity.clean), entity) for entity in there
+    }
     _check_own([entity.clean.name for entity in entities.values()])
     replaced = batches.replaced(batches.history(lake), known_as_of)
     known = None if known_as_of is None else F.lit(known_as_of.isoformat(sep=" ")).cast("timestamp")
 
     def rewind(time: Column) -> None:
         for entity in there:
-            versions = silver.without(_grown(context.read(entity.history), entity), replaced.get(entity.name, ()))
+            versions = silver.without(silver.grown(context.read(entity.history), entity), replaced.get(entity.name, ()))
             frames[entity.clean.name] = silver.rewind(versions, entity, time, known)
 
     if known is not None:
@@ -113,9 +116,7 @@ def silver_to_gold(
     held_out = _in_reporting_currency(context, frames, day, known_as_of, target is None)
     ended = " or ".join(f"_outcome = '{outcome}'" for outcome in ENDED)
     if held_out or context.has_rows(entities["leads"].history, ended):  # stages of deals that are there
-        versions = versions.filter(~F.col("_outcome").isin(*ENDED))
-        there_now = frames["silver.leads_clean"].select("lead_id")
-        frames["silver.leads_history"] = versions.join(there_now, on="lead_id", how="left_semi")
+        frames["silver.leads_history"] = silver.of_counted(versions, frames["silver.leads_clean"])
 
     found = Stale({step.table: "" for step in graph()}, anew) if stale is None else stale(day)
     wanted, anew = set(found.tables), found.anew
@@ -177,7 +178,7 @@ def silver_to_gold(
 def _in_reporting_currency(
     context: Context, frames: dict[str, DataFrame], day: date, known_as_of: datetime | None, keep: bool
 ) -> list[str]:
-    """Put deals in the reporting currency in the place of `silver.leads_clean`; says which of them are held out.
+    """Put deals in the reporting currency in the place of `silver.leads_clean`; says which are held out, or by old rates.
 
     By the rates that were known then. Nothing is done where every amount is in the reporting currency.
 
@@ -205,25 +206,27 @@ def _in_reporting_currency(
     if keep:
         context.save(others, contracts.table(CONVERSIONS), whole=True)
         others = context.read(CONVERSIONS)
-    lost = others.filter(F.col("held_out").isNotNull()).groupBy("original_currency").agg(
-        F.count(F.lit(1)).alias("deals"), F.sum("original_amount").alias("value"), F.min("lead_id").alias("lead_id")
-    )  # fmt: skip
-    example, told = others.select("lead_id", "source_file", "source_row", "held_out"), []
-    for row in lost.join(example, on="lead_id").orderBy("original_currency").collect():
-        deals = "1 deal is" if row["deals"] == 1 else f"{row['deals']:,} deals are"
-        told.append(
-            f"{deals} held out of every figure: {figures.money(row['value'], row['original_currency'])} in all, such as "
-            f"{row['lead_id']} ({row['source_file']}:{row['source_row']}): {row['held_out']}. "
-            f"Add it to {given.path if given else 'a table of rates, named in config.yaml as `rates:`'} and run again."
+    last_days = {each.currency: each.day for each in known}
+    place = given.path if given else "a table of rates, named in config.yaml as `rates:`"
+    return [
+        _doubt(row.asDict(), place, last_days.get(row["original_currency"]))
+        for row in converted.in_doubt(others, day).collect()
+    ]
+
+
+def _doubt(row: Mapping[str, Any], place: str, last: date | None) -> str:
+    """What is said of a row of `converted.in_doubt`; `last` is the last day with a rate of the currency."""
+    code = row["original_currency"]
+    value, one = figures.money(row["amount"], code), row["deals"] == 1
+    deals = "1 deal is" if one else f"{row['deals']:,} deals are"
+    example = f"such as {row['lead_id']} ({row['source_file']}:{row['source_row']})"
+    if not row["held"]:
+        return (
+            f"{deals} converted by a rate of {code} that is more than {converted.OLD} days older: {value} in all, {example}. "
+            f"The last rate of {code} is of {last}; add newer ones to {place} and run again."
         )
-    return told
-
-
-def _grown(frame: DataFrame, entity: Entity) -> DataFrame:
-    """A table with the columns of gold that its contract has gained; no row has come since, so they are null."""
-    there = frame.columns if entity.in_gold else ()
-    gained = [column for column in entity.in_gold if column.name not in there]
-    return frame.withColumns({column.name: F.lit(None).cast(column.type) for column in gained}) if gained else frame
+    remedy = f"Add it to {place} and run again." if row["unknown"] else "Correct it in the CRM and deliver it again."
+    return f"{deals} held out of every figure: {value} in all, {example}: {row['held_out']}. {remedy}"
 
 
 def _check_own(silver: Iterable[str]) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from contextvars import copy_context
 from graphlib import TopologicalSorter
 from typing import TypeVar
 
@@ -61,7 +62,7 @@ def in_order(needs: Mapping[T, set[T]], work: Callable[[T], None], workers: int)
             ready = sorted([*ready, *sorter.get_ready()], key=place.__getitem__)
             while ready and len(running) < workers:
                 task = ready.pop(0)
-                running[pool.submit(work, task)] = task
+                running[pool.submit(copy_context().run, work, task)] = task
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 task = running.pop(future)

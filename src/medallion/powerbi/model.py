@@ -13,7 +13,7 @@ from functools import cache
 from typing import Literal
 
 from medallion import contracts
-from medallion.contracts.own import OWN_COLUMNS, own_columns
+from medallion.contracts.own import brought, own_columns
 from medallion.errors import ContractError
 from medallion.figures import sign
 from medallion.gold import gold_contract
@@ -221,7 +221,7 @@ def _declared(table: str, column: str) -> contracts.Column:
 
 def _with_own(table: Table) -> Table:
     """A table with the columns that the contracts in use bring to it; deals have those of their account by way of it."""
-    of_deals = {column.name for column in OWN_COLUMNS.get("leads", ())}
+    of_deals = {column.name for column in brought("leads")}
     columns, names = list(table.columns), {one.name.lower() for one in table.columns}
     for column in own_columns(table.source):
         if table.source == "gold.deals" and column.name not in of_deals:

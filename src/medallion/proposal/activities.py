@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from medallion.contracts import Filling
@@ -100,6 +101,8 @@ _OTHER = frozenset(
     ]
 )
 _MOST_STATES = 30
+#: White space, as `columns.squish` has it.
+_SPACES = r"[ \t\n\r\x0b\x0c\u00a0\u2000-\u200b\u202f\u3000\ufeff]+"
 #: Words that head the day of an activity where its own column is empty, in the order in which they are taken.
 _DAYS = (
     (_DONE | {"end", "ended", "actual"}, "when it was done"),
@@ -163,14 +166,20 @@ def planned(feed: Feed) -> Condition | None:
 
 
 def when(name: str, texts: Iterable[str]) -> str:
-    r"""The Spark SQL condition under which an activity has taken place.
+    r"""The Spark SQL condition under which an activity has taken place, whatever white space is around and within its state.
 
-    >>> when("status", ["Open", "Didn't"])
-    "lower(trim(coalesce(`status`, ''))) NOT IN ('didn\\\\'t', 'open')"
+    >>> when("status", ["Open", "Not\u00a0 done", "Didn't"]).partition(" NOT IN ")[2]
+    "('didn\\'t', 'not done', 'open')"
     """
-    quoted = sorted({text.strip().lower().replace("\\", "\\\\").replace("'", "\\'") for text in texts})
-    listed = ", ".join(f"'{text}'" for text in quoted)
-    return f"lower(trim(coalesce(`{name}`, ''))) NOT IN ({listed})"
+    bare = {re.sub(_SPACES, " ", text).strip().lower() for text in texts}
+    listed = ", ".join(f"'{_quoted(text)}'" for text in sorted(bare))
+    # no engine's own idea of white space, and code points as every engine writes them
+    spaces = _quoted(re.sub(r"\\u(\w{4})", r"\\x{\1}", _SPACES))
+    return f"lower(trim(regexp_replace(coalesce(`{name}`, ''), '{spaces}', ' '))) NOT IN ({listed})"
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("'", "\\'")
 
 
 def _listed(texts: Mapping[str, int]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -11,9 +10,12 @@ from decimal import Decimal
 from medallion import figures
 from medallion.contracts import CONFIDENT, Entity, Filling, formats
 from medallion.contracts import Column as Declared
+from medallion.contracts.filling import Snapshot
 from medallion.proposal import cells, evidence
 from medallion.proposal.feeds import Feed, Proposal
+from medallion.proposal.merges import Unclear
 from medallion.proposal.profile import Column
+from medallion.sources import units
 
 #: Without these a table cannot feed its entity, so they are not left empty.
 _NEEDED = {"status", "occurred_at"}
@@ -48,8 +50,50 @@ def questions(proposal: Proposal, entities: Mapping[str, Entity]) -> Iterator[Qu
             yield _of_table(proposal, feed)
         if not any(feed is kept for kept in proposal.feeds) or feed.entity not in entities:
             continue
+        if isinstance(said := feed.life.get("snapshot"), Snapshot) and said.confidence is not None:
+            yield _of_states(proposal, feed, said, str(entities[feed.entity].version_column))
         for name in list(feed.fillings):
             yield from _of_filling(feed, entities[feed.entity].column(name), entities[feed.entity].key)
+    for item in list(proposal.unclear):
+        yield _of_unused(proposal, item)
+
+
+def _of_states(proposal: Proposal, feed: Feed, said: Snapshot, version: str) -> Question:
+    """Whether files of one kind are states of several days."""
+    ours = [each for each in proposal.feeds if each.life.get("snapshot") is said]
+
+    def take() -> None:
+        for each in ours:
+            each.life["snapshot"] = Snapshot(value=True)
+
+    def leave() -> None:
+        for each in ours:
+            del each.life["snapshot"]
+            each.fillings |= {version: each.version} if each.version else {}
+
+    asks, _, gone = said.reason.partition(" Then ")
+    return Question(
+        f"{feed.table.file.name}, {feed.entity}: snapshot",
+        asks,
+        (
+            Answer("each is a complete state", gone.partition(" (")[0], take),
+            Answer("each has what changed", "what the newest lacks counts on", leave),
+        ),
+    )
+
+
+def _of_unused(proposal: Proposal, item: Unclear) -> Question:
+    """What a table is that feeds nothing and names records of an entity."""
+
+    def take() -> None:
+        proposal.unclear = [each for each in proposal.unclear if each is not item]
+        proposal.ignored.append(item)
+
+    return Question(
+        f"{item.table.file.name}, {item.entity}: ignore",
+        item.reason,
+        (Answer("ignore it", f"none of its {_rows(item.table.rows)} is read", take),),
+    )
 
 
 def _of_filling(feed: Feed, declared: Declared, key: str) -> Iterator[Question]:
@@ -247,8 +291,6 @@ def _total(column: Column) -> Decimal | None:
     """The sum of a column of figures, None where most of them are none."""
     total, read = Decimal(0), 0
     for text, count in column.counts.items():
-        digits = re.sub(r"[^\d,.-]", "", text)
-        digits = digits.replace(".", "").replace(",", ".") if column.comma else digits.replace(",", "")
-        if re.fullmatch(r"-?\d+(\.\d+)?", digits):
-            total, read = total + Decimal(digits) * count, read + 1
+        if (amount := units.signed(text, column.comma)) is not None:
+            total, read = total + amount * count, read + 1
     return total if read * 2 > column.distinct else None

@@ -5,6 +5,7 @@ in which unit an amount is, and which known figure would stay empty beside a col
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -150,6 +151,12 @@ def _is_date(column: Column) -> bool:
     return column.filled > 0 and column.share("date") > _MOST
 
 
+def _may_be_closing(column: Column, leads: Entity) -> bool:
+    """Whether a column has dates, or figures that would be dates, as spreadsheets keep them, under a name that fits."""
+    counted = column.filled > 0 and column.counted_dates > _MOST
+    return _is_date(column) or (counted and vocabulary.header(column.header, leads, "closed_at") is not None)
+
+
 def _says_closing(column: Column, leads: Entity) -> bool:
     _, words = roles.of(column.header)
     named = [vocabulary.header(text, leads, name) for text in (column.header, " ".join(words)) if text
@@ -180,18 +187,23 @@ def _other(name: str, plan: Column, end: Column) -> str:
 
 def states(feed: Feed, leads: Entity, *columns: Column) -> list[tuple[str, ...]]:
     """Per record its state, "" where it is not told by a column, with the cells of further columns."""
+    return [*_states(feed, leads, *columns).elements()]
+
+
+def _states(feed: Feed, leads: Entity, *columns: Column) -> Counter[tuple[str, ...]]:
+    """How often a state stands beside cells of further columns."""
     item = feed.fillings.get("status")
+    records: Counter[tuple[str, ...]] = Counter()
     if item is None or item.column is None or item.lookup:
-        return []
+        return records
     listed, declared = dict(item.values), leads.column("status")
     meant: dict[str, str] = {}
-    records = []
-    for text, *cells in feed.table.together(feed.table.column(item.column), *columns):
+    for (text, *cells), count in feed.table.counted(feed.table.column(item.column), *columns).items():
         if text not in meant:
             known = listed.get(text) or declared.spellings.get(text.lower())
             found = None if known else match.meaning("leads", declared, text) if text else None
             meant[text] = known or (found.value if found else item.otherwise or "")
-        records.append((meant[text], *cells))
+        records[meant[text], *cells] += count
     return records
 
 
@@ -217,7 +229,7 @@ def closing(feed: Feed, leads: Entity) -> None:
     if not ended and not (told and (told.sql or told.lookup)):
         return
     expected = feed.fillings.get("expected_close_date")
-    candidates = [c for c in feed.unmapped if _is_date(c) and not _words(c) & _OTHER_DATES]
+    candidates = [c for c in feed.unmapped if _may_be_closing(c, leads) and not _words(c) & _OTHER_DATES]
     if expected and expected.column:
         candidates.append(feed.table.column(expected.column))
     offers = [(_fit(feed, leads, column), column) for column in candidates]
@@ -429,23 +441,23 @@ def outcome(feed: Feed, leads: Entity) -> None:
     if told := _by_chance(feed, item, chance, scale):
         feed.fillings["status"] = told
         return
-    records = states(feed, leads, *extra)
-    at = [(state, units.figure(cells[0]) if cells[0] else None, *cells[1:]) for state, *cells in records]
-    nothing = [record for record in at if record[0] == "open" and record[1] == 0]
-    everything = [record for record in at if record[0] == "open" and record[1] == scale]
-    gone = [record for record in nothing if active and str(record[2]).lower() in _FALSE]
-    if active and len(gone) >= 2 and len(gone) == len(nothing):
+    still = [(cells, n) for (state, *cells), n in _states(feed, leads, *extra).items() if state == "open"]
+    at = [(units.figure(cells[0]) if cells[0] else None, cells[-1].lower(), n) for cells, n in still]
+    nothing = sum(n for figure, _, n in at if figure == 0)
+    everything = sum(n for figure, _, n in at if figure == scale)
+    gone = sum(n for figure, mark, n in at if active and figure == 0 and mark in _FALSE)
+    if active and gone >= 2 and gone == nothing:
         column = feed.table.column(item.column)
         sql = _by_cases(column, item, leads)
         ended = f"lower(`{active.name}`) IN {tuple(sorted(_FALSE))}"
         zero = f"try_cast(`{chance.name}` as double) = 0"
         sql = f"CASE WHEN {ended} AND {zero} THEN 'lost' ELSE {sql} END"
-        reason = f"{item.reason}; {len(gone)} rows with {active.header} false and {chance.header} 0 are lost"
+        reason = f"{item.reason}; {gone} rows with {active.header} false and {chance.header} 0 are lost"
         feed.fillings["status"] = item.model_copy(update={"column": None, "sql": sql, "values": (), "reason": reason})
         return
     for wrong, meant, value in ((nothing, "lost", "0"), (everything, "won", str(scale))):
-        if len(wrong) >= 3 and len(wrong) >= 0.1 * sum(state == "open" for state, *_ in at):
-            reason = f"{item.reason}; {len(wrong)} open deals have {chance.header} {value}: are they {meant}?"
+        if wrong >= 3 and wrong >= 0.1 * sum(n for _, _, n in at):
+            reason = f"{item.reason}; {wrong} open deals have {chance.header} {value}: are they {meant}?"
             item = item.model_copy(update={"confidence": min(item.confidence or 1, _ASKED), "reason": reason})
             feed.fillings["status"] = item
 
@@ -457,12 +469,15 @@ def flags(feed: Feed, leads: Entity) -> None:
         column = stages.flag(feed.table, word)
         if item is None or column is None or column.header == item.column or column.filled < column.rows:
             continue
-        told = [(state, cell.lower() not in _FALSE) for state, cell in states(feed, leads, column) if state]
+        told = [
+            (state, cell.lower() not in _FALSE, n) for (state, cell), n in _states(feed, leads, column).items() if state
+        ]
         for is_so, says in ((True, "true"), (False, "false")):
-            wrong = [state for state, flagged in told if flagged == is_so and (state in named) != is_so]
-            if len(wrong) >= 2 and len(wrong) > 0.01 * len(told):
+            wrong = [state for state, flagged, _ in told if flagged == is_so and (state in named) != is_so]
+            count = sum(n for state, flagged, n in told if flagged == is_so and (state in named) != is_so)
+            if count >= 2 and count > 0.01 * (deals := sum(n for *_, n in told)):
                 reason = (
-                    f"{item.reason}; but {len(wrong):,} of {len(told):,} deals that {item.column} says are "
+                    f"{item.reason}; but {count:,} of {deals:,} deals that {item.column} says are "
                     f"{' or '.join(dict.fromkeys(wrong))} have {column.header} {says}: which of the two is right?"
                 )
                 item = item.model_copy(update={"confidence": min(item.confidence or 1, _ASKED), "reason": reason})
@@ -505,11 +520,15 @@ def order(feed: Feed) -> None:
     if not opened or not closed or not opened.column or not closed.column or opened.column == closed.column:
         return
     mine, theirs = feed.table.column(opened.column), feed.table.column(closed.column)
-    days = [(_day(one, mine), _day(two, theirs)) for one, two in feed.table.together(mine, theirs) if one and two]
-    known = [(one, two) for one, two in days if one and two]
-    before = sum(two < one for one, two in known)
-    if len(known) >= _FEW and before > 0.5 * len(known):
-        reason = f"{closed.reason}; but {before} of {len(known)} deals close before {opened.column}: which of the two is wrong?"
+    pairs = feed.table.counted(mine, theirs, length=10)
+    starts = {text: _day(text, mine) for text in {one for one, _ in pairs}}
+    ends = {text: _day(text, theirs) for text in {two for _, two in pairs}}
+    days = [(start, end, n) for (one, two), n in pairs.items() if (start := starts[one]) and (end := ends[two])]
+    known, before = sum(n for *_, n in days), sum(n for start, end, n in days if end < start)
+    if known >= _FEW and before > 0.5 * known:
+        reason = (
+            f"{closed.reason}; but {before} of {known} deals close before {opened.column}: which of the two is wrong?"
+        )
         update = {"confidence": min(closed.confidence or 1, _ASKED), "reason": reason}
         feed.fillings["closed_at"] = closed.model_copy(update=update)
 
@@ -519,10 +538,7 @@ def below_zero(feed: Feed) -> int:
     item = feed.fillings.get("deal_value")
     if item is None or item.column is None:
         return 0
-    return sum(count for text, count in feed.table.column(item.column).counts.items() if _BELOW.match(text))
-
-
-_BELOW = re.compile(r"\s*[$€£]?\s*[-−(]\s*[$€£]?\s*\d|.*\d\s?[-−]\s*$")
+    return sum(count for text, count in feed.table.column(item.column).counts.items() if units.is_below(text))
 
 
 # rows that are no records
@@ -585,18 +601,13 @@ def no_records(table: Table, key: Column, amount: Column | None) -> NoRecords | 
     if amount is not None:
         at = table.columns.index(amount)
         sums = [units.figure(record[at]) for record in others if any(map(_TOTAL.fullmatch, record)) and record[at]]
-        read = sum((_signed(record[at]) for record in kept), Decimal(0))
+        read = sum((units.signed(record[at]) or Decimal(0) for record in kept), Decimal(0))
         near = [each for each in sums if each is not None]
         said = min(near, key=lambda each: abs(each - read), default=None) if near else None
         if said is not None and abs(said - read) >= Decimal("0.02"):
             said = max(near)
     _leave_out(table, good, others)
     return NoRecords(len(others), (key, heads) if heads else None, lacking, said, read)
-
-
-def _signed(text: str) -> Decimal:
-    size = units.figure(text) if text else None
-    return -size if size and _BELOW.match(text) else size or Decimal(0)
 
 
 def _leave_out(table: Table, good: list[bool], others: list[tuple[str, ...]]) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from medallion.contracts import Filling
-from medallion.contracts.filling import Condition, Merged
+from medallion.contracts.filling import Condition, Merged, Snapshot
+from medallion.proposal.merges import Unclear
 from medallion.proposal.profile import Column, Table
 from medallion.sources.delivery import Unreadable
 
@@ -22,8 +23,10 @@ class Feed:
     reason: str
     fillings: dict[str, Filling] = field(default_factory=dict)
     comments: list[str] = field(default_factory=list)
-    #: What is said of whole records: `where`, `absent` and `mergedInto`.
-    life: dict[str, Condition | Merged] = field(default_factory=dict)
+    #: What is said of whole records: `where`, `absent`, `mergedInto` and `snapshot`.
+    life: dict[str, Condition | Merged | Snapshot] = field(default_factory=dict)
+    #: What tells the newest version of a record where its files are no snapshots.
+    version: Filling | None = None
     date_formats: tuple[str, ...] = ()
     #: Columns of which one answer gives the order of day and month, and how sure the feed is besides.
     undecided: tuple[str, ...] = ()
@@ -55,6 +58,10 @@ class Proposal:
     left: dict[str, str]
     #: Per entity the files that could not be read, and that their names say hold it.
     unread: dict[str, list[Unreadable]] = field(default_factory=dict)
+    #: Tables that feed nothing and name records of an entity.
+    unclear: list[Unclear] = field(default_factory=list)
+    #: Those of them that someone said count nowhere.
+    ignored: list[Unclear] = field(default_factory=list)
 
     @property
     def sampled(self) -> list[Table]:

@@ -62,7 +62,7 @@ def _link(table: Table, of: tuple[str, Set[str]], to: tuple[str, Set[str]]) -> L
             if left is right or not left.filled or not right.filled:
                 continue
             shares = [_within(left, of[1]), _within(right, to[1])]
-            if min(shares) < 0.5 or _says_other(left, of[0]) or _says_other(right, to[0]):
+            if min(shares) < 0.5 or says_other(left, of[0]) or says_other(right, to[0]):
                 continue
             named = _names(left, of[0]) + _names(right, to[0])
             offers.append((named, sum(shares), left, right, shares[0]))
@@ -99,9 +99,15 @@ def _names(column: Column, kind: str) -> int:
     return int(kind in _says(column))
 
 
-def _says_other(column: Column, kind: str) -> bool:
+def says_other(column: Column, kind: str) -> bool:
+    """Whether a header names another kind of record."""
     said = _says(column)
     return bool(said) and kind not in said
+
+
+def says_any(column: Column) -> bool:
+    """Whether a header names a kind of record."""
+    return bool(_says(column))
 
 
 def _tells_more(column: Column) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import re
 from collections.abc import Iterable, Mapping, Set
 from typing import Any
@@ -22,7 +21,9 @@ from medallion.proposal import (
     links,
     marks,
     match,
+    merges,
     profile,
+    snapshots,
     stages,
     state,
     systems,
@@ -47,10 +48,6 @@ _PLAIN_KEY = re.compile(r"[A-Z0-9][A-Z0-9_.:-]*")
 _NAMES = {"name", "nombre", "nom", "nome", "naam"}
 _FIRST = {"first", "firstname", "given", "vorname", "prenom"}
 _LAST = {"last", "lastname", "family", "nachname", "surname", "apellido", "apellidos"}
-#: Words of tables that list merges, of their columns for the record that is gone, and for the one that stays.
-_MERGES = {"merged", "merge", "merges", "dedupe", "deduplication", "duplicates", "fusion", "zusammenfuhrung"}
-_MERGED = {"merged", "loser", "losing", "duplicate", "old", "gone", "from", "removed", "source"}
-_INTO = {"into", "survivor", "surviving", "master", "winner", "winning", "kept", "to", "target"}
 _OF_PERSONS = {*_NAMES, *_FIRST, *_LAST}
 _OTHER_NAMES = {*_FIRST, *_LAST, "user", "company", "team"}
 #: A number with letters before it, as CRMs give them.
@@ -79,7 +76,15 @@ def plan(tables: list[Table], entities: Mapping[str, Entity], preset: System | N
         for table in tables
         if id(table) not in used
     }
-    return Proposal(system.name if system else None, planner.feeds, planner.properties, planner.further, left)
+    proposal = Proposal(system.name if system else None, planner.feeds, planner.properties, planner.further, left)
+    known, stems = planner.known_keys(), {stem for feed in planner.feeds for stem in feed.table.stems}
+    for table in tables:
+        told = id(table) in {*used, *planner.listing} or table.file.name in settled.left or stems & {*table.stems}
+        if not told and (asked := merges.unclear(table, known)):
+            proposal.unclear.append(asked)
+            del left[table.file.name]
+    snapshots.propose(planner.feeds, entities)
+    return proposal
 
 
 def _why_not(table: Table, entities: Mapping[str, Entity], system: System | None) -> str:
@@ -179,9 +184,7 @@ class _Planner:
             declared = matched.entity.column(canonical)
             item = Filling(column=column.header, confidence=meant.confidence, reason=meant.reason)
             if declared.kind in ("date", "timestamp"):
-                span = self._span(matched.table)
-                first, years = self._day_first(matched.table), self._agreed(matched.table, "year_elsewhere")
-                item = cells.dated(item, column, first, self.foreign, span, years)
+                item = self._dated(item, column, matched.table)
                 if canonical == "closed_at":
                     item = cells.won_or_lost(item, column, feed.table)
             elif declared.kind == "money":
@@ -222,6 +225,20 @@ class _Planner:
             feed.comments.append(f"perhaps {canonical}: {column.header} ({meant.confidence:.2f}: {meant.reason})")
         self.feeds.append(feed)
         return feed
+
+    def _closing(self, feed: Feed) -> None:
+        """When deals were won and lost, by a column that no name gives away, in the form that its dates have."""
+        before, expected = feed.fillings.get("closed_at"), feed.fillings.get("expected_close_date")
+        evidence.closing(feed, self.entities["leads"])
+        item = feed.fillings.get("closed_at")
+        if before is None and item and item.column and (expected is None or expected.column != item.column):
+            feed.fillings["closed_at"] = self._dated(item, feed.table.column(item.column), feed.table)
+            feed.comments = [each for each in feed.comments if not each.startswith("perhaps closed_at:")]
+
+    def _dated(self, item: Filling, column: Column, table: Table) -> Filling:
+        """A column of dates with the formats that it needs, by what the rest of the folder says."""
+        first, years = self._day_first(table), self._agreed(table, "year_elsewhere")
+        return cells.dated(item, column, first, self.foreign, self._span(table), years)
 
     def _amounts(self, feed: Feed) -> None:
         """A word for another currency beside amounts: mapped where it is a column, and in any case asked about."""
@@ -394,7 +411,7 @@ class _Planner:
             state.contradicted(feed, self.entities["leads"], *told)
             evidence.outcome(feed, self.entities["leads"])
             evidence.flags(feed, self.entities["leads"])
-            evidence.closing(feed, self.entities["leads"])
+            self._closing(feed)
             evidence.order(feed)
             self._undated(feed)
             self._credits(feed)
@@ -758,7 +775,7 @@ class _Planner:
         """A further entity that a table feeds, to be looked up in; the one that is there already if it says the same."""
         name = self._further_name(table)
         for other in self.feeds:
-            if other.table is table and other.entity in self.further and other.fillings == fillings:
+            if other.table is table and other.entity in self.further and _bare(other.fillings) == _bare(fillings):
                 return other.entity
         while name in self.further:
             name = f"{name}_too"
@@ -831,7 +848,7 @@ class _Planner:
         own = self._own(feed)
         if own is None:
             return False
-        free, mine = self._free(feed), (feed.entity, _forms(own))
+        free, mine = self._free(feed), (feed.entity, self._keys_of_all(feed))
         link = links.between(free, mine, ("customers", self.keys["customers"]))
         customer = None
         if link:
@@ -860,6 +877,11 @@ class _Planner:
             return False
         self._through(feed, own, link, "customer_id", customer)
         return True
+
+    def _keys_of_all(self, feed: Feed) -> frozenset[str]:
+        """Keys of the records of all files of an entity: one junction may be for calls, meetings and e-mails alike."""
+        own = [self._own(other) for other in self.feeds if other.entity == feed.entity]
+        return frozenset().union(*(_forms(column) for column in own if column))
 
     def _through(self, feed: Feed, own: Column, link: links.Link, canonical: str, target: Filling) -> None:
         """Fill a column by a junction file, and say what it does not tell."""
@@ -1106,7 +1128,9 @@ class _Planner:
             return
         own = self._own(feed)
         link = (
-            links.between(self._free(feed), (feed.entity, _forms(own)), ("leads", self.keys["leads"])) if own else None
+            links.between(self._free(feed), (feed.entity, self._keys_of_all(feed)), ("leads", self.keys["leads"]))
+            if own
+            else None
         )
         if own and link:
             deal = Filling(column=link.to.header, confidence=0.95, reason="known deals")
@@ -1313,24 +1337,25 @@ class _Planner:
         item = feed.fillings.get(self.entities[feed.entity].key)
         return set(_forms(feed.table.column(item.column))) if item and item.column else set()
 
+    def known_keys(self) -> dict[str, set[str]]:
+        """Per entity the keys of its tables, where they are a column."""
+        keys: dict[str, set[str]] = {}
+        for feed in self.feeds:
+            if feed.entity in ("leads", "customers", "interactions") and not self._is_derived(feed):
+                keys.setdefault(feed.entity, set()).update(self._own_keys(feed))
+        return keys
+
     def _merges(self, feed: Feed) -> Merged | None:
         """The table that lists which records of a feed were merged into which."""
-        keys = self._own_keys(feed)
-        for table in self.tables:
-            words = {word for stem in table.stems for word in vocabulary.words_of(stem)}
-            if table is feed.table or not words & _MERGES or not keys:
+        keys = self.known_keys()
+        used = {id(other.table) for other in self.feeds}
+        for table in self.tables if keys.get(feed.entity) else ():
+            if id(table) in used and (table is feed.table or not merges.is_named(table)):
                 continue
-            known = {c.header: len(_forms(c) & keys) / max(len(_forms(c)), 1) for c in table.columns if c.filled}
-            gone = [
-                h for h in known if _MERGED & set(vocabulary.words_of(h)) and not _INTO & set(vocabulary.words_of(h))
-            ]
-            kept = [h for h, share in known.items() if h not in gone and share >= 0.8]
-            if len(gone) != 1 or len(kept) != 1:
-                continue
-            stem = glob.escape(table.stems[-1])
-            self.listing[id(table)] = f"lists merges of {feed.entity}"
-            reason = f"{table.rows:,} merges; {percent(known[kept[0]], 0)} of the survivors are known"
-            return Merged(file=stem, from_=gone[0], to=kept[0], confidence=0.95, reason=reason)
+            if merged := merges.is_listed_in(table, feed.entity, keys):
+                before = self.listing.get(id(table))
+                self.listing[id(table)] = f"{before} and {feed.entity}" if before else f"lists merges of {feed.entity}"
+                return merged
         return None
 
 
@@ -1445,6 +1470,11 @@ def _own_number(feed: Feed) -> Column | None:
         if column.is_unique and column.rows > 1 and number and not other and column.header not in used:
             return column
     return None
+
+
+def _bare(fillings: Mapping[str, Filling]) -> dict[str, Filling]:
+    """What fills the columns, without why."""
+    return {name: item.model_copy(update={"reason": ""}) for name, item in fillings.items()}
 
 
 def _sure(share: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Container, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import islice
@@ -169,6 +169,21 @@ class Table:
             cells = (batch.column(place).to_pylist() for place in places)
             yield from (tuple(_told(text) for text in record) for record in zip(*cells, strict=True))
 
+    def counted(self, *columns: Column, length: int | None = None) -> Counter[tuple[str, ...]]:
+        """How often the cells of some columns stand together, or their first characters, as `together` gives them."""
+        names = [str(n) for n in range(len(columns))]
+        cells = []
+        for column in columns:
+            place = next(place for place, each in enumerate(self.columns) if each is column)
+            whole = pa.chunked_array([batch.column(place) for batch in self.records], pa.string())
+            texts = pc.utf8_trim_whitespace(pc.fill_null(whole, ""))
+            cells.append(pc.utf8_slice_codeunits(texts, 0, length) if length else texts)
+        grouped = pa.table(cells, names).group_by(names).aggregate([([], "count_all")])
+        found: Counter[tuple[str, ...]] = Counter()
+        for *told, count in zip(*(grouped[name].to_pylist() for name in (*names, "count_all")), strict=True):
+            found[tuple(map(_told, told))] += count
+        return found
+
     def column(self, header: str) -> Column:
         """The column of that header."""
         return next(column for column in self.columns if column.header == header)
@@ -221,22 +236,17 @@ def _first_cells(part: delivery.Part) -> tuple[str, ...]:
     return tuple(cell.strip(' "') for cell in re.split(r"[,;\t|]", line))
 
 
-def of_columns(file: SourceFile, names: Set[str]) -> Table:
-    """Some columns of a table, with its first records, which are compared with each other."""
-    kept = [(header, name) for header, name in file.columns if name in names]
-    columns, records = [Column(header, name, 0) for header, name in kept], list[pa.RecordBatch]()
-    every, rows = [name for _, name in file.columns], 0
-    for batch in parsing.parse(file, every):
-        good = batch.filter(batch.column(len(every) + 2).is_null()).slice(0, COMPARED - rows)
-        records.append(good.select([name for _, name in kept]))
-        rows += good.num_rows
-        for column in columns:
-            texts = (_told(text) for text in good.column(column.name).to_pylist())
-            column.counts.update(text for text in texts if text)
-            column.rows = rows
-        if rows >= COMPARED:
-            break
-    return Table(file, (), rows, columns, records)
+def of_columns(
+    file: SourceFile, names: Sequence[str], records: list[pa.RecordBatch], days: Container[str | None]
+) -> Table:
+    """Some columns of a table, with all of its `records` of them, which are compared with each other; of `days` without the time."""
+    header, rows = {name: header for header, name in file.columns}, sum(batch.num_rows for batch in records)
+    columns = [Column(header[name], name, rows) for name in names]
+    table = Table(file, (), rows, columns, records)
+    for column in columns:
+        told = table.counted(column, length=10 if column.name in days else None)
+        column.counts.update({text: count for (text,), count in told.items() if text})
+    return table
 
 
 def looked_at(file: SourceFile) -> int:

@@ -17,6 +17,7 @@ from medallion.proposal.profile import Column
 def contract(proposal: Proposal, name: str, folder: str) -> str:
     """The ODCS contract override as YAML."""
     guesses = sum(1 for feed in proposal.feeds for _ in _doubtful(feed)) + sum(map(len, proposal.unread.values()))
+    guesses += len(proposal.unclear)
     lines = [
         f"# Proposed by `medallion init` for {_plain(folder)}"
         + (f", which looks like {proposal.system}." if proposal.system else "."),
@@ -62,10 +63,15 @@ def _entity(entity: str, proposal: Proposal) -> list[str]:
         ]
     lines += ["    customProperties:", "      - property: sources", "        value:"]
     written: set[str] = set()
+    for unused in (item for item in (*proposal.unclear, *proposal.ignored) if item.entity == entity):
+        lines += [f"          - file: {_scalar(glob.escape(unused.table.stems[-1]))}", "            ignore: true"]
+        if unused in proposal.unclear:
+            lines += ["            confidence: 0.50", f"            reason: {_scalar(unused.reason)}"]
     for feed in proposal.of(entity):
         source = _source(feed, proposal)
-        if source[0] + "".join(source[2:]) not in written:  # files of one shape and one name but for a date
-            written.add(source[0] + "".join(source[2:]))
+        told = "\n".join(line for line in source if not line.lstrip().startswith("#"))
+        if told not in written:  # files of one shape and one name but for a date
+            written.add(told)
             lines += [f"          {line}" for line in source]
     stems = [feed.table.stems[-1] for feed in proposal.of(entity)]
     for item in proposal.unread.get(entity, []):
@@ -203,6 +209,16 @@ def summary(proposal: Proposal) -> list[dict[str, Any]]:
             "to_review": [name or "the entity" for name, _ in _doubtful(feed)],
         }
         for feed in proposal.feeds
+    ] + [
+        {
+            "table": item.table.file.name,
+            "rows": item.table.rows,
+            "entity": item.entity,
+            "confidence": 0.5,
+            "columns": "not used",
+            "to_review": ["ignore"],
+        }
+        for item in proposal.unclear
     ]
 
 
@@ -218,7 +234,20 @@ def details(proposal: Proposal) -> list[dict[str, Any]]:
         }
         for feed in proposal.feeds
         for name, item in _in_order(feed)
+    ] + [
+        {"table": table, "entity": entity, "column": word, "confidence": sure, "reason": reason, "from": origin}
+        for table, entity, word, sure, reason, origin in _of_whole(proposal)
     ]
+
+
+def _of_whole(proposal: Proposal) -> Iterable[tuple[str, str, str, float, str, str]]:
+    """What is in doubt of tables as a whole: words about their records, and tables that nothing uses."""
+    for feed in proposal.feeds:
+        for word, said in feed.life.items():
+            if said.confidence is not None and said.confidence < CONFIDENT:
+                yield feed.table.file.name, feed.entity, word, said.confidence, said.reason, "its rows"
+    for item in proposal.unclear:
+        yield item.table.file.name, item.entity, "ignore", 0.5, item.reason, item.column.header
 
 
 def not_mapped(proposal: Proposal) -> dict[str, list[Column]]:

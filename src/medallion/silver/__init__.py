@@ -27,7 +27,9 @@ from medallion.contracts.model import ENDED
 from medallion.contracts.odcs import code
 from medallion.errors import ContractError
 from medallion.silver import checks, life
+from medallion.silver.rewinding import grown as grown
 from medallion.silver.rewinding import newest_event as newest_event
+from medallion.silver.rewinding import of_counted as of_counted
 from medallion.silver.rewinding import rewind as rewind
 from medallion.silver.rewinding import without as without
 
@@ -47,19 +49,41 @@ class Readings:
 
 
 def filled_down(bronze: DataFrame, mapping: Mapping[str, Mapping[Filling, tuple[str, ...]]]) -> DataFrame:
-    """Rows of whole files with the cell above in place of an empty one, in the columns of which a contract says so."""
+    """Rows of whole files with the cell above in place of an empty one, in the columns of which a contract says so.
+
+    A record whose cells are not known may be the head of a group: below it, up to the next head, `_headless` names a
+    column that has no value for that reason. It is null elsewhere.
+    """
     filled: dict[str, Column] = {}
-    for fillings in mapping.values():
-        for filling, files in fillings.items():
-            if not filling.fill_down:
-                continue
-            name = str(filling.column)
-            cell = F.col(_quoted(name))
-            above = F.max(F.when(F.trim(cell) != "", F.struct("_source_row", cell.alias("_cell"))))
-            here = F.col("_malformed").isNull() & (F.col("_source_file").isin(*files) if files else F.lit(True))
-            in_file = Window.partitionBy("_source_file").orderBy("_source_row")
-            filled[name] = F.when(here, above.over(in_file)["_cell"]).otherwise(filled.get(name, cell))
-    return bronze.withColumns(filled) if filled else bronze
+    headless = []
+    in_file = Window.partitionBy("_batch_id", "_source_file").orderBy("_source_row")
+    whole = F.col("_malformed").isNull()
+    for canonical, filling, files in _fill_downs(mapping):
+        name = str(filling.column)
+        cell = F.col(_quoted(name))
+        lost = ~whole & cell.isNull()  # a cell that is known to have been empty is left as an empty text
+        head = F.when((words.squish(cell) != "") | lost, F.struct("_source_row", F.when(whole, cell).alias("_cell")))
+        above = F.max(head).over(in_file)
+        here = whole & (F.col("_source_file").isin(*files) if files else F.lit(True))
+        filled[name] = F.when(here, above["_cell"]).otherwise(filled.get(name, cell))
+        headless.append(F.when(here & above.isNotNull() & above["_cell"].isNull(), F.lit(canonical)))
+    return bronze.withColumns({**filled, "_headless": F.coalesce(*headless)}) if filled else bronze
+
+
+def filled_columns(mapping: Mapping[str, Mapping[Filling, tuple[str, ...]]]) -> set[str]:
+    """Columns of bronze in which an empty cell means the one above, in any file."""
+    return {str(filling.column) for _, filling, _ in _fill_downs(mapping)}
+
+
+def _fill_downs(
+    mapping: Mapping[str, Mapping[Filling, tuple[str, ...]]],
+) -> list[tuple[str, Filling, tuple[str, ...]]]:
+    return [
+        (name, filling, files)
+        for name, fillings in mapping.items()
+        for filling, files in fillings.items()
+        if filling.fill_down
+    ]
 
 
 def readings(
@@ -90,8 +114,10 @@ def readings(
     parts = {f"_text_{name}_{place}": text for name, of in filled.items() for place, (_, text) in enumerate(of)}
     may_end = entity.key in entity.column_names and (life.is_told(mapping) or merges is not None)
     told = life.told(mapping, entity) if may_end else {}
+    headless = F.col("_headless") if "_headless" in bronze.columns else F.lit(None).cast("string")
     raw = bronze.withColumnRenamed("_ingested_at", "known_at").select(
         *_SOURCE,
+        headless.alias("_headless"),
         "_malformed",
         "_malformed_reason",
         F.struct(*cells, F.col("_malformed").alias("_record")).alias("_cells"),
@@ -102,7 +128,7 @@ def readings(
         column.name: _value(column, [filling for filling, _ in filled.get(column.name, ())]).try_cast(column.type)
         for column in entity.columns
     }
-    carried = (*_SOURCE, "_malformed", "_malformed_reason", "_cells", *parts, *told)
+    carried = (*_SOURCE, "_headless", "_malformed", "_malformed_reason", "_cells", *parts, *told)
     typed = raw.select(*(value.alias(name) for name, value in values.items()), *carried)
     typed, looked_up = _look_up(typed, entity, filled, texts, lookups or {})
     typed = life.following(typed, survivors or {})
@@ -357,6 +383,7 @@ def _look_up(
 ) -> tuple[DataFrame, dict[str, checks.Lookup]]:
     """Put what a text leads to in another entity in its place, and tell where it leads nowhere."""
     done = {}
+    keys = {filling.column for filling, _ in filled.get(entity.key, ())}
     for name, of in filled.items():
         flags = []
         for place, (filling, _) in enumerate(of):
@@ -382,6 +409,7 @@ def _look_up(
                 str(flags[0][0].lookup),
                 reduce(Column.__or__, (orphan for _, orphan, _ in flags)),
                 reduce(Column.__or__, (several for _, _, several in flags)),
+                {filling.column for filling, _, _ in flags} <= keys - {None},
             )
     return typed, done
 
@@ -424,12 +452,21 @@ def _complete(typed: DataFrame, entity: Entity, texts: Mapping[str, Column]) -> 
 
 
 def _shape() -> list[checks.Check]:
-    """The checks that the record could be split into the header's cells, and that it may be kept."""
+    """The checks that the record could be split into the header's cells, that what it continues could be, and that it
+    may be kept.
+    """
     erased = F.col("_malformed_reason") == F.lit(checks.ERASED)
     erased = F.col("_malformed").isNotNull() & F.coalesce(erased, F.lit(False))
     message = F.concat(F.lit(f"record: {checks.MESSAGES['shape']}: "), F.col("_malformed_reason"))
     return [
         checks.Check("record", "shape", "reject", F.col("_malformed").isNotNull() & ~erased, message),
+        checks.Check(
+            "record",
+            "head",
+            "reject",
+            F.col("_headless").isNotNull(),
+            F.concat("_headless", F.lit(f": {checks.MESSAGES['head']}")),
+        ),
         checks.Check("record", "erased", "reject", erased, F.lit(f"record: {checks.MESSAGES['erased']}")),
     ]
 

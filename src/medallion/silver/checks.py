@@ -27,10 +27,12 @@ MESSAGES = {
     "accepted": "is not an accepted value",
     "range": "is not {range}",
     "pattern": "is not a well-formed identifier",
+    "cut": "is a number that a spreadsheet has cut to a few digits; export the column as text",
     "future": "lies after the file was read",
     "reference": "is not a known {entity}",
     "lookup": "leads to {no} {entity}",
     "shape": "cannot be read",
+    "head": "the head of its group cannot be read",
     "erased": "withheld, since it is about someone who was forgotten",
 }
 #: Why a record of someone who was forgotten has no cells.
@@ -112,18 +114,17 @@ def checks(
         value = F.col(column.name)
         text = texts.get(column.name, F.lit(None).cast("string"))
         is_key = column.name == entity.key
-        asked: dict[str, Severity] = {"pattern": "reject", **column.checks} if is_key else column.checks
-        for name, severity in asked.items():
+        cut = F.coalesce(value.cast("string").rlike(_CUT), F.lit(False)) if is_key else F.lit(False)
+        if is_key:
+            message = F.concat(F.lit(f"{column.name}{_SEPARATOR}{MESSAGES['cut']}"), *_quoted(value.cast("string")))
+            result.append(Check(column.name, "cut", "reject", cut, message))
+        for name, severity in column.checks.items():
             seen = read_as.get(column.name, value) if name in ("readable", "accepted") else value
             fails = _fails(name, column, seen, text, known)
             if fails is not None:
                 shown = text if name in ("readable", "accepted") else value.cast("string")
-                message = _message(column, name, shown)
-                if is_key and name == "pattern":
-                    said = F.concat(F.lit(f"{column.name}{_SEPARATOR}{_CUT_SHORT}"), *_quoted(shown))
-                    message = F.when(value.rlike(_CUT), said).otherwise(message)
-                    fails |= F.coalesce(value.rlike(_CUT), F.lit(False))
-                result.append(Check(column.name, name, severity, fails, message))
+                fails = fails & ~cut if is_key and name == "pattern" else fails
+                result.append(Check(column.name, name, severity, fails, _message(column, name, shown)))
         if looked_up and (lookup := looked_up.get(column.name)):
             result.append(_lookup(column, lookup, text))
     return result
@@ -131,16 +132,19 @@ def checks(
 
 #: A key that a spreadsheet has made a number of a few digits, so that it may be that of several records.
 _CUT = r"^[0-9][.,][0-9]+[Ee]\+?[0-9]{1,3}\z"
-_CUT_SHORT = "is a number that a spreadsheet has cut to a few digits; export the column as text"
 
 
 @dataclass(frozen=True)
 class Lookup:
-    """A column looked up in `entity`: true in `orphan` where a text leads to nothing or, in `several`, to many."""
+    """A column looked up in `entity`: true in `orphan` where a text leads to nothing or, in `several`, to many.
+
+    With `by_key` the text is the record's own key: one that is not there has no value, and no wrong one.
+    """
 
     entity: str
     orphan: Column
     several: Column
+    by_key: bool = False
 
 
 def _lookup(column: Declared, lookup: Lookup, text: Column) -> Check:
@@ -149,7 +153,8 @@ def _lookup(column: Declared, lookup: Lookup, text: Column) -> Check:
     many = MESSAGES["lookup"].format(no="several", entity=lookup.entity.replace("_", " "))
     head = F.when(lookup.several, F.lit(many)).otherwise(F.lit(none))
     message = F.concat(F.lit(f"{column.name}{_SEPARATOR}"), head, *_quoted(text))
-    return Check(column.name, "lookup", column.lookup_severity, lookup.orphan, message)
+    severity = column.checks.get("null", "warn") if lookup.by_key else column.lookup_severity
+    return Check(column.name, "lookup", severity, lookup.orphan, message)
 
 
 def _fails(name: str, column: Declared, value: Column, text: Column, known: Mapping[str, Column]) -> Column | None:
@@ -234,6 +239,7 @@ def measure(staged: DataFrame, entity: Entity, repeated: int) -> DataFrame:
     for column in entity.columns:
         for metric, names in _METRICS.items():
             checked = (*column.checks, *(["lookup"] if column.name in looked_up else []))
+            checked = (*checked, "cut") if column.name == entity.key else checked
             codes = [f"{column.name}.{name}" for name in checked if name in names]
             if codes:
                 hit = reduce(Column.__or__, (F.array_contains("_failed_checks", code) for code in codes))
@@ -263,7 +269,7 @@ def measure(staged: DataFrame, entity: Entity, repeated: int) -> DataFrame:
 
 
 _METRICS = {
-    "validity": {"readable", "accepted", "range", "pattern", "future"},
+    "validity": {"readable", "accepted", "range", "pattern", "cut", "future"},
     "integrity": {"reference", "lookup"},
 }
 

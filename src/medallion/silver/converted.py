@@ -12,6 +12,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 _AMOUNT = "decimal(18,2)"
+#: Days after which a rate is old.
+OLD = 45
 
 
 def in_currency(leads: DataFrame, rates: DataFrame, last: date, reporting: str, places: int) -> DataFrame:
@@ -59,16 +61,26 @@ def counted(valued: DataFrame, columns: list[str], reporting: str) -> DataFrame:
     return there.withColumns({"deal_value": F.col("value"), "currency": F.lit(reporting)}).select(*columns)
 
 
-def as_written(leads: DataFrame, conversions: DataFrame) -> DataFrame:
-    """Deals as `counted` gives them, from what a run has written down of those in other currencies."""
-    written = conversions.select("lead_id", "value", "held_out", F.col("currency").alias("_reporting"))
-    joined = leads.join(written, on="lead_id", how="left").filter(F.col("held_out").isNull())
-    other = F.col("_reporting").isNotNull()
-    values = {
-        "deal_value": F.when(other, F.col("value")).otherwise(F.col("deal_value")),
-        "currency": F.coalesce("_reporting", "currency"),
-    }
-    return joined.withColumns(values).select(*leads.columns)
+def as_written(leads: DataFrame, conversions: DataFrame, reporting: str) -> DataFrame:
+    """Deals as `counted` gives them, from what a run has written down of those in other currencies.
+
+    One whose amount it has not written down, or another one than it has by now, is left out: amounts are not added across
+    currencies.
+    """
+    written = conversions.filter(F.col("currency") == reporting).select(
+        F.col("lead_id").alias("_of"),
+        F.col("original_currency").alias("_from"),
+        F.col("original_amount").alias("_amount"),
+        "value",
+        "held_out",
+    )
+    amount = F.col("deal_value").try_cast(_AMOUNT)
+    is_of = (F.col("lead_id") == F.col("_of")) & (F.col("currency") == F.col("_from")) & (amount == F.col("_amount"))
+    same = F.coalesce(F.col("currency"), F.lit(reporting)) == reporting
+    known = F.col("_of").isNotNull() & F.col("held_out").isNull()
+    there = leads.join(written, is_of, how="left").filter(same | F.col("deal_value").isNull() | known)
+    values = {"deal_value": F.when(same, F.col("deal_value")).otherwise(F.col("value")), "currency": F.lit(reporting)}
+    return there.withColumns(values).select(*leads.columns)
 
 
 def conversions(valued: DataFrame, reporting: str) -> DataFrame:
@@ -87,3 +99,23 @@ def conversions(valued: DataFrame, reporting: str) -> DataFrame:
         F.col("_source_file").alias("source_file"),
         F.col("_source_row").alias("source_row"),
     )
+
+
+def in_doubt(conversions: DataFrame, last: date) -> DataFrame:
+    """What of `silver.conversions` is to be told, per currency and kind: how many deals of what value, and one of them.
+
+    Deals are told that are held out (`held`), without a rate (`unknown`) or too large; and those that are converted by a
+    rate of more than `OLD` days before their day, or `last` where that is earlier: `newest` is its newest day.
+    """
+    day = F.least(F.col("day"), F.lit(last))
+    is_old = F.col("held_out").isNull() & (F.date_add(F.col("rate_date"), OLD) < day)
+    told = conversions.filter(F.col("held_out").isNotNull() | is_old).withColumn("held", F.col("held_out").isNotNull())
+    kinds = ["original_currency", "held", F.col("rate").isNull().alias("unknown")]
+    found = told.groupBy(*kinds).agg(
+        F.count(F.lit(1)).alias("deals"),
+        F.sum("original_amount").alias("amount"),
+        F.max("rate_date").alias("newest"),
+        F.min("lead_id").alias("lead_id"),
+    )
+    example = conversions.select("lead_id", "source_file", "source_row", "held_out")
+    return found.join(example, on="lead_id").orderBy("original_currency", "held", "unknown")

@@ -148,16 +148,34 @@ def gone(current: DataFrame, entity: Entity, why: str, into: Column | None = Non
     )
 
 
-def gone_since(ended: DataFrame, entity: Entity, times: list[str]) -> DataFrame:
-    """Those of the versions that end records which are older than the last of these times; each ended at the next one."""
-    version = F.col(str(entity.version_column))
-    since = F.coalesce(
-        *(F.when(version < at, at) for at in (F.lit(time).cast("timestamp") for time in times)), F.lit(None)
-    )
-    kind = entity.column(str(entity.version_column)).type
-    return ended.withColumns({"_ended_at": since, str(entity.version_column): since.cast(kind)}).filter(
-        F.col("_ended_at").isNotNull()
-    )
+def states(rows: DataFrame, entity: Entity, days: Iterable[str] = ()) -> DataFrame:
+    """The days of which snapshots show a state: `_day`, and `_since`, the one after it.
+
+    An export that runs for an hour shows one state, so times of a day are not told apart.
+
+    Args:
+        rows: Rows of snapshots.
+        entity: Their contract.
+        days: Further days, of states without a record.
+    """
+    known = rows.select(_day(entity).alias("_day")).filter(F.col("_day").isNotNull()).distinct()
+    listed = F.explode(F.array(*(F.lit(day).cast("date") for day in sorted(days)))).alias("_day") if days else None
+    if listed is not None:
+        known = known.unionByName(rows.sparkSession.range(1).select(listed)).distinct()
+    return known.withColumn("_since", F.lead("_day").over(Window.orderBy("_day")))
+
+
+def gone_since(ended: DataFrame, entity: Entity, states: DataFrame) -> DataFrame:
+    """Those of the versions that end records which are older than the last of the `states`; each ended with the next one."""
+    version = str(entity.version_column)
+    later = ended.join(states, _day(entity) == F.col("_day"), how="inner").filter(F.col("_since").isNotNull())
+    since = F.col("_since").cast("timestamp")
+    changed = {"_ended_at": since, version: since.cast(entity.column(version).type)}
+    return later.withColumns(changed).drop("_day", "_since")
+
+
+def _day(entity: Entity) -> Column:
+    return F.col(str(entity.version_column)).cast("date")
 
 
 def stamped(current: DataFrame, batch_id: str, known_at: str, file: str | None) -> DataFrame:

@@ -110,13 +110,28 @@ def withheld(
 ) -> DataFrame:
     """Rows for bronze, those about erased accounts redacted to empty cells: their place alone, so that rows still add up."""
     kept = ("_batch_id", "_source_file", "_source_row", "_ingested_at")
-    marked = bronze.withColumn("_about", about(bronze, entity, entities, mapping, log))
+    marked, written = filled_beside(bronze, mapping)
+    marked = marked.withColumn("_about", about(marked, entity, entities, mapping, log))
     instead = {"_malformed": F.lit(_MARK), "_malformed_reason": F.lit(checks.ERASED)}
-    cells = {
-        name: F.when(F.col("_about"), instead.get(name, F.lit(None))).otherwise(
-            F.col("`" + name.replace("`", "``") + "`")
-        )
-        for name in bronze.columns
-        if name not in kept
-    }
-    return marked.select(*(cells[name].alias(name) if name in cells else F.col(name) for name in bronze.columns))
+
+    def redacted(name: str) -> Column:
+        cell = F.col(written[name]) if name in written else _cell(name)
+        blank = F.lit(None)
+        if name in written:  # that it was empty says nothing of anyone, and what is below it belongs to the head above
+            blank = F.when(F.col("_malformed").isNull() & (words.squish(F.coalesce(cell, F.lit(""))) == ""), F.lit(""))
+        return F.when(F.col("_about"), instead.get(name, blank)).otherwise(cell).alias(name)
+
+    return marked.select(*(F.col(name) if name in kept else redacted(name) for name in bronze.columns))
+
+
+def filled_beside(
+    bronze: DataFrame, mapping: Mapping[str, Mapping[Filling, tuple[str, ...]]]
+) -> tuple[DataFrame, dict[str, str]]:
+    """Rows of bronze filled down, and per filled column the one beside it with its cells as written."""
+    written = {name: f"_written_{place}" for place, name in enumerate(sorted(silver.filled_columns(mapping)))}
+    beside = bronze.withColumns({at: _cell(name) for name, at in written.items()}) if written else bronze
+    return silver.filled_down(beside, mapping), written
+
+
+def _cell(name: str) -> Column:
+    return F.col("`" + name.replace("`", "``") + "`")

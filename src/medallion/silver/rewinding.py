@@ -57,6 +57,19 @@ def without(history: DataFrame, replaced: Collection[str]) -> DataFrame:
     return history.filter(~F.col("_batch_id").isin(*sorted(replaced))) if replaced else history
 
 
+def of_counted(history: DataFrame, leads: DataFrame) -> DataFrame:
+    """The versions of deals that are there and count, without those that end a record."""
+    there = history.filter(~F.col("_outcome").isin(*ENDED))
+    return there.join(leads.select("lead_id"), on="lead_id", how="left_semi")
+
+
+def grown(frame: DataFrame, entity: Entity) -> DataFrame:
+    """A table with the columns of gold that its contract has gained; no row has come since, so they are null."""
+    there = frame.columns if entity.in_gold else ()
+    gained = [column for column in entity.in_gold if column.name not in there]
+    return frame.withColumns({column.name: F.lit(None).cast(column.type) for column in gained}) if gained else frame
+
+
 def newest_event(tables: Mapping[str, DataFrame], entities: Mapping[str, Entity]) -> DataFrame:
     """The newest event in the data, one row with `newest`, null when there is none.
 

@@ -169,7 +169,9 @@ def scan(folder: str, entities: Mapping[str, Entity]) -> Scan:
             f"Let `medallion init {folder}` propose a contract, or name files by what they hold: {patterns}.",
         )
     scan = hold_back(files, refused, ignored, entities)
-    declared = [(entity.name, source.file) for entity in entities.values() for source in entity.sources]
+    declared = [
+        (entity.name, source.file) for entity in entities.values() for source in entity.sources if not source.ignore
+    ]
     return replace(scan, unfed=tuple(f"{name}: {file}" for name, file in declared if (name, file) not in fed))
 
 
@@ -192,7 +194,7 @@ def _claims(part: Part | delivery.Unreadable, entities: Mapping[str, Entity]) ->
     declared = [
         _Claim((entity,), source)
         for entity in entities.values()
-        if (source := next((item for item in entity.sources if _feeds(item, part)), None))
+        if (source := next((item for item in entity.sources if _feeds(item, part)), None)) and not source.ignore
     ]
     named = tuple(item for item in entities.values() if not item.sources and _is_named(item, part.stems))
     return [*declared, _Claim(named)] if named else declared
@@ -413,7 +415,8 @@ def _fit(part: Part, content: Content, header: Header, claim: _Claim) -> SourceF
                     entity.name,
                 )
     if claim.source and claim.source.snapshot:
-        mapping[str(entity.version_column)] = _snapshot(part, header, entity, claim.source, names)
+        told = claim.source.snapshot.value
+        mapping[str(entity.version_column)] = _snapshot(part, header, entity, told, names)
     if claim.source:
         mapping = {name: _as_source(item, entity.column(name), claim.source) for name, item in mapping.items()}
         mapping |= _life(part, header, entity, claim.source, names)
@@ -592,17 +595,17 @@ def _life(part: Part, header: Header, entity: Entity, source: Source, names: lis
     return found
 
 
-def _snapshot(part: Part, header: Header, entity: Entity, source: Source, names: list[str]) -> Filling:
+def _snapshot(part: Part, header: Header, entity: Entity, told: bool | str, names: list[str]) -> Filling:
     """What tells of when the state is that a row or a file shows."""
-    if source.snapshot is True:
+    if told is True:
         if day := named_day(part.name):
             return Filling(value=day.isoformat())
         problem, remedy = "its name has no date, or several", "Name it by its day, such as deals_2025-01-31.csv."
     else:
         by_code = dict(reversed([(_bare(cell), name) for cell, name in zip(header.cells, names, strict=True)]))
-        if held := by_code.get(_bare(str(source.snapshot))):
+        if held := by_code.get(_bare(str(told))):
             return Filling(column=held)
-        problem, remedy = f"has no column {source.snapshot!r}", "Export it with that column, or change the contract."
+        problem, remedy = f"has no column {told!r}", "Export it with that column, or change the contract."
     raise _UnfitError(f"{part.name}: is a snapshot by the contract, but {problem}", remedy, entity.name)
 
 
@@ -614,18 +617,19 @@ _NAMED_DAYS = (
 
 
 def named_day(name: str) -> date | None:
-    """The one day in a file's name, of a month its first; None where there is none, or more than one.
+    """The one day in a file's name or that of its folder, of a month its first; None without, or with more than one.
 
     >>> [str(named_day(name)) for name in ("deals_2025-01-31.csv", "31.1.2025 Deals.xlsx", "202502/deals.csv", "03-04-2025.csv")]
     ['2025-01-31', '2025-01-31', '2025-02-01', 'None']
     """
-    for pattern in _NAMED_DAYS:
-        found = {(int(m["y"]), int(m["m"]), int(m.groupdict().get("d") or 1)) for m in re.finditer(pattern, name)}
-        if found:
-            try:
-                return date(*found.pop()) if len(found) == 1 else None
-            except ValueError:
-                return None
+    for part in (*reversed(name.split("/")), "-".join(name.split("/"))):
+        for pattern in _NAMED_DAYS:
+            found = {(int(m["y"]), int(m["m"]), int(m.groupdict().get("d") or 1)) for m in re.finditer(pattern, part)}
+            if found:
+                try:
+                    return date(*found.pop()) if len(found) == 1 else None
+                except ValueError:
+                    return None
     return None
 
 

@@ -68,7 +68,7 @@ def _parse_csv(file: SourceFile, columns: list[str]) -> Iterator[pa.RecordBatch]
     last: _Good | None = None
     with file.place.text() as stream:
         reader = pacsv.open_csv(
-            quoting.Doubled(stream) if file.slashed else stream,
+            quoting.Doubled(stream, file.delimiter) if file.slashed else stream,
             read_options=pacsv.ReadOptions(
                 use_threads=False,
                 block_size=_BLOCK,

@@ -13,8 +13,8 @@ from medallion.sources.files import Place
 _CHUNK = 1 << 20
 #: Encodings in which a byte of a backslash is always one.
 _PLAIN = re.compile(r"utf-8|latin-1|(windows-|cp)125\d")
-#: A mark after an odd number of backslashes.
-_ESCAPED = re.compile(rb'(?<!\\)((?:\\\\)*)\\"')
+#: A backslash with what it stands before, two marks, and one.
+_TOKEN = re.compile(rb'\\[\\"]|""|"')
 
 
 def escapes(place: Place, encoding: str, delimiter: str) -> bool:
@@ -48,20 +48,35 @@ def _lines(place: Place, encoding: str) -> Iterator[str]:
 
 
 class Doubled:
-    """A stream of bytes in which marks after a backslash are doubled instead; every other backslash stays."""
+    """A stream of bytes in which marks after a backslash are written as the standard has them: doubled within marks, and
+    as they are within a cell that has none around it. Every other backslash stays.
+    """
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: Any, delimiter: str) -> None:
         self._stream, self._rest, self.closed = stream, b"", False
+        self._starts = {b"\n", b"\r", delimiter.encode()}
+        self._before, self._within = b"\n", False
 
     def read(self, size: int = -1) -> bytes:
         """Some more bytes, none at the end."""
         while True:
             read = bytes(self._stream.read(size if size > 0 else _CHUNK))
             data = self._rest + read
-            cut = len(data.rstrip(b"\\")) if read else len(data)  # what comes next may be a mark
+            cut = len(data.rstrip(b'\\"')) if read else len(data)  # what comes next may belong to it
             data, self._rest = data[:cut], data[cut:]
             if data or not read:
-                return _ESCAPED.sub(rb'\1""', data)
+                changed = _TOKEN.sub(self._standard, data)
+                self._before = data[-1:] or self._before
+                return changed
+
+    def _standard(self, found: re.Match[bytes]) -> bytes:
+        token, at = found[0], found.start()
+        first = (found.string[at - 1 : at] if at else self._before) in self._starts
+        if token == b'"' and (first or self._within):
+            self._within = not self._within
+        if token == b'\\"':
+            return b'""' if self._within else token if first else b'"'
+        return token
 
     def close(self) -> None:
         """Whoever opened the stream closes it."""

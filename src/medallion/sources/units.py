@@ -19,6 +19,7 @@ _CENTS = frozenset(
 )
 _FIGURE = re.compile(r"\d[\d.,'’\s\u00a0\u202f]*")
 _TIMES = {"k": 1_000, "m": 1_000_000}
+_BELOW = re.compile(r"\s*[$€£]?\s*[-−(]\s*[$€£]?\s*\d|.*\d\s?[-−]\s*$")
 
 
 @dataclass(frozen=True)
@@ -30,22 +31,39 @@ class Twin:
     other: str
 
 
-def figure(text: str) -> Decimal | None:
-    """The size of an amount as people write it; None for what is none.
+def figure(text: str, comma: bool | None = None) -> Decimal | None:
+    """The size of an amount as people write it; None for what is none. `comma` says whether decimals follow a comma.
 
     >>> [figure(text) for text in ("$88,247.38", "88.247,38 €", "1 200", "(1,200)", "12.5k", "soon", "1,234,567")]
     [Decimal('88247.38'), Decimal('88247.38'), Decimal('1200'), Decimal('1200'), Decimal('12500.0'), None, Decimal('1234567')]
+    >>> figure("1.234"), figure("1.234", comma=False), figure("1.234", comma=True)
+    (Decimal('1234'), Decimal('1.234'), Decimal('1234'))
     """
     found = _FIGURE.search(text)
     if found is None or len(re.findall(r"\d", text)) != len(re.findall(r"\d", found[0])):
         return None
     bare = re.sub(r"[^\d.,]", "", found[0]).strip(".,")
-    mark = max(".,", key=bare.rfind)
+    mark = max(".,", key=bare.rfind) if comma is None else "," if comma else "."
     whole, _, rest = bare.rpartition(mark)
-    is_thousands = bare.count(mark) != 1 or (len(rest) == 3 and len({*bare} & {*".,"}) == 1)
+    is_thousands = bare.count(mark) != 1 or (comma is None and len(rest) == 3 and len({*bare} & {*".,"}) == 1)
     digits = re.sub(r"\D", "", bare)
     number = Decimal(digits) if is_thousands else Decimal(f"{re.sub(r'[.,]', '', whole) or 0}.{rest}")
     return number * _TIMES.get(text[found.end() :].strip().lower(), 1)
+
+
+def signed(text: str, comma: bool | None = None) -> Decimal | None:
+    """An amount with its sign, as `figure` reads it.
+
+    >>> signed("(150.00)"), signed("1.200,00-"), signed("−3"), signed("2-1")
+    (Decimal('-150.00'), Decimal('-1200.00'), Decimal('-3'), None)
+    """
+    size = figure(text, comma)
+    return -size if size and is_below(text) else size
+
+
+def is_below(text: str) -> bool:
+    """Whether an amount is written as one below 0."""
+    return bool(_BELOW.match(text))
 
 
 def says_cents(header: str) -> bool:
