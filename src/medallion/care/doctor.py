@@ -162,7 +162,7 @@ def _contract(lake: Lakehouse, contract: Table) -> Iterator[Finding]:
     if contract.name.endswith("_history") or odd or not set(contract.key) <= set(found):
         return
     keys = ", ".join(f'"{key}"' for key in contract.key)
-    with query.connect(lake, LAYERS, only={contract.name}) as connection:
+    with query.connect(lake, LAYERS, only={contract.name}, newest=True) as connection:
         rows, distinct = connection.execute(
             f"select (select count(*) from {contract.name}), (select count(*) from (select distinct {keys} from {contract.name}))"
         ).fetchone() or (0, 0)
@@ -199,7 +199,7 @@ def accounts(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
     files = {batch.batch_id for batch in known if not batch.origin or batch.is_held_file}
     held = [(file.entity, f"{batch.origin} {file.name}") for batch in known
             if batch.is_held_file and batch.state != batches.FINISHED for file in batch.files]  # fmt: skip
-    with query.connect(lake, LAYERS, only=names) as connection:
+    with query.connect(lake, LAYERS, only=names, newest=True) as connection:
         columns = "*, 0 as erased" if erased == "0" else f"* replace ({erased} as erased)"
         rows = query.rows(connection, f"select {columns} from {batches.ACCOUNTS}")
         # what was erased before there was a count of it can only be told apart from a loss by the erasure itself
@@ -277,7 +277,7 @@ def _current(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity]) 
                 "current", entity.name, BROKEN, f"there is no table {lacking}", f"{store.GO_BACK}, or a backup."
             )
             continue
-        with query.connect(lake, LAYERS, only=there) as connection:
+        with query.connect(lake, LAYERS, only=there, newest=True) as connection:
             sql = _differences(entity, replaced.get(entity.name, ()))
             counted = connection.execute(sql).fetchone() or (0, 0, 0, 0)
         keys, *odd = (int(count) for count in counted)
@@ -327,7 +327,7 @@ def _other_evidence(
     bronze = {f"bronze.{name}" for name in entities} & set(names)
     if not bronze:
         return
-    with query.connect(lake, ["bronze"], only=bronze) as connection:
+    with query.connect(lake, ["bronze"], only=bronze, newest=True) as connection:
         for batch in {batch.batch_id: batch for batch, _ in read}.values():
             kept = [file for of, file in read if of is batch and not file.accept and f"bronze.{file.entity}" in bronze]
             kept = [file for file in kept if not otherwise(file, entities)]

@@ -44,7 +44,7 @@ def publish(lake: Lakehouse, kind: str, run_id: str = "", now: datetime | None =
     tables = dict(kept(lake, known))
     if kind == MAINTAIN:
         tables |= {name: replace(one, since=known[name].since) for name, one in tables.items() if name in known}
-    if before and {name: one.version for name, one in tables.items()} == before.versions:
+    if {name: one.version for name, one in tables.items()} == (before.versions if before else {}):
         return None
     number = before.number + 1 if before else 1
     erased = kind == "forget"
