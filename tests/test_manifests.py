@@ -29,7 +29,8 @@ AT = datetime(2025, 7, 1, tzinfo=UTC)
 
 def manifest(number, written_at=AT, opens_from=1, versions=None, previous=""):
     tables = {
-        name: Kept(version, version, 1, 1, 1, "7") for name, version in (versions or {"gold.deals": number}).items()
+        name: Kept("id", version, version, 1, 1, 1, "7")
+        for name, version in (versions or {"gold.deals": number}).items()
     }
     return Manifest(number, written_at, "run", "", 1, "0.1.0", opens_from, "probe", tables, previous).sealed()
 

@@ -74,7 +74,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "reprocess",
         "Read again what bronze has, by the present contract and code; the reading before stays replayable, and gold follows.",
     ),
-    "restore": ("repair", "Go back to how a run left the lakehouse; files that came later count as new again."),
+    "restore": ("repair", "Go back to how a command left the lakehouse; files that came later count as new again."),
     "upload": ("upload", "Send exports to the landing place: what is there is skipped, what was interrupted goes on."),
     "gate": ("state", "Check the newest delivery and gold; end with 1 when they must not be published."),
     "quarantine": ("quarantine", "Refused records: see them, correct them, reprocess them."),

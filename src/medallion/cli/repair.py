@@ -70,24 +70,29 @@ def _tell(call: Call, found: list[examining.Finding]) -> None:
     app,
     examples=(
         "`medallion restore --list`",
-        "`medallion restore --to 2025-07-01T08:00:00 --dry-run`",
+        "`medallion restore --to 12 --dry-run`",
+        "`medallion restore --to 2025-07-01T08:00:00`",
         "`medallion restore --table gold.deals --to 3`",
     ),
 )
 def restore(
     call: Call,
-    to: Annotated[str | None, typer.Option(help="Time in UTC; with --table also a version.")] = None,
+    to: Annotated[
+        str | None, typer.Option(help="Number of a manifest, or a time in UTC; with --table a number is a version.")
+    ] = None,
     table: Annotated[str | None, typer.Option(help="Only this table, such as gold.deals.")] = None,
     points: Annotated[bool, typer.Option("--list", help="List the states that can be gone back to.")] = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Go back to how a run left the lakehouse; files that came later count as new again."""
+    """Go back to how a command left the lakehouse; files that came later count as new again."""
     if points or to is None:
-        found = going_back.points(call.lake)
-        states = [{"run": version, "ended": f"{stamp:%Y-%m-%dT%H:%M:%S.%f}"[:-3]} for version, stamp in found]
-        call.answer(states, lambda: call.records("Runs that can be gone back to (UTC)", states))
+        states = [
+            {"manifest": one.manifest, "ended": f"{one.ended:%Y-%m-%dT%H:%M:%S.%f}"[:-3], "by": one.by}
+            for one in going_back.points(call.lake)
+        ]
+        call.answer(states, lambda: call.records("States that can be gone back to (UTC)", states))
         if not points:
-            raise LakehouseError("--to is missing", "Give the time of one of these runs.")
+            raise LakehouseError("--to is missing", "Give the number or the time of one of these states.")
         return
     moves = going_back.plan(call.lake, to, table) if dry_run else going_back.apply(call.lake, to, table)
     rows = [

@@ -32,7 +32,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.schema import PrimitiveType
 from filelock import FileLock, Timeout
 
-from medallion import log
+from medallion import door, log
 from medallion.errors import LakehouseError
 from medallion.lakehouse import unity
 from medallion.sources import azure
@@ -81,17 +81,20 @@ class _File:
 
     def write(self, document: Mapping[str, Any]) -> None:
         if not document.get("intent"):
-            self.path.unlink(missing_ok=True)
-            _flush_folder(self.path.parent)
+            if self.path.exists():
+                with door.through(self.path):
+                    self.path.unlink(missing_ok=True)
+                    _flush_folder(self.path.parent)
             return
         part = self.path.with_name(self.path.name + ".part")
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(json.dumps(document))
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(self.path)
-        _flush_folder(self.path.parent)
+        with door.through(self.path):
+            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+                stream.write(json.dumps(document))
+                stream.flush()
+                os.fsync(stream.fileno())
+            part.replace(self.path)
+            _flush_folder(self.path.parent)
 
 
 def _flush_folder(folder: Path) -> None:
@@ -120,7 +123,7 @@ class _Commits:
             return _parsed(self.table.metadata().description)
 
     def write(self, document: Mapping[str, Any]) -> None:
-        with _in_words(self.root):
+        with _in_words(self.root), door.through(self._uri):
             try:
                 if self.table is None:
                     self.table = DeltaTable.create(
@@ -165,6 +168,10 @@ class _Row:
 
     def write(self, document: Mapping[str, Any]) -> None:
         name, told = unity.quoted(self.root, TABLE), base64.b64encode(json.dumps(document).encode()).decode()
+        with door.through(name):
+            self._update(name, told)
+
+    def _update(self, name: str, told: str) -> None:
         try:
             unity.execute(
                 f"CREATE TABLE IF NOT EXISTS {name} USING DELTA AS SELECT CAST(0 AS BIGINT) AS version, '' AS document"

@@ -15,6 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 from deltalake import DeltaTable
 
+from medallion import door
 from medallion.errors import LakehouseError
 from medallion.lakehouse import locks, publishing
 from medallion.lakehouse.manifests import Manifest
@@ -105,16 +106,18 @@ def _maintained(lake: Lakehouse, name: str, needs: Collection[int]) -> Maintaine
     table = lake.delta(name)
     before, commits = len(table.file_uris()), len(_commits(lake, name)) if "://" not in lake.root else 0
     if table.metadata().configuration.get(next(iter(_PROPERTY))) != "false":
-        table.alter.set_table_properties(_PROPERTY)
+        with door.through(lake.path(name)):
+            table.alter.set_table_properties(_PROPERTY)
     if before > 1:
         _compacted(lake, name)
     table = lake.delta(name)
     newest = table.version()
     hours = _BESIDE_HOURS if name in BESIDE else 0
-    gone = table.vacuum(
-        hours, dry_run=False, enforce_retention_duration=False, full=not hours, keep_versions=sorted({*needs, newest})
-    )
-    lake.delta(name).create_checkpoint()
+    stay = sorted({*needs, newest})
+    with door.through(lake.path(name)):
+        gone = table.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=not hours, keep_versions=stay)
+    with door.through(lake.path(name)):
+        lake.delta(name).create_checkpoint()
     if "://" not in lake.root and name not in BESIDE:
         _shorten(lake, name, {*needs, newest, lake.version(name)})
     after = len(_commits(lake, name)) if "://" not in lake.root else 0
@@ -125,10 +128,12 @@ def _compacted(lake: Lakehouse, name: str) -> None:
     """Few large files in place of many small ones, with the same rows."""
     one = [name]
     before = dict(publishing.kept(lake, only=one))
-    lake.delta(name).optimize.compact()
+    with door.through(lake.path(name)):
+        lake.delta(name).optimize.compact()
     after = dict(publishing.kept(lake, only=one))
     if (before[name].rows, before[name].content) != (after[name].rows, after[name].content):
-        lake.delta(name).restore(before[name].version)
+        with door.through(lake.path(name)):
+            lake.delta(name).restore(before[name].version)
         raise LakehouseError(
             f"{name}: its content was not the same after compaction, which was taken back",
             "Report this as a defect.",
@@ -140,9 +145,12 @@ def _shorten(lake: Lakehouse, name: str, needs: Collection[int]) -> None:
     log = Path(lake.path(name), "_delta_log")
     for version in sorted(needs):
         if not list(log.glob(f"{version:020d}.checkpoint*.parquet")):
-            DeltaTable(lake.path(name), version=version).create_checkpoint()
-    lake.delta(name).create_checkpoint()  # the last one written is the one that readers look for first
+            with door.through(lake.path(name)):
+                DeltaTable(lake.path(name), version=version).create_checkpoint()
+    with door.through(lake.path(name)):
+        lake.delta(name).create_checkpoint()  # the last one written is the one that readers look for first
     for path in log.iterdir():
         stem = path.name.split(".")[0]
         if stem.isdigit() and int(stem) not in needs:
-            path.unlink()
+            with door.through(path):
+                path.unlink()

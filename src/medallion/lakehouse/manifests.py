@@ -11,14 +11,15 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
+from medallion import door
 from medallion.errors import LakehouseError
 from medallion.lakehouse import locks
 from medallion.lakehouse.store import BESIDE, Lakehouse
@@ -49,6 +50,7 @@ class Kept:
     """A table in a manifest.
 
     Attributes:
+        id: Identifier of the Delta table: one that was removed and made anew has another.
         version: Its version.
         since: The version from which it has this content; a compaction writes a version, not a content.
         rows: How many rows.
@@ -57,6 +59,7 @@ class Kept:
         content: The sum of the hashes of its rows, so that neither their order nor their files matter.
     """
 
+    id: str
     version: int
     since: int
     rows: int
@@ -175,23 +178,57 @@ def opened(lake: Lakehouse, at: str | None = None) -> Lakehouse:
             return lake
         other = [name for name in lake.tables() if name not in manifest.tables and name not in BESIDE]
         return replace(lake, versions={**manifest.versions, **{name: lake.version(name) for name in other}})
+    manifest = found(lake, at)
+    still_there(lake, manifest)
+    return replace(lake, versions=manifest.versions)
+
+
+def found(lake: Lakehouse, at: str, option: str = "--at") -> Manifest:
+    """The manifest of a number, or the last one by a time (UTC).
+
+    Raises:
+        LakehouseError: There is none, or it is not to be opened any more.
+    """
     known = history(lake)
     if not known:
         raise LakehouseError(f"{lake.root}: has no manifests yet", "The next command that writes adds the first.")
-    found = _at(known, at)
-    if found is None:
+    manifest = _at(known, at, option)
+    if manifest is None:
         first = known[0]
         raise LakehouseError(
             f"{lake.root}: there is no manifest {at}; the first is {first.number}, of {_minute(first.written_at)} UTC",
             "See `medallion status`.",
         )
-    if found.number < known[-1].opens_from:
+    if manifest.number < known[-1].opens_from:
         raise LakehouseError(
-            f"{lake.root}: manifest {found.number} of {_minute(found.written_at)} UTC is not opened any more: what it had was "
+            f"{lake.root}: manifest {manifest.number} of {_minute(manifest.written_at)} UTC is not opened any more: what it had was "
             "erased or removed since",
             f"The oldest that opens is {known[-1].opens_from}.",
         )
-    return replace(lake, versions=found.versions)
+    return manifest
+
+
+def still_there(lake: Lakehouse, manifest: Manifest, names: Iterable[str] | None = None) -> None:
+    """Make sure that the tables of a manifest were not removed since.
+
+    Raises:
+        LakehouseError: One was, and perhaps made anew.
+    """
+    for name, kept in manifest.tables.items():
+        if names is not None and name not in names:
+            continue
+        try:
+            there = str(DeltaTable(lake.path(name), version=kept.version).metadata().id)
+        except DeltaError as error:
+            raise LakehouseError(
+                f"{lake.root}: {name} has no version {kept.version} any more, which manifest {manifest.number} names",
+                "Choose a later manifest, or see what `medallion doctor` says.",
+            ) from error
+        if there != kept.id:
+            raise LakehouseError(
+                f"{lake.root}: {name} was removed and made anew since manifest {manifest.number}",
+                "Open a later manifest; see `medallion status`.",
+            )
 
 
 def reserved(lake: Lakehouse) -> DeltaTable | None:
@@ -213,12 +250,13 @@ def add(lake: Lakehouse, manifest: Manifest, table: DeltaTable | None = None) ->
     rows = pa.Table.from_pylist([manifest.row()], schema=SCHEMA)
     locks.check()
     try:
-        write_deltalake(
-            table or lake.path(TABLE),
-            rows,
-            mode="append",
-            commit_properties=CommitProperties(max_commit_retries=0),
-        )
+        with door.through(lake.path(TABLE)):
+            write_deltalake(
+                table or lake.path(TABLE),
+                rows,
+                mode="append",
+                commit_properties=CommitProperties(max_commit_retries=0),
+            )
     except CommitFailedError as error:
         raise LakehouseError(
             f"{lake.root}: another writer has ended meanwhile", "Run again; what was begun is rolled back."
@@ -242,18 +280,26 @@ def _numbers(table: DeltaTable) -> Iterator[int]:
         yield from (value for value in actions["max.number"].to_pylist() if value is not None)
 
 
-def _at(known: Iterable[Manifest], at: str) -> Manifest | None:
+def _at(known: Iterable[Manifest], at: str, option: str) -> Manifest | None:
     if at.isdigit():
         return next((one for one in known if one.number == int(at)), None)
     try:
         told = datetime.fromisoformat(at)
     except ValueError as error:
         raise LakehouseError(
-            f"--at {at!r} is neither the number of a manifest nor a time",
+            f"{option} {at!r} is neither the number of a manifest nor a time",
             "Write 12 or 2025-07-01T08:00:00, in UTC; see `medallion status`.",
         ) from error
-    time = told if told.tzinfo else told.replace(tzinfo=UTC)
-    return max((one for one in known if one.written_at <= time), key=lambda one: one.number, default=None)
+    return last_by(known, told if told.tzinfo else told.replace(tzinfo=UTC))
+
+
+def last_by(known: Iterable[Manifest], time: datetime) -> Manifest | None:
+    """The last manifest by a time, compared as it is shown: to the second, or to the millisecond."""
+    unit = 1000 if time.microsecond else 1_000_000
+    before = (
+        one for one in known if one.written_at - timedelta(microseconds=one.written_at.microsecond % unit) <= time
+    )
+    return max(before, key=lambda one: one.number, default=None)
 
 
 def _minute(time: datetime) -> str:

@@ -29,10 +29,13 @@ WORK = ("_staged", "_strays", "_contested")
 _LARGE = 8 << 20
 
 
-def publish(lake: Lakehouse, kind: str, run_id: str = "", now: datetime | None = None) -> manifests.Manifest | None:
+def publish(
+    lake: Lakehouse, kind: str, run_id: str = "", now: datetime | None = None, *, cut: bool = False
+) -> manifests.Manifest | None:
     """Add the manifest of a command that has ended; None where no table has changed, and in a catalog.
 
-    The caller holds the lock.
+    The caller holds the lock. After an erasure, and where commits that a manifest names were lost (`cut`), no earlier
+    manifest opens any more.
 
     Raises:
         LakehouseError: Another writer has added one meanwhile.
@@ -47,8 +50,7 @@ def publish(lake: Lakehouse, kind: str, run_id: str = "", now: datetime | None =
     if {name: one.version for name, one in tables.items()} == (before.versions if before else {}):
         return None
     number = before.number + 1 if before else 1
-    erased = kind == "forget"
-    opens_from = number if erased or before is None else before.opens_from
+    opens_from = number if kind == "forget" or cut or before is None else before.opens_from
     manifest = manifests.Manifest(
         number,
         now or datetime.now(UTC),
@@ -92,7 +94,23 @@ def kept(
         if name in before:
             total, rows = total + int(before[name].content), rows + before[name].rows
         sizes = pa.table(table.get_add_actions(flatten=True))["size_bytes"].to_pylist()
-        yield name, Kept(table.version(), table.version(), rows, len(sizes), sum(sizes), str(total))
+        yield (
+            name,
+            Kept(str(table.metadata().id), table.version(), table.version(), rows, len(sizes), sum(sizes), str(total)),
+        )
+
+
+def lost(lake: Lakehouse) -> dict[str, int]:
+    """Tables whose newest commits are gone although the newest manifest names them, with the version that is left.
+
+    A table of gold that is not there at all counts as removed, to be computed again.
+    """
+    manifest = None if "://" in lake.root else manifests.newest(lake)
+    if manifest is None:
+        return {}
+    there = {name: _newest(lake, name) for name in manifest.tables}
+    gone = {name for name, version in there.items() if version < 0 and name.startswith("gold.")}
+    return {n: version for n, version in there.items() if n not in gone and version < manifest.tables[n].version}
 
 
 def _gained(lake: Lakehouse, name: str, table: DeltaTable, known: Kept | None) -> set[str] | None:
@@ -111,8 +129,11 @@ def _newest(lake: Lakehouse, name: str) -> int:
     """The newest version of a table; in a folder without reading its log."""
     if "://" in lake.root or lake.versions is not None:
         return lake.version(name)
-    with os.scandir(Path(lake.path(name), "_delta_log")) as log:
-        return max((int(file.name[:20]) for file in log if _COMMIT.fullmatch(file.name)), default=-1)
+    try:
+        with os.scandir(Path(lake.path(name), "_delta_log")) as log:
+            return max((int(file.name[:20]) for file in log if _COMMIT.fullmatch(file.name)), default=-1)
+    except FileNotFoundError:
+        return -1
 
 
 _COMMIT = re.compile(r"\d{20}\.json")

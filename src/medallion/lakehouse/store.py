@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.schema import ArrayType, Field, PrimitiveType, Schema
 from tenacity import retry, retry_if_exception_message, stop_after_attempt, wait_random_exponential
 
+from medallion import door
 from medallion.contracts import Table
 from medallion.errors import LakehouseError
 from medallion.lakehouse import locks, unity
@@ -201,7 +203,8 @@ class Damage:
         """Take the commit out of the log; the file stays beside it under another name."""
         for path in (self.path.with_suffix(".crc"), self.path):
             if path.exists():
-                path.replace(path.with_name(f"{path.name}.torn"))
+                with door.through(path):
+                    path.replace(path.with_name(f"{path.name}.torn"))
 
 
 def damage(lake: Lakehouse, name: str) -> Damage | None:
@@ -327,7 +330,8 @@ def append_rows(rows: Sequence[tuple[Any, ...]], spark: SparkSession, lake: Lake
 @_again
 def _append(table: Any, path: str) -> None:
     locks.check()
-    write_deltalake(path, table, mode="append")
+    with door.through(path):
+        write_deltalake(path, table, mode="append")
 
 
 def create(spark: SparkSession, lake: Lakehouse, contract: Table) -> None:
@@ -344,7 +348,8 @@ def _make(spark: SparkSession, lake: Lakehouse, name: str, columns: list[tuple[s
         return
 
     locks.check()
-    DeltaTable.create(lake.path(name), Schema([_field(column, kind) for column, kind in columns]), mode="ignore")
+    with door.through(lake.path(name)):
+        DeltaTable.create(lake.path(name), Schema([_field(column, kind) for column, kind in columns]), mode="ignore")
 
 
 def _shaped(frame: DataFrame, schema: list[tuple[str, str]], names: Iterable[str] | None = None) -> DataFrame:
@@ -386,7 +391,8 @@ def _grown(lake: Lakehouse, contract: Table) -> list[tuple[str, str]]:
 
 def _add_columns(lake: Lakehouse, name: str, columns: list[tuple[str, str]]) -> None:
     if columns:
-        lake.delta(name).alter.add_columns([_field(column, kind) for column, kind in columns])
+        with door.through(lake.path(name)):
+            lake.delta(name).alter.add_columns([_field(column, kind) for column, kind in columns])
 
 
 def _field(column: str, kind: str) -> Field:
@@ -409,7 +415,8 @@ def empty(spark: SparkSession, contract: Table) -> DataFrame:
 def _commit(frame: DataFrame, path: str, mode: str, options: dict[str, str]) -> None:
     locks.check()
     writer = frame.write.format("delta").mode(mode).options(**options)
-    writer.saveAsTable(path) if _quoted(path) else writer.save(path)
+    with door.through(path):
+        writer.saveAsTable(path) if _quoted(path) else writer.save(path)
 
 
 def _quoted(path: str) -> bool:
@@ -488,7 +495,8 @@ def _merge(frame: DataFrame, spark: SparkSession, lake: Lakehouse, contract: Tab
 @_again
 def _execute(spark: SparkSession, statement: str) -> None:
     locks.check()
-    spark.sql(statement).collect()
+    with door.through(statement.split(" USING ")[0].split(" WHERE ")[0]):
+        spark.sql(statement).collect()
 
 
 def append_raw(frame: DataFrame, spark: SparkSession, lake: Lakehouse, name: str) -> int:
@@ -522,18 +530,20 @@ def purge(lake: Lakehouse, name: str) -> tuple[int, int]:
 
     What older versions held stays readable in their files, and in the statistics of the log, until this is done.
     """
-    table = lake.delta(name)
-    before = len(table.history())
-    table.alter.set_table_properties(_KEEP_NOTHING)
-    table = lake.delta(name)
-    gone = table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
-    table = lake.delta(name)
-    table.create_checkpoint()
-    table.cleanup_metadata()
-    # Apache Spark keeps a summary of each version, statistics included; the log does not need them
-    for path in Path(lake.path(name), "_delta_log").glob("*.crc"):
-        path.unlink()
-    lake.delta(name).alter.set_table_properties(_KEEP_AS_USUAL)
+    before = len(lake.delta(name).history())
+    with door.through(lake.path(name)):
+        lake.delta(name).alter.set_table_properties(_KEEP_NOTHING)
+    with door.through(lake.path(name)):
+        gone = lake.delta(name).vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
+    with door.through(lake.path(name)):
+        lake.delta(name).create_checkpoint()
+    with door.through(lake.path(name)):
+        lake.delta(name).cleanup_metadata()
+        # Apache Spark keeps a summary of each version, statistics included; the log does not need them
+        for path in Path(lake.path(name), "_delta_log").glob("*.crc"):
+            path.unlink()
+    with door.through(lake.path(name)):
+        lake.delta(name).alter.set_table_properties(_KEEP_AS_USUAL)
     return before, len(gone)
 
 
@@ -547,12 +557,27 @@ _KEEP_AS_USUAL = {
 }
 
 
+#: Where a table of a folder goes first when it is removed, so that it is there or not.
+_GONE = ".gone"
+
+
 def drop(lake: Lakehouse, names: Iterable[str]) -> None:
-    """Remove tables that hold work in progress only."""
+    """Remove tables."""
     for name in names:
-        if lake.in_catalog:
-            unity.drop(lake.root, name)
-        elif "://" in lake.root:
-            files.remove_folder(lake.path(name))
-        else:
-            shutil.rmtree(lake.path(name), ignore_errors=True)
+        with door.through(lake.path(name)):
+            if lake.in_catalog:
+                unity.drop(lake.root, name)
+            elif "://" in lake.root:
+                files.remove_folder(lake.path(name))
+            elif Path(lake.path(name)).exists():
+                target = Path(lake.root, _GONE, uuid.uuid4().hex)
+                target.parent.mkdir(exist_ok=True)
+                Path(lake.path(name)).rename(target)
+    sweep(lake)
+
+
+def sweep(lake: Lakehouse) -> None:
+    """Remove what is left of removed tables."""
+    if "://" not in lake.root and (gone := Path(lake.root, _GONE)).exists():
+        with door.through(gone):
+            shutil.rmtree(gone, ignore_errors=True)

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from medallion import log
+from medallion import door, log
 from medallion.errors import LakehouseError
 from medallion.lakehouse import locks, maintenance, manifests, publishing, store
 from medallion.lakehouse.maintenance import Maintained
@@ -30,8 +30,11 @@ from medallion.pipeline import batches, erasure_log
 
 RUN, SCORE, REPLAY, TAKE_UP = "run", "score", "replay", "quarantine replay"
 TRAIN, RESTORE, FORGET, REPROCESS = "train", "restore", "forget", "reprocess"
-#: Tables that are left alone when a lakehouse goes back: what failed stays known.
-KEPT = frozenset({"ops.failures"})
+FIX = "quarantine fix"
+#: Recovery of what a killed command had left, as a manifest names it.
+RECOVER = "recovery"
+#: Tables that are left alone when a lakehouse goes back: what failed stays known, and so does what was asked.
+KEPT = store.BESIDE
 #: How an interrupted erasure is completed.
 RESUME = "medallion forget --resume"
 
@@ -43,8 +46,9 @@ class Writer:
     lake: Lakehouse
     held: locks.Held
     recovered: list[str] = field(default_factory=list)
-    kind: str = "correction"
+    kind: str = RECOVER
     published: bool = False
+    cut: bool = False
 
     @contextmanager
     def intent(
@@ -89,13 +93,15 @@ class Writer:
     def publish(self) -> None:
         """Add the manifest of what was done, unless a batch is half done or nothing was."""
         if not any(batch.state in (batches.STARTED, batches.INGESTED) for batch in batches.history(self.lake)):
-            publishing.publish(self.lake, self.kind, log.common.get("run_id", ""))
+            publishing.publish(self.lake, self.kind, log.common.get("run_id", ""), cut=self.cut)
         self.published = True
 
     def maintain(self, now: datetime, names: Collection[str]) -> list[Maintained]:
         """Keep up tables; the state before has its manifest. `now` is the clock, UTC without zone."""
         self.publish()
         needs = maintenance.needed(manifests.history(self.lake), now.replace(tzinfo=UTC))
+        for name in names:  # what it goes back to if it is killed, and what a half done batch has come to
+            needs.setdefault(name, set()).add(self.lake.version(name))
         with self.intent(publishing.MAINTAIN, names):
             return maintenance.maintain(self.lake, names, needs)
 
@@ -124,6 +130,7 @@ class Writer:
                 f"{self.lake.root}: the {what} was interrupted and cannot be rolled back: {str(error).splitlines()[0][:200]}",
                 "See what `medallion doctor` says, and `medallion restore --list`.",
             ) from error
+        self.kind = RECOVER if done == _ROLLED_BACK else intent["kind"]
         self.publish()
         self.held.note(None)
         self.recovered.append(f"The {what} was interrupted. {done}")
@@ -134,6 +141,7 @@ class Writer:
         try:
             if self.held.intent:
                 undo(self.lake, self.held.intent)
+                self.kind = RECOVER
                 self.publish()
                 self.held.note(None)
         except Exception as error:  # noqa: BLE001 - the error that led here is the one to tell
@@ -154,13 +162,33 @@ def writing(lake: Lakehouse, *, recover: bool = True) -> Iterator[Writer]:
     """
     with locks.hold(lake.root) as held:
         writer = Writer(lake, held)
+        store.sweep(lake)
+        if found := store.damage(lake, manifests.TABLE):
+            found.set_aside()  # the command did not end; its tables are as they are, and rolled back where it has an intent
         if recover:
             for damage in damaged(lake):
                 raise damage.error()
+            if not held.intent or held.intent["kind"] != FORGET:  # an erasure removes what the manifest before it names
+                for lost in lost_commits(lake, (held.intent or {}).get("arguments", {}).get("dropping", ())):
+                    raise lost
             writer.recover()
         yield writer
         if not writer.published:
             writer.publish()
+
+
+def lost_commits(lake: Lakehouse, but: Collection[str] = ()) -> list[LakehouseError]:
+    """Tables whose newest commits, which the newest manifest names, are not there: a machine that lost power, or a copy."""
+    return [
+        LakehouseError(
+            f"{name}: its newest commits are lost: "
+            + (f"the newest is {version}" if version >= 0 else "the table is not there")
+            + ", and the last manifest names a later one",
+            f"{store.GO_BACK}.",
+        )
+        for name, version in publishing.lost(lake).items()
+        if name not in but
+    ]
 
 
 def damaged(lake: Lakehouse) -> list[store.Damage]:
@@ -189,11 +217,16 @@ def undo(lake: Lakehouse, intent: Mapping[str, Any]) -> str:
         if version < 0:
             created.add(name)
         elif now != version:
-            lake.delta(name).restore(version)
+            with door.through(lake.path(name)):
+                lake.delta(name).restore(version)
     store.drop(lake, sorted(created))
     if registered:
-        shutil.rmtree(Path(arguments["models"], registered), ignore_errors=True)
-    return "It was rolled back: every table is as it was before."
+        with door.through(Path(arguments["models"], registered)):
+            shutil.rmtree(Path(arguments["models"], registered), ignore_errors=True)
+    return _ROLLED_BACK
+
+
+_ROLLED_BACK = "It was rolled back: every table is as it was before."
 
 
 def _champion(models: Path) -> str | None:
