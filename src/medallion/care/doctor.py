@@ -108,7 +108,7 @@ def _has(names: list[str], name: str) -> bool:
 
 def _files(lake: Lakehouse, name: str, folder: Path) -> Iterator[Finding]:
     """The log can be read, its last commit is whole, every file that it names is there in its size, and no other lies about."""
-    if damage := store.damage(lake, name):
+    if damage := store.damage(lake, name, data=False):
         yield Finding("log", name, BROKEN, f"the last commit, {damage.path.name}, {damage.says}", damage.remedy)
         return
     try:
@@ -254,7 +254,7 @@ def _account(
                     WARNING,
                     f"{says}; an erasure of an earlier version did not count what it removed",
                 )
-            return Finding("accounts", entity, BROKEN, says, "`medallion restore --to RUN`, or a backup.")
+            return Finding("accounts", entity, BROKEN, says, "`medallion restore --to NUMBER`, or a backup.")
     erased = f", {total['erased']:,} of them erased since" if total["erased"] else ""
     return Finding("accounts", entity, OK, f"{total['rows_read']:,} rows read, all accounted for{erased}")
 

@@ -17,7 +17,7 @@ from deltalake import DeltaTable
 
 from medallion import door
 from medallion.errors import LakehouseError
-from medallion.lakehouse import locks, publishing
+from medallion.lakehouse import locks, publishing, store
 from medallion.lakehouse.manifests import Manifest
 from medallion.lakehouse.store import BESIDE, Lakehouse
 
@@ -149,6 +149,7 @@ def _shorten(lake: Lakehouse, name: str, needs: Collection[int]) -> None:
                 DeltaTable(lake.path(name), version=version).create_checkpoint()
     with door.through(lake.path(name)):
         lake.delta(name).create_checkpoint()  # the last one written is the one that readers look for first
+    store.flush(lake, name)
     for path in log.iterdir():
         stem = path.name.split(".")[0]
         if stem.isdigit() and int(stem) not in needs:

@@ -21,6 +21,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from medallion import door
 from medallion.errors import LakehouseError
+from medallion.gold import written_names
 from medallion.lakehouse import locks
 from medallion.lakehouse.store import BESIDE, Lakehouse
 from medallion.version import VERSION
@@ -163,7 +164,8 @@ def number(lake: Lakehouse) -> int:
 def opened(lake: Lakehouse, at: str | None = None) -> Lakehouse:
     """The lakehouse as the last finished command left it, or as an earlier one did.
 
-    Tables that no manifest knows, such as those of somebody else beside ours, are read at their newest in the first case.
+    Tables of somebody else in gold, which no manifest knows yet, are read at their newest in the first case. Other tables
+    that it does not know were made by a command that has not ended.
 
     Args:
         lake: The lakehouse.
@@ -176,7 +178,8 @@ def opened(lake: Lakehouse, at: str | None = None) -> Lakehouse:
         manifest = newest(lake)
         if manifest is None:
             return lake
-        other = [name for name in lake.tables() if name not in manifest.tables and name not in BESIDE]
+        ours = {*manifest.tables, *written_names(), "gold.lead_snapshots", *BESIDE}
+        other = [name for name in lake.tables() if name.startswith("gold.") and name not in ours]
         return replace(lake, versions={**manifest.versions, **{name: lake.version(name) for name in other}})
     manifest = found(lake, at)
     still_there(lake, manifest)

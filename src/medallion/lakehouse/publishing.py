@@ -82,7 +82,7 @@ def kept(
     if not changed:
         return
     before: dict[str, Kept] = {}
-    with query.empty() as connection:
+    with query.empty() as connection, query.damage_in_words(lake, changed):
         for name, table in changed.items():
             gained = _gained(lake, name, table, known.get(name))
             if gained is not None:

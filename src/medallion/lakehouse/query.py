@@ -23,7 +23,7 @@ from pyarrow.dataset import FileSystemDataset
 from medallion.contracts.own import opened
 from medallion.errors import LakehouseError
 from medallion.lakehouse import locks, manifests, unity
-from medallion.lakehouse.store import LAYERS, Lakehouse
+from medallion.lakehouse.store import LAYERS, Lakehouse, damage
 
 #: A text, a comment or another quoted name, or else a table that is named outside of them. Parsing by sqlglot takes a hundred times as long,
 #: for every query, and does not know all that DuckDB does.
@@ -107,9 +107,21 @@ def connect(
         if lake.in_catalog:
             yield cast(duckdb.DuckDBPyConnection, _Fetching(connection, lake, names))
             return
-        for name in names:
-            view(connection, lake, name, lake.delta(name))
-        yield connection
+        with damage_in_words(lake, names):
+            for name in names:
+                view(connection, lake, name, lake.delta(name))
+            yield connection
+
+
+@contextmanager
+def damage_in_words(lake: Lakehouse, names: Iterable[str]) -> Iterator[None]:
+    """Tell of a file that is not there or not whole as what it is: a table's last commit that was not written whole."""
+    try:
+        yield
+    except duckdb.Error as error:
+        for found in filter(None, (damage(lake, name) for name in names)):
+            raise found.error() from error
+        raise
 
 
 def view(

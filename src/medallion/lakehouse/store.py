@@ -8,14 +8,16 @@ another writer was faster, and is checked by reading the schema back.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import unquote
 
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
@@ -113,6 +115,11 @@ class Lakehouse:
                 raise LakehouseError(
                     f"{self.root}: there is no table {name}", "Run `medallion run` first, or check --lakehouse."
                 ) from error
+            if "://" not in self.root:
+                raise LakehouseError(
+                    f"{self.root}: the log of {name} cannot be read: {str(error).splitlines()[0][:200]}",
+                    "See what `medallion doctor` says; the next command that writes mends what it can.",
+                ) from error
             raise
         # an empty commit reads as if it were not there: the version before would pass for the newest
         if _is_empty(self, name, table.version()) and (found := damage(self, name)):
@@ -162,7 +169,7 @@ class Lakehouse:
 
 #: How to go on where one table cannot be mended alone.
 GO_BACK = (
-    "Go back to how an earlier run left everything (`medallion restore --list`, then `medallion restore --to RUN`)"
+    "Go back to how an earlier run left everything (`medallion restore --list`, then `medallion restore --to NUMBER`)"
 )
 
 
@@ -207,24 +214,62 @@ class Damage:
                     path.replace(path.with_name(f"{path.name}.torn"))
 
 
-def damage(lake: Lakehouse, name: str) -> Damage | None:
+def damage(lake: Lakehouse, name: str, data: bool = True) -> Damage | None:
     """What is wrong with the newest commit of a table in a folder: empty, cut short, or without files that it counts.
 
-    A machine that loses power while a commit is written leaves such a file. Object stores create objects whole.
+    A machine that loses power while a commit is written leaves such a file, or a commit whose `data` was not written
+    whole. Object stores create objects whole.
     """
     if "://" in lake.root:
         return None
     commits = sorted(Path(lake.path(name), "_delta_log").glob("[0-9]*.json"))
-    says = _torn(commits[-1]) if commits else None
+    says = _torn(commits[-1], data) if commits else None
     return Damage(name, int(commits[-1].stem), commits[-1], says) if says else None
 
 
-def _torn(commit: Path) -> str | None:
+def mend(lake: Lakehouse, name: str) -> None:
+    """Remove a checkpoint of a table in a folder that was not written whole; the commits that it sums up are there.
+
+    They are removed only after their checkpoint has been flushed to the disk.
+    """
+    log = Path(lake.path(name), "_delta_log")
+    hint = log / "_last_checkpoint"
+    if "://" in lake.root or not hint.exists():
+        return
+    try:
+        version = int(json.loads(hint.read_bytes())["version"])
+    except (ValueError, KeyError, TypeError):
+        version = -1
+    parts = sorted(log.glob(f"{version:020d}.checkpoint*.parquet")) if version >= 0 else []
+    broken = [part for part in parts if part.read_bytes()[-4:] != b"PAR1"]
+    if broken or not parts:
+        for path in (*broken, hint):
+            with door.through(path):
+                path.unlink()
+
+
+def flush(lake: Lakehouse, name: str) -> None:
+    """Make the newest version of a table in a folder last through a power failure, before older ones are removed."""
+    if "://" in lake.root:
+        return
+    log = Path(lake.path(name), "_delta_log")
+    data = [Path(lake.path(name), unquote(uri.rsplit("/", 1)[-1])) for uri in lake.delta(name).file_uris()]
+    for path in (*log.iterdir(), *(file for file in data if file.is_file()), log, log.parent):
+        with suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def _torn(commit: Path, data: bool = True) -> str | None:
     lines = commit.read_bytes().splitlines()
     if not any(line.strip() for line in lines):
         return f"is empty ({commit.stat().st_size:,} bytes)"
     counts = {"add": 0, "remove": 0}
     promised: dict[str, int] = {}
+    added: dict[str, int] = {}
     for number, line in enumerate(lines, 1):
         try:
             action = json.loads(line)
@@ -232,12 +277,21 @@ def _torn(commit: Path) -> str | None:
             return f"is cut short: line {number} is not JSON"
         for kind in counts:
             counts[kind] += kind in action
+        if "://" not in (added_file := action.get("add", {"path": "://"}))["path"]:
+            added[added_file["path"]] = added_file["size"]
         metrics = action.get("commitInfo", {}).get("operationMetrics") or {}
         for kind, name in ((kind, name) for kind, names in _COUNTED.items() for name in names):
             if str(metrics.get(name)).isdigit():
                 promised[kind] = int(metrics[name])
     lacking = [f"{counts[kind]} of {count} files to {kind}" for kind, count in promised.items() if counts[kind] < count]
-    return f"is cut short: it has {' and '.join(lacking)}" if lacking else None
+    if lacking:
+        return f"is cut short: it has {' and '.join(lacking)}"
+    for path, size in added.items() if data else ():
+        file = commit.parent.parent / unquote(path)
+        there = file.stat().st_size if file.is_file() else None
+        if there != size:
+            return f"has data that {'is not there' if there is None else 'is of another size than written'}: {path}"
+    return None
 
 
 #: Per action of a commit, what engines call the number of them in its metrics.
@@ -533,10 +587,12 @@ def purge(lake: Lakehouse, name: str) -> tuple[int, int]:
     before = len(lake.delta(name).history())
     with door.through(lake.path(name)):
         lake.delta(name).alter.set_table_properties(_KEEP_NOTHING)
+    flush(lake, name)
     with door.through(lake.path(name)):
         gone = lake.delta(name).vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
     with door.through(lake.path(name)):
         lake.delta(name).create_checkpoint()
+    flush(lake, name)
     with door.through(lake.path(name)):
         lake.delta(name).cleanup_metadata()
         # Apache Spark keeps a summary of each version, statistics included; the log does not need them

@@ -33,6 +33,8 @@ TRAIN, RESTORE, FORGET, REPROCESS = "train", "restore", "forget", "reprocess"
 FIX = "quarantine fix"
 #: Recovery of what a killed command had left, as a manifest names it.
 RECOVER = "recovery"
+#: A lakehouse that was written before there were manifests, as it was found.
+FOUND = "found"
 #: Tables that are left alone when a lakehouse goes back: what failed stays known, and so does what was asked.
 KEPT = store.BESIDE
 #: How an interrupted erasure is completed.
@@ -165,16 +167,32 @@ def writing(lake: Lakehouse, *, recover: bool = True) -> Iterator[Writer]:
         store.sweep(lake)
         if found := store.damage(lake, manifests.TABLE):
             found.set_aside()  # the command did not end; its tables are as they are, and rolled back where it has an intent
+        for name in lake.tables():
+            store.mend(lake, name)
         if recover:
             for damage in damaged(lake):
-                raise damage.error()
+                if not _is_of(held.intent, damage):
+                    raise damage.error()
+                damage.set_aside()
             if not held.intent or held.intent["kind"] != FORGET:  # an erasure removes what the manifest before it names
                 for lost in lost_commits(lake, (held.intent or {}).get("arguments", {}).get("dropping", ())):
                     raise lost
             writer.recover()
+        if not writer.published and not manifests.number(lake):
+            writer.kind = FOUND  # a lakehouse of an earlier version: the state that readers open meanwhile, and restore
+            writer.publish()
+            writer.published = False
         yield writer
         if not writer.published:
             writer.publish()
+
+
+def _is_of(intent: Mapping[str, Any] | None, damage: store.Damage) -> bool:
+    """Whether a commit was being written under an intent that rolls its table back, so that nothing is lost without it."""
+    if not intent or intent["kind"] == FORGET:
+        return False
+    before = intent["before"].get(damage.table)
+    return damage.version > before if before is not None else bool(intent["all"])
 
 
 def lost_commits(lake: Lakehouse, but: Collection[str] = ()) -> list[LakehouseError]:
