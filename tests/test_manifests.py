@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import sys
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,11 +17,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from conftest import NOW, ROOT
-from medallion import pipeline
-from medallion.care import doctor, maintain, verify
+from medallion import cli, pipeline
+from medallion.care import doctor, maintain, restore, verify
 from medallion.config import load
 from medallion.errors import LakehouseError
-from medallion.lakehouse import locks, maintenance, manifests, publishing, query
+from medallion.lakehouse import locks, maintenance, manifests, publishing, query, store
 from medallion.lakehouse.manifests import Kept, Manifest
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import journal
@@ -343,3 +345,172 @@ def test_files_are_for_whom_the_folder_is_for(tmp_path, folder, file):
     assert Path(lake.root).stat().st_mode & 0o777 == (folder or 0o700)
     modes = {path.stat().st_mode & 0o777 for path in Path(lake.root, "gold").rglob("*") if path.is_file()}
     assert modes == {file}
+
+
+# going back, and reading an earlier state ----------------------------------------------------------------------------
+
+
+def test_going_back_by_number_and_time(tmp_path):
+    lake = Lakehouse(str(tmp_path / "lake"))
+    for place, key in enumerate("abc"):
+        table(lake, "gold.mine", key)
+        publishing.publish(lake, "run", now=AT + timedelta(days=place, microseconds=345_678))
+    told = [(one.manifest, one.by) for one in restore.points(lake)]
+    assert told == [(1, "run"), (2, "run"), (3, "run")]
+    assert [move.to for move in restore.apply(lake, "2")] == [1]
+    assert (keys(lake), manifests.newest(lake).kind) == (["a", "b"], "restore")
+    assert restore.plan(lake, "4") == []
+    assert restore.apply(lake, "2025-07-01T00:00:00.345", "gold.mine")
+    assert keys(lake) == ["a"]
+    restore.apply(lake, "3")
+    assert keys(lake) == ["a", "b", "c"]
+    for to, problem in (("99", "there is no manifest 99"), ("yesterday", "--to 'yesterday' is not a time")):
+        with pytest.raises(LakehouseError, match=problem):
+            restore.plan(lake, to)
+
+
+def test_what_was_asked_stays_when_a_lakehouse_goes_back(lake):
+    write_deltalake(lake.path("ops.agent_log"), pa.table({"key": ["q"]}))
+    table(lake, "gold.mine", "b")
+    publishing.publish(lake, "run")
+    write_deltalake(lake.path("ops.agent_log"), pa.table({"key": ["r"]}), mode="append")
+    restore.apply(lake, "1")
+    assert keys(lake) == ["a"]
+    assert lake.delta("ops.agent_log").to_pyarrow_table().num_rows == 2
+
+
+def test_a_table_that_was_made_anew_is_not_the_one_of_an_earlier_manifest(lake):
+    """Of the same name and version, and with other rows."""
+    table(lake, "gold.mine", "b")
+    table(lake, "gold.new", "x")
+    publishing.publish(lake, "run")
+    restore.apply(lake, "1")
+    assert not lake.exists("gold.new")
+    table(lake, "gold.new", "y")
+    publishing.publish(lake, "run")
+    for call in (manifests.opened, restore.plan):
+        with pytest.raises(LakehouseError, match=r"gold\.new was removed and made anew since manifest 2"):
+            call(lake, "2")
+    assert keys(manifests.opened(lake, "1")) == ["a"]
+
+
+def test_lost_commits_stop_writers_and_going_back_mends_it(lake):
+    """And the manifest that named them opens no more: what has their numbers later is something else."""
+    table(lake, "gold.mine", "b")
+    publishing.publish(lake, "run")
+    Path(lake.path("gold.mine"), "_delta_log", f"{1:020d}.json").unlink()
+    with pytest.raises(LakehouseError, match=r"gold\.mine: its newest commits are lost") as told, journal.writing(lake):
+        pytest.fail("it may not write")
+    assert "medallion restore" in told.value.remedy
+    restore.apply(lake, "1")
+    table(lake, "gold.mine", "c")
+    publishing.publish(lake, "run")
+    assert keys(lake) == ["a", "c"]
+    with pytest.raises(LakehouseError, match="manifest 2 .* is not opened any more"):
+        manifests.opened(lake, "2")
+
+
+def test_the_manifest_of_a_lakehouse_that_had_none(tmp_path):
+    """The first writer describes it as it was found, so that readers have a state to open meanwhile."""
+    lake = Lakehouse(str(tmp_path / "lake"))
+    table(lake, "gold.mine", "a")
+    with journal.writing(lake) as writer, writer.intent("score", ["gold.mine"]):
+        table(lake, "gold.mine", "b")
+    assert [one.kind for one in manifests.history(lake)] == ["found", "score"]
+    assert keys(manifests.opened(lake, "1")) == ["a"]
+
+
+def test_tables_that_a_command_has_made_are_not_there_until_it_has_ended(lake):
+    with pytest.raises(KeyboardInterrupt), journal.writing(lake) as writer, writer.intent("run", []):
+        for name in ("ops.corrections", "gold.deals"):
+            table(lake, name, "half")
+        raise KeyboardInterrupt
+    opened = manifests.opened(lake)
+    assert not opened.exists("ops.corrections")
+    assert not opened.exists("gold.deals")
+
+
+def test_a_checkpoint_that_is_cut_short_is_written_again(lake):
+    DeltaTable(lake.path("gold.mine")).create_checkpoint()
+    (checkpoint,) = Path(lake.path("gold.mine"), "_delta_log").glob("*.checkpoint.parquet")
+    checkpoint.write_bytes(checkpoint.read_bytes()[:40])
+    with pytest.raises(LakehouseError, match=r"gold\.mine has no version 0 any more"):
+        keys(lake)
+    with journal.writing(lake):
+        pass
+    assert keys(lake) == ["a"]
+
+
+def test_data_that_was_not_written_whole_is_told_in_words(lake):
+    (uri,) = lake.delta("gold.mine").file_uris()
+    path = Path(uri.removeprefix("file://"))
+    path.write_bytes(path.read_bytes()[:50])
+    for call in (keys, lambda lake: journal.writing(lake).__enter__()):
+        with pytest.raises(LakehouseError, match=r"gold\.mine: its last commit.* has data that is of another size"):
+            call(lake)
+
+
+def test_the_manifest_of_a_command_that_lost_power_is_written_again(lake):
+    table(lake, "gold.mine", "b")
+    publishing.publish(lake, "run")
+    log = Path(lake.path("ops.manifests"), "_delta_log", f"{1:020d}.json")
+    log.write_text(log.read_text()[:100])
+    with journal.writing(lake):
+        pass
+    assert keys(lake) == ["a", "b"]
+    assert [one.number for one in manifests.history(lake)] == [1, 2]
+
+
+def test_one_state_from_beginning_to_end(lake):
+    """A command that reads sees nothing of what ends meanwhile, however it opens the lakehouse."""
+    with store.reading(lake.root, manifests.opened(lake).versions):
+        with locks.hold(lake.root):
+            table(lake, "gold.mine", "b")
+            publishing.publish(lake, "run")
+        again = Lakehouse(lake.root)
+        assert keys(again) == ["a"]
+        assert again.version("gold.mine") == 0
+    assert keys(lake) == ["a", "b"]
+
+
+@pytest.mark.slow
+def test_commands_that_read_an_earlier_state(own_sample, capsys, monkeypatch, tmp_path):
+    """Each says of manifest 1 what it said when that was the last; `restore` goes back to it, and a run forth again."""
+
+    def said(*words):
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["medallion", *words, "--lakehouse", own_sample.root])
+        with suppress(SystemExit):
+            cli.main()
+        out, err = capsys.readouterr()
+        assert "Error" not in err, (words, err)
+        return out
+
+    commands = [
+        "insights --json", "tables --json", "metrics value revenue --json", "plan --json", "brief C004 --json",
+        "explain L-1012 --json", "quarantine list --json", "gate --json",
+        "export --to {out} --format csv --json",
+    ]  # fmt: skip
+
+    def everything(at, out):
+        found = {line: said(*line.format(out=out).split(), *at) for line in commands}
+        found["deals"] = Path(out, "gold.deals.csv").read_text()
+        found["tables --json"] = [one for one in json.loads(found["tables --json"]) if one["table"] != "ops.manifests"]
+        return {name: str(text).replace(str(out), "") for name, text in found.items()}
+
+    first = everything([], tmp_path / "first")
+    pipeline.run(load(None, source=str(ROOT / "data/updates"), lakehouse=own_sample.root), NOW + timedelta(days=1))
+    second = said("insights", "--json")
+    assert second != first["insights --json"]
+    again = everything(["--at", "1"], tmp_path / "again")
+    assert {name for name in first if first[name] != again[name]} == set()
+    known = json.loads(said("status", "--json"))["manifests"]
+    assert [(one["manifest"], one["by"], one["opens"]) for one in known] == [(2, "run", True), (1, "run", True)]
+    assert json.loads(said("status", "--json", "--at", known[1]["written_at"]))["tables"] == {
+        **manifests.history(own_sample)[0].versions,
+        "ops.manifests": 1,
+    }
+    said("restore", "--to", "1")
+    assert said("insights", "--json") == first["insights --json"]
+    pipeline.run(load(None, source=str(ROOT / "data/updates"), lakehouse=own_sample.root), NOW + timedelta(days=1))
+    assert said("insights", "--json") == second

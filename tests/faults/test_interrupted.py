@@ -1,6 +1,6 @@
 """Work that was killed between two table writes: the next command finds it, and what is there is before or after.
 
-The tables here are small and written by delta-rs alone, so that every write can be hit. `test_killed_commands` does
+The tables here are small and written by delta-rs alone, so that every write can be hit. `test_on_demand` does
 the same to the commands themselves, on the sample.
 """
 

@@ -34,7 +34,10 @@ from medallion.config import load
 from medallion.errors import LakehouseError
 from medallion.lakehouse import manifests, publishing
 from medallion.lakehouse.store import Lakehouse
+from medallion.learning import train
 from medallion.pipeline import journal
+from medallion.scoring import registry
+from medallion.simulate import World, simulate
 
 DAY = NOW + timedelta(days=1)
 #: Take every N-th write; 0 takes one or two of each command.
@@ -116,8 +119,12 @@ def settings(lake, **more):
 
 def content(lake):
     """Rows and hash of every table, as a reader sees them."""
-    opened = manifests.opened(lake)
-    return {n: (kept.rows, kept.content) for n, kept in publishing.kept(opened) if n not in TOLD}
+    opened, models = manifests.opened(lake), Path(lake.root, "models")
+    found = {n: (kept.rows, kept.content) for n, kept in publishing.kept(opened) if n not in TOLD}
+    if models.exists():
+        champion = models / "champion.json"
+        found["models"] = (registry.versions(models), champion.read_text() if champion.exists() else "")
+    return found
 
 
 def run(lake):
@@ -153,10 +160,8 @@ def keep_up(lake):
     maintain.maintain(lake, DAY)
 
 
-def replay_elsewhere(lake):
-    other = Path(lake.root, "..", Path(lake.root).name + "_replayed").resolve()
-    shutil.rmtree(other, ignore_errors=True)
-    pipeline.replay(settings(lake), DAY.date(), None, str(other))
+def learn(lake):
+    train.train(settings(lake), NOW)
 
 
 #: Writing commands, each with the lakehouse that it starts from.
@@ -170,6 +175,8 @@ COMMANDS = {
     "reprocess": (read_again, "second"),
     "maintain": (keep_up, "second"),
 }
+if EVERY:  # there must be enough to learn from
+    COMMANDS["train"] = (learn, "world")
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +186,11 @@ def lakes(spark, tmp_path_factory):
     pipeline.run(settings(found["first"], source=str(ROOT / "data")), NOW)
     shutil.copytree(found["first"].root, found["second"].root)
     run(found["second"])
+    if EVERY:
+        folder = tmp_path_factory.mktemp("world")
+        found["world"] = Lakehouse(str(folder / "lakehouse"))
+        simulate(World(customers=1500, days=540, seed=11), folder / "exports")
+        pipeline.run(settings(found["world"], source=str(folder / "exports")), NOW)
     return found
 
 
@@ -298,6 +310,24 @@ def left(lake, about):
     assert over == [], about
     found = [one for one in verify.verify(settings(lake)) if one.state != doctor.OK]
     assert found == [], about
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("share", [0.4, 1])
+def test_a_delivery_is_not_lost_by_a_restore_that_is_killed(lakes, tmp_path, double, share):
+    """In the middle, and when all it had still to do was to close its intent: the run that comes next loads what is new."""
+    lake = copied(lakes["second"], tmp_path / "lake")
+    before = rows_of(lake)
+    double.open()
+    restore.apply(copied(lakes["second"], tmp_path / "counted"), "1")
+    double.open(round((double.passed - 1) * share), "before")
+    with pytest.raises(KilledError):
+        restore.apply(lake, "1")
+    double.open()
+    assert journal.unfinished(lake)[0]["what"] == "restore"
+    run(lake)
+    assert rows_of(lake) == before
+    left(lake, share)
 
 
 # --- a machine that loses power ----------------------------------------------------------------------------------------

@@ -138,7 +138,7 @@ def _document(found: Found) -> dict[str, Any]:
     }
 
 
-@command(app, examples=("`medallion draft C001 --kind email`",), json=False)
+@command(app, examples=("`medallion draft C001 --kind email`",), json=False, at=True)
 def draft(
     call: Call,
     customer: Annotated[str, typer.Argument(help="Key or name of an account.")],
@@ -212,7 +212,7 @@ def ask(
         raise typer.Exit(1)
 
 
-@command(app, examples=("`medallion chat`",), json=False)
+@command(app, examples=("`medallion chat`",), json=False, at=True, live=True)
 def chat(call: Call, receipts: Receipts = False) -> None:
     """Answer questions one after the other; an empty line or `exit` ends."""
     with _tools(call, many=True) as (tools, settings):
@@ -236,6 +236,8 @@ def chat(call: Call, receipts: Receipts = False) -> None:
         "`medallion mcp --http --port 8765`",
     ),
     json=False,
+    at=True,
+    live=True,
 )
 def mcp(
     call: Call,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import getpass
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -84,11 +85,21 @@ class Call:
     @cached_property
     def lake(self) -> Lakehouse:
         """The lakehouse that the settings name; with `--at` as an earlier manifest has it."""
-        from medallion.lakehouse import manifests
         from medallion.lakehouse.store import Lakehouse
 
-        lake = Lakehouse(self.settings().lakehouse)
-        return lake if self.at is None else manifests.opened(lake, self.at)
+        return Lakehouse(self.settings().lakehouse)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Read one state from beginning to end: the last manifest, or with `--at` an earlier one."""
+        from medallion.lakehouse import manifests, store
+
+        versions = manifests.opened(self.lake, self.at).versions
+        if versions is None:
+            yield
+            return
+        with store.reading(self.lake.root, versions):
+            yield
 
     @cached_property
     def currency(self) -> str:
@@ -131,6 +142,7 @@ def command(
     json: bool = True,
     lakehouse: bool = True,
     at: bool = False,
+    live: bool = False,
 ) -> Callable[[Callable[Concatenate[Call, ...], None]], Callable[..., None]]:
     """Make a command of a function whose first parameter is the `Call` and whose others are its own options.
 
@@ -140,7 +152,8 @@ def command(
         examples: Lines of Markdown, each a call between backticks and perhaps what it does.
         json: It has `--json`.
         lakehouse: It has `--lakehouse` and `--config`.
-        at: It has `--at`: it reads, and can read an earlier state.
+        at: It has `--at`: it reads one state, the last or an earlier one.
+        live: Without `--at` it follows what other commands do.
     """
     shared: dict[str, tuple[Any, Any]] = {}
     if lakehouse:
@@ -153,10 +166,9 @@ def command(
     def make(body: Callable[Concatenate[Call, ...], None]) -> Callable[..., None]:
         def run(**options: Any) -> None:
             given = {key: options.pop(key) for key in shared}
-            body(
-                Call(given.get("config"), given.get("lakehouse"), given.get("as_json", False), given.get("at")),
-                **options,
-            )
+            call = Call(given.get("config"), given.get("lakehouse"), given.get("as_json", False), given.get("at"))
+            with call.reading() if at and (call.at or not live) else nullcontext():
+                body(call, **options)
 
         own = list(inspect.signature(body, eval_str=True).parameters.values())[1:]
         kind = inspect.Parameter.KEYWORD_ONLY

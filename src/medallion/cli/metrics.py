@@ -130,7 +130,7 @@ def value(
     call.answer(document, tell)
 
 
-@command(app, examples=("`medallion metrics check`", "`medallion metrics check --dax`"))
+@command(app, examples=("`medallion metrics check`", "`medallion metrics check --dax`"), at=True)
 def check(
     call: Call,
     dax: Annotated[bool, typer.Option("--dax", help="Evaluate the measures of the Power BI model instead.")] = False,

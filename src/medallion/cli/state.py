@@ -48,7 +48,7 @@ def show_insights(call: Call, figures: dict[str, Any], day: Any, currency: str, 
         call.say(note)
 
 
-@command(app, examples=("`medallion status`", "`medallion status --json | jq .row_accounts`"))
+@command(app, examples=("`medallion status`", "`medallion status --json | jq .row_accounts`"), at=True, live=True)
 def status(call: Call) -> None:
     """Show runs, manifests, batches, row accounts, quarantine and freshness."""
     document = state.status(call.lake, utc_now(), call.settings().contracts)
@@ -104,7 +104,7 @@ def export(
     call.answer(written, lambda: call.records("Exported", written))
 
 
-@command(app, examples=("`medallion gate`", "`medallion gate --max-refused 0.02 --json`"))
+@command(app, examples=("`medallion gate`", "`medallion gate --max-refused 0.02 --json`"), at=True)
 def gate(
     call: Call,
     max_refused: Annotated[

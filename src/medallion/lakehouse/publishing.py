@@ -127,7 +127,7 @@ def _gained(lake: Lakehouse, name: str, table: DeltaTable, known: Kept | None) -
 
 def _newest(lake: Lakehouse, name: str) -> int:
     """The newest version of a table; in a folder without reading its log."""
-    if "://" in lake.root or lake.versions is not None:
+    if "://" in lake.root or lake.pinned is not None:
         return lake.version(name)
     try:
         with os.scandir(Path(lake.path(name), "_delta_log")) as log:

@@ -95,7 +95,7 @@ def connect(
         LakehouseError: There is no lakehouse, or a table uses deletion vectors, which Parquet readers ignore.
     """
     opened(lake.root)
-    if lake.versions is None and not newest and not locks.is_ours(lake.root):
+    if lake.pinned is None and not newest and not locks.is_ours(lake.root):
         lake = manifests.opened(lake)
     wanted = set(layers)
     names = [name for name in lake.tables() if name.split(".")[0] in wanted and (only is None or name in only)]

@@ -47,6 +47,20 @@ _again = retry(
 )
 
 
+#: Lakehouses that this process reads at an earlier state, by their root.
+_reading: dict[str, Mapping[str, int]] = {}
+
+
+@contextmanager
+def reading(root: str, versions: Mapping[str, int]) -> Iterator[None]:
+    """Read a lakehouse at an earlier state, whoever in this process opens it."""
+    _reading[root] = versions
+    try:
+        yield
+    finally:
+        _reading.pop(root)
+
+
 @dataclass(frozen=True)
 class Lakehouse:
     """Where the tables lie: a folder, an address or a catalog. Frozen, so that it can be handed to threads.
@@ -61,8 +75,10 @@ class Lakehouse:
     versions: Mapping[str, int] | None = field(default=None, hash=False)
 
     @property
-    def _pinned(self) -> Mapping[str, int] | None:
-        return None if self.versions is None or locks.is_ours(self.root) else self.versions
+    def pinned(self) -> Mapping[str, int] | None:
+        """Version of each table that is read; None where it is the newest."""
+        versions = _reading.get(self.root) if self.versions is None else self.versions
+        return None if versions is None or locks.is_ours(self.root) else versions
 
     @property
     def in_catalog(self) -> bool:
@@ -94,7 +110,7 @@ class Lakehouse:
         Raises:
             LakehouseError: There is no such table.
         """
-        pinned = self._pinned
+        pinned = self.pinned
         version = pinned.get(name) if pinned is not None else None
         try:
             if self.in_catalog:
@@ -128,7 +144,7 @@ class Lakehouse:
 
     def exists(self, name: str) -> bool:
         """Whether the table has been written."""
-        if (pinned := self._pinned) is not None and name not in BESIDE:
+        if (pinned := self.pinned) is not None and name not in BESIDE:
             return name in pinned
         if self.in_catalog:
             return unity.exists(self.root, name)
@@ -151,7 +167,7 @@ class Lakehouse:
 
     def tables(self) -> list[str]:
         """Names of all tables that exist, by layer."""
-        if (pinned := self._pinned) is not None:
+        if (pinned := self.pinned) is not None:
             return [*pinned, *(name for name in sorted(BESIDE) if self.exists(name))]
         if self.in_catalog:
             return [name for name in unity.tables(self.root, LAYERS) if _NAME.fullmatch(name)]
@@ -316,6 +332,8 @@ def read(spark: SparkSession, lake: Lakehouse, name: str, version: int | None = 
     if not lake.exists(name):
         lake.delta(name)
     reader = spark.read.format("delta")
+    if version is None and lake.pinned is not None:
+        version = lake.pinned.get(name)
     if version is not None:
         reader = reader.option("versionAsOf", version)
     return reader.table(lake.path(name)) if lake.in_catalog else reader.load(lake.path(name))
