@@ -167,7 +167,7 @@ def writing(lake: Lakehouse, *, recover: bool = True) -> Iterator[Writer]:
         store.sweep(lake)
         if found := store.damage(lake, manifests.TABLE):
             found.set_aside()  # the command did not end; its tables are as they are, and rolled back where it has an intent
-        for name in lake.tables():
+        for name in lake.tables() if "://" not in lake.root else ():
             store.mend(lake, name)
         if recover:
             for damage in damaged(lake):
@@ -178,7 +178,7 @@ def writing(lake: Lakehouse, *, recover: bool = True) -> Iterator[Writer]:
                 for lost in lost_commits(lake, (held.intent or {}).get("arguments", {}).get("dropping", ())):
                     raise lost
             writer.recover()
-        if not writer.published and not manifests.number(lake):
+        if recover and not (lake.in_catalog or writer.published or manifests.number(lake)):
             writer.kind = FOUND  # a lakehouse of an earlier version: the state that readers open meanwhile, and restore
             writer.publish()
             writer.published = False
