@@ -55,9 +55,13 @@ nightly-exports combinations="2000":
 nightly-fuzz mutations="20000" seed="$(date +%Y%m%d)00000":
     MEDALLION_MUTATIONS={{mutations}} MEDALLION_SEED={{seed}} {{python}} -m pytest -n 2 -m '' tests/test_fuzz.py
 
-# Kill 200 runs at random times; takes about half an hour.
+# Kill 200 runs and 200 other commands at random times, and every eighth write on demand; takes about two hours.
 faults kills="200":
     MEDALLION_KILLS={{kills}} MEDALLION_EVERY_WRITE=8 {{python}} -m pytest -n 2 -m '' tests/faults
+
+# Every write of every writing command, killed before or after it or without room, and power losses; other ones each night.
+nightly-faults every="1":
+    MEDALLION_EVERY_WRITE={{every}} MEDALLION_FAULT_SEED=$(date +%F) {{python}} -m pytest -n 2 -m '' tests/faults/test_on_demand.py
 
 # Style, types and arrows.
 lint:

@@ -220,7 +220,7 @@ def test_what_a_killed_writer_left_is_rolled_back(root):
     assert journal.unfinished_intent(lake)["kind"] == "score"
     with journal.writing(lake) as writer:
         assert "The score that began at" in writer.recovered[0]
-    assert lake.tables() == ["gold.deals"]
+    assert lake.tables() == ["gold.deals", "ops.manifests"]
     assert lake.delta("gold.deals").to_pyarrow_table()["value"].to_pylist() == [2]
 
 

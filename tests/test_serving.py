@@ -7,6 +7,7 @@ import json
 
 import pyarrow.parquet as pq
 import pytest
+from deltalake import DeltaTable
 
 from medallion.care.export import export
 from medallion.errors import LakehouseError, MedallionError
@@ -48,7 +49,11 @@ def test_deletion_vectors_are_refused(sample, monkeypatch):
     class Protocol:
         reader_features = ("deletionVectors",)
 
-    monkeypatch.setattr("deltalake.DeltaTable.protocol", lambda self: Protocol())
+    real = DeltaTable.protocol
+    manifests = sample.path("ops.manifests")
+    monkeypatch.setattr(
+        "deltalake.DeltaTable.protocol", lambda self: real(self) if manifests in self.table_uri else Protocol()
+    )
     with pytest.raises(LakehouseError, match="deletion vectors"), query.connect(sample):
         pass
 

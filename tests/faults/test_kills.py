@@ -81,7 +81,12 @@ def unbroken(spark, tmp_path_factory):
 
 def killed(lake: Path, source: Path, after: float) -> bool:
     """Start a run and kill it after some seconds; whether it was still running."""
-    command = [sys.executable, "-m", "medallion", "run", "--source", str(source), "--lakehouse", str(lake)]
+    return killed_command(lake, ["run", "--source", str(source)], after)
+
+
+def killed_command(lake: Path, words: list[str], after: float) -> bool:
+    """Start a command and kill it after some seconds; whether it was still running."""
+    command = [sys.executable, "-m", "medallion", *words, "--lakehouse", str(lake)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
         process.wait(after)
@@ -116,3 +121,54 @@ def test_killed_at_random_times(spark, unbroken, tmp_path):
         assert not pipeline.run(settings, NOW + timedelta(days=3)).changed, number
         shutil.rmtree(lake)
     assert hit >= KILLS // 2
+
+
+#: Commands that write, beside `run`.
+COMMANDS = {
+    "score": ["score", "--as-of", "2025-03-31"],
+    "restore": ["restore", "--to", "1"],
+    "quarantine replay": ["quarantine", "replay", "--all"],
+    "forget": ["forget", "C004", "--reason", "request 17", "--yes"],
+    "maintain": ["maintain"],
+    "reprocess": ["reprocess", "--entity", "products", "--accept"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", COMMANDS)
+def test_commands_killed_at_random_times(spark, unbroken, tmp_path, name):
+    """Before or after: what readers open at once, and what is there after the next command. CI takes one command."""
+    from medallion import pipeline
+    from medallion.care import erasure
+    from medallion.errors import LakehouseError
+    from medallion.pipeline import journal
+
+    seed = os.environ.get("MEDALLION_KILL_SEED", "1")
+    if len(COMMANDS) * 4 > KILLS and name != random.Random(seed).choice(list(COMMANDS)):  # noqa: S311
+        pytest.skip("another night, or just faults")
+    pick = random.Random(f"{seed} {name}")  # noqa: S311
+    start, done = tmp_path / "start", tmp_path / "done"
+    shutil.copytree(unbroken[1][0], start)
+    pipeline.run(load(None, source=str(unbroken[1][1]), lakehouse=str(start)), NOW + timedelta(days=1))
+    shutil.copytree(start, done)
+    began = time.perf_counter()
+    assert not killed_command(done, COMMANDS[name], 200)
+    usual = time.perf_counter() - began
+    before, after = content(Lakehouse(str(start))), content(Lakehouse(str(done)))
+    for number in range(max(1, KILLS // len(COMMANDS))):
+        lake = Lakehouse(str(shutil.copytree(start, tmp_path / f"lake_{number}")))
+        killed_command(Path(lake.root), COMMANDS[name], pick.uniform(0.3, 1.0) * usual)
+        try:
+            assert content(lake) in (before, after), number
+        except LakehouseError:
+            assert name == "forget", number
+        intent = journal.unfinished_intent(lake)
+        if intent and intent["kind"] == journal.FORGET:
+            erasure.resume(load(None, lakehouse=lake.root))
+        else:
+            with journal.writing(lake):
+                pass
+        assert content(lake) in (before, after), number
+        bad = [one for one in doctor.examine(load(None, lakehouse=lake.root)) if one.state != doctor.OK]
+        assert not bad, number
+        shutil.rmtree(lake.root)

@@ -17,8 +17,10 @@ import pyarrow as pa
 from deltalake import write_deltalake
 from deltalake.exceptions import DeltaError
 
+from medallion import door as doors
 from medallion.agent.answer import Answer
 from medallion.agent.personal import without_personal
+from medallion.errors import LakehouseError
 from medallion.lakehouse.store import Lakehouse
 from medallion.log import one_line
 
@@ -70,8 +72,9 @@ def record(lake: Lakehouse, answer: Answer, door: str, now: datetime, seconds: f
         _say_not_kept(lake, "Permission denied")
         return None
     try:
-        write_deltalake(lake.path(TABLE), table, mode="append")
-    except (DeltaError, OSError) as error:
+        with doors.through(lake.path(TABLE)):
+            write_deltalake(lake.path(TABLE), table, mode="append")
+    except (DeltaError, OSError, LakehouseError) as error:
         _say_not_kept(lake, str(error))
         return None
     return entry

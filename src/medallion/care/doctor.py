@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,33 @@ def examine(settings: Settings) -> list[Finding]:
         LakehouseError: There is no lakehouse, or it is not in a folder.
     """
     lake = Lakehouse(settings.lakehouse)
+    found = files(settings)
+    names = readable(found)
+    entities = (
+        contracts.entities(contracts_in_use.overrides(lake, settings.contracts)) if _has(names, "ops.batches") else {}
+    )
+    if entities:
+        contracts_in_use.for_readers(lake)  # gold is as they have it
+    known: dict[str, Table] = {step.table: gold_contract(step.table) for step in graph()}
+    known |= {table.name: table for entity in entities.values() for table in (entity.clean, entity.history)}
+    found += [one for name in names if name in known for one in _contract(lake, known[name])]
+    found += _unfinished(lake, names)
+    found += accounts(lake, names)
+    found += _current(lake, names, entities)
+    found += _readings(lake, names, entities)
+    found += _proof(lake, names)
+    found += _models(settings)
+    found += _proposals(lake)
+    return worst_first(found)
+
+
+def files(settings: Settings) -> list[Finding]:
+    """Whether the log and the files of every table are whole.
+
+    Raises:
+        LakehouseError: There is no lakehouse, or it is not in a folder.
+    """
+    lake = Lakehouse(settings.lakehouse)
     if "://" in lake.root:
         raise LakehouseError(
             f"{lake.root}: only a folder can be examined", "Look at the tables with the platform's tools."
@@ -58,32 +85,20 @@ def examine(settings: Settings) -> list[Finding]:
         extensions.load(settings)
     except MedallionError as error:  # all else can be examined without what is your own
         found.append(Finding("settings", "modules", WARNING, error.problem, error.remedy))
-    readable = []
     for folder in folders:
-        name = f"{folder.parent.name}.{folder.name}"
         if folder.parent.name == "ops" and not (folder / "_delta_log").is_dir():
             continue  # certificates
-        of_table = list(_files(lake, name, folder))
-        found += of_table
-        if all(one.state != BROKEN for one in of_table):
-            readable.append(name)
-    entities = (
-        contracts.entities(contracts_in_use.overrides(lake, settings.contracts))
-        if _has(readable, "ops.batches")
-        else {}
-    )
-    if entities:
-        contracts_in_use.for_readers(lake)  # gold is as they have it
-    known: dict[str, Table] = {step.table: gold_contract(step.table) for step in graph()}
-    known |= {table.name: table for entity in entities.values() for table in (entity.clean, entity.history)}
-    found += [one for name in readable if name in known for one in _contract(lake, known[name])]
-    found += _unfinished(lake, readable)
-    found += _accounts(lake, readable)
-    found += _current(lake, readable, entities)
-    found += _readings(lake, readable, entities)
-    found += _proof(lake, readable)
-    found += _models(settings)
-    found += _proposals(lake)
+        found += _files(lake, f"{folder.parent.name}.{folder.name}", folder)
+    return found
+
+
+def readable(found: Iterable[Finding]) -> list[str]:
+    """The tables that `files` found whole."""
+    return [one.about for one in found if one.check == "files" and one.state == OK]
+
+
+def worst_first(found: Iterable[Finding]) -> list[Finding]:
+    """Broken before warning before well."""
     return sorted(found, key=lambda one: ((BROKEN, WARNING, OK).index(one.state), one.check, one.about))
 
 
@@ -93,7 +108,7 @@ def _has(names: list[str], name: str) -> bool:
 
 def _files(lake: Lakehouse, name: str, folder: Path) -> Iterator[Finding]:
     """The log can be read, its last commit is whole, every file that it names is there in its size, and no other lies about."""
-    if damage := store.damage(lake, name):
+    if damage := store.damage(lake, name, data=False):
         yield Finding("log", name, BROKEN, f"the last commit, {damage.path.name}, {damage.says}", damage.remedy)
         return
     try:
@@ -147,7 +162,7 @@ def _contract(lake: Lakehouse, contract: Table) -> Iterator[Finding]:
     if contract.name.endswith("_history") or odd or not set(contract.key) <= set(found):
         return
     keys = ", ".join(f'"{key}"' for key in contract.key)
-    with query.connect(lake, LAYERS, only={contract.name}) as connection:
+    with query.connect(lake, LAYERS, only={contract.name}, newest=True) as connection:
         rows, distinct = connection.execute(
             f"select (select count(*) from {contract.name}), (select count(*) from (select distinct {keys} from {contract.name}))"
         ).fetchone() or (0, 0)
@@ -175,7 +190,7 @@ def _unfinished(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
         yield Finding("journal", batch.batch_id, WARNING, f"held back: {held.problem}", held.remedy)
 
 
-def _accounts(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
+def accounts(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
     """What was counted when a batch was read is there still: bronze, history, quarantine."""
     if not {batches.ACCOUNTS, batches.JOURNAL} <= set(names):
         return
@@ -184,7 +199,7 @@ def _accounts(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
     files = {batch.batch_id for batch in known if not batch.origin or batch.is_held_file}
     held = [(file.entity, f"{batch.origin} {file.name}") for batch in known
             if batch.is_held_file and batch.state != batches.FINISHED for file in batch.files]  # fmt: skip
-    with query.connect(lake, LAYERS, only=names) as connection:
+    with query.connect(lake, LAYERS, only=names, newest=True) as connection:
         columns = "*, 0 as erased" if erased == "0" else f"* replace ({erased} as erased)"
         rows = query.rows(connection, f"select {columns} from {batches.ACCOUNTS}")
         # what was erased before there was a count of it can only be told apart from a loss by the erasure itself
@@ -239,7 +254,7 @@ def _account(
                     WARNING,
                     f"{says}; an erasure of an earlier version did not count what it removed",
                 )
-            return Finding("accounts", entity, BROKEN, says, "`medallion restore --to RUN`, or a backup.")
+            return Finding("accounts", entity, BROKEN, says, "`medallion restore --to NUMBER`, or a backup.")
     erased = f", {total['erased']:,} of them erased since" if total["erased"] else ""
     return Finding("accounts", entity, OK, f"{total['rows_read']:,} rows read, all accounted for{erased}")
 
@@ -262,7 +277,7 @@ def _current(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity]) 
                 "current", entity.name, BROKEN, f"there is no table {lacking}", f"{store.GO_BACK}, or a backup."
             )
             continue
-        with query.connect(lake, LAYERS, only=there) as connection:
+        with query.connect(lake, LAYERS, only=there, newest=True) as connection:
             sql = _differences(entity, replaced.get(entity.name, ()))
             counted = connection.execute(sql).fetchone() or (0, 0, 0, 0)
         keys, *odd = (int(count) for count in counted)
@@ -312,7 +327,7 @@ def _other_evidence(
     bronze = {f"bronze.{name}" for name in entities} & set(names)
     if not bronze:
         return
-    with query.connect(lake, ["bronze"], only=bronze) as connection:
+    with query.connect(lake, ["bronze"], only=bronze, newest=True) as connection:
         for batch in {batch.batch_id: batch for batch, _ in read}.values():
             kept = [file for of, file in read if of is batch and not file.accept and f"bronze.{file.entity}" in bronze]
             kept = [file for file in kept if not otherwise(file, entities)]

@@ -21,7 +21,7 @@ import duckdb
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
-from medallion import bronze, contracts, silver
+from medallion import bronze, contracts, door, silver
 from medallion.care import status
 from medallion.care.proposals import Actions
 from medallion.config import Settings
@@ -154,6 +154,8 @@ def _locked(settings: Settings, steps: Steps) -> Iterator[tuple[journal.Writer, 
             arguments = intent["arguments"]
             work = _Erasure(settings, "", datetime.fromisoformat(arguments["now"]), steps, arguments)
             work.do(arguments)
+            writer.kind = journal.FORGET
+            writer.publish()
             writer.held.note(None)
         writer.recover()
         yield writer, work
@@ -492,9 +494,12 @@ class _Erasure:
             + ", ".join(sorted({file.name for batch in self.journal for file in batch.files})),
         }
         folder = Path(self.lake.root, "ops", "certificates")
-        folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"erasure-{self.erasure_id}.json"
-        path.write_text(json.dumps(certificate, indent=2) + "\n", encoding="utf-8")
+        with door.through(path):
+            folder.mkdir(parents=True, exist_ok=True)
+            part = path.with_suffix(".part")
+            part.write_text(json.dumps(certificate, indent=2) + "\n", encoding="utf-8")
+            part.replace(path)
         self.certificate = {**certificate, "certificate": str(path)}
 
     def proved(self) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from filelock import FileLock
 
+from medallion import door
 from medallion.errors import MedallionError
 from medallion.lakehouse import query
 from medallion.lakehouse.store import Lakehouse
@@ -94,7 +95,6 @@ class Outbox:
 
     def apply(self, proposal: Proposal) -> None:
         """Write `<action_id>.json`, whole or not at all."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         target = self.folder / f"{proposal.action_id}.json"
         part = target.with_suffix(".part")
         told = {
@@ -103,8 +103,10 @@ class Outbox:
             "set": dict(proposal.changes),
             "seal": proposal.seal,
         }
-        part.write_text(json.dumps(told, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        part.replace(target)
+        with door.through(target):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            part.write_text(json.dumps(told, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+            part.replace(target)
 
     def read_back(self, proposal: Proposal) -> Mapping[str, str]:
         """What the file says."""
@@ -276,14 +278,16 @@ class Actions:
             if not gone:
                 return 0
             part, before = self.path.with_suffix(".part"), ""
-            with part.open("w", encoding="utf-8") as file:
+            for action_id in gone:  # while the record still names them, so that a killed erasure finds them again
+                with door.through(self.path.parent / "outbox" / f"{action_id}.json"):
+                    (self.path.parent / "outbox" / f"{action_id}.json").unlink(missing_ok=True)
+            with door.through(self.path), part.open("w", encoding="utf-8") as file:
                 for event in events:
                     if event["action_id"] not in gone:
                         before = _seal({"before": before, **event})
                         file.write(json.dumps({**event, "chain": before}, sort_keys=True) + "\n")
-            part.replace(self.path)
-            for action_id in gone:
-                (self.path.parent / "outbox" / f"{action_id}.json").unlink(missing_ok=True)
+                file.flush()
+                part.replace(self.path)
             return len(gone)
 
     def events(self) -> Iterator[dict[str, Any]]:
@@ -311,7 +315,7 @@ class Actions:
         for one in self.events():
             before = _seal({"before": before, **one})
         line = json.dumps({**event, "chain": _seal({"before": before, **event})}, sort_keys=True)
-        with self.path.open("a", encoding="utf-8") as file:
+        with door.through(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
             file.flush()
             os.fsync(file.fileno())

@@ -163,7 +163,7 @@ def fix(settings: Settings, corrections: Iterable[Correction], who: str, now: da
         key = (row["quarantine_id"], item.column)
         rows[key] = (*key, now, before, item.value, who)
     if rows:
-        with journal.writing(lake):
+        with journal.writing(lake) as writer, writer.intent(journal.FIX, [CORRECTIONS]):
             spark = session(settings.engine, settings.memory_gib)
             store.append_rows(list(rows.values()), spark, lake, contracts.table(CORRECTIONS))
     return len(rows)

@@ -127,6 +127,9 @@ def _copied(lake: Lakehouse) -> Iterator[str]:
         for layer in _LAYERS:
             if (layer_folder := Path(lake.root, layer)).is_dir():
                 shutil.copytree(layer_folder, Path(folder, layer), copy_function=_linked)
+        for path in Path(folder).rglob("*"):  # of a lakehouse that may only be read, too
+            if not path.is_symlink():
+                path.chmod(path.stat().st_mode | (0o700 if path.is_dir() else 0o600))
         yield folder
 
 

@@ -1,16 +1,22 @@
-"""Back to an earlier state: a whole lakehouse as a run left it, or one table at one version."""
+"""Back to an earlier state: a whole lakehouse as a manifest has it, or one table at one version.
+
+A lakehouse that is older than manifests goes back to how a run left it, by the times of commits.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from deltalake import DeltaTable
 
+from medallion import door
 from medallion.errors import LakehouseError
-from medallion.lakehouse import store
+from medallion.lakehouse import manifests, publishing, store
+from medallion.lakehouse.manifests import Manifest
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import journal
 
@@ -26,14 +32,23 @@ class Move:
     to: int | None
 
 
-def points(lake: Lakehouse) -> list[tuple[int, datetime]]:
-    """States that can be gone back to: versions of `ops.runs` with the time at which the run ended (UTC), oldest first.
+class Point(NamedTuple):
+    """A state that can be gone back to: its manifest, None for a run from before there were any; when it ended (UTC); by what."""
 
-    A run writes `ops.runs` last, so every table's newest version at that time is the one that the run left.
-    """
-    history = _whole(lake, RUNS).history()
-    told = {int(one["version"]): int(one["timestamp"]) for one in history if "timestamp" in one}
-    return [(version, datetime.fromtimestamp(stamp / 1000, UTC)) for version, stamp in sorted(told.items())]
+    manifest: int | None
+    ended: datetime
+    by: str
+
+
+def points(lake: Lakehouse) -> list[Point]:
+    """States that can be gone back to, oldest first."""
+    known = manifests.history(lake)
+    opens = [one for one in known if one.number >= known[-1].opens_from]
+    runs = [] if known and len(opens) < len(known) else _runs_before(lake, known)
+    return [
+        *(Point(None, ended, journal.RUN) for _, ended in runs),
+        *(Point(one.number, one.written_at, one.kind) for one in opens),
+    ]
 
 
 def plan(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
@@ -41,7 +56,8 @@ def plan(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
 
     Args:
         lake: A lakehouse in a folder.
-        to: A time (UTC), for which the last run that had ended by then is taken; or, with `table`, a version.
+        to: Number of a manifest, or a time (UTC), for which the last state by then is taken; with `table` a number is a
+            version of it.
         table: Only this table.
 
     Raises:
@@ -53,14 +69,10 @@ def plan(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
     if table is not None and to.isdigit():
         moves = [Move(table, _newest(lake, table), int(to))]
     else:
-        time = _time(to)
-        ended = [stamp for _, stamp in points(lake) if stamp <= time]
-        if not ended:
-            known = ", ".join(f"{stamp:%Y-%m-%dT%H:%M:%S}" for _, stamp in points(lake)[-5:])
-            raise LakehouseError(f"{lake.root}: no run had ended by {to}", f"Last runs ended at: {known or 'none'}.")
-        names = [table] if table else lake.tables()
-        _is_whole(lake, names, ended)
-        moves = [Move(name, _newest(lake, name), _version_at(lake, name, ended[-1])) for name in names]
+        names = [table] if table else [name for name in lake.tables() if name not in journal.KEPT]
+        manifest = _manifest(lake, to)
+        versions = _of_a_run(lake, to, names) if manifest is None else _of_a_manifest(lake, manifest, names)
+        moves = [Move(name, _newest(lake, name), versions[name]) for name in names]
     moves = [move for move in moves if move.to != move.now]
     for move in moves:
         if move.to is not None:
@@ -73,7 +85,8 @@ def apply(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
 
     A last commit that was not written whole is set aside first: its file stays in the log's folder as `.torn`. With
     `table` that is done for this table only, and refused while others are damaged. What a killed process left is
-    rolled back before the moves are planned. A restore that is killed is rolled back by the next command that writes.
+    rolled back before the moves are planned. A restore that is killed is rolled back by the next command that writes,
+    or completed where only removals were left; until its manifest is written, readers open the state before.
 
     Args:
         lake: As in `plan`.
@@ -83,11 +96,15 @@ def apply(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
     Raises:
         LakehouseError: As `plan`, or another run is writing.
     """
-    plan(lake, to, table)  # refuses what cannot be done before anything is touched
+    if not store.damage(lake, manifests.TABLE):
+        plan(lake, to, table)  # refuses what cannot be done before anything is touched
     with journal.writing(lake, recover=False) as writer:
         damaged = journal.damaged(lake)
         if others := [found for found in damaged if table not in (None, found.table)]:
             raise LakehouseError(f"{table}: cannot go back alone: {others[0].error().problem}", f"{store.GO_BACK}.")
+        newest = manifests.newest(lake)
+        named = newest.versions if newest else {}
+        writer.cut = any(named.get(one.table, -1) >= one.version for one in damaged) or bool(publishing.lost(lake))
         for found in damaged:
             found.set_aside()
         writer.recover()
@@ -96,11 +113,78 @@ def apply(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
         with writer.intent(journal.RESTORE):
             for move in sorted(moves, key=lambda one: one.table == RUNS):
                 if move.to is not None:
-                    lake.delta(move.table).restore(move.to)
+                    with door.through(lake.path(move.table)):
+                        lake.delta(move.table).restore(move.to)
             if gone:
                 writer.amend(dropping=gone)
                 store.drop(lake, gone)
     return moves
+
+
+def _manifest(lake: Lakehouse, to: str) -> Manifest | None:
+    """The manifest that is meant; None where it is a run from before the first."""
+    known = manifests.history(lake)
+    if to.isdigit() or (known and manifests.last_by(known, _time(to))):
+        return manifests.found(lake, to, "--to")
+    return None
+
+
+def _runs_before(lake: Lakehouse, known: list[Manifest]) -> list[tuple[int, datetime]]:
+    """Versions of `ops.runs` from before the first manifest, with the time at which the run ended (UTC), oldest first.
+
+    A run writes `ops.runs` last, so every table's newest version at that time is the one that the run left.
+    """
+    if not known and not lake.exists(RUNS):
+        lake.delta(RUNS)
+    first = known[0].versions.get(RUNS, 0) if known else 1 << 62
+    if (
+        known and first <= 1 and known[0].kind == journal.RUN
+    ):  # made and written once: the first manifest is that of the first run
+        return []
+    history = _whole(lake, RUNS).history()
+    told = {int(one["version"]): int(one["timestamp"]) for one in history if "timestamp" in one}
+    ended = [(version, datetime.fromtimestamp(stamp / 1000, UTC)) for version, stamp in sorted(told.items())]
+    return [one for one in ended if one[0] < first]
+
+
+def _of_a_manifest(lake: Lakehouse, manifest: Manifest, names: list[str]) -> dict[str, int | None]:
+    """Versions of these tables in a manifest; the present one where its content is the same."""
+    newest = manifests.newest(lake) or manifest
+    for name in names:
+        found, kept = store.damage(lake, name), manifest.tables.get(name)
+        if found and kept and kept.version >= found.version:
+            before = [one for one in manifests.history(lake) if one.versions.get(name, -1) < found.version]
+            raise LakehouseError(
+                f"Manifest {manifest.number} of {_told(manifest.written_at)} cannot be gone back to: {found.error().problem}",
+                f"Go back to the state before with `medallion restore --to {before[-1].number}`."
+                if before
+                else "No earlier state is left: restore a backup, or run again with another --lakehouse.",
+            )
+    manifests.still_there(lake, manifest, names if len(names) == 1 else None)
+    return {name: _version_in(lake, name, manifest, newest) for name in names}
+
+
+def _version_in(lake: Lakehouse, name: str, manifest: Manifest, newest: Manifest) -> int | None:
+    kept, last = manifest.tables.get(name), newest.tables.get(name)
+    if kept is None:
+        return None
+    now = _newest(lake, name)
+    same = last is not None and now == last.version and manifest.hashed_by == newest.hashed_by
+    if same and last is not None and (last.rows, last.content, last.since) == (kept.rows, kept.content, kept.since):
+        return now  # a compaction is no other content
+    return kept.version
+
+
+def _of_a_run(lake: Lakehouse, to: str, names: list[str]) -> dict[str, int | None]:
+    """Versions of these tables when the last run by a time had ended, as far as there are no manifests."""
+    time = _time(to)
+    runs = _runs_before(lake, manifests.history(lake))
+    ended = [stamp for _, stamp in runs if stamp <= time]
+    if not ended:
+        known = ", ".join(f"{one.ended:%Y-%m-%dT%H:%M:%S}" for one in points(lake)[-5:])
+        raise LakehouseError(f"{lake.root}: no run had ended by {to}", f"Last runs ended at: {known or 'none'}.")
+    _is_whole(lake, names, ended)
+    return {name: _version_at(lake, name, ended[-1]) for name in names}
 
 
 def _is_whole(lake: Lakehouse, names: list[str], ended: list[datetime]) -> None:
@@ -140,7 +224,9 @@ def _time(text: str) -> datetime:
     try:
         told = datetime.fromisoformat(text)
     except ValueError as error:
-        raise LakehouseError(f"--to {text!r} is not a time", "Write it as 2025-07-01T08:00:00, in UTC.") from error
+        raise LakehouseError(
+            f"--to {text!r} is not a time", "Write 12, the number of a manifest, or 2025-07-01T08:00:00, in UTC."
+        ) from error
     return told if told.tzinfo else told.replace(tzinfo=UTC)
 
 

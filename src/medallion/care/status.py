@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import duckdb
 from medallion import contracts, metrics
 from medallion.contracts import Table
 from medallion.gold import gold_contract
-from medallion.lakehouse import contracts_in_use, query
+from medallion.lakehouse import contracts_in_use, maintenance, manifests, query
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, drift, journal, proof
 
@@ -62,7 +62,7 @@ def _grain(name: str, entities: Mapping[str, contracts.Entity]) -> str:
 def status(
     lake: Lakehouse, now: datetime, overrides: Iterable[Path] = (), over: duckdb.DuckDBPyConnection | None = None
 ) -> dict[str, Any]:
-    """Runs, batches, row accounts, quarantine and freshness of a lakehouse as plain values.
+    """Runs, manifests, batches, row accounts, quarantine and freshness of a lakehouse as plain values.
 
     Freshness compares the hours since the newest event of an entity with what its contract promises. A date
     after the reading of its row is a plan or a mistake, not an event.
@@ -83,6 +83,7 @@ def status(
         "contracts": [item.path for item in contracts_in_use.overrides(lake, overrides)],
         "unfinished": journal.unfinished(lake),
         "runs": [],
+        "manifests": _manifests(lake, now),
         "failures": [],
         "batches": [
             {
@@ -150,6 +151,24 @@ def _drift(known: list[batches.Batch]) -> list[dict[str, Any]]:
                     {"batch_id": batch.batch_id, "file": file.name, "new_columns": new, "missing_columns": gone}
                 )
     return found
+
+
+def _manifests(lake: Lakehouse, now: datetime) -> list[dict[str, Any]]:
+    """The last states of a lakehouse that can be opened, the newest first."""
+    known = manifests.history(lake)
+    opens = maintenance.openable(known, now.replace(tzinfo=UTC))
+    return [
+        {
+            "manifest": one.number,
+            "written_at": f"{one.written_at:%Y-%m-%dT%H:%M:%S}",
+            "by": one.kind,
+            "run_id": one.run_id,
+            "tables": len(one.tables),
+            "rows": sum(kept.rows for kept in one.tables.values()),
+            "opens": one.number in opens,
+        }
+        for one in known[-_RUNS:][::-1]
+    ]
 
 
 def _freshness(connection: Any, entity: contracts.Entity, now: datetime) -> dict[str, Any] | None:

@@ -40,7 +40,7 @@ def _show_age(call: Call, tools: Tools) -> None:
     call.say(*age(tools.serving.as_of, utc_now().date()))
 
 
-@command(app, examples=("`medallion plan`", "`medallion plan --owner 'Priya Nair' --capacity 10 --json`"))
+@command(app, examples=("`medallion plan`", "`medallion plan --owner 'Priya Nair' --capacity 10 --json`"), at=True)
 def plan(
     call: Call,
     owner: Annotated[str | None, typer.Option(help="Only this rep's accounts.")] = None,
@@ -84,7 +84,7 @@ def plan(
         call.answer(_document(found), tell)
 
 
-@command(app, examples=("`medallion brief C004`", "`medallion brief 'Northgate Freight Lines' --receipts`"))
+@command(app, examples=("`medallion brief C004`", "`medallion brief 'Northgate Freight Lines' --receipts`"), at=True)
 def brief(
     call: Call,
     customer: Annotated[str, typer.Argument(help="Key or name of an account.")],
@@ -138,7 +138,7 @@ def _document(found: Found) -> dict[str, Any]:
     }
 
 
-@command(app, examples=("`medallion draft C001 --kind email`",), json=False)
+@command(app, examples=("`medallion draft C001 --kind email`",), json=False, at=True)
 def draft(
     call: Call,
     customer: Annotated[str, typer.Argument(help="Key or name of an account.")],
@@ -192,6 +192,7 @@ def _show(call: Call, answer: Answer, receipts: bool) -> None:
         "`medallion ask 'What is the win rate by source?'`",
         "`medallion ask 'Which owner has the highest revenue?' --receipts`",
     ),
+    at=True,
 )
 def ask(
     call: Call,
@@ -211,7 +212,7 @@ def ask(
         raise typer.Exit(1)
 
 
-@command(app, examples=("`medallion chat`",), json=False)
+@command(app, examples=("`medallion chat`",), json=False, at=True, live=True)
 def chat(call: Call, receipts: Receipts = False) -> None:
     """Answer questions one after the other; an empty line or `exit` ends."""
     with _tools(call, many=True) as (tools, settings):
@@ -235,6 +236,8 @@ def chat(call: Call, receipts: Receipts = False) -> None:
         "`medallion mcp --http --port 8765`",
     ),
     json=False,
+    at=True,
+    live=True,
 )
 def mcp(
     call: Call,

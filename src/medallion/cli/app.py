@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("run", "Look at unknown exports and propose a contract for them, to be reviewed."),
     "replay": ("run", "Compute gold as it was on a day, beside the lakehouse; the lakehouse itself is only read."),
     "insights": ("state", "Print the figures of the gold tables."),
-    "status": ("state", "Show runs, batches, row accounts, quarantine and freshness."),
+    "status": ("state", "Show runs, manifests, batches, row accounts, quarantine and freshness."),
     "simulate": (
         "simulate",
         "Write exports of a simulated CRM world, with the true probability of every open deal beside them.",
@@ -65,11 +65,16 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "repair",
         "Examine a lakehouse: logs, files, schemas, keys, row accounts, models. Ends with 1 when something is broken.",
     ),
+    "verify": ("repair", "Compare the files of a lakehouse with its manifests. Ends with 1 when something is broken."),
+    "maintain": (
+        "repair",
+        "Compact tables, and remove what is needed by none of the states that can be opened: 30 days and the ends of months.",
+    ),
     "reprocess": (
         "reprocess",
         "Read again what bronze has, by the present contract and code; the reading before stays replayable, and gold follows.",
     ),
-    "restore": ("repair", "Go back to how a run left the lakehouse; files that came later count as new again."),
+    "restore": ("repair", "Go back to how a command left the lakehouse; files that came later count as new again."),
     "upload": ("upload", "Send exports to the landing place: what is there is skipped, what was interrupted goes on."),
     "gate": ("state", "Check the newest delivery and gold; end with 1 when they must not be published."),
     "quarantine": ("quarantine", "Refused records: see them, correct them, reprocess them."),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import getpass
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +34,10 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell what would be
 LakehousePath = Annotated[str | None, typer.Option("--lakehouse", help="Folder of the tables [default: lakehouse].")]
 Models = Annotated[str | None, typer.Option("--models", help="Folder of the models [default: LAKEHOUSE/models].")]
 Receipts = Annotated[bool, typer.Option("--receipts", help="Print where each figure comes from.")]
+At = Annotated[
+    str | None,
+    typer.Option("--at", help="Read an earlier state: number of a manifest, or a time in UTC [default: the last]."),
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
@@ -65,6 +70,7 @@ class Call:
     config: Path | None = None
     path: str | None = None
     as_json: bool = False
+    at: str | None = None
 
     def settings(self, **overrides: Any) -> Settings:
         """The settings, with what the command line says in place of what the file says.
@@ -78,10 +84,22 @@ class Call:
 
     @cached_property
     def lake(self) -> Lakehouse:
-        """The lakehouse that the settings name."""
+        """The lakehouse that the settings name; with `--at` as an earlier manifest has it."""
         from medallion.lakehouse.store import Lakehouse
 
         return Lakehouse(self.settings().lakehouse)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Read one state from beginning to end: the last manifest, or with `--at` an earlier one."""
+        from medallion.lakehouse import manifests, store
+
+        versions = manifests.opened(self.lake, self.at).versions
+        if versions is None:
+            yield
+            return
+        with store.reading(self.lake.root, versions):
+            yield
 
     @cached_property
     def currency(self) -> str:
@@ -117,7 +135,14 @@ class Call:
 
 
 def command(
-    app: typer.Typer, name: str | None = None, *, examples: Sequence[str], json: bool = True, lakehouse: bool = True
+    app: typer.Typer,
+    name: str | None = None,
+    *,
+    examples: Sequence[str],
+    json: bool = True,
+    lakehouse: bool = True,
+    at: bool = False,
+    live: bool = False,
 ) -> Callable[[Callable[Concatenate[Call, ...], None]], Callable[..., None]]:
     """Make a command of a function whose first parameter is the `Call` and whose others are its own options.
 
@@ -127,17 +152,23 @@ def command(
         examples: Lines of Markdown, each a call between backticks and perhaps what it does.
         json: It has `--json`.
         lakehouse: It has `--lakehouse` and `--config`.
+        at: It has `--at`: it reads one state, the last or an earlier one.
+        live: Without `--at` it follows what other commands do.
     """
     shared: dict[str, tuple[Any, Any]] = {}
     if lakehouse:
         shared |= {"lakehouse": (LakehousePath, None), "config": (Config, None)}
+    if at:
+        shared["at"] = (At, None)
     if json:
         shared["as_json"] = (AsJson, False)
 
     def make(body: Callable[Concatenate[Call, ...], None]) -> Callable[..., None]:
         def run(**options: Any) -> None:
             given = {key: options.pop(key) for key in shared}
-            body(Call(given.get("config"), given.get("lakehouse"), given.get("as_json", False)), **options)
+            call = Call(given.get("config"), given.get("lakehouse"), given.get("as_json", False), given.get("at"))
+            with call.reading() if at and (call.at or not live) else nullcontext():
+                body(call, **options)
 
         own = list(inspect.signature(body, eval_str=True).parameters.values())[1:]
         kind = inspect.Parameter.KEYWORD_ONLY

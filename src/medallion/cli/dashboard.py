@@ -23,6 +23,8 @@ app = group()
         "behind TLS",
     ),
     json=False,
+    at=True,
+    live=True,
 )
 def dashboard(
     call: Call,

@@ -77,6 +77,7 @@ def show_metric(call: Call, name: Name) -> None:
         "`medallion metrics value revenue --by owner --where 'closed_month>=2025-01' --where industry=Retail,Media`",
         "`medallion metrics value pipeline_coverage --set sales_target=500000 --json`",
     ),
+    at=True,
 )
 def value(
     call: Call,
@@ -129,7 +130,7 @@ def value(
     call.answer(document, tell)
 
 
-@command(app, examples=("`medallion metrics check`", "`medallion metrics check --dax`"))
+@command(app, examples=("`medallion metrics check`", "`medallion metrics check --dax`"), at=True)
 def check(
     call: Call,
     dax: Annotated[bool, typer.Option("--dax", help="Evaluate the measures of the Power BI model instead.")] = False,

@@ -25,6 +25,7 @@ app.callback()(lambda: None)
         "`medallion powerbi build --no-data --host adb-1.2.azuredatabricks.net "
         "--http-path /sql/1.0/warehouses/abc --catalog crm --live`",
     ),
+    at=True,
 )
 def build(
     call: Call,

@@ -24,6 +24,7 @@ Reason = Annotated[
     app,
     "list",
     examples=("`medallion quarantine list`", "`medallion quarantine list --reason status.accepted`"),
+    at=True,
 )
 def list_waiting(
     call: Call,
@@ -57,7 +58,7 @@ def list_waiting(
     call.answer(found, tell)
 
 
-@command(app, examples=("`medallion quarantine show 3F2A`",))
+@command(app, examples=("`medallion quarantine show 3F2A`",), at=True)
 def show(
     call: Call, quarantine_id: Annotated[str, typer.Argument(help="Identifier of the record, or the beginning of it.")]
 ) -> None:
@@ -80,8 +81,7 @@ def _show_record(call: Call, record: dict[str, Any]) -> None:
 
 
 @command(
-    app,
-    examples=("`medallion quarantine suggest`", "`medallion quarantine suggest --out corrections.csv`"),
+    app, examples=("`medallion quarantine suggest`", "`medallion quarantine suggest --out corrections.csv`"), at=True
 )
 def suggest(
     call: Call,

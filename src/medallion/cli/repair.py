@@ -1,15 +1,19 @@
-"""The commands `medallion doctor` and `medallion restore`."""
+"""The commands `medallion doctor`, `medallion verify`, `medallion maintain` and `medallion restore`."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from medallion import figures
 from medallion.care import doctor as examining
+from medallion.care import maintain as maintaining
 from medallion.care import restore as going_back
+from medallion.care import verify as verifying
 from medallion.cli.command import Call, DryRun, command, group
+from medallion.config import utc_now
 from medallion.errors import LakehouseError
 
 app = group()
@@ -18,7 +22,36 @@ app = group()
 @command(app, examples=("`medallion doctor`", "`medallion doctor --json | jq .state`"))
 def doctor(call: Call) -> None:
     """Examine a lakehouse: logs, files, schemas, keys, row accounts, models. Ends with 1 when something is broken."""
-    found = examining.examine(call.settings())
+    _tell(call, examining.examine(call.settings()))
+
+
+@command(app, examples=("`medallion verify`", "`medallion verify --deep --json | jq .state`"))
+def verify(
+    call: Call,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Hash the content of all tables, and compute gold anew to compare it.")
+    ] = False,
+) -> None:
+    """Compare the files of a lakehouse with its manifests. Ends with 1 when something is broken."""
+    _tell(call, verifying.verify(call.settings(), deep))
+
+
+@command(app, examples=("`medallion maintain`",))
+def maintain(call: Call) -> None:
+    """Compact tables, and remove what is needed by none of the states that can be opened: 30 days and the ends of months."""
+    done = maintaining.maintain(call.lake, utc_now())
+    rows = [asdict(one) for one in done]
+    changed = [row for row in rows if row["removed"] or row["files_before"] != row["files_after"]]
+
+    def tell() -> None:
+        call.records("Maintained", changed)
+        if not changed:
+            call.say("Nothing to do: few files, and all are needed.")
+
+    call.answer(rows, tell)
+
+
+def _tell(call: Call, found: list[examining.Finding]) -> None:
     document = examining.document(found)
     bad = [one for one in found if one.state != examining.OK]
     rows = [{"state": o.state, "check": o.check, "about": o.about, "says": o.says, "what to do": o.remedy} for o in bad]
@@ -37,24 +70,29 @@ def doctor(call: Call) -> None:
     app,
     examples=(
         "`medallion restore --list`",
-        "`medallion restore --to 2025-07-01T08:00:00 --dry-run`",
+        "`medallion restore --to 12 --dry-run`",
+        "`medallion restore --to 2025-07-01T08:00:00`",
         "`medallion restore --table gold.deals --to 3`",
     ),
 )
 def restore(
     call: Call,
-    to: Annotated[str | None, typer.Option(help="Time in UTC; with --table also a version.")] = None,
+    to: Annotated[
+        str | None, typer.Option(help="Number of a manifest, or a time in UTC; with --table a number is a version.")
+    ] = None,
     table: Annotated[str | None, typer.Option(help="Only this table, such as gold.deals.")] = None,
     points: Annotated[bool, typer.Option("--list", help="List the states that can be gone back to.")] = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Go back to how a run left the lakehouse; files that came later count as new again."""
+    """Go back to how a command left the lakehouse; files that came later count as new again."""
     if points or to is None:
-        found = going_back.points(call.lake)
-        states = [{"run": version, "ended": f"{stamp:%Y-%m-%dT%H:%M:%S.%f}"[:-3]} for version, stamp in found]
-        call.answer(states, lambda: call.records("Runs that can be gone back to (UTC)", states))
+        states = [
+            {"manifest": one.manifest, "ended": f"{one.ended:%Y-%m-%dT%H:%M:%S.%f}"[:-3], "by": one.by}
+            for one in going_back.points(call.lake)
+        ]
+        call.answer(states, lambda: call.records("States that can be gone back to (UTC)", states))
         if not points:
-            raise LakehouseError("--to is missing", "Give the time of one of these runs.")
+            raise LakehouseError("--to is missing", "Give the number or the time of one of these states.")
         return
     moves = going_back.plan(call.lake, to, table) if dry_run else going_back.apply(call.lake, to, table)
     rows = [

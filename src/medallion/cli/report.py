@@ -23,6 +23,7 @@ app = group()
         "`medallion eda --lakehouse /data/lake --out june`",
     ),
     json=False,
+    at=True,
 )
 def eda(call: Call, out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("analysis")) -> None:
     """Write the exploratory analysis: report as text and page, pictures, customer features as CSV."""
@@ -40,6 +41,7 @@ def eda(call: Call, out: Annotated[Path, typer.Option(help="Folder to write.")] 
         "`medallion slides --lakehouse /data/lake --out june`",
     ),
     json=False,
+    at=True,
 )
 def slides(call: Call, out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("presentation")) -> None:
     """Write six slides with the figures of the lakehouse, and what to say to them."""

@@ -21,7 +21,7 @@ from medallion.pipeline import extensions, proof
 app = group()
 
 
-@command(app, examples=("`medallion insights`", "`medallion insights --json | jq .win_rate`"))
+@command(app, examples=("`medallion insights`", "`medallion insights --json | jq .win_rate`"), at=True)
 def insights(call: Call) -> None:
     """Print the figures of the gold tables."""
     figures, day = state.insights(call.lake), state.as_of(call.lake)
@@ -48,14 +48,17 @@ def show_insights(call: Call, figures: dict[str, Any], day: Any, currency: str, 
         call.say(note)
 
 
-@command(app, examples=("`medallion status`", "`medallion status --json | jq .row_accounts`"))
+@command(app, examples=("`medallion status`", "`medallion status --json | jq .row_accounts`"), at=True, live=True)
 def status(call: Call) -> None:
-    """Show runs, batches, row accounts, quarantine and freshness."""
+    """Show runs, manifests, batches, row accounts, quarantine and freshness."""
     document = state.status(call.lake, utc_now(), call.settings().contracts)
 
     def tell() -> None:
         call.records("Unfinished", document["unfinished"])
         call.records("Runs", document["runs"])
+        call.records(
+            "Manifests", document["manifests"], "number or time for --at; none older than the first that opens"
+        )
         call.records("Runs that failed", document["failures"])
         call.records("Batches", document["batches"])
         call.records("Row accounts", document["row_accounts"])
@@ -66,7 +69,7 @@ def status(call: Call) -> None:
     call.answer(document, tell)
 
 
-@command(app, examples=("`medallion tables`", "`medallion tables --lakehouse /data/lake --json`"))
+@command(app, examples=("`medallion tables`", "`medallion tables --lakehouse /data/lake --json`"), at=True)
 def tables(call: Call) -> None:
     """List the tables with their rows, version and grain."""
     try:
@@ -84,6 +87,7 @@ def tables(call: Call) -> None:
         "`medallion export --format csv --to export`",
         "`medallion export --format parquet --to export --table gold.customer_features`",
     ),
+    at=True,
 )
 def export(
     call: Call,
@@ -100,7 +104,7 @@ def export(
     call.answer(written, lambda: call.records("Exported", written))
 
 
-@command(app, examples=("`medallion gate`", "`medallion gate --max-refused 0.02 --json`"))
+@command(app, examples=("`medallion gate`", "`medallion gate --max-refused 0.02 --json`"), at=True)
 def gate(
     call: Call,
     max_refused: Annotated[

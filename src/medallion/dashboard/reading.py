@@ -39,8 +39,9 @@ WRITTEN = 1000
 LOOK = 1.0
 #: Seconds between the first answer of a version and work in the background: time for the figures of a page.
 PAUSE = 0.5
-#: Tables whose log moves when a run, an erasure or a correction has ended: then, and not in between, figures change.
-_SIGNS = ("ops.runs", "ops.erasures", "ops.corrections")
+#: Tables whose log moves when a command has ended: then, and not in between, figures change. The others tell where
+#: manifests are not kept.
+_SIGNS = ("ops.manifests", "ops.runs", "ops.erasures", "ops.corrections")
 _NEEDED = (
     "gold.deals",
     "gold.customer_features",

@@ -56,7 +56,7 @@ def are_in_use(lake: Lakehouse, used: tuple[Override, ...]) -> bool:
 def _in_use(lake: Lakehouse) -> tuple[Override, ...]:
     if not lake.exists(TABLE):
         return ()
-    with query.connect(lake, layers=["ops"], only={TABLE}) as connection:
+    with query.connect(lake, layers=["ops"], only={TABLE}, newest=True) as connection:
         rows = query.rows(
             connection,
             f"select path, content from {TABLE} where known_at = (select max(known_at) from {TABLE}) order by position",
@@ -114,7 +114,7 @@ def rates(lake: Lakehouse, given: Path | None = None, known_as_of: datetime | No
         return Override.read(given)
     if not lake.exists(RATES):
         return None
-    with query.connect(lake, layers=["ops"], only={RATES}) as connection:
+    with query.connect(lake, layers=["ops"], only={RATES}, newest=True) as connection:
         sql = f"select path, content from {RATES} where known_at < coalesce(?, 'infinity'::timestamp) order by known_at desc limit 1"
         rows = query.rows(connection, sql, [known_as_of])
     return Override(rows[0]["path"], rows[0]["content"]) if rows else None

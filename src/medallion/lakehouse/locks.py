@@ -32,7 +32,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.schema import PrimitiveType
 from filelock import FileLock, Timeout
 
-from medallion import log
+from medallion import door, log
 from medallion.errors import LakehouseError
 from medallion.lakehouse import unity
 from medallion.sources import azure
@@ -45,6 +45,8 @@ TABLE = "ops._writer"
 LOCK_FILE, INTENT_FILE = ".lock", ".intent.json"
 #: Lakehouses whose lock this process has lost to another, each with the reason.
 _lost: dict[str, str] = {}
+#: Lakehouses that this process holds for writing.
+_ours: set[str] = set()
 
 
 class _ConflictError(Exception):
@@ -79,17 +81,20 @@ class _File:
 
     def write(self, document: Mapping[str, Any]) -> None:
         if not document.get("intent"):
-            self.path.unlink(missing_ok=True)
-            _flush_folder(self.path.parent)
+            if self.path.exists():
+                with door.through(self.path):
+                    self.path.unlink(missing_ok=True)
+                    _flush_folder(self.path.parent)
             return
         part = self.path.with_name(self.path.name + ".part")
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(json.dumps(document))
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(self.path)
-        _flush_folder(self.path.parent)
+        with door.through(self.path):
+            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+                stream.write(json.dumps(document))
+                stream.flush()
+                os.fsync(stream.fileno())
+            part.replace(self.path)
+            _flush_folder(self.path.parent)
 
 
 def _flush_folder(folder: Path) -> None:
@@ -118,7 +123,7 @@ class _Commits:
             return _parsed(self.table.metadata().description)
 
     def write(self, document: Mapping[str, Any]) -> None:
-        with _in_words(self.root):
+        with _in_words(self.root), door.through(self._uri):
             try:
                 if self.table is None:
                     self.table = DeltaTable.create(
@@ -163,6 +168,10 @@ class _Row:
 
     def write(self, document: Mapping[str, Any]) -> None:
         name, told = unity.quoted(self.root, TABLE), base64.b64encode(json.dumps(document).encode()).decode()
+        with door.through(name):
+            self._update(name, told)
+
+    def _update(self, name: str, told: str) -> None:
         try:
             unity.execute(
                 f"CREATE TABLE IF NOT EXISTS {name} USING DELTA AS SELECT CAST(0 AS BIGINT) AS version, '' AS document"
@@ -258,14 +267,29 @@ def hold(root: str) -> Iterator[Held]:
         LakehouseError: Another process holds it, or it cannot be written.
     """
     with _file_lock(root) if "://" not in root else _lease(root) as held:
-        yield held
+        _ours.add(_same(root))
+        try:
+            yield held
+        finally:
+            _ours.discard(_same(root))
+
+
+def is_ours(root: str) -> bool:
+    """Whether this process holds a lakehouse for writing."""
+    return _same(root) in _ours
+
+
+def _same(root: str) -> str:
+    return root.rstrip("/") if "://" in root else str(Path(root).absolute())
 
 
 @contextmanager
 def _file_lock(root: str) -> Iterator[Held]:
     try:
-        Path(root).mkdir(parents=True, exist_ok=True)
-        lock = FileLock(Path(root, LOCK_FILE), timeout=0)
+        if not Path(root).exists():
+            Path(root).parent.mkdir(parents=True, exist_ok=True)
+            Path(root).mkdir(mode=0o700, exist_ok=True)
+        lock = FileLock(Path(root, LOCK_FILE), timeout=0, mode=0o600)
         lock.acquire()
     except Timeout as error:
         raise LakehouseError(
@@ -274,10 +298,12 @@ def _file_lock(root: str) -> Iterator[Held]:
         ) from error
     except OSError as error:
         raise LakehouseError(f"{root}: cannot be written: {error.strerror}", "Choose another --lakehouse.") from error
+    mask = os.umask(~Path(root).stat().st_mode & 0o777)  # files are for whom the folder is for, and no one else
     try:
         place = _place(root)
         yield Held(root, place, _myself(), place.read().get("intent"))
     finally:
+        os.umask(mask)
         lock.release()
 
 

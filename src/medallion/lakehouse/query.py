@@ -10,7 +10,7 @@ import atexit
 import contextlib
 import itertools
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -19,11 +19,12 @@ from urllib.parse import unquote
 
 import duckdb
 from deltalake import DeltaTable
+from pyarrow.dataset import FileSystemDataset
 
 from medallion.contracts.own import opened
 from medallion.errors import LakehouseError
-from medallion.lakehouse import unity
-from medallion.lakehouse.store import GO_BACK, LAYERS, Lakehouse
+from medallion.lakehouse import locks, manifests, unity
+from medallion.lakehouse.store import GO_BACK, LAYERS, Lakehouse, damage
 
 #: A text, a comment or another quoted name, or else a table that is named outside of them. Parsing by sqlglot takes a hundred times as long,
 #: for every query, and does not know all that DuckDB does.
@@ -81,8 +82,12 @@ def connect(
     layers: Iterable[str] = ("silver", "gold", "ops"),
     only: Container[str] | None = None,
     alone: bool = False,
+    newest: bool = False,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB connection with a view per table of `layers`, in UTC; of those in `only` where it is given.
+
+    Tables are read as the last command that ended left them, or as the lakehouse was opened; with `newest` as they are
+    while a command writes.
 
     Settings that DuckDB has once per instance, such as a limit of memory, are for a connection that is `alone`; so are
     cursors, which see no views of a connection that shares the instance.
@@ -91,28 +96,26 @@ def connect(
         LakehouseError: There is no lakehouse, or a table uses deletion vectors, which Parquet readers ignore.
     """
     opened(lake.root)
+    if lake.pinned is None and not newest and not locks.is_ours(lake.root):
+        lake = manifests.opened(lake)
     wanted = set(layers)
     names = [name for name in lake.tables() if name.split(".")[0] in wanted and (only is None or name in only)]
     if not names:
         raise LakehouseError(
             f"{lake.root}: there is no lakehouse here", "Run `medallion run` first, or check --lakehouse."
         )
-    with empty(alone) as connection, _whole(lake):
+    with empty(alone) as connection, damage_in_words(lake, names):
         if lake.in_catalog:
             yield cast(duckdb.DuckDBPyConnection, _Fetching(connection, lake, names))
             return
         for name in names:
-            if "://" in lake.root:
-                # the files are where delta-rs can sign in and DuckDB cannot
-                _register(connection, name, lake.delta(name).to_pyarrow_dataset())
-            else:
-                connection.execute(f"create view {name} as {_select(lake.delta(name), name)}")
+            view(connection, lake, name, lake.delta(name))
         yield connection
 
 
 @contextmanager
-def _whole(lake: Lakehouse) -> Iterator[None]:
-    """Tell of a file of the lakehouse that is not there or damaged, whenever it is met.
+def damage_in_words(lake: Lakehouse, names: Iterable[str]) -> Iterator[None]:
+    """Tell of a file of the lakehouse that is not there or damaged as what it is, whenever it is met.
 
     Raises:
         LakehouseError: There is one, or a table is not there.
@@ -126,15 +129,32 @@ def _whole(lake: Lakehouse) -> Iterator[None]:
         problem = f"{lake.root}: there is no table {absent[1]}"
         raise LakehouseError(problem, f"Run `medallion run` first. If it was there before: {GO_BACK}.") from error
     except (duckdb.Error, OSError) as error:
-        named = re.search(r"[^'\"\s\[]*\.parquet\b", str(error))
-        if not named or not named[0].startswith((str(Path(lake.root).absolute()), lake.root)):
+        for found in filter(None, (damage(lake, name) for name in names)):  # its last commit was not written whole
+            raise found.error() from error
+        file = re.search(r"[^'\"\s\[]*\.parquet\b", str(error))
+        if not file or not file[0].startswith((str(Path(lake.root).absolute()), lake.root)):
             raise
-        reason = str(error).strip().split("\n")[0].replace(named[0], "").replace("''", "it").replace('""', "it")
-        raise LakehouseError(f"{named[0]}: is missing or damaged ({reason})", f"{GO_BACK}.") from error
+        reason = str(error).strip().split("\n")[0].replace(file[0], "").replace("''", "it").replace('""', "it")
+        raise LakehouseError(f"{file[0]}: is missing or damaged ({reason})", f"{GO_BACK}.") from error
 
 
-def _register(connection: duckdb.DuckDBPyConnection, name: str, rows: Any) -> None:
-    held = name.replace(".", "__")
+def view(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lakehouse,
+    name: str,
+    table: DeltaTable,
+    of: Collection[str] | None = None,
+) -> None:
+    """Make a view of a table in a folder or at an address, or only `of` some of its data files."""
+    if "://" not in lake.root:
+        connection.execute(f"create view {name} as {_select(table, name, of)}")
+        return
+    # the files are where delta-rs can sign in and DuckDB cannot
+    rows, held = table.to_pyarrow_dataset(), name.replace(".", "__")
+    if of is not None:
+        named = {unquote(uri.rsplit("/", 1)[-1]) for uri in of}
+        parts = [part for part in rows.get_fragments() if part.path.rsplit("/", 1)[-1] in named]
+        rows = FileSystemDataset(parts, rows.schema, rows.format, rows.filesystem)
     connection.register(held, rows)
     connection.execute(f"create view {name} as select * from {held}")
 
@@ -176,7 +196,7 @@ class _Fetching:
         return getattr(self._connection, name)
 
 
-def _select(table: DeltaTable, name: str) -> str:
+def _select(table: DeltaTable, name: str, of: Collection[str] | None = None) -> str:
     protocol = table.protocol()
     if "deletionVectors" in (protocol.reader_features or []):
         raise LakehouseError(
@@ -185,7 +205,7 @@ def _select(table: DeltaTable, name: str) -> str:
         )
     fields = {'"' + field.name.replace('"', '""') + '"': field.type for field in table.schema().fields}
     typed = ", ".join(f"cast(null as {_duckdb_type(kind)}) as {name}" for name, kind in fields.items())
-    files = table.file_uris()
+    files = table.file_uris() if of is None else sorted(of)
     if not files:
         return f"select {typed} where false"
     listed = ", ".join("'" + _pattern(uri).replace("'", "''") + "'" for uri in files)

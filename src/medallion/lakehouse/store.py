@@ -8,19 +8,23 @@ another writer was faster, and is checked by reading the schema back.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import unquote
 
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.schema import ArrayType, Field, PrimitiveType, Schema
 from tenacity import retry, retry_if_exception_message, stop_after_attempt, wait_random_exponential
 
+from medallion import door
 from medallion.contracts import Table
 from medallion.errors import LakehouseError
 from medallion.lakehouse import locks, unity
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 LAYERS = ("bronze", "silver", "gold", "ops")
+#: Tables that are written beside the lock, while others read: no manifest says which version counts.
+BESIDE = frozenset({"ops.manifests", "ops.agent_log", "ops.failures"})
 _NAME = re.compile(rf"(?:{'|'.join(LAYERS)})\.[a-z][a-z0-9_]*")
 _again = retry(
     retry=retry_if_exception_message(match=r"(?s).*(Failed to commit transaction|Missing commit file|Concurrent).*"),
@@ -41,11 +47,38 @@ _again = retry(
 )
 
 
+#: Lakehouses that this process reads at an earlier state, by their root.
+_reading: dict[str, Mapping[str, int]] = {}
+
+
+@contextmanager
+def reading(root: str, versions: Mapping[str, int]) -> Iterator[None]:
+    """Read a lakehouse at an earlier state, whoever in this process opens it."""
+    _reading[root] = versions
+    try:
+        yield
+    finally:
+        _reading.pop(root)
+
+
 @dataclass(frozen=True)
 class Lakehouse:
-    """Where the tables lie: a folder, an address or a catalog. Frozen, so that it can be handed to threads."""
+    """Where the tables lie: a folder, an address or a catalog. Frozen, so that it can be handed to threads.
+
+    Attributes:
+        root: The folder, the address or the catalog.
+        versions: Version of each table that is read, as a manifest has them; without it the newest ones. Who holds the
+            lakehouse for writing reads what it writes.
+    """
 
     root: str
+    versions: Mapping[str, int] | None = field(default=None, hash=False)
+
+    @property
+    def pinned(self) -> Mapping[str, int] | None:
+        """Version of each table that is read; None where it is the newest."""
+        versions = _reading.get(self.root) if self.versions is None else self.versions
+        return None if versions is None or locks.is_ours(self.root) else versions
 
     @property
     def in_catalog(self) -> bool:
@@ -77,22 +110,32 @@ class Lakehouse:
         Raises:
             LakehouseError: There is no such table.
         """
+        pinned = self.pinned
+        version = pinned.get(name) if pinned is not None else None
         try:
             if self.in_catalog:
                 if not unity.exists(self.root, name):
                     raise TableNotFoundError(name)
                 return cast(DeltaTable, unity.Table(self.root, name))
             with self._reached():
-                table = DeltaTable(self.path(name))
-        except TableNotFoundError as error:
-            raise LakehouseError(
-                f"{self.root}: there is no table {name}", "Run `medallion run` first, or check --lakehouse."
-            ) from error
+                table = DeltaTable(self.path(name), version=version)
         except DeltaError as error:
             if found := damage(self, name):
                 raise found.error() from error
+            if version is not None:
+                raise LakehouseError(
+                    f"{self.root}: {name} has no version {version} any more, which a manifest names",
+                    "Open a later manifest, or see what `medallion doctor` says.",
+                ) from error
+            if isinstance(error, TableNotFoundError):
+                raise LakehouseError(
+                    f"{self.root}: there is no table {name}", "Run `medallion run` first, or check --lakehouse."
+                ) from error
             reason = str(error).strip().split("\n")[0][:200]
-            raise LakehouseError(f"{self.path(name)}: its log cannot be read: {reason}", f"{GO_BACK}.") from error
+            raise LakehouseError(
+                f"{self.path(name)}: its log cannot be read: {reason}",
+                f"See what `medallion doctor` says; the next command that writes mends what it can. Or: {GO_BACK}.",
+            ) from error
         # an empty commit reads as if it were not there: the version before would pass for the newest
         if _is_empty(self, name, table.version()) and (found := damage(self, name)):
             raise found.error()
@@ -100,6 +143,8 @@ class Lakehouse:
 
     def exists(self, name: str) -> bool:
         """Whether the table has been written."""
+        if (pinned := self.pinned) is not None and name not in BESIDE:
+            return name in pinned
         if self.in_catalog:
             return unity.exists(self.root, name)
         try:
@@ -126,6 +171,8 @@ class Lakehouse:
 
     def tables(self) -> list[str]:
         """Names of all tables that exist, by layer."""
+        if (pinned := self.pinned) is not None:
+            return [*pinned, *(name for name in sorted(BESIDE) if self.exists(name))]
         if self.in_catalog:
             return [name for name in unity.tables(self.root, LAYERS) if _NAME.fullmatch(name)]
         if "://" in self.root:
@@ -142,7 +189,7 @@ class Lakehouse:
 
 #: How to go on where one table cannot be mended alone.
 GO_BACK = (
-    "Go back to how an earlier run left everything (`medallion restore --list`, then `medallion restore --to RUN`)"
+    "Go back to how an earlier run left everything (`medallion restore --list`, then `medallion restore --to NUMBER`)"
 )
 
 
@@ -183,22 +230,60 @@ class Damage:
         """Take the commit out of the log; the file stays beside it under another name."""
         for path in (self.path.with_suffix(".crc"), self.path):
             if path.exists():
-                path.replace(path.with_name(f"{path.name}.torn"))
+                with door.through(path):
+                    path.replace(path.with_name(f"{path.name}.torn"))
 
 
-def damage(lake: Lakehouse, name: str) -> Damage | None:
+def damage(lake: Lakehouse, name: str, data: bool = True) -> Damage | None:
     """What is wrong with the newest commit of a table in a folder: empty, cut short, or without files that it counts.
 
-    A machine that loses power while a commit is written leaves such a file. Object stores create objects whole.
+    A machine that loses power while a commit is written leaves such a file, or a commit whose `data` was not written
+    whole. Object stores create objects whole.
     """
     if "://" in lake.root:
         return None
     commits = sorted(Path(lake.path(name), "_delta_log").glob("[0-9]*.json"))
-    says = _torn(commits[-1]) if commits else None
+    says = _torn(commits[-1], data) if commits else None
     return Damage(name, int(commits[-1].stem), commits[-1], says) if says else None
 
 
-def _torn(commit: Path) -> str | None:
+def mend(lake: Lakehouse, name: str) -> None:
+    """Remove a checkpoint of a table in a folder that was not written whole; the commits that it sums up are there.
+
+    They are removed only after their checkpoint has been flushed to the disk.
+    """
+    log = Path(lake.path(name), "_delta_log")
+    hint = log / "_last_checkpoint"
+    if "://" in lake.root or not hint.exists():
+        return
+    try:
+        version = int(json.loads(hint.read_bytes())["version"])
+    except (ValueError, KeyError, TypeError):
+        version = -1
+    parts = sorted(log.glob(f"{version:020d}.checkpoint*.parquet")) if version >= 0 else []
+    broken = [part for part in parts if part.read_bytes()[-4:] != b"PAR1"]
+    if broken or not parts:
+        for path in (*broken, hint):
+            with door.through(path):
+                path.unlink()
+
+
+def flush(lake: Lakehouse, name: str) -> None:
+    """Make the newest version of a table in a folder last through a power failure, before older ones are removed."""
+    if "://" in lake.root:
+        return
+    log = Path(lake.path(name), "_delta_log")
+    data = [Path(lake.path(name), unquote(uri.rsplit("/", 1)[-1])) for uri in lake.delta(name).file_uris()]
+    for path in (*log.iterdir(), *(file for file in data if file.is_file()), log, log.parent):
+        with suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def _torn(commit: Path, data: bool = True) -> str | None:
     try:
         lines = commit.read_bytes().splitlines()
     except OSError as error:
@@ -207,6 +292,7 @@ def _torn(commit: Path) -> str | None:
         return f"is empty ({commit.stat().st_size:,} bytes)"
     counts = {"add": 0, "remove": 0}
     promised: dict[str, int] = {}
+    added: dict[str, int] = {}
     for number, line in enumerate(lines, 1):
         try:
             action = json.loads(line)
@@ -216,6 +302,9 @@ def _torn(commit: Path) -> str | None:
             return f"is damaged: line {number} is no action"
         for kind in counts:
             counts[kind] += kind in action
+        file = action.get("add")
+        if isinstance(file, dict) and "://" not in str(file.get("path")):
+            added[str(file.get("path"))] = file.get("size", 0)
         told = action.get("commitInfo")
         metrics = told.get("operationMetrics") if isinstance(told, dict) else None
         metrics = metrics if isinstance(metrics, dict) else {}
@@ -223,7 +312,14 @@ def _torn(commit: Path) -> str | None:
             if str(metrics.get(name)).isdigit():
                 promised[kind] = int(metrics[name])
     lacking = [f"{counts[kind]} of {count} files to {kind}" for kind, count in promised.items() if counts[kind] < count]
-    return f"is cut short: it has {' and '.join(lacking)}" if lacking else None
+    if lacking:
+        return f"is cut short: it has {' and '.join(lacking)}"
+    for path, size in added.items() if data else ():
+        file = commit.parent.parent / unquote(path)
+        there = file.stat().st_size if file.is_file() else None
+        if there != size:
+            return f"has data that {'is not there' if there is None else 'is of another size than written'}: {path}"
+    return None
 
 
 #: Per action of a commit, what engines call the number of them in its metrics.
@@ -248,6 +344,8 @@ def read(spark: SparkSession, lake: Lakehouse, name: str, version: int | None = 
     if not lake.exists(name):
         lake.delta(name)
     reader = spark.read.format("delta")
+    if version is None and lake.pinned is not None:
+        version = lake.pinned.get(name)
     if version is not None:
         reader = reader.option("versionAsOf", version)
     return reader.table(lake.path(name)) if lake.in_catalog else reader.load(lake.path(name))
@@ -316,7 +414,8 @@ def append_rows(rows: Sequence[tuple[Any, ...]], spark: SparkSession, lake: Lake
 @_again
 def _append(table: Any, path: str) -> None:
     locks.check()
-    write_deltalake(path, table, mode="append")
+    with door.through(path):
+        write_deltalake(path, table, mode="append")
 
 
 def create(spark: SparkSession, lake: Lakehouse, contract: Table) -> None:
@@ -333,7 +432,8 @@ def _make(spark: SparkSession, lake: Lakehouse, name: str, columns: list[tuple[s
         return
 
     locks.check()
-    DeltaTable.create(lake.path(name), Schema([_field(column, kind) for column, kind in columns]), mode="ignore")
+    with door.through(lake.path(name)):
+        DeltaTable.create(lake.path(name), Schema([_field(column, kind) for column, kind in columns]), mode="ignore")
 
 
 def _shaped(frame: DataFrame, schema: list[tuple[str, str]], names: Iterable[str] | None = None) -> DataFrame:
@@ -375,7 +475,8 @@ def _grown(lake: Lakehouse, contract: Table) -> list[tuple[str, str]]:
 
 def _add_columns(lake: Lakehouse, name: str, columns: list[tuple[str, str]]) -> None:
     if columns:
-        lake.delta(name).alter.add_columns([_field(column, kind) for column, kind in columns])
+        with door.through(lake.path(name)):
+            lake.delta(name).alter.add_columns([_field(column, kind) for column, kind in columns])
 
 
 def _field(column: str, kind: str) -> Field:
@@ -398,7 +499,8 @@ def empty(spark: SparkSession, contract: Table) -> DataFrame:
 def _commit(frame: DataFrame, path: str, mode: str, options: dict[str, str]) -> None:
     locks.check()
     writer = frame.write.format("delta").mode(mode).options(**options)
-    writer.saveAsTable(path) if _quoted(path) else writer.save(path)
+    with door.through(path):
+        writer.saveAsTable(path) if _quoted(path) else writer.save(path)
 
 
 def _quoted(path: str) -> bool:
@@ -477,7 +579,8 @@ def _merge(frame: DataFrame, spark: SparkSession, lake: Lakehouse, contract: Tab
 @_again
 def _execute(spark: SparkSession, statement: str) -> None:
     locks.check()
-    spark.sql(statement).collect()
+    with door.through(statement.split(" USING ")[0].split(" WHERE ")[0]):
+        spark.sql(statement).collect()
 
 
 def append_raw(frame: DataFrame, spark: SparkSession, lake: Lakehouse, name: str) -> int:
@@ -511,18 +614,22 @@ def purge(lake: Lakehouse, name: str) -> tuple[int, int]:
 
     What older versions held stays readable in their files, and in the statistics of the log, until this is done.
     """
-    table = lake.delta(name)
-    before = len(table.history())
-    table.alter.set_table_properties(_KEEP_NOTHING)
-    table = lake.delta(name)
-    gone = table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
-    table = lake.delta(name)
-    table.create_checkpoint()
-    table.cleanup_metadata()
-    # Apache Spark keeps a summary of each version, statistics included; the log does not need them
-    for path in Path(lake.path(name), "_delta_log").glob("*.crc"):
-        path.unlink()
-    lake.delta(name).alter.set_table_properties(_KEEP_AS_USUAL)
+    before = len(lake.delta(name).history())
+    with door.through(lake.path(name)):
+        lake.delta(name).alter.set_table_properties(_KEEP_NOTHING)
+    flush(lake, name)
+    with door.through(lake.path(name)):
+        gone = lake.delta(name).vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
+    with door.through(lake.path(name)):
+        lake.delta(name).create_checkpoint()
+    flush(lake, name)
+    with door.through(lake.path(name)):
+        lake.delta(name).cleanup_metadata()
+        # Apache Spark keeps a summary of each version, statistics included; the log does not need them
+        for path in Path(lake.path(name), "_delta_log").glob("*.crc"):
+            path.unlink()
+    with door.through(lake.path(name)):
+        lake.delta(name).alter.set_table_properties(_KEEP_AS_USUAL)
     return before, len(gone)
 
 
@@ -536,12 +643,27 @@ _KEEP_AS_USUAL = {
 }
 
 
+#: Where a table of a folder goes first when it is removed, so that it is there or not.
+_GONE = ".gone"
+
+
 def drop(lake: Lakehouse, names: Iterable[str]) -> None:
-    """Remove tables that hold work in progress only."""
+    """Remove tables."""
     for name in names:
-        if lake.in_catalog:
-            unity.drop(lake.root, name)
-        elif "://" in lake.root:
-            files.remove_folder(lake.path(name))
-        else:
-            shutil.rmtree(lake.path(name), ignore_errors=True)
+        with door.through(lake.path(name)):
+            if lake.in_catalog:
+                unity.drop(lake.root, name)
+            elif "://" in lake.root:
+                files.remove_folder(lake.path(name))
+            elif Path(lake.path(name)).exists():
+                target = Path(lake.root, _GONE, uuid.uuid4().hex)
+                target.parent.mkdir(exist_ok=True)
+                Path(lake.path(name)).rename(target)
+    sweep(lake)
+
+
+def sweep(lake: Lakehouse) -> None:
+    """Remove what is left of removed tables."""
+    if "://" not in lake.root and (gone := Path(lake.root, _GONE)).exists():
+        with door.through(gone):
+            shutil.rmtree(gone, ignore_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from medallion import door
 from medallion.config import Settings
 from medallion.errors import LakehouseError
 from medallion.pipeline import models
@@ -45,7 +46,8 @@ def use(settings: Settings, version: str) -> None:
     where = models.folder(settings)
     if version == "rules":
         if where is not None:
-            (where / "champion.json").unlink(missing_ok=True)
+            with door.through(where / "champion.json"):
+                (where / "champion.json").unlink(missing_ok=True)
         return
     known = registry.versions(where) if where is not None else []
     if where is None or version not in known:

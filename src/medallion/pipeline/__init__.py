@@ -25,7 +25,7 @@ from medallion.contracts.filling import COMPLETE, RECORD
 from medallion.contracts.own import bring
 from medallion.errors import ContractError, LakehouseError, SourceError
 from medallion.gold import SCORED, gold_contract, graph, written_names
-from medallion.lakehouse import contracts_in_use, query, store
+from medallion.lakehouse import contracts_in_use, maintenance, query, store
 from medallion.lakehouse.session import engine_name, session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import amounts, awaiting, batches, conventions, drift, extensions, hold, journal, models, proof
@@ -130,7 +130,11 @@ def run(
         else:
             journal.needs_whole_batches(work.lake)
             todo, kind = [], journal.SCORE
-        return work.do(todo, SILVER_TO_GOLD in stages, writer.intent(kind, written_names(), last=_RUNS))
+        result = work.do(todo, SILVER_TO_GOLD in stages, writer.intent(kind, written_names(), last=_RUNS))
+        if result.changed and (due := maintenance.due(work.lake)):
+            with work.steps.step("maintain tables"):
+                writer.maintain(now, due)
+        return result
 
 
 def take_up(

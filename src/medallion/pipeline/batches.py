@@ -96,7 +96,7 @@ def history(lake: Lakehouse) -> list[Batch]:
     """Every batch in its latest state, oldest first."""
     if not lake.exists(JOURNAL):
         return []
-    with query.connect(lake, layers=["ops"], only={JOURNAL}) as connection:
+    with query.connect(lake, layers=["ops"], only={JOURNAL}, newest=True) as connection:
         rows = query.rows(
             connection,
             f"select * from {JOURNAL} "
@@ -166,7 +166,7 @@ def record(
     """
     reached = [(batch, state), *((item, HELD) for item in held)]
     if lake.exists(JOURNAL):
-        with query.connect(lake, layers=["ops"], only={JOURNAL}) as connection:
+        with query.connect(lake, layers=["ops"], only={JOURNAL}, newest=True) as connection:
             sql = f"select max(recorded_at) as last from {JOURNAL} where list_contains(?, batch_id)"
             last = query.rows(connection, sql, [[item.batch_id for item, _ in reached]])[0]["last"]
         now = max(now, last.replace(tzinfo=None)) if last else now

@@ -26,7 +26,7 @@ def read(lake: Lakehouse) -> ErasureLog:
 
     if not lake.exists(TABLE):
         return ErasureLog(secrets.token_hex(16))
-    with query.connect(lake, layers=["ops"], only={TABLE}) as connection:
+    with query.connect(lake, layers=["ops"], only={TABLE}, newest=True) as connection:
         rows = query.rows(connection, f"select distinct kind, value_hash, salt from {TABLE}")
     hashes: dict[str, set[str]] = {}
     for row in rows:
@@ -45,7 +45,7 @@ def record(
     """Write down that an erasure (its identifier, who, why) of the hashes in `log` has reached a state, once."""
     erasure_id, who, reason = erasure
     if lake.exists(TABLE):
-        with query.connect(lake, layers=["ops"], only={TABLE}) as connection:
+        with query.connect(lake, layers=["ops"], only={TABLE}, newest=True) as connection:
             sql = f"select 1 from {TABLE} where erasure_id = ? and state = ? limit 1"
             if query.rows(connection, sql, [erasure_id, state]):
                 return
@@ -58,7 +58,7 @@ def unfinished(lake: Lakehouse) -> list[tuple[str, str]]:
     """Erasures that have started and not finished: identifier, and when (UTC)."""
     if not lake.exists(TABLE):
         return []
-    with query.connect(lake, layers=["ops"], only={TABLE}) as connection:
+    with query.connect(lake, layers=["ops"], only={TABLE}, newest=True) as connection:
         rows = query.rows(
             connection,
             f"select erasure_id, cast(date_trunc('second', min(recorded_at)::timestamp) as varchar) as began from {TABLE} group by 1 "

@@ -20,6 +20,7 @@ from importlib.resources import files
 from typing import Any
 
 from medallion.gold import SCORED, SCORED_FROM, Step, graph
+from medallion.lakehouse import manifests
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import extensions
 from medallion.version import VERSION
@@ -223,6 +224,9 @@ class Freshness:
             names = sorted({*self.dated, *SCORED_FROM, *read, *(step.table for step in graph())})
             with ThreadPoolExecutor(1 if self.lake.in_catalog else _AT_ONCE) as pool:
                 self._versions.update(zip(names, pool.map(self.lake.version, names), strict=True))
+            if manifest := manifests.newest(self.lake):  # a compaction is no other content
+                kept = {name: one for name, one in manifest.tables.items() if self._versions.get(name) == one.version}
+                self._versions.update({name: one.since for name, one in kept.items()})
         return self._versions[name]
 
     def _all_versions(self, names: Iterable[str]) -> dict[str, int]:

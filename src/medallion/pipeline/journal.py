@@ -14,25 +14,29 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from medallion import log
+from medallion import door, log
 from medallion.errors import LakehouseError
-from medallion.lakehouse import locks, store
+from medallion.lakehouse import locks, maintenance, manifests, publishing, store
+from medallion.lakehouse.maintenance import Maintained
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, erasure_log
 
 RUN, SCORE, REPLAY, TAKE_UP = "run", "score", "replay", "quarantine replay"
 TRAIN, RESTORE, FORGET, REPROCESS = "train", "restore", "forget", "reprocess"
-#: Tables that are left alone when a lakehouse goes back: what failed stays known.
-KEPT = frozenset({"ops.failures"})
-#: Endings of tables that hold work in progress only: they are removed, not gone back to.
-_WORK = ("_staged", "_strays", "_contested")
+FIX = "quarantine fix"
+#: Recovery of what a killed command had left, as a manifest names it.
+RECOVER = "recovery"
+#: A lakehouse that was written before there were manifests, as it was found.
+FOUND = "found"
+#: Tables that are left alone when a lakehouse goes back: what failed stays known, and so does what was asked.
+KEPT = store.BESIDE
 #: How an interrupted erasure is completed.
 RESUME = "medallion forget --resume"
 
@@ -44,6 +48,9 @@ class Writer:
     lake: Lakehouse
     held: locks.Held
     recovered: list[str] = field(default_factory=list)
+    kind: str = RECOVER
+    published: bool = False
+    cut: bool = False
 
     @contextmanager
     def intent(
@@ -57,6 +64,7 @@ class Writer:
             last: Table that it writes last: once that has a new version there is nothing to roll back.
             arguments: What recovery needs to know besides; values that JSON has.
         """
+        self.kind = kind
         names = {*(self.lake.tables() if tables is None else tables), *([last] if last else [])}
         self.held.note(
             {
@@ -66,6 +74,7 @@ class Writer:
                 "before": {name: self.lake.version(name) for name in sorted(names) if _is_kept_track_of(name)},
                 "all": tables is None,
                 "last": last,
+                "manifest": manifests.number(self.lake),
                 "arguments": arguments,
             }
         )
@@ -75,12 +84,28 @@ class Writer:
             if kind != FORGET:
                 self._undo_after_error()
             raise
+        self.publish()
         self.held.note(None)
 
     def amend(self, **arguments: Any) -> None:
         """Add to the arguments of the intent."""
         intent = self.held.intent or {}
         self.held.note({**intent, "arguments": {**intent.get("arguments", {}), **arguments}})
+
+    def publish(self) -> None:
+        """Add the manifest of what was done, unless a batch is half done or nothing was."""
+        if not any(batch.state in (batches.STARTED, batches.INGESTED) for batch in batches.history(self.lake)):
+            publishing.publish(self.lake, self.kind, log.common.get("run_id", ""), cut=self.cut)
+        self.published = True
+
+    def maintain(self, now: datetime, names: Collection[str]) -> list[Maintained]:
+        """Keep up tables; the state before has its manifest. `now` is the clock, UTC without zone."""
+        self.publish()
+        needs = maintenance.needed(manifests.history(self.lake), now.replace(tzinfo=UTC))
+        for name in names:  # what it goes back to if it is killed, and what a half done batch has come to
+            needs.setdefault(name, set()).add(self.lake.version(name))
+        with self.intent(publishing.MAINTAIN, names):
+            return maintenance.maintain(self.lake, names, needs)
 
     def recover(self) -> None:
         """Roll back what a killed process has left.
@@ -107,6 +132,8 @@ class Writer:
                 f"{self.lake.root}: the {what} was interrupted and cannot be rolled back: {str(error).splitlines()[0][:200]}",
                 "See what `medallion doctor` says, and `medallion restore --list`.",
             ) from error
+        self.kind = RECOVER if done == _ROLLED_BACK else intent["kind"]
+        self.publish()
         self.held.note(None)
         self.recovered.append(f"The {what} was interrupted. {done}")
         log.event("interrupted work recovered", logging.WARNING, kind=intent["kind"], outcome=done)
@@ -116,6 +143,8 @@ class Writer:
         try:
             if self.held.intent:
                 undo(self.lake, self.held.intent)
+                self.kind = RECOVER
+                self.publish()
                 self.held.note(None)
         except Exception as error:  # noqa: BLE001 - the error that led here is the one to tell
             log.event("not rolled back", logging.WARNING, error=type(error).__name__)
@@ -135,11 +164,49 @@ def writing(lake: Lakehouse, *, recover: bool = True) -> Iterator[Writer]:
     """
     with locks.hold(lake.root) as held:
         writer = Writer(lake, held)
+        store.sweep(lake)
+        if found := store.damage(lake, manifests.TABLE):
+            found.set_aside()  # the command did not end; its tables are as they are, and rolled back where it has an intent
+        for name in lake.tables() if "://" not in lake.root else ():
+            store.mend(lake, name)
         if recover:
             for damage in damaged(lake):
-                raise damage.error()
+                if not _is_of(held.intent, damage):
+                    raise damage.error()
+                damage.set_aside()
+            if not held.intent or held.intent["kind"] != FORGET:  # an erasure removes what the manifest before it names
+                for lost in lost_commits(lake, (held.intent or {}).get("arguments", {}).get("dropping", ())):
+                    raise lost
             writer.recover()
+        if recover and not (lake.in_catalog or writer.published or manifests.number(lake)):
+            writer.kind = FOUND  # a lakehouse of an earlier version: the state that readers open meanwhile, and restore
+            writer.publish()
+            writer.published = False
         yield writer
+        if not writer.published:
+            writer.publish()
+
+
+def _is_of(intent: Mapping[str, Any] | None, damage: store.Damage) -> bool:
+    """Whether a commit was being written under an intent that rolls its table back, so that nothing is lost without it."""
+    if not intent or intent["kind"] == FORGET:
+        return False
+    before = intent["before"].get(damage.table)
+    return damage.version > before if before is not None else bool(intent["all"])
+
+
+def lost_commits(lake: Lakehouse, but: Collection[str] = ()) -> list[LakehouseError]:
+    """Tables whose newest commits, which the newest manifest names, are not there: a machine that lost power, or a copy."""
+    return [
+        LakehouseError(
+            f"{name}: its newest commits are lost: "
+            + (f"the newest is {version}" if version >= 0 else "the table is not there")
+            + ", and the last manifest names a later one",
+            f"{store.GO_BACK}.",
+        )
+        for name, version in publishing.lost(lake).items()
+        if name not in but
+    ]
 
 
 def damaged(lake: Lakehouse) -> list[store.Damage]:
@@ -152,6 +219,8 @@ def damaged(lake: Lakehouse) -> list[store.Damage]:
 def undo(lake: Lakehouse, intent: Mapping[str, Any]) -> str:
     """Take the tables of an intent back to the versions that it recorded; says what was done. May be repeated."""
     before, arguments = intent["before"], intent.get("arguments", {})
+    if manifests.number(lake) > intent.get("manifest", 1 << 63):
+        return "Its manifest was written: it is complete."
     if (last := intent.get("last")) and lake.version(last) != before.get(last, -1):
         return "Its last write was done: it is complete."
     registered = arguments.get("registered")
@@ -166,11 +235,16 @@ def undo(lake: Lakehouse, intent: Mapping[str, Any]) -> str:
         if version < 0:
             created.add(name)
         elif now != version:
-            lake.delta(name).restore(version)
+            with door.through(lake.path(name)):
+                lake.delta(name).restore(version)
     store.drop(lake, sorted(created))
     if registered:
-        shutil.rmtree(Path(arguments["models"], registered), ignore_errors=True)
-    return "It was rolled back: every table is as it was before."
+        with door.through(Path(arguments["models"], registered)):
+            shutil.rmtree(Path(arguments["models"], registered), ignore_errors=True)
+    return _ROLLED_BACK
+
+
+_ROLLED_BACK = "It was rolled back: every table is as it was before."
 
 
 def _champion(models: Path) -> str | None:
@@ -225,7 +299,7 @@ def unfinished(lake: Lakehouse) -> list[dict[str, Any]]:
 
 
 def _is_kept_track_of(name: str) -> bool:
-    return name not in KEPT and not name.endswith(_WORK)
+    return name not in KEPT and not name.endswith(publishing.WORK)
 
 
 def _entry(what: str, began: str, state: str, remedy: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from medallion import door
 from medallion.errors import LakehouseError
 from medallion.scoring.predict import Scorer
 from medallion.scoring.signals import SIGNALS
@@ -85,7 +86,6 @@ def register(folder: Path, document: dict[str, Any], trees: bytes | None, texts:
     """
     told = named(document, trees)
     target = folder / str(told["version"])
-    target.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         _write(target / name, text.encode())
     if trees:
@@ -191,5 +191,7 @@ def _digest(content: bytes) -> str:
 def _write(path: Path, content: bytes) -> None:
     """Whole or not at all."""
     part = path.with_name(f".{path.name}.part")
-    part.write_bytes(content)
-    part.replace(path)
+    with door.through(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(content)
+        part.replace(path)

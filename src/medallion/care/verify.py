@@ -1,0 +1,150 @@
+"""Whether the files of a lakehouse are those that its manifests speak of: chain, versions, rows and, on request, content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from medallion import pipeline
+from medallion.care import doctor, status
+from medallion.care.doctor import BROKEN, OK, WARNING, Finding
+from medallion.config import Settings
+from medallion.errors import LakehouseError
+from medallion.gold import graph
+from medallion.lakehouse import manifests, publishing
+from medallion.lakehouse.manifests import Manifest
+from medallion.lakehouse.store import BESIDE, Lakehouse
+from medallion.pipeline import journal
+
+#: What gold holds beside the state of the data: scores once given are not computed again.
+_GIVEN = frozenset({"gold.lead_scores"})
+
+
+def verify(settings: Settings, deep: bool = False) -> list[Finding]:
+    """What manifests say beside what the files are, without the engine; the worst first.
+
+    Args:
+        settings: Which lakehouse.
+        deep: Hash the content of every table as well, and compute gold anew from silver to compare it.
+
+    Raises:
+        LakehouseError: There is no lakehouse, or it is not in a folder.
+    """
+    found = doctor.files(settings)
+    lake = Lakehouse(settings.lakehouse)
+    known, problem = _history(lake)
+    found += problem or chain(known)
+    if known:
+        readable = doctor.readable(found)
+        found += _versions(lake, known[-1], readable)
+        found += doctor.accounts(lake, readable)
+        if deep and all(one.state != BROKEN for one in found):
+            found += _contents(lake, known[-1])
+            found += _gold(settings, lake)
+    return doctor.worst_first(found)
+
+
+def _history(lake: Lakehouse) -> tuple[list[Manifest], list[Finding]]:
+    try:
+        known = manifests.history(lake)
+    except LakehouseError as error:
+        return [], [Finding("manifests", manifests.TABLE, BROKEN, error.problem, error.remedy or "")]
+    if not known:
+        says = "there are none yet: no command has ended since they are kept"
+        return [], [Finding("manifests", lake.root, WARNING, says, "The next command that writes adds the first.")]
+    return known, []
+
+
+def chain(known: list[Manifest]) -> Iterator[Finding]:
+    """Every manifest has its hash and names the one before it."""
+    before = ""
+    for place, manifest in enumerate(known, 1):
+        wrong = []
+        if manifest.number != place:
+            wrong.append(
+                f"number {place} is missing"
+                if manifest.number > place
+                else f"there are two of number {manifest.number}"
+            )
+        if manifest.computed() != manifest.hash:
+            wrong.append("it was changed after it was written: its hash is another")
+        if manifest.previous != before:
+            wrong.append("it does not follow the one before it")
+        if wrong:
+            about = f"manifest {manifest.number}"
+            yield Finding("manifests", about, BROKEN, "; ".join(wrong), "Restore the lakehouse from a backup.")
+            return
+        before = manifest.hash
+    yield Finding("manifests", f"manifest {known[-1].number}", OK, f"{len(known)} in an unbroken chain")
+
+
+def _versions(lake: Lakehouse, manifest: Manifest, readable: list[str]) -> Iterator[Finding]:
+    """Every table is at the version that the newest manifest names, with as many rows and files."""
+    if journal.unfinished(lake):
+        return  # in the middle of a command they differ
+    about = f"manifest {manifest.number}"
+    there = {name for name in lake.tables() if name not in BESIDE and not name.endswith(publishing.WORK)}
+    for name in sorted({*manifest.tables} - there):
+        yield Finding("state", name, BROKEN, f"is not there, but {about} has it", "`medallion restore`, or a backup.")
+    for name in sorted(there - {*manifest.tables}):
+        yield Finding("state", name, WARNING, f"is not in {about}", "Something else has written it.")
+    for name, kept in sorted(manifest.tables.items()):
+        if name not in there or name not in readable:
+            continue
+        now = lake.version(name)
+        if now != kept.version:
+            yield Finding(
+                "state",
+                name,
+                BROKEN if now < kept.version else WARNING,
+                f"is at version {now}, {about} has {kept.version}",
+                "Its newest commits are lost: restore them from a backup."
+                if now < kept.version
+                else "Something else has written it; readers go on with the manifest's version.",
+            )
+    yield Finding("state", about, OK, f"{len(manifest.tables)} tables as `{manifest.kind}` left them")
+
+
+def _contents(lake: Lakehouse, manifest: Manifest) -> Iterator[Finding]:
+    """The rows of every table have the hash that the newest manifest has of them."""
+    if manifest.hashed_by != publishing.probe():
+        says = "was hashed by another version of DuckDB, whose hashes do not compare"
+        yield Finding(
+            "content", f"manifest {manifest.number}", WARNING, says, "The next command that writes hashes anew."
+        )
+        return
+    pinned = manifests.opened(lake)
+    for name, kept in publishing.kept(pinned):
+        wanted = manifest.tables[name]
+        if (kept.content, kept.rows) != (wanted.content, wanted.rows):
+            says = f"its content is not what it was: {kept.rows:,} rows, hash {kept.content}; written were {wanted.rows:,}, {wanted.content}"
+            yield Finding("content", name, BROKEN, says, "`medallion restore`, or a backup.")
+        else:
+            yield Finding("content", name, OK, f"{kept.rows:,} rows, unchanged")
+
+
+def _gold(settings: Settings, lake: Lakehouse) -> Iterator[Finding]:
+    """Gold is what its code makes of silver today."""
+    day = status.as_of(lake) if lake.exists("gold.sales_summary") else None
+    if day is None:
+        return
+    with TemporaryDirectory(prefix="medallion-") as folder:
+        target = str(Path(folder, "gold"))
+        pipeline.replay(settings, day, None, target)
+        again = dict(publishing.kept(Lakehouse(target)))
+    here = dict(publishing.kept(manifests.opened(lake)))
+    for step in graph():
+        name = step.table
+        if step.adds or name in _GIVEN or name not in again or name not in here:
+            continue  # rows of sums say when they were added; what is computed from them is compared
+        if again[name].content == here[name].content:
+            yield Finding("recomputed", name, OK, f"{here[name].rows:,} rows, the same when computed anew")
+        else:
+            yield Finding(
+                "recomputed",
+                name,
+                WARNING,
+                f"computed anew from silver it has {again[name].rows:,} rows, here it has {here[name].rows:,}, and they differ",
+                "`medallion run --full-refresh` rebuilds it.",
+            )

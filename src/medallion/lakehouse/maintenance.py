@@ -1,0 +1,157 @@
+"""Upkeep of the tables of a folder or an address: few files, short logs, and nothing that no manifest needs any more.
+
+What can be opened stays: the manifests of the last 30 days, the last of every month, and none from before an erasure.
+A catalog does this itself (predictive optimization).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from medallion import door
+from medallion.errors import LakehouseError
+from medallion.lakehouse import locks, publishing, store
+from medallion.lakehouse.manifests import Manifest
+from medallion.lakehouse.store import BESIDE, Lakehouse
+
+#: How long every manifest can be opened; older ones only where they are the last of their month.
+RETENTION = timedelta(days=30)
+#: A table is due when it has so many files that are small, or so many commits that no checkpoint covers.
+FILES, SMALL, COMMITS = 32, 32 << 20, 50
+#: Hours for which files of a table that is written beside the lock are left alone, since a commit may be about to name them.
+_BESIDE_HOURS = 24
+#: Versions are removed by `maintain`, which knows the manifests, and not with whatever checkpoint is written next.
+_PROPERTY = {"delta.enableExpiredLogCleanup": "false"}
+
+
+@dataclass(frozen=True)
+class Maintained:
+    """What was done to a table: data files and log files before and after, and how many files were removed."""
+
+    table: str
+    files_before: int
+    files_after: int
+    commits_before: int
+    commits_after: int
+    removed: int
+
+
+def openable(known: Iterable[Manifest], now: datetime) -> set[int]:
+    """Numbers of the manifests that can be opened at a time (UTC)."""
+    known = list(known)
+    if not known:
+        return set()
+    left = [one for one in known if one.number >= known[-1].opens_from]
+    month_ends = {(one.written_at.year, one.written_at.month): one.number for one in left}
+    recent = {one.number for one in left if one.written_at >= now - RETENTION}
+    return {*month_ends.values(), *recent, known[-1].number}
+
+
+def needed(known: Iterable[Manifest], now: datetime) -> dict[str, set[int]]:
+    """Versions of each table that the manifests which can be opened need."""
+    known = list(known)
+    wanted = openable(known, now)
+    found: dict[str, set[int]] = defaultdict(set)
+    for manifest in known:
+        if manifest.number in wanted:
+            for name, kept in manifest.tables.items():
+                found[name].add(kept.version)
+    return found
+
+
+def tables(lake: Lakehouse) -> list[str]:
+    """Tables that are kept up; none in a catalog."""
+    return [] if lake.in_catalog else [name for name in lake.tables() if not name.endswith(publishing.WORK)]
+
+
+def due(lake: Lakehouse) -> list[str]:
+    """Tables that have come to many small files or long logs."""
+    return [name for name in tables(lake) if _is_due(lake.delta(name), lake, name)]
+
+
+def maintain(lake: Lakehouse, names: Iterable[str], needs: dict[str, set[int]]) -> list[Maintained]:
+    """Compact tables, write checkpoints, and remove files and commits that no manifest needs. The caller holds the lock.
+
+    Args:
+        lake: A lakehouse in a folder or at an address.
+        names: The tables.
+        needs: Versions of each that stay, from `needed`.
+
+    Raises:
+        LakehouseError: The content of a table was not the same afterwards; nothing of it is removed then.
+    """
+    return [_maintained(lake, name, needs.get(name, set())) for name in names]
+
+
+def _is_due(table: DeltaTable, lake: Lakehouse, name: str) -> bool:
+    sizes = pa.table(table.get_add_actions(flatten=True))["size_bytes"].to_pylist()
+    if len(sizes) >= FILES and sum(sizes) < SMALL * len(sizes):
+        return True
+    return "://" not in lake.root and len(_commits(lake, name)) >= COMMITS
+
+
+def _commits(lake: Lakehouse, name: str) -> list[Path]:
+    return sorted(Path(lake.path(name), "_delta_log").glob("[0-9]*.json"))
+
+
+def _maintained(lake: Lakehouse, name: str, needs: Collection[int]) -> Maintained:
+    locks.check()
+    table = lake.delta(name)
+    before, commits = len(table.file_uris()), len(_commits(lake, name)) if "://" not in lake.root else 0
+    if table.metadata().configuration.get(next(iter(_PROPERTY))) != "false":
+        with door.through(lake.path(name)):
+            table.alter.set_table_properties(_PROPERTY)
+    if before > 1:
+        _compacted(lake, name)
+    table = lake.delta(name)
+    newest = table.version()
+    hours = _BESIDE_HOURS if name in BESIDE else 0
+    stay = sorted({*needs, newest})
+    with door.through(lake.path(name)):
+        gone = table.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=not hours, keep_versions=stay)
+    with door.through(lake.path(name)):
+        lake.delta(name).create_checkpoint()
+    if "://" not in lake.root and name not in BESIDE:
+        _shorten(lake, name, {*needs, newest, lake.version(name)})
+    after = len(_commits(lake, name)) if "://" not in lake.root else 0
+    return Maintained(name, before, len(lake.delta(name).file_uris()), commits, after, len(gone))
+
+
+def _compacted(lake: Lakehouse, name: str) -> None:
+    """Few large files in place of many small ones, with the same rows."""
+    one = [name]
+    before = dict(publishing.kept(lake, only=one))
+    with door.through(lake.path(name)):
+        lake.delta(name).optimize.compact()
+    after = dict(publishing.kept(lake, only=one))
+    if (before[name].rows, before[name].content) != (after[name].rows, after[name].content):
+        with door.through(lake.path(name)):
+            lake.delta(name).restore(before[name].version)
+        raise LakehouseError(
+            f"{name}: its content was not the same after compaction, which was taken back",
+            "Report this as a defect.",
+        )
+
+
+def _shorten(lake: Lakehouse, name: str, needs: Collection[int]) -> None:
+    """Give every version that is needed a checkpoint, and remove all other commits and checkpoints."""
+    log = Path(lake.path(name), "_delta_log")
+    for version in sorted(needs):
+        if not list(log.glob(f"{version:020d}.checkpoint*.parquet")):
+            with door.through(lake.path(name)):
+                DeltaTable(lake.path(name), version=version).create_checkpoint()
+    with door.through(lake.path(name)):
+        lake.delta(name).create_checkpoint()  # the last one written is the one that readers look for first
+    store.flush(lake, name)
+    for path in log.iterdir():
+        stem = path.name.split(".")[0]
+        if stem.isdigit() and int(stem) not in needs:
+            with door.through(path):
+                path.unlink()

@@ -1,0 +1,309 @@
+"""Manifests: which versions of the tables belong together, one per finished command, each with the hash of the one before.
+
+A manifest is the commit point of a command. It is one row, added in one commit that only the holder of the lock makes,
+after the last table is written and before the intent is closed; readers open the newest manifest, so that they see every
+table as one command left it, and never half of another. Tables that people write to meanwhile are not part of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from medallion import door
+from medallion.errors import LakehouseError
+from medallion.gold import written_names
+from medallion.lakehouse import locks
+from medallion.lakehouse.store import BESIDE, Lakehouse
+from medallion.version import VERSION
+
+TABLE = "ops.manifests"
+#: How a lakehouse is laid out. A newer one is refused.
+FORMAT = 1
+SCHEMA = pa.schema(
+    [
+        ("number", pa.int64()),
+        ("written_at", pa.timestamp("us", tz="UTC")),
+        ("kind", pa.string()),
+        ("run_id", pa.string()),
+        ("format", pa.int32()),
+        ("written_by", pa.string()),
+        ("opens_from", pa.int64()),
+        ("hashed_by", pa.string()),
+        ("tables", pa.string()),
+        ("previous", pa.string()),
+        ("hash", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A table in a manifest.
+
+    Attributes:
+        id: Identifier of the Delta table: one that was removed and made anew has another.
+        version: Its version.
+        since: The version from which it has this content; a compaction writes a version, not a content.
+        rows: How many rows.
+        files: How many data files.
+        bytes: Their bytes.
+        content: The sum of the hashes of its rows, so that neither their order nor their files matter.
+    """
+
+    id: str
+    version: int
+    since: int
+    rows: int
+    files: int
+    bytes: int
+    content: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One state of a lakehouse.
+
+    Attributes:
+        number: Counted from 1.
+        written_at: When the command ended (UTC).
+        kind: What ended: run, train, forget, ...
+        run_id: The run, empty where there was none.
+        format: Layout of the lakehouse.
+        written_by: Version of Medallion.
+        opens_from: The oldest manifest that may still be opened; an erasure sets it to its own.
+        hashed_by: What the engine that hashed the content makes of known values; contents of different ones do not compare.
+        tables: Per table what it was.
+        previous: Hash of the manifest before, empty for the first.
+        hash: Of everything above.
+    """
+
+    number: int
+    written_at: datetime
+    kind: str
+    run_id: str
+    format: int
+    written_by: str
+    opens_from: int
+    hashed_by: str
+    tables: Mapping[str, Kept]
+    previous: str
+    hash: str = ""
+
+    def sealed(self) -> Manifest:
+        """With its hash."""
+        return replace(self, hash=self.computed())
+
+    def computed(self) -> str:
+        """What its hash must be."""
+        told = {name: value for name, value in asdict(self).items() if name != "hash"}
+        text = json.dumps(told, sort_keys=True, default=lambda value: value.isoformat())
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def versions(self) -> dict[str, int]:
+        """Version per table."""
+        return {name: kept.version for name, kept in self.tables.items()}
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Manifest:
+        """From a row of the table."""
+        tables = {name: Kept(**kept) for name, kept in json.loads(row["tables"]).items()}
+        return cls(**{**row, "written_at": row["written_at"].astimezone(UTC), "tables": tables})
+
+    def row(self) -> dict[str, Any]:
+        """As a row of the table."""
+        tables = json.dumps({name: asdict(kept) for name, kept in sorted(self.tables.items())})
+        return {**{name: getattr(self, name) for name in SCHEMA.names}, "tables": tables}
+
+
+def history(lake: Lakehouse) -> list[Manifest]:
+    """All manifests, oldest first; none in a catalog, or where no command has ended since there are manifests."""
+    table = _table(lake)
+    if table is None:
+        return []
+    return sorted(map(Manifest.of, table.to_pyarrow_table().to_pylist()), key=lambda one: one.number)
+
+
+def newest(lake: Lakehouse) -> Manifest | None:
+    """The manifest of the last command that ended.
+
+    Raises:
+        LakehouseError: It was written by a later version of Medallion in a format that this one does not know.
+    """
+    table = _table(lake)
+    if table is None:
+        return None
+    last = max(_numbers(table), default=0)
+    rows = table.to_pyarrow_table(filters=[("number", ">=", last)]).to_pylist()
+    manifest = Manifest.of(max(rows, key=lambda row: row["number"])) if rows else None
+    if manifest and manifest.format > FORMAT:
+        raise LakehouseError(
+            f"{lake.root}: was written by Medallion {manifest.written_by} in format {manifest.format}; this is {VERSION}, "
+            f"which knows formats up to {FORMAT}",
+            "Use that version or a later one.",
+        )
+    return manifest
+
+
+def number(lake: Lakehouse) -> int:
+    """Number of the newest manifest, 0 where there is none."""
+    table = _table(lake)
+    return 0 if table is None else max(_numbers(table), default=0)
+
+
+def opened(lake: Lakehouse, at: str | None = None) -> Lakehouse:
+    """The lakehouse as the last finished command left it, or as an earlier one did.
+
+    Tables of somebody else in gold, which no manifest knows yet, are read at their newest in the first case. Other tables
+    that it does not know were made by a command that has not ended.
+
+    Args:
+        lake: The lakehouse.
+        at: Number of a manifest, or a time (UTC), for which the last manifest by then is taken.
+
+    Raises:
+        LakehouseError: There is no such manifest, or it is not to be opened any more.
+    """
+    if at is None:
+        manifest = newest(lake)
+        if manifest is None:
+            return lake
+        ours = {*manifest.tables, *written_names(), "gold.lead_snapshots", *BESIDE}
+        other = [name for name in lake.tables() if name.startswith("gold.") and name not in ours]
+        return replace(lake, versions={**manifest.versions, **{name: lake.version(name) for name in other}})
+    manifest = found(lake, at)
+    still_there(lake, manifest)
+    return replace(lake, versions=manifest.versions)
+
+
+def found(lake: Lakehouse, at: str, option: str = "--at") -> Manifest:
+    """The manifest of a number, or the last one by a time (UTC).
+
+    Raises:
+        LakehouseError: There is none, or it is not to be opened any more.
+    """
+    known = history(lake)
+    if not known:
+        raise LakehouseError(f"{lake.root}: has no manifests yet", "The next command that writes adds the first.")
+    manifest = _at(known, at, option)
+    if manifest is None:
+        first = known[0]
+        raise LakehouseError(
+            f"{lake.root}: there is no manifest {at}; the first is {first.number}, of {_minute(first.written_at)} UTC",
+            "See `medallion status`.",
+        )
+    if manifest.number < known[-1].opens_from:
+        raise LakehouseError(
+            f"{lake.root}: manifest {manifest.number} of {_minute(manifest.written_at)} UTC is not opened any more: what it had was "
+            "erased or removed since",
+            f"The oldest that opens is {known[-1].opens_from}.",
+        )
+    return manifest
+
+
+def still_there(lake: Lakehouse, manifest: Manifest, names: Iterable[str] | None = None) -> None:
+    """Make sure that the tables of a manifest were not removed since.
+
+    Raises:
+        LakehouseError: One was, and perhaps made anew.
+    """
+    for name, kept in manifest.tables.items():
+        if names is not None and name not in names:
+            continue
+        try:
+            there = str(DeltaTable(lake.path(name), version=kept.version).metadata().id)
+        except DeltaError as error:
+            raise LakehouseError(
+                f"{lake.root}: {name} has no version {kept.version} any more, which manifest {manifest.number} names",
+                "Choose a later manifest, or see what `medallion doctor` says.",
+            ) from error
+        if there != kept.id:
+            raise LakehouseError(
+                f"{lake.root}: {name} was removed and made anew since manifest {manifest.number}",
+                "Open a later manifest; see `medallion status`.",
+            )
+
+
+def reserved(lake: Lakehouse) -> DeltaTable | None:
+    """The table as it is now, to which `add` adds only where nothing else was added meanwhile."""
+    return _table(lake)
+
+
+def add(lake: Lakehouse, manifest: Manifest, table: DeltaTable | None = None) -> None:
+    """Add a manifest in one commit.
+
+    Args:
+        lake: The lakehouse.
+        manifest: The manifest.
+        table: What `reserved` gave before the manifest was made.
+
+    Raises:
+        LakehouseError: Another one was added meanwhile.
+    """
+    rows = pa.Table.from_pylist([manifest.row()], schema=SCHEMA)
+    locks.check()
+    try:
+        with door.through(lake.path(TABLE)):
+            write_deltalake(
+                table or lake.path(TABLE),
+                rows,
+                mode="append",
+                commit_properties=CommitProperties(max_commit_retries=0),
+            )
+    except CommitFailedError as error:
+        raise LakehouseError(
+            f"{lake.root}: another writer has ended meanwhile", "Run again; what was begun is rolled back."
+        ) from error
+
+
+def _table(lake: Lakehouse) -> DeltaTable | None:
+    if lake.in_catalog or ("://" not in lake.root and not Path(lake.path(TABLE), "_delta_log").is_dir()):
+        return None
+    try:
+        return replace(lake, versions=None).delta(TABLE)
+    except LakehouseError as error:
+        if isinstance(error.__cause__, TableNotFoundError):
+            return None
+        raise
+
+
+def _numbers(table: DeltaTable) -> Iterator[int]:
+    actions = pa.table(table.get_add_actions(flatten=True))
+    if "max.number" in actions.column_names:
+        yield from (value for value in actions["max.number"].to_pylist() if value is not None)
+
+
+def _at(known: Iterable[Manifest], at: str, option: str) -> Manifest | None:
+    if at.isdigit():
+        return next((one for one in known if one.number == int(at)), None)
+    try:
+        told = datetime.fromisoformat(at)
+    except ValueError as error:
+        raise LakehouseError(
+            f"{option} {at!r} is neither the number of a manifest nor a time",
+            "Write 12 or 2025-07-01T08:00:00, in UTC; see `medallion status`.",
+        ) from error
+    return last_by(known, told if told.tzinfo else told.replace(tzinfo=UTC))
+
+
+def last_by(known: Iterable[Manifest], time: datetime) -> Manifest | None:
+    """The last manifest by a time, compared as it is shown: to the second, or to the millisecond."""
+    unit = 1000 if time.microsecond else 1_000_000
+    before = (
+        one for one in known if one.written_at - timedelta(microseconds=one.written_at.microsecond % unit) <= time
+    )
+    return max(before, key=lambda one: one.number, default=None)
+
+
+def _minute(time: datetime) -> str:
+    return time.strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,155 @@
+"""The manifest of a command that has ended: versions of all tables with their rows, files and the hash of their content."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+import duckdb
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+from medallion.lakehouse import manifests, query
+from medallion.lakehouse.manifests import Kept
+from medallion.lakehouse.store import BESIDE, Lakehouse
+from medallion.version import VERSION
+
+#: The command that writes versions, and no content.
+MAINTAIN = "maintain"
+#: Endings of tables that hold work in progress only.
+WORK = ("_staged", "_strays", "_contested")
+#: Tables from this size (bytes) on are hashed by the files that were added, not as a whole.
+_LARGE = 8 << 20
+
+
+def publish(
+    lake: Lakehouse, kind: str, run_id: str = "", now: datetime | None = None, *, cut: bool = False
+) -> manifests.Manifest | None:
+    """Add the manifest of a command that has ended; None where no table has changed, and in a catalog.
+
+    The caller holds the lock. After an erasure, and where commits that a manifest names were lost (`cut`), no earlier
+    manifest opens any more.
+
+    Raises:
+        LakehouseError: Another writer has added one meanwhile.
+    """
+    if lake.in_catalog:
+        return None
+    reserved, before = manifests.reserved(lake), manifests.newest(lake)
+    known = before.tables if before and before.hashed_by == probe() else {}
+    tables = dict(kept(lake, known))
+    if kind == MAINTAIN:
+        tables |= {name: replace(one, since=known[name].since) for name, one in tables.items() if name in known}
+    if {name: one.version for name, one in tables.items()} == (before.versions if before else {}):
+        return None
+    number = before.number + 1 if before else 1
+    opens_from = number if kind == "forget" or cut or before is None else before.opens_from
+    manifest = manifests.Manifest(
+        number,
+        now or datetime.now(UTC),
+        kind,
+        run_id,
+        manifests.FORMAT,
+        VERSION,
+        opens_from,
+        probe(),
+        tables,
+        before.hash if before else "",
+    ).sealed()
+    manifests.add(lake, manifest, reserved)
+    return manifest
+
+
+def kept(
+    lake: Lakehouse, known: Mapping[str, Kept] = MappingProxyType({}), only: Iterable[str] | None = None
+) -> Iterator[tuple[str, Kept]]:
+    """Each table with its version, rows, files and content; of those that have not changed as it was known."""
+    changed: dict[str, DeltaTable] = {}
+    for name in lake.tables() if only is None else only:
+        if only is None and (name in BESIDE or name.endswith(WORK)):
+            continue
+        if name in known and known[name].version == _newest(lake, name):
+            yield name, known[name]
+        else:
+            changed[name] = lake.delta(name)
+    if not changed:
+        return
+    before: dict[str, Kept] = {}
+    with query.empty() as connection, query.damage_in_words(lake, changed):
+        for name, table in changed.items():
+            gained = _gained(lake, name, table, known.get(name))
+            if gained is not None:
+                before[name] = known[name]
+            query.view(connection, lake, name, table, gained)
+        sums = sums_of(connection, changed)
+    for name, table in changed.items():
+        total, rows = sums[name]
+        if name in before:
+            total, rows = total + int(before[name].content), rows + before[name].rows
+        sizes = pa.table(table.get_add_actions(flatten=True))["size_bytes"].to_pylist()
+        yield (
+            name,
+            Kept(str(table.metadata().id), table.version(), table.version(), rows, len(sizes), sum(sizes), str(total)),
+        )
+
+
+def lost(lake: Lakehouse) -> dict[str, int]:
+    """Tables whose newest commits are gone although the newest manifest names them, with the version that is left.
+
+    A table of gold that is not there at all counts as removed, to be computed again.
+    """
+    manifest = None if "://" in lake.root else manifests.newest(lake)
+    if manifest is None:
+        return {}
+    there = {name: _newest(lake, name) for name in manifest.tables}
+    gone = {name for name, version in there.items() if version < 0 and name.startswith("gold.")}
+    return {n: version for n, version in there.items() if n not in gone and version < manifest.tables[n].version}
+
+
+def _gained(lake: Lakehouse, name: str, table: DeltaTable, known: Kept | None) -> set[str] | None:
+    """The files that a large table has gained and nothing else has changed; None where it is to be hashed as a whole."""
+    if known is None or known.bytes < _LARGE:
+        return None
+    try:
+        old = DeltaTable(lake.path(name), version=known.version)
+    except DeltaError:  # the version before is gone
+        return None
+    same = old.schema() == table.schema() and {*old.file_uris()} <= {*table.file_uris()}
+    return {*table.file_uris()} - {*old.file_uris()} if same else None
+
+
+def _newest(lake: Lakehouse, name: str) -> int:
+    """The newest version of a table; in a folder without reading its log."""
+    if "://" in lake.root or lake.pinned is not None:
+        return lake.version(name)
+    try:
+        with os.scandir(Path(lake.path(name), "_delta_log")) as log:
+            return max((int(file.name[:20]) for file in log if _COMMIT.fullmatch(file.name)), default=-1)
+    except FileNotFoundError:
+        return -1
+
+
+_COMMIT = re.compile(r"\d{20}\.json")
+
+
+def sums_of(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """Per table or view the sum of the hashes of its rows, and how many there are."""
+    one = "select '{0}', coalesce(sum(hash(rows)::hugeint), 0), count(*) from {0} rows"
+    found = connection.execute(" union all ".join(one.format(name) for name in names)).fetchall()
+    return {name: (int(total), int(rows)) for name, total, rows in found}
+
+
+@cache
+def probe() -> str:
+    """What DuckDB's hash makes of known values: its hashes compare only where this is the same."""
+    with query.empty() as connection:
+        values = "'a', 1::bigint, 1.5::double, 2.50::decimal(18, 2), date '2025-07-01', true, null::varchar, ['b']"
+        (row,) = connection.execute(f"select hash(row({values}))").fetchall()
+    return f"{row[0]:016x}"
