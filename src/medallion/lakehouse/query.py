@@ -10,10 +10,11 @@ import atexit
 import contextlib
 import itertools
 import re
-from collections.abc import Collection, Container, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -21,6 +22,7 @@ import duckdb
 from deltalake import DeltaTable
 from pyarrow.dataset import FileSystemDataset
 
+from medallion.contracts import table
 from medallion.contracts.own import opened
 from medallion.errors import LakehouseError
 from medallion.lakehouse import locks, manifests, unity
@@ -109,7 +111,7 @@ def connect(
             yield cast(duckdb.DuckDBPyConnection, _Fetching(connection, lake, names))
             return
         for name in names:
-            view(connection, lake, name, lake.delta(name))
+            view(connection, lake, name, lake.delta(name), gained=_declared(name))
         yield connection
 
 
@@ -144,10 +146,20 @@ def view(
     name: str,
     table: DeltaTable,
     of: Collection[str] | None = None,
+    gained: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Make a view of a table in a folder or at an address, or only `of` some of its data files."""
+    """Make a view of a table in a folder or at an address.
+
+    Args:
+        connection: Where to make it.
+        lake: The lakehouse.
+        name: The table.
+        table: The same, opened.
+        of: Those of its data files that count; None is all.
+        gained: DuckDB's types of columns that are null where an earlier version has written the table without them.
+    """
     if "://" not in lake.root:
-        connection.execute(f"create view {name} as {_select(table, name, of)}")
+        connection.execute(f"create view {name} as {_select(table, name, of, gained)}")
         return
     # the files are where delta-rs can sign in and DuckDB cannot
     rows, held = table.to_pyarrow_dataset(), name.replace(".", "__")
@@ -156,7 +168,29 @@ def view(
         parts = [part for part in rows.get_fragments() if part.path.rsplit("/", 1)[-1] in named]
         rows = FileSystemDataset(parts, rows.schema, rows.format, rows.filesystem)
     connection.register(held, rows)
-    connection.execute(f"create view {name} as select * from {held}")
+    lacking = {column: kind for column, kind in gained.items() if column not in rows.schema.names}
+    more = "".join(f", cast(null as {kind}) as {column}" for column, kind in lacking.items())
+    connection.execute(f"create view {name} as select *{more} from {held}")
+
+
+@cache
+def _declared(name: str) -> dict[str, str]:
+    """DuckDB's types of the columns of a table of ours as this version writes it; empty for others.
+
+    Until a command writes to a lakehouse of an earlier version, its tables lack those that were added since.
+    """
+    try:
+        return {
+            column.name: _DUCKDB.get(column.type, column.type)
+            for column in table(name).columns
+            if "<" not in column.type
+        }
+    except KeyError:
+        return {}
+
+
+#: Types of contracts that DuckDB has by another name.
+_DUCKDB = {"string": "varchar", "timestamp": "timestamptz", "int": "integer"}
 
 
 def named(sql: str) -> set[str]:
@@ -196,7 +230,9 @@ class _Fetching:
         return getattr(self._connection, name)
 
 
-def _select(table: DeltaTable, name: str, of: Collection[str] | None = None) -> str:
+def _select(
+    table: DeltaTable, name: str, of: Collection[str] | None = None, gained: Mapping[str, str] = MappingProxyType({})
+) -> str:
     protocol = table.protocol()
     if "deletionVectors" in (protocol.reader_features or []):
         raise LakehouseError(
@@ -205,13 +241,14 @@ def _select(table: DeltaTable, name: str, of: Collection[str] | None = None) -> 
         )
     fields = {'"' + field.name.replace('"', '""') + '"': field.type for field in table.schema().fields}
     typed = ", ".join(f"cast(null as {_duckdb_type(kind)}) as {name}" for name, kind in fields.items())
+    lacking = [f"cast(null as {kind}) as {column}" for column, kind in gained.items() if f'"{column}"' not in fields]
     files = table.file_uris() if of is None else sorted(of)
     if not files:
-        return f"select {typed} where false"
+        return f"select {', '.join([typed, *lacking])} where false"
     listed = ", ".join("'" + _pattern(uri).replace("'", "''") + "'" for uri in files)
     # by name, since a column that a table has gained may not be in any of its files yet
     return (
-        f"select {', '.join(fields)} from (from read_parquet([{listed}], union_by_name = true) "
+        f"select {', '.join([*fields, *lacking])} from (from read_parquet([{listed}], union_by_name = true) "
         f"union all by name select {typed} where false)"
     )
 

@@ -302,9 +302,9 @@ def _torn(commit: Path, data: bool = True) -> str | None:
             return f"is damaged: line {number} is no action"
         for kind in counts:
             counts[kind] += kind in action
-        file = action.get("add")
-        if isinstance(file, dict) and "://" not in str(file.get("path")):
-            added[str(file.get("path"))] = file.get("size", 0)
+        add = action.get("add")
+        if isinstance(add, dict) and "://" not in str(add.get("path")):
+            added[str(add.get("path"))] = add.get("size", 0)
         told = action.get("commitInfo")
         metrics = told.get("operationMetrics") if isinstance(told, dict) else None
         metrics = metrics if isinstance(metrics, dict) else {}

@@ -1,0 +1,64 @@
+"""Lakehouses that earlier versions wrote, the one of 0.1 among them: they are read as they are, and go on.
+
+Each archive in `lakehouses/` is what the commit of its name made of the sample.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT
+from medallion import pipeline
+from medallion.care import status, verify
+from medallion.config import load
+from medallion.lakehouse import manifests, query
+from medallion.lakehouse.store import Lakehouse
+
+ARCHIVES = sorted((Path(__file__).parent / "lakehouses").glob("*.tar.xz"))
+assert len(ARCHIVES) >= 3
+NOW = datetime.now(UTC).replace(tzinfo=None)
+#: What says when and from which file a row was written.
+WRITTEN = {"known_at", "known_as_of"}
+#: Scores once given are not given again, and sums lie in as many parts as there were deliveries that added to them.
+GROWN = {"gold.lead_scores", "gold.touch_days", "gold.touch_totals"}
+
+
+@pytest.fixture(scope="module")
+def anew(tmp_path_factory):
+    """The lakehouse that this version makes of the sample and its second delivery."""
+    lake = tmp_path_factory.mktemp("anew") / "lake"
+    for source in (ROOT / "data", ROOT / "data" / "updates"):
+        pipeline.run(load(None, source=str(source), lakehouse=str(lake)), NOW)
+    return Lakehouse(str(lake))
+
+
+def content(lake, name):
+    """The rows of a table in the order of their values."""
+    with query.connect(lake) as connection:
+        told = sorted(set(connection.table(name).columns) - WRITTEN)
+        columns = [f'"{one}"' for one in told if not one.startswith("_")]
+        return connection.sql(f"select {', '.join(columns)} from {name} order by all").fetchall()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("archive", ARCHIVES, ids=lambda path: path.name.split(".")[0])
+def test_a_lakehouse_of_an_earlier_version_is_read_and_goes_on(archive, anew, tmp_path):
+    with tarfile.open(archive) as stored:
+        stored.extractall(tmp_path, filter="data")
+    (found,) = tmp_path.iterdir()
+    lake, settings = Lakehouse(str(found)), load(None, source=str(ROOT / "data" / "updates"), lakehouse=str(found))
+    assert status.status(lake, NOW, settings.contracts)["row_accounts"]
+    assert not [one for one in verify.verify(settings) if one.state == "broken"]
+    assert manifests.newest(lake) is None
+    pipeline.run(settings, NOW + timedelta(days=1))
+    before, after = manifests.history(lake)
+    assert (before.kind, after.kind) == ("found", "run")  # it can go back to how it was
+    assert not [one for one in verify.verify(settings, deep=True) if one.state != "ok"]
+    names = [name for name in anew.tables() if name.endswith("_clean") or name.startswith("gold.")]
+    names = [name for name in names if name not in GROWN]
+    assert len(names) > 10
+    assert [name for name in names if content(lake, name) != content(anew, name)] == []
