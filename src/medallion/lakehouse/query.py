@@ -111,7 +111,8 @@ def connect(
             yield cast(duckdb.DuckDBPyConnection, _Fetching(connection, lake, names))
             return
         for name in names:
-            view(connection, lake, name, lake.delta(name), gained=_declared(name))
+            opened_table = lake.delta(name)
+            view(connection, lake, name, opened_table, gained=_gained(name, opened_table))
         yield connection
 
 
@@ -156,7 +157,7 @@ def view(
         name: The table.
         table: The same, opened.
         of: Those of its data files that count; None is all.
-        gained: DuckDB's types of columns that are null where an earlier version has written the table without them.
+        gained: DuckDB's types of columns that it lacks and that are to be null.
     """
     if "://" not in lake.root:
         connection.execute(f"create view {name} as {_select(table, name, of, gained)}")
@@ -168,17 +169,21 @@ def view(
         parts = [part for part in rows.get_fragments() if part.path.rsplit("/", 1)[-1] in named]
         rows = FileSystemDataset(parts, rows.schema, rows.format, rows.filesystem)
     connection.register(held, rows)
-    lacking = {column: kind for column, kind in gained.items() if column not in rows.schema.names}
-    more = "".join(f", cast(null as {kind}) as {column}" for column, kind in lacking.items())
+    more = "".join(f", cast(null as {kind}) as {column}" for column, kind in gained.items())
     connection.execute(f"create view {name} as select *{more} from {held}")
+
+
+def _gained(name: str, opened_table: DeltaTable) -> dict[str, str]:
+    """DuckDB's types of the columns that a table of ours lacks, since an earlier version has written it and none since."""
+    declared = _declared(name)
+    there = {field.name for field in opened_table.schema().fields}
+    is_ours = bool(declared) and next(iter(declared)) in there
+    return {column: kind for column, kind in declared.items() if column not in there} if is_ours else {}
 
 
 @cache
 def _declared(name: str) -> dict[str, str]:
-    """DuckDB's types of the columns of a table of ours as this version writes it; empty for others.
-
-    Until a command writes to a lakehouse of an earlier version, its tables lack those that were added since.
-    """
+    """DuckDB's types of the columns of a table of ours as this version writes it; empty for others."""
     try:
         return {
             column.name: _DUCKDB.get(column.type, column.type)
@@ -241,7 +246,7 @@ def _select(
         )
     fields = {'"' + field.name.replace('"', '""') + '"': field.type for field in table.schema().fields}
     typed = ", ".join(f"cast(null as {_duckdb_type(kind)}) as {name}" for name, kind in fields.items())
-    lacking = [f"cast(null as {kind}) as {column}" for column, kind in gained.items() if f'"{column}"' not in fields]
+    lacking = [f"cast(null as {kind}) as {column}" for column, kind in gained.items()]
     files = table.file_uris() if of is None else sorted(of)
     if not files:
         return f"select {', '.join([typed, *lacking])} where false"
