@@ -112,3 +112,15 @@ def test_shipped_contracts_are_whole():
 
 if __name__ == "__main__":
     raise SystemExit(pytest.main([__file__]))
+
+
+def test_bounds_do_not_outlive_the_type_that_they_were_for(tmp_path):
+    (tmp_path / "products.odcs.yaml").write_text(
+        "apiVersion: v3.1.0\nkind: DataContract\nid: p\nname: p\nversion: 1.0.0\nstatus: active\nschema:\n  - name: products\n"
+        "    properties:\n      - {name: launch_date, logicalType: string, physicalType: string}\n"
+        "      - {name: list_price, logicalType: number, physicalType: 'decimal(18,4)'}\n"
+    )
+    shipped, changed = (contracts.entities(given)["products"] for given in ((), (tmp_path / "products.odcs.yaml",)))
+    assert shipped.column("launch_date").minimum is not None
+    assert changed.column("launch_date").minimum is None
+    assert changed.column("list_price").maximum == shipped.column("list_price").maximum

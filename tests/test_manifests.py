@@ -48,19 +48,19 @@ def table(lake, name, *rows):
 
 def keys(lake, **how):
     with query.connect(lake, **how) as connection:
-        return sorted(row["key"] for row in query.rows(connection, "select key from gold.mine"))
+        return sorted(row["key"] for row in query.rows(connection, "select key from silver.mine"))
 
 
 @pytest.fixture
 def lake(tmp_path):
     found = Lakehouse(str(tmp_path / "lake"))
-    table(found, "gold.mine", "a")
+    table(found, "silver.mine", "a")
     publishing.publish(found, "run")
     return found
 
 
 def test_the_chain(lake):
-    table(lake, "gold.mine", "b")
+    table(lake, "silver.mine", "b")
     publishing.publish(lake, "train")
     first, second = manifests.history(lake)
     assert (first.number, second.number, second.kind) == (1, 2, "train")
@@ -70,7 +70,7 @@ def test_the_chain(lake):
 
 
 def test_readers_see_what_a_command_left_and_writers_what_they_write(lake):
-    table(lake, "gold.mine", "b")
+    table(lake, "silver.mine", "b")
     assert keys(lake) == ["a"]
     assert keys(lake, newest=True) == ["a", "b"]
     with locks.hold(lake.root):
@@ -83,7 +83,7 @@ def test_tables_beside_the_lock_are_read_at_their_newest(lake):
     write_deltalake(lake.path("ops.agent_log"), pa.table({"key": ["q"]}))
     opened = manifests.opened(lake)
     assert opened.exists("ops.agent_log")
-    assert {*opened.tables()} == {"gold.mine", "ops.agent_log", "ops.manifests"}
+    assert {*opened.tables()} == {"silver.mine", "ops.agent_log", "ops.manifests"}
 
 
 def test_tables_of_somebody_else_are_there_but_in_no_earlier_state(lake):
@@ -92,11 +92,26 @@ def test_tables_of_somebody_else_are_there_but_in_no_earlier_state(lake):
     assert not manifests.opened(lake, "1").exists("gold.theirs")
 
 
+def test_tables_of_somebody_else_may_change_and_go_at_any_time(lake):
+    """They are in no manifest: rebuilt or removed, they keep nobody from reading or writing the others."""
+    write_deltalake(lake.path("gold.theirs"), pa.table({"key": ["q"]}))
+    table(lake, "silver.mine", "b")
+    publishing.publish(lake, "run")
+    shutil.rmtree(lake.path("gold.theirs"))
+    write_deltalake(lake.path("gold.theirs"), pa.table({"key": ["r"]}))
+    with query.connect(lake) as connection:
+        assert query.rows(connection, "select key from gold.theirs") == [{"key": "r"}]
+    shutil.rmtree(lake.path("gold.theirs"))
+    assert keys(lake) == ["a", "b"]
+    assert not publishing.lost(lake)
+    assert {one.state for one in verify.verify(settings(lake))} == {doctor.OK}
+
+
 @pytest.mark.parametrize("at", ["1", "2025-07-01T12:00", "2025-07-01T14:00+02:00"])
 def test_an_earlier_state_is_opened_by_number_or_time(tmp_path, at):
     lake = Lakehouse(str(tmp_path / "lake"))
     for place, key in enumerate("abc"):
-        table(lake, "gold.mine", key)
+        table(lake, "silver.mine", key)
         publishing.publish(lake, "run", now=AT + timedelta(days=place))
     assert keys(manifests.opened(lake, at)) == ["a"]
 
@@ -111,7 +126,7 @@ def test_an_earlier_state_is_opened_by_number_or_time(tmp_path, at):
 )
 def test_a_state_that_there_is_not(tmp_path, at, problem):
     lake = Lakehouse(str(tmp_path / "lake"))
-    table(lake, "gold.mine", "a")
+    table(lake, "silver.mine", "a")
     publishing.publish(lake, "run", now=AT)
     with pytest.raises(LakehouseError) as error:
         manifests.opened(lake, at)
@@ -119,7 +134,7 @@ def test_a_state_that_there_is_not(tmp_path, at, problem):
 
 
 def test_nothing_from_before_an_erasure_opens(lake):
-    table(lake, "gold.mine", "b")
+    table(lake, "silver.mine", "b")
     publishing.publish(lake, "forget")
     with pytest.raises(LakehouseError, match="manifest 1 .* is not opened any more"):
         manifests.opened(lake, "1")
@@ -170,10 +185,10 @@ def test_large_tables_are_hashed_by_what_was_added(lake, monkeypatch):
     hashed = []
     real = query.view
     monkeypatch.setattr(query, "view", lambda *given: hashed.append(given[4]) or real(*given))
-    table(lake, "gold.mine", "b")
-    by_parts = publishing.publish(lake, "run").tables["gold.mine"]
+    table(lake, "silver.mine", "b")
+    by_parts = publishing.publish(lake, "run").tables["silver.mine"]
     assert len(hashed[0]) == 1  # one new file of two
-    assert by_parts == dict(publishing.kept(lake))["gold.mine"]
+    assert by_parts == dict(publishing.kept(lake))["silver.mine"]
 
 
 # what may be removed ------------------------------------------------------------------------------------------------
@@ -198,31 +213,31 @@ def test_upkeep(tmp_path):
     """Files become few, each state that can be opened reads as it did, and gold is not computed again for it."""
     lake = Lakehouse(str(tmp_path / "lake"))
     for place in range(40):
-        table(lake, "gold.mine", f"{place:02}")
+        table(lake, "silver.mine", f"{place:02}")
         publishing.publish(lake, "run", now=AT + timedelta(days=place))
-    assert maintenance.due(lake) == ["gold.mine", "ops.manifests"]
+    assert maintenance.due(lake) == ["silver.mine", "ops.manifests"]
     now = (AT + timedelta(days=39)).replace(tzinfo=None)
-    (done,) = [one for one in maintain.maintain(lake, now) if one.table == "gold.mine"]
+    (done,) = [one for one in maintain.maintain(lake, now) if one.table == "silver.mine"]
     assert (done.files_before, done.files_after) == (40, 1)
     assert maintenance.due(lake) == []
     known = manifests.history(lake)
     assert known[-1].kind == "maintain"
-    assert known[-1].tables["gold.mine"].since == known[-2].tables["gold.mine"].version
+    assert known[-1].tables["silver.mine"].since == known[-2].tables["silver.mine"].version
     for number in (31, 32, 40, 41):  # the last of July, and days of the last thirty
         count = min(number, 40)
         assert keys(manifests.opened(lake, str(number))) == [f"{place:02}" for place in range(count)]
-    log = Path(lake.path("gold.mine"), "_delta_log")
+    log = Path(lake.path("silver.mine"), "_delta_log")
     assert f"{4:020d}.json" not in {path.name for path in log.iterdir()}
     with pytest.raises(LakehouseError, match="has no version 4 any more|is not opened any more"):
         keys(manifests.opened(lake, "5"))
-    table(lake, "gold.mine", "after")
+    table(lake, "silver.mine", "after")
     assert len(keys(lake, newest=True)) == 41
 
 
 def test_compaction_that_would_change_rows_is_taken_back(tmp_path, monkeypatch):
     lake = Lakehouse(str(tmp_path / "lake"))
     for key in "abc":
-        table(lake, "gold.mine", key)
+        table(lake, "silver.mine", key)
 
     class Losing:
         def __init__(self, table):
@@ -233,7 +248,7 @@ def test_compaction_that_would_change_rows_is_taken_back(tmp_path, monkeypatch):
 
     monkeypatch.setattr(DeltaTable, "optimize", property(Losing))
     with journal.writing(lake) as writer, pytest.raises(LakehouseError, match="not the same after compaction"):
-        writer.maintain(NOW, ["gold.mine"])
+        writer.maintain(NOW, ["silver.mine"])
     assert keys(lake) == ["a", "b", "c"]
 
 
@@ -254,7 +269,7 @@ def test_a_manifest_that_was_changed(lake):
     known = manifests.history(lake)
     shutil.rmtree(lake.path("ops.manifests"))
     tampered = known[0].row() | {
-        "tables": json.dumps({"gold.mine": {**known[0].tables["gold.mine"].__dict__, "rows": 5}})
+        "tables": json.dumps({"silver.mine": {**known[0].tables["silver.mine"].__dict__, "rows": 5}})
     }
     write_deltalake(lake.path("ops.manifests"), pa.Table.from_pylist([tampered], schema=manifests.SCHEMA))
     (found,) = [one for one in verify.verify(settings(lake)) if one.check == "manifests"]
@@ -270,27 +285,27 @@ def test_a_manifest_that_is_missing():
 
 
 def test_a_commit_that_is_lost(lake):
-    table(lake, "gold.mine", "b")
+    table(lake, "silver.mine", "b")
     publishing.publish(lake, "run")
-    Path(lake.path("gold.mine"), "_delta_log", f"{1:020d}.json").unlink()
-    assert states(verify.verify(settings(lake)))["state", "gold.mine"] == doctor.BROKEN
-    with pytest.raises(LakehouseError, match=r"gold\.mine has no version 1 any more"):
+    Path(lake.path("silver.mine"), "_delta_log", f"{1:020d}.json").unlink()
+    assert states(verify.verify(settings(lake)))["state", "silver.mine"] == doctor.BROKEN
+    with pytest.raises(LakehouseError, match=r"silver\.mine has no version 1 any more"):
         keys(lake)
 
 
 def test_something_else_has_written(lake):
-    table(lake, "gold.mine", "b")
-    assert states(verify.verify(settings(lake)))["state", "gold.mine"] == doctor.WARNING
+    table(lake, "silver.mine", "b")
+    assert states(verify.verify(settings(lake)))["state", "silver.mine"] == doctor.WARNING
 
 
 def test_a_cell_that_was_changed_in_its_file(lake):
     """Of the same size and count, so that only the content tells."""
-    (uri,) = lake.delta("gold.mine").file_uris()
+    (uri,) = lake.delta("silver.mine").file_uris()
     path = Path(uri.removeprefix("file://"))
     with duckdb.connect() as connection:
         connection.execute(f"copy (select 'b' as key) to '{path}.new' (format parquet)")
     data = Path(f"{path}.new").read_bytes()
-    commit = Path(lake.path("gold.mine"), "_delta_log", f"{0:020d}.json")
+    commit = Path(lake.path("silver.mine"), "_delta_log", f"{0:020d}.json")
     Path(f"{path}.new").replace(path)
     text = commit.read_text().splitlines()
     for place, line in enumerate(text):
@@ -299,8 +314,8 @@ def test_a_cell_that_was_changed_in_its_file(lake):
             action["add"]["size"] = len(data)
             text[place] = json.dumps(action)
     commit.write_text("\n".join(text))
-    assert ("content", "gold.mine") not in states(verify.verify(settings(lake)))
-    assert states(verify.verify(settings(lake), deep=True))["content", "gold.mine"] == doctor.BROKEN
+    assert ("content", "silver.mine") not in states(verify.verify(settings(lake)))
+    assert states(verify.verify(settings(lake), deep=True))["content", "silver.mine"] == doctor.BROKEN
 
 
 # commands -----------------------------------------------------------------------------------------------------------
@@ -314,7 +329,7 @@ def test_a_command_that_is_killed_after_its_manifest_is_complete(own_sample, mon
         journal.writing(own_sample) as writer,
         writer.intent("score", ["gold.deals"]),
     ):
-        table(own_sample, "gold.mine", "a")
+        table(own_sample, "silver.mine", "a")
         monkeypatch.setattr(writer.held, "note", _interrupt)
     with journal.writing(own_sample) as writer:
         assert writer.recovered == [pytest.approx] or "Its manifest was written" in writer.recovered[0]
@@ -333,17 +348,21 @@ def test_a_run_has_one_manifest_and_one_that_finds_nothing_none(own_sample):
     assert len(manifests.history(own_sample)) == 1
 
 
-@pytest.mark.parametrize(("folder", "file"), [(0o700, 0o600), (0o770, 0o660), (None, 0o600)])
+@pytest.mark.parametrize(
+    ("folder", "file"), [(0o700, 0o600), (0o770, 0o660), (0o755, 0o644), (0o777, 0o664), (None, 0o600)]
+)
 def test_files_are_for_whom_the_folder_is_for(tmp_path, folder, file):
-    """A lakehouse that a run makes is its user's alone; one that was there before stays shared as it was."""
+    """A lakehouse that a run makes is its user's alone; one that was there before stays shared as it was, but others only
+    read it.
+    """
     lake = Lakehouse(str(tmp_path / "lake"))
     if folder:
         Path(lake.root).mkdir()
         Path(lake.root).chmod(folder)
     with locks.hold(lake.root):
-        table(lake, "gold.mine", "a")
+        table(lake, "silver.mine", "a")
     assert Path(lake.root).stat().st_mode & 0o777 == (folder or 0o700)
-    modes = {path.stat().st_mode & 0o777 for path in Path(lake.root, "gold").rglob("*") if path.is_file()}
+    modes = {path.stat().st_mode & 0o777 for path in Path(lake.root, "silver").rglob("*") if path.is_file()}
     assert modes == {file}
 
 
@@ -353,14 +372,14 @@ def test_files_are_for_whom_the_folder_is_for(tmp_path, folder, file):
 def test_going_back_by_number_and_time(tmp_path):
     lake = Lakehouse(str(tmp_path / "lake"))
     for place, key in enumerate("abc"):
-        table(lake, "gold.mine", key)
+        table(lake, "silver.mine", key)
         publishing.publish(lake, "run", now=AT + timedelta(days=place, microseconds=345_678))
     told = [(one.manifest, one.by) for one in restore.points(lake)]
     assert told == [(1, "run"), (2, "run"), (3, "run")]
     assert [move.to for move in restore.apply(lake, "2")] == [1]
     assert (keys(lake), manifests.newest(lake).kind) == (["a", "b"], "restore")
     assert restore.plan(lake, "4") == []
-    assert restore.apply(lake, "2025-07-01T00:00:00.345", "gold.mine")
+    assert restore.apply(lake, "2025-07-01T00:00:00.345", "silver.mine")
     assert keys(lake) == ["a"]
     restore.apply(lake, "3")
     assert keys(lake) == ["a", "b", "c"]
@@ -371,7 +390,7 @@ def test_going_back_by_number_and_time(tmp_path):
 
 def test_what_was_asked_stays_when_a_lakehouse_goes_back(lake):
     write_deltalake(lake.path("ops.agent_log"), pa.table({"key": ["q"]}))
-    table(lake, "gold.mine", "b")
+    table(lake, "silver.mine", "b")
     publishing.publish(lake, "run")
     write_deltalake(lake.path("ops.agent_log"), pa.table({"key": ["r"]}), mode="append")
     restore.apply(lake, "1")
@@ -381,29 +400,32 @@ def test_what_was_asked_stays_when_a_lakehouse_goes_back(lake):
 
 def test_a_table_that_was_made_anew_is_not_the_one_of_an_earlier_manifest(lake):
     """Of the same name and version, and with other rows."""
-    table(lake, "gold.mine", "b")
-    table(lake, "gold.new", "x")
+    table(lake, "silver.mine", "b")
+    table(lake, "silver.new", "x")
     publishing.publish(lake, "run")
     restore.apply(lake, "1")
-    assert not lake.exists("gold.new")
-    table(lake, "gold.new", "y")
+    assert not lake.exists("silver.new")
+    table(lake, "silver.new", "y")
     publishing.publish(lake, "run")
     for call in (manifests.opened, restore.plan):
-        with pytest.raises(LakehouseError, match=r"gold\.new was removed and made anew since manifest 2"):
+        with pytest.raises(LakehouseError, match=r"silver\.new was removed and made anew since manifest 2"):
             call(lake, "2")
     assert keys(manifests.opened(lake, "1")) == ["a"]
 
 
 def test_lost_commits_stop_writers_and_going_back_mends_it(lake):
     """And the manifest that named them opens no more: what has their numbers later is something else."""
-    table(lake, "gold.mine", "b")
+    table(lake, "silver.mine", "b")
     publishing.publish(lake, "run")
-    Path(lake.path("gold.mine"), "_delta_log", f"{1:020d}.json").unlink()
-    with pytest.raises(LakehouseError, match=r"gold\.mine: its newest commits are lost") as told, journal.writing(lake):
+    Path(lake.path("silver.mine"), "_delta_log", f"{1:020d}.json").unlink()
+    with (
+        pytest.raises(LakehouseError, match=r"silver\.mine: its newest commits are lost") as told,
+        journal.writing(lake),
+    ):
         pytest.fail("it may not write")
     assert "medallion restore" in told.value.remedy
     restore.apply(lake, "1")
-    table(lake, "gold.mine", "c")
+    table(lake, "silver.mine", "c")
     publishing.publish(lake, "run")
     assert keys(lake) == ["a", "c"]
     with pytest.raises(LakehouseError, match="manifest 2 .* is not opened any more"):
@@ -413,9 +435,9 @@ def test_lost_commits_stop_writers_and_going_back_mends_it(lake):
 def test_the_manifest_of_a_lakehouse_that_had_none(tmp_path):
     """The first writer describes it as it was found, so that readers have a state to open meanwhile."""
     lake = Lakehouse(str(tmp_path / "lake"))
-    table(lake, "gold.mine", "a")
-    with journal.writing(lake) as writer, writer.intent("score", ["gold.mine"]):
-        table(lake, "gold.mine", "b")
+    table(lake, "silver.mine", "a")
+    with journal.writing(lake) as writer, writer.intent("score", ["silver.mine"]):
+        table(lake, "silver.mine", "b")
     assert [one.kind for one in manifests.history(lake)] == ["found", "score"]
     assert keys(manifests.opened(lake, "1")) == ["a"]
 
@@ -431,10 +453,10 @@ def test_tables_that_a_command_has_made_are_not_there_until_it_has_ended(lake):
 
 
 def test_a_checkpoint_that_is_cut_short_is_written_again(lake):
-    DeltaTable(lake.path("gold.mine")).create_checkpoint()
-    (checkpoint,) = Path(lake.path("gold.mine"), "_delta_log").glob("*.checkpoint.parquet")
+    DeltaTable(lake.path("silver.mine")).create_checkpoint()
+    (checkpoint,) = Path(lake.path("silver.mine"), "_delta_log").glob("*.checkpoint.parquet")
     checkpoint.write_bytes(checkpoint.read_bytes()[:40])
-    with pytest.raises(LakehouseError, match=r"gold\.mine has no version 0 any more"):
+    with pytest.raises(LakehouseError, match=r"silver\.mine has no version 0 any more"):
         keys(lake)
     with journal.writing(lake):
         pass
@@ -442,16 +464,16 @@ def test_a_checkpoint_that_is_cut_short_is_written_again(lake):
 
 
 def test_data_that_was_not_written_whole_is_told_in_words(lake):
-    (uri,) = lake.delta("gold.mine").file_uris()
+    (uri,) = lake.delta("silver.mine").file_uris()
     path = Path(uri.removeprefix("file://"))
     path.write_bytes(path.read_bytes()[:50])
     for call in (keys, lambda lake: journal.writing(lake).__enter__()):
-        with pytest.raises(LakehouseError, match=r"gold\.mine: its last commit.* has data that is of another size"):
+        with pytest.raises(LakehouseError, match=r"silver\.mine: its last commit.* has data that is of another size"):
             call(lake)
 
 
 def test_the_manifest_of_a_command_that_lost_power_is_written_again(lake):
-    table(lake, "gold.mine", "b")
+    table(lake, "silver.mine", "b")
     publishing.publish(lake, "run")
     log = Path(lake.path("ops.manifests"), "_delta_log", f"{1:020d}.json")
     log.write_text(log.read_text()[:100])
@@ -463,7 +485,7 @@ def test_the_manifest_of_a_command_that_lost_power_is_written_again(lake):
 
 @pytest.mark.parametrize("how", ["commit", "data"])
 def test_a_manifest_that_was_not_written_whole_is_told_in_words(lake, how):
-    table(lake, "gold.mine", "b")
+    table(lake, "silver.mine", "b")
     publishing.publish(lake, "run")
     folder = Path(lake.path("ops.manifests"))
     spoiled = max((folder / "_delta_log").glob("*.json")) if how == "commit" else None
@@ -479,17 +501,17 @@ def test_a_manifest_that_was_not_written_whole_is_told_in_words(lake, how):
 
 def test_upkeep_that_is_killed_is_complete_where_the_content_is_the_same(lake):
     for key in "bc":
-        table(lake, "gold.mine", key)
+        table(lake, "silver.mine", key)
     publishing.publish(lake, "run")
-    with pytest.raises(KeyboardInterrupt), journal.writing(lake) as writer, writer.intent("maintain", ["gold.mine"]):
-        lake.delta("gold.mine").optimize.compact()
+    with pytest.raises(KeyboardInterrupt), journal.writing(lake) as writer, writer.intent("maintain", ["silver.mine"]):
+        lake.delta("silver.mine").optimize.compact()
         raise KeyboardInterrupt
     with journal.writing(lake) as writer:
         assert "it is complete" in writer.recovered[0]
-    assert len(lake.delta("gold.mine").file_uris()) == 1
-    assert manifests.newest(lake).tables["gold.mine"].since == 2
-    with pytest.raises(KeyboardInterrupt), journal.writing(lake) as writer, writer.intent("maintain", ["gold.mine"]):
-        lake.delta("gold.mine").delete("key = 'b'")
+    assert len(lake.delta("silver.mine").file_uris()) == 1
+    assert manifests.newest(lake).tables["silver.mine"].since == 2
+    with pytest.raises(KeyboardInterrupt), journal.writing(lake) as writer, writer.intent("maintain", ["silver.mine"]):
+        lake.delta("silver.mine").delete("key = 'b'")
         raise KeyboardInterrupt
     with journal.writing(lake) as writer:
         assert "rolled back" in writer.recovered[0]
@@ -500,11 +522,11 @@ def test_one_state_from_beginning_to_end(lake):
     """A command that reads sees nothing of what ends meanwhile, however it opens the lakehouse."""
     with store.reading(lake.root, manifests.opened(lake).versions):
         with locks.hold(lake.root):
-            table(lake, "gold.mine", "b")
+            table(lake, "silver.mine", "b")
             publishing.publish(lake, "run")
         again = Lakehouse(lake.root)
         assert keys(again) == ["a"]
-        assert again.version("gold.mine") == 0
+        assert again.version("silver.mine") == 0
     assert keys(lake) == ["a", "b"]
 
 

@@ -69,7 +69,7 @@ def plan(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
     if table is not None and to.isdigit():
         moves = [Move(table, _newest(lake, table), int(to))]
     else:
-        names = [table] if table else [name for name in lake.tables() if name not in journal.KEPT]
+        names = [table] if table else [name for name in lake.tables() if journal.is_kept_track_of(name)]
         manifest = _manifest(lake, to)
         versions = _of_a_run(lake, to, names) if manifest is None else _of_a_manifest(lake, manifest, names)
         moves = [Move(name, _newest(lake, name), versions[name]) for name in names]

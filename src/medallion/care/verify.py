@@ -84,7 +84,11 @@ def _versions(lake: Lakehouse, manifest: Manifest, readable: list[str]) -> Itera
     if journal.unfinished(lake):
         return  # in the middle of a command they differ
     about = f"manifest {manifest.number}"
-    there = {name for name in lake.tables() if name not in BESIDE and not name.endswith(publishing.WORK)}
+    there = {
+        name
+        for name in lake.tables()
+        if name not in BESIDE and not name.endswith(publishing.WORK) and manifests.is_ours(name)
+    }
     for name in sorted({*manifest.tables} - there):
         yield Finding("state", name, BROKEN, f"is not there, but {about} has it", "`medallion restore`, or a backup.")
     for name in sorted(there - {*manifest.tables}):

@@ -124,6 +124,10 @@ def column(
         if len(target) != 2:
             raise ContractError(f"{place}: relationship to {relation.to!r}", "Write it as entity.column.")
         reference = Reference(*target)
+    kind = declared.physicalType or start.type
+    # bounds of days are none for numbers or texts, and the other way round
+    inherits = (start.type in _DATED) == (kind in _DATED) and kind not in _UNORDERED - _DATED
+    lowest, highest = (start.minimum, start.maximum) if inherits else (None, None)
     changed = replace(
         start,
         type=declared.physicalType or start.type,
@@ -139,8 +143,8 @@ def column(
         derive=declared.transformLogic or start.derive,
         date_formats=_texts(extra, "dateFormats", place) or formats or start.date_formats,
         pattern=options.get("pattern", start.pattern),
-        minimum=_bound(options.get("minimum", start.minimum), declared.physicalType or start.type),
-        maximum=_bound(options.get("maximum", start.maximum), declared.physicalType or start.type),
+        minimum=_bound(options.get("minimum", lowest), kind),
+        maximum=_bound(options.get("maximum", highest), kind),
         event=bool(extra.get("event", start.event)),
         reference=reference,
         label=declared.businessName or start.label,

@@ -298,7 +298,9 @@ def _file_lock(root: str) -> Iterator[Held]:
         ) from error
     except OSError as error:
         raise LakehouseError(f"{root}: cannot be written: {error.strerror}", "Choose another --lakehouse.") from error
-    mask = os.umask(~Path(root).stat().st_mode & 0o777)  # files are for whom the folder is for, and no one else
+    mode = Path(root).stat().st_mode
+    mask = os.umask(0o077)  # files are for whom the folder is for; nobody but its group may write them too
+    os.umask((~mode & 0o777) | 0o002 | (mask & (0o707 if mode & 0o020 else 0o777)))
     try:
         place = _place(root)
         yield Held(root, place, _myself(), place.read().get("intent"))

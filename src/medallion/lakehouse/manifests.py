@@ -23,7 +23,7 @@ from medallion import door
 from medallion.errors import LakehouseError
 from medallion.gold import written_names
 from medallion.lakehouse import locks
-from medallion.lakehouse.store import BESIDE, Lakehouse, damage
+from medallion.lakehouse.store import Lakehouse, damage
 from medallion.version import VERSION
 
 TABLE = "ops.manifests"
@@ -178,12 +178,16 @@ def opened(lake: Lakehouse, at: str | None = None) -> Lakehouse:
         manifest = newest(lake)
         if manifest is None:
             return lake
-        ours = {*manifest.tables, *written_names(), "gold.lead_snapshots", *BESIDE}
-        other = [name for name in lake.tables() if name.startswith("gold.") and name not in ours]
+        other = [name for name in lake.tables() if name not in manifest.tables and not is_ours(name)]
         return replace(lake, versions={**manifest.versions, **{name: lake.version(name) for name in other}})
     manifest = found(lake, at)
     still_there(lake, manifest)
     return replace(lake, versions=manifest.versions)
+
+
+def is_ours(name: str) -> bool:
+    """Whether a table is one that Medallion writes; others in gold are somebody else's, and always read at their newest."""
+    return not name.startswith("gold.") or name in written_names() or name == "gold.lead_snapshots"
 
 
 def found(lake: Lakehouse, at: str, option: str = "--at") -> Manifest:

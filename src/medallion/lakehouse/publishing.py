@@ -73,7 +73,7 @@ def kept(
     """Each table with its version, rows, files and content; of those that have not changed as it was known."""
     changed: dict[str, DeltaTable] = {}
     for name in lake.tables() if only is None else only:
-        if only is None and (name in BESIDE or name.endswith(WORK)):
+        if only is None and (name in BESIDE or name.endswith(WORK) or not manifests.is_ours(name)):
             continue
         if name in known and known[name].version == _newest(lake, name):
             yield name, known[name]

@@ -20,7 +20,6 @@ from urllib.parse import unquote
 
 import duckdb
 from deltalake import DeltaTable
-from pyarrow.dataset import FileSystemDataset
 
 from medallion.contracts import table
 from medallion.contracts.own import opened
@@ -162,6 +161,8 @@ def view(
     if "://" not in lake.root:
         connection.execute(f"create view {name} as {_select(table, name, of, gained)}")
         return
+    from pyarrow.dataset import FileSystemDataset  # a quarter of a second
+
     # the files are where delta-rs can sign in and DuckDB cannot
     rows, held = table.to_pyarrow_dataset(), name.replace(".", "__")
     if of is not None:

@@ -71,7 +71,7 @@ class Writer:
                 "kind": kind,
                 "began_at": datetime.now(UTC).isoformat(timespec="seconds"),
                 "process": {name: self.held.me.get(name) for name in ("host", "machine", "pid")},
-                "before": {name: self.lake.version(name) for name in sorted(names) if _is_kept_track_of(name)},
+                "before": {name: self.lake.version(name) for name in sorted(names) if is_kept_track_of(name)},
                 "all": tables is None,
                 "last": last,
                 "manifest": manifests.number(self.lake),
@@ -231,7 +231,8 @@ def undo(lake: Lakehouse, intent: Mapping[str, Any]) -> str:
         return "All that remained was to remove tables: it is complete."
     if intent["kind"] == publishing.MAINTAIN:
         before = _unlike(lake, before)
-    created = {name for name in lake.tables() if name not in before and name not in KEPT} if intent["all"] else set()
+    made = {name for name in lake.tables() if name not in before and name not in KEPT and manifests.is_ours(name)}
+    created = made if intent["all"] else set()
     for name, version in before.items():
         now = lake.version(name)
         if version < 0:
@@ -312,8 +313,9 @@ def unfinished(lake: Lakehouse) -> list[dict[str, Any]]:
     return entries
 
 
-def _is_kept_track_of(name: str) -> bool:
-    return name not in KEPT and not name.endswith(publishing.WORK)
+def is_kept_track_of(name: str) -> bool:
+    """Whether a table goes back with the others: not what is written beside the lock, work in progress, or somebody else's."""
+    return name not in KEPT and not name.endswith(publishing.WORK) and manifests.is_ours(name)
 
 
 def _entry(what: str, began: str, state: str, remedy: str) -> dict[str, Any]:
