@@ -17,7 +17,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from conftest import NOW, ROOT
-from medallion import cli, pipeline
+from medallion import cli, door, pipeline
 from medallion.care import doctor, maintain, restore, verify
 from medallion.config import load
 from medallion.errors import LakehouseError
@@ -408,6 +408,75 @@ def test_lost_commits_stop_writers_and_going_back_mends_it(lake):
     assert keys(lake) == ["a", "c"]
     with pytest.raises(LakehouseError, match="manifest 2 .* is not opened any more"):
         manifests.opened(lake, "2")
+
+
+def lost_while_something_was_begun(lake, name, began):
+    """What a killed `train` has left, and in the same power failure the newest commit of a table, but for its checksum."""
+    table(lake, "gold.mine", "b")
+    table(lake, "silver.other", "x")
+    publishing.publish(lake, "run")
+    table(lake, "gold.mine", "c")
+    table(lake, "silver.other", "y")
+    publishing.publish(lake, "run")
+    with pytest.raises(KeyboardInterrupt), journal.writing(lake) as writer, writer.intent("train", began):
+        table(lake, "gold.new", "half")
+        table(lake, "gold.mine", "half")
+        raise KeyboardInterrupt
+    log = Path(lake.path(name), "_delta_log")
+    newest = manifests.newest(lake).versions[name]
+    for commit in log.glob("*.json"):
+        if int(commit.stem) >= newest:
+            commit.unlink()
+    crc = json.dumps({"tableSizeBytes": 1, "numFiles": 1, "numMetadata": 1, "numProtocol": 1})
+    (log / f"{newest:020d}.crc").write_text(crc)
+
+
+@pytest.mark.parametrize("name", ["gold.mine", "silver.other"])
+@pytest.mark.parametrize("began", [None, ["gold.mine"]])
+def test_lost_commits_beside_what_was_begun_are_mended_by_going_back(lake, name, began):
+    lost_while_something_was_begun(lake, name, began)
+    assert restore.plan(lake, "2")
+    with pytest.raises(LakehouseError, match="its newest commits are lost"), journal.writing(lake):
+        pytest.fail("it may not write")
+    with pytest.raises(LakehouseError, match="has no version"):
+        restore.apply(lake, "3")
+    other = "gold.new" if name == "gold.mine" else "gold.mine"
+    with pytest.raises(LakehouseError, match=f"{other}: cannot go back alone: {name}: its newest commits are lost"):
+        restore.apply(lake, "0", other)
+    restore.apply(lake, "2")
+    assert keys(lake) == ["a", "b"]
+    assert [(one.number, one.kind, one.opens_from) for one in manifests.history(lake)][3:] == [(4, "restore", 4)]
+    assert lake.delta("silver.other").to_pyarrow_table().num_rows == 1
+    assert not lake.exists("gold.new")
+    with journal.writing(lake) as writer:
+        assert writer.recovered == []
+
+
+@pytest.mark.parametrize("at", range(1, 6))
+def test_a_restore_after_lost_commits_that_is_killed_is_repeated(lake, at, monkeypatch):
+    """What is described as the good state meanwhile is never the loss."""
+    lost_while_something_was_begun(lake, "silver.other", None)
+    calls, through = [], door.through
+
+    def killed(path):
+        calls.append(path)
+        if len(calls) == at:
+            raise KeyboardInterrupt
+        return through(path)
+
+    monkeypatch.setattr(door, "through", killed)
+    with suppress(KeyboardInterrupt):
+        restore.apply(lake, "2")
+    monkeypatch.setattr(door, "through", through)
+    assert len(calls) >= at
+    if len(manifests.history(lake)) == 3:
+        with suppress(LakehouseError), journal.writing(lake):
+            assert not lake.exists("gold.new")  # only removals were left
+    if len(manifests.history(lake)) == 3:
+        restore.apply(lake, "2")
+    assert keys(lake) == ["a", "b"]
+    assert [(one.number, one.opens_from) for one in manifests.history(lake)][3:] == [(4, 4)]
+    assert lake.delta("silver.other").to_pyarrow_table().num_rows == 1
 
 
 def test_the_manifest_of_a_lakehouse_that_had_none(tmp_path):

@@ -250,13 +250,20 @@ def damage(lake: Lakehouse, name: str, data: bool = True) -> Damage | None:
 
 
 def mend(lake: Lakehouse, name: str) -> None:
-    """Remove a checkpoint of a table in a folder that was not written whole; the commits that it sums up are there.
+    """Set aside what is left in the log of a table in a folder after a power failure: checksums of commits that are lost.
 
-    They are removed only after their checkpoint has been flushed to the disk.
+    And remove a checkpoint that was not written whole; the commits that it sums up are there. They are removed only
+    after their checkpoint has been flushed to the disk.
     """
+    if "://" in lake.root:
+        return
     log = Path(lake.path(name), "_delta_log")
+    newest = max((path.stem for path in log.glob("[0-9]*.json")), default="")
+    for path in [path for path in log.glob("[0-9]*.crc") if path.stem > newest]:
+        with door.through(path):
+            path.replace(path.with_name(f"{path.name}.torn"))
     hint = log / "_last_checkpoint"
-    if "://" in lake.root or not hint.exists():
+    if not hint.exists():
         return
     try:
         version = int(json.loads(hint.read_bytes())["version"])
