@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from conftest import NOW, ROOT
 from medallion import cli, door, pipeline
-from medallion.care import doctor, maintain, restore, verify
+from medallion.care import doctor, erasure, maintain, restore, verify
 from medallion.config import load
 from medallion.errors import LakehouseError
 from medallion.lakehouse import locks, maintenance, manifests, publishing, query, store
@@ -450,6 +450,18 @@ def test_lost_commits_beside_what_was_begun_are_mended_by_going_back(lake, name,
     assert not lake.exists("gold.new")
     with journal.writing(lake) as writer:
         assert writer.recovered == []
+
+
+def test_an_erasure_does_not_make_lost_commits_the_good_state(lake):
+    table(lake, "silver.customers_history", "C1")
+    table(lake, "gold.mine", "b")
+    publishing.publish(lake, "run")
+    Path(lake.path("gold.mine"), "_delta_log", f"{1:020d}.json").unlink()
+    told = settings(lake)
+    for call in (lambda: erasure.forget(told, "C1", "asked", "ana", NOW), lambda: erasure.resume(told)):
+        with pytest.raises(LakehouseError, match=r"gold\.mine: its newest commits are lost"):
+            call()
+    assert [one.opens_from for one in manifests.history(lake)] == [1, 1]
 
 
 @pytest.mark.parametrize("at", range(1, 6))
