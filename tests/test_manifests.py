@@ -278,6 +278,22 @@ def test_a_commit_that_is_lost(lake):
         keys(lake)
 
 
+@pytest.mark.parametrize("look", [verify.verify, doctor.examine])
+def test_a_commit_that_is_lost_is_told_whatever_is_unfinished(lake, look):
+    table(lake, "gold.other", "x")
+    table(lake, "gold.mine", "b")
+    publishing.publish(lake, "run")
+    with pytest.raises(KeyboardInterrupt), journal.writing(lake) as writer, writer.intent("score", ["gold.other"]):
+        raise KeyboardInterrupt
+    Path(lake.path("gold.mine"), "_delta_log", f"{1:020d}.json").unlink()
+    found = look(settings(lake))
+    assert states(found)["state", "gold.mine"] == doctor.BROKEN
+    if look is verify.verify:
+        (left_out,) = [one for one in found if (one.check, one.state) == ("state", doctor.WARNING)]
+        assert left_out.says == "tables above it were not compared: score is unfinished (interrupted)"
+        assert left_out.remedy == "The next command that writes rolls it back, then verify again."
+
+
 def test_something_else_has_written(lake):
     table(lake, "gold.mine", "b")
     assert states(verify.verify(settings(lake)))["state", "gold.mine"] == doctor.WARNING

@@ -150,10 +150,8 @@ def _locked(settings: Settings, steps: Steps) -> Iterator[tuple[journal.Writer, 
         for found in journal.damaged(lake):
             raise found.error()
         intent, work = writer.held.intent, None
-        if not writer.is_erasing():  # an erasure removes what the manifest before it names
-            gone = (intent or {}).get("arguments", {}).get("dropping", ())
-            for lost in journal.lost_commits(lake, gone).values():
-                raise lost
+        for lost in journal.lost_commits(lake).values():
+            raise lost
         if intent and intent["kind"] == journal.FORGET:
             arguments = intent["arguments"]
             work = _Erasure(settings, "", datetime.fromisoformat(arguments["now"]), steps, arguments)

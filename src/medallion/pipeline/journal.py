@@ -185,9 +185,8 @@ def writing(lake: Lakehouse, *, recover: bool = True) -> Iterator[Writer]:
                 if not _is_of(held.intent, damage):
                     raise damage.error()
                 damage.set_aside()
-            if not held.intent or held.intent["kind"] != FORGET:  # an erasure removes what the manifest before it names
-                for lost in lost_commits(lake, (held.intent or {}).get("arguments", {}).get("dropping", ())).values():
-                    raise lost
+            for lost in lost_commits(lake).values():
+                raise lost
             writer.recover()
         if recover and not (lake.in_catalog or writer.published or manifests.number(lake)):
             writer.kind = FOUND  # a lakehouse of an earlier version: the state that readers open meanwhile, and restore
@@ -206,8 +205,14 @@ def _is_of(intent: Mapping[str, Any] | None, damage: store.Damage) -> bool:
     return damage.version > before if before is not None else bool(intent["all"])
 
 
-def lost_commits(lake: Lakehouse, but: Collection[str] = ()) -> dict[str, LakehouseError]:
-    """Tables whose newest commits, which the newest manifest names, are not there: a machine that lost power, or a copy."""
+def lost_commits(lake: Lakehouse) -> dict[str, LakehouseError]:
+    """Tables whose newest commits, which the newest manifest names, are not there: a machine that lost power, or a copy.
+
+    What unfinished work removes is not lost: tables that were to be dropped, and whatever an erasure has begun to remove.
+    """
+    intent = unfinished_intent(lake) or {}
+    if intent.get("kind") == FORGET:
+        return {}
     return {
         name: LakehouseError(
             f"{name}: its newest commits are lost: "
@@ -216,7 +221,7 @@ def lost_commits(lake: Lakehouse, but: Collection[str] = ()) -> dict[str, Lakeho
             f"{store.GO_BACK}.",
         )
         for name, version in publishing.lost(lake).items()
-        if name not in but
+        if name not in intent.get("arguments", {}).get("dropping", ())
     }
 
 
