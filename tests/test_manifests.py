@@ -536,6 +536,35 @@ def test_a_checkpoint_that_is_cut_short_is_written_again(lake):
     with journal.writing(lake):
         pass
     assert keys(lake) == ["a"]
+    aside = checkpoint.with_name(f"{checkpoint.name}.torn")
+    assert aside.stat().st_size == 40
+    assert not checkpoint.exists()
+    store.purge(lake, "gold.mine")  # it has statistics, so that an erasure takes it too
+    assert not aside.exists()
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_checkpoint_that_is_all_that_is_left_of_its_commits_is_not_taken_away(lake, before):
+    table(lake, "gold.mine", "b")
+    if before:
+        DeltaTable(lake.path("gold.mine")).create_checkpoint()
+    for key in "cd":
+        table(lake, "gold.mine", key)
+    publishing.publish(lake, "run")
+    DeltaTable(lake.path("gold.mine")).create_checkpoint()
+    log = Path(lake.path("gold.mine"), "_delta_log")
+    (log / f"{0:020d}.json").rename(log / "first")
+    checkpoint = log / f"{3:020d}.checkpoint.parquet"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-10])
+    if not before:
+        there = {path.name for path in log.iterdir()}
+        with pytest.raises(LakehouseError, match=r"no longer there, such as 0{20}\.json"), journal.writing(lake):
+            pytest.fail("it may not write")
+        assert {path.name for path in log.iterdir()} == there
+        (log / "first").rename(log / f"{0:020d}.json")
+    with journal.writing(lake):
+        pass
+    assert keys(lake) == ["a", "b", "c", "d"]
 
 
 def test_data_that_was_not_written_whole_is_told_in_words(lake):
