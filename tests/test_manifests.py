@@ -1,6 +1,7 @@
 """Manifests: which versions belong together, what readers open, and what upkeep may remove."""
 
 import json
+import os
 import shutil
 import sys
 from contextlib import suppress
@@ -217,6 +218,29 @@ def test_upkeep(tmp_path):
         keys(manifests.opened(lake, "5"))
     table(lake, "gold.mine", "after")
     assert len(keys(lake, newest=True)) == 41
+
+
+def test_upkeep_settles(tmp_path, monkeypatch):
+    """What it cannot remove, since it can be opened, makes nothing due; what is written beside the lock is shortened by age."""
+    monkeypatch.setattr(maintenance, "COMMITS", 6)
+    lake = Lakehouse(str(tmp_path / "lake"))
+    log = {name: Path(lake.path(name), "_delta_log") for name in ("gold.mine", "ops.manifests")}
+    upkeep = []
+    for day in range(15):
+        now = (AT + timedelta(days=day)).replace(tzinfo=None)
+        write_deltalake(lake.path("gold.mine"), pa.table({"key": [f"{day:02}"]}), mode="overwrite")
+        publishing.publish(lake, "run", now=AT + timedelta(days=day))
+        for path in log["ops.manifests"].iterdir():
+            os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 86_400))
+        if due := maintenance.due(lake, now):
+            upkeep.append(day)
+            with journal.writing(lake) as writer:
+                writer.maintain(now, due)
+    assert len(upkeep) <= 5
+    assert len(list(log["ops.manifests"].glob("*.json"))) <= 10
+    assert keys(manifests.opened(lake, "2")) == ["01"]
+    assert len(manifests.history(lake)) >= 15
+    assert maintenance.due(lake, now) == []
 
 
 def test_compaction_that_would_change_rows_is_taken_back(tmp_path, monkeypatch):

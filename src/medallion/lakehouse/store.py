@@ -275,8 +275,8 @@ def mend(lake: Lakehouse, name: str) -> None:
     broken = [part for part in parts if not _ends(part)]
     if broken and (lacking := _not_summed_up_again(log, version)):
         raise LakehouseError(
-            f"{name}: its checkpoint {broken[0].name} was not written whole, and {len(lacking)} of the commits that it sums "
-            f"up are no longer there, such as {lacking[0]:020d}.json",
+            f"{name}: its checkpoint {broken[0].name} was not written whole, and commits that it sums up are "
+            f"no longer there, such as {lacking[0]:020d}.json",
             f"Restore the folder {log.parent} from a backup.",
         )
     for path in broken:
