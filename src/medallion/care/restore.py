@@ -114,7 +114,7 @@ def apply(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
             writer.recover(publish=not cut)
         moves = plan(lake, to, table)
         gone = [move.table for move in moves if move.to is None]
-        with writer.intent(journal.RESTORE, **({"cut": True} if cut else {})):
+        with writer.intent(journal.RESTORE, cut=cut):
             for move in sorted(moves, key=lambda one: one.table == RUNS):
                 if move.to is not None:
                     with door.through(lake.path(move.table)):
