@@ -492,6 +492,16 @@ def test_lost_commits_beside_what_was_begun_are_mended_by_going_back(lake, name,
         assert writer.recovered == []
 
 
+@pytest.mark.parametrize(
+    ("cut", "told"), [(True, "`medallion restore --to NUMBER` again"), (False, "the next command")]
+)
+def test_what_to_do_about_a_killed_restore(lake, cut, told):
+    with pytest.raises(KeyboardInterrupt), journal.writing(lake) as writer, writer.intent("restore", cut=cut):
+        raise KeyboardInterrupt
+    (entry,) = journal.unfinished(lake)
+    assert entry["what_to_do"].startswith(told)
+
+
 def test_an_erasure_does_not_make_lost_commits_the_good_state(lake):
     table(lake, "silver.customers_history", "C1")
     table(lake, "gold.mine", "b")

@@ -319,6 +319,8 @@ def unfinished(lake: Lakehouse) -> list[dict[str, Any]]:
     if intent:
         state = "in progress" if locks.is_held(lake.root) else "interrupted"
         remedy = f"`{RESUME}`" if intent["kind"] == FORGET else "the next command that writes rolls it back"
+        if intent.get("arguments", {}).get("cut"):
+            remedy = "`medallion restore --to NUMBER` again"
         entries.append(_entry(intent["kind"], _began(intent), state, "wait" if state == "in progress" else remedy))
     if not intent or intent["kind"] != FORGET:
         for erasure_id, began in erasure_log.unfinished(lake):
