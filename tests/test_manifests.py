@@ -1,6 +1,7 @@
 """Manifests: which versions belong together, what readers open, and what upkeep may remove."""
 
 import json
+import os
 import shutil
 import sys
 from contextlib import suppress
@@ -17,8 +18,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from conftest import NOW, ROOT
-from medallion import cli, pipeline
-from medallion.care import doctor, maintain, restore, verify
+from medallion import cli, door, pipeline
+from medallion.care import doctor, erasure, maintain, restore, verify
 from medallion.config import load
 from medallion.errors import LakehouseError
 from medallion.lakehouse import locks, maintenance, manifests, publishing, query, store
@@ -234,6 +235,29 @@ def test_upkeep(tmp_path):
     assert len(keys(lake, newest=True)) == 41
 
 
+def test_upkeep_settles(tmp_path, monkeypatch):
+    """What it cannot remove, since it can be opened, makes nothing due; what is written beside the lock is shortened by age."""
+    monkeypatch.setattr(maintenance, "COMMITS", 6)
+    lake = Lakehouse(str(tmp_path / "lake"))
+    log = {name: Path(lake.path(name), "_delta_log") for name in ("gold.mine", "ops.manifests")}
+    upkeep = []
+    for day in range(15):
+        now = (AT + timedelta(days=day)).replace(tzinfo=None)
+        write_deltalake(lake.path("gold.mine"), pa.table({"key": [f"{day:02}"]}), mode="overwrite")
+        publishing.publish(lake, "run", now=AT + timedelta(days=day))
+        for path in log["ops.manifests"].iterdir():
+            os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 86_400))
+        if due := maintenance.due(lake, now):
+            upkeep.append(day)
+            with journal.writing(lake) as writer:
+                writer.maintain(now, due)
+    assert len(upkeep) <= 5
+    assert len(list(log["ops.manifests"].glob("*.json"))) <= 10
+    assert keys(manifests.opened(lake, "2")) == ["01"]
+    assert len(manifests.history(lake)) >= 15
+    assert maintenance.due(lake, now) == []
+
+
 def test_compaction_that_would_change_rows_is_taken_back(tmp_path, monkeypatch):
     lake = Lakehouse(str(tmp_path / "lake"))
     for key in "abc":
@@ -291,6 +315,22 @@ def test_a_commit_that_is_lost(lake):
     assert states(verify.verify(settings(lake)))["state", "silver.mine"] == doctor.BROKEN
     with pytest.raises(LakehouseError, match=r"silver\.mine has no version 1 any more"):
         keys(lake)
+
+
+@pytest.mark.parametrize("look", [verify.verify, doctor.examine])
+def test_a_commit_that_is_lost_is_told_whatever_is_unfinished(lake, look):
+    table(lake, "gold.other", "x")
+    table(lake, "gold.mine", "b")
+    publishing.publish(lake, "run")
+    with pytest.raises(KeyboardInterrupt), journal.writing(lake) as writer, writer.intent("score", ["gold.other"]):
+        raise KeyboardInterrupt
+    Path(lake.path("gold.mine"), "_delta_log", f"{1:020d}.json").unlink()
+    found = look(settings(lake))
+    assert states(found)["state", "gold.mine"] == doctor.BROKEN
+    if look is verify.verify:
+        (left_out,) = [one for one in found if (one.check, one.state) == ("state", doctor.WARNING)]
+        assert left_out.says == "tables above it were not compared: score is unfinished (interrupted)"
+        assert left_out.remedy == "The next command that writes rolls it back, then verify again."
 
 
 def test_something_else_has_written(lake):
@@ -432,6 +472,97 @@ def test_lost_commits_stop_writers_and_going_back_mends_it(lake):
         manifests.opened(lake, "2")
 
 
+def lost_while_something_was_begun(lake, name, began):
+    """What a killed `train` has left, and in the same power failure the newest commit of a table, but for its checksum."""
+    table(lake, "gold.mine", "b")
+    table(lake, "silver.other", "x")
+    publishing.publish(lake, "run")
+    table(lake, "gold.mine", "c")
+    table(lake, "silver.other", "y")
+    publishing.publish(lake, "run")
+    with pytest.raises(KeyboardInterrupt), journal.writing(lake) as writer, writer.intent("train", began):
+        table(lake, "gold.new", "half")
+        table(lake, "gold.mine", "half")
+        raise KeyboardInterrupt
+    log = Path(lake.path(name), "_delta_log")
+    newest = manifests.newest(lake).versions[name]
+    for commit in log.glob("*.json"):
+        if int(commit.stem) >= newest:
+            commit.unlink()
+    crc = json.dumps({"tableSizeBytes": 1, "numFiles": 1, "numMetadata": 1, "numProtocol": 1})
+    (log / f"{newest:020d}.crc").write_text(crc)
+
+
+@pytest.mark.parametrize("name", ["gold.mine", "silver.other"])
+@pytest.mark.parametrize("began", [None, ["gold.mine"]])
+def test_lost_commits_beside_what_was_begun_are_mended_by_going_back(lake, name, began):
+    lost_while_something_was_begun(lake, name, began)
+    assert restore.plan(lake, "2")
+    with pytest.raises(LakehouseError, match="its newest commits are lost"), journal.writing(lake):
+        pytest.fail("it may not write")
+    with pytest.raises(LakehouseError, match="has no version"):
+        restore.apply(lake, "3")
+    other = "gold.new" if name == "gold.mine" else "gold.mine"
+    with pytest.raises(LakehouseError, match=f"{other}: cannot go back alone: {name}: its newest commits are lost"):
+        restore.apply(lake, "0", other)
+    restore.apply(lake, "2")
+    assert keys(lake) == ["a", "b"]
+    assert [(one.number, one.kind, one.opens_from) for one in manifests.history(lake)][3:] == [(4, "restore", 4)]
+    assert lake.delta("silver.other").to_pyarrow_table().num_rows == 1
+    assert not lake.exists("gold.new")
+    with journal.writing(lake) as writer:
+        assert writer.recovered == []
+
+
+@pytest.mark.parametrize(
+    ("cut", "told"), [(True, "`medallion restore --to NUMBER` again"), (False, "the next command")]
+)
+def test_what_to_do_about_a_killed_restore(lake, cut, told):
+    with pytest.raises(KeyboardInterrupt), journal.writing(lake) as writer, writer.intent("restore", cut=cut):
+        raise KeyboardInterrupt
+    (entry,) = journal.unfinished(lake)
+    assert entry["what_to_do"].startswith(told)
+
+
+def test_an_erasure_does_not_make_lost_commits_the_good_state(lake):
+    table(lake, "silver.customers_history", "C1")
+    table(lake, "gold.mine", "b")
+    publishing.publish(lake, "run")
+    Path(lake.path("gold.mine"), "_delta_log", f"{1:020d}.json").unlink()
+    told = settings(lake)
+    for call in (lambda: erasure.forget(told, "C1", "asked", "ana", NOW), lambda: erasure.resume(told)):
+        with pytest.raises(LakehouseError, match=r"gold\.mine: its newest commits are lost"):
+            call()
+    assert [one.opens_from for one in manifests.history(lake)] == [1, 1]
+
+
+@pytest.mark.parametrize("at", range(1, 6))
+def test_a_restore_after_lost_commits_that_is_killed_is_repeated(lake, at, monkeypatch):
+    """What is described as the good state meanwhile is never the loss."""
+    lost_while_something_was_begun(lake, "silver.other", None)
+    calls, through = [], door.through
+
+    def killed(path):
+        calls.append(path)
+        if len(calls) == at:
+            raise KeyboardInterrupt
+        return through(path)
+
+    monkeypatch.setattr(door, "through", killed)
+    with suppress(KeyboardInterrupt):
+        restore.apply(lake, "2")
+    monkeypatch.setattr(door, "through", through)
+    assert len(calls) >= at
+    if len(manifests.history(lake)) == 3:
+        with suppress(LakehouseError), journal.writing(lake):
+            assert not lake.exists("gold.new")  # only removals were left
+    if len(manifests.history(lake)) == 3:
+        restore.apply(lake, "2")
+    assert keys(lake) == ["a", "b"]
+    assert [(one.number, one.opens_from) for one in manifests.history(lake)][3:] == [(4, 4)]
+    assert lake.delta("silver.other").to_pyarrow_table().num_rows == 1
+
+
 def test_the_manifest_of_a_lakehouse_that_had_none(tmp_path):
     """The first writer describes it as it was found, so that readers have a state to open meanwhile."""
     lake = Lakehouse(str(tmp_path / "lake"))
@@ -461,6 +592,35 @@ def test_a_checkpoint_that_is_cut_short_is_written_again(lake):
     with journal.writing(lake):
         pass
     assert keys(lake) == ["a"]
+    aside = checkpoint.with_name(f"{checkpoint.name}.torn")
+    assert aside.stat().st_size == 40
+    assert not checkpoint.exists()
+    store.purge(lake, "gold.mine")  # it has statistics, so that an erasure takes it too
+    assert not aside.exists()
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_checkpoint_that_is_all_that_is_left_of_its_commits_is_not_taken_away(lake, before):
+    table(lake, "gold.mine", "b")
+    if before:
+        DeltaTable(lake.path("gold.mine")).create_checkpoint()
+    for key in "cd":
+        table(lake, "gold.mine", key)
+    publishing.publish(lake, "run")
+    DeltaTable(lake.path("gold.mine")).create_checkpoint()
+    log = Path(lake.path("gold.mine"), "_delta_log")
+    (log / f"{0:020d}.json").rename(log / "first")
+    checkpoint = log / f"{3:020d}.checkpoint.parquet"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-10])
+    if not before:
+        there = {path.name for path in log.iterdir()}
+        with pytest.raises(LakehouseError, match=r"no longer there, such as 0{20}\.json"), journal.writing(lake):
+            pytest.fail("it may not write")
+        assert {path.name for path in log.iterdir()} == there
+        (log / "first").rename(log / f"{0:020d}.json")
+    with journal.writing(lake):
+        pass
+    assert keys(lake) == ["a", "b", "c", "d"]
 
 
 def test_data_that_was_not_written_whole_is_told_in_words(lake):

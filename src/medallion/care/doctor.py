@@ -55,6 +55,7 @@ def examine(settings: Settings) -> list[Finding]:
     known |= {table.name: table for entity in entities.values() for table in (entity.clean, entity.history)}
     found += [one for name in names if name in known for one in _contract(lake, known[name])]
     found += _unfinished(lake, names)
+    found += lost(lake)
     found += accounts(lake, names)
     found += _current(lake, names, entities)
     found += _readings(lake, names, entities)
@@ -188,6 +189,18 @@ def _unfinished(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
     for batch in hold.waiting(batches.history(lake)):
         held = hold.told(batch)
         yield Finding("journal", batch.batch_id, WARNING, f"held back: {held.problem}", held.remedy)
+
+
+def lost(lake: Lakehouse) -> list[Finding]:
+    """Tables that are below the version which the newest manifest names, whatever is unfinished besides."""
+    try:
+        gone = journal.lost_commits(lake)
+    except LakehouseError:  # the manifests cannot be read, which is told already
+        return []
+    return [
+        Finding("state", name, BROKEN, error.problem.removeprefix(f"{name}: "), error.remedy or "")
+        for name, error in gone.items()
+    ]
 
 
 def accounts(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:

@@ -150,6 +150,8 @@ def _locked(settings: Settings, steps: Steps) -> Iterator[tuple[journal.Writer, 
         for found in journal.damaged(lake):
             raise found.error()
         intent, work = writer.held.intent, None
+        for lost in journal.lost_commits(lake).values():
+            raise lost
         if intent and intent["kind"] == journal.FORGET:
             arguments = intent["arguments"]
             work = _Erasure(settings, "", datetime.fromisoformat(arguments["now"]), steps, arguments)

@@ -86,7 +86,9 @@ def apply(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
     A last commit that was not written whole is set aside first: its file stays in the log's folder as `.torn`. With
     `table` that is done for this table only, and refused while others are damaged. What a killed process left is
     rolled back before the moves are planned. A restore that is killed is rolled back by the next command that writes,
-    or completed where only removals were left; until its manifest is written, readers open the state before.
+    or completed where only removals were left; until its manifest is written, readers open the state before. Where
+    commits that a manifest names are lost, nothing is rolled back, since no state before was whole: the restore is
+    to be repeated, and its own manifest is the first that opens.
 
     Args:
         lake: As in `plan`.
@@ -96,21 +98,23 @@ def apply(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
     Raises:
         LakehouseError: As `plan`, or another run is writing.
     """
-    if not store.damage(lake, manifests.TABLE):
-        plan(lake, to, table)  # refuses what cannot be done before anything is touched
     with journal.writing(lake, recover=False) as writer:
-        damaged = journal.damaged(lake)
-        if others := [found for found in damaged if table not in (None, found.table)]:
-            raise LakehouseError(f"{table}: cannot go back alone: {others[0].error().problem}", f"{store.GO_BACK}.")
+        plan(lake, to, table)  # refuses what cannot be done before anything is changed
+        damaged, lost = journal.damaged(lake), journal.lost_commits(lake)
+        others = [found.error() for found in damaged if table not in (None, found.table)]
+        others += [error for name, error in lost.items() if table not in (None, name)]
+        if others:
+            raise LakehouseError(f"{table}: cannot go back alone: {others[0].problem}", f"{store.GO_BACK}.")
         newest = manifests.newest(lake)
         named = newest.versions if newest else {}
-        writer.cut = any(named.get(one.table, -1) >= one.version for one in damaged) or bool(publishing.lost(lake))
+        cut = any(named.get(one.table, -1) >= one.version for one in damaged) or bool(lost) or writer.is_cut()
         for found in damaged:
             found.set_aside()
-        writer.recover()
+        if table is not None or not cut or writer.is_erasing():  # else every table is moved anyway, whatever was begun
+            writer.recover(publish=not cut)
         moves = plan(lake, to, table)
         gone = [move.table for move in moves if move.to is None]
-        with writer.intent(journal.RESTORE):
+        with writer.intent(journal.RESTORE, cut=cut):
             for move in sorted(moves, key=lambda one: one.table == RUNS):
                 if move.to is not None:
                     with door.through(lake.path(move.table)):
@@ -216,8 +220,7 @@ def _whole(lake: Lakehouse, name: str) -> DeltaTable:
 
 
 def _newest(lake: Lakehouse, name: str) -> int:
-    found = store.damage(lake, name)
-    return found.version if found else lake.version(name)
+    return publishing.newest(lake, name)
 
 
 def _time(text: str) -> datetime:

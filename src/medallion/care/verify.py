@@ -80,16 +80,18 @@ def chain(known: list[Manifest]) -> Iterator[Finding]:
 
 
 def _versions(lake: Lakehouse, manifest: Manifest, readable: list[str]) -> Iterator[Finding]:
-    """Every table is at the version that the newest manifest names, with as many rows and files."""
-    if journal.unfinished(lake):
-        return  # in the middle of a command they differ
+    """Every table is at the version that the newest manifest names; none is below it even while work is unfinished."""
+    lost = doctor.lost(lake)
+    yield from lost
     about = f"manifest {manifest.number}"
-    there = {
-        name
-        for name in lake.tables()
-        if name not in BESIDE and not name.endswith(publishing.WORK) and manifests.is_ours(name)
-    }
-    for name in sorted({*manifest.tables} - there):
+    if begun := journal.unfinished(lake):
+        kinds = ", ".join(one["what"] for one in begun)
+        lower = "" if begun[0]["what"] == journal.FORGET else " above it"
+        says = f"tables{lower} were not compared: {kinds} is unfinished ({begun[0]['state']})"
+        yield Finding("state", about, WARNING, says, f"{_sentence(begun[0]['what_to_do'])}, then verify again.")
+        return  # in the middle of a command they differ
+    there = {name for name in lake.tables() if journal.is_kept_track_of(name)}
+    for name in sorted({*manifest.tables} - there - {one.about for one in lost}):
         yield Finding("state", name, BROKEN, f"is not there, but {about} has it", "`medallion restore`, or a backup.")
     for name in sorted(there - {*manifest.tables}):
         yield Finding("state", name, WARNING, f"is not in {about}", "Something else has written it.")
@@ -97,17 +99,16 @@ def _versions(lake: Lakehouse, manifest: Manifest, readable: list[str]) -> Itera
         if name not in there or name not in readable:
             continue
         now = lake.version(name)
-        if now != kept.version:
-            yield Finding(
-                "state",
-                name,
-                BROKEN if now < kept.version else WARNING,
-                f"is at version {now}, {about} has {kept.version}",
-                "Its newest commits are lost: restore them from a backup."
-                if now < kept.version
-                else "Something else has written it; readers go on with the manifest's version.",
-            )
-    yield Finding("state", about, OK, f"{len(manifest.tables)} tables as `{manifest.kind}` left them")
+        if now > kept.version:
+            says = f"is at version {now}, {about} has {kept.version}"
+            remedy = "Something else has written it; readers go on with the manifest's version."
+            yield Finding("state", name, WARNING, says, remedy)
+    if not lost:
+        yield Finding("state", about, OK, f"{len(manifest.tables)} tables as `{manifest.kind}` left them")
+
+
+def _sentence(text: str) -> str:
+    return text if text.startswith("`") else text[:1].upper() + text[1:]
 
 
 def _contents(lake: Lakehouse, manifest: Manifest) -> Iterator[Finding]:

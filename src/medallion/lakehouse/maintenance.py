@@ -6,10 +6,11 @@ A catalog does this itself (predictive optimization).
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,13 +18,13 @@ from deltalake import DeltaTable
 
 from medallion import door
 from medallion.errors import LakehouseError
-from medallion.lakehouse import locks, publishing, store
+from medallion.lakehouse import locks, manifests, publishing, store
 from medallion.lakehouse.manifests import Manifest
 from medallion.lakehouse.store import BESIDE, Lakehouse
 
 #: How long every manifest can be opened; older ones only where they are the last of their month.
 RETENTION = timedelta(days=30)
-#: A table is due when it has so many files that are small, or so many commits that no checkpoint covers.
+#: A table is due when it has so many files that are small, or so many commits that no checkpoint covers or nothing needs.
 FILES, SMALL, COMMITS = 32, 32 << 20, 50
 #: Hours for which files of a table that is written beside the lock are left alone, since a commit may be about to name them.
 _BESIDE_HOURS = 24
@@ -71,9 +72,21 @@ def tables(lake: Lakehouse) -> list[str]:
     return [] if lake.in_catalog else [name for name in lake.tables() if not name.endswith(publishing.WORK)]
 
 
-def due(lake: Lakehouse) -> list[str]:
-    """Tables that have come to many small files or long logs."""
-    return [name for name in tables(lake) if _is_due(lake.delta(name), lake, name)]
+def due(lake: Lakehouse, now: datetime | None = None) -> list[str]:
+    """Tables that have come to many small files or long logs, as far as upkeep can make them fewer.
+
+    Args:
+        lake: The lakehouse.
+        now: The clock, UTC without zone.
+    """
+    names = tables(lake)
+    long = [] if "://" in lake.root else [name for name in names if len(_commits(lake, name)) >= COMMITS]
+    needs = needed(manifests.history(lake), now.replace(tzinfo=UTC) if now else datetime.now(UTC)) if long else {}
+    return [
+        name
+        for name in names
+        if _has_small_files(lake.delta(name)) or (name in long and _is_long(lake, name, needs.get(name, set())))
+    ]
 
 
 def maintain(lake: Lakehouse, names: Iterable[str], needs: dict[str, set[int]]) -> list[Maintained]:
@@ -90,15 +103,30 @@ def maintain(lake: Lakehouse, names: Iterable[str], needs: dict[str, set[int]]) 
     return [_maintained(lake, name, needs.get(name, set())) for name in names]
 
 
-def _is_due(table: DeltaTable, lake: Lakehouse, name: str) -> bool:
+def _has_small_files(table: DeltaTable) -> bool:
     sizes = pa.table(table.get_add_actions(flatten=True))["size_bytes"].to_pylist()
-    if len(sizes) >= FILES and sum(sizes) < SMALL * len(sizes):
-        return True
-    return "://" not in lake.root and len(_commits(lake, name)) >= COMMITS
+    return len(sizes) >= FILES and sum(sizes) < SMALL * len(sizes)
+
+
+def _is_long(lake: Lakehouse, name: str, needs: Collection[int]) -> bool:
+    commits = [int(path.stem) for path in _commits(lake, name)]
+    log = Path(lake.path(name), "_delta_log")
+    covered = max((int(path.name[:20]) for path in log.glob("[0-9]*.checkpoint*.parquet")), default=-1)
+    spare = _old(lake, name) if name in BESIDE else {*commits[:-1]} - {*needs}
+    return len(spare) >= COMMITS or sum(version > covered for version in commits) >= COMMITS
+
+
+def _old(lake: Lakehouse, name: str) -> set[int]:
+    """Commits of a table written beside the lock that nobody reads any more: before the newest, and of another day."""
+    limit = time.time() - _BESIDE_HOURS * 3600
+    commits = _commits(lake, name)
+    ages = {int(path.stem): path.stat().st_mtime for path in commits[:-1]}
+    young = min((version for version, written in ages.items() if written >= limit), default=1 << 63)
+    return {version for version in ages if version < young}
 
 
 def _commits(lake: Lakehouse, name: str) -> list[Path]:
-    return sorted(Path(lake.path(name), "_delta_log").glob("[0-9]*.json"))
+    return sorted(path for path in Path(lake.path(name), "_delta_log").glob("[0-9]*.json") if path.stem.isdigit())
 
 
 def _maintained(lake: Lakehouse, name: str, needs: Collection[int]) -> Maintained:
@@ -118,7 +146,10 @@ def _maintained(lake: Lakehouse, name: str, needs: Collection[int]) -> Maintaine
         gone = table.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=not hours, keep_versions=stay)
     with door.through(lake.path(name)):
         lake.delta(name).create_checkpoint()
-    if "://" not in lake.root and name not in BESIDE:
+    if "://" not in lake.root and name in BESIDE:
+        store.flush(lake, name)
+        _remove(lake, name, _old(lake, name))
+    elif "://" not in lake.root:
         _shorten(lake, name, {*needs, newest, lake.version(name)})
     after = len(_commits(lake, name)) if "://" not in lake.root else 0
     return Maintained(name, before, len(lake.delta(name).file_uris()), commits, after, len(gone))
@@ -150,8 +181,18 @@ def _shorten(lake: Lakehouse, name: str, needs: Collection[int]) -> None:
     with door.through(lake.path(name)):
         lake.delta(name).create_checkpoint()  # the last one written is the one that readers look for first
     store.flush(lake, name)
-    for path in log.iterdir():
-        stem = path.name.split(".")[0]
-        if stem.isdigit() and int(stem) not in needs:
+    _remove(lake, name, {*_of_versions(lake, name).values()} - {*needs})
+
+
+def _remove(lake: Lakehouse, name: str, versions: Collection[int]) -> None:
+    """Commits, checkpoints and checksums of versions, which a newer checkpoint covers."""
+    for path, version in _of_versions(lake, name).items():
+        if version in versions:
             with door.through(path):
                 path.unlink()
+
+
+def _of_versions(lake: Lakehouse, name: str) -> dict[Path, int]:
+    """Files of a log that belong to a version, with the version."""
+    stems = {path: path.name.split(".")[0] for path in Path(lake.path(name), "_delta_log").iterdir()}
+    return {path: int(stem) for path, stem in stems.items() if stem.isdigit()}

@@ -75,7 +75,7 @@ def kept(
     for name in lake.tables() if only is None else only:
         if only is None and (name in BESIDE or name.endswith(WORK) or not manifests.is_ours(name)):
             continue
-        if name in known and known[name].version == _newest(lake, name):
+        if name in known and known[name].version == newest(lake, name):
             yield name, known[name]
         else:
             changed[name] = lake.delta(name)
@@ -108,7 +108,7 @@ def lost(lake: Lakehouse) -> dict[str, int]:
     manifest = None if "://" in lake.root else manifests.newest(lake)
     if manifest is None:
         return {}
-    there = {name: _newest(lake, name) for name in manifest.tables}
+    there = {name: newest(lake, name) for name in manifest.tables}
     gone = {name for name, version in there.items() if version < 0 and name.startswith("gold.")}
     return {n: version for n, version in there.items() if n not in gone and version < manifest.tables[n].version}
 
@@ -125,7 +125,7 @@ def _gained(lake: Lakehouse, name: str, table: DeltaTable, known: Kept | None) -
     return {*table.file_uris()} - {*old.file_uris()} if same else None
 
 
-def _newest(lake: Lakehouse, name: str) -> int:
+def newest(lake: Lakehouse, name: str) -> int:
     """The newest version of a table; in a folder without reading its log."""
     if "://" in lake.root or lake.pinned is not None:
         return lake.version(name)

@@ -250,24 +250,57 @@ def damage(lake: Lakehouse, name: str, data: bool = True) -> Damage | None:
 
 
 def mend(lake: Lakehouse, name: str) -> None:
-    """Remove a checkpoint of a table in a folder that was not written whole; the commits that it sums up are there.
+    """Set aside what is left in the log of a table in a folder after a power failure: checksums of commits that are lost.
 
-    They are removed only after their checkpoint has been flushed to the disk.
+    And a checkpoint that was not written whole where the commits that it sums up are there.
+
+    Raises:
+        LakehouseError: They are not, so that the checkpoint is all that is left of them. Nothing is changed.
     """
+    if "://" in lake.root:
+        return
     log = Path(lake.path(name), "_delta_log")
+    newest = max((path.stem for path in log.glob("[0-9]*.json")), default="")
+    for path in [path for path in log.glob("[0-9]*.crc") if path.stem > newest]:
+        with door.through(path):
+            path.replace(path.with_name(f"{path.name}.torn"))
     hint = log / "_last_checkpoint"
-    if "://" in lake.root or not hint.exists():
+    if not hint.exists():
         return
     try:
         version = int(json.loads(hint.read_bytes())["version"])
     except (ValueError, KeyError, TypeError):
         version = -1
     parts = sorted(log.glob(f"{version:020d}.checkpoint*.parquet")) if version >= 0 else []
-    broken = [part for part in parts if part.read_bytes()[-4:] != b"PAR1"]
+    broken = [part for part in parts if not _ends(part)]
+    if broken and (lacking := _not_summed_up_again(log, version)):
+        raise LakehouseError(
+            f"{name}: its checkpoint {broken[0].name} was not written whole, and commits that it sums up are "
+            f"no longer there, such as {lacking[0]:020d}.json",
+            f"Restore the folder {log.parent} from a backup.",
+        )
+    for path in broken:
+        with door.through(path):
+            path.replace(path.with_name(f"{path.name}.torn"))
     if broken or not parts:
-        for path in (*broken, hint):
-            with door.through(path):
-                path.unlink()
+        with door.through(hint):
+            hint.unlink()
+
+
+def _ends(path: Path) -> bool:
+    """Whether a Parquet file has its end, which is written last."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 4))
+        return file.read() == b"PAR1"
+
+
+def _not_summed_up_again(log: Path, version: int) -> list[int]:
+    """Commits up to a version that are there neither themselves nor in an earlier checkpoint."""
+    parts: dict[int, list[Path]] = {}
+    for path in log.glob("[0-9]*.checkpoint*.parquet"):
+        parts.setdefault(int(path.name[:20]), []).append(path)
+    whole = [one for one, files in parts.items() if one < version and all(map(_ends, files))]
+    return [one for one in range(max(whole, default=-1) + 1, version + 1) if not (log / f"{one:020d}.json").exists()]
 
 
 def flush(lake: Lakehouse, name: str) -> None:
@@ -627,8 +660,9 @@ def purge(lake: Lakehouse, name: str) -> tuple[int, int]:
     flush(lake, name)
     with door.through(lake.path(name)):
         lake.delta(name).cleanup_metadata()
-        # Apache Spark keeps a summary of each version, statistics included; the log does not need them
-        for path in Path(lake.path(name), "_delta_log").glob("*.crc"):
+        # engines keep a summary of each version, statistics included, and what was set aside has them too
+        log = Path(lake.path(name), "_delta_log")
+        for path in [*log.glob("*.crc"), *log.glob("*.torn")]:
             path.unlink()
     with door.through(lake.path(name)):
         lake.delta(name).alter.set_table_properties(_KEEP_AS_USUAL)

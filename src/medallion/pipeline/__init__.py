@@ -131,7 +131,7 @@ def run(
             journal.needs_whole_batches(work.lake)
             todo, kind = [], journal.SCORE
         result = work.do(todo, SILVER_TO_GOLD in stages, writer.intent(kind, written_names(), last=_RUNS))
-        if result.changed and (due := maintenance.due(work.lake)):
+        if result.changed and (due := maintenance.due(work.lake, now)):
             with work.steps.step("maintain tables"):
                 writer.maintain(now, due)
         return result

@@ -50,7 +50,6 @@ class Writer:
     recovered: list[str] = field(default_factory=list)
     kind: str = RECOVER
     published: bool = False
-    cut: bool = False
 
     @contextmanager
     def intent(
@@ -95,7 +94,7 @@ class Writer:
     def publish(self) -> None:
         """Add the manifest of what was done, unless a batch is half done or nothing was."""
         if not any(batch.state in (batches.STARTED, batches.INGESTED) for batch in batches.history(self.lake)):
-            publishing.publish(self.lake, self.kind, log.common.get("run_id", ""), cut=self.cut)
+            publishing.publish(self.lake, self.kind, log.common.get("run_id", ""), cut=self.is_cut())
         self.published = True
 
     def maintain(self, now: datetime, names: Collection[str]) -> list[Maintained]:
@@ -107,8 +106,19 @@ class Writer:
         with self.intent(publishing.MAINTAIN, names):
             return maintenance.maintain(self.lake, names, needs)
 
-    def recover(self) -> None:
+    def is_cut(self) -> bool:
+        """Whether the intent is a restore after commits were lost: no manifest from before it may be opened."""
+        return bool((self.held.intent or {}).get("arguments", {}).get("cut"))
+
+    def is_erasing(self) -> bool:
+        """Whether the intent is an erasure, which nothing but its completion may follow."""
+        return (self.held.intent or {}).get("kind") == FORGET
+
+    def recover(self, *, publish: bool = True) -> None:
         """Roll back what a killed process has left.
+
+        Args:
+            publish: Without it the caller adds a manifest and replaces the intent, after further changes.
 
         Raises:
             LakehouseError: An erasure is not complete, or a version that is needed is not there.
@@ -133,8 +143,9 @@ class Writer:
                 "See what `medallion doctor` says, and `medallion restore --list`.",
             ) from error
         self.kind = RECOVER if done == _ROLLED_BACK else intent["kind"]
-        self.publish()
-        self.held.note(None)
+        if publish:
+            self.publish()
+            self.held.note(None)
         self.recovered.append(f"The {what} was interrupted. {done}")
         log.event("interrupted work recovered", logging.WARNING, kind=intent["kind"], outcome=done)
 
@@ -174,9 +185,8 @@ def writing(lake: Lakehouse, *, recover: bool = True) -> Iterator[Writer]:
                 if not _is_of(held.intent, damage):
                     raise damage.error()
                 damage.set_aside()
-            if not held.intent or held.intent["kind"] != FORGET:  # an erasure removes what the manifest before it names
-                for lost in lost_commits(lake, (held.intent or {}).get("arguments", {}).get("dropping", ())):
-                    raise lost
+            for lost in lost_commits(lake).values():
+                raise lost
             writer.recover()
         if recover and not (lake.in_catalog or writer.published or manifests.number(lake)):
             writer.kind = FOUND  # a lakehouse of an earlier version: the state that readers open meanwhile, and restore
@@ -195,18 +205,24 @@ def _is_of(intent: Mapping[str, Any] | None, damage: store.Damage) -> bool:
     return damage.version > before if before is not None else bool(intent["all"])
 
 
-def lost_commits(lake: Lakehouse, but: Collection[str] = ()) -> list[LakehouseError]:
-    """Tables whose newest commits, which the newest manifest names, are not there: a machine that lost power, or a copy."""
-    return [
-        LakehouseError(
+def lost_commits(lake: Lakehouse) -> dict[str, LakehouseError]:
+    """Tables whose newest commits, which the newest manifest names, are not there: a machine that lost power, or a copy.
+
+    What unfinished work removes is not lost: tables that were to be dropped, and whatever an erasure has begun to remove.
+    """
+    intent = unfinished_intent(lake) or {}
+    if intent.get("kind") == FORGET:
+        return {}
+    return {
+        name: LakehouseError(
             f"{name}: its newest commits are lost: "
             + (f"the newest is {version}" if version >= 0 else "the table is not there")
             + ", and the last manifest names a later one",
             f"{store.GO_BACK}.",
         )
         for name, version in publishing.lost(lake).items()
-        if name not in but
-    ]
+        if name not in intent.get("arguments", {}).get("dropping", ())
+    }
 
 
 def damaged(lake: Lakehouse) -> list[store.Damage]:
@@ -229,6 +245,11 @@ def undo(lake: Lakehouse, intent: Mapping[str, Any]) -> str:
     if arguments.get("dropping"):
         store.drop(lake, arguments["dropping"])
         return "All that remained was to remove tables: it is complete."
+    if arguments.get("cut"):
+        raise LakehouseError(
+            f"{lake.root}: commits were lost, and the restore that began at {_began(intent)} UTC was interrupted",
+            f"{store.GO_BACK}.",
+        )
     if intent["kind"] == publishing.MAINTAIN:
         before = _unlike(lake, before)
     made = {name for name in lake.tables() if name not in before and name not in KEPT and manifests.is_ours(name)}
@@ -299,6 +320,8 @@ def unfinished(lake: Lakehouse) -> list[dict[str, Any]]:
     if intent:
         state = "in progress" if locks.is_held(lake.root) else "interrupted"
         remedy = f"`{RESUME}`" if intent["kind"] == FORGET else "the next command that writes rolls it back"
+        if intent.get("arguments", {}).get("cut"):
+            remedy = "`medallion restore --to NUMBER` again"
         entries.append(_entry(intent["kind"], _began(intent), state, "wait" if state == "in progress" else remedy))
     if not intent or intent["kind"] != FORGET:
         for erasure_id, began in erasure_log.unfinished(lake):
