@@ -21,12 +21,13 @@ from medallion import cli, pipeline
 from medallion.care import doctor, maintain, restore, verify
 from medallion.config import load
 from medallion.errors import LakehouseError
-from medallion.lakehouse import locks, maintenance, manifests, publishing, query, store
+from medallion.lakehouse import contracts_in_use, locks, maintenance, manifests, publishing, query, store
 from medallion.lakehouse.manifests import Kept, Manifest
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import journal
 
 AT = datetime(2025, 7, 1, tzinfo=UTC)
+HEAD = "apiVersion: v3.1.0\nkind: DataContract\nid: mine\nversion: 1.0.0\nstatus: active\nschema:"
 
 
 def manifest(number, written_at=AT, opens_from=1, versions=None, previous=""):
@@ -77,6 +78,24 @@ def test_readers_see_what_a_command_left_and_writers_what_they_write(lake):
         assert keys(manifests.opened(lake)) == ["a", "b"]
     publishing.publish(lake, "run")
     assert keys(lake) == ["a", "b"]
+
+
+def test_contracts_and_rates_are_those_of_the_state_that_is_read(lake):
+    euros = "\n  - name: leads\n    properties:\n      - {name: currency, enum: [{value: EUR}], customProperties: "
+    euros = f"""{HEAD}{euros}[{{property: default, value: "'EUR'"}}]}}\n"""
+    with pytest.raises(KeyboardInterrupt), journal.writing(lake) as writer, writer.intent("run", []):
+        texts = {"known_at": [AT], "path": ["mine.yaml"], "content": [euros]}
+        write_deltalake(lake.path("ops.contracts"), pa.table({**texts, "position": [0]}))
+        write_deltalake(lake.path("ops.rates"), pa.table(texts))
+        assert contracts_in_use.currency(lake) == "EUR"  # who writes sees what it has written
+        raise KeyboardInterrupt
+    assert contracts_in_use.currency(lake) == "USD"
+    assert contracts_in_use.overrides(lake) == ()
+    assert contracts_in_use.rates(lake) is None
+    assert [one.text for one in contracts_in_use.overrides(lake, newest=True)] == [euros]  # the next run continues it
+    assert contracts_in_use.rates(lake, newest=True).text == euros
+    publishing.publish(lake, "run")
+    assert contracts_in_use.currency(lake) == "EUR"
 
 
 def test_tables_beside_the_lock_are_read_at_their_newest(lake):

@@ -186,6 +186,14 @@ def opened(lake: Lakehouse, at: str | None = None) -> Lakehouse:
     return replace(lake, versions=manifest.versions)
 
 
+def as_read(lake: Lakehouse) -> Lakehouse:
+    """The lakehouse as readers see it: as it was opened, else as the last finished command left it.
+
+    Who holds it for writing sees what it writes.
+    """
+    return lake if lake.pinned is not None or locks.is_ours(lake.root) else opened(lake)
+
+
 def found(lake: Lakehouse, at: str, option: str = "--at") -> Manifest:
     """The manifest of a number, or the last one by a time (UTC).
 

@@ -270,10 +270,10 @@ class _Work:
         self.started = time.perf_counter()
         self.settings, self.now, self.full_refresh = settings, now, full_refresh
         self.lake = Lakehouse(settings.lakehouse)
-        used = contracts_in_use.overrides(self.lake, settings.contracts)
-        self.overrides = contracts_in_use.in_currency(self.lake, used, settings.currency)
+        used = contracts_in_use.overrides(self.lake, settings.contracts, newest=True)
+        self.overrides = contracts_in_use.in_currency(self.lake, used, settings.currency, newest=True)
         self.entities = contracts.entities(self.overrides)
-        self.rates = contracts_in_use.rates(self.lake, settings.rates)
+        self.rates = contracts_in_use.rates(self.lake, settings.rates, newest=True)
         leads = self.entities["leads"]
         if contracts_in_use.is_set(self.overrides) and leads.unsaid != leads.currency and not self.rates:
             raise ContractError(
