@@ -46,6 +46,12 @@ SCHEMA = pa.schema(
 )
 
 
+#: How long every manifest can be opened; older ones only where they are the last of their month.
+RETENTION = timedelta(days=30)
+#: The kind of the manifest of upkeep, which removes what no manifest needs that can be opened then.
+MAINTAIN = "maintain"
+
+
 @dataclass(frozen=True)
 class Kept:
     """A table in a manifest.
@@ -216,7 +222,31 @@ def found(lake: Lakehouse, at: str, option: str = "--at") -> Manifest:
             "erased or removed since",
             f"The oldest that opens is {known[-1].opens_from}.",
         )
+    if _expired(known, manifest):
+        raise LakehouseError(
+            f"{lake.root}: manifest {manifest.number} of {_minute(manifest.written_at)} UTC can no longer be opened: it has "
+            "expired, and upkeep has removed what only it needed",
+            "`opens` of `medallion status` says which can still be read.",
+        )
     return manifest
+
+
+def openable(known: Iterable[Manifest], now: datetime) -> set[int]:
+    """Numbers of the manifests that can be opened at a time (UTC)."""
+    known = list(known)
+    if not known:
+        return set()
+    left = [one for one in known if one.number >= known[-1].opens_from]
+    month_ends = {(one.written_at.year, one.written_at.month): one.number for one in left}
+    recent = {one.number for one in left if one.written_at >= now - RETENTION}
+    return {*month_ends.values(), *recent, known[-1].number}
+
+
+def _expired(known: list[Manifest], manifest: Manifest) -> bool:
+    """Whether upkeep found a manifest expired, and so kept nothing for it."""
+    last = max((place for place, one in enumerate(known) if one.kind == MAINTAIN), default=0)
+    before = known[:last]
+    return manifest.number in {one.number for one in before} - openable(before, known[last].written_at)
 
 
 def still_there(lake: Lakehouse, manifest: Manifest, names: Iterable[str] | None = None) -> None:
@@ -301,8 +331,13 @@ def _numbers(table: DeltaTable) -> Iterator[int]:
         yield from (value for value in actions["max.number"].to_pylist() if value is not None)
 
 
+def is_number(text: str) -> bool:
+    """Whether a text is the number of a manifest, and no time: `isdigit` holds of `²` too."""
+    return text.isascii() and text.isdecimal()
+
+
 def _at(known: Iterable[Manifest], at: str, option: str) -> Manifest | None:
-    if at.isdigit():
+    if is_number(at):
         return next((one for one in known if one.number == int(at)), None)
     try:
         told = datetime.fromisoformat(at)
