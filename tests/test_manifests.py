@@ -1,5 +1,6 @@
 """Manifests: which versions belong together, what readers open, and what upkeep may remove."""
 
+import errno
 import json
 import shutil
 import sys
@@ -159,7 +160,7 @@ def test_a_number_to_go_back_to_is_one_in_plain_figures(lake, table):
 def test_nothing_from_before_an_erasure_opens(lake):
     table(lake, "gold.mine", "b")
     publishing.publish(lake, "forget")
-    with pytest.raises(LakehouseError, match="manifest 1 .* is not opened any more"):
+    with pytest.raises(LakehouseError, match="manifest 1 .* can no longer be opened"):
         manifests.opened(lake, "1")
 
 
@@ -316,6 +317,24 @@ def test_a_commit_that_is_lost(lake):
     assert states(verify.verify(settings(lake)))["state", "gold.mine"] == doctor.BROKEN
     with pytest.raises(LakehouseError, match=r"gold\.mine has no version 1 any more"):
         keys(lake)
+    with pytest.raises(LakehouseError) as error:
+        manifests.opened(lake, "2")
+    assert error.value.remedy == "See what `medallion doctor` says."  # there is no later one
+    table(lake, "gold.new", "b")
+    publishing.publish(lake, "run")
+    with pytest.raises(LakehouseError) as error:
+        manifests.opened(lake, "2")
+    assert error.value.remedy == "Choose a later manifest."
+
+
+def test_a_full_disk_is_told_of_the_table_and_not_of_a_statement(lake):
+    class Spark:
+        def sql(self, statement):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(LakehouseError) as error:
+        store.delete_rows(Spark(), lake, "gold.mine", "true")
+    assert error.value.problem == f"{lake.path('gold.mine')}: there is no room left to write it"
 
 
 def test_something_else_has_written(lake):
@@ -429,7 +448,7 @@ def test_a_table_that_was_made_anew_is_not_the_one_of_an_earlier_manifest(lake):
     table(lake, "gold.new", "y")
     publishing.publish(lake, "run")
     for call in (manifests.opened, restore.plan):
-        with pytest.raises(LakehouseError, match=r"gold\.new was removed and made anew since manifest 2"):
+        with pytest.raises(LakehouseError, match=r"gold\.new was removed and recreated since manifest 2"):
             call(lake, "2")
     assert keys(manifests.opened(lake, "1")) == ["a"]
 
@@ -446,7 +465,7 @@ def test_lost_commits_stop_writers_and_going_back_mends_it(lake):
     table(lake, "gold.mine", "c")
     publishing.publish(lake, "run")
     assert keys(lake) == ["a", "c"]
-    with pytest.raises(LakehouseError, match="manifest 2 .* is not opened any more"):
+    with pytest.raises(LakehouseError, match="manifest 2 .* can no longer be opened"):
         manifests.opened(lake, "2")
 
 

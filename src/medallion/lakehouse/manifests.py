@@ -57,7 +57,7 @@ class Kept:
     """A table in a manifest.
 
     Attributes:
-        id: Identifier of the Delta table: one that was removed and made anew has another.
+        id: Identifier of the Delta table: one that was removed and recreated has another.
         version: Its version.
         since: The version from which it has this content; a compaction writes a version, not a content.
         rows: How many rows.
@@ -178,7 +178,7 @@ def opened(lake: Lakehouse, at: str | None = None) -> Lakehouse:
         at: Number of a manifest, or a time (UTC), for which the last manifest by then is taken.
 
     Raises:
-        LakehouseError: There is no such manifest, or it is not to be opened any more.
+        LakehouseError: There is no such manifest, or it can no longer be opened.
     """
     if at is None:
         manifest = newest(lake)
@@ -204,7 +204,7 @@ def found(lake: Lakehouse, at: str, option: str = "--at") -> Manifest:
     """The manifest of a number, or the last one by a time (UTC).
 
     Raises:
-        LakehouseError: There is none, or it is not to be opened any more.
+        LakehouseError: There is none, or it can no longer be opened.
     """
     known = history(lake)
     if not known:
@@ -218,7 +218,7 @@ def found(lake: Lakehouse, at: str, option: str = "--at") -> Manifest:
         )
     if manifest.number < known[-1].opens_from:
         raise LakehouseError(
-            f"{lake.root}: manifest {manifest.number} of {_minute(manifest.written_at)} UTC is not opened any more: what it had was "
+            f"{lake.root}: manifest {manifest.number} of {_minute(manifest.written_at)} UTC can no longer be opened: what it had was "
             "erased or removed since",
             f"The oldest that opens is {known[-1].opens_from}.",
         )
@@ -253,7 +253,7 @@ def still_there(lake: Lakehouse, manifest: Manifest, names: Iterable[str] | None
     """Make sure that the tables of a manifest were not removed since.
 
     Raises:
-        LakehouseError: One was, and perhaps made anew.
+        LakehouseError: One was, and perhaps recreated.
     """
     for name, kept in manifest.tables.items():
         if names is not None and name not in names:
@@ -263,11 +263,11 @@ def still_there(lake: Lakehouse, manifest: Manifest, names: Iterable[str] | None
         except DeltaError as error:
             raise LakehouseError(
                 f"{lake.root}: {name} has no version {kept.version} any more, which manifest {manifest.number} names",
-                "Choose a later manifest, or see what `medallion doctor` says.",
+                "See what `medallion doctor` says." if newest(lake) == manifest else "Choose a later manifest.",
             ) from error
         if there != kept.id:
             raise LakehouseError(
-                f"{lake.root}: {name} was removed and made anew since manifest {manifest.number}",
+                f"{lake.root}: {name} was removed and recreated since manifest {manifest.number}",
                 "Open a later manifest; see `medallion status`.",
             )
 
