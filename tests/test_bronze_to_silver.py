@@ -71,7 +71,7 @@ def test_leads_raw_to_clean(to_silver, rows):
     assert refused == [
         {
             "record_key": "L5",
-            "reasons": ["deal_value: is not 0 to 100,000,000,000: '-5.00'"],
+            "reasons": ["deal_value: is outside 0 to 100,000,000,000: '-5.00'"],
             "failed_checks": ["deal_value.range"],
             "source_row": 6,
         }

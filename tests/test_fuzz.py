@@ -149,9 +149,9 @@ def within(content: bytes, change: Callable[[bytes], bytes], chance: random.Rand
     return out.getvalue()
 
 
-def spelled(text: str) -> Counter[str]:
-    """The letters and figures of a text: what is left of it whatever separates and quotes."""
-    return Counter(letter for letter in text if letter.isalnum())
+def spelled(text: str, but: str = "") -> Counter[str]:
+    """The characters of a text that are neither blank nor among those that quote and separate: what has to be left of it."""
+    return Counter(letter for letter in text if letter not in but and not letter.isspace())
 
 
 def read(folder: Path) -> tuple[list[sources.SourceFile], dict[str, list[list[str]]]]:
@@ -212,14 +212,15 @@ def try_a_file(folder: Path, chance: random.Random) -> None:
 
 
 def conserved(content: bytes, file: sources.SourceFile, cells: list[list[str]]) -> None:
-    """Every letter and figure of a text that was read is in its header, in a cell or in a malformed record."""
+    """Every character of a text that was read is in its header, in a cell or in a malformed record, but what quotes and separates."""
     text = content.decode(file.encoding).removeprefix("\ufeff")
-    there = spelled("".join(written for written, _ in file.columns))
+    marks = f'"{file.delimiter}' + "\\" * file.slashed if file.format == "csv" else ""
+    there = spelled("".join(written for written, _ in file.columns), marks)
     for row in cells:
-        there += spelled("".join(row))
+        there += spelled("".join(row), marks)
     if file.format == "csv":
         above = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")[: file.header_line - 1]
-        lacking = spelled(text) - spelled("\n".join(above)) - there
+        lacking = spelled(text, marks) - spelled("\n".join(above), marks) - there
     else:
         malformed = {row[0] for row in cells if len(row) == 1}  # as they stand in the file
         lacking = sum((of_a_record(line) for line in text.split("\n") if line not in malformed), Counter()) - there
@@ -227,7 +228,7 @@ def conserved(content: bytes, file: sources.SourceFile, cells: list[list[str]]) 
 
 
 def of_a_record(line: str) -> Counter[str]:
-    """The letters and figures of a line's values, each as often as the line says it; of the whole line where it is no object."""
+    """The characters of a line's values, each as often as the line says it; of the whole line where it is no object."""
     said: Counter[str] = Counter()
 
     def add(pairs: list[tuple[str, object]]) -> str:

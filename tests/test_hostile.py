@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
+import signal
+import struct
 import sys
 import time
 import warnings
 import zipfile
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,6 +21,7 @@ import xlsxwriter
 from medallion import contracts, sources
 from medallion.errors import ContractError, MedallionError
 from medallion.sources import confined, readers
+from medallion.sources.files import Place
 
 GOOD = "customer_id,customer_name\nC1,Anvil\n"
 
@@ -285,6 +290,52 @@ def test_a_damaged_file_costs_its_reader_no_life(tmp_path):
     confined.end_all()
     assert not confined._IDLE
     assert begun[0].process.returncode is not None
+
+
+@pytest.fixture
+def reader(tmp_path):
+    """A process that has read a document, and how to ask it again."""
+    (tmp_path / "x.json").write_text('[{"a": 1}]')
+    confined.end_all()
+
+    def ask():
+        return list(confined.ask(Place.at(str(tmp_path / "x.json")), "x.json", "documents.lists"))
+
+    assert ask()
+    yield confined._IDLE[-1], ask
+    confined.end_all()
+
+
+def test_a_reader_knows_no_secret_of_the_environment(monkeypatch, request):
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-secret")
+    monkeypatch.setenv("AZURE_STORAGE_KEY", "secret")
+    child, _ = request.getfixturevalue("reader")
+    known = Path(f"/proc/{child.process.pid}/environ")
+    if not known.exists():
+        pytest.skip("only Linux tells the environment of a process")
+    names = {entry.partition(b"=")[0].decode() for entry in known.read_bytes().split(b"\0") if entry}
+    assert {"PATH", "ARROW_DEFAULT_MEMORY_POOL"} <= names
+    assert all(confined._is_known(name) for name in names)
+    assert b"secret" not in known.read_bytes()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="stops a process")
+def test_a_reader_that_waits_for_ever_is_ended(monkeypatch, reader):
+    child, ask = reader
+    monkeypatch.setattr(confined, "_SILENCE", 0.5)
+    os.kill(child.process.pid, signal.SIGSTOP)
+    with pytest.raises(OSError, match="come no further"):
+        ask()
+    assert child.process.poll() is not None
+    monkeypatch.setattr(confined, "_SILENCE", 60.0)
+    assert ask()  # by another one
+
+
+def test_a_reader_is_not_believed_that_it_says_too_much(monkeypatch, reader):
+    child, ask = reader
+    monkeypatch.setattr(child, "_said", io.BytesIO(struct.pack(">cQ", b"J", 1 << 62)))
+    with pytest.raises(OSError, match="in one piece"):
+        ask()
 
 
 def test_the_directory_of_an_archive_is_read_once(tmp_path):

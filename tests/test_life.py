@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from conftest import NOW
-from medallion import contracts, pipeline
+from medallion import contracts, pipeline, sources
 from medallion.care import doctor
 from medallion.config import load
 from medallion.contracts import Filling, Override
-from medallion.contracts.filling import COMPLETE
+from medallion.contracts.filling import COMPLETE, OF, SNAPSHOT
 from medallion.errors import ContractError
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline.batches import Batch
@@ -292,8 +295,8 @@ def test_a_complete_delivery_beside_an_earlier_one_is_refused():
     one, two, changed = file("deals-a.csv", "a"), file("deals-b.csv", "b"), file("deals-b.csv", "c")
     first, second = Batch.of((one, two), NOW), Batch.of((changed,), NOW + timedelta(days=1))
 
-    def said(files, known, refused=()):
-        return [item.problem for item in pipeline._not_whole(Scan(files, refused, ()), known)]
+    def said(files, known):
+        return [item.problem for item in pipeline._not_whole(Scan(files, (), ()), known)]
 
     assert said((one, two), []) == []
     assert said((changed,), [first]) == []
@@ -301,7 +304,55 @@ def test_a_complete_delivery_beside_an_earlier_one_is_refused():
         "deals-b.csv: is a complete delivery by the contract, but deals-a.csv lies beside"
     ]
     assert "content of an earlier delivery" in said((two,), [first, second])[0]
-    assert "refused lies beside" in said((changed,), [], (Refusal("deals-a.csv", "leads", "dates", "mend"),))[0]
+
+
+@pytest.mark.parametrize(
+    ("word", "day", "beside", "loaded"),
+    [
+        (COMPLETE, None, "deals-b.csv", False),
+        (SNAPSHOT, "2025-01-31", "b_2025-01-31.csv", False),
+        (SNAPSHOT, "2025-01-31", "b_2025-02-28.csv", True),
+        (SNAPSHOT, "2025-01-31", "b.csv", False),
+        (SNAPSHOT, None, "b_2025-02-28.csv", False),  # a column tells the day
+        (OF, None, "deals-b.csv", True),
+    ],
+)
+def test_what_belongs_to_a_refused_file_is_not_loaded_where_its_records_would_end(word, day, beside, loaded):
+    entities = contracts.entities()
+    mapping = {word: Filling(value="deals*"), "updated_at": Filling(value=day) if day else Filling(column="changed")}
+    file = SourceFile("/in/a.csv", "a.csv", "leads", "csv", "a", 1, mapping=mapping)
+    scan = sources.hold_back([file], [Refusal(beside, "leads", "damaged", "mend")], (), entities, to_load=True)
+    assert [kept.name for kept in scan.files] == ["a.csv"] * loaded
+    assert [f"refused lies beside: {beside}" in item.problem for item in scan.refused[1:]] == [True] * (not loaded)
+
+
+def test_a_damaged_file_of_a_complete_delivery_ends_nothing(to_silver, contract, rows, tmp_path):
+    """The damage shows only while the file is read, after the delivery was found whole."""
+
+    def south(*notes):
+        names, values = DEALS.strip().split(","), [*L1.split(","), ""]
+        cells = {
+            name: [f"S{n}" if name == "Id" else value for n in range(len(notes))]
+            for name, value in zip(names, values, strict=True)
+        }
+        cells["Flag"] = pa.StringArray.from_buffers(len(notes), *pa.array(notes, pa.binary()).buffers()[1:3])
+        out = io.BytesIO()
+        pq.write_table(pa.table(cells), out)
+        return out.getvalue()
+
+    path = tmp_path / "mine.odcs.yaml"
+    path.write_text(HEAD + entity("customers", CUSTOMERS) + entity("leads", LEADS, "complete: true", "leads_*"))
+    north = DEALS + f"{L1},\n{L2},\n"
+    first = {"customers.csv": ACCOUNTS, "leads_north.csv": north, "leads_south.parquet": south(b"x", b"x")}
+    _, lake = to_silver(first, contracts=(path,))
+    second = {
+        "customers.csv": ACCOUNTS + "A9,Zoo,2025-01-09\n",
+        "leads_north.csv": DEALS + f"{L1},y\n{L2},\n",
+        "leads_south.parquet": south(b"\xff\xfe", b"\xff\xfe"),
+    }
+    result, lake = to_silver(second, NOW + timedelta(days=1))
+    assert {item.name for item in result.refused} == {"leads_north.csv", "leads_south.parquet"}
+    assert [row["id"] for row in rows(lake, STATE)] == ["L1", "L2", "S0", "S1"]
 
 
 @pytest.mark.parametrize(

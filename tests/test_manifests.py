@@ -1,5 +1,6 @@
 """Manifests: which versions belong together, what readers open, and what upkeep may remove."""
 
+import errno
 import json
 import os
 import shutil
@@ -22,12 +23,13 @@ from medallion import cli, door, pipeline
 from medallion.care import doctor, erasure, maintain, restore, verify
 from medallion.config import load
 from medallion.errors import LakehouseError
-from medallion.lakehouse import locks, maintenance, manifests, publishing, query, store
+from medallion.lakehouse import contracts_in_use, locks, maintenance, manifests, publishing, query, store
 from medallion.lakehouse.manifests import Kept, Manifest
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import journal
 
 AT = datetime(2025, 7, 1, tzinfo=UTC)
+HEAD = "apiVersion: v3.1.0\nkind: DataContract\nid: mine\nversion: 1.0.0\nstatus: active\nschema:"
 
 
 def manifest(number, written_at=AT, opens_from=1, versions=None, previous=""):
@@ -80,6 +82,24 @@ def test_readers_see_what_a_command_left_and_writers_what_they_write(lake):
     assert keys(lake) == ["a", "b"]
 
 
+def test_contracts_and_rates_are_those_of_the_state_that_is_read(lake):
+    euros = "\n  - name: leads\n    properties:\n      - {name: currency, enum: [{value: EUR}], customProperties: "
+    euros = f"""{HEAD}{euros}[{{property: default, value: "'EUR'"}}]}}\n"""
+    with pytest.raises(KeyboardInterrupt), journal.writing(lake) as writer, writer.intent("run", []):
+        texts = {"known_at": [AT], "path": ["mine.yaml"], "content": [euros]}
+        write_deltalake(lake.path("ops.contracts"), pa.table({**texts, "position": [0]}))
+        write_deltalake(lake.path("ops.rates"), pa.table(texts))
+        assert contracts_in_use.currency(lake) == "EUR"  # who writes sees what it has written
+        raise KeyboardInterrupt
+    assert contracts_in_use.currency(lake) == "USD"
+    assert contracts_in_use.overrides(lake) == ()
+    assert contracts_in_use.rates(lake) is None
+    assert [one.text for one in contracts_in_use.overrides(lake, newest=True)] == [euros]  # the next run continues it
+    assert contracts_in_use.rates(lake, newest=True).text == euros
+    publishing.publish(lake, "run")
+    assert contracts_in_use.currency(lake) == "EUR"
+
+
 def test_tables_beside_the_lock_are_read_at_their_newest(lake):
     write_deltalake(lake.path("ops.agent_log"), pa.table({"key": ["q"]}))
     opened = manifests.opened(lake)
@@ -123,6 +143,8 @@ def test_an_earlier_state_is_opened_by_number_or_time(tmp_path, at):
         ("9", "there is no manifest 9; the first is 1, of 2025-07-01 00:00 UTC"),
         ("2020-01-01", "there is no manifest 2020-01-01"),
         ("yesterday", "--at 'yesterday' is neither the number of a manifest nor a time"),
+        ("²", "--at '²' is neither the number of a manifest nor a time"),
+        ("٢", "--at '٢' is neither the number of a manifest nor a time"),
     ],
 )
 def test_a_state_that_there_is_not(tmp_path, at, problem):
@@ -134,10 +156,27 @@ def test_a_state_that_there_is_not(tmp_path, at, problem):
     assert problem in error.value.problem
 
 
+def test_what_upkeep_found_expired_is_refused_though_its_log_is_there(tmp_path):
+    lake = Lakehouse(str(tmp_path / "lake"))
+    for days, kind in ((0, "run"), (1, "run"), (50, "run"), (60, "maintain")):
+        table(lake, "silver.mine", str(days))
+        publishing.publish(lake, kind, now=AT + timedelta(days=days))
+    for number in "234":  # the last of a month, a recent one, the newest
+        assert manifests.opened(lake, number).versions == {"silver.mine": int(number) - 1}
+    with pytest.raises(LakehouseError, match="manifest 1 .* can no longer be opened: it has expired"):
+        manifests.opened(lake, "1")
+
+
+@pytest.mark.parametrize("table", [None, "silver.mine"])
+def test_a_number_to_go_back_to_is_one_in_plain_figures(lake, table):
+    with pytest.raises(LakehouseError, match="--to '²' is not a time"):
+        restore.plan(lake, "²", table)
+
+
 def test_nothing_from_before_an_erasure_opens(lake):
     table(lake, "silver.mine", "b")
     publishing.publish(lake, "forget")
-    with pytest.raises(LakehouseError, match="manifest 1 .* is not opened any more"):
+    with pytest.raises(LakehouseError, match="manifest 1 .* can no longer be opened"):
         manifests.opened(lake, "1")
 
 
@@ -198,7 +237,7 @@ def test_large_tables_are_hashed_by_what_was_added(lake, monkeypatch):
 def test_thirty_days_and_the_ends_of_months_can_be_opened():
     days = [AT - timedelta(days=age) for age in range(120, -1, -1)]
     known = [manifest(number, day) for number, day in enumerate(days, 1)]
-    opens = maintenance.openable(known, AT)
+    opens = manifests.openable(known, AT)
     told = [one.written_at.date().isoformat() for one in known if one.number in opens]
     assert told[:3] == ["2025-03-31", "2025-04-30", "2025-05-31"]
     assert told[3:] == [(AT - timedelta(days=age)).date().isoformat() for age in range(30, -1, -1)]
@@ -207,16 +246,18 @@ def test_thirty_days_and_the_ends_of_months_can_be_opened():
 def test_an_erasure_leaves_nothing_older_to_open():
     known = [manifest(number, AT - timedelta(days=10 - number), opens_from=1) for number in range(1, 6)]
     known.append(manifest(6, AT, opens_from=6))
-    assert maintenance.openable(known, AT) == {6}
+    assert manifests.openable(known, AT) == {6}
 
 
-def test_upkeep(tmp_path):
+def test_upkeep(tmp_path, monkeypatch):
     """Files become few, each state that can be opened reads as it did, and gold is not computed again for it."""
     lake = Lakehouse(str(tmp_path / "lake"))
     for place in range(40):
         table(lake, "silver.mine", f"{place:02}")
         publishing.publish(lake, "run", now=AT + timedelta(days=place))
     assert maintenance.due(lake) == ["silver.mine", "ops.manifests"]
+    clock = type("Clock", (datetime,), {"now": classmethod(lambda cls, zone: AT + timedelta(days=39))})
+    monkeypatch.setattr(publishing, "datetime", clock)
     now = (AT + timedelta(days=39)).replace(tzinfo=None)
     (done,) = [one for one in maintain.maintain(lake, now) if one.table == "silver.mine"]
     assert (done.files_before, done.files_after) == (40, 1)
@@ -229,7 +270,7 @@ def test_upkeep(tmp_path):
         assert keys(manifests.opened(lake, str(number))) == [f"{place:02}" for place in range(count)]
     log = Path(lake.path("silver.mine"), "_delta_log")
     assert f"{4:020d}.json" not in {path.name for path in log.iterdir()}
-    with pytest.raises(LakehouseError, match="has no version 4 any more|is not opened any more"):
+    with pytest.raises(LakehouseError, match="manifest 5 .* can no longer be opened: it has expired"):
         keys(manifests.opened(lake, "5"))
     table(lake, "silver.mine", "after")
     assert len(keys(lake, newest=True)) == 41
@@ -239,11 +280,11 @@ def test_upkeep_settles(tmp_path, monkeypatch):
     """What it cannot remove, since it can be opened, makes nothing due; what is written beside the lock is shortened by age."""
     monkeypatch.setattr(maintenance, "COMMITS", 6)
     lake = Lakehouse(str(tmp_path / "lake"))
-    log = {name: Path(lake.path(name), "_delta_log") for name in ("gold.mine", "ops.manifests")}
+    log = {name: Path(lake.path(name), "_delta_log") for name in ("silver.mine", "ops.manifests")}
     upkeep = []
     for day in range(15):
         now = (AT + timedelta(days=day)).replace(tzinfo=None)
-        write_deltalake(lake.path("gold.mine"), pa.table({"key": [f"{day:02}"]}), mode="overwrite")
+        write_deltalake(lake.path("silver.mine"), pa.table({"key": [f"{day:02}"]}), mode="overwrite")
         publishing.publish(lake, "run", now=AT + timedelta(days=day))
         for path in log["ops.manifests"].iterdir():
             os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 86_400))
@@ -315,18 +356,36 @@ def test_a_commit_that_is_lost(lake):
     assert states(verify.verify(settings(lake)))["state", "silver.mine"] == doctor.BROKEN
     with pytest.raises(LakehouseError, match=r"silver\.mine has no version 1 any more"):
         keys(lake)
+    with pytest.raises(LakehouseError) as error:
+        manifests.opened(lake, "2")
+    assert error.value.remedy == "See what `medallion doctor` says."  # there is no later one
+    table(lake, "silver.new", "b")
+    publishing.publish(lake, "run")
+    with pytest.raises(LakehouseError) as error:
+        manifests.opened(lake, "2")
+    assert error.value.remedy == "Choose a later manifest."
+
+
+def test_a_full_disk_is_told_of_the_table_and_not_of_a_statement(lake):
+    class Spark:
+        def sql(self, statement):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(LakehouseError) as error:
+        store.delete_rows(Spark(), lake, "silver.mine", "true")
+    assert error.value.problem == f"{lake.path('silver.mine')}: there is no room left to write it"
 
 
 @pytest.mark.parametrize("look", [verify.verify, doctor.examine])
 def test_a_commit_that_is_lost_is_told_whatever_is_unfinished(lake, look):
-    table(lake, "gold.other", "x")
-    table(lake, "gold.mine", "b")
+    table(lake, "silver.other", "x")
+    table(lake, "silver.mine", "b")
     publishing.publish(lake, "run")
-    with pytest.raises(KeyboardInterrupt), journal.writing(lake) as writer, writer.intent("score", ["gold.other"]):
+    with pytest.raises(KeyboardInterrupt), journal.writing(lake) as writer, writer.intent("score", ["silver.other"]):
         raise KeyboardInterrupt
-    Path(lake.path("gold.mine"), "_delta_log", f"{1:020d}.json").unlink()
+    Path(lake.path("silver.mine"), "_delta_log", f"{1:020d}.json").unlink()
     found = look(settings(lake))
-    assert states(found)["state", "gold.mine"] == doctor.BROKEN
+    assert states(found)["state", "silver.mine"] == doctor.BROKEN
     if look is verify.verify:
         (left_out,) = [one for one in found if (one.check, one.state) == ("state", doctor.WARNING)]
         assert left_out.says == "tables above it were not compared: score is unfinished (interrupted)"
@@ -448,7 +507,7 @@ def test_a_table_that_was_made_anew_is_not_the_one_of_an_earlier_manifest(lake):
     table(lake, "silver.new", "y")
     publishing.publish(lake, "run")
     for call in (manifests.opened, restore.plan):
-        with pytest.raises(LakehouseError, match=r"silver\.new was removed and made anew since manifest 2"):
+        with pytest.raises(LakehouseError, match=r"silver\.new was removed and recreated since manifest 2"):
             call(lake, "2")
     assert keys(manifests.opened(lake, "1")) == ["a"]
 
@@ -468,21 +527,21 @@ def test_lost_commits_stop_writers_and_going_back_mends_it(lake):
     table(lake, "silver.mine", "c")
     publishing.publish(lake, "run")
     assert keys(lake) == ["a", "c"]
-    with pytest.raises(LakehouseError, match="manifest 2 .* is not opened any more"):
+    with pytest.raises(LakehouseError, match="manifest 2 .* can no longer be opened"):
         manifests.opened(lake, "2")
 
 
 def lost_while_something_was_begun(lake, name, began):
     """What a killed `train` has left, and in the same power failure the newest commit of a table, but for its checksum."""
-    table(lake, "gold.mine", "b")
+    table(lake, "silver.mine", "b")
     table(lake, "silver.other", "x")
     publishing.publish(lake, "run")
-    table(lake, "gold.mine", "c")
+    table(lake, "silver.mine", "c")
     table(lake, "silver.other", "y")
     publishing.publish(lake, "run")
     with pytest.raises(KeyboardInterrupt), journal.writing(lake) as writer, writer.intent("train", began):
-        table(lake, "gold.new", "half")
-        table(lake, "gold.mine", "half")
+        table(lake, "silver.new", "half")
+        table(lake, "silver.mine", "half")
         raise KeyboardInterrupt
     log = Path(lake.path(name), "_delta_log")
     newest = manifests.newest(lake).versions[name]
@@ -493,8 +552,8 @@ def lost_while_something_was_begun(lake, name, began):
     (log / f"{newest:020d}.crc").write_text(crc)
 
 
-@pytest.mark.parametrize("name", ["gold.mine", "silver.other"])
-@pytest.mark.parametrize("began", [None, ["gold.mine"]])
+@pytest.mark.parametrize("name", ["silver.mine", "silver.other"])
+@pytest.mark.parametrize("began", [None, ["silver.mine"]])
 def test_lost_commits_beside_what_was_begun_are_mended_by_going_back(lake, name, began):
     lost_while_something_was_begun(lake, name, began)
     assert restore.plan(lake, "2")
@@ -502,14 +561,14 @@ def test_lost_commits_beside_what_was_begun_are_mended_by_going_back(lake, name,
         pytest.fail("it may not write")
     with pytest.raises(LakehouseError, match="has no version"):
         restore.apply(lake, "3")
-    other = "gold.new" if name == "gold.mine" else "gold.mine"
+    other = "silver.new" if name == "silver.mine" else "silver.mine"
     with pytest.raises(LakehouseError, match=f"{other}: cannot go back alone: {name}: its newest commits are lost"):
         restore.apply(lake, "0", other)
     restore.apply(lake, "2")
     assert keys(lake) == ["a", "b"]
     assert [(one.number, one.kind, one.opens_from) for one in manifests.history(lake)][3:] == [(4, "restore", 4)]
     assert lake.delta("silver.other").to_pyarrow_table().num_rows == 1
-    assert not lake.exists("gold.new")
+    assert not lake.exists("silver.new")
     with journal.writing(lake) as writer:
         assert writer.recovered == []
 
@@ -526,12 +585,12 @@ def test_what_to_do_about_a_killed_restore(lake, cut, told):
 
 def test_an_erasure_does_not_make_lost_commits_the_good_state(lake):
     table(lake, "silver.customers_history", "C1")
-    table(lake, "gold.mine", "b")
+    table(lake, "silver.mine", "b")
     publishing.publish(lake, "run")
-    Path(lake.path("gold.mine"), "_delta_log", f"{1:020d}.json").unlink()
+    Path(lake.path("silver.mine"), "_delta_log", f"{1:020d}.json").unlink()
     told = settings(lake)
     for call in (lambda: erasure.forget(told, "C1", "asked", "ana", NOW), lambda: erasure.resume(told)):
-        with pytest.raises(LakehouseError, match=r"gold\.mine: its newest commits are lost"):
+        with pytest.raises(LakehouseError, match=r"silver\.mine: its newest commits are lost"):
             call()
     assert [one.opens_from for one in manifests.history(lake)] == [1, 1]
 
@@ -555,7 +614,7 @@ def test_a_restore_after_lost_commits_that_is_killed_is_repeated(lake, at, monke
     assert len(calls) >= at
     if len(manifests.history(lake)) == 3:
         with suppress(LakehouseError), journal.writing(lake):
-            assert not lake.exists("gold.new")  # only removals were left
+            assert not lake.exists("silver.new")  # only removals were left
     if len(manifests.history(lake)) == 3:
         restore.apply(lake, "2")
     assert keys(lake) == ["a", "b"]
@@ -595,20 +654,20 @@ def test_a_checkpoint_that_is_cut_short_is_written_again(lake):
     aside = checkpoint.with_name(f"{checkpoint.name}.torn")
     assert aside.stat().st_size == 40
     assert not checkpoint.exists()
-    store.purge(lake, "gold.mine")  # it has statistics, so that an erasure takes it too
+    store.purge(lake, "silver.mine")  # it has statistics, so that an erasure takes it too
     assert not aside.exists()
 
 
 @pytest.mark.parametrize("before", [True, False])
 def test_a_checkpoint_that_is_all_that_is_left_of_its_commits_is_not_taken_away(lake, before):
-    table(lake, "gold.mine", "b")
+    table(lake, "silver.mine", "b")
     if before:
-        DeltaTable(lake.path("gold.mine")).create_checkpoint()
+        DeltaTable(lake.path("silver.mine")).create_checkpoint()
     for key in "cd":
-        table(lake, "gold.mine", key)
+        table(lake, "silver.mine", key)
     publishing.publish(lake, "run")
-    DeltaTable(lake.path("gold.mine")).create_checkpoint()
-    log = Path(lake.path("gold.mine"), "_delta_log")
+    DeltaTable(lake.path("silver.mine")).create_checkpoint()
+    log = Path(lake.path("silver.mine"), "_delta_log")
     (log / f"{0:020d}.json").rename(log / "first")
     checkpoint = log / f"{3:020d}.checkpoint.parquet"
     checkpoint.write_bytes(checkpoint.read_bytes()[:-10])

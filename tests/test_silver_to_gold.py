@@ -470,9 +470,9 @@ def test_an_implausible_amount_waits_in_quarantine_and_one_let_in_can_be_put_rig
     _, lake = deliver(files)
     refused = rows(lake, "select record_key, reasons from silver.quarantine order by 1")
     assert [tuple(row.values()) for row in refused] == [
-        *((key, ["deal_value: is not 0 to 100,000,000,000: '9999999999999999.00'"]) for key in ("L1", "L2")),
-        ("L5", ["created_at: is not 1980-01-01 to 2099-12-31: '0205-06-01 00:00:00'"]),
-        ("L6", ["closed_at: is not 1980-01-01 to 2099-12-31: '1979-12-31 00:00:00'"]),
+        *((key, ["deal_value: is outside 0 to 100,000,000,000: '9999999999999999.00'"]) for key in ("L1", "L2")),
+        ("L5", ["created_at: is outside 1980-01-01 to 2099-12-31: '0205-06-01 00:00:00'"]),
+        ("L6", ["closed_at: is outside 1980-01-01 to 2099-12-31: '1979-12-31 00:00:00'"]),
     ]
     assert rows(lake, "select sum(deal_value) as total from gold.deals") == [{"total": D("100000000000.00")}]
     contract = tmp_path / "lifted.odcs.yaml"

@@ -66,7 +66,7 @@ def plan(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
     """
     if "://" in lake.root:
         raise LakehouseError(f"{lake.root}: only a folder can be restored", "Use RESTORE TABLE on the platform.")
-    if table is not None and to.isdigit():
+    if table is not None and manifests.is_number(to):
         moves = [Move(table, _newest(lake, table), int(to))]
     else:
         names = [table] if table else [name for name in lake.tables() if journal.is_kept_track_of(name)]
@@ -128,7 +128,7 @@ def apply(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
 def _manifest(lake: Lakehouse, to: str) -> Manifest | None:
     """The manifest that is meant; None where it is a run from before the first."""
     known = manifests.history(lake)
-    if to.isdigit() or (known and manifests.last_by(known, _time(to))):
+    if manifests.is_number(to) or (known and manifests.last_by(known, _time(to))):
         return manifests.found(lake, to, "--to")
     return None
 

@@ -13,7 +13,7 @@ import duckdb
 from medallion import contracts, metrics
 from medallion.contracts import Table
 from medallion.gold import gold_contract
-from medallion.lakehouse import contracts_in_use, maintenance, manifests, query
+from medallion.lakehouse import contracts_in_use, manifests, query
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, drift, journal, proof
 
@@ -156,7 +156,7 @@ def _drift(known: list[batches.Batch]) -> list[dict[str, Any]]:
 def _manifests(lake: Lakehouse, now: datetime) -> list[dict[str, Any]]:
     """The last states of a lakehouse that can be opened, the newest first."""
     known = manifests.history(lake)
-    opens = maintenance.openable(known, now.replace(tzinfo=UTC))
+    opens = manifests.openable(known, now.replace(tzinfo=UTC))
     return [
         {
             "manifest": one.number,

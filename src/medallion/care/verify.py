@@ -14,7 +14,7 @@ from medallion.errors import LakehouseError
 from medallion.gold import graph
 from medallion.lakehouse import manifests, publishing
 from medallion.lakehouse.manifests import Manifest
-from medallion.lakehouse.store import BESIDE, Lakehouse
+from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import journal
 
 #: What gold holds beside the state of the data: scores once given are not computed again.

@@ -68,7 +68,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("repair", "Compare the files of a lakehouse with its manifests. Ends with 1 when something is broken."),
     "maintain": (
         "repair",
-        "Compact tables, and remove what is needed by none of the states that can be opened: 30 days and the ends of months.",
+        "Compact tables and delete files that no manifest you can still open needs (the last 30 days and each month's last).",
     ),
     "reprocess": (
         "reprocess",

@@ -38,7 +38,7 @@ def verify(
 
 @command(app, examples=("`medallion maintain`",))
 def maintain(call: Call) -> None:
-    """Compact tables, and remove what is needed by none of the states that can be opened: 30 days and the ends of months."""
+    """Compact tables and delete files that no manifest you can still open needs (the last 30 days and each month's last)."""
     done = maintaining.maintain(call.lake, utc_now())
     rows = [asdict(one) for one in done]
     changed = [row for row in rows if row["removed"] or row["files_before"] != row["files_after"]]

@@ -57,7 +57,9 @@ def status(call: Call) -> None:
         call.records("Unfinished", document["unfinished"])
         call.records("Runs", document["runs"])
         call.records(
-            "Manifests", document["manifests"], "number or time for --at; none older than the first that opens"
+            "Manifests",
+            document["manifests"],
+            "Pass a number or a time to `--at`. `opens` says which can still be read.",
         )
         call.records("Runs that failed", document["failures"])
         call.records("Batches", document["batches"])

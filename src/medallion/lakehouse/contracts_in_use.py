@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from medallion.contracts import Entity, Override, entities, odcs, table
 from medallion.contracts.own import bring
-from medallion.lakehouse import query, store
+from medallion.lakehouse import manifests, query, store
 from medallion.lakehouse.store import Lakehouse
 
 if TYPE_CHECKING:
@@ -21,14 +21,16 @@ _SETTING = "setting currency"
 TABLE, RATES = "ops.contracts", "ops.rates"
 
 
-def overrides(lake: Lakehouse, given: Iterable[Path] = ()) -> tuple[Override, ...]:
+def overrides(lake: Lakehouse, given: Iterable[Path] = (), newest: bool = False) -> tuple[Override, ...]:
     """The contract files to use: those given, with the setting `currency` as far as it is in use, else those in use.
+
+    With `newest` those that a run was killed with are in use, since the next run continues it; for readers they are not.
 
     Raises:
         ContractError: A given file cannot be read.
     """
-    used, own = _in_use(lake), tuple(Override.read(path) for path in given)
-    return in_currency(lake, own, entities(used)["leads"].currency if is_set(used) else None) if own else used
+    used, own = _in_use(lake, newest), tuple(Override.read(path) for path in given)
+    return in_currency(lake, own, entities(used)["leads"].currency if is_set(used) else None, newest) if own else used
 
 
 def is_set(used: Iterable[Override]) -> bool:
@@ -50,13 +52,14 @@ def currency(lake: Lakehouse) -> str:
 
 def are_in_use(lake: Lakehouse, used: tuple[Override, ...]) -> bool:
     """Whether exactly these are in use, so that someone has accepted what they guess."""
-    return fingerprint(used) == fingerprint(_in_use(lake))
+    return fingerprint(used) == fingerprint(_in_use(lake, newest=True))
 
 
-def _in_use(lake: Lakehouse) -> tuple[Override, ...]:
+def _in_use(lake: Lakehouse, newest: bool) -> tuple[Override, ...]:
+    lake = lake if newest else manifests.as_read(lake)
     if not lake.exists(TABLE):
         return ()
-    with query.connect(lake, layers=["ops"], only={TABLE}, newest=True) as connection:
+    with query.connect(lake, layers=["ops"], only={TABLE}, newest=newest) as connection:
         rows = query.rows(
             connection,
             f"select path, content from {TABLE} where known_at = (select max(known_at) from {TABLE}) order by position",
@@ -64,7 +67,9 @@ def _in_use(lake: Lakehouse) -> tuple[Override, ...]:
     return tuple(Override(row["path"], row["content"]) for row in rows)
 
 
-def in_currency(lake: Lakehouse, used: tuple[Override, ...], code: str | None) -> tuple[Override, ...]:
+def in_currency(
+    lake: Lakehouse, used: tuple[Override, ...], code: str | None, newest: bool = False
+) -> tuple[Override, ...]:
     """With the setting `currency` as the last of the contract files; as they are where it says nothing.
 
     What an amount is in of which nothing is said stays as it is where a contract says so, or deals have been read: the
@@ -77,7 +82,7 @@ def in_currency(lake: Lakehouse, used: tuple[Override, ...], code: str | None) -
     tables = ""
     for name in ("leads", "products"):
         says = _says_default(own, name)
-        column = entities(own if says or not read else _in_use(lake))[name].column("currency")
+        column = entities(own if says or not read else _in_use(lake, newest))[name].column("currency")
         default, accepted, unit = f"'{code}'", [code], ""
         if (says or read) and column.default and column.default != default:
             default, accepted = column.default, [*column.accepted]
@@ -104,17 +109,22 @@ def _says_default(used: Iterable[Override], entity: str) -> bool:
     )
 
 
-def rates(lake: Lakehouse, given: Path | None = None, known_as_of: datetime | None = None) -> Override | None:
+def rates(
+    lake: Lakehouse, given: Path | None = None, known_as_of: datetime | None = None, newest: bool = False
+) -> Override | None:
     """The table of exchange rates to use: the given one, else the one in use, or the one that was known before a time.
+
+    `newest` is as in `overrides`.
 
     Raises:
         ContractError: The given one cannot be read.
     """
     if given is not None:
         return Override.read(given)
+    lake = lake if newest else manifests.as_read(lake)
     if not lake.exists(RATES):
         return None
-    with query.connect(lake, layers=["ops"], only={RATES}, newest=True) as connection:
+    with query.connect(lake, layers=["ops"], only={RATES}, newest=newest) as connection:
         sql = f"select path, content from {RATES} where known_at < coalesce(?, 'infinity'::timestamp) order by known_at desc limit 1"
         rows = query.rows(connection, sql, [known_as_of])
     return Override(rows[0]["path"], rows[0]["content"]) if rows else None

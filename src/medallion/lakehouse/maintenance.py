@@ -10,7 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,8 +22,6 @@ from medallion.lakehouse import locks, manifests, publishing, store
 from medallion.lakehouse.manifests import Manifest
 from medallion.lakehouse.store import BESIDE, Lakehouse
 
-#: How long every manifest can be opened; older ones only where they are the last of their month.
-RETENTION = timedelta(days=30)
 #: A table is due when it has so many files that are small, or so many commits that no checkpoint covers or nothing needs.
 FILES, SMALL, COMMITS = 32, 32 << 20, 50
 #: Hours for which files of a table that is written beside the lock are left alone, since a commit may be about to name them.
@@ -44,21 +42,10 @@ class Maintained:
     removed: int
 
 
-def openable(known: Iterable[Manifest], now: datetime) -> set[int]:
-    """Numbers of the manifests that can be opened at a time (UTC)."""
-    known = list(known)
-    if not known:
-        return set()
-    left = [one for one in known if one.number >= known[-1].opens_from]
-    month_ends = {(one.written_at.year, one.written_at.month): one.number for one in left}
-    recent = {one.number for one in left if one.written_at >= now - RETENTION}
-    return {*month_ends.values(), *recent, known[-1].number}
-
-
 def needed(known: Iterable[Manifest], now: datetime) -> dict[str, set[int]]:
     """Versions of each table that the manifests which can be opened need."""
     known = list(known)
-    wanted = openable(known, now)
+    wanted = manifests.openable(known, now)
     found: dict[str, set[int]] = defaultdict(set)
     for manifest in known:
         if manifest.number in wanted:

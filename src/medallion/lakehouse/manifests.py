@@ -46,12 +46,18 @@ SCHEMA = pa.schema(
 )
 
 
+#: How long every manifest can be opened; older ones only where they are the last of their month.
+RETENTION = timedelta(days=30)
+#: The kind of the manifest of upkeep, which removes what no manifest needs that can be opened then.
+MAINTAIN = "maintain"
+
+
 @dataclass(frozen=True)
 class Kept:
     """A table in a manifest.
 
     Attributes:
-        id: Identifier of the Delta table: one that was removed and made anew has another.
+        id: Identifier of the Delta table: one that was removed and recreated has another.
         version: Its version.
         since: The version from which it has this content; a compaction writes a version, not a content.
         rows: How many rows.
@@ -172,7 +178,7 @@ def opened(lake: Lakehouse, at: str | None = None) -> Lakehouse:
         at: Number of a manifest, or a time (UTC), for which the last manifest by then is taken.
 
     Raises:
-        LakehouseError: There is no such manifest, or it is not to be opened any more.
+        LakehouseError: There is no such manifest, or it can no longer be opened.
     """
     if at is None:
         manifest = newest(lake)
@@ -190,11 +196,19 @@ def is_ours(name: str) -> bool:
     return not name.startswith("gold.") or name in written_names() or name == "gold.lead_snapshots"
 
 
+def as_read(lake: Lakehouse) -> Lakehouse:
+    """The lakehouse as readers see it: as it was opened, else as the last finished command left it.
+
+    Who holds it for writing sees what it writes.
+    """
+    return lake if lake.pinned is not None or locks.is_ours(lake.root) else opened(lake)
+
+
 def found(lake: Lakehouse, at: str, option: str = "--at") -> Manifest:
     """The manifest of a number, or the last one by a time (UTC).
 
     Raises:
-        LakehouseError: There is none, or it is not to be opened any more.
+        LakehouseError: There is none, or it can no longer be opened.
     """
     known = history(lake)
     if not known:
@@ -208,18 +222,42 @@ def found(lake: Lakehouse, at: str, option: str = "--at") -> Manifest:
         )
     if manifest.number < known[-1].opens_from:
         raise LakehouseError(
-            f"{lake.root}: manifest {manifest.number} of {_minute(manifest.written_at)} UTC is not opened any more: what it had was "
+            f"{lake.root}: manifest {manifest.number} of {_minute(manifest.written_at)} UTC can no longer be opened: what it had was "
             "erased or removed since",
             f"The oldest that opens is {known[-1].opens_from}.",
         )
+    if _expired(known, manifest):
+        raise LakehouseError(
+            f"{lake.root}: manifest {manifest.number} of {_minute(manifest.written_at)} UTC can no longer be opened: it has "
+            "expired, and upkeep has removed what only it needed",
+            "`opens` of `medallion status` says which can still be read.",
+        )
     return manifest
+
+
+def openable(known: Iterable[Manifest], now: datetime) -> set[int]:
+    """Numbers of the manifests that can be opened at a time (UTC)."""
+    known = list(known)
+    if not known:
+        return set()
+    left = [one for one in known if one.number >= known[-1].opens_from]
+    month_ends = {(one.written_at.year, one.written_at.month): one.number for one in left}
+    recent = {one.number for one in left if one.written_at >= now - RETENTION}
+    return {*month_ends.values(), *recent, known[-1].number}
+
+
+def _expired(known: list[Manifest], manifest: Manifest) -> bool:
+    """Whether upkeep found a manifest expired, and so kept nothing for it."""
+    last = max((place for place, one in enumerate(known) if one.kind == MAINTAIN), default=0)
+    before = known[:last]
+    return manifest.number in {one.number for one in before} - openable(before, known[last].written_at)
 
 
 def still_there(lake: Lakehouse, manifest: Manifest, names: Iterable[str] | None = None) -> None:
     """Make sure that the tables of a manifest were not removed since.
 
     Raises:
-        LakehouseError: One was, and perhaps made anew.
+        LakehouseError: One was, and perhaps recreated.
     """
     for name, kept in manifest.tables.items():
         if names is not None and name not in names:
@@ -229,11 +267,11 @@ def still_there(lake: Lakehouse, manifest: Manifest, names: Iterable[str] | None
         except DeltaError as error:
             raise LakehouseError(
                 f"{lake.root}: {name} has no version {kept.version} any more, which manifest {manifest.number} names",
-                "Choose a later manifest, or see what `medallion doctor` says.",
+                "See what `medallion doctor` says." if newest(lake) == manifest else "Choose a later manifest.",
             ) from error
         if there != kept.id:
             raise LakehouseError(
-                f"{lake.root}: {name} was removed and made anew since manifest {manifest.number}",
+                f"{lake.root}: {name} was removed and recreated since manifest {manifest.number}",
                 "Open a later manifest; see `medallion status`.",
             )
 
@@ -297,8 +335,13 @@ def _numbers(table: DeltaTable) -> Iterator[int]:
         yield from (value for value in actions["max.number"].to_pylist() if value is not None)
 
 
+def is_number(text: str) -> bool:
+    """Whether a text is the number of a manifest, and no time: `isdigit` holds of `²` too."""
+    return text.isascii() and text.isdecimal()
+
+
 def _at(known: Iterable[Manifest], at: str, option: str) -> Manifest | None:
-    if at.isdigit():
+    if is_number(at):
         return next((one for one in known if one.number == int(at)), None)
     try:
         told = datetime.fromisoformat(at)

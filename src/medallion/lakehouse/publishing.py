@@ -22,7 +22,7 @@ from medallion.lakehouse.store import BESIDE, Lakehouse
 from medallion.version import VERSION
 
 #: The command that writes versions, and no content.
-MAINTAIN = "maintain"
+MAINTAIN = manifests.MAINTAIN
 #: Endings of tables that hold work in progress only.
 WORK = ("_staged", "_strays", "_contested")
 #: Tables from this size (bytes) on are hashed by the files that were added, not as a whole.

@@ -24,7 +24,7 @@ from deltalake import DeltaTable
 from medallion.contracts import table
 from medallion.contracts.own import opened
 from medallion.errors import LakehouseError
-from medallion.lakehouse import locks, manifests, unity
+from medallion.lakehouse import manifests, unity
 from medallion.lakehouse.store import GO_BACK, LAYERS, Lakehouse, damage
 
 #: A text, a comment or another quoted name, or else a table that is named outside of them. Parsing by sqlglot takes a hundred times as long,
@@ -97,8 +97,8 @@ def connect(
         LakehouseError: There is no lakehouse, or a table uses deletion vectors, which Parquet readers ignore.
     """
     opened(lake.root)
-    if lake.pinned is None and not newest and not locks.is_ours(lake.root):
-        lake = manifests.opened(lake)
+    if not newest:
+        lake = manifests.as_read(lake)
     wanted = set(layers)
     names = [name for name in lake.tables() if name.split(".")[0] in wanted and (only is None or name in only)]
     if not names:

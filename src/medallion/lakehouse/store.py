@@ -188,9 +188,7 @@ class Lakehouse:
 
 
 #: How to go on where one table cannot be mended alone.
-GO_BACK = (
-    "Go back to how an earlier run left everything (`medallion restore --list`, then `medallion restore --to NUMBER`)"
-)
+GO_BACK = "Go back to how an earlier command left it (`medallion restore --list`, then `medallion restore --to NUMBER`)"
 
 
 @dataclass(frozen=True)
@@ -606,15 +604,15 @@ def _merge(frame: DataFrame, spark: SparkSession, lake: Lakehouse, contract: Tab
         "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
     )
     try:
-        _execute(spark, statement)
+        _execute(spark, lake.path(contract.name), statement)
     finally:
         spark.catalog.dropTempView(view)
 
 
 @_again
-def _execute(spark: SparkSession, statement: str) -> None:
+def _execute(spark: SparkSession, path: str, statement: str) -> None:
     locks.check()
-    with door.through(statement.split(" USING ")[0].split(" WHERE ")[0]):
+    with door.through(path):
         spark.sql(statement).collect()
 
 
@@ -636,7 +634,7 @@ def append_raw(frame: DataFrame, spark: SparkSession, lake: Lakehouse, name: str
 def delete_rows(spark: SparkSession, lake: Lakehouse, name: str, where: str) -> None:
     """Delete the rows for which a SQL condition holds, one commit; nothing when there is no such table."""
     if lake.exists(name):
-        _execute(spark, f"DELETE FROM {_sql(lake, name)} WHERE {where}")
+        _execute(spark, lake.path(name), f"DELETE FROM {_sql(lake, name)} WHERE {where}")
 
 
 def replace(frame: DataFrame, lake: Lakehouse, name: str) -> None:

@@ -270,10 +270,10 @@ class _Work:
         self.started = time.perf_counter()
         self.settings, self.now, self.full_refresh = settings, now, full_refresh
         self.lake = Lakehouse(settings.lakehouse)
-        used = contracts_in_use.overrides(self.lake, settings.contracts)
-        self.overrides = contracts_in_use.in_currency(self.lake, used, settings.currency)
+        used = contracts_in_use.overrides(self.lake, settings.contracts, newest=True)
+        self.overrides = contracts_in_use.in_currency(self.lake, used, settings.currency, newest=True)
         self.entities = contracts.entities(self.overrides)
-        self.rates = contracts_in_use.rates(self.lake, settings.rates)
+        self.rates = contracts_in_use.rates(self.lake, settings.rates, newest=True)
         leads = self.entities["leads"]
         if contracts_in_use.is_set(self.overrides) and leads.unsaid != leads.currency and not self.rates:
             raise ContractError(
@@ -337,7 +337,7 @@ class _Work:
             list(new.values()), self.entities, earlier, accept=self.settings.accept, today=today
         )
         refused = [*scan.refused, *settled.refused]
-        read_now = sources.hold_back(settled.files, refused, scan.ignored, self.entities)
+        read_now = sources.hold_back(settled.files, refused, scan.ignored, self.entities, to_load=True)
         accepted = [item.problem for item in doubtful if self.settings.accept]
         self.result.refused, self.result.notes = list(read_now.refused), [*accepted, *settled.notes]
         if not known and not read_now.files:
@@ -588,7 +588,8 @@ class _Work:
         remedy = "Mend or remove the file and run again."
         refused = [sources.Refusal(file.name, file.entity, error.problem, remedy) for file in bad]
         left = [file for file in batch.files if file not in bad]
-        kept = sources.hold_back(left, [*self.result.refused, *refused], self.result.ignored, self.entities)
+        refused = [*self.result.refused, *refused]
+        kept = sources.hold_back(left, refused, self.result.ignored, self.entities, to_load=True)
         if not kept.files:
             return None
         self.result.refused = list(kept.refused)
@@ -722,13 +723,12 @@ def _recovered(settings: Settings) -> list[str]:
 
 
 def _not_whole(scan: sources.Scan, known: Collection[Batch]) -> list[sources.Refusal]:
-    """New files that a contract says are complete deliveries, and that may be a part of one or an earlier one."""
+    """New files that a contract says are complete deliveries, and that may be an earlier one, or lie beside one."""
     latest: dict[tuple[str, str], Batch] = {}
     for batch in known:
         latest |= {place: batch for file in batch.files if (place := _complete(file))}
     read = {(file.content_hash, file.entity) for batch in known for file in batch.files}
     last = {(file.content_hash, file.entity) for batch in latest.values() for file in batch.files}
-    refused = {item.entity for item in scan.refused}
     found = []
     for file in scan.files:
         place, content = _complete(file), (file.content_hash, file.entity)
@@ -739,8 +739,8 @@ def _not_whole(scan: sources.Scan, known: Collection[Batch]) -> list[sources.Ref
         if content in read:
             problem = "has the content of an earlier delivery, and a later one has been read since"
             remedy = "Export it again; as it is, nothing tells whether it is the newest state."
-        elif old or file.entity in refused:
-            problem = f"is a complete delivery by the contract, but {old[0] if old else 'a file of it that is refused'} lies beside"
+        elif old:
+            problem = f"is a complete delivery by the contract, but {old[0]} lies beside"
             remedy = "Give a folder with this delivery alone and whole: what it lacks has ended."
         else:
             continue

@@ -25,7 +25,7 @@ MESSAGES = {
     "null": "is missing",
     "readable": "cannot be read as {kind}",
     "accepted": "is not an accepted value",
-    "range": "is not {range}",
+    "range": "is {range}",
     "pattern": "is not a well-formed identifier",
     "cut": "is a number that a spreadsheet has cut to a few digits; export the column as text",
     "future": "lies after the file was read",
@@ -209,9 +209,7 @@ def _message(column: Declared, name: str, shown: Column) -> Column:
     shown_as = [
         f"{bound:,}" if isinstance(bound, int | float) else str(bound) for bound in (low, high) if bound is not None
     ]
-    bounds = " to ".join(shown_as)
-    if low is None or high is None:
-        bounds = f"up to {bounds}" if low is None else f"{bounds} or more"
+    bounds = f"{'outside' if len(shown_as) > 1 else 'above' if low is None else 'below'} {' to '.join(shown_as)}"
     entity = (column.reference.entity if column.reference else "").removesuffix("s")
     text = MESSAGES[name].format(
         kind=_KINDS.get(column.kind, column.type).format(unit=column.unit or "USD"), range=bounds, entity=entity

@@ -248,10 +248,24 @@ def without(scan: Scan, refused: Iterable[Refusal], entities: Mapping[str, Entit
 
 
 def hold_back(
-    files: Iterable[SourceFile], refused: Iterable[Refusal], ignored: Iterable[str], entities: Mapping[str, Entity]
+    files: Iterable[SourceFile],
+    refused: Iterable[Refusal],
+    ignored: Iterable[str],
+    entities: Mapping[str, Entity],
+    to_load: bool = False,
 ) -> Scan:
-    """What can be read now: without the refused files, and without those whose rows refer to their entities."""
+    """What can be read now: without the refused files, and without those whose rows refer to their entities.
+
+    Of files that are about to be loaded, those are refused too that with a refused one make up a complete delivery or a
+    snapshot: what the refused one holds would end.
+    """
     refused = list(refused)
+    if to_load:
+        files = list(files)
+        parts = [part for file in files if (part := _part_of_refused(file, refused, entities[file.entity]))]
+        names = {(part.name, part.entity) for part in parts}
+        files = [file for file in files if (file.name, file.entity) not in names]
+        refused += parts
     missing = {item.entity for item in refused}
     kept = []
     for file in sorted(files, key=lambda item: list(entities).index(item.entity)):
@@ -270,6 +284,24 @@ def hold_back(
         else:
             kept.append(file)
     return Scan(tuple(kept), tuple(refused), tuple(ignored))
+
+
+def _part_of_refused(file: SourceFile, refused: Iterable[Refusal], entity: Entity) -> Refusal | None:
+    """Refuse a file that says what has ended, where one that is refused may belong to the same delivery or snapshot."""
+    if not {COMPLETE, SNAPSHOT} & {*file.mapping}:
+        return None
+    shown = file.mapping.get(str(entity.version_column)) if SNAPSHOT in file.mapping else None
+    day = shown and shown.value  # None of a complete delivery, or where a column tells it
+    for other in refused:
+        if other.entity == file.entity and not (day and (named := named_day(other.name)) and named.isoformat() != day):
+            what = "snapshot" if SNAPSHOT in file.mapping else "complete delivery"
+            return Refusal(
+                file.name,
+                file.entity,
+                f"{file.name}: is a {what} by the contract, but a file of it that is refused lies beside: {other.name}",
+                f"Give this {what} alone and whole: what it lacks has ended.",
+            )
+    return None
 
 
 def _line(claims: Iterable[_Claim]) -> int | None:

@@ -1,4 +1,4 @@
-"""Reads files in other processes, which have limits of memory, processor time and open files.
+"""Reads files in other processes, which have limits of memory, time and open files, and no keys of the environment.
 
 A damaged or hostile workbook, JSON document, web page, archive or Parquet file may make its reader ask for more memory
 than there is, never end, or crash. That ends one of these processes and refuses one file; everything else is read.
@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Generator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -29,6 +29,10 @@ from medallion.errors import SourceError
 
 #: What a process that reads a file may use: bytes of memory, seconds of processor time per question, open files.
 _MEMORY, _SECONDS, _FILES = 6 << 30, 600, 64
+#: Seconds for which it may say nothing while it is waited for, and bytes that it may say at once.
+_SILENCE, _MOST = 900.0, 2 << 30
+#: What it knows of the environment, beside what begins with LC_ or ARROW_: no keys, passwords or tokens.
+_KNOWN = {"PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT"}
 _CHILD = str(Path(__file__).with_name("readers") / "child.py")
 _HEAD = struct.Struct(">cQ")
 
@@ -39,16 +43,18 @@ class _Child:
     def __init__(self) -> None:
         limits = (_memory(), _SECONDS, _FILES)
         command = [sys.executable, "-I", _CHILD, *map(str, limits), *filter(None, sys.path)]
-        environment = {**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system"}  # gives memory back
+        environment = {name: value for name, value in os.environ.items() if _is_known(name.upper())}
+        environment["ARROW_DEFAULT_MEMORY_POOL"] = "system"  # gives memory back
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(  # noqa: S603 - this Python, with a file of this package
             command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=environment
         )
         self._given, self._said = cast(BinaryIO, self.process.stdin), cast(BinaryIO, self.process.stdout)
+        self._is_silent = False
 
     def send(self, data: bytes) -> None:
         """Say something; that nobody is there to hear it is told by the answer."""
-        with suppress(OSError):
+        with self._in_time(), suppress(OSError):
             self._given.write(data)
             self._given.flush()
 
@@ -56,17 +62,38 @@ class _Child:
         """The next thing that it says: its kind, and what.
 
         Raises:
-            OSError: It has ended before its time.
+            OSError: It has ended before its time, says nothing for too long, or too much at once.
         """
-        head = self._said.read(_HEAD.size)
-        if len(head) == _HEAD.size:
-            kind, size = _HEAD.unpack(head)
-            data = self._said.read(size)
-            if len(data) == size:
-                return kind, data
-        if self.process.wait() == -getattr(signal, "SIGXCPU", 0):
+        with self._in_time():
+            head = self._said.read(_HEAD.size)
+            if len(head) == _HEAD.size:
+                kind, size = _HEAD.unpack(head)
+                if size > _MOST:
+                    raise OSError(f"it has more than {_MOST >> 20:,} MiB in one piece, or it is damaged")
+                data = self._said.read(size)
+                if len(data) == size:
+                    return kind, data
+            ended = self.process.wait()
+        if self._is_silent:
+            raise OSError(f"reading it has come no further for {_SILENCE:g} seconds")
+        if ended == -getattr(signal, "SIGXCPU", 0):
             raise OSError(f"reading it takes more than {_SECONDS} seconds")
         raise OSError(f"reading it takes more than {_memory() >> 20:,} MiB of memory, or it is damaged")
+
+    @contextmanager
+    def _in_time(self) -> Generator[None, None, None]:
+        """End the process if this takes too long: it may wait for something that never comes."""
+        timer = threading.Timer(_SILENCE, self._give_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _give_up(self) -> None:
+        self._is_silent = True
+        self.process.kill()
 
     def end(self) -> None:
         """End the process."""
@@ -81,6 +108,10 @@ _IDLE: list[_Child] = []
 _LOCK = threading.Lock()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_IDLE.clear)  # they are the parent's
+
+
+def _is_known(name: str) -> bool:
+    return name in _KNOWN or name.startswith(("LC_", "ARROW_"))
 
 
 def _memory() -> int:
@@ -143,6 +174,8 @@ def ask(place: Any, name: str, what: str, *arguments: Any) -> Generator[Any, Non
             kind, data = child.answer()
             if kind == b"R":
                 start, size = json.loads(data)
+                if size > _MOST:
+                    raise OSError(f"it has more than {_MOST >> 20:,} MiB in one piece, or it is damaged")
                 if not opened:
                     opened.append(place.fs.open_input_file(place.path))
                 part = bytes(opened[0].read_at(size, start))
