@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import duckdb
@@ -10,8 +11,9 @@ import sqlglot
 import yaml
 
 from conftest import NOW
-from medallion import contracts, proposal
+from medallion import contracts, proposal, silver
 from medallion.contracts import CONFIDENT, Override
+from medallion.errors import ContractError
 from medallion.pipeline import conventions
 from medallion.proposal import activities
 from medallion.sources import scan
@@ -125,6 +127,24 @@ LATER = [
     ("`activity_type` = 'call'", ["Planned", "Completed"], ["Planned"]),
     (activities.when("status", ["planned"]), ["x", "No", "Open", "Done"], ["Open"]),
     ("true", ["Planned", "Cancelled"], []),
+    *(
+        (condition, ["Planned", "Completed"], ["Planned"])
+        for condition in (  # none says anything of the state, or not of every activity
+            "activity_id IS NOT NULL",
+            "coalesce(account_id, '') <> ''",
+            "length(coalesce(activity_id, '')) > 0",
+            "lower(coalesce(activity_type, '')) = 'call'",
+            "NOT (account_id IS NULL)",
+            "nullif(activity_type, '') IS NOT NULL",
+            "coalesce(activity_type, '') = 'call' OR status = 'Completed'",
+            "activity_id IS NOT NULL AND coalesce(status, '') <> 'Cancelled'",
+            "upper(activity_type) = 'CALL' AND outcome LIKE 'o%' AND status IS NOT NULL",
+            "a_function_of_spark_alone(status)",
+        )
+    ),
+    ("activity_id IS NOT NULL AND status = 'Completed'", ["Planned", "Completed"], []),
+    ("CASE WHEN _malformed LIKE 'Total%' THEN false ELSE status = 'Completed' END", ["Planned", "Completed"], []),
+    ("coalesce(activity_type, '') = 'email' OR status = 'Completed'", ["Planned", "Completed"], []),
 ]
 
 
@@ -138,15 +158,37 @@ def test_a_state_that_the_contract_does_not_know_is_asked_about(tmp_path, where,
     source = yaml.safe_load(proposal.propose(str(tmp_path), "x").text)
     (table,) = [each for each in source["schema"] if each["name"] == "interactions"]
     (said,) = [item["value"] for item in table["customProperties"] if item["property"] == "sources"]
-    said[0]["where"] = where
-    entities = contracts.entities([Override("x", yaml.safe_dump(source))])
-    refused = conventions.settle(scan(str(tmp_path), entities).files, entities, []).refused
+
+    def settled(condition):
+        said[0]["where"] = condition
+        entities = contracts.entities([Override("x", yaml.safe_dump(source))])
+        return conventions.settle(scan(str(tmp_path), entities).files, entities, []).refused
+
+    refused = settled(where)
     assert len(refused) == bool(says)
     for item in refused:
         assert f"('Status' {', '.join(map(repr, says))})" in item.problem
-        with_it = item.remedy.split('`where: "')[1].split('"`;')[0]
+        (pasted,) = re.findall("`(where: .*)`; `where: ", item.remedy)
+        with_it = yaml.safe_load(pasted)["where"]
         assert where in with_it
-        assert not conventions.names_in(with_it) - {"status", "activity_type"}
+        assert settled(with_it) == []
+        if "spark_alone" in where:
+            return
+        rows = " union all ".join(
+            f"select 'T1' as activity_id, 'A1' as account_id, 'ok' as outcome, 'call' as activity_type, '{text}' as status"
+            for state in says
+            for text in (state, f"\t{state}\u00a0")
+        )
+        assert counted(with_it, rows) == 0
+        assert counted(with_it, rows.replace(says[0], "Completed")) == 2
+
+
+def test_a_condition_that_no_engine_can_evaluate_is_refused_before_anything_is_read(spark):
+    halved = activities.when("state", ["planned"]).replace("\\\\", "\\")  # as YAML reads what is not quoted for it
+    for condition in (halved, "state rlike '['"):
+        with pytest.raises(ContractError, match=r"interactions\.where: .* cannot be evaluated"):
+            silver.tried(spark, ["state"], condition, "interactions.where")
+    silver.tried(spark, ["state"], activities.when("state", ["planned"]), "interactions.where")
 
 
 PLANNED = [

@@ -175,10 +175,12 @@ JUNCTIONS = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("total", ["", "Total,,600,\n", "Summe,,600,\n"], ids=["no total", "Total", "Summe"])
 @pytest.mark.parametrize("name", JUNCTIONS)
-def test_accounts_of_deals_are_told_by_junctions(propose, name):
+def test_accounts_of_deals_are_told_by_junctions(propose, name, total):
     file, content, marked, least, said = JUNCTIONS[name]
     table = "Deal ID,Stage,Amount,Created Date\n" + "".join(f"{d},Closed Won,100,2025-01-02\n" for d, _, _ in PAIRS)
+    table += total
     found = propose({"accounts.csv": ACCOUNTS, "deals.csv": table, file: content})
     customer = filled(found, "leads", "customer_id")
     assert (customer["from"], customer["take"]) == ("Deal ID", "customer_id")
@@ -186,6 +188,8 @@ def test_accounts_of_deals_are_told_by_junctions(propose, name):
     assert (customer["confidence"] >= 0.8) == bool(least)
     of = filled(found, customer["lookup"], "of_record")["from"]
     assert of.startswith("CASE WHEN") and marked in of if marked else not of.startswith("CASE")
+    assert filled(found, "leads", "lead_id")["from"].startswith("CASE WHEN") == bool(total)
+    assert [row for row in found.columns if row["column"] == "ignore"] == []
 
 
 def test_activities_have_their_accounts_and_deals_by_junctions(propose):

@@ -73,18 +73,42 @@ def test_an_amount_that_waits_is_told_as_silver_would_read_it(cell, how, amount)
     assert found == (None if amount is None else Decimal(amount))
 
 
-def test_an_amount_that_waits_is_read_as_amounts_are(spark, frame):
-    """Whatever is told is what silver reads; silver may read more."""
-    texts = [cell for cell, how, _ in AMOUNTS if not how and cell]
-    read = (
-        frame("wert string", *((text,) for text in texts))
-        .select("wert", columns.money(F.col("wert")).alias("is"))
-        .collect()
+WRITTEN = [
+    before + sign + figure + after
+    for before in ("", "$", "EUR ", "(")
+    for sign in ("", "-", "\u2212")
+    for figure in (
+        "5",
+        "1234",
+        "1234.5",
+        "1,234",
+        "1.234",
+        "1,234.56",
+        "1.234,56",
+        "1 234,5",
+        "1'234",
+        "12,34",
+        "0.125",
+        "1.2.3",
+        "1234.567",
     )
-    file = replace(FILE, mapping={"deal_value": Filling(column="wert")})
-    assert {row["wert"]: row["is"] for row in read} == {
-        text: proof._amount(json.dumps({"wert": text}), file) for text in texts
-    }
+    for after in ("", "-", " EUR", ")", " ")
+]
+
+
+@pytest.mark.parametrize("comma", [False, True])
+def test_an_amount_that_waits_is_read_as_amounts_are(spark, frame, comma):
+    """Whatever is told is what silver reads; silver may read more."""
+    item = Filling(column="wert", decimal_comma=comma)
+    file = replace(FILE, mapping={"deal_value": item})
+    told = {text: proof._amount(json.dumps({"wert": text}), file) for text in WRITTEN}
+    assert sum(amount is not None for amount in told.values()) > 20
+    text = columns.decimal_point(F.col("wert")) if comma else F.col("wert")
+    read = frame("wert string", *((text,) for text in told)).select("wert", columns.money(text).alias("is")).collect()
+    exact = {row["wert"]: row["is"] for row in read}
+    assert {
+        text: (amount, exact[text]) for text, amount in told.items() if amount is not None and exact[text] != amount
+    } == {}
 
 
 CASES = [

@@ -35,6 +35,11 @@ def cells(tmp_path, content: bytes, name: str = "customers.csv"):
         (HEAD + b'C1,"ends in C:\\",Ulm\n', ("C1", "ends in C:\\", "Ulm")),
         (HEAD + b'C1,"Acme \\"A\\"",Ulm 3\\" x\n', ("C1", 'Acme "A"', 'Ulm 3" x')),
         (HEAD + b'C1,"Acme \\"A\\", ""B""",3" Ulm\n', ("C1", 'Acme "A", "B"', '3" Ulm')),
+        (HEAD + b'C1,"""Acme"" says \\"hi\\"",Ulm\n', ("C1", '"Acme" says "hi"', "Ulm")),
+        (HEAD + b'C1,"""A"" Ltd,","p \\"q\\""\n', ("C1", '"A" Ltd,', 'p "q"')),
+        (HEAD + b'C1,"""","\\""\n', ("C1", '"', '"')),
+        (HEAD + b'C1,"","a \\"b\\", c"\n', ("C1", "", 'a "b", c')),
+        (HEAD + b'C1,"x""","\\"y\\"""z"\n', ("C1", 'x"', '"y""z')),
         (HEAD + b'C1,"two\nlines \\"so\\"",Ulm\n', ("C1", 'two\nlines "so"', "Ulm")),
     ],
 )  # fmt: skip
@@ -64,3 +69,19 @@ def test_marks_are_doubled_wherever_the_stream_is_cut(size):
     while part := stream.read(size):
         found += part
     assert found == b'"a""b\\\\",c"d,"","\\\\""d\\e",\\"f\n"g ""h"" """,i"j"'
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
+@pytest.mark.parametrize(
+    ("written", "standard"),
+    [
+        (b'"""Acme"" says \\"hi\\"",x\n"y, \\"z\\"",w\n', b'"""Acme"" says ""hi""",x\n"y, ""z""",w\n'),
+        (b'"""A"" Ltd,",x\n"p \\"q\\"",w\n', b'"""A"" Ltd,",x\n"p ""q""",w\n'),
+        (b'"","""",""""""\n"\\"",""\n', b'"","""",""""""\n"""",""\n'),
+    ],
+)
+def test_a_cell_may_begin_with_a_doubled_mark(written, standard, size):
+    stream, found = Doubled(io.BytesIO(written), ","), b""
+    while part := stream.read(size):
+        found += part
+    assert found == standard

@@ -217,8 +217,8 @@ def test_rates_that_are_long_out_of_date_are_told(spark, frame):
     assert [silver_to_gold._doubt(row, "r.csv", known.get(row["original_currency"])) for row in told] == [
         "1 deal is held out of every figure: CHF 10,000,000,000,000,000 in all, such as large (deals.csv:2): its amount is too large. "
         "Correct it in the CRM and deliver it again.",
-        "2 deals are converted by a rate of EUR that is more than 45 days older: €107 in all, such as new (deals.csv:2). "
-        "The last rate of EUR is of 2015-01-01; add newer ones to r.csv and run again.",
+        "2 deals are converted at a EUR rate more than 45 days older than the deal: €107 in all, such as new (deals.csv:2). "
+        "The last EUR rate is dated 2015-01-01; add newer ones to r.csv and run again.",
         "1 deal is held out of every figure: £9 in all, such as a (deals.csv:2): no rate of GBP by 2025-02-01. Add it to r.csv and run again.",
     ]
     later = converted.in_doubt(converted.conversions(whole, "USD"), date(2025, 3, 19)).filter(
@@ -300,19 +300,22 @@ def test_without_rates_other_currencies_are_held_out_and_named(deliver, rows, tm
     text = f"{HEAD}\nL1,C1,won,1000,EUR,2025-01-10,2025-02-01,2025-02-01\nL2,C1,won,500,USD,2025-01-10,2025-02-01,2025-02-01\n"
     text += 'L3,C1,won,"1,070.50",GBP,2025-01-10,2025-02-01,2025-02-01\n'
     text += "L4,C1,won,100,EUR,2025-01-10,2025-02-01,2025-02-01\nL5,C1,open,7,EUR,2025-01-10,2025-02-01,\n"
+    text += "L6,C1,won,100,EUR,2025-01-10,2025-03-01,2025-02-01\n"
     deliver({"leads.csv": text, "customers.csv": ACCOUNTS}, NOW - timedelta(days=1))
-    result, lake = deliver({"leads.csv": f"{HEAD}\nL4,C1,lost,200,USD,2025-01-10,2025-02-01,2025-02-01\n"})
-    assert rows(lake, "select sum(deal_value) as won from gold.deals") == [{"won": D(700)}]
+    late = "L6,C1,open,50,USD,2025-01-10,2025-01-12,\n"  # an older version of L6, which arrives late
+    result, lake = deliver({"leads.csv": f"{HEAD}\nL4,C1,lost,200,USD,2025-01-10,2025-02-01,2025-02-01\n{late}"})
+    assert rows(lake, "select sum(deal_value) as won from gold.deals") == [{"won": D(750)}]
     assert proof.note(lake) == (
-        "Figures are in USD. 2 deals in EUR are held out of every figure: €1,007. 1 deal in GBP is held out of every figure: £1,070."
+        "Figures are in USD. 3 deals in EUR are held out of every figure: €1,107. 1 deal in GBP is held out of every figure: £1,070."
     )
-    assert json.loads(proof.recorded(lake)[-1]["document"])["foreign"][0]["held_value"] == "1007"
+    assert json.loads(proof.recorded(lake)[-1]["document"])["foreign"][0]["held_value"] == "1107"
     # given later, the rates let in what waits, and not over what has come since, in this delivery or before
     (tmp_path / "rates.csv").write_text(RATES)
     last = {"leads.csv": f"{HEAD}\nL5,C1,lost,8,USD,2025-01-10,2025-02-01,2025-02-01\n"}
     result, lake = deliver(last, NOW + timedelta(days=1), rates=tmp_path / "rates.csv")
     settings = load(None, source=str(tmp_path / "delivery_1"), lakehouse=lake.root, rates=tmp_path / "rates.csv")
-    assert rows(lake, "select sum(deal_value) as won from gold.deals") == [{"won": D(1808)}]
+    assert rows(lake, "select sum(deal_value) as won from gold.deals") == [{"won": D(1918)}]
+    assert rows(lake, "select status from gold.deals where lead_id = 'L6'") == [{"status": "won"}]
     assert rows(lake, "select record_key from silver.quarantine where resolved_by is null") == [{"record_key": "L4"}]
     assert [warning[:58] for warning in result.warnings] == [
         "1 deal is held out of every figure: £1,070 in all, such as"
@@ -366,10 +369,35 @@ def test_the_setting_gives_no_other_name_to_amounts_that_are_said_or_were_read(t
     monkeypatch.setattr(contracts_in_use, "_in_use", lambda lake: once)
     assert contracts_in_use.in_currency(old, once, code)[-1].text == once[-1].text  # and once more
     monkeypatch.setattr(pipeline.contracts_in_use, "overrides", lambda lake, given: once)
-    with pytest.raises(
-        ContractError, match=f"currency: {code}, but amounts of which no currency is said are in {default}"
-    ):
-        pipeline._Work(load(None, lakehouse=old.root, currency=code), NOW, lambda *told: None)
+    for setting in (code, None):  # also where it is only in use
+        with pytest.raises(
+            ContractError, match=f"`currency` is {code}, but amounts without a currency are in {default}"
+        ):
+            pipeline._Work(load(None, lakehouse=old.root, currency=setting), NOW, lambda *told: None)
+
+
+CREDIT = (
+    _said("USD")
+    .text.replace("{name: currency", "{name: deal_value, logicalTypeOptions: {minimum: -5}}")
+    .partition(", enum")[0]
+)
+
+
+def test_a_contract_that_is_given_later_leaves_the_setting_in_use(tmp_path, monkeypatch):
+    lake, given = Lakehouse(str(tmp_path)), tmp_path / "mine.yaml"
+    in_use = contracts_in_use.in_currency(lake, (), "EUR")
+    monkeypatch.setattr(Lakehouse, "exists", lambda lake, name: name == "silver.leads_history")
+    monkeypatch.setattr(contracts_in_use, "_in_use", lambda lake: in_use)
+    given.write_text(CREDIT)
+    used = contracts_in_use.overrides(lake, [given])
+    assert [each.text for each in used] == [CREDIT, in_use[0].text]
+    assert contracts.entities(used)["leads"].column("deal_value").minimum == -5
+    assert _currencies(lake, used, None) == ("EUR", "'EUR'", "EUR", "EUR", "EUR")
+    assert _currencies(lake, used, "CHF")[:2] == ("CHF", "'EUR'")
+    given.write_text(_said("USD").text)  # what it says of amounts without a currency holds, and figures stay in euro
+    assert _currencies(lake, contracts_in_use.overrides(lake, [given]), None)[:3] == ("EUR", "'USD'", "USD")
+    with pytest.raises(ContractError, match="`currency` is EUR, but amounts without a currency are in USD"):
+        pipeline._Work(load(None, lakehouse=lake.root, contracts=(given,)), NOW, lambda *told: None)
 
 
 @pytest.mark.parametrize(("header", "asked"), [("Amount (EUR)", True), ("Amount (USD)", False), ("Amount", False)])

@@ -53,8 +53,36 @@ def test_a_table_of_merges_is_found_by_what_it_pairs(tmp_path, name, header, row
     found = proposed(tmp_path, opportunities=deals(), **{name: f"{header}\n{rows}\n"})
     merged = said(found).merged_into
     assert (merged.file, merged.from_, merged.to, merged.where) == (name, *columns, None)
-    assert merged.confidence >= contracts.CONFIDENT
+    sure = name != "Protokoll" and "O-9" in gone
+    assert (merged.confidence >= contracts.CONFIDENT) == sure
+    assert sure or "are these records of" in merged.reason
     assert f"{name}.csv" not in found.text.partition("# Not used")[2].replace(f"{name}.csv: lists merges of leads", "")
+
+
+PARENTS = [
+    ("renewals", "Opportunity ID,Primary Opportunity ID", "{1},{0}"),
+    ("deal_bundles", "Deal,Master Deal,Share", "{1},{0},0.2"),
+    ("buendel", "Chance,Hauptdatensatz Chance", "{1},{0}"),
+    ("related", "opp_id,golden_opp_id,Principal", "{1},{0},x"),
+    ("possible_duplicates", "Opportunity ID,Duplicate Opportunity ID,Score", "{2},{1},0.7"),
+]
+
+
+@pytest.mark.parametrize(("name", "header", "row"), PARENTS, ids=[each[0] for each in PARENTS])
+def test_records_that_are_there_are_merged_into_a_parent_only_if_someone_says_so(tmp_path, name, header, row):
+    rows = "\n".join(row.format(f"O-1{n % 2 + 1:02}", f"O-1{n:02}", f"O-1{n + 1:02}") for n in range(3, 18))
+    (asks,) = doubts(proposed(tmp_path, opportunities=deals(), **{name: f"{header}\n{rows}\n"}), "mergedInto")
+    assert "and 15 of those in " in asks
+    assert " are in the export as records of their own: are these records of " in asks
+
+
+@pytest.mark.parametrize("mark", ["IsDeleted", "_fivetran_deleted"])
+def test_merged_records_that_are_marked_as_deleted_are_not_asked_about(tmp_path, mark):
+    head, *rows = deals().splitlines()
+    marked = "".join(f"{row},{'true' if n >= 10 else 'false'}\n" for n, row in enumerate(rows))
+    pairs = "".join(f"O-1{n:02},O-1{n + 10}\n" for n in range(1, 11))
+    found = proposed(tmp_path, opportunities=f"{head},{mark}\n{marked}", merge_log=f"winner,loser\n{pairs}")
+    assert said(found).merged_into.confidence >= contracts.CONFIDENT
 
 
 @pytest.mark.parametrize(
@@ -91,21 +119,25 @@ def test_the_rows_of_another_object_do_not_count(tmp_path):
 
 
 UNUSED = [
-    ("zuordnung", "Vorgang,Kennzahl", "{0},{1}", "Vorgang"),
-    ("remap", "deal_ref,batch", "{0},B{1}", "deal_ref"),
-    ("export_3", "clave,nota", "{0},revisado {1}", "clave"),
-]  # fmt: skip
+    ("zuordnung", "Vorgang,Kennzahl,Am", "{0},{1},2025-03-0{1}", "Vorgang", "A history of stages"),
+    ("remap", "deal_ref,batch,other_ref", "{0},B{1},o-11{1}", "deal_ref", "A list of merges"),
+    ("export_3", "clave,nota,fecha", "{0},revisado {1},01/03/2025", "clave", "A history of stages"),
+    ("steps", "deal_ref,next_ref,when", "{0},o-11{1},2025-03-0{1}", "deal_ref", "A list of merges"),
+]
 
 
-@pytest.mark.parametrize(("name", "header", "row", "column"), UNUSED, ids=[each[0] for each in UNUSED])
-def test_an_unused_table_that_names_deals_is_asked_about(tmp_path, name, header, row, column):
-    rows = "\n".join(row.format(f"o-1{n:02}", n % 3) for n in range(1, 8))
+@pytest.mark.parametrize(("name", "header", "row", "column", "answer"), UNUSED, ids=[each[0] for each in UNUSED])
+def test_an_unused_table_that_names_deals_is_asked_about(tmp_path, name, header, row, column, answer):
+    rows = "\n".join(row.format(f"o-1{n:02}", n % 3 + 1) for n in range(1, 8))
     found = proposed(tmp_path, opportunities=deals(), **{name: f"{header}\n{rows}\n"})
     (asked,) = doubts(found, "ignore")
-    assert asked.startswith(f"{column} of its 7 rows names 7 of the 20 deals, and nothing reads it")
+    assert asked.startswith(
+        f"Nothing reads this file, but its column {column} names 7 of the 20 deals. What is it? {answer} ("
+    )
+    assert ("A list of merges" in asked, "activities (" in asked) == ("_ref," in header, "2025" in row)
     assert f"{name}.csv" not in found.not_used
     entities = contracts.entities([Override("mine.yaml", found.text)])
-    assert any(f"nothing of {name} counts" in guess for guess in contracts.guesses(entities.values()))
+    assert any(f"that {name} is ignored" in guess for guess in contracts.guesses(entities.values()))
     assert [file.name for file in sources.scan(str(tmp_path), entities).files if file.entity == "leads"] == [
         "opportunities.csv"
     ]
@@ -118,6 +150,13 @@ def test_an_unused_table_that_names_deals_is_asked_about(tmp_path, name, header,
         ("users", "Id,Name,Opportunity ID", "U{1},Ann {1},{0}"),
         ("opportunity_history", "Opportunity ID,Field,Value", "{0},Owner,V{1}"),
         ("cities", "Id,City", "{1},Town {1}"),
+        ("Asset", "Id,OpportunityId,Name,CreatedDate", "02i{1},{0},Bike {1},2025-01-0{1}"),
+        ("OpportunitySplit", "Id,OpportunityId,SplitPercentage,CreatedDate", "1Zs{1},{0},50,2025-01-0{1}"),
+        ("ContentDocumentLink", "Id,LinkedEntityId,ShareType", "06A{1},{0},V"),
+        ("TopicAssignment", "Id,EntityId,TopicId", "0T{1},{0},T{1}"),
+        ("tickets", "Ticket,Deal,Opened", "{1},{0},2025-01-0{1}"),
+        ("deal_scores", "Deal,Score", "{0},{1}"),
+        ("zusatz", "Vorgang,Farbe", "{0},F{1}"),
     ],
 )
 def test_kinds_that_are_known_are_not_asked_about(tmp_path, name, header, row):
@@ -147,9 +186,23 @@ STATES = [
     ({"2025-09/Deals.csv": range(40), "2025-12/Deals.csv": range(6, 50)}, None),
     ({"2025/09/Deals.csv": range(40), "2025/10/Deals.csv": range(3, 40), "2025/12/Deals.csv": range(6, 50)}, GERMAN),
     ({"backup.zip/2025-09/export.zip/Deals.csv": range(40), "backup.zip/2025-12/export.zip/Deals.csv": range(6, 50)}, None),
+    ({"deals_20250930093000.csv": range(40), "deals_20251231093000.csv": range(6, 50)}, None),
+    ({"deals_09-30-2025.csv": range(40), "deals_12-31-2025.csv": range(6, 50)}, None),
+    ({"deals_Dec_2024.csv": range(40), "deals_Jan_2025.csv": range(6, 50)}, None),
+    ({"Deals Januar 2025.csv": range(40), "Deals März 2025.csv": range(6, 50)}, GERMAN),
+    ({"deals_2024_W52.csv": range(40), "deals_2025_W01.csv": range(6, 50)}, None),
     ({"31.01.2026 Deals.csv": range(40), "28.02.2026 Deals.csv": range(6, 46)}, GERMAN),
 ]  # fmt: skip
+UNDATED = [
+    {"deals_03-04-2025.csv": range(40), "deals_04-04-2025.csv": range(6, 40)},
+    {"deals (1).csv": range(40), "deals (2).csv": range(6, 50)},
+    {"January/deals.csv": range(6, 40), "February/deals.csv": range(40)},
+    {"deals.csv": range(40), "deals_2.csv": range(6, 50), "deals_3.csv": range(50)},
+]
 PARTS = [
+    {"deals_1.csv": range(40), "deals_2.csv": range(40, 80)},
+    {"deals_1.csv": range(40), "deals_2.csv": range(40)},
+    {"europe/deals.csv": range(40), "asia/deals.csv": range(6, 50)},
     {"deals_2025-09-30.csv": range(40), "deals_2025-12-31.csv": range(40, 80)},
     {"deals_2024.csv": range(40), "deals_2025.csv": range(40, 80)},
     {"deals_2025-09-30.csv": range(40), "deals_2025-12-31.csv": range(30, 42)},
@@ -177,7 +230,7 @@ def laid(folder, files, names=None):
 def asked_by_a_run(folder, overrides=()) -> list[str]:
     entities = contracts.entities(list(overrides))
     settled = conventions.settle(list(sources.scan(folder, entities).files), entities, [], today=date(2026, 7, 1))
-    return [item.problem for item in settled.refused if "files of one kind" in item.problem]
+    return [item.problem for item in settled.refused if "files of the same kind" in item.problem]
 
 
 @pytest.mark.parametrize(("files", "names"), STATES, ids=[next(iter(each[0])) for each in STATES])
@@ -195,7 +248,26 @@ def test_states_of_several_days_are_asked_about(tmp_path, files, names):
     assert asked_by_a_run(folder, [Override("mine.yaml", found.text)]) == []
 
 
-@pytest.mark.parametrize("files", PARTS, ids=["parts", "years", "changes", "nothing gone"])
+def test_states_with_a_total_row_are_asked_about(tmp_path):
+    files = STATES[0][0]
+    for (name, numbers), total in zip(files.items(), (78_000, 98_000), strict=True):
+        (tmp_path / name).write_text(f"{part(numbers)}Total,,,,{total},,\n")
+    (asks,) = set(doubts(proposal.propose(str(tmp_path), "mine"), "snapshot"))
+    assert "the newest lacks 6 of the 40 in the older ones" in asks
+
+
+@pytest.mark.parametrize("files", UNDATED, ids=[next(iter(each)) for each in UNDATED])
+def test_states_of_no_known_day_are_asked_about_and_have_to_be_named(tmp_path, files):
+    folder = laid(tmp_path, files)
+    (asks,) = set(doubts(proposal.propose(folder, "mine"), "snapshot"))
+    assert "the names tell no day: is each file a complete state?" in asks
+    assert "each file has to be named by its day" in asks
+    refused = asked_by_a_run(folder)
+    assert len(refused) == len(files)
+    assert all(asks in problem for problem in refused)
+
+
+@pytest.mark.parametrize("files", PARTS, ids=["numbers", "twice", "names", "parts", "years", "changes", "nothing gone"])
 def test_parts_and_changes_are_not_asked_about(tmp_path, files):
     folder = laid(tmp_path, files)
     assert doubts(proposal.propose(folder, "mine"), "snapshot") == []
@@ -215,7 +287,7 @@ def test_the_answer_is_written(tmp_path, answer):
 
 def test_an_unused_table_may_be_ignored_by_answer(tmp_path):
     (tmp_path / "opportunities.csv").write_text(deals())
-    (tmp_path / "remap.csv").write_text("deal_ref,batch\n" + "".join(f"O-1{n:02},B1\n" for n in range(1, 8)))
+    (tmp_path / "remap.csv").write_text("deal_ref,on\n" + "".join(f"O-1{n:02},2025-01-01\n" for n in range(1, 8)))
     found = proposal.propose(
         str(tmp_path), "mine", None, lambda each: each.answers[0] if "ignore" in each.line else None
     )

@@ -83,7 +83,7 @@ schema:
       - property: sources
         value:
           - file: "calls*"
-            where: "lower(trim(coalesce(`state`, ''))) NOT IN ('planned')"
+            where: PLANNED
             columns:
               interaction_id: Id
               customer_id: {column: Account, lookup: customers, by: customer_name}
@@ -102,7 +102,8 @@ DELIVERIES = [
         + 'Ann,D1,won,1.5,EUR,05/02/24,45453.71875,\n,D2,lost,"1,250",USD,06/02/24,45460,\n,D3,open,2,,07/02/24,,\n'
         "Subtotal,,,1253.5,,,,\nBo,D4,won,(0.25),EUR,08/02/24,45470.5,\n\u00a0,D5,open,3,EUR,09/02/24,,\n,D6,won,7,GBP,10/02/24,45480,\n"
         ",D7,open,1,USD,31/13/24,,\n",
-        "calls.csv": "Id,Account,At,State\nT1,Acme,2025-05-01,Done\nT2,ACME,2025-05-02, planned \nT3,bolt & söhne,2025-05-03,Done\n",
+        "calls.csv": "Id,Account,At,State\nT1,Acme,2025-05-01,Done\nT2,ACME,2025-05-02, planned \nT3,bolt & söhne,2025-05-03,Done\n"
+        "T4,Cord,2025-05-04,\u2003Not  started\u00a0\n",
     },
     {
         "report_2.csv": REPORT + "Cy,D1,won,1.75,EUR,05/02/24,45453.71875,\n,D2,lost,9,USD,06/02/24,45460,yes\n",
@@ -119,11 +120,14 @@ def words(lake: Path) -> None:
     """
     from medallion import pipeline
     from medallion.config import load
+    from medallion.contracts import yaml
+    from medallion.proposal import activities
 
     exports = lake.parents[1] / "exports"
     exports.mkdir(exist_ok=True)
     contract, rates = exports / "words.odcs.yaml", exports / "rates.csv"
-    contract.write_text(CONTRACT, encoding="utf-8")
+    counts = activities.when("state", ["planned", "Not started"])
+    contract.write_text(CONTRACT.replace("PLANNED", yaml.quoted(counts)), encoding="utf-8")
     rates.write_text("date,currency,rate\n2024-01-01,EUR,1.1\n2024-06-15,EUR,1.2\n", encoding="utf-8")
     for place, files in enumerate(DELIVERIES):
         folder = exports / f"delivery_{place}"

@@ -87,12 +87,12 @@ def _check_gold(item: Entity, column: Column) -> None:
         raise ContractError(f"{place}: {item.name} have no table there", f"Leave it out; {', '.join(TO_GOLD)} have.")
     if column.pii or column.kind in _PERSONAL:
         raise ContractError(f"{place}: the column is personal, and gold is read by everyone", "Leave gold out.")
-    if column.name in {*(table("gold.deals").column_names if item.name == "leads" else ()), *_OF_TIME}:
-        raise ContractError(
-            f"{place}: gold.deals has a column of that name", "Name yours otherwise, or leave gold out."
-        )
+    of_deals = item.name == "leads" and column.name in table("gold.deals").column_names
+    if of_deals or column.name in _OF_TIME:
+        has = "gold.deals has a column" if of_deals else "the metrics have a dimension of time"
+        raise ContractError(f"{place}: {has} of that name", "Rename your column, or drop `gold`.")
     if column.name == CRM_PROBABILITY and item.name != "leads":
-        raise ContractError(f"{place}: a probability is that of a deal", "Let leads have it, or name it otherwise.")
+        raise ContractError(f"{place}: a probability is that of a deal", "Declare it on leads, or rename it.")
     if column.name == CRM_PROBABILITY and (column.type, column.minimum, column.maximum) != ("double", 0, 1):
         raise ContractError(
             f"{place}: a probability lies between 0 and 1",

@@ -269,7 +269,7 @@ class Source(_Dated):
         """What it says with too little confidence, one sentence each."""
         found = []
         if self.confidence is not None and self.confidence < CONFIDENT:
-            does = "that nothing of {0} counts" if self.ignore else "that {0} feeds it"
+            does = "that {0} is ignored" if self.ignore else "that {0} feeds it"
             found.append(f"{does.format(self.file)} ({self.confidence:.2f}{_because(self.reason)})")
         for name, item in (self.columns or {}).items():
             if item.confidence is not None and item.confidence < CONFIDENT:

@@ -249,7 +249,7 @@ class Entity(_Columns):
                 raise ContractError(
                     f"{self.name}.{column.name}: gold: it is an amount, and with exchange rates only deal_value is "
                     "converted, so amounts of several currencies would be shown as one",
-                    "Leave gold out, or run without rates. For a figure that is no amount, write physicalType: double.",
+                    "Leave gold out, or run without rates. If it is not an amount of money, write physicalType: double.",
                 )
         named = self.column("currency")
         checks = {name: severity for name, severity in named.checks.items() if name != "accepted"}

@@ -22,12 +22,18 @@ TABLE, RATES = "ops.contracts", "ops.rates"
 
 
 def overrides(lake: Lakehouse, given: Iterable[Path] = ()) -> tuple[Override, ...]:
-    """The contract files to use: those given, else those in use.
+    """The contract files to use: those given, with the setting `currency` as far as it is in use, else those in use.
 
     Raises:
         ContractError: A given file cannot be read.
     """
-    return tuple(Override.read(path) for path in given) or _in_use(lake)
+    used, own = _in_use(lake), tuple(Override.read(path) for path in given)
+    return in_currency(lake, own, entities(used)["leads"].currency if is_set(used) else None) if own else used
+
+
+def is_set(used: Iterable[Override]) -> bool:
+    """Whether the setting `currency` is among contract files."""
+    return any(each.path == _SETTING for each in used)
 
 
 def for_readers(lake: Lakehouse) -> dict[str, Entity]:

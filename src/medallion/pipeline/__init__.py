@@ -270,10 +270,10 @@ class _Work:
         self.entities = contracts.entities(self.overrides)
         self.rates = contracts_in_use.rates(self.lake, settings.rates)
         leads = self.entities["leads"]
-        if settings.currency and leads.unsaid != leads.currency and not self.rates:
+        if contracts_in_use.is_set(self.overrides) and leads.unsaid != leads.currency and not self.rates:
             raise ContractError(
-                f"currency: {leads.currency}, but amounts of which no currency is said are in {leads.unsaid}, by the contract or as "
-                "they have been read so far",
+                f"`currency` is {leads.currency}, but amounts without a currency are in {leads.unsaid}: a contract says so, or "
+                "earlier runs read them so",
                 "Give a table of rates, `rates:` in config.yaml, to convert them. If they are in "
                 f"{leads.currency}, say so in a contract, `default: \"'{leads.currency}'\"` of leads.currency, and read into a "
                 "new --lakehouse.",

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import sqlglot
 from pyarrow import csv as pacsv
 
-from medallion.contracts import Column, Entity, Filling, formats
+from medallion.contracts import Column, Entity, Filling, formats, yaml
 from medallion.contracts.filling import ABSENT, LIFE, MERGED, WHERE
 from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
@@ -46,6 +46,10 @@ _PAIR, _UNDATED = "\n", "\n\n"
 
 #: Gives the cells of some columns of a file.
 Cells = Callable[[SourceFile, list[str]], Iterator[pa.RecordBatch]]
+
+
+#: Combinations of cells that a condition is tried with.
+_COMBINATIONS = 10_000
 
 
 @dataclass
@@ -588,7 +592,7 @@ def _marked(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
             word = (
                 f"`mergedInto: {header}`"
                 if marks.is_pointer(header)
-                else f'`absent: {{when: "{marks.ended(header, bronze, told)}"}}`'
+                else f"`absent: {{when: {yaml.quoted(marks.ended(header, bronze, told))}}}`"
             )
             shown = ", ".join(repr(text[:40]) for text in list(told)[:3])
             doubts.append(
@@ -596,7 +600,7 @@ def _marked(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
                     f"{_header(file, bronze)!r} marks {sum(told.values())} of {seen[bronze].rows} rows as deleted or "
                     f"merged away ({shown})",
                     f"Let `medallion init` write a contract, or say it in yours beside the columns of the file: {word}. "
-                    f'If they count like the others, write `absent: {{when: "{bronze} IS NULL AND false"}}` (docs/SOURCES.md).',
+                    f"If they count like the others, write `absent: {{when: {yaml.quoted(f'`{bronze}` IS NULL AND false')}}}` (docs/SOURCES.md).",
                 )
             )
     return doubts
@@ -605,7 +609,7 @@ def _marked(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
 def _planned(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
     """A doubt about activities that a column tells to be yet to come, or called off, and that would count as touches."""
     told = {
-        name: {text: n for text, n in texts.items() if _may_count(file, name, text)}
+        name: {text: n for text, n in texts.items() if _may_count(file, seen, name, text)}
         for header, name in _activity_states(file)
         if (texts := activities.not_done(header, seen[name].words))
     }
@@ -624,27 +628,35 @@ def _planned(file: SourceFile, seen: Mapping[str, Seen]) -> list[_Doubt]:
         _Doubt(
             f"{rows} of {max(seen[name].rows for name in told)} activities have not taken place ({shown}), but would count as "
             "touches",
-            f'Let `medallion init` write a contract, or say which count in yours: `where: "{words}"`; `where: "true"` counts all.',
+            f"Let `medallion init` write a contract, or say which count in yours: `where: {yaml.quoted(words)}`; "
+            '`where: "true"` counts all.',
         )
     ]
 
 
-def _may_count(file: SourceFile, name: str, text: str) -> bool:
-    """Whether activities of that state may count by the contract, which does not mention it."""
+def _may_count(file: SourceFile, seen: Mapping[str, Seen], name: str, text: str) -> bool:
+    """Whether activities of that state may count by the contract, which does not mention it: beside any of the cells that
+    the other columns in its condition have. Where that cannot be told, they may.
+    """
     said = file.mapping.get(WHERE)
     if said is None or said.sql is None:
         return True
     columns = names_in(said.sql)
     if not columns or repr(text.strip().lower()) in said.sql.lower():
         return False  # every activity, or this one, as somebody has decided
-    listed = ", ".join(f'{"?" if each == name else "null"}::varchar as "{each}"' for each in sorted({*columns, name}))
+    if name not in columns:
+        return True
+    others = sorted(columns - {name})
+    most = round(_COMBINATIONS ** (1 / max(len(others), 1)))
+    cells = [[text], *([None, *islice(seen[other].words if other in seen else (), most)] for other in others)]
+    listed = ", ".join(f'(select unnest(?::varchar[]) as "{each}")' for each in (name, *others))
     try:
         condition = sqlglot.transpile(said.sql, read="spark", write="duckdb")[0]
         with query.empty() as connection:
-            (row,) = query.rows(connection, f"select ({condition})::boolean as counts from (select {listed})", [text])
-    except (duckdb.Error, sqlglot.ParseError):  # it says more than can be told here
-        return False
-    return row["counts"] is not False
+            (row,) = query.rows(connection, f"select bool_or(({condition})::boolean) as counts from {listed}", cells)
+    except (duckdb.Error, sqlglot.ParseError):
+        return True
+    return row["counts"] is True
 
 
 # which columns are looked at, and how
@@ -765,7 +777,11 @@ def look(file: SourceFile, entity: Entity, cells: Cells | None = None) -> dict[s
     dates = {column for columns in _date_columns(file, entity).values() for column in columns}
     stage = file.mapping.get("stage")
     listed = {*_closed(file, entity).values(), *_markers(file), *([stage.column] if stage and stage.column else [])}
-    listed |= {name for _, name in _activity_states(file)}
+    if states := {name for _, name in _activity_states(file)}:
+        counts = file.mapping.get(WHERE)
+        listed |= states | (
+            {name for _, name in file.columns} & names_in(counts.sql) if counts and counts.sql else set()
+        )
     for bronze, others in _same_header(file).items():
         listed |= {bronze, *others}
     unread, read_markers = set(_markers(file)), _marks_read(file, entity) if listed else []

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from typing import Any
 
@@ -48,6 +48,7 @@ _ENGLISH = re.compile(
 )
 _CONTINENTAL = re.compile(r"-?[0-9]{1,3}((\.[0-9]{3})+|( [0-9]{3})+),[0-9]+")
 _COMMA = re.compile(r"-?([0-9]{1,3}(\.[0-9]{3})*|[0-9]+)(,[0-9]+)?")
+_CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True)
@@ -255,12 +256,12 @@ def _amount(raw: str, file: SourceFile | None) -> Decimal | None:
     if item is None or item.column is None or item.unit:
         return None
     text = str(json.loads(raw).get(item.column) or "0").strip()
-    comma = _COMMA if item.decimal_comma else _CONTINENTAL
-    if comma.fullmatch(text):
-        text = text.translate({ord("."): None, ord(" "): None, ord(","): "."})
-    elif not _ENGLISH.fullmatch(text):
-        return None
-    return Decimal(re.sub("[, '’]", "", text))
+    bare = text.translate({ord("."): None, ord(" "): None, ord(","): "."})
+    if item.decimal_comma and _COMMA.fullmatch(text):
+        text = bare
+    elif _CONTINENTAL.fullmatch(text):
+        return Decimal(bare).quantize(_CENT, ROUND_HALF_UP)
+    return Decimal(re.sub("[, '’]", "", text)).quantize(_CENT, ROUND_HALF_UP) if _ENGLISH.fullmatch(text) else None
 
 
 def _origin(batch_id: str, known: list[batches.Batch]) -> tuple[batches.Batch | None, batches.Batch | None]:

@@ -222,8 +222,8 @@ def _doubt(row: Mapping[str, Any], place: str, last: date | None) -> str:
     example = f"such as {row['lead_id']} ({row['source_file']}:{row['source_row']})"
     if not row["held"]:
         return (
-            f"{deals} converted by a rate of {code} that is more than {converted.OLD} days older: {value} in all, {example}. "
-            f"The last rate of {code} is of {last}; add newer ones to {place} and run again."
+            f"{deals} converted at a {code} rate more than {converted.OLD} days older than the deal: {value} in all, {example}. "
+            f"The last {code} rate is dated {last}; add newer ones to {place} and run again."
         )
     remedy = f"Add it to {place} and run again." if row["unknown"] else "Correct it in the CRM and deliver it again."
     return f"{deals} held out of every figure: {value} in all, {example}: {row['held_out']}. {remedy}"

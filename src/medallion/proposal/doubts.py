@@ -77,7 +77,7 @@ def _of_states(proposal: Proposal, feed: Feed, said: Snapshot, version: str) -> 
         asks,
         (
             Answer("each is a complete state", gone.partition(" (")[0], take),
-            Answer("each has what changed", "what the newest lacks counts on", leave),
+            Answer("each has what changed", "records that the newest file lacks still count", leave),
         ),
     )
 

@@ -615,7 +615,8 @@ def _leave_out(table: Table, good: list[bool], others: list[tuple[str, ...]]) ->
         column.counts.subtract(record[at] for record in others if record[at])
         column.counts = +column.counts
         column.rows -= len(others)
-        column.__dict__.pop("day_order", None)
+        for kept in ("day_order", "_forms"):
+            column.__dict__.pop(kept, None)
     begun, batches = 0, []
     for batch in table.records:
         batches.append(batch.filter(pa.array(good[begun : begun + batch.num_rows])))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,6 +43,14 @@ class Feed:
         sql = " ".join(item.sql or "" for item in self.fillings.values())
         sql += " ".join(item.when for item in self.life.values() if isinstance(item, Condition))
         return [c for c in self.table.columns if c.filled and c.header not in read and f"`{c.name}`" not in sql]
+
+    def column_of(self, name: str) -> Column | None:
+        """The column that fills something, also where some of its cells, such as a total, are left out."""
+        item = self.fillings.get(name)
+        if item is None or item.column:
+            return self.table.column(item.column) if item and item.column else None
+        wrapped = re.fullmatch(r"CASE WHEN .* THEN NULL ELSE `([^`]+)` END", item.sql or "")
+        return next((column for column in self.table.columns if wrapped and column.name == wrapped[1]), None)
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from medallion import figures
@@ -34,11 +34,19 @@ _TO = {"new", "to", "target", "current", "neu", "neue", "neuer", "ziel", "nach",
 _OBJECT = {"object", "objects", "type", "module", "entity", "kind", "table", "objekt", "objekttyp", "typ", "modul", "tipo", "objeto", "modulo",
            "entidad", "objet", "entite", "oggetto", "entita", "entiteit", "obiekt", "sobject"}  # fmt: skip
 _FEW_KINDS = 12
+#: How sure a list of merges is about which somebody has to be asked.
+_ASKED = 0.7
 #: Words of a column that says who merged, when or why.
 _ABOUT = {"by", "at", "on", "am", "user", "reason", "grund", "motivo", "date", "datum", "fecha"}
 #: Words of tables that are known to tell nothing that counts, beside those that no entity is named by.
 _LINES = {"line", "lines", "item", "items", "lineitem", "lineitems", "position", "positionen", "posten", "partidas", "lineas", "lignes",
-          "righe", "itens", "regels", "user", "users", "contact", "contacts", "product", "products", "association", "associations", "payment", "payments", "shipment", "shipments"}  # fmt: skip
+          "righe", "itens", "regels", "user", "users", "contact", "contacts", "product", "products", "association", "associations", "payment", "payments", "shipment", "shipments",
+          "share", "shares", "asset", "assets", "case", "cases", "ticket", "tickets", "contract", "contracts", "vertrag", "vertrage", "contratos",
+          "contrats", "contratti", "entitlement", "entitlements", "order", "orders", "auftrag", "auftrage", "pedidos", "commandes", "ordini",
+          "quote", "quotes", "attachment", "attachments", "document", "documents", "competitor", "competitors", "split", "splits", "topic",
+          "topics", "tag", "tags", "label", "labels", "subscription", "subscriptions", "address", "addresses", "adressen", "direcciones",
+          "adresses", "indirizzi", "partner", "partners", "role", "roles", "member", "members", "follower", "followers", "forecast",
+          "forecasts", "survey", "surveys"}  # fmt: skip
 _PERSONS = {
     "first",
     "firstname",
@@ -53,8 +61,20 @@ _PERSONS = {
 }
 
 
-def is_listed_in(table: Table, entity: str, keys: Mapping[str, Set[str]]) -> Merged | None:
-    """How a table lists which records of an entity were merged into which, given the keys of each; None when it does not."""
+def is_listed_in(
+    table: Table, entity: str, keys: Mapping[str, Set[str]], live: Callable[[], Set[str]]
+) -> Merged | None:
+    """How a table lists which records of an entity were merged into which; None when it does not.
+
+    It is asked about unless the name of the table says so, and none of those that are gone is `live`: renewals, groups
+    and bundles pair records too, and a parent is called primary or master as a survivor is.
+
+    Args:
+        table: The table.
+        entity: Whose records.
+        keys: Per entity the keys of its records.
+        live: Gives the keys of the entity's records that nothing in the export marks as ended.
+    """
     named = is_named(table)
     words = {c.header: _words(c) for c in table.columns if c.filled and c.share("date") < 0.5}
     columns = [table.column(header) for header, said in words.items() if not said & _ABOUT]
@@ -75,15 +95,19 @@ def is_listed_in(table: Table, entity: str, keys: Mapping[str, Set[str]]) -> Mer
         every = frozenset[str]().union(*keys.values())
         if not known.gone or any(_keys_among(c, every) for c in columns if c not in (from_, to)):
             return None  # a history of what records refer to, such as the accounts before and after
-    sure = 0.95 if named else 0.9 if plain else 0.7
-    reason = f"{figures.count(known.rows, 'merge')}; {percent(known.survivors, 0)} of the survivors are known"
+    still = len({_known_as(form) for form in known.forms} & {_known_as(key) for key in live()})
+    sure = 0.95 if named and not still else _ASKED
+    reason = f"{figures.count(known.rows, 'pair')}; {percent(known.survivors, 0)} of those in {to.header} are known"
+    if still:
+        reason += f", and {still:,} of those in {from_.header} are in the export as records of their own"
     if known.cut:
         sure = 0.6
         reason += (
             ", by their first 15 characters alone, and a run compares all: export the longer identifiers in both files"
         )
-    elif not (named or plain):
-        reason += f": are these records of {from_.header} merged into those of {to.header}? Else delete mergedInto"
+    elif sure == _ASKED:
+        reason += f": are these records of {from_.header} merged into those of {to.header}? "
+        reason += "Then delete this confidence, and they no longer count; else delete mergedInto"
     file = glob.escape(table.stems[-1])
     return Merged(file=file, from_=from_.header, to=to.header, where=where, confidence=sure, reason=reason)
 
@@ -107,13 +131,14 @@ def _best(columns: list[Column], words: Mapping[str, Set[str]], plain: Set[str],
 @dataclass(frozen=True)
 class _Known:
     """Of pairs of records how many there are, how many of the survivors are known, by their first characters alone or
-    not, and whether those that are gone are known too.
+    not, whether those that are gone are known too, and which these are.
     """
 
     rows: int
     survivors: float
     cut: bool
     gone: bool
+    forms: frozenset[str]
 
 
 def _known(pairs: list[tuple[str, str]], keys: Set[str]) -> _Known:
@@ -121,7 +146,7 @@ def _known(pairs: list[tuple[str, str]], keys: Set[str]) -> _Known:
     own, whole = {_known_as(key) for key in keys}, len(kept & keys)
     share = len({_known_as(form) for form in kept} & own) / max(len(kept), 1)
     merged = len({_known_as(form) for form in gone} & own) >= 0.8 * len(gone)
-    return _Known(len(pairs), share, whole < 0.8 * share * len(kept), merged)
+    return _Known(len(pairs), share, whole < 0.8 * share * len(kept), merged, frozenset(gone))
 
 
 def _where(table: Table, gone: Column, kept: Column, entity: str, keys: Set[str]) -> list[tuple[str | None, _Known]]:
@@ -192,31 +217,43 @@ def _says_other(pair: tuple[Column, ...], table: Table, entity: str) -> bool:
 
 @dataclass(frozen=True)
 class Unclear:
-    """A table that feeds nothing, and whose column names records of an entity: how many, and how many there are."""
+    """A table that feeds nothing, and whose column names records of an entity: how many, and how many there are.
+
+    It may list merges where it `pairs` such records, and tell of what happened where it `is_dated`.
+    """
 
     table: Table
     entity: str
     column: Column
     named: int
     of: int
+    pairs: bool
+    is_dated: bool
 
     @property
     def reason(self) -> str:
         """What is asked of it, with the possible answers."""
-        what, file = (
-            {"leads": "deals", "customers": "accounts", "interactions": "touches"}[self.entity],
-            self.table.stems[-1],
-        )
+        what = {"leads": "deals", "customers": "accounts", "interactions": "touches"}[self.entity]
+        merges = f"mergedInto: {{file: {self.table.stems[-1]}, from: COLUMN, to: COLUMN}}"
+        answers = [
+            f"a list of merges (write {merges} in the source of {self.entity} in place of this entry)"
+        ] * self.pairs
+        answers += [
+            "a history of stages (a source of stage_changes)",
+            "activities (a source of interactions)",
+        ] * self.is_dated
+        listed = "; ".join([*answers, "anything else (delete this confidence, and it is ignored)"])
         return (
-            f"{self.column.header} of its {figures.count(self.table.rows, 'row')} names {self.named:,} of the {self.of:,} {what}, and nothing "
-            f"reads it: does it list merges? Then write mergedInto: {{file: {file}, from: COLUMN, to: COLUMN}} in the source of "
-            f"{self.entity} in place of this entry; a history of stages is a source of stage_changes, notes and activities are "
-            "one of interactions; line items and what else counts nowhere: delete this confidence, and it is ignored"
+            f"Nothing reads this file, but its column {self.column.header} names {self.named:,} of the {self.of:,} {what}. "
+            f"What is it? {listed[0].upper()}{listed[1:]}"
         )
 
 
 def unclear(table: Table, keys: Mapping[str, Set[str]]) -> Unclear | None:
-    """The question about a table that feeds nothing; None where none of its columns has mostly keys, or its kind is known."""
+    """The question about a table that feeds nothing: one that pairs records, or has a day and names them.
+
+    None for every other table, and where its kind is known.
+    """
     words = {word for stem in table.stems for word in (*vocabulary.words_of(stem), *vocabulary.tokens(stem))}
     is_known = any(vocabulary.kind_of_file(stem, "leads") == -1 for stem in table.stems) and not words & _MERGES
     is_known = is_known or bool(words & (_LINES | {"historie", "historial", "historique", "storico"}))
@@ -225,17 +262,17 @@ def unclear(table: Table, keys: Mapping[str, Set[str]]) -> Unclear | None:
     )
     if not table.rows or is_known or persons or links.is_junction(table, keys):
         return None
-    every, found = frozenset[str]().union(*keys.values()), list[Unclear]()
-    for column in table.columns:
-        if not _keys_among(column, every):
-            continue
-        told = {
-            entity: _named(column, own) for entity, own in keys.items() if own and not links.says_other(column, entity)
-        }
-        entity = max(told, key=lambda each: (told[each], each == "leads"), default="")
-        if entity and told[entity]:
-            found.append(Unclear(table, entity, column, told[entity], len(keys[entity])))
-    return max(found, key=lambda item: item.named, default=None)
+    every = frozenset[str]().union(*keys.values())
+    columns = [column for column in table.columns if _keys_among(column, every)]
+    is_dated = any(c.share("date") > 0.5 for c in table.columns if c.filled and c not in columns)
+    found = []
+    for entity, own in keys.items():
+        named = [(_named(c, own), c) for c in columns if own and not links.says_other(c, entity)]
+        pairs = sum(_keys_among(c, own) for _, c in named) > 1
+        count, column = max(named, key=lambda pair: pair[0], default=(0, None))
+        if column and count and (pairs or is_dated):
+            found.append(Unclear(table, entity, column, count, len(own), pairs, is_dated))
+    return max(found, key=lambda item: (item.named, item.entity == "leads"), default=None)
 
 
 def _named(column: Column, keys: Set[str]) -> int:

@@ -726,7 +726,8 @@ class _Planner:
             return False
         why = "Salesforce identifiers of 15 characters in one file and 18 in the other: the first 15 are the same"
         for other, column in ((accounts, key), (feed, feed.table.column(header))):
-            sql = f"substring(`{column.name}`, 1, 15)"
+            said = accounts.fillings["customer_id"].sql if other is accounts else None
+            sql = f"substring({said or f'`{column.name}`'}, 1, 15)"
             other.fillings["customer_id"] = Filling(sql=sql, confidence=0.92, reason=why)
         self._as_written("customers", "customer_id")
         self.keys["customers"] |= {_norm(text) for text in cut}
@@ -785,8 +786,7 @@ class _Planner:
 
     def _own(self, feed: Feed) -> Column | None:
         """The column with the identifiers of a feed's records."""
-        key = feed.fillings.get(self.entities[feed.entity].key)
-        return feed.table.column(key.column) if key and key.column else None
+        return feed.column_of(self.entities[feed.entity].key)
 
     def _stages(self, feed: Feed) -> None:
         """The state of a deal's stage as the CRM's own table of stages tells it, before any guess by words."""
@@ -1334,8 +1334,8 @@ class _Planner:
         return feed.entity == "customers" and any(other.entity != "customers" for other in others)
 
     def _own_keys(self, feed: Feed) -> set[str]:
-        item = feed.fillings.get(self.entities[feed.entity].key)
-        return set(_forms(feed.table.column(item.column))) if item and item.column else set()
+        own = self._own(feed)
+        return set(_forms(own)) if own else set()
 
     def known_keys(self) -> dict[str, set[str]]:
         """Per entity the keys of its tables, where they are a column."""
@@ -1345,6 +1345,26 @@ class _Planner:
                 keys.setdefault(feed.entity, set()).update(self._own_keys(feed))
         return keys
 
+    def _live_keys(self, entity: str) -> set[str]:
+        """Keys of an entity's records that no column marks as ended; of a table with such columns those of its first records."""
+        keys: set[str] = set()
+        for feed in self.feeds:
+            held = self._own(feed) if feed.entity == entity else None
+            if held is None or self._is_derived(feed):
+                continue
+            marking = [c for c in feed.table.columns if c is not held and marks.may_mark(c.header)]
+            told = [(c, found) for c in marking if (found := marks.marked(c.header, c.counts))]
+            if not told:
+                keys |= _forms(held)
+                continue
+            rows = feed.table.together(held, *(column for column, _ in told))
+            there = {
+                (_norm(key), any(cell in found for cell, (_, found) in zip(cells, told, strict=True)))
+                for key, *cells in rows
+            }
+            keys |= {key for key, ended in there if not ended} - {key for key, ended in there if ended}
+        return keys - {""}
+
     def _merges(self, feed: Feed) -> Merged | None:
         """The table that lists which records of a feed were merged into which."""
         keys = self.known_keys()
@@ -1352,7 +1372,7 @@ class _Planner:
         for table in self.tables if keys.get(feed.entity) else ():
             if id(table) in used and (table is feed.table or not merges.is_named(table)):
                 continue
-            if merged := merges.is_listed_in(table, feed.entity, keys):
+            if merged := merges.is_listed_in(table, feed.entity, keys, lambda: self._live_keys(feed.entity)):
                 before = self.listing.get(id(table))
                 self.listing[id(table)] = f"{before} and {feed.entity}" if before else f"lists merges of {feed.entity}"
                 return merged

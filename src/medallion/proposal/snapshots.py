@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 
 from medallion import figures
-from medallion.contracts import Entity
+from medallion.contracts import Entity, formats
 from medallion.contracts.filling import Snapshot
 from medallion.contracts.odcs import code
 from medallion.proposal import match
@@ -23,52 +23,67 @@ Records = Mapping[str, tuple[str, Decimal | None]]
 
 
 def alike(files: Iterable[SourceFile]) -> list[list[SourceFile]]:
-    """The files of one entity with the same columns and, but for a day, the same name; each with the states of several days."""
+    """The files of one entity with the same columns and, but for figures and months, the same name."""
     groups: dict[tuple[str, ...], list[SourceFile]] = {}
     for file in files:
-        base = "".join(re.findall(r"[^\W\d_]+", file.name.rpartition("/")[2].lower()))
+        name = file.name if named_day(file.name) is None else file.name.rpartition("/")[2]
+        words = re.findall(r"[^\W\d_]+", name.lower())
         headers = sorted(header for header, _ in file.columns)
-        if named_day(file.name):
-            groups.setdefault((file.entity, base, *headers), []).append(file)
-    return [group for group in groups.values() if len({named_day(file.name) for file in group}) > 1]
+        base = " ".join(word for word in words if word not in formats.MONTHS)
+        groups.setdefault((file.entity, base, *headers), []).append(file)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def asked(files: Sequence[SourceFile], records: Callable[[SourceFile], Records]) -> str | None:
     """What is asked about files of one kind: whether each is a complete state; None where they are parts or changes.
 
-    The newest and the largest of the older ones are read first; the others only where these have mostly the same records.
+    The newest and the largest of the others are read first; the rest only where these have mostly the same records.
+    Where the names do not tell the newest, no file may lack what another has.
     """
-    by_day: dict[date, list[SourceFile]] = {}
+    states: dict[date | str, list[SourceFile]] = {}
+    days = {file.name: named_day(file.name) for file in files}
+    is_dated = None not in days.values()
     for file in files:
-        if day := named_day(file.name):
-            by_day.setdefault(day, []).append(file)
-    *before, last = sorted(by_day)
+        states.setdefault((is_dated and days[file.name]) or file.name, []).append(file)
+    if len(states) < 2:
+        return None
+    *before, last = sorted(states, key=str)
 
-    def of(day: date) -> Records:
-        return {key: told for file in by_day[day] for key, told in records(file).items()}
+    def of(state: date | str) -> Records:
+        return {key: told for file in states[state] for key, told in records(file).items()}
 
-    fullest = max(before, key=lambda day: sum(file.size_bytes for file in by_day[day]))
+    fullest = max(before, key=lambda state: sum(file.size_bytes for file in states[state]))
     newest, largest = of(last), of(fullest)
     if len(newest) < _LEAST or not largest or len(newest.keys() & largest.keys()) < _MOST * len(largest):
         return None
-    older: dict[str, tuple[str, Decimal | None]] = {}
-    for day in before:
-        older |= largest if day == fullest else of(day)
-    lacking = older.keys() - newest.keys()
+    every: dict[str, tuple[str, Decimal | None]] = {} if is_dated else {**newest}
+    held = [newest]
+    for state in before:
+        held.append(largest if state == fullest else of(state))
+        every |= held[-1]
+    kept = newest.keys() if is_dated else set.intersection(*(set(each) for each in held))
+    lacking = every.keys() - kept
     if not lacking:
         return None
     entity = files[0].entity
     what = {"leads": "deals", "customers": "accounts"}.get(entity, entity)
     worth = []
-    for state in ("open", "won"):
-        of_state = [older[key][1] or Decimal(0) for key in lacking if older[key][0] == state]
+    for meant in ("open", "won"):
+        of_state = [every[key][1] or Decimal(0) for key in lacking if every[key][0] == meant]
         if of_state:
-            worth.append(f"{len(of_state):,} {state} worth {figures.ratio(sum(of_state, Decimal(0)), 0)}")
+            worth.append(f"{len(of_state):,} {meant} worth {figures.ratio(sum(of_state, Decimal(0)), 0)}")
     told = f" ({', '.join(worth)})" if worth else ""
+    if is_dated:
+        return (
+            f"{len(states)} files of the same kind, dated {before[0]} to {last}, have mostly the same {what}, and the newest lacks "
+            f"{len(lacking):,} of the {len(every):,} in the older ones{told}: is each file a complete state? Then these "
+            f"{len(lacking):,} are gone (snapshot: true); or does it have only what changed? Then they still count"
+        )
     return (
-        f"{len(by_day)} files of one kind, of {before[0]} to {last}, have mostly the same {what}, and the newest lacks {len(lacking):,} of "
-        f"the {len(older):,} in the older ones{told}: is each file a complete state? Then these {len(lacking):,} are gone "
-        "(snapshot: true); or does it have only what changed? Then they count on"
+        f"{len(states)} files of the same kind, such as {before[0]} and {last}, have mostly the same {what}, but {len(lacking):,} of the "
+        f"{len(every):,} are not in each{told}, and the names tell no day: is each file a complete state? Then those that the newest "
+        "lacks are gone (snapshot: true), and each file has to be named by its day, such as deals_2025-01-31.csv; or does it have "
+        "only what changed? Then they still count"
     )
 
 
@@ -94,8 +109,7 @@ def propose(feeds: Sequence[Feed], entities: Mapping[str, Entity]) -> None:
 def _records(feed: Feed, entity: Entity) -> Records:
     """The records of a feed; none where no column is their key, or they are derived from rows of another."""
     names = (entity.key, "status", "deal_value")
-    columns = [feed.table.column(i.column) if (i := feed.fillings.get(name)) and i.column else None for name in names]
-    key, status, value = columns
+    key, status, value = (feed.column_of(name) for name in names)
     if key is None:
         return {}
     found: dict[str, tuple[str, Decimal | None]] = {code(text): ("", None) for text in key.counts}

@@ -385,14 +385,16 @@ class LookupTable:
 
 
 def tried(spark: SparkSession, columns: list[str], sql: str, place: str) -> None:
-    """Evaluate an expression over columns of text that have no rows.
+    """Evaluate an expression over one row without a value: an engine reads its patterns only where there is one.
 
     Raises:
         ContractError: The engine does not know it, or it is no expression over one row.
     """
     schema = ", ".join(f"{_quoted(name)} string" for name in columns)
     try:
-        spark.createDataFrame([], schema).select(F.expr(sql).cast("string").alias("value")).collect()
+        spark.createDataFrame([(None,) * len(columns)], schema).select(
+            F.expr(sql).cast("string").alias("value")
+        ).collect()
     except Exception as error:
         reason = str(error).strip().splitlines()[0][:200]
         raise ContractError(f"{place}: {sql!r} cannot be evaluated: {reason}", "Correct it in the contract.") from error

@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from medallion.contracts import Column, Entity, Filling, Source
+from medallion.contracts import Column, Entity, Filling, Source, formats
 from medallion.contracts.filling import ABSENT, COMPLETE, MERGED, OF, RECORD, SNAPSHOT, WHERE, joined
 from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
@@ -612,28 +612,50 @@ def _snapshot(part: Part, header: Header, entity: Entity, told: bool | str, name
     raise _UnfitError(f"{part.name}: is a snapshot by the contract, but {problem}", remedy, entity.name)
 
 
+_YEAR, _DAY = r"(?P<y>20\d\d)(?!\d)", r"(?P<d>0?[1-9]|[12]\d|3[01])"
+_MONTH = r"(?<![^\W\d_])(?P<name>[^\W\d_]{3,12})(?![^\W\d_])"
 _NAMED_DAYS = (
-    r"(?<!\d)(?P<y>20\d\d)[-_. ]?(?P<m>0[1-9]|1[0-2])[-_. ]?(?P<d>0[1-9]|[12]\d|3[01])(?!\d)",
-    r"(?<!\d)(?P<d>0?[1-9]|[12]\d|3[01])\.(?P<m>0?[1-9]|1[0-2])\.(?P<y>20\d\d)(?!\d)",
+    r"(?<!\d)(?P<y>20\d\d)[-_. ]?(?P<m>0[1-9]|1[0-2])[-_. ]?(?P<d>0[1-9]|[12]\d|3[01])((?:[01]\d|2[0-3])[0-5]\d([0-5]\d)?)?(?!\d)",
+    rf"(?<!\d){_DAY}\.(?P<m>0?[1-9]|1[0-2])\.{_YEAR}",
+    rf"(?<!\d)(?P<m>0?[1-9]|1[0-2])[-_ ](?P<d>1[3-9]|2\d|3[01])[-_ ]{_YEAR}",
+    rf"(?<!\d)(?P<d>1[3-9]|2\d|3[01])[-_ ](?P<m>0?[1-9]|1[0-2])[-_ ]{_YEAR}",
     r"(?<!\d)(?P<y>20\d\d)[-_. ]?(?P<m>0[1-9]|1[0-2])(?![-_. ]?\d)",
+    rf"(?:(?<!\d){_DAY}[-_. ]*)?{_MONTH}[-_., ]*{_YEAR}",
+    rf"{_MONTH}[-_. ]*{_DAY}(?:st|nd|rd|th)?[-_., ]+{_YEAR}",
+    rf"(?<!\d){_YEAR}[-_. ]*{_MONTH}(?:[-_. ]*{_DAY}(?!\d))?",
+    rf"(?<!\d){_YEAR}[-_ ]*(?i:w|kw|cw|week)[-_ ]?(?P<w>0?[1-9]|[1-4]\d|5[0-3])(?!\d)",
 )
 
 
 def named_day(name: str) -> date | None:
-    """The one day in a file's name or that of its folder, of a month its first; None without, or with more than one.
+    """The one day in a file's name or that of its folder, of a month its first, of a week its Monday; None without, or with
+    more than one.
 
     >>> [str(named_day(name)) for name in ("deals_2025-01-31.csv", "31.1.2025 Deals.xlsx", "202502/deals.csv", "03-04-2025.csv")]
     ['2025-01-31', '2025-01-31', '2025-02-01', 'None']
+    >>> [str(named_day(name)) for name in ("a_20250131093000.csv", "a 01-31-2025.csv", "Marketing 2025.csv", "2025-02-30.csv")]
+    ['2025-01-31', '2025-01-31', 'None', 'None']
+    >>> [str(named_day(name)) for name in ("Jan_2025/a.csv", "a-28-febrero-2025.csv", "2025 März.csv", "May 5th, 2025.csv", "2025_W05.csv")]
+    ['2025-01-01', '2025-02-28', '2025-03-01', '2025-05-05', '2025-01-27']
     """
     for part in (*reversed(name.split("/")), "-".join(name.split("/"))):
         for pattern in _NAMED_DAYS:
-            found = {(int(m["y"]), int(m["m"]), int(m.groupdict().get("d") or 1)) for m in re.finditer(pattern, part)}
+            try:
+                found = {day for match in re.finditer(pattern, part) if (day := _day(match.groupdict()))}
+            except ValueError:
+                return None
             if found:
-                try:
-                    return date(*found.pop()) if len(found) == 1 else None
-                except ValueError:
-                    return None
+                return found.pop() if len(found) == 1 else None
     return None
+
+
+def _day(told: Mapping[str, str | None]) -> date | None:
+    """The day that a pattern has found; None where the word in it is no month."""
+    year = int(told["y"] or 0)
+    if week := told.get("w"):
+        return date.fromisocalendar(year, int(week), 1)
+    month = told.get("m") or formats.MONTHS.get((told.get("name") or "").lower())
+    return date(year, int(month), int(told.get("d") or 1)) if month else None
 
 
 def _of_several(

@@ -54,9 +54,10 @@ _BESIDE = _set(
     "property hs"
 )
 _FIGURE = r"[-+−(]?\s*\d[\d.,'’\s\u00a0]*"
-_SIGN = "|".join(re.escape(sign) for sign in sorted(_SIGNS, key=len, reverse=True))
+#: What stands for a currency beside a figure, as a regular expression.
+SIGN = "|".join(re.escape(sign) for sign in sorted(_SIGNS, key=len, reverse=True))
 _PRICED = re.compile(
-    rf"(?:[-+−(]\s*)?(?P<before>[A-Za-z]{{3}}|{_SIGN})\s*{_FIGURE}[kKmM]?\)?|{_FIGURE}[kKmM]?\s*(?P<after>[A-Za-z]{{3}}|{_SIGN})\)?-?"
+    rf"(?:[-+−(]\s*)?(?P<before>[A-Za-z]{{3}}|{SIGN})\s*{_FIGURE}[kKmM]?\)?|{_FIGURE}[kKmM]?\s*(?P<after>[A-Za-z]{{3}}|{SIGN})\)?-?"
 )
 #: More ways to write a currency than any column has: what has more different values mostly holds something else.
 _SPELLINGS = 500

@@ -13,8 +13,8 @@ from medallion.sources.files import Place
 _CHUNK = 1 << 20
 #: Encodings in which a byte of a backslash is always one.
 _PLAIN = re.compile(r"utf-8|latin-1|(windows-|cp)125\d")
-#: A backslash with what it stands before, two marks, and one.
-_TOKEN = re.compile(rb'\\[\\"]|""|"')
+#: A backslash with what it stands before, and a mark.
+_TOKEN = re.compile(rb'\\[\\"]|"')
 
 
 def escapes(place: Place, encoding: str, delimiter: str) -> bool:
@@ -55,7 +55,7 @@ class Doubled:
     def __init__(self, stream: Any, delimiter: str) -> None:
         self._stream, self._rest, self.closed = stream, b"", False
         self._starts = {b"\n", b"\r", delimiter.encode()}
-        self._before, self._within = b"\n", False
+        self._before, self._within, self._is_second = b"\n", False, False
 
     def read(self, size: int = -1) -> bytes:
         """Some more bytes, none at the end."""
@@ -72,7 +72,11 @@ class Doubled:
     def _standard(self, found: re.Match[bytes]) -> bytes:
         token, at = found[0], found.start()
         first = (found.string[at - 1 : at] if at else self._before) in self._starts
-        if token == b'"' and (first or self._within):
+        if token == b'"' and self._is_second:
+            self._is_second = False
+        elif token == b'"' and self._within and found.string[found.end() : found.end() + 1] == token:
+            self._is_second = True  # of two marks within a cell, which are one
+        elif token == b'"' and (first or self._within):
             self._within = not self._within
         if token == b'\\"':
             return b'""' if self._within else token if first else b'"'

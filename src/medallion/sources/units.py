@@ -19,7 +19,8 @@ _CENTS = frozenset(
 )
 _FIGURE = re.compile(r"\d[\d.,'’\s\u00a0\u202f]*")
 _TIMES = {"k": 1_000, "m": 1_000_000}
-_BELOW = re.compile(r"\s*[$€£]?\s*[-−(]\s*[$€£]?\s*\d|.*\d\s?[-−]\s*$")
+_SIGN = rf"\s*(?:{currencies.SIGN}|[A-Z]{{3}})?\s*"
+_BELOW = re.compile(rf"{_SIGN}[-−(]{_SIGN}\d|.*\d{_SIGN}[-−]{_SIGN}$")
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ def signed(text: str, comma: bool | None = None) -> Decimal | None:
 
     >>> signed("(150.00)"), signed("1.200,00-"), signed("−3"), signed("2-1")
     (Decimal('-150.00'), Decimal('-1200.00'), Decimal('-3'), None)
+    >>> [str(signed(text)) for text in ("-USD 5", "USD -5", "(USD 5)", "CHF (5)", "R$ -5", "5- EUR", "5 EUR-", "kr -5", "5 EUR", "5-10")]
+    ['-5', '-5', '-5', '-5', '-5', '-5', '-5', '-5', '5', 'None']
     """
     size = figure(text, comma)
     return -size if size and is_below(text) else size
