@@ -37,6 +37,14 @@ def test_a_run_is_that_of_the_command(monkeypatch, tmp_path):
     assert more == {"full_refresh": True}
 
 
+@pytest.mark.slow
+def test_a_line_of_python_runs_it(tmp_path):
+    """The client of Spark takes `python -c` for its own doctests, unless it is loaded otherwise."""
+    code = f"import medallion; print(medallion.run({str(ROOT / 'data')!r}, {str(tmp_path / 'lake')!r}).wrong)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
+
+
 def test_importing_it_loads_nothing():
     told = "import sys, medallion; print(sorted(set(sys.modules) & {'pyspark', 'duckdb', 'pyarrow', 'deltalake', 'pydantic'}))"
     done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)

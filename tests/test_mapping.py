@@ -14,8 +14,8 @@ import xlsxwriter
 from conftest import NOW
 from medallion import contracts, sources
 from medallion.errors import ContractError, SourceError
+from medallion.sources import readers
 from medallion.sources.files import Place
-from medallion.sources.readers import workbooks
 
 HEAD = """apiVersion: v3.1.0
 kind: DataContract
@@ -156,8 +156,15 @@ def test_a_lookup_over_two_tables_and_an_optional_one(to_silver, contract, rows)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("severity", "kept"), [("warn", ["O1", "O2"]), ("reject", ["O1"])])
-def test_a_deal_that_no_pair_gives_an_account_has_none(to_silver, contract, rows, severity, kept):
+@pytest.mark.parametrize(
+    ("key", "severity", "kept"),
+    [
+        ("Id", "warn", ["O1", "O2"]),
+        ("Id", "reject", ["O1"]),
+        ("{sql: \"CASE WHEN lower(id) <> 'total' THEN id END\"}", "warn", ["O1", "O2"]),
+    ],
+)
+def test_a_deal_that_no_pair_gives_an_account_has_none(to_silver, contract, rows, key, severity, kept):
     """It is looked up by its own key: that it is not there is no wrong key; an account that is not there still is."""
     pairs = """  - name: pairs
     description: Looked up only.
@@ -174,7 +181,7 @@ def test_a_deal_that_no_pair_gives_an_account_has_none(to_silver, contract, rows
     optional = "{name: customer_id, required: false, quality: [{metric: nullValues, mustBe: 0, severity: SEVERITY}]}"
     leads = schema(
         "leads",
-        "- file: deals\n  columns: {lead_id: Id, status: Status, created_at: Created, "
+        f"- file: deals\n  columns: {{lead_id: {key}, status: Status, created_at: Created, "
         "customer_id: {column: Id, lookup: pairs, by: deal_id, take: account_id}}",
         f"    properties:\n      - {optional.replace('SEVERITY', severity)}\n",
     )
@@ -399,7 +406,10 @@ def test_a_text_that_is_merged_over_rows_counts_in_each(tmp_path, wide):
         sheet.merge_range(2, wide, 4, wide, "Ann")
         sheet.merge_range(3, wide + 2, 4, wide + 2, 20)
         sheet.write(5, wide, "Bo")
-    found = [[cell for cell in row if cell] for row in workbooks.rows(Place.at(str(path), ""), "report.xlsx", "Deals")]
+    found = [
+        [cell for cell in row if cell]
+        for row in readers.rows(Place.at(str(path), ""), "report.xlsx", "workbook", "Deals")
+    ]
     assert found == [
         [],
         ["Rep", "Deal", "Value"],

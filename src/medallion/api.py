@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medallion import pipeline
 from medallion.config import load, utc_now
 from medallion.errors import LakehouseError
 from medallion.lakehouse import contracts_in_use
@@ -13,6 +13,17 @@ from medallion.lakehouse.store import Lakehouse
 
 if TYPE_CHECKING:
     from medallion.pipeline import Result
+
+
+def _load_client() -> None:
+    """Load the client of Spark, which takes a process without a main file (`python -c`) for its own doctests and ends it."""
+    main = sys.modules["__main__"]
+    if main.__spec__ is None and not hasattr(main, "__file__") and not hasattr(sys, "ps1"):
+        main.__file__ = "-c"
+        try:
+            import pyspark.sql.connect  # noqa: F401
+        finally:
+            del main.__file__
 
 
 def run(
@@ -38,6 +49,9 @@ def run(
     Raises:
         MedallionError: Something is wrong; `problem` says what and `remedy` what to do.
     """
+    _load_client()
+    from medallion import pipeline
+
     found = load(config, source=source, lakehouse=lakehouse, **settings)
     return pipeline.run(found, utc_now(), full_refresh=full_refresh)
 

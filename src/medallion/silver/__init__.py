@@ -24,7 +24,7 @@ from medallion import columns as words
 from medallion.contracts import Column as Declared
 from medallion.contracts import Entity, Filling, formats
 from medallion.contracts.model import ENDED
-from medallion.contracts.odcs import code
+from medallion.contracts.odcs import code, names_in
 from medallion.errors import ContractError
 from medallion.silver import checks, life
 from medallion.silver.rewinding import grown as grown
@@ -423,7 +423,11 @@ def _look_up(
 ) -> tuple[DataFrame, dict[str, checks.Lookup]]:
     """Put what a text leads to in another entity in its place, and tell where it leads nowhere."""
     done = {}
-    keys = {filling.column for filling, _ in filled.get(entity.key, ())}
+    keys = {
+        column
+        for filling, _ in filled.get(entity.key, ())
+        for column in ([filling.column] if filling.column else names_in(filling.sql or ""))
+    }
     for name, of in filled.items():
         flags = []
         for place, (filling, _) in enumerate(of):
@@ -449,7 +453,7 @@ def _look_up(
                 str(flags[0][0].lookup),
                 reduce(Column.__or__, (orphan for _, orphan, _ in flags)),
                 reduce(Column.__or__, (several for _, _, several in flags)),
-                {filling.column for filling, _, _ in flags} <= keys - {None},
+                {filling.column for filling, _, _ in flags} <= keys,
             )
     return typed, done
 
