@@ -14,8 +14,8 @@ import xlsxwriter
 from conftest import NOW
 from medallion import contracts, sources
 from medallion.errors import ContractError, SourceError
-from medallion.sources import readers
 from medallion.sources.files import Place
+from medallion.sources.readers import workbooks
 
 HEAD = """apiVersion: v3.1.0
 kind: DataContract
@@ -406,10 +406,7 @@ def test_a_text_that_is_merged_over_rows_counts_in_each(tmp_path, wide):
         sheet.merge_range(2, wide, 4, wide, "Ann")
         sheet.merge_range(3, wide + 2, 4, wide + 2, 20)
         sheet.write(5, wide, "Bo")
-    found = [
-        [cell for cell in row if cell]
-        for row in readers.rows(Place.at(str(path), ""), "report.xlsx", "workbook", "Deals")
-    ]
+    found = [[cell for cell in row if cell] for row in workbooks.rows(Place.at(str(path), ""), "report.xlsx", "Deals")]
     assert found == [
         [],
         ["Rep", "Deal", "Value"],
