@@ -308,7 +308,7 @@ def test_without_rates_other_currencies_are_held_out_and_named(deliver, rows, tm
     assert proof.note(lake) == (
         "Figures are in USD. 3 deals in EUR are held out of every figure: €1,107. 1 deal in GBP is held out of every figure: £1,070."
     )
-    assert json.loads(proof.recorded(lake)[-1]["document"])["foreign"][0]["held_value"] == "1107"
+    assert json.loads(proof.recorded(lake)[-1]["document"])["foreign"][0]["held_value"] == "1107.00"
     # given later, the rates let in what waits, and not over what has come since, in this delivery or before
     (tmp_path / "rates.csv").write_text(RATES)
     last = {"leads.csv": f"{HEAD}\nL5,C1,lost,8,USD,2025-01-10,2025-02-01,2025-02-01\n"}

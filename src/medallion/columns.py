@@ -197,6 +197,8 @@ def parse_timestamp(text: Column, formats: Iterable[str]) -> Column:
     ...      lambda c: parse_timestamp(c, ["d/M/yy since 1950", "d/M/yy h:mm a since 1950", "serial 1900", "epoch ms",
     ...                                    "d LLLL yyyy"]).cast("string"))
     ['2025-02-03 15:30:00', '1999-03-02 00:00:00', '2025-09-09 12:00:00', '2025-03-12 11:00:00', '2025-03-12 00:00:00']
+    >>> show(["12 Mar 25", "12 mars 1998"], lambda c: parse_timestamp(c, ["d LLLL yy", "d LLLL yyyy"]).cast("string"))
+    ['2025-03-12 00:00:00', '1998-03-12 00:00:00']
     >>> show(["2025-06-12T14:30:00Z", "06/12/2025 14:30", "2025-06-31"],
     ...      lambda c: parse_timestamp(c, ["M/d/yyyy H:mm"]).cast("string"))
     ['2025-06-12 14:30:00', '2025-06-12 14:30:00', None]
@@ -231,17 +233,18 @@ def dates_in_figures(text: Column, formats: Iterable[str]) -> Column:
     return plain if found is None else found.otherwise(plain)
 
 
-def _families(formats: Iterable[str]) -> dict[tuple[bool, str, int | None], list[str]]:
+def _families(formats: Iterable[str]) -> dict[tuple[bool, str, int], list[str]]:
     """Formats with a month's name or a year of two digits by how they are written in figures: whether by name, the order
-    of day, month and year, and from which year two digits count.
+    of day, month and year, and from which year two digits count, 0 where the year has four.
     """
-    families: dict[tuple[bool, str, int | None], list[str]] = {}
+    families: dict[tuple[bool, str, int], list[str]] = {}
     for format_ in formats:
         bare, since = formats_of.without_century(format_)
         named = "LLLL" in bare
         if not bare.endswith(" z") and (named or since is not None):
             order = "" if named else "".join(letter for letter in bare if letter in "dMy").replace("yy", "y")
-            families.setdefault((named, order, since), []).append(format_)
+            first = 0 if "yyyy" in bare else since or formats_of.SINCE
+            families.setdefault((named, order, first), []).append(format_)
     return families
 
 
@@ -309,7 +312,7 @@ def _meridiem(text: Column) -> Column:
 
 
 def _special(text: Column, format_: str) -> Column:
-    """A text in a format that no engine has: a count of days or seconds, a zone, a short year, a month's name."""
+    """A text in a format that is not the engines' own, and not rewritten in figures: a count of days or seconds, a zone."""
     if format_ in formats_of.EPOCHS:
         factor = 1_000_000 // formats_of.EPOCHS[format_]
         whole = (text.try_cast("decimal(28,9)") * F.lit(factor).cast("decimal(9,0)")).cast("bigint")
@@ -337,7 +340,7 @@ def _special(text: Column, format_: str) -> Column:
     return F.coalesce(*(F.try_to_timestamp(_meridiem(text), F.lit(each)) for each in every))
 
 
-def _in_figures(text: Column, named: bool, order: str, since: int | None) -> Column:
+def _in_figures(text: Column, named: bool, order: str, since: int) -> Column:
     return _named(text, since) if named else _long_year(text, order, since)
 
 
@@ -347,7 +350,7 @@ def _as_in_figures(format_: str) -> str:
     return _IN_FIGURES + (time[0] if time else "")
 
 
-def _long_year(text: Column, order: str, since: int | None) -> Column:
+def _long_year(text: Column, order: str, since: int) -> Column:
     """A date with two digits of the year as `_IN_FIGURES`, with its time; `order` is that of day, month and year."""
     parts = r"^([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{1,2})(.*)\z"
     year, month, day = (F.regexp_extract(text, parts, order.index(letter) + 1) for letter in "yMd")
@@ -355,22 +358,21 @@ def _long_year(text: Column, order: str, since: int | None) -> Column:
     return F.concat(_century(year, since), year, F.lit("|"), month, F.lit("|"), day, time)
 
 
-def _century(year: Column, since: int | None) -> Column:
+def _century(year: Column, since: int) -> Column:
     """The first two digits of a year of two, by the year from which they count."""
-    first = since or 1969
-    late = year.try_cast("bigint") >= first % 100
-    return F.when(late, F.lit(str(first // 100))).otherwise(F.lit(str(first // 100 + 1)))
+    late = year.try_cast("bigint") >= since % 100
+    return F.when(late, F.lit(str(since // 100))).otherwise(F.lit(str(since // 100 + 1)))
 
 
-def _named(text: Column, since: int | None) -> Column:
+def _named(text: Column, since: int) -> Column:
     """A date with a month's name as `_IN_FIGURES`, with its time; null where the month has no name that is known."""
     name = F.regexp_extract(F.lower(text), r"([^0-9 .,/-]{3,12})", 1)
     month = _lookup(name, {name: str(number) for name, number in formats_of.MONTHS.items()})
     day = F.regexp_extract(text, r"^[^0-9]*([0-9]{1,2})", 1)
-    parts = rf"^[^0-9]*[0-9]{{1,2}}[^0-9]+([0-9]{{{4 if since is None else 2}}})(.*)\z"
+    parts = rf"^[^0-9]*[0-9]{{1,2}}[^0-9]+([0-9]{{{2 if since else 4}}})(.*)\z"
     year = F.regexp_extract(text, parts, 1)
     time = F.trim(F.translate(F.regexp_extract(_meridiem(text), parts, 2), ",", " "))
-    written = [_century(year, since)] * (since is not None) + [year, F.lit("|"), month, F.lit("|"), day]
+    written = [_century(year, since)] * bool(since) + [year, F.lit("|"), month, F.lit("|"), day]
     return F.rtrim(F.concat(*written, F.lit(" "), time))
 
 

@@ -39,7 +39,7 @@ _FURTHER = (
 )
 _ISO_TIMES = ("yyyy-MM-dd H:mm", "yyyy-MM-dd H:mm:ss", "yyyy-MM-dd'T'H:mm:ss")
 #: What two digits of a year stand for where no date of four tells: 1969 to 2068.
-_SINCE = 1969
+SINCE = 1969
 #: Seconds of one unit of a time counted from 1970; such a time is plausible from 2000 to 2100.
 EPOCHS = {"epoch s": 1, "epoch ms": 1_000, "epoch us": 1_000_000}
 _EPOCH_SHAPES = {"epoch s": "[0-9]{9,10}", "epoch ms": "[0-9]{12,13}", "epoch us": "[0-9]{15,16}"}
@@ -138,7 +138,7 @@ def day_order(texts: Iterable[str], span: Span | None = None) -> DayOrder:
     return DayOrder(**found, years=years)
 
 
-def in_full(year: str, since: int = _SINCE) -> int:
+def in_full(year: str, since: int = SINCE) -> int:
     """The year that its digits stand for, two of them within a hundred years.
 
     >>> in_full("25"), in_full("99"), in_full("2025"), in_full("60", since=1950)
@@ -288,7 +288,7 @@ def called_for(
     left = [text for text in left if not is_iso(text)]
     if not left:
         return (), []
-    since = span.since if span else _SINCE
+    since = span.since if span else SINCE
     years_first = year_first(days, span) if with_year_first is None else with_year_first
     order = "year" if years_first else "day" if day_first else "month"
     every = (*candidates(day_first), *_FURTHER, *short_years(order, since))
@@ -422,7 +422,7 @@ def declared(
     if order in ("day", "month"):
         formats += [*candidates(order == "day"), *_FURTHER]
     if order:
-        formats += short_years(order, century or _SINCE)
+        formats += short_years(order, century or SINCE)
     formats += [f"serial {serial}"] * bool(serial) + [f"epoch {epoch}"] * bool(epoch)
     return (*formats, *([f"zone {zone}"] if zone else []))
 

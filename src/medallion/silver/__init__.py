@@ -318,7 +318,7 @@ def _tidied(raw: DataFrame, entity: Entity, filled: Mapping[str, list[tuple[Fill
 def _value(column: Declared, fillings: list[Filling]) -> Column:
     """The typed value of a canonical column, read from the first of its texts that is there."""
     if not fillings:
-        return checks.read(F.lit(None).cast("string"), column)
+        return F.lit(None).cast("string")
     here = [f"{column.name}_{place}" for place in range(len(fillings))]
     *former, value = (_read(name, column, filling) for name, filling in zip(here, fillings, strict=True))
     for name, read in reversed(list(zip(here, former, strict=False))):
