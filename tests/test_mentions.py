@@ -1,0 +1,106 @@
+"""What counts as a mention of someone who is forgotten, and what does not."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+
+import pytest
+
+from medallion.silver.mentions import Mentions, Name
+
+WHO = Mentions(
+    emails=frozenset({"juergen.mueller@brandt-ma.example"}),
+    phones=frozenset({"+49 30 5551 2345"}),
+    keys=frozenset({"ACC-0031"}),
+    names=frozenset({Name("Jürgen Müller-Özdemir"), Name("Brandt Maschinenbau GmbH", person=False), Name("Mark")}),
+)
+FOUND = {
+    "Call Jürgen Müller-Özdemir tomorrow": "Call [erased] tomorrow",
+    "MÜLLER-ÖZDEMIR, JÜRGEN agreed": "[erased] agreed",
+    "J. Müller-Özdemir will sign": "[erased] will sign",
+    "Müller-Özdemir, J. will sign": "[erased]. will sign",
+    "met Juergen Mueller-Oezdemir": "met [erased]",
+    "met Jurgen Muller-Ozdemir": "met [erased]",
+    "Dr. Jürgen  Müller-Özdemir": "Dr. [erased]",
+    "Herr Müller-Özdemir called": "Herr [erased] called",
+    "Jürgen Müller Özdemir": "[erased]",
+    "Müller-Özdemir's offer": "[erased]'s offer",
+    "Jürgen\nMüller-Özdemir": "[erased]",
+    unicodedata.normalize("NFD", "met Jürgen Müller-Özdemir"): "met [erased]",
+    "call 030 5551 2345 now": "call [erased] now",
+    "0049-30-55512345": "[erased]",
+    "+49 (0)30 5551-2345 ext. 12, ok": "[erased], ok",
+    "4930555 12345; (030) 555.123.45": "[erased]; [erased]",
+    "on 2025-01-01 030 5551 2345": "on 2025-01-01 [erased]",
+    "+493055512345x7": "[erased]",
+    "tel:+493055512345": "tel:[erased]",
+    "JUERGEN.MUELLER@BRANDT-MA.EXAMPLE": "[erased]",
+    "to juergen.mueller+crm@brandt-ma.example.": "to [erased].",
+    "<mailto:juergen.mueller@brandt-ma.example?subject=x>": "<mailto:[erased]?subject=x>",
+    "juergen.mueller%40brandt-ma.example": "[erased]",
+    "juergen.mueller (at) brandt-ma.example": "[erased]",
+    "a juergen.mueller@brandt-ma.example juergen.mueller@brandt-ma.example": "a [erased] [erased]",
+    "deal with BRANDT MASCHINENBAU and Brandt Maschinenbau GmbH": "deal with [erased] and [erased] GmbH",
+    "see acc-0031.": "see [erased].",
+}
+STAYS = [
+    "Müller, Hans",
+    "Jürgen Schmidt and Hans Müller",
+    "030 5551 2346",
+    "order 4930555123459, DE4930555123456789",
+    "xjuergen.mueller@brandt-ma.example juergen.mueller@brandt-ma.example.org",
+    "Anna Brandt bought a brandt",
+    "mark as done; Mark the date; Mark Twain",
+    "55512345.00 and 3055512345.00",
+    "ACC-00310, ACC-0031-B, XACC-0031",
+    "J. Schmidt-Özdemir of Özdemir GmbH",
+    "Jürgen Müller-Özdemir-Schmidt",
+    "Jürgen, who met Müller",
+]
+
+
+@pytest.mark.parametrize("text", FOUND)
+def test_usual_forms_are_found(text):
+    assert WHO.without(text) == FOUND[text]
+    assert WHO.found(text)
+
+
+@pytest.mark.parametrize("text", STAYS)
+def test_near_misses_stay(text):
+    assert WHO.without(text) == text
+    assert not WHO.found(text)
+
+
+def test_documents_stay_documents():
+    told = {"contact": {"mail": "Juergen.Mueller@brandt-ma.example"}, "n": [1, "Jürgen Müller-Özdemir"], "x": json.dumps({"a": "ü ACC-0031"})}  # fmt: skip
+    clean = {"contact": {"mail": "[erased]"}, "n": [1, "[erased]"], "x": json.dumps({"a": "ü [erased]"})}
+    for ascii_only in (True, False):
+        text = json.dumps(told, ensure_ascii=ascii_only)
+        assert json.loads(WHO.without(text)) == clean
+        assert WHO.found(text) == {"email", "name", "key"}
+
+
+def test_file_names_keep_apart():
+    one = WHO.in_file_name("/exports/2025/export_juergen.mueller@brandt-ma.example.csv")
+    assert one.startswith("/exports/2025/erased-") and one.endswith(".csv")
+    assert one != WHO.in_file_name("/exports/2025/Müller-Özdemir.csv")
+    assert WHO.in_file_name("/exports/leads.csv") == "/exports/leads.csv"
+
+
+def test_a_surname_that_others_have_is_not_looked_for_alone():
+    others = Mentions(names=frozenset({Name("Jürgen Müller")}), shared=frozenset({"mueller"}))
+    assert others.without("Herr Müller, J. Müller, Jürgen Müller") == "Herr Müller, J. Müller, [erased]"
+    alone = Mentions(names=frozenset({Name("Jürgen Müller")}))
+    assert alone.without("Herr Müller, J. Müller, Jürgen Müller; Müller") == "Herr [erased], [erased], [erased]; Müller"
+
+
+def test_the_name_of_another_record_stays_as_its_name():
+    assert WHO.without("Dr. Jürgen Müller-Özdemir", whole=False) == "Dr. Jürgen Müller-Özdemir"
+    assert WHO.without("Referral by Jürgen Müller-Özdemir", whole=False) == "Referral by [erased]"
+
+
+def test_what_is_searched_names_no_one():
+    text = json.dumps(WHO.searched())
+    assert not WHO.found(text)
+    assert '"count": 1' in text and "1 names of one word" in text
