@@ -20,7 +20,7 @@ from medallion.errors import LakehouseError, MedallionError
 from medallion.gold import gold_contract, graph
 from medallion.lakehouse import contracts_in_use, query, store
 from medallion.lakehouse.store import LAYERS, Lakehouse, spark_types
-from medallion.pipeline import batches, conventions, extensions, hold, journal, models, proof
+from medallion.pipeline import batches, conventions, erasure_log, extensions, hold, journal, models, proof
 from medallion.scoring import registry
 
 OK, WARNING, BROKEN = "ok", "warning", "broken"
@@ -59,6 +59,7 @@ def examine(settings: Settings) -> list[Finding]:
     found += _current(lake, names, entities)
     found += _readings(lake, names, entities)
     found += _proof(lake, names)
+    found += _returned(lake, names, entities)
     found += _models(settings)
     found += _proposals(lake)
     return worst_first(found)
@@ -374,6 +375,19 @@ def _proof(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
     """What the deals came to in the newest run that read something."""
     if _has(names, proof.PROOFS) and (recorded := proof.recorded(lake)):
         yield Finding("proof", "silver.leads_clean", OK, recorded[-1]["question"])
+
+
+def _returned(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity]) -> Iterator[Finding]:
+    """Nobody who was forgotten is here under another key."""
+    if not _has(names, erasure_log.TABLE) or any(entity.clean.name in lake.tables() and entity.clean.name not in names for entity in entities.values()):  # fmt: skip
+        return
+    back = erasure_log.returned(lake, entities)
+    for entity in dict.fromkeys(one.entity for one in back):
+        mine = [one for one in back if one.entity == entity]
+        more = f", and {len(mine) - 1:,} more like it" if len(mine) > 1 else ""
+        yield Finding("erasure", entity, WARNING, f"{mine[0].says}{more}", erasure_log.TO_DO)
+    if not back:
+        yield Finding("erasure", erasure_log.TABLE, OK, "nobody who was forgotten is here under another key")
 
 
 def _differences(entity: Entity, replaced: Collection[str]) -> str:

@@ -613,12 +613,25 @@ def purge(lake: Lakehouse, name: str) -> tuple[int, int]:
     flush(lake, name)
     with door.through(lake.path(name)):
         lake.delta(name).cleanup_metadata()
-        # Apache Spark keeps a summary of each version, statistics included; the log does not need them
-        for path in Path(lake.path(name), "_delta_log").glob("*.crc"):
-            path.unlink()
+        _purge_log(Path(lake.path(name), "_delta_log"), lake.version(name))
     with door.through(lake.path(name)):
         lake.delta(name).alter.set_table_properties(_KEEP_AS_USUAL)
     return before, len(gone)
+
+
+def _purge_log(log: Path, newest: int) -> None:
+    """Remove what the log of a table does not need to give its newest version, which has a checkpoint.
+
+    Those are commits and checkpoints before it, which a table may be set to keep; summaries of versions with statistics
+    (`.crc`), which Apache Spark writes; commits that were set aside; and what a killed writer has left.
+    """
+    if not log.is_dir():
+        return
+    for path in log.rglob("*"):
+        stem = path.name.split(".")[0]
+        needed = path.name == "_last_checkpoint" or (stem.isdigit() and int(stem) >= newest)
+        if path.is_file() and (not needed or path.suffix in (".crc", ".torn", ".tmp")):
+            path.unlink()
 
 
 _KEEP_NOTHING = {

@@ -30,16 +30,14 @@ _NUMBER = re.compile(r"\+?\(?\d(?:[ \t().\-/\u00a0\u2009\u2010-\u2013\u202f]{0,3
 _EXTENSION = re.compile(r"[\s,;]{0,2}(?:x|ext[a-z]{0,6}|#|durchwahl|dw)[\s.:]{0,2}\d{1,6}(?!\d)", re.IGNORECASE)
 #: Country codes have one digit (1, 7), two (these) or three.
 _TWO_DIGITS = frozenset(
-    "20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82 84 86 90 91 92 93 94 95 98".split()
+    ["20", "27", "30", "31", "32", "33", "34", "36", "39", "40", "41", "43", "44", "45", "46", "47", "48", "49", "51", "52", "53", "54", "55", "56", "57", "58", "60", "61", "62", "63", "64", "65", "66", "81", "82", "84", "86", "90", "91", "92", "93", "94", "95", "98"]
 )
 _TITLES = frozenset(
-    "mr mrs ms miss mx sir madam dr prof professor herr herrn frau hr fr mme mlle monsieur madame sr sra senor senora sig signora signor "
-    "dhr mevr mag ing dipl phd mba".split()
+    ["mr", "mrs", "ms", "miss", "mx", "sir", "madam", "dr", "prof", "professor", "herr", "herrn", "frau", "hr", "fr", "mme", "mlle", "monsieur", "madame", "sr", "sra", "senor", "senora", "sig", "signora", "signor", "dhr", "mevr", "mag", "ing", "dipl", "phd", "mba"]
 )
-_PARTICLES = frozenset("von van vom zu zur der den de del della di da dal du des dos la le lo el al bin ibn ben ten ter af av mac mc o d st".split())  # fmt: skip
+_PARTICLES = frozenset(["von", "van", "vom", "zu", "zur", "der", "den", "de", "del", "della", "di", "da", "dal", "du", "des", "dos", "la", "le", "lo", "el", "al", "bin", "ibn", "ben", "ten", "ter", "af", "av", "mac", "mc", "o", "d", "st"])  # fmt: skip
 _LEGAL = frozenset(
-    "gmbh ag kg kgaa ohg gbr ug se ev inc incorporated corp corporation co company llc llp lp ltd limited plc sa sas sarl sl spa srl bv nv "
-    "oy oyj ab as aps pty pte kk mbh".split()
+    ["gmbh", "ag", "kg", "kgaa", "ohg", "gbr", "ug", "se", "ev", "inc", "incorporated", "corp", "corporation", "co", "company", "llc", "llp", "lp", "ltd", "limited", "plc", "sa", "sas", "sarl", "sl", "spa", "srl", "bv", "nv", "oy", "oyj", "ab", "as", "aps", "pty", "pte", "kk", "mbh"]
 )
 _AND = frozenset(("and", "und", "et", "y", "e", "en", "og", "och"))
 _GERMAN = {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"}
@@ -165,6 +163,13 @@ class Name:
         words = self.words
         return len(words) > 1 or (not self.person and bool(words) and words[0].isalpha() and len(words[0]) >= _LONG)
 
+    def has_surname_of(self, other: Name) -> bool:
+        """Whether its last name is that of another."""
+        mine, theirs = self.surname, other.surname
+        return len(mine) == len(theirs) > 0 and all(
+            _forms(one) & _forms(two) for one, two in zip(mine, theirs, strict=True)
+        )
+
     def patterns(self, shared: bool) -> Iterator[_Pattern]:
         """Its usual forms; `shared` says that somebody else has its surname."""
         words = [_forms(word) for word in self.words]
@@ -174,8 +179,10 @@ class Name:
             yield _Pattern((words[0],), capital=True)
             return
         joined = "&" in self.text or any(_forms(word) & _AND for word in _TOKEN.findall(self.text))
-        yield _Pattern(tuple(words), joined=joined)
-        plain = not joined and all(word.isalpha() for word in self.words) and len(words) <= 5
+        # a title of a deal, such as "Website redesign", is no name, and as a phrase in lower case it is everyone's
+        capital = not all(word[0].isupper() or _forms(word) & _PARTICLES for word in self.words if word[0].isalpha())
+        yield _Pattern(tuple(words), joined=joined, capital=capital)
+        plain = not (joined or capital) and all(word.isalpha() for word in self.words) and len(words) <= 5
         if not plain or (not self.person and len(words) > 3):
             return
         for at in range(1, len(words)):
@@ -202,15 +209,16 @@ class Name:
 
 @dataclass(frozen=True)
 class Mentions:
-    """Whom to look for. `shared` are surnames that others have too, `common` names that records of others bear.
+    """Whom to look for.
 
     Attributes:
         emails: Addresses.
         phones: Telephone numbers.
         keys: Keys that are no common figure.
         names: Names.
-        shared: Surnames that others have: forms that the surname alone would tell are not looked for.
+        shared: Names whose surname others have too: forms that the surname alone would tell are not looked for.
         common: Names that records of several other accounts bear: they are not looked for.
+        files: Names of files that mention them, as texts may cite them.
         salt: Of the hashes by which erased file names stay different.
     """
 
@@ -220,6 +228,7 @@ class Mentions:
     names: frozenset[Name] = frozenset()
     shared: frozenset[str] = frozenset()
     common: frozenset[str] = frozenset()
+    files: frozenset[str] = frozenset()
     salt: str = ""
     _memory: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
@@ -240,7 +249,9 @@ class Mentions:
     @cached_property
     def _literal(self) -> re.Pattern[str] | None:
         """Numbers that are too short to be told by their digits, as they are written."""
-        short = {text.strip() for text in self.phones if len(phone_form(text)[1]) < _DIGITS and len(text.strip()) >= 4}
+        short = {text.strip() for text in self.phones if len(phone_form(text)[1]) < _DIGITS}
+        short = {text for text in short if sum(map(str.isdecimal, text)) >= 4}
+        short |= {text.strip() for text in self.emails if "@" in text and not _ADDRESS.fullmatch(text.strip())}
         return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(short, key=len, reverse=True)))})(?!\w)") if short else None  # fmt: skip
 
     @cached_property
@@ -259,15 +270,14 @@ class Mentions:
         for name in self.names:
             if name.text in self.common:
                 continue
-            shared = " ".join(sorted(_forms(word))[0] for word in name.surname) in self.shared
-            for pattern in set(name.patterns(shared)):
+            for pattern in set(name.patterns(name.text in self.shared)):
                 for form in pattern.words[0]:
                     found[form].append(pattern)
         return {word: sorted(known, key=lambda one: -len(one.words)) for word, known in found.items()}
 
     def spans(self, text: str, kinds: Collection[str] = KINDS) -> list[tuple[int, int, str]]:
         """Where the text mentions them and how: beginning, end and kind. The text is in composed form (NFC)."""
-        found: list[tuple[int, int, str]] = []
+        found = [(text.find(name), text.find(name) + len(name), KEY) for name in self.files if name in text]
         if EMAIL in kinds and self._emails:
             for hit in _ADDRESS.finditer(text):
                 local = hit[1].lstrip(".-+")
@@ -333,6 +343,9 @@ class Mentions:
             else:
                 cleaned = self._in_document(document)
                 return text if cleaned == document else json.dumps(cleaned, ensure_ascii="\\u" in text)
+        for name in self.files:
+            if name in text:
+                text = text.replace(name, self.in_file_name(name))
         composed = unicodedata.normalize("NFC", text)
         spans = self.spans(composed)
         if not whole and spans and _is_all(composed, [span for span in spans if span[2] == NAME]):
@@ -357,7 +370,7 @@ class Mentions:
         ending = PurePosixPath(composed).suffix
         ending = ending if re.fullmatch(r"\.[A-Za-z0-9]{1,5}", ending) else ""
         stem = composed.removesuffix(ending)
-        if not any(map(self.spans, (composed, stem, re.sub("_|%20", " ", composed), re.sub("_|%20", " ", stem)))):
+        if part not in self.files and not any(map(self.spans, (composed, stem, re.sub("_|%20", " ", composed), re.sub("_|%20", " ", stem)))):
             return part
         return f"erased-{hashlib.sha256((self.salt + composed).encode()).hexdigest()[:8]}{ending}"
 
@@ -371,7 +384,7 @@ class Mentions:
                     document = json.loads(line)
                 except (ValueError, RecursionError):
                     continue
-                for each in _texts(document):
+                for each in texts_in(document):
                     kinds_found |= {kind for _, _, kind in self.spans(unicodedata.normalize("NFC", each), kinds)}
         return kinds_found
 
@@ -392,7 +405,7 @@ class Mentions:
     def searched(self) -> list[dict[str, Any]]:
         """What is looked for, by kind: how many, in which forms, and what is not; holds none of it."""
         told = [name for name in self.names if name.is_searched and name.text not in self.common]
-        shared = sum(" ".join(sorted(_forms(word))[0] for word in name.surname) in self.shared for name in told)
+        shared = sum(name.person and name.text in self.shared for name in told)
         alone = sum(len(name.words) <= 1 and not name.is_searched for name in self.names)
         people = sum(name.person for name in told)
         return [
@@ -413,21 +426,22 @@ class Mentions:
         ]  # fmt: skip
 
 
-def _texts(document: Any) -> Iterator[str]:
+def texts_in(document: Any) -> Iterator[str]:
+    """Every text of a document, those of documents within it included."""
     if isinstance(document, str):
         yield document
         if document[:1] in "{[":
             try:
-                yield from _texts(json.loads(document))
+                yield from texts_in(json.loads(document))
             except (ValueError, RecursionError):
                 return
     elif isinstance(document, list):
         for each in document:
-            yield from _texts(each)
+            yield from texts_in(each)
     elif isinstance(document, Mapping):
         for key, each in document.items():
             yield str(key)
-            yield from _texts(each)
+            yield from texts_in(each)
 
 
 def _is_alone(text: str, start: int, end: int) -> bool:
@@ -534,7 +548,8 @@ def _blanked(text: str, spans: Iterable[tuple[int, int, str]]) -> str:
 def cleaner(
     mentions: Mentions, kept: Collection[str], own_names: Collection[str], file_names: Collection[str]
 ) -> Callable[[Iterable[Any]], Iterator[Any]]:
-    """What `mapInArrow` runs over a table: its rows with mentions blanked, and in `_touched` whether a row had one.
+    """What `mapInArrow` runs over a table: its rows with mentions blanked, in `_touched` whether a row had one, and in
+    `_alike` whether a name stays in it that may be somebody else's.
 
     Args:
         mentions: Whom to look for.
@@ -563,20 +578,22 @@ def cleaner(
                 if name not in kept and (_is_text(field.type) or (pa.types.is_list(field.type) and _is_text(field.type.value_type)))
             ]  # fmt: skip
             cells = {name: batch.column(name).to_pylist() for name in texts}
-            touched = [False] * batch.num_rows
+            touched, alike = [False] * batch.num_rows, [False] * batch.num_rows
             same = [False] * batch.num_rows
-            for name in own_names and texts:
+            for name in set(own_names) & set(texts):
                 same = [is_so or (isinstance(cell, str) and mentions.is_contact(cell)) for is_so, cell in zip(same, cells[name], strict=True)]  # fmt: skip
             columns = []
-            for name, field in zip(names, batch.schema, strict=True):
+            for name, declared in zip(names, batch.schema, strict=True):
                 if name not in cells:
                     columns.append(batch.column(name))
                     continue
                 new = [clean(cell, name, is_same) for cell, is_same in zip(cells[name], same, strict=True)]
                 touched = [was or one != two for was, one, two in zip(touched, new, cells[name], strict=True)]
-                columns.append(pa.array(new, field.type))
-            columns.append(pa.array(touched, pa.bool_()))
-            yield pa.RecordBatch.from_arrays(columns, names=[*names, "_touched"])
+                if name in own_names:
+                    alike = [was or (isinstance(cell, str) and mentions.names_all(cell)) for was, cell in zip(alike, new, strict=True)]  # fmt: skip
+                columns.append(pa.array(new, declared.type))
+            columns += [pa.array(touched, pa.bool_()), pa.array(alike, pa.bool_())]
+            yield pa.RecordBatch.from_arrays(columns, names=[*names, "_touched", "_alike"])
 
     return run
 
@@ -587,4 +604,4 @@ def _is_text(kind: Any) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or str(kind) == "string_view")
 
 
-__all__ = ["ERASED", "Mentions", "Name", "cleaner", "email_form", "phone_form", "phone_forms"]
+__all__ = ["ERASED", "Mentions", "Name", "cleaner", "email_form", "phone_form", "phone_forms", "texts_in"]
