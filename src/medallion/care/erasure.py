@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -318,9 +319,7 @@ class _Erasure:
         for text in accounts if people else ():
             other = Name(text)
             subject.shared |= {
-                one.text
-                for one in people
-                if one.has_surname_of(other) and one.text.casefold() != text.casefold()
+                one.text for one in people if one.has_surname_of(other) and one.text.casefold() != text.casefold()
             }
 
     def _merged_into(self, keys: set[str]) -> set[str]:
@@ -376,7 +375,9 @@ class _Erasure:
             entity, cells = self.entities[row["entity"]], json.loads(row["raw"] or "{}")
             file = files.get((row["batch_id"], row["entity"], row["source_file"]))
             said = {str(text).strip() for text in cells.values() if text}
-            if any(map(self.mentions.is_contact, said)) or str(row["record_key"]) in self.subject.keys.get(row["entity"], set()):
+            if any(map(self.mentions.is_contact, said)) or str(row["record_key"]) in self.subject.keys.get(
+                row["entity"], set()
+            ):
                 found.add(row["quarantine_id"])
                 continue
             for name, (target, column) in redaction.links(entity, self.entities).items():
@@ -523,7 +524,9 @@ class _Erasure:
                 removed[name] = self._rewrite(name)
         with self.steps.step("erase: ops.row_accounts"):
             self._save_accounts(arguments["accounts"])
-        Actions(self.lake).forget({key for keys in self.subject.keys.values() for key in keys})
+        keys = {key for keys in self.subject.keys.values() for key in keys}
+        Actions(self.lake).forget(keys, lambda text: bool(self.mentions.found(text)))
+        self._sweep()
         if self.lake.exists("gold.sales_summary"):  # without a dated event there is no day, but there is gold
             model = models.champion(self.settings)
             context = Context(self.spark, self.lake, self.entities, self.steps, self.now)
@@ -543,6 +546,18 @@ class _Erasure:
                 }
             )
         erasure_log.record(self.spark, self.lake, self.mine, erasure, erasure_log.FINISHED, self.now)
+
+    def _sweep(self) -> None:
+        """Remove what killed writers have left: files half written, and folders of tables that never came to be."""
+        root = Path(self.lake.root)
+        for layer in store.LAYERS:
+            for folder in (root / layer).glob("*"):
+                if folder.is_dir() and not (folder / "_delta_log").is_dir() and any(folder.rglob("*.parquet")):
+                    with door.through(folder):
+                        shutil.rmtree(folder)
+        for path in [*(root / "agent").rglob("*.part"), *(root / "ops" / "certificates").glob("*.part")]:
+            with door.through(path):
+                path.unlink()
 
     def _certify(self, arguments: Mapping[str, Any]) -> None:
         """Search what is left, and write down what was done."""
@@ -590,7 +605,8 @@ class _Erasure:
         if found := self.certificate["found"]:
             raise LakehouseError(
                 f"{self.lake.root}: after the erasure something of the account is still there: {found[:5]}",
-                f"See {self.certificate['certificate']}, and run the erasure again.",
+                f"See {self.certificate['certificate']}. Files that are yours, such as copies of exports, remove yourself; then run "
+                "the erasure again.",
             )
         return self.certificate
 
@@ -776,9 +792,14 @@ def search(root: Path, wanted: Mentions, but: Collection[str] = ()) -> tuple[int
     found = []
     for path in files:
         place = str(path.relative_to(root))
-        if any(wanted.found(text) for text in (place, path.stem)) or any(_says(text, wanted) for text in _texts(path)):
+        says = _says if path.suffix == ".parquet" or path.parent.name == "_delta_log" else _mentions
+        if any(wanted.found(text) for text in (place, path.stem)) or any(says(text, wanted) for text in _texts(path)):
             found.append(place)
     return len(files), found
+
+
+def _mentions(text: str, wanted: Mentions) -> bool:
+    return bool(wanted.found(text))
 
 
 def _says(text: str, wanted: Mentions) -> bool:

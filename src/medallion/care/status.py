@@ -82,7 +82,9 @@ def status(
         "lakehouse": lake.root,
         "contracts": [item.path for item in contracts_in_use.overrides(lake, overrides)],
         "unfinished": journal.unfinished(lake),
-        "returned": [{"what": one.says, "what_to_do": erasure_log.TO_DO} for one in erasure_log.returned(lake, entities)],
+        "returned": [
+            {"what": one.says, "what_to_do": erasure_log.TO_DO} for one in erasure_log.returned(lake, entities)
+        ],
         "runs": [],
         "manifests": _manifests(lake, now),
         "failures": [],

@@ -72,9 +72,13 @@ def unfinished(lake: Lakehouse) -> list[tuple[str, str]]:
 
 def contacts(emails: Iterable[str], phones: Iterable[str]) -> dict[str, set[str]]:
     """The forms in which addresses and numbers are hashed, by kind."""
-    from medallion.silver.mentions import email_form, phone_forms
+    from medallion.silver import mentions
 
-    return {EMAIL: {email_form(text) for text in emails} - {""}, PHONE: {form for text in phones for form in phone_forms(text)}}  # fmt: skip
+    written = [one for text in phones for one in mentions.numbers(text)]
+    return {
+        EMAIL: {form for text in emails for form in mentions.addresses(text)},
+        PHONE: {form for text in written for form in mentions.phone_forms(text)},
+    }
 
 
 @dataclass(frozen=True)
@@ -94,13 +98,15 @@ class Returned:
 
 
 #: What to do about such records.
-TO_DO = "If it is the same person, `medallion forget` that account too and have it removed at the source; if not, leave it."
+TO_DO = (
+    "If it is the same person, `medallion forget` that account too and have it removed at the source; if not, leave it."
+)
 
 
-def returned(lake: Lakehouse, entities: Mapping[str, Entity], batch_ids: Collection[str] | None = None) -> list[Returned]:
+def returned(
+    lake: Lakehouse, entities: Mapping[str, Entity], batch_ids: Collection[str] | None = None
+) -> list[Returned]:
     """Records of today, or those of some batches, that have an address or number of someone who was forgotten."""
-    from medallion.silver.mentions import email_form, phone_forms
-
     if not lake.exists(TABLE):
         return []
     log = read(lake)
@@ -122,9 +128,13 @@ def returned(lake: Lakehouse, entities: Mapping[str, Entity], batch_ids: Collect
         for row in rows:
             said = []
             for name, kind in columns.items():
-                text = str(row[name] or "")
-                forms, of = ({email_form(text)}, EMAIL) if kind == "email" else (phone_forms(text), PHONE)
-                if any(log.hashed(of, form) in log.hashes.get(of, ()) for form in forms - {""}):
+                of = EMAIL if kind == "email" else PHONE
+                forms = (
+                    contacts([row[name] or ""], ())[EMAIL]
+                    if kind == "email"
+                    else contacts((), [row[name] or ""])[PHONE]
+                )
+                if any(log.hashed(of, form) in log.hashes.get(of, ()) for form in forms):
                     said.append({"email": "e-mail address", "phone": "telephone number"}[kind])
             if said:
                 what = " and ".join(dict.fromkeys(said))

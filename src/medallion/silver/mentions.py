@@ -30,14 +30,132 @@ _NUMBER = re.compile(r"\+?\(?\d(?:[ \t().\-/\u00a0\u2009\u2010-\u2013\u202f]{0,3
 _EXTENSION = re.compile(r"[\s,;]{0,2}(?:x|ext[a-z]{0,6}|#|durchwahl|dw)[\s.:]{0,2}\d{1,6}(?!\d)", re.IGNORECASE)
 #: Country codes have one digit (1, 7), two (these) or three.
 _TWO_DIGITS = frozenset(
-    ["20", "27", "30", "31", "32", "33", "34", "36", "39", "40", "41", "43", "44", "45", "46", "47", "48", "49", "51", "52", "53", "54", "55", "56", "57", "58", "60", "61", "62", "63", "64", "65", "66", "81", "82", "84", "86", "90", "91", "92", "93", "94", "95", "98"]
+    [
+        "20",
+        "27",
+        "30",
+        "31",
+        "32",
+        "33",
+        "34",
+        "36",
+        "39",
+        "40",
+        "41",
+        "43",
+        "44",
+        "45",
+        "46",
+        "47",
+        "48",
+        "49",
+        "51",
+        "52",
+        "53",
+        "54",
+        "55",
+        "56",
+        "57",
+        "58",
+        "60",
+        "61",
+        "62",
+        "63",
+        "64",
+        "65",
+        "66",
+        "81",
+        "82",
+        "84",
+        "86",
+        "90",
+        "91",
+        "92",
+        "93",
+        "94",
+        "95",
+        "98",
+    ]
 )
 _TITLES = frozenset(
-    ["mr", "mrs", "ms", "miss", "mx", "sir", "madam", "dr", "prof", "professor", "herr", "herrn", "frau", "hr", "fr", "mme", "mlle", "monsieur", "madame", "sr", "sra", "senor", "senora", "sig", "signora", "signor", "dhr", "mevr", "mag", "ing", "dipl", "phd", "mba"]
+    [
+        "mr",
+        "mrs",
+        "ms",
+        "miss",
+        "mx",
+        "sir",
+        "madam",
+        "dr",
+        "prof",
+        "professor",
+        "herr",
+        "herrn",
+        "frau",
+        "hr",
+        "fr",
+        "mme",
+        "mlle",
+        "monsieur",
+        "madame",
+        "sr",
+        "sra",
+        "senor",
+        "senora",
+        "sig",
+        "signora",
+        "signor",
+        "dhr",
+        "mevr",
+        "mag",
+        "ing",
+        "dipl",
+        "phd",
+        "mba",
+    ]
 )
 _PARTICLES = frozenset(["von", "van", "vom", "zu", "zur", "der", "den", "de", "del", "della", "di", "da", "dal", "du", "des", "dos", "la", "le", "lo", "el", "al", "bin", "ibn", "ben", "ten", "ter", "af", "av", "mac", "mc", "o", "d", "st"])  # fmt: skip
 _LEGAL = frozenset(
-    ["gmbh", "ag", "kg", "kgaa", "ohg", "gbr", "ug", "se", "ev", "inc", "incorporated", "corp", "corporation", "co", "company", "llc", "llp", "lp", "ltd", "limited", "plc", "sa", "sas", "sarl", "sl", "spa", "srl", "bv", "nv", "oy", "oyj", "ab", "as", "aps", "pty", "pte", "kk", "mbh"]
+    [
+        "gmbh",
+        "ag",
+        "kg",
+        "kgaa",
+        "ohg",
+        "gbr",
+        "ug",
+        "se",
+        "ev",
+        "inc",
+        "incorporated",
+        "corp",
+        "corporation",
+        "co",
+        "company",
+        "llc",
+        "llp",
+        "lp",
+        "ltd",
+        "limited",
+        "plc",
+        "sa",
+        "sas",
+        "sarl",
+        "sl",
+        "spa",
+        "srl",
+        "bv",
+        "nv",
+        "oy",
+        "oyj",
+        "ab",
+        "as",
+        "aps",
+        "pty",
+        "pte",
+        "kk",
+        "mbh",
+    ]
 )
 _AND = frozenset(("and", "und", "et", "y", "e", "en", "og", "och"))
 _GERMAN = {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"}
@@ -90,6 +208,26 @@ def phone_forms(text: str) -> set[str]:
         width = 1 if number[0] in "17" else 2 if number[:2] in _TWO_DIGITS else 3
         found |= {number[width:].lstrip("0")}
     return {one for one in found if len(one) >= _DIGITS}
+
+
+def addresses(text: str) -> set[str]:
+    """Every address of a cell, as they are compared.
+
+    >>> sorted(addresses("Ann <Ann+x@x.example>; bob@x.example")), addresses("ask")
+    (['ann@x.example', 'bob@x.example'], set())
+    """
+    found = {email_form(f"{hit[1].lstrip('.-+')}@{hit[2]}") for hit in _ADDRESS.finditer(text)}
+    return (found or {email_form(text)}) - {""}
+
+
+def numbers(text: str) -> list[str]:
+    """Every telephone number of a cell, as it is written.
+
+    >>> numbers("+1 415 555 0101 / +1 415 555 0102"), numbers("030/5551 2345")
+    (['+1 415 555 0101', '+1 415 555 0102'], ['030/5551 2345'])
+    """
+    parts = [part.strip() for part in re.split(r"[;|\n]|,| / |\bor\b", text)]
+    return [part for part in parts if any(map(str.isdecimal, part))]
 
 
 @lru_cache(maxsize=1 << 16)
@@ -234,13 +372,17 @@ class Mentions:
 
     @cached_property
     def _emails(self) -> frozenset[str]:
-        return frozenset(filter(None, map(email_form, self.emails)))
+        return frozenset(form for text in self.emails for form in addresses(text))
+
+    @cached_property
+    def _written(self) -> list[str]:
+        return [one for text in self.phones for one in numbers(text)]
 
     @cached_property
     def _phones(self) -> dict[str, set[str]]:
         """Country codes by number within the country."""
         found: dict[str, set[str]] = defaultdict(set)
-        for text in self.phones:
+        for text in self._written:
             code, number = phone_form(text)
             if len(number) >= _DIGITS:
                 found[number].add(code)
@@ -249,7 +391,7 @@ class Mentions:
     @cached_property
     def _literal(self) -> re.Pattern[str] | None:
         """Numbers that are too short to be told by their digits, as they are written."""
-        short = {text.strip() for text in self.phones if len(phone_form(text)[1]) < _DIGITS}
+        short = {text for text in self._written if len(phone_form(text)[1]) < _DIGITS}
         short = {text for text in short if sum(map(str.isdecimal, text)) >= 4}
         short |= {text.strip() for text in self.emails if "@" in text and not _ADDRESS.fullmatch(text.strip())}
         return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(short, key=len, reverse=True)))})(?!\w)") if short else None  # fmt: skip
@@ -370,7 +512,9 @@ class Mentions:
         ending = PurePosixPath(composed).suffix
         ending = ending if re.fullmatch(r"\.[A-Za-z0-9]{1,5}", ending) else ""
         stem = composed.removesuffix(ending)
-        if part not in self.files and not any(map(self.spans, (composed, stem, re.sub("_|%20", " ", composed), re.sub("_|%20", " ", stem)))):
+        if part not in self.files and not any(
+            map(self.spans, (composed, stem, re.sub("_|%20", " ", composed), re.sub("_|%20", " ", stem)))
+        ):
             return part
         return f"erased-{hashlib.sha256((self.salt + composed).encode()).hexdigest()[:8]}{ending}"
 
@@ -390,7 +534,7 @@ class Mentions:
 
     def is_contact(self, text: str) -> bool:
         """Whether a whole cell is one of the addresses or numbers."""
-        return email_form(text) in self._emails if "@" in text else self._is_number(text)
+        return bool(addresses(text) & self._emails) if "@" in text else self._is_number(text)
 
     def _is_number(self, text: str) -> bool:
         composed = text.strip()
@@ -411,7 +555,7 @@ class Mentions:
         return [
             {"kind": "e-mail addresses", "count": len(self._emails),
              "forms": "in any case, with anything after a plus, with %40 or (at) for @", "not_searched": "an address under another name or domain"},
-            {"kind": "telephone numbers", "count": len({*self._phones}) + len([t for t in self.phones if len(phone_form(t)[1]) < _DIGITS]),
+            {"kind": "telephone numbers", "count": len({*self._phones}) + len({t for t in self._written if len(phone_form(t)[1]) < _DIGITS}),
              "forms": f"by their digits, with and without country code, 00, 0 and extension; as written where they have fewer than {_DIGITS}",
              "not_searched": "a number without its area code"},
             {"kind": "keys", "count": len(self.keys), "forms": "as whole words, in any case",
@@ -604,4 +748,7 @@ def _is_text(kind: Any) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or str(kind) == "string_view")
 
 
-__all__ = ["ERASED", "Mentions", "Name", "cleaner", "email_form", "phone_form", "phone_forms", "texts_in"]
+__all__ = [
+    *("ERASED", "KINDS", "NAME", "Mentions", "Name", "addresses", "cleaner", "email_form", "numbers", "phone_form"),
+    *("phone_forms", "texts_in"),
+]

@@ -1,0 +1,62 @@
+"""What an erasure leaves of a table: its newest version, and nothing in its log that an older one said."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from medallion.care.erasure import search
+from medallion.lakehouse import maintenance, store
+from medallion.lakehouse.store import Lakehouse
+from medallion.silver.mentions import Mentions, Name
+
+WHO = Mentions(
+    emails=frozenset({"ann@anvil.example"}), keys=frozenset({"C0042"}), names=frozenset({Name("Ann Müller")})
+)
+
+
+@pytest.fixture
+def lake(tmp_path):
+    """A table that said who Ann is, was kept up, and says it no more."""
+    found = Lakehouse(str(tmp_path))
+    path = found.path("silver.notes")
+    for text in ("to Ann@anvil.example", "by Müller, Ann", "of C0042"):
+        write_deltalake(path, pa.table({"note": [text], "list": [[text]]}), mode="append")
+    (kept,) = maintenance.maintain(found, ["silver.notes"], {"silver.notes": {1, 2}})
+    assert kept.commits_after >= 2
+    log = tmp_path / "silver/notes/_delta_log"
+    assert DeltaTable(path).metadata().configuration["delta.enableExpiredLogCleanup"] == "false"
+    for name in ("00000000000000000009.json.torn", "00000000000000000002.crc", "_commit_1.json.tmp"):
+        (log / name).write_text('{"add": {"stats": "Ann@anvil.example"}}')
+    write_deltalake(path, pa.table({"note": ["none"], "list": [["none"]]}), mode="overwrite")
+    return found
+
+
+def test_nothing_of_an_older_version_is_left(lake, tmp_path):
+    path = lake.path("silver.notes")
+    assert len(search(tmp_path, WHO)[1]) > 8
+    store.purge(lake, "silver.notes")
+    assert search(tmp_path, WHO)[1] == []
+    raw = [file.read_bytes().lower() for file in tmp_path.rglob("*") if file.is_file()]
+    tables = [str(pq.read_table(file).to_pylist()).lower().encode() for file in tmp_path.rglob("*.parquet")]
+    assert not [one for one in (*raw, *tables) if b"anvil" in one or b"c0042" in one or "müller".encode() in one]
+    assert DeltaTable(path).to_pyarrow_table()["note"].to_pylist() == ["none"]
+    write_deltalake(path, pa.table({"note": ["more"], "list": [["more"]]}), mode="append")
+    assert DeltaTable(path).to_pyarrow_table().num_rows == 2
+
+
+def test_the_search_reads_what_a_file_says_in_any_place(tmp_path):
+    """In data, in nested values, in statistics, in a name of a column, of a file; but a name that is all of a text may be another's."""
+    places = {
+        "data": pa.table({"a": ["x", "for Ann Müller, soon"]}),
+        "nested": pa.table({"a": [[{"b": "ann@anvil.example"}]]}),
+        "column": pa.table({"ann@anvil.example": [1]}),
+        "c0042": pa.table({"a": [1]}),
+    }
+    for name, table in places.items():
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    pq.write_table(pa.table({"a": ["Dr. Ann Müller"]}), tmp_path / "other.parquet")
+    (tmp_path / "model.json").write_text('{"of": "M\\u00fcller, Ann"}')
+    assert search(tmp_path, WHO) == (6, ["c0042.parquet", "column.parquet", "data.parquet", "model.json", "nested.parquet"])  # fmt: skip
