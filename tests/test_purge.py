@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
+from medallion.care import doctor
 from medallion.care.erasure import search
 from medallion.lakehouse import maintenance, store
 from medallion.lakehouse.store import Lakehouse
@@ -15,6 +19,22 @@ from medallion.silver.mentions import Mentions, Name
 WHO = Mentions(
     emails=frozenset({"ann@anvil.example"}), keys=frozenset({"C0042"}), names=frozenset({Name("Ann Müller")})
 )
+
+
+@pytest.mark.parametrize(("day", "state"), [(1, doctor.WARNING), (3, doctor.BROKEN)])
+def test_an_erasure_that_did_not_count_excuses_no_later_loss(day, state):
+    """Earlier versions removed rows without a count; what is lost of a later delivery shows all the same."""
+    with duckdb.connect() as connection:
+        connection.execute("create schema silver; create table silver.leads_history (_batch_id varchar)")
+        connection.executemany("insert into silver.leads_history values (?)", [[f"b{n}"] for n in (1, 3) for _ in range(5 - (n == day))])  # fmt: skip
+        counts = dict.fromkeys((*doctor._PARTS, "implied"), 0)
+        rows = [
+            {"batch_id": f"b{n}", "known_at": datetime(2025, 7, n), "rows_read": 5, **counts, "accepted": 5}
+            for n in (1, 3)
+        ]
+        found = doctor._account(connection, ["silver.leads_history"], "leads", rows, set(), [], datetime(2025, 7, 2))
+    assert found.state == state
+    assert "has 9 rows" in found.says or "has 4 rows" in found.says
 
 
 @pytest.fixture

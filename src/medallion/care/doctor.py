@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -204,7 +205,9 @@ def accounts(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
         columns = "*, 0 as erased" if erased == "0" else f"* replace ({erased} as erased)"
         rows = query.rows(connection, f"select {columns} from {batches.ACCOUNTS}")
         # what was erased before there was a count of it can only be told apart from a loss by the erasure itself
-        uncounted = "ops.erasures" in names and not any(row["erased"] for row in rows)
+        uncounted = None
+        if "ops.erasures" in names and not any(row["erased"] for row in rows):
+            uncounted = query.rows(connection, "select max(recorded_at) as last from ops.erasures")[0]["last"]
         for entity in sorted({row["entity"] for row in rows}):
             mine = [row for row in rows if row["entity"] == entity]
             of_entity = [place for name, place in held if name == entity]
@@ -218,9 +221,13 @@ def _account(
     rows: list[dict[str, Any]],
     files: set[str],
     held: list[str],
-    uncounted: bool,
+    uncounted: datetime | None,
 ) -> Finding:
-    """One entity: its row accounts add up, and every count is that of the rows that are there."""
+    """One entity: its row accounts add up, and every count is that of the rows that are there.
+
+    An erasure that did not count what it removed, the last of them `uncounted`, excuses fewer rows of batches before it
+    only.
+    """
     total = {name: sum(int(row.get(name) or 0) for row in rows) for name in ("rows_read", *_PARTS, "implied")}
     if total["rows_read"] != sum(total[name] for name in _PARTS):
         counted = sum(total[name] for name in _PARTS)
@@ -249,6 +256,9 @@ def _account(
         if there != count:
             says = f"{name} has {there:,} rows, the accounts say {count:,}"
             if uncounted and there < count:
+                later = [row for row in rows if row["known_at"] > uncounted]
+                if later and (lost := _account(connection, names, entity, later, files, held, None)).state == BROKEN:
+                    return lost
                 return Finding(
                     "accounts",
                     entity,

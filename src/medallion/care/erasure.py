@@ -70,6 +70,7 @@ class _Subject:
     companies: set[str] = field(default_factory=set)
     shared: set[str] = field(default_factory=set)
     common: set[str] = field(default_factory=set)
+    theirs: set[str] = field(default_factory=set)
     files: set[str] = field(default_factory=set)
 
     @classmethod
@@ -88,7 +89,7 @@ class _Subject:
         return Mentions(
             emails=frozenset(text for text in self.texts if "@" in text),
             phones=frozenset(text for text in self.texts if "@" not in text),
-            keys=frozenset(key for known in self.keys.values() for key in known if _is_telling(key)),
+            keys=frozenset(key for known in self.keys.values() for key in known - self.theirs if _is_telling(key)),
             names=frozenset(
                 {*(Name(text) for text in self.spoken), *(Name(text, person=False) for text in self.companies)}
             ),
@@ -99,7 +100,7 @@ class _Subject:
         )
 
 
-_TEXTS = ("texts", "spoken", "companies", "shared", "common", "files")
+_TEXTS = ("texts", "spoken", "companies", "shared", "common", "theirs", "files")
 
 
 def _is_telling(key: str) -> bool:
@@ -186,8 +187,10 @@ def _in_a_folder(settings: Settings) -> Lakehouse:
     lake = Lakehouse(settings.lakehouse)
     if "://" in lake.root:
         raise LakehouseError(
-            f"{lake.root}: forgetting works on the files of a folder, so that it can prove that nothing is left",
-            "In Unity Catalog delete by key, then REORG TABLE ... APPLY (PURGE) and VACUUM; see docs/DEPLOYMENT.md.",
+            f"{lake.root}: forgetting works on the files of a folder, so that it can prove that nothing is left; "
+            "nothing was removed",
+            "In Unity Catalog delete by key, then REORG TABLE ... APPLY (PURGE) and VACUUM; bring a lakehouse of an object "
+            "store into a folder first. docs/ERASURE.md has both step by step.",
         )
     return lake
 
@@ -298,9 +301,16 @@ class _Erasure:
         return subject
 
     def _compare(self, connection: Any, subject: _Subject) -> None:
-        """Note which surnames and names others have too."""
+        """Note which surnames, names and keys others have too."""
         mine = {Name(text) for text in subject.spoken} | {Name(text, person=False) for text in subject.companies}
         accounts: dict[str, set[str]] = {}
+        for entity in self.entities.values():
+            if entity.name == "products" or not self.lake.exists(entity.history.name):
+                continue
+            where, values = self._links_sql(entity, subject)
+            keys = sorted(key for name, known in subject.keys.items() if name != entity.name for key in known)
+            sql = f'select distinct "{entity.key}" as key from {entity.history.name} where list_contains(?, "{entity.key}") and not coalesce({where}, false)'
+            subject.theirs |= {str(row["key"]) for row in query.rows(connection, sql, [keys, *values])}
         for entity in self.entities.values():
             columns = [column.name for column in entity.columns if _is_name(column)]
             if not columns or not self.lake.exists(entity.clean.name):

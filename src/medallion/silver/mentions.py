@@ -559,7 +559,7 @@ class Mentions:
              "forms": f"by their digits, with and without country code, 00, 0 and extension; as written where they have fewer than {_DIGITS}",
              "not_searched": "a number without its area code"},
             {"kind": "keys", "count": len(self.keys), "forms": "as whole words, in any case",
-             "not_searched": "keys of fewer than 4 characters, and of digits alone below 8; records are found by column whatever their key"},
+             "not_searched": "keys of fewer than 4 characters, of digits alone below 8, and those that a record of somebody else has too; records are found by column whatever their key"},
             {"kind": "names of persons", "count": people,
              "forms": "in any case, with and without accents (ü as u and ue), with or without hyphens and titles, last name first, without "
              "middle names, and where nobody else here has the surname with initials, after a title, and a surname of several words alone",
