@@ -43,6 +43,14 @@ FOUND = {
     "a juergen.mueller@brandt-ma.example juergen.mueller@brandt-ma.example": "a [erased] [erased]",
     "deal with BRANDT MASCHINENBAU and Brandt Maschinenbau GmbH": "deal with [erased] and [erased] GmbH",
     "see acc-0031.": "see [erased].",
+    "J&uuml;rgen M&uuml;ller-&Ouml;zdemir": "[erased]",
+    "<b>Jürgen</b> <i>Müller-Özdemir</i>": "<b>[erased]</i>",
+    "Jürgen K. Müller-Özdemir": "[erased]",
+    "Jürgen\u00a0Müller\u2011Özdemir": "[erased]",
+    "Müller-Özdemir Jürgen": "[erased]",
+    "juergen.mueller @ brandt-ma.example": "[erased]",
+    "+49/30/55512345 or 49 30 5551 2345": "[erased] or [erased]",
+    "\uff10\uff13\uff10 \uff15\uff15\uff15\uff11 2345": "[erased]",
 }
 STAYS = [
     "Müller, Hans",
@@ -57,6 +65,7 @@ STAYS = [
     "J. Schmidt-Özdemir of Özdemir GmbH",
     "Jürgen Müller-Özdemir-Schmidt",
     "Jürgen, who met Müller",
+    "Jürgen; K. Müller-Schmidt",
 ]
 
 
@@ -70,6 +79,48 @@ def test_usual_forms_are_found(text):
 def test_near_misses_stay(text):
     assert WHO.without(text) == text
     assert not WHO.found(text)
+
+
+OTHERS = {
+    (
+        "Siobhán O'Brien",
+        "SIOBHAN OBRIEN; O'Brien, Siobhan; S. O’Brien; Pat O'Brien",
+    ): "[erased]; [erased]; [erased]; Pat O'Brien",
+    (
+        "Anne-Marie de Vries",
+        "Annemarie de Vries, Mevr. de Vries, A. de Vries, Jan de Vries",
+    ): "[erased], Mevr. [erased], [erased], Jan de Vries",
+    ("Łukasz Żółć", "Lukasz Zolc called"): "[erased] called",
+    ("İbrahim Şahin", "IBRAHIM SAHIN"): "[erased]",
+    ("王小明", "与王小明通话"): "与[erased]通话",
+    (
+        "Dr. Ada B. Byron",
+        "Ada Byron; A. Byron; Ada Byron's; Ada, and Byron",
+    ): "[erased]; [erased]; [erased]'s; Ada, and Byron",
+    ("Иван Петров", "звонил ИВАН ПЕТРОВ"): "звонил [erased]",
+}
+NUMBERS = {
+    (
+        "+44 20 7946 0958",
+        "020 7946 0958, (020)79460958, 44-20-7946-0958, 7946 0958",
+    ): "[erased], [erased], [erased], 7946 0958",
+    ("020 7946 0958", "+44 20 7946 0958; +44 (0) 20 7946 0958"): "[erased]; [erased]",
+    ("+1 (415) 555-0101", "415.555.0101 1-415-555-0101 +14155550101"): "[erased] [erased] [erased]",
+    ("4155550102x7", "(415) 555 0102 ext 7, 4155550102 and 94155550102"): "[erased], [erased] and 94155550102",
+    ("+45 12 34 56 78", "tlf 12345678, 12 34 56 79"): "tlf [erased], 12 34 56 79",
+    ("110", "call 110 or 1100"): "call 110 or 1100",
+    ("+1 415 555 0101 / +1 415 555 0103", "4155550103"): "[erased]",
+}
+
+
+@pytest.mark.parametrize(("name", "text"), OTHERS)
+def test_names_of_many_kinds(name, text):
+    assert Mentions(names=frozenset({Name(name)})).without(text) == OTHERS[name, text]
+
+
+@pytest.mark.parametrize(("number", "text"), NUMBERS)
+def test_numbers_of_many_countries(number, text):
+    assert Mentions(phones=frozenset({number})).without(text) == NUMBERS[number, text]
 
 
 def test_documents_stay_documents():
@@ -99,6 +150,14 @@ def test_a_surname_that_others_have_is_not_looked_for_alone():
 def test_the_title_of_a_deal_is_no_common_phrase():
     title = Mentions(names=frozenset({Name("Website redesign")}))
     assert title.without("about the website redesign: Website redesign") == "about the website redesign: [erased]"
+
+
+def test_a_company_of_common_words_is_no_phrase():
+    company = Mentions(names=frozenset({Name("Best Buy Inc.", person=False), Name("Security", person=False)}))
+    assert (
+        company.without("the best buy at Best Buy: security of Security")
+        == "the best buy at [erased]: security of [erased]"
+    )
 
 
 def test_the_name_of_another_record_stays_as_its_name():

@@ -7,12 +7,13 @@ looked for: a given name, a surname of one word, a name that records of others b
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import PurePosixPath
 from typing import Any
@@ -25,7 +26,7 @@ _DIGITS = 7
 #: Letters that a company's name of one word needs, which is then looked for with a capital letter only.
 _LONG = 8
 _TOKEN = re.compile(r"[^\W_]+")
-_ADDRESS = re.compile(r"([\w.+-]+)(?:@|%40|\s?[\[(]\s?at\s?[\])]\s?)([\w-]+(?:\.[\w-]+)+)", re.IGNORECASE)
+_ADDRESS = re.compile(r"([\w.+-]+)(?:\s?@\s?|%40|\s?[\[(]\s?at\s?[\])]\s?)([\w-]+(?:\.[\w-]+)+)", re.IGNORECASE)
 _NUMBER = re.compile(r"\+?\(?\d(?:[ \t().\-/\u00a0\u2009\u2010-\u2013\u202f]{0,3}\d){6,}")
 _EXTENSION = re.compile(r"[\s,;]{0,2}(?:x|ext[a-z]{0,6}|#|durchwahl|dw)[\s.:]{0,2}\d{1,6}(?!\d)", re.IGNORECASE)
 #: Country codes have one digit (1, 7), two (these) or three.
@@ -160,8 +161,12 @@ _LEGAL = frozenset(
 _AND = frozenset(("and", "und", "et", "y", "e", "en", "og", "och"))
 _GERMAN = {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"}
 _PLAIN = {"ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"}
-_BETWEEN = re.compile(r"[\s\-\u2010-\u2014.'\u2019/\u00b7&+]{1,4}")
-_WITH_COMMA = re.compile(r"[\s\-\u2010-\u2014.'\u2019/\u00b7&+]{0,3},?[\s]{0,3}")
+_JOINT = r"[\s\-\u00ad\u2010-\u2014.'\u2019/\u00b7&+\u200b-\u200d\ufeff]"
+_TAG = re.compile(r"</?(?:a|b|i|u|em|strong|span|font|p|br|div|t[dr]|li|ul|ol|h[1-6])\b[^<>]{0,300}>", re.IGNORECASE)
+_BETWEEN = re.compile(rf"{_JOINT}{{1,4}}")
+_WITH_COMMA = re.compile(rf"{_JOINT}{{0,3}},?\s?")
+#: Names in scripts that have no spaces between words are found within others.
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]{3,}")
 _FILE_NAMES = frozenset(("name", "uri", "member", "sheet", "_source_file", "source_file"))
 
 
@@ -183,7 +188,7 @@ def phone_form(text: str) -> tuple[str, str]:
     """
     bare = re.sub(r"\(0\)", "", text)
     bare = re.split(r"(?i)x|ext|#|durchwahl|dw", bare, maxsplit=1)[0]
-    digits = re.sub(r"\D", "", bare)
+    digits = _digits_of(bare)
     international = bare.strip().lstrip("(").startswith("+")
     for prefix in ("00", "011"):
         if not international and digits.startswith(prefix) and len(digits) > len(prefix) + _DIGITS:
@@ -194,6 +199,11 @@ def phone_form(text: str) -> tuple[str, str]:
     if len(digits) == 11 and digits[0] == "1":
         return "1", digits[1:]
     return "", digits.lstrip("0")
+
+
+def _digits_of(text: str) -> str:
+    """The digits of a text, those of any script as 0 to 9."""
+    return "".join(str(unicodedata.decimal(each)) for each in text if each.isdecimal())
 
 
 def phone_forms(text: str) -> set[str]:
@@ -251,7 +261,7 @@ def _forms(word: str) -> frozenset[str]:
 class _Pattern:
     """Words in a row. `comma` is the place after which a comma may stand, `initials` those that are one letter.
 
-    A `capital` says that the first word needs a capital letter, `joined` that "and" may stand between words.
+    A `capital` says that the first word needs a capital letter, `joined` that "and" may stand between words, `middle` that an initial may.
     """
 
     words: tuple[frozenset[str], ...]
@@ -260,6 +270,7 @@ class _Pattern:
     title: bool = False
     capital: bool = False
     joined: bool = False
+    middle: bool = False
 
 
 @dataclass(frozen=True)
@@ -299,7 +310,11 @@ class Name:
     def is_searched(self) -> bool:
         """Whether it is looked for in texts: of two words, or a company's long one."""
         words = self.words
-        return len(words) > 1 or (not self.person and bool(words) and words[0].isalpha() and len(words[0]) >= _LONG)
+        return (
+            len(words) > 1
+            or bool(_UNSPACED.fullmatch(self.text.strip()))
+            or (not self.person and bool(words) and words[0].isalpha() and len(words[0]) >= _LONG)
+        )
 
     def has_surname_of(self, other: Name) -> bool:
         """Whether its last name is that of another."""
@@ -310,21 +325,24 @@ class Name:
 
     def patterns(self, shared: bool) -> Iterator[_Pattern]:
         """Its usual forms; `shared` says that somebody else has its surname."""
-        words = [_forms(word) for word in self.words]
-        if not self.is_searched:
+        if not self.is_searched or _UNSPACED.fullmatch(self.text.strip()):
             return
+        joined_up = re.sub(r"(?<=\w)[-'\u2010\u2011\u2019](?=\w)", "", self.text)
+        if joined_up != self.text:
+            yield from replace(self, text=joined_up).patterns(shared)
+        words = [_forms(word) for word in self.words]
         if len(words) == 1:
             yield _Pattern((words[0],), capital=True)
             return
         joined = "&" in self.text or any(_forms(word) & _AND for word in _TOKEN.findall(self.text))
         # a title of a deal, such as "Website redesign", is no name, and as a phrase in lower case it is everyone's
         capital = not all(word[0].isupper() or _forms(word) & _PARTICLES for word in self.words if word[0].isalpha())
-        yield _Pattern(tuple(words), joined=joined, capital=capital)
+        yield _Pattern(tuple(words), joined=joined, capital=capital or not self.person, middle=self.person)
         plain = not (joined or capital) and all(word.isalpha() for word in self.words) and len(words) <= 5
         if not plain or (not self.person and len(words) > 3):
             return
         for at in range(1, len(words)):
-            yield _Pattern((*words[at:], *words[:at]), comma=len(words) - at - 1)
+            yield _Pattern((*words[at:], *words[:at]), comma=len(words) - at - 1, capital=not self.person)
         if not self.person:
             return
         family = [_forms(word) for word in self.surname]
@@ -341,7 +359,7 @@ class Name:
             there = frozenset(range(len(family), len(family) + len(some)))
             yield _Pattern((*family, *some), comma=len(family) - 1, initials=there)
         yield _Pattern((_TITLES, *family), title=True)
-        if len(family) > 1:
+        if re.search(rf"\w[-\u2010\u2011]{re.escape(self.surname[-1])}", self.text):
             yield _Pattern(tuple(family), capital=True)
 
 
@@ -397,6 +415,11 @@ class Mentions:
         return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(short, key=len, reverse=True)))})(?!\w)") if short else None  # fmt: skip
 
     @cached_property
+    def _unspaced(self) -> list[str]:
+        texts = {unicodedata.normalize("NFC", one.text.strip()) for one in self.names if one.text not in self.common}
+        return sorted(text for text in texts if _UNSPACED.fullmatch(text))
+
+    @cached_property
     def _keys(self) -> dict[str, list[tuple[str, int]]]:
         """Keys in lower case, longest first, with where their first word begins, by that word."""
         found: dict[str, list[tuple[str, int]]] = defaultdict(list)
@@ -420,6 +443,8 @@ class Mentions:
     def spans(self, text: str, kinds: Collection[str] = KINDS) -> list[tuple[int, int, str]]:
         """Where the text mentions them and how: beginning, end and kind. The text is in composed form (NFC)."""
         found = [(text.find(name), text.find(name) + len(name), KEY) for name in self.files if name in text]
+        if NAME in kinds:
+            found += ((*hit.span(), NAME) for name in self._unspaced for hit in re.finditer(re.escape(name), text))
         if EMAIL in kinds and self._emails:
             for hit in _ADDRESS.finditer(text):
                 local = hit[1].lstrip(".-+")
@@ -431,6 +456,8 @@ class Mentions:
         names = self._patterns if NAME in kinds else {}
         keys = self._keys if KEY in kinds else {}
         if names or keys:
+            if "<" in text:
+                text = _TAG.sub(lambda tag: " " * len(tag.group()), text)
             tokens = list(_TOKEN.finditer(text))
             for at, token in enumerate(tokens):
                 forms = _forms(token.group())
@@ -450,7 +477,7 @@ class Mentions:
     def _numbers(self, text: str) -> Iterator[tuple[int, int]]:
         for run in _NUMBER.finditer(text):
             places = [place for place in range(run.start(), run.end()) if text[place].isdecimal()]
-            digits = "".join(text[place] for place in places)
+            digits = _digits_of(run.group())
             for number, codes in self._phones.items():
                 first = digits.find(number)
                 while first >= 0:
@@ -490,6 +517,8 @@ class Mentions:
                 text = text.replace(name, self.in_file_name(name))
         composed = unicodedata.normalize("NFC", text)
         spans = self.spans(composed)
+        if (plain := _unescaped(composed)) and len(more := self.spans(plain)) > len(spans):
+            composed, spans = plain, more
         if not whole and spans and _is_all(composed, [span for span in spans if span[2] == NAME]):
             return text
         return _blanked(composed, spans) if spans else text
@@ -522,6 +551,8 @@ class Mentions:
         """Kinds of mentions in a text; in a document in JSON those of its texts."""
         composed = unicodedata.normalize("NFC", text)
         kinds_found = {kind for _, _, kind in self.spans(composed, kinds)}
+        if plain := _unescaped(composed):
+            kinds_found |= {kind for _, _, kind in self.spans(plain, kinds)}
         if "\\u" in text or "\\n" in text:
             for line in composed.splitlines():
                 try:
@@ -562,11 +593,11 @@ class Mentions:
              "not_searched": "keys of fewer than 4 characters, of digits alone below 8, and those that a record of somebody else has too; records are found by column whatever their key"},
             {"kind": "names of persons", "count": people,
              "forms": "in any case, with and without accents (ü as u and ue), with or without hyphens and titles, last name first, without "
-             "middle names, and where nobody else here has the surname with initials, after a title, and a surname of several words alone",
-             "not_searched": f"given names and surnames of one word alone; {alone} names of one word; {shared} surnames that others have; "
+             "middle names, and where nobody else here has the surname with initials, after a title, and a hyphenated surname alone",
+             "not_searched": f"nicknames, given names and other surnames alone; {alone} names of one word; {shared} surnames that others have; "
              f"{len(self.common)} names that records of three or more other accounts bear"},
             {"kind": "names of companies", "count": len(told) - people,
-             "forms": f"in any case, with and without legal form; of one word from {_LONG} letters, with a capital", "not_searched": "abbreviations, shorter names of one word"},
+             "forms": f"with a capital letter, with and without accents and legal form; of one word from {_LONG} letters", "not_searched": "abbreviations, shorter names of one word"},
         ]  # fmt: skip
 
 
@@ -586,6 +617,14 @@ def texts_in(document: Any) -> Iterator[str]:
         for key, each in document.items():
             yield str(key)
             yield from texts_in(each)
+
+
+def _unescaped(text: str) -> str:
+    """A text of HTML with its entities as letters; empty where it has none."""
+    if "&" not in text or ";" not in text:
+        return ""
+    plain = unicodedata.normalize("NFC", html.unescape(text))
+    return "" if plain == text else plain
 
 
 def _is_alone(text: str, start: int, end: int) -> bool:
@@ -614,9 +653,16 @@ def _matched(text: str, tokens: list[re.Match[str]], at: int, pattern: _Pattern)
             place += joined
             if place >= len(tokens):
                 return 0
+            if pattern.middle and _is_initial(text, tokens[place], end) and not _forms(tokens[place].group()) & word:
+                place, end = place + 1, tokens[place].end()
+                if place >= len(tokens):
+                    return 0
             between = " " if joined else text[end : tokens[place].start()]
+            if between.count("\n") > 1:
+                return 0
+            between = re.sub(r"\s+", " ", between)
             rule = _WITH_COMMA if pattern.comma == number - 1 else _BETWEEN
-            if not rule.fullmatch(between) or between.count("\n") > 1:
+            if not rule.fullmatch(between):
                 return 0
             if pattern.comma == number - 1 and (number in pattern.initials) and "," not in between:
                 return 0
@@ -634,6 +680,12 @@ def _matched(text: str, tokens: list[re.Match[str]], at: int, pattern: _Pattern)
     if pattern.comma >= 0 and place + 1 < len(tokens) and _forms(tokens[place + 1].group()) & pattern.words[0]:
         return 0  # a list of names: what follows belongs to the next one
     return end
+
+
+def _is_initial(text: str, token: re.Match[str], after: int) -> bool:
+    """Whether a word after another is one letter with a full stop."""
+    alone = len(token.group()) == 1 and token.group().isupper() and text[after : token.start()].isspace()
+    return alone and text[token.end() : token.end() + 1] == "."
 
 
 def _as_number(
