@@ -6,6 +6,8 @@ import json
 import unicodedata
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from medallion.silver.mentions import Mentions, Name
 
@@ -124,6 +126,7 @@ def test_numbers_of_many_countries(number, text):
 
 
 def test_documents_stay_documents():
+    assert json.loads(WHO.without('{"phone": 493055512345, "value": 493055512346}')) == {"phone": "[erased]", "value": 493055512346}  # fmt: skip
     told = {"contact": {"mail": "Juergen.Mueller@brandt-ma.example"}, "n": [1, "Jürgen Müller-Özdemir"], "x": json.dumps({"a": "ü ACC-0031"})}  # fmt: skip
     clean = {"contact": {"mail": "[erased]"}, "n": [1, "[erased]"], "x": json.dumps({"a": "ü [erased]"})}
     for ascii_only in (True, False):
@@ -169,3 +172,25 @@ def test_what_is_searched_names_no_one():
     text = json.dumps(WHO.searched())
     assert not WHO.found(text)
     assert "1 names of one word" in text
+
+
+FRAGMENTS = st.lists(
+    st.sampled_from(
+        [*FOUND, *STAYS, "Jürgen", "Müller", "Özdemir", "J.", "Herr", "+49", "030", "5551", "2345", "(0)", "juergen.mueller", "@brandt-ma.example"]
+        + ["ACC", "0031", "Brandt", "Maschinenbau", "GmbH", " ", ", ", "-", ".", "+", "_", "<b>", "&uuml;", "\n", "ext. 4", "[", '"', "'"]
+    ),
+    max_size=9,
+)  # fmt: skip
+
+
+@given(FRAGMENTS, st.sampled_from(["", " ", "-"]))
+@settings(max_examples=300, deadline=None)
+def test_what_is_blanked_is_not_found_again(parts, between):
+    """Else an erasure could never end; what is left alone as somebody else's name is a name and nothing else."""
+    text = between.join(parts)
+    assert not WHO.found(WHO.without(text))
+    left = WHO.without(text, whole=False)
+    assert not WHO.found(left) or (WHO.found(left) == {"name"} and WHO.names_all(left))
+    document = json.dumps({"a": [text]})
+    assert not WHO.found(WHO.without(document))
+    assert WHO.without(WHO.without(document)) == WHO.without(document)

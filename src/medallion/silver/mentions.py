@@ -27,136 +27,27 @@ _DIGITS = 7
 _LONG = 8
 _TOKEN = re.compile(r"[^\W_]+")
 _ADDRESS = re.compile(r"([\w.+-]+)(?:\s?@\s?|%40|\s?[\[(]\s?at\s?[\])]\s?)([\w-]+(?:\.[\w-]+)+)", re.IGNORECASE)
+_MAY_BE_ADDRESS = re.compile(r"@|%40|[\[(]\s?at\s?[\])]", re.IGNORECASE)
 _NUMBER = re.compile(r"\+?\(?\d(?:[ \t().\-/\u00a0\u2009\u2010-\u2013\u202f]{0,3}\d){6,}")
 _EXTENSION = re.compile(r"[\s,;]{0,2}(?:x|ext[a-z]{0,6}|#|durchwahl|dw)[\s.:]{0,2}\d{1,6}(?!\d)", re.IGNORECASE)
 #: Country codes have one digit (1, 7), two (these) or three.
-_TWO_DIGITS = frozenset(
-    [
-        "20",
-        "27",
-        "30",
-        "31",
-        "32",
-        "33",
-        "34",
-        "36",
-        "39",
-        "40",
-        "41",
-        "43",
-        "44",
-        "45",
-        "46",
-        "47",
-        "48",
-        "49",
-        "51",
-        "52",
-        "53",
-        "54",
-        "55",
-        "56",
-        "57",
-        "58",
-        "60",
-        "61",
-        "62",
-        "63",
-        "64",
-        "65",
-        "66",
-        "81",
-        "82",
-        "84",
-        "86",
-        "90",
-        "91",
-        "92",
-        "93",
-        "94",
-        "95",
-        "98",
-    ]
+_TWO_DIGITS = re.compile(r"2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]")
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_TITLES = _words(
+    "mr mrs ms miss mx sir madam dr prof professor herr herrn frau hr fr mme mlle monsieur madame sr sra senor senora sig "
+    "signora signor dhr mevr mag ing dipl phd mba"
 )
-_TITLES = frozenset(
-    [
-        "mr",
-        "mrs",
-        "ms",
-        "miss",
-        "mx",
-        "sir",
-        "madam",
-        "dr",
-        "prof",
-        "professor",
-        "herr",
-        "herrn",
-        "frau",
-        "hr",
-        "fr",
-        "mme",
-        "mlle",
-        "monsieur",
-        "madame",
-        "sr",
-        "sra",
-        "senor",
-        "senora",
-        "sig",
-        "signora",
-        "signor",
-        "dhr",
-        "mevr",
-        "mag",
-        "ing",
-        "dipl",
-        "phd",
-        "mba",
-    ]
+_PARTICLES = _words(
+    "von van vom zu zur der den de del della di da dal du des dos la le lo el al bin ibn ben ten ter af av mac mc o d st"
 )
-_PARTICLES = frozenset(["von", "van", "vom", "zu", "zur", "der", "den", "de", "del", "della", "di", "da", "dal", "du", "des", "dos", "la", "le", "lo", "el", "al", "bin", "ibn", "ben", "ten", "ter", "af", "av", "mac", "mc", "o", "d", "st"])  # fmt: skip
-_LEGAL = frozenset(
-    [
-        "gmbh",
-        "ag",
-        "kg",
-        "kgaa",
-        "ohg",
-        "gbr",
-        "ug",
-        "se",
-        "ev",
-        "inc",
-        "incorporated",
-        "corp",
-        "corporation",
-        "co",
-        "company",
-        "llc",
-        "llp",
-        "lp",
-        "ltd",
-        "limited",
-        "plc",
-        "sa",
-        "sas",
-        "sarl",
-        "sl",
-        "spa",
-        "srl",
-        "bv",
-        "nv",
-        "oy",
-        "oyj",
-        "ab",
-        "as",
-        "aps",
-        "pty",
-        "pte",
-        "kk",
-        "mbh",
-    ]
+_LEGAL = _words(
+    "gmbh ag kg kgaa ohg gbr ug se ev inc incorporated corp corporation co company llc llp lp ltd limited plc sa sas sarl "
+    "sl spa srl bv nv oy oyj ab as aps pty pte kk mbh"
 )
 _AND = frozenset(("and", "und", "et", "y", "e", "en", "og", "och"))
 _GERMAN = {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"}
@@ -194,7 +85,7 @@ def phone_form(text: str) -> tuple[str, str]:
         if not international and digits.startswith(prefix) and len(digits) > len(prefix) + _DIGITS:
             international, digits = True, digits[len(prefix) :]
     if international and digits:
-        width = 1 if digits[0] in "17" else 2 if digits[:2] in _TWO_DIGITS else 3
+        width = 1 if digits[0] in "17" else 2 if _TWO_DIGITS.match(digits) else 3
         return digits[:width], digits[width:].lstrip("0")
     if len(digits) == 11 and digits[0] == "1":
         return "1", digits[1:]
@@ -215,7 +106,7 @@ def phone_forms(text: str) -> set[str]:
     code, number = phone_form(text)
     found = {number}
     if not code and len(number) > 2 * 5:
-        width = 1 if number[0] in "17" else 2 if number[:2] in _TWO_DIGITS else 3
+        width = 1 if number[0] in "17" else 2 if _TWO_DIGITS.match(number) else 3
         found |= {number[width:].lstrip("0")}
     return {one for one in found if len(one) >= _DIGITS}
 
@@ -445,7 +336,7 @@ class Mentions:
         found = [(text.find(name), text.find(name) + len(name), KEY) for name in self.files if name in text]
         if NAME in kinds:
             found += ((*hit.span(), NAME) for name in self._unspaced for hit in re.finditer(re.escape(name), text))
-        if EMAIL in kinds and self._emails:
+        if EMAIL in kinds and self._emails and _MAY_BE_ADDRESS.search(text):
             for hit in _ADDRESS.finditer(text):
                 local = hit[1].lstrip(".-+")
                 if email_form(f"{local}@{hit[2]}") in self._emails:
@@ -455,7 +346,7 @@ class Mentions:
             found += ((*hit.span(), PHONE) for hit in (self._literal.finditer(text) if self._literal else ()))
         names = self._patterns if NAME in kinds else {}
         keys = self._keys if KEY in kinds else {}
-        if names or keys:
+        if (names or keys) and self._may_begin(text):
             if "<" in text:
                 text = _TAG.sub(lambda tag: " " * len(tag.group()), text)
             tokens = list(_TOKEN.finditer(text))
@@ -473,6 +364,26 @@ class Mentions:
                             found.append((start, end, NAME))
                             break
         return found
+
+    @cached_property
+    def _beginnings(self) -> frozenset[str]:
+        return frozenset((*self._patterns, *self._keys))
+
+    def _may_begin(self, text: str) -> bool:
+        """Whether a word of the text begins a name or key; asked first, since few texts have one."""
+        low = text.casefold()
+        words = _TOKEN.findall(low)
+        if not self._beginnings.isdisjoint(words):
+            return True
+        return not low.isascii() and any(not self._beginnings.isdisjoint(_forms(word)) for word in words)
+
+    def _best(self, text: str) -> tuple[str, list[tuple[int, int, str]]]:
+        """The text in composed form, with its entities of HTML as letters where it mentions more so, and the mentions."""
+        composed = unicodedata.normalize("NFC", text)
+        spans = self.spans(composed)
+        if (plain := _unescaped(composed)) and len(more := self.spans(plain)) > len(spans):
+            return plain, more
+        return composed, spans
 
     def _numbers(self, text: str) -> Iterator[tuple[int, int]]:
         for run in _NUMBER.finditer(text):
@@ -504,28 +415,26 @@ class Mentions:
         return new
 
     def _without(self, text: str, whole: bool) -> str:
-        if text[:1] in "{[" and text[-1:] in "}]":
-            try:
-                document = json.loads(text)
-            except (ValueError, RecursionError):
-                pass
-            else:
-                cleaned = self._in_document(document)
-                return text if cleaned == document else json.dumps(cleaned, ensure_ascii="\\u" in text)
+        document = _document(text)
+        if document is not None:
+            cleaned = self._in_document(document)
+            return text if cleaned == document else json.dumps(cleaned, ensure_ascii="\\u" in text)
         for name in self.files:
             if name in text:
                 text = text.replace(name, self.in_file_name(name))
-        composed = unicodedata.normalize("NFC", text)
-        spans = self.spans(composed)
-        if (plain := _unescaped(composed)) and len(more := self.spans(plain)) > len(spans):
-            composed, spans = plain, more
+        composed, spans = self._best(text)
         if not whole and spans and _is_all(composed, [span for span in spans if span[2] == NAME]):
             return text
-        return _blanked(composed, spans) if spans else text
+        while spans:  # what stood beside one may be another now
+            text = _blanked(composed, spans)
+            composed, spans = self._best(text)
+        return text
 
     def _in_document(self, value: Any, name: str = "") -> Any:
         if isinstance(value, str):
             return self.in_file_name(value) if name in _FILE_NAMES else self.without(value)
+        if _is_long(value):
+            return ERASED if self.spans(str(value), (PHONE, KEY)) else value
         if isinstance(value, list):
             return [self._in_document(each, name) for each in value]
         if isinstance(value, dict):
@@ -549,19 +458,12 @@ class Mentions:
 
     def found(self, text: str, kinds: Collection[str] = KINDS) -> set[str]:
         """Kinds of mentions in a text; in a document in JSON those of its texts."""
-        composed = unicodedata.normalize("NFC", text)
-        kinds_found = {kind for _, _, kind in self.spans(composed, kinds)}
-        if plain := _unescaped(composed):
-            kinds_found |= {kind for _, _, kind in self.spans(plain, kinds)}
-        if "\\u" in text or "\\n" in text:
-            for line in composed.splitlines():
-                try:
-                    document = json.loads(line)
-                except (ValueError, RecursionError):
-                    continue
-                for each in texts_in(document):
-                    kinds_found |= {kind for _, _, kind in self.spans(unicodedata.normalize("NFC", each), kinds)}
-        return kinds_found
+        found: set[str] = set()
+        for each in texts_in(text):
+            composed = unicodedata.normalize("NFC", each)
+            for plain in filter(None, (composed, _unescaped(composed))):
+                found |= {kind for _, _, kind in self.spans(plain, kinds)}
+        return found
 
     def is_contact(self, text: str) -> bool:
         """Whether a whole cell is one of the addresses or numbers."""
@@ -573,9 +475,8 @@ class Mentions:
 
     def names_all(self, text: str) -> bool:
         """Whether a name is all that a text says, titles and punctuation aside."""
-        composed = unicodedata.normalize("NFC", text)
-        spans = self.spans(composed, (NAME,))
-        return bool(spans) and _is_all(composed, spans)
+        composed, spans = self._best(text)
+        return bool(spans) and _is_all(composed, [span for span in spans if span[2] == NAME])
 
     def searched(self) -> list[dict[str, Any]]:
         """What is looked for, by kind: how many, in which forms, and what is not; holds none of it."""
@@ -602,21 +503,34 @@ class Mentions:
 
 
 def texts_in(document: Any) -> Iterator[str]:
-    """Every text of a document, those of documents within it included."""
+    """Every text of a document, of documents within it in their place, and whole numbers as long as a telephone number."""
     if isinstance(document, str):
-        yield document
-        if document[:1] in "{[":
-            try:
-                yield from texts_in(json.loads(document))
-            except (ValueError, RecursionError):
-                return
+        within = _document(document)
+        yield from [document] if within is None else texts_in(within)
     elif isinstance(document, list):
         for each in document:
             yield from texts_in(each)
     elif isinstance(document, Mapping):
         for key, each in document.items():
-            yield str(key)
+            yield from texts_in(str(key))
             yield from texts_in(each)
+    elif _is_long(document):
+        yield str(document)
+
+
+def _document(text: str) -> Any:
+    """What a text in JSON says, None where it is none."""
+    bare = text.strip()
+    if bare[:1] not in ("{", "[") or bare[-1:] not in ("}", "]"):
+        return None
+    try:
+        return json.loads(bare)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_long(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 10 ** (_DIGITS - 1)
 
 
 def _unescaped(text: str) -> str:
@@ -722,7 +636,7 @@ def _is_prefix(before: str, codes: Collection[str] | None) -> bool:
         return bare in codes
     if not bare or bare[0] == "0":
         return False
-    return len(bare) == (1 if bare[0] in "17" else 2 if bare[:2] in _TWO_DIGITS else 3)
+    return len(bare) == (1 if bare[0] in "17" else 2 if _TWO_DIGITS.match(bare) else 3)
 
 
 def _is_all(text: str, spans: Iterable[tuple[int, int, str]]) -> bool:
