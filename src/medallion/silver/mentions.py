@@ -21,7 +21,7 @@ from typing import Any
 ERASED = "[erased]"
 EMAIL, PHONE, KEY, NAME = "email", "phone", "key", "name"
 KINDS = (EMAIL, PHONE, KEY, NAME)
-#: Digits that a number needs to be told from other figures.
+#: Digits that a number needs to be told from other figures by them alone.
 _DIGITS = 7
 #: Letters that a company's name of one word needs, which is then looked for with a capital letter only.
 _LONG = 8
@@ -152,7 +152,8 @@ def _forms(word: str) -> frozenset[str]:
 class _Pattern:
     """Words in a row. `comma` is the place after which a comma may stand, `initials` those that are one letter.
 
-    A `capital` says that the first word needs a capital letter, `joined` that "and" may stand between words, `middle` that an initial may.
+    A `capital` says that the first word needs a capital letter, `joined` that "and" may stand between words, `middle` that
+    an initial may.
     """
 
     words: tuple[frozenset[str], ...]
@@ -299,9 +300,9 @@ class Mentions:
 
     @cached_property
     def _literal(self) -> re.Pattern[str] | None:
-        """Numbers that are too short to be told by their digits, as they are written."""
+        """Numbers that are too short to be told by their digits, as they are written; bare digits may be any figure."""
         short = {text for text in self._written if len(phone_form(text)[1]) < _DIGITS}
-        short = {text for text in short if sum(map(str.isdecimal, text)) >= 4}
+        short = {text for text in short if sum(map(str.isdecimal, text)) >= 4 and not text.isdecimal()}
         short |= {text.strip() for text in self.emails if "@" in text and not _ADDRESS.fullmatch(text.strip())}
         return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(short, key=len, reverse=True)))})(?!\w)") if short else None  # fmt: skip
 
@@ -489,7 +490,7 @@ class Mentions:
              "forms": "in any case, with anything after a plus, with %40 or (at) for @", "not_searched": "an address under another name or domain"},
             {"kind": "telephone numbers", "count": len({*self._phones}) + len({t for t in self._written if len(phone_form(t)[1]) < _DIGITS}),
              "forms": f"by their digits, with and without country code, 00, 0 and extension; as written where they have fewer than {_DIGITS}",
-             "not_searched": "a number without its area code"},
+             "not_searched": f"a number without its area code, and bare digits of fewer than {_DIGITS}"},
             {"kind": "keys", "count": len(self.keys), "forms": "as whole words, in any case",
              "not_searched": "keys of fewer than 4 characters, of digits alone below 8, and those that a record of somebody else has too; records are found by column whatever their key"},
             {"kind": "names of persons", "count": people,
