@@ -10,11 +10,14 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
+from medallion import contracts
 from medallion.care import doctor
 from medallion.care.erasure import search
 from medallion.lakehouse import maintenance, store
 from medallion.lakehouse.store import Lakehouse
+from medallion.pipeline import erasure_log
 from medallion.silver.mentions import Mentions, Name
+from medallion.silver.redaction import ErasureLog
 
 WHO = Mentions(
     emails=frozenset({"ann@anvil.example"}), keys=frozenset({"C0042"}), names=frozenset({Name("Ann Müller")})
@@ -80,3 +83,30 @@ def test_the_search_reads_what_a_file_says_in_any_place(tmp_path):
     pq.write_table(pa.table({"a": ["Dr. Ann Müller"]}), tmp_path / "other.parquet")
     (tmp_path / "model.json").write_text('{"of": "M\\u00fcller, Ann"}')
     assert search(tmp_path, WHO) == (6, ["c0042.parquet", "column.parquet", "data.parquet", "model.json", "nested.parquet"])  # fmt: skip
+
+
+def test_who_comes_back_under_another_key_is_told(tmp_path):
+    """By address and number in any format; without hashes of contacts, or without an erasure, nothing is asked."""
+    lake, known = Lakehouse(str(tmp_path)), contracts.entities()
+    rows = {
+        "customer_id": ["C1", "C2", "C3", "C4"],
+        "email": ["ann+new@anvil.example", None, "zann@anvil.example", None],
+        "phone": [None, "03055512345", "+493055512346", "ask"],
+        "_batch_id": ["b1", "b2", "b2", "b2"],
+    }
+    write_deltalake(lake.path("silver.customers_clean"), pa.table(rows))
+    assert erasure_log.returned(lake, known) == []
+    log = ErasureLog("5a")
+    forms = erasure_log.contacts(["Ann@anvil.example"], ["+49 (0)30 5551 2345"])
+    hashes = [(kind, log.hashed(kind, form)) for kind, some in forms.items() for form in sorted(some)]
+    table = pa.table(
+        {"kind": [kind for kind, _ in hashes], "value_hash": [value for _, value in hashes], "salt": ["5a"] * 2}
+    )
+    write_deltalake(lake.path("ops.erasures"), table)
+    assert [(one.key, one.what) for one in erasure_log.returned(lake, known)] == [
+        ("C1", "e-mail address"), ("C2", "telephone number")
+    ]  # fmt: skip
+    assert [one.key for one in erasure_log.returned(lake, known, {"b2"})] == ["C2"]
+    found = list(doctor._returned(lake, ["ops.erasures", "silver.customers_clean"], known))
+    assert [(one.about, one.state) for one in found] == [("customers", doctor.WARNING)]
+    assert "customers C1 has the e-mail address of someone who was forgotten, and 1 more like it" in found[0].says
