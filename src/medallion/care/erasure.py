@@ -12,7 +12,7 @@ import re
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import reduce
 from pathlib import Path
@@ -49,7 +49,7 @@ _SHORTEST = 4
 #: A name that records of so many other accounts bear is not looked for in texts: it is no one's in particular.
 _COMMON = 3
 #: Tables of `ops` that hold counts, hashes and versions only; the log of erasures must not be changed.
-_WITHOUT_TEXTS = frozenset({"ops.erasures", "ops.manifests", "ops.row_accounts", "ops.quality_metrics", "ops.rates"})
+_WITHOUT_TEXTS = frozenset({"ops.erasures", "ops.manifests", "ops.row_accounts", "ops.quality_metrics"})
 _FILE_NAMES = frozenset({"_source_file", "source_file"})
 #: Provenance that is no text of an export.
 _KEPT = frozenset({"_batch_id", "batch_id", "run_id", "_outcome", "_version_hash", "quarantine_id", "resolved_by", "entity", "record_key", "failed_checks", "entry_id"})  # fmt: skip
@@ -258,6 +258,8 @@ class _Erasure:
         plain = self.subject.mentions(self.mine.salt)
         named = {part for b in self.journal for f in b.files for part in (*f.uri.split("/"), f.name, f.member, f.sheet)}
         self.subject.files |= {name for name in named if name and plain.in_file_name(name) != name}
+        columns = {pair for b in self.journal for f in b.files for pair in f.columns}
+        self.subject.files |= {name for header, name in columns if plain.in_file_name(header) != header}
         return self.subject.mentions(self.mine.salt)
 
     def _form(self, entity: str, column: str, text: str) -> str:
@@ -731,7 +733,10 @@ class _Erasure:
         if marked is None:
             marked = store.read(self.spark, self.lake, name).withColumn("_about", F.lit(False))
         kept, own_names = self._columns(name, marked.columns)
-        clean = mentions.cleaner(self.mentions, kept, own_names, _FILE_NAMES)
+        wanted = (
+            self.mentions if name != contracts_in_use.TABLE else replace(self.mentions, mark="erased")
+        )  # brackets are YAML
+        clean = mentions.cleaner(wanted, kept, own_names, _FILE_NAMES)
         told = marked.mapInArrow(clean, _with_marks(marked))
         stays = ~F.col("_about")
         gone, changed, alike = (
@@ -740,8 +745,14 @@ class _Erasure:
                 F.count_if("_about"), F.count_if(stays & F.col("_touched")), F.count_if(stays & F.col("_alike"))
             ).collect()[0]
         )
-        if gone or changed:
-            store.replace(told.filter(stays).drop("_about", "_touched", "_alike"), self.lake, name)
+        headers = (
+            {c: new for c in marked.columns if (new := self.mentions.in_file_name(c)) != c}
+            if name.startswith("bronze.")
+            else {}
+        )
+        if gone or changed or headers:
+            rows = told.filter(stays).drop("_about", "_touched", "_alike")
+            store.replace(rows.withColumnsRenamed(headers), self.lake, name, anew=bool(headers))
         if alike and name.endswith("_clean"):
             self.alike[name] = alike
         return gone, changed
@@ -781,6 +792,7 @@ _SEARCHED_IN = (
 _NOT_SEARCHED = (
     "the folder of exports, with what a later delivery says of the person in notes of others",
     "copies made with `medallion export`, `query --output` or the dashboard, and dashboards that are running",
+    "folders `medallion-*` that a killed dashboard or report left where the system keeps temporary files",
     "reports, slides and Power BI files", "models that are kept outside the lakehouse", "backups and snapshots of the disk",
     "the CRM and every other system",
 )  # fmt: skip

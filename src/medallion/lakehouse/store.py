@@ -592,9 +592,12 @@ def delete_rows(spark: SparkSession, lake: Lakehouse, name: str, where: str) -> 
         _execute(spark, f"DELETE FROM {_sql(lake, name)} WHERE {where}")
 
 
-def replace(frame: DataFrame, lake: Lakehouse, name: str) -> None:
-    """Put the rows of a frame in place of a table's, whose columns they have; one commit."""
-    _commit(_shaped(frame, spark_types(lake, name)), lake.path(name), "overwrite", {})
+def replace(frame: DataFrame, lake: Lakehouse, name: str, *, anew: bool = False) -> None:
+    """Put the rows of a frame in place of a table's; one commit. The frame has its columns, or others if it is made `anew`."""
+    if anew:
+        _commit(frame, lake.path(name), "overwrite", {"overwriteSchema": "true"})
+    else:
+        _commit(_shaped(frame, spark_types(lake, name)), lake.path(name), "overwrite", {})
 
 
 def purge(lake: Lakehouse, name: str) -> tuple[int, int]:

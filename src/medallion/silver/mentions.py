@@ -23,7 +23,9 @@ EMAIL, PHONE, KEY, NAME = "email", "phone", "key", "name"
 KINDS = (EMAIL, PHONE, KEY, NAME)
 #: Digits that a number needs to be told from other figures by them alone.
 _DIGITS = 7
-#: Letters that a company's name of one word needs, which is then looked for with a capital letter only.
+#: Digits that one needs without anything between them.
+_BARE = 8
+#: Letters that an account's name of one word needs, which is then looked for with a capital letter only.
 _LONG = 8
 _TOKEN = re.compile(r"[^\W_]+")
 _ADDRESS = re.compile(r"([\w.+-]+)(?:\s?@\s?|%40|\s?[\[(]\s?at\s?[\])]\s?)([\w-]+(?:\.[\w-]+)+)", re.IGNORECASE)
@@ -58,7 +60,8 @@ _BETWEEN = re.compile(rf"{_JOINT}{{1,4}}")
 _WITH_COMMA = re.compile(rf"{_JOINT}{{0,3}},?\s?")
 #: Names in scripts that have no spaces between words are found within others.
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]{3,}")
-_FILE_NAMES = frozenset(("name", "uri", "member", "sheet", "_source_file", "source_file"))
+#: What documents of the journal call names of files and of columns, which tables go by.
+_NAMES = frozenset(("name", "uri", "member", "sheet", "column", "columns"))
 
 
 def email_form(text: str) -> str:
@@ -266,7 +269,8 @@ class Mentions:
         names: Names.
         shared: Names whose surname others have too: forms that the surname alone would tell are not looked for.
         common: Names that records of several other accounts bear: they are not looked for.
-        files: Names of files that mention them, as texts may cite them.
+        files: Names of files and columns that mention them, as texts may cite them.
+        mark: What stands in the place of a mention.
         salt: Of the hashes by which erased file names stay different.
     """
 
@@ -277,6 +281,7 @@ class Mentions:
     shared: frozenset[str] = frozenset()
     common: frozenset[str] = frozenset()
     files: frozenset[str] = frozenset()
+    mark: str = ERASED
     salt: str = ""
     _memory: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
@@ -307,6 +312,12 @@ class Mentions:
         return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(short, key=len, reverse=True)))})(?!\w)") if short else None  # fmt: skip
 
     @cached_property
+    def _cited(self) -> re.Pattern[str] | None:
+        """Names of files and columns, wherever a text cites them."""
+        names = "|".join(map(re.escape, sorted(self.files, key=len, reverse=True)))
+        return re.compile(rf"(?<!\w)(?:{names})(?!\w)") if names else None
+
+    @cached_property
     def _unspaced(self) -> list[str]:
         texts = {unicodedata.normalize("NFC", one.text.strip()) for one in self.names if one.text not in self.common}
         return sorted(text for text in texts if _UNSPACED.fullmatch(text))
@@ -334,7 +345,7 @@ class Mentions:
 
     def spans(self, text: str, kinds: Collection[str] = KINDS) -> list[tuple[int, int, str]]:
         """Where the text mentions them and how: beginning, end and kind. The text is in composed form (NFC)."""
-        found = [(text.find(name), text.find(name) + len(name), KEY) for name in self.files if name in text]
+        found = [(*hit.span(), KEY) for hit in (self._cited.finditer(text) if self._cited else ())]
         if NAME in kinds:
             found += ((*hit.span(), NAME) for name in self._unspaced for hit in re.finditer(re.escape(name), text))
         if EMAIL in kinds and self._emails and _MAY_BE_ADDRESS.search(text):
@@ -420,30 +431,31 @@ class Mentions:
         if document is not None:
             cleaned = self._in_document(document)
             return text if cleaned == document else json.dumps(cleaned, ensure_ascii="\\u" in text)
-        for name in self.files:
-            if name in text:
-                text = text.replace(name, self.in_file_name(name))
+        if self._cited:
+            text = self._cited.sub(lambda hit: self.in_file_name(hit.group()), text)
         composed, spans = self._best(text)
         if not whole and spans and _is_all(composed, [span for span in spans if span[2] == NAME]):
             return text
         while spans:  # what stood beside one may be another now
-            text = _blanked(composed, spans)
+            text = _blanked(composed, spans, self.mark)
             composed, spans = self._best(text)
         return text
 
     def _in_document(self, value: Any, name: str = "") -> Any:
         if isinstance(value, str):
-            return self.in_file_name(value) if name in _FILE_NAMES else self.without(value)
+            return self.in_file_name(value) if name in _NAMES else self.without(value)
         if _is_long(value):
-            return ERASED if self.spans(str(value), (PHONE, KEY)) else value
+            return self.mark if self.spans(str(value), (PHONE, KEY)) else value
         if isinstance(value, list):
             return [self._in_document(each, name) for each in value]
         if isinstance(value, dict):
-            return {self.without(key): self._in_document(each, key) for key, each in value.items()}
+            return {self.in_file_name(key): self._in_document(each, key) for key, each in value.items()}
         return value
 
     def in_file_name(self, text: str) -> str:
-        """A file's name or place, the parts that mention them replaced; the same name always by the same one."""
+        """The name or place of a file, or the name of a column, the parts that mention them replaced, the same ones by the
+        same ones.
+        """
         return "/".join(self._part(part) for part in text.split("/"))
 
     def _part(self, part: str) -> str:
@@ -490,7 +502,7 @@ class Mentions:
              "forms": "in any case, with anything after a plus, with %40 or (at) for @", "not_searched": "an address under another name or domain"},
             {"kind": "telephone numbers", "count": len({*self._phones}) + len({t for t in self._written if len(phone_form(t)[1]) < _DIGITS}),
              "forms": f"by their digits, with and without country code, 00, 0 and extension; as written where they have fewer than {_DIGITS}",
-             "not_searched": f"a number without its area code, and bare digits of fewer than {_DIGITS}"},
+             "not_searched": f"a number without its area code, and fewer than {_BARE} digits with nothing between them"},
             {"kind": "keys", "count": len(self.keys), "forms": "as whole words, in any case",
              "not_searched": "keys of fewer than 4 characters, of digits alone below 8, and those that a record of somebody else has too; records are found by column whatever their key"},
             {"kind": "names of persons", "count": people,
@@ -498,7 +510,7 @@ class Mentions:
              "middle names, and where nobody else here has the surname with initials, after a title, and a hyphenated surname alone",
              "not_searched": f"nicknames, given names and other surnames alone; {alone} names of one word; {shared} surnames that others have; "
              f"{len(self.common)} names that records of three or more other accounts bear"},
-            {"kind": "names of companies", "count": len(told) - people,
+            {"kind": "names of accounts", "count": len(told) - people,
              "forms": f"with a capital letter, with and without accents and legal form; of one word from {_LONG} letters", "not_searched": "abbreviations, shorter names of one word"},
         ]  # fmt: skip
 
@@ -618,7 +630,12 @@ def _as_number(
         place = places[start]
         if text[place - 1 : place].isalnum() if place else False:
             continue
-        if not _is_prefix(before, known):
+        if start and last - first + 1 < 9 and text[place - 1 : place] != "+":
+            continue  # what stands before may be the area code of another number
+        said = before[:2] == "00" or text[place - 1 : place] == "+"
+        if not _is_prefix(before, known) or (known is None and before not in ("", "0") and last - first + 1 < 9 - said):
+            continue
+        if not before and last - first + 1 < _BARE and text[places[first] : end].isdecimal() and not _EXTENSION.match(text, end):  # fmt: skip
             continue
         place -= text[max(place - 2, 0) : place].endswith("(")
         place -= text[max(place - 1, 0) : place] == "+"
@@ -647,11 +664,11 @@ def _is_all(text: str, spans: Iterable[tuple[int, int, str]]) -> bool:
     return bool(spans) and not any(not _forms(word) & (_TITLES | _LEGAL) for word in _TOKEN.findall(rest))
 
 
-def _blanked(text: str, spans: Iterable[tuple[int, int, str]]) -> str:
+def _blanked(text: str, spans: Iterable[tuple[int, int, str]], mark: str = ERASED) -> str:
     parts, at = [], 0
     for start, end, _ in sorted(spans):
         if start >= at:
-            parts += [text[at:start], ERASED]
+            parts += [text[at:start], mark]
         at = max(at, end)
     return "".join([*parts, text[at:]])
 
