@@ -10,12 +10,14 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 
 from conftest import NOW, ROOT
 from medallion import contracts, pipeline
+from medallion.agent import audit
 from medallion.care import doctor, erasure, quarantine
 from medallion.config import load
 from medallion.errors import LakehouseError
@@ -254,7 +256,7 @@ NEAR = ("Müller, Hans", "Jürgen Schmidt", "030 5551 2346", "4930555123459", "x
 
 def test_usual_forms_in_rows_of_others_go_and_near_misses_stay(deliver, rows):
     """Notes, cells without a column, refused and malformed rows, file names, statistics, what stays of an old commit."""
-    touch = "interaction_id,customer_id,channel,outcome,occurred_at,notes,Reached at\n"
+    touch = "interaction_id,customer_id,channel,outcome,occurred_at,notes,For juergen.mueller@brandt-ma.example\n"
     noted = [f'{n},C2,call,positive,2025-01-01,"{text}","{text}"' for n, text in enumerate((*PLANTED, *NEAR), 100)]
     _, lake = deliver(
         {
@@ -268,15 +270,32 @@ def test_usual_forms_in_rows_of_others_go_and_near_misses_stay(deliver, rows):
     )
     log = Path(lake.path("silver.interactions_clean"), "_delta_log")
     shutil.copy(min(log.glob("*.json")), log / "00000000000000000009.json.torn")
+    asked = [
+        {"entry_id": str(n), "question": text}
+        for n, text in enumerate(("Who is Müller-Özdemir, Jürgen?", "Who is Mark?"))
+    ]
+    write_deltalake(lake.path(audit.TABLE), pa.Table.from_pylist(asked, schema=audit.SCHEMA))
     certificate = forget(lake, "ACC-0031")
     assert certificate["found"] == []
+    assert rows(lake, f"select question as q from {audit.TABLE}") == [{"q": "Who is Mark?"}]
     assert not list(log.glob("*.torn"))
     notes = " | ".join(row["notes"] for row in rows(lake, "select notes from silver.interactions_clean order by interaction_id"))  # fmt: skip
     assert notes.count("[erased]") == len(PLANTED)
     assert [text for text in NEAR if text not in notes] == []
     forms = [text for text in PLANTED if not text.startswith("{")]
     assert (
-        holds(lake, [*forms, "juergen.mueller@brandt-ma.example", "L-9001", "(030) 555.123.45", "leads_juergen"]) == []
+        holds(
+            lake,
+            [
+                *forms,
+                "juergen.mueller@brandt-ma.example",
+                "L-9001",
+                "(030) 555.123.45",
+                "leads_juergen",
+                "for_juergen_mueller_brandt_ma_example",
+            ],
+        )
+        == []
     )
     assert certificate["names_that_stay"] == {"silver.leads_clean": 1}, "L-9002 may be somebody else"
     assert rows(lake, "select lead_name as n from silver.leads_clean") == [{"n": "Jürgen Müller-Özdemir"}]

@@ -71,6 +71,8 @@ STAYS = [
     "Jürgen Müller-Özdemir-Schmidt",
     "Jürgen, who met Müller",
     "Jürgen; K. Müller-Schmidt",
+    "juergen.mueller-oezdemir@other.example",
+    "juergen-mueller-oezdemir @ other.example of C9",
 ]
 
 
@@ -119,6 +121,13 @@ NUMBERS = {
     ("551-23", "call 551-23 for 55123"): "call [erased] for 55123",
     ("+1 415 555 0101 / +1 415 555 0103", "4155550103"): "[erased]",
 }
+
+
+def test_a_key_may_be_an_address():
+    assert (
+        Mentions(keys=frozenset({"Ann@x.example"})).without("to ann@x.example, zann@x.example")
+        == "to [erased], zann@x.example"
+    )
 
 
 @pytest.mark.parametrize(("name", "text"), OTHERS)

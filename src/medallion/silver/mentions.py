@@ -287,7 +287,8 @@ class Mentions:
 
     @cached_property
     def _emails(self) -> frozenset[str]:
-        return frozenset(form for text in self.emails for form in addresses(text))
+        keys = {key for key in self.keys if "@" in key}
+        return frozenset(form for text in self.emails | keys for form in addresses(text))
 
     @cached_property
     def _written(self) -> list[str]:
@@ -360,7 +361,11 @@ class Mentions:
         keys = self._keys if KEY in kinds else {}
         if (names or keys) and self._may_begin(text):
             if "<" in text:
-                text = _TAG.sub(lambda tag: " " * len(tag.group()), text)
+                text = _TAG.sub(_masked, text)
+            if "@" in text:  # another address is somebody else's, though it has the same name
+                text = _ADDRESS.sub(
+                    lambda hit: hit.group() if "@" not in hit.group() else "\0" * len(hit.group()), text
+                )
             tokens = list(_TOKEN.finditer(text))
             for at, token in enumerate(tokens):
                 forms = _forms(token.group())
@@ -552,6 +557,10 @@ def _unescaped(text: str) -> str:
         return ""
     plain = unicodedata.normalize("NFC", html.unescape(text))
     return "" if plain == text else plain
+
+
+def _masked(hit: re.Match[str]) -> str:
+    return " " * len(hit.group())
 
 
 def _is_alone(text: str, start: int, end: int) -> bool:
