@@ -297,6 +297,8 @@ def test_usual_forms_in_rows_of_others_go_and_near_misses_stay(deliver, rows):
         )
         == []
     )
+    columns = [field.name for field in DeltaTable(lake.path("bronze.interactions")).schema().fields]
+    assert sum(name.startswith("erased_") for name in columns) == 1
     assert certificate["names_that_stay"] == {"silver.leads_clean": 1}, "L-9002 may be somebody else"
     assert rows(lake, "select lead_name as n from silver.leads_clean") == [{"n": "Jürgen Müller-Özdemir"}]
     assert {one.state for one in doctor.examine(load(None, lakehouse=lake.root))} == {doctor.OK}

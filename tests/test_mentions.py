@@ -152,13 +152,13 @@ def test_documents_stay_documents():
 
 def test_file_names_keep_apart():
     one = WHO.in_file_name("/exports/2025/export_juergen.mueller@brandt-ma.example.csv")
-    assert one.startswith("/exports/2025/erased-")
+    assert one.startswith("/exports/2025/erased_")
     assert one.endswith(".csv")
     assert one != WHO.in_file_name("/exports/2025/Müller-Özdemir.csv")
     told = json.loads(WHO.without(json.dumps({"name": "Müller-Özdemir.csv", "columns": [["ACC-0031", "b"]], "x": "Müller-Özdemir"})))  # fmt: skip
     assert told == {"name": WHO.in_file_name("Müller-Özdemir.csv"), "columns": [[WHO.in_file_name("ACC-0031"), "b"]], "x": "[erased]"}  # fmt: skip
     cited = Mentions(files=frozenset({"C004", "leads_ann.csv"}))
-    assert cited.without("C0042 and leads_ann.csv, row 2").startswith("C0042 and erased-")
+    assert cited.without("C0042 and leads_ann.csv, row 2").startswith("C0042 and erased_")
     assert WHO.in_file_name("/exports/leads.csv") == "/exports/leads.csv"
 
 
@@ -235,6 +235,6 @@ def test_a_table_is_cleaned_row_by_row():
     assert found["email"] == [None, "[erased]", "b@b.example", ""]
     assert found["notes"] == [None, "x", "[erased]", "y"]
     assert found["reasons"] == [[], ["[erased]"], None, [None, "z"]]
-    assert found["_source_file"][1].startswith("erased-")
+    assert found["_source_file"][1].startswith("erased_")
     assert found["_touched"] == [False, True, True, False]
     assert found["_alike"] == [True, False, False, False]

@@ -752,7 +752,8 @@ class _Erasure:
         )
         if gone or changed or headers:
             rows = told.filter(stays).drop("_about", "_touched", "_alike")
-            store.replace(rows.withColumnsRenamed(headers), self.lake, name, anew=bool(headers))
+            rows = rows.withColumnsRenamed(headers) if headers else rows
+            store.replace(rows, self.lake, name, anew=bool(headers))
         if alike and name.endswith("_clean"):
             self.alike[name] = alike
         return gone, changed

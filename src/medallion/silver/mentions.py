@@ -472,7 +472,7 @@ class Mentions:
             map(self.spans, (composed, stem, re.sub("_|%20", " ", composed), re.sub("_|%20", " ", stem)))
         ):
             return part
-        return f"erased-{hashlib.sha256((self.salt + composed).encode()).hexdigest()[:8]}{ending}"
+        return f"erased_{hashlib.sha256((self.salt + composed).encode()).hexdigest()[:8]}{ending}"
 
     def found(self, text: str, kinds: Collection[str] = KINDS) -> set[str]:
         """Kinds of mentions in a text; in a document in JSON those of its texts."""
