@@ -461,6 +461,41 @@ def test_the_manifest_of_a_command_that_lost_power_is_written_again(lake):
     assert [one.number for one in manifests.history(lake)] == [1, 2]
 
 
+@pytest.mark.parametrize("how", ["commit", "data"])
+def test_a_manifest_that_was_not_written_whole_is_told_in_words(lake, how):
+    table(lake, "gold.mine", "b")
+    publishing.publish(lake, "run")
+    folder = Path(lake.path("ops.manifests"))
+    spoiled = max((folder / "_delta_log").glob("*.json")) if how == "commit" else None
+    spoiled = spoiled or max(folder.glob("*.parquet"), key=lambda path: path.stat().st_mtime_ns)
+    spoiled.write_bytes(spoiled.read_bytes()[:60])
+    with pytest.raises(LakehouseError, match=r"ops\.manifests: its last commit") as told:
+        keys(lake)
+    assert "The next command that writes" in told.value.remedy
+    with journal.writing(lake):
+        pass
+    assert keys(lake) == ["a", "b"]
+
+
+def test_upkeep_that_is_killed_is_complete_where_the_content_is_the_same(lake):
+    for key in "bc":
+        table(lake, "gold.mine", key)
+    publishing.publish(lake, "run")
+    with pytest.raises(KeyboardInterrupt), journal.writing(lake) as writer, writer.intent("maintain", ["gold.mine"]):
+        lake.delta("gold.mine").optimize.compact()
+        raise KeyboardInterrupt
+    with journal.writing(lake) as writer:
+        assert "it is complete" in writer.recovered[0]
+    assert len(lake.delta("gold.mine").file_uris()) == 1
+    assert manifests.newest(lake).tables["gold.mine"].since == 2
+    with pytest.raises(KeyboardInterrupt), journal.writing(lake) as writer, writer.intent("maintain", ["gold.mine"]):
+        lake.delta("gold.mine").delete("key = 'b'")
+        raise KeyboardInterrupt
+    with journal.writing(lake) as writer:
+        assert "rolled back" in writer.recovered[0]
+    assert keys(lake) == ["a", "b", "c"]
+
+
 def test_one_state_from_beginning_to_end(lake):
     """A command that reads sees nothing of what ends meanwhile, however it opens the lakehouse."""
     with store.reading(lake.root, manifests.opened(lake).versions):

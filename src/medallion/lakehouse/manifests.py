@@ -23,7 +23,7 @@ from medallion import door
 from medallion.errors import LakehouseError
 from medallion.gold import written_names
 from medallion.lakehouse import locks
-from medallion.lakehouse.store import BESIDE, Lakehouse
+from medallion.lakehouse.store import BESIDE, Lakehouse, damage
 from medallion.version import VERSION
 
 TABLE = "ops.manifests"
@@ -131,7 +131,7 @@ def history(lake: Lakehouse) -> list[Manifest]:
     table = _table(lake)
     if table is None:
         return []
-    return sorted(map(Manifest.of, table.to_pyarrow_table().to_pylist()), key=lambda one: one.number)
+    return sorted(map(Manifest.of, _rows(lake, table)), key=lambda one: one.number)
 
 
 def newest(lake: Lakehouse) -> Manifest | None:
@@ -144,7 +144,7 @@ def newest(lake: Lakehouse) -> Manifest | None:
     if table is None:
         return None
     last = max(_numbers(table), default=0)
-    rows = table.to_pyarrow_table(filters=[("number", ">=", last)]).to_pylist()
+    rows = _rows(lake, table, filters=[("number", ">=", last)])
     manifest = Manifest.of(max(rows, key=lambda row: row["number"])) if rows else None
     if manifest and manifest.format > FORMAT:
         raise LakehouseError(
@@ -275,6 +275,16 @@ def _table(lake: Lakehouse) -> DeltaTable | None:
         if isinstance(error.__cause__, TableNotFoundError):
             return None
         raise
+
+
+def _rows(lake: Lakehouse, table: DeltaTable, **how: Any) -> list[dict[str, Any]]:
+    try:
+        rows: list[dict[str, Any]] = table.to_pyarrow_table(**how).to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        if found := damage(lake, TABLE):
+            raise found.error() from error
+        raise
+    return rows
 
 
 def _numbers(table: DeltaTable) -> Iterator[int]:

@@ -201,6 +201,8 @@ class Damage:
     @property
     def remedy(self) -> str:
         """How to go on without the commit. Only gold is computed again from other tables, so only it may go back alone."""
+        if self.table == "ops.manifests":
+            return "The next command that writes, such as `medallion run`, writes it again."
         if not self.table.startswith("gold."):
             return f"{GO_BACK}. The files that came later count as new again."
         if not self.version:

@@ -167,7 +167,7 @@ def writing(lake: Lakehouse, *, recover: bool = True) -> Iterator[Writer]:
         store.sweep(lake)
         if found := store.damage(lake, manifests.TABLE):
             found.set_aside()  # the command did not end; its tables are as they are, and rolled back where it has an intent
-        for name in lake.tables():
+        for name in lake.tables() if "://" not in lake.root else ():
             store.mend(lake, name)
         if recover:
             for damage in damaged(lake):
@@ -178,7 +178,7 @@ def writing(lake: Lakehouse, *, recover: bool = True) -> Iterator[Writer]:
                 for lost in lost_commits(lake, (held.intent or {}).get("arguments", {}).get("dropping", ())):
                     raise lost
             writer.recover()
-        if not writer.published and not manifests.number(lake):
+        if recover and not (lake.in_catalog or writer.published or manifests.number(lake)):
             writer.kind = FOUND  # a lakehouse of an earlier version: the state that readers open meanwhile, and restore
             writer.publish()
             writer.published = False
@@ -229,6 +229,8 @@ def undo(lake: Lakehouse, intent: Mapping[str, Any]) -> str:
     if arguments.get("dropping"):
         store.drop(lake, arguments["dropping"])
         return "All that remained was to remove tables: it is complete."
+    if intent["kind"] == publishing.MAINTAIN:
+        before = _unlike(lake, before)
     created = {name for name in lake.tables() if name not in before and name not in KEPT} if intent["all"] else set()
     for name, version in before.items():
         now = lake.version(name)
@@ -238,10 +240,22 @@ def undo(lake: Lakehouse, intent: Mapping[str, Any]) -> str:
             with door.through(lake.path(name)):
                 lake.delta(name).restore(version)
     store.drop(lake, sorted(created))
+    if intent["kind"] == publishing.MAINTAIN and not before:
+        return "What it had done is whole: it is complete."
     if registered:
         with door.through(Path(arguments["models"], registered)):
             shutil.rmtree(Path(arguments["models"], registered), ignore_errors=True)
     return _ROLLED_BACK
+
+
+def _unlike(lake: Lakehouse, before: Mapping[str, int]) -> dict[str, int]:
+    """Tables whose content upkeep has changed, or of which no manifest tells; it leaves the others the same at every step."""
+    manifest = manifests.newest(lake)
+    known = manifest.tables if manifest and manifest.hashed_by == publishing.probe() else {}
+    changed = [name for name, version in before.items() if lake.version(name) != version]
+    now = dict(publishing.kept(lake, only=[name for name in changed if name in known]))
+    same = {name for name, one in now.items() if (one.rows, one.content) == (known[name].rows, known[name].content)}
+    return {name: before[name] for name in changed if name not in same}
 
 
 _ROLLED_BACK = "It was rolled back: every table is as it was before."
