@@ -17,6 +17,7 @@ from datetime import date, datetime
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -731,6 +732,8 @@ class _Erasure:
             return 0, 0
         marked = self._marked(name)
         if marked is None:
+            if not self._is_mentioned_in(name):  # asked without the engine, which plans for longer than that takes
+                return 0, 0
             marked = store.read(self.spark, self.lake, name).withColumn("_about", F.lit(False))
         kept, own_names = self._columns(name, marked.columns)
         wanted = (
@@ -757,6 +760,12 @@ class _Erasure:
         if alike and name.endswith("_clean"):
             self.alike[name] = alike
         return gone, changed
+
+    def _is_mentioned_in(self, name: str) -> bool:
+        """Whether any text of a table mentions them."""
+        folder = Path(self.lake.path(name))
+        files = (folder / unquote(uri.rsplit("/", 1)[-1]) for uri in self.lake.delta(name).file_uris())
+        return any(self.mentions.found(text) for file in files for text in _texts(file))
 
     def _columns(self, name: str, columns: Collection[str]) -> tuple[set[str], set[str]]:
         """Columns of a table that stay as they are, and those that may hold the name of somebody else's record."""
