@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -20,7 +21,7 @@ from medallion.errors import LakehouseError, MedallionError
 from medallion.gold import gold_contract, graph
 from medallion.lakehouse import contracts_in_use, query, store
 from medallion.lakehouse.store import LAYERS, Lakehouse, spark_types
-from medallion.pipeline import batches, conventions, extensions, hold, journal, models, proof
+from medallion.pipeline import batches, conventions, erasure_log, extensions, hold, journal, models, proof
 from medallion.scoring import registry
 
 OK, WARNING, BROKEN = "ok", "warning", "broken"
@@ -60,6 +61,7 @@ def examine(settings: Settings) -> list[Finding]:
     found += _current(lake, names, entities)
     found += _readings(lake, names, entities)
     found += _proof(lake, names)
+    found += _returned(lake, names, entities)
     found += _models(settings)
     found += _proposals(lake)
     return worst_first(found)
@@ -216,7 +218,9 @@ def accounts(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
         columns = "*, 0 as erased" if erased == "0" else f"* replace ({erased} as erased)"
         rows = query.rows(connection, f"select {columns} from {batches.ACCOUNTS}")
         # what was erased before there was a count of it can only be told apart from a loss by the erasure itself
-        uncounted = "ops.erasures" in names and not any(row["erased"] for row in rows)
+        uncounted = None
+        if "ops.erasures" in names and not any(row["erased"] for row in rows):
+            uncounted = query.rows(connection, "select max(recorded_at) as last from ops.erasures")[0]["last"]
         for entity in sorted({row["entity"] for row in rows}):
             mine = [row for row in rows if row["entity"] == entity]
             of_entity = [place for name, place in held if name == entity]
@@ -230,9 +234,13 @@ def _account(
     rows: list[dict[str, Any]],
     files: set[str],
     held: list[str],
-    uncounted: bool,
+    uncounted: datetime | None,
 ) -> Finding:
-    """One entity: its row accounts add up, and every count is that of the rows that are there."""
+    """One entity: its row accounts add up, and every count is that of the rows that are there.
+
+    An erasure that did not count what it removed, the last of them `uncounted`, excuses fewer rows of batches before it
+    only.
+    """
     total = {name: sum(int(row.get(name) or 0) for row in rows) for name in ("rows_read", *_PARTS, "implied")}
     if total["rows_read"] != sum(total[name] for name in _PARTS):
         counted = sum(total[name] for name in _PARTS)
@@ -261,6 +269,9 @@ def _account(
         if there != count:
             says = f"{name} has {there:,} rows, the accounts say {count:,}"
             if uncounted and there < count:
+                later = [row for row in rows if row["known_at"] > uncounted]
+                if later and (lost := _account(connection, names, entity, later, files, held, None)).state == BROKEN:
+                    return lost
                 return Finding(
                     "accounts",
                     entity,
@@ -387,6 +398,19 @@ def _proof(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
     """What the deals came to in the newest run that read something."""
     if _has(names, proof.PROOFS) and (recorded := proof.recorded(lake)):
         yield Finding("proof", "silver.leads_clean", OK, recorded[-1]["question"])
+
+
+def _returned(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity]) -> Iterator[Finding]:
+    """Nobody who was forgotten is here under another key."""
+    if not _has(names, erasure_log.TABLE) or any(entity.clean.name in lake.tables() and entity.clean.name not in names for entity in entities.values()):  # fmt: skip
+        return
+    back = erasure_log.returned(lake, entities)
+    for entity in dict.fromkeys(one.entity for one in back):
+        mine = [one for one in back if one.entity == entity]
+        more = f", and {len(mine) - 1:,} more like it" if len(mine) > 1 else ""
+        yield Finding("erasure", entity, WARNING, f"{mine[0].says}{more}", erasure_log.TO_DO)
+    if not back:
+        yield Finding("erasure", erasure_log.TABLE, OK, "nobody who was forgotten is here under another key")
 
 
 def _differences(entity: Entity, replaced: Collection[str]) -> str:

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+import shutil
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
-import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
@@ -25,6 +28,7 @@ from medallion import bronze, contracts, door, silver
 from medallion.care import status
 from medallion.care.proposals import Actions
 from medallion.config import Settings
+from medallion.contracts import Column as Declared
 from medallion.contracts import Entity
 from medallion.errors import LakehouseError
 from medallion.gold import graph
@@ -35,16 +39,21 @@ from medallion.pipeline import batches, erasure_log, extensions, journal, models
 from medallion.pipeline.context import Context
 from medallion.pipeline.silver_to_gold import silver_to_gold
 from medallion.pipeline.steps import Report, Steps
-from medallion.silver import redaction
+from medallion.silver import mentions, redaction
+from medallion.silver.mentions import Mentions, Name
 from medallion.silver.redaction import ErasureLog
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
-_ERASED = "[erased]"
-#: Terms looked for in one regular expression.
-_AT_ONCE = 200
 _SHORTEST = 4
+#: A name that records of so many other accounts bear is not looked for in texts: it is no one's in particular.
+_COMMON = 3
+#: Tables of `ops` that hold counts, hashes and versions only; the log of erasures must not be changed.
+_WITHOUT_TEXTS = frozenset({"ops.erasures", "ops.manifests", "ops.row_accounts", "ops.quality_metrics"})
+_FILE_NAMES = frozenset({"_source_file", "source_file"})
+#: Provenance that is no text of an export.
+_KEPT = frozenset({"_batch_id", "batch_id", "run_id", "_outcome", "_version_hash", "quarantine_id", "resolved_by", "entity", "record_key", "failed_checks", "entry_id"})  # fmt: skip
 #: Stands between the parts of a place; no file name has it.
 _MARK = "\x01"
 _PROVENANCE = ("_batch_id", "_source_file", "_source_row")
@@ -59,26 +68,40 @@ class _Subject:
     names: dict[str, set[str]] = field(default_factory=dict)
     texts: set[str] = field(default_factory=set)
     spoken: set[str] = field(default_factory=set)
+    companies: set[str] = field(default_factory=set)
+    shared: set[str] = field(default_factory=set)
+    common: set[str] = field(default_factory=set)
+    theirs: set[str] = field(default_factory=set)
+    files: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> _Subject:
         """From what `told` gave."""
         keys, names = ({name: set(known) for name, known in told[what].items()} for what in ("keys", "names"))
-        return cls(keys, names, set(told["texts"]), set(told["spoken"]))
+        return cls(keys, names, *(set(told.get(name, ())) for name in _TEXTS))
 
     def told(self) -> dict[str, Any]:
         """As values that JSON has."""
         keys, names = ({name: sorted(known) for name, known in what.items()} for what in (self.keys, self.names))
-        return {"keys": keys, "names": names, "texts": sorted(self.texts), "spoken": sorted(self.spoken)}
+        return {"keys": keys, "names": names, **{name: sorted(getattr(self, name)) for name in _TEXTS}}
 
-    def terms(self) -> list[str]:
-        """What must not be found anywhere: addresses, numbers, and keys that are no common figure."""
-        keys = {key for known in self.keys.values() for key in known if _is_telling(key)}
-        return sorted(keys | {text for text in self.texts if len(text) >= _SHORTEST})
+    def mentions(self, salt: str) -> Mentions:
+        """What must not be found anywhere: addresses, numbers, keys that are no common figure, and names in texts."""
+        return Mentions(
+            emails=frozenset(text for text in self.texts if "@" in text),
+            phones=frozenset(text for text in self.texts if "@" not in text),
+            keys=frozenset(key for known in self.keys.values() for key in known - self.theirs if _is_telling(key)),
+            names=frozenset(
+                {*(Name(text) for text in self.spoken), *(Name(text, person=False) for text in self.companies)}
+            ),
+            shared=frozenset(self.shared),
+            common=frozenset(self.common),
+            files=frozenset(self.files),
+            salt=salt,
+        )
 
-    def names_in_text(self) -> list[str]:
-        """Names that are looked for in free text: of two words, or long."""
-        return sorted(name for name in self.spoken if len(name) >= 8 or len(name.split()) > 1)
+
+_TEXTS = ("texts", "spoken", "companies", "shared", "common", "theirs", "files")
 
 
 def _is_telling(key: str) -> bool:
@@ -167,10 +190,20 @@ def _in_a_folder(settings: Settings) -> Lakehouse:
     lake = Lakehouse(settings.lakehouse)
     if "://" in lake.root:
         raise LakehouseError(
-            f"{lake.root}: forgetting works on the files of a folder, so that it can prove that nothing is left",
-            "In Unity Catalog delete by key, then REORG TABLE ... APPLY (PURGE) and VACUUM; see docs/DEPLOYMENT.md.",
+            f"{lake.root}: forgetting works on the files of a folder, so that it can prove that nothing is left; "
+            "nothing was removed",
+            "In Unity Catalog delete by key, then REORG TABLE ... APPLY (PURGE) and VACUUM; bring a lakehouse of an object "
+            "store into a folder first. docs/ERASURE.md has both step by step.",
         )
     return lake
+
+
+#: Columns with the name of a company.
+_COMPANIES = ("customer_name", "company")
+
+
+def _is_name(column: Declared) -> bool:
+    return column.name in _COMPANIES or (column.pii and column.kind not in ("email", "phone", "free_text"))
 
 
 class _Erasure:
@@ -215,7 +248,22 @@ class _Erasure:
             entity, _, column = kind.partition(".")
             forms = {self._form(entity, column, value) for value in values} - {""}
             hashes[kind] = hashes.get(kind, frozenset()) | {known.hashed(kind, form) for form in forms}
+        self.mine = ErasureLog(known.salt)
+        self.mentions = self._looked_for()
+        contacts = erasure_log.contacts(self.mentions.emails, self.mentions.phones)
+        for kind, forms in contacts.items():
+            hashes[kind] = frozenset(known.hashed(kind, form) for form in forms)
         self.mine = ErasureLog(known.salt, hashes)
+        self.alike: dict[str, int] = {}
+
+    def _looked_for(self) -> Mentions:
+        """Whom to look for, names of files that mention them among it."""
+        plain = self.subject.mentions(self.mine.salt)
+        named = {part for b in self.journal for f in b.files for part in (*f.uri.split("/"), f.name, f.member, f.sheet)}
+        self.subject.files |= {name for name in named if name and plain.in_file_name(name) != name}
+        columns = {pair for b in self.journal for f in b.files for pair in f.columns}
+        self.subject.files |= {name for header, name in columns if plain.in_file_name(header) != header}
+        return self.subject.mentions(self.mine.salt)
 
     def _form(self, entity: str, column: str, text: str) -> str:
         return redaction.comparable(text, self.entities[entity].column(column))
@@ -245,14 +293,49 @@ class _Erasure:
                         subject.names.setdefault(f"{entity.name}.{column.name}", set()).update(said)
                     if column.kind in ("email", "phone"):
                         subject.texts |= said
-                    elif column.pii or column.name in ("customer_name", "company"):
+                    elif column.name in _COMPANIES:
+                        subject.companies |= said
+                    elif column.pii:
                         subject.spoken |= said
                 if entity.name == "customers" and not rows and not self._was_begun(customer_id):
                     raise LakehouseError(
                         f"{self.lake.root}: there is no customer {customer_id}",
                         "Look it up in silver.customers_clean; the key is written as there.",
                     )
+            self._compare(connection, subject)
         return subject
+
+    def _compare(self, connection: Any, subject: _Subject) -> None:
+        """Note which surnames, names and keys others have too."""
+        mine = {Name(text) for text in subject.spoken} | {Name(text, person=False) for text in subject.companies}
+        accounts: dict[str, set[str]] = {}
+        for entity in self.entities.values():
+            if entity.name == "products" or not self.lake.exists(entity.history.name):
+                continue
+            where, values = self._links_sql(entity, subject)
+            keys = sorted(key for name, known in subject.keys.items() if name != entity.name for key in known)
+            sql = f'select distinct "{entity.key}" as key from {entity.history.name} where list_contains(?, "{entity.key}") and not coalesce({where}, false)'
+            subject.theirs |= {str(row["key"]) for row in query.rows(connection, sql, [keys, *values])}
+        for entity in self.entities.values():
+            columns = [column.name for column in entity.columns if _is_name(column)]
+            if not columns or not self.lake.exists(entity.clean.name):
+                continue
+            where, values = self._links_sql(entity, subject)
+            account = '"customer_id"' if "customer_id" in entity.column_names else f'"{entity.key}"'
+            for name in columns:
+                sql = f'select distinct "{name}" as name, {account} as account from {entity.clean.name} where "{name}" is not null and not coalesce({where}, false)'
+                for row in query.rows(connection, sql, values):
+                    accounts.setdefault(str(row["name"]), set()).add(str(row["account"]))
+        folded: dict[str, set[str]] = {}
+        for text, known in accounts.items():
+            folded.setdefault(text.casefold(), set()).update(known)
+        subject.common = {one.text for one in mine if len(folded.get(one.text.casefold(), ())) >= _COMMON}
+        people = [one for one in mine if one.person and one.surname]
+        for text in accounts if people else ():
+            other = Name(text)
+            subject.shared |= {
+                one.text for one in people if one.has_surname_of(other) and one.text.casefold() != text.casefold()
+            }
 
     def _merged_into(self, keys: set[str]) -> set[str]:
         """These accounts, and those that were merged into them, however many merges ago."""
@@ -307,7 +390,9 @@ class _Erasure:
             entity, cells = self.entities[row["entity"]], json.loads(row["raw"] or "{}")
             file = files.get((row["batch_id"], row["entity"], row["source_file"]))
             said = {str(text).strip() for text in cells.values() if text}
-            if said & self.subject.texts or str(row["record_key"]) in self.subject.keys.get(row["entity"], set()):
+            if any(map(self.mentions.is_contact, said)) or str(row["record_key"]) in self.subject.keys.get(
+                row["entity"], set()
+            ):
                 found.add(row["quarantine_id"])
                 continue
             for name, (target, column) in redaction.links(entity, self.entities).items():
@@ -349,9 +434,9 @@ class _Erasure:
             ids = sorted(self.refused)
             return frame.withColumn("_about", F.col("quarantine_id").isin(ids) if ids else F.lit(False))
         if name == _AGENT_LOG:
-            whole = F.concat_ws(" ", *frame.columns)
-            told = [F.contains(whole, F.lit(word)) for word in sorted({*self.subject.terms(), *self.subject.spoken})]
-            return frame.withColumn("_about", reduce(lambda one, other: one | other, told, F.lit(False)))
+            told = frame.mapInArrow(mentions.cleaner(self.mentions, _KEPT, (), ()), _with_marks(frame))
+            ids = [row["entry_id"] for row in told.filter("_touched").select("entry_id").collect()]
+            return frame.withColumn("_about", F.col("entry_id").isin(ids) if ids else F.lit(False))
         entity = self.entities.get(table.removesuffix("_history").removesuffix("_clean"))
         if layer == "silver" and entity is not None:
             return frame.withColumn("_about", self._about_silver(entity))
@@ -416,6 +501,7 @@ class _Erasure:
         day = status.as_of(self.lake) if self.lake.exists("gold.sales_summary") else None
         self.refused = self._quarantined()
         self.subject.texts |= self._as_written()
+        self.mentions = self._looked_for()
         return {
             "erasure_id": self.erasure_id,
             "now": self.now.isoformat(),
@@ -453,7 +539,9 @@ class _Erasure:
                 removed[name] = self._rewrite(name)
         with self.steps.step("erase: ops.row_accounts"):
             self._save_accounts(arguments["accounts"])
-        Actions(self.lake).forget({key for keys in self.subject.keys.values() for key in keys})
+        keys = {key for keys in self.subject.keys.values() for key in keys}
+        Actions(self.lake).forget(keys, lambda text: bool(self.mentions.found(text)))
+        self._sweep()
         if self.lake.exists("gold.sales_summary"):  # without a dated event there is no day, but there is gold
             model = models.champion(self.settings)
             context = Context(self.spark, self.lake, self.entities, self.steps, self.now)
@@ -474,12 +562,26 @@ class _Erasure:
             )
         erasure_log.record(self.spark, self.lake, self.mine, erasure, erasure_log.FINISHED, self.now)
 
+    def _sweep(self) -> None:
+        """Remove what killed writers have left: files half written, and folders of tables that never came to be."""
+        root = Path(self.lake.root)
+        for layer in store.LAYERS:
+            for folder in (root / layer).glob("*"):
+                if folder.is_dir() and not (folder / "_delta_log").is_dir() and any(folder.rglob("*.parquet")):
+                    with door.through(folder):
+                        shutil.rmtree(folder)
+        for path in [*(root / "agent").rglob("*.part"), *(root / "ops" / "certificates").glob("*.part")]:
+            with door.through(path):
+                path.unlink()
+
     def _certify(self, arguments: Mapping[str, Any]) -> None:
         """Search what is left, and write down what was done."""
         with self.steps.step("search every remaining file"):
-            searched, findings = search(Path(self.lake.root), self.subject.terms(), {locks.INTENT_FILE})
+            self.journal = batches.history(self.lake)
+            searched, findings = search(Path(self.lake.root), self.mentions, {locks.INTENT_FILE})
         left = [row for row in self.count() if row["about_the_account"]]
         found = [*findings, *(f"{row['table']}: {row['about_the_account']} rows" for row in left)]
+        searched_for = self.mentions.searched()
         certificate = {
             "erasure_id": self.erasure_id,
             "account": sorted(self.mine.hashes[f"customers.{self.entities['customers'].key}"])[0],
@@ -490,8 +592,13 @@ class _Erasure:
             "tables": self.tables,
             "gold_computed_again_as_of": arguments["day"],
             "files_searched": searched,
-            "terms_searched": len(self.subject.terms()),
+            "terms_searched": sum(one["count"] for one in searched_for),
+            "searched_for": searched_for,
+            "searched_in": _SEARCHED_IN,
+            "contact_hashes": {kind: sorted(self.mine.hashes.get(kind, ())) for kind in erasure_log.CONTACTS},
+            "names_that_stay": dict(sorted(self.alike.items())),
             "found": found,
+            "not_searched": _NOT_SEARCHED,
             "not_touched": "The exports themselves, copies made with `medallion export`, and backups: "
             + ", ".join(sorted({file.name for batch in self.journal for file in batch.files})),
         }
@@ -513,7 +620,8 @@ class _Erasure:
         if found := self.certificate["found"]:
             raise LakehouseError(
                 f"{self.lake.root}: after the erasure something of the account is still there: {found[:5]}",
-                f"See {self.certificate['certificate']}, and run the erasure again.",
+                f"See {self.certificate['certificate']}. Files that are yours, such as copies of exports, remove yourself; then run "
+                "the erasure again.",
             )
         return self.certificate
 
@@ -621,105 +729,167 @@ class _Erasure:
         return found
 
     def _rewrite(self, name: str) -> tuple[int, int]:
-        """Take the account's rows out of a table, and its addresses, numbers and names out of the others."""
-        if name.startswith("ops.") and name not in ("ops.corrections", _AGENT_LOG):
-            return 0, 0
-        if name in {step.table for step in graph()}:
+        """Take the account's rows out of a table, and its addresses, numbers, keys and names out of the others."""
+        if name in _WITHOUT_TEXTS or name in {step.table for step in graph()}:
             return 0, 0
         marked = self._marked(name)
         if marked is None:
-            return 0, 0
-        kept = marked.filter(~F.col("_about")).drop("_about")
-        cleaned, touched = self._blanked(kept)
-        gone = int(marked.agg(F.count_if(F.col("_about"))).collect()[0][0])
-        changed = int(cleaned.agg(F.count_if(touched)).collect()[0][0])
-        if gone or changed:
-            store.replace(cleaned.select(*kept.columns), self.lake, name)
+            if not self._is_mentioned_in(name):  # asked without the engine, which plans for longer than that takes
+                return 0, 0
+            marked = store.read(self.spark, self.lake, name).withColumn("_about", F.lit(False))
+        kept, own_names = self._columns(name, marked.columns)
+        wanted = (
+            self.mentions if name != contracts_in_use.TABLE else replace(self.mentions, mark="erased")
+        )  # brackets are YAML
+        clean = mentions.cleaner(wanted, kept, own_names, _FILE_NAMES)
+        told = marked.mapInArrow(clean, _with_marks(marked))
+        stays = ~F.col("_about")
+        gone, changed, alike = (
+            int(count)
+            for count in told.agg(
+                F.count_if("_about"), F.count_if(stays & F.col("_touched")), F.count_if(stays & F.col("_alike"))
+            ).collect()[0]
+        )
+        headers = (
+            {c: new for c in marked.columns if (new := self.mentions.in_file_name(c)) != c}
+            if name.startswith("bronze.")
+            else {}
+        )
+        if gone or changed or headers:
+            rows = told.filter(stays).drop("_about", "_touched", "_alike")
+            rows = rows.withColumnsRenamed(headers) if headers else rows
+            store.replace(rows, self.lake, name, anew=bool(headers))
+        if alike and name.endswith("_clean"):
+            self.alike[name] = alike
         return gone, changed
 
-    def _blanked(self, frame: DataFrame) -> tuple[DataFrame, Column]:
-        """A frame with every mention blanked out, and whether a row had one; the old texts stay under `_old_`."""
-        free = {
-            column.name for entity in self.entities.values() for column in entity.columns if column.kind == "free_text"
-        }
-        free |= {
-            str(item.column)
-            for batch in self.journal
-            for file in batch.files
-            for name, item in file.mapping.items()
-            if name in free and item.column
-        }
-        replaced, tests = {}, [F.lit(False)]
-        for column in frame.schema.fields:
-            kind = column.dataType.simpleString()
-            if kind not in ("string", "array<string>") or column.name in (
-                "_batch_id",
-                "_source_file",
-                "batch_id",
-                "source_file",
-            ):
-                continue
-            terms = self.subject.terms() + (self.subject.names_in_text() if column.name in free | {"raw"} else [])
-            if not terms:
-                continue
-            cell = F.col("`" + column.name.replace("`", "``") + "`")
-            new = _without(cell, terms) if kind == "string" else F.transform(cell, _cleaner(terms))
-            replaced[column.name] = new
-            tests.append(F.coalesce(new != cell, F.lit(False)))
-        touched = reduce(lambda one, other: one | other, tests)
-        told = frame.withColumn("_touched", touched)
-        return told.withColumns(replaced) if replaced else told, F.col("_touched")
+    def _is_mentioned_in(self, name: str) -> bool:
+        """Whether any text of a table mentions them."""
+        folder = Path(self.lake.path(name))
+        files = (folder / unquote(uri.rsplit("/", 1)[-1]) for uri in self.lake.delta(name).file_uris())
+        return any(self.mentions.found(text) for file in files for text in _texts(file))
+
+    def _columns(self, name: str, columns: Collection[str]) -> tuple[set[str], set[str]]:
+        """Columns of a table that stay as they are, and those that may hold the name of somebody else's record."""
+        layer, table = name.split(".")
+        if layer == "ops" or name == "silver.quarantine":
+            return {*_KEPT}, set()
+        entity = self.entities.get(table.removesuffix("_history").removesuffix("_clean"))
+        known = list(self.entities.values()) if entity is None else [entity]
+        free = {c.name for each in known for c in each.columns if c.kind == "free_text"}
+        keys = {c.name for each in known for c in each.columns if c.kind == "identifier" or c.reference}
+        keys |= {each.key for each in known}
+        if layer != "bronze" or entity is None:
+            return {*_KEPT, *keys}, {column for column in columns if column not in free}
+        files = [file for batch in self.journal if batch.has_files for file in batch.files_of(table)]
+        filled = {c: {str(f.mapping[c].column) for f in files if c in f.mapping and f.mapping[c].column} for c in entity.column_names}  # fmt: skip
+        texts = {column for one in free for column in filled.get(one, ())}
+        read = {column for file in files for column in file.columns_read}
+        others = {column for one, named in filled.items() if one not in keys for column in named}
+        mine = {column for one in keys for column in filled.get(one, ())}
+        return {*_KEPT, *(mine - others)}, read - texts
+
+
+def _with_marks(frame: DataFrame) -> str:
+    """The columns of a frame as SQL declares them, with those that `cleaner` adds."""
+    told = [f"`{field.name.replace('`', '``')}` {field.dataType.simpleString()}" for field in frame.schema.fields]
+    return ", ".join([*told, "_touched boolean", "_alike boolean"])
+
+
+_SEARCHED_IN = (
+    "every row of every table but those of gold, which are computed again; then every file of the lakehouse and its name: data, "
+    "statistics, commits, checkpoints, proposals and models. Names are not looked for in cells that hold nothing but the name of "
+    "somebody else's record, unless that record has an address or number of the account"
+)
+_NOT_SEARCHED = (
+    "the folder of exports, with what a later delivery says of the person in notes of others",
+    "copies made with `medallion export`, `query --output` or the dashboard, and dashboards that are running",
+    "folders `medallion-*` that a killed dashboard or report left where the system keeps temporary files",
+    "reports, slides and Power BI files", "models that are kept outside the lakehouse", "backups and snapshots of the disk",
+    "the CRM and every other system",
+)  # fmt: skip
 
 
 def _place(name: str, last: list[str]) -> int:
     return last.index(name) if name in last else 0
 
 
-def _pattern(terms: Iterable[str]) -> str:
-    """A word of these, whatever its case. The same in Java's, Rust's and Python's regular expressions."""
-    escaped = "|".join(re.sub(r"([^\w\s@])", r"\\\1", term) for term in sorted(terms, key=len, reverse=True))
-    return f"(?i)(^|[^A-Za-z0-9])({escaped})($|[^A-Za-z0-9])"
-
-
-def _without(text: Column, terms: list[str]) -> Column:
-
-    for start in range(0, len(terms), _AT_ONCE):
-        pattern = _pattern(terms[start : start + _AT_ONCE])
-        text = F.when(text.rlike(pattern), F.regexp_replace(text, pattern, f"$1{_ERASED}$3")).otherwise(text)
-    return text
-
-
-def _cleaner(terms: list[str]) -> Callable[[Column], Column]:
-    return lambda text: _without(text, terms)
-
-
-def search(root: Path, terms: list[str], but: Collection[str] = ()) -> tuple[int, list[str]]:
-    """Look for terms as whole words in every file below a folder; gives how many files, and where one was found.
+def search(root: Path, wanted: Mentions, but: Collection[str] = ()) -> tuple[int, list[str]]:
+    """Look for someone in every file below a folder, and in its name; gives how many files, and where they were found.
 
     Files directly in the folder whose names are in `but` are left out.
 
-    Parquet is read row by row as text, statistics and nested values included; other files are read as they are.
+    Of Parquet every text is read, nested values, names of columns and statistics included; other files are read line by
+    line. A name that is all that a text of Parquet or of a Delta log says may be that of somebody else's record.
     """
     files = sorted(path for path in root.rglob("*") if path.is_file() and str(path.relative_to(root)) not in but)
     found = []
-    for start in range(0, len(terms), _AT_ONCE):
-        pattern = _pattern(terms[start : start + _AT_ONCE])
-        compiled = re.compile(pattern)
-        with duckdb.connect() as connection:
-            for path in files:
-                if path.suffix == ".parquet":
-                    sql = "select count(*) from read_parquet(?) as t where regexp_matches(t::varchar, ?)"
-                    row = connection.execute(sql, [_literal_path(path), pattern]).fetchone()
-                    hit = bool(row and row[0])
-                else:
-                    hit = bool(compiled.search(path.read_text(encoding="utf-8", errors="replace")))
-                if hit:
-                    found.append(str(path.relative_to(root)))
+    for path in files:
+        place = str(path.relative_to(root))
+        says = _says if path.suffix == ".parquet" or path.parent.name == "_delta_log" else _mentions
+        if any(wanted.found(text) for text in (place, path.stem)) or any(says(text, wanted) for text in _texts(path)):
+            found.append(place)
     return len(files), found
 
 
-def _literal_path(path: Path) -> str:
-    return re.sub(r"([*?[])", r"[\1]", str(path))
+def _mentions(text: str, wanted: Mentions) -> bool:
+    return bool(wanted.found(text))
+
+
+def _says(text: str, wanted: Mentions) -> bool:
+    """Whether a text of a file tells of them; statistics in a checkpoint are a document, of which each text counts."""
+    kinds = wanted.found(text)
+    if kinds != {mentions.NAME}:
+        return bool(kinds)
+    try:
+        each = list(mentions.texts_in(json.loads(text)))
+    except (ValueError, RecursionError):
+        each = [text]
+    return any(wanted.found(one) and not wanted.names_all(one) for one in each)
+
+
+def _texts(path: Path) -> Iterator[str]:
+    """Every text of a file."""
+    if path.suffix == ".parquet":
+        with pq.ParquetFile(path) as file:
+            yield from file.schema_arrow.names
+            for text in (file.metadata.metadata or {}).values():
+                yield text.decode("utf-8", "replace")
+            for group in range(file.metadata.num_row_groups):
+                for column in range(file.metadata.num_columns):
+                    known = file.metadata.row_group(group).column(column).statistics
+                    if known is not None and known.has_min_max:
+                        yield from (text for text in (known.min, known.max) if isinstance(text, str))
+            for batch in file.iter_batches():
+                for column in batch.columns:
+                    yield from _texts_of(column)
+        return
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            document = json.loads(line) if path.parent.name == "_delta_log" else None
+        except (ValueError, RecursionError):
+            document = None
+        if document is None:
+            yield line
+        else:
+            yield from mentions.texts_in(document)
+
+
+def _texts_of(column: Any) -> Iterator[str]:
+    """Every different text of a column, nested ones included."""
+    kind = column.type
+    if pa.types.is_struct(kind):
+        for each in column.flatten():
+            yield from _texts_of(each)
+    elif pa.types.is_map(kind):
+        yield from _texts_of(column.keys)
+        yield from _texts_of(column.items)
+    elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        yield from _texts_of(column.flatten())
+    elif pa.types.is_dictionary(kind):
+        yield from _texts_of(column.dictionary)
+    elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        yield from (text for text in column.unique().to_pylist() if text)
 
 
 __all__ = ["forget", "resume", "search"]

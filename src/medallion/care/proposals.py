@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -266,14 +266,19 @@ class Actions:
             self._write({"event": "applied", **told})
             return self.one(one.action_id, now)
 
-    def forget(self, keys: Collection[str]) -> int:
-        """Take out every proposal about these records and its files, and chain the rest anew; gives how many went."""
+    def forget(self, keys: Collection[str], mentioned: Callable[[str], bool] = lambda text: False) -> int:
+        """Take out every proposal about these records, or whose texts mention them, with its files, and chain the rest
+        anew; gives how many went.
+        """
         if not self.path.is_file():
             return 0
         with self._locked():
             events = list(self.events())
             gone = {
-                e["action_id"] for e in events if e["event"] == "proposed" and (e["key"] in keys or _names(e, keys))
+                e["action_id"]
+                for e in events
+                if (e["event"] == "proposed" and (e["key"] in keys or _names(e, keys)))
+                or mentioned(json.dumps(e, ensure_ascii=False))
             }
             if not gone:
                 return 0

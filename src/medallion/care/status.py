@@ -15,7 +15,7 @@ from medallion.contracts import Table
 from medallion.gold import gold_contract
 from medallion.lakehouse import contracts_in_use, manifests, query
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import batches, drift, journal, proof
+from medallion.pipeline import batches, drift, erasure_log, journal, proof
 
 _RUNS = 10
 
@@ -82,6 +82,9 @@ def status(
         "lakehouse": lake.root,
         "contracts": [item.path for item in contracts_in_use.overrides(lake, overrides)],
         "unfinished": journal.unfinished(lake),
+        "returned": [
+            {"what": one.says, "what_to_do": erasure_log.TO_DO} for one in erasure_log.returned(lake, entities)
+        ],
         "runs": [],
         "manifests": _manifests(lake, now),
         "failures": [],

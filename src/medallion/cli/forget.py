@@ -61,6 +61,16 @@ def _show(call: Call, result: dict[str, Any]) -> None:
     call.say(
         f"{versions} older versions purged in {len(result['tables'])} tables; time travel into them is gone.",
         f"{result['files_searched']} remaining files searched for {result['terms_searched']} terms: nothing found.",
+        *(
+            f"Searched for {one['count']} {one['kind']} {one['forms']}. Not searched: {one['not_searched']}."
+            for one in result["searched_for"]
+            if one["count"]
+        ),
+        *(
+            f"{count:,} rows of {name} bear a name of the account and no address or number of it. If one is the same person, forget its account too."
+            for name, count in result["names_that_stay"].items()
+        ),
+        f"Not searched: {'; '.join(result['not_searched'])}.",
         f"Not touched: {result['not_touched']}",
         f"Certificate: {result['certificate']}",
     )

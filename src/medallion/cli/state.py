@@ -55,6 +55,8 @@ def status(call: Call) -> None:
 
     def tell() -> None:
         call.records("Unfinished", document["unfinished"])
+        if document["returned"]:
+            call.records("Forgotten, and here again", document["returned"])
         call.records("Runs", document["runs"])
         call.records(
             "Manifests",

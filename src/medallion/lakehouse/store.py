@@ -637,9 +637,12 @@ def delete_rows(spark: SparkSession, lake: Lakehouse, name: str, where: str) -> 
         _execute(spark, lake.path(name), f"DELETE FROM {_sql(lake, name)} WHERE {where}")
 
 
-def replace(frame: DataFrame, lake: Lakehouse, name: str) -> None:
-    """Put the rows of a frame in place of a table's, whose columns they have; one commit."""
-    _commit(_shaped(frame, spark_types(lake, name)), lake.path(name), "overwrite", {})
+def replace(frame: DataFrame, lake: Lakehouse, name: str, *, anew: bool = False) -> None:
+    """Put the rows of a frame in place of a table's; one commit. The frame has its columns, or others if it is made `anew`."""
+    if anew:
+        _commit(frame, lake.path(name), "overwrite", {"overwriteSchema": "true"})
+    else:
+        _commit(_shaped(frame, spark_types(lake, name)), lake.path(name), "overwrite", {})
 
 
 def purge(lake: Lakehouse, name: str) -> tuple[int, int]:
@@ -658,13 +661,25 @@ def purge(lake: Lakehouse, name: str) -> tuple[int, int]:
     flush(lake, name)
     with door.through(lake.path(name)):
         lake.delta(name).cleanup_metadata()
-        # engines keep a summary of each version, statistics included, and what was set aside has them too
-        log = Path(lake.path(name), "_delta_log")
-        for path in [*log.glob("*.crc"), *log.glob("*.torn")]:
-            path.unlink()
+        _purge_log(Path(lake.path(name), "_delta_log"), lake.version(name))
     with door.through(lake.path(name)):
         lake.delta(name).alter.set_table_properties(_KEEP_AS_USUAL)
     return before, len(gone)
+
+
+def _purge_log(log: Path, newest: int) -> None:
+    """Remove what the log of a table does not need to give its newest version, which has a checkpoint.
+
+    Those are commits and checkpoints before it, which a table may be set to keep; summaries of versions with statistics
+    (`.crc`), which Apache Spark writes; commits that were set aside; and what a killed writer has left.
+    """
+    if not log.is_dir():
+        return
+    for path in log.rglob("*"):
+        stem = path.name.split(".")[0]
+        needed = path.name == "_last_checkpoint" or (stem.isdigit() and int(stem) >= newest)
+        if path.is_file() and (not needed or path.suffix in (".crc", ".torn", ".tmp")):
+            path.unlink()
 
 
 _KEEP_NOTHING = {

@@ -28,7 +28,19 @@ from medallion.gold import SCORED, gold_contract, graph, written_names
 from medallion.lakehouse import contracts_in_use, maintenance, query, store
 from medallion.lakehouse.session import engine_name, session
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import amounts, awaiting, batches, conventions, drift, extensions, hold, journal, models, proof
+from medallion.pipeline import (
+    amounts,
+    awaiting,
+    batches,
+    conventions,
+    drift,
+    erasure_log,
+    extensions,
+    hold,
+    journal,
+    models,
+    proof,
+)
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.context import Context
 from medallion.pipeline.freshness import Freshness, Stale, recorded
@@ -261,6 +273,8 @@ def replay(
 _NOTHING: frozenset[str] = frozenset()
 #: The table that a run writes last.
 _RUNS = "ops.runs"
+#: So many records of people who were forgotten are told one by one.
+_TOLD = 5
 
 
 class _Work:
@@ -573,6 +587,10 @@ class _Work:
                 if step.table in result.rebuilt:
                     read = [name for name in step.inputs if "." in name]
                     self.lineage.job(step.table, read, [gold_contract(step.table)])
+        back = erasure_log.returned(lake, self.entities, {batch.batch_id for batch, _ in todo}) if todo else []
+        result.warnings += [f"{one.says}. {erasure_log.TO_DO}" for one in back[:_TOLD]]
+        if len(back) > _TOLD:
+            result.warnings.append(f"{len(back) - _TOLD:,} more records like these; `medallion doctor` counts them.")
         if todo or fresh is not None:
             with self.steps.step("prove what was read"):
                 self._prove(spark, todo)

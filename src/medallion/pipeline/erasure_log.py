@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from medallion.contracts import table
+from medallion.contracts import Entity, table
 from medallion.lakehouse import query, store
 from medallion.lakehouse.store import Lakehouse
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from medallion.silver.redaction import ErasureLog
 
 TABLE = "ops.erasures"
+#: Kinds of hashes of addresses and numbers: they tell whether someone has come back under another key.
+CONTACTS = EMAIL, PHONE = "contact.email", "contact.phone"
 STARTED, FINISHED = "started", "finished"
 
 
@@ -65,3 +68,75 @@ def unfinished(lake: Lakehouse) -> list[tuple[str, str]]:
             f"having not bool_or(state = '{FINISHED}') order by 1",
         )
     return [(row["erasure_id"], row["began"]) for row in rows]
+
+
+def contacts(emails: Iterable[str], phones: Iterable[str]) -> dict[str, set[str]]:
+    """The forms in which addresses and numbers are hashed, by kind."""
+    from medallion.silver import mentions
+
+    written = [one for text in phones for one in mentions.numbers(text)]
+    return {
+        EMAIL: {form for text in emails for form in mentions.addresses(text)},
+        PHONE: {form for text in written for form in mentions.phone_forms(text)},
+    }
+
+
+@dataclass(frozen=True)
+class Returned:
+    """A record that has an address or number of someone who was forgotten under another key."""
+
+    entity: str
+    key: str
+    account: str
+    what: str
+
+    @property
+    def says(self) -> str:
+        """In words."""
+        account = f" of account {self.account}" if self.account != self.key else ""
+        return f"{self.entity} {self.key}{account} has the {self.what} of someone who was forgotten"
+
+
+#: What to do about such records.
+TO_DO = (
+    "If it is the same person, `medallion forget` that account too and have it removed at the source; if not, leave it."
+)
+
+
+def returned(
+    lake: Lakehouse, entities: Mapping[str, Entity], batch_ids: Collection[str] | None = None
+) -> list[Returned]:
+    """Records of today, or those of some batches, that have an address or number of someone who was forgotten."""
+    if not lake.exists(TABLE):
+        return []
+    log = read(lake)
+    if not any(log.hashes.get(kind) for kind in CONTACTS):
+        return []
+    found = []
+    for entity in entities.values():
+        columns = {column.name: column.kind for column in entity.columns if column.kind in ("email", "phone")}
+        if not columns or not lake.exists(entity.clean.name):
+            continue
+        account = "customer_id" if "customer_id" in entity.column_names else entity.key
+        names = ", ".join(f'"{name}"' for name in {entity.key: 0, account: 0, **columns})
+        where = " or ".join(f'"{name}" is not null' for name in columns)
+        values: list[object] = []
+        if batch_ids is not None:
+            where, values = f"({where}) and list_contains(?, _batch_id)", [sorted(batch_ids)]
+        with query.connect(lake, layers=["silver"], only={entity.clean.name}, newest=True) as connection:
+            rows = query.rows(connection, f"select {names} from {entity.clean.name} where {where}", values)
+        for row in rows:
+            said = []
+            for name, kind in columns.items():
+                of = EMAIL if kind == "email" else PHONE
+                forms = (
+                    contacts([row[name] or ""], ())[EMAIL]
+                    if kind == "email"
+                    else contacts((), [row[name] or ""])[PHONE]
+                )
+                if any(log.hashed(of, form) in log.hashes.get(of, ()) for form in forms):
+                    said.append({"email": "e-mail address", "phone": "telephone number"}[kind])
+            if said:
+                what = " and ".join(dict.fromkeys(said))
+                found.append(Returned(entity.name, str(row[entity.key]), str(row[account]), what))
+    return found

@@ -1,0 +1,112 @@
+"""What an erasure leaves of a table: its newest version, and nothing in its log that an older one said."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from medallion import contracts
+from medallion.care import doctor
+from medallion.care.erasure import search
+from medallion.lakehouse import maintenance, store
+from medallion.lakehouse.store import Lakehouse
+from medallion.pipeline import erasure_log
+from medallion.silver.mentions import Mentions, Name
+from medallion.silver.redaction import ErasureLog
+
+WHO = Mentions(
+    emails=frozenset({"ann@anvil.example"}), keys=frozenset({"C0042"}), names=frozenset({Name("Ann Müller")})
+)
+
+
+@pytest.mark.parametrize(("day", "state"), [(1, doctor.WARNING), (3, doctor.BROKEN)])
+def test_an_erasure_that_did_not_count_excuses_no_later_loss(day, state):
+    """Earlier versions removed rows without a count; what is lost of a later delivery shows all the same."""
+    with duckdb.connect() as connection:
+        connection.execute("create schema silver; create table silver.leads_history (_batch_id varchar)")
+        connection.executemany("insert into silver.leads_history values (?)", [[f"b{n}"] for n in (1, 3) for _ in range(5 - (n == day))])  # fmt: skip
+        counts = dict.fromkeys((*doctor._PARTS, "implied"), 0)
+        rows = [
+            {"batch_id": f"b{n}", "known_at": datetime(2025, 7, n), "rows_read": 5, **counts, "accepted": 5}
+            for n in (1, 3)
+        ]
+        found = doctor._account(connection, ["silver.leads_history"], "leads", rows, set(), [], datetime(2025, 7, 2))
+    assert found.state == state
+    assert "has 9 rows" in found.says or "has 4 rows" in found.says
+
+
+@pytest.fixture
+def lake(tmp_path):
+    """A table that said who Ann is, was kept up, and says it no more."""
+    found = Lakehouse(str(tmp_path))
+    path = found.path("silver.notes")
+    for text in ("to Ann@anvil.example", "by Müller, Ann", "of C0042"):
+        write_deltalake(path, pa.table({"note": [text], "list": [[text]]}), mode="append")
+    (kept,) = maintenance.maintain(found, ["silver.notes"], {"silver.notes": {1, 2}})
+    assert kept.commits_after >= 2
+    log = tmp_path / "silver/notes/_delta_log"
+    assert DeltaTable(path).metadata().configuration["delta.enableExpiredLogCleanup"] == "false"
+    for name in ("00000000000000000009.json.torn", "00000000000000000002.crc", "_commit_1.json.tmp"):
+        (log / name).write_text('{"add": {"stats": "Ann@anvil.example"}}')
+    write_deltalake(path, pa.table({"note": ["none"], "list": [["none"]]}), mode="overwrite")
+    return found
+
+
+def test_nothing_of_an_older_version_is_left(lake, tmp_path):
+    path = lake.path("silver.notes")
+    assert len(search(tmp_path, WHO)[1]) > 8
+    store.purge(lake, "silver.notes")
+    assert search(tmp_path, WHO)[1] == []
+    raw = [file.read_bytes().lower() for file in tmp_path.rglob("*") if file.is_file()]
+    tables = [str(pq.read_table(file).to_pylist()).lower().encode() for file in tmp_path.rglob("*.parquet")]
+    assert not [one for one in (*raw, *tables) if b"anvil" in one or b"c0042" in one or "müller".encode() in one]
+    assert DeltaTable(path).to_pyarrow_table()["note"].to_pylist() == ["none"]
+    write_deltalake(path, pa.table({"note": ["more"], "list": [["more"]]}), mode="append")
+    assert DeltaTable(path).to_pyarrow_table().num_rows == 2
+
+
+def test_the_search_reads_what_a_file_says_in_any_place(tmp_path):
+    """In data, in nested values, in statistics, in a name of a column, of a file; but a name that is all of a text may be another's."""
+    places = {
+        "data": pa.table({"a": ["x", "for Ann Müller, soon"]}),
+        "nested": pa.table({"a": [[{"b": "ann@anvil.example"}]]}),
+        "column": pa.table({"ann@anvil.example": [1]}),
+        "c0042": pa.table({"a": [1]}),
+    }
+    for name, table in places.items():
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    pq.write_table(pa.table({"a": ["Dr. Ann Müller"]}), tmp_path / "other.parquet")
+    (tmp_path / "model.json").write_text('{"of": "M\\u00fcller, Ann"}')
+    assert search(tmp_path, WHO) == (6, ["c0042.parquet", "column.parquet", "data.parquet", "model.json", "nested.parquet"])  # fmt: skip
+
+
+def test_who_comes_back_under_another_key_is_told(tmp_path):
+    """By address and number in any format; without hashes of contacts, or without an erasure, nothing is asked."""
+    lake, known = Lakehouse(str(tmp_path)), contracts.entities()
+    rows = {
+        "customer_id": ["C1", "C2", "C3", "C4"],
+        "email": ["ann+new@anvil.example", None, "zann@anvil.example", None],
+        "phone": [None, "03055512345", "+493055512346", "ask"],
+        "_batch_id": ["b1", "b2", "b2", "b2"],
+    }
+    write_deltalake(lake.path("silver.customers_clean"), pa.table(rows))
+    assert erasure_log.returned(lake, known) == []
+    log = ErasureLog("5a")
+    forms = erasure_log.contacts(["Ann@anvil.example"], ["+49 (0)30 5551 2345"])
+    hashes = [(kind, log.hashed(kind, form)) for kind, some in forms.items() for form in sorted(some)]
+    table = pa.table(
+        {"kind": [kind for kind, _ in hashes], "value_hash": [value for _, value in hashes], "salt": ["5a"] * 2}
+    )
+    write_deltalake(lake.path("ops.erasures"), table)
+    assert [(one.key, one.what) for one in erasure_log.returned(lake, known)] == [
+        ("C1", "e-mail address"), ("C2", "telephone number")
+    ]  # fmt: skip
+    assert [one.key for one in erasure_log.returned(lake, known, {"b2"})] == ["C2"]
+    found = list(doctor._returned(lake, ["ops.erasures", "silver.customers_clean"], known))
+    assert [(one.about, one.state) for one in found] == [("customers", doctor.WARNING)]
+    assert "customers C1 has the e-mail address of someone who was forgotten, and 1 more like it" in found[0].says
