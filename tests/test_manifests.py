@@ -249,6 +249,13 @@ def test_an_erasure_leaves_nothing_older_to_open():
     assert manifests.openable(known, AT) == {6}
 
 
+def at_the_clock(monkeypatch, time):
+    """Let manifests be written at a time; gives it without its zone."""
+    clock = type("Clock", (datetime,), {"now": classmethod(lambda cls, zone: time)})
+    monkeypatch.setattr(publishing, "datetime", clock)
+    return time.replace(tzinfo=None)
+
+
 def test_upkeep(tmp_path, monkeypatch):
     """Files become few, each state that can be opened reads as it did, and gold is not computed again for it."""
     lake = Lakehouse(str(tmp_path / "lake"))
@@ -256,9 +263,7 @@ def test_upkeep(tmp_path, monkeypatch):
         table(lake, "silver.mine", f"{place:02}")
         publishing.publish(lake, "run", now=AT + timedelta(days=place))
     assert maintenance.due(lake) == ["silver.mine", "ops.manifests"]
-    clock = type("Clock", (datetime,), {"now": classmethod(lambda cls, zone: AT + timedelta(days=39))})
-    monkeypatch.setattr(publishing, "datetime", clock)
-    now = (AT + timedelta(days=39)).replace(tzinfo=None)
+    now = at_the_clock(monkeypatch, AT + timedelta(days=39))
     (done,) = [one for one in maintain.maintain(lake, now) if one.table == "silver.mine"]
     assert (done.files_before, done.files_after) == (40, 1)
     assert maintenance.due(lake) == []
@@ -283,7 +288,7 @@ def test_upkeep_settles(tmp_path, monkeypatch):
     log = {name: Path(lake.path(name), "_delta_log") for name in ("silver.mine", "ops.manifests")}
     upkeep = []
     for day in range(15):
-        now = (AT + timedelta(days=day)).replace(tzinfo=None)
+        now = at_the_clock(monkeypatch, AT + timedelta(days=day))
         write_deltalake(lake.path("silver.mine"), pa.table({"key": [f"{day:02}"]}), mode="overwrite")
         publishing.publish(lake, "run", now=AT + timedelta(days=day))
         for path in log["ops.manifests"].iterdir():
