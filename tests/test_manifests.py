@@ -169,7 +169,7 @@ def test_what_upkeep_found_expired_is_refused_though_its_log_is_there(tmp_path):
 
 @pytest.mark.parametrize("table", [None, "silver.mine"])
 def test_a_number_to_go_back_to_is_one_in_plain_figures(lake, table):
-    with pytest.raises(LakehouseError, match="--to '²' is not a time"):
+    with pytest.raises(LakehouseError, match="--to '²' is neither the number of a manifest nor a time"):
         restore.plan(lake, "²", table)
 
 
@@ -487,7 +487,7 @@ def test_going_back_by_number_and_time(tmp_path):
     assert keys(lake) == ["a"]
     restore.apply(lake, "3")
     assert keys(lake) == ["a", "b", "c"]
-    for to, problem in (("99", "there is no manifest 99"), ("yesterday", "--to 'yesterday' is not a time")):
+    for to, problem in (("99", "there is no manifest 99"), ("yesterday", "--to 'yesterday' is neither the number of a manifest nor a time")):
         with pytest.raises(LakehouseError, match=problem):
             restore.plan(lake, to)
 
