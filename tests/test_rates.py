@@ -363,10 +363,10 @@ def test_the_setting_gives_no_other_name_to_amounts_that_are_said_or_were_read(t
     assert _currencies(new, said, default)[:3] == (default, f"'{default}'", default)
     assert _currencies(new, said, None)[:3] == (default, f"'{default}'", default)
     before = () if default == "USD" else contracts_in_use.in_currency(new, (), default)
-    monkeypatch.setattr(contracts_in_use, "_in_use", lambda lake: before)
+    monkeypatch.setattr(contracts_in_use, "_in_use", lambda lake, newest: before)
     assert _currencies(old, before, code) == (code, f"'{default}'", default, default, default)
     once = contracts_in_use.in_currency(old, before, code)
-    monkeypatch.setattr(contracts_in_use, "_in_use", lambda lake: once)
+    monkeypatch.setattr(contracts_in_use, "_in_use", lambda lake, newest: once)
     assert contracts_in_use.in_currency(old, once, code)[-1].text == once[-1].text  # and once more
     monkeypatch.setattr(pipeline.contracts_in_use, "overrides", lambda lake, given: once)
     for setting in (code, None):  # also where it is only in use
@@ -387,7 +387,7 @@ def test_a_contract_that_is_given_later_leaves_the_setting_in_use(tmp_path, monk
     lake, given = Lakehouse(str(tmp_path)), tmp_path / "mine.yaml"
     in_use = contracts_in_use.in_currency(lake, (), "EUR")
     monkeypatch.setattr(Lakehouse, "exists", lambda lake, name: name == "silver.leads_history")
-    monkeypatch.setattr(contracts_in_use, "_in_use", lambda lake: in_use)
+    monkeypatch.setattr(contracts_in_use, "_in_use", lambda lake, newest: in_use)
     given.write_text(CREDIT)
     used = contracts_in_use.overrides(lake, [given])
     assert [each.text for each in used] == [CREDIT, in_use[0].text]
