@@ -368,7 +368,7 @@ def test_the_setting_gives_no_other_name_to_amounts_that_are_said_or_were_read(t
     once = contracts_in_use.in_currency(old, before, code)
     monkeypatch.setattr(contracts_in_use, "_in_use", lambda lake, newest: once)
     assert contracts_in_use.in_currency(old, once, code)[-1].text == once[-1].text  # and once more
-    monkeypatch.setattr(pipeline.contracts_in_use, "overrides", lambda lake, given: once)
+    monkeypatch.setattr(pipeline.contracts_in_use, "overrides", lambda lake, given, **_: once)
     for setting in (code, None):  # also where it is only in use
         with pytest.raises(
             ContractError, match=f"`currency` is {code}, but amounts without a currency are in {default}"
