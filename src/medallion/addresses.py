@@ -90,9 +90,15 @@ def _normalized(text: str, schemes: tuple[str, ...], refusal: type[MedallionErro
     if re.match(r"[A-Za-z]:[\\/]|\\\\", text) and os.name != "nt":
         nearest = f"/mnt/{text[0].lower()}/{text[3:]}".replace("\\", "/") if text[0] != "\\" else "/mnt/DRIVE/FOLDER"
         raise refusal(f"{text}: is a path of Windows", f"Write it as WSL2 sees it, such as {nearest}.")
+    if text.startswith("~"):
+        try:
+            return str(Path(text).expanduser())
+        except RuntimeError as error:
+            problem = f"{text}: there is no user {text.partition('/')[0][1:]!r}"
+            raise refusal(problem, f"Write a path; a folder of that name is ./{text}.") from error
     match = _SCHEME.match(text)
     if match is None:
-        return str(Path(text).expanduser()) if text.startswith("~") else text
+        return text
     scheme, rest = match[1].lower(), text[match.end() :]
     if scheme == "file":
         return _path(text, rest if match[2] == "//" else f"/{rest}", refusal)

@@ -19,6 +19,10 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _SAID = tuple(os.strerror(number) for number in _FULL)
 
 
+#: Mode of files that are for whom the folder is for: while a lakehouse is held, the mask of the process says who that is.
+SHARED = 0o666
+
+
 @contextmanager
 def through(path: str | Path) -> Iterator[None]:
     """One write: a table or file, as a whole, after which the state on disk makes sense.

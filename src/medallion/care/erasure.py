@@ -602,13 +602,8 @@ class _Erasure:
             "not_touched": "The exports themselves, copies made with `medallion export`, and backups: "
             + ", ".join(sorted({file.name for batch in self.journal for file in batch.files})),
         }
-        folder = Path(self.lake.root, "ops", "certificates")
-        path = folder / f"erasure-{self.erasure_id}.json"
-        with door.through(path):
-            folder.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(".part")
-            part.write_text(json.dumps(certificate, indent=2) + "\n", encoding="utf-8")
-            part.replace(path)
+        path = Path(self.lake.root, "ops", "certificates", f"erasure-{self.erasure_id}.json")
+        door.write(path, json.dumps(certificate, indent=2) + "\n", door.SHARED)
         self.certificate = {**certificate, "certificate": str(path)}
 
     def proved(self) -> dict[str, Any]:
