@@ -95,6 +95,22 @@ def test_settings_name_a_folder_by_its_path(folder):
     assert (settings.source, settings.lakehouse) == ("/my exports", f"{folder.parent}/lake")
 
 
+def test_models_are_in_a_folder(folder):
+    assert load(None, models=(folder / "models").as_uri()).models == str(folder / "models")
+    for written in ("s3://bucket/models", "uc://crm", "foo://bar", "s3:/bucket/models"):
+        with pytest.raises(LakehouseError, match="is no folder of this machine"):
+            load(None, models=written)
+
+
+@pytest.mark.parametrize(
+    ("address", "words"), [("abfss://c@a", "az login"), ("s3://b", "AWS_ACCESS_KEY_ID"), ("gs://b", "GOOGLE_APPL")]
+)
+def test_what_helps_at_an_address_is_of_its_store(address, words):
+    with pytest.raises(LakehouseError, match="cannot be reached: no route") as told, places._reached(address):
+        raise OSError("no route")
+    assert words in told.value.remedy
+
+
 def test_exports_are_the_same_files_by_path_and_by_address(folder):
     (folder / "customers.csv").write_text(
         "customer_id,company,industry,country,created_at\nC1,Acme,Retail,US,2025-01-01\n"

@@ -56,6 +56,15 @@ def of_lakehouse(text: str) -> str:
     return _normalized(text, (*STORES, "uc"), LakehouseError)
 
 
+def of_folder(text: str) -> str:
+    """A folder of this machine by its path.
+
+    Raises:
+        LakehouseError: It is an address of something else.
+    """
+    return _normalized(text, (), LakehouseError)
+
+
 def of_source(text: str) -> str:
     """A folder or file of exports in the one spelling that everything works with.
 
@@ -86,6 +95,22 @@ def split(text: str) -> tuple[str, str]:
     return f"{scheme}://{host}", path
 
 
+def sign_in(address: str) -> str:
+    """What helps when an address cannot be reached."""
+    return f"Check the address. {_SIGN_IN.get(address.partition(':')[0], '')}".strip()
+
+
+_SIGN_IN = {
+    "s3": "Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, or run where a role may read and write the bucket.",
+    "gs": "Name the key of a service account that may read and write the bucket in GOOGLE_APPLICATION_CREDENTIALS.",
+    **dict.fromkeys(
+        ("abfss", "abfs"),
+        "Sign in with `az login` and set AZURE_USE_AZURE_CLI=true, or run where there is a managed identity; the role "
+        "Storage Blob Data Contributor on the container is needed.",
+    ),
+}
+
+
 def _normalized(text: str, schemes: tuple[str, ...], refusal: type[MedallionError]) -> str:
     if re.match(r"[A-Za-z]:[\\/]|\\\\", text) and os.name != "nt":
         nearest = f"/mnt/{text[0].lower()}/{text[3:]}".replace("\\", "/") if text[0] != "\\" else "/mnt/DRIVE/FOLDER"
@@ -107,10 +132,10 @@ def _normalized(text: str, schemes: tuple[str, ...], refusal: type[MedallionErro
     if match[2] == "/" and scheme not in (*STORES, *_READ_ONLY, "uc", "dbfs"):
         return text  # a folder whose name has a colon
     shown = re.split(r"[?#]", text)[0]  # what follows may be a token
-    raise refusal(f"{shown}: is no address of a kind that can be {_USED[refusal]}", _instead(scheme, shown, schemes))
-
-
-_USED: dict[type[MedallionError], str] = {LakehouseError: "used for tables", SourceError: "read"}
+    if not schemes:
+        raise refusal(f"{shown}: is no folder of this machine", "Write a path.")
+    used = "read" if refusal is SourceError else "used for tables"
+    raise refusal(f"{shown}: is no address of a kind that can be {used}", _instead(scheme, shown, schemes))
 
 
 def _path(text: str, rest: str, refusal: type[MedallionError]) -> str:

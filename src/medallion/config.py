@@ -145,6 +145,11 @@ class Settings(BaseModel):
     def _of_lakehouse(cls, value: str) -> str:
         return addresses.of_lakehouse(value)
 
+    @field_validator("models")
+    @classmethod
+    def _of_models(cls, value: str | None) -> str | None:
+        return value and addresses.of_folder(value)
+
     @field_validator("as_of", mode="before")
     @classmethod
     def _known_as_of(cls, value: Any) -> str:

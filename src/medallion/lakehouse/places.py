@@ -210,7 +210,7 @@ def _reached(root: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise LakehouseError(f"{root}: cannot be reached: {azure.reason(error)}", azure.SIGN_IN) from error
+        raise LakehouseError(f"{root}: cannot be reached: {azure.reason(error)}", addresses.sign_in(root)) from error
 
 
 @dataclass

@@ -76,13 +76,6 @@ def is_address(uri: str) -> bool:
     return uri.partition(":")[0].lower() in ("abfs", "abfss")
 
 
-#: What helps when an address cannot be reached.
-SIGN_IN = (
-    "Check the address. Sign in with `az login` and set AZURE_USE_AZURE_CLI=true, or run where there is a managed "
-    "identity; the role Storage Blob Data Contributor on the container is needed."
-)
-
-
 def reason(error: BaseException) -> str:
     """Why a library could not reach an address, one line without colours and frames."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))

@@ -83,7 +83,7 @@ def parts(folder: str) -> Iterator[Part | Unreadable | str]:
     try:
         kind = fs.get_file_info(base).type
     except (OSError, pa.ArrowException) as cause:
-        raise SourceError(f"{folder}: cannot be reached: {azure.reason(cause)}", azure.SIGN_IN) from cause
+        raise SourceError(f"{folder}: cannot be reached: {azure.reason(cause)}", addresses.sign_in(folder)) from cause
     except ValueError as cause:
         raise SourceError(f"{folder!a}: is not the name of a folder: {cause}", "Name it in UTF-8.") from cause
     if kind != pa.fs.FileType.Directory:
