@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from medallion import addresses
 from medallion.contracts import yaml
 from medallion.errors import ContractError
 from medallion.weights import ScoreWeights
@@ -133,6 +134,21 @@ class Settings(BaseModel):
     fixed_columns: tuple[Literal["owner"], ...] = ()
     mlflow: str | None = None
     agent: AgentSettings = AgentSettings()
+
+    @field_validator("source")
+    @classmethod
+    def _of_source(cls, value: str) -> str:
+        return addresses.of_source(value)
+
+    @field_validator("lakehouse")
+    @classmethod
+    def _of_lakehouse(cls, value: str) -> str:
+        return addresses.of_lakehouse(value)
+
+    @field_validator("models")
+    @classmethod
+    def _of_models(cls, value: str | None) -> str | None:
+        return value and addresses.of_folder(value)
 
     @field_validator("as_of", mode="before")
     @classmethod

@@ -17,9 +17,10 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
+from medallion import addresses
 from medallion.care import restore
 from medallion.errors import LakehouseError
-from medallion.lakehouse import locks, manifests, store
+from medallion.lakehouse import locks, manifests, places, store
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import journal
 
@@ -156,10 +157,18 @@ def test_what_was_written_under_an_intent_is_rolled_back(lake, done):
         assert writer.recovered == []
 
 
-def test_work_of_a_process_that_lives_on_is_interrupted_once_the_lock_is_free(tmp_path):
+@pytest.fixture
+def address(tmp_path, monkeypatch):
+    """An address, on this disk: what differs from object storage is delta-rs's business."""
+    monkeypatch.setattr(addresses, "of_lakehouse", str)
+    return f"file://{tmp_path}/elsewhere"
+
+
+def test_work_of_a_process_that_lives_on_is_interrupted_once_the_lock_is_free(tmp_path, address):
     """Ctrl-C in a notebook or in a server: the intent stays, the process too. In a folder and at an address."""
-    for root in (f"{tmp_path}/lake", f"file://{tmp_path}/other"):
+    for root in (f"{tmp_path}/lake", address):
         place = Lakehouse(root)
+        assert (place.folder is None) == (root == address)
         with pytest.raises(KilledError), journal.writing(place) as writer, writer.intent(journal.TRAIN, ()):
             assert [one["state"] for one in journal.unfinished(place)] == ["in progress"]
             raise KilledError
@@ -216,7 +225,7 @@ def test_an_erasure_is_never_rolled_back(lake):
             restore.apply(lake, point(lake, 0))
         assert "medallion forget --resume" in told.value.remedy
     assert content(lake)["gold.deals"] == [9]
-    assert oct(Path(lake.root, locks.INTENT_FILE).stat().st_mode & 0o777) == "0o600"
+    assert oct(Path(lake.root, places.INTENT_FILE).stat().st_mode & 0o777) == "0o600"
 
 
 def test_an_intent_is_whole_or_not_there(lake, monkeypatch):
@@ -314,12 +323,6 @@ def test_a_first_commit_that_is_torn_says_what_to_do(lake):
 # --- two writers where there are no lock files ------------------------------------------------------------------------
 
 
-@pytest.fixture
-def address(tmp_path):
-    """An address, on this disk: what differs from object storage is delta-rs's business."""
-    return f"file://{tmp_path}/lake"
-
-
 def test_a_second_writer_is_refused(address):
     with locks.hold(address) as held:
         with (
@@ -340,16 +343,16 @@ def test_of_two_at_the_same_time_one_writes(address, there, monkeypatch):
     if there:
         with locks.hold(address):
             pass
-    real, other = locks._Commits.write, []
+    real, other = places._Commits.write, []
 
     def raced(self, document):
         if not other:
-            other.append(locks._Commits(self.root))
+            other.append(places._Commits(self.place))
             other[0].read()
             real(other[0], {"holder": {**locks._myself(), "renewed_at": datetime.now(UTC).isoformat()}})
         real(self, document)
 
-    monkeypatch.setattr(locks._Commits, "write", raced)
+    monkeypatch.setattr(places._Commits, "write", raced)
     with pytest.raises(LakehouseError, match="another run is writing"), locks.hold(address):
         pytest.fail("two at once")
 
@@ -358,7 +361,7 @@ def test_the_lock_of_a_dead_writer(address):
     """Taken over at once where its process is known to be gone, else after the lease; its intent is found."""
 
     def left_by(holder):
-        place = locks._Commits(address)
+        place = places._Commits(places.Address(address))
         place.read()
         place.write({"holder": {**locks._myself(), **holder}, "intent": {"kind": "train"}})
 
@@ -378,7 +381,7 @@ def test_the_lock_of_a_dead_writer(address):
 
 def test_a_writer_that_lost_its_lock_stops(address, spark):
     with locks.hold(address) as held:
-        other = locks._Commits(address)
+        other = places._Commits(places.Address(address))
         other.read()
         other.write({"holder": None})
         with pytest.raises(LakehouseError, match="may no longer write"):

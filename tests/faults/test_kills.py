@@ -21,7 +21,8 @@ from conftest import NOW, ROOT
 from medallion.care import doctor
 from medallion.config import load
 from medallion.lakehouse import query
-from medallion.lakehouse.store import LAYERS, Lakehouse
+from medallion.lakehouse.places import LAYERS
+from medallion.lakehouse.store import Lakehouse
 
 KILLS = int(os.environ.get("MEDALLION_KILLS", "6"))
 #: Columns that tell when and in which run, not what.

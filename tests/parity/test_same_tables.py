@@ -16,7 +16,8 @@ import pytest
 
 from conftest import ROOT
 from medallion.lakehouse import query
-from medallion.lakehouse.store import LAYERS, Lakehouse
+from medallion.lakehouse.places import LAYERS
+from medallion.lakehouse.store import Lakehouse
 
 pytestmark = pytest.mark.skipif("SPARK_REMOTE" not in os.environ, reason="no Apache Spark: see `just parity`")
 

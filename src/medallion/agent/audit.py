@@ -82,7 +82,7 @@ def record(lake: Lakehouse, answer: Answer, door: str, now: datetime, seconds: f
 
 def _writable(lake: Lakehouse) -> bool:
     """Whether the log can be added to, as far as the modes of local folders say."""
-    if "://" in lake.root:
+    if lake.folder is None:
         return True
     log = Path(lake.path(TABLE))
     folders = [log, log / "_delta_log"] if log.exists() else [next(up for up in log.parents if up.exists())]

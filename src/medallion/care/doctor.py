@@ -20,7 +20,8 @@ from medallion.contracts.model import ENDED, STANDING
 from medallion.errors import LakehouseError, MedallionError
 from medallion.gold import gold_contract, graph
 from medallion.lakehouse import contracts_in_use, query, store
-from medallion.lakehouse.store import LAYERS, Lakehouse, spark_types
+from medallion.lakehouse.places import LAYERS
+from medallion.lakehouse.store import Lakehouse, spark_types
 from medallion.pipeline import batches, conventions, erasure_log, extensions, hold, journal, models, proof
 from medallion.scoring import registry
 
@@ -68,7 +69,7 @@ def files(settings: Settings) -> list[Finding]:
         LakehouseError: There is no lakehouse, or it is not in a folder.
     """
     lake = Lakehouse(settings.lakehouse)
-    if "://" in lake.root:
+    if lake.folder is None:
         raise LakehouseError(
             f"{lake.root}: only a folder can be examined", "Look at the tables with the platform's tools."
         )

@@ -32,7 +32,7 @@ from medallion.contracts import Column as Declared
 from medallion.contracts import Entity
 from medallion.errors import LakehouseError
 from medallion.gold import graph
-from medallion.lakehouse import contracts_in_use, locks, query, store
+from medallion.lakehouse import contracts_in_use, places, query, store
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, erasure_log, extensions, journal, models
@@ -188,7 +188,7 @@ def _locked(settings: Settings, steps: Steps) -> Iterator[tuple[journal.Writer, 
 
 def _in_a_folder(settings: Settings) -> Lakehouse:
     lake = Lakehouse(settings.lakehouse)
-    if "://" in lake.root:
+    if lake.folder is None:
         raise LakehouseError(
             f"{lake.root}: forgetting works on the files of a folder, so that it can prove that nothing is left; "
             "nothing was removed",
@@ -565,7 +565,7 @@ class _Erasure:
     def _sweep(self) -> None:
         """Remove what killed writers have left: files half written, and folders of tables that never came to be."""
         root = Path(self.lake.root)
-        for layer in store.LAYERS:
+        for layer in places.LAYERS:
             for folder in (root / layer).glob("*"):
                 if folder.is_dir() and not (folder / "_delta_log").is_dir() and any(folder.rglob("*.parquet")):
                     with door.through(folder):
@@ -578,7 +578,7 @@ class _Erasure:
         """Search what is left, and write down what was done."""
         with self.steps.step("search every remaining file"):
             self.journal = batches.history(self.lake)
-            searched, findings = search(Path(self.lake.root), self.mentions, {locks.INTENT_FILE})
+            searched, findings = search(Path(self.lake.root), self.mentions, {places.INTENT_FILE})
         left = [row for row in self.count() if row["about_the_account"]]
         found = [*findings, *(f"{row['table']}: {row['about_the_account']} rows" for row in left)]
         searched_for = self.mentions.searched()
@@ -602,13 +602,8 @@ class _Erasure:
             "not_touched": "The exports themselves, copies made with `medallion export`, and backups: "
             + ", ".join(sorted({file.name for batch in self.journal for file in batch.files})),
         }
-        folder = Path(self.lake.root, "ops", "certificates")
-        path = folder / f"erasure-{self.erasure_id}.json"
-        with door.through(path):
-            folder.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(".part")
-            part.write_text(json.dumps(certificate, indent=2) + "\n", encoding="utf-8")
-            part.replace(path)
+        path = Path(self.lake.root, "ops", "certificates", f"erasure-{self.erasure_id}.json")
+        door.write(path, json.dumps(certificate, indent=2) + "\n", door.SHARED)
         self.certificate = {**certificate, "certificate": str(path)}
 
     def proved(self) -> dict[str, Any]:

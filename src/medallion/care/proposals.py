@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from filelock import FileLock
 
 from medallion import door
-from medallion.errors import MedallionError
+from medallion.errors import LakehouseError, MedallionError
 from medallion.lakehouse import query
 from medallion.lakehouse.store import Lakehouse
 
@@ -96,17 +96,13 @@ class Outbox:
     def apply(self, proposal: Proposal) -> None:
         """Write `<action_id>.json`, whole or not at all."""
         target = self.folder / f"{proposal.action_id}.json"
-        part = target.with_suffix(".part")
         told = {
             "kind": proposal.kind,
             "external_id": proposal.key,
             "set": dict(proposal.changes),
             "seal": proposal.seal,
         }
-        with door.through(target):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(told, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-            part.replace(target)
+        door.write(target, json.dumps(told, indent=1, sort_keys=True) + "\n", door.SHARED)
 
     def read_back(self, proposal: Proposal) -> Mapping[str, str]:
         """What the file says."""
@@ -124,8 +120,17 @@ class Actions:
 
     @property
     def path(self) -> Path:
-        """The record of all proposals and of their outcomes."""
-        return Path(self.lake.root, "agent", "actions.jsonl")
+        """The record of all proposals and of their outcomes.
+
+        Raises:
+            LakehouseError: The lakehouse is not in a folder.
+        """
+        if self.lake.folder is None:
+            raise LakehouseError(
+                f"{self.lake.root}: proposals are kept for a lakehouse in a folder only",
+                "Bring it into a folder first.",
+            )
+        return self.lake.folder / "agent" / "actions.jsonl"
 
     def propose(
         self, kind: str, key: str, changes: Mapping[str, str], reason: str, who: str, now: datetime
@@ -270,7 +275,7 @@ class Actions:
         """Take out every proposal about these records, or whose texts mention them, with its files, and chain the rest
         anew; gives how many went.
         """
-        if not self.path.is_file():
+        if self.lake.folder is None or not self.path.is_file():
             return 0
         with self._locked():
             events = list(self.events())
@@ -282,17 +287,15 @@ class Actions:
             }
             if not gone:
                 return 0
-            part, before = self.path.with_suffix(".part"), ""
+            lines, before = list[str](), ""
             for action_id in gone:  # while the record still names them, so that a killed erasure finds them again
                 with door.through(self.path.parent / "outbox" / f"{action_id}.json"):
                     (self.path.parent / "outbox" / f"{action_id}.json").unlink(missing_ok=True)
-            with door.through(self.path), part.open("w", encoding="utf-8") as file:
-                for event in events:
-                    if event["action_id"] not in gone:
-                        before = _seal({"before": before, **event})
-                        file.write(json.dumps({**event, "chain": before}, sort_keys=True) + "\n")
-                file.flush()
-                part.replace(self.path)
+            for event in events:
+                if event["action_id"] not in gone:
+                    before = _seal({"before": before, **event})
+                    lines.append(json.dumps({**event, "chain": before}, sort_keys=True) + "\n")
+            door.write(self.path, "".join(lines), door.SHARED)
             return len(gone)
 
     def events(self) -> Iterator[dict[str, Any]]:
@@ -301,7 +304,7 @@ class Actions:
         Raises:
             MedallionError: A line was changed, added by hand, or taken out.
         """
-        if not self.path.is_file():
+        if self.lake.folder is None or not self.path.is_file():
             return
         before = ""
         for number, line in enumerate(self.path.read_text(encoding="utf-8").splitlines(), 1):

@@ -118,7 +118,7 @@ def _copied(lake: Lakehouse) -> Iterator[str]:
     Raises:
         LakehouseError: The lakehouse is not in a folder.
     """
-    if "://" in lake.root:
+    if lake.folder is None:
         raise LakehouseError(
             f"{lake.root}: what would change can only be seen for a lakehouse in a folder",
             "Run it with --yes; `RESTORE TABLE` on the platform takes it back.",

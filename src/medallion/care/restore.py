@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote
 
 from deltalake import DeltaTable
 
-from medallion import door
+from medallion import addresses, door
 from medallion.errors import LakehouseError
 from medallion.lakehouse import manifests, publishing, store
 from medallion.lakehouse.manifests import Manifest
@@ -64,7 +63,7 @@ def plan(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
         LakehouseError: There is no such state or version, or files of it were removed since, by an erasure for one;
             or a commit that belongs to it was not written whole.
     """
-    if "://" in lake.root:
+    if lake.folder is None:
         raise LakehouseError(f"{lake.root}: only a folder can be restored", "Use RESTORE TABLE on the platform.")
     if table is not None and manifests.is_number(to):
         moves = [Move(table, _newest(lake, table), int(to))]
@@ -234,7 +233,7 @@ def _version_at(lake: Lakehouse, name: str, time: datetime) -> int | None:
 def _has_files(lake: Lakehouse, move: Move) -> None:
     try:
         table = DeltaTable(lake.path(move.table), version=move.to)
-        lost = [uri for uri in table.file_uris() if not Path(unquote(uri.removeprefix("file://"))).is_file()]
+        lost = [uri for uri in table.file_uris() if not Path(addresses.on_disk(uri)).is_file()]
     except Exception as error:
         raise LakehouseError(
             f"{move.table}: there is no version {move.to}: {str(error).splitlines()[0][:160]}",

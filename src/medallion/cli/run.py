@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from medallion import figures, pipeline
+from medallion import addresses, figures, pipeline
 from medallion.care import status
 from medallion.cli import console
 from medallion.cli import proof as proving
@@ -220,6 +220,7 @@ def init(
     from medallion import proposal  # words and spellings of CRMs, which a run has no need of
     from medallion.pipeline import sample
 
+    folder = addresses.of_source(folder)
     name = re.sub(r"\W+", "_", Path(folder).resolve().name).strip("_") or "exports"
     target = out or Path("config/sources", f"{name}.odcs.yaml")
     if target.exists() and not force:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from medallion import door
 from medallion.charts import theme
 from medallion.config import Settings, utc_now
 from medallion.dashboard import health, pages, pictures, web, words
@@ -34,11 +35,8 @@ def export(settings: Settings, target: Path, *, pii: bool = False) -> None:
         text = page(reading, settings, pii=pii)
     finally:
         reading.close()
-    part = target.with_name(f".{target.name}.part")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8")
-        part.replace(target)
+        door.write(target, text, door.SHARED)
     except OSError as error:
         raise MedallionError(
             f"{target}: cannot be written: {error.strerror}", "Choose another --export FILE."

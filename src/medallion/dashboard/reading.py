@@ -283,7 +283,7 @@ class Source:
             self._reading = None
 
     def _look(self) -> tuple[int, ...]:
-        if "://" in self.lake.root:
+        if self.lake.folder is None:
             return tuple(self.lake.version(name) for name in _SIGNS)
         found = []
         for name in _SIGNS:

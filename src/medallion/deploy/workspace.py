@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from medallion import addresses
 from medallion.errors import MedallionError, extra
 
 with extra("databricks", "Databricks"):
@@ -67,7 +68,7 @@ def _known_host(profile: str | None) -> str:
 
 def _answers(host: str) -> None:
     """Refuse a host at which nothing listens: the SDK would ask it for minutes."""
-    address = urlsplit(host if "://" in host else f"https://{host}")
+    address = urlsplit(host if addresses.is_address(host) else f"https://{host}")
     if not address.hostname:
         return
     try:

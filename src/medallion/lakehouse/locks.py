@@ -1,210 +1,39 @@
 """Who may write to a lakehouse, one process at a time, and what it has set out to do.
 
-| lakehouse | lock | intent |
-| --- | --- | --- |
-| a folder | a lock file, which the system frees when its process ends | a small file, replaced as a whole |
-| an address | the next commit of a small Delta table, which delta-rs creates only if nobody else has (If-None-Match) | in that commit |
-| a catalog | one row, updated only while it is as it was read | in that row |
-
-At an address and in a catalog nothing frees the lock of a process that died, so a writer renews it every minute and
+What the lock is in each kind of place is in `places`; the intent is in a small file beside it in a folder, and in the lock
+itself elsewhere. At an address and in a catalog nothing frees the lock of a process that died, so a writer renews it every minute and
 it expires ten minutes after the last renewal.
 """
 
 from __future__ import annotations
 
-import base64
-import json
 import os
-import re
 import socket
 import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from deltalake import CommitProperties, DeltaTable, Field, Schema
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-from deltalake.schema import PrimitiveType
 from filelock import FileLock, Timeout
 
-from medallion import door, log
+from medallion import addresses, log
 from medallion.errors import LakehouseError
-from medallion.lakehouse import unity
-from medallion.sources import azure
+from medallion.lakehouse import places
+from medallion.lakehouse.places import ConflictError, Document, Place
 
 #: How long a lock at an address or in a catalog holds after its last renewal, and seconds between renewals.
 LEASE, RENEWAL = timedelta(minutes=10), 60.0
-#: The table of the lock; no table of the lakehouse may have such a name.
-TABLE = "ops._writer"
-#: Files of the lock and the intent of a lakehouse in a folder.
-LOCK_FILE, INTENT_FILE = ".lock", ".intent.json"
-#: Lakehouses whose lock this process has lost to another, each with the reason.
+#: File of the lock of a lakehouse in a folder.
+LOCK_FILE = ".lock"
+#: Lakehouses whose lock this process has lost to another, by root, each with the reason.
 _lost: dict[str, str] = {}
-#: Lakehouses that this process holds for writing.
+#: Places of the lakehouses that this process holds for writing.
 _ours: set[str] = set()
-
-
-class _ConflictError(Exception):
-    """Another writer was faster."""
-
-
-class _Place(Protocol):
-    """Where one small document is kept; `write` fails with `_ConflictError` unless it is as it was last read or written."""
-
-    def read(self) -> dict[str, Any]: ...
-
-    def write(self, document: Mapping[str, Any]) -> None: ...
-
-
-@dataclass
-class _File:
-    """A file of a folder. The lock file says who may write it."""
-
-    path: Path
-
-    def read(self) -> dict[str, Any]:
-        try:
-            found = json.loads(self.path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return {}
-        except ValueError as error:
-            raise LakehouseError(
-                f"{self.path}: is damaged: {error}",
-                "Look at the lakehouse with `medallion doctor`; delete the file once it is whole.",
-            ) from error
-        return found if isinstance(found, dict) else {}
-
-    def write(self, document: Mapping[str, Any]) -> None:
-        if not document.get("intent"):
-            if self.path.exists():
-                with door.through(self.path):
-                    self.path.unlink(missing_ok=True)
-                    _flush_folder(self.path.parent)
-            return
-        part = self.path.with_name(self.path.name + ".part")
-        with door.through(self.path):
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                stream.write(json.dumps(document))
-                stream.flush()
-                os.fsync(stream.fileno())
-            part.replace(self.path)
-            _flush_folder(self.path.parent)
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make a change of names in a folder last through a power failure, where the system can."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-@dataclass
-class _Commits:
-    """The description of a Delta table without rows: every change is one file of its log, created if nobody else has."""
-
-    root: str
-    table: DeltaTable | None = None
-
-    def read(self) -> dict[str, Any]:
-        with _in_words(self.root):
-            try:
-                self.table = DeltaTable(self._uri)
-            except TableNotFoundError:
-                return {}
-            return _parsed(self.table.metadata().description)
-
-    def write(self, document: Mapping[str, Any]) -> None:
-        with _in_words(self.root), door.through(self._uri):
-            try:
-                if self.table is None:
-                    self.table = DeltaTable.create(
-                        self._uri,
-                        Schema([Field("nothing", PrimitiveType("string"))]),
-                        mode="error",
-                        description=json.dumps(document),
-                        configuration={
-                            "delta.checkpointInterval": "50",
-                            "delta.logRetentionDuration": "interval 1 days",
-                        },
-                        commit_properties=CommitProperties(max_commit_retries=0),
-                    )
-                else:
-                    self.table.alter.set_table_description(
-                        json.dumps(document), commit_properties=CommitProperties(max_commit_retries=0)
-                    )
-            except CommitFailedError as error:
-                raise _ConflictError from error
-            except DeltaError as error:
-                if self.table is None and DeltaTable.is_deltatable(self._uri):
-                    raise _ConflictError from error
-                raise
-
-    @property
-    def _uri(self) -> str:
-        return f"{self.root.rstrip('/')}/{TABLE.replace('.', '/')}"
-
-
-@dataclass
-class _Row:
-    """One row of a table in a catalog, changed by an UPDATE that names the version it was read at."""
-
-    root: str
-    version: int = 0
-
-    def read(self) -> dict[str, Any]:
-        if not unity.exists(self.root, TABLE):
-            return {}
-        self.version, document = unity.row(self.root, TABLE, "version, document")
-        return _parsed(base64.b64decode(document).decode())
-
-    def write(self, document: Mapping[str, Any]) -> None:
-        name, told = unity.quoted(self.root, TABLE), base64.b64encode(json.dumps(document).encode()).decode()
-        with door.through(name):
-            self._update(name, told)
-
-    def _update(self, name: str, told: str) -> None:
-        try:
-            unity.execute(
-                f"CREATE TABLE IF NOT EXISTS {name} USING DELTA AS SELECT CAST(0 AS BIGINT) AS version, '' AS document"
-            )
-            unity.execute(
-                f"UPDATE {name} SET version = {self.version + 1}, document = '{told}' WHERE version = {self.version}"
-            )
-        except Exception as error:
-            if re.search(r"(?i)concurrent|conflict|Failed to commit|Missing commit", str(error)):
-                raise _ConflictError from error
-            raise
-        if unity.row(self.root, TABLE, "version, document") != (self.version + 1, told):
-            raise _ConflictError
-        self.version += 1
-
-
-def _parsed(text: str | None) -> dict[str, Any]:
-    found = json.loads(text or "{}")
-    return found if isinstance(found, dict) else {}
-
-
-@contextmanager
-def _in_words(root: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise LakehouseError(f"{root}: cannot be reached: {azure.reason(error)}", azure.SIGN_IN) from error
-
-
-def _place(root: str) -> _Place:
-    if root.startswith(unity.PREFIX):
-        return _Row(root)
-    return _Commits(root) if "://" in root else _File(Path(root, INTENT_FILE))
 
 
 @dataclass
@@ -212,7 +41,7 @@ class Held:
     """The right to write to a lakehouse, with what its holder, or one that died, has set out to do."""
 
     root: str
-    place: _Place
+    document: Document
     me: dict[str, Any]
     intent: dict[str, Any] | None = None
     _busy: threading.Lock = field(default_factory=threading.Lock)
@@ -240,8 +69,8 @@ class Held:
     def _write(self, holder: dict[str, Any] | None) -> None:
         told = holder and {**holder, "renewed_at": _now().isoformat(timespec="seconds")}
         try:
-            self.place.write({"holder": told, "intent": self.intent})
-        except _ConflictError:
+            self.document.write({"holder": told, "intent": self.intent})
+        except ConflictError:
             _lost[self.root] = f"another writer took over at {_now():%Y-%m-%d %H:%M:%S} UTC"
             check()
 
@@ -266,30 +95,31 @@ def hold(root: str) -> Iterator[Held]:
     Raises:
         LakehouseError: Another process holds it, or it cannot be written.
     """
-    with _file_lock(root) if "://" not in root else _lease(root) as held:
-        _ours.add(_same(root))
+    place = _place(root)
+    with _lease(root, place) if place.folder is None else _file_lock(root, place.folder, place) as held:
+        _ours.add(place.key)
         try:
             yield held
         finally:
-            _ours.discard(_same(root))
+            _ours.discard(place.key)
 
 
 def is_ours(root: str) -> bool:
     """Whether this process holds a lakehouse for writing."""
-    return _same(root) in _ours
+    return bool(_ours) and _place(root).key in _ours
 
 
-def _same(root: str) -> str:
-    return root.rstrip("/") if "://" in root else str(Path(root).absolute())
+def _place(root: str) -> Place:
+    return places.of(addresses.of_lakehouse(root))
 
 
 @contextmanager
-def _file_lock(root: str) -> Iterator[Held]:
+def _file_lock(root: str, folder: Path, place: Place) -> Iterator[Held]:
     try:
-        if not Path(root).exists():
-            Path(root).parent.mkdir(parents=True, exist_ok=True)
-            Path(root).mkdir(mode=0o700, exist_ok=True)
-        lock = FileLock(Path(root, LOCK_FILE), timeout=0, mode=0o600)
+        if not folder.exists():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
+        lock = FileLock(folder / LOCK_FILE, timeout=0, mode=0o600)
         lock.acquire()
     except Timeout as error:
         raise LakehouseError(
@@ -298,34 +128,34 @@ def _file_lock(root: str) -> Iterator[Held]:
         ) from error
     except OSError as error:
         raise LakehouseError(f"{root}: cannot be written: {error.strerror}", "Choose another --lakehouse.") from error
-    mode = Path(root).stat().st_mode
+    mode = folder.stat().st_mode
     mask = os.umask(0o077)  # files are for whom the folder is for; nobody but its group may write them too
     os.umask((~mode & 0o777) | 0o002 | (mask & (0o707 if mode & 0o020 else 0o777)))
     try:
-        place = _place(root)
-        yield Held(root, place, _myself(), place.read().get("intent"))
+        document = place.document()
+        yield Held(root, document, _myself(), document.read().get("intent"))
     finally:
         os.umask(mask)
         lock.release()
 
 
 @contextmanager
-def _lease(root: str) -> Iterator[Held]:
-    place = _place(root)
-    found = place.read()
+def _lease(root: str, place: Place) -> Iterator[Held]:
+    document = place.document()
+    found = document.read()
     holder = found.get("holder")
     if holder and not _expired(holder):
         raise _refusal(root, holder)
     if holder:
         log.event("lock of a dead writer taken over", lakehouse=root, **{k: holder.get(k) for k in ("host", "since")})
     _lost.pop(root, None)
-    held = Held(root, place, _myself(), found.get("intent"))
+    held = Held(root, document, _myself(), found.get("intent"))
     try:
         held.renew()
     except LakehouseError as error:
         if _lost.pop(root, None) is None:
             raise
-        raise _refusal(root, place.read().get("holder") or {}) from error
+        raise _refusal(root, document.read().get("holder") or {}) from error
     ended = threading.Event()
     renewing = threading.Thread(target=_renew, args=(held, ended), name="lock", daemon=True)
     renewing.start()
@@ -396,14 +226,15 @@ def is_held(root: str) -> bool:
     A process that gave the lock back without having completed its intent may live on, so in a folder the lock is tried,
     and elsewhere its holder counts, not who wrote the intent.
     """
-    document = peek(root)
-    holder = document.get("holder")
-    if "://" in root:
+    place = _place(root)
+    document = place.document().read()
+    if place.folder is None:
+        holder = document.get("holder")
         return bool(holder and not _expired(holder))
-    if not Path(root, LOCK_FILE).exists():
+    if not (place.folder / LOCK_FILE).exists():
         return False
     try:
-        with FileLock(Path(root, LOCK_FILE), timeout=0):
+        with FileLock(place.folder / LOCK_FILE, timeout=0):
             return False
     except Timeout:
         return True
@@ -413,7 +244,7 @@ def is_held(root: str) -> bool:
 
 def peek(root: str) -> dict[str, Any]:
     """What the lock says, without taking it and without writing: `holder` and `intent`, each possibly None."""
-    return _place(root).read()
+    return _place(root).document().read()
 
 
 def _myself() -> dict[str, Any]:

@@ -67,7 +67,7 @@ def due(lake: Lakehouse, now: datetime | None = None) -> list[str]:
         now: The clock, UTC without zone.
     """
     names = tables(lake)
-    long = [] if "://" in lake.root else [name for name in names if len(_commits(lake, name)) >= COMMITS]
+    long = [] if lake.folder is None else [name for name in names if len(_commits(lake, name)) >= COMMITS]
     needs = needed(manifests.history(lake), now.replace(tzinfo=UTC) if now else datetime.now(UTC)) if long else {}
     return [
         name
@@ -119,7 +119,7 @@ def _commits(lake: Lakehouse, name: str) -> list[Path]:
 def _maintained(lake: Lakehouse, name: str, needs: Collection[int]) -> Maintained:
     locks.check()
     table = lake.delta(name)
-    before, commits = len(table.file_uris()), len(_commits(lake, name)) if "://" not in lake.root else 0
+    before, commits = len(table.file_uris()), len(_commits(lake, name)) if lake.folder is not None else 0
     if table.metadata().configuration.get(next(iter(_PROPERTY))) != "false":
         with door.through(lake.path(name)):
             table.alter.set_table_properties(_PROPERTY)
@@ -133,12 +133,12 @@ def _maintained(lake: Lakehouse, name: str, needs: Collection[int]) -> Maintaine
         gone = table.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=not hours, keep_versions=stay)
     with door.through(lake.path(name)):
         lake.delta(name).create_checkpoint()
-    if "://" not in lake.root and name in BESIDE:
+    if lake.folder is not None and name in BESIDE:
         store.flush(lake, name)
         _remove(lake, name, _old(lake, name))
-    elif "://" not in lake.root:
+    elif lake.folder is not None:
         _shorten(lake, name, {*needs, newest, lake.version(name)})
-    after = len(_commits(lake, name)) if "://" not in lake.root else 0
+    after = len(_commits(lake, name)) if lake.folder is not None else 0
     return Maintained(name, before, len(lake.delta(name).file_uris()), commits, after, len(gone))
 
 

@@ -310,7 +310,7 @@ def add(lake: Lakehouse, manifest: Manifest, table: DeltaTable | None = None) ->
 
 
 def _table(lake: Lakehouse) -> DeltaTable | None:
-    if lake.in_catalog or ("://" not in lake.root and not Path(lake.path(TABLE), "_delta_log").is_dir()):
+    if lake.in_catalog or (lake.folder is not None and not Path(lake.path(TABLE), "_delta_log").is_dir()):
         return None
     try:
         return replace(lake, versions=None).delta(TABLE)

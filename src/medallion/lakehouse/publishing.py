@@ -105,7 +105,7 @@ def lost(lake: Lakehouse) -> dict[str, int]:
 
     A table of gold that is not there at all counts as removed, to be computed again.
     """
-    manifest = None if "://" in lake.root else manifests.newest(lake)
+    manifest = None if lake.folder is None else manifests.newest(lake)
     if manifest is None:
         return {}
     there = {name: newest(lake, name) for name in manifest.tables}
@@ -127,7 +127,7 @@ def _gained(lake: Lakehouse, name: str, table: DeltaTable, known: Kept | None) -
 
 def newest(lake: Lakehouse, name: str) -> int:
     """The newest version of a table; in a folder without reading its log."""
-    if "://" in lake.root or lake.pinned is not None:
+    if lake.folder is None or lake.pinned is not None:
         return lake.version(name)
     try:
         with os.scandir(Path(lake.path(name), "_delta_log")) as log:

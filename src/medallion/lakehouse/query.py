@@ -21,11 +21,13 @@ from urllib.parse import unquote
 import duckdb
 from deltalake import DeltaTable
 
+from medallion import addresses
 from medallion.contracts import table
 from medallion.contracts.own import opened
 from medallion.errors import LakehouseError
 from medallion.lakehouse import manifests, unity
-from medallion.lakehouse.store import GO_BACK, LAYERS, Lakehouse, damage
+from medallion.lakehouse.places import LAYERS
+from medallion.lakehouse.store import GO_BACK, Lakehouse, damage
 
 #: A text, a comment or another quoted name, or else a table that is named outside of them. Parsing by sqlglot takes a hundred times as long,
 #: for every query, and does not know all that DuckDB does.
@@ -158,7 +160,7 @@ def view(
         of: Those of its data files that count; None is all.
         gained: DuckDB's types of columns that it lacks and that are to be null.
     """
-    if "://" not in lake.root:
+    if lake.folder is not None:
         connection.execute(f"create view {name} as {_select(table, name, of, gained)}")
         return
     from pyarrow.dataset import FileSystemDataset  # a quarter of a second
@@ -265,8 +267,8 @@ def _pattern(uri: str) -> str:
     >>> _pattern("/my%20lake/[a]/part-0.parquet"), _pattern("az://lake/part-0.parquet")
     ('/my lake/[[]a]/part-0.parquet', 'az://lake/part-0.parquet')
     """
-    path = uri.removeprefix("file://")
-    return path if "://" in path else re.sub(r"([*?[])", r"[\1]", unquote(path))
+    path = addresses.on_disk(uri)
+    return path if addresses.is_address(path) else re.sub(r"([*?[])", r"[\1]", path)
 
 
 def _duckdb_type(delta_type: Any) -> str:

@@ -1,6 +1,6 @@
-"""Read, write and merge named tables of a lakehouse: the only module that knows where a table lies.
+"""Read, write and merge named tables of a lakehouse, wherever it is (`places`).
 
-A table is named `layer.table`, such as `gold.sales_summary`, and lies as a Delta table under
+A table is named `layer.table`, such as `gold.sales_summary`, and is a Delta table under
 `<root>/<layer>/<table>`, or in Unity Catalog where the root is `uc://CATALOG`. Every write casts to the table's contract, is one atomic commit, is tried again when
 another writer was faster, and is checked by reading the schema back.
 """
@@ -8,15 +8,13 @@ another writer was faster, and is checked by reading the schema back.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from deltalake import DeltaTable, write_deltalake
@@ -24,18 +22,17 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.schema import ArrayType, Field, PrimitiveType, Schema
 from tenacity import retry, retry_if_exception_message, stop_after_attempt, wait_random_exponential
 
-from medallion import door
+from medallion import addresses, door
 from medallion.contracts import Table
 from medallion.errors import LakehouseError
-from medallion.lakehouse import locks, unity
+from medallion.lakehouse import locks, places
+from medallion.lakehouse.places import LAYERS, Place
 from medallion.lakehouse.session import engine_name
-from medallion.sources import azure, files
 
 if TYPE_CHECKING:
     from deltalake.schema import Field
     from pyspark.sql import DataFrame, SparkSession
 
-LAYERS = ("bronze", "silver", "gold", "ops")
 #: Tables that are written beside the lock, while others read: no manifest says which version counts.
 BESIDE = frozenset({"ops.manifests", "ops.agent_log", "ops.failures"})
 _NAME = re.compile(rf"(?:{'|'.join(LAYERS)})\.[a-z][a-z0-9_]*")
@@ -47,48 +44,61 @@ _again = retry(
 )
 
 
-#: Lakehouses that this process reads at an earlier state, by their root.
+#: Lakehouses that this process reads at an earlier state, by their place.
 _reading: dict[str, Mapping[str, int]] = {}
 
 
 @contextmanager
 def reading(root: str, versions: Mapping[str, int]) -> Iterator[None]:
     """Read a lakehouse at an earlier state, whoever in this process opens it."""
-    _reading[root] = versions
+    key = Lakehouse(root).place.key
+    _reading[key] = versions
     try:
         yield
     finally:
-        _reading.pop(root)
+        _reading.pop(key)
 
 
 @dataclass(frozen=True)
 class Lakehouse:
-    """Where the tables lie: a folder, an address or a catalog. Frozen, so that it can be handed to threads.
+    """Where the tables are: a folder, an address or a catalog. Frozen, so that it can be handed to threads.
 
     Attributes:
         root: The folder, the address or the catalog.
         versions: Version of each table that is read, as a manifest has them; without it the newest ones. Who holds the
             lakehouse for writing reads what it writes.
+        place: What the root names; all that differs between a folder, an address and a catalog is asked of it.
     """
 
     root: str
     versions: Mapping[str, int] | None = field(default=None, hash=False)
+    place: Place = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        root = addresses.of_lakehouse(self.root)
+        object.__setattr__(self, "root", root)
+        object.__setattr__(self, "place", places.of(root))
 
     @property
     def pinned(self) -> Mapping[str, int] | None:
         """Version of each table that is read; None where it is the newest."""
-        versions = _reading.get(self.root) if self.versions is None else self.versions
+        versions = _reading.get(self.place.key) if _reading and self.versions is None else self.versions
         return None if versions is None or locks.is_ours(self.root) else versions
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder that the tables are in, for what can only be done with files; None elsewhere."""
+        return self.place.folder
 
     @property
     def in_catalog(self) -> bool:
         """Whether the tables are those of a catalog, which only the engine can reach."""
-        return self.root.startswith(unity.PREFIX)
+        return isinstance(self.place, places.Catalog)
 
     @property
     def catalog(self) -> str | None:
         """The catalog of Unity Catalog that the tables are in, None elsewhere."""
-        return unity.catalog(self.root) if self.in_catalog else None
+        return self.place.catalog
 
     def path(self, name: str) -> str:
         """The folder of a table, absolute since an engine may run in another folder; in a catalog, its quoted name.
@@ -98,11 +108,7 @@ class Lakehouse:
         """
         if not _NAME.fullmatch(name):
             raise ValueError(f"not a table name: {name!r}")
-        if self.in_catalog:
-            return unity.quoted(self.root, name)
-        layer, table = name.split(".")
-        root = self.root if "://" in self.root else str(Path(self.root).absolute())
-        return f"{root.rstrip('/')}/{layer}/{table}"
+        return self.place.path(name)
 
     def delta(self, name: str) -> DeltaTable:
         """The Delta table of that name, for its log and versions.
@@ -112,13 +118,9 @@ class Lakehouse:
         """
         pinned = self.pinned
         version = pinned.get(name) if pinned is not None else None
+        path = self.path(name)
         try:
-            if self.in_catalog:
-                if not unity.exists(self.root, name):
-                    raise TableNotFoundError(name)
-                return cast(DeltaTable, unity.Table(self.root, name))
-            with self._reached():
-                table = DeltaTable(self.path(name), version=version)
+            table = self.place.delta(name, version)
         except DeltaError as error:
             if found := damage(self, name):
                 raise found.error() from error
@@ -133,7 +135,7 @@ class Lakehouse:
                 ) from error
             reason = str(error).strip().split("\n")[0][:200]
             raise LakehouseError(
-                f"{self.path(name)}: its log cannot be read: {reason}",
+                f"{path}: its log cannot be read: {reason}",
                 f"See what `medallion doctor` says; the next command that writes mends what it can. Or: {GO_BACK}.",
             ) from error
         # an empty commit reads as if it were not there: the version before would pass for the newest
@@ -145,25 +147,13 @@ class Lakehouse:
         """Whether the table has been written."""
         if (pinned := self.pinned) is not None and name not in BESIDE:
             return name in pinned
-        if self.in_catalog:
-            return unity.exists(self.root, name)
+        self.path(name)
         try:
-            with self._reached():
-                return DeltaTable.is_deltatable(self.path(name))
+            return self.place.exists(name)
         except DeltaError as error:
             reason = str(error).strip().split("\n")[0][:200]
             problem = f"{self.root}: is no address of a lakehouse: {reason}"
             raise LakehouseError(problem, "Use a folder, or an address such as abfss://...") from error
-
-    @contextmanager
-    def _reached(self) -> Iterator[None]:
-        """Tell of an address that cannot be reached in words."""
-        try:
-            yield
-        except OSError as error:
-            if "://" not in self.root:
-                raise
-            raise LakehouseError(f"{self.root}: cannot be reached: {azure.reason(error)}", azure.SIGN_IN) from error
 
     def version(self, name: str) -> int:
         """Number of the table's newest commit, counted from 0; -1 when there is no table."""
@@ -173,18 +163,7 @@ class Lakehouse:
         """Names of all tables that exist, by layer."""
         if (pinned := self.pinned) is not None:
             return [*pinned, *(name for name in sorted(BESIDE) if self.exists(name))]
-        if self.in_catalog:
-            return [name for name in unity.tables(self.root, LAYERS) if _NAME.fullmatch(name)]
-        if "://" in self.root:
-            found = (
-                f"{layer}.{name}" for layer in LAYERS for name in files.folders(f"{self.root.rstrip('/')}/{layer}")
-            )
-            return [name for name in found if _NAME.fullmatch(name) and self.exists(name)]
-        names = []
-        for layer in LAYERS:
-            for folder in sorted(Path(self.root, layer).glob("*/_delta_log")):
-                names.append(f"{layer}.{folder.parent.name}")
-        return names
+        return [name for name in self.place.tables() if _NAME.fullmatch(name)]
 
 
 #: How to go on where one table cannot be mended alone.
@@ -240,7 +219,7 @@ def damage(lake: Lakehouse, name: str, data: bool = True) -> Damage | None:
     A machine that loses power while a commit is written leaves such a file, or a commit whose `data` was not written
     whole. Object stores create objects whole.
     """
-    if "://" in lake.root:
+    if lake.folder is None:
         return None
     commits = sorted(Path(lake.path(name), "_delta_log").glob("[0-9]*.json"))
     says = _torn(commits[-1], data) if commits else None
@@ -255,7 +234,7 @@ def mend(lake: Lakehouse, name: str) -> None:
     Raises:
         LakehouseError: They are not, so that the checkpoint is all that is left of them. Nothing is changed.
     """
-    if "://" in lake.root:
+    if lake.folder is None:
         return
     log = Path(lake.path(name), "_delta_log")
     newest = max((path.stem for path in log.glob("[0-9]*.json")), default="")
@@ -303,17 +282,12 @@ def _not_summed_up_again(log: Path, version: int) -> list[int]:
 
 def flush(lake: Lakehouse, name: str) -> None:
     """Make the newest version of a table in a folder last through a power failure, before older ones are removed."""
-    if "://" in lake.root:
+    if lake.folder is None:
         return
     log = Path(lake.path(name), "_delta_log")
     data = [Path(lake.path(name), unquote(uri.rsplit("/", 1)[-1])) for uri in lake.delta(name).file_uris()]
     for path in (*log.iterdir(), *(file for file in data if file.is_file()), log, log.parent):
-        with suppress(OSError):
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+        door.flush(path)
 
 
 def _torn(commit: Path, data: bool = True) -> str | None:
@@ -336,7 +310,7 @@ def _torn(commit: Path, data: bool = True) -> str | None:
         for kind in counts:
             counts[kind] += kind in action
         add = action.get("add")
-        if isinstance(add, dict) and "://" not in str(add.get("path")):
+        if isinstance(add, dict) and not addresses.is_address(str(add.get("path"))):
             added[str(add.get("path"))] = add.get("size", 0)
         told = action.get("commitInfo")
         metrics = told.get("operationMetrics") if isinstance(told, dict) else None
@@ -360,7 +334,7 @@ _COUNTED = {"add": ("numAddedFiles", "num_added_files"), "remove": ("numRemovedF
 
 
 def _is_empty(lake: Lakehouse, name: str, version: int) -> bool:
-    if "://" in lake.root:
+    if lake.folder is None:
         return False
     try:
         return Path(lake.path(name), "_delta_log", f"{version:020d}.json").stat().st_size == 0
@@ -429,7 +403,7 @@ def append_rows(rows: Sequence[tuple[Any, ...]], spark: SparkSession, lake: Lake
 
     In a folder without the engine, which takes longer to plan such a write than to do it.
     """
-    if "://" in lake.root:
+    if lake.folder is None:
         schema = ", ".join(f"`{column.name}` {column.type}" for column in contract.columns)
         save(spark.createDataFrame(rows, schema), spark, lake, contract, append=True)
         return
@@ -459,7 +433,7 @@ def create(spark: SparkSession, lake: Lakehouse, contract: Table) -> None:
 
 def _make(spark: SparkSession, lake: Lakehouse, name: str, columns: list[tuple[str, str]]) -> None:
     """An empty table of nullable columns; made from a frame with literals, some would be NOT NULL for all time."""
-    if "://" in lake.root:
+    if lake.folder is None:
         schema = ", ".join(f"`{column}` {kind}" for column, kind in columns)
         _commit(spark.createDataFrame([], schema), lake.path(name), "append", {})
         return
@@ -586,7 +560,7 @@ def merge(frame: DataFrame, spark: SparkSession, lake: Lakehouse, contract: Tabl
     keys, there = list(contract.key), read(spark, lake, contract.name)
     if there.select(*keys).join(frame.select(*keys), on=keys, how="left_semi").isEmpty():
         return save(frame, spark, lake, contract, append=True)
-    if engine_name() == "sail" and "://" not in lake.root:
+    if engine_name() == "sail" and lake.folder is not None:
         kept = there.join(frame.select(*keys), on=keys, how="left_anti").select(*frame.columns)
         _commit(kept.unionByName(frame), lake.path(contract.name), "overwrite", {})
     else:
@@ -692,27 +666,16 @@ _KEEP_AS_USUAL = {
 }
 
 
-#: Where a table of a folder goes first when it is removed, so that it is there or not.
-_GONE = ".gone"
-
-
 def drop(lake: Lakehouse, names: Iterable[str]) -> None:
     """Remove tables."""
     for name in names:
         with door.through(lake.path(name)):
-            if lake.in_catalog:
-                unity.drop(lake.root, name)
-            elif "://" in lake.root:
-                files.remove_folder(lake.path(name))
-            elif Path(lake.path(name)).exists():
-                target = Path(lake.root, _GONE, uuid.uuid4().hex)
-                target.parent.mkdir(exist_ok=True)
-                Path(lake.path(name)).rename(target)
+            lake.place.remove(name)
     sweep(lake)
 
 
 def sweep(lake: Lakehouse) -> None:
     """Remove what is left of removed tables."""
-    if "://" not in lake.root and (gone := Path(lake.root, _GONE)).exists():
+    if lake.folder is not None and (gone := lake.folder / places.GONE).exists():
         with door.through(gone):
             shutil.rmtree(gone, ignore_errors=True)

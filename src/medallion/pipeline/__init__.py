@@ -15,7 +15,6 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medallion import contracts, log, sources
@@ -715,9 +714,11 @@ def _check_folder(lake: Lakehouse) -> None:
     Raises:
         LakehouseError: The embedded engine cannot write to a folder of that name.
     """
-    path = str(Path(lake.root).absolute())
+    if lake.folder is None:
+        return
+    path = str(lake.folder.absolute())
     odd = [letter for letter in path if not (letter.isascii() and (letter.isalnum() or letter in "/!$&'()+,-.:;=@_"))]
-    if odd and "://" not in lake.root and engine_name() == "sail":
+    if odd and engine_name() == "sail":
         raise LakehouseError(
             f"{path}: the embedded engine cannot write to a folder with {odd[0]!r} in its path",
             "Choose a --lakehouse with plain letters, digits, - and _ only.",
@@ -734,7 +735,7 @@ def _kind(todo: list[Batch]) -> str:
 def _recovered(settings: Settings) -> list[str]:
     """Roll back what a killed process has left, before anything is read that it may have changed: contracts in use too."""
     lake = Lakehouse(settings.lakehouse)
-    if Path(lake.root).is_file() or journal.unfinished_intent(lake) is None:
+    if (lake.folder and lake.folder.is_file()) or journal.unfinished_intent(lake) is None:
         return []  # the writer says what is wrong with the address
     with journal.writing(lake) as writer:
         return writer.recovered

@@ -178,7 +178,7 @@ def writing(lake: Lakehouse, *, recover: bool = True) -> Iterator[Writer]:
         store.sweep(lake)
         if found := store.damage(lake, manifests.TABLE):
             found.set_aside()  # the command did not end; its tables are as they are, and rolled back where it has an intent
-        for name in lake.tables() if "://" not in lake.root else ():
+        for name in lake.tables() if lake.folder is not None else ():
             store.mend(lake, name)
         if recover:
             for damage in damaged(lake):
@@ -227,7 +227,7 @@ def lost_commits(lake: Lakehouse) -> dict[str, LakehouseError]:
 
 def damaged(lake: Lakehouse) -> list[store.Damage]:
     """Tables whose newest commit was not written whole."""
-    if "://" in lake.root:
+    if lake.folder is None:
         return []
     return [found for name in lake.tables() if (found := store.damage(lake, name))]
 

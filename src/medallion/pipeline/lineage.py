@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medallion import log
+from medallion import addresses, log
 from medallion.errors import MedallionError
 from medallion.version import VERSION
 
@@ -38,10 +38,8 @@ def configured() -> bool:
 
 def _place(file: str) -> tuple[str, str]:
     """Namespace and name of a file or address, as OpenLineage writes them."""
-    if "://" in file:
-        scheme, rest = file.split("://", 1)
-        host, _, path = rest.partition("/")
-        return f"{scheme}://{host}", path
+    if addresses.is_address(file):
+        return addresses.split(file)
     return "file", str(Path(file).absolute())
 
 
@@ -68,7 +66,7 @@ class Lineage:
             ) from error
         self._new = generate_new_uuid
         self._run = str(generate_new_uuid())
-        self._root = lakehouse if "://" in lakehouse else str(Path(lakehouse).absolute())
+        self._root = lakehouse if addresses.is_address(lakehouse) else str(Path(lakehouse).absolute())
         try:
             self._client = OpenLineageClient()
         except Exception as error:  # noqa: BLE001 - whatever a transport says, the run goes on

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medallion.config import Settings
+from medallion.lakehouse.store import Lakehouse
 
 if TYPE_CHECKING:
     from medallion.scoring.registry import Entry
@@ -15,7 +16,8 @@ def folder(settings: Settings) -> Path | None:
     """The registry of a lakehouse; None where the lakehouse is in an object store and no folder was named."""
     if settings.models:
         return Path(settings.models)
-    return None if "://" in settings.lakehouse else Path(settings.lakehouse, "models")
+    where = Lakehouse(settings.lakehouse).folder
+    return None if where is None else where / "models"
 
 
 def champion(settings: Settings) -> Entry | None:

@@ -87,17 +87,21 @@ def register(folder: Path, document: dict[str, Any], trees: bytes | None, texts:
     told = named(document, trees)
     target = folder / str(told["version"])
     for name, text in texts.items():
-        _write(target / name, text.encode())
+        door.write(target / name, text, door.SHARED)
     if trees:
-        _write(target / "model.ubj", trees)
-    _write(target / "model.json", (json.dumps(told, indent=1) + "\n").encode())
+        door.write(target / "model.ubj", trees, door.SHARED)
+    door.write(target / "model.json", json.dumps(told, indent=1) + "\n", door.SHARED)
     return str(told["version"])
 
 
 def crown(folder: Path, version: str) -> None:
     """Make a version the active one."""
     seal = _digest((folder / version / "model.json").read_bytes())
-    _write(folder / "champion.json", (json.dumps({"version": version, "sha256": seal}, indent=1) + "\n").encode())
+    door.write(
+        folder / "champion.json",
+        json.dumps({"version": version, "sha256": seal}, indent=1) + "\n",
+        door.SHARED,
+    )
 
 
 def champion(folder: Path) -> Entry | None:
@@ -186,12 +190,3 @@ def _json(path: Path, seal: str | None = None) -> dict[str, Any]:
 
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    with door.through(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        part.replace(path)

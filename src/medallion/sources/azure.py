@@ -1,6 +1,7 @@
 """Addresses in Azure storage, and the emulator that replaces it.
 
-An address is `abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH`. With `AZURE_STORAGE_USE_EMULATOR=true` every
+An address is `abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH`; in OneLake the workspace is the container and
+`onelake` the account, and the domain is `fabric.microsoft.com`. With `AZURE_STORAGE_USE_EMULATOR=true` every
 address leads to the emulator at `AZURITE_BLOB_STORAGE_URL` instead, whatever its account; the engine and delta-rs
 obey the same two variables.
 """
@@ -17,7 +18,8 @@ from medallion.errors import MedallionError
 EMULATOR_ACCOUNT = "devstoreaccount1"
 EMULATOR_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 _ADDRESS = re.compile(
-    r"abfss?://(?P<container>[a-z0-9](?:-?[a-z0-9]){2,62})@(?P<account>[a-z0-9]{3,24})\.dfs\.(?P<suffix>[a-z0-9.-]+)"
+    r"abfss?://(?P<container>[a-z0-9](?:-?[a-z0-9]){2,62}|[^/@]+(?=@[a-z0-9-]*onelake\.))"
+    r"@(?P<account>[a-z0-9]{3,24}|[a-z0-9-]+-onelake)\.dfs\.(?P<suffix>[a-z0-9.-]+)"
     r"(?:/(?P<path>.*))?"
 )
 
@@ -63,16 +65,15 @@ def emulator() -> str | None:
     return os.environ.get("AZURITE_BLOB_STORAGE_URL", "http://127.0.0.1:10000").rstrip("/")
 
 
+def is_outside(uri: str) -> bool:
+    """Whether an address is in OneLake or another cloud than the public one, which pyarrow takes for another account."""
+    match = _ADDRESS.fullmatch(uri)
+    return match is not None and match["suffix"] != "core.windows.net"
+
+
 def is_address(uri: str) -> bool:
     """Whether a path is meant as an address in Azure storage."""
     return uri.partition(":")[0].lower() in ("abfs", "abfss")
-
-
-#: What helps when an address cannot be reached.
-SIGN_IN = (
-    "Check the address. Sign in with `az login` and set AZURE_USE_AZURE_CLI=true, or run where there is a managed "
-    "identity; the role Storage Blob Data Contributor on the container is needed."
-)
 
 
 def reason(error: BaseException) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.fs
 
+from medallion import addresses
 from medallion.errors import SourceError
 from medallion.sources import azure, readers
 from medallion.sources.files import BOMB_BYTES, BOMB_RATIO, UNREADABLE, Place, filesystem
@@ -77,16 +78,17 @@ def parts(folder: str) -> Iterator[Part | Unreadable | str]:
     Raises:
         SourceError: There is no such folder.
     """
+    folder = addresses.of_source(folder)
     fs, base = filesystem(folder)
     try:
         kind = fs.get_file_info(base).type
     except (OSError, pa.ArrowException) as cause:
-        raise SourceError(f"{folder}: cannot be reached: {azure.reason(cause)}", azure.SIGN_IN) from cause
+        raise SourceError(f"{folder}: cannot be reached: {azure.reason(cause)}", addresses.sign_in(folder)) from cause
     except ValueError as cause:
         raise SourceError(f"{folder!a}: is not the name of a folder: {cause}", "Name it in UTF-8.") from cause
     if kind != pa.fs.FileType.Directory:
         raise SourceError(f"{folder}: there is no such folder", "Name the folder of your exports with --source.")
-    home = folder.rstrip("/") if "://" in folder else str(Path(folder).absolute())
+    home = folder.rstrip("/") if addresses.is_address(folder) else str(Path(folder).absolute())
     try:
         listed: list[_Entry] = [*_listed(fs, base)]
     except OSError as cause:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pyarrow.fs
 
+from medallion import addresses
 from medallion.errors import SourceError
 from medallion.sources import azure, confined, encodings
 
@@ -37,9 +38,10 @@ def filesystem(uri: str) -> tuple[pa.fs.FileSystem, str]:
     Raises:
         SourceError: It is no address of a kind that can be read.
     """
-    if azure.is_address(uri) and azure.emulator():
-        return _emulated(uri)
-    if re.match(r"^[a-z][a-z0-9+]*://", uri):
+    uri = addresses.of_source(uri)
+    if azure.is_address(uri) and (azure.emulator() or azure.is_outside(uri)):
+        return _azure(uri)
+    if addresses.is_address(uri):
         try:
             fs, path = pa.fs.FileSystem.from_uri(uri)
         except (pa.ArrowException, OSError, ValueError) as error:
@@ -51,11 +53,17 @@ def filesystem(uri: str) -> tuple[pa.fs.FileSystem, str]:
     return pa.fs.LocalFileSystem(), uri
 
 
-def _emulated(uri: str) -> tuple[pa.fs.FileSystem, str]:
-    target, at = azure.address(uri), urlsplit(azure.emulator() or "")
-    place = {"blob_storage_authority": at.netloc, "dfs_storage_authority": at.netloc}
-    scheme = {"blob_storage_scheme": at.scheme, "dfs_storage_scheme": at.scheme}
-    fs = pa.fs.AzureFileSystem(azure.EMULATOR_ACCOUNT, account_key=azure.EMULATOR_KEY, **place, **scheme)
+def _azure(uri: str) -> tuple[pa.fs.FileSystem, str]:
+    """The emulator, or a store like OneLake, whose addresses pyarrow takes for an account of another name."""
+    target, emulator = azure.address(uri), azure.emulator()
+    if emulator:
+        at = urlsplit(emulator)
+        place = {"blob_storage_authority": at.netloc, "dfs_storage_authority": at.netloc}
+        scheme = {"blob_storage_scheme": at.scheme, "dfs_storage_scheme": at.scheme}
+        fs = pa.fs.AzureFileSystem(azure.EMULATOR_ACCOUNT, account_key=azure.EMULATOR_KEY, **place, **scheme)
+    else:
+        place = {f"{kind}_storage_authority": f".{kind}.{target.suffix}" for kind in ("blob", "dfs")}
+        fs = pa.fs.AzureFileSystem(target.account, **place)
     return fs, f"{target.container}/{target.path}".rstrip("/")
 
 
