@@ -43,6 +43,8 @@ LEASE, RENEWAL = timedelta(minutes=10), 60.0
 TABLE = "ops._writer"
 #: Files of the lock and the intent of a lakehouse in a folder.
 LOCK_FILE, INTENT_FILE = ".lock", ".intent.json"
+#: What the last run found in its source files.
+SOURCES_FILE = ".sources.json"
 #: Lakehouses whose lock this process has lost to another, each with the reason.
 _lost: dict[str, str] = {}
 #: Lakehouses that this process holds for writing.
@@ -86,15 +88,35 @@ class _File:
                     self.path.unlink(missing_ok=True)
                     _flush_folder(self.path.parent)
             return
-        part = self.path.with_name(self.path.name + ".part")
-        with door.through(self.path):
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                stream.write(json.dumps(document))
-                stream.flush()
-                os.fsync(stream.fileno())
-            part.replace(self.path)
-            _flush_folder(self.path.parent)
+        _write_whole(self.path, document)
+
+
+def _write_whole(path: Path, document: Mapping[str, Any]) -> None:
+    """Write a document, which is as it was or as it is to be, also after a power failure."""
+    part = path.with_name(path.name + ".part")
+    with door.through(path):
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(json.dumps(document))
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(path)
+        _flush_folder(path.parent)
+
+
+def sources(root: str) -> dict[str, Any]:
+    """What the last run found in its source files; empty without it, where it cannot be read, and elsewhere than in a folder."""
+    try:
+        found = json.loads(Path(root, SOURCES_FILE).read_bytes()) if "://" not in root else {}
+    except (OSError, ValueError):
+        found = {}
+    return found if isinstance(found, dict) else {}
+
+
+def remember_sources(root: str, document: Mapping[str, Any]) -> None:
+    """Keep what a run found in its source files, where that is something else. The caller holds the lock."""
+    if "://" not in root and document != sources(root):
+        _write_whole(Path(root, SOURCES_FILE), document)
 
 
 def _flush_folder(folder: Path) -> None:

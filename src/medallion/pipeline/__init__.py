@@ -25,7 +25,7 @@ from medallion.contracts.filling import COMPLETE, RECORD
 from medallion.contracts.own import bring
 from medallion.errors import ContractError, LakehouseError, SourceError
 from medallion.gold import SCORED, gold_contract, graph, written_names
-from medallion.lakehouse import contracts_in_use, maintenance, query, store
+from medallion.lakehouse import contracts_in_use, locks, maintenance, query, store
 from medallion.lakehouse.session import engine_name, session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import (
@@ -115,7 +115,8 @@ def run(
         now: The clock, UTC without zone; becomes `known_at` of what is read.
         report: Is told of each step.
         stages: Run only one of `BRONZE_TO_SILVER` and `SILVER_TO_GOLD`.
-        full_refresh: Compute every table of gold again, whether or not anything it depends on has changed.
+        full_refresh: Compute every table of gold again, whether or not anything it depends on has changed, and read every
+            source file, also those that are as the last run has read them.
 
     Raises:
         ContractError: A contract cannot be used, or says something that is only a guess.
@@ -126,14 +127,16 @@ def run(
     recovered = _recovered(settings)
     work = _Work(settings, now, report, full_refresh)
     scan = sources.Scan((), (), ())
+    memory = sources.Memory.of({} if full_refresh else locks.sources(work.lake.root), work.read_by)
     if BRONZE_TO_SILVER in stages:
         with work.steps.step("look at the source files"):
-            scan = sources.scan(settings.source, work.entities)
+            scan = sources.scan(settings.source, work.entities, memory)
     work.result.refused, work.result.ignored = list(scan.refused), list(scan.ignored)
     work.result.unfed = list(scan.unfed)
     with journal.writing(work.lake) as writer:
         work.result.recovered = [*recovered, *writer.recovered]
         if BRONZE_TO_SILVER in stages:
+            locks.remember_sources(work.lake.root, memory.document())
             todo, kind = [(batch, _NOTHING) for batch in work.files(scan)], journal.RUN
             try:
                 todo = [*work.refused_again(work.waiting_for_rates(), before=True), *todo]
@@ -309,6 +312,7 @@ class _Work:
             )
         bring(self.entities, self.lake.root)
         extensions.load(settings)
+        self.read_by = contracts_in_use.fingerprint(self.said)
         self.held_under = hold.under(settings.hold_back, self.said)
         self.goal = _goal(settings, now)
         self.model = models.champion(settings)
@@ -351,7 +355,10 @@ class _Work:
         files = settled.files if settled else ()
         read_now = sources.hold_back(files, refused, scan.ignored, self.entities, to_load=True)
         accepted = [item.problem for item in doubtful if self.settings.accept]
-        self.result.refused, self.result.notes = list(read_now.refused), [*accepted, *(settled.notes if settled else ())]
+        self.result.refused, self.result.notes = (
+            list(read_now.refused),
+            [*accepted, *(settled.notes if settled else ())],
+        )
         if not known and not read_now.files:
             problems = dict.fromkeys(item.problem for item in self.result.refused)
             raise SourceError("\n".join(problems), self.result.refused[0].remedy)
