@@ -27,7 +27,7 @@ from medallion import door
 from medallion.errors import LakehouseError
 from medallion.gold import written_names
 from medallion.lakehouse import locks
-from medallion.lakehouse.store import Lakehouse, damage, data_files, newest_commit
+from medallion.lakehouse.store import Lakehouse, damage, data_files, state
 from medallion.version import VERSION
 
 TABLE = "ops.manifests"
@@ -173,17 +173,15 @@ _read: dict[str, tuple[tuple[str, int, int, int], Manifest]] = {}
 
 def _last(lake: Lakehouse, table: DeltaTable | None = None) -> Manifest | None:
     """The newest manifest, read once as long as no commit is added."""
-    commit = newest_commit(lake, TABLE)
-    state = commit.stat() if commit else None
-    mark = (commit.path, state.st_ino, state.st_size, state.st_mtime_ns) if commit and state else None
+    now = state(lake, TABLE)
     known, manifest = _read.get(lake.root, (None, None))
-    if mark is not None and known == mark:
+    if now and known == now:
         return manifest
     table = table or _table(lake)
     rows = _rows(lake, table, newest=True) if table else []
     manifest = Manifest.of(max(rows, key=lambda row: row["number"])) if rows else None
-    if manifest and mark:
-        _read[lake.root] = mark, manifest
+    if manifest and now:
+        _read[lake.root] = now, manifest
     return manifest
 
 

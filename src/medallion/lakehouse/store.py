@@ -148,6 +148,8 @@ class Lakehouse:
             return name in pinned
         if self.in_catalog:
             return unity.exists(self.root, name)
+        if newest_commit(self, name):
+            return True
         try:
             with self._reached():
                 return DeltaTable.is_deltatable(self.path(name))
@@ -185,8 +187,12 @@ class Lakehouse:
             return [name for name in found if _NAME.fullmatch(name) and self.exists(name)]
         names = []
         for layer in LAYERS:
-            for folder in sorted(Path(self.root, layer).glob("*/_delta_log")):
-                names.append(f"{layer}.{folder.parent.name}")
+            with (
+                suppress(FileNotFoundError, NotADirectoryError, PermissionError),
+                os.scandir(Path(self.root, layer)) as folders,
+            ):
+                there = [folder.name for folder in folders if Path(folder.path, "_delta_log").exists()]
+                names += [f"{layer}.{name}" for name in sorted(there)]
         return names
 
 
@@ -262,6 +268,18 @@ def newest_commit(lake: Lakehouse, name: str) -> os.DirEntry[str] | None:
 
 
 _COMMIT = re.compile(r"\d{20}\.json")
+
+
+def state(lake: Lakehouse, name: str) -> tuple[str, int, int, int] | None:
+    """What tells the newest version of a table in a folder from every other: its commit, as the file system knows it.
+
+    None where it is not known, or not the version that is read.
+    """
+    commit = newest_commit(lake, name) if lake.pinned is None or name in BESIDE else None
+    if commit is None:
+        return None
+    found = commit.stat()
+    return commit.path, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def mend(lake: Lakehouse, name: str) -> None:

@@ -45,6 +45,7 @@ from medallion.pipeline.freshness import Freshness, Stale, recorded
 from medallion.pipeline.lineage import Lineage
 from medallion.pipeline.steps import Report, Steps
 from medallion.sources import currencies, rates
+from medallion.sources.memory import Memory
 from medallion.version import VERSION
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def run(
     recovered = _recovered(settings)
     work = _Work(settings, now, report, full_refresh)
     scan = sources.Scan((), (), ())
-    memory = sources.Memory.of({} if full_refresh else locks.sources(work.lake.root), work.read_by)
+    memory = Memory.of({} if full_refresh else locks.sources(work.lake.root), work.read_by)
     if BRONZE_TO_SILVER in stages:
         with work.steps.step("look at the source files"):
             scan = sources.scan(settings.source, work.entities, memory)

@@ -69,7 +69,7 @@ class Memory:
                 yield part if isinstance(part, str) else _part(place, uri, part)
             return
         self._read_at[uri] = time.time_ns()
-        entry = {"state": state, "parts": [], "looked": {}}
+        entry: dict[str, Any] = {"state": state, "parts": [], "looked": {}}
         if state:
             self.now[uri] = entry
         for part in read:
@@ -102,7 +102,7 @@ class Memory:
     def _is_settled(self, uri: str) -> bool:
         state = self.now[uri]["state"]
         with suppress(OSError):
-            return _of(uri) == state and self._read_at[uri] - max(state[1:3]) >= _SETTLED
+            return bool(_of(uri) == state and self._read_at[uri] - max(state[1:3]) >= _SETTLED)
         return False
 
 
