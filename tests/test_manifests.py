@@ -210,7 +210,7 @@ def test_content_knows_neither_order_nor_files(rows, random):
                 connection.execute("create table if not exists t (a varchar, b bigint)")
                 connection.executemany("insert into t values (?, ?)", part) if part else None
             connection.execute("create table if not exists t (a varchar, b bigint)")
-            return publishing.sums_of(connection, ["t"])["t"]
+            return publishing.sums_of(connection, {"t": "from t"})["t"]
 
     mixed = random.sample(rows, len(rows))
     cut = random.randint(0, len(rows))
@@ -223,8 +223,8 @@ def test_content_knows_neither_order_nor_files(rows, random):
 def test_large_tables_are_hashed_by_what_was_added(lake, monkeypatch):
     monkeypatch.setattr(publishing, "_LARGE", 0)
     hashed = []
-    real = query.view
-    monkeypatch.setattr(query, "view", lambda *given: hashed.append(given[4]) or real(*given))
+    real = query.source
+    monkeypatch.setattr(query, "source", lambda *given: hashed.append(given[4]) or real(*given))
     table(lake, "silver.mine", "b")
     by_parts = publishing.publish(lake, "run").tables["silver.mine"]
     assert len(hashed[0]) == 1  # one new file of two

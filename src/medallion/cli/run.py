@@ -50,7 +50,7 @@ def run(
     contract: Contract = None,
     accept: Accept = False,
     full_refresh: Annotated[
-        bool, typer.Option("--full-refresh", help="Rebuild every gold table, whatever has changed.")
+        bool, typer.Option("--full-refresh", help="Rebuild every gold table and read every file, whatever has changed.")
     ] = False,
 ) -> None:
     """Bring new exports through bronze, silver and gold, and tell the insights."""

@@ -142,20 +142,22 @@ def _shipped() -> dict[str, Entity]:
     return found
 
 
-@cache
 def tables() -> dict[str, Table]:
     """Tables declared in `tables/*.odcs.yaml`, by qualified name such as `gold.sales_summary`."""
-    found = {}
-    for path in sorted((_HOME / "tables").glob("*.odcs.yaml")):
-        for declared, _ in odcs.read_objects(Override.read(path)):
-            made = odcs.table(declared, str(path))
-            found[made.name] = made
-    return found
+    paths = sorted((_HOME / "tables").glob("*.odcs.yaml"))
+    return {name: table for path in paths for name, table in _tables_in(path.name).items()}
 
 
 def table(name: str) -> Table:
-    """The declared table of that qualified name."""
-    return tables()[name]
+    """The declared table of that qualified name; only its file is read."""
+    return _tables_in(f"{name.rpartition('.')[2]}.odcs.yaml")[name]
+
+
+@cache
+def _tables_in(file: str) -> dict[str, Table]:
+    path = _HOME / "tables" / file
+    declared = odcs.read_objects(Override.read(path)) if path.is_file() else ()
+    return {made.name: made for item, _ in declared if (made := odcs.table(item, str(path)))}
 
 
 __all__ = [

@@ -7,6 +7,7 @@ it expires ten minutes after the last renewal.
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import threading
@@ -21,7 +22,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from medallion import addresses, log
+from medallion import addresses, door, log
 from medallion.errors import LakehouseError
 from medallion.lakehouse import places
 from medallion.lakehouse.places import ConflictError, Document, Place
@@ -30,6 +31,8 @@ from medallion.lakehouse.places import ConflictError, Document, Place
 LEASE, RENEWAL = timedelta(minutes=10), 60.0
 #: File of the lock of a lakehouse in a folder.
 LOCK_FILE = ".lock"
+#: File with what the last run found in its source files.
+SOURCES_FILE = ".sources.json"
 #: Lakehouses whose lock this process has lost to another, by root, each with the reason.
 _lost: dict[str, str] = {}
 #: Places of the lakehouses that this process holds for writing.
@@ -268,3 +271,20 @@ def _machine() -> str | None:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def sources(root: str) -> dict[str, Any]:
+    """What the last run found in its source files; empty without it, where it cannot be read, and elsewhere than in a folder."""
+    folder = places.of(root).folder
+    try:
+        found = json.loads((folder / SOURCES_FILE).read_bytes()) if folder else {}
+    except (OSError, ValueError):
+        found = {}
+    return found if isinstance(found, dict) else {}
+
+
+def remember_sources(root: str, document: Mapping[str, Any]) -> None:
+    """Keep what a run found in its source files, where that is something else. The caller holds the lock."""
+    folder = places.of(root).folder
+    if folder and document != sources(root):
+        door.write(folder / SOURCES_FILE, json.dumps(document))

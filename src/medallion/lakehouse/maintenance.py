@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pyarrow as pa
 from deltalake import DeltaTable
 
 from medallion import door
@@ -91,7 +90,7 @@ def maintain(lake: Lakehouse, names: Iterable[str], needs: dict[str, set[int]]) 
 
 
 def _has_small_files(table: DeltaTable) -> bool:
-    sizes = pa.table(table.get_add_actions(flatten=True))["size_bytes"].to_pylist()
+    sizes = store.data_files(table)["size_bytes"].to_pylist()
     return len(sizes) >= FILES and sum(sizes) < SMALL * len(sizes)
 
 

@@ -9,21 +9,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from pyarrow.json import ParseOptions, ReadOptions, read_json
+from pyarrow.parquet import ParquetFile
 
 from medallion import door
 from medallion.errors import LakehouseError
 from medallion.gold import written_names
 from medallion.lakehouse import locks
-from medallion.lakehouse.store import Lakehouse, damage
+from medallion.lakehouse.store import Lakehouse, damage, data_files, state
 from medallion.version import VERSION
 
 TABLE = "ops.manifests"
@@ -111,7 +115,8 @@ class Manifest:
 
     def computed(self) -> str:
         """What its hash must be."""
-        told = {name: value for name, value in asdict(self).items() if name != "hash"}
+        tables = {name: vars(kept) for name, kept in self.tables.items()}
+        told = {name: value for name, value in {**vars(self), "tables": tables}.items() if name != "hash"}
         text = json.dumps(told, sort_keys=True, default=lambda value: value.isoformat())
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -122,13 +127,13 @@ class Manifest:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Manifest:
-        """From a row of the table."""
+        """From a row of the table, with its time in UTC."""
         tables = {name: Kept(**kept) for name, kept in json.loads(row["tables"]).items()}
-        return cls(**{**row, "written_at": row["written_at"].astimezone(UTC), "tables": tables})
+        return cls(**{**row, "written_at": row["written_at"].replace(tzinfo=UTC), "tables": tables})
 
     def row(self) -> dict[str, Any]:
         """As a row of the table."""
-        tables = json.dumps({name: asdict(kept) for name, kept in sorted(self.tables.items())})
+        tables = json.dumps({name: vars(kept) for name, kept in sorted(self.tables.items())})
         return {**{name: getattr(self, name) for name in SCHEMA.names}, "tables": tables}
 
 
@@ -140,18 +145,13 @@ def history(lake: Lakehouse) -> list[Manifest]:
     return sorted(map(Manifest.of, _rows(lake, table)), key=lambda one: one.number)
 
 
-def newest(lake: Lakehouse) -> Manifest | None:
-    """The manifest of the last command that ended.
+def newest(lake: Lakehouse, table: DeltaTable | None = None) -> Manifest | None:
+    """The manifest of the last command that ended; `table` is what `reserved` gave.
 
     Raises:
         LakehouseError: It was written by a later version of Medallion in a format that this one does not know.
     """
-    table = _table(lake)
-    if table is None:
-        return None
-    last = max(_numbers(table), default=0)
-    rows = _rows(lake, table, filters=[("number", ">=", last)])
-    manifest = Manifest.of(max(rows, key=lambda row: row["number"])) if rows else None
+    manifest = _last(lake, table)
     if manifest and manifest.format > FORMAT:
         raise LakehouseError(
             f"{lake.root}: was written by Medallion {manifest.written_by} in format {manifest.format}; this is {VERSION}, "
@@ -163,8 +163,26 @@ def newest(lake: Lakehouse) -> Manifest | None:
 
 def number(lake: Lakehouse) -> int:
     """Number of the newest manifest, 0 where there is none."""
-    table = _table(lake)
-    return 0 if table is None else max(_numbers(table), default=0)
+    manifest = _last(lake)
+    return manifest.number if manifest else 0
+
+
+#: The newest manifest of a lakehouse in a folder as this process has read it last, with the commit that added it.
+_read: dict[str, tuple[tuple[str, int, int, int], Manifest]] = {}
+
+
+def _last(lake: Lakehouse, table: DeltaTable | None = None) -> Manifest | None:
+    """The newest manifest, read once as long as no commit is added."""
+    now = state(lake, TABLE)
+    known, manifest = _read.get(lake.root, (None, None))
+    if now and known == now:
+        return manifest
+    table = table or _table(lake)
+    rows = _rows(lake, table, newest=True) if table else []
+    manifest = Manifest.of(max(rows, key=lambda row: row["number"])) if rows else None
+    if manifest and now:
+        _read[lake.root] = now, manifest
+    return manifest
 
 
 def opened(lake: Lakehouse, at: str | None = None) -> Lakehouse:
@@ -293,7 +311,9 @@ def add(lake: Lakehouse, manifest: Manifest, table: DeltaTable | None = None) ->
     Raises:
         LakehouseError: Another one was added meanwhile.
     """
-    rows = pa.Table.from_pylist([manifest.row()], schema=SCHEMA)
+    text = json.dumps(manifest.row(), default=datetime.isoformat).encode()
+    one = ReadOptions(use_threads=False, block_size=len(text) + 1)
+    rows = read_json(BytesIO(text), one, ParseOptions(explicit_schema=SCHEMA))  # `from_pylist` would load pandas
     locks.check()
     try:
         with door.through(lake.path(TABLE)):
@@ -320,20 +340,30 @@ def _table(lake: Lakehouse) -> DeltaTable | None:
         raise
 
 
-def _rows(lake: Lakehouse, table: DeltaTable, **how: Any) -> list[dict[str, Any]]:
+def _rows(lake: Lakehouse, table: DeltaTable, *, newest: bool = False) -> list[dict[str, Any]]:
+    """The manifests, or the files of them that have the newest."""
+    files = data_files(table)
+    paths = files["path"].to_pylist()
+    numbers = files["max.number"].to_pylist() if "max.number" in files.column_names else [None] * len(paths)
+    last = max((number for number in numbers if number is not None), default=0) if newest else 0
+    paths = [path for path, number in zip(paths, numbers, strict=True) if number is None or number >= last]
     try:
-        rows: list[dict[str, Any]] = table.to_pyarrow_table(**how).to_pylist()
+        if lake.folder is None:  # only delta-rs can sign in there
+            parts = [table.to_pyarrow_table(filters=[("number", ">=", last)])]
+        else:
+            parts = [ParquetFile(Path(lake.path(TABLE), unquote(path))).read() for path in paths]
+        rows = [row for part in parts for row in _unzoned(part).to_pylist()]
     except (pa.ArrowException, OSError) as error:
-        if found := damage(lake, TABLE):
-            raise found.error() from error
+        if wrong := damage(lake, TABLE):
+            raise wrong.error() from error
         raise
     return rows
 
 
-def _numbers(table: DeltaTable) -> Iterator[int]:
-    actions = pa.table(table.get_add_actions(flatten=True))
-    if "max.number" in actions.column_names:
-        yield from (value for value in actions["max.number"].to_pylist() if value is not None)
+def _unzoned(rows: pa.Table) -> pa.Table:
+    """With the times in UTC as times without a zone, to look which up pyarrow loads pandas."""
+    place = rows.schema.get_field_index("written_at")
+    return rows.set_column(place, "written_at", rows.column(place).combine_chunks().view(pa.timestamp("us")))
 
 
 def is_number(text: str) -> bool:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from types import MappingProxyType
 
 import duckdb
-import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from medallion.lakehouse import manifests, query
 from medallion.lakehouse.manifests import Kept
-from medallion.lakehouse.store import BESIDE, Lakehouse
+from medallion.lakehouse.store import BESIDE, Lakehouse, data_files, newest_commit
 from medallion.version import VERSION
 
 #: The command that writes versions, and no content.
@@ -42,7 +38,8 @@ def publish(
     """
     if lake.in_catalog:
         return None
-    reserved, before = manifests.reserved(lake), manifests.newest(lake)
+    reserved = manifests.reserved(lake)
+    before = manifests.newest(lake, reserved)
     known = before.tables if before and before.hashed_by == probe() else {}
     tables = dict(kept(lake, known))
     if kind == MAINTAIN:
@@ -82,18 +79,19 @@ def kept(
     if not changed:
         return
     before: dict[str, Kept] = {}
+    sources: dict[str, str] = {}
     with query.empty() as connection, query.damage_in_words(lake, changed):
         for name, table in changed.items():
             gained = _gained(lake, name, table, known.get(name))
             if gained is not None:
                 before[name] = known[name]
-            query.view(connection, lake, name, table, gained)
-        sums = sums_of(connection, changed)
+            sources[name] = query.source(connection, lake, name, table, gained)
+        sums = sums_of(connection, sources)
     for name, table in changed.items():
         total, rows = sums[name]
         if name in before:
             total, rows = total + int(before[name].content), rows + before[name].rows
-        sizes = pa.table(table.get_add_actions(flatten=True))["size_bytes"].to_pylist()
+        sizes = data_files(table)["size_bytes"].to_pylist()
         yield (
             name,
             Kept(str(table.metadata().id), table.version(), table.version(), rows, len(sizes), sum(sizes), str(total)),
@@ -129,20 +127,14 @@ def newest(lake: Lakehouse, name: str) -> int:
     """The newest version of a table; in a folder without reading its log."""
     if lake.folder is None or lake.pinned is not None:
         return lake.version(name)
-    try:
-        with os.scandir(Path(lake.path(name), "_delta_log")) as log:
-            return max((int(file.name[:20]) for file in log if _COMMIT.fullmatch(file.name)), default=-1)
-    except FileNotFoundError:
-        return -1
+    commit = newest_commit(lake, name)
+    return int(commit.name[:20]) if commit else -1
 
 
-_COMMIT = re.compile(r"\d{20}\.json")
-
-
-def sums_of(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> dict[str, tuple[int, int]]:
-    """Per table or view the sum of the hashes of its rows, and how many there are."""
-    one = "select '{0}', coalesce(sum(hash(rows)::hugeint), 0), count(*) from {0} rows"
-    found = connection.execute(" union all ".join(one.format(name) for name in names)).fetchall()
+def sums_of(connection: duckdb.DuckDBPyConnection, sources: Mapping[str, str]) -> dict[str, tuple[int, int]]:
+    """Per name the sum of the hashes of the rows of its query, and how many there are."""
+    one = "select '{}', coalesce(sum(hash(rows)::hugeint), 0), count(*) from ({}) rows"
+    found = connection.execute(" union all ".join(one.format(*item) for item in sources.items())).fetchall()
     return {name: (int(total), int(rows)) for name, total, rows in found}
 
 

@@ -150,10 +150,22 @@ def view(
     of: Collection[str] | None = None,
     gained: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Make a view of a table in a folder or at an address.
+    """Make a view of a table in a folder or at an address; the arguments are those of `source`."""
+    connection.execute(f"create view {name} as {source(connection, lake, name, table, of, gained)}")
+
+
+def source(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lakehouse,
+    name: str,
+    table: DeltaTable,
+    of: Collection[str] | None = None,
+    gained: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """A query that gives the rows of a table in a folder or at an address.
 
     Args:
-        connection: Where to make it.
+        connection: Where it will run.
         lake: The lakehouse.
         name: The table.
         table: The same, opened.
@@ -161,8 +173,7 @@ def view(
         gained: DuckDB's types of columns that it lacks and that are to be null.
     """
     if lake.folder is not None:
-        connection.execute(f"create view {name} as {_select(table, name, of, gained)}")
-        return
+        return _select(table, name, of, gained)
     from pyarrow.dataset import FileSystemDataset  # a quarter of a second
 
     # the files are where delta-rs can sign in and DuckDB cannot
@@ -173,7 +184,7 @@ def view(
         rows = FileSystemDataset(parts, rows.schema, rows.format, rows.filesystem)
     connection.register(held, rows)
     more = "".join(f", cast(null as {kind}) as {column}" for column, kind in gained.items())
-    connection.execute(f"create view {name} as select *{more} from {held}")
+    return f"select *{more} from {held}"
 
 
 def _gained(name: str, opened_table: DeltaTable) -> dict[str, str]:

@@ -8,6 +8,7 @@ another writer was faster, and is checked by reading the schema back.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.schema import ArrayType, Field, PrimitiveType, Schema
@@ -147,7 +149,8 @@ class Lakehouse:
         """Whether the table has been written."""
         if (pinned := self.pinned) is not None and name not in BESIDE:
             return name in pinned
-        self.path(name)
+        if newest_commit(self, name):  # refuses what is no name of a table
+            return True
         try:
             return self.place.exists(name)
         except DeltaError as error:
@@ -157,6 +160,8 @@ class Lakehouse:
 
     def version(self, name: str) -> int:
         """Number of the table's newest commit, counted from 0; -1 when there is no table."""
+        if self.pinned is None and (commit := newest_commit(self, name)) and commit.stat().st_size:
+            return int(Path(commit.path).stem)  # its log need not be read
         return self.delta(name).version() if self.exists(name) else -1
 
     def tables(self) -> list[str]:
@@ -224,6 +229,32 @@ def damage(lake: Lakehouse, name: str, data: bool = True) -> Damage | None:
     commits = sorted(Path(lake.path(name), "_delta_log").glob("[0-9]*.json"))
     says = _torn(commits[-1], data) if commits else None
     return Damage(name, int(commits[-1].stem), commits[-1], says) if says else None
+
+
+def newest_commit(lake: Lakehouse, name: str) -> os.DirEntry[str] | None:
+    """The newest commit in the log of a table in a folder; None where there is none, and elsewhere."""
+    if lake.folder is None:
+        return None
+    try:
+        with os.scandir(f"{lake.path(name)}/_delta_log") as log:
+            return max((file for file in log if _COMMIT.fullmatch(file.name)), key=lambda file: file.name, default=None)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+_COMMIT = re.compile(r"\d{20}\.json")
+
+
+def state(lake: Lakehouse, name: str) -> tuple[str, int, int, int] | None:
+    """What tells the newest version of a table in a folder from every other: its commit, as the file system knows it.
+
+    None where it is not known, or not the version that is read.
+    """
+    commit = newest_commit(lake, name) if lake.pinned is None or name in BESIDE else None
+    if commit is None:
+        return None
+    found = commit.stat()
+    return commit.path, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def mend(lake: Lakehouse, name: str) -> None:
@@ -333,6 +364,14 @@ def _torn(commit: Path, data: bool = True) -> str | None:
 _COUNTED = {"add": ("numAddedFiles", "num_added_files"), "remove": ("numRemovedFiles", "num_removed_files")}
 
 
+def data_files(table: DeltaTable) -> pa.Table:
+    """The data files of a table with their sizes and statistics.
+
+    As a stream, since `pyarrow.table` loads pandas to tell whether it was given one of its frames.
+    """
+    return pa.RecordBatchReader.from_stream(table.get_add_actions(flatten=True)).read_all()
+
+
 def _is_empty(lake: Lakehouse, name: str, version: int) -> bool:
     if lake.folder is None:
         return False
@@ -407,8 +446,6 @@ def append_rows(rows: Sequence[tuple[Any, ...]], spark: SparkSession, lake: Lake
         schema = ", ".join(f"`{column.name}` {column.type}" for column in contract.columns)
         save(spark.createDataFrame(rows, schema), spark, lake, contract, append=True)
         return
-    import pyarrow as pa
-
     create(spark, lake, contract)
     _grown(lake, contract)
     columns = dict(zip(contract.column_names, zip(*rows, strict=True), strict=True))

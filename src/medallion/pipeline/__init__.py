@@ -24,14 +24,12 @@ from medallion.contracts.filling import COMPLETE, RECORD
 from medallion.contracts.own import bring
 from medallion.errors import ContractError, LakehouseError, SourceError
 from medallion.gold import SCORED, gold_contract, graph, written_names
-from medallion.lakehouse import contracts_in_use, maintenance, query, store
+from medallion.lakehouse import contracts_in_use, locks, maintenance, query, store
 from medallion.lakehouse.session import engine_name, session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import (
-    amounts,
     awaiting,
     batches,
-    conventions,
     drift,
     erasure_log,
     extensions,
@@ -46,10 +44,13 @@ from medallion.pipeline.freshness import Freshness, Stale, recorded
 from medallion.pipeline.lineage import Lineage
 from medallion.pipeline.steps import Report, Steps
 from medallion.sources import currencies, rates
+from medallion.sources.memory import Memory
 from medallion.version import VERSION
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from medallion.pipeline import conventions
 
 
 @dataclass
@@ -114,7 +115,8 @@ def run(
         now: The clock, UTC without zone; becomes `known_at` of what is read.
         report: Is told of each step.
         stages: Run only one of `BRONZE_TO_SILVER` and `SILVER_TO_GOLD`.
-        full_refresh: Compute every table of gold again, whether or not anything it depends on has changed.
+        full_refresh: Compute every table of gold again, whether or not anything it depends on has changed, and read every
+            source file, also those that are as the last run has read them.
 
     Raises:
         ContractError: A contract cannot be used, or says something that is only a guess.
@@ -125,14 +127,16 @@ def run(
     recovered = _recovered(settings)
     work = _Work(settings, now, report, full_refresh)
     scan = sources.Scan((), (), ())
+    memory = Memory.of({} if full_refresh else locks.sources(work.lake.root), work.read_by)
     if BRONZE_TO_SILVER in stages:
         with work.steps.step("look at the source files"):
-            scan = sources.scan(settings.source, work.entities)
+            scan = sources.scan(settings.source, work.entities, memory)
     work.result.refused, work.result.ignored = list(scan.refused), list(scan.ignored)
     work.result.unfed = list(scan.unfed)
     with journal.writing(work.lake) as writer:
         work.result.recovered = [*recovered, *writer.recovered]
         if BRONZE_TO_SILVER in stages:
+            locks.remember_sources(work.lake.root, memory.document())
             todo, kind = [(batch, _NOTHING) for batch in work.files(scan)], journal.RUN
             try:
                 todo = [*work.refused_again(work.waiting_for_rates(), before=True), *todo]
@@ -308,6 +312,7 @@ class _Work:
             )
         bring(self.entities, self.lake.root)
         extensions.load(settings)
+        self.read_by = contracts_in_use.fingerprint(self.said)
         self.held_under = hold.under(settings.hold_back, self.said)
         self.goal = _goal(settings, now)
         self.model = models.champion(settings)
@@ -335,7 +340,7 @@ class _Work:
         new: dict[tuple[str, str], sources.SourceFile] = {}
         unread = [file for file in scan.files if (file.content_hash, file.entity) not in read]
         scan = sources.without(scan, _not_whole(scan, kept), self.entities)
-        doubtful = amounts.refused(unread, self.entities)
+        doubtful = self._doubtful(unread)
         if not self.settings.accept:
             scan = sources.without(scan, doubtful, self.entities)
         for file in scan.files:
@@ -345,14 +350,15 @@ class _Work:
             else:
                 new[key] = replace(file, accept=self.settings.accept)
         earlier = [file for batch in kept for file in batch.files]
-        today = self.now.date()
-        settled = conventions.settle(
-            list(new.values()), self.entities, earlier, accept=self.settings.accept, today=today
-        )
-        refused = [*scan.refused, *settled.refused]
-        read_now = sources.hold_back(settled.files, refused, scan.ignored, self.entities, to_load=True)
+        settled = self._settle(list(new.values()), earlier) if new else None
+        refused = [*scan.refused, *(settled.refused if settled else ())]
+        files = settled.files if settled else ()
+        read_now = sources.hold_back(files, refused, scan.ignored, self.entities, to_load=True)
         accepted = [item.problem for item in doubtful if self.settings.accept]
-        self.result.refused, self.result.notes = list(read_now.refused), [*accepted, *settled.notes]
+        self.result.refused, self.result.notes = (
+            list(read_now.refused),
+            [*accepted, *(settled.notes if settled else ())],
+        )
         if not known and not read_now.files:
             problems = dict.fromkeys(item.problem for item in self.result.refused)
             raise SourceError("\n".join(problems), self.result.refused[0].remedy)
@@ -370,6 +376,21 @@ class _Work:
         times = (self.now + timedelta(microseconds=place) for place in range(1, len(again) + 1))
         again = [replace(batch, known_at=time) for batch, time in zip(again, times, strict=True)]
         return [*self.pending(), *fresh, *again]
+
+    def _doubtful(self, files: list[sources.SourceFile]) -> list[sources.Refusal]:
+        """The files of which it cannot be told what currency their amounts are in."""
+        if not files:
+            return []
+        from medallion.pipeline import amounts  # with what reads cells, which a run with nothing new has no need of
+
+        return amounts.refused(files, self.entities)
+
+    def _settle(self, files: list[sources.SourceFile], earlier: list[sources.SourceFile]) -> conventions.Settled:
+        """How the cells of files are written, and which of them are in doubt."""
+        from medallion.pipeline import conventions  # with the words of CRMs, as above
+
+        accept, today = self.settings.accept, self.now.date()
+        return conventions.settle(files, self.entities, earlier, accept=accept, today=today)
 
     def _left_behind(self, batch: Batch) -> sources.Refusal | None:
         entity = self.entities.get(batch.files[0].entity)  # None where the contract has dropped it since
@@ -435,9 +456,8 @@ class _Work:
                 gone.append(self.mapped_again(file, known))
         contents = {file.content_hash for file in batch.files}
         earlier = [file for other in known for file in other.files if file.content_hash not in contents]
-        today = self.now.date()
-        doubtful = [] if self.settings.accept else amounts.refused(there, self.entities)
-        settled = conventions.settle(there, self.entities, earlier, accept=self.settings.accept, today=today)
+        doubtful = [] if self.settings.accept else self._doubtful(there)
+        settled = self._settle(there, earlier)
         self.result.notes += settled.notes
         for item in (*doubtful, *settled.refused):
             raise SourceError(item.problem, item.remedy)
@@ -474,12 +494,11 @@ class _Work:
             )
             remedy = f"Put the file back as {file.uri}; or name the form of dates in the contract with dateFormats."
             return file, [sources.Refusal(file.name, file.entity, problem, remedy)]
-        if not accept and (refused := amounts.refused([file], self.entities)):
+        if not accept and (refused := self._doubtful([file])):
             return file, refused
         # its own record comes last: how its dates were written stays decided where the same columns fill them
         earlier = [other for batch in known for other in batch.files if other.content_hash != file.content_hash]
-        today = self.now.date()
-        settled = conventions.settle([file], self.entities, [*earlier, file], accept=accept, today=today)
+        settled = self._settle([file], [*earlier, file])
         self.result.notes += settled.notes
         return (settled.files or [file])[0], settled.refused
 

@@ -93,7 +93,21 @@ class Batch:
 
 
 def history(lake: Lakehouse) -> list[Batch]:
-    """Every batch in its latest state, oldest first."""
+    """Every batch in its latest state, oldest first; read once as long as no commit is added."""
+    now = store.state(lake, JOURNAL)
+    known, found = _read.get(lake.root, (None, []))
+    if not now or known != now:
+        found = _history(lake)
+    if now:
+        _read[lake.root] = now, found
+    return [*found]
+
+
+#: The journal of a lakehouse in a folder as this process has read it last, with the commit that it was read at.
+_read: dict[str, tuple[tuple[str, int, int, int], list[Batch]]] = {}
+
+
+def _history(lake: Lakehouse) -> list[Batch]:
     if not lake.exists(JOURNAL):
         return []
     with query.connect(lake, layers=["ops"], only={JOURNAL}, newest=True) as connection:

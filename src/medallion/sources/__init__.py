@@ -25,6 +25,7 @@ from medallion.sources import currencies, delivery, headers, quoting, readers
 from medallion.sources.delivery import FORMATS, Part
 from medallion.sources.files import UNREADABLE, Content, Place, fingerprint, read_through, text_lines
 from medallion.sources.headers import Header, Known
+from medallion.sources.memory import Memory
 from medallion.sources.readers import documents
 
 #: Rows of a sheet in which its header is looked for.
@@ -134,11 +135,16 @@ class Scan:
     unfed: tuple[str, ...] = ()
 
 
-def scan(folder: str, entities: Mapping[str, Entity]) -> Scan:
+def scan(folder: str, entities: Mapping[str, Entity], memory: Memory | None = None) -> Scan:
     """Look at every table directly in `folder`; one may feed several entities.
 
     A file that is refused holds back the files whose rows refer to its entity: without their parents those
     rows would all be quarantined.
+
+    Args:
+        folder: Where the files are.
+        entities: The contracts.
+        memory: What earlier runs found, by these contracts; files that are as they were are not read.
 
     Raises:
         SourceError: The folder does not exist or holds nothing that a contract recognises.
@@ -147,7 +153,8 @@ def scan(folder: str, entities: Mapping[str, Entity]) -> Scan:
     refused: list[Refusal] = []
     ignored: list[str] = []
     fed: set[tuple[str, str]] = set()
-    for part in delivery.parts(folder):
+    memory = memory or Memory()
+    for part in delivery.parts(folder, memory.parts):
         if isinstance(part, str):
             ignored.append(part)
             continue
@@ -159,7 +166,7 @@ def scan(folder: str, entities: Mapping[str, Entity]) -> Scan:
             else:  # what is in it cannot be seen, so it may be anything
                 refused.append(Refusal(part.name, None, part.error.problem, part.error.remedy))
         elif isinstance(part, Part):
-            _take(part, claims, files, refused)
+            _take(part, claims, files, refused, memory)
         else:
             for claim in claims:
                 refused.append(Refusal(part.name, claim.entities[0].name, part.error.problem, part.error.remedy))
@@ -225,9 +232,12 @@ def _is_named(entity: Entity, stems: Iterable[str]) -> bool:
     return any(fnmatch.fnmatchcase(end, pattern.lower()) for end in ends for pattern in entity.file_patterns)
 
 
-def _take(part: Part, claims: list[_Claim], files: list[SourceFile], refused: list[Refusal]) -> None:
+def _take(part: Part, claims: list[_Claim], files: list[SourceFile], refused: list[Refusal], memory: Memory) -> None:
+    def known(cells: Sequence[str]) -> int:
+        return max(claim.known(cells) for claim in claims)
+
     try:
-        content, header = look(part, lambda cells: max(claim.known(cells) for claim in claims), _line(claims))
+        content, header = memory.looked(part, lambda: look(part, known, _line(claims)))
     except SourceError as error:
         refused += [Refusal(part.name, claim.entities[0].name, error.problem, error.remedy) for claim in claims]
         return

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +70,11 @@ class Unreadable:
     cells: tuple[str, ...] = ()
 
 
-def parts(folder: str) -> Iterator[Part | Unreadable | str]:
+#: Gives the tables of a file instead of those that are read: the file, its address, how its tables are read.
+Remembered = Callable[[Place, str, Iterable[Part | Unreadable | str]], Iterable[Part | Unreadable | str]]
+
+
+def parts(folder: str, remembered: Remembered = lambda place, uri, read: read) -> Iterator[Part | Unreadable | str]:
     """Every table directly in `folder`, in order of name; a name alone is a file that can hold none.
 
     Where there is no table directly in it, those of its folders, named by their path: a folder per month, say.
@@ -114,7 +118,8 @@ def parts(folder: str) -> Iterator[Part | Unreadable | str]:
             shown = name.encode("utf-8", "replace").decode()
             yield Unreadable(shown, (split(name.rpartition("/")[2])[0],), SourceError(problem, remedy))
         elif is_file and not name.rpartition("/")[2].startswith(("_", ".", "~$")):
-            yield from _parts(Place(fs, path), f"{home}/{name}", name, name.rpartition("/")[2])
+            place, uri = Place(fs, path), f"{home}/{name}"
+            yield from remembered(place, uri, _parts(place, uri, name, name.rpartition("/")[2]))
         elif is_file or split(name)[1] in FORMATS:
             yield name
 

@@ -6,8 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from charset_normalizer import from_bytes
-
 #: Encodings of East Asia, two bytes a character.
 _EAST_ASIA = ["cp932", "gb18030", "big5", "cp949"]
 #: A text of fewer characters than this is too short to tell UTF-16 by.
@@ -58,6 +56,8 @@ def east_asian(head: bytes) -> str | None:
     ['cp932', None]
     """
     head = head[: head.rfind(b"\n") + 1] or head
+    from charset_normalizer import from_bytes  # what is UTF-8 has no need of it
+
     found = list(from_bytes(head, cp_isolation=_EAST_ASIA))
     if not found:
         return None
