@@ -112,7 +112,7 @@ def test_what_is_written_to_an_address_is_refused_and_not_put_into_a_folder_of_i
 
     monkeypatch.chdir(tmp_path)
     for line in (
-        ["simulate", "--customers", "5", "--out"],
+        ["simulate", "--customers", "5", "--days", "5", "--seed", "1", "--out"],
         ["eda", "--out"],
         ["export", "--to"],
         ["run", "--contract"],
