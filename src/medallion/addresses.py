@@ -106,6 +106,16 @@ def on_disk(uri: str) -> str:
     return path if is_address(path) else unquote(path)
 
 
+def same(uri: str) -> str:
+    """What is the same for every spelling of where a file is, links and `..` followed; another address as it is.
+
+    >>> same("file:///a%20b/../c"), same("s3://bucket/a%20b")
+    ('/c', 's3://bucket/a%20b')
+    """
+    is_local = not is_address(uri) or uri.lower().startswith("file:")
+    return os.path.realpath(of_source(uri)) if is_local else uri
+
+
 def split(text: str) -> tuple[str, str]:
     """The store of an address and the path in it, without a slash at its beginning.
 
