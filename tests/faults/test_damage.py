@@ -150,7 +150,7 @@ def test_what_cannot_be_gone_back_to(lake):
 
     with pytest.raises(LakehouseError, match="no run had ended by"):
         restore.plan(lake, "2001-01-01")
-    with pytest.raises(LakehouseError, match="is not a time"):
+    with pytest.raises(LakehouseError, match="is neither the number of a manifest nor a time"):
         restore.plan(lake, "yesterday")
     with pytest.raises(LakehouseError, match="there is no version 99"):
         restore.plan(lake, "99", "gold.deals")

@@ -48,14 +48,8 @@ def examine(settings: Settings) -> list[Finding]:
     lake = Lakehouse(settings.lakehouse)
     found = files(settings)
     names = readable(found)
-    entities = (
-        contracts.entities(contracts_in_use.overrides(lake, settings.contracts)) if _has(names, "ops.batches") else {}
-    )
-    if entities:
-        contracts_in_use.for_readers(lake)  # gold is as they have it
-    known: dict[str, Table] = {step.table: gold_contract(step.table) for step in graph()}
-    known |= {table.name: table for entity in entities.values() for table in (entity.clean, entity.history)}
-    found += [one for name in names if name in known for one in _contract(lake, known[name])]
+    entities = _entities(settings, lake, names)
+    found += _contracts(lake, names, entities)
     found += _unfinished(lake, names)
     found += lost(lake)
     found += accounts(lake, names)
@@ -106,8 +100,51 @@ def worst_first(found: Iterable[Finding]) -> list[Finding]:
     return sorted(found, key=lambda one: ((BROKEN, WARNING, OK).index(one.state), one.check, one.about))
 
 
-def _has(names: list[str], name: str) -> bool:
-    return name in names
+def keys(settings: Settings, names: list[str]) -> Iterator[Finding]:
+    """Columns, types and keys of every table are those of its contract, and what it refers to is known.
+
+    Args:
+        settings: Which lakehouse.
+        names: Its tables that can be read.
+    """
+    lake = Lakehouse(settings.lakehouse)
+    entities = _entities(settings, lake, names)
+    yield from _contracts(lake, names, entities)
+    for entity in entities.values():
+        for column in entity.references:
+            parent = entities[column.reference.entity] if column.reference else entity
+            tables = {entity.clean.name, parent.history.name}
+            if column.checks.get("reference") == "reject" and tables <= set(names):
+                yield _reference(lake, entity, column.name, parent)
+
+
+def _reference(lake: Lakehouse, entity: Entity, column: str, parent: Entity) -> Finding:
+    """Records that the other entity never had, not those that have ended."""
+    table, known = entity.clean.name, parent.history.name
+    with query.connect(lake, LAYERS, only={table, known}, newest=True) as connection:
+        (lost,) = connection.execute(
+            f'select count(*) from {table} where "{column}" not in '
+            f'(select "{parent.key}" from {known} where "{parent.key}" is not null)'
+        ).fetchone() or (0,)
+    about = f"{table}.{column}"
+    if not lost:
+        return Finding("reference", about, OK, f"every one is known to {known}")
+    return Finding("reference", about, BROKEN, f"{lost:,} rows name none of {known}", "Report this as a defect.")
+
+
+def _entities(settings: Settings, lake: Lakehouse, names: list[str]) -> dict[str, Entity]:
+    """Entities as the lakehouse has them; gold is told of them too. None where no batch can be read."""
+    if "ops.batches" not in names:
+        return {}
+    entities = contracts.entities(contracts_in_use.overrides(lake, settings.contracts))
+    contracts_in_use.for_readers(lake)
+    return entities
+
+
+def _contracts(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity]) -> list[Finding]:
+    known: dict[str, Table] = {step.table: gold_contract(step.table) for step in graph()}
+    known |= {table.name: table for entity in entities.values() for table in (entity.clean, entity.history)}
+    return [one for name in names if name in known for one in _contract(lake, known[name])]
 
 
 def _files(lake: Lakehouse, name: str, folder: Path) -> Iterator[Finding]:
@@ -286,7 +323,7 @@ def _account(
 
 def _current(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity]) -> Iterator[Finding]:
     """The clean table of every entity has the current version of every key that its history has."""
-    if "ops.batches" in lake.tables() and not _has(names, "ops.batches"):
+    if "ops.batches" in lake.tables() and "ops.batches" not in names:
         return
     if journal.unfinished(lake):
         return  # in the middle of a batch they differ
@@ -318,7 +355,7 @@ def _current(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity]) 
 
 def _readings(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity]) -> Iterator[Finding]:
     """Every file was read as the contract of today would read it."""
-    if not _has(names, "ops.batches"):
+    if "ops.batches" not in names:
         return
     read = batches.readings(batches.history(lake))
     unlike = list(_other_evidence(lake, names, entities, read))
@@ -397,13 +434,13 @@ def _bare(file: sources.SourceFile) -> dict[str, Filling]:
 
 def _proof(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
     """What the deals came to in the newest run that read something."""
-    if _has(names, proof.PROOFS) and (recorded := proof.recorded(lake)):
+    if proof.PROOFS in names and (recorded := proof.recorded(lake)):
         yield Finding("proof", "silver.leads_clean", OK, recorded[-1]["question"])
 
 
 def _returned(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity]) -> Iterator[Finding]:
     """Nobody who was forgotten is here under another key."""
-    if not _has(names, erasure_log.TABLE) or any(entity.clean.name in lake.tables() and entity.clean.name not in names for entity in entities.values()):  # fmt: skip
+    if erasure_log.TABLE not in names or any(entity.clean.name in lake.tables() and entity.clean.name not in names for entity in entities.values()):  # fmt: skip
         return
     back = erasure_log.returned(lake, entities)
     for entity in dict.fromkeys(one.entity for one in back):

@@ -42,7 +42,7 @@ class Point(NamedTuple):
 def points(lake: Lakehouse) -> list[Point]:
     """States that can be gone back to, oldest first."""
     known = manifests.history(lake)
-    opens = [one for one in known if one.number >= known[-1].opens_from]
+    opens = manifests.kept(known)
     runs = [] if known and len(opens) < len(known) else _runs_before(lake, known)
     return [
         *(Point(None, ended, journal.RUN) for _, ended in runs),
@@ -127,7 +127,7 @@ def apply(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
 def _manifest(lake: Lakehouse, to: str) -> Manifest | None:
     """The manifest that is meant; None where it is a run from before the first."""
     known = manifests.history(lake)
-    if manifests.is_number(to) or (known and manifests.last_by(known, _time(to))):
+    if manifests.is_number(to) or (known and manifests.last_by(known, manifests.time_of(to, "--to"))):
         return manifests.found(lake, to, "--to")
     return None
 
@@ -180,7 +180,7 @@ def _version_in(lake: Lakehouse, name: str, manifest: Manifest, newest: Manifest
 
 def _of_a_run(lake: Lakehouse, to: str, names: list[str]) -> dict[str, int | None]:
     """Versions of these tables when the last run by a time had ended, as far as there are no manifests."""
-    time = _time(to)
+    time = manifests.time_of(to, "--to")
     runs = _runs_before(lake, manifests.history(lake))
     ended = [stamp for _, stamp in runs if stamp <= time]
     if not ended:
@@ -220,16 +220,6 @@ def _whole(lake: Lakehouse, name: str) -> DeltaTable:
 
 def _newest(lake: Lakehouse, name: str) -> int:
     return publishing.newest(lake, name)
-
-
-def _time(text: str) -> datetime:
-    try:
-        told = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise LakehouseError(
-            f"--to {text!r} is not a time", "Write 12, the number of a manifest, or 2025-07-01T08:00:00, in UTC."
-        ) from error
-    return told if told.tzinfo else told.replace(tzinfo=UTC)
 
 
 def _version_at(lake: Lakehouse, name: str, time: datetime) -> int | None:

@@ -26,7 +26,7 @@ def verify(settings: Settings, deep: bool = False) -> list[Finding]:
 
     Args:
         settings: Which lakehouse.
-        deep: Hash the content of every table as well, and compute gold anew from silver to compare it.
+        deep: Hash the content of every table, look at keys and references, and compute gold anew from silver to compare it.
 
     Raises:
         LakehouseError: There is no lakehouse, or it is not in a folder.
@@ -38,10 +38,14 @@ def verify(settings: Settings, deep: bool = False) -> list[Finding]:
     if known:
         readable = doctor.readable(found)
         found += _versions(lake, known[-1], readable)
+        whole = all(one.state != BROKEN for one in found)
         found += doctor.accounts(lake, readable)
-        if deep and all(one.state != BROKEN for one in found):
+        if deep and whole:
             found += _contents(lake, known[-1])
-            found += _gold(settings, lake)
+            keys = list(doctor.keys(settings, readable))
+            found += keys
+            if all(one.state != BROKEN for one in keys):
+                found += _gold(settings, lake)
     return doctor.worst_first(found)
 
 

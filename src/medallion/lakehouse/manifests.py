@@ -226,7 +226,7 @@ def found(lake: Lakehouse, at: str, option: str = "--at") -> Manifest:
             "erased or removed since",
             f"The oldest that opens is {known[-1].opens_from}.",
         )
-    if _expired(known, manifest):
+    if manifest not in kept(known):
         raise LakehouseError(
             f"{lake.root}: manifest {manifest.number} of {_minute(manifest.written_at)} UTC can no longer be opened: it has "
             "expired, and upkeep has removed what only it needed",
@@ -246,11 +246,12 @@ def openable(known: Iterable[Manifest], now: datetime) -> set[int]:
     return {*month_ends.values(), *recent, known[-1].number}
 
 
-def _expired(known: list[Manifest], manifest: Manifest) -> bool:
-    """Whether upkeep found a manifest expired, and so kept nothing for it."""
+def kept(known: list[Manifest]) -> list[Manifest]:
+    """Manifests whose tables are as they were: not from before an erasure, nor expired when upkeep last removed files."""
     last = max((place for place, one in enumerate(known) if one.kind == MAINTAIN), default=0)
     before = known[:last]
-    return manifest.number in {one.number for one in before} - openable(before, known[last].written_at)
+    expired = {one.number for one in before} - openable(before, known[last].written_at) if before else set()
+    return [one for one in known if one.number >= known[-1].opens_from and one.number not in expired]
 
 
 def still_there(lake: Lakehouse, manifest: Manifest, names: Iterable[str] | None = None) -> None:
@@ -343,14 +344,23 @@ def is_number(text: str) -> bool:
 def _at(known: Iterable[Manifest], at: str, option: str) -> Manifest | None:
     if is_number(at):
         return next((one for one in known if one.number == int(at)), None)
+    return last_by(known, time_of(at, option))
+
+
+def time_of(text: str, option: str) -> datetime:
+    """The time that an option tells (UTC).
+
+    Raises:
+        LakehouseError: It is none.
+    """
     try:
-        told = datetime.fromisoformat(at)
+        told = datetime.fromisoformat(text)
     except ValueError as error:
         raise LakehouseError(
-            f"{option} {at!r} is neither the number of a manifest nor a time",
+            f"{option} {text!r} is neither the number of a manifest nor a time",
             "Write 12 or 2025-07-01T08:00:00, in UTC; see `medallion status`.",
         ) from error
-    return last_by(known, told if told.tzinfo else told.replace(tzinfo=UTC))
+    return told if told.tzinfo else told.replace(tzinfo=UTC)
 
 
 def last_by(known: Iterable[Manifest], time: datetime) -> Manifest | None:
