@@ -231,6 +231,18 @@ def test_large_tables_are_hashed_by_what_was_added(lake, monkeypatch):
     assert by_parts == dict(publishing.kept(lake))["silver.mine"]
 
 
+def test_a_manifest_opens_the_tables_that_changed_and_its_own_once(lake, monkeypatch):
+    opened = []
+    real = Lakehouse.delta
+    monkeypatch.setattr(Lakehouse, "delta", lambda self, name: opened.append(name) or real(self, name))
+    table(lake, "silver.mine", "b")
+    publishing.publish(lake, "run")
+    assert sorted(opened) == [manifests.TABLE, "silver.mine"]
+    opened.clear()
+    assert [manifests.newest(lake).number, manifests.number(lake), manifests.newest(lake).number] == [2, 2, 2]
+    assert opened == [manifests.TABLE]
+
+
 # what may be removed ------------------------------------------------------------------------------------------------
 
 

@@ -172,7 +172,9 @@ _read: dict[str, tuple[tuple[str, int, int, int], Manifest]] = {}
 
 
 def _last(lake: Lakehouse, table: DeltaTable | None = None) -> Manifest | None:
-    """The newest manifest, read once as long as no commit is added."""
+    """The newest manifest, read once as long as no commit is added; none in a catalog."""
+    if lake.in_catalog:
+        return None
     now = state(lake, TABLE)
     known, manifest = _read.get(lake.root, (None, None))
     if now and known == now:
