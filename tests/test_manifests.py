@@ -19,7 +19,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from conftest import NOW, ROOT
-from medallion import cli, door, pipeline
+from medallion import cli, contracts, door, pipeline
 from medallion.care import doctor, erasure, maintain, restore, verify
 from medallion.config import load
 from medallion.errors import LakehouseError
@@ -823,3 +823,11 @@ def test_commands_that_read_an_earlier_state(own_sample, capsys, monkeypatch, tm
     assert said("insights", "--json") == first["insights --json"]
     pipeline.run(load(None, source=str(ROOT / "data/updates"), lakehouse=own_sample.root), NOW + timedelta(days=1))
     assert said("insights", "--json") == second
+
+
+def test_the_published_contract_is_the_table_as_it_is_written():
+    declared = contracts.table(manifests.TABLE)
+    kinds = {"string": "string", "bigint": "int64", "timestamp": "timestamp[us, tz=UTC]"}
+    assert [(each.name, kinds[each.type]) for each in declared.columns] == [
+        (field.name, str(field.type)) for field in manifests.SCHEMA
+    ]

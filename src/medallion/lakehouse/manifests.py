@@ -39,7 +39,7 @@ SCHEMA = pa.schema(
         ("written_at", pa.timestamp("us", tz="UTC")),
         ("kind", pa.string()),
         ("run_id", pa.string()),
-        ("format", pa.int32()),
+        ("format", pa.int64()),
         ("written_by", pa.string()),
         ("opens_from", pa.int64()),
         ("hashed_by", pa.string()),
