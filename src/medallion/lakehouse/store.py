@@ -211,11 +211,15 @@ class Damage:
         return LakehouseError(f"{self.table}: its last commit, {self.path.name}, {self.says}", self.remedy)
 
     def set_aside(self) -> None:
-        """Take the commit out of the log; the file stays beside it under another name."""
-        for path in (self.path.with_suffix(".crc"), self.path):
+        """Take the commit out of the log, and what sums it up; the files stay beside it under other names."""
+        log, hint = self.path.parent, self.path.with_name("_last_checkpoint")
+        for path in (self.path.with_suffix(".crc"), *log.glob(f"{self.path.stem}.checkpoint*.parquet"), self.path):
             if path.exists():
                 with door.through(path):
                     path.replace(path.with_name(f"{path.name}.torn"))
+        if _checkpoint_named(hint) == self.version:
+            with door.through(hint):
+                hint.unlink()
 
 
 def damage(lake: Lakehouse, name: str, data: bool = True) -> Damage | None:
@@ -274,10 +278,7 @@ def mend(lake: Lakehouse, name: str) -> None:
     hint = log / "_last_checkpoint"
     if not hint.exists():
         return
-    try:
-        version = int(json.loads(hint.read_bytes())["version"])
-    except (ValueError, KeyError, TypeError):
-        version = -1
+    version = _checkpoint_named(hint)
     parts = sorted(log.glob(f"{version:020d}.checkpoint*.parquet")) if version >= 0 else []
     broken = [part for part in parts if not _ends(part)]
     if broken and (lacking := _not_summed_up_again(log, version)):
@@ -292,6 +293,14 @@ def mend(lake: Lakehouse, name: str) -> None:
     if broken or not parts:
         with door.through(hint):
             hint.unlink()
+
+
+def _checkpoint_named(hint: Path) -> int:
+    """Version of the checkpoint that a log says is its last; -1 where it says none that can be read."""
+    try:
+        return int(json.loads(hint.read_bytes())["version"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return -1
 
 
 def _ends(path: Path) -> bool:
