@@ -603,7 +603,9 @@ def test_proposals_about_an_account_are_forgotten(actions, tmp_path):
     assert [one.action_id for one in actions.all(NOW)] == [kept.action_id]
     assert gone.action_id not in actions.path.read_text()
     told = proposed(actions, key="L-3", changes={"note": "as Ann Byron said"})
-    assert actions.forget({"deal": {"L-1"}}, lambda text: "Ann Byron" in text) == 1, "one about another deal that mentions her"
+    assert actions.forget({"deal": {"L-1"}}, lambda text: "Ann Byron" in text) == 1, (
+        "one about another deal that mentions her"
+    )
     assert told.action_id not in actions.path.read_text()
     actions.decide(kept.action_id, "approved", "ann", NOW)
 

@@ -264,8 +264,15 @@ SCRIPTS = {
     ("anna schmidt", "anna schmidt; Anna Schmidt; schmidt, anna"): "[erased]; [erased]; [erased]",
     ("jonas weber", "spoke to jonas weber"): "spoke to [erased]",
     ("Jonas Weber", "spoke to jonas weber"): "spoke to [erased]",
-    ("José García López", "José García called. García López, José; García, José"): "[erased] called. [erased]; [erased]",
+    (
+        "José García López",
+        "José García called. García López, José; García, José",
+    ): "[erased] called. [erased]; [erased]",
     ("Maria dos Santos Silva", "Maria dos Santos, Maria Silva"): "[erased], [erased]",
+    ("박서준", "박서준님께, 박서준이"): "[erased]님께, [erased]이",
+    ("Chan Tai Man 陳大文", "與陳大文通話; Chan Tai Man"): "與[erased]通話; [erased]",
+    ("محمد علي حسن", "محمد علي، محمد علي صالح"): "[erased]، محمد علي صالح",
+    ("José Luis García López", "José García López; José Luis García; José L. López"): "[erased]; [erased]; [erased]",
     ("Mark Will", "Mark Will; MARK WILL; Will, Mark"): "[erased]; [erased]; [erased]",
     ("Annual Renewal", "The Annual Renewal is due"): "The [erased] is due",
 }
@@ -279,6 +286,7 @@ OF_OTHERS = {
     "李明": "李明博说, 高李明天",
     "राम कुमार": "राम सिंह; रमा कुमार",
     "สมชาย ใจดี": "สมชาย มีสุข",
+    "남궁 민": "남궁 민수",
     "かとう はな": "がとう はな",
     "Mark Will": "Mark will call; I asked if mark will come; will mark it; Will mark; Will Mark come?",
     "Will Long": "This will long be remembered",
@@ -328,6 +336,14 @@ def test_a_company_that_is_a_common_word_needs_its_legal_form():
     assert company.without("Marketing GmbH and Referral Partners") == "[erased] and [erased]"
 
 
+def test_a_company_in_scripts_without_spaces():
+    company = Mentions(
+        names=frozenset(Name(text, person=False) for text in ("株式会社 東京電力", "有限公司", "株式会社 田中", "HP"))
+    )
+    assert company.without("東京電力の件, 株式会社田中様") == "[erased]の件, [erased]様"
+    assert not company.found("某有限公司, 田中, HP")
+
+
 def test_a_value_of_an_enumerated_column_names_no_one():
     who = Mentions(
         names=frozenset({Name("Paid Search Ltd", person=False), Name("LinkedIn", person=False)}),
@@ -345,7 +361,9 @@ def test_a_mark_of_its_own_is_used_for_texts_seen_before():
     assert replace(who, mark="erased").without("Eva Klein: lead") == "erased: lead"
 
 
-@pytest.mark.parametrize("piece", ["a", "a.", "a-", "1", "@", "a@", "a @ ", "%40", "<a ", "Eva ", "김", "ก", "(at)", "+1 "])
+@pytest.mark.parametrize(
+    "piece", ["a", "a.", "a-", "1", "@", "a@", "a @ ", "%40", "<a ", "Eva ", "김", "ก", "(at)", "+1 "]
+)
 def test_time_grows_with_the_length_of_a_cell(piece):
     who = Mentions(
         emails=frozenset({"eva@x.example"}),
@@ -356,3 +374,12 @@ def test_time_grows_with_the_length_of_a_cell(piece):
     who.without("@ Eva " + (piece * (1 << 17))[: 1 << 17])
     addresses((piece * (1 << 17))[: 1 << 17] + "@")
     assert time.process_time() - began < 5
+
+
+def test_the_vocabulary_is_that_of_the_contracts():
+    from medallion import contracts
+    from medallion.care import erasure
+
+    known = erasure._vocabulary(contracts.entities().values())
+    assert {"linked in", "cold call", "won"} <= known
+    assert all(text == text.casefold() for text in known)

@@ -32,8 +32,12 @@ _LONG = 8
 _MARKS = "".join(chr(code) for code in range(0x300, 0x11A00) if unicodedata.category(chr(code))[0] == "M")
 #: A word: letters and digits with the vowel signs and accents that many scripts write as marks.
 _TOKEN = re.compile(rf"[^\W_]+(?:[{_MARKS}]+[^\W_]*)*")
-_ASCII_TOKEN = re.compile(r"[A-Za-z0-9]+")
-_ADDRESS = re.compile(r"(?<![\w.+-])([\w.+-]{1,64})(?:\s?@\s?|%40|\s?[\[(]\s?at\s?[\])]\s?)([\w-]+(?:\.[\w-]+)+)", re.IGNORECASE)
+#: The same where a text has no marks, which is faster to find.
+_LATIN_TOKEN = re.compile(r"[^\W_]+")
+_BEYOND_LATIN = re.compile(r"[^\x00-\u02ff]")
+_ADDRESS = re.compile(
+    r"(?<![\w.+-])([\w.+-]{1,64})(?:\s?@\s?|%40|\s?[\[(]\s?at\s?[\])]\s?)([\w-]+(?:\.[\w-]+)+)", re.IGNORECASE
+)
 _MAY_BE_ADDRESS = re.compile(r"@|%40|[\[(]\s?at\s?[\])]", re.IGNORECASE)
 _NUMBER = re.compile(r"\+?\(?\d(?:[ \t().\-/\u00a0\u2009\u2010-\u2013\u202f]{0,3}\d){6,}")
 _EXTENSION = re.compile(r"[\s,;]{0,2}(?:x|ext[a-z]{0,6}|#|durchwahl|dw)[\s.:]{0,2}\d{1,6}(?!\d)", re.IGNORECASE)
@@ -96,22 +100,46 @@ _ORDINARY = _words(
     "alt angebot auftrag braun bunt ernst erst fein fest frei fromm gross gut jahr jahres jung kalt klar klein klug "
     "kunde kurz lang laut neu projekt reich rot schnell schwarz stark vertrag weiss"
 )
-_ENDING = re.compile(r"\w{3,}(?:tion|sion|ment|ing|ity|ance|ence|ness|ware|ship|ized|ised|able|ible|ung|keit|heit|schaft)s?")
+_ENDING = re.compile(
+    r"\w{3,}(?:tion|sion|ment|ing|ity|ance|ence|ness|ware|ship|ized|ised|able|ible|ung|keit|heit|schaft)s?"
+)
 _AND = frozenset(("and", "und", "et", "y", "e", "en", "og", "och"))
 _GERMAN = {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"}
-_PLAIN = {"ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i", "ى": "ي", "ی": "ي", "ک": "ك", "ة": "ه", "ـ": ""}
+_PLAIN = {
+    "ø": "o",
+    "æ": "ae",
+    "œ": "oe",
+    "ł": "l",
+    "đ": "d",
+    "ð": "d",
+    "þ": "th",
+    "ı": "i",
+    "ى": "ي",
+    "ی": "ي",
+    "ک": "ك",
+    "ة": "ه",
+    "ـ": "",
+}
 _JOINT = r"[\s\-\u00ad\u2010-\u2014.'\u2019/\u00b7&+\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
 _TAG = re.compile(r"</?(?:a|b|i|u|em|strong|span|font|p|br|div|t[dr]|li|ul|ol|h[1-6])\b[^<>]{0,300}>", re.IGNORECASE)
 _BETWEEN = re.compile(rf"{_JOINT}{{1,4}}")
 _COMMA = r"[,\u060c\u3001\uff0c]"
 _WITH_COMMA = re.compile(rf"{_JOINT}{{0,3}}{_COMMA}?\s?")
 #: Scripts that have no spaces between words, or add endings to names: Han, kana and Hangul; Thai, Lao, Burmese, Khmer.
-_EASTERN = r"\u3005-\u3007\u3041-\u3096\u30a1-\u30fa\u30fc-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
+_EASTERN = (
+    r"\u3005-\u3007\u3041-\u3096\u30a1-\u30fa\u30fc-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
+)
 _UNSPACED = re.compile(rf"[{_EASTERN}]+|[\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff]+")
+_KOREAN = r"\uac00-\ud7a3"
+#: What is written together with a Korean name: the beginnings of particles and titles.
+_KOREAN_ENDINGS = "[은는이가을를의에와과도만께한로으랑라입고측씨님군양]|대표|과장|부장|차장|사장|이사|팀장|선생|교수"
+_EASTERN_LEGAL = re.compile("株式会社|有限会社|合同会社|股份有限公司|有限责任公司|有限公司|주식회사|유한회사|集团|公司")
 _BETWEEN_PIECES = r"[\s\u00b7\u2022\u30fb=\uff1d]"
+#: Letters of those scripts that a name needs to be found within others.
+_UNMISTAKABLE = 3
 _AFTER_NAME = "さん|様|さま|氏|先生|女士|小姐|씨|님"
 #: One letter that Hebrew, Arabic and Amharic write together with the word after it: and, to, in, from.
-_PREFIXES = frozenset("והבכלמשוفبكلለበከየ" "و")
+_PREFIXES = frozenset("והבכלמשוفبكلለበከየو")
 #: What documents of the journal call names of files and of columns, which tables go by.
 _NAMES = frozenset(("name", "uri", "member", "sheet", "column", "columns"))
 
@@ -149,7 +177,8 @@ def phone_form(text: str) -> tuple[str, str]:
 
 def _digits_of(text: str) -> str:
     """The digits of a text, those of any script as 0 to 9."""
-    return "".join(str(unicodedata.decimal(each)) for each in text if each.isdecimal())
+    digits = "".join(filter(str.isdecimal, text))
+    return digits if digits.isascii() else "".join(str(unicodedata.decimal(each)) for each in digits)
 
 
 def phone_forms(text: str) -> set[str]:
@@ -210,10 +239,10 @@ _VOICED = 8
 
 
 @lru_cache(maxsize=1 << 16)
-def _openings(word: str) -> tuple[tuple[int, frozenset[str]], ...]:
+def _openings(word: str) -> tuple[tuple[str, int], ...]:
     """The forms of a word, and of what follows a letter that is written together with it: how many letters that is."""
-    whole = (0, _forms(word))
-    return (whole, (1, _forms(word[1:]))) if len(word) > 2 and word[0] in _PREFIXES else (whole,)
+    after = _forms(word[1:]) if len(word) > 2 and word[0] in _PREFIXES else ()
+    return (*((form, 0) for form in _forms(word)), *((form, 1) for form in after))
 
 
 def _is_ordinary(word: str) -> bool:
@@ -310,6 +339,10 @@ class Name:
         for other scripts, and where it is too short for that.
         """
         text = unicodedata.normalize("NFC", self.text.strip())
+        company = _EASTERN_LEGAL.sub("", text)
+        if not self.person and company != text and len(company.strip()) < _UNMISTAKABLE:
+            return r"\s?".join(map(re.escape, "".join(text.split()))) if company.strip() else ""
+        text = text if self.person else company
         pieces = [piece for piece in re.split(rf"(?:{_BETWEEN_PIECES}|{_COMMA})+", text) if piece]
         pieces = [piece for piece in pieces if piece not in _TITLES] or pieces
         letters = "".join(pieces)
@@ -320,14 +353,23 @@ class Name:
             return ""
         parts, gap = (letters, rf"{_BETWEEN_PIECES}?") if eastern else (pieces, r"[\s\u200b]{0,3}")
         found = gap.join(map(re.escape, parts))
-        if len(letters) == 2:
+        if len(letters) < _UNMISTAKABLE:
             found = rf"(?<![{_EASTERN}]){found}(?=(?:{_AFTER_NAME})|(?![{_EASTERN}]))"
-        elif "\uac00" <= letters[0] <= "\ud7a3":
-            found = rf"(?<![\uac00-\ud7a3]){found}"
+        elif re.match(rf"[{_KOREAN}]", letters):
+            found = rf"(?<![{_KOREAN}]){found}(?={_KOREAN_ENDINGS}|(?![{_KOREAN}]))"
         if len(pieces) == 2:
             between = rf"(?:{_BETWEEN_PIECES}|{_COMMA}){{1,2}}"
             found += rf"|{re.escape(pieces[1])}{between}{re.escape(pieces[0])}"
         return rf"(?:{found})(?![{_MARKS}])"
+
+    @property
+    def readings(self) -> list[Name]:
+        """The same name in each of the scripts that a record has it in, such as Wang Xiaoming (王小明)."""
+        eastern = [word for word in _TOKEN.findall(self.text) if _UNSPACED.fullmatch(word)]
+        rest = [word for word in self.words if word not in eastern]
+        if not eastern or not rest:
+            return [self]
+        return [self, replace(self, text=" ".join(eastern)), replace(self, text=" ".join(rest))]
 
     @property
     def is_ordinary(self) -> bool:
@@ -374,18 +416,16 @@ class Name:
         if self.person:
             yield from self._of_person(words, every, shared)
 
-    def _of_person(
-        self, words: list[frozenset[str]], capitals: frozenset[int], shared: bool
-    ) -> Iterator[_Pattern]:
+    def _of_person(self, words: list[frozenset[str]], capitals: frozenset[int], shared: bool) -> Iterator[_Pattern]:
         family = [_forms(word) for word in self.surname]
         given = words[: len(words) - len(family)]
         if len(given) > 1:
-            yield _Pattern((given[0], *family), capitals=capitals)
+            yield _Pattern((given[0], *family), capitals=capitals, middle=not capitals)
             yield _Pattern((*family, given[0]), comma=len(family) - 1, capitals=capitals, strict=bool(capitals))
         if one := [] if capitals else self._first_surname(words, len(given)):
-            before = words[: len(words) - len(family)][: words.index(one[0], 1)]
-            for names in {tuple(before), (words[0],)}:
+            for names in {tuple(words[: words.index(one[0], 1)]), (words[0],)}:
                 yield _Pattern((*names, *one), last=True)
+                yield _Pattern((*names, *one, *family))
             yield _Pattern((*one, words[0]), comma=len(one) - 1, strict=True, last=True)
         if shared:
             return
@@ -476,7 +516,8 @@ class Mentions:
     @cached_property
     def _unspaced(self) -> re.Pattern[str] | None:
         """Names in scripts without spaces, which are found within other words."""
-        known = {one.unspaced for one in self.names if one.text not in self.common and one.unspaced}
+        names = (one for name in self.names if name.text not in self.common for one in name.readings)
+        known = {one.unspaced for one in names if one.unspaced}
         return re.compile("|".join(sorted(known, key=len, reverse=True))) if known else None
 
     @cached_property
@@ -495,7 +536,7 @@ class Mentions:
         for name in self.names:
             if name.text in self.common:
                 continue
-            for pattern in set(name.patterns(name.text in self.shared)):
+            for pattern in {each for one in name.readings for each in one.patterns(name.text in self.shared)}:
                 for form in pattern.words[0]:
                     found[form].append(pattern)
         return {word: sorted(known, key=lambda one: -len(one.words)) for word, known in found.items()}
@@ -526,13 +567,12 @@ class Mentions:
                 )
             tokens = list(_tokens_of(text).finditer(text))
             for at, token in enumerate(tokens):
-                for form in _forms(token.group()) if keys else ():
-                    for key, offset in keys.get(form, ()):
+                for form, skipped in _openings(token.group()):
+                    for key, offset in keys.get(form, ()) if not skipped else ():
                         start = token.start() - offset
                         if start >= 0 and text[start : start + len(key)].casefold() == key and _is_alone(text, start, start + len(key)):  # fmt: skip
                             found.append((start, start + len(key), KEY))
                             break
-                for skipped, form in ((n, form) for n, forms in _openings(token.group()) for form in forms):
                     for pattern in names.get(form, ()):
                         if end := _matched(text, tokens, at, pattern, skipped):
                             start = tokens[at + 1].start() if pattern.title else token.start() + skipped
@@ -552,8 +592,8 @@ class Mentions:
         if not self._beginnings.isdisjoint(words):
             return True
         return not low.isascii() and any(
-            not self._beginnings.isdisjoint(forms) for word in words if not word.isascii() for _, forms in _openings(word)
-        )  # fmt: skip
+            form in self._beginnings for word in words if not word.isascii() for form, _ in _openings(word)
+        )
 
     def _best(self, text: str) -> tuple[str, list[tuple[int, int, str]]]:
         """The text in composed form, with its entities of HTML as letters where it mentions more so, and the mentions."""
@@ -724,8 +764,8 @@ def _unescaped(text: str) -> str:
 
 
 def _tokens_of(text: str) -> re.Pattern[str]:
-    """The expression of a word, the faster one where a text has no marks."""
-    return _ASCII_TOKEN if text.isascii() else _TOKEN
+    """The expression of a word in a text."""
+    return _TOKEN if _BEYOND_LATIN.search(text) else _LATIN_TOKEN
 
 
 def _masked(hit: re.Match[str]) -> str:
