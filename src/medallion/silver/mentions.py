@@ -713,8 +713,8 @@ class Mentions:
             {"kind": "keys", "count": len(self.keys), "forms": "as whole words, in any case",
              "not_searched": "keys of fewer than 4 characters, of digits alone below 8, and those that a record of somebody else has too; records are found by column whatever their key"},
             {"kind": "names of persons", "count": people,
-             "forms": "in any case, with and without accents (ü as u and ue), with or without hyphens and titles, last name first, without "
-             "middle names, without the second of two surnames, as in any script, and where nobody else here has the surname with initials, after a title, and a hyphenated surname alone",
+             "forms": "in any script and case, with and without accents (ü as u and ue), with or without hyphens and titles, last name first, without "
+             "middle names or the second of two surnames, and where nobody else here has the surname with initials, after a title, and a hyphenated surname alone",
              "not_searched": f"nicknames, given names and other surnames alone, forms with endings, another script; {alone} names of one word; "
              f"{ordinary} names of common words only, in lower case; {shared} surnames that others have; "
              f"{len(self.common)} names that records of three or more other accounts bear"},
