@@ -599,13 +599,28 @@ def test_a_crm_that_says_otherwise_afterwards(actions, tmp_path):
 
 def test_proposals_about_an_account_are_forgotten(actions, tmp_path):
     gone, kept = proposed(actions), proposed(actions, key="L-2")
-    assert actions.forget({"L-1"}) == 1
+    assert actions.forget({"deal": {"L-1"}}) == 1
     assert [one.action_id for one in actions.all(NOW)] == [kept.action_id]
     assert gone.action_id not in actions.path.read_text()
     told = proposed(actions, key="L-3", changes={"note": "as Ann Byron said"})
-    assert actions.forget({"L-1"}, lambda text: "Ann Byron" in text) == 1, "one about another deal that mentions her"
+    assert actions.forget({"deal": {"L-1"}}, lambda text: "Ann Byron" in text) == 1, (
+        "one about another deal that mentions her"
+    )
     assert told.action_id not in actions.path.read_text()
     actions.decide(kept.action_id, "approved", "ann", NOW)
+
+
+def test_proposals_of_others_are_kept(actions):
+    """A key is that of a record of its kind; in words only one with letters and digits is a key."""
+    others = [
+        proposed(actions, key="17"),
+        proposed(actions, key="99", changes={"next_step": "call 5 people"}, reason="will sign in May"),
+        proposed(actions, key="98", reason="as L-7-B and A1 said"),
+    ]
+    gone = [proposed(actions, kind="customer", key="17"), proposed(actions, key="97", reason="see L-7, please")]
+    keys = {"customer": {"5", "17", "A1"}, "deal": {"5", "will", "L-7"}}
+    assert actions.forget(keys, theirs={"A1"}) == len(gone)
+    assert [one.key for one in actions.all(NOW)] == [one.key for one in others]
 
 
 # the log, the server, the commands

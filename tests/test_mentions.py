@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import unicodedata
+from dataclasses import replace
 from decimal import Decimal
 
 import pyarrow as pa
@@ -12,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medallion.silver.mentions import Mentions, Name, cleaner
+from medallion.silver.mentions import Mentions, Name, addresses, cleaner
 
 WHO = Mentions(
     emails=frozenset({"juergen.mueller@brandt-ma.example"}),
@@ -238,3 +240,146 @@ def test_a_table_is_cleaned_row_by_row():
     assert found["_source_file"][1].startswith("erased_")
     assert found["_touched"] == [False, True, True, False]
     assert found["_alike"] == [True, False, False, False]
+
+
+SCRIPTS = {
+    ("דוד כהן", "פגישה עם דוד כהן; לדוד כהן; כהן, דוד"): "פגישה עם [erased]; ל[erased]; [erased]",
+    ("דוד כהן", "דָּוִד כֹּהֵן"): "[erased]",
+    ("محمد علي", "اتصل محمد علي أمس، ومحمد علي"): "اتصل [erased] أمس، و[erased]",
+    ("أحمد الشمري", "احمد الشمرى وصل"): "[erased] وصل",
+    ("رضا کریمی", "رضا كريمي زنگ زد"): "[erased] زنگ زد",
+    ("김 민수", "김민수 씨와 통화, 김 민수"): "[erased] 씨와 통화, [erased]",
+    ("김민수", "김민수는 내일; 김 민수"): "[erased]는 내일; [erased]",
+    ("佐藤 花子", "佐藤花子さん、佐藤\u3000花子、花子 佐藤"): "[erased]さん、[erased]、[erased]",
+    ("王 小明", "与王小明通话"): "与[erased]通话",
+    ("李明", "李明, 13:00; 李明先生说"): "[erased], 13:00; [erased]先生说",
+    ("ジョン・スミス", "ジョン・スミス様 ジョン スミス ジョンスミス"): "[erased]様 [erased] [erased]",
+    ("राम कुमार", "राम कुमार ने कहा; कुमार, राम"): "[erased] ने कहा; [erased]",
+    ("สมชาย ใจดี", "คุณสมชาย ใจดีโทรมา"): "คุณ[erased]โทรมา",
+    ("அருண் குமார்", "அருண் குமார் பேசினார்"): "[erased] பேசினார்",
+    ("አበበ ቢቂላ", "ከአበበ ቢቂላ; አበበ ቢቂላ"): "ከ[erased]; [erased]",
+    ("გიორგი ბერიძე", "დარეკა გიორგი ბერიძე"): "დარეკა [erased]",
+    ("Γιώργος Παπαδόπουλος", "ΓΙΩΡΓΟΣ ΠΑΠΑΔΟΠΟΥΛΟΣ"): "[erased]",
+    ("Նարեկ Սարգսյան", "ՆԱՐԵԿ ՍԱՐԳՍՅԱՆ"): "[erased]",
+    ("anna schmidt", "anna schmidt; Anna Schmidt; schmidt, anna"): "[erased]; [erased]; [erased]",
+    ("jonas weber", "spoke to jonas weber"): "spoke to [erased]",
+    ("Jonas Weber", "spoke to jonas weber"): "spoke to [erased]",
+    (
+        "José García López",
+        "José García called. García López, José; García, José",
+    ): "[erased] called. [erased]; [erased]",
+    ("Maria dos Santos Silva", "Maria dos Santos, Maria Silva"): "[erased], [erased]",
+    ("박서준", "박서준님께, 박서준이"): "[erased]님께, [erased]이",
+    ("Chan Tai Man 陳大文", "與陳大文通話; Chan Tai Man"): "與[erased]通話; [erased]",
+    ("محمد علي حسن", "محمد علي، محمد علي صالح"): "[erased]، محمد علي صالح",
+    ("José Luis García López", "José García López; José Luis García; José L. López"): "[erased]; [erased]; [erased]",
+    ("Mark Will", "Mark Will; MARK WILL; Will, Mark"): "[erased]; [erased]; [erased]",
+    ("Annual Renewal", "The Annual Renewal is due"): "The [erased] is due",
+}
+OF_OTHERS = {
+    "דוד כהן": "דוד לוי וכהן; כהן דויד",
+    "محمد علي": "محمد حسن وعلي",
+    "김 민수": "김민호 김민 민수",
+    "김민수": "이김민수 김민호",
+    "佐藤 花子": "佐藤太郎と花子",
+    "王 小明": "王小红",
+    "李明": "李明博说, 高李明天",
+    "राम कुमार": "राम सिंह; रमा कुमार",
+    "สมชาย ใจดี": "สมชาย มีสุข",
+    "남궁 민": "남궁 민수",
+    "かとう はな": "がとう はな",
+    "Mark Will": "Mark will call; I asked if mark will come; will mark it; Will mark; Will Mark come?",
+    "Will Long": "This will long be remembered",
+    "Grace May": "grace may be needed",
+    "Hope Price": "we hope price is right",
+    "Website Redesign": "they want a website redesign soon; new website. Redesign later; redesign website; Redesign Website",
+    "website redesign": "they want a website redesign soon",
+    "Jonas Weber": "They know Jonas. Weber is new",
+    "José García López": "José García Pérez and José Pérez; Pedro García, José Luis",
+    "Anna Maria Schmidt": "Anna Maria Braun; Anna Maria called",
+    "Hans Peter Wolf": "Hans Peter; Peter Wolf",
+}
+
+
+@pytest.mark.parametrize(("name", "text"), SCRIPTS)
+def test_names_in_any_script_and_case(name, text):
+    who = Mentions(names=frozenset({Name(name)}))
+    assert who.without(text) == SCRIPTS[name, text]
+    assert who.found(text)
+    assert who.without(name.upper()) == "[erased]"
+
+
+@pytest.mark.parametrize("name", OF_OTHERS)
+def test_words_and_names_of_others_stay(name):
+    who = Mentions(names=frozenset({Name(name)}))
+    assert who.without(OF_OTHERS[name]) == OF_OTHERS[name]
+    assert not who.found(OF_OTHERS[name])
+
+
+def test_a_company_of_one_word_is_looked_for_in_running_text():
+    """In a cell that may hold the name of somebody else's record it needs its legal form."""
+    company = Mentions(names=frozenset({Name("LinkedIn Corp.", person=False)}))
+    assert company.without("Sold to LinkedIn and LinkedIn Corp.") == "Sold to [erased] and [erased] Corp."
+    for text in ("LinkedIn Ads", "LinkedIn"):
+        assert company.without(text, whole=False) == text
+        assert company.names_all(text), "so that the search lets it be"
+        assert company.found(text)
+    assert company.without("for LinkedIn Corp.", whole=False) == "for [erased] Corp."
+    assert not company.names_all("for LinkedIn Corp.")
+
+
+def test_a_company_that_is_a_common_word_needs_its_legal_form():
+    company = Mentions(names=frozenset({Name("Marketing GmbH", person=False), Name("Referral Partners Ltd", person=False)}))  # fmt: skip
+    for text in ("Head of Marketing", "Marketing Qualified", "Referral partners are good"):
+        assert company.without(text) == text
+        assert not company.found(text)
+    assert company.without("Marketing GmbH and Referral Partners") == "[erased] and [erased]"
+
+
+def test_a_company_in_scripts_without_spaces():
+    company = Mentions(
+        names=frozenset(Name(text, person=False) for text in ("株式会社 東京電力", "有限公司", "株式会社 田中", "HP"))
+    )
+    assert company.without("東京電力の件, 株式会社田中様") == "[erased]の件, [erased]様"
+    assert not company.found("某有限公司, 田中, HP")
+
+
+def test_a_value_of_an_enumerated_column_names_no_one():
+    who = Mentions(
+        names=frozenset({Name("Paid Search Ltd", person=False), Name("LinkedIn", person=False)}),
+        vocabulary=frozenset({"paid search", "linkedin ads"}),
+    )
+    for text in ("Paid Search", " LinkedIn Ads", json.dumps({"source": "LinkedIn Ads", "n": 1})):
+        assert who.without(text) == text
+        assert not who.found(text)
+    assert who.without("Paid Search called") == "[erased] called"
+
+
+def test_a_mark_of_its_own_is_used_for_texts_seen_before():
+    who = Mentions(names=frozenset({Name("Eva Klein")}))
+    assert who.without("Eva Klein: lead") == "[erased]: lead"
+    assert replace(who, mark="erased").without("Eva Klein: lead") == "erased: lead"
+
+
+@pytest.mark.parametrize(
+    "piece", ["a", "a.", "a-", "1", "@", "a@", "a @ ", "%40", "<a ", "Eva ", "김", "ก", "(at)", "+1 "]
+)
+def test_time_grows_with_the_length_of_a_cell(piece):
+    who = Mentions(
+        emails=frozenset({"eva@x.example"}),
+        phones=frozenset({"+49 30 5551 2345"}),
+        names=frozenset({Name("Eva Klein"), Name("김 민수"), Name("สมชาย ใจดี")}),
+    )
+    began = time.process_time()
+    who.without("@ Eva " + (piece * (1 << 17))[: 1 << 17])
+    addresses((piece * (1 << 17))[: 1 << 17] + "@")
+    assert time.process_time() - began < 5
+
+
+def test_the_vocabulary_is_that_of_the_contracts():
+    from medallion import contracts
+    from medallion.care import erasure
+
+    known = erasure._vocabulary(contracts.entities().values())
+    assert {"linked in", "cold call", "won"} <= known
+    assert all(text == text.casefold() for text in known)

@@ -25,7 +25,7 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from medallion import bronze, contracts, door, silver
-from medallion.care import status
+from medallion.care import proposals, status
 from medallion.care.proposals import Actions
 from medallion.config import Settings
 from medallion.contracts import Column as Declared
@@ -206,6 +206,13 @@ def _is_name(column: Declared) -> bool:
     return column.name in _COMPANIES or (column.pii and column.kind not in ("email", "phone", "free_text"))
 
 
+def _vocabulary(entities: Iterable[Entity]) -> frozenset[str]:
+    """Values of enumerated columns, as exports may spell them."""
+    columns = [column for entity in entities for column in entity.columns if column.accepted]
+    known = {text.casefold() for column in columns for text in (*column.accepted, *column.spellings)}
+    return frozenset(known | {text.replace("_", " ") for text in known})
+
+
 class _Erasure:
     def __init__(
         self,
@@ -258,12 +265,13 @@ class _Erasure:
 
     def _looked_for(self) -> Mentions:
         """Whom to look for, names of files that mention them among it."""
-        plain = self.subject.mentions(self.mine.salt)
+        vocabulary = _vocabulary(self.entities.values())
+        plain = replace(self.subject.mentions(self.mine.salt), vocabulary=vocabulary)
         named = {part for b in self.journal for f in b.files for part in (*f.uri.split("/"), f.name, f.member, f.sheet)}
         self.subject.files |= {name for name in named if name and plain.in_file_name(name) != name}
         columns = {pair for b in self.journal for f in b.files for pair in f.columns}
         self.subject.files |= {name for header, name in columns if plain.in_file_name(header) != header}
-        return self.subject.mentions(self.mine.salt)
+        return replace(plain, files=frozenset(self.subject.files))
 
     def _form(self, entity: str, column: str, text: str) -> str:
         return redaction.comparable(text, self.entities[entity].column(column))
@@ -539,8 +547,9 @@ class _Erasure:
                 removed[name] = self._rewrite(name)
         with self.steps.step("erase: ops.row_accounts"):
             self._save_accounts(arguments["accounts"])
-        keys = {key for keys in self.subject.keys.values() for key in keys}
-        Actions(self.lake).forget(keys, lambda text: bool(self.mentions.found(text)))
+        keys = {kind: self.subject.keys.get(entity, set()) for kind, entity in proposals.ENTITIES.items()}
+        theirs = self.subject.theirs
+        Actions(self.lake).forget(keys, lambda text: bool(self.mentions.found(text)), theirs)
         self._sweep()
         if self.lake.exists("gold.sales_summary"):  # without a dated event there is no day, but there is gold
             model = models.champion(self.settings)

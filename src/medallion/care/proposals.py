@@ -32,6 +32,8 @@ FIELDS: Mapping[str, Mapping[str, int]] = {
 }
 #: Where gold has the records of a kind, and their key.
 _RECORDS = {"customer": ("gold.customer_features", "customer_id"), "deal": ("gold.deals", "lead_id")}
+#: The entity of the records of a kind.
+ENTITIES = {"customer": "customers", "deal": "leads"}
 EXPIRES = timedelta(days=7)
 
 
@@ -271,18 +273,29 @@ class Actions:
             self._write({"event": "applied", **told})
             return self.one(one.action_id, now)
 
-    def forget(self, keys: Collection[str], mentioned: Callable[[str], bool] = lambda text: False) -> int:
+    def forget(
+        self,
+        keys: Mapping[str, Collection[str]],
+        mentioned: Callable[[str], bool] = lambda text: False,
+        theirs: Collection[str] = (),
+    ) -> int:
         """Take out every proposal about these records, or whose texts mention them, with its files, and chain the rest
         anew; gives how many went.
+
+        Args:
+            keys: Keys of the records, by the kind of record that a proposal is about.
+            mentioned: Whether a text mentions them.
+            theirs: Keys that records of others have too: a text that names one may name those.
         """
         if self.lake.folder is None or not self.path.is_file():
             return 0
         with self._locked():
             events = list(self.events())
+            telling = {key for known in keys.values() for key in known if _is_telling(key)} - set(theirs)
             gone = {
                 e["action_id"]
                 for e in events
-                if (e["event"] == "proposed" and (e["key"] in keys or _names(e, keys)))
+                if (e["event"] == "proposed" and (e["key"] in keys.get(e["kind"], ()) or _names(e, telling)))
                 or mentioned(json.dumps(e, ensure_ascii=False))
             }
             if not gone:
@@ -338,10 +351,15 @@ class Actions:
 _SEALED = ("kind", "key", "changes", "reason", "proposed_by", "proposed_at", "expires_at")
 
 
+def _is_telling(key: str) -> bool:
+    """Whether a key is known by itself; one of digits or letters alone may be any number or word."""
+    return any(map(str.isdecimal, key)) and any(map(str.isalpha, key))
+
+
 def _names(event: Mapping[str, Any], keys: Collection[str]) -> bool:
     """Whether a proposal's texts name one of the records."""
-    words = set(re.findall(r"[\w-]+", " ".join([event["reason"], *event["changes"].values()])))
-    return bool(words & set(keys))
+    text = " ".join([event["reason"], *event["changes"].values()])
+    return any(re.search(rf"(?<![\w-]){re.escape(key)}(?![\w-])", text) for key in keys)
 
 
 def _seal(told: Mapping[str, Any]) -> str:

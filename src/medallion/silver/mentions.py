@@ -1,7 +1,7 @@
 """Where a text mentions someone who is to be forgotten: addresses, numbers, keys and names in their usual forms.
 
 What is looked for, and what is not, is stated by `Mentions.searched`. A form that would as well be somebody else is not
-looked for: a given name, a surname of one word, a name that records of others bear.
+looked for: a given name, a surname of one word, a name that records of others bear, words of every day in lower case.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from typing import Any
 
 ERASED = "[erased]"
 EMAIL, PHONE, KEY, NAME = "email", "phone", "key", "name"
+#: A company's name of one word without its legal form, which in a short cell may be anything.
+_WORD = "word"
 KINDS = (EMAIL, PHONE, KEY, NAME)
 #: Digits that a number needs to be told from other figures by them alone.
 _DIGITS = 7
@@ -27,8 +29,15 @@ _DIGITS = 7
 _BARE = 8
 #: Letters that an account's name of one word needs, which is then looked for with a capital letter only.
 _LONG = 8
-_TOKEN = re.compile(r"[^\W_]+")
-_ADDRESS = re.compile(r"([\w.+-]+)(?:\s?@\s?|%40|\s?[\[(]\s?at\s?[\])]\s?)([\w-]+(?:\.[\w-]+)+)", re.IGNORECASE)
+_MARKS = "".join(chr(code) for code in range(0x300, 0x11A00) if unicodedata.category(chr(code))[0] == "M")
+#: A word: letters and digits with the vowel signs and accents that many scripts write as marks.
+_TOKEN = re.compile(rf"[^\W_]+(?:[{_MARKS}]+[^\W_]*)*")
+#: The same where a text has no marks, which is faster to find.
+_LATIN_TOKEN = re.compile(r"[^\W_]+")
+_BEYOND_LATIN = re.compile(r"[^\x00-\u02ff]")
+_ADDRESS = re.compile(
+    r"(?<![\w.+-])([\w.+-]{1,64})(?:\s?@\s?|%40|\s?[\[(]\s?at\s?[\])]\s?)([\w-]+(?:\.[\w-]+)+)", re.IGNORECASE
+)
 _MAY_BE_ADDRESS = re.compile(r"@|%40|[\[(]\s?at\s?[\])]", re.IGNORECASE)
 _NUMBER = re.compile(r"\+?\(?\d(?:[ \t().\-/\u00a0\u2009\u2010-\u2013\u202f]{0,3}\d){6,}")
 _EXTENSION = re.compile(r"[\s,;]{0,2}(?:x|ext[a-z]{0,6}|#|durchwahl|dw)[\s.:]{0,2}\d{1,6}(?!\d)", re.IGNORECASE)
@@ -42,7 +51,7 @@ def _words(text: str) -> frozenset[str]:
 
 _TITLES = _words(
     "mr mrs ms miss mx sir madam dr prof professor herr herrn frau hr fr mme mlle monsieur madame sr sra senor senora sig "
-    "signora signor dhr mevr mag ing dipl phd mba"
+    "signora signor dhr mevr mag ing dipl phd mba さん 様 さま 氏 先生 女士 小姐 씨 님"
 )
 _PARTICLES = _words(
     "von van vom zu zur der den de del della di da dal du des dos la le lo el al bin ibn ben ten ter af av mac mc o d st"
@@ -51,15 +60,86 @@ _LEGAL = _words(
     "gmbh ag kg kgaa ohg gbr ug se ev inc incorporated corp corporation co company llc llp lp ltd limited plc sa sas sarl "
     "sl spa srl bv nv oy oyj ab as aps pty pte kk mbh"
 )
+#: Given names that often are the second of two, and so no surname.
+_GIVEN = _words(
+    "maria marie mary ann anna anne anita antonio alexander andreas carlos carmen christian daniel david eduardo elena "
+    "elisabeth elizabeth emilia enrique eva fernando francisco frank georg george grace guadalupe hans heinz helena henry "
+    "ines ignacio isabel jack james jane javier jean jesus joao joachim joe john jose joseph josef juan julia karl klaus lee "
+    "louis louise luis luisa lynn manuel marc marco margaret mark martin michael miguel mohamed muhammad nikolaus paul "
+    "paulo pedro peter pierre rafael ray rita robert rosa rose ruth sofia sophie teresa theresa thomas uwe victoria werner "
+    "wilhelm william wolfgang"
+)
+#: Words of every day that are names too, or titles of deals: a name of nothing else is looked for with its capitals only.
+_ORDINARY = _words(
+    "a able account ace act admin ads agency agent all alliance am an and annual any app april are art as ask at "
+    "august autumn ball bank bar base basic bay be bear bell best big bill bird black blue board bond book booth box "
+    "branch bright broad brook brown budget bull burn bush business but buy by call camp can capital care case cash "
+    "center central chance change chapel charity chase check chief church city clay clear client close cloud coast "
+    "cold cole contact contract cook cool core corn cost course cross crystal custom customer daily dash data dawn "
+    "day deal dean deep deposit desk digital do done down draw drew drive due early earnest east easy email energy "
+    "enterprise event ever every expert express extra fair faith fall farmer fast feather field final finance fire "
+    "first fish fit five flat flow focus food for ford forest forms forward four frank free french fresh friend from "
+    "full fund future garden gene general give glass global go gold golden good grace grand grant gray great green "
+    "grey group grow guard guide gun guy hall hand hardware harmony head health heart heath help her high hill his "
+    "hold home hope horn hot hotel house how hunt hunter i idea if in initial into is it jade job joy judge july june "
+    "just keen key lake land lane large last law lead leads league legal level licence license life light lily line "
+    "link list little live local lock long look love low main major make many march mark market master max may meet "
+    "mercy mid mini mobile money moon more most mountain move must my near need network new next night noble north "
+    "not now number of offer office old olive on one online open or order our out over own page paper park part "
+    "partner party pat patience pay peace penny phase phone pick pilot pitch plan platform point pool power premium "
+    "price prime prince prior pro process product program programme project proof proposal prospect public quarter "
+    "query quick ray ready real red redesign reed referral refresh remote renewal rent report request retail review "
+    "rice rich ring rise river road rob rock rollout rose round royal rush safe sales sample save sea search second "
+    "see sell send senior service setup sharp shop short show side sign silver simple site six sky small smart snow "
+    "social soft software solar some source south spring stack staff standard star start steel step still stock stone "
+    "store storm street strong suite summer sun sunny support sure survey swift system talk tax team tech temple ten "
+    "test that the third this three time to top total tour trade trial true trust two upgrade upsell urgent us user "
+    "value van via video violet vision wade walker wall want ward was watch water way we web website week weekly well "
+    "west white wholesale why wide wild will win winter wise with wood work workshop world worth year yes you young "
+    "zone "
+    "alt angebot auftrag braun bunt ernst erst fein fest frei fromm gross gut jahr jahres jung kalt klar klein klug "
+    "kunde kurz lang laut neu projekt reich rot schnell schwarz stark vertrag weiss"
+)
+_ENDING = re.compile(
+    r"\w{3,}(?:tion|sion|ment|ing|ity|ance|ence|ness|ware|ship|ized|ised|able|ible|ung|keit|heit|schaft)s?"
+)
 _AND = frozenset(("and", "und", "et", "y", "e", "en", "og", "och"))
 _GERMAN = {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"}
-_PLAIN = {"ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"}
-_JOINT = r"[\s\-\u00ad\u2010-\u2014.'\u2019/\u00b7&+\u200b-\u200d\ufeff]"
+_PLAIN = {
+    "ø": "o",
+    "æ": "ae",
+    "œ": "oe",
+    "ł": "l",
+    "đ": "d",
+    "ð": "d",
+    "þ": "th",
+    "ı": "i",
+    "ى": "ي",
+    "ی": "ي",
+    "ک": "ك",
+    "ة": "ه",
+    "ـ": "",
+}
+_JOINT = r"[\s\-\u00ad\u2010-\u2014.'\u2019/\u00b7&+\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
 _TAG = re.compile(r"</?(?:a|b|i|u|em|strong|span|font|p|br|div|t[dr]|li|ul|ol|h[1-6])\b[^<>]{0,300}>", re.IGNORECASE)
 _BETWEEN = re.compile(rf"{_JOINT}{{1,4}}")
-_WITH_COMMA = re.compile(rf"{_JOINT}{{0,3}},?\s?")
-#: Names in scripts that have no spaces between words are found within others.
-_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]{3,}")
+_COMMA = r"[,\u060c\u3001\uff0c]"
+_WITH_COMMA = re.compile(rf"{_JOINT}{{0,3}}{_COMMA}?\s?")
+#: Scripts that have no spaces between words, or add endings to names: Han, kana and Hangul; Thai, Lao, Burmese, Khmer.
+_EASTERN = (
+    r"\u3005-\u3007\u3041-\u3096\u30a1-\u30fa\u30fc-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
+)
+_UNSPACED = re.compile(rf"[{_EASTERN}]+|[\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff]+")
+_KOREAN = r"\uac00-\ud7a3"
+#: What is written together with a Korean name: the beginnings of particles and titles.
+_KOREAN_ENDINGS = "[은는이가을를의에와과도만께한로으랑라입고측씨님군양]|대표|과장|부장|차장|사장|이사|팀장|선생|교수"
+_EASTERN_LEGAL = re.compile("株式会社|有限会社|合同会社|股份有限公司|有限责任公司|有限公司|주식회사|유한회사|集团|公司")
+_BETWEEN_PIECES = r"[\s\u00b7\u2022\u30fb=\uff1d]"
+#: Letters of those scripts that a name needs to be found within others.
+_UNMISTAKABLE = 3
+_AFTER_NAME = "さん|様|さま|氏|先生|女士|小姐|씨|님"
+#: One letter that Hebrew, Arabic and Amharic write together with the word after it: and, to, in, from.
+_PREFIXES = frozenset("והבכלמשוفبكلለበከየو")
 #: What documents of the journal call names of files and of columns, which tables go by.
 _NAMES = frozenset(("name", "uri", "member", "sheet", "column", "columns"))
 
@@ -97,7 +177,8 @@ def phone_form(text: str) -> tuple[str, str]:
 
 def _digits_of(text: str) -> str:
     """The digits of a text, those of any script as 0 to 9."""
-    return "".join(str(unicodedata.decimal(each)) for each in text if each.isdecimal())
+    digits = "".join(filter(str.isdecimal, text))
+    return digits if digits.isascii() else "".join(str(unicodedata.decimal(each)) for each in digits)
 
 
 def phone_forms(text: str) -> set[str]:
@@ -146,26 +227,59 @@ def _forms(word: str) -> frozenset[str]:
         return frozenset((low,))
     low = unicodedata.normalize("NFC", low)
     spelled = ("".join(letters.get(letter, letter) for letter in low) for letters in (_PLAIN, _GERMAN | {"æ": "ae"}))
-    return frozenset(
-        "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)) for text in spelled
+    found = {
+        "".join(c for c in unicodedata.normalize("NFKD", text) if unicodedata.combining(c) in (0, _VOICED))
+        for text in spelled
+    }
+    return frozenset(found - {""} or {low})
+
+
+#: The class of the marks that make another letter of kana.
+_VOICED = 8
+
+
+@lru_cache(maxsize=1 << 16)
+def _openings(word: str) -> tuple[tuple[str, int], ...]:
+    """The forms of a word, and of what follows a letter that is written together with it: how many letters that is."""
+    after = _forms(word[1:]) if len(word) > 2 and word[0] in _PREFIXES else ()
+    return (*((form, 0) for form in _forms(word)), *((form, 1) for form in after))
+
+
+def _is_ordinary(word: str) -> bool:
+    """Whether a word is one of every day, or a number."""
+    return any(
+        form.isdecimal() or form in _ORDINARY or form.removesuffix("s") in _ORDINARY or bool(_ENDING.fullmatch(form))
+        for form in _forms(word)
     )
 
 
 @dataclass(frozen=True)
 class _Pattern:
-    """Words in a row. `comma` is the place after which a comma may stand, `initials` those that are one letter.
+    """Words in a row.
 
-    A `capital` says that the first word needs a capital letter, `joined` that "and" may stand between words, `middle` that
-    an initial may.
+    Attributes:
+        words: Their forms.
+        comma: The place after which a comma may stand.
+        strict: The comma must.
+        initials: Places of words that are one letter.
+        capitals: Places of words that need a capital letter, in scripts that have them.
+        title: The first word is a title, which is no part of the name.
+        joined: "And" may stand between words.
+        middle: An initial may.
+        last: No further name may follow, which would make it somebody else's.
+        alone: It is a company's only word.
     """
 
     words: tuple[frozenset[str], ...]
     comma: int = -1
+    strict: bool = False
     initials: frozenset[int] = frozenset()
+    capitals: frozenset[int] = frozenset()
     title: bool = False
-    capital: bool = False
     joined: bool = False
     middle: bool = False
+    last: bool = False
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -179,7 +293,7 @@ class Name:
     def words(self) -> list[str]:
         """Its words, the given names first, without titles, legal forms and "and"."""
         text = unicodedata.normalize("NFC", self.text)
-        parts = [part.strip() for part in text.split(",")]
+        parts = [part.strip() for part in re.split(_COMMA, text)]
         if len(parts) == 2 and self.person and all(parts):
             text = f"{parts[1]} {parts[0]}"
         words = _TOKEN.findall(text)
@@ -191,7 +305,8 @@ class Name:
     def surname(self) -> list[str]:
         """The words of a person's last name: those joined by a hyphen, and particles before them."""
         words = self.words
-        text = unicodedata.normalize("NFC", self.text).partition(",")[0]
+        text = unicodedata.normalize("NFC", self.text)
+        text = re.split(_COMMA, text)[0]
         first = len(words) - 1
         while first > 1 and re.search(
             rf"{re.escape(words[first - 1])}[-\u2010-\u2013'\u2019]{re.escape(words[first])}", text
@@ -207,7 +322,7 @@ class Name:
         words = self.words
         return (
             len(words) > 1
-            or bool(_UNSPACED.fullmatch(self.text.strip()))
+            or bool(self.unspaced)
             or (not self.person and bool(words) and words[0].isalpha() and len(words[0]) >= _LONG)
         )
 
@@ -218,44 +333,122 @@ class Name:
             _forms(one) & _forms(two) for one, two in zip(mine, theirs, strict=True)
         )
 
+    @cached_property
+    def unspaced(self) -> str:
+        """The expression that finds it within other words, where its script has no spaces or adds endings to names; empty
+        for other scripts, and where it is too short for that.
+        """
+        text = unicodedata.normalize("NFC", self.text.strip())
+        company = _EASTERN_LEGAL.sub("", text)
+        if not self.person and company != text and len(company.strip()) < _UNMISTAKABLE:
+            return r"\s?".join(map(re.escape, "".join(text.split()))) if company.strip() else ""
+        text = text if self.person else company
+        pieces = [piece for piece in re.split(rf"(?:{_BETWEEN_PIECES}|{_COMMA})+", text) if piece]
+        pieces = [piece for piece in pieces if piece not in _TITLES] or pieces
+        letters = "".join(pieces)
+        if not all(map(_UNSPACED.fullmatch, pieces)):
+            return ""
+        eastern = bool(re.match(rf"[{_EASTERN}]", letters))
+        if len(letters) < 2 or (not eastern and len(pieces) < 2):
+            return ""
+        parts, gap = (letters, rf"{_BETWEEN_PIECES}?") if eastern else (pieces, r"[\s\u200b]{0,3}")
+        found = gap.join(map(re.escape, parts))
+        if len(letters) < _UNMISTAKABLE:
+            found = rf"(?<![{_EASTERN}]){found}(?=(?:{_AFTER_NAME})|(?![{_EASTERN}]))"
+        elif re.match(rf"[{_KOREAN}]", letters):
+            found = rf"(?<![{_KOREAN}]){found}(?={_KOREAN_ENDINGS}|(?![{_KOREAN}]))"
+        if len(pieces) == 2:
+            between = rf"(?:{_BETWEEN_PIECES}|{_COMMA}){{1,2}}"
+            found += rf"|{re.escape(pieces[1])}{between}{re.escape(pieces[0])}"
+        return rf"(?:{found})(?![{_MARKS}])"
+
+    @property
+    def readings(self) -> list[Name]:
+        """The same name in each of the scripts that a record has it in, such as Wang Xiaoming (王小明)."""
+        eastern = [word for word in _TOKEN.findall(self.text) if _UNSPACED.fullmatch(word)]
+        rest = [word for word in self.words if word not in eastern]
+        if not eastern or not rest:
+            return [self]
+        return [self, replace(self, text=" ".join(eastern)), replace(self, text=" ".join(rest))]
+
+    @property
+    def is_ordinary(self) -> bool:
+        """Whether it is nothing but words of every day."""
+        return all(map(_is_ordinary, self.words))
+
     def patterns(self, shared: bool) -> Iterator[_Pattern]:
         """Its usual forms; `shared` says that somebody else has its surname."""
-        if not self.is_searched or _UNSPACED.fullmatch(self.text.strip()):
+        if not self.is_searched or self.unspaced:
             return
         joined_up = re.sub(r"(?<=\w)[-'\u2010\u2011\u2019](?=\w)", "", self.text)
         if joined_up != self.text:
             yield from replace(self, text=joined_up).patterns(shared)
         words = [_forms(word) for word in self.words]
         if len(words) == 1:
-            yield _Pattern((words[0],), capital=True)
+            capitals = frozenset(() if self.words[0][0].islower() else (0,))
+            has_form = any(_forms(word) & _LEGAL for word in _TOKEN.findall(self.text)[1:])
+            if has_form and self.is_ordinary:
+                yield _Pattern((words[0], _LEGAL), capitals=frozenset((0,)))
+            else:
+                yield _Pattern((words[0],), capitals=capitals, alone=True)
             return
-        joined = "&" in self.text or any(_forms(word) & _AND for word in _TOKEN.findall(self.text))
+        yield from self._of_words(words, shared)
+
+    def _of_words(self, words: list[frozenset[str]], shared: bool) -> Iterator[_Pattern]:
+        said = _TOKEN.findall(self.text)
+        joined = "&" in self.text or any(_forms(word) & _AND for word in said)
+        lower = [word[0].islower() and not _forms(word) & _PARTICLES for word in self.words]
         # a title of a deal, such as "Website redesign", is no name, and as a phrase in lower case it is everyone's
-        capital = not all(word[0].isupper() or _forms(word) & _PARTICLES for word in self.words if word[0].isalpha())
-        yield _Pattern(tuple(words), joined=joined, capital=capital or not self.person, middle=self.person)
-        plain = not (joined or capital) and all(word.isalpha() for word in self.words) and len(words) <= 5
+        phrase = not lower[0] and any(lower)
+        strict, first = self.is_ordinary, frozenset(() if lower[0] else (0,))
+        if strict:
+            capitals = frozenset(at for at in range(len(words)) if not (phrase and lower[at]))
+        else:
+            capitals = first if phrase or not self.person else frozenset()
+        yield _Pattern(tuple(words), joined=joined, capitals=capitals, middle=self.person and not strict)
+        plain = not (joined or phrase) and not any(map(str.isdecimal, "".join(self.words))) and len(words) <= 5
         if not plain or (not self.person and len(words) > 3):
             return
+        every = frozenset(range(len(words))) if strict else frozenset(() if self.person else first)
+        certain = strict or lower[0]  # turned round without a comma they are words
         for at in range(1, len(words)):
-            yield _Pattern((*words[at:], *words[:at]), comma=len(words) - at - 1, capital=not self.person)
-        if not self.person:
-            return
+            yield _Pattern((*words[at:], *words[:at]), comma=len(words) - at - 1, strict=certain, capitals=every)
+        if self.person:
+            yield from self._of_person(words, every, shared)
+
+    def _of_person(self, words: list[frozenset[str]], capitals: frozenset[int], shared: bool) -> Iterator[_Pattern]:
         family = [_forms(word) for word in self.surname]
         given = words[: len(words) - len(family)]
         if len(given) > 1:
-            yield _Pattern((given[0], *family))
-            yield _Pattern((*family, given[0]), comma=len(family) - 1)
+            yield _Pattern((given[0], *family), capitals=capitals, middle=not capitals)
+            yield _Pattern((*family, given[0]), comma=len(family) - 1, capitals=capitals, strict=bool(capitals))
+        if one := [] if capitals else self._first_surname(words, len(given)):
+            for names in {tuple(words[: words.index(one[0], 1)]), (words[0],)}:
+                yield _Pattern((*names, *one), last=True)
+                yield _Pattern((*names, *one, *family))
+            yield _Pattern((*one, words[0]), comma=len(one) - 1, strict=True, last=True)
         if shared:
             return
         letters = [frozenset(form[0] for form in word) for word in given]
         for initials in {1, len(letters)}:
             some = letters[:initials]
-            yield _Pattern((*some, *family), initials=frozenset(range(len(some))))
+            after = frozenset(range(len(some), len(some) + len(family))) if capitals else capitals
+            yield _Pattern((*some, *family), initials=frozenset(range(len(some))), capitals=after)
             there = frozenset(range(len(family), len(family) + len(some)))
-            yield _Pattern((*family, *some), comma=len(family) - 1, initials=there)
-        yield _Pattern((_TITLES, *family), title=True)
+            yield _Pattern((*family, *some), comma=len(family) - 1, initials=there, capitals=capitals)
+        surname = frozenset((1,) if all(map(_is_ordinary, self.surname)) else ())
+        yield _Pattern((_TITLES, *family), title=True, capitals=surname)
         if re.search(rf"\w[-\u2010\u2011]{re.escape(self.surname[-1])}", self.text):
-            yield _Pattern(tuple(family), capital=True)
+            yield _Pattern(tuple(family), capitals=frozenset((0,)))
+
+    @staticmethod
+    def _first_surname(words: list[frozenset[str]], last: int) -> list[frozenset[str]]:
+        """The first of two surnames, such as García of José García López; `last` is where the second begins."""
+        first = next((at for at in range(1, last) if not words[at] & _GIVEN and len(min(words[at])) > 1), last)
+        end = first
+        while end < last and words[end] & _PARTICLES:
+            end += 1
+        return words[first : end + 1] if end < last else []
 
 
 @dataclass(frozen=True)
@@ -270,6 +463,7 @@ class Mentions:
         shared: Names whose surname others have too: forms that the surname alone would tell are not looked for.
         common: Names that records of several other accounts bear: they are not looked for.
         files: Names of files and columns that mention them, as texts may cite them.
+        vocabulary: Values of enumerated columns, in lower case: a cell that says one of them names no one.
         mark: What stands in the place of a mention.
         salt: Of the hashes by which erased file names stay different.
     """
@@ -281,9 +475,10 @@ class Mentions:
     shared: frozenset[str] = frozenset()
     common: frozenset[str] = frozenset()
     files: frozenset[str] = frozenset()
+    vocabulary: frozenset[str] = frozenset()
     mark: str = ERASED
     salt: str = ""
-    _memory: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+    _memory: dict[str, str] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @cached_property
     def _emails(self) -> frozenset[str]:
@@ -319,9 +514,11 @@ class Mentions:
         return re.compile(rf"(?<!\w)(?:{names})(?!\w)") if names else None
 
     @cached_property
-    def _unspaced(self) -> list[str]:
-        texts = {unicodedata.normalize("NFC", one.text.strip()) for one in self.names if one.text not in self.common}
-        return sorted(text for text in texts if _UNSPACED.fullmatch(text))
+    def _unspaced(self) -> re.Pattern[str] | None:
+        """Names in scripts without spaces, which are found within other words."""
+        names = (one for name in self.names if name.text not in self.common for one in name.readings)
+        known = {one.unspaced for one in names if one.unspaced}
+        return re.compile("|".join(sorted(known, key=len, reverse=True))) if known else None
 
     @cached_property
     def _keys(self) -> dict[str, list[tuple[str, int]]]:
@@ -339,7 +536,7 @@ class Mentions:
         for name in self.names:
             if name.text in self.common:
                 continue
-            for pattern in set(name.patterns(name.text in self.shared)):
+            for pattern in {each for one in name.readings for each in one.patterns(name.text in self.shared)}:
                 for form in pattern.words[0]:
                     found[form].append(pattern)
         return {word: sorted(known, key=lambda one: -len(one.words)) for word, known in found.items()}
@@ -347,8 +544,10 @@ class Mentions:
     def spans(self, text: str, kinds: Collection[str] = KINDS) -> list[tuple[int, int, str]]:
         """Where the text mentions them and how: beginning, end and kind. The text is in composed form (NFC)."""
         found = [(*hit.span(), KEY) for hit in (self._cited.finditer(text) if self._cited else ())]
-        if NAME in kinds:
-            found += ((*hit.span(), NAME) for name in self._unspaced for hit in re.finditer(re.escape(name), text))
+        if NAME in kinds and self.vocabulary and text.strip().casefold() in self.vocabulary:
+            kinds = [kind for kind in kinds if kind != NAME]
+        if NAME in kinds and self._unspaced:
+            found += ((*hit.span(), NAME) for hit in self._unspaced.finditer(text))
         if EMAIL in kinds and self._emails and _MAY_BE_ADDRESS.search(text):
             for hit in _ADDRESS.finditer(text):
                 local = hit[1].lstrip(".-+")
@@ -366,19 +565,19 @@ class Mentions:
                 text = _ADDRESS.sub(
                     lambda hit: hit.group() if "@" not in hit.group() else "\0" * len(hit.group()), text
                 )
-            tokens = list(_TOKEN.finditer(text))
+            tokens = list(_tokens_of(text).finditer(text))
             for at, token in enumerate(tokens):
-                forms = _forms(token.group())
-                for form in forms:
-                    for key, offset in keys.get(form, ()):
+                for form, skipped in _openings(token.group()):
+                    for key, offset in keys.get(form, ()) if not skipped else ():
                         start = token.start() - offset
                         if start >= 0 and text[start : start + len(key)].casefold() == key and _is_alone(text, start, start + len(key)):  # fmt: skip
                             found.append((start, start + len(key), KEY))
                             break
                     for pattern in names.get(form, ()):
-                        if end := _matched(text, tokens, at, pattern):
-                            start = tokens[at + 1].start() if pattern.title else token.start()
-                            found.append((start, end, NAME))
+                        if end := _matched(text, tokens, at, pattern, skipped):
+                            start = tokens[at + 1].start() if pattern.title else token.start() + skipped
+                            word = pattern.alone and not _is_legal(text, tokens, at + 1)
+                            found.append((start, end, _WORD if word else NAME))
                             break
         return found
 
@@ -389,10 +588,12 @@ class Mentions:
     def _may_begin(self, text: str) -> bool:
         """Whether a word of the text begins a name or key; asked first, since few texts have one."""
         low = text.casefold()
-        words = _TOKEN.findall(low)
+        words = _tokens_of(low).findall(low)
         if not self._beginnings.isdisjoint(words):
             return True
-        return not low.isascii() and any(not self._beginnings.isdisjoint(_forms(word)) for word in words)
+        return not low.isascii() and any(
+            form in self._beginnings for word in words if not word.isascii() for form, _ in _openings(word)
+        )
 
     def _best(self, text: str) -> tuple[str, list[tuple[int, int, str]]]:
         """The text in composed form, with its entities of HTML as letters where it mentions more so, and the mentions."""
@@ -419,7 +620,8 @@ class Mentions:
 
         Args:
             text: What a cell says.
-            whole: Also where a name is all that it says. Of a record of somebody else that may be somebody else's name.
+            whole: Also where a name is all that it says, or a company's only word is in it. Of a record of somebody else
+                that may be somebody else's name, or no name.
         """
         known = self._memory.get(text) if whole and len(text) < 200 else None
         if known is not None:
@@ -439,7 +641,7 @@ class Mentions:
         if self._cited:
             text = self._cited.sub(lambda hit: self.in_file_name(hit.group()), text)
         composed, spans = self._best(text)
-        if not whole and spans and _is_all(composed, [span for span in spans if span[2] == NAME]):
+        if not whole and _may_be_others(composed, spans):
             return text
         while spans:  # what stood beside one may be another now
             text = _blanked(composed, spans, self.mark)
@@ -480,7 +682,7 @@ class Mentions:
         for each in texts_in(text):
             composed = unicodedata.normalize("NFC", each)
             for plain in filter(None, (composed, _unescaped(composed))):
-                found |= {kind for _, _, kind in self.spans(plain, kinds)}
+                found |= {NAME if kind == _WORD else kind for _, _, kind in self.spans(plain, kinds)}
         return found
 
     def is_contact(self, text: str) -> bool:
@@ -492,13 +694,13 @@ class Mentions:
         return any(start <= 2 and end >= len(composed) - 1 for start, end in self._numbers(composed))
 
     def names_all(self, text: str) -> bool:
-        """Whether a name is all that a text says, titles and punctuation aside."""
-        composed, spans = self._best(text)
-        return bool(spans) and _is_all(composed, [span for span in spans if span[2] == NAME])
+        """Whether a name is all that a text says, titles and punctuation aside, or a company's only word is in it."""
+        return _may_be_others(*self._best(text))
 
     def searched(self) -> list[dict[str, Any]]:
         """What is looked for, by kind: how many, in which forms, and what is not; holds none of it."""
         told = [name for name in self.names if name.is_searched and name.text not in self.common]
+        ordinary = sum(name.is_ordinary for name in told)
         shared = sum(name.person and name.text in self.shared for name in told)
         alone = sum(len(name.words) <= 1 and not name.is_searched for name in self.names)
         people = sum(name.person for name in told)
@@ -511,12 +713,14 @@ class Mentions:
             {"kind": "keys", "count": len(self.keys), "forms": "as whole words, in any case",
              "not_searched": "keys of fewer than 4 characters, of digits alone below 8, and those that a record of somebody else has too; records are found by column whatever their key"},
             {"kind": "names of persons", "count": people,
-             "forms": "in any case, with and without accents (ü as u and ue), with or without hyphens and titles, last name first, without "
-             "middle names, and where nobody else here has the surname with initials, after a title, and a hyphenated surname alone",
-             "not_searched": f"nicknames, given names and other surnames alone; {alone} names of one word; {shared} surnames that others have; "
+             "forms": "in any script and case, with and without accents (ü as u and ue), with or without hyphens and titles, last name first, without "
+             "middle names or the second of two surnames, and where nobody else here has the surname with initials, after a title, and a hyphenated surname alone",
+             "not_searched": f"nicknames, given names and other surnames alone, forms with endings, another script; {alone} names of one word; "
+             f"{ordinary} names of common words only, in lower case; {shared} surnames that others have; "
              f"{len(self.common)} names that records of three or more other accounts bear"},
             {"kind": "names of accounts", "count": len(told) - people,
-             "forms": f"with a capital letter, with and without accents and legal form; of one word from {_LONG} letters", "not_searched": "abbreviations, shorter names of one word"},
+             "forms": f"with a capital letter, with and without accents and legal form; of one word from {_LONG} letters in running text, elsewhere with the legal form",
+             "not_searched": "abbreviations, shorter names of one word, a common word without the legal form"},
         ]  # fmt: skip
 
 
@@ -559,6 +763,11 @@ def _unescaped(text: str) -> str:
     return "" if plain == text else plain
 
 
+def _tokens_of(text: str) -> re.Pattern[str]:
+    """The expression of a word in a text."""
+    return _TOKEN if _BEYOND_LATIN.search(text) else _LATIN_TOKEN
+
+
 def _masked(hit: re.Match[str]) -> str:
     return " " * len(hit.group())
 
@@ -573,13 +782,11 @@ def _is_alone(text: str, start: int, end: int) -> bool:
     )
 
 
-def _matched(text: str, tokens: list[re.Match[str]], at: int, pattern: _Pattern) -> int:
-    """Where the pattern ends that begins at a word, 0 where it does not begin there."""
+def _matched(text: str, tokens: list[re.Match[str]], at: int, pattern: _Pattern, skipped: int = 0) -> int:
+    """Where the pattern ends that begins at a word, after as many letters of it, 0 where it does not begin there."""
     first = tokens[at]
     start = first.start()
     if start >= 2 and text[start - 1] in "-\u2010\u2011" and text[start - 2].isalnum():
-        return 0
-    if pattern.capital and not first.group()[0].isupper():
         return 0
     place, end = at, first.end()
     for number, word in enumerate(pattern.words):
@@ -596,26 +803,54 @@ def _matched(text: str, tokens: list[re.Match[str]], at: int, pattern: _Pattern)
             between = " " if joined else text[end : tokens[place].start()]
             if between.count("\n") > 1:
                 return 0
+            before = tokens[place - 1].group()
+            if re.search(r"\.\s", between) and len(before) > _ABBREVIATED and not _forms(before) & _TITLES:
+                return 0  # the next sentence
             between = re.sub(r"\s+", " ", between)
             rule = _WITH_COMMA if pattern.comma == number - 1 else _BETWEEN
             if not rule.fullmatch(between):
                 return 0
-            if pattern.comma == number - 1 and (number in pattern.initials) and "," not in between:
+            must = pattern.strict or number in pattern.initials
+            if pattern.comma == number - 1 and must and not re.search(_COMMA, between):
                 return 0
-        token = tokens[place].group()
+        token = tokens[place].group() if number else first.group()[skipped:]
         if not _forms(token) & word:
             return 0
         end = tokens[place].end()
+        if number in pattern.capitals and token[0].islower():
+            return 0
         if number in pattern.initials:
-            if not token.isupper():
+            if any(map(str.islower, token)):
                 return 0
             if pattern.comma < 0 and text[end : end + 1] != ".":
                 return 0
     if text[end : end + 1] in ("-", "\u2010", "\u2011") and text[end + 1 : end + 2].isalpha():
         return 0
-    if pattern.comma >= 0 and place + 1 < len(tokens) and _forms(tokens[place + 1].group()) & pattern.words[0]:
+    following = tokens[place + 1] if pattern.comma >= 0 and place + 1 < len(tokens) else None
+    if following and _forms(following.group()) & pattern.words[0] and _BETWEEN.fullmatch(text, end, following.start()):
         return 0  # a list of names: what follows belongs to the next one
+    if pattern.last and (_is_name_beside(text, tokens, place, 1) or (pattern.comma >= 0 and _is_name_beside(text, tokens, at, -1))):  # fmt: skip
+        return 0
     return end
+
+
+#: Letters of what may be an abbreviation, such as St. or Chr.
+_ABBREVIATED = 3
+
+
+def _is_name_beside(text: str, tokens: list[re.Match[str]], at: int, step: int) -> bool:
+    """Whether the word before or after one, with a space between, may belong to the same name."""
+    if not 0 <= at + step < len(tokens):
+        return False
+    one, two = sorted((tokens[at], tokens[at + step]), key=re.Match.start)
+    return text[one.end() : two.start()].isspace() and not tokens[at + step].group()[0].islower()
+
+
+def _is_legal(text: str, tokens: list[re.Match[str]], at: int) -> bool:
+    """Whether a word is a legal form, and belongs to the one before it."""
+    if at >= len(tokens) or not _forms(tokens[at].group()) & _LEGAL:
+        return False
+    return bool(_WITH_COMMA.fullmatch(re.sub(r"\s+", " ", text[tokens[at - 1].end() : tokens[at].start()])))
 
 
 def _is_initial(text: str, token: re.Match[str], after: int) -> bool:
@@ -664,6 +899,12 @@ def _is_prefix(before: str, codes: Collection[str] | None) -> bool:
     if not bare or bare[0] == "0":
         return False
     return len(bare) == (1 if bare[0] in "17" else 2 if _TWO_DIGITS.match(bare) else 3)
+
+
+def _may_be_others(text: str, spans: Collection[tuple[int, int, str]]) -> bool:
+    """Whether what a text mentions may be somebody else's name, or no name."""
+    certain = [span for span in spans if span[2] != _WORD]
+    return bool(spans) and (not certain or _is_all(text, [span for span in spans if span[2] in (NAME, _WORD)]))
 
 
 def _is_all(text: str, spans: Iterable[tuple[int, int, str]]) -> bool:
