@@ -21,6 +21,8 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
@@ -72,6 +74,7 @@ class _Subject:
     shared: set[str] = field(default_factory=set)
     common: set[str] = field(default_factory=set)
     theirs: set[str] = field(default_factory=set)
+    switchboards: set[str] = field(default_factory=set)
     files: set[str] = field(default_factory=set)
 
     @classmethod
@@ -85,11 +88,19 @@ class _Subject:
         keys, names = ({name: sorted(known) for name, known in what.items()} for what in (self.keys, self.names))
         return {"keys": keys, "names": names, **{name: sorted(getattr(self, name)) for name in _TEXTS}}
 
+    def _own_numbers(self) -> set[str]:
+        """Numbers of the account that no other account has as its own."""
+        numbers = {text for text in self.texts if "@" not in text}
+        if not self.switchboards:
+            return numbers
+        parts = {part for text in numbers for part in mentions.numbers(text)}
+        return {part for part in parts if not _number_forms(part) & self.switchboards}
+
     def mentions(self, salt: str) -> Mentions:
         """What must not be found anywhere: addresses, numbers, keys that are no common figure, and names in texts."""
         return Mentions(
             emails=frozenset(text for text in self.texts if "@" in text),
-            phones=frozenset(text for text in self.texts if "@" not in text),
+            phones=frozenset(self._own_numbers()),
             keys=frozenset(key for known in self.keys.values() for key in known - self.theirs if _is_telling(key)),
             names=frozenset(
                 {*(Name(text) for text in self.spoken), *(Name(text, person=False) for text in self.companies)}
@@ -101,7 +112,11 @@ class _Subject:
         )
 
 
-_TEXTS = ("texts", "spoken", "companies", "shared", "common", "theirs", "files")
+_TEXTS = ("texts", "spoken", "companies", "shared", "common", "theirs", "switchboards", "files")
+
+
+def _number_forms(text: str) -> set[str]:
+    return erasure_log.contacts((), [text])[erasure_log.PHONE]
 
 
 def _is_telling(key: str) -> bool:
@@ -171,11 +186,12 @@ def _locked(settings: Settings, steps: Steps) -> Iterator[tuple[journal.Writer, 
     lake = Lakehouse(settings.lakehouse)
     with journal.writing(lake, recover=False) as writer:
         for found in journal.damaged(lake):
-            raise found.error()
+            _without(found, writer)
         intent, work = writer.held.intent, None
         for lost in journal.lost_commits(lake).values():
             raise lost
         if intent and intent["kind"] == journal.FORGET:
+            _grow(settings, lake)
             arguments = intent["arguments"]
             work = _Erasure(settings, "", datetime.fromisoformat(arguments["now"]), steps, arguments)
             work.do(arguments)
@@ -183,7 +199,42 @@ def _locked(settings: Settings, steps: Steps) -> Iterator[tuple[journal.Writer, 
             writer.publish()
             writer.held.note(None)
         writer.recover()
+        if work is None:
+            _grow(settings, lake)
         yield writer, work
+
+
+def _without(found: store.Damage, writer: journal.Writer) -> None:
+    """Set aside a commit that an interrupted erasure did not write whole: completing it starts from the version before.
+
+    Raises:
+        LakehouseError: No erasure wrote it, or the version before is not whole either.
+    """
+    lake, intent = writer.lake, writer.held.intent
+    if not intent or not writer.is_erasing():
+        raise found.error()
+    if found.table not in intent["before"]:  # such as the log of erasures: it is written again
+        store.drop(lake, [found.table])
+        return
+    try:
+        files = DeltaTable(lake.path(found.table), version=found.version - 1).file_uris()
+        whole = all(Path(unquote(uri.removeprefix("file://"))).exists() for uri in files)
+    except (DeltaError, OverflowError):
+        whole = False
+    if not whole:
+        raise LakehouseError(
+            f"{found.error().problem}; the erasure that was interrupted needs it, and the version before is not there",
+            "Restore the lakehouse from a backup, and forget the account there.",
+        )
+    found.set_aside()
+
+
+def _grow(settings: Settings, lake: Lakehouse) -> None:
+    """Give tables of an earlier version the columns that their contracts have gained since."""
+    entities = contracts.entities(contracts_in_use.overrides(lake, settings.contracts)).values()
+    declared = [table for name, table in contracts.tables().items() if name.split(".")[0] in ("silver", "ops")]
+    for table in [*declared, *(one for entity in entities for one in (entity.history, entity.clean))]:
+        store.grow(lake, table)
 
 
 def _in_a_folder(settings: Settings) -> Lakehouse:
@@ -326,6 +377,7 @@ class _Erasure:
                 sql = f'select distinct "{name}" as name, {account} as account from {entity.clean.name} where "{name}" is not null and not coalesce({where}, false)'
                 for row in query.rows(connection, sql, values):
                     accounts.setdefault(str(row["name"]), set()).add(str(row["account"]))
+        subject.switchboards = self._switchboards(connection, subject)
         folded: dict[str, set[str]] = {}
         for text, known in accounts.items():
             folded.setdefault(text.casefold(), set()).update(known)
@@ -336,6 +388,23 @@ class _Erasure:
             subject.shared |= {
                 one.text for one in people if one.has_surname_of(other) and one.text.casefold() != text.casefold()
             }
+
+    def _switchboards(self, connection: Any, subject: _Subject) -> set[str]:
+        """Numbers of theirs that the record of another account has too, in the forms in which they are hashed."""
+        wanted = {form for text in subject.texts if "@" not in text for form in _number_forms(text)}
+        entity, found = self.entities["customers"], set()
+        columns = [column.name for column in entity.columns if column.kind == "phone"]
+        if not wanted or not columns or not self.lake.exists(entity.clean.name):
+            return set()
+        ends = {form[-_SHORTEST:] for form in wanted}
+        where, values = self._links_sql(entity, subject)
+        for name in columns:
+            sql = f'select distinct "{name}" as said from {entity.clean.name} where "{name}" is not null and not coalesce({where}, false)'
+            for row in query.rows(connection, sql, values):
+                digits = re.sub(r"\D", "", str(row["said"]))
+                if any(end in digits for end in ends):  # its forms take longer
+                    found |= wanted & _number_forms(str(row["said"]))
+        return found
 
     def _merged_into(self, keys: set[str]) -> set[str]:
         """These accounts, and those that were merged into them, however many merges ago."""
@@ -389,12 +458,10 @@ class _Erasure:
         for row in rows:
             entity, cells = self.entities[row["entity"]], json.loads(row["raw"] or "{}")
             file = files.get((row["batch_id"], row["entity"], row["source_file"]))
-            said = {str(text).strip() for text in cells.values() if text}
-            if any(map(self.mentions.is_contact, said)) or str(row["record_key"]) in self.subject.keys.get(
-                row["entity"], set()
-            ):
+            if str(row["record_key"]) in self.subject.keys.get(row["entity"], set()):
                 found.add(row["quarantine_id"])
                 continue
+            has_owner = False
             for name, (target, column) in redaction.links(entity, self.entities).items():
                 item = file.mapping.get(name) if file else None
                 texts = [cells.get(f"={name}"), cells.get(item.column) if item and item.column else None]
@@ -404,10 +471,15 @@ class _Erasure:
                     known = self.mine.hashes.get(kind, frozenset())
                     if text and self.mine.hashed(kind, self._form(where, what, text)) in known:
                         found.add(row["quarantine_id"])
+                if name != entity.key or entity.name == "customers":
+                    has_owner |= any(str(text or "").strip() for text in texts)
             for text in re.split(r"[,;|\t\"]+", str(cells.get("_record") or "")):
                 form = self._form("customers", self.entities["customers"].key, text)
                 if form and self.mine.hashed(customer, form) in self.mine.hashes[customer]:
                     found.add(row["quarantine_id"])
+            # the number of a switchboard is that of many: it says whose a record is only where nothing else does
+            if not has_owner and any(self.mentions.is_contact(str(text).strip()) for text in cells.values() if text):
+                found.add(row["quarantine_id"])
         return found
 
     # table by table
@@ -480,8 +552,11 @@ class _Erasure:
         )
         for ending in (batches.OF_REREAD, batches.OF_HELD_FILE):
             found = found.withColumn("_batch_id", F.regexp_replace("_batch_id", ending, ""))
-        hashes = frame.join(found, on=list(_PROVENANCE), how="left_semi").select("_row_hash").distinct()
-        again = frame.join(hashes, on="_row_hash", how="left_semi").select(*_PROVENANCE)
+        # the same row is that of another account below another head of its group
+        same = [F.coalesce(F.col(f"`{name}`"), F.lit(_MARK)) for name in sorted(silver.filled_columns(mapping))]
+        rows = filled.select(*_PROVENANCE, F.concat_ws(_MARK, "_row_hash", *same).alias("_same"))
+        mine = rows.join(found, on=list(_PROVENANCE), how="left_semi").select("_same").distinct()
+        again = rows.join(mine, on="_same", how="left_semi").select(*_PROVENANCE)
         collected = {tuple(row) for row in found.unionByName(again).collect()}
         return self.spark.createDataFrame(sorted(collected), schema)
 
@@ -597,6 +672,7 @@ class _Erasure:
             "searched_in": _SEARCHED_IN,
             "contact_hashes": {kind: sorted(self.mine.hashes.get(kind, ())) for kind in erasure_log.CONTACTS},
             "names_that_stay": dict(sorted(self.alike.items())),
+            "numbers_that_stay": len(self.subject.switchboards),
             "found": found,
             "not_searched": _NOT_SEARCHED,
             "not_touched": "The exports themselves, copies made with `medallion export`, and backups: "
@@ -644,6 +720,12 @@ class _Erasure:
             parts["excluded"] = read - sum(parts.values())
             parts["implied"] = gone["implied"].get(key, 0)
             left = {name: (row.get(name) or 0) - count for name, count in parts.items()}
+            if any(count < 0 for count in left.values()):
+                raise LakehouseError(
+                    f"{self.lake.root}: {read} rows of {row['entity']} in batch {row['batch_id']} are about the account, "
+                    "which is more than its row accounts say there are; nothing was removed",
+                    "See what `medallion doctor` says of the accounts, and report this as a defect if it finds them well.",
+                )
             changed.append({**row, **left, "erased": (row.get("erased") or 0) + read})
         return changed
 
@@ -815,15 +897,19 @@ def search(root: Path, wanted: Mentions, but: Collection[str] = ()) -> tuple[int
     Files directly in the folder whose names are in `but` are left out.
 
     Of Parquet every text is read, nested values, names of columns and statistics included; other files are read line by
-    line. A name that is all that a text of Parquet or of a Delta log says may be that of somebody else's record.
+    line. A name that is all that a text of Parquet or of a Delta log says may be that of somebody else's record. A file
+    that cannot be read, such as Parquet that is not whole, counts as found: nobody can say what it holds.
     """
     files = sorted(path for path in root.rglob("*") if path.is_file() and str(path.relative_to(root)) not in but)
     found = []
     for path in files:
         place = str(path.relative_to(root))
         says = _says if path.suffix == ".parquet" or path.parent.name == "_delta_log" else _mentions
-        if any(wanted.found(text) for text in (place, path.stem)) or any(says(text, wanted) for text in _texts(path)):
-            found.append(place)
+        try:
+            if any(wanted.found(text) for text in (place, path.stem)) or any(says(text, wanted) for text in _texts(path)):
+                found.append(place)
+        except (pa.ArrowException, OSError, ValueError):
+            found.append(f"{place}: cannot be read")
     return len(files), found
 
 

@@ -12,8 +12,9 @@ import duckdb
 
 from medallion import contracts, metrics
 from medallion.contracts import Table
+from medallion.errors import LakehouseError
 from medallion.gold import gold_contract
-from medallion.lakehouse import contracts_in_use, manifests, query
+from medallion.lakehouse import contracts_in_use, manifests, query, store
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, drift, erasure_log, journal, proof
 
@@ -68,11 +69,31 @@ def status(
     after the reading of its row is a plan or a mistake, not an event.
 
     Quarantine counts records that wait there. A lakehouse that a run has left half made shows as far as it is.
-    `over` is a connection that is open already.
+    `over` is a connection that is open already. While an erasure removes what readers would open, or after one was
+    interrupted there, only `unfinished` is told.
 
     Raises:
         LakehouseError: There is no lakehouse.
     """
+    try:
+        return _status(lake, now, overrides, over)
+    except LakehouseError:
+        if store.erasing(lake) is None:
+            raise
+    lists = ("contracts", "returned", "runs", "manifests", "failures", "batches", "drift", "row_accounts", "proofs")
+    document: dict[str, Any] = {name: [] for name in (*lists, "quarantine", "freshness")}
+    return {
+        **document,
+        "lakehouse": lake.root,
+        "unfinished": journal.unfinished(lake),
+        "currencies": "",
+        "tables": {},
+    }
+
+
+def _status(
+    lake: Lakehouse, now: datetime, overrides: Iterable[Path], over: duckdb.DuckDBPyConnection | None
+) -> dict[str, Any]:
     known = batches.history(lake)
     if not known:
         with query.connect(lake):

@@ -70,6 +70,11 @@ def _show(call: Call, result: dict[str, Any]) -> None:
             f"{count:,} rows of {name} bear a name of the account and no address or number of it. If one is the same person, forget its account too."
             for name, count in result["names_that_stay"].items()
         ),
+        *(
+            [f"{stay} telephone numbers of the account are those of other accounts too, such as a switchboard's, and stay there."]
+            if (stay := result["numbers_that_stay"])
+            else []
+        ),
         f"Not searched: {'; '.join(result['not_searched'])}.",
         f"Not touched: {result['not_touched']}",
         f"Certificate: {result['certificate']}",

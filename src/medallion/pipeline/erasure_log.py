@@ -31,6 +31,8 @@ def read(lake: Lakehouse) -> ErasureLog:
         return ErasureLog(secrets.token_hex(16))
     with query.connect(lake, layers=["ops"], only={TABLE}, newest=True) as connection:
         rows = query.rows(connection, f"select distinct kind, value_hash, salt from {TABLE}")
+    if not rows:  # an erasure was ended between making the table and its first rows
+        return ErasureLog(secrets.token_hex(16))
     hashes: dict[str, set[str]] = {}
     for row in rows:
         hashes.setdefault(row["kind"], set()).add(row["value_hash"])
