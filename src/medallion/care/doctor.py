@@ -226,6 +226,11 @@ def _unfinished(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
                 f"was interrupted; it began at {one['began_at']} UTC",
                 one["what_to_do"],
             )
+    for erasure_id in erasure_log.left(lake):
+        says = f"the search of erasure {erasure_id} found something of the account, which its certificate names"
+        yield Finding(
+            "journal", journal.FORGET, WARNING, says, f"Remove it, then search again with `{journal.RESUME}`."
+        )
     for batch in hold.waiting(batches.history(lake)):
         held = hold.told(batch)
         yield Finding("journal", batch.batch_id, WARNING, f"held back: {held.problem}", held.remedy)

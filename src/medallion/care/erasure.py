@@ -88,6 +88,10 @@ class _Subject:
         keys, names = ({name: sorted(known) for name, known in what.items()} for what in (self.keys, self.names))
         return {"keys": keys, "names": names, **{name: sorted(getattr(self, name)) for name in _TEXTS}}
 
+    def is_account(self, customer_id: str) -> bool:
+        """Whether it is the account of that key, as someone writes it."""
+        return bool({re.sub(r"\s+", "", customer_id).upper(), customer_id.strip()} & self.keys["customers"])
+
     def _own_numbers(self) -> set[str]:
         """Numbers of the account that no other account has as its own."""
         numbers = {text for text in self.texts if "@" not in text}
@@ -156,6 +160,8 @@ def forget(
     with _locked(settings, steps) as (writer, completed):
         if completed is not None and completed.is_about(customer_id):
             return completed.proved()
+        if again := _searched_again(settings, steps, customer_id):
+            return again[-1].proved()
         work = _Erasure(settings, customer_id, now, steps)
         arguments = work.arguments(reason, who)
         with writer.intent(journal.FORGET, (), **arguments):
@@ -166,17 +172,33 @@ def forget(
 def resume(settings: Settings, report: Report = lambda name, seconds: None) -> dict[str, Any]:
     """Complete the erasure that was interrupted; gives its certificate, which counts the rows that were left to remove.
 
+    Where none was, repeat the search of erasures that found something, such as a file of the user.
+
     Raises:
-        LakehouseError: None was, another run is writing, or something of the account is still found after all.
+        LakehouseError: There is neither, another run is writing, or something of the account is still found after all.
     """
     _in_a_folder(settings)
-    with _locked(settings, Steps(report)) as (_, completed):
-        if completed is None:
+    steps = Steps(report)
+    with _locked(settings, steps) as (_, completed):
+        done = _searched_again(settings, steps) if completed is None else [completed]
+        if not done:
             raise LakehouseError(
                 f"{settings.lakehouse}: no erasure was interrupted",
                 "Begin one with `medallion forget KEY --reason ...`; `medallion status` shows what is unfinished.",
             )
-        return completed.proved()
+        return [one.proved() for one in done][-1]
+
+
+def _searched_again(settings: Settings, steps: Steps, customer_id: str | None = None) -> list[_Erasure]:
+    """Erasures whose search found something, all or those of an account, after it was repeated."""
+    found = []
+    for arguments in erasure_log.left(Lakehouse(settings.lakehouse)).values():
+        if customer_id is not None and not _Subject.of(arguments["subject"]).is_account(customer_id):
+            continue
+        work = _Erasure(settings, "", datetime.fromisoformat(arguments["now"]), steps, arguments)
+        work.search_again(arguments)
+        found.append(work)
+    return found
 
 
 @contextmanager
@@ -306,6 +328,7 @@ class _Erasure:
             hashes[kind] = frozenset(known.hashed(kind, form) for form in forms)
         self.mine = ErasureLog(known.salt, hashes)
         self.alike: dict[str, int] = {}
+        self.tables: list[dict[str, Any]] = []
 
     def _looked_for(self) -> Mentions:
         """Whom to look for, names of files that mention them among it."""
@@ -348,7 +371,14 @@ class _Erasure:
                         subject.companies |= said
                     elif column.pii:
                         subject.spoken |= said
-                if entity.name == "customers" and not rows and not self._was_begun(customer_id):
+                if entity.name == "customers" and not rows and self._was_begun(customer_id):
+                    if not erasure_log.unfinished(self.lake):
+                        raise LakehouseError(
+                            f"{self.lake.root}: customer {customer_id} was forgotten already; its names and addresses are no "
+                            "longer known, so nothing could be searched for",
+                            "Its certificate is in ops/certificates of the lakehouse. Where that found something, `medallion forget --resume` searches again.",
+                        )
+                elif entity.name == "customers" and not rows:
                     raise LakehouseError(
                         f"{self.lake.root}: there is no customer {customer_id}",
                         "Look it up in silver.customers_clean; the key is written as there.",
@@ -589,12 +619,21 @@ class _Erasure:
 
     def is_about(self, customer_id: str) -> bool:
         """Whether it is the erasure of that account."""
-        return bool({re.sub(r"\s+", "", customer_id).upper(), customer_id.strip()} & self.subject.keys["customers"])
+        return self.subject.is_account(customer_id)
 
     def do(self, arguments: Mapping[str, Any]) -> None:
         """Remove, search, certify."""
         self._remove(arguments)
         self._certify(arguments)
+
+    def search_again(self, arguments: Mapping[str, Any]) -> None:
+        """Repeat the search of an erasure that is complete but for what it found."""
+        before = json.loads(self._certificate_file().read_text(encoding="utf-8"))
+        self.tables, self.alike = before["tables"], before["names_that_stay"]
+        self._certify(arguments)
+
+    def _certificate_file(self) -> Path:
+        return Path(self.lake.root, "ops", "certificates", f"erasure-{self.erasure_id}.json")
 
     def _remove(self, arguments: Mapping[str, Any]) -> None:
         """Remove, blank out, compute gold again, purge. Done again from the start after a kill, it comes to the same."""
@@ -621,7 +660,7 @@ class _Erasure:
             model = models.champion(self.settings)
             context = Context(self.spark, self.lake, self.entities, self.steps, self.now)
             silver_to_gold(context, day, self.settings.score, champion=model, anew=True)
-        self.tables: list[dict[str, Any]] = []
+        self.tables = []
         for name in self.lake.tables():
             with self.steps.step(f"purge: {name}"):
                 versions, files = store.purge(self.lake, name)
@@ -653,7 +692,9 @@ class _Erasure:
         """Search what is left, and write down what was done."""
         with self.steps.step("search every remaining file"):
             self.journal = batches.history(self.lake)
-            searched, findings = search(Path(self.lake.root), self.mentions, {places.INTENT_FILE})
+            searched, findings = search(
+                Path(self.lake.root), self.mentions, {places.INTENT_FILE, erasure_log.LEFT_FILE}
+            )
         left = [row for row in self.count() if row["about_the_account"]]
         found = [*findings, *(f"{row['table']}: {row['about_the_account']} rows" for row in left)]
         searched_for = self.mentions.searched()
@@ -678,8 +719,9 @@ class _Erasure:
             "not_touched": "The exports themselves, copies made with `medallion export`, and backups: "
             + ", ".join(sorted({file.name for batch in self.journal for file in batch.files})),
         }
-        path = Path(self.lake.root, "ops", "certificates", f"erasure-{self.erasure_id}.json")
+        path = self._certificate_file()
         door.write(path, json.dumps(certificate, indent=2) + "\n", door.SHARED)
+        erasure_log.leave(self.lake, self.erasure_id, arguments if found else None)
         self.certificate = {**certificate, "certificate": str(path)}
 
     def proved(self) -> dict[str, Any]:
@@ -690,9 +732,9 @@ class _Erasure:
         """
         if found := self.certificate["found"]:
             raise LakehouseError(
-                f"{self.lake.root}: after the erasure something of the account is still there: {found[:5]}",
-                f"See {self.certificate['certificate']}. Files that are yours, such as copies of exports, remove yourself; then run "
-                "the erasure again.",
+                f"{self.lake.root}: after the erasure something of the account is still there, or cannot be read: {found[:5]}",
+                f"See {self.certificate['certificate']}. Files that are yours, such as copies of exports, remove yourself; then "
+                f"search again with `{journal.RESUME}`.",
             )
         return self.certificate
 
@@ -906,7 +948,9 @@ def search(root: Path, wanted: Mentions, but: Collection[str] = ()) -> tuple[int
         place = str(path.relative_to(root))
         says = _says if path.suffix == ".parquet" or path.parent.name == "_delta_log" else _mentions
         try:
-            if any(wanted.found(text) for text in (place, path.stem)) or any(says(text, wanted) for text in _texts(path)):
+            if any(wanted.found(text) for text in (place, path.stem)) or any(
+                says(text, wanted) for text in _texts(path)
+            ):
                 found.append(place)
         except (pa.ArrowException, OSError, ValueError):
             found.append(f"{place}: cannot be read")

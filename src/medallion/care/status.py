@@ -102,7 +102,7 @@ def _status(
     document: dict[str, Any] = {
         "lakehouse": lake.root,
         "contracts": [item.path for item in contracts_in_use.overrides(lake, overrides)],
-        "unfinished": journal.unfinished(lake),
+        "unfinished": [*journal.unfinished(lake), *_left(lake)],
         "returned": [
             {"what": one.says, "what_to_do": erasure_log.TO_DO} for one in erasure_log.returned(lake, entities)
         ],
@@ -162,6 +162,19 @@ def _status(
         fresh = [_freshness(connection, entity, now) for entity in entities.values() if lake.exists(entity.clean.name)]
         document["freshness"] = [row for row in fresh if row]
     return document
+
+
+def _left(lake: Lakehouse) -> list[dict[str, Any]]:
+    """Erasures that are complete but for what their search found."""
+    return [
+        {
+            "what": journal.FORGET,
+            "began_at": arguments["now"].replace("T", " ")[:19],
+            "state": "something of the account was found",
+            "what_to_do": f"remove what {erasure_id} in ops/certificates names, then `{journal.RESUME}`",
+        }
+        for erasure_id, arguments in erasure_log.left(lake).items()
+    ]
 
 
 def _drift(known: list[batches.Batch]) -> list[dict[str, Any]]:

@@ -71,7 +71,9 @@ def _show(call: Call, result: dict[str, Any]) -> None:
             for name, count in result["names_that_stay"].items()
         ),
         *(
-            [f"{stay} telephone numbers of the account are those of other accounts too, such as a switchboard's, and stay there."]
+            [
+                f"{stay} telephone numbers of the account are those of other accounts too, such as a switchboard's, and stay there."
+            ]
             if (stay := result["numbers_that_stay"])
             else []
         ),

@@ -178,7 +178,8 @@ def erasing(lake: Lakehouse) -> LakehouseError | None:
         return None
     if locks.is_ours(lake.root) or locks.is_held(lake.root):
         return LakehouseError(
-            f"{lake.root}: an erasure is under way, and what readers would open is being removed", "Wait until it has ended."
+            f"{lake.root}: an erasure is under way, and what readers would open is being removed",
+            "Wait until it has ended.",
         )
     return LakehouseError(
         f"{lake.root}: an erasure was interrupted, and what readers would open is partly removed",
