@@ -65,7 +65,7 @@ def test_a_lakehouse_of_an_earlier_version_is_read_and_goes_on(archive, anew, tm
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("archive", ARCHIVES, ids=lambda path: path.name.split(".")[0])
+@pytest.mark.parametrize("archive", ARCHIVES[:1], ids=lambda path: path.name.split(".")[0])
 def test_a_lakehouse_of_an_earlier_version_is_kept_up_and_forgets(archive, spark, tmp_path):
     """An erasure, upkeep and a restore come first, before any run has brought its tables up to date."""
     with tarfile.open(archive) as stored:

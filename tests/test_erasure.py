@@ -375,9 +375,10 @@ def test_a_number_that_other_accounts_have_decides_nothing(deliver, rows):
             "customers.csv": "customer_id,customer_name,email,phone\nC1,Anvil,hello@anvil.example,+49 30 55501001\n"
             "C2,Bolt,b@bolt.example,030 55501001\nC3,Corvid,,\n",
             "leads.csv": "lead_id,customer_id,status,created_at,phone,email\nL1,C1,open,2025-01-01,+49 30 55507777,\n"
-            "L2,C2,open,not a date,+49 30 55501001,\nL3,C3,open,not a date,030 55507777,\nL4,,open,not a date,030 55507777,\n"
-            "L5,C3,open,2025-01-01,030 55507777,\nL6,C3,open,not a date,,hello@anvil.example\n",
-        }
+            "L2,C2,perhaps,2025-01-01,+49 30 55501001,\nL3,C3,perhaps,2025-01-01,030 55507777,\nL4,,perhaps,2025-01-01,030 55507777,\n"
+            "L5,C3,open,2025-01-01,030 55507777,\nL6,C3,perhaps,2025-01-01,,hello@anvil.example\n",
+        },
+        accept=True,
     )
     certificate = forget(lake, "C1")
     assert certificate["numbers_that_stay"] == 1
