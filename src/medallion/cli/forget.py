@@ -28,7 +28,12 @@ def forget(
     who: Annotated[str | None, by("asks for it")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would go.")] = False,
     yes: Yes = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Complete the erasure that was interrupted.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Complete the erasure that was interrupted, or repeat a search that found something."
+        ),
+    ] = False,
 ) -> None:
     """Forget an account and its people: out of every layer and version, and not back with the next export."""
     settings = call.settings()
