@@ -38,7 +38,7 @@ def lake(tmp_path):
             write_deltalake(found.path(name), pa.table({"a": [text]}), mode="overwrite")
     publishing.publish(found, "run")
     with journal.writing(found) as writer:
-        intent = writer.intent(journal.FORGET, (name for name in found.tables()), erasure_id="1")
+        intent = writer.intent(journal.FORGET, (), erasure_id="1")
         intent.__enter__()
         for name in ("bronze.customers", "gold.deals"):
             write_deltalake(found.path(name), pa.table({"a": ["gone"]}), mode="overwrite")
@@ -98,6 +98,17 @@ def test_a_torn_commit_without_the_version_before_is_refused(lake):
             _without(found, writer)
         writer.published = True
     assert "from a backup" in told.value.remedy
+
+
+def test_a_table_of_which_nothing_else_is_known_is_never_dropped(lake):
+    write_deltalake(lake.path("gold.theirs"), pa.table({"a": [1]}))
+    _torn(lake, "gold.theirs")
+    with journal.writing(lake, recover=False) as writer:
+        (found,) = journal.damaged(lake)
+        with pytest.raises(LakehouseError, match="the version before is not there"):
+            _without(found, writer)
+        writer.published = True
+    assert (lake.folder / "gold" / "theirs").is_dir()
 
 
 def test_a_log_of_erasures_that_was_not_made_whole_is_made_again(lake):

@@ -232,15 +232,16 @@ def _without(found: store.Damage, writer: journal.Writer) -> None:
     Raises:
         LakehouseError: No erasure wrote it, or the version before is not whole either.
     """
-    lake, intent = writer.lake, writer.held.intent
-    if not intent or not writer.is_erasing():
+    lake = writer.lake
+    if not writer.is_erasing():
         raise found.error()
-    if found.table not in intent["before"]:  # such as the log of erasures: it is written again
-        store.drop(lake, [found.table])
+    if not found.version and found.table in {erasure_log.TABLE, *(step.table for step in graph())}:
+        store.drop(lake, [found.table])  # made by the erasure, and made again
         return
+    folder = Path(lake.path(found.table))
     try:
-        files = DeltaTable(lake.path(found.table), version=found.version - 1).file_uris()
-        whole = all(Path(unquote(uri.removeprefix("file://"))).exists() for uri in files)
+        files = DeltaTable(str(folder), version=found.version - 1).file_uris()
+        whole = all((folder / unquote(uri.rsplit("/", 1)[-1])).exists() for uri in files)
     except (DeltaError, OverflowError):
         whole = False
     if not whole:
