@@ -7,7 +7,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from conftest import NOW
-from medallion.care import restore, status, verify
+from medallion.care import doctor, restore, status, verify
 from medallion.care.erasure import _without, search
 from medallion.config import load
 from medallion.contracts import table
@@ -55,6 +55,8 @@ def test_readers_are_told_of_an_erasure_that_was_interrupted(lake):
     with pytest.raises(LakehouseError, match="an erasure was interrupted"):
         manifests.opened(lake, "1")
     assert [one["what"] for one in status.status(lake, NOW)["unfinished"]] == ["forget"]
+    (told_of,) = (one for one in doctor.examine(load(None, lakehouse=lake.root)) if one.about == "forget")
+    assert (told_of.state, told_of.remedy) == (doctor.BROKEN, "`medallion forget --resume`")
     assert not [one for one in verify.verify(load(None, lakehouse=lake.root), deep=True) if one.check == "content"]
 
 
