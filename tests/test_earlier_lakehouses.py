@@ -13,7 +13,7 @@ import pytest
 
 from conftest import ROOT
 from medallion import pipeline
-from medallion.care import status, verify
+from medallion.care import doctor, erasure, maintain, restore, status, verify
 from medallion.config import load
 from medallion.lakehouse import manifests, query
 from medallion.lakehouse.store import Lakehouse
@@ -62,3 +62,20 @@ def test_a_lakehouse_of_an_earlier_version_is_read_and_goes_on(archive, anew, tm
     names = [name for name in names if name not in GROWN]
     assert len(names) > 10
     assert [name for name in names if content(lake, name) != content(anew, name)] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("archive", ARCHIVES[:1], ids=lambda path: path.name.split(".")[0])
+def test_a_lakehouse_of_an_earlier_version_is_kept_up_and_forgets(archive, spark, tmp_path):
+    """An erasure, upkeep and a restore come first, before any run has brought its tables up to date."""
+    with tarfile.open(archive) as stored:
+        stored.extractall(tmp_path, filter="data")
+    (found,) = tmp_path.iterdir()
+    lake, settings = Lakehouse(str(found)), load(None, source=str(ROOT / "data" / "updates"), lakehouse=str(found))
+    maintain.maintain(lake, NOW)
+    certificate = erasure.forget(settings, "C004", "request 17", "ana", NOW)
+    assert certificate["found"] == []
+    assert certificate["records"]["customers"] == 1
+    restore.apply(lake, str(manifests.number(lake)))
+    assert not [one for one in doctor.examine(settings) if one.state == doctor.BROKEN]
+    assert not [one for one in verify.verify(settings, deep=True) if one.state == doctor.BROKEN]

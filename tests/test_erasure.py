@@ -18,12 +18,12 @@ from deltalake import DeltaTable, write_deltalake
 from conftest import NOW, ROOT
 from medallion import contracts, pipeline
 from medallion.agent import audit
-from medallion.care import doctor, erasure, quarantine
+from medallion.care import doctor, erasure, quarantine, status
 from medallion.config import load
 from medallion.errors import LakehouseError
 from medallion.lakehouse import query, store
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import erasure_log
+from medallion.pipeline import erasure_log, journal
 
 pytestmark = pytest.mark.slow  # CI runs them, and `just slow`
 
@@ -261,7 +261,7 @@ def test_usual_forms_in_rows_of_others_go_and_near_misses_stay(deliver, rows):
     _, lake = deliver(
         {
             "customers.csv": "customer_id,customer_name,email,phone\nACC-0031,Brandt Maschinenbau GmbH,juergen.mueller@brandt-ma.example,+49 30 5551 2345\n"
-            "C2,Bolt,b@bolt.example,(030) 555.123.45\n",
+            "C2,Bolt,b@bolt.example,\n",
             "leads_juergen.mueller@brandt-ma.example.csv": "lead_id,customer_id,status,created_at,lead_name\nL-9001,ACC-0031,open,2025-01-01,Jürgen Müller-Özdemir\n"
             "L-9002,C2,open,2025-01-01,Jürgen Müller-Özdemir\nL-9003,C2,perhaps,2025-01-01,by JÜRGEN MÜLLER-ÖZDEMIR\n"
             "L-9004,C2,open,2025-01-01,Kim,Jürgen Müller-Özdemir and more\n",
@@ -342,6 +342,60 @@ def test_a_grouped_report_of_several_accounts(deliver, rows, tmp_path):
     assert [tuple(row.values()) for row in refused] == [(None, withheld), (None, withheld), ("D3", unread), ("D4", unread)]  # fmt: skip
 
 
+def test_the_same_row_below_another_account_stays(deliver, rows, tmp_path):
+    """Rows that look alike are told apart by what they have from the row above."""
+    path = tmp_path / "mine.odcs.yaml"
+    path.write_text(
+        "apiVersion: v3.1.0\nkind: DataContract\nid: mine\nversion: 1.0.0\nstatus: active\nschema:\n"
+        "  - name: leads\n    customProperties:\n      - property: sources\n        value:\n          - file: report\n"
+        "            columns: {lead_id: {sql: \"concat(account, '-', product)\"}, customer_id: {column: Account, fillDown: true}, "
+        "created_at: Opened, status: State}\n"
+    )
+    rest = "2025-01-02,Won"
+    report = f"Account,Product,Opened,State\nC1,P1,{rest}\n,P2,{rest}\nC2,P1,{rest}\n,P2,{rest}\n"
+    accounts = "customer_id,customer_name\nC1,Acme\nC2,Bolt\n"
+    _, lake = deliver({"report.csv": report, "customers.csv": accounts}, contracts=(path,))
+    forget(lake, "C1")
+    with query.connect(lake, layers=["bronze"]) as connection:
+        raw = query.rows(connection, "select account, product from bronze.leads order by _source_row")
+    assert [row["product"] for row in raw] == ["P1", "P2"]
+    counts = "select rows_read, accepted, duplicate, excluded, erased from ops.row_accounts where entity = 'leads'"
+    assert [tuple(row.values()) for row in rows(lake, counts)] == [(4, 2, 0, 0, 2)]
+    pipeline.reprocess(load(None, lakehouse=lake.root, contracts=(path,)), LATER + timedelta(hours=1), ["leads"])
+    assert [row["k"] for row in rows(lake, "select lead_id as k from silver.leads_clean order by 1")] == [
+        "C2-P1",
+        "C2-P2",
+    ]
+
+
+def test_a_number_that_other_accounts_have_decides_nothing(deliver, rows):
+    """Neither whose a refused record is, nor what is blanked in records of others; a number of the account alone does."""
+    _, lake = deliver(
+        {
+            "customers.csv": "customer_id,customer_name,email,phone\nC1,Anvil,hello@anvil.example,+49 30 55501001\n"
+            "C2,Bolt,b@bolt.example,030 55501001\nC3,Corvid,,\n",
+            "leads.csv": "lead_id,customer_id,status,created_at,phone,email\nL1,C1,open,2025-01-01,+49 30 55507777,\n"
+            "L2,C2,perhaps,2025-01-01,+49 30 55501001,\nL3,C3,perhaps,2025-01-01,030 55507777,\nL4,,perhaps,2025-01-01,030 55507777,\n"
+            "L5,C3,open,2025-01-01,030 55507777,\nL6,C3,perhaps,2025-01-01,,hello@anvil.example\n",
+        },
+        accept=True,
+    )
+    certificate = forget(lake, "C1")
+    assert certificate["numbers_that_stay"] == 1
+    assert certificate["found"] == []
+    assert rows(lake, "select customer_id as k, phone as p from silver.customers_clean where phone is not null") == [
+        {"k": "C2", "p": "03055501001"}
+    ]
+    waiting = {row["record_key"]: row["raw"] for row in quarantine.waiting(lake)}
+    assert sorted(waiting) == ["L2", "L3", "L6"], "L4 names no account"
+    assert "55501001" in waiting["L2"]
+    assert holds(lake, ["hello@anvil.example", "030 55507777", "+49 30 55507777"]) == []
+    assert erasure_log.returned(lake, contracts.entities()) == []
+    assert {one.state for one in doctor.examine(load(None, lakehouse=lake.root)) if one.check == "accounts"} == {
+        doctor.OK
+    }
+
+
 def test_short_keys_are_told_apart_by_their_column(deliver, rows):
     """Customer 5 goes; the 5 minutes of a call with customer 6 stay."""
     _, lake = deliver(
@@ -390,6 +444,34 @@ def test_an_interrupted_erasure_is_done_again(lake, rows, monkeypatch):
             forget(lake)
     forget(lake)
     assert holds(lake, terms) == []
+
+
+def test_what_a_search_found_is_searched_for_again(lake, rows):
+    """The names are gone from every table by then; the second search has them, and nothing is certified without one."""
+    notes = Path(lake.root, "notes.txt")
+    name = rows(lake, "select customer_name as n from silver.customers_clean where customer_id = 'C004'")[0]["n"]
+    notes.write_text(f"call {name}")
+    settings = load(None, lakehouse=lake.root)
+    for again in (lambda: forget(lake), lambda: forget(lake), lambda: erasure.resume(settings)):
+        with pytest.raises(LakehouseError, match=r"still there.*notes.txt") as told:
+            again()
+        assert "forget --resume" in told.value.remedy
+        assert status.status(lake, LATER)["unfinished"][0]["state"] == "something of the account was found"
+    assert [one.about for one in doctor.examine(settings) if one.check == "journal"] == ["forget"]
+    kept = Path(lake.root, erasure_log.LEFT_FILE)
+    assert kept.stat().st_mode & 0o777 == 0o600
+    with journal.writing(lake) as writer:  # others may write meanwhile
+        assert writer.recovered == []
+    notes.unlink()
+    certificate = erasure.resume(settings)
+    assert certificate["found"] == []
+    assert certificate["terms_searched"] > 8
+    assert sum(row["rows_removed"] for row in certificate["tables"]) > 8
+    assert not kept.exists()
+    with pytest.raises(LakehouseError, match="was forgotten already"):
+        forget(lake)
+    with pytest.raises(LakehouseError, match="no erasure was interrupted"):
+        erasure.resume(settings)
 
 
 def test_who_is_not_there(lake):

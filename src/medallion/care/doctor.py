@@ -48,18 +48,27 @@ def examine(settings: Settings) -> list[Finding]:
     lake = Lakehouse(settings.lakehouse)
     found = files(settings)
     names = readable(found)
-    entities = _entities(settings, lake, names)
-    found += _contracts(lake, names, entities)
     found += _unfinished(lake, names)
-    found += lost(lake)
-    found += accounts(lake, names)
-    found += _current(lake, names, entities)
-    found += _readings(lake, names, entities)
-    found += _proof(lake, names)
-    found += _returned(lake, names, entities)
-    found += _models(settings)
-    found += _proposals(lake)
+    try:
+        found.extend(_content(settings, lake, names))
+    except LakehouseError:
+        if store.erasing(lake) is None:  # else readers can open nothing until it is complete, which is told
+            raise
     return worst_first(found)
+
+
+def _content(settings: Settings, lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
+    """What the tables hold, and what belongs to them."""
+    entities = _entities(settings, lake, names)
+    yield from _contracts(lake, names, entities)
+    yield from lost(lake)
+    yield from accounts(lake, names)
+    yield from _current(lake, names, entities)
+    yield from _readings(lake, names, entities)
+    yield from _proof(lake, names)
+    yield from _returned(lake, names, entities)
+    yield from _models(settings)
+    yield from _proposals(lake)
 
 
 def files(settings: Settings) -> list[Finding]:
@@ -226,6 +235,11 @@ def _unfinished(lake: Lakehouse, names: list[str]) -> Iterator[Finding]:
                 f"was interrupted; it began at {one['began_at']} UTC",
                 one["what_to_do"],
             )
+    for erasure_id in erasure_log.left(lake):
+        says = f"the search of erasure {erasure_id} found something of the account, which its certificate names"
+        yield Finding(
+            "journal", journal.FORGET, WARNING, says, f"Remove it, then search again with `{journal.RESUME}`."
+        )
     for batch in hold.waiting(batches.history(lake)):
         held = hold.told(batch)
         yield Finding("journal", batch.batch_id, WARNING, f"held back: {held.problem}", held.remedy)

@@ -21,6 +21,8 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
@@ -72,6 +74,7 @@ class _Subject:
     shared: set[str] = field(default_factory=set)
     common: set[str] = field(default_factory=set)
     theirs: set[str] = field(default_factory=set)
+    switchboards: set[str] = field(default_factory=set)
     files: set[str] = field(default_factory=set)
 
     @classmethod
@@ -85,11 +88,23 @@ class _Subject:
         keys, names = ({name: sorted(known) for name, known in what.items()} for what in (self.keys, self.names))
         return {"keys": keys, "names": names, **{name: sorted(getattr(self, name)) for name in _TEXTS}}
 
+    def is_account(self, customer_id: str) -> bool:
+        """Whether it is the account of that key, as someone writes it."""
+        return bool({re.sub(r"\s+", "", customer_id).upper(), customer_id.strip()} & self.keys["customers"])
+
+    def _own_numbers(self) -> set[str]:
+        """Numbers of the account that no other account has as its own."""
+        numbers = {text for text in self.texts if "@" not in text}
+        if not self.switchboards:
+            return numbers
+        parts = {part for text in numbers for part in mentions.numbers(text)}
+        return {part for part in parts if not _number_forms(part) & self.switchboards}
+
     def mentions(self, salt: str) -> Mentions:
         """What must not be found anywhere: addresses, numbers, keys that are no common figure, and names in texts."""
         return Mentions(
             emails=frozenset(text for text in self.texts if "@" in text),
-            phones=frozenset(text for text in self.texts if "@" not in text),
+            phones=frozenset(self._own_numbers()),
             keys=frozenset(key for known in self.keys.values() for key in known - self.theirs if _is_telling(key)),
             names=frozenset(
                 {*(Name(text) for text in self.spoken), *(Name(text, person=False) for text in self.companies)}
@@ -101,7 +116,11 @@ class _Subject:
         )
 
 
-_TEXTS = ("texts", "spoken", "companies", "shared", "common", "theirs", "files")
+_TEXTS = ("texts", "spoken", "companies", "shared", "common", "theirs", "switchboards", "files")
+
+
+def _number_forms(text: str) -> set[str]:
+    return erasure_log.contacts((), [text])[erasure_log.PHONE]
 
 
 def _is_telling(key: str) -> bool:
@@ -141,6 +160,8 @@ def forget(
     with _locked(settings, steps) as (writer, completed):
         if completed is not None and completed.is_about(customer_id):
             return completed.proved()
+        if again := _searched_again(settings, steps, customer_id):
+            return again[-1].proved()
         work = _Erasure(settings, customer_id, now, steps)
         arguments = work.arguments(reason, who)
         with writer.intent(journal.FORGET, (), **arguments):
@@ -151,17 +172,33 @@ def forget(
 def resume(settings: Settings, report: Report = lambda name, seconds: None) -> dict[str, Any]:
     """Complete the erasure that was interrupted; gives its certificate, which counts the rows that were left to remove.
 
+    Where none was, repeat the search of erasures that found something, such as a file of the user.
+
     Raises:
-        LakehouseError: None was, another run is writing, or something of the account is still found after all.
+        LakehouseError: There is neither, another run is writing, or something of the account is still found after all.
     """
     _in_a_folder(settings)
-    with _locked(settings, Steps(report)) as (_, completed):
-        if completed is None:
+    steps = Steps(report)
+    with _locked(settings, steps) as (_, completed):
+        done = _searched_again(settings, steps) if completed is None else [completed]
+        if not done:
             raise LakehouseError(
                 f"{settings.lakehouse}: no erasure was interrupted",
                 "Begin one with `medallion forget KEY --reason ...`; `medallion status` shows what is unfinished.",
             )
-        return completed.proved()
+        return [one.proved() for one in done][-1]
+
+
+def _searched_again(settings: Settings, steps: Steps, customer_id: str | None = None) -> list[_Erasure]:
+    """Erasures whose search found something, all or those of an account, after it was repeated."""
+    found = []
+    for arguments in erasure_log.left(Lakehouse(settings.lakehouse)).values():
+        if customer_id is not None and not _Subject.of(arguments["subject"]).is_account(customer_id):
+            continue
+        work = _Erasure(settings, "", datetime.fromisoformat(arguments["now"]), steps, arguments)
+        work.search_again(arguments)
+        found.append(work)
+    return found
 
 
 @contextmanager
@@ -171,11 +208,12 @@ def _locked(settings: Settings, steps: Steps) -> Iterator[tuple[journal.Writer, 
     lake = Lakehouse(settings.lakehouse)
     with journal.writing(lake, recover=False) as writer:
         for found in journal.damaged(lake):
-            raise found.error()
+            _without(found, writer)
         intent, work = writer.held.intent, None
         for lost in journal.lost_commits(lake).values():
             raise lost
         if intent and intent["kind"] == journal.FORGET:
+            _grow(settings, lake)
             arguments = intent["arguments"]
             work = _Erasure(settings, "", datetime.fromisoformat(arguments["now"]), steps, arguments)
             work.do(arguments)
@@ -183,7 +221,43 @@ def _locked(settings: Settings, steps: Steps) -> Iterator[tuple[journal.Writer, 
             writer.publish()
             writer.held.note(None)
         writer.recover()
+        if work is None:
+            _grow(settings, lake)
         yield writer, work
+
+
+def _without(found: store.Damage, writer: journal.Writer) -> None:
+    """Set aside a commit that an interrupted erasure did not write whole: completing it starts from the version before.
+
+    Raises:
+        LakehouseError: No erasure wrote it, or the version before is not whole either.
+    """
+    lake = writer.lake
+    if not writer.is_erasing():
+        raise found.error()
+    if not found.version and found.table in {erasure_log.TABLE, *(step.table for step in graph())}:
+        store.drop(lake, [found.table])  # made by the erasure, and made again
+        return
+    folder = Path(lake.path(found.table))
+    try:
+        files = DeltaTable(str(folder), version=found.version - 1).file_uris()
+        whole = all((folder / unquote(uri.rsplit("/", 1)[-1])).exists() for uri in files)
+    except (DeltaError, OverflowError):
+        whole = False
+    if not whole:
+        raise LakehouseError(
+            f"{found.error().problem}; the erasure that was interrupted needs it, and the version before is not there",
+            "Restore the lakehouse from a backup, and forget the account there.",
+        )
+    found.set_aside()
+
+
+def _grow(settings: Settings, lake: Lakehouse) -> None:
+    """Give tables of an earlier version the columns that their contracts have gained since."""
+    entities = contracts.entities(contracts_in_use.overrides(lake, settings.contracts)).values()
+    declared = [table for name, table in contracts.tables().items() if name.split(".")[0] in ("silver", "ops")]
+    for table in [*declared, *(one for entity in entities for one in (entity.history, entity.clean))]:
+        store.grow(lake, table)
 
 
 def _in_a_folder(settings: Settings) -> Lakehouse:
@@ -262,6 +336,7 @@ class _Erasure:
             hashes[kind] = frozenset(known.hashed(kind, form) for form in forms)
         self.mine = ErasureLog(known.salt, hashes)
         self.alike: dict[str, int] = {}
+        self.tables: list[dict[str, Any]] = []
 
     def _looked_for(self) -> Mentions:
         """Whom to look for, names of files that mention them among it."""
@@ -305,7 +380,14 @@ class _Erasure:
                         subject.companies |= said
                     elif column.pii:
                         subject.spoken |= said
-                if entity.name == "customers" and not rows and not self._was_begun(customer_id):
+                if entity.name == "customers" and not rows and self._was_begun(customer_id):
+                    if not erasure_log.unfinished(self.lake):
+                        raise LakehouseError(
+                            f"{self.lake.root}: customer {customer_id} was forgotten already; its names and addresses are no "
+                            "longer known, so nothing could be searched for",
+                            "Its certificate is in ops/certificates of the lakehouse. Where that found something, `medallion forget --resume` searches again.",
+                        )
+                elif entity.name == "customers" and not rows:
                     raise LakehouseError(
                         f"{self.lake.root}: there is no customer {customer_id}",
                         "Look it up in silver.customers_clean; the key is written as there.",
@@ -334,6 +416,7 @@ class _Erasure:
                 sql = f'select distinct "{name}" as name, {account} as account from {entity.clean.name} where "{name}" is not null and not coalesce({where}, false)'
                 for row in query.rows(connection, sql, values):
                     accounts.setdefault(str(row["name"]), set()).add(str(row["account"]))
+        subject.switchboards = self._switchboards(connection, subject)
         folded: dict[str, set[str]] = {}
         for text, known in accounts.items():
             folded.setdefault(text.casefold(), set()).update(known)
@@ -344,6 +427,23 @@ class _Erasure:
             subject.shared |= {
                 one.text for one in people if one.has_surname_of(other) and one.text.casefold() != text.casefold()
             }
+
+    def _switchboards(self, connection: Any, subject: _Subject) -> set[str]:
+        """Numbers of theirs that the record of another account has too, in the forms in which they are hashed."""
+        wanted = {form for text in subject.texts if "@" not in text for form in _number_forms(text)}
+        entity, found = self.entities["customers"], set()
+        columns = [column.name for column in entity.columns if column.kind == "phone"]
+        if not wanted or not columns or not self.lake.exists(entity.clean.name):
+            return set()
+        ends = {form[-_SHORTEST:] for form in wanted}
+        where, values = self._links_sql(entity, subject)
+        for name in columns:
+            sql = f'select distinct "{name}" as said from {entity.clean.name} where "{name}" is not null and not coalesce({where}, false)'
+            for row in query.rows(connection, sql, values):
+                digits = re.sub(r"\D", "", str(row["said"]))
+                if any(end in digits for end in ends):  # its forms take longer
+                    found |= wanted & _number_forms(str(row["said"]))
+        return found
 
     def _merged_into(self, keys: set[str]) -> set[str]:
         """These accounts, and those that were merged into them, however many merges ago."""
@@ -397,12 +497,10 @@ class _Erasure:
         for row in rows:
             entity, cells = self.entities[row["entity"]], json.loads(row["raw"] or "{}")
             file = files.get((row["batch_id"], row["entity"], row["source_file"]))
-            said = {str(text).strip() for text in cells.values() if text}
-            if any(map(self.mentions.is_contact, said)) or str(row["record_key"]) in self.subject.keys.get(
-                row["entity"], set()
-            ):
+            if str(row["record_key"]) in self.subject.keys.get(row["entity"], set()):
                 found.add(row["quarantine_id"])
                 continue
+            has_owner = False
             for name, (target, column) in redaction.links(entity, self.entities).items():
                 item = file.mapping.get(name) if file else None
                 texts = [cells.get(f"={name}"), cells.get(item.column) if item and item.column else None]
@@ -412,10 +510,15 @@ class _Erasure:
                     known = self.mine.hashes.get(kind, frozenset())
                     if text and self.mine.hashed(kind, self._form(where, what, text)) in known:
                         found.add(row["quarantine_id"])
+                if name != entity.key or entity.name == "customers":
+                    has_owner |= any(str(text or "").strip() for text in texts)
             for text in re.split(r"[,;|\t\"]+", str(cells.get("_record") or "")):
                 form = self._form("customers", self.entities["customers"].key, text)
                 if form and self.mine.hashed(customer, form) in self.mine.hashes[customer]:
                     found.add(row["quarantine_id"])
+            # the number of a switchboard is that of many: it says whose a record is only where nothing else does
+            if not has_owner and any(self.mentions.is_contact(str(text).strip()) for text in cells.values() if text):
+                found.add(row["quarantine_id"])
         return found
 
     # table by table
@@ -488,8 +591,11 @@ class _Erasure:
         )
         for ending in (batches.OF_REREAD, batches.OF_HELD_FILE):
             found = found.withColumn("_batch_id", F.regexp_replace("_batch_id", ending, ""))
-        hashes = frame.join(found, on=list(_PROVENANCE), how="left_semi").select("_row_hash").distinct()
-        again = frame.join(hashes, on="_row_hash", how="left_semi").select(*_PROVENANCE)
+        # the same row is that of another account below another head of its group
+        same = [F.coalesce(F.col(f"`{name}`"), F.lit(_MARK)) for name in sorted(silver.filled_columns(mapping))]
+        rows = filled.select(*_PROVENANCE, F.concat_ws(_MARK, "_row_hash", *same).alias("_same"))
+        mine = rows.join(found, on=list(_PROVENANCE), how="left_semi").select("_same").distinct()
+        again = rows.join(mine, on="_same", how="left_semi").select(*_PROVENANCE)
         collected = {tuple(row) for row in found.unionByName(again).collect()}
         return self.spark.createDataFrame(sorted(collected), schema)
 
@@ -522,12 +628,21 @@ class _Erasure:
 
     def is_about(self, customer_id: str) -> bool:
         """Whether it is the erasure of that account."""
-        return bool({re.sub(r"\s+", "", customer_id).upper(), customer_id.strip()} & self.subject.keys["customers"])
+        return self.subject.is_account(customer_id)
 
     def do(self, arguments: Mapping[str, Any]) -> None:
         """Remove, search, certify."""
         self._remove(arguments)
         self._certify(arguments)
+
+    def search_again(self, arguments: Mapping[str, Any]) -> None:
+        """Repeat the search of an erasure that is complete but for what it found."""
+        before = json.loads(self._certificate_file().read_text(encoding="utf-8"))
+        self.tables, self.alike = before["tables"], before["names_that_stay"]
+        self._certify(arguments)
+
+    def _certificate_file(self) -> Path:
+        return Path(self.lake.root, "ops", "certificates", f"erasure-{self.erasure_id}.json")
 
     def _remove(self, arguments: Mapping[str, Any]) -> None:
         """Remove, blank out, compute gold again, purge. Done again from the start after a kill, it comes to the same."""
@@ -555,7 +670,7 @@ class _Erasure:
             model = models.champion(self.settings)
             context = Context(self.spark, self.lake, self.entities, self.steps, self.now)
             silver_to_gold(context, day, self.settings.score, champion=model, anew=True)
-        self.tables: list[dict[str, Any]] = []
+        self.tables = []
         for name in self.lake.tables():
             with self.steps.step(f"purge: {name}"):
                 versions, files = store.purge(self.lake, name)
@@ -587,7 +702,9 @@ class _Erasure:
         """Search what is left, and write down what was done."""
         with self.steps.step("search every remaining file"):
             self.journal = batches.history(self.lake)
-            searched, findings = search(Path(self.lake.root), self.mentions, {places.INTENT_FILE})
+            searched, findings = search(
+                Path(self.lake.root), self.mentions, {places.INTENT_FILE, erasure_log.LEFT_FILE}
+            )
         left = [row for row in self.count() if row["about_the_account"]]
         found = [*findings, *(f"{row['table']}: {row['about_the_account']} rows" for row in left)]
         searched_for = self.mentions.searched()
@@ -606,13 +723,15 @@ class _Erasure:
             "searched_in": _SEARCHED_IN,
             "contact_hashes": {kind: sorted(self.mine.hashes.get(kind, ())) for kind in erasure_log.CONTACTS},
             "names_that_stay": dict(sorted(self.alike.items())),
+            "numbers_that_stay": len(self.subject.switchboards),
             "found": found,
             "not_searched": _NOT_SEARCHED,
             "not_touched": "The exports themselves, copies made with `medallion export`, and backups: "
             + ", ".join(sorted({file.name for batch in self.journal for file in batch.files})),
         }
-        path = Path(self.lake.root, "ops", "certificates", f"erasure-{self.erasure_id}.json")
+        path = self._certificate_file()
         door.write(path, json.dumps(certificate, indent=2) + "\n", door.SHARED)
+        erasure_log.leave(self.lake, self.erasure_id, arguments if found else None)
         self.certificate = {**certificate, "certificate": str(path)}
 
     def proved(self) -> dict[str, Any]:
@@ -623,9 +742,9 @@ class _Erasure:
         """
         if found := self.certificate["found"]:
             raise LakehouseError(
-                f"{self.lake.root}: after the erasure something of the account is still there: {found[:5]}",
-                f"See {self.certificate['certificate']}. Files that are yours, such as copies of exports, remove yourself; then run "
-                "the erasure again.",
+                f"{self.lake.root}: after the erasure something of the account is still there, or cannot be read: {found[:5]}",
+                f"See {self.certificate['certificate']}. Files that are yours, such as copies of exports, remove yourself; then "
+                f"search again with `{journal.RESUME}`.",
             )
         return self.certificate
 
@@ -653,6 +772,12 @@ class _Erasure:
             parts["excluded"] = read - sum(parts.values())
             parts["implied"] = gone["implied"].get(key, 0)
             left = {name: (row.get(name) or 0) - count for name, count in parts.items()}
+            if any(count < 0 for count in left.values()):
+                raise LakehouseError(
+                    f"{self.lake.root}: {read} rows of {row['entity']} in batch {row['batch_id']} are about the account, "
+                    "which is more than its row accounts say there are; nothing was removed",
+                    "See what `medallion doctor` says of the accounts, and report this as a defect if it finds them well.",
+                )
             changed.append({**row, **left, "erased": (row.get("erased") or 0) + read})
         return changed
 
@@ -824,15 +949,21 @@ def search(root: Path, wanted: Mentions, but: Collection[str] = ()) -> tuple[int
     Files directly in the folder whose names are in `but` are left out.
 
     Of Parquet every text is read, nested values, names of columns and statistics included; other files are read line by
-    line. A name that is all that a text of Parquet or of a Delta log says may be that of somebody else's record.
+    line. A name that is all that a text of Parquet or of a Delta log says may be that of somebody else's record. A file
+    that cannot be read, such as Parquet that is not whole, counts as found: nobody can say what it holds.
     """
     files = sorted(path for path in root.rglob("*") if path.is_file() and str(path.relative_to(root)) not in but)
     found = []
     for path in files:
         place = str(path.relative_to(root))
         says = _says if path.suffix == ".parquet" or path.parent.name == "_delta_log" else _mentions
-        if any(wanted.found(text) for text in (place, path.stem)) or any(says(text, wanted) for text in _texts(path)):
-            found.append(place)
+        try:
+            if any(wanted.found(text) for text in (place, path.stem)) or any(
+                says(text, wanted) for text in _texts(path)
+            ):
+                found.append(place)
+        except (pa.ArrowException, OSError, ValueError):
+            found.append(f"{place}: cannot be read")
     return len(files), found
 
 

@@ -98,6 +98,8 @@ def apply(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
         LakehouseError: As `plan`, or another run is writing.
     """
     with journal.writing(lake, recover=False) as writer:
+        if writer.is_erasing():
+            writer.recover()  # refuses: an erasure is completed
         plan(lake, to, table)  # refuses what cannot be done before anything is changed
         damaged, lost = journal.damaged(lake), journal.lost_commits(lake)
         others = [found.error() for found in damaged if table not in (None, found.table)]
@@ -109,7 +111,7 @@ def apply(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
         cut = any(named.get(one.table, -1) >= one.version for one in damaged) or bool(lost) or writer.is_cut()
         for found in damaged:
             found.set_aside()
-        if table is not None or not cut or writer.is_erasing():  # else every table is moved anyway, whatever was begun
+        if table is not None or not cut:  # else every table is moved anyway, whatever was begun
             writer.recover(publish=not cut)
         moves = plan(lake, to, table)
         gone = [move.table for move in moves if move.to is None]

@@ -12,8 +12,9 @@ import duckdb
 
 from medallion import contracts, metrics
 from medallion.contracts import Table
+from medallion.errors import LakehouseError
 from medallion.gold import gold_contract
-from medallion.lakehouse import contracts_in_use, manifests, query
+from medallion.lakehouse import contracts_in_use, manifests, query, store
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, drift, erasure_log, journal, proof
 
@@ -68,11 +69,31 @@ def status(
     after the reading of its row is a plan or a mistake, not an event.
 
     Quarantine counts records that wait there. A lakehouse that a run has left half made shows as far as it is.
-    `over` is a connection that is open already.
+    `over` is a connection that is open already. While an erasure removes what readers would open, or after one was
+    interrupted there, only `unfinished` is told.
 
     Raises:
         LakehouseError: There is no lakehouse.
     """
+    try:
+        return _status(lake, now, overrides, over)
+    except LakehouseError:
+        if store.erasing(lake) is None:
+            raise
+    lists = ("contracts", "returned", "runs", "manifests", "failures", "batches", "drift", "row_accounts", "proofs")
+    document: dict[str, Any] = {name: [] for name in (*lists, "quarantine", "freshness")}
+    return {
+        **document,
+        "lakehouse": lake.root,
+        "unfinished": journal.unfinished(lake),
+        "currencies": "",
+        "tables": {},
+    }
+
+
+def _status(
+    lake: Lakehouse, now: datetime, overrides: Iterable[Path], over: duckdb.DuckDBPyConnection | None
+) -> dict[str, Any]:
     known = batches.history(lake)
     if not known:
         with query.connect(lake):
@@ -81,7 +102,7 @@ def status(
     document: dict[str, Any] = {
         "lakehouse": lake.root,
         "contracts": [item.path for item in contracts_in_use.overrides(lake, overrides)],
-        "unfinished": journal.unfinished(lake),
+        "unfinished": [*journal.unfinished(lake), *_left(lake)],
         "returned": [
             {"what": one.says, "what_to_do": erasure_log.TO_DO} for one in erasure_log.returned(lake, entities)
         ],
@@ -141,6 +162,19 @@ def status(
         fresh = [_freshness(connection, entity, now) for entity in entities.values() if lake.exists(entity.clean.name)]
         document["freshness"] = [row for row in fresh if row]
     return document
+
+
+def _left(lake: Lakehouse) -> list[dict[str, Any]]:
+    """Erasures that are complete but for what their search found."""
+    return [
+        {
+            "what": journal.FORGET,
+            "began_at": arguments["now"].replace("T", " ")[:19],
+            "state": "something of the account was found",
+            "what_to_do": f"remove what {erasure_id} in ops/certificates names, then `{journal.RESUME}`",
+        }
+        for erasure_id, arguments in erasure_log.left(lake).items()
+    ]
 
 
 def _drift(known: list[batches.Batch]) -> list[dict[str, Any]]:

@@ -40,7 +40,7 @@ def verify(settings: Settings, deep: bool = False) -> list[Finding]:
         found += _versions(lake, known[-1], readable)
         whole = all(one.state != BROKEN for one in found)
         found += doctor.accounts(lake, readable)
-        if deep and whole:
+        if deep and whole and (journal.unfinished_intent(lake) or {}).get("kind") != journal.FORGET:
             found += _contents(lake, known[-1])
             keys = [one for one in doctor.keys(settings, readable) if one.state != WARNING]  # columns that will come
             found += keys

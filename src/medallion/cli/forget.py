@@ -28,7 +28,12 @@ def forget(
     who: Annotated[str | None, by("asks for it")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would go.")] = False,
     yes: Yes = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Complete the erasure that was interrupted.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Complete the erasure that was interrupted, or repeat a search that found something."
+        ),
+    ] = False,
 ) -> None:
     """Forget an account and its people: out of every layer and version, and not back with the next export."""
     settings = call.settings()
@@ -69,6 +74,13 @@ def _show(call: Call, result: dict[str, Any]) -> None:
         *(
             f"{count:,} rows of {name} bear a name of the account and no address or number of it. If one is the same person, forget its account too."
             for name, count in result["names_that_stay"].items()
+        ),
+        *(
+            [
+                f"{stay} telephone numbers of the account are those of other accounts too, such as a switchboard's, and stay there."
+            ]
+            if (stay := result["numbers_that_stay"])
+            else []
         ),
         f"Not searched: {'; '.join(result['not_searched'])}.",
         f"Not touched: {result['not_touched']}",

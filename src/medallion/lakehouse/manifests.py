@@ -27,7 +27,7 @@ from medallion import door
 from medallion.errors import LakehouseError
 from medallion.gold import written_names
 from medallion.lakehouse import locks
-from medallion.lakehouse.store import Lakehouse, damage, data_files, state
+from medallion.lakehouse.store import Lakehouse, damage, data_files, erasing, state
 from medallion.version import VERSION
 
 TABLE = "ops.manifests"
@@ -286,7 +286,7 @@ def still_there(lake: Lakehouse, manifest: Manifest, names: Iterable[str] | None
         try:
             there = str(DeltaTable(lake.path(name), version=kept.version).metadata().id)
         except DeltaError as error:
-            raise LakehouseError(
+            raise erasing(lake) or LakehouseError(
                 f"{lake.root}: {name} has no version {kept.version} any more, which manifest {manifest.number} names",
                 "See what `medallion doctor` says." if newest(lake) == manifest else "Choose a later manifest.",
             ) from error

@@ -27,7 +27,7 @@ from medallion.contracts.own import opened
 from medallion.errors import LakehouseError
 from medallion.lakehouse import manifests, unity
 from medallion.lakehouse.places import LAYERS
-from medallion.lakehouse.store import GO_BACK, Lakehouse, damage
+from medallion.lakehouse.store import GO_BACK, Lakehouse, damage, erasing
 
 #: A text, a comment or another quoted name, or else a table that is named outside of them. Parsing by sqlglot takes a hundred times as long,
 #: for every query, and does not know all that DuckDB does.
@@ -139,6 +139,8 @@ def damage_in_words(lake: Lakehouse, names: Iterable[str]) -> Iterator[None]:
         if not file or not file[0].startswith((str(Path(lake.root).absolute()), lake.root)):
             raise
         reason = str(error).strip().split("\n")[0].replace(file[0], "").replace("''", "it").replace('""', "it")
+        if removing := erasing(lake):
+            raise removing from error
         raise LakehouseError(f"{file[0]}: is missing or damaged ({reason})", f"{GO_BACK}.") from error
 
 

@@ -127,7 +127,7 @@ class Lakehouse:
             if found := damage(self, name):
                 raise found.error() from error
             if version is not None:
-                raise LakehouseError(
+                raise erasing(self) or LakehouseError(
                     f"{self.root}: {name} has no version {version} any more, which a manifest names",
                     "Open a later manifest, or see what `medallion doctor` says.",
                 ) from error
@@ -169,6 +169,22 @@ class Lakehouse:
         if (pinned := self.pinned) is not None:
             return [*pinned, *(name for name in sorted(BESIDE) if self.exists(name))]
         return [name for name in self.place.tables() if _NAME.fullmatch(name)]
+
+
+def erasing(lake: Lakehouse) -> LakehouseError | None:
+    """Why a version cannot be read while an erasure removes older ones, or after one was interrupted; None without one."""
+    intent = locks.peek(lake.root).get("intent") or {}
+    if intent.get("kind") != "forget":
+        return None
+    if locks.is_ours(lake.root) or locks.is_held(lake.root):
+        return LakehouseError(
+            f"{lake.root}: an erasure is under way, and what readers would open is being removed",
+            "Wait until it has ended.",
+        )
+    return LakehouseError(
+        f"{lake.root}: an erasure was interrupted, and what readers would open is partly removed",
+        "Complete it with `medallion forget --resume`.",
+    )
 
 
 #: How to go on where one table cannot be mended alone.

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from medallion import door
 from medallion.contracts import Entity, table
+from medallion.errors import LakehouseError
 from medallion.lakehouse import query, store
 from medallion.lakehouse.store import Lakehouse
 
@@ -21,6 +25,8 @@ TABLE = "ops.erasures"
 #: Kinds of hashes of addresses and numbers: they tell whether someone has come back under another key.
 CONTACTS = EMAIL, PHONE = "contact.email", "contact.phone"
 STARTED, FINISHED = "started", "finished"
+#: File with whom to search for again, where a search found something that is not ours to remove.
+LEFT_FILE = ".erasures.json"
 
 
 def read(lake: Lakehouse) -> ErasureLog:
@@ -31,6 +37,8 @@ def read(lake: Lakehouse) -> ErasureLog:
         return ErasureLog(secrets.token_hex(16))
     with query.connect(lake, layers=["ops"], only={TABLE}, newest=True) as connection:
         rows = query.rows(connection, f"select distinct kind, value_hash, salt from {TABLE}")
+    if not rows:  # an erasure was ended between making the table and its first rows
+        return ErasureLog(secrets.token_hex(16))
     hashes: dict[str, set[str]] = {}
     for row in rows:
         hashes.setdefault(row["kind"], set()).add(row["value_hash"])
@@ -68,6 +76,36 @@ def unfinished(lake: Lakehouse) -> list[tuple[str, str]]:
             f"having not bool_or(state = '{FINISHED}') order by 1",
         )
     return [(row["erasure_id"], row["began"]) for row in rows]
+
+
+def left(lake: Lakehouse) -> dict[str, dict[str, Any]]:
+    """Arguments of the erasures whose search found something, by identifier: it is to be repeated.
+
+    Raises:
+        LakehouseError: The file that has them is damaged.
+    """
+    path = lake.folder / LEFT_FILE if lake.folder is not None else None
+    if path is None or not path.exists():
+        return {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise LakehouseError(
+            f"{path}: is damaged: {error}", "Delete it; the certificates in ops/certificates say what was found."
+        ) from error
+
+
+def leave(lake: Lakehouse, erasure_id: str, arguments: Mapping[str, Any] | None) -> None:
+    """Keep what repeating the search of an erasure needs, readable by its owner only; None when it found nothing."""
+    known, path = left(lake), Path(lake.root, LEFT_FILE)
+    found = {name: kept for name, kept in known.items() if name != erasure_id}
+    if arguments is not None:
+        found[erasure_id] = dict(arguments)
+    if found:
+        door.write(path, json.dumps(found))
+    elif known:
+        with door.through(path):
+            path.unlink()
 
 
 def contacts(emails: Iterable[str], phones: Iterable[str]) -> dict[str, set[str]]:

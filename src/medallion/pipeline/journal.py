@@ -181,6 +181,8 @@ def writing(lake: Lakehouse, *, recover: bool = True) -> Iterator[Writer]:
         for name in lake.tables() if lake.folder is not None else ():
             store.mend(lake, name)
         if recover:
+            if writer.is_erasing():
+                writer.recover()  # refuses before anything is changed
             for damage in damaged(lake):
                 if not _is_of(held.intent, damage):
                     raise damage.error()
