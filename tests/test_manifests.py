@@ -590,8 +590,8 @@ def test_what_lost_commits_had_is_not_taken_for_what_a_restore_has_written(lake,
         table(lake, "silver.other", "x")
     publishing.publish(lake, "run")
     Path(lake.path("silver.mine"), "_delta_log", f"{2:020d}.json").unlink()
-    restore.apply(lake, "2")
-    assert keys(lake) == ["b", "c"]
+    restore.apply(lake, "1")
+    assert keys(lake) == ["a"]
     assert [(one.number, one.opens_from) for one in manifests.history(lake)][3:] == [(4, 4)]
     assert {one.state for one in verify._contents(lake, manifests.newest(lake))} == {doctor.OK}
     with pytest.raises(LakehouseError, match="manifest 3 .* can no longer be opened"):

@@ -662,7 +662,9 @@ def is_data_file(path: str | Path) -> bool:
     return bool(_DATA_FILE.fullmatch(Path(path).name))
 
 
-_DATA_FILE = re.compile(r"(?:part-\d+-[0-9a-f]{8}-[0-9a-f-]{27}.*\.parquet|deletion_vector_[0-9a-f-]{36}\.bin)(?:#\d+)?")
+_DATA_FILE = re.compile(
+    r"(?:part-\d+-[0-9a-f]{8}-[0-9a-f-]{27}.*\.parquet|deletion_vector_[0-9a-f-]{36}\.bin)(?:#\d+)?"
+)
 #: For so many hours a file that no commit names may be of one that is being written, in a table written beside the lock.
 _WRITING_HOURS = 1
 
@@ -686,9 +688,7 @@ def vacuum(lake: Lakehouse, name: str, hours: int = 0, keep: Sequence[int] | Non
     with door.through(lake.path(name)):
         if lake.folder is None:
             whole = name not in BESIDE and {*gone} == {*had, *spare}
-            gone = table.vacuum(
-                hours, dry_run=False, enforce_retention_duration=False, full=whole, keep_versions=keep
-            )
+            gone = table.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=whole, keep_versions=keep)
         else:
             for path in gone:
                 Path(lake.path(name), path).unlink(missing_ok=True)
