@@ -377,11 +377,11 @@ def test_an_interrupted_erasure_is_done_again(lake, rows, monkeypatch):
     terms = subject(rows, lake)
     calls = []
 
-    def fails(*arguments):
+    def fails(*arguments, **how):
         calls.append(arguments)
         if len(calls) == 4:
             raise KeyboardInterrupt
-        return replace(*arguments)
+        return replace(*arguments, **how)
 
     replace = store.replace
     with monkeypatch.context() as patch:

@@ -19,7 +19,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from conftest import NOW, ROOT
-from medallion import cli, door, pipeline
+from medallion import cli, contracts, door, pipeline
 from medallion.care import doctor, erasure, maintain, restore, verify
 from medallion.config import load
 from medallion.errors import LakehouseError
@@ -229,6 +229,18 @@ def test_large_tables_are_hashed_by_what_was_added(lake, monkeypatch):
     by_parts = publishing.publish(lake, "run").tables["silver.mine"]
     assert len(hashed[0]) == 1  # one new file of two
     assert by_parts == dict(publishing.kept(lake))["silver.mine"]
+
+
+def test_a_manifest_opens_the_tables_that_changed_and_its_own_once(lake, monkeypatch):
+    opened = []
+    real = Lakehouse.delta
+    monkeypatch.setattr(Lakehouse, "delta", lambda self, name: opened.append(name) or real(self, name))
+    table(lake, "silver.mine", "b")
+    publishing.publish(lake, "run")
+    assert sorted(opened) == [manifests.TABLE, "silver.mine"]
+    opened.clear()
+    assert [manifests.newest(lake).number, manifests.number(lake), manifests.newest(lake).number] == [2, 2, 2]
+    assert opened == [manifests.TABLE]
 
 
 # what may be removed ------------------------------------------------------------------------------------------------
@@ -877,3 +889,11 @@ def test_commands_that_read_an_earlier_state(own_sample, capsys, monkeypatch, tm
     assert said("insights", "--json") == first["insights --json"]
     pipeline.run(load(None, source=str(ROOT / "data/updates"), lakehouse=own_sample.root), NOW + timedelta(days=1))
     assert said("insights", "--json") == second
+
+
+def test_the_published_contract_is_the_table_as_it_is_written():
+    declared = contracts.table(manifests.TABLE)
+    kinds = {"string": "string", "bigint": "int64", "timestamp": "timestamp[us, tz=UTC]"}
+    assert [(each.name, kinds[each.type]) for each in declared.columns] == [
+        (field.name, str(field.type)) for field in manifests.SCHEMA
+    ]

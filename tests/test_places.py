@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,9 +16,10 @@ from deltalake import write_deltalake
 from conftest import ROOT
 from medallion import addresses, contracts, door, sources
 from medallion.config import load
-from medallion.errors import LakehouseError, SourceError
+from medallion.errors import LakehouseError, MedallionError, SourceError
 from medallion.lakehouse import locks, manifests, places, store
 from medallion.lakehouse.store import Lakehouse
+from medallion.pipeline import hold
 from medallion.sources import azure, files
 
 PACKAGE = ROOT / "src" / "medallion"
@@ -98,8 +100,33 @@ def test_settings_name_a_folder_by_its_path(folder):
 def test_models_are_in_a_folder(folder):
     assert load(None, models=(folder / "models").as_uri()).models == str(folder / "models")
     for written in ("s3://bucket/models", "uc://crm", "foo://bar", "s3:/bucket/models"):
-        with pytest.raises(LakehouseError, match="is no folder of this machine"):
+        with pytest.raises(MedallionError, match="is not on this machine"):
             load(None, models=written)
+
+
+@pytest.mark.parametrize(
+    "written", ["s3://bucket/out", "https://host/out", "C:\\out", "abfss://c@a.dfs.core.windows.net/x"]
+)
+def test_what_is_written_to_an_address_is_refused_and_not_put_into_a_folder_of_its_name(
+    written, tmp_path, monkeypatch, capsys
+):
+    from medallion import cli
+
+    monkeypatch.chdir(tmp_path)
+    for line in (
+        ["simulate", "--customers", "5", "--days", "5", "--seed", "1", "--out"],
+        ["eda", "--out"],
+        ["export", "--to"],
+        ["run", "--contract"],
+        ["dashboard", "--export"],
+    ):
+        monkeypatch.setattr(sys, "argv", ["medallion", *line, written])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr().err
+        assert ended.value.code == 1
+        assert f"{written}: is " in said
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -119,7 +146,11 @@ def test_exports_are_the_same_files_by_path_and_by_address(folder):
     by_path = sources.scan(str(folder), entities)
     for spelled in (folder.as_uri(), "~/my lake", f"{folder}/"):
         assert [file.uri for file in sources.scan(spelled, entities).files] == [file.uri for file in by_path.files]
-    assert len(by_path.files) == 1
+    (file,) = by_path.files
+    (folder.parent / "link").symlink_to(folder)
+    (linked,) = sources.scan(str(folder.parent / "link"), entities).files
+    earlier = replace(file, uri=f"{folder.as_uri()}/{file.name}")  # as a lakehouse of an earlier version has it
+    assert hold._place(linked) == hold._place(earlier) == hold._place(file), "a corrected file is in its place"
 
 
 @pytest.mark.parametrize(

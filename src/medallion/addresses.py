@@ -35,6 +35,25 @@ _ELSEWHERE = (
 )  # fmt: skip
 
 
+#: Schemes that are meant as such, even where one of their slashes is lost.
+_KNOWN = {
+    *STORES,
+    *_READ_ONLY,
+    "uc",
+    "dbfs",
+    "s3a",
+    "s3n",
+    "az",
+    "azure",
+    "adl",
+    "wasb",
+    "wasbs",
+    "http",
+    "https",
+    "ftp",
+}
+
+
 def is_address(text: str) -> bool:
     """Whether a text is an address, and not a path.
 
@@ -56,13 +75,16 @@ def of_lakehouse(text: str) -> str:
     return _normalized(text, (*STORES, "uc"), LakehouseError)
 
 
-def of_folder(text: str) -> str:
-    """A folder of this machine by its path.
+def of_path(text: str) -> str:
+    """A folder or file of this machine by its path.
+
+    >>> of_path("file:/my%20models")
+    '/my models'
 
     Raises:
-        LakehouseError: It is an address of something else.
+        MedallionError: It is an address of something else.
     """
-    return _normalized(text, (), LakehouseError)
+    return _normalized(text, (), MedallionError)
 
 
 def of_source(text: str) -> str:
@@ -82,6 +104,16 @@ def on_disk(uri: str) -> str:
     """
     path = uri.removeprefix("file://")
     return path if is_address(path) else unquote(path)
+
+
+def same(uri: str) -> str:
+    """What is the same for every spelling of where a file is, links and `..` followed; another address as it is.
+
+    >>> same("file:///a%20b/../c"), same("s3://bucket/a%20b")
+    ('/c', 's3://bucket/a%20b')
+    """
+    is_local = not is_address(uri) or uri.lower().startswith("file:")
+    return os.path.realpath(of_source(uri)) if is_local else uri
 
 
 def split(text: str) -> tuple[str, str]:
@@ -129,11 +161,12 @@ def _normalized(text: str, schemes: tuple[str, ...], refusal: type[MedallionErro
         return _path(text, rest if match[2] == "//" else f"/{rest}", refusal)
     if match[2] == "//" and scheme in schemes:
         return f"{scheme}://{rest}"
-    if match[2] == "/" and scheme not in (*STORES, *_READ_ONLY, "uc", "dbfs"):
+    if match[2] == "/" and scheme not in _KNOWN:
         return text  # a folder whose name has a colon
     shown = re.split(r"[?#]", text)[0]  # what follows may be a token
     if not schemes:
-        raise refusal(f"{shown}: is no folder of this machine", "Write a path.")
+        shown = re.sub(":/+", "://", shown, count=1)  # a path has lost one of its slashes
+        raise refusal(f"{shown}: is not on this machine", "Write a path; copy the files from there, or to there.")
     used = "read" if refusal is SourceError else "used for tables"
     raise refusal(f"{shown}: is no address of a kind that can be {used}", _instead(scheme, shown, schemes))
 

@@ -148,7 +148,7 @@ class Settings(BaseModel):
     @field_validator("models")
     @classmethod
     def _of_models(cls, value: str | None) -> str | None:
-        return value and addresses.of_folder(value)
+        return value and addresses.of_path(value)
 
     @field_validator("as_of", mode="before")
     @classmethod

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate
 
 import typer
 
+from medallion import addresses
 from medallion.cli import console
 
 if TYPE_CHECKING:
@@ -134,6 +135,13 @@ class Call:
             tell()
 
 
+def _of_this_machine(value: Any) -> Any:
+    """A path that an option was given as everything below it knows it: click takes an address for a path, too."""
+    if isinstance(value, list):
+        return [_of_this_machine(each) for each in value]
+    return Path(addresses.of_path(str(value))) if isinstance(value, Path) else value
+
+
 def command(
     app: typer.Typer,
     name: str | None = None,
@@ -165,6 +173,7 @@ def command(
 
     def make(body: Callable[Concatenate[Call, ...], None]) -> Callable[..., None]:
         def run(**options: Any) -> None:
+            options = {key: _of_this_machine(value) for key, value in options.items()}
             given = {key: options.pop(key) for key in shared}
             call = Call(given.get("config"), given.get("lakehouse"), given.get("as_json", False), given.get("at"))
             with call.reading() if at and (call.at or not live) else nullcontext():

@@ -39,7 +39,7 @@ SCHEMA = pa.schema(
         ("written_at", pa.timestamp("us", tz="UTC")),
         ("kind", pa.string()),
         ("run_id", pa.string()),
-        ("format", pa.int32()),
+        ("format", pa.int64()),
         ("written_by", pa.string()),
         ("opens_from", pa.int64()),
         ("hashed_by", pa.string()),
@@ -172,7 +172,9 @@ _read: dict[str, tuple[tuple[str, int, int, int], Manifest]] = {}
 
 
 def _last(lake: Lakehouse, table: DeltaTable | None = None) -> Manifest | None:
-    """The newest manifest, read once as long as no commit is added."""
+    """The newest manifest, read once as long as no commit is added; none in a catalog."""
+    if lake.in_catalog:
+        return None
     now = state(lake, TABLE)
     known, manifest = _read.get(lake.root, (None, None))
     if now and known == now:

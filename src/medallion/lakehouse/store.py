@@ -225,11 +225,10 @@ def damage(lake: Lakehouse, name: str, data: bool = True) -> Damage | None:
     A machine that loses power while a commit is written leaves such a file, or a commit whose `data` was not written
     whole. Object stores create objects whole.
     """
-    if lake.folder is None:
-        return None
-    commits = sorted(Path(lake.path(name), "_delta_log").glob("[0-9]*.json"))
-    says = _torn(commits[-1], data) if commits else None
-    return Damage(name, int(commits[-1].stem), commits[-1], says) if says else None
+    commit = newest_commit(lake, name)
+    path = Path(commit.path) if commit else None
+    says = _torn(path, data) if path else None
+    return Damage(name, int(path.stem), path, says) if path and says else None
 
 
 def newest_commit(lake: Lakehouse, name: str) -> os.DirEntry[str] | None:
@@ -251,7 +250,7 @@ def state(lake: Lakehouse, name: str) -> tuple[str, int, int, int] | None:
 
     None where it is not known, or not the version that is read.
     """
-    commit = newest_commit(lake, name) if lake.pinned is None or name in BESIDE else None
+    commit = newest_commit(lake, name) if name in BESIDE or lake.pinned is None else None
     if commit is None:
         return None
     found = commit.stat()

@@ -8,12 +8,11 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pyarrow as pa
 
-from medallion import charts, contracts
+from medallion import addresses, charts, contracts
 from medallion.config import Settings, end_of_day
 from medallion.errors import LakehouseError, MedallionError
 from medallion.lakehouse import contracts_in_use, query, store
@@ -231,10 +230,9 @@ class _Training:
         """Where the deals came from, in words: a simulation says so in the folder of its exports."""
         for batch in batches.history(self.lake):
             for file in batch.files:
-                parts = urlsplit(file.uri)
-                here = Path(unquote(parts.path)) if parts.scheme in ("", "file") else None
-                if here is not None and (here.parent / "simulation.json").is_file():
-                    world = json.loads((here.parent / "simulation.json").read_text(encoding="utf-8")).get("world", {})
+                told = Path(addresses.same(file.uri)).parent / "simulation.json"
+                if told.is_file():
+                    world = json.loads(told.read_text(encoding="utf-8")).get("world", {})
                     return (
                         f"{registry.SIMULATED} of {world.get('customers')} customers over {world.get('days')} days, "
                         f"seed {world.get('seed')}"

@@ -27,7 +27,8 @@ from medallion.contracts.model import DATE_FORMATS
 from medallion.contracts.odcs import code, names_in
 from medallion.errors import SourceError
 from medallion.lakehouse import query
-from medallion.proposal import activities, marks, profile, snapshots, state, systems, vocabulary
+from medallion.proposal import activities, evidence, marks, profile, snapshots, stages, state, systems, vocabulary
+from medallion.proposal.feeds import Feed
 from medallion.sources import Refusal, SourceFile, parsing, quoting, units
 from medallion.sources.files import UNREADABLE
 
@@ -489,9 +490,6 @@ def _contradicted(file: SourceFile, entity: Entity) -> list[_Doubt]:
     """What the records of a table of deals that no contract knows contradict, by the evidence of `medallion init`."""
     if entity.name != "leads" or entity.sources or "status" not in file.mapping:
         return []
-    from medallion.proposal import evidence, stages
-    from medallion.proposal.feeds import Feed
-
     told = {*stages.FLAG_WORDS, *evidence.CHANCE, "active"}
     read = {file.mapping[name].column for name in ("status", "created_at", "closed_at") if name in file.mapping}
     beside = {name for header, name in file.columns if told & {*vocabulary.words_of(header)}}

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from medallion import sources
+from medallion import addresses, sources
 from medallion.config import HoldBack
 from medallion.contracts import Entity, Override
 from medallion.figures import percent
@@ -187,6 +187,9 @@ def to_try(
 def replaced(known: Iterable[Batch]) -> list[Batch]:
     """Held files in whose place there is another content later, read before or now."""
     known = list(known)
+    held = [(_place(file), file.content_hash, batch) for batch in waiting(known) for file in batch.files]
+    if not held:
+        return []
     read = [
         (_place(file), file.content_hash, batch.known_at)
         for batch in known
@@ -195,16 +198,13 @@ def replaced(known: Iterable[Batch]) -> list[Batch]:
     ]
     return [
         batch
-        for batch in waiting(known)
-        for mine in batch.files
-        if any(
-            at == _place(mine) and content != mine.content_hash and when > batch.known_at for at, content, when in read
-        )
+        for place, mine, batch in held
+        if any(at == place and content != mine and when > batch.known_at for at, content, when in read)
     ]
 
 
 def _place(file: SourceFile) -> tuple[str, str, str, str]:
-    return file.uri, file.member, file.sheet, file.entity
+    return addresses.same(file.uri), file.member, file.sheet, file.entity
 
 
 def told(batch: Batch) -> Refusal:
