@@ -668,7 +668,7 @@ _DATA_FILE = re.compile(
 _WRITING_HOURS = 1
 
 
-def vacuum(lake: Lakehouse, name: str, hours: int = 0, keep: Sequence[int] | None = None) -> int:
+def vacuum(lake: Lakehouse, name: str, hours: int = 0, keep: list[int] | None = None) -> int:
     """Remove data files that a table does not need any more, and those that a killed writer has left; gives how many.
 
     Files of another name that no version has had stay (`is_data_file`).
