@@ -15,8 +15,9 @@ from conftest import ROOT
 from medallion import pipeline
 from medallion.care import doctor, erasure, maintain, restore, status, verify
 from medallion.config import load
-from medallion.lakehouse import manifests, query
+from medallion.lakehouse import manifests, publishing, query
 from medallion.lakehouse.store import Lakehouse
+from medallion.pipeline import journal
 
 ARCHIVES = sorted((Path(__file__).parent / "lakehouses").glob("*.tar.xz"))
 assert len(ARCHIVES) >= 3
@@ -44,13 +45,45 @@ def content(lake, name):
         return connection.sql(f"select {', '.join(columns)} from {name} order by all").fetchall()
 
 
+def hashes(lake, names):
+    """Rows and hash of the content of tables."""
+    return {name: (one.rows, one.content) for name, one in publishing.kept(lake, only=names)}
+
+
+def unpacked(archive, folder):
+    with tarfile.open(archive) as stored:
+        stored.extractall(folder, filter="data")
+    (found,) = folder.iterdir()
+    return Lakehouse(str(found))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("archive", ARCHIVES, ids=lambda path: path.name.split(".")[0])
+def test_upkeep_and_going_back(archive, tmp_path):
+    """Both work on a lakehouse as it was stored, without the engine, and change no content that they should not."""
+    lake = unpacked(archive, tmp_path)
+    settings = load(None, lakehouse=lake.root)
+    tables = [name for name in lake.tables() if journal.is_kept_track_of(name)]
+    before = hashes(lake, tables)
+    assert {one.table for one in maintain.maintain(lake, NOW)} >= {*tables}
+    assert hashes(lake, tables) == before
+    assert [one.kind for one in manifests.history(lake)] == ["found", "maintain"]
+    assert [one.manifest for one in restore.points(lake) if one.manifest] == [1, 2]
+    lake.delta("gold.deals").delete()
+    with journal.writing(lake) as writer:
+        writer.kind = "score"
+    assert hashes(lake, ["gold.deals"])["gold.deals"] == (0, "0")
+    restore.apply(lake, "1")
+    assert hashes(lake, tables) == before
+    assert not [one for one in verify.verify(settings) if one.state == "broken"]
+    assert {one.state for one in verify._contents(lake, manifests.newest(lake))} == {"ok"}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("archive", ARCHIVES, ids=lambda path: path.name.split(".")[0])
 def test_a_lakehouse_of_an_earlier_version_is_read_and_goes_on(archive, anew, tmp_path):
-    with tarfile.open(archive) as stored:
-        stored.extractall(tmp_path, filter="data")
-    (found,) = tmp_path.iterdir()
-    lake, settings = Lakehouse(str(found)), load(None, source=str(ROOT / "data" / "updates"), lakehouse=str(found))
+    lake = unpacked(archive, tmp_path)
+    settings = load(None, source=str(ROOT / "data" / "updates"), lakehouse=lake.root)
     assert status.status(lake, NOW, settings.contracts)["row_accounts"]
     assert not [one for one in verify.verify(settings) if one.state == "broken"]
     assert manifests.newest(lake) is None

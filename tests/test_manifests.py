@@ -316,6 +316,34 @@ def test_upkeep_settles(tmp_path, monkeypatch):
     assert maintenance.due(lake, now) == []
 
 
+def test_upkeep_leaves_tables_of_somebody_else_alone(lake, monkeypatch):
+    """No manifest says which of their versions they need."""
+    monkeypatch.setattr(maintenance, "COMMITS", 3)
+    monkeypatch.setattr(maintenance, "FILES", 3)
+    for place in range(5):
+        write_deltalake(lake.path("gold.theirs"), pa.table({"key": [place]}), mode="overwrite")
+        table(lake, "gold.theirs2", str(place))
+        table(lake, "gold.deals", str(place))
+    publishing.publish(lake, "run")
+    assert maintenance.due(lake) == ["gold.deals"]
+    assert "gold.theirs" not in {one.table for one in maintain.maintain(lake, NOW)}
+    assert DeltaTable(lake.path("gold.theirs"), version=1).to_pyarrow_table()["key"].to_pylist() == [1]
+
+
+def test_upkeep_removes_data_that_a_killed_writer_has_left_and_no_file_of_somebody_else(lake):
+    folder = Path(lake.path("silver.mine"))
+    left = folder / "part-00000-930fb11d-f543-43b2-bb8f-f88981e55f60-c000.snappy.parquet"
+    theirs = [folder / "keep.txt", folder / "mine.parquet", folder / "more" / "part-of.parquet"]
+    for path in (left, *theirs):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("x")
+    (done,) = [one for one in maintain.maintain(lake, NOW) if one.table == "silver.mine"]
+    assert done.removed == 1
+    assert not left.exists()
+    assert all(path.exists() for path in theirs)
+    assert keys(lake) == ["a"]
+
+
 def test_compaction_that_would_change_rows_is_taken_back(tmp_path, monkeypatch):
     lake = Lakehouse(str(tmp_path / "lake"))
     for key in "abc":
@@ -562,6 +590,44 @@ def test_lost_commits_stop_writers_and_going_back_mends_it(lake):
     assert keys(lake) == ["a", "c"]
     with pytest.raises(LakehouseError, match="manifest 2 .* can no longer be opened"):
         manifests.opened(lake, "2")
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_what_lost_commits_had_is_not_taken_for_what_a_restore_has_written(lake, again):
+    """Its commit may get the number of the one that was lost, of every table even: the content is hashed anew."""
+    write_deltalake(lake.path("silver.mine"), pa.table({"key": ["b", "c"]}), mode="overwrite")
+    publishing.publish(lake, "run")
+    write_deltalake(lake.path("silver.mine"), pa.table({"key": ["d"]}), mode="overwrite")
+    if again:
+        table(lake, "silver.other", "x")
+    publishing.publish(lake, "run")
+    Path(lake.path("silver.mine"), "_delta_log", f"{2:020d}.json").unlink()
+    restore.apply(lake, "1")
+    assert keys(lake) == ["a"]
+    assert [(one.number, one.opens_from) for one in manifests.history(lake)][3:] == [(4, 4)]
+    assert {one.state for one in verify._contents(lake, manifests.newest(lake))} == {doctor.OK}
+    with pytest.raises(LakehouseError, match="manifest 3 .* can no longer be opened"):
+        manifests.opened(lake, "3")
+
+
+@pytest.mark.parametrize("other", [True, False])
+def test_gold_that_was_removed_and_computed_again_has_its_own_identity(lake, other):
+    """With the number of the version that the last manifest names; whether or not anything else has changed."""
+    table(lake, "gold.deals", "x")
+    publishing.publish(lake, "run")
+    shutil.rmtree(lake.path("gold.deals"))
+    table(lake, "gold.deals", "y")
+    if other:
+        table(lake, "silver.mine", "b")
+    publishing.publish(lake, "score")
+    assert manifests.newest(lake).number == 3
+    assert manifests.newest(lake).tables["gold.deals"].id == str(lake.delta("gold.deals").metadata().id)
+    assert {one.state for one in verify._contents(lake, manifests.newest(lake))} == {doctor.OK}
+    assert manifests.opened(lake, "3").exists("gold.deals")
+    assert restore.plan(lake, "3") == []
+    with pytest.raises(LakehouseError, match=r"gold\.deals was removed and recreated since manifest 2"):
+        manifests.opened(lake, "2")
+    assert publishing.publish(lake, "run") is None
 
 
 def lost_while_something_was_begun(lake, name, began):

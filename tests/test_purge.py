@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
+from types import SimpleNamespace
 
 import duckdb
 import pyarrow as pa
@@ -11,7 +13,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from medallion import contracts
-from medallion.care import doctor
+from medallion.care import doctor, erasure
 from medallion.care.erasure import search
 from medallion.lakehouse import maintenance, store
 from medallion.lakehouse.store import Lakehouse
@@ -68,6 +70,57 @@ def test_nothing_of_an_older_version_is_left(lake, tmp_path):
     assert DeltaTable(path).to_pyarrow_table()["note"].to_pylist() == ["none"]
     write_deltalake(path, pa.table({"note": ["more"], "list": [["more"]]}), mode="append")
     assert DeltaTable(path).to_pyarrow_table().num_rows == 2
+
+
+def test_files_of_somebody_else_are_never_removed(lake, tmp_path):
+    """In the folder of a table, or in one of their own; what a killed writer has left of a table of ours goes."""
+    left = "part-00000-930fb11d-f543-43b2-bb8f-f88981e55f60-c000.snappy.parquet"
+    ours = [tmp_path / f"silver/{name}/{left}" for name in ("notes", "never_was", "half/sub")]
+    theirs = [
+        *(tmp_path / f"silver/{name}" for name in ("notes/keep.txt", "notes/x.parquet", "half/keep.txt")),
+        *(tmp_path / f"gold/mine/{name}" for name in ("x.parquet", left)),
+    ]
+    for path in (*ours, *theirs):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    store.purge(lake, "silver.notes")
+    erasure._Erasure._sweep(SimpleNamespace(lake=lake))
+    assert [path for path in ours if path.exists()] == []
+    assert [path for path in theirs if not path.exists()] == []
+    assert not (tmp_path / "silver/never_was").exists()
+
+
+def test_what_is_being_written_beside_the_lock_is_left_alone(tmp_path):
+    """A question that is asked during an erasure: its data has no commit yet, its commit no name, or one already."""
+    lake, name = Lakehouse(str(tmp_path)), "ops.agent_log"
+    for text in ("of Ann", "none"):
+        write_deltalake(lake.path(name), pa.table({"note": [text]}), mode="overwrite")
+    folder = tmp_path / "ops/agent_log"
+    files = [folder / f"part-0000{n}-930fb11d-f543-43b2-bb8f-f88981e55f60-c000.snappy.parquet" for n in (1, 2)]
+    files += [folder / "_delta_log" / f"_commit_{n}.json.tmp" for n in (1, 2)]
+    for path in files:
+        path.write_text("x")
+    for path in files[1::2]:
+        os.utime(path, (0, 0))
+    store.purge(lake, name)
+    assert [path.exists() for path in files] == [True, False, True, False]
+    assert len([*folder.glob("part-*")]) == 2
+    assert lake.delta(name).to_pyarrow_table()["note"].to_pylist() == ["none"]
+
+
+def test_what_is_written_beside_the_lock_during_a_purge_is_still_there(tmp_path, monkeypatch):
+    """The log is cut off at the version that has a checkpoint, whatever came after it."""
+    lake, name = Lakehouse(str(tmp_path)), "ops.agent_log"
+    write_deltalake(lake.path(name), pa.table({"note": ["one"]}))
+    real = DeltaTable.create_checkpoint
+
+    def asked(table):
+        real(table)
+        write_deltalake(lake.path(name), pa.table({"note": ["two"]}), mode="append")
+
+    monkeypatch.setattr(DeltaTable, "create_checkpoint", asked)
+    store.purge(lake, name)
+    assert sorted(lake.delta(name).to_pyarrow_table()["note"].to_pylist()) == ["one", "two"]
 
 
 def test_the_search_reads_what_a_file_says_in_any_place(tmp_path):

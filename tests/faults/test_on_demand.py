@@ -309,12 +309,15 @@ def healed(lake, name, command, about):
 
 
 def left(lake, about):
-    """Nothing unfinished, nothing lying about, every row accounted for, and files as the manifests say."""
+    """Nothing unfinished, nothing lying about, every row accounted for, and files and content as the manifests say."""
     assert journal.unfinished_intent(lake) is None, about
     over = [path for path in Path(lake.root).rglob("*") if path.suffix == ".part" or path.name == ".gone"]
     assert over == [], about
     found = [one for one in verify.verify(settings(lake)) if one.state != doctor.OK]
     assert found == [], about
+    last = manifests.newest(lake)
+    manifests.still_there(lake, last)
+    assert [one for one in verify._contents(lake, last) if one.state != doctor.OK] == [], about
 
 
 @pytest.mark.slow

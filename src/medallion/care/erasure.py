@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import reduce
@@ -34,7 +33,7 @@ from medallion.contracts import Column as Declared
 from medallion.contracts import Entity
 from medallion.errors import LakehouseError
 from medallion.gold import graph
-from medallion.lakehouse import contracts_in_use, places, query, store
+from medallion.lakehouse import contracts_in_use, manifests, places, query, store
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, erasure_log, extensions, journal, models
@@ -687,13 +686,19 @@ class _Erasure:
         erasure_log.record(self.spark, self.lake, self.mine, erasure, erasure_log.FINISHED, self.now)
 
     def _sweep(self) -> None:
-        """Remove what killed writers have left: files half written, and folders of tables that never came to be."""
+        """Remove what killed writers have left: files half written, and data of tables that never came to be.
+
+        Only what has the name of a file of ours: whatever else is there is searched, and named if it tells of them.
+        """
         root = Path(self.lake.root)
-        for layer in places.LAYERS:
-            for folder in (root / layer).glob("*"):
-                if folder.is_dir() and not (folder / "_delta_log").is_dir() and any(folder.rglob("*.parquet")):
-                    with door.through(folder):
-                        shutil.rmtree(folder)
+        for folder in (folder for layer in places.LAYERS for folder in (root / layer).glob("*")):
+            name = f"{folder.parent.name}.{folder.name}"
+            if (folder / "_delta_log").is_dir() or not manifests.is_ours(name):
+                continue
+            for path in [path for path in folder.rglob("*") if store.is_data_file(path)]:
+                with door.through(path), suppress(OSError):  # the folder has something of somebody's own in it
+                    path.unlink()
+                    path.parent.rmdir()
         for path in [*(root / "agent").rglob("*.part"), *(root / "ops" / "certificates").glob("*.part")]:
             with door.through(path):
                 path.unlink()

@@ -15,6 +15,7 @@ from medallion.care import verify as verifying
 from medallion.cli.command import Call, DryRun, command, group
 from medallion.config import utc_now
 from medallion.errors import LakehouseError
+from medallion.pipeline import extensions
 
 app = group()
 
@@ -39,6 +40,7 @@ def verify(
 @command(app, examples=("`medallion maintain`",))
 def maintain(call: Call) -> None:
     """Compact tables and delete files that no manifest you can still open needs (the last 30 days and each month's last)."""
+    extensions.load(call.settings())  # your own tables of gold are kept up as well
     done = maintaining.maintain(call.lake, utc_now())
     rows = [asdict(one) for one in done]
     changed = [row for row in rows if row["removed"] or row["files_before"] != row["files_after"]]

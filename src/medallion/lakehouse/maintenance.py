@@ -54,8 +54,10 @@ def needed(known: Iterable[Manifest], now: datetime) -> dict[str, set[int]]:
 
 
 def tables(lake: Lakehouse) -> list[str]:
-    """Tables that are kept up; none in a catalog."""
-    return [] if lake.in_catalog else [name for name in lake.tables() if not name.endswith(publishing.WORK)]
+    """Tables that are kept up; none in a catalog. Those of somebody else are not: no manifest says which versions they need."""
+    if lake.in_catalog:
+        return []
+    return [name for name in lake.tables() if manifests.is_ours(name) and not name.endswith(publishing.WORK)]
 
 
 def due(lake: Lakehouse, now: datetime | None = None) -> list[str]:
@@ -128,8 +130,7 @@ def _maintained(lake: Lakehouse, name: str, needs: Collection[int]) -> Maintaine
     newest = table.version()
     hours = _BESIDE_HOURS if name in BESIDE else 0
     stay = sorted({*needs, newest})
-    with door.through(lake.path(name)):
-        gone = table.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=not hours, keep_versions=stay)
+    gone = store.vacuum(lake, name, hours, stay)
     with door.through(lake.path(name)):
         lake.delta(name).create_checkpoint()
     if lake.folder is not None and name in BESIDE:
@@ -138,7 +139,7 @@ def _maintained(lake: Lakehouse, name: str, needs: Collection[int]) -> Maintaine
     elif lake.folder is not None:
         _shorten(lake, name, {*needs, newest, lake.version(name)})
     after = len(_commits(lake, name)) if lake.folder is not None else 0
-    return Maintained(name, before, len(lake.delta(name).file_uris()), commits, after, len(gone))
+    return Maintained(name, before, len(lake.delta(name).file_uris()), commits, after, gone)
 
 
 def _compacted(lake: Lakehouse, name: str) -> None:

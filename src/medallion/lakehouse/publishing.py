@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 
 import duckdb
@@ -31,7 +33,7 @@ def publish(
     """Add the manifest of a command that has ended; None where no table has changed, and in a catalog.
 
     The caller holds the lock. After an erasure, and where commits that a manifest names were lost (`cut`), no earlier
-    manifest opens any more.
+    manifest opens any more. What was lost may have had the same version, so then every table is hashed anew.
 
     Raises:
         LakehouseError: Another writer has added one meanwhile.
@@ -40,14 +42,18 @@ def publish(
         return None
     reserved = manifests.reserved(lake)
     before = manifests.newest(lake, reserved)
-    known = before.tables if before and before.hashed_by == probe() else {}
+    known = before.tables if before and before.hashed_by == probe() and not cut else {}
     tables = dict(kept(lake, known))
     if kind == MAINTAIN:
         tables |= {name: replace(one, since=known[name].since) for name, one in tables.items() if name in known}
-    if {name: one.version for name, one in tables.items()} == (before.versions if before else {}):
-        return None
     number = before.number + 1 if before else 1
     opens_from = number if kind == "forget" or cut or before is None else before.opens_from
+    if before and cut:  # a restore whose manifest was written, and which was killed then
+        same = tables == before.tables and before.opens_from == before.number
+    else:
+        same = _identities(tables) == _identities(before.tables if before else {})
+    if same:
+        return None
     manifest = manifests.Manifest(
         number,
         now or datetime.now(UTC),
@@ -72,7 +78,7 @@ def kept(
     for name in lake.tables() if only is None else only:
         if only is None and (name in BESIDE or name.endswith(WORK) or not manifests.is_ours(name)):
             continue
-        if name in known and known[name].version == newest(lake, name):
+        if name in known and _is_unchanged(lake, name, known[name]):
             yield name, known[name]
         else:
             changed[name] = lake.delta(name)
@@ -96,6 +102,30 @@ def kept(
             name,
             Kept(str(table.metadata().id), table.version(), table.version(), rows, len(sizes), sum(sizes), str(total)),
         )
+
+
+def _identities(tables: Mapping[str, Kept]) -> dict[str, tuple[str, int]]:
+    return {name: (one.id, one.version) for name, one in tables.items()}
+
+
+def _is_unchanged(lake: Lakehouse, name: str, known: Kept) -> bool:
+    """Whether a table is the one that was known, at the same version: one that was removed and recreated may have it too.
+
+    In a folder its first commit tells, which is there unless upkeep has removed it, and then it is not new.
+    """
+    if lake.folder is None:
+        table = lake.delta(name)
+        return (str(table.metadata().id), table.version()) == (known.id, known.version)
+    return newest(lake, name) == known.version and _created_as(lake, name) in (None, known.id)
+
+
+def _created_as(lake: Lakehouse, name: str) -> str | None:
+    """The identifier in the first commit of a table in a folder; None where that commit is not there or says none."""
+    try:
+        lines = Path(lake.path(name), "_delta_log", f"{0:020d}.json").read_bytes().splitlines()
+        return next((str(json.loads(line)["metaData"]["id"]) for line in lines if b'"metaData"' in line), None)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def lost(lake: Lakehouse) -> dict[str, int]:

@@ -11,8 +11,9 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -680,41 +681,85 @@ def replace(frame: DataFrame, lake: Lakehouse, name: str, *, anew: bool = False)
         _commit(_shaped(frame, spark_types(lake, name)), lake.path(name), "overwrite", {})
 
 
+def is_data_file(path: str | Path) -> bool:
+    """Whether a file has the name that writers of tables give to data; any other is somebody's own, and is never removed."""
+    return bool(_DATA_FILE.fullmatch(Path(path).name))
+
+
+_DATA_FILE = re.compile(
+    r"(?:part-\d+-[0-9a-f]{8}-[0-9a-f-]{27}.*\.parquet|deletion_vector_[0-9a-f-]{36}\.bin)(?:#\d+)?"
+)
+#: For so many hours a file that no commit names may be of one that is being written, in a table written beside the lock.
+_WRITING_HOURS = 1
+
+
+def vacuum(lake: Lakehouse, name: str, hours: int = 0, keep: list[int] | None = None) -> int:
+    """Remove data files that a table does not need any more, and those that a killed writer has left; gives how many.
+
+    Files of another name that no version has had stay (`is_data_file`).
+
+    Args:
+        lake: A lakehouse in a folder or at an address.
+        name: The table.
+        hours: Files that went so many hours ago, or less, stay.
+        keep: Versions whose files stay besides those of the newest.
+    """
+    table = lake.delta(name)
+    left = max(hours, _WRITING_HOURS) if name in BESIDE else hours
+    had = table.vacuum(hours, dry_run=True, enforce_retention_duration=False, keep_versions=keep)
+    spare = table.vacuum(left, dry_run=True, enforce_retention_duration=False, full=True, keep_versions=keep)
+    gone = [path for path in {*had, *spare} if path in had or is_data_file(path)]
+    with door.through(lake.path(name)):
+        if lake.folder is None:
+            whole = name not in BESIDE and {*gone} == {*had, *spare}
+            gone = table.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=whole, keep_versions=keep)
+        else:
+            for path in gone:
+                Path(lake.path(name), path).unlink(missing_ok=True)
+    return len(gone)
+
+
 def purge(lake: Lakehouse, name: str) -> tuple[int, int]:
     """Remove everything of a table but its newest version; gives how many versions and data files went.
 
-    What older versions held stays readable in their files, and in the statistics of the log, until this is done.
+    What older versions held stays readable in their files, and in the statistics of the log, until this is done. What
+    is being written to a table beside the lock meanwhile is left alone.
     """
     before = len(lake.delta(name).history())
     with door.through(lake.path(name)):
         lake.delta(name).alter.set_table_properties(_KEEP_NOTHING)
     flush(lake, name)
+    gone = vacuum(lake, name)
+    table = lake.delta(name)
     with door.through(lake.path(name)):
-        gone = lake.delta(name).vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
-    with door.through(lake.path(name)):
-        lake.delta(name).create_checkpoint()
+        table.create_checkpoint()
     flush(lake, name)
+    young = time.time() - _WRITING_HOURS * 3600 if name in BESIDE else None
     with door.through(lake.path(name)):
         lake.delta(name).cleanup_metadata()
-        _purge_log(Path(lake.path(name), "_delta_log"), lake.version(name))
+        _purge_log(Path(lake.path(name), "_delta_log"), table.version(), young)
     with door.through(lake.path(name)):
         lake.delta(name).alter.set_table_properties(_KEEP_AS_USUAL)
-    return before, len(gone)
+    return before, gone
 
 
-def _purge_log(log: Path, newest: int) -> None:
-    """Remove what the log of a table does not need to give its newest version, which has a checkpoint.
+def _purge_log(log: Path, newest: int, young: float | None = None) -> None:
+    """Remove what the log of a table does not need to give a version, which has a checkpoint, and later ones.
 
     Those are commits and checkpoints before it, which a table may be set to keep; summaries of versions with statistics
-    (`.crc`), which Apache Spark writes; commits that were set aside; and what a killed writer has left.
+    (`.crc`), which Apache Spark writes; commits that were set aside; and what a killed writer has left, unless it is so
+    `young` (written since then) that its writer may be at work.
     """
     if not log.is_dir():
         return
     for path in log.rglob("*"):
         stem = path.name.split(".")[0]
         needed = path.name == "_last_checkpoint" or (stem.isdigit() and int(stem) >= newest)
-        if path.is_file() and (not needed or path.suffix in (".crc", ".torn", ".tmp")):
-            path.unlink()
+        if not path.is_file() or (needed and path.suffix not in (".crc", ".torn", ".tmp")):
+            continue
+        with suppress(FileNotFoundError):  # its writer has just given it its name
+            if young is None or stem.isdigit() or path.stat().st_mtime < young:
+                path.unlink()
 
 
 _KEEP_NOTHING = {
