@@ -75,13 +75,13 @@ def test_a_second_writer_in_a_catalog_is_refused(tmp_path):
     catalogs = '[{type="memory", name="sail", initial_database=["default"]}, {type="memory", name="crm_test", initial_database=["ops"]}]'
     where = {"SAIL_CATALOG__LIST": catalogs, "SAIL_CATALOG__DEFAULT_CATALOG": "sail"}
     code = """
-from medallion.lakehouse import locks, session
+from medallion.lakehouse import locks, places, session
 from medallion.errors import LakehouseError
 from medallion.lakehouse.store import Lakehouse
 
 root, told = "uc://crm_test", []
 with locks.hold(root) as held:
-    other = locks._Row(root)
+    other = places.of(root).document()
     other.read()
     held.note({"kind": "train", "text": "it's \\\\"})
     try:
@@ -91,7 +91,7 @@ with locks.hold(root) as held:
         told.append("another run is writing" in str(error))
     try:
         other.write({"holder": None})
-    except locks._ConflictError:
+    except places.ConflictError:
         told.append("conflict")
 print([*told, locks.peek(root), Lakehouse(root).tables()])
 session.close()

@@ -14,7 +14,7 @@ from pathlib import Path
 from medallion import pipeline
 from medallion.care import status
 from medallion.config import load
-from medallion.lakehouse import query, session, unity
+from medallion.lakehouse import manifests, query, session, unity
 from medallion.lakehouse.store import Lakehouse
 
 
@@ -47,7 +47,8 @@ def main(lakehouse: str, sources: list[str]) -> None:
                 [a["entity"], a["rows_read"], a["accepted"], a["quarantined"]] for a in result.accounts
             ]
     with query.connect(lake) as connection:
-        told["tables"] = [name for name in lake.tables() if not name.startswith("bronze.")]
+        # a catalog has no manifests, and elsewhere they say when, and how the files lie
+        told["tables"] = [n for n in lake.tables() if not n.startswith("bronze.") and n != manifests.TABLE]
         for name in told["tables"]:
             columns = "* exclude (source)" if name == "ops.proofs" else "*"  # where the exports were
             rows = query.rows(connection, f"select {columns} from {name}")
@@ -56,7 +57,9 @@ def main(lakehouse: str, sources: list[str]) -> None:
         told[name] = len(told[name])
     told["insights"] = {name: str(value) for name, value in status.insights(lake).items()}
     told["status"] = status.status(lake, now)["row_accounts"]
-    told["listed"] = [[row["table"], row["rows"], row["columns"]] for row in status.tables(lake)]
+    told["listed"] = [
+        [row["table"], row["rows"], row["columns"]] for row in status.tables(lake) if row["table"] != manifests.TABLE
+    ]
     session.close()
     print(json.dumps(told))
 
