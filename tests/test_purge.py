@@ -15,7 +15,7 @@ from deltalake import DeltaTable, write_deltalake
 from medallion import contracts
 from medallion.care import doctor, erasure
 from medallion.care.erasure import search
-from medallion.lakehouse import maintenance, store
+from medallion.lakehouse import locks, maintenance, store
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import erasure_log
 from medallion.silver.mentions import Mentions, Name
@@ -88,6 +88,13 @@ def test_files_of_somebody_else_are_never_removed(lake, tmp_path):
     assert [path for path in ours if path.exists()] == []
     assert [path for path in theirs if not path.exists()] == []
     assert not (tmp_path / "silver/never_was").exists()
+
+
+def test_the_list_of_source_files_goes_with_an_erasure(lake):
+    """A file without a header has its first row there."""
+    locks.remember_sources(lake.root, {"files": {"leads.csv": {"cells": ["Ann Anvil"]}}})
+    erasure._Erasure._sweep(SimpleNamespace(lake=lake))
+    assert locks.sources(lake.root) == {}
 
 
 def test_what_is_being_written_beside_the_lock_is_left_alone(tmp_path):

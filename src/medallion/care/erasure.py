@@ -33,7 +33,7 @@ from medallion.contracts import Column as Declared
 from medallion.contracts import Entity
 from medallion.errors import LakehouseError
 from medallion.gold import graph
-from medallion.lakehouse import contracts_in_use, manifests, places, query, store
+from medallion.lakehouse import contracts_in_use, locks, manifests, places, query, store
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, erasure_log, extensions, journal, models
@@ -686,7 +686,8 @@ class _Erasure:
         erasure_log.record(self.spark, self.lake, self.mine, erasure, erasure_log.FINISHED, self.now)
 
     def _sweep(self) -> None:
-        """Remove what killed writers have left: files half written, and data of tables that never came to be.
+        """Remove what killed writers have left, files half written and data of tables that never came to be, and the list
+        of source files.
 
         Only what has the name of a file of ours: whatever else is there is searched, and named if it tells of them.
         """
@@ -699,9 +700,11 @@ class _Erasure:
                 with door.through(path), suppress(OSError):  # the folder has something of somebody's own in it
                     path.unlink()
                     path.parent.rmdir()
-        for path in [*(root / "agent").rglob("*.part"), *(root / "ops" / "certificates").glob("*.part")]:
-            with door.through(path):
-                path.unlink()
+        listed = root / locks.SOURCES_FILE  # has first rows of files without a header; the next run writes it anew
+        for path in [listed, *(root / "agent").rglob("*.part"), *(root / "ops" / "certificates").glob("*.part")]:
+            if path.exists():
+                with door.through(path):
+                    path.unlink()
 
     def _certify(self, arguments: Mapping[str, Any]) -> None:
         """Search what is left, and write down what was done."""

@@ -113,7 +113,8 @@ def connect(
             return
         for name in names:
             opened_table = lake.delta(name)
-            view(connection, lake, name, opened_table, gained=_gained(name, opened_table))
+            rows = source(connection, lake, name, opened_table, gained=_gained(name, opened_table))
+            connection.execute(f"create view {name} as {rows}")
         yield connection
 
 
@@ -142,18 +143,6 @@ def damage_in_words(lake: Lakehouse, names: Iterable[str]) -> Iterator[None]:
         if removing := erasing(lake):
             raise removing from error
         raise LakehouseError(f"{file[0]}: is missing or damaged ({reason})", f"{GO_BACK}.") from error
-
-
-def view(
-    connection: duckdb.DuckDBPyConnection,
-    lake: Lakehouse,
-    name: str,
-    table: DeltaTable,
-    of: Collection[str] | None = None,
-    gained: Mapping[str, str] = MappingProxyType({}),
-) -> None:
-    """Make a view of a table in a folder or at an address; the arguments are those of `source`."""
-    connection.execute(f"create view {name} as {source(connection, lake, name, table, of, gained)}")
 
 
 def source(
