@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 import pyarrow as pa
@@ -101,7 +103,8 @@ def test_own_features_are_columns_of_gold(module, own_sample):
     settings = module(DEFINED).model_copy(
         update={"lakehouse": own_sample.root, "source": str(own_sample.root) + "/../none"}
     )
-    result = pipeline.run(settings, NOW, stages=[pipeline.SILVER_TO_GOLD])
+    hours = (NOW + timedelta(hours=hour) for hour in count(1))  # the last run is that of the latest time
+    result = pipeline.run(settings, next(hours), stages=[pipeline.SILVER_TO_GOLD])
     assert result.rebuilt["gold.customer_features"] == "its definition changed"
     with query.connect(own_sample, only={"gold.customer_features"}) as connection:
         rows = query.rows(
@@ -113,14 +116,14 @@ def test_own_features_are_columns_of_gold(module, own_sample):
         expected = float(row["won_value"]) / row["interactions"] if row["interactions"] else None
         assert row["won_value_per_touch"] == pytest.approx(expected)
     assert not [one for one in doctor.examine(settings) if one.state == doctor.BROKEN]
-    assert not pipeline.run(settings, NOW, stages=[pipeline.SILVER_TO_GOLD]).changed
+    assert not pipeline.run(settings, next(hours), stages=[pipeline.SILVER_TO_GOLD]).changed
     OWN.clear()  # as in another process
-    erasure.forget(settings, "C004", "asked for it", "me", NOW)
+    erasure.forget(settings, "C004", "asked for it", "me", next(hours))
     columns = {field.name for field in own_sample.delta("gold.customer_features").schema().fields}
     assert "won_value_per_touch" in columns, "an erasure computes gold as a run does"
     without = settings.model_copy(update={"features": ()})
     assert (
-        pipeline.run(without, NOW, stages=[pipeline.SILVER_TO_GOLD]).rebuilt["gold.customer_features"]
+        pipeline.run(without, next(hours), stages=[pipeline.SILVER_TO_GOLD]).rebuilt["gold.customer_features"]
         == "its definition changed"
     )
     assert "won_value_per_touch" not in {
