@@ -180,10 +180,15 @@ def writing(lake: Lakehouse, *, recover: bool = True) -> Iterator[Writer]:
             found.set_aside()  # the command did not end; its tables are as they are, and rolled back where it has an intent
         for name in lake.tables() if lake.folder is not None else ():
             store.mend(lake, name)
+        spoiled = damaged(lake)
+        if passing := [one.table for one in spoiled if one.table.endswith(publishing.WORK)]:
+            store.drop(lake, passing)  # the batch makes them anew from bronze
         if recover:
             if writer.is_erasing():
                 writer.recover()  # refuses before anything is changed
-            for damage in damaged(lake):
+            for damage in spoiled:
+                if damage.table in passing:
+                    continue
                 if not _is_of(held.intent, damage):
                     raise damage.error()
                 damage.set_aside()
