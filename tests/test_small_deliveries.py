@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from counting import CONNECTIONS, OPENINGS, SCHEMAS, STATEMENTS, counting
 
 from conftest import NOW, ROOT
-from counting import CONNECTIONS, OPENINGS, SCHEMAS, STATEMENTS, counting
 from medallion import pipeline
 from medallion.config import load
 
 #: At most so many of each; lower them with what a change saves.
-SECOND_DAY = {STATEMENTS: 65, SCHEMAS: 26, OPENINGS: 80, CONNECTIONS: 13}
+SECOND_DAY = {STATEMENTS: 62, SCHEMAS: 21, OPENINGS: 80, CONNECTIONS: 8}
 NOTHING_NEW = {STATEMENTS: 0, SCHEMAS: 0, OPENINGS: 4, CONNECTIONS: 2}
 
 

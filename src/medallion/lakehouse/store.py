@@ -641,12 +641,13 @@ def merge(frame: DataFrame, spark: SparkSession, lake: Lakehouse, contract: Tabl
     Elsewhere it is a MERGE. Gives the new version.
     """
     create(spark, lake, contract)
-    frame = _shaped(frame, _grown(lake, contract))
+    columns = _grown(lake, contract)
+    frame = _shaped(frame, columns)
     keys, there = list(contract.key), read(spark, lake, contract.name)
     if there.select(*keys).join(frame.select(*keys), on=keys, how="left_semi").isEmpty():
-        return save(frame, spark, lake, contract, append=True)
-    if engine_name() == "sail" and lake.folder is not None:
-        kept = there.join(frame.select(*keys), on=keys, how="left_anti").select(*frame.columns)
+        _commit(frame, lake.path(contract.name), "append", {})
+    elif engine_name() == "sail" and lake.folder is not None:
+        kept = there.join(frame.select(*keys), on=keys, how="left_anti").select(*(f"`{name}`" for name, _ in columns))
         _commit(kept.unionByName(frame), lake.path(contract.name), "overwrite", {})
     else:
         _merge(frame, spark, lake, contract)
