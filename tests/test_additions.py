@@ -43,6 +43,7 @@ TABLES = {
     name: f"select * from gold.{name}"
     for name in (
         "customer_features",
+        "score_bands",
         "deals",
         "sales_summary",
         "channel_performance",

@@ -68,7 +68,8 @@ _CUSTOMERS, _LEADS, _TOUCHES = "silver.customers_clean", "silver.leads_clean", "
 STEPS: tuple[Step, ...] = (
     Step("gold.touch_totals", (_TOUCHES, "as_of", "high_watermark"), adds=True),
     Step("gold.customer_features", (_CUSTOMERS, _LEADS, _TOUCHES, "as_of", SCORED, "gold.touch_totals")),
-    Step("gold.deals", (_LEADS, "gold.customer_features", "as_of", SCORED, "gold.stage_history")),
+    Step("gold.score_bands", ("gold.customer_features", _LEADS, "as_of")),
+    Step("gold.deals", (_LEADS, "gold.customer_features", "gold.score_bands", "as_of", SCORED, "gold.stage_history")),
     Step("gold.touch_days", (_TOUCHES, "as_of", "high_watermark"), adds=True),
     Step("gold.attribution", (_LEADS, _TOUCHES, "as_of")),
     Step("gold.sales_summary", (_LEADS, _TOUCHES, "as_of", "gold.touch_days")),
