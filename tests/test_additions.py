@@ -136,8 +136,13 @@ def test_rows_that_are_kept_are_those_of_a_full_refresh(deliver, tmp_path, monke
         files = random_delivery(pick, number, day) or {
             "interactions_none.csv": TOUCHES + f"X{seed},C1,call,inbound,{day} 09:00,5,neutral\n"
         }
-        result, lake = deliver(files, now=NOW + timedelta(days=number + 1))
-    assert any(kept)
+        deliver(files, now=NOW + timedelta(days=number + 1))
+    lost = {
+        "leads_lost.csv": LEADS + f"L1,C1,referral,lost,closed,1000,2025-03-01,{day},2025-05-20\n",
+        "interactions_last.csv": TOUCHES + f"Y1,C3,call,inbound,{day} 09:00,5,neutral\n",
+    }
+    result, lake = deliver(lost, now=NOW + timedelta(days=9))
+    assert kept[-1]
     assert tables(lake) == computed_again(lake, result.as_of, tmp_path / "again")
 
 
