@@ -741,9 +741,13 @@ def test_tables_that_a_command_has_made_are_not_there_until_it_has_ended(lake):
     assert not opened.exists("gold.deals")
 
 
-def test_a_checkpoint_that_is_cut_short_is_written_again(lake):
+@pytest.mark.parametrize("named", [True, False])
+def test_a_checkpoint_that_is_cut_short_is_written_again(lake, named):
+    """Also one that `_last_checkpoint` does not name: readers find it by the name of its file."""
     DeltaTable(lake.path("silver.mine")).create_checkpoint()
     (checkpoint,) = Path(lake.path("silver.mine"), "_delta_log").glob("*.checkpoint.parquet")
+    if not named:
+        checkpoint.with_name("_last_checkpoint").unlink()
     checkpoint.write_bytes(checkpoint.read_bytes()[:40])
     with pytest.raises(LakehouseError, match=r"silver\.mine has no version 0 any more"):
         keys(lake)
@@ -779,6 +783,37 @@ def test_a_checkpoint_that_is_all_that_is_left_of_its_commits_is_not_taken_away(
     with journal.writing(lake):
         pass
     assert keys(lake) == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("summed_up", [False, True])
+def test_commits_after_one_that_is_lost_are_set_aside(lake, summed_up):
+    """What is left is a table whose newest commits are lost, which a restore goes back from."""
+    if summed_up:
+        DeltaTable(lake.path("silver.mine")).create_checkpoint()
+    for key in "bcd":
+        table(lake, "silver.mine", key)
+        publishing.publish(lake, "run")
+    log = Path(lake.path("silver.mine"), "_delta_log")
+    (log / f"{2:020d}.json").unlink()
+    with pytest.raises(LakehouseError, match="its newest commits are lost: the newest is 1"), journal.writing(lake):
+        pytest.fail("it may not write")
+    assert sorted(path.name for path in log.glob("*.torn")) == [f"{3:020d}.json.torn"]
+    restore.apply(lake, "2")
+    assert keys(lake) == ["a", "b"]
+    with journal.writing(lake) as writer:
+        assert writer.recovered == []
+
+
+def test_commits_that_a_checkpoint_sums_up_need_not_be_there(lake):
+    for key in "bcd":
+        table(lake, "silver.mine", key)
+    publishing.publish(lake, "run")
+    DeltaTable(lake.path("silver.mine")).create_checkpoint()
+    table(lake, "silver.mine", "e")
+    Path(lake.path("silver.mine"), "_delta_log", f"{2:020d}.json").unlink()
+    with journal.writing(lake):
+        pass
+    assert keys(lake) == ["a", "b", "c", "d", "e"]
 
 
 def test_data_that_was_not_written_whole_is_told_in_words(lake):
