@@ -754,11 +754,23 @@ def test_a_checkpoint_that_is_cut_short_is_written_again(lake, named):
     with journal.writing(lake):
         pass
     assert keys(lake) == ["a"]
-    aside = checkpoint.with_name(f"{checkpoint.name}.torn")
+    aside = checkpoint.with_name(f"_{checkpoint.name}.torn")
     assert aside.stat().st_size == 40
     assert not checkpoint.exists()
     store.purge(lake, "silver.mine")  # it has statistics, so that an erasure takes it too
     assert not aside.exists()
+
+
+def test_a_checkpoint_that_was_set_aside_is_none_when_old_commits_are_removed(lake):
+    """delta-rs removes the commits before whatever begins as the name of a checkpoint, whole or not."""
+    table(lake, "silver.mine", "b")
+    DeltaTable(lake.path("silver.mine")).alter.set_table_properties({"delta.logRetentionDuration": "interval 0 seconds"})
+    DeltaTable(lake.path("silver.mine")).create_checkpoint()
+    checkpoint = Path(lake.path("silver.mine"), "_delta_log", f"{2:020d}.checkpoint.parquet")
+    checkpoint.write_bytes(checkpoint.read_bytes()[:40])
+    store.mend(lake, "silver.mine")
+    table(lake, "silver.mine", "c")
+    assert lake.delta("silver.mine").to_pyarrow_table().num_rows == 3
 
 
 @pytest.mark.parametrize("before", [True, False])

@@ -311,8 +311,10 @@ def mend(lake: Lakehouse, name: str) -> None:
 
 
 def _put_aside(path: Path) -> None:
+    """Rename a file of a log. What begins as the name of a checkpoint is one to delta-rs when it removes old commits."""
+    name = f"_{path.name}" if path.suffix == ".parquet" else path.name
     with door.through(path):
-        path.replace(path.with_name(f"{path.name}.torn"))
+        path.replace(path.with_name(f"{name}.torn"))
 
 
 def _checkpoints(log: Path) -> tuple[set[int], list[Path]]:
@@ -777,7 +779,7 @@ def _purge_log(log: Path, newest: int, young: float | None = None) -> None:
     if not log.is_dir():
         return
     for path in log.rglob("*"):
-        stem = path.name.split(".")[0]
+        stem = path.name.removeprefix("_").split(".")[0]
         needed = path.name == "_last_checkpoint" or (stem.isdigit() and int(stem) >= newest)
         if not path.is_file() or (needed and path.suffix not in (".crc", ".torn", ".tmp")):
             continue
