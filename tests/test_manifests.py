@@ -26,7 +26,7 @@ from medallion.errors import LakehouseError
 from medallion.lakehouse import contracts_in_use, locks, maintenance, manifests, publishing, query, store
 from medallion.lakehouse.manifests import Kept, Manifest
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import journal
+from medallion.pipeline import batches, journal
 
 AT = datetime(2025, 7, 1, tzinfo=UTC)
 HEAD = "apiVersion: v3.1.0\nkind: DataContract\nid: mine\nversion: 1.0.0\nstatus: active\nschema:"
@@ -741,6 +741,54 @@ def test_tables_that_a_command_has_made_are_not_there_until_it_has_ended(lake):
     assert not opened.exists("gold.deals")
 
 
+def finish(lake, *names):
+    """Batches that are in silver, as the journal has them; written without the engine."""
+    for name in names:
+        batches.record(None, lake, batches.Batch(name, NOW, ()), batches.FINISHED, NOW)
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_batch_without_its_gold_is_not_what_readers_see(lake, killed):
+    """Whatever ends in between: only the run that makes gold, and restore, give the next manifest."""
+    with (
+        pytest.raises(KeyboardInterrupt if killed else ZeroDivisionError),
+        journal.writing(lake) as writer,
+        writer.intent("run", ["gold.deals"], last="ops.runs"),
+    ):
+        finish(lake, "first")
+        table(lake, "silver.mine", "b")
+        raise KeyboardInterrupt if killed else ZeroDivisionError
+    with journal.writing(lake) as writer, writer.intent("quarantine fix", ["ops.corrections"]):
+        table(lake, "ops.corrections", "c")
+    assert [one.kind for one in manifests.history(lake)] == ["run"]
+    assert keys(lake) == ["a"]
+    (entry,) = journal.unfinished(lake)
+    assert (entry["what"], entry["what_to_do"]) == ("batch first", "`medallion run` continues it")
+    with pytest.raises(LakehouseError, match="its batch first is unfinished"):
+        journal.needs_whole_batches(lake)
+    journal.needs_whole_batches(lake, with_gold=False)
+    with journal.writing(lake) as writer, writer.intent("run", ["gold.deals"], last="ops.runs"):
+        table(lake, "ops.runs", "r")
+    assert [one.kind for one in manifests.history(lake)] == ["run", "run"]
+    assert keys(lake) == ["a", "b"]
+    assert journal.unfinished(lake) == []
+
+
+def test_going_back_from_a_batch_without_its_gold(lake):
+    finish(lake, "first")
+    table(lake, "ops.runs", "r")
+    publishing.publish(lake, "run")
+    with pytest.raises(KeyboardInterrupt), journal.writing(lake) as writer, writer.intent("run", [], last="ops.runs"):
+        finish(lake, "second")
+        table(lake, "silver.mine", "b")
+        raise KeyboardInterrupt
+    assert [one.batch_id for one in journal.half_done(lake)] == ["second"]
+    restore.apply(lake, "2")
+    assert [one.kind for one in manifests.history(lake)] == ["run", "run", "restore"]
+    assert journal.half_done(lake) == []
+    assert keys(lake) == ["a"]
+
+
 @pytest.mark.parametrize("named", [True, False])
 def test_a_checkpoint_that_is_cut_short_is_written_again(lake, named):
     """Also one that `_last_checkpoint` does not name: readers find it by the name of its file."""
@@ -764,7 +812,9 @@ def test_a_checkpoint_that_is_cut_short_is_written_again(lake, named):
 def test_a_checkpoint_that_was_set_aside_is_none_when_old_commits_are_removed(lake):
     """delta-rs removes the commits before whatever begins as the name of a checkpoint, whole or not."""
     table(lake, "silver.mine", "b")
-    DeltaTable(lake.path("silver.mine")).alter.set_table_properties({"delta.logRetentionDuration": "interval 0 seconds"})
+    DeltaTable(lake.path("silver.mine")).alter.set_table_properties(
+        {"delta.logRetentionDuration": "interval 0 seconds"}
+    )
     DeltaTable(lake.path("silver.mine")).create_checkpoint()
     checkpoint = Path(lake.path("silver.mine"), "_delta_log", f"{2:020d}.checkpoint.parquet")
     checkpoint.write_bytes(checkpoint.read_bytes()[:40])

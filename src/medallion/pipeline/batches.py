@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from deltalake.exceptions import DeltaError
+
 from medallion.contracts import table
 from medallion.lakehouse import query, store
 from medallion.lakehouse.store import Lakehouse
@@ -127,6 +129,15 @@ def _history(lake: Lakehouse) -> list[Batch]:
         )
         for row in rows
     ]
+
+
+def finished(lake: Lakehouse, version: int) -> set[str] | None:
+    """Identifiers of the batches that were finished at a version of the journal; None where it can no longer be read."""
+    try:
+        rows = lake.place.delta(JOURNAL, version).to_pyarrow_table(columns=["batch_id", "state"])
+    except (DeltaError, OSError):
+        return None
+    return {one["batch_id"] for one in rows.to_pylist() if one["state"] == FINISHED}
 
 
 def families(known: Iterable[Batch]) -> dict[str, str]:
