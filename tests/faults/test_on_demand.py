@@ -354,14 +354,13 @@ def test_a_run_without_room_for_gold_is_read_once_it_has_it(lakes, tmp_path, dou
         run(lake)
     double.open()
     assert content(lake) == one.before
-    fix(lake)
+    keep_up(lake)
     assert content(lake) == one.before
     for refused in (read_again, forget):
         with pytest.raises(LakehouseError, match="a run was interrupted and its batch"):
             refused(lake)
     run(lake)
-    there = content(lake)
-    assert differ(there, one.after) == ["ops.corrections"]
+    assert rows_of(lake) == one.rows
     left(lake, at)
 
 
