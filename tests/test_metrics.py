@@ -361,6 +361,22 @@ def test_how_a_value_is_written(name, number, text):
     assert metrics.written(name, number, "USD") == text
 
 
+def test_insights_take_one_query_per_view_and_are_what_each_metric_is_worth(sample):
+    class Counting:
+        def __init__(self, connection):
+            self.connection, self.queries = connection, 0
+
+        def execute(self, *given):
+            self.queries += 1
+            return self.connection.execute(*given)
+
+    with query.connect(sample) as connection:
+        counted = Counting(connection)
+        found = metrics.insights(counted)
+        assert found == {name: metrics.value(connection, name) for name in metrics.INSIGHTS}
+    assert counted.queries == len({metrics.named(name).view.source for name in metrics.INSIGHTS})
+
+
 def test_insights_are_metrics_with_words():
     for name in metrics.INSIGHTS:
         measure = metrics.metrics()[name].measure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -147,11 +148,15 @@ app = typer.Typer(
     "2 the command line is wrong; 3 too little to learn from.",
 )
 _debug = False
+#: New objects after which garbage is looked for, and how often all of them are looked at. Python's own 700 make it look at
+#: the modules, contracts and plans of a command again and again, and these live as long as it does.
+_COLLECT = (100_000, 20, 20)
 
 
 def main() -> None:
     """Run the command; a user's mistake is told in one message, a traceback only with `--debug`."""
     global _debug
+    gc.set_threshold(*_COLLECT)
     _debug = "--debug" in sys.argv  # before a command's module is loaded, which may fail
     before = signal.signal(signal.SIGINT, lambda *_: _stop())
     try:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from medallion.contracts import table
 from medallion.lakehouse import query, store
@@ -93,40 +93,47 @@ class Batch:
 
 
 def history(lake: Lakehouse) -> list[Batch]:
-    """Every batch in its latest state, oldest first; read once as long as no commit is added."""
+    """Every batch in its latest state, oldest first."""
+    return sorted((batch for batch, _ in _latest(lake).values()), key=lambda batch: (batch.known_at, batch.batch_id))
+
+
+#: Per batch its latest state, and when that was recorded.
+_Latest = dict[str, tuple[Batch, datetime]]
+#: The journal of a lakehouse in a folder as this process has read or written it last, with its newest commit then.
+_read: dict[str, tuple[tuple[str, int, int, int], _Latest]] = {}
+
+
+def _latest(lake: Lakehouse) -> _Latest:
+    """The journal, read once as long as nobody else adds a commit."""
     now = store.state(lake, JOURNAL)
-    known, found = _read.get(lake.root, (None, []))
+    known, found = _read.get(lake.root, (None, {}))
     if not now or known != now:
-        found = _history(lake)
+        found = _of_journal(lake)
     if now:
         _read[lake.root] = now, found
-    return [*found]
+    return {**found}
 
 
-#: The journal of a lakehouse in a folder as this process has read it last, with the commit that it was read at.
-_read: dict[str, tuple[tuple[str, int, int, int], list[Batch]]] = {}
-
-
-def _history(lake: Lakehouse) -> list[Batch]:
+def _of_journal(lake: Lakehouse) -> _Latest:
     if not lake.exists(JOURNAL):
-        return []
+        return {}
     with query.connect(lake, layers=["ops"], only={JOURNAL}, newest=True) as connection:
         rows = query.rows(
             connection,
-            f"select * from {JOURNAL} "
-            "qualify row_number() over (partition by batch_id order by recorded_at desc, "
-            f"list_position({list(STATES)}, state) desc) = 1 order by known_at, batch_id",
+            f"select * from {JOURNAL} qualify row_number() over (partition by batch_id order by recorded_at desc, "
+            f"list_position({list(STATES)}, state) desc) = 1",
         )
-    return [
-        Batch(
-            row["batch_id"],
-            row["known_at"].replace(tzinfo=None),
-            tuple(SourceFile.from_dict(item) for item in json.loads(row["files"])),
-            row["state"],
-            row.get("origin") or "",
-        )
-        for row in rows
-    ]
+    return {row["batch_id"]: (_of_row(row), row["recorded_at"].replace(tzinfo=None)) for row in rows}
+
+
+def _of_row(row: Mapping[str, Any]) -> Batch:
+    return Batch(
+        row["batch_id"],
+        row["known_at"].replace(tzinfo=None),
+        tuple(SourceFile.from_dict(item) for item in json.loads(row["files"])),
+        row["state"],
+        row.get("origin") or "",
+    )
 
 
 def families(known: Iterable[Batch]) -> dict[str, str]:
@@ -178,12 +185,8 @@ def record(
 
     Never before its last state: a clock may have been moved back.
     """
-    reached = [(batch, state), *((item, HELD) for item in held)]
-    if lake.exists(JOURNAL):
-        with query.connect(lake, layers=["ops"], only={JOURNAL}, newest=True) as connection:
-            sql = f"select max(recorded_at) as last from {JOURNAL} where list_contains(?, batch_id)"
-            last = query.rows(connection, sql, [[item.batch_id for item, _ in reached]])[0]["last"]
-        now = max(now, last.replace(tzinfo=None)) if last else now
+    reached, latest = [(batch, state), *((item, HELD) for item in held)], _latest(lake)
+    now = max([now, *(latest[item.batch_id][1] for item, _ in reached if item.batch_id in latest)])
     rows = [
         {
             "batch_id": item.batch_id,
@@ -197,6 +200,8 @@ def record(
     ]
     contract = table(JOURNAL)
     store.append_rows([tuple(row[name] for name in contract.column_names) for row in rows], spark, lake, contract)
+    if written := store.state(lake, JOURNAL):
+        _read[lake.root] = written, latest | {str(row["batch_id"]): (_of_row(row), now) for row in rows}
 
 
 ACCOUNTS = "ops.row_accounts"

@@ -75,13 +75,15 @@ def bronze_to_silver(context: Context, batch: Batch, gate: Gate, chosen: Collect
     if retried:  # a kill while they were removed leaves half of a table, which cannot be written over
         store.drop(lake, [name for entity in present for name in entity.work])
 
+    met: dict[str, bool] = {}
+
     def work(task: tuple[str, str]) -> None:
         kind, name = task
         with steps.step(f"silver: {kind} {name}"):
             if kind == _CONFORM:
                 _conform(context, context.entities[name], batch, gate)
             else:
-                _keep(context, context.entities[name], batch, retried, ends)
+                met[name] = _keep(context, context.entities[name], batch, retried, ends)
 
     ends = Ends(context, batch, gate, retried)
     ends.prepare(present)
@@ -90,7 +92,7 @@ def bronze_to_silver(context: Context, batch: Batch, gate: Gate, chosen: Collect
         touched = ends.follow(present)
     with steps.step("silver: quarantine, accounts, quality"):
         _quarantine(context, present, batch, retried)
-        accounts = _accounts(context, present, batch, retried, gate, touched)
+        accounts = _accounts(context, present, batch, retried, gate, touched, met)
         _quality(context, present, batch, accounts, retried)
     _conserve(accounts, batch)
     # in this order: a batch that was killed in between is done again, from bronze; the other way round they would stay
@@ -265,31 +267,32 @@ def _conform(context: Context, entity: Entity, batch: Batch, gate: Gate) -> None
         stage(raw.filter(~F.col("_source_file").isin(*held)))
 
 
-def _keep(context: Context, entity: Entity, batch: Batch, retried: bool, ends: Ends) -> None:
-    """One entity of a batch from its staged table to its history and clean tables."""
+def _keep(context: Context, entity: Entity, batch: Batch, retried: bool, ends: Ends) -> bool:
+    """One entity of a batch from its staged table to its history and clean tables; whether it met keys known before."""
     staged = context.read(entity.staged)
     store.grow(context.lake, entity.history)
     earlier = _earlier(context, entity, batch)
     context.save(silver.conflicting_keys(staged, earlier, entity), entity.conflicting_keys, whole=True)
-    judged, met = _judged(context, entity, batch)
+    met = not context.read(entity.conflicting_keys).filter("known").isEmpty()
+    judged = _judged(context, entity, batch, met)
     _save_once(context, silver.versions(judged), entity.history, _mine(batch), retried)
     kept = context.read(entity.history).filter(_mine(batch))
     current = silver.current(kept, entity)
     if met or retried:
         context.merge(current, entity.clean)
     else:
-        context.save(current, entity.clean, append=True)
+        context.save(current, entity.clean, append=True, whole=True)
     if ends.may_end(entity):
         ends.close(entity, met or retried)
+    return met
 
 
-def _judged(context: Context, entity: Entity, batch: Batch) -> tuple[DataFrame, bool]:
-    """The valid rows of a batch with their outcome, and whether a key of theirs was known before the batch."""
+def _judged(context: Context, entity: Entity, batch: Batch, met: bool) -> DataFrame:
+    """The valid rows of a batch with their outcome; `met` says whether a key of theirs was known before the batch."""
     asked = context.read(entity.conflicting_keys)
-    met = not asked.filter("known").isEmpty()
     history = _earlier(context, entity, batch) if met else None
     may_end = life.is_told(bronze.mapping_of(batch.files_of(entity.name))) or entity.merges is not None
-    return silver.outcomes(context.read(entity.staged), asked, history, entity, may_end), met
+    return silver.outcomes(context.read(entity.staged), asked, history, entity, may_end)
 
 
 def _parent_keys(context: Context, entity: Entity, batch: Batch) -> dict[str, DataFrame]:
@@ -331,27 +334,36 @@ def _earlier(context: Context, entity: Entity, batch: Batch) -> DataFrame | None
     return counting.filter(f"NOT ({_mine(batch)})")
 
 
-def _save_once(context: Context, frame: DataFrame, contract: Table, mine: str, retried: bool) -> None:
-    """Append, in place of what an attempt before a kill has written of the same batch."""
+def _save_once(
+    context: Context, frame: DataFrame, contract: Table, mine: str, retried: bool, whole: bool = False
+) -> None:
+    """Append, in place of what an attempt before a kill has written of the same batch; `whole` as in `store.save`."""
     if retried:
         context.delete_rows(contract.name, mine)
-    context.save(frame, contract, append=True)
+    context.save(frame, contract, append=True, whole=whole)
 
 
 def _quarantine(context: Context, present: list[Entity], batch: Batch, retried: bool) -> None:
     parts = [silver.quarantined(context.read(entity.staged), entity) for entity in present]
     contract = contracts.table("silver.quarantine")
-    _save_once(context, reduce(Frame.unionByName, parts), contract, _mine(batch, "batch_id"), retried)
+    refused = reduce(Frame.unionByName, parts).withColumn("resolved_by", F.lit(None).cast("string"))
+    _save_once(context, refused, contract, _mine(batch, "batch_id"), retried, whole=True)
 
 
 def _accounts(
-    context: Context, present: list[Entity], batch: Batch, retried: bool, gate: Gate, touched: Mapping[str, int]
+    context: Context,
+    present: list[Entity],
+    batch: Batch,
+    retried: bool,
+    gate: Gate,
+    touched: Mapping[str, int],
+    met: Mapping[str, bool],
 ) -> list[dict[str, Any]]:
     """Count where every record of the batch went, table by table, and write it down."""
     parts = []
     quarantine = context.read("silver.quarantine").filter(_mine(batch, "batch_id"))
     for entity in present:
-        judged, _ = _judged(context, entity, batch)
+        judged = _judged(context, entity, batch, met[entity.name])
         again = batch.origin and not (batch.is_held_file or batch.is_reread)
         read = _refused(context, entity, batch) if again else _raw(context, entity, batch)
         if held := gate.names(entity.name):
@@ -390,16 +402,16 @@ def _quality(
     parts = []
     for entity, account in zip(present, accounts, strict=False):
         counted = silver.counted(context.read(entity.staged))
-        measured = checks.measure(counted, entity, account["duplicate"] + account["superseded"])
-        parts.append(measured.withColumns({"entity": F.lit(entity.name), "run_id": F.lit(account["run_id"])}))
-    whole = reduce(Frame.unionByName, parts).withColumns(
+        of_entity = checks.measure(counted, entity, account["duplicate"] + account["superseded"])
+        parts.append(of_entity.withColumns({"entity": F.lit(entity.name), "run_id": F.lit(account["run_id"])}))
+    measured = reduce(Frame.unionByName, parts).withColumns(
         {
             "batch_id": F.lit(batch.batch_id),
             "known_at": F.lit(batch.known_at.isoformat(sep=" ")).cast("timestamp"),
         }
     )
     contract = contracts.table("ops.quality_metrics")
-    _save_once(context, whole, contract, _mine(batch, "batch_id"), retried)
+    _save_once(context, measured, contract, _mine(batch, "batch_id"), retried, whole=True)
 
 
 def _conserve(accounts: list[dict[str, Any]], batch: Batch) -> None:

@@ -173,7 +173,7 @@ def writing(lake: Lakehouse, *, recover: bool = True) -> Iterator[Writer]:
         LakehouseError: Another process holds it, it cannot be written, a table's last commit is damaged, or an
             erasure is not complete.
     """
-    with locks.hold(lake.root) as held:
+    with locks.hold(lake.root) as held, store.kept_open(lake):
         writer = Writer(lake, held)
         store.sweep(lake)
         if found := store.damage(lake, manifests.TABLE):
