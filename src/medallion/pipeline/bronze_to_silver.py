@@ -258,7 +258,7 @@ def _conform(context: Context, entity: Entity, batch: Batch, gate: Gate) -> None
 
     def stage(rows: DataFrame) -> None:
         found = silver.readings(rows, entity, mapping, lookups, survivors, merges)
-        context.save(silver.conform(found, entity, unknown), entity.staged, whole=True)
+        context.save_files(silver.conform(found, entity, unknown), {entity.staged: "true"}, append=False, whole=True)
 
     stage(raw)
     if held := gate.look(entity, parents, references):
@@ -272,13 +272,15 @@ def _keep(context: Context, entity: Entity, batch: Batch, retried: bool, ends: E
     earlier = _earlier(context, entity, batch)
     context.save(silver.conflicting_keys(staged, earlier, entity), entity.conflicting_keys, whole=True)
     judged, met = _judged(context, entity, batch)
-    _save_once(context, silver.versions(judged), entity.history, _mine(batch), retried)
-    kept = context.read(entity.history).filter(_mine(batch))
-    current = silver.current(kept, entity)
+    kept = {entity.history: "true"}
+    if retried:
+        context.delete_rows(entity.history.name, _mine(batch))
     if met or retried:
-        context.merge(current, entity.clean)
+        context.save_files(silver.versions(judged), kept)
+        mine = context.read(entity.history).filter(_mine(batch))
+        context.merge(silver.current(mine, entity), entity.clean)
     else:
-        context.save(current, entity.clean, append=True)
+        context.save_files(silver.versions(judged), {**kept, entity.clean: silver.CURRENT}, _mine(batch))
     if ends.may_end(entity):
         ends.close(entity, met or retried)
 

@@ -616,10 +616,13 @@ def versions(judged: DataFrame) -> DataFrame:
     return judged.filter(F.col("_outcome") != "duplicate")
 
 
+#: Which versions that a batch adds to history are in the clean table after it.
+CURRENT = "_outcome = 'accepted'"
+
+
 def current(history_of_batch: DataFrame, entity: Entity) -> DataFrame:
     """What a batch brings to the clean table: its accepted rows."""
-    accepted = history_of_batch.filter(F.col("_outcome") == "accepted")
-    return accepted.select(*entity.clean.column_names)
+    return history_of_batch.filter(CURRENT).select(*entity.clean.column_names)
 
 
 def quarantined(staged: DataFrame, entity: Entity) -> DataFrame:
