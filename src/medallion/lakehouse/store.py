@@ -752,7 +752,10 @@ def append_raw(frame: DataFrame, spark: SparkSession, lake: Lakehouse, name: str
     known = spark_types(lake, name)
     gained = [(column, "string") for column in frame.columns if column not in dict(known)]
     _add_columns(lake, name, gained)
-    _commit(_shaped(frame, [*known, *gained]), lake.path(name), "append", {})
+    if _takes_files(lake, name):
+        _in_one_pass(frame, lake, {name: [*known, *gained]})
+    else:
+        _commit(_shaped(frame, [*known, *gained]), lake.path(name), "append", {})
     return lake.version(name)
 
 
