@@ -520,11 +520,9 @@ def _in_one_pass(
     whole: bool = False,
 ) -> None:
     """Write rows to tables of these columns, those after the first by condition, then commit the files of each."""
-    from pyspark.sql import functions as F
-
-    flags = {onepass.flag(place): F.expr(condition) for place, condition in enumerate(conditions, 1)}
+    flags = {onepass.flag(place): condition for place, condition in enumerate(conditions, 1)}
     columns = {name: kind for named in tables.values() for name, kind in named} | dict.fromkeys(flags, "boolean")
-    flagged = frame.withColumns(flags) if flags else frame
+    flagged = frame.selectExpr("*", *(f"{condition} AS {flag}" for flag, condition in flags.items()))
     shaped = _shaped(flagged, [*columns.items()], columns if whole else None)
     folders = {name: lake.path(name) for name in tables}
     schemas = {name: pa.schema(lake.delta(name).schema().to_arrow()) for name in tables}
