@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import random
+from datetime import date, timedelta
 
 import pytest
 
@@ -43,6 +44,7 @@ TABLES = {
     name: f"select * from gold.{name}"
     for name in (
         "customer_features",
+        "score_bands",
         "deals",
         "sales_summary",
         "channel_performance",
@@ -85,6 +87,63 @@ def test_gold_follows_each_delivery(deliver, tmp_path):
         result, lake = deliver(files, now=NOW + timedelta(days=100 * (number > 7) + number))
         assert readings(lake) == expected, what
         assert tables(lake) == computed_again(lake, result.as_of, tmp_path / f"again_{number}"), what
+
+
+def random_delivery(pick: random.Random, number: int, day: date) -> dict[str, str]:
+    """Touches and deals, new ones and corrections of earlier ones, some of them late; of a day, or of days before it."""
+    accounts, sources = ("C1", "C2", "C3", "C9"), ("referral", "website", "event")
+
+    def before(days: int) -> date:
+        return day - timedelta(days=pick.randrange(days))
+
+    touches = [
+        f"N{number if pick.random() < 0.9 else max(0, number - 1)}-{n},{pick.choice(accounts)},"
+        f"{pick.choice(('call', 'email', 'meeting'))},inbound,{before(120)} 1{n}:00,{n},positive\n"
+        for n in range(pick.randrange(5))
+    ]
+    deals = []
+    for n in range(pick.randrange(4)):
+        status, opened = pick.choice(("open", "won", "won", "lost")), before(150)
+        closed = before((day - opened).days + 1) if status != "open" else ""
+        lead = f"D{pick.randrange(6)}"
+        deals.append(
+            f"{lead},{pick.choice(accounts)},{pick.choice(sources)},{status},demo,{pick.randrange(900)},{opened},{day} 0{n}:00,{closed}\n"
+        )
+    files = {f"interactions_{number}.csv": TOUCHES + "".join(touches), f"leads_{number}.csv": LEADS + "".join(deals)}
+    return {name: text for name, text in files.items() if text.count("\n") > 1}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_rows_that_are_kept_are_those_of_a_full_refresh(deliver, tmp_path, monkeypatch, seed):
+    """After deliveries that move the day and that do not, with late touches, corrections and deals won no longer."""
+    import importlib
+
+    half = importlib.import_module("medallion.pipeline.silver_to_gold")
+    monkeypatch.setattr(half, "_MANY", 0)
+    kept, find = [], half._few
+
+    def few(*given):
+        found = find(*given)
+        kept.append(found is not None)
+        return found
+
+    monkeypatch.setattr(half, "_few", few)
+    pick, day = random.Random(seed), date(2025, 6, 10)  # noqa: S311
+    deliver(FIRST)
+    for number in range(6):
+        day += timedelta(days=pick.choice((0, 0, 1, 9)))
+        files = random_delivery(pick, number, day) or {
+            "interactions_none.csv": TOUCHES + f"X{seed},C1,call,inbound,{day} 09:00,5,neutral\n"
+        }
+        deliver(files, now=NOW + timedelta(days=number + 1))
+    lost = {
+        "leads_lost.csv": LEADS + f"L1,C1,referral,lost,closed,1000,2025-03-01,{day},2025-05-20\n",
+        "interactions_last.csv": TOUCHES + f"Y1,C3,call,inbound,{day} 09:00,5,neutral\n",
+    }
+    result, lake = deliver(lost, now=NOW + timedelta(days=9))
+    assert kept[-1]
+    assert tables(lake) == computed_again(lake, result.as_of, tmp_path / "again")
 
 
 @pytest.mark.slow
@@ -158,8 +217,8 @@ def test_a_run_that_was_killed_between_the_totals_is_made_good(deliver, tmp_path
     deliver(FIRST)
     write = half._write
 
-    def killed(spark, lake, contract, inputs, since):
-        done = write(spark, lake, contract, inputs, since)
+    def killed(context, step, contract, *rest):
+        done = write(context, step, contract, *rest)
         if contract.name == broken:
             raise KeyboardInterrupt
         return done

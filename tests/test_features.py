@@ -425,9 +425,9 @@ def with_features():
 def test_a_feature_reads_any_feature(frame, with_features):
     """Whatever their order, and a forecast too."""
 
-    def odds(lost_share: Column, lead_probability: Column) -> Column:
+    def odds(lost_share: Column, probability_to_convert: Column) -> Column:
         """Reads one that comes later, and what is counted from the score."""
-        return lost_share + lead_probability
+        return lost_share + probability_to_convert
 
     def lost_share(win_rate: Column) -> Column:
         """Reads a derived one."""
@@ -437,7 +437,7 @@ def test_a_feature_reads_any_feature(frame, with_features):
     found = changed.customer_features(frame(CUSTOMER, *ACCOUNTS), frame(LEAD, *LEADS), frame(TOUCH, *TOUCHES), AS_OF)
     row = next(row for row in found.collect() if row["customer_id"] == "A")
     assert row["lost_share"] == pytest.approx(1 - row["win_rate"])
-    assert row["odds"] == pytest.approx(row["lost_share"] + row["lead_probability"])
+    assert row["odds"] == pytest.approx(row["lost_share"] + row["probability_to_convert"])
     assert [column.name for column in changed.contract().columns if column.name in ("odds", "lost_share")] == [
         "odds",
         "lost_share",
@@ -470,11 +470,11 @@ def test_features_that_read_each_other_are_refused_by_name(with_features):
 def test_what_a_probability_is_counted_from_cannot_read_it():
     forecast, scores = Features("base rate"), Features("rule score")
     forecast.add("double")(lambda: None)
-    forecast[0] = dataclasses.replace(forecast[0], name="lead_probability")
+    forecast[0] = dataclasses.replace(forecast[0], name="probability_to_convert")
 
-    def lead_quality(lead_probability: Column) -> Column:
+    def lead_quality(probability_to_convert: Column) -> Column:
         """Reads what reads it."""
-        return lead_probability
+        return probability_to_convert
 
     scores.add("string")(lead_quality)
     with pytest.raises(MedallionError, match="circle: lead_quality reads by way of others base rate"):

@@ -29,7 +29,7 @@ PACKAGE = ROOT / "src" / "medallion"
 DAY = date(2025, 6, 30)
 DATED = ("silver.customers_clean", "silver.leads_clean", "silver.interactions_clean", "silver.stage_changes_clean")
 ALL = {step.table.removeprefix("gold.") for step in STEPS}
-ACCOUNTS = {"customer_features", "deals", "top_customers"}
+ACCOUNTS = {"customer_features", "score_bands", "deals", "top_customers"}
 GIVEN = {"": "no overrides", "as_of": {"half_life": 45}, SCORED: None}
 
 
@@ -149,17 +149,18 @@ def test_a_changed_feature_rebuilds_the_features_and_their_dependants_and_nothin
 @pytest.mark.parametrize(
     ("path", "redefined", "follow"),
     [
-        ("scoring/rules.py", {"customer_features"}, {"deals", "top_customers"}),
-        ("scoring/base_rate.py", {"customer_features", "deals"}, {"top_customers"}),
+        ("scoring/rules.py", {"customer_features"}, {"score_bands", "deals", "top_customers"}),
+        ("scoring/base_rate.py", {"customer_features", "score_bands", "deals"}, {"top_customers"}),
+        ("gold/score_bands.py", {"score_bands"}, {"deals"}),
         (
             "features/engagement.py",
             {"touch_totals", "customer_features", "channel_performance"},
-            {"deals", "top_customers"},
+            {"score_bands", "deals", "top_customers"},
         ),
         (
             "gold/touch_totals.py",
             {"touch_totals", "customer_features"},
-            {"deals", "top_customers", "channel_performance"},
+            {"score_bands", "deals", "top_customers", "channel_performance"},
         ),
         ("gold/touch_days.py", {"touch_days", "sales_summary", "channel_performance"}, set()),
         ("gold/attribution.py", {"attribution", "channel_performance"}, set()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -180,23 +181,23 @@ def test_base_rate_by_band(sample, rows):
     mature = [d for d in deals if (DAY - d["opened"]).days >= 90]
     converted = [d for d in mature if d["status"] == "won" and (d["closed"] - d["opened"]).days < 90]
     base = (len(converted) + 0.5) / (len(mature) + 1)
-    for row in rows(sample, "select * from gold.customer_features"):
-        band = row["lead_quality"]
-        n = sum(d["lead_quality"] == band for d in mature) + 10
-        won = sum(d["lead_quality"] == band for d in converted) + 10 * base
-        assert row["lead_probability"] == pytest.approx(won / n, abs=1e-6)
-        assert (row["lead_probability_low"], row["lead_probability_high"]) == pytest.approx(
-            wilson(won, n, 1.645), abs=1e-5
-        )
-        p = 1 - (1 - won / n) ** row["open_leads"]
+    accounts = rows(sample, "select * from gold.customer_features")
+    bands = {row["lead_quality"]: row for row in rows(sample, "select * from gold.score_bands")}
+    assert {band: row["customers"] for band, row in bands.items()} == Counter(row["lead_quality"] for row in accounts)
+    for band, row in bands.items():
+        n = sum(d["lead_quality"] == band for d in mature)
+        won = sum(d["lead_quality"] == band for d in converted)
+        assert (row["mature_leads"], row["converted_leads"], row["as_of"]) == (n, won, DAY)
+        n, won = n + 10, won + 10 * base
+        assert row["probability"] == pytest.approx(won / n, abs=1e-6)
+        assert (row["probability_low"], row["probability_high"]) == pytest.approx(wilson(won, n, 1.645), abs=1e-5)
+        closed = [d["status"] for d in deals if d["lead_quality"] == band and d["status"] != "open"]
+        assert (row["closed_leads"], row["won_leads"]) == (len(closed), closed.count("won"))
+        assert row["win_rate"] == (pytest.approx(closed.count("won") / len(closed), abs=1e-6) if closed else None)
+    for row in accounts:
+        p = 1 - (1 - bands[row["lead_quality"]]["probability"]) ** row["open_leads"]
         assert row["probability_to_convert"] == pytest.approx(p, abs=1e-5)
         assert row["probability_source"] == "base_rate_by_band"
-        closed = [d for d in deals if d["lead_quality"] == band and d["status"] != "open"]
-        assert row["band_closed_leads"] == len(closed)
-        if closed:
-            assert row["band_win_rate"] == pytest.approx(
-                sum(d["status"] == "won" for d in closed) / len(closed), abs=1e-6
-            )
 
 
 def in_order(rates, ranked):
@@ -272,6 +273,7 @@ def test_base_rate_of_generated_deals(frame):
     silver = frame(LEAD, *leads)
     found = gold.customer_features(frame(CUSTOMER, *accounts), silver, frame(TOUCH, *touches), AS_OF)
     rows = {row["customer_id"]: row.asDict() for row in found.collect()}
+    rated = gold.score_bands(found, silver, AS_OF)
     bands = {name: row["lead_quality"] for name, row in rows.items()}
     deals = [(bands[x[1]], x[3], x[8].date(), x[9].date() if x[9] else None) for x in leads]
     rate, new, ranks, ages = base_rates(deals, set(bands.values()))
@@ -285,19 +287,16 @@ def test_base_rate_of_generated_deals(frame):
             [d for d, x in zip(deals, leads, strict=True) if x[1] == name and d[1] == "open"],
         )
         told = [rate(band, (DAY - opened).days) for _, _, opened, _ in mine]
-        assert row["band_probability"] == pytest.approx(new[band], abs=1e-6)
-        mean = sum(p for p, _ in told) / len(told) if told else new[band]
-        assert row["lead_probability"] == pytest.approx(mean, abs=2e-6)
-        n = min([n for _, n in told], default=rate(band, 0)[1])
-        assert (row["lead_probability_low"], row["lead_probability_high"]) == pytest.approx(
-            wilson(mean * n, n, 1.645), abs=3e-6
-        )
-        assert row["lead_probability_low"] <= row["lead_probability"] <= row["lead_probability_high"]
         assert row["probability_to_convert"] == pytest.approx(1 - math.prod(1 - p for p, _ in told), abs=1e-5)
         assert float(row["weighted_pipeline"]) == pytest.approx(10 * sum(p for p, _ in told), abs=0.01)
-        if band in ranks:
-            assert row["band_win_rate"] == pytest.approx(ranks[band], abs=1e-6)
-    by_deal = gold.deals(silver, found, AS_OF).collect()
+    by_band = {row["lead_quality"]: row for row in rated.collect()}
+    assert set(by_band) == set(new)
+    for band, row in by_band.items():
+        assert row["probability"] == pytest.approx(new[band], abs=1e-6)
+        p, n = rate(band, 0)
+        assert (row["probability_low"], row["probability_high"]) == pytest.approx(wilson(p * n, n, 1.645), abs=3e-6)
+        assert row["win_rate"] == (pytest.approx(ranks[band], abs=1e-6) if band in ranks else None)
+    by_deal = gold.deals(silver, found, rated, AS_OF).collect()
     for row in by_deal:
         if row["status"] == "open":
             p, n = rate(row["lead_quality"], row["age_days"])
@@ -329,12 +328,10 @@ def test_forecasts_of_a_model_stand_beside_base_rates(frame):
     schema = "lead_id string, probability double, probability_low double, probability_high double, model_version string"
     scored = frame(schema, ("L1", 0.5, 0.4, 0.6, "m1"), ("L2", 0.2, 0.1, 0.3, "m1"), ("L4", 0.9, 0.9, 0.9, "m1"))
     account = ("A", "A", None, None, None, 10, None, None, "a", "1", datetime(2024, 1, 1))
-    (row,) = gold.customer_features(
-        frame(CUSTOMER, account), frame(LEAD, *leads), frame(TOUCH), AS_OF, scored
-    ).collect()
-    rate = row["band_probability"]
+    found = gold.customer_features(frame(CUSTOMER, account), frame(LEAD, *leads), frame(TOUCH), AS_OF, scored)
+    (row,) = found.collect()
+    rate = gold.score_bands(found, frame(LEAD, *leads), AS_OF).collect()[0]["probability"]
     assert 0 < rate < 0.2
-    assert row["lead_probability"] == pytest.approx((0.5 + 0.2 + rate) / 3, abs=2e-6)
     assert row["probability_to_convert"] == pytest.approx(1 - 0.5 * 0.8 * (1 - rate), abs=2e-6)
     assert float(row["weighted_pipeline"]) == pytest.approx(100 * 0.5 + 200 * 0.2 + 300 * rate, abs=0.02)
     assert row["probability_source"] == "m1"
@@ -342,7 +339,6 @@ def test_forecasts_of_a_model_stand_beside_base_rates(frame):
 
 def test_no_deal_old_enough_gives_no_probability(frame):
     row = features(frame, [("A", 10, True, True, ["event"], [])])["A"]
-    assert row["lead_probability"] is None
     assert row["probability_to_convert"] is None
     assert row["weighted_pipeline"] is None
     assert row["probability_source"] == "none"

@@ -565,7 +565,7 @@ def test_nothing_at_all(frame):
     features = gold.customer_features(customers, leads, touches, AS_OF)
     for made in (
         features,
-        gold.deals(leads, features, AS_OF),
+        gold.deals(leads, features, gold.score_bands(features, leads, AS_OF), AS_OF),
         gold.sales_summary(leads, touches, AS_OF),
         gold.channel_performance(leads, touches, AS_OF),
         gold.top_customers(features),

@@ -29,11 +29,14 @@ TABLES: dict[str, tuple[str, ...]] = {
     "gold.sales_summary": (),
     "gold.channel_performance": (),
     "gold.top_customers": (),
+    "gold.score_bands": (),
     "gold.stage_history": (),
     "gold.lead_scores": (),
     "silver.interactions_clean": ("notes", "_source_file", "_source_row", "_batch_id", "_version_hash", "known_at"),
 }
 _FEATURES = "gold.customer_features"
+#: Tables that a lakehouse need not have: one without scores, or of before the version that added the table.
+_OPTIONAL = ("gold.lead_scores", "gold.score_bands")
 #: Seconds that one query may take.
 PATIENCE = 10.0
 
@@ -118,7 +121,7 @@ def serve(lake: Lakehouse, *, locked: bool = False, only: Container[str] = TABLE
     Raises:
         LakehouseError: There is no gold yet.
     """
-    status.needs(lake, [name for name in TABLES if name != "gold.lead_scores"])
+    status.needs(lake, [name for name in TABLES if name not in _OPTIONAL])
     with query.connect(lake, layers=("gold", "silver"), alone=True) as connection:
         versions = {}
         connection.execute("create schema agent_gold; create schema agent_silver")

@@ -23,6 +23,7 @@ from medallion.errors import ContractError, MedallionError
 from medallion.metrics import Filter
 
 _FEATURES, _DEALS, _SCORES = "gold.customer_features", "gold.deals", "gold.lead_scores"
+_BANDS = "gold.score_bands"
 _TOUCHES = "silver.interactions_clean"
 #: One row per account with an open deal, with its best one, at its position in a call list of everybody.
 _OPEN_ACCOUNTS = f"""
@@ -384,17 +385,21 @@ class Tools:
         """
         deal = self.serving.rows(f"select customer_id from {_DEALS} where upper(lead_id) = upper(?)", [key.strip()])
         customer = deal[0]["customer_id"] if deal and deal[0]["customer_id"] else self.one_customer(key)
-        fields = (
+        fields: tuple[Field, ...] = (
             Field("customer_id", "Account key"), Field("customer_name", "Account"),
             Field("lead_score", "Lead score", "number"), Field("lead_quality", "Band"),
             Field("score_fit", "Fit", "percent"), Field("score_engagement", "Engagement", "percent"),
             Field("score_recency", "Recency", "percent"), Field("score_intent", "Intent", "percent"),
-            Field("band_win_rate", "Win rate of the band", "percent", 1),
         )  # fmt: skip
-        sql = f"select {', '.join(one.name for one in fields)} from {_FEATURES} where customer_id = ?"
+        shown, source = ", ".join(one.name for one in fields), _FEATURES
+        if _BANDS in self.serving.versions:
+            fields = (*fields, Field("band_win_rate", "Win rate of the band", "percent", 1))
+            shown = f"{shown}, b.win_rate as band_win_rate"
+            source = f"{_FEATURES} left join (select lead_quality, win_rate from {_BANDS}) b using (lead_quality)"
+        sql = f"select {shown} from {source} where customer_id = ?"
         rows = self.serving.rows(sql, [customer])
         parts = self._found(
-            "explain_score", "Rule score", fields, ("customer_id",), rows, (_FEATURES,), sql, [customer]
+            "explain_score", "Rule score", fields, ("customer_id",), rows, (_FEATURES, _BANDS), sql, [customer]
         )
         if _SCORES not in self.serving.versions:
             return [parts]

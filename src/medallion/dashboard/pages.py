@@ -328,11 +328,14 @@ def part_of(page: Page, name: str) -> Part | Trend | None:
 
 
 def observed(reading: Reading) -> list[dict[str, Any]]:
-    """Outcomes of the closed deals of each band, as gold has them, and the mean forecast of its open ones."""
+    """Outcomes of the closed deals of each band, as gold has them, and the mean forecast of its open ones; none in a
+    lakehouse of before `gold.score_bands`.
+    """
+    if "gold.score_bands" not in reading.tables:
+        return []
     forecast = {row["lead_quality"]: row["value"] for row in reading.ask("average_probability", ("lead_quality",)).rows}
     found = reading.rows(
-        "select lead_quality as band, max(band_closed_leads) as closed, max(band_win_rate) as win_rate, "
-        "count(*) as customers from gold.customer_features where lead_quality is not null group by all"
+        "select lead_quality as band, closed_leads as closed, win_rate, customers from gold.score_bands"
     )
     place = {name: at for at, name in enumerate(parameters.BANDS)}
     ranked = sorted(found, key=lambda row: place.get(row["band"], len(place)))

@@ -37,6 +37,8 @@ class Step:
         table: Its name, such as `gold.deals`.
         inputs: Tables, `as_of` (the `AsOf`) and `high_watermark` (when the newest touch was learned).
         adds: Where touches have only been added since the last run, rows of these are added to the table.
+        by: Where touches have only been added, rows are kept but for the keys, in this column, that `changed` of the
+            module gives: it is given the table, the added touches and the inputs; the function is then given `only`.
         only_if: Inputs that are None unless a fact of the lakehouse holds, each with the fact.
         module: Where the function is; `medallion.gold` has those of the package.
     """
@@ -44,6 +46,7 @@ class Step:
     table: str
     inputs: tuple[str, ...]
     adds: bool = False
+    by: str = ""
     only_if: Mapping[str, str] = field(default_factory=dict)
     module: str = ""
 
@@ -51,6 +54,11 @@ class Step:
     def function(self) -> Callable[..., DataFrame]:
         """The transformation; its module is loaded with the first use."""
         return cast("Callable[..., DataFrame]", getattr(self._home, self.table.removeprefix("gold.")))
+
+    @property
+    def changed(self) -> Callable[..., DataFrame]:
+        """The keys whose rows have to be computed again."""
+        return cast("Callable[..., DataFrame]", self._home.changed)
 
     @property
     def contract(self) -> Table:
@@ -68,9 +76,10 @@ _CUSTOMERS, _LEADS, _TOUCHES = "silver.customers_clean", "silver.leads_clean", "
 STEPS: tuple[Step, ...] = (
     Step("gold.touch_totals", (_TOUCHES, "as_of", "high_watermark"), adds=True),
     Step("gold.customer_features", (_CUSTOMERS, _LEADS, _TOUCHES, "as_of", SCORED, "gold.touch_totals")),
-    Step("gold.deals", (_LEADS, "gold.customer_features", "as_of", SCORED, "gold.stage_history")),
+    Step("gold.score_bands", ("gold.customer_features", _LEADS, "as_of")),
+    Step("gold.deals", (_LEADS, "gold.customer_features", "gold.score_bands", "as_of", SCORED, "gold.stage_history")),
     Step("gold.touch_days", (_TOUCHES, "as_of", "high_watermark"), adds=True),
-    Step("gold.attribution", (_LEADS, _TOUCHES, "as_of")),
+    Step("gold.attribution", (_LEADS, _TOUCHES, "as_of"), by="lead_id"),
     Step("gold.sales_summary", (_LEADS, _TOUCHES, "as_of", "gold.touch_days")),
     Step(
         "gold.channel_performance",

@@ -16,7 +16,7 @@ UNATTRIBUTED = "unattributed"
 _SHARE = "(_cents div _all) * touches + ((_cents % _all) * touches) div _all"
 
 
-def attribution(leads: DataFrame, interactions: DataFrame, as_of: AsOf) -> DataFrame:
+def attribution(leads: DataFrame, interactions: DataFrame, as_of: AsOf, only: DataFrame | None = None) -> DataFrame:
     """One row per won deal and channel; the parts of a deal add up to its value, and to 1.
 
     Attribution is linear: the value of a won deal is shared among the touches of its customer in the 90 days
@@ -27,17 +27,11 @@ def attribution(leads: DataFrame, interactions: DataFrame, as_of: AsOf) -> DataF
         leads: `silver.leads_clean`, or its rewound history.
         interactions: `silver.interactions_clean`, or its rewound history.
         as_of: The as-of time.
+        only: The `lead_id` of the deals that are wanted; None is all.
     """
-    value = F.coalesce("deal_value", F.lit(0)).cast("decimal(18,2)").alias("deal_value")
-    won = leads_as_of(leads, as_of).filter(F.col("status") == "won")
-    won = won.select("lead_id", "customer_id", "closed_at", value)
-    touches = interactions_as_of(interactions, as_of).select(
-        F.col("customer_id").alias("_customer"), "channel", "occurred_at"
-    )
-    age = F.datediff(F.col("closed_at"), F.col("occurred_at"))
-    before = (F.col("occurred_at") < F.col("closed_at")) & (age <= ATTRIBUTION_DAYS)
-    near = won.join(touches, (F.col("customer_id") == F.col("_customer")) & before, how="inner")
-    counted = near.groupBy("lead_id", "channel").agg(F.count(F.lit(1)).alias("touches"))
+    won = _won(leads, as_of)
+    won = won if only is None else won.join(only, on="lead_id", how="left_semi")
+    counted = _near(won, interactions, as_of).groupBy("lead_id", "channel").agg(F.count(F.lit(1)).alias("touches"))
     deal = Window.partitionBy("lead_id")
     shared = counted.withColumns(
         {"_all": F.sum("touches").over(deal), "_place": F.row_number().over(deal.orderBy(F.desc("touches"), "channel"))}
@@ -64,6 +58,45 @@ def attribution(leads: DataFrame, interactions: DataFrame, as_of: AsOf) -> DataF
         _hundredths(F.coalesce(part, F.col("_cents"))).alias("attributed_revenue"),
         F.coalesce("_micro", F.lit(1_000_000)).cast("bigint").alias("deal_millionths"),
     )
+
+
+def changed(kept: DataFrame, added: DataFrame, leads: DataFrame, interactions: DataFrame, as_of: AsOf) -> DataFrame:
+    """The `lead_id` of deals whose rows are other than those kept, one a row, where touches have only been added.
+
+    Those are deals that are no longer won as they were or are newly won, and those won with an added touch in the days
+    before.
+
+    Args:
+        kept: The table as it is.
+        added: Touches that have come since it was written; all others are as they were.
+        leads: `silver.leads_clean`.
+        interactions: `silver.interactions_clean`.
+        as_of: The as-of time.
+    """
+    won = _won(leads, as_of)
+    before = kept.select(*_OF_DEAL).distinct()
+    others = won.subtract(before).unionByName(before.subtract(won)).select("lead_id")
+    return others.unionByName(_near(won, added, as_of).select("lead_id")).distinct()
+
+
+#: Columns that repeat the deal.
+_OF_DEAL = ("lead_id", "customer_id", "closed_at", "deal_value")
+
+
+def _won(leads: DataFrame, as_of: AsOf) -> DataFrame:
+    value = F.coalesce("deal_value", F.lit(0)).cast("decimal(18,2)")
+    won = leads_as_of(leads, as_of).filter(F.col("status") == "won")
+    return won.withColumn("deal_value", value).select(*_OF_DEAL)
+
+
+def _near(won: DataFrame, interactions: DataFrame, as_of: AsOf) -> DataFrame:
+    """Deals, each with the touches that have a part in it."""
+    touches = interactions_as_of(interactions, as_of).select(
+        F.col("customer_id").alias("_customer"), "channel", "occurred_at"
+    )
+    age = F.datediff(F.col("closed_at"), F.col("occurred_at"))
+    before = (F.col("occurred_at") < F.col("closed_at")) & (age <= ATTRIBUTION_DAYS)
+    return won.join(touches, (F.col("customer_id") == F.col("_customer")) & before, how="inner")
 
 
 def _hundredths(cents: Column) -> Column:

@@ -68,8 +68,6 @@ def contract() -> Table:
             "won_value + lost_value + open_value = total_deal_value",
             "calls + emails + whatsapps + meetings + other_touches = interactions",
             "lead_score BETWEEN 0 AND 100",
-            "lead_probability_low <= lead_probability",
-            "lead_probability <= lead_probability_high",
         ),
     )
 

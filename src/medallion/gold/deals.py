@@ -18,6 +18,7 @@ _BASE_RATE = {"probability": "base_rate", "probability_low": "base_rate_low", "p
 def deals(
     leads: DataFrame,
     customer_features: DataFrame,
+    score_bands: DataFrame,
     as_of: AsOf,
     scored: DataFrame | None = None,
     stage_history: DataFrame | None = None,
@@ -27,6 +28,7 @@ def deals(
     Args:
         leads: `silver.leads_clean`, or its rewound history.
         customer_features: `gold.customer_features` of the same time.
+        score_bands: `gold.score_bands` of the same time.
         as_of: The as-of time.
         scored: A model's scores of the open deals; a deal that it left out has the base rate of its band and age.
         stage_history: `gold.stage_history` of the same time: the stage of a deal is that of its last stay. Without it,
@@ -40,11 +42,15 @@ def deals(
         "size_band",
         "lead_score",
         "lead_quality",
-        "band_probability",
-        "band_mature_leads",
         "days_since_last_interaction",
         *(F.col(column.name).alias(f"_of_account_{column.name}") for column in brought("customers")),
     )
+    band = score_bands.select(
+        "lead_quality",
+        F.col("probability").alias("_band_probability"),
+        F.col("mature_leads").alias("_band_mature"),
+    )
+    account = account.join(band, on="lead_quality", how="left")
     opened = leads_as_of(leads, as_of)
     if stage_history is not None:
         last = stage_history.filter(F.col("left_at").isNull()).select("lead_id", "stage")

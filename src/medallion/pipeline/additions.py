@@ -26,11 +26,13 @@ class Additions:
         high_watermark: When the newest touch was learned, as text in UTC; None when there is none.
         touches: The added touches; None when totals have to be made anew.
         count: How many they are.
+        total: How many touches there are with them.
     """
 
     high_watermark: str | None = None
     touches: DataFrame | None = None
     count: int = 0
+    total: int = 0
 
 
 def additions(spark: SparkSession, lake: Lakehouse, touches: DataFrame, as_of: AsOf) -> Additions:
@@ -77,4 +79,4 @@ def additions(spark: SparkSession, lake: Lakehouse, touches: DataFrame, as_of: A
     count = added.count()
     if totals["n"] + count != now["n"]:
         return nothing
-    return Additions(now["known_to"], added, count)
+    return Additions(now["known_to"], added, count, now["n"])

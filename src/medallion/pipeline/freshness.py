@@ -117,10 +117,15 @@ def _hash(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Stale:
-    """Gold tables to compute, each with why. `anew` adds up every touch again, whatever gold has."""
+    """Gold tables to compute, each with why.
+
+    `anew` adds up every touch again, whatever gold has. `kept` are those whose rows may be kept where nothing has come
+    to them: they are as the last run left them, and their definition is as it was.
+    """
 
     tables: Mapping[str, str]
     anew: bool
+    kept: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -156,7 +161,8 @@ class Freshness:
             if why := self._why(step, day, reasons):
                 reasons[step.table] = why
         sums = [step.table for step in graph() if step.adds and step.table in reasons]
-        return Stale(reasons, anew=self.refresh or not all(map(self._may_grow, sums)))
+        kept = frozenset(filter(self._may_grow, reasons))
+        return Stale(reasons, anew=self.refresh or not kept.issuperset(sums), kept=kept)
 
     def is_current(self) -> bool:
         """Whether nothing is to be rebuilt."""

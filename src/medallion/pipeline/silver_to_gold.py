@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from medallion.scoring.registry import Entry
 
 _WORKERS = 2
+#: So many keys at most are computed again by themselves.
+_FEW = 20_000
+#: Touches from which that is quicker than computing a table whole: finding the keys is a query more.
+_MANY = 200_000
 _NO_EVENTS = date(1970, 1, 1)
 _END_OF_TIME = "9999-12-31"
 #: The type of amounts, and the sum from which one of them, to the nearest double, no longer fits into it.
@@ -154,7 +158,7 @@ def silver_to_gold(
                     for what, frame in zip(step.inputs, inputs, strict=True)
                 ]
             contract = gold_contract(name)
-            written = _write(out, step, contract, inputs, since)
+            written = _write(out, step, contract, inputs, since, name in found.kept)
             frames[name] = out.read(name)
             verify(frames[name] if written is None else frames[name].filter(written), contract)
 
@@ -312,15 +316,39 @@ def _counts_every_channel(entities: Mapping[str, Entity]) -> bool:
     return set(entities["interactions"].column("channel").accepted) <= set(CHANNELS)
 
 
-def _write(context: Context, step: Step, contract: Table, inputs: list[Any], since: Additions) -> str | None:
-    """Write a gold table from its inputs; gives a condition for the rows that are new, None when all are."""
+def _write(
+    context: Context, step: Step, contract: Table, inputs: list[Any], since: Additions, kept: bool
+) -> str | None:
+    """Write a gold table from its inputs; gives a condition for the rows that are new, None when all are.
+
+    `kept` says that rows may be kept to which nothing has come.
+    """
     if step.adds and since.touches is not None:
         if since.count:
             added = step.function(since.touches, *inputs[1:])
             context.save(added, contract, append=True, whole=True)
         return f"known_to = TIMESTAMP '{since.high_watermark}'"
-    context.save(step.function(*inputs), contract, whole=True)
+    few = _few(context, step, inputs, since) if kept and step.by else None
+    if few is None:
+        context.save(step.function(*inputs), contract, whole=True)
+        return None
+    rest = context.read(contract).join(few, on=step.by, how="left_anti").select(*contract.column_names)
+    again = step.function(*inputs, only=few).select(*contract.column_names)
+    context.save(rest.unionByName(again), contract, whole=True)
     return None
+
+
+def _few(context: Context, step: Step, inputs: list[Any], since: Additions) -> DataFrame | None:
+    """The keys of a table whose rows have to be computed again; None where that would be no quicker than all of it.
+
+    They are fetched and given back: a small table, where a plan within a plan would be computed twice.
+    """
+    if since.touches is None or since.total < _MANY:
+        return None
+    keys = step.changed(context.read(step.table), since.touches, *inputs).limit(_FEW + 1).collect()
+    if len(keys) > _FEW:
+        return None
+    return context.spark.createDataFrame([tuple(key) for key in keys], f"{step.by} string")
 
 
 def _scored(context: Context, frames: Mapping[str, DataFrame], as_of: AsOf, champion: Entry) -> DataFrame:

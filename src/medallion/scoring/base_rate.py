@@ -8,7 +8,7 @@ the rate of the age before. At each age the rate is `p = (won + 0.5) / (n + 1)`,
 
 A band's rate for new deals (age 0) is shrunk towards that of all by the weight of ten deals: `(won + 10*p) / (n + 10)`.
 The band is that of the account today, so for deals of the past it was not known: bands whose rates contradict their
-observed win rates are brought into the order of these (`_with_bands`). What a band
+observed win rates are brought into the order of these (`_rated`). What a band
 adds to the log odds of a new deal it adds at every age. The interval is Wilson's at 90%.
 """
 
@@ -99,13 +99,13 @@ def curve(deals: DataFrame, as_of: AsOf) -> DataFrame:
 
 def _probability(place: Column) -> Column:
     """Of a deal at the age of this place, null without a band."""
-    new, times = F.col("band_probability"), F.element_at("_odds", place)
+    new, times = F.col("_band_probability"), F.element_at("_odds", place)
     return rounded(times * new / (F.lit(1.0) + (times - F.lit(1.0)) * new), 6)
 
 
 def _behind(place: Column, as_of: AsOf) -> Column:
     """How many deals tell: no more than there are of the band, or of the age, and the prior."""
-    of_band = F.col("band_mature_leads").cast("double")
+    of_band = F.col("_band_mature").cast("double")
     return F.least(of_band, F.element_at("_told", place)) + F.lit(float(as_of.weights.prior_leads))
 
 
@@ -115,7 +115,7 @@ def with_base_rate(deals: DataFrame, as_of: AsOf) -> DataFrame:
     These begin with `_` and stay: a declarative pipeline may not ask a view for its columns while it is declared.
 
     Args:
-        deals: All of `leads_as_of`, with `band_probability` and `band_mature_leads` of their account.
+        deals: All of `leads_as_of`, with `_band_probability` and `_band_mature` of their account's band.
         as_of: The as-of time.
     """
     joined = deals.withColumn("_place", _place(as_of)).join(curve(deals, as_of), how="cross")
@@ -142,10 +142,9 @@ def with_scores(deals: DataFrame, as_of: AsOf, scored: DataFrame | None = None) 
     is_open, place = F.col("status") == "open", _place(as_of)
     if scored is None:
         return deals.withColumn("_place", F.when(is_open, place))
-    given = {"probability": "_forecast", "probability_low": "_low", "probability_high": "_high"}
-    names = [F.col(name).alias(renamed) for name, renamed in given.items()]
-    joined = deals.join(scored.select("lead_id", *names, "model_version"), on="lead_id", how="left")
-    forecast = {name: F.when(is_open, F.col(name)) for name in (*given.values(), "model_version")}
+    given = scored.select("lead_id", F.col("probability").alias("_forecast"), "model_version")
+    joined = deals.join(given, on="lead_id", how="left")
+    forecast = {name: F.when(is_open, F.col(name)) for name in ("_forecast", "model_version")}
     return joined.withColumns({**forecast, "_place": F.when(is_open & F.col("_forecast").isNull(), place)})
 
 
@@ -158,7 +157,6 @@ def by_account(as_of: AsOf, with_model: bool) -> list[Column]:
     at = {place: F.col("_place") == place for place in _places(as_of)}
     aggregates = [
         F.count("_place").cast("double").alias("_rest"),
-        F.max("_place").alias("_oldest"),
         F.sum(F.when(F.col("_place").isNotNull(), value)).alias("_rest_value"),
         *(F.count_if(here).cast("double").alias(f"_open_{k}") for k, here in at.items()),
         *(F.sum(F.when(here, value).otherwise(none)).cast("double").alias(f"_value_{k}") for k, here in at.items()),
@@ -171,16 +169,13 @@ def by_account(as_of: AsOf, with_model: bool) -> list[Column]:
         "_scored_leads": F.count(p),
         "_scored_weighted": F.sum(rounded(value.cast("double") * p, 2).cast("decimal(18,2)")),
         "_nano_none": F.sum(F.when(p.isNotNull(), not_won)),  # greatest leaves nulls out
-        "_micro_probability": F.sum(rounded(p * F.lit(1e6)).cast("bigint")),
-        "_micro_low": F.sum(rounded(F.col("_low") * F.lit(1e6)).cast("bigint")),
-        "_micro_high": F.sum(rounded(F.col("_high") * F.lit(1e6)).cast("bigint")),
         "_model_version": F.max("model_version"),
     }
     return aggregates + [column.cast(_OF_MODEL[name]).alias(name) for name, column in of_model.items()]
 
 
 def with_probability(customers: DataFrame, as_of: AsOf, with_model: bool) -> DataFrame:
-    """`customers` with their band's evidence and rate, and the forecasts of their open deals.
+    """`customers` with the rate of their band at each age, and the forecasts of their open deals.
 
     Args:
         customers: Features with `lead_quality`, the deal counts, the aggregates of `by_account` and the row of `curve`;
@@ -190,46 +185,73 @@ def with_probability(customers: DataFrame, as_of: AsOf, with_model: bool) -> Dat
     """
     if not with_model:
         customers = customers.withColumns({name: F.lit(None).cast(kind) for name, kind in _OF_MODEL.items()})
-    return _with_mean(_with_bands(customers, as_of), as_of)
+    band = Window.partitionBy("lead_quality")
+    rated = _rated(customers.withColumns({name: total.over(band) for name, total in _band_totals().items()}), as_of)
+    return rated.withColumns({f"_at_{k}": _probability(F.lit(k)) for k in _places(as_of)})
 
 
-def _with_bands(customers: DataFrame, as_of: AsOf) -> DataFrame:
-    """With the counts, the observed win rate and the rate for new deals of the account's band.
+def by_band(customers: DataFrame, deals: DataFrame, as_of: AsOf) -> DataFrame:
+    """One row per band that an account has, with its `customers`, its deals, and its rate for a new deal with interval.
+
+    Args:
+        customers: Features with `lead_quality` and the deal counts.
+        deals: `leads_as_of`.
+        as_of: The as-of time.
+    """
+    totals = [total.alias(name) for name, total in _band_totals().items()]
+    counted = customers.groupBy("lead_quality").agg(F.count(F.lit(1)).alias("customers"), *totals)
+    rated = _rated(counted.join(curve(deals, as_of), how="cross"), as_of)
+    low, high = _interval(F.col("_band_probability"), _behind(F.lit(1), as_of))
+    return rated.select(
+        "lead_quality",
+        "customers",
+        F.col("_band_closed").alias("closed_leads"),
+        F.col("_band_won").alias("won_leads"),
+        F.col("_band_win_rate").alias("win_rate"),
+        F.col("_band_mature").alias("mature_leads"),
+        F.col("_band_converted").alias("converted_leads"),
+        F.col("_band_probability").alias("probability"),
+        low.alias("probability_low"),
+        high.alias("probability_high"),
+        as_of.today.alias("as_of"),
+    )
+
+
+def _band_totals() -> dict[str, Column]:
+    """What is added up over the accounts of a band."""
+    return {
+        "_band_closed": F.sum(F.col("won_leads") + F.col("lost_leads")),
+        "_band_won": F.sum("won_leads"),
+        "_band_converted": F.sum("converted_leads"),
+        "_band_mature": F.sum("mature_leads"),
+    }
+
+
+def _rated(counted: DataFrame, as_of: AsOf) -> DataFrame:
+    """Rows with `_band_totals` and the row of `curve`, with the band's observed win rate and its rate for new deals.
 
     A rate that contradicts the observed win rates lies halfway between its bounds: the largest rate of the bands that
     won no larger a share, and the smallest of those that won no smaller. Neither falls as the win rate rises, and both
     are the band's own rate where nothing contradicts it.
     """
-    band = Window.partitionBy("lead_quality")
-    counted = customers.withColumns(
-        {
-            "_band_closed": F.sum(F.col("won_leads") + F.col("lost_leads")).over(band),
-            "_band_won": F.sum("won_leads").over(band),
-            "_band_converted": F.sum("converted_leads").over(band),
-            "band_mature_leads": F.sum("mature_leads").over(band),
-        }
-    )
     prior = F.lit(float(as_of.weights.prior_leads))
     won = F.col("_band_converted").cast("double") + prior * F.col("_rate")
     rated = counted.withColumns(
         {
-            "_band_rate": won / (F.col("band_mature_leads").cast("double") + prior),
+            "_band_rate": won / (F.col("_band_mature").cast("double") + prior),
             "_band_win_rate": share(F.col("_band_won"), F.col("_band_closed")),
         }
     )
     alike = Window.partitionBy(F.col("_band_win_rate").isNull())
     most = F.max("_band_rate").over(alike.orderBy("_band_win_rate"))
     least = F.min("_band_rate").over(alike.orderBy(F.desc("_band_win_rate")))
-    return rated.withColumn("band_probability", rounded((most + least) / F.lit(2.0), 6))
+    return rated.withColumn("_band_probability", rounded((most + least) / F.lit(2.0), 6))
 
 
 _OF_MODEL = {
     "_scored_leads": "bigint",
     "_scored_weighted": "decimal(18,2)",
     "_nano_none": "bigint",
-    "_micro_probability": "bigint",
-    "_micro_low": "bigint",
-    "_micro_high": "bigint",
     "_model_version": "string",
 }
 
@@ -242,79 +264,9 @@ def _over_open(as_of: AsOf, of_account: str, of_age: Callable[[Column], Column])
     )
 
 
-def _with_mean(customers: DataFrame, as_of: AsOf) -> DataFrame:
-    """With mean and interval of the base rates of the open deals that no model scored, or of a new deal without any."""
-    row = customers.withColumns(
-        {
-            **{f"_at_{k}": _probability(F.lit(k)) for k in _places(as_of)},
-            "_behind": _behind(F.coalesce("_oldest", F.lit(1)), as_of),
-        }
-    )
-    mean = F.when(F.col("_rest") > 0, _over_open(as_of, "_open", lambda p: p) / F.col("_rest"))
-    mean = F.coalesce(mean, F.col("_at_1"))
-    row = row.withColumn("_mean", mean)
-    low, high = _interval(F.col("_mean"), F.col("_behind"))
-    return row.withColumns({"_mean_low": low, "_mean_high": high})
-
-
-def _of_open(micro: str, rest: str) -> Column:
-    """Mean over the open deals of a model's forecasts and of base rates; without open deals that of a new one."""
-    scored, others = (F.coalesce(name, F.lit(0)).cast("double") for name in ("_scored_leads", "_rest"))
-    both = F.coalesce(F.col(micro), F.lit(0)).cast("double") / F.lit(1e6)
-    both = both + F.when(others > 0, others * F.col(rest)).otherwise(F.lit(0.0))
-    return rounded(F.when(scored + others > 0, both / (scored + others)).otherwise(F.col(rest)), 6)
-
-
 PROBABILITY = Features("base rate")
 #: Features that these are computed from.
 READS = ("lead_quality", "won_leads", "lost_leads", "mature_leads", "converted_leads", "open_leads", "open_value")
-
-
-@PROBABILITY.add("bigint", "deals")
-def band_closed_leads(as_of: AsOf) -> Column:
-    """Closed deals of all accounts in the same score band."""
-    return F.col("_band_closed")
-
-
-@PROBABILITY.add("double", "share")
-def band_win_rate(as_of: AsOf) -> Column:
-    """Observed conversion of the band: share of its closed deals that were won; null without closed deals."""
-    return F.col("_band_win_rate")
-
-
-@PROBABILITY.add("bigint", "deals")
-def band_mature_leads(as_of: AsOf) -> Column:
-    """Deals of the band that were opened at least 90 days ago: those that band_probability is counted from."""
-    return F.col("band_mature_leads")
-
-
-@PROBABILITY.add("double", "probability")
-def band_probability(as_of: AsOf) -> Column:
-    """Base rate of the band for a new deal: the shrunken share of its deals won within 90 days of being opened; null
-    when no deal is old enough to tell.
-    """
-    return F.col("band_probability")
-
-
-@PROBABILITY.add("double", "probability")
-def lead_probability(as_of: AsOf) -> Column:
-    """Probability that one open deal of the account is won within 90 days: the mean over its open deals of a model's
-    forecast, else of the base rate of band and age; without open deals the base rate of a new one; null when no deal
-    is old enough to tell.
-    """
-    return _of_open("_micro_probability", "_mean")
-
-
-@PROBABILITY.add("double", "probability")
-def lead_probability_low(as_of: AsOf) -> Column:
-    """Lower end of the 90% interval of lead_probability."""
-    return _of_open("_micro_low", "_mean_low")
-
-
-@PROBABILITY.add("double", "probability")
-def lead_probability_high(as_of: AsOf) -> Column:
-    """Upper end of the 90% interval of lead_probability."""
-    return _of_open("_micro_high", "_mean_high")
 
 
 @PROBABILITY.add("double", "probability")
@@ -332,7 +284,7 @@ def probability_source(as_of: AsOf) -> Column:
     """What the probability rests on: the version of a model, `base_rate_by_band`, or `none` when no deal is old enough
     to tell.
     """
-    by_band = F.when(F.col("band_probability").isNotNull(), SOURCE).otherwise(NO_EVIDENCE)
+    by_band = F.when(F.col("_band_probability").isNotNull(), SOURCE).otherwise(NO_EVIDENCE)
     return F.coalesce(F.when(F.col("_scored_leads") > 0, F.col("_model_version")), by_band)
 
 
