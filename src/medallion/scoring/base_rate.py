@@ -185,9 +185,7 @@ def with_probability(customers: DataFrame, as_of: AsOf, with_model: bool) -> Dat
     """
     if not with_model:
         customers = customers.withColumns({name: F.lit(None).cast(kind) for name, kind in _OF_MODEL.items()})
-    band = Window.partitionBy("lead_quality")
-    rated = _rated(customers.withColumns({name: total.over(band) for name, total in _band_totals().items()}), as_of)
-    return rated.withColumns({f"_at_{k}": _probability(F.lit(k)) for k in _places(as_of)})
+    return _rated(customers, as_of).withColumns({f"_at_{k}": _probability(F.lit(k)) for k in _places(as_of)})
 
 
 def by_band(customers: DataFrame, deals: DataFrame, as_of: AsOf) -> DataFrame:
@@ -198,18 +196,22 @@ def by_band(customers: DataFrame, deals: DataFrame, as_of: AsOf) -> DataFrame:
         deals: `leads_as_of`.
         as_of: The as-of time.
     """
-    totals = [total.alias(name) for name, total in _band_totals().items()]
-    counted = customers.groupBy("lead_quality").agg(F.count(F.lit(1)).alias("customers"), *totals)
-    rated = _rated(counted.join(curve(deals, as_of), how="cross"), as_of)
+    counts = ("won_leads", "lost_leads", "mature_leads", "converted_leads")
+    totals = customers.groupBy("lead_quality").agg(
+        F.count(F.lit(1)).alias("customers"), *(F.sum(name).alias(name) for name in counts)
+    )
+    rated = _rated(totals.join(curve(deals, as_of), how="cross"), as_of)
+    rated = rated.withColumn("_band_mature", F.col("mature_leads"))
     low, high = _interval(F.col("_band_probability"), _behind(F.lit(1), as_of))
+    closed = F.col("won_leads") + F.col("lost_leads")
     return rated.select(
         "lead_quality",
         "customers",
-        F.col("_band_closed").alias("closed_leads"),
-        F.col("_band_won").alias("won_leads"),
-        F.col("_band_win_rate").alias("win_rate"),
-        F.col("_band_mature").alias("mature_leads"),
-        F.col("_band_converted").alias("converted_leads"),
+        closed.alias("closed_leads"),
+        "won_leads",
+        share(F.col("won_leads"), closed).alias("win_rate"),
+        "mature_leads",
+        "converted_leads",
         F.col("_band_probability").alias("probability"),
         low.alias("probability_low"),
         high.alias("probability_high"),
@@ -217,35 +219,38 @@ def by_band(customers: DataFrame, deals: DataFrame, as_of: AsOf) -> DataFrame:
     )
 
 
-def _band_totals() -> dict[str, Column]:
-    """What is added up over the accounts of a band."""
-    return {
-        "_band_closed": F.sum(F.col("won_leads") + F.col("lost_leads")),
-        "_band_won": F.sum("won_leads"),
-        "_band_converted": F.sum("converted_leads"),
-        "_band_mature": F.sum("mature_leads"),
-    }
-
-
 def _rated(counted: DataFrame, as_of: AsOf) -> DataFrame:
-    """Rows with `_band_totals` and the row of `curve`, with the band's observed win rate and its rate for new deals.
+    """Rows of some or all accounts of each band, and the row of `curve`, with the rate of their band for new deals.
 
     A rate that contradicts the observed win rates lies halfway between its bounds: the largest rate of the bands that
     won no larger a share, and the smallest of those that won no smaller. Neither falls as the win rate rises, and both
-    are the band's own rate where nothing contradicts it.
+    are the band's own rate where nothing contradicts it. Bands without closed deals are compared with each other.
     """
-    prior = F.lit(float(as_of.weights.prior_leads))
-    won = F.col("_band_converted").cast("double") + prior * F.col("_rate")
-    rated = counted.withColumns(
-        {
-            "_band_rate": won / (F.col("_band_mature").cast("double") + prior),
-            "_band_win_rate": share(F.col("_band_won"), F.col("_band_closed")),
-        }
-    )
-    alike = Window.partitionBy(F.col("_band_win_rate").isNull())
-    most = F.max("_band_rate").over(alike.orderBy("_band_win_rate"))
-    least = F.min("_band_rate").over(alike.orderBy(F.desc("_band_win_rate")))
-    return rated.withColumn("_band_probability", rounded((most + least) / F.lit(2.0), 6))
+    # over all rows: a window by band would have to sort them, wide as they are
+    everyone, band = Window.partitionBy(), F.col("lead_quality")
+
+    def total(name: str, of: Column) -> Column:
+        return F.sum(F.when(of, F.col(name))).over(everyone)
+
+    places = range(len(BANDS))
+    of_band = [band == name for name in BANDS]
+    names = {"won": "won_leads", "lost": "lost_leads", "mature": "mature_leads", "converted": "converted_leads"}
+    totals = {f"_{short}_of_{k}": total(name, of_band[k]) for short, name in names.items() for k in places}
+    prior, summed = F.lit(float(as_of.weights.prior_leads)), counted.withColumns(totals)
+    rates = {
+        f"_rate_of_{k}": (F.col(f"_converted_of_{k}").cast("double") + prior * F.col("_rate"))
+        / (F.col(f"_mature_of_{k}").cast("double") + prior)
+        for k in places
+    }
+    shares = {
+        f"_share_of_{k}": share(F.col(f"_won_of_{k}"), F.col(f"_won_of_{k}") + F.col(f"_lost_of_{k}")) for k in places
+    }
+    own = F.coalesce(*(F.when(of_band[k], F.col(f"_share_of_{k}")) for k in places))
+    row, mine = summed.withColumns({**rates, **shares}).withColumn("_share", own), F.col("_share")
+    others = [(F.col(f"_share_of_{k}"), F.col(f"_rate_of_{k}")) for k in places]
+    most = F.greatest(*(F.when((x <= mine) | (x.isNull() & mine.isNull()), rate) for x, rate in others))
+    least = F.least(*(F.when((x >= mine) | (x.isNull() & mine.isNull()), rate) for x, rate in others))
+    return row.withColumn("_band_probability", rounded((most + least) / F.lit(2.0), 6))
 
 
 _OF_MODEL = {
