@@ -26,7 +26,7 @@ from medallion.errors import LakehouseError
 from medallion.lakehouse import contracts_in_use, locks, maintenance, manifests, publishing, query, store
 from medallion.lakehouse.manifests import Kept, Manifest
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import journal
+from medallion.pipeline import batches, journal
 
 AT = datetime(2025, 7, 1, tzinfo=UTC)
 HEAD = "apiVersion: v3.1.0\nkind: DataContract\nid: mine\nversion: 1.0.0\nstatus: active\nschema:"
@@ -741,20 +741,86 @@ def test_tables_that_a_command_has_made_are_not_there_until_it_has_ended(lake):
     assert not opened.exists("gold.deals")
 
 
-def test_a_checkpoint_that_is_cut_short_is_written_again(lake):
+def finish(lake, *names):
+    """Batches that are in silver, as the journal has them; written without the engine."""
+    for name in names:
+        batches.record(None, lake, batches.Batch(name, NOW, ()), batches.FINISHED, NOW)
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_batch_without_its_gold_is_not_what_readers_see(lake, killed):
+    """Whatever ends in between: only the run that makes gold, and restore, give the next manifest."""
+    with (
+        pytest.raises(KeyboardInterrupt if killed else ZeroDivisionError),
+        journal.writing(lake) as writer,
+        writer.intent("run", ["gold.deals"], last="ops.runs"),
+    ):
+        finish(lake, "first")
+        table(lake, "silver.mine", "b")
+        raise KeyboardInterrupt if killed else ZeroDivisionError
+    with journal.writing(lake) as writer, writer.intent("quarantine fix", ["ops.corrections"]):
+        table(lake, "ops.corrections", "c")
+    assert [one.kind for one in manifests.history(lake)] == ["run"]
+    assert keys(lake) == ["a"]
+    (entry,) = journal.unfinished(lake)
+    assert (entry["what"], entry["what_to_do"]) == ("batch first", "`medallion run` continues it")
+    with pytest.raises(LakehouseError, match="its batch first is unfinished"):
+        journal.needs_whole_batches(lake)
+    journal.needs_whole_batches(lake, with_gold=False)
+    with journal.writing(lake) as writer, writer.intent("run", ["gold.deals"], last="ops.runs"):
+        table(lake, "ops.runs", "r")
+    assert [one.kind for one in manifests.history(lake)] == ["run", "run"]
+    assert keys(lake) == ["a", "b"]
+    assert journal.unfinished(lake) == []
+
+
+def test_going_back_from_a_batch_without_its_gold(lake):
+    finish(lake, "first")
+    table(lake, "ops.runs", "r")
+    publishing.publish(lake, "run")
+    with pytest.raises(KeyboardInterrupt), journal.writing(lake) as writer, writer.intent("run", [], last="ops.runs"):
+        finish(lake, "second")
+        table(lake, "silver.mine", "b")
+        raise KeyboardInterrupt
+    assert [one.batch_id for one in journal.half_done(lake)] == ["second"]
+    restore.apply(lake, "2")
+    assert [one.kind for one in manifests.history(lake)] == ["run", "run", "restore"]
+    assert journal.half_done(lake) == []
+    assert keys(lake) == ["a"]
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_checkpoint_that_is_cut_short_is_written_again(lake, named):
+    """Also one that `_last_checkpoint` does not name: readers find it by the name of its file."""
     DeltaTable(lake.path("silver.mine")).create_checkpoint()
     (checkpoint,) = Path(lake.path("silver.mine"), "_delta_log").glob("*.checkpoint.parquet")
+    if not named:
+        checkpoint.with_name("_last_checkpoint").unlink()
     checkpoint.write_bytes(checkpoint.read_bytes()[:40])
     with pytest.raises(LakehouseError, match=r"silver\.mine has no version 0 any more"):
         keys(lake)
     with journal.writing(lake):
         pass
     assert keys(lake) == ["a"]
-    aside = checkpoint.with_name(f"{checkpoint.name}.torn")
+    aside = checkpoint.with_name(f"_{checkpoint.name}.torn")
     assert aside.stat().st_size == 40
     assert not checkpoint.exists()
     store.purge(lake, "silver.mine")  # it has statistics, so that an erasure takes it too
     assert not aside.exists()
+
+
+def test_a_checkpoint_that_was_set_aside_is_none_when_old_commits_are_removed(lake):
+    """delta-rs removes the commits before whatever begins as the name of a checkpoint, whole or not."""
+    table(lake, "silver.mine", "b")
+    DeltaTable(lake.path("silver.mine")).alter.set_table_properties(
+        {"delta.logRetentionDuration": "interval 0 seconds"}
+    )
+    DeltaTable(lake.path("silver.mine")).create_checkpoint()
+    checkpoint = Path(lake.path("silver.mine"), "_delta_log", f"{2:020d}.checkpoint.parquet")
+    checkpoint.write_bytes(checkpoint.read_bytes()[:40])
+    store.mend(lake, "silver.mine")
+    table(lake, "silver.mine", "c")
+    assert lake.delta("silver.mine").to_pyarrow_table().num_rows == 3
 
 
 @pytest.mark.parametrize("before", [True, False])
@@ -779,6 +845,37 @@ def test_a_checkpoint_that_is_all_that_is_left_of_its_commits_is_not_taken_away(
     with journal.writing(lake):
         pass
     assert keys(lake) == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("summed_up", [False, True])
+def test_commits_after_one_that_is_lost_are_set_aside(lake, summed_up):
+    """What is left is a table whose newest commits are lost, which a restore goes back from."""
+    if summed_up:
+        DeltaTable(lake.path("silver.mine")).create_checkpoint()
+    for key in "bcd":
+        table(lake, "silver.mine", key)
+        publishing.publish(lake, "run")
+    log = Path(lake.path("silver.mine"), "_delta_log")
+    (log / f"{2:020d}.json").unlink()
+    with pytest.raises(LakehouseError, match="its newest commits are lost: the newest is 1"), journal.writing(lake):
+        pytest.fail("it may not write")
+    assert sorted(path.name for path in log.glob("*.torn")) == [f"{3:020d}.json.torn"]
+    restore.apply(lake, "2")
+    assert keys(lake) == ["a", "b"]
+    with journal.writing(lake) as writer:
+        assert writer.recovered == []
+
+
+def test_commits_that_a_checkpoint_sums_up_need_not_be_there(lake):
+    for key in "bcd":
+        table(lake, "silver.mine", key)
+    publishing.publish(lake, "run")
+    DeltaTable(lake.path("silver.mine")).create_checkpoint()
+    table(lake, "silver.mine", "e")
+    Path(lake.path("silver.mine"), "_delta_log", f"{2:020d}.json").unlink()
+    with journal.writing(lake):
+        pass
+    assert keys(lake) == ["a", "b", "c", "d", "e"]
 
 
 def test_data_that_was_not_written_whole_is_told_in_words(lake):

@@ -260,6 +260,13 @@ def test_a_small_file_is_there_whole_or_as_it_was(tmp_path, monkeypatch):
     assert [(one.name, one.read_text()) for one in path.parent.iterdir()] == [("x.json", "two")]
 
 
+def test_the_folders_of_a_new_file_last_through_a_power_failure_too(tmp_path, monkeypatch):
+    flushed = []
+    monkeypatch.setattr(door, "flush", flushed.append)
+    door.write(tmp_path / "models" / "2025" / "model.json", "one")
+    assert flushed == [tmp_path / "models", tmp_path, tmp_path / "models" / "2025"]
+
+
 def test_manifests_of_an_address_on_this_disk(tmp_path):
     """What is asked of an address works without its folder."""
     lake = Lakehouse(str(tmp_path / "lake"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import types
 
@@ -133,6 +134,12 @@ def test_forgetting_is_for_folders(fresh):
 
     with pytest.raises(LakehouseError, match="forgetting works on the files of a folder"):
         erasure.forget(load(None, lakehouse="uc://crm_dev"), "C001", "asked", "ann", datetime(2025, 7, 1))
+
+
+def test_a_session_is_there_after_a_long_pause(spark):
+    """The embedded engine would end it after five minutes, such as those of a long maintenance."""
+    assert spark.range(1).count() == 1
+    assert int(os.environ["SAIL_SPARK__SESSION_TIMEOUT_SECS"]) > 24 * 3600
 
 
 if __name__ == "__main__":

@@ -54,7 +54,10 @@ def write(path: Path, content: str | bytes, mode: int = 0o600) -> None:
     """
     part = path.with_name(f"{path.name}.part")
     with through(path):
+        new = [folder for folder in path.parents if not folder.exists()]
         path.parent.mkdir(parents=True, exist_ok=True)
+        for folder in new:  # or its name is lost, and the file with it
+            flush(folder.parent)
         part.unlink(missing_ok=True)  # left by a killed writer, with whatever mode it had
         try:
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)

@@ -268,6 +268,8 @@ def is_before_or_after(lake, one, about):
     there = content(lake)
     if about[0] == "run" and there != one.after:  # sums may be made anew, where an unbroken run adds to them
         assert rows_of(lake) == one.rows, about
+    elif about[0] == "quarantine replay" and differ(there, one.before) == ["ops.batches"]:
+        pass  # begun and given up: its records wait again, and the journal says so
     else:
         assert there in (one.before, one.after), (about, differ(there, one.before), differ(there, one.after))
 
@@ -306,6 +308,9 @@ def healed(lake, name, command, about):
         return
     with journal.writing(lake) as writer:
         assert bool(writer.recovered) == bool(intent), about
+    if unfinished := journal.unfinished(lake):  # a batch of records
+        assert [one["what_to_do"] for one in unfinished] == ["`medallion run` continues it"], about
+        run(lake)
 
 
 def left(lake, about):
@@ -338,16 +343,39 @@ def test_a_delivery_is_not_lost_by_a_restore_that_is_killed(lakes, tmp_path, dou
     left(lake, share)
 
 
+@pytest.mark.slow
+def test_a_run_without_room_for_gold_is_read_once_it_has_it(lakes, tmp_path, double, unbroken):
+    """Silver is kept, and nobody reads it beside the old gold, whatever ends meanwhile."""
+    one = unbroken("run")
+    at = next(place for place, path in enumerate(one.paths) if "/gold/" in path)
+    lake = copied(lakes["first"], tmp_path / "lake")
+    double.open(at, "full")
+    with pytest.raises(LakehouseError, match="there is no room left"):
+        run(lake)
+    double.open()
+    assert content(lake) == one.before
+    keep_up(lake)
+    assert content(lake) == one.before
+    for refused in (read_again, forget):
+        with pytest.raises(LakehouseError, match="a run was interrupted and its batch"):
+            refused(lake)
+    run(lake)
+    assert rows_of(lake) == one.rows
+    left(lake, at)
+
+
 # --- a machine that loses power ----------------------------------------------------------------------------------------
 
 
 def newest_files(lake, since):
     """Files that were written and not flushed, the newest first.
 
-    Intents are flushed before anything else is written, and checkpoints before commits that they sum up are removed.
+    Intents and models are flushed before anything else is written, and checkpoints before commits that they sum up are
+    removed.
     """
     but = {".lock", ".intent.json"}
     files = [path for path in Path(lake.root).rglob("*") if path.is_file() and path.name not in but]
+    files = [path for path in files if Path(lake.root, "models") not in path.parents]
     return sorted(
         (p for p in files if p.stat().st_mtime_ns > since and not is_needed(p)),
         key=lambda p: p.stat().st_mtime_ns,

@@ -302,7 +302,7 @@ class _Erasure:
         self.entities = contracts.entities(contracts_in_use.overrides(self.lake, settings.contracts))
         self.erasure_id = f"{now:%Y%m%dT%H%M%S%f}" if saved is None else saved["erasure_id"]
         self.journal = batches.history(self.lake)
-        if any(batch.state in (batches.STARTED, batches.INGESTED) for batch in self.journal):
+        if journal.half_done(self.lake):
             raise LakehouseError(
                 f"{self.lake.root}: a run was interrupted and its batch is unfinished",
                 "Run `medallion run` first, so that nothing is half read while it is searched.",

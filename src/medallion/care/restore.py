@@ -19,7 +19,7 @@ from medallion.lakehouse.manifests import Manifest
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import journal
 
-RUNS = "ops.runs"
+RUNS = journal.RUNS
 
 
 @dataclass(frozen=True)

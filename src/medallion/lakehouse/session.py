@@ -77,6 +77,8 @@ def _sail(memory_gib: float | None) -> SparkSession:
     os.environ.setdefault("SAIL_EXECUTION__BATCH_SIZE", "32768")
     # texts as Arrow's plain strings: views of them are copied once more wherever a table is written
     os.environ.setdefault("SAIL_PARQUET__SCHEMA_FORCE_VIEW_TYPES", "false")
+    # the session is this process's own: it ends with it, not after five minutes in which nothing was asked of it
+    os.environ.setdefault("SAIL_SPARK__SESSION_TIMEOUT_SECS", str(365 * 24 * 3600))
     os.environ.setdefault("RUST_LOG", "error")
     try:
         from pysail.spark import SparkConnectServer

@@ -255,8 +255,7 @@ class Damage:
         log, hint = self.path.parent, self.path.with_name("_last_checkpoint")
         for path in (self.path.with_suffix(".crc"), *log.glob(f"{self.path.stem}.checkpoint*.parquet"), self.path):
             if path.exists():
-                with door.through(path):
-                    path.replace(path.with_name(f"{path.name}.torn"))
+                _put_aside(path)
         if _checkpoint_named(hint) == self.version:
             with door.through(hint):
                 hint.unlink()
@@ -303,36 +302,66 @@ def state(lake: Lakehouse, name: str) -> tuple[str, int, int, int] | None:
 def mend(lake: Lakehouse, name: str) -> None:
     """Set aside what is left in the log of a table in a folder after a power failure: checksums of commits that are lost.
 
-    And a checkpoint that was not written whole where the commits that it sums up are there.
+    And checkpoints that were not written whole where the commits that they sum up are there, and commits after one that
+    is lost and that no checkpoint sums up: what is left is the table before it.
 
     Raises:
-        LakehouseError: They are not, so that the checkpoint is all that is left of them. Nothing is changed.
+        LakehouseError: The commits of such a checkpoint are not there, so that it is all that is left of them. Nothing is
+            changed.
     """
     if lake.folder is None:
         return
     log = Path(lake.path(name), "_delta_log")
     newest = max((path.stem for path in log.glob("[0-9]*.json")), default="")
     for path in [path for path in log.glob("[0-9]*.crc") if path.stem > newest]:
-        with door.through(path):
-            path.replace(path.with_name(f"{path.name}.torn"))
-    hint = log / "_last_checkpoint"
-    if not hint.exists():
-        return
-    version = _checkpoint_named(hint)
-    parts = sorted(log.glob(f"{version:020d}.checkpoint*.parquet")) if version >= 0 else []
-    broken = [part for part in parts if not _ends(part)]
-    if broken and (lacking := _not_summed_up_again(log, version)):
-        raise LakehouseError(
-            f"{name}: its checkpoint {broken[0].name} was not written whole, and commits that it sums up are "
-            f"no longer there, such as {lacking[0]:020d}.json",
-            f"Restore the folder {log.parent} from a backup.",
-        )
+        _put_aside(path)
+    whole, broken = _checkpoints(log)
     for path in broken:
-        with door.through(path):
-            path.replace(path.with_name(f"{path.name}.torn"))
-    if broken or not parts:
+        if lacking := _not_summed_up_again(log, int(path.name[:20]), whole):
+            raise LakehouseError(
+                f"{name}: its checkpoint {path.name} was not written whole, and commits that it sums up are "
+                f"no longer there, such as {lacking[0]:020d}.json",
+                f"Restore the folder {log.parent} from a backup.",
+            )
+    for path in broken:
+        _put_aside(path)
+    hint = log / "_last_checkpoint"
+    if hint.exists() and _checkpoint_named(hint) not in whole:
         with door.through(hint):
             hint.unlink()
+    for path in _behind_a_gap(log, max(whole, default=-1)):
+        _put_aside(path)
+
+
+def _put_aside(path: Path) -> None:
+    """Rename a file of a log. What begins as the name of a checkpoint is one to delta-rs when it removes old commits."""
+    name = f"_{path.name}" if path.suffix == ".parquet" else path.name
+    with door.through(path):
+        path.replace(path.with_name(f"{name}.torn"))
+
+
+def _checkpoints(log: Path) -> tuple[set[int], list[Path]]:
+    """Versions of the checkpoints in a log that are whole, and the files of later ones that were not written whole.
+
+    Readers find checkpoints by the names of files, also those that `_last_checkpoint` does not name.
+    """
+    parts = sorted(log.glob("[0-9]*.checkpoint*.parquet"))
+    broken = {path: int(path.name[:20]) for path in parts if not _ends(path)}
+    whole = {int(path.name[:20]) for path in parts} - {*broken.values()}
+    return whole, [path for path, version in broken.items() if version > max(whole, default=-1)]
+
+
+def _behind_a_gap(log: Path, summed_up: int) -> list[Path]:
+    """Commits after one that is lost, newest first, with their checksums; none where nothing is left before it."""
+    versions = sorted(int(path.stem) for path in log.glob("[0-9]*.json") if _COMMIT.fullmatch(path.name))
+    later = [version for version in versions if version > summed_up]
+    if not later or (summed_up < 0 < later[0]):
+        return []
+    lost = next(
+        (one for one in range(summed_up + 1, later[-1]) if not (log / f"{one:020d}.json").exists()), later[-1] + 1
+    )
+    behind = [f"{version:020d}" for version in reversed(later) if version > lost]
+    return [path for stem in behind for path in (log / f"{stem}.crc", log / f"{stem}.json") if path.exists()]
 
 
 def _checkpoint_named(hint: Path) -> int:
@@ -350,13 +379,10 @@ def _ends(path: Path) -> bool:
         return file.read() == b"PAR1"
 
 
-def _not_summed_up_again(log: Path, version: int) -> list[int]:
-    """Commits up to a version that are there neither themselves nor in an earlier checkpoint."""
-    parts: dict[int, list[Path]] = {}
-    for path in log.glob("[0-9]*.checkpoint*.parquet"):
-        parts.setdefault(int(path.name[:20]), []).append(path)
-    whole = [one for one, files in parts.items() if one < version and all(map(_ends, files))]
-    return [one for one in range(max(whole, default=-1) + 1, version + 1) if not (log / f"{one:020d}.json").exists()]
+def _not_summed_up_again(log: Path, version: int, whole: set[int]) -> list[int]:
+    """Commits up to a version that are there neither themselves nor in an earlier checkpoint, of those that are `whole`."""
+    before = max((one for one in whole if one < version), default=-1)
+    return [one for one in range(before + 1, version + 1) if not (log / f"{one:020d}.json").exists()]
 
 
 def flush(lake: Lakehouse, name: str) -> None:
@@ -867,7 +893,7 @@ def _purge_log(log: Path, newest: int, young: float | None = None) -> None:
     if not log.is_dir():
         return
     for path in log.rglob("*"):
-        stem = path.name.split(".")[0]
+        stem = path.name.removeprefix("_").split(".")[0]
         needed = path.name == "_last_checkpoint" or (stem.isdigit() and int(stem) >= newest)
         if not path.is_file() or (needed and path.suffix not in (".crc", ".torn", ".tmp")):
             continue

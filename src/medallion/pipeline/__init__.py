@@ -143,9 +143,9 @@ def run(
             except SourceError as error:  # they wait on
                 work.result.notes.append(f"{error.problem}. {error.remedy}")
         else:
-            journal.needs_whole_batches(work.lake)
+            journal.needs_whole_batches(work.lake, with_gold=False)
             todo, kind = [], journal.SCORE
-        result = work.do(todo, SILVER_TO_GOLD in stages, writer.intent(kind, written_names(), last=_RUNS))
+        result = work.do(todo, SILVER_TO_GOLD in stages, writer.intent(kind, written_names(), last=journal.RUNS))
         if result.changed and (due := maintenance.due(work.lake, now)):
             with work.steps.step("maintain tables"):
                 writer.maintain(now, due)
@@ -179,7 +179,7 @@ def take_up(
         todo = [*((batch, _NOTHING) for batch in work.pending()), *work.refused_again(dict(sorted(chosen.items())))]
         # one batch is continued by its own journal; several are reprocessed all or none
         tables = written_names() if len(todo) == 1 else None
-        return work.do(todo, True, writer.intent(journal.TAKE_UP, tables, last=_RUNS))
+        return work.do(todo, True, writer.intent(journal.TAKE_UP, tables, last=journal.RUNS))
 
 
 def reprocess(
@@ -218,7 +218,7 @@ def reprocess(
                 f"{work.lake.root}: nothing was read of {', '.join(only) or 'any entity'}",
                 f"Entities: {', '.join(work.entities)}.",
             )
-        return work.do(todo, with_gold, writer.intent(journal.REPROCESS, last=_RUNS))
+        return work.do(todo, with_gold, writer.intent(journal.REPROCESS, last=journal.RUNS))
 
 
 def replay(
@@ -274,8 +274,6 @@ def replay(
 
 
 _NOTHING: frozenset[str] = frozenset()
-#: The table that a run writes last.
-_RUNS = "ops.runs"
 #: So many records of people who were forgotten are told one by one.
 _TOLD = 5
 
@@ -506,7 +504,8 @@ class _Work:
         self, todo: list[tuple[Batch, frozenset[str]]], with_gold: bool, intent: AbstractContextManager[None]
     ) -> Result:
         """Take batches through bronze and silver, bring gold up to date where it is not, write down what was done."""
-        result, stale = self.result, with_gold and (bool(todo) or not self._freshness().is_current())
+        result, behind = self.result, journal.without_gold(self.lake)
+        stale = with_gold and (bool(todo or behind) or not self._freshness().is_current())
         if todo or stale or self.replaced:
             log.event("run started", lakehouse=self.lake.root, batches=len(todo))
             self.lineage.started()
@@ -713,9 +712,9 @@ class _Work:
     def _freshness(self) -> Freshness:
         """What gold depends on now, beside what it depended on when it was computed last."""
         rows: list[dict[str, Any]] = []
-        if self.lake.exists(_RUNS):
-            with query.connect(self.lake, layers=["ops"], only={_RUNS}) as connection:
-                sql = f"select fingerprint from {_RUNS} where fingerprint is not null order by started_at desc limit 1"
+        if self.lake.exists(journal.RUNS):
+            with query.connect(self.lake, layers=["ops"], only={journal.RUNS}) as connection:
+                sql = f"select fingerprint from {journal.RUNS} where fingerprint is not null order by started_at desc limit 1"
                 rows = query.rows(connection, sql)
         given = {
             "": contracts_in_use.fingerprint(self.said),

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from deltalake.exceptions import DeltaError
+
 from medallion.contracts import table
 from medallion.lakehouse import query, store
 from medallion.lakehouse.store import Lakehouse
@@ -134,6 +136,15 @@ def _of_row(row: Mapping[str, Any]) -> Batch:
         row["state"],
         row.get("origin") or "",
     )
+
+
+def finished(lake: Lakehouse, version: int) -> set[str] | None:
+    """Identifiers of the batches that were finished at a version of the journal; None where it can no longer be read."""
+    try:
+        rows = lake.place.delta(JOURNAL, version).to_pyarrow_table(columns=["batch_id", "state"])
+    except (DeltaError, OSError):
+        return None
+    return {one["batch_id"] for one in rows.to_pylist() if one["state"] == FINISHED}
 
 
 def families(known: Iterable[Batch]) -> dict[str, str]:

@@ -25,8 +25,10 @@ from medallion import door, log
 from medallion.errors import LakehouseError
 from medallion.lakehouse import locks, maintenance, manifests, publishing, store
 from medallion.lakehouse.maintenance import Maintained
+from medallion.lakehouse.manifests import Manifest
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, erasure_log
+from medallion.pipeline.batches import Batch
 
 RUN, SCORE, REPLAY, TAKE_UP = "run", "score", "replay", "quarantine replay"
 TRAIN, RESTORE, FORGET, REPROCESS = "train", "restore", "forget", "reprocess"
@@ -37,6 +39,8 @@ RECOVER = "recovery"
 FOUND = "found"
 #: Tables that are left alone when a lakehouse goes back: what failed stays known, and so does what was asked.
 KEPT = store.BESIDE
+#: The table that a run writes last.
+RUNS = "ops.runs"
 #: How an interrupted erasure is completed.
 RESUME = "medallion forget --resume"
 
@@ -92,8 +96,8 @@ class Writer:
         self.held.note({**intent, "arguments": {**intent.get("arguments", {}), **arguments}})
 
     def publish(self) -> None:
-        """Add the manifest of what was done, unless a batch is half done or nothing was."""
-        if not any(batch.state in (batches.STARTED, batches.INGESTED) for batch in batches.history(self.lake)):
+        """Add the manifest of what was done, unless a batch is half done, its gold included, or nothing was."""
+        if not half_done(self.lake):
             publishing.publish(self.lake, self.kind, log.common.get("run_id", ""), cut=self.is_cut())
         self.published = True
 
@@ -297,18 +301,58 @@ def _champion(models: Path) -> str | None:
         return None
 
 
-def needs_whole_batches(lake: Lakehouse) -> None:
+def half_done(lake: Lakehouse) -> list[Batch]:
+    """Batches that the next run continues, gold included: until it has, readers see the state before them."""
+    return [*_in_the_middle(lake), *without_gold(lake)]
+
+
+def _in_the_middle(lake: Lakehouse) -> list[Batch]:
+    return [batch for batch in batches.history(lake) if batch.state in (batches.STARTED, batches.INGESTED)]
+
+
+def without_gold(lake: Lakehouse) -> list[Batch]:
+    """Batches that are in silver since the newest manifest, by a run that did not come to its end: gold is from before them.
+
+    A run that ended has a row in `ops.runs`, also one that was to make no gold.
+    """
+    if lake.in_catalog:
+        return []
+    try:
+        manifest, now = manifests.newest(lake), publishing.newest(lake, batches.JOURNAL)
+        then = manifest.tables.get(batches.JOURNAL) if manifest else None
+        if now <= (then.version if then else -1) or _has_recorded_a_run_since(lake, manifest):
+            return []
+    except LakehouseError:  # a damaged table, which is told by itself
+        return []
+    before = batches.finished(lake, then.version) if then else set()
+    if before is None:
+        return []
+    return [one for one in batches.history(lake) if one.state == batches.FINISHED and one.batch_id not in before]
+
+
+def _has_recorded_a_run_since(lake: Lakehouse, manifest: Manifest | None) -> bool:
+    if not lake.exists(RUNS):
+        return False
+    counts = store.data_files(lake.delta(RUNS))["num_records"].to_pylist()
+    before = manifest.tables.get(RUNS) if manifest else None
+    return None in counts or sum(counts) > (before.rows if before else 0)
+
+
+def needs_whole_batches(lake: Lakehouse, *, with_gold: bool = True) -> None:
     """Make sure that no batch is half done, since what is computed from it would be wrong.
+
+    Args:
+        lake: The lakehouse.
+        with_gold: Gold must have them too; without it the caller is to compute it.
 
     Raises:
         LakehouseError: One is.
     """
-    for batch in batches.history(lake):
-        if batch.state in (batches.STARTED, batches.INGESTED):
-            raise LakehouseError(
-                f"{lake.root}: a run was interrupted and its batch {batch.batch_id} is unfinished",
-                "Run `medallion run` first, which continues it.",
-            )
+    for batch in half_done(lake) if with_gold else _in_the_middle(lake):
+        raise LakehouseError(
+            f"{lake.root}: a run was interrupted and its batch {batch.batch_id} is unfinished",
+            "Run `medallion run` first, which continues it.",
+        )
 
 
 def unfinished_intent(lake: Lakehouse) -> dict[str, Any] | None:
@@ -336,10 +380,9 @@ def unfinished(lake: Lakehouse) -> list[dict[str, Any]]:
                 0, _entry(FORGET, began, "interrupted", f"`medallion forget KEY` again (erasure {erasure_id})")
             )
     running = bool(entries) and entries[-1]["state"] == "in progress"
-    for batch in batches.history(lake):
-        if batch.state in (batches.STARTED, batches.INGESTED) and not running:
-            known_at = f"{batch.known_at:%Y-%m-%d %H:%M:%S}"
-            entries.append(_entry(f"batch {batch.batch_id}", known_at, "interrupted", "`medallion run` continues it"))
+    for batch in half_done(lake) if not running else ():
+        known_at = f"{batch.known_at:%Y-%m-%d %H:%M:%S}"
+        entries.append(_entry(f"batch {batch.batch_id}", known_at, "interrupted", "`medallion run` continues it"))
     return entries
 
 
