@@ -361,8 +361,8 @@ def test_a_run_that_is_killed_between_two_tables(own_sample, settings, edit, mon
     half = importlib.import_module("medallion.pipeline.silver_to_gold")
     write, deals = half._write, rows(own_sample, DEALS)
 
-    def killed(context, step, contract, inputs, since):
-        written = write(context, step, contract, inputs, since)
+    def killed(context, step, contract, *given):
+        written = write(context, step, contract, *given)
         if contract.name == "gold.customer_features":
             raise KeyboardInterrupt
         return written

@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
+from pyspark.sql.types import BinaryType, LongType, StringType, StructField, StructType
 
 #: Rows of a row group: what a task holds of a table before it is written.
 _GROUP = 1 << 17
@@ -32,7 +33,16 @@ _COLUMNS, _LETTERS = 32, 32
 #: A task with so few rows gives them back, so that those of all tasks are one file.
 _FEW = 1 << 13
 #: What a pass gives: one row per file, and one per task with few rows.
-FILES = "name string, file string, size bigint, rows bigint, stats string, few binary"
+FILES = StructType(
+    [
+        StructField("name", StringType()),
+        StructField("file", StringType()),
+        StructField("size", LongType()),
+        StructField("rows", LongType()),
+        StructField("stats", StringType()),
+        StructField("few", BinaryType()),
+    ]
+)
 _FILES = pa.schema(
     {
         "name": pa.string(),

@@ -28,12 +28,13 @@ from tenacity import retry, retry_if_exception_message, stop_after_attempt, wait
 from medallion import addresses, door
 from medallion.contracts import Table
 from medallion.errors import LakehouseError
-from medallion.lakehouse import locks, onepass, places
+from medallion.lakehouse import locks, places
 from medallion.lakehouse.places import LAYERS, Place
 from medallion.lakehouse.session import engine_name
 
 if TYPE_CHECKING:
     from deltalake.schema import Field
+    from deltalake.transaction import AddAction
     from pyspark.sql import DataFrame, SparkSession
 
 #: Tables that are written beside the lock, while others read: no manifest says which version counts.
@@ -569,6 +570,8 @@ def _in_one_pass(
     whole: bool = False,
 ) -> None:
     """Write rows to tables of these columns, those after the first by condition, then commit the files of each."""
+    from medallion.lakehouse import onepass
+
     flags = {onepass.flag(place): condition for place, condition in enumerate(conditions, 1)}
     columns = {name: kind for named in tables.values() for name, kind in named} | dict.fromkeys(flags, "boolean")
     flagged = frame.selectExpr("*", *(f"{condition} AS {flag}" for flag, condition in flags.items()))
@@ -580,18 +583,19 @@ def _in_one_pass(
         given = shaped.mapInArrow(onepass.written_to(folders, schemas), onepass.FILES).collect()
         files = onepass.written(given, folders, schemas)
     for name in tables:
-        _commit_files(lake, name, files[name], "append" if append else "overwrite")
+        rows, added = sum(file["rows"] for file in files[name]), [onepass.added(file) for file in files[name]]
+        _commit_files(lake, name, added, rows, "append" if append else "overwrite")
 
 
 @_again
-def _commit_files(lake: Lakehouse, name: str, files: list[dict[str, Any]], mode: str) -> None:
+def _commit_files(lake: Lakehouse, name: str, files: list["AddAction"], rows: int, mode: str) -> None:
     """Make files that were written part of a table, with the numbers by which a commit that was cut short is known."""
     locks.check()
-    metrics = {"numAddedFiles": len(files), "numOutputRows": sum(file["rows"] for file in files)}
+    metrics = {"numAddedFiles": len(files), "numOutputRows": rows}
     with door.through(lake.path(name)):
         table = lake.delta(name)
         table.create_write_transaction(
-            [onepass.added(file) for file in files],
+            files,
             mode,
             table.schema(),
             commit_properties=CommitProperties(custom_metadata={"operationMetrics": metrics}),
