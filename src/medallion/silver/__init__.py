@@ -13,7 +13,7 @@ Every record of a batch ends in exactly one account:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 
@@ -145,8 +145,8 @@ def readings(
 def orphan_keys(readings: Readings, parents: Mapping[str, DataFrame]) -> DataFrame:
     """One row per referring column and key that no known row has: `referring` and `key`.
 
-    A few keys as a rule, so that marking the rows which have them need not move the others, as a join with all known
-    keys would.
+    A few keys as a rule, so that the rows which have them are marked by comparing texts, and no row is moved as by a join
+    with all known keys.
 
     Args:
         readings: The records of a batch.
@@ -187,16 +187,21 @@ def references_as_written(
     return reduce(DataFrame.unionByName, parts) if parts else None
 
 
-def conform(readings: Readings, entity: Entity, unknown: Mapping[str, DataFrame]) -> DataFrame:
+def conform(readings: Readings, entity: Entity, unknown: Mapping[str, DataFrame | Sequence[str]]) -> DataFrame:
     """Every record of a batch as `entity.staged`: typed values, what is wrong with it, the raw row if refused.
 
     Args:
         readings: The records of a batch.
         entity: The contract.
-        unknown: Per referring column that is checked, the keys that lead nowhere, distinct, as one column `key`.
+        unknown: Per referring column that is checked, the keys that lead nowhere, distinct: as texts where they are few,
+            which moves no row, else as one column `key`.
     """
     typed, known = readings.frame, {}
     for name, keys in unknown.items():
+        if not isinstance(keys, DataFrame):
+            leads_nowhere = F.col(name).cast("string").isin(*keys) if keys else F.lit(False)
+            known[name] = ~F.coalesce(leads_nowhere, F.lit(False))
+            continue
         typed = typed.join(
             keys.select(F.col("key").alias(f"_orphan_{name}")), F.col(name) == F.col(f"_orphan_{name}"), how="left"
         )
@@ -616,10 +621,13 @@ def versions(judged: DataFrame) -> DataFrame:
     return judged.filter(F.col("_outcome") != "duplicate")
 
 
+#: Which versions that a batch adds to history are in the clean table after it.
+CURRENT = "_outcome = 'accepted'"
+
+
 def current(history_of_batch: DataFrame, entity: Entity) -> DataFrame:
     """What a batch brings to the clean table: its accepted rows."""
-    accepted = history_of_batch.filter(F.col("_outcome") == "accepted")
-    return accepted.select(*entity.clean.column_names)
+    return history_of_batch.filter(CURRENT).select(*entity.clean.column_names)
 
 
 def quarantined(staged: DataFrame, entity: Entity) -> DataFrame:
