@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
 from pyspark.sql.types import BinaryType, LongType, StringType, StructField, StructType
@@ -115,7 +114,7 @@ def _write(
 def _where(rows: pa.Table, flag: str) -> pa.Table:
     """The rows for which a column is true; as a rule all, which need not be copied."""
     mask = rows[flag]
-    return rows if pc.all(mask, skip_nulls=False).as_py() else rows.filter(mask)
+    return rows if mask.unique().to_pylist() == [True] else rows.filter(mask)
 
 
 def _packed(rows: pa.Table) -> bytes:
@@ -170,7 +169,7 @@ def _repeating(rows: pa.Table) -> list[str]:
     return [
         field.name
         for field in rows.schema
-        if pa.types.is_string(field.type) and pc.count_distinct(first[field.name]).as_py() * 4 <= first.num_rows
+        if pa.types.is_string(field.type) and len(first[field.name].unique()) * 4 <= first.num_rows
     ]
 
 
