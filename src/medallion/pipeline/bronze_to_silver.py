@@ -250,7 +250,7 @@ def _conform(context: Context, entity: Entity, batch: Batch, gate: Gate) -> None
     references = None
     if parents:
         # of the references alone: the engine plans for every column, whether it is asked for or not
-        referring = silver.readings(raw, entity.referring, mapping, lookups, survivors)
+        referring = silver.readings(raw, entity.referring, mapping, lookups, survivors, with_cells=False)
         context.save(silver.orphan_keys(referring, parents), entity.orphan_keys, whole=True)
         leading_nowhere = context.read(entity.orphan_keys)
         unknown = {name: leading_nowhere.filter(F.col("referring") == name) for name in parents}
