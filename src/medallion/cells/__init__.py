@@ -37,6 +37,7 @@ _TYPES = {
 _DAY = 86_400_000_000
 _TIDY = f"^[^ {ODD_SPACE}]+( [^ {ODD_SPACE}]+)*$"
 _VISIBLE = "^[!-~]+$"
+_DIALED = r"^(?:\+[0-9]|[0-9(])[0-9() .-]*[0-9]$"
 
 
 def read_type(column: Column) -> str:
@@ -203,6 +204,7 @@ def _usual(column: Column, filling: Filling) -> Reader | None:
         "free_text": lambda texts: pc.utf8_trim(texts, " "),
         "identifier": lambda texts: pc.ascii_upper(_only(texts, _VISIBLE)),
         "email": lambda texts: pc.ascii_lower(_only(texts, _VISIBLE)),
+        "phone": lambda texts: pc.replace_substring_regex(_only(texts, _DIALED), "[^0-9+]", ""),
     }.get(kind)
 
 

@@ -308,12 +308,12 @@ def usual(written: tuple[str, ...], type_: pa.DataType) -> Callable[[pa.Array], 
             fits = pc.and_(left, pc.fill_null(pc.match_substring_regex(texts, shape), False))
             if not pc.any(fits).as_py():
                 continue
-            some = pc.filter(texts, fits)
+            some = texts if pc.all(fits).as_py() else pc.filter(texts, fits)
             cut = pc.replace_substring(pc.utf8_slice_codeunits(some, 0, length), "T", " ") if length else some
             at = pc.strptime(cut, format=pattern, unit="us", error_is_null=True)
-            doubtful = pc.and_(pc.less_equal(pc.day(at), 3), pc.match_substring_regex(some, "29|30|31"))
-            at = pc.if_else(pc.fill_null(doubtful, True), pa.scalar(None, at.type), at)
-            found = pc.replace_with_mask(found, fits, at)
+            early = pc.if_else(pc.less_equal(pc.day(at), 3), some, pa.scalar(None, pa.string()))
+            rolled = pc.fill_null(pc.match_substring_regex(early, "29|30|31"), False)
+            found = pc.replace_with_mask(found, fits, pc.if_else(rolled, pa.scalar(None, at.type), at))
             left = pc.and_(left, pc.invert(fits))
         for zone in zones:
             found = _in_zone(found, texts, zone)
