@@ -254,7 +254,7 @@ def _conform(context: Context, entity: Entity, batch: Batch, gate: Gate) -> None
     references = None
     if parents:
         # of the references alone: the engine plans for every column, whether it is asked for or not
-        referring = silver.readings(raw, entity.referring, mapping, lookups, survivors)
+        referring = silver.readings(raw, entity.referring, mapping, lookups, survivors, with_cells=False)
         unknown = _orphan_keys(context, entity, silver.orphan_keys(referring, parents), parents)
         references = silver.references_as_written(referring, entity, mapping)
 
