@@ -155,3 +155,22 @@ def test_bounds_in_the_log_hold_though_they_are_rounded(tmp_path):
         },
         "nullCount": {"text": 0, "time": 0, "day": 1, "amount": 0, "whole": 0, "none": 2, "not_finite": 0},
     }
+
+
+def test_long_texts_of_few_rows_are_written_where_they_pass(spark, lake):
+    long = "x" * 40_000
+    rows = [(f"{number:05}{long}", None, None, None, True) for number in range(4000)]  # more than one message may have
+    save(spark, lake, rows)
+    assert {len(row["id"]) for row in content(lake, SOME)} == {40_005}
+    assert len(content(lake, EVERY)) == 4000
+
+
+@pytest.mark.parametrize(
+    ("at", "bound"),
+    [
+        (datetime(9999, 12, 31, 23, 59, 59, 999999), None),
+        (datetime(99, 1, 1, 12, 0, 0, 1), "0099-01-01T12:00:00.001Z"),
+    ],
+)
+def test_the_ends_of_time_have_bounds_that_can_be_read_or_none(at, bound):
+    assert onepass._bound(at, upper=True) == bound

@@ -31,6 +31,8 @@ _SAMPLE = 1 << 13
 _COLUMNS, _LETTERS = 32, 32
 #: A task with so few rows gives them back, so that those of all tasks are one file.
 _FEW = 1 << 13
+#: Nor more bytes than these, since they come back in one message; and what a task holds at most before it is written.
+_SMALL, _HELD = 4 << 20, 64 << 20
 #: What a pass gives: one row per file, and one per task with few rows.
 FILES = StructType(
     [
@@ -76,7 +78,7 @@ def written_to(
         first = next(groups, None)
         if first is None:
             return
-        if first.num_rows <= _FEW:
+        if first.num_rows <= _FEW and first.nbytes <= _SMALL:
             yield pa.RecordBatch.from_pylist([{"few": _packed(first)}], schema=_FILES)
         else:
             yield pa.RecordBatch.from_pylist(_write(chain([first], groups), folders, schemas), schema=_FILES)
@@ -130,13 +132,13 @@ def _unpacked(packed: bytes) -> pa.Table:
 
 def _groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
     held: list[pa.RecordBatch] = []
-    count = 0
+    count = size = 0
     for batch in batches:
         held.append(batch)
-        count += batch.num_rows
-        if count >= _GROUP:
+        count, size = count + batch.num_rows, size + batch.nbytes
+        if count >= _GROUP or size >= _HELD:
             yield pa.Table.from_batches(held)
-            held, count = [], 0
+            held, count, size = [], 0, 0
     if count:
         yield pa.Table.from_batches(held)
 
@@ -191,7 +193,10 @@ def statistics(metadata: pq.FileMetaData, schema: pa.Schema) -> dict[str, Any]:
         nulls[name] = sum(one.null_count for one in told)
         valued = [one for one, group in zip(told, groups, strict=True) if one.null_count < group.num_values]
         if valued and all(one.has_min_max for one in valued):
-            low, high = _bound(min(one.min for one in valued), False), _bound(max(one.max for one in valued), True)
+            try:
+                low, high = _bound(min(one.min for one in valued), False), _bound(max(one.max for one in valued), True)
+            except (OverflowError, ValueError):  # a time that Python has not
+                continue
             least |= {} if low is None else {name: low}
             greatest |= {} if high is None else {name: high}
     return {"numRecords": metadata.num_rows, "minValues": least, "maxValues": greatest, "nullCount": nulls}
@@ -203,8 +208,11 @@ def _bound(value: Any, upper: bool) -> Any:
         return value if len(value) <= _LETTERS else value[:_LETTERS] + (chr(0x10FFFF) if upper else "")
     if isinstance(value, datetime):
         rest = value.microsecond % 1000
-        value += timedelta(microseconds=(1000 - rest if upper and rest else -rest))
-        return f"{value:%Y-%m-%dT%H:%M:%S}.{value.microsecond // 1000:03}Z"
+        try:
+            value += timedelta(microseconds=(1000 - rest if upper and rest else -rest))
+        except OverflowError:  # the last millisecond that there is
+            return None
+        return f"{value.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal):

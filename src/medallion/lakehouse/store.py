@@ -588,7 +588,7 @@ def _in_one_pass(
 
 
 @_again
-def _commit_files(lake: Lakehouse, name: str, files: list["AddAction"], rows: int, mode: str) -> None:
+def _commit_files(lake: Lakehouse, name: str, files: list[AddAction], rows: int, mode: str) -> None:
     """Make files that were written part of a table, with the numbers by which a commit that was cut short is known."""
     locks.check()
     metrics = {"numAddedFiles": len(files), "numOutputRows": rows}
