@@ -34,7 +34,7 @@ from medallion.lakehouse.session import engine_name
 
 if TYPE_CHECKING:
     from deltalake.schema import Field
-    from deltalake.transaction import AddAction
+    from deltalake.transaction import AddAction, RemoveAction
     from pyspark.sql import DataFrame, SparkSession
 
 #: Tables that are written beside the lock, while others read: no manifest says which version counts.
@@ -583,12 +583,13 @@ def _in_one_pass(
         given = shaped.mapInArrow(onepass.written_to(folders, schemas), onepass.FILES).collect()
         files = onepass.written(given, folders, schemas)
     for name in tables:
-        rows, added = sum(file["rows"] for file in files[name]), [onepass.added(file) for file in files[name]]
+        rows = sum(file["rows"] for file in files[name])
+        added: list[AddAction | RemoveAction] = [onepass.added(file) for file in files[name]]
         _commit_files(lake, name, added, rows, "append" if append else "overwrite")
 
 
 @_again
-def _commit_files(lake: Lakehouse, name: str, files: list[AddAction], rows: int, mode: str) -> None:
+def _commit_files(lake: Lakehouse, name: str, files: list[AddAction | RemoveAction], rows: int, mode: str) -> None:
     """Make files that were written part of a table, with the numbers by which a commit that was cut short is known."""
     locks.check()
     metrics = {"numAddedFiles": len(files), "numOutputRows": rows}
