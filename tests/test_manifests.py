@@ -994,3 +994,11 @@ def test_the_published_contract_is_the_table_as_it_is_written():
     assert [(each.name, kinds[each.type]) for each in declared.columns] == [
         (field.name, str(field.type)) for field in manifests.SCHEMA
     ]
+
+
+def test_a_work_table_that_a_power_loss_tore_is_dropped_by_the_next_writer(own_sample):
+    log = Path(own_sample.path("silver.leads_staged"), "_delta_log")
+    log.mkdir(parents=True)
+    (log / f"{0:020d}.json").write_text('{"commitInfo": {"timest')
+    with journal.writing(own_sample):
+        assert not log.parent.exists()
