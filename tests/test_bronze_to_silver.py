@@ -387,6 +387,24 @@ def test_rows_of_an_unknown_customer_are_refused(to_silver, rows):
     ]
 
 
+@pytest.mark.parametrize("few", [300, 1])
+def test_keys_that_lead_nowhere_are_named_whether_few_or_many(to_silver, rows, monkeypatch, few):
+    import importlib
+
+    monkeypatch.setattr(importlib.import_module("medallion.pipeline.bronze_to_silver"), "_FEW", few)
+    touches = "".join(f"I{n},C{n},call,2025-06-01,positive\n" for n in range(1, 5)) + "I5,,call,2025-06-01,positive\n"
+    to_silver({"customers.csv": ONE_CUSTOMER}, now=NOW - timedelta(hours=1))
+    _, lake = to_silver({"interactions.csv": TOUCHES + touches})
+    refused = rows(lake, "select record_key, reasons[1] as reason from silver.quarantine order by record_key")
+    assert [row["record_key"] for row in refused] == ["I2", "I3", "I4", "I5"]
+    assert [row["reason"] for row in refused[:3]] == [
+        f"customer_id: is not a known customer: 'C{n}'" for n in (2, 3, 4)
+    ]
+    assert [row["interaction_id"] for row in rows(lake, "select interaction_id from silver.interactions_clean")] == [
+        "I1"
+    ]
+
+
 # --- when things break -----------------------------------------------------------------------------------------
 
 FILES = {

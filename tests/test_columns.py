@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal as D
 
+import pyarrow as pa
 import pytest
 
+from medallion import cells
 from medallion import columns as words
-from medallion.contracts import entities
-from medallion.contracts.model import DATE_FORMATS, PLACEHOLDERS
+from medallion.cells import texts, times
+from medallion.contracts import Column, Filling, entities
+from medallion.contracts.model import PLACEHOLDERS
+from medallion.contracts.odcs import code
 
 
 def at(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def spelled(entity: str, column: str):
-    (found,) = (item for item in entities()[entity].columns if item.name == column)
-    return lambda text: words.canonical(text, found.spellings)
+def declared(kind: str, type_: str = "string", **said) -> Column:
+    return Column("cell", type_, kind=kind, **said)
+
+
+def spelled(entity: str, column: str) -> Column:
+    return entities()[entity].column(column)
 
 
 MONEY = [
@@ -48,36 +55,34 @@ TIMESTAMPS = [
     ("6/12/25", None), ("12.06.25", None), ("2025-06", None), ("20250612", None), ("1749738600", None),
     ("06/12/2025 14:30 or so", None), ("6/12/2025 14:30 PM", None), ("soon", None), ("", None), (None, None),
 ]  # fmt: skip
-TABLES = {
-    "money": (words.money, MONEY),
-    "money as double": (lambda c: words.money(c, "double"), [("12.345", 12.345), ("0.1234", 0.1234), ("x", None)]),
-    "integer": (words.integer, INTEGERS),
-    "timestamp": (lambda c: words.parse_timestamp(c, DATE_FORMATS), TIMESTAMPS),
+#: Kinds of columns beside texts and their values.
+CELLS = {
+    "money": (declared("money", "decimal(18,2)"), MONEY),
+    "money as double": (declared("money", "double"), [("12.345", 12.345), ("0.1234", 0.1234), ("x", None)]),
+    "money as bigint": (declared("money", "bigint"), [("$1,200", 1200), ("12.0", None), ("9" * 5000, None)]),
+    "integer": (declared("integer", "bigint"), INTEGERS),
+    "timestamp": (declared("timestamp", "timestamp"), TIMESTAMPS),
     "date": (
-        lambda c: words.parse_date(c, DATE_FORMATS),
+        declared("date", "date"),
         [("2025-06-12T23:00:00-05:00", at("2025-06-13").date()), ("12 Jun 2025", at("2025-06-12").date()), ("x", None)],
     ),
     "day first": (
-        lambda c: words.parse_date(c, ["d/M/yyyy"]),
+        declared("date", "date", date_formats=("d/M/yyyy",)),
         [("06/05/2025", at("2025-05-06").date()), ("2025-05-06", at("2025-05-06").date()), ("12/31/2025", None)],
     ),
-    "squish": (
-        words.squish,
+    "text": (
+        declared("text"),
         [("  Acme   Corp ", "Acme Corp"), ("A\u00a0B\r\nC", "A B C"), ("\u00a0", ""), ("a b", "a b"), (None, None)],
     ),
-    "placeholders": (
-        lambda c: words.null_if_placeholder(c, PLACEHOLDERS),
-        [("N/A", None), (" Select ", None), ("", None), ("               ", None), ("\u00a0", None), ("\tNULL\n", None),
-         ("\u00a0n/a", None), ("Nash", "Nash"), (" x ", " x "), (None, None)],
-    ),
-    "identifier": (words.identifier, [(" c004 ", "C004"), ("l-10\u00a007", "L-1007"), ("#REF!", "#REF!")]),
+    "free text": (declared("free_text"), [(" a  b\n ", "a  b\n")]),
+    "identifier": (declared("identifier"), [(" c004 ", "C004"), ("l-10\u00a007", "L-1007"), ("#REF!", "#REF!")]),
     "code": (
-        words.code,
+        declared("code"),
         [("Closed - Won", "closed_won"), ("Größe A", "größe_a"), ("谈判", "谈判"), ("Étape 2", "étape_2"), ("???", "")],
     ),
-    "email": (words.email, [(" Ana.Ruiz@Example.com ", "ana.ruiz@example.com"), (None, None)]),
+    "email": (declared("email"), [(" Ana.Ruiz@Example.com ", "ana.ruiz@example.com"), (None, None)]),
     "phone": (
-        words.phone,
+        declared("phone"),
         [("+1 (415) 555-0101", "+14155550101"), ("415.555.0102 ext. 7", "4155550102x7"), ("ask", None),
          ("+1 415 / +1 416", None), ("fax 12", None), ("+", None)],
     ),
@@ -96,6 +101,92 @@ TABLES = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("name", CELLS)
+def test_cell_to_value(name):
+    """At once, and each by itself: the usual form in Arrow may not mean another thing than the plain function says."""
+    column, table = CELLS[name]
+    filling = Filling(column="cell")
+    found = cells.reader(column, filling)(pa.array([text for text, _ in table], pa.string()))
+    values = [value.replace(tzinfo=None) if isinstance(value, datetime) else value for value in found.to_pylist()]
+    assert list(zip((text for text, _ in table), values, strict=True)) == table
+    one = cells.plain(column, filling)
+    alone = pa.array([None if text is None else one(text) for text, _ in table], found.type)
+    assert alone.equals(found)
+
+
+OPTIONS = [
+    # kind, type, what the filling says, text, value
+    ("money", "decimal(18,2)", {"decimal_comma": True}, "1.234,5", D("1234.50")),
+    ("money", "decimal(18,2)", {"decimal_comma": True}, "1.234", D("1234.00")),
+    ("money", "decimal(18,2)", {"unit": "cents"}, "1250", D("12.50")),
+    ("money", "decimal(18,2)", {"unit": "cents"}, "12.5", None),
+    ("money", "double", {"unit": "percent"}, "54.5 %", 0.545),
+    ("integer", "bigint", {"unit": "thousands"}, "1.5", 1500),
+    ("text", "string", {"values": {"A": "gold"}}, " a ", "gold"),
+    ("text", "string", {"values": {"A": "gold"}}, "b  c", "b c"),
+    ("text", "string", {"values": {"A": "gold"}, "otherwise": "none"}, "b", "none"),
+    ("integer", "bigint", {"values": {"a few": "3"}}, "A few", 3),
+]
+
+
+@pytest.mark.parametrize(("kind", "type_", "said", "text", "value"), OPTIONS)
+def test_what_fills_a_column_says_how_it_is_read(kind, type_, said, text, value):
+    read = cells.reader(declared(kind, type_), Filling(column="cell", **said))
+    assert read(pa.array([text])).to_pylist() == [value]
+
+
+def test_times_that_arrow_would_roll_over_are_read_strictly():
+    formats = ("M/d/yyyy", "d/M/yyyy", "d.M.yyyy H:mm")
+    texts = [
+        "6/31/2025",
+        "2025-06-31",
+        "2/29/2024",
+        "1/2/2029",
+        "1/2/2031",
+        "31.4.2025 10:00",
+        "30/2/2025",
+        "2025-02-29 01:00:00",
+    ]
+    column = declared("timestamp", "timestamp", date_formats=formats)
+    found = cells.reader(column, Filling(column="cell"))(pa.array(texts)).cast(pa.int64()).to_pylist()
+    assert found == [times.timestamp(text, formats) for text in texts]
+    assert [value is not None for value in found] == [False, False, True, True, True, False, False, False]
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe"])
+def test_clocks_of_a_zone_are_read_at_once_as_one_by_one(zone):
+    formats = ("M/d/yyyy H:mm", f"zone {zone}")
+    day = datetime(2025, 1, 1)
+    clocks = [day + timedelta(minutes=15 * n) for n in range(96 * 365)]
+    texts = [
+        *(f"{clock:%Y-%m-%d %H:%M:%S}" for clock in clocks),
+        "2025-07-01T10:00:00Z",
+        "2025-07-01",
+        "7/1/2025 10:00",
+    ]
+    column = declared("timestamp", "timestamp", date_formats=formats)
+    found = cells.reader(column, Filling(column="cell"))(pa.array(texts)).cast(pa.int64()).to_pylist()
+    assert found == [times.timestamp(text, formats) for text in texts]
+
+
+TABLES = {
+    "squish": (
+        words.squish,
+        [("  Acme   Corp ", "Acme Corp"), ("A\u00a0B\r\nC", "A B C"), ("\u00a0", ""), ("a b", "a b"), (None, None)],
+    ),
+    "placeholders": (
+        lambda c: words.null_if_placeholder(c, PLACEHOLDERS),
+        [("N/A", None), (" Select ", None), ("", None), ("               ", None), ("\u00a0", None), ("\tNULL\n", None),
+         ("\u00a0n/a", None), ("Nash", "Nash"), (" x ", " x "), (None, None)],
+    ),
+    "identifier": (words.identifier, [(" c004 ", "C004"), ("l-10\u00a007", "L-1007"), ("#REF!", "#REF!")]),
+    "code": (
+        words.code,
+        [("Closed - Won", "closed_won"), ("Größe A", "größe_a"), ("谈判", "谈判"), ("Étape 2", "étape_2"), ("???", "")],
+    ),
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_raw_to_clean(spark, name):
     from pyspark.sql import functions as F
@@ -104,6 +195,19 @@ def test_raw_to_clean(spark, name):
     frame = spark.createDataFrame([(place, text) for place, (text, _) in enumerate(table)], "n int, text string")
     found = frame.select("n", "text", function(F.col("text")).alias("value")).orderBy("n").collect()
     assert [(row.text, row.value) for row in found] == table
+
+
+def test_keys_are_compared_on_the_engine_as_cells_are_read(spark):
+    from parity.texts import texts as every
+    from pyspark.sql import functions as F
+
+    pairs = {"squish": texts.squish, "identifier": texts.identifier, "code": code}
+    written = every(300)
+    frame = spark.createDataFrame(list(enumerate(written)), "n int, text string")
+    columns = (getattr(words, name)(F.col("text")).alias(name) for name in pairs)
+    found = frame.select("n", *columns).orderBy("n").toArrow()
+    for name, plain in pairs.items():
+        assert found[name].to_pylist() == [plain(text) for text in written], name
 
 
 if __name__ == "__main__":

@@ -27,8 +27,8 @@ FORBIDDEN = {
     "any_value": "in no order",
     "extract": "of a weekday differs: dayofweek",
     "date_part": "of a weekday differs: dayofweek",
-    "to_timestamp": "an error or null, by engine and setting: medallion.columns.parse_timestamp",
-    "to_date": "as to_timestamp: medallion.columns.parse_date",
+    "to_timestamp": "an error or null, by engine and setting: medallion.cells.times",
+    "to_date": "as to_timestamp: medallion.cells.times",
     "date_format": "letters differ: cast to string",
     "format_number": "differs at ties",
     "dropDuplicates": "32 s and 6.6 GB on Sail: row_number",
@@ -114,7 +114,7 @@ def _of_call(node: ast.Call, called: ast.Attribute) -> Iterator[str]:
     if name in ("cast", "try_cast") and texts in (["int"], ["integer"]):
         yield f"{name} to int: overflow wraps on Sail: bigint"
     if name == "try_cast" and texts == ["date"]:
-        yield "try_cast to date: padded texts differ: medallion.columns.parse_date"
+        yield "try_cast to date: padded texts differ: medallion.cells.times"
     if name in PATTERNS and (of_functions or name != "split"):
         place = PATTERNS[name][0 if of_functions else 1]
         pattern = texts[place] if place < len(texts) else None

@@ -69,12 +69,11 @@ def functions() -> dict[str, Callable[[Any], Any]]:
     from pyspark.sql import functions as F
 
     from medallion import columns as words
-    from medallion.contracts.model import DATE_FORMATS, PLACEHOLDERS
+    from medallion.contracts.model import PLACEHOLDERS
 
     def number(text: Any) -> Any:
-        return words.money(text, "double")
+        return F.when(text.rlike(r"^-?[0-9]{1,9}(\.[0-9]+)?\z"), text).try_cast("double")
 
-    spellings = {"won": "won", "closed_won": "won", "étape 2": "second", "$": "USD"}
     made: dict[str, Callable[[Any], Any]] = {
         "squish": words.squish,
         "key_hash": words.key_hash,
@@ -82,40 +81,6 @@ def functions() -> dict[str, Callable[[Any], Any]]:
         "unspaced": words.unspaced,
         "identifier": words.identifier,
         "code": words.code,
-        "canonical": lambda text: words.canonical(text, spellings),
-        "money": words.money,
-        "money as decimal(18,4)": lambda text: words.money(text, "decimal(18,4)"),
-        "money as double": number,
-        "decimal_point": words.decimal_point,
-        "integer": words.integer,
-        "in_unit cents": lambda text: words.in_unit(text, "cents"),
-        "in_unit percent": lambda text: words.in_unit(text, "percent"),
-        "in_unit thousands": lambda text: words.in_unit(text, "thousands"),
-        "parse_timestamp": lambda text: words.parse_timestamp(text, DATE_FORMATS),
-        "parse_timestamp of squished": lambda text: words.parse_timestamp(words.squish(text), DATE_FORMATS),
-        "parse_timestamp of ISO alone": lambda text: words.parse_timestamp(text, []),
-        "parse_timestamp of counts": lambda text: words.parse_timestamp(
-            text, ["serial 1900", "epoch s", "epoch ms", "epoch us", "zone Europe/Berlin"]
-        ),
-        "parse_timestamp of short years, zones and names": lambda text: words.parse_timestamp(
-            text,
-            [
-                "d/M/yy since 1950",
-                "d.M.yy H:mm since 1950",
-                "yyyy-MM-dd h:mm a",
-                "d LLLL yyyy H:mm",
-                "d LLLL yyyy",
-                "d LLLL yy since 1950",
-                "M/d/yyyy H:mm z",
-                "M/d/yyyy h:mm a",
-            ],
-        ),
-        "dates_in_figures": lambda text: words.dates_in_figures(text, ["d/M/yy h:mm a since 1950", "d LLLL yyyy H:mm"]),
-        "read_timestamp": lambda text: words.read_timestamp(text, ["d/M/yy since 1950", "d LLLL yyyy H:mm"]),
-        "clock_time": lambda text: words.clock_time(text, ["d/M/yyyy H:mm", "zone Europe/Berlin"]),
-        "parse_date": lambda text: words.parse_date(text, ["d/M/yyyy", "yyyyMMdd", "dd/MM/yyyy HH:mm", "d MMMM yyyy"]),
-        "email": words.email,
-        "phone": words.phone,
         "rounded": lambda text: words.rounded(number(text), 2),
         "half_up": lambda text: words.half_up(number(text)),
         "share": lambda text: words.share(number(text), F.length(text)),
@@ -138,12 +103,7 @@ def main(out: Path, count: int = 3000) -> None:
 
     cells, called = texts(count), functions()
     frame = session.session().createDataFrame(list(enumerate(cells)), "n int, text string")
-    # timestamps as numbers: a timestamp before the year 1 is no Python object
-    plain = [
-        (F.unix_micros(function(F.col("text"))) if "timestamp" in name or name == "clock_time" else
-         F.unix_date(function(F.col("text"))) if name == "parse_date" else function(F.col("text"))).alias(name)
-        for name, function in called.items()
-    ]  # fmt: skip
+    plain = [function(F.col("text")).alias(name) for name, function in called.items()]
     found = frame.select("n", *plain).orderBy("n").collect()
     out.write_text(json.dumps([[cells[row.n], *(repr(row[name]) for name in called)] for row in found]))
     session.close()

@@ -77,7 +77,7 @@ ZONE = rf" ?(?:{'|'.join(sorted(ZONES, key=len, reverse=True))})?(?:[+-][0-9]{{2
 _ZONED = re.compile(
     rf"(?P<text>.*[0-9mM.])(?P<zone> ?(?:{'|'.join(sorted(ZONES, key=len, reverse=True))}| ?(?:GMT|UTC)?[+-][0-9]{{2}}:?[0-9]{{2}}))"
 )
-_MERIDIEM = r" ?[AaPp]\.? ?[Mm]\.?"
+_MERIDIEM = r" ?(?P<a>[AaPp])\.? ?[Mm]\.?"
 
 
 @dataclass(frozen=True)
@@ -427,23 +427,29 @@ def declared(
     return (*formats, *([f"zone {zone}"] if zone else []))
 
 
-def with_month_names(format_: str) -> Iterator[str]:
-    """A format with month names, short and in full: one engine reads both by either."""
-    names = re.search("M{3,4}", format_)
-    yield from [format_] if not names else (format_.replace(names[0], month) for month in ("MMM", "MMMM"))
+def fits(format_: str, text: str) -> bool:
+    """Whether a text has the shape of a format, whether or not there is such a day or hour.
+
+    >>> fits("M/d/yyyy", "31/31/2025"), fits("M/d/yyyy", "31/31/25")
+    (True, False)
+    """
+    pattern = _compiled(format_)
+    return pattern is not None and pattern.fullmatch(text) is not None
 
 
-def shapes(formats: Iterable[str]) -> str:
-    """The regular expression of texts in one of the formats: engines differ in signs and in digits not asked for."""
-    found = [shape(format_) for format_ in formats]
-    return "" if None in found else rf"^(?:{'|'.join(dict.fromkeys(map(str, found)))})\z"
+@cache
+def _compiled(format_: str) -> re.Pattern[str] | None:
+    pattern = shape(format_)
+    return None if pattern is None else re.compile(pattern)
 
 
 def shape(format_: str) -> str | None:
     r"""The regular expression of texts in a format, None for a format with letters that are not known here.
 
-    >>> shape("M/d/yyyy h:mm a"), shape("d. MMM yyyy"), shape("G")
-    ('[0-9]{1,2}/[0-9]{1,2}/[0-9]{4} [0-9]{1,2}:[0-9]{2} ?[AaPp]\\.? ?[Mm]\\.?', '[0-9]{1,2}\\. [^0-9]+ [0-9]{4}', None)
+    Its groups are named by the letters of the format, but for `offset` and `zone`.
+
+    >>> shape("M/d/yyyy h a"), shape("d. MMM yyyy"), shape("G")
+    ('(?P<M>[0-9]{1,2})/(?P<d>[0-9]{1,2})/(?P<y>[0-9]{4}) (?P<h>[0-9]{1,2}) ?(?P<a>[AaPp])\\.? ?[Mm]\\.?', '(?P<d>[0-9]{1,2})\\. (?P<MMM>[^0-9]+) (?P<y>[0-9]{4})', None)
     """
     if format_ in EPOCHS or format_ in SERIALS:
         return f"{_EPOCH_SHAPES[format_]}(?:[.][0-9]+)?" if format_ in EPOCHS else _SERIAL
@@ -451,37 +457,49 @@ def shape(format_: str) -> str | None:
         return r"[^\s\S]"  # says nothing of the text
     if format_.endswith(" z"):
         bare = shape(format_.removesuffix(" z"))
-        return None if bare is None else f"(?:{bare}){ZONE}"
+        return None if bare is None else f"(?:{bare})(?P<zone>{ZONE})"
     format_, _ = without_century(format_)
     if "LLLL" in format_:
         return _named(format_)
     written = ""
+    seen: set[str] = set()
     for found in re.finditer(r"'(?P<quoted>[^']*)'|(?P<letter>[A-Za-z])(?P=letter)*|.", format_):
         run, letter = found[0], found["letter"]
         if letter is None:
             literal = run if found["quoted"] is None else found["quoted"] or "'"
             written += "".join(sign if sign.isalnum() or sign in " ,/:-'" else f"\\{sign}" for sign in literal)
-        elif letter in "dHhms" or run in ("M", "MM"):
-            written += "[0-9]{1,2}" if len(run) == 1 else "[0-9]{2}"
-        elif run in ("MMM", "MMMM"):
-            written += "[^0-9]+"
-        elif run in ("yyyy", "yy"):
-            written += f"[0-9]{{{len(run)}}}"
-        elif letter == "S":
-            written += f"[0-9]{{1,{len(run)}}}"
-        elif run == "a":
+            continue
+        if run == "a":
             written = written.removesuffix(" ") + _MERIDIEM
-        else:
+            continue
+        name = "offset" if letter in "XxZV" else "MMM" if run in ("MMM", "MMMM") else letter
+        digits = "{1,2}" if len(run) == 1 else "{2}"
+        digits = {"y": "{1,4}", "yy": "{2}", "yyyy": "{4}"}.get(run, f"{{1,{len(run)}}}" if letter == "S" else digits)
+        pattern = _OFFSETS.get(run, "[^0-9]+" if name == "MMM" else f"[0-9]{digits}")
+        if run not in _OFFSETS and (letter not in "yMdHhKkmsS" or run == "yyy" or (len(run) > 4 and letter != "S")):
             return None
+        written += f"(?P={name})" if name in seen else f"(?P<{name}>{pattern})"
+        seen.add(name)
     return written
+
+
+#: Offsets from UTC and zones by the letters of a format.
+_OFFSETS = {
+    "X": "Z|[+-][0-9]{2}(?:[0-9]{2})?", "XX": "Z|[+-][0-9]{4}", "XXX": "Z|[+-][0-9]{2}:[0-9]{2}",
+    "x": "[+-][0-9]{2}(?:[0-9]{2})?", "xx": "[+-][0-9]{4}", "xxx": "[+-][0-9]{2}:[0-9]{2}",
+    **dict.fromkeys(("Z", "ZZ", "ZZZ"), "[+-][0-9]{4}"), "ZZZZZ": "Z|[+-][0-9]{2}:[0-9]{2}",
+    "VV": "[A-Za-z][A-Za-z0-9_+/-]*",
+}  # fmt: skip
 
 
 def _named(format_: str) -> str:
     """The regular expression of a format with month names: `12. März 2025`, `12 de marzo de 2025`, `12-MAR-25`."""
-    year = "[0-9]{4}" if "yyyy" in format_ else "[0-9]{2}"
-    day, name = r"[0-9]{1,2}(?:\.|º|er)?", r"[^0-9\s.,/-]{3,12}\.?"
+    year = "(?P<y>[0-9]{4})" if "yyyy" in format_ else "(?P<y>[0-9]{2})"
+    day, name = r"(?P<d>[0-9]{1,2})(?:\.|º|er)?", r"[^0-9\s.,/-]{3,12}\.?"
     first = rf"{name} {day}" if format_.startswith("L") else rf"{day}(?: | de |-|/)?{name}"
-    time = {"": "", "H:mm": ",? [0-9]{1,2}:[0-9]{2}", "H:mm:ss": ",? [0-9]{1,2}:[0-9]{2}:[0-9]{2}"}
+    letter = "h" if "h" in format_ else "H"
+    minutes = rf",? (?P<{letter}>[0-9]{{1,2}}):(?P<m>[0-9]{{2}})"
+    time = {"": "", "H:mm": minutes, "H:mm:ss": minutes + ":(?P<s>[0-9]{2})"}
     time["h:mm a"], time["h:mm:ss a"] = time["H:mm"] + _MERIDIEM, time["H:mm:ss"] + _MERIDIEM
     return rf"{first}(?:,? | de | del |-|/){year}{time[format_.rpartition('y')[2].strip()]}"
 

@@ -302,7 +302,7 @@ class Entity(_Columns):
 
     @property
     def orphan_keys(self) -> Table:
-        """`silver.<entity>_strays`: keys of the batch in work that refer to nothing known."""
+        """`silver.<entity>_strays`: keys of the batch in work that refer to nothing known, where there are many."""
         columns = (
             Column("referring", "string", "Column that refers to another entity."),
             Column("key", "string", "Key that no row of that entity has."),

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import pyarrow as pa
-from deltalake import DeltaTable, write_deltalake
+from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.schema import ArrayType, Field, PrimitiveType, Schema
 from tenacity import retry, retry_if_exception_message, stop_after_attempt, wait_random_exponential
@@ -34,6 +34,7 @@ from medallion.lakehouse.session import engine_name
 
 if TYPE_CHECKING:
     from deltalake.schema import Field
+    from deltalake.transaction import AddAction, RemoveAction
     from pyspark.sql import DataFrame, SparkSession
 
 #: Tables that are written beside the lock, while others read: no manifest says which version counts.
@@ -511,6 +512,97 @@ def save(
     return lake.version(contract.name)
 
 
+def save_files(
+    frame: DataFrame,
+    spark: SparkSession,
+    lake: Lakehouse,
+    tables: Mapping[Table, str],
+    mine: str = "true",
+    *,
+    append: bool = True,
+    whole: bool = False,
+) -> None:
+    """Write rows to several tables in one pass over them: files first, then a commit per table, in their order.
+
+    A kill in between leaves files that no commit names, or the first tables written and the others not. Where the engine
+    writes its tables itself, it is one write per table.
+
+    Args:
+        frame: The rows.
+        spark: The session.
+        lake: The lakehouse.
+        tables: Contracts, each with the condition that its rows meet; the first has all rows of the frame.
+        mine: The condition that tells these rows from others in the first table.
+        append: Add the rows; without it the content of the tables is replaced.
+        whole: The frame has every column of the contracts, as in `save`.
+
+    Raises:
+        LakehouseError: A column has another type than its contract says.
+    """
+    (first, _), *others = tables.items()
+    columns = {}
+    for contract in tables:
+        create(spark, lake, contract)
+        columns[contract.name] = _grown(lake, contract)
+    if not all(_takes_files(lake, name) for name in columns):
+        save(frame, spark, lake, first, append=append, whole=whole)
+        rows = read(spark, lake, first.name).filter(mine)
+        for contract, condition in others:
+            save(rows.filter(condition), spark, lake, contract, append=append, whole=whole)
+        return
+    _in_one_pass(frame, lake, columns, [condition for _, condition in others], append=append, whole=whole)
+    for contract in tables:
+        _check(lake, contract)
+
+
+def _takes_files(lake: Lakehouse, name: str) -> bool:
+    """Whether this process writes the files of a table: in a folder beside the embedded engine, which reads them there."""
+    return engine_name() == "sail" and lake.folder is not None and not lake.delta(name).metadata().partition_columns
+
+
+def _in_one_pass(
+    frame: DataFrame,
+    lake: Lakehouse,
+    tables: Mapping[str, list[tuple[str, str]]],
+    conditions: Sequence[str] = (),
+    *,
+    append: bool = True,
+    whole: bool = False,
+) -> None:
+    """Write rows to tables of these columns, those after the first by condition, then commit the files of each."""
+    from medallion.lakehouse import onepass
+
+    flags = {onepass.flag(place): condition for place, condition in enumerate(conditions, 1)}
+    columns = {name: kind for named in tables.values() for name, kind in named} | dict.fromkeys(flags, "boolean")
+    flagged = frame.selectExpr("*", *(f"{condition} AS {flag}" for flag, condition in flags.items()))
+    shaped = _shaped(flagged, [*columns.items()], columns if whole else None)
+    folders = {name: lake.path(name) for name in tables}
+    schemas = {name: pa.schema(lake.delta(name).schema().to_arrow()) for name in tables}
+    locks.check()
+    with door.through(next(iter(folders.values()))):
+        given = shaped.mapInArrow(onepass.written_to(folders, schemas), onepass.FILES).collect()
+        files = onepass.written(given, folders, schemas)
+    for name in tables:
+        rows = sum(file["rows"] for file in files[name])
+        added: list[AddAction | RemoveAction] = [onepass.added(file) for file in files[name]]
+        _commit_files(lake, name, added, rows, "append" if append else "overwrite")
+
+
+@_again
+def _commit_files(lake: Lakehouse, name: str, files: list[AddAction | RemoveAction], rows: int, mode: str) -> None:
+    """Make files that were written part of a table, with the numbers by which a commit that was cut short is known."""
+    locks.check()
+    metrics = {"numAddedFiles": len(files), "numOutputRows": rows}
+    with door.through(lake.path(name)):
+        table = lake.delta(name)
+        table.create_write_transaction(
+            files,
+            mode,
+            table.schema(),
+            commit_properties=CommitProperties(custom_metadata={"operationMetrics": metrics}),
+        )
+
+
 def append_rows(rows: Sequence[tuple[Any, ...]], spark: SparkSession, lake: Lakehouse, contract: Table) -> None:
     """Append rows that this process has in hand, values in the order of the contract's columns, timestamps in UTC.
 
@@ -713,7 +805,10 @@ def append_raw(frame: DataFrame, spark: SparkSession, lake: Lakehouse, name: str
     known = spark_types(lake, name)
     gained = [(column, "string") for column in frame.columns if column not in dict(known)]
     _add_columns(lake, name, gained)
-    _commit(_shaped(frame, [*known, *gained]), lake.path(name), "append", {})
+    if _takes_files(lake, name):
+        _in_one_pass(frame, lake, {name: [*known, *gained]})
+    else:
+        _commit(_shaped(frame, [*known, *gained]), lake.path(name), "append", {})
     return lake.version(name)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 
+from medallion.cells.texts import ODD_SPACE
 from medallion.contracts import Entity, Filling, formats
 from medallion.contracts.filling import COMPLETE, SNAPSHOT
 from medallion.contracts.odcs import names_in
@@ -19,8 +20,6 @@ from medallion.pipeline.batches import Batch
 from medallion.sources import SourceFile
 
 TABLES = ("silver.quarantine", "silver.leads_history", "bronze.leads")
-#: White space as `columns.unspaced` has it.
-_SPACE = r"[\s\x{00a0}\x{2000}-\x{200b}\x{202f}\x{3000}\x{feff}]+"
 #: When a record was learned, and where it stood: of two of one version and time the one further down is the newer.
 _Arrival = tuple[datetime, str, int]
 
@@ -109,7 +108,7 @@ def _cells(
         if column := (file.mapping[leads.key].column if leads.key in file.mapping else None):
             columns.setdefault((column, _version(file, leads)), {})[batch.in_bronze, file.name] = batch
     for (column, version), of in columns.items():
-        bare = f"regexp_replace(\"{column}\", '{_SPACE}', '', 'g')"
+        bare = f"regexp_replace(\"{column}\", '[ {ODD_SPACE}]+', '', 'g')"
         key = f"upper({bare})" if leads.column(leads.key).kind == "identifier" else bare
         told = "".join(f', "{name}" as "={name}"' for name in _names(version))
         place = "_batch_id, _source_file, _source_row"

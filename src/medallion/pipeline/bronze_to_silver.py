@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import reduce
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from medallion.silver import LookupTable
 
 _WORKERS = 2
+#: Up to so many keys are written into a query; more of them are a table that it joins.
+_FEW = 300
 #: What is done for each entity: its records against the contract, then its versions into history and clean table.
 _CONFORM, _KEEP = "conform", "keep"
 _OPS = ("silver.quarantine", "ops.row_accounts", "ops.quality_metrics")
@@ -252,19 +254,29 @@ def _conform(context: Context, entity: Entity, batch: Batch, gate: Gate) -> None
     references = None
     if parents:
         # of the references alone: the engine plans for every column, whether it is asked for or not
-        referring = silver.readings(raw, entity.referring, mapping, lookups, survivors)
-        context.save(silver.orphan_keys(referring, parents), entity.orphan_keys, whole=True)
-        leading_nowhere = context.read(entity.orphan_keys)
-        unknown = {name: leading_nowhere.filter(F.col("referring") == name) for name in parents}
+        referring = silver.readings(raw, entity.referring, mapping, lookups, survivors, with_cells=False)
+        unknown = _orphan_keys(context, entity, silver.orphan_keys(referring, parents), parents)
         references = silver.references_as_written(referring, entity, mapping)
 
     def stage(rows: DataFrame) -> None:
         found = silver.readings(rows, entity, mapping, lookups, survivors, merges)
-        context.save(silver.conform(found, entity, unknown), entity.staged, whole=True)
+        context.save_files(silver.conform(found, entity, unknown), {entity.staged: "true"}, append=False, whole=True)
 
     stage(raw)
     if held := gate.look(entity, parents, references):
         stage(raw.filter(~F.col("_source_file").isin(*held)))
+
+
+def _orphan_keys(
+    context: Context, entity: Entity, orphans: DataFrame, names: Iterable[str]
+) -> dict[str, DataFrame | list[str]]:
+    """Per referring column the keys that lead nowhere: a list where there are few, else rows of a work table."""
+    few = orphans.limit(_FEW + 1).collect()
+    if len(few) <= _FEW:
+        return {name: sorted(row["key"] for row in few if row["referring"] == name) for name in names}
+    context.save(orphans, entity.orphan_keys, whole=True)
+    saved = context.read(entity.orphan_keys)
+    return {name: saved.filter(F.col("referring") == name) for name in names}
 
 
 def _keep(context: Context, entity: Entity, batch: Batch, retried: bool, ends: Ends) -> bool:
@@ -275,13 +287,15 @@ def _keep(context: Context, entity: Entity, batch: Batch, retried: bool, ends: E
     context.save(silver.conflicting_keys(staged, earlier, entity), entity.conflicting_keys, whole=True)
     met = not context.read(entity.conflicting_keys).filter("known").isEmpty()
     judged = _judged(context, entity, batch, met)
-    _save_once(context, silver.versions(judged), entity.history, _mine(batch), retried)
-    kept = context.read(entity.history).filter(_mine(batch))
-    current = silver.current(kept, entity)
+    kept = {entity.history: "true"}
+    if retried:
+        context.delete_rows(entity.history.name, _mine(batch))
     if met or retried:
-        context.merge(current, entity.clean)
+        context.save_files(silver.versions(judged), kept)
+        mine = context.read(entity.history).filter(_mine(batch))
+        context.merge(silver.current(mine, entity), entity.clean)
     else:
-        context.save(current, entity.clean, append=True, whole=True)
+        context.save_files(silver.versions(judged), {**kept, entity.clean: silver.CURRENT}, _mine(batch))
     if ends.may_end(entity):
         ends.close(entity, met or retried)
     return met

@@ -58,6 +58,18 @@ class Context:
         """Write a table, as `store.save` does."""
         store.save(frame, self.spark, self.lake, contract, append=append, whole=whole)
 
+    def save_files(
+        self,
+        frame: DataFrame,
+        tables: Mapping[Table, str],
+        mine: str = "true",
+        *,
+        append: bool = True,
+        whole: bool = False,
+    ) -> None:
+        """Write rows to several tables in one pass over them, as `store.save_files` does."""
+        store.save_files(frame, self.spark, self.lake, tables, mine, append=append, whole=whole)
+
     def merge(self, frame: DataFrame, contract: Table) -> None:
         """Upsert rows by the key of their contract."""
         store.merge(frame, self.spark, self.lake, contract)

@@ -161,8 +161,8 @@ def _dated(
         figures = {text for text in seen.ends if not formats.is_iso(text)}
         needed, unread = formats.called_for([*texts, *figures], chosen, span, seen.dates, bool(years))
     else:
-        read = re.compile(formats.shapes(_explicit(filling, column)).removesuffix(r"\z"))
-        needed, unread = (), [text for text in texts if not read.fullmatch(text)]
+        known = _explicit(filling, column)
+        needed, unread = (), [text for text in texts if not any(formats.fits(format_, text) for format_ in known)]
     if filling.column:
         doubts += _unreadable(file, column.name, seen, unread)
     return needed, doubts

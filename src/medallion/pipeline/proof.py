@@ -8,19 +8,18 @@ metrics say. Computed over clean tables, those of a lakehouse or those of a samp
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
 import duckdb
 import sqlglot
 
-from medallion import contracts, figures, metrics
-from medallion.contracts import Entity
+from medallion import cells, contracts, figures, metrics
+from medallion.contracts import Column, Entity
 from medallion.contracts.odcs import names_in
 from medallion.gold import CONVERSIONS
 from medallion.lakehouse import query
@@ -41,14 +40,6 @@ _SHOWN = (
     *("created_at", "closed_at", "expected_close_date", "owner"),
 )
 _LONGEST = 40
-#: Figures as `columns.money` reads them, those with a decimal comma, and those of a column that has one.
-_ENGLISH = re.compile(
-    r"-?([0-9]{1,3}((,[0-9]{3})+|( [0-9]{3})+|(['’][0-9]{3})+)(\.[0-9]+)?"
-    r"|0+\.[0-9]+|[0-9]+(\.([0-9]{1,2}|[0-9]{4,}))?|[0-9]{4,}\.[0-9]{3})"
-)
-_CONTINENTAL = re.compile(r"-?[0-9]{1,3}((\.[0-9]{3})+|( [0-9]{3})+),[0-9]+")
-_COMMA = re.compile(r"-?([0-9]{1,3}(\.[0-9]{3})*|[0-9]+)(,[0-9]+)?")
-_CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True)
@@ -205,7 +196,7 @@ def of_lake(lake: Lakehouse, entities: Mapping[str, Entity], currency: str) -> P
     with query.connect(lake, ["silver", "bronze"], only=tables) as connection:
         there = set(lake.tables())
 
-        def cells(row: Mapping[str, Any]) -> tuple[SourceFile | None, dict[str, Any]]:
+        def raw_of(row: Mapping[str, Any]) -> tuple[SourceFile | None, dict[str, Any]]:
             batch, root = _origin(row["_batch_id"], known)
             files = [file for file in batch.files_of("leads") if file.name == row["_source_file"]] if batch else []
             if not files or root is None:
@@ -216,7 +207,7 @@ def of_lake(lake: Lakehouse, entities: Mapping[str, Entity], currency: str) -> P
 
         proof = over(connection, entities, currency, there)
         foreign = tuple(_foreign(connection, there, known, entities["leads"]))
-        return replace(proof, examples=tuple(examples(connection, cells)), foreign=foreign)
+        return replace(proof, examples=tuple(examples(connection, raw_of)), foreign=foreign)
 
 
 def _foreign(
@@ -238,7 +229,7 @@ def _foreign(
         reason = next((each for each in row["reasons"] if each.startswith("currency: ")), "")
         code = currencies.code_of(reason.split("'", 1)[-1].rstrip("'"))
         if code:
-            amount = _amount(row["raw"], files.get((row["batch_id"], row["source_file"])))
+            amount = _amount(row["raw"], files.get((row["batch_id"], row["source_file"])), leads.column("deal_value"))
             found[code] = _held(found.get(code), code, amount)
     return [found[code] for code in sorted(found)]
 
@@ -250,18 +241,13 @@ def _held(before: Foreign | None, code: str, amount: Decimal | None) -> Foreign:
     return replace(so_far, held_out=so_far.held_out + 1, held_value=held)
 
 
-def _amount(raw: str, file: SourceFile | None) -> Decimal | None:
-    """The amount of a refused deal; None where its cell is not a plain figure that `columns.money` would read."""
-    item = file.mapping.get("deal_value") if file else None
-    if item is None or item.column is None or item.unit:
+def _amount(raw: str, file: SourceFile | None, declared: Column) -> Decimal | None:
+    """The amount of a refused deal, an empty cell as 0; None where its cell cannot be read."""
+    item = file.mapping.get(declared.name) if file else None
+    if item is None or item.column is None:
         return None
-    text = str(json.loads(raw).get(item.column) or "0").strip()
-    bare = text.translate({ord("."): None, ord(" "): None, ord(","): "."})
-    if item.decimal_comma and _COMMA.fullmatch(text):
-        text = bare
-    elif _CONTINENTAL.fullmatch(text):
-        return Decimal(bare).quantize(_CENT, ROUND_HALF_UP)
-    return Decimal(re.sub("[, '’]", "", text)).quantize(_CENT, ROUND_HALF_UP) if _ENGLISH.fullmatch(text) else None
+    amount = cells.plain(declared, item)(json.loads(raw).get(item.column) or "0")
+    return None if amount is None else Decimal(amount)
 
 
 def _origin(batch_id: str, known: list[batches.Batch]) -> tuple[batches.Batch | None, batches.Batch | None]:

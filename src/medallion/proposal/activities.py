@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from medallion.cells.texts import squish
 from medallion.contracts import Filling
 from medallion.contracts.filling import Condition
 from medallion.proposal import marks, profile, vocabulary
@@ -101,7 +102,7 @@ _OTHER = frozenset(
     ]
 )
 _MOST_STATES = 30
-#: White space, as `columns.squish` has it.
+#: White space, as `cells.texts.squish` has it.
 _SPACES = r"[ \t\n\r\x0b\x0c\u00a0\u2000-\u200b\u202f\u3000\ufeff]+"
 #: Words that head the day of an activity where its own column is empty, in the order in which they are taken.
 _DAYS = (
@@ -171,7 +172,7 @@ def when(name: str, texts: Iterable[str]) -> str:
     >>> when("status", ["Open", "Not\u00a0 done", "Didn't"]).partition(" NOT IN ")[2]
     "('didn\\'t', 'not done', 'open')"
     """
-    bare = {re.sub(_SPACES, " ", text).strip().lower() for text in texts}
+    bare = {squish(text).lower() for text in texts}
     listed = ", ".join(f"'{_quoted(text)}'" for text in sorted(bare))
     # no engine's own idea of white space, and code points as every engine writes them
     spaces = _quoted(re.sub(r"\\u(\w{4})", r"\\x{\1}", _SPACES))

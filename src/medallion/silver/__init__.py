@@ -13,18 +13,21 @@ Every record of a batch ends in exactly one account:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
+from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
+from pyspark.sql.types import DataType, StringType, StructField, StructType
 
+from medallion import cells
 from medallion import columns as words
 from medallion.contracts import Column as Declared
-from medallion.contracts import Entity, Filling, formats
+from medallion.contracts import Entity, Filling
 from medallion.contracts.model import ENDED
-from medallion.contracts.odcs import code, names_in
+from medallion.contracts.odcs import names_in
 from medallion.errors import ContractError
 from medallion.silver import checks, life
 from medallion.silver.rewinding import grown as grown
@@ -93,6 +96,7 @@ def readings(
     lookups: Mapping[Filling, LookupTable] | None = None,
     survivors: Mapping[str, DataFrame] | None = None,
     merges: DataFrame | None = None,
+    with_cells: bool = True,
 ) -> Readings:
     """The records of a batch, read by the contract.
 
@@ -104,8 +108,9 @@ def readings(
         lookups: Per filling that is looked up in another entity, the `lookup_table` for it.
         survivors: Per referring column, the merged records of the entity that it refers to (`life.survivors`).
         merges: The file that lists merges of these records, as its clean table; None without one.
+        with_cells: Whether the cells stay beside what is read of them, as `conform` wants them.
     """
-    cells = [_quoted(name) for name in bronze.columns if not name.startswith("_")]
+    names = [name for name in bronze.columns if with_cells and not name.startswith("_")]
     filled = {
         column.name: texts_of(column.name, sources, entity, bronze.columns)
         for column in entity.columns
@@ -113,24 +118,36 @@ def readings(
     }
     parts = {f"_text_{name}_{place}": text for name, of in filled.items() for place, (_, text) in enumerate(of)}
     may_end = entity.key in entity.column_names and (life.is_told(mapping) or merges is not None)
-    told = life.told(mapping, entity) if may_end else {}
+    told = life.told(mapping) if may_end else {}
+    into = {f"_text_into_{n}": text for n, text in enumerate(life.merged_into(mapping, entity))} if may_end else {}
     headless = F.col("_headless") if "_headless" in bronze.columns else F.lit(None).cast("string")
-    raw = bronze.withColumnRenamed("_ingested_at", "known_at").select(
-        *_SOURCE,
-        headless.alias("_headless"),
-        "_malformed",
-        "_malformed_reason",
-        F.struct(*cells, F.col("_malformed").alias("_record")).alias("_cells"),
-        *(text.alias(name) for name, text in {**parts, **told}.items()),
-    )
-    texts = {name: F.coalesce(*(F.col(f"_text_{name}_{i}") for i in range(len(of)))) for name, of in filled.items()}
-    values = {
-        column.name: _value(column, [filling for filling, _ in filled.get(column.name, ())]).try_cast(column.type)
-        for column in entity.columns
+    carried = {
+        "known_at": F.col("_ingested_at"),
+        "_batch_id": F.col("_batch_id"),
+        "_source_file": F.col("_source_file"),
+        "_source_row": F.col("_source_row").cast("bigint"),
+        "_headless": headless,
+        "_malformed": F.col("_malformed"),
+        "_malformed_reason": F.col("_malformed_reason"),
+        **({"_cells": F.struct(*map(_cell, names), F.col("_malformed").alias("_record"))} if with_cells else {}),
+        **told,
+        **parts,
+        **into,
     }
-    carried = (*_SOURCE, "_headless", "_malformed", "_malformed_reason", "_cells", *parts, *told)
-    cleaned = _tidied(raw, entity, filled)
-    typed = cleaned.select(*(value.alias(name) for name, value in values.items()), *carried)
+    read = {
+        name: [(f"_text_{name}_{place}", entity.column(name), filling) for place, (filling, _) in enumerate(of)]
+        for name, of in filled.items()
+    }
+    if into:
+        key = entity.column(entity.key)
+        read["_into"] = [(name, key, Filling(column=key.name)) for name in into]
+    elif may_end:
+        carried["_into"] = F.lit(None).cast("string")
+    read |= _meanings(filled)
+    texts = {name: F.coalesce(*(F.col(f"_text_{name}_{i}") for i in range(len(of)))) for name, of in filled.items()}
+    typed = _read(bronze, carried, names, read)
+    kept = [*carried, *(name for name in read if name not in filled)]
+    typed = typed.select(*(_typed(column, column.name in read) for column in entity.columns), *kept)
     typed, looked_up = _look_up(typed, entity, filled, texts, lookups or {})
     typed = life.following(typed, survivors or {})
     changed = [column.name for column in entity.columns if column.fallback or column.default or column.derive]
@@ -145,8 +162,8 @@ def readings(
 def orphan_keys(readings: Readings, parents: Mapping[str, DataFrame]) -> DataFrame:
     """One row per referring column and key that no known row has: `referring` and `key`.
 
-    A few keys as a rule, so that marking the rows which have them need not move the others, as a join with all known
-    keys would.
+    A few keys as a rule, so that the rows which have them are marked by comparing texts, and no row is moved as by a join
+    with all known keys.
 
     Args:
         readings: The records of a batch.
@@ -187,16 +204,21 @@ def references_as_written(
     return reduce(DataFrame.unionByName, parts) if parts else None
 
 
-def conform(readings: Readings, entity: Entity, unknown: Mapping[str, DataFrame]) -> DataFrame:
+def conform(readings: Readings, entity: Entity, unknown: Mapping[str, DataFrame | Sequence[str]]) -> DataFrame:
     """Every record of a batch as `entity.staged`: typed values, what is wrong with it, the raw row if refused.
 
     Args:
         readings: The records of a batch.
         entity: The contract.
-        unknown: Per referring column that is checked, the keys that lead nowhere, distinct, as one column `key`.
+        unknown: Per referring column that is checked, the keys that lead nowhere, distinct: as texts where they are few,
+            which moves no row, else as one column `key`.
     """
     typed, known = readings.frame, {}
     for name, keys in unknown.items():
+        if not isinstance(keys, DataFrame):
+            leads_nowhere = F.col(name).cast("string").isin(*keys) if keys else F.lit(False)
+            known[name] = ~F.coalesce(leads_nowhere, F.lit(False))
+            continue
         typed = typed.join(
             keys.select(F.col("key").alias(f"_orphan_{name}")), F.col(name) == F.col(f"_orphan_{name}"), how="left"
         )
@@ -289,83 +311,60 @@ def texts_of(
     return texts
 
 
-def _tidied(raw: DataFrame, entity: Entity, filled: Mapping[str, list[tuple[Filling, Column]]]) -> DataFrame:
-    """What is read of each text, `_tidy_<column>_<place>`, and what the clock showed where a zone is told, `_local_...`.
+def _read(
+    rows: DataFrame,
+    carried: Mapping[str, Column],
+    cells_of: Iterable[str],
+    read: Mapping[str, Sequence[tuple[str, Declared, Filling]]],
+) -> DataFrame:
+    """Rows as `carried` says, with what is read of their texts, by the names in `read`; see `cells.read_batches`."""
+    rows = rows.select(*(value.alias(name) for name, value in carried.items()))
+    if not read:
+        return rows
+    of_record = StructType([StructField(name, StringType()) for name in (*cells_of, "_record")])
+    types = {
+        "known_at": "timestamp",
+        "_source_row": "bigint",
+        "_cells": of_record,
+        "_excluded": "boolean",
+        "_absent": "boolean",
+    }
+    types |= {name: cells.read_type(parts[0][1]) for name, parts in read.items()}
+    schema = StructType()
+    for name in (*read, *carried):
+        schema = schema.add(name, _spark_type(types.get(name, "string")))
+    return rows.mapInArrow(partial(cells.read_batches, readings=read), schema)
 
-    In steps, each of columns of its own, since each names the one before it many times: in one expression the text of
-    a date would be in the plan a thousand times.
-    """
-    every = [
-        (f"{name}_{place}", _as_filled(entity.column(name), filling), filling)
+
+def _spark_type(type_: str | DataType) -> Any:
+    """A type as `StructType` knows it."""
+    return "long" if type_ == "bigint" else type_
+
+
+def _meanings(
+    filled: Mapping[str, list[tuple[Filling, Column]]],
+) -> dict[str, list[tuple[str, Declared, Filling]]]:
+    """What texts that are looked up in another entity stand for there, `_meant_<column>_<place>`, where values are told."""
+    return {
+        f"_meant_{name}_{place}": [
+            (
+                f"_text_{name}_{place}",
+                Declared(name, "string", kind="free_text"),
+                Filling(column=name, values=filling.values, otherwise=filling.otherwise),
+            )
+        ]
         for name, of in filled.items()
         for place, (filling, _) in enumerate(of)
-    ]
-    tidied = raw.select(
-        "*", *(_tidy(F.col(f"_text_{here}"), column, filling).alias(f"_tidy_{here}") for here, column, filling in every)
-    )
-    times = {here: column for here, column, filling in every if column.is_time and not filling.lookup}
-    plain = {f"_tidy_{here}": checks.plain(F.col(f"_tidy_{here}"), column) for here, column in times.items()}
-    local = {
-        f"_local_{here}": words.clock_time(F.col(f"_tidy_{here}"), column.date_formats)
-        for here, column in times.items()
-        if formats.zones(column.date_formats)
+        if filling.lookup and (filling.values or filling.otherwise)
     }
-    for step in (plain, local):
-        tidied = tidied.withColumns(step) if step else tidied
-    return tidied
 
 
-def _value(column: Declared, fillings: list[Filling]) -> Column:
-    """The typed value of a canonical column, read from the first of its texts that is there."""
-    if not fillings:
-        return F.lit(None).cast("string")
-    here = [f"{column.name}_{place}" for place in range(len(fillings))]
-    *former, value = (_read(name, column, filling) for name, filling in zip(here, fillings, strict=True))
-    for name, read in reversed(list(zip(here, former, strict=False))):
-        value = F.when(F.col(f"_text_{name}").isNotNull(), read).otherwise(value)
-    return value
-
-
-def _tidy(text: Column, column: Declared, filling: Filling) -> Column:
-    text = _meant(text, filling, column.spellings)
-    if filling.decimal_comma:
-        text = words.decimal_point(text)
-    return words.squish(text) if filling.unit else checks.tidy(text, column)
-
-
-def _read(here: str, column: Declared, filling: Filling) -> Column:
-    if filling.lookup:
-        return F.lit(None).cast("string")
-    text, column = F.col(f"_tidy_{here}"), _as_filled(column, filling)
-    if filling.unit:
-        return words.in_unit(text, filling.unit).try_cast(column.type)
-    has_zone = column.is_time and formats.zones(column.date_formats)
-    return checks.read_plain(text, column, F.col(f"_local_{here}") if has_zone else None)
-
-
-def _as_filled(column: Declared, filling: Filling) -> Declared:
-    """The column with the formats of dates in what fills it."""
-    return replace(column, date_formats=filling.date_formats or column.date_formats)
-
-
-def _meant(text: Column, filling: Filling, known: Mapping[str, str] | None = None) -> Column:
-    """What a spelling stands for by the values of its filling; `otherwise` is for one that is not `known` either."""
-    if filling.otherwise:
-        forms = {**(known or {}), **_forms(filling.values)}
-        return F.coalesce(words.canonical(text, forms), F.when(text.isNotNull(), F.lit(filling.otherwise)))
-    if not filling.values:
-        return text
-    return F.coalesce(words.canonical(text, _forms(filling.values)), text)
-
-
-def _forms(values: tuple[tuple[str, str], ...]) -> dict[str, str]:
-    """Every form of a spelling that a text is compared in; the first to claim a form has it."""
-    forms: dict[str, str] = {}
-    for written, value in values:
-        for form in (written.strip().lower(), code(written)):
-            if form:
-                forms.setdefault(form, value)
-    return forms
+def _typed(column: Declared, is_read: bool) -> Column:
+    """The value of a column as its contract has it."""
+    if not is_read:
+        return F.lit(None).cast(column.type).alias(column.name)
+    value = F.col(column.name)
+    return value if cells.read_type(column) == column.type else value.try_cast(column.type).alias(column.name)
 
 
 @dataclass(frozen=True)
@@ -435,17 +434,16 @@ def _look_up(
                 continue
             table, here = lookups[filling], f"{name}_{place}"
             text = F.col(f"_text_{here}")
+            meant = F.col(f"_meant_{here}") if filling.values or filling.otherwise else text
             matches = table.frame.select(
                 *(F.col(column).alias(f"{column}_{here}") for column in ("_by", "_take", "_hits"))
             )
-            typed = typed.withColumn(f"_for_{here}", table.comparable(_meant(text, filling)))
+            typed = typed.withColumn(f"_for_{here}", table.comparable(meant))
             typed = typed.join(matches, F.col(f"_for_{here}") == F.col(f"_by_{here}"), how="left")
             exact = table.exact.select(F.col("_text").alias(f"_as_{here}"), F.col("_exact").alias(f"_exact_{here}"))
-            written = words.squish(_meant(text, filling))
-            typed = typed.join(exact, written == F.col(f"_as_{here}"), how="left")
+            typed = typed.join(exact, words.squish(meant) == F.col(f"_as_{here}"), how="left")
             hit = F.coalesce(F.col(f"_exact_{here}"), F.when(F.col(f"_hits_{here}") == 1, F.col(f"_take_{here}")))
-            declared = entity.column(name)
-            typed = typed.withColumn(name, F.coalesce(F.col(name), checks.read(hit, declared).try_cast(declared.type)))
+            typed = _with_hits(typed.withColumn("_hit", hit), entity.column(name))
             orphan = text.isNotNull() & hit.isNull()
             flags.append((filling, orphan, orphan & F.coalesce(F.col(f"_hits_{here}") > 1, F.lit(False))))
         if flags:
@@ -456,6 +454,17 @@ def _look_up(
                 {filling.column for filling, _, _ in flags} <= keys,
             )
     return typed, done
+
+
+def _with_hits(typed: DataFrame, column: Declared) -> DataFrame:
+    """Rows with what is read of `_hit`, a text of another entity, where a column has no value."""
+    read = {"_found": [("_hit", column, Filling(column="_hit"))]}
+    schema = StructType().add("_found", _spark_type(cells.read_type(column)))
+    for field in typed.schema.fields:
+        schema = schema.add(field)
+    typed = typed.mapInArrow(partial(cells.read_batches, readings=read), schema)
+    value = F.coalesce(F.col(column.name), F.col("_found").try_cast(column.type))
+    return typed.withColumn(column.name, value).drop("_found", "_hit")
 
 
 def _evaluated(typed: DataFrame, judged: list[checks.Check]) -> tuple[DataFrame, list[checks.Check]]:
@@ -471,6 +480,10 @@ def _evaluated(typed: DataFrame, judged: list[checks.Check]) -> tuple[DataFrame,
     return typed.select("*", *(fails.alias(name) for name, fails in flags.items())), [
         replace(check, fails=F.col(name)) for name, check in zip(flags, judged, strict=True)
     ]
+
+
+def _cell(name: str) -> Column:
+    return F.col(_quoted(name))
 
 
 def _quoted(name: str) -> str:
@@ -616,10 +629,13 @@ def versions(judged: DataFrame) -> DataFrame:
     return judged.filter(F.col("_outcome") != "duplicate")
 
 
+#: Which versions that a batch adds to history are in the clean table after it.
+CURRENT = "_outcome = 'accepted'"
+
+
 def current(history_of_batch: DataFrame, entity: Entity) -> DataFrame:
     """What a batch brings to the clean table: its accepted rows."""
-    accepted = history_of_batch.filter(F.col("_outcome") == "accepted")
-    return accepted.select(*entity.clean.column_names)
+    return history_of_batch.filter(CURRENT).select(*entity.clean.column_names)
 
 
 def quarantined(staged: DataFrame, entity: Entity) -> DataFrame:

@@ -15,7 +15,6 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from medallion import columns as words
 from medallion.columns import rounded
 from medallion.contracts import Column as Declared
 from medallion.contracts import Entity, Severity
@@ -62,54 +61,6 @@ class Check:
     def code(self) -> str:
         """`column.check`, the name that quarantine and metrics know the check by."""
         return f"{self.column}.{self.name}"
-
-
-def read(text: Column, column: Declared) -> Column:
-    """The typed value of a cell according to its column's contract; null where it cannot be read."""
-    return read_plain(plain(tidy(text, column), column), column)
-
-
-def tidy(text: Column, column: Declared) -> Column:
-    """A cell without white space that means nothing in its column."""
-    return text if column.kind in _OWN_SPACE else words.squish(text)
-
-
-def plain(text: Column, column: Declared) -> Column:
-    """A tidy cell as `read_plain` wants it: a date in figures."""
-    return words.dates_in_figures(text, column.date_formats) if column.is_time else text
-
-
-def read_plain(text: Column, column: Declared, local: Column | None = None) -> Column:
-    """The typed value of a cell that is tidy and plain.
-
-    Each step names its text many times, so in a plan that matters each should be a column of its own; so should `local`,
-    which is `columns.clock_time` of the text.
-    """
-    value = _readers(column, local)(text)
-    if column.accepted:
-        return words.canonical(text, column.spellings)
-    if column.spellings:
-        return F.coalesce(words.canonical(text, column.spellings), value)
-    return value
-
-
-_OWN_SPACE = {"identifier", "email", "free_text", "integer"}
-
-
-def _readers(column: Declared, local: Column | None):  # type: ignore[no-untyped-def]
-    formats = column.date_formats
-    return {
-        "text": lambda text: text,
-        "free_text": F.trim,
-        "identifier": words.identifier,
-        "code": words.code,
-        "money": lambda text: words.money(text, column.type),
-        "integer": words.integer,
-        "email": words.email,
-        "phone": words.phone,
-        "date": lambda text: words.read_timestamp(text, formats, local).cast("date"),
-        "timestamp": lambda text: words.read_timestamp(text, formats, local),
-    }[column.kind]
 
 
 def checks(

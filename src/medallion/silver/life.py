@@ -16,12 +16,9 @@ from medallion import columns as words
 from medallion.contracts import Entity, Filling
 from medallion.contracts.filling import ABSENT, LIFE, MERGED, WHERE
 from medallion.contracts.model import ENDED, STANDING
-from medallion.silver import checks
 
 #: Per canonical column, what fills it and in which files.
 Fillings = Mapping[str, Mapping[Filling, tuple[str, ...]]]
-#: What `told` adds to a record, and the message about a condition that cannot be read.
-COLUMNS = ("_excluded", "_absent", "_into", "_unclear")
 #: Longest chain of merges that is followed: two to the power of it.
 _DOUBLINGS = 3
 _ARRIVAL = ("known_at", "_source_file", "_source_row")
@@ -32,8 +29,9 @@ def is_told(mapping: Fillings) -> bool:
     return any(name in mapping for name in LIFE)
 
 
-def told(mapping: Fillings, entity: Entity) -> dict[str, Column]:
-    """What the rows of bronze say of their records: `_excluded`, `_absent`, `_into` and `_unclear`.
+def told(mapping: Fillings) -> dict[str, Column]:
+    """What the rows of bronze say of their records: `_excluded`, `_absent` and `_unclear`, the message about a condition
+    that cannot be read.
 
     A condition that is null does not hold. One that is neither true nor false is `_unclear`, as a message. A record
     that does not split into cells is excluded only by a condition that is false of its text.
@@ -52,19 +50,23 @@ def told(mapping: Fillings, entity: Entity) -> dict[str, Column]:
                 excluded.append(here & ~F.coalesce(holds, malformed))
             else:
                 absent.append(here & F.coalesce(holds, F.lit(False)))
-    into = []
-    for filling, files in mapping.get(MERGED, {}).items():
-        text = F.col(f"`{filling.column}`") if filling.column else F.expr(str(filling.sql)).cast("string")
-        text = words.null_if_placeholder(text, entity.placeholders)
-        key = checks.read(F.when(~F.lower(text).rlike(r"^(false|0+a*)\z"), text), entity.column(entity.key))
-        into.append(F.when(F.col("_source_file").isin(*files), key) if files else key)
     nothing = F.lit(None).cast("string")
     return {
         "_excluded": reduce(Column.__or__, excluded),
         "_absent": reduce(Column.__or__, absent),
-        "_into": F.coalesce(*into, nothing),
         "_unclear": F.coalesce(*unclear, nothing),
     }
+
+
+def merged_into(mapping: Fillings, entity: Entity) -> list[Column]:
+    """The texts that name the record which one was merged into; null where there is none, or `false` or zeros."""
+    texts = []
+    for filling, files in mapping.get(MERGED, {}).items():
+        text = F.col(f"`{filling.column}`") if filling.column else F.expr(str(filling.sql)).cast("string")
+        text = words.null_if_placeholder(text, entity.placeholders)
+        text = F.when(~F.lower(text).rlike(r"^(false|0+a*)\z"), text)
+        texts.append(F.when(F.col("_source_file").isin(*files), text) if files else text)
+    return texts
 
 
 def with_merges(typed: DataFrame, entity: Entity, merges: DataFrame | None) -> DataFrame:

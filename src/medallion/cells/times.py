@@ -1,0 +1,363 @@
+"""Dates and times of cells: ISO 8601, the formats of a contract, counts of days and seconds, months in any language."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime, timedelta
+from decimal import ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from medallion.contracts import formats
+
+_SECOND = 1_000_000
+_DAY = 86_400 * _SECOND
+_EPOCH = date(1970, 1, 1).toordinal()
+_LOCAL = re.compile(r"[0-9]:[0-9]{2}")
+_ZONED = re.compile(r"(?:[A-LN-Za-ln-z]|[+-][0-9]{2}:?[0-9]{2})\Z")
+_MONTH = re.compile(r"[^0-9 .,/-]{3,12}")
+_ENGLISH = {
+    name.lower(): month
+    for names in (calendar.month_name, calendar.month_abbr)
+    for month, name in enumerate(names)
+    if name
+}
+_SHORT = (4, 6, 9, 11)
+#: Texts that are ISO 8601 or nothing, and the parts of one.
+_ISO = re.compile(r".{4}-..-..(?:\Z|[ T])", re.DOTALL)
+_ISO_PARTS = re.compile(
+    r"(?P<y>[0-9]{4})-(?P<M>[0-9]{2})-(?P<d>[0-9]{2})(?:[ T](?P<H>[0-9]{1,2})(?::(?P<m>[0-9]{1,2})"
+    r"(?::(?P<s>[0-9]{1,2})(?:\.(?P<S>[0-9]*))?(?P<zone>[^0-9].*)?)?)?)?",
+    re.DOTALL,
+)
+_CONTROL = "".join(map(chr, range(0x21)))
+_OFFSET = re.compile(
+    r"(?:UTC|GMT|UT)?(?P<sign>[+-])(?:(?P<h>[0-9]{1,2})(?::(?P<m>[0-9]{1,2})(?::(?P<s>[0-9]{1,2}))?)?"
+    r"|(?P<h2>[0-9]{2})(?P<m2>[0-9]{2})(?P<s2>[0-9]{2})?)"
+)
+_FURTHEST = 18 * 3_600
+_BILLIONTH = Decimal("0.000000001")
+#: Names of zones that Java knows beside the IANA's, in ISO 8601 alone: `formats.ZONES` leaves out those that are several.
+_SHORT_ZONES = {
+    "ACT": "Australia/Darwin", "AET": "Australia/Sydney", "AGT": "America/Argentina/Buenos_Aires", "ART": "Africa/Cairo",
+    "AST": "America/Anchorage", "BET": "America/Sao_Paulo", "BST": "Asia/Dhaka", "CAT": "Africa/Harare",
+    "CNT": "America/St_Johns", "CST": "America/Chicago", "CTT": "Asia/Shanghai", "EAT": "Africa/Addis_Ababa",
+    "ECT": "Europe/Paris", "EST": "-05:00", "HST": "-10:00", "IET": "America/Indiana/Indianapolis", "IST": "Asia/Kolkata",
+    "JST": "Asia/Tokyo", "MIT": "Pacific/Apia", "MST": "-07:00", "NET": "Asia/Yerevan", "NST": "Pacific/Auckland",
+    "PLT": "Asia/Karachi", "PNT": "America/Phoenix", "PRT": "America/Puerto_Rico", "PST": "America/Los_Angeles",
+    "SST": "Pacific/Guadalcanal", "VST": "Asia/Ho_Chi_Minh",
+}  # fmt: skip
+
+#: What reads a text: microseconds since 1970 of the clock that it shows, or None.
+Read = Callable[[str], int | None]
+
+
+def timestamp(text: str, written: Iterable[str]) -> int | None:
+    """Microseconds since 1970 in UTC: ISO 8601 first, then formats in their order. A date alone is its midnight.
+
+    An impossible date such as 31/02/2025 is not read. What formats there are beside Spark's own,
+    `medallion.contracts.formats` says.
+
+    >>> from datetime import datetime, timedelta
+    >>> def show(texts, formats):
+    ...     found = [timestamp(text, formats) for text in texts]
+    ...     return [at if at is None else str(datetime(1970, 1, 1) + timedelta(microseconds=at)) for at in found]
+    >>> show(["3/2/25 3:30p.m.", "2/3/99", "45909.5", "1741777200000", "12. März 2025"],
+    ...      ["d/M/yy since 1950", "d/M/yy h:mm a since 1950", "serial 1900", "epoch ms", "d LLLL yyyy"])
+    ['2025-02-03 15:30:00', '1999-03-02 00:00:00', '2025-09-09 12:00:00', '2025-03-12 11:00:00', '2025-03-12 00:00:00']
+    >>> show(["12 Mar 25", "12 mars 1998"], ["d LLLL yy", "d LLLL yyyy"])
+    ['2025-03-12 00:00:00', '1998-03-12 00:00:00']
+    >>> show(["2025-06-12T14:30:00Z", "06/12/2025 14:30", "2025-06-31", "6/31/2025 1:00"], ["M/d/yyyy H:mm"])
+    ['2025-06-12 14:30:00', '2025-06-12 14:30:00', None, None]
+    >>> show(["2025-01-15 12:00", "2025-07-15 12:00", "2025-07-15T12:00:00Z", "2025-07-15"], ["zone Europe/Berlin"])
+    ['2025-01-15 11:00:00', '2025-07-15 10:00:00', '2025-07-15 12:00:00', '2025-07-15 00:00:00']
+    """
+    return reader(tuple(written))(text)
+
+
+@cache
+def reader(written: tuple[str, ...]) -> Read:
+    """What `timestamp` is for these formats."""
+    rewritten = _families(written)
+    listed = [each for each in written if not any(each in alike for alike in rewritten)]
+    special = [each for each in listed if formats.is_special(each) or each.startswith("yyyy-")]
+    cases = [[_Form(format_) for format_ in alike] for alike in rewritten]
+    cases += [[_Form(format_)] for format_ in special if not format_.startswith("zone ")]
+    plain = [_Form(format_) for format_ in listed if format_ not in special]
+    zones = formats.zones(written)
+
+    def clock(text: str) -> int | None:
+        """What a clock showed; in UTC where the text names a zone. Of each group the first that has its shape decides."""
+        for forms in cases[: len(rewritten)]:
+            if shaped := [form for form in forms if formats.fits(form.format, text)]:
+                return _first(shaped, text)
+        for (form,) in cases[len(rewritten) :]:
+            if formats.fits(form.format, text):
+                return form.read(text)
+        return iso(text) if _ISO.match(text) else _first(plain, text)
+
+    def read(text: str) -> int | None:
+        found = clock(text)
+        if found is not None and zones and _LOCAL.search(text) and not _ZONED.search(text):
+            for zone in zones:
+                found = utc(found, zone)
+        return found
+
+    return read
+
+
+def _first(forms: Iterable[_Form], text: str) -> int | None:
+    return next((at for form in forms if (at := form.read(text)) is not None), None)
+
+
+def _families(written: Iterable[str]) -> list[list[str]]:
+    """Formats with a month's name in any language or a year of two digits, those together that differ in the time alone."""
+    families: dict[tuple[bool, str, int], list[str]] = {}
+    for format_ in written:
+        bare, since = formats.without_century(format_)
+        named = "LLLL" in bare
+        if not bare.endswith(" z") and (named or since is not None):
+            order = "" if named else "".join(letter for letter in bare if letter in "dMy").replace("yy", "y")
+            first = 0 if "yyyy" in bare else since or formats.SINCE
+            families.setdefault((named, order, first), []).append(format_)
+    return list(families.values())
+
+
+class _Form:
+    """One format: which texts have its shape, and what they mean."""
+
+    def __init__(self, format_: str) -> None:
+        self.format = format_
+        self.zoned = format_.endswith(" z")
+        bare, since = formats.without_century(format_.removesuffix(" z"))
+        self.since = (since or formats.SINCE) if since is not None or "LLLL" in bare else 2000
+        pattern = formats.shape(format_)
+        self._shape = None if pattern is None else re.compile(pattern)
+
+    def read(self, text: str) -> int | None:
+        """What the text stands for; None where it has another shape, or there is no such day or hour."""
+        match = self._shape and self._shape.fullmatch(text)
+        if match is None:
+            return None
+        if self.format in formats.EPOCHS:
+            return _of_epoch(text, self.format)
+        if self.format in formats.SERIALS:
+            return _of_serial(text, self.format)
+        part = match.groupdict()
+        found = moment(self._year(part.get("y")), self._month(part, text), int(part.get("d") or 1), clock_time(part))
+        if found is None:
+            return None
+        if offset := part.get("offset"):
+            return in_utc(found, offset)
+        return (found // _SECOND - _ahead(part["zone"] or "")) * _SECOND if self.zoned else found
+
+    def _year(self, digits: str | None) -> int:
+        if digits is None:
+            return 1970
+        return formats.in_full(digits, self.since) if len(digits) == 2 and "yy" in self.format else int(digits)
+
+    def _month(self, part: Mapping[str, str | None], text: str) -> int:
+        if "LLLL" in self.format:
+            word = _MONTH.search(text.lower())
+            return formats.MONTHS.get(word[0], 0) if word else 0
+        if name := part.get("MMM"):
+            return _ENGLISH.get(name.lower(), 0)
+        return int(part.get("M") or 1)
+
+
+def moment(year: int, month: int, day: int, time: int | None) -> int | None:
+    """Microseconds since 1970 of a day and a time of it; None where there is no such day or time."""
+    if time is None or not 1 <= month <= 12 or not 1 <= day <= (29 if month == 2 else 30 if month in _SHORT else 31):
+        return None
+    cycle = 400 if year == 0 else 0  # the year before the first, which `date` does not know
+    try:
+        return (date(year + cycle, month, day).toordinal() - _EPOCH) * _DAY - cycle // 400 * 146_097 * _DAY + time
+    except ValueError:
+        return None
+
+
+def clock_time(part: Mapping[str, str | None]) -> int | None:
+    """Microseconds since midnight of the parts of a time, by the letters of its format; None where there is no such time.
+
+    >>> clock_time({"h": "12", "m": "30", "a": "a"}), clock_time({"H": "24"}), clock_time({"h": "3"})
+    (1800000000, None, None)
+    """
+    late = (part["a"] or "").lower() == "p" if part.get("a") else None
+    hour = 0
+    if part.get("H") is not None:
+        hour = int(part["H"] or 0)
+        if hour > 23 or (late is not None and late != (hour >= 12)):
+            return None
+    elif part.get("k") is not None:
+        hour = int(part["k"] or 0)
+        if not 1 <= hour <= 24:
+            return None
+        hour %= 24
+    elif part.get("h") is not None or part.get("K") is not None:
+        written = int(part.get("h") or part.get("K") or 0)
+        if late is None or not (1 <= written <= 12 if part.get("h") else written <= 11):
+            return None
+        hour = written % 12 + 12 * late
+    minute, second = int(part.get("m") or 0), int(part.get("s") or 0)
+    if minute > 59 or second > 59:
+        return None
+    return (hour * 3_600 + minute * 60 + second) * _SECOND + int((part.get("S") or "0").ljust(6, "0")[:6])
+
+
+def iso(text: str) -> int | None:
+    """A text in ISO 8601 of ASCII, with hours and minutes of one digit or two, and with seconds a zone or an offset.
+
+    >>> iso("1970-01-01 0:01"), iso("1970-01-01T00:00:01.5+00:00"), iso("1970-01-01 0:01Z"), iso("2025-06-31")
+    (60000000, 1500000, None, None)
+    """
+    match = _ISO_PARTS.fullmatch(text.rstrip(_CONTROL)) if text.isascii() else None
+    if match is None:
+        return None
+    found = moment(int(match["y"]), int(match["M"]), int(match["d"]), clock_time(match.groupdict()))
+    zone = (match["zone"] or "").strip(_CONTROL)
+    return in_utc(found, zone) if found is not None and zone else found
+
+
+def in_utc(local: int, zone: str) -> int | None:
+    """The time in UTC of a wall clock in a zone: an offset, a name of the IANA's or one of Java's short ones.
+
+    Of an hour that the clock shows twice, the first. None for a zone that is not known.
+
+    >>> in_utc(0, "+02:00"), in_utc(0, "UTC-1"), in_utc(0, "Europe/Berlin"), in_utc(0, "MEZ")
+    (-7200000000, 3600000000, -3600000000, None)
+    """
+    if match := _OFFSET.fullmatch(zone):
+        hours, minutes, seconds = (int(match[part] or match[f"{part}2"] or 0) for part in ("h", "m", "s"))
+        ahead = hours * 3_600 + minutes * 60 + seconds
+        if minutes > 59 or seconds > 59 or ahead > _FURTHEST:
+            return None
+        return local - (-ahead if match["sign"] == "-" else ahead) * _SECOND
+    name = _SHORT_ZONES.get(zone, zone)
+    if name != zone and name.startswith("-"):
+        return in_utc(local, name)
+    if name in ("Z", "UT"):
+        return local
+    if name not in _zones():
+        return None
+    # the calendar repeats after 400 years, so that a year 0 has the offset of the year 400
+    days, time = divmod(local, _DAY)
+    at = datetime.fromordinal(min(max(days + _EPOCH, 1), date.max.toordinal())) + timedelta(microseconds=time)
+    offset = at.replace(tzinfo=ZoneInfo(name)).utcoffset()
+    return None if offset is None else local - int(offset.total_seconds()) * _SECOND
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones() - {"Factory", "localtime"})
+
+
+def utc(local: int, zone: str) -> int:
+    """The time in UTC of a wall clock, by the offsets of the zone that `formats.offsets` gives."""
+    ahead = 0
+    for since, offset in formats.offsets(zone):
+        if since is None or local // _SECOND >= since:
+            ahead = offset
+    return local - ahead * _SECOND
+
+
+def _ahead(zone: str) -> int:
+    """The seconds by which a zone at the end of a text is ahead of UTC: one of `formats.ZONES`, or an offset."""
+    name, offset = re.search("[A-Z]+", zone), re.search("([0-9]{2}):?([0-9]{2})", zone)
+    if name and (ahead := formats.ZONES.get(name[0])):
+        return ahead * 3_600
+    sign = -60 if "-" in zone else 60
+    return sign * (int(offset[1]) * 60 + int(offset[2])) if offset else 0
+
+
+def _of_epoch(text: str, unit: str) -> int:
+    """A count of seconds, or of parts of them, since 1970."""
+    exact = Decimal(text).quantize(_BILLIONTH, ROUND_HALF_UP)
+    return int((exact * (_SECOND // formats.EPOCHS[unit])).to_integral_value(ROUND_DOWN))
+
+
+def _of_serial(text: str, system: str) -> int:
+    """A count of days of one of Excel's calendars, to the second."""
+    days = Decimal(text.replace(",", ".")).quantize(_BILLIONTH, ROUND_HALF_UP)
+    start = formats.SERIALS[system].toordinal() - _EPOCH
+    return int(((days + start) * 86_400 + Decimal("0.5")).to_integral_value(ROUND_FLOOR)) * _SECOND
+
+
+def usual(written: tuple[str, ...], type_: pa.DataType) -> Callable[[pa.Array], pa.Array] | None:
+    """What reads times in figures with years from 1000 on at once, null for all other texts.
+
+    Arrow reads 31 June as 1 July: what may be that is left to the plain reader. So is every text that a format with a
+    zone, or one that comes before ISO 8601, would read; None where that may be any.
+    """
+    if any(format_.endswith(" z") or (format_.startswith("yyyy-") and "a" not in format_) for format_ in written):
+        return None
+    forms = [*_ISO_FORMS, *(form for format_ in written if (form := _in_figures(format_)))]
+    zones = formats.zones(written)
+
+    def read(texts: pa.Array) -> pa.Array:
+        found = pa.nulls(len(texts), pa.timestamp("us"))
+        left = pc.is_valid(texts)
+        for shape, pattern, length in forms:
+            if not pc.any(left).as_py():
+                break
+            fits = pc.and_(left, pc.fill_null(pc.match_substring_regex(texts, shape), False))
+            if not pc.any(fits).as_py():
+                continue
+            some = texts if pc.all(fits).as_py() else pc.filter(texts, fits)
+            cut = pc.replace_substring(pc.utf8_slice_codeunits(some, 0, length), "T", " ") if length else some
+            at = pc.strptime(cut, format=pattern, unit="us", error_is_null=True)
+            early = pc.if_else(pc.less_equal(pc.day(at), 3), some, pa.scalar(None, pa.string()))
+            rolled = pc.fill_null(pc.match_substring_regex(early, "29|30|31"), False)
+            found = pc.replace_with_mask(found, fits, pc.if_else(rolled, pa.scalar(None, at.type), at))
+            left = pc.and_(left, pc.invert(fits))
+        for zone in zones:
+            found = _in_zone(found, texts, zone)
+        return found.cast(type_) if pa.types.is_date(type_) else pc.assume_timezone(found, "UTC")
+
+    return read
+
+
+_HOUR, _SIXTY = "(?:[01][0-9]|2[0-3])", "[0-5][0-9]"
+_ISO_DAY = "^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}"
+#: The shape of texts, how Arrow reads them, and of how many characters; all of them where that is 0.
+_ISO_FORMS = [
+    (rf"{_ISO_DAY}[ T]{_HOUR}:{_SIXTY}:{_SIXTY}(?:\.0+)?Z?$", "%Y-%m-%d %H:%M:%S", 19),
+    (f"{_ISO_DAY}$", "%Y-%m-%d", 0),
+    (f"{_ISO_DAY}[ T]{_HOUR}:{_SIXTY}$", "%Y-%m-%d %H:%M", 16),
+]
+_DIRECTIVES = {"d": "%d", "M": "%m", "yyyy": "%Y", "H": "%H", "h": "%I", "mm": "%M", "ss": "%S", "a": "%p"}
+_SHAPES = {"yyyy": "[1-9][0-9]{3}", "mm": _SIXTY, "ss": _SIXTY, "a": "[AP]M"}
+
+
+def _in_figures(format_: str) -> tuple[str, str, int] | None:
+    """How Arrow reads a plain format of figures; None for one that is not."""
+    tokens = re.findall("([A-Za-z])(\\1*)|(.)", format_)
+    shape = pattern = ""
+    for letter, more, mark in tokens:
+        run = letter + more
+        if mark and mark in "/.- :":
+            shape, pattern = shape + re.escape(mark), pattern + mark
+        elif run in _DIRECTIVES:
+            shape, pattern = shape + _SHAPES.get(run, "[0-9]{1,2}"), pattern + _DIRECTIVES[run]
+        else:
+            return None
+    runs = [letter + more for letter, more, mark in tokens if not mark]
+    whole = {"d", "M", "yyyy"} <= {*runs} and len({*runs}) == len(runs) and ("a" in runs) == ("h" in runs)
+    return (f"^{shape}$", pattern, 0) if whole else None
+
+
+def _in_zone(local: pa.Array, texts: pa.Array, zone: str) -> pa.Array:
+    """The times in UTC of wall clocks in a zone; days alone and times with a zone of their own as they are."""
+    elsewhere = pc.match_substring_regex(texts, _ZONED.pattern.replace(r"\Z", "$"))
+    here = pc.and_(pc.match_substring_regex(texts, _LOCAL.pattern), pc.invert(elsewhere))
+    first, *later = formats.offsets(zone)
+    ahead = np.array([first[1], *(offset for _, offset in later)], dtype="int64")
+    seconds = pc.divide(pc.fill_null(local.cast(pa.int64()), 0), _SECOND)
+    place = np.searchsorted(np.array([since for since, _ in later], dtype="int64"), seconds.to_numpy(), side="right")
+    shifted = pc.subtract(local.cast(pa.int64()), pa.array(ahead[place] * _SECOND)).cast(local.type)
+    return pc.if_else(pc.fill_null(here, False), shifted, local)
