@@ -1002,3 +1002,14 @@ def test_a_work_table_that_a_power_loss_tore_is_dropped_by_the_next_writer(own_s
     (log / f"{0:020d}.json").write_text('{"commitInfo": {"timest')
     with journal.writing(own_sample):
         assert not log.parent.exists()
+
+
+def test_the_journal_in_memory_is_the_one_on_disk(spark, tmp_path):
+    """Of two records of one time the state that comes last counts, in whatever order they were written."""
+    lake = Lakehouse(str(tmp_path / "lakehouse"))
+    batch = batches.Batch.of((), NOW)
+    for state in (batches.FINISHED, batches.STARTED):
+        batches.record(spark, lake, batch, state, NOW)
+        remembered = batches.history(lake)
+        batches._read.clear()
+        assert remembered == batches.history(lake)

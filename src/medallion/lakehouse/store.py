@@ -533,7 +533,7 @@ def save_files(
         lake: The lakehouse.
         tables: Contracts, each with the condition that its rows meet; the first has all rows of the frame.
         mine: The condition that tells these rows from others in the first table.
-        append: Add the rows; without it the content of the tables is replaced.
+        append: Add the rows; without it the content of the tables is replaced, and a table with other columns made anew.
         whole: The frame has every column of the contracts, as in `save`.
 
     Raises:
@@ -542,6 +542,8 @@ def save_files(
     (first, _), *others = tables.items()
     columns = {}
     for contract in tables:
+        if not append and lake.exists(contract.name) and spark_types(lake, contract.name) != _wanted(contract):
+            drop(lake, [contract.name])
         create(spark, lake, contract)
         columns[contract.name] = _grown(lake, contract)
     if not all(_takes_files(lake, name) for name in columns):
