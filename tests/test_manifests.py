@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from hypothesis import given
@@ -763,9 +764,13 @@ def test_a_batch_without_its_gold_is_not_what_readers_see(lake, killed):
     assert [one.kind for one in manifests.history(lake)] == ["run"]
     assert keys(lake) == ["a"]
     (entry,) = journal.unfinished(lake)
-    assert (entry["what"], entry["what_to_do"]) == ("batch first", "`medallion run` continues it")
-    with pytest.raises(LakehouseError, match="its batch first is unfinished"):
+    assert (entry["what"], entry["what_to_do"]) == (
+        "batch first",
+        "`medallion run` finishes it; until then gold lacks it",
+    )
+    with pytest.raises(LakehouseError, match="batch first is unfinished: .*, and gold lacks it") as refused:
         journal.needs_whole_batches(lake)
+    assert refused.value.remedy == "Finish it with `medallion run`."
     journal.needs_whole_batches(lake, with_gold=False)
     with journal.writing(lake) as writer, writer.intent("run", ["gold.deals"], last="ops.runs"):
         table(lake, "ops.runs", "r")
@@ -821,6 +826,61 @@ def test_a_checkpoint_that_was_set_aside_is_none_when_old_commits_are_removed(la
     store.mend(lake, "silver.mine")
     table(lake, "silver.mine", "c")
     assert lake.delta("silver.mine").to_pyarrow_table().num_rows == 3
+
+
+def in_parts(lake, name):
+    """The checkpoint of the newest version in two parts, as Apache Spark may write it; the parts."""
+    version = lake.version(name)
+    DeltaTable(lake.path(name)).create_checkpoint()
+    log = Path(lake.path(name), "_delta_log")
+    (whole,) = log.glob("*.checkpoint.parquet")
+    rows = pq.read_table(whole)
+    parts = [whole.with_name(f"{version:020d}.checkpoint.{part:010d}.{2:010d}.parquet") for part in (1, 2)]
+    for path, part in zip(parts, (rows.slice(0, 2), rows.slice(2)), strict=True):
+        pq.write_table(part, path)
+    whole.unlink()
+    hint = log / "_last_checkpoint"
+    hint.write_text(json.dumps({**json.loads(hint.read_text()), "parts": 2}))
+    return parts
+
+
+@pytest.mark.parametrize(
+    "look", [lambda lake: doctor.files(settings(lake)), lambda lake: verify.verify(settings(lake))]
+)
+def test_a_checkpoint_that_lacks_a_part_is_told_and_mended(lake, look):
+    parts = in_parts(lake, "silver.mine")
+    assert {one.state for one in look(lake)} == {"ok"}
+    parts[1].unlink()
+    (log,) = (one for one in look(lake) if one.check == "log")
+    assert (log.about, log.state) == ("silver.mine", "warning")
+    assert log.says == "its checkpoint of version 0 was not written whole"
+    with journal.writing(lake):
+        pass
+    assert not parts[0].exists()
+    assert keys(lake) == ["a"]
+    assert {one.state for one in look(lake)} == {"ok"}
+
+
+def test_upkeep_takes_no_part_of_a_checkpoint_for_a_whole_one(lake):
+    """It would remove the commits that only the part that is not there sums up."""
+    table(lake, "silver.mine", "b")
+    in_parts(lake, "silver.mine")[0].unlink()
+    Path(lake.path("silver.mine"), "_delta_log", "_last_checkpoint").unlink()
+    table(lake, "silver.mine", "c")
+    maintenance.maintain(lake, ["silver.mine"], {"silver.mine": {1}})
+    assert DeltaTable(lake.path("silver.mine"), version=1).to_pyarrow_table().num_rows == 2
+
+
+def test_checkpoints_that_an_earlier_version_set_aside_get_the_name_of_today(lake):
+    log = Path(lake.path("silver.mine"), "_delta_log")
+    (log / f"{0:020d}.checkpoint.parquet.torn").write_bytes(b"half")
+    (log / f"{1:020d}.json.torn").write_bytes(b"half")
+    with journal.writing(lake):
+        pass
+    assert sorted(path.name for path in log.glob("*.torn")) == [
+        f"{1:020d}.json.torn",
+        f"_{0:020d}.checkpoint.parquet.torn",
+    ]
 
 
 @pytest.mark.parametrize("before", [True, False])

@@ -11,11 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from deltalake.transaction import AddAction
 
 from medallion import contracts
 from medallion.care import doctor, erasure
 from medallion.care.erasure import search
-from medallion.lakehouse import locks, maintenance, store
+from medallion.config import load
+from medallion.lakehouse import locks, maintenance, places, store
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import erasure_log
 from medallion.silver.mentions import Mentions, Name
@@ -88,6 +90,41 @@ def test_files_of_somebody_else_are_never_removed(lake, tmp_path):
     assert [path for path in ours if path.exists()] == []
     assert [path for path in theirs if not path.exists()] == []
     assert not (tmp_path / "silver/never_was").exists()
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_table_that_is_dropped_leaves_files_of_somebody_else(lake, killed, tmp_path, monkeypatch):
+    """Also where a writer was killed between taking the table away and putting them back."""
+    folder = tmp_path / "silver/notes"
+    theirs = [folder / "keep.txt", folder / "mine/x.parquet"]
+    for path in theirs:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("x")
+    named = folder / "named.parquet"  # by the log alone
+    pq.write_table(pa.table({"note": ["n"], "list": [["n"]]}), named)
+    add = AddAction(named.name, named.stat().st_size, {}, 0, True, "{}")
+    table = DeltaTable(folder)
+    table.create_write_transaction([add], "append", table.schema())
+    if killed:
+        monkeypatch.setattr(store, "sweep", lambda lake: None)
+    store.drop(lake, ["silver.notes"])
+    monkeypatch.undo()
+    store.sweep(lake)
+    assert sorted(path for path in folder.rglob("*") if path.is_file()) == theirs
+    assert not (tmp_path / places.GONE).exists()
+    assert not lake.exists("silver.notes")
+    found = doctor.files(load(None, lakehouse=lake.root))
+    assert [one.says for one in found if one.about == "silver.notes"] == []
+
+
+def test_a_table_of_an_object_store_that_is_dropped_leaves_files_of_somebody_else(lake, tmp_path):
+    address = places.Address(lake.root)  # pyarrow reads a path as it reads an address
+    (tmp_path / "silver/notes/keep.txt").write_text("x")
+    address.remove("silver.notes")
+    assert [path.name for path in (tmp_path / "silver/notes").rglob("*") if path.is_file()] == ["keep.txt"]
+    (tmp_path / "silver/notes/keep.txt").unlink()
+    address.remove("silver.notes")
+    assert not (tmp_path / "silver/notes").exists()
 
 
 def test_the_list_of_source_files_goes_with_an_erasure(lake):

@@ -302,11 +302,7 @@ class _Erasure:
         self.entities = contracts.entities(contracts_in_use.overrides(self.lake, settings.contracts))
         self.erasure_id = f"{now:%Y%m%dT%H%M%S%f}" if saved is None else saved["erasure_id"]
         self.journal = batches.history(self.lake)
-        if journal.half_done(self.lake):
-            raise LakehouseError(
-                f"{self.lake.root}: a run was interrupted and its batch is unfinished",
-                "Run `medallion run` first, so that nothing is half read while it is searched.",
-            )
+        journal.needs_whole_batches(self.lake)  # nothing may be half read while it is searched
         with steps.step("start the engine"):
             self.spark: SparkSession = session(settings.engine, settings.memory_gib)
         known = erasure_log.read(self.lake)
@@ -696,7 +692,7 @@ class _Erasure:
             name = f"{folder.parent.name}.{folder.name}"
             if (folder / "_delta_log").is_dir() or not manifests.is_ours(name):
                 continue
-            for path in [path for path in folder.rglob("*") if store.is_data_file(path)]:
+            for path in [path for path in folder.rglob("*") if places.is_data_file(path)]:
                 with door.through(path), suppress(OSError):  # the folder has something of somebody's own in it
                     path.unlink()
                     path.parent.rmdir()
