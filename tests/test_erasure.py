@@ -312,6 +312,15 @@ def test_usual_forms_in_rows_of_others_go_and_near_misses_stay(deliver, rows):
     assert [one.key for one in erasure_log.returned(lake, entities)] == ["C3", "C4"]
     warned = [one for one in doctor.examine(load(None, lakehouse=lake.root)) if one.check == "erasure"]
     assert [(one.about, one.state) for one in warned] == [("customers", doctor.WARNING)]
+    corrected = "customer_id,customer_name,email,phone\nC3,Nova,n@nova.example,\n"
+    result, _ = deliver({"customers.csv": corrected}, now=LATER + timedelta(hours=2))
+    assert not [warning for warning in result.warnings if "forgotten" in warning]
+    told = [one["what"] for one in status.status(lake, LATER)["returned"]]
+    assert [text.split(" has")[0] for text in told] == ["customers C3", "customers C4"], "nobody has decided about C3"
+    forget(lake, "C3")
+    erasure.keep(load(None, lakehouse=lake.root), "C4", "a switchboard", "ana", LATER)
+    assert rows(lake, "select distinct record_key from ops.returned") == [{"record_key": "C4"}]
+    assert status.status(lake, LATER)["returned"] == []
 
 
 def test_a_grouped_report_of_several_accounts(deliver, rows, tmp_path):

@@ -13,10 +13,12 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from deltalake.transaction import AddAction
 
+from conftest import NOW
 from medallion import contracts
 from medallion.care import doctor, erasure
 from medallion.care.erasure import search
 from medallion.config import load
+from medallion.errors import LakehouseError
 from medallion.lakehouse import locks, maintenance, places, store
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import erasure_log
@@ -207,3 +209,32 @@ def test_who_comes_back_under_another_key_is_told(tmp_path):
     found = list(doctor._returned(lake, ["ops.erasures", "silver.customers_clean"], known))
     assert [(one.about, one.state) for one in found] == [("customers", doctor.WARNING)]
     assert "customers C1 has the e-mail address of someone who was forgotten, and 1 more like it" in found[0].says
+    assert [one.key for one in erasure_log.waiting(lake, known)] == ["C1", "C2"], "of those of today, before any is kept"
+
+
+def test_a_flag_stays_until_someone_decides(tmp_path):
+    """Also where the record is changed or gone meanwhile; one that is somebody else's is flagged no more."""
+    lake, known = Lakehouse(str(tmp_path)), contracts.entities()
+    log = ErasureLog("5a")
+    rows = {"customer_id": ["C1", "C2"], "email": ["a@anvil.example", "b@anvil.example"], "phone": ["1", "2"]}
+    write_deltalake(lake.path("silver.customers_clean"), pa.table(rows))
+    hashes = [log.hashed(erasure_log.EMAIL, form) for form in rows["email"]]
+    table = pa.table({"kind": [erasure_log.EMAIL] * 2, "value_hash": hashes, "salt": ["5a"] * 2})
+    write_deltalake(lake.path("ops.erasures"), table)
+    for _ in range(2):  # a run that is repeated
+        erasure_log.note(None, lake, erasure_log.returned(lake, known), erasure_log.FLAGGED, NOW)
+    assert lake.delta("ops.returned").to_pyarrow_table().num_rows == 2
+    write_deltalake(lake.path("silver.customers_clean"), pa.table(rows).slice(0, 1), mode="overwrite")
+    assert [one.key for one in erasure_log.waiting(lake, known)] == ["C1", "C2"]
+    names = ["ops.erasures", "silver.customers_clean"]
+    (finding,) = doctor._returned(lake, names, known)
+    assert "customers C1" in finding.says
+    assert "1 more" in finding.says
+    with pytest.raises(LakehouseError, match="no record of account C3 waits for a decision"):
+        erasure.keep(load(None, lakehouse=lake.root), "C3", "a shared mailbox", "ana", NOW)
+    for key, left in (("c1 ", ["C2"]), ("C2", [])):
+        erasure.keep(load(None, lakehouse=lake.root), key, "a shared mailbox", "ana", NOW)
+        assert [one.key for one in erasure_log.waiting(lake, known)] == left
+    assert erasure_log.returned(lake, known) == []
+    (finding,) = doctor._returned(lake, names, known)
+    assert finding.state == doctor.OK

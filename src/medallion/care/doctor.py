@@ -462,7 +462,11 @@ def _returned(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity])
     """Nobody who was forgotten is here under another key."""
     if erasure_log.TABLE not in names or any(entity.clean.name in lake.tables() and entity.clean.name not in names for entity in entities.values()):  # fmt: skip
         return
-    back = erasure_log.returned(lake, entities)
+    today = {(one.entity, one.key): one for one in erasure_log.returned(lake, entities)}
+    back = [
+        *today.values(),
+        *(one for one in erasure_log.waiting(lake, entities) if (one.entity, one.key) not in today),
+    ]
     for entity in dict.fromkeys(one.entity for one in back):
         mine = [one for one in back if one.entity == entity]
         more = f", and {len(mine) - 1:,} more like it" if len(mine) > 1 else ""

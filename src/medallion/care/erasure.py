@@ -54,7 +54,7 @@ _COMMON = 3
 _WITHOUT_TEXTS = frozenset({"ops.erasures", "ops.manifests", "ops.row_accounts", "ops.quality_metrics"})
 _FILE_NAMES = frozenset({"_source_file", "source_file"})
 #: Provenance that is no text of an export.
-_KEPT = frozenset({"_batch_id", "batch_id", "run_id", "_outcome", "_version_hash", "quarantine_id", "resolved_by", "entity", "record_key", "failed_checks", "entry_id"})  # fmt: skip
+_KEPT = frozenset({"_batch_id", "batch_id", "run_id", "_outcome", "_version_hash", "quarantine_id", "resolved_by", "entity", "record_key", "failed_checks", "entry_id", "value_hash"})  # fmt: skip
 #: Stands between the parts of a place; no file name has it.
 _MARK = "\x01"
 _PROVENANCE = ("_batch_id", "_source_file", "_source_row")
@@ -198,6 +198,27 @@ def _searched_again(settings: Settings, steps: Steps, customer_id: str | None = 
         work.search_again(arguments)
         found.append(work)
     return found
+
+
+def keep(settings: Settings, customer_id: str, reason: str, who: str, now: datetime) -> dict[str, Any]:
+    """Decide that the flagged records of an account are somebody else's than the person who was forgotten; gives them.
+
+    Raises:
+        LakehouseError: None of its records waits for a decision, or another run is writing.
+    """
+    lake = Lakehouse(settings.lakehouse)
+    entities = contracts.entities(contracts_in_use.overrides(lake, settings.contracts))
+    flagged = erasure_log.waiting(lake, entities)
+    known = [one for one in flagged if _Subject({"customers": {one.account}}).is_account(customer_id)]
+    if not known:
+        raise LakehouseError(
+            f"{lake.root}: no record of account {customer_id} waits for a decision",
+            "`medallion status` lists those that do.",
+        )
+    with journal.writing(lake) as writer, writer.intent(journal.KEEP, [erasure_log.RETURNED]):
+        spark = session(settings.engine, settings.memory_gib)
+        erasure_log.note(spark, lake, known, erasure_log.KEPT, now, who, reason)
+    return {"kept": [one.says for one in known]}
 
 
 @contextmanager
@@ -539,6 +560,14 @@ class _Erasure:
         if name in ("silver.quarantine", "ops.corrections"):
             ids = sorted(self.refused)
             return frame.withColumn("_about", F.col("quarantine_id").isin(ids) if ids else F.lit(False))
+        if name == erasure_log.RETURNED:
+            tests = [
+                (F.col("entity") == entity) & F.col("record_key").isin(sorted(known))
+                for entity, known in self.subject.keys.items()
+                if known
+            ]
+            tests.append(F.col("customer_id").isin(sorted(self.subject.keys["customers"])))
+            return frame.withColumn("_about", reduce(lambda one, other: one | other, tests))
         if name == _AGENT_LOG:
             told = frame.mapInArrow(mentions.cleaner(self.mentions, _KEPT, (), ()), _with_marks(frame))
             ids = [row["entry_id"] for row in told.filter("_touched").select("entry_id").collect()]
@@ -1031,4 +1060,4 @@ def _texts_of(column: Any) -> Iterator[str]:
         yield from (text for text in column.unique().to_pylist() if text)
 
 
-__all__ = ["forget", "resume", "search"]
+__all__ = ["forget", "keep", "resume", "search"]

@@ -19,6 +19,7 @@ app = group()
         "`medallion forget C004 --reason 'GDPR request 2025-17' --dry-run`",
         "`medallion forget C004 --reason 'GDPR request 2025-17'`",
         "`medallion forget --resume` · complete an erasure that was interrupted",
+        "`medallion forget C900 --keep --reason 'a shared mailbox'` · C900 is somebody else",
     ),
 )
 def forget(
@@ -34,6 +35,10 @@ def forget(
             "--resume", help="Complete the erasure that was interrupted, or repeat a search that found something."
         ),
     ] = False,
+    keep: Annotated[
+        bool,
+        typer.Option("--keep", help="Forget nothing: the account that was flagged is somebody else's."),
+    ] = False,
 ) -> None:
     """Forget an account and its people: out of every layer and version, and not back with the next export."""
     settings = call.settings()
@@ -47,6 +52,10 @@ def forget(
             raise typer.BadParameter("name the account, or complete an interrupted erasure with --resume")
         if reason is None:
             raise typer.BadParameter("say why", param_hint="--reason")
+        if keep:
+            kept = erasure.keep(settings, customer_id, reason, user(who), utc_now())
+            call.answer(kept, lambda: call.say(*(f"{one}; this is flagged no more." for one in kept["kept"])))
+            return
         if not (dry_run or yes):
             typer.confirm(f"Remove everything about {customer_id}? It cannot be undone", abort=True, err=True)
         with call.steps() as report:
