@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 
 from conftest import NOW, ROOT
 from medallion import cli, contracts, door, pipeline
-from medallion.care import doctor, erasure, maintain, restore, verify
+from medallion.care import doctor, erasure, export, maintain, restore, verify
 from medallion.config import load
-from medallion.errors import LakehouseError
+from medallion.errors import LakehouseError, StateRemovedError
 from medallion.lakehouse import contracts_in_use, locks, maintenance, manifests, publishing, query, store
 from medallion.lakehouse.manifests import Kept, Manifest
 from medallion.lakehouse.store import Lakehouse
@@ -1003,6 +1003,51 @@ def test_one_state_from_beginning_to_end(lake):
         assert keys(again) == ["a"]
         assert again.version("silver.mine") == 0
     assert keys(lake) == ["a", "b"]
+
+
+def erase(lake, monkeypatch):
+    """What an erasure in another process does to the files of readers: nothing from before it can be read."""
+    with monkeypatch.context() as other:
+        other.setattr(store, "_reading", {})
+        _erase(lake)
+
+
+def _erase(lake):
+    write_deltalake(lake.path("silver.mine"), pa.table({"key": ["left"]}), mode="overwrite")
+    store.purge(lake, "silver.mine")
+    publishing.publish(lake, "forget")
+
+
+def test_what_is_removed_while_it_is_read_is_told_in_words(lake, monkeypatch):
+    with (
+        pytest.raises(StateRemovedError, match="has removed files of the state that was being read"),
+        query.connect(lake) as connection,
+    ):
+        erase(lake, monkeypatch)
+        connection.execute("from silver.mine").fetchall()
+
+
+@pytest.mark.parametrize("at", [[], ["--at", "1"]])
+def test_a_command_whose_files_are_removed_reads_the_newest_state(lake, tmp_path, at, monkeypatch, capsys):
+    """Once more, and without a word; an earlier state that was asked for is refused."""
+    write, calls = export._write, []
+
+    def first_erased(*given):
+        calls.append(given)
+        if len(calls) == 1:
+            erase(lake, monkeypatch)
+        return write(*given)
+
+    monkeypatch.setattr(export, "_write", first_erased)
+    out = tmp_path / "out"
+    line = ["medallion", "export", "--lakehouse", lake.root, "--table", "silver.mine", "--format", "csv", "--to"]
+    monkeypatch.setattr(sys, "argv", [*line, str(out), *at])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    told = " ".join(capsys.readouterr().err.split())
+    assert (ended.value.code, len(calls)) == ((1, 1) if at else (0, 2))
+    assert ("an erasure or upkeep has removed files of the state that was being read" in told) == bool(at)
+    assert at or (out / "silver.mine.csv").read_text() == "key\nleft\n"
 
 
 @pytest.mark.slow

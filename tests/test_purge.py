@@ -209,7 +209,9 @@ def test_who_comes_back_under_another_key_is_told(tmp_path):
     found = list(doctor._returned(lake, ["ops.erasures", "silver.customers_clean"], known))
     assert [(one.about, one.state) for one in found] == [("customers", doctor.WARNING)]
     assert "customers C1 has the e-mail address of someone who was forgotten, and 1 more like it" in found[0].says
-    assert [one.key for one in erasure_log.waiting(lake, known)] == ["C1", "C2"], "of those of today, before any is kept"
+    assert [one.key for one in erasure_log.waiting(lake, known)] == ["C1", "C2"], (
+        "of those of today, before any is kept"
+    )
 
 
 def test_a_flag_stays_until_someone_decides(tmp_path):

@@ -37,7 +37,8 @@ from medallion.config import Settings, utc_now
 from medallion.dashboard import copies, health, pages, parameters, people, safety, tables, words, writing
 from medallion.dashboard.parameters import BadRequestError, Given
 from medallion.dashboard.reading import Reading, Source
-from medallion.errors import ContractError, MedallionError
+from medallion.errors import ContractError, MedallionError, StateRemovedError
+from medallion.lakehouse import manifests, query
 from medallion.lakehouse.store import Lakehouse
 from medallion.version import VERSION
 
@@ -343,9 +344,11 @@ class Dashboard:
         def endpoint(request: Request) -> Response:
             try:
                 return answer(request, self.source.reading())
-            except duckdb.IOException:
+            except (duckdb.IOException, StateRemovedError):
                 self.source.forget()
-                return answer(request, self.source.reading())
+                reading = self.source.reading()
+                with query.damage_in_words(manifests.as_read(reading.lake), reading.tables):
+                    return answer(request, reading)
             finally:
                 self.source.answered()
 

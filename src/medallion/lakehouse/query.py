@@ -24,7 +24,7 @@ from deltalake import DeltaTable
 from medallion import addresses
 from medallion.contracts import table
 from medallion.contracts.own import opened
-from medallion.errors import LakehouseError
+from medallion.errors import LakehouseError, StateRemovedError
 from medallion.lakehouse import manifests, unity
 from medallion.lakehouse.places import LAYERS
 from medallion.lakehouse.store import GO_BACK, Lakehouse, damage, erasing
@@ -123,6 +123,7 @@ def damage_in_words(lake: Lakehouse, names: Iterable[str]) -> Iterator[None]:
     """Tell of a file of the lakehouse that is not there or damaged as what it is, whenever it is met.
 
     Raises:
+        StateRemovedError: It was removed since the state was opened, and a later one can be read.
         LakehouseError: There is one, or a table is not there.
     """
     try:
@@ -142,7 +143,16 @@ def damage_in_words(lake: Lakehouse, names: Iterable[str]) -> Iterator[None]:
         reason = str(error).strip().split("\n")[0].replace(file[0], "").replace("''", "it").replace('""', "it")
         if removing := erasing(lake):
             raise removing from error
+        if _has_moved_on(lake):
+            problem = f"{lake.root}: an erasure or upkeep has removed files of the state that was being read"
+            raise StateRemovedError(problem, "Run it again: it reads the newest state.") from error
         raise LakehouseError(f"{file[0]}: is missing or damaged ({reason})", f"{GO_BACK}.") from error
+
+
+def _has_moved_on(lake: Lakehouse) -> bool:
+    """Whether a command has ended since the state that a lakehouse is read at was the newest."""
+    pinned, manifest = lake.pinned, manifests.newest(lake)
+    return bool(pinned is not None and manifest and any(pinned.get(n) != v for n, v in manifest.versions.items()))
 
 
 def source(

@@ -28,7 +28,7 @@ from tenacity import retry, retry_if_exception_message, stop_after_attempt, wait
 
 from medallion import addresses, door
 from medallion.contracts import Table
-from medallion.errors import LakehouseError
+from medallion.errors import LakehouseError, StateRemovedError
 from medallion.lakehouse import locks, places
 from medallion.lakehouse.places import LAYERS, Place
 from medallion.lakehouse.session import engine_name
@@ -151,7 +151,7 @@ class Lakehouse:
             if found := damage(self, name):
                 raise found.error() from error
             if version is not None:
-                raise erasing(self) or LakehouseError(
+                raise erasing(self) or StateRemovedError(
                     f"{self.root}: {name} has no version {version} any more, which a manifest names",
                     "Open a later manifest, or see what `medallion doctor` says.",
                 ) from error

@@ -157,6 +157,8 @@ def _replaced(target: Path, write: Callable[[Path], Any]) -> Path:
         write(part)
         part.replace(target)
     except (OSError, duckdb.IOException) as error:
+        if isinstance(error, duckdb.Error) and part.name not in str(error):
+            raise  # of what is read
         raise MedallionError(f"{target}: cannot be written: {error}", "Choose another folder with --out.") from error
     finally:
         if part.is_file():
