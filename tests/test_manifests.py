@@ -14,7 +14,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from deltalake import DeltaTable, write_deltalake
+from deltalake import DeltaTable, Field, write_deltalake
+from deltalake.schema import PrimitiveType
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -221,15 +222,106 @@ def test_content_knows_neither_order_nor_files(rows, random):
         assert content([rows]) != content([[*rows[1:], (rows[0][0] + "x", rows[0][1])]])
 
 
-def test_large_tables_are_hashed_by_what_was_added(lake, monkeypatch):
-    monkeypatch.setattr(publishing, "_LARGE", 0)
-    hashed = []
-    real = query.source
-    monkeypatch.setattr(query, "source", lambda *given: hashed.append(given[4]) or real(*given))
-    table(lake, "silver.mine", "b")
+def appended(path):
+    write_deltalake(path, pa.table({"key": ["b"]}), mode="append")
+    write_deltalake(path, pa.table({"key": ["c"]}), mode="append")
+
+
+def written_anew(path):
+    write_deltalake(path, pa.table({"key": ["b"]}), mode="overwrite")
+    write_deltalake(path, pa.table({"key": ["c"]}), mode="append")
+
+
+def partly_removed(path):
+    appended(path)
+    DeltaTable(path).delete("key = 'b'")
+    DeltaTable(path).delete("key = 'a'")
+    write_deltalake(path, pa.table({"key": ["b"]}), mode="append")
+
+
+def gone_back(path):
+    written_anew(path)
+    DeltaTable(path).restore(1)
+    appended(path)
+
+
+def compacted(path):
+    appended(path)
+    DeltaTable(path).optimize.compact()
+
+
+def of_another_column(path):
+    write_deltalake(path, pa.table({"key": ["b"], "more": [1]}), mode="append", schema_mode="merge")
+
+
+def without_a_commit(path):
+    appended(path)
+    DeltaTable(path).create_checkpoint()
+    Path(path, "_delta_log", f"{2:020d}.json").unlink()
+
+
+@pytest.mark.parametrize(
+    ("change", "hashed"),
+    [
+        (appended, 2),
+        (written_anew, 2),
+        (partly_removed, None),
+        (gone_back, None),
+        (compacted, 1),
+        (of_another_column, None),
+        (without_a_commit, None),
+    ],
+)
+def test_only_what_a_table_has_gained_is_hashed(lake, monkeypatch, change, hashed):
+    """Where its commits say that the rest is as it was, or gone; its rows, files and content are those of the whole."""
+    table(lake, "silver.mine", "z")
+    publishing.publish(lake, "run")
+    asked, real = [], query.hashed
+    monkeypatch.setattr(query, "hashed", lambda *given: asked.append(given[2]) or real(*given))
+    change(lake.path("silver.mine"))
     by_parts = publishing.publish(lake, "run").tables["silver.mine"]
-    assert len(hashed[0]) == 1  # one new file of two
     assert by_parts == dict(publishing.kept(lake))["silver.mine"]
+    assert (len(asked[0]) if asked[0] is not None else None) == hashed
+    assert asked[1] is None
+
+
+def test_large_tables_at_an_address_are_hashed_by_what_was_added(lake, monkeypatch):
+    monkeypatch.setattr(publishing, "_LARGE", 0)
+    table(lake, "silver.mine", "b")
+    known = manifests.newest(lake).tables["silver.mine"]
+    added, removed = publishing._changes_elsewhere(lake, "silver.mine", lake.delta("silver.mine"), known)
+    assert (len(added), removed) == (1, 0)
+    assert known.bytes + sum(added.values()) == dict(publishing.kept(lake))["silver.mine"].bytes
+
+
+@pytest.mark.parametrize("column", ["rows", "_whole_row"])
+def test_every_column_counts_whatever_its_name(lake, column):
+    """`hash(rows)` was that of the column `rows` where a table had one."""
+    contents = set()
+    for value in (1, 2):
+        write_deltalake(lake.path("silver.mine"), pa.table({column: [7], "other": [value]}), mode="overwrite",
+                        schema_mode="overwrite")  # fmt: skip
+        contents.add(dict(publishing.kept(lake))["silver.mine"].content)
+    assert len(contents) == 2
+
+
+def test_a_column_that_no_file_has_yet_is_hashed_as_null(lake):
+    DeltaTable(lake.path("silver.mine")).alter.add_columns(Field("more", PrimitiveType("long")))
+    before = dict(publishing.kept(lake))["silver.mine"].content
+    write_deltalake(lake.path("silver.mine"), pa.table({"key": ["a"], "more": pa.array([None], pa.int64())}), mode="overwrite")  # fmt: skip
+    assert dict(publishing.kept(lake))["silver.mine"].content == before
+
+
+def test_hashes_of_another_way_are_made_anew_when_something_changes(lake, monkeypatch):
+    """A command that changes nothing reads no content, and adds no manifest."""
+    monkeypatch.setattr(publishing, "probe", lambda: "another way")
+    with monkeypatch.context() as unread:
+        unread.setattr(query, "hashed", lambda *given: pytest.fail("nothing has changed"))
+        assert publishing.publish(lake, "run") is None
+    table(lake, "silver.other", "b")
+    manifest = publishing.publish(lake, "run")
+    assert manifest.hashed_by == "another way"
+    assert {*manifest.tables} == {"silver.mine", "silver.other"}
 
 
 def test_a_manifest_opens_the_tables_that_changed_and_its_own_once(lake, monkeypatch):

@@ -253,24 +253,47 @@ class _Fetching:
 def _select(
     table: DeltaTable, name: str, of: Collection[str] | None = None, gained: Mapping[str, str] = MappingProxyType({})
 ) -> str:
-    protocol = table.protocol()
-    if "deletionVectors" in (protocol.reader_features or []):
-        raise LakehouseError(
-            f"{name}: uses deletion vectors, which are not read here",
-            "Purge them (REORG TABLE ... APPLY (PURGE)) and leave delta.enableDeletionVectors off.",
-        )
+    _without_vectors(name, table)
     fields = {'"' + field.name.replace('"', '""') + '"': field.type for field in table.schema().fields}
     typed = ", ".join(f"cast(null as {_duckdb_type(kind)}) as {name}" for name, kind in fields.items())
     lacking = [f"cast(null as {kind}) as {column}" for column, kind in gained.items()]
     files = table.file_uris() if of is None else sorted(of)
     if not files:
         return f"select {', '.join([typed, *lacking])} where false"
-    listed = ", ".join("'" + _pattern(uri).replace("'", "''") + "'" for uri in files)
     # by name, since a column that a table has gained may not be in any of its files yet
     return (
-        f"select {', '.join([*fields, *lacking])} from (from read_parquet([{listed}], union_by_name = true) "
+        f"select {', '.join([*fields, *lacking])} from (from read_parquet([{_listed(files)}], union_by_name = true) "
         f"union all by name select {typed} where false)"
     )
+
+
+def hashed(name: str, table: DeltaTable, of: Collection[str] | None = None) -> str:
+    """A query that gives the sum of the hashes of the rows of a table in a folder, and their number.
+
+    It is planned in half the time of one over `source`, and fails where no file has a column that the table has gained.
+    """
+    _without_vectors(name, table)
+    files = table.file_uris() if of is None else sorted(of)
+    if not files:
+        return "select 0::hugeint, 0"
+    cells = []
+    for field in table.schema().fields:
+        column, kind = '"' + field.name.replace('"', '""') + '"', _duckdb_type(field.type)
+        cells.append(column if kind == "varchar" else f"{column}::{kind}")
+    row = f"hash(row({', '.join(cells)}))::hugeint"
+    return f"select coalesce(sum({row}), 0), count(*) from read_parquet([{_listed(files)}], union_by_name = true)"
+
+
+def _listed(files: Iterable[str]) -> str:
+    return ", ".join("'" + _pattern(uri).replace("'", "''") + "'" for uri in files)
+
+
+def _without_vectors(name: str, table: DeltaTable) -> None:
+    if "deletionVectors" in (table.protocol().reader_features or []):
+        raise LakehouseError(
+            f"{name}: uses deletion vectors, which are not read here",
+            "Purge them (REORG TABLE ... APPLY (PURGE)) and leave delta.enableDeletionVectors off.",
+        )
 
 
 def _pattern(uri: str) -> str:
