@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import sys
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -107,7 +108,13 @@ def test_nothing_is_left_and_nothing_else_changes(lake, rows):
     assert rows(lake, "select count(*) as n from gold.customer_features where customer_id = 'C004'") == [{"n": 0}]
 
 
-def test_the_certificate_says_what_was_done_and_names_no_one(lake, rows):
+def test_the_certificate_says_what_was_done_and_names_no_one(lake, rows, tmp_path, monkeypatch):
+    """What failed runs and killed dashboards have left of the account goes too."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left = tmp_path / "medallion-killed"
+    left.mkdir()
+    (left / ".in-use").touch()
+    write_deltalake(lake.path("silver.leads_staged"), lake.delta("silver.leads_clean").to_pyarrow_table())
     terms = subject(rows, lake)
     rehearsal = forget(lake, dry_run=True)
     certificate = forget(lake)
@@ -120,6 +127,11 @@ def test_the_certificate_says_what_was_done_and_names_no_one(lake, rows):
     assert would["silver.leads_clean"] == told["records"]["leads"]
     assert all(row["versions_purged"] for row in told["tables"])
     assert "leads.csv" in told["not_touched"]
+    assert not left.exists()
+    assert not Path(lake.path("silver.leads_staged")).exists()
+    assert told["temporary_folders"] == {"removed": 1, "in_use": 0}
+    assert [one["where"] for one in told["searched_in"]] == ["tables", "files", "older versions"]
+    assert all(one["how"] for one in told["searched_in"])
     stored = rows(lake, "select * from ops.erasures")
     assert {row["state"] for row in stored} == {"started", "finished"}
     assert all(len(row["value_hash"]) == 64 for row in stored)

@@ -25,7 +25,7 @@ from deltalake.exceptions import DeltaError
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
-from medallion import bronze, contracts, door, silver
+from medallion import bronze, contracts, door, silver, temporary
 from medallion.care import proposals, status
 from medallion.care.proposals import Actions
 from medallion.config import Settings
@@ -33,7 +33,7 @@ from medallion.contracts import Column as Declared
 from medallion.contracts import Entity
 from medallion.errors import LakehouseError
 from medallion.gold import graph
-from medallion.lakehouse import contracts_in_use, locks, manifests, places, query, store
+from medallion.lakehouse import contracts_in_use, locks, manifests, places, publishing, query, store
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, erasure_log, extensions, journal, models
@@ -353,6 +353,8 @@ class _Erasure:
         self.mine = ErasureLog(known.salt, hashes)
         self.alike: dict[str, int] = {}
         self.tables: list[dict[str, Any]] = []
+        #: Temporary folders that were removed, and that others still use.
+        self.temporary = (0, 0)
 
     def _looked_for(self) -> Mentions:
         """Whom to look for, names of files that mention them among it."""
@@ -675,6 +677,7 @@ class _Erasure:
         with self.steps.step("write down the hashes"):
             erasure_log.record(self.spark, self.lake, self.mine, erasure, erasure_log.STARTED, self.now)
         self.refused = self._quarantined()
+        store.drop(self.lake, [name for name in self.lake.tables() if name.endswith(publishing.WORK)])  # of failed runs
         removed = {}
         order = {"bronze": 0, "ops": 1, "gold": 2, "silver": 3}
         last = [entity.history.name for entity in self.entities.values()][::-1]
@@ -735,6 +738,7 @@ class _Erasure:
         """Search what is left, and write down what was done."""
         with self.steps.step("search every remaining file"):
             self.journal = batches.history(self.lake)
+            self.temporary = temporary.sweep()
             searched, findings = search(
                 Path(self.lake.root), self.mentions, {places.INTENT_FILE, erasure_log.LEFT_FILE}
             )
@@ -753,13 +757,14 @@ class _Erasure:
             "files_searched": searched,
             "terms_searched": sum(one["count"] for one in searched_for),
             "searched_for": searched_for,
-            "searched_in": _SEARCHED_IN,
+            "searched_in": [{"where": where, "how": how} for where, how in _SEARCHED_IN],
             "contact_hashes": {kind: sorted(self.mine.hashes.get(kind, ())) for kind in erasure_log.CONTACTS},
             "names_that_stay": dict(sorted(self.alike.items())),
             "numbers_that_stay": len(self.subject.switchboards),
             "found": found,
-            "not_searched": _NOT_SEARCHED,
-            "not_touched": "The exports themselves, copies made with `medallion export`, and backups: "
+            "temporary_folders": {"removed": self.temporary[0], "in_use": self.temporary[1]},
+            "not_searched": [*_NOT_SEARCHED, *([_IN_USE.format(self.temporary[1])] if self.temporary[1] else [])],
+            "not_touched": "the exports that were read: "
             + ", ".join(sorted({file.name for batch in self.journal for file in batch.files})),
         }
         path = self._certificate_file()
@@ -959,17 +964,26 @@ def _with_marks(frame: DataFrame) -> str:
 
 
 _SEARCHED_IN = (
-    "every row of every table but those of gold, which are computed again; then every file of the lakehouse and its name: data, "
-    "statistics, commits, checkpoints, proposals and models. Names are not looked for in cells that hold nothing but the name of "
-    "somebody else's record, unless that record has an address or number of the account"
-)
+    ("tables", "every row, by the keys of the account, its deals and touches; other cells by the terms above. A cell that holds nothing but "
+     "the name of another account's record stays, unless that record has an address or number of the account. Gold is not "
+     "searched for rows: it is computed again without the account"),
+    ("files", "every file of the lakehouse and its name, after the rows had gone: data, column statistics, commits, checkpoints, "
+     "proposals and models"),
+    ("older versions", "none: all of them were removed from every table, without a search. That includes tables in which nothing of the "
+     "account was found, since states from before an erasure cannot be opened"),
+)  # fmt: skip
 _NOT_SEARCHED = (
-    "the folder of exports, with what a later delivery says of the person in notes of others",
-    "copies made with `medallion export`, `query --output` or the dashboard, and dashboards that are running",
-    "folders `medallion-*` that a killed dashboard or report left where the system keeps temporary files",
+    "the folder of exports, and what a later delivery says of the person in notes of others",
+    "copies made with `medallion export` or the dashboard, wherever they were written to, and parts of such files that a killed command left there",
     "reports, slides and Power BI files", "models that are kept outside the lakehouse", "backups and snapshots of the disk",
+    "temporary folders of other users, of other machines and of versions before this one",
     "the CRM and every other system",
 )  # fmt: skip
+#: Of temporary folders.
+_IN_USE = (
+    "{} temporary folders that running programs hold, such as dashboards: each goes when its program ends, and a dashboard drops "
+    "what it has copied after the next request"
+)
 
 
 def _place(name: str, last: list[str]) -> int:

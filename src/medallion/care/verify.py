@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from medallion import pipeline
+from medallion import pipeline, temporary
 from medallion.care import doctor, status
 from medallion.care.doctor import BROKEN, OK, WARNING, Finding
 from medallion.config import Settings
@@ -138,7 +137,7 @@ def _gold(settings: Settings, lake: Lakehouse) -> Iterator[Finding]:
     day = status.as_of(lake) if lake.exists("gold.sales_summary") else None
     if day is None:
         return
-    with TemporaryDirectory(prefix="medallion-") as folder:
+    with temporary.folder() as folder:
         target = str(Path(folder, "gold"))
         pipeline.replay(settings, day, None, target)
         again = dict(publishing.kept(Lakehouse(target)))

@@ -76,21 +76,22 @@ def _show(call: Call, result: dict[str, Any]) -> None:
         f"{versions} older versions purged in {len(result['tables'])} tables; time travel into them is gone.",
         f"{result['files_searched']} remaining files searched for {result['terms_searched']} terms: nothing found.",
         *(
-            f"Searched for {one['count']} {one['kind']} {one['forms']}. Not searched: {one['not_searched']}."
+            f"Searched for {one['count']} {one['kind']} {one['forms']}. Not for {one['not_searched']}."
             for one in result["searched_for"]
             if one["count"]
         ),
         *(
-            f"{count:,} rows of {name} bear a name of the account and no address or number of it. If one is the same person, forget its account too."
+            f"{count:,} rows of {name} have a name of the account, but no address or number of it. If one is the same person, forget its account too."
             for name, count in result["names_that_stay"].items()
         ),
         *(
             [
-                f"{stay} telephone numbers of the account are those of other accounts too, such as a switchboard's, and stay there."
+                f"{stay} telephone numbers of the account are also those of other accounts, such as a switchboard's, and stay in their records."
             ]
             if (stay := result["numbers_that_stay"])
             else []
         ),
+        *(f"Searched {one['where']}: {one['how']}." for one in result["searched_in"]),
         f"Not searched: {'; '.join(result['not_searched'])}.",
         f"Not touched: {result['not_touched']}",
         f"Certificate: {result['certificate']}",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import sys
-import tempfile
 import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -32,7 +31,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainT
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from medallion import charts, figures, metrics
+from medallion import charts, figures, metrics, temporary
 from medallion.config import Settings, utc_now
 from medallion.dashboard import copies, health, pages, parameters, people, safety, tables, words, writing
 from medallion.dashboard.parameters import BadRequestError, Given
@@ -202,15 +201,15 @@ class Dashboard:
             raise HTTPException(404, words.say("not_found"))
         found = parameters.given(request.query_params.multi_items(), table.allowed)
         where = table.understood(found, reading)
-        folder = tempfile.TemporaryDirectory(prefix="medallion-")
-        path = Path(folder.name, f"{table.name}.{kind}")
+        folder, remove = temporary.make()
+        path = Path(folder, f"{table.name}.{kind}")
         try:
             tables.download(reading, table, found, where, path, pii=self.options.pii)
         except BaseException:
-            folder.cleanup()
+            remove()
             raise
         media = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}[kind]
-        return FileResponse(path, media_type=media, filename=path.name, background=BackgroundTask(folder.cleanup))
+        return FileResponse(path, media_type=media, filename=path.name, background=BackgroundTask(remove))
 
     def customer(self, request: Request, reading: Reading) -> Response:
         """One customer."""

@@ -21,7 +21,7 @@ from urllib.parse import unquote
 import duckdb
 from deltalake import DeltaTable
 
-from medallion import addresses
+from medallion import addresses, temporary
 from medallion.contracts import table
 from medallion.contracts.own import opened
 from medallion.errors import LakehouseError, StateRemovedError
@@ -47,14 +47,14 @@ def _instance() -> duckdb.DuckDBPyConnection:
     It keeps no content of files: it lives as long as the process, and the engine wants the memory.
     """
     atexit.register(_instance.cache_clear)
-    return duckdb.connect(config={"enable_external_file_cache": False})
+    return duckdb.connect(config={"enable_external_file_cache": False, "temp_directory": temporary.spill()})
 
 
 @contextmanager
 def _database(alone: bool) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to an empty database in memory, which is gone afterwards."""
     if alone:
-        with duckdb.connect() as connection:
+        with duckdb.connect(config={"temp_directory": temporary.spill()}) as connection:
             yield connection
         return
     name = f"lakehouse_{next(_counter)}"
