@@ -17,6 +17,7 @@ from conftest import NOW
 from medallion import contracts
 from medallion.care import doctor, erasure
 from medallion.care.erasure import search
+from medallion.care.erasure.work import Erasure
 from medallion.config import load
 from medallion.errors import LakehouseError
 from medallion.lakehouse import locks, maintenance, places, store
@@ -88,7 +89,7 @@ def test_files_of_somebody_else_are_never_removed(lake, tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x")
     store.purge(lake, "silver.notes")
-    erasure._Erasure._sweep(SimpleNamespace(lake=lake))
+    Erasure._sweep(SimpleNamespace(lake=lake))
     assert [path for path in ours if path.exists()] == []
     assert [path for path in theirs if not path.exists()] == []
     assert not (tmp_path / "silver/never_was").exists()
@@ -132,7 +133,7 @@ def test_a_table_of_an_object_store_that_is_dropped_leaves_files_of_somebody_els
 def test_the_list_of_source_files_goes_with_an_erasure(lake):
     """A file without a header has its first row there."""
     locks.remember_sources(lake.root, {"files": {"leads.csv": {"cells": ["Ann Anvil"]}}})
-    erasure._Erasure._sweep(SimpleNamespace(lake=lake))
+    Erasure._sweep(SimpleNamespace(lake=lake))
     assert locks.sources(lake.root) == {}
 
 
