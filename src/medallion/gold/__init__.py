@@ -83,7 +83,7 @@ STEPS: tuple[Step, ...] = (
     Step("gold.deals", (_LEADS, "gold.customer_features", "gold.score_bands", "as_of", SCORED, "gold.stage_history")),
     Step("gold.touch_days", (_TOUCHES, "as_of", "high_watermark"), adds=True),
     Step("gold.attribution", (_LEADS, _TOUCHES, "as_of"), by="lead_id"),
-    Step("gold.sales_summary", (_LEADS, _TOUCHES, "as_of", "gold.touch_days")),
+    Step("gold.sales_summary", (_LEADS, _TOUCHES, "as_of", "gold.deal_changes", "gold.touch_days")),
     Step(
         "gold.channel_performance",
         (_LEADS, _TOUCHES, "as_of", "gold.touch_days", "gold.attribution", "gold.touch_totals"),

@@ -51,6 +51,7 @@ def rewind(history: DataFrame, entity: Entity, as_of: Column, known_as_of: Colum
     chosen = ranked.filter(F.col("_rank") == 1)
     if entity.name == "leads":
         later = ~F.col("_held") & ~F.coalesce((F.col("status") != "open") & (F.col("closed_at") < as_of), F.lit(False))
+        later = later & (version.isNotNull() | F.col("created_at").isNull())  # else it holds from the opening
         chosen = chosen.withColumn("stage", F.when(~later, F.col("stage")))
     if "_outcome" in told:
         chosen = chosen.filter(~F.coalesce(F.col("_outcome").isin(*ENDED), F.lit(False)))
