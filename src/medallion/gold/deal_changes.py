@@ -5,7 +5,6 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from medallion.columns import key_hash
 from medallion.contracts.model import ENDED
 from medallion.features import AsOf
 
@@ -52,43 +51,28 @@ def deal_changes(
             frame.join(only, on="lead_id", how="left_semi") for frame in (versions, stage_history)
         )
         changes = None if changes is None else changes.join(only, on="lead_id", how="left_semi")
-    entries = _entries(versions)
-    learned = versions.select("lead_id", "known_at", F.lit(1).alias("_version"))
+    facts = _facts(versions, changes, as_of, time_zone)
+    entries = _entries(versions).join(facts, on="lead_id")
+    # most deals have one version: only the others have to be put in order
+    once = entries.filter(F.col("_alone") & ~F.col("_ended")).withColumns(
+        {
+            "known_from": F.col("known_at"),
+            "known_to": F.lit(None).cast("timestamp"),
+            "_place": F.lit(1),
+            "_until": F.lit(None).cast("timestamp"),
+            "_first": F.lit(True),
+            "_stays": F.lit(True),
+            "_opened": F.coalesce("created_at", "_since"),
+        }
+    )
+    learned = versions.select("lead_id", "known_at")
     if changes is not None:
-        learned = learned.unionByName(changes.select("lead_id", "known_at", F.lit(0).alias("_version")))
-    # most deals have one version: only the others have to be put in order (and one whose hash is that of another)
-    by_hash = learned.withColumn("_hash", key_hash(F.col("lead_id"))).groupBy("_hash")
-    counted = by_hash.agg(
-        F.sum("_version").alias("n"), F.min("known_at").alias("_from"), F.max("known_at").alias("_to")
-    )
-    several = counted.filter((F.col("n") > 1) | (F.col("_from") < F.col("_to"))).select("_hash")
-
-    def joined(frame: DataFrame, how: str) -> DataFrame:
-        return frame.withColumn("_hash", key_hash(F.col("lead_id"))).join(several, on="_hash", how=how).drop("_hash")
-
+        learned = learned.unionByName(changes.select("lead_id", "known_at"))
+    knowledge = _knowledge(learned.join(facts.filter(~F.col("_alone")), on="lead_id", how="left_semi"))
+    more = entries.filter(~F.col("_alone")).join(knowledge, on="lead_id").filter("known_at <= known_from")
     stages = _stages(stage_history)
-    once = (
-        joined(entries, "left_anti")
-        .filter(~F.col("_ended"))
-        .withColumns(
-            {
-                "known_from": F.col("known_at"),
-                "known_to": F.lit(None).cast("timestamp"),
-                "_until": F.lit(None).cast("timestamp"),
-                "_first": F.lit(True),
-                "_stays": F.lit(True),
-                "_opened": F.coalesce("created_at", "_since"),
-            }
-        )
-    )
-    knowledge = _knowledge(joined(learned, "left_semi"))
-    more = _in_order(joined(entries, "left_semi").join(knowledge, on="lead_id").filter("known_at <= known_from"))
-    rows = (
-        _states(once, stages, as_of)
-        .drop("_place")
-        .unionByName(_as_long_as_known(_merged(_states(more, stages, as_of))))
-    )
-    rows = rows.join(_basis(versions, changes, as_of, time_zone), on="lead_id")
+    several = _as_long_as_known(_merged(_states(_in_order(more), stages, as_of)))
+    rows = _states(once, stages, as_of).drop("_place").unionByName(several)
     return rows.select(
         "lead_id",
         "valid_from",
@@ -120,7 +104,7 @@ def changed(
     time_zone: str,
 ) -> DataFrame:
     """Deals, one a row, whose rows in `kept` are not what their versions and stage changes give."""
-    now = _basis(versions, changes, as_of, time_zone)
+    now = _facts(versions, changes, as_of, time_zone)
     before = kept.groupBy("lead_id").agg(F.max("basis").alias("_kept"))
     both = now.join(before, on="lead_id", how="full")
     return both.filter(~F.col("basis").eqNullSafe(F.col("_kept"))).select("lead_id")
@@ -249,7 +233,8 @@ def _states(entries: DataFrame, stages: DataFrame, as_of: AsOf) -> DataFrame:
         "status",
         F.coalesce("stage", "_stage").alias("stage"),
         *_SAYS,
-        *(name for name in ("_place",) if name in entries.columns),
+        "basis",
+        "_place",
     ).filter(F.col("valid_from") < as_of.instant)
 
 
@@ -264,7 +249,7 @@ def _merged(states: DataFrame) -> DataFrame:
 
 def _as_long_as_known(rows: DataFrame) -> DataFrame:
     """Rows that are the same by what was known from several times on become one."""
-    same = ("lead_id", "valid_from", "valid_to", *_STATE)
+    same = ("lead_id", "valid_from", "valid_to", *_STATE, "basis")
     in_order = Window.partitionBy(*same).orderBy("_place")
     rows = rows.withColumn("_run", F.col("_place") - F.row_number().over(in_order))
     now = F.count_if(F.col("known_to").isNull()) > 0
@@ -275,18 +260,25 @@ def _as_long_as_known(rows: DataFrame) -> DataFrame:
     )
 
 
-def _basis(versions: DataFrame, changes: DataFrame | None, as_of: AsOf, time_zone: str) -> DataFrame:
-    """Per deal a number that changes with anything that its rows are computed from."""
+def _facts(versions: DataFrame, changes: DataFrame | None, as_of: AsOf, time_zone: str) -> DataFrame:
+    """Per deal `basis`, a number that changes with anything that its rows are computed from, and `_alone`, whether there is
+    one version of it and nothing was learned of it since.
+    """
 
     def told(frame: DataFrame, kind: str, columns: tuple[str, ...], times: tuple[str, ...]) -> DataFrame:
         past = (F.col(name) < as_of.instant for name in times)
         number = F.hash(F.lit(kind), F.lit(time_zone), *columns, *times, *_ARRIVAL, *past)
-        is_version = F.lit(kind == "version").alias("_is_version")
-        return frame.select("lead_id", number.cast("bigint").alias("_number"), is_version)
+        is_version = F.lit(int(kind == "version")).alias("_version")
+        return frame.select("lead_id", "known_at", number.cast("bigint").alias("_number"), is_version)
 
     times = ("created_at", "updated_at", "closed_at", *(("_ended_at",) if "_ended_at" in versions.columns else ()))
     parts = told(versions, "version", ("_outcome", *_STATE), times)
     if changes is not None:
         parts = parts.unionByName(told(changes, "change", ("stage",), ("entered_at",)))
-    basis = parts.groupBy("lead_id").agg(F.sum("_number").alias("basis"), F.max("_is_version").alias("_there"))
-    return basis.filter("_there").drop("_there")
+    versions_of = F.sum("_version")
+    facts = parts.groupBy("lead_id").agg(
+        F.sum("_number").alias("basis"),
+        ((versions_of == 1) & (F.min("known_at") == F.max("known_at"))).alias("_alone"),
+        (versions_of > 0).alias("_there"),
+    )
+    return facts.filter("_there").drop("_there")
