@@ -270,7 +270,16 @@ def replay(
         score_at = known_as_of or max(known) + timedelta(microseconds=1)
         contracts_in_use.put(spark, other, used, score_at)  # readers learn from it what currency the amounts are in
         context = Context(spark, lake, entities, steps, score_at)
-        silver_to_gold(context, day, settings.score, known_as_of, other, champion=model, score_at=score_at)
+        silver_to_gold(
+            context,
+            day,
+            settings.score,
+            known_as_of,
+            other,
+            champion=model,
+            score_at=score_at,
+            time_zone=settings.time_zone,
+        )
 
 
 _NOTHING: frozenset[str] = frozenset()
@@ -599,6 +608,7 @@ class _Work:
                 champion=self.model,
                 score_at=now,
                 stale=why,
+                time_zone=settings.time_zone,
             )
             for step in graph():
                 if step.table in result.rebuilt:
@@ -728,6 +738,7 @@ class _Work:
             "": contracts_in_use.fingerprint(self.said),
             "as_of": self.settings.score.model_dump(mode="json"),
             SCORED: self.model.scorer.version if self.model else None,
+            "time_zone": self.settings.time_zone,
         }
         dated = (entity.clean.name for entity in self.entities.values() if any(c.event for c in entity.columns))
         last = recorded(rows[0]["fingerprint"] if rows else None)

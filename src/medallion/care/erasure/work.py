@@ -95,7 +95,9 @@ class Erasure(About):
         if self.lake.exists("gold.sales_summary"):  # without a dated event there is no day, but there is gold
             model = models.champion(self.settings)
             context = Context(self.spark, self.lake, self.entities, self.steps, self.now)
-            silver_to_gold(context, day, self.settings.score, champion=model, anew=True)
+            silver_to_gold(
+                context, day, self.settings.score, champion=model, anew=True, time_zone=self.settings.time_zone
+            )
         self.tables = []
         for name in self.lake.tables():
             with self.steps.step(f"purge: {name}"):
