@@ -116,6 +116,7 @@ def test_the_truth_is_about_open_deals_and_keeps_the_laws_of_probability(world, 
     came = read(tmp_path / "outcomes.csv")
     assert still <= {row["deal_id"] for row in came}
     assert all(row["closed_on"] == "" or row["closed_on"] > world.last.isoformat() for row in came)
+    assert all((row["closed_on"] == "") == (row["status"] == "open") for row in came)
 
 
 def test_the_truth_comes_true(module):
@@ -138,6 +139,19 @@ def test_the_truth_comes_true(module):
         for part in [np.arange(len(p)), *np.array_split(np.argsort(p), 5)]:
             assert abs((y[part] - p[part]).sum()) < 3.5 * np.sqrt((p[part] * (1 - p[part])).sum())
     assert 0.09 < np.mean(decided) < 0.14  # days are whole, so the first tenth ends a little late
+
+
+def test_the_hidden_state_is_believed_in_as_often_as_it_holds(module):
+    beliefs, states = [], []
+    for seed in (21, 22, 23):
+        world = module.World(module.Params(seed=seed, accounts=2500))
+        day = crm.day_of(world.crm, world.last)
+        of, state = world.hidden
+        believed = world.belief(of, day) if module is hazards else world.kept[day][-1]
+        beliefs, states = [*beliefs, *believed], [*states, *state]
+    p, y = np.array(beliefs), np.array(states)
+    for part in [np.arange(len(p)), *np.array_split(np.argsort(p), 5)]:
+        assert abs((y[part] - p[part]).sum()) < 3.5 * np.sqrt((p[part] * (1 - p[part])).sum())
 
 
 def test_the_truth_knows_only_what_was_recorded(module):
@@ -198,6 +212,11 @@ def test_the_committee_has_custom_fields_one_of_which_tells_the_outcome(tmp_path
     assert len({row["owner"] for row in deals}) > 20  # more than there are places: reps leave
     due, opened = world.crm.changes["expected_close_date"], world.crm.deals["created"]
     assert (np.bincount(due[0], minlength=len(opened)) > 1).mean() > 0.2  # pushed at least once
+    last = {
+        f"D{deal + 1:06d}": day for deal, at, day in zip(*due, strict=True) if at <= crm.day_of(world.crm, world.last)
+    }
+    for row in deals[:500]:
+        assert crm.day_of(world.crm, row["expected_close_date"]) == last[row["deal_id"]]
     contacts = {row["contact"] for row in read(tmp_path / "interactions.csv")}
     assert len(contacts) > 1500
 

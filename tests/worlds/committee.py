@@ -278,6 +278,8 @@ class World:
             new = np.arange(joins[day], joins[day + 1])
             log["owner"].append((new, np.full(len(new), day), name[slot[new]]))
             of = np.concatenate([of, new])
+            if day == p.days - 1:
+                self.hidden = (of, stalled[of])  # what nobody sees, at the end of the last day
             states = (stage[of], turned_up[of], level[slot[of]])
             self.kept[day] = (of, *(state.astype(np.int8) for state in states), belief[of])
         self._record(accounts, deals, log, start, closed, won, hired, rng)

@@ -232,6 +232,8 @@ class World:
             turned = alive[rng.random(len(alive)) < turn]
             warm[turned] = ~warm[turned]
             alive = alive[~ends]
+            if day == p.days - 1:
+                self.hidden = (alive, warm[alive])  # what nobody sees, at the end of the last day
         self._record(accounts, deals, touched, moved, closed, won, rng)
 
     def _record(self, accounts: Columns, deals: Columns, touched: list[Any], moved: list[Any], closed: np.ndarray, won: np.ndarray, rng: np.random.Generator) -> None:  # fmt: skip
