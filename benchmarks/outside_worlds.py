@@ -4,6 +4,8 @@
 
 Per world and seed: write exports, run, train, score, all by the command line; then compare with the true probability of
 every open deal, and with what came. Seeds 1 to 49 are for development; seeds from 1000 are not used for tuning.
+How near one can come depends on how much there is to learn from: XGBoost with every signal that counts, owners among
+them, stays .045 (hazards) and .026 (committee) in AUC behind the oracle with 3,000 accounts, and .03 and .015 with 10,000.
 `--quarters 4` does the same at four earlier days, a month into a quarter each, and counts how often the revenue of
 the quarter falls within the forecast's intervals, where the command `medallion forecast` is there. `--world leadforge`
 needs a Python that has leadforge, `--forge PATH`.
@@ -22,6 +24,7 @@ import tempfile
 import time
 from collections import defaultdict
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +47,20 @@ def medallion(*words: str | Path) -> tuple[int, Any]:
         return done.returncode, json.loads(done.stdout)
     except json.JSONDecodeError:
         return done.returncode, (done.stderr or done.stdout).strip()[-600:]
+
+
+@cache
+def _options(command: str) -> str:
+    """Help of a command, to see what this version has."""
+    done = subprocess.run(
+        [sys.executable, "-m", "medallion", command, "--help"], capture_output=True, text=True, check=False
+    )
+    return done.stdout
+
+
+def known_at(last: date) -> list[str]:
+    """The option that says when a delivery became known: the morning after its last day. Empty where there is none."""
+    return ["--known-at", (last + timedelta(days=1)).isoformat()] if "--known-at" in _options("run") else []
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -279,7 +296,8 @@ def one(world: str, seed: int, folder: Path, given: argparse.Namespace, until: d
         return answer
 
     for source in sorted({file.parent for file in (folder / "export").rglob("deals.csv")}):
-        status, said = timed("run", "run", "--source", source)
+        when = known_at(date.fromisoformat(source.name)) if given.deliveries == "monthly" else []
+        status, said = timed("run", "run", "--source", source, *when)
         if status:
             raise SystemExit(f"{world} {seed}: the run failed: {said}")
     status, said = timed("train", "train")
