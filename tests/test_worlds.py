@@ -122,7 +122,7 @@ def test_the_truth_is_about_open_deals_and_keeps_the_laws_of_probability(world, 
 def test_the_truth_comes_true(module):
     """In each fifth of the probabilities, and over all, within 3.5 standard errors; within the quarter too."""
     chances, won, within, quarter, decided = [], [], [], [], []
-    for seed in (11, 12, 13, 14):
+    for seed in (11, 12, 13):
         world = module.World(module.Params(seed=seed, accounts=2500, **QUICK[module]))
         day, closed = crm.day_of(world.crm, world.last), world.crm.closed
         rows = [dict(zip(crm.TRUTH, row, strict=True)) for row in world.truth(world.last)]
@@ -143,7 +143,7 @@ def test_the_truth_comes_true(module):
 
 def test_the_hidden_state_is_believed_in_as_often_as_it_holds(module):
     beliefs, states = [], []
-    for seed in (21, 22, 23):
+    for seed in (21, 22):
         world = module.World(module.Params(seed=seed, accounts=2500))
         day = crm.day_of(world.crm, world.last)
         of, state = world.hidden
