@@ -73,10 +73,11 @@ def _show(call: Call, result: dict[str, Any]) -> None:
     call.records("Removed", rows)
     versions = sum(row["versions_purged"] for row in result["tables"])
     call.say(
-        f"{versions} older versions purged in {len(result['tables'])} tables; time travel into them is gone. {result['older_versions']}",
+        f"{versions} older versions purged in {len(result['tables'])} tables; time travel into them is gone.",
+        result["older_versions"],
         f"{result['files_searched']} remaining files searched for {result['terms_searched']} terms: nothing found.",
         *(
-            f"Searched for {one['count']} {one['kind']} {one['forms']}. Not for {one['not_searched']}."
+            f"Searched for {one['kind']} ({one['count']}): {one['forms']}. Not searched for: {one['not_searched']}."
             for one in result["searched_for"]
             if one["count"]
         ),

@@ -10,8 +10,8 @@ SEARCHED_IN = [
      "checkpoints, proposals and models"},
 ]  # fmt: skip
 OLDER_VERSIONS = (
-    "All were removed from every table, without a search. That includes tables in which nothing of the account was found: states from "
-    "before an erasure cannot be opened."
+    "Older versions were removed from every table without a search, also from tables in which nothing of the account was found: states "
+    "from before an erasure cannot be opened."
 )
 _NOT_SEARCHED = (
     "the folder of exports, and what a later delivery says of the person in notes of others",
