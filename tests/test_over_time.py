@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -14,8 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medallion.errors import ContractError
-from medallion.lakehouse import query
-from medallion.lakehouse.store import Lakehouse
 from medallion.metrics import over_time
 
 DAY0 = datetime(2025, 1, 1, tzinfo=UTC)
@@ -222,22 +219,3 @@ def test_what_is_refused(history):
         over_time.open_pipeline(history([]), day(0), ["ownr"])
     with pytest.raises(ContractError, match="is before"):
         over_time.movement(history([]), day(2), day(1))
-
-
-def test_the_command_tells_what_adds_up(sample, medallion):
-    line = ["metrics", "movement", "2025-05-31", "2025-06-30", "--lakehouse", sample.root]
-    code, out, _ = medallion(*line, "--by", "owner", "--json")
-    assert code == 0
-    rows = json.loads(out)["rows"]
-    assert len(rows) > 1
-    assert all(row["start"] + sum(row[part] for part in over_time.PARTS) == pytest.approx(row["end"]) for row in rows)
-    with query.connect(Lakehouse(sample.root), layers=["gold"]) as connection:
-        won = "select sum(revenue)::double as won, max_by(open_pipeline, day)::double as still from gold.sales_summary where day > date '2025-05-31'"
-        (known,) = query.rows(connection, won)
-    assert (-sum(row["won"] for row in rows), sum(row["end"] for row in rows)) == (known["won"], known["still"])
-    code, out, _ = medallion(*line)
-    assert code == 0
-    assert "revalued" not in out  # nothing was
-    code, _, err = medallion("metrics", "movement", "2025-05-31", "2025-08-30", "--lakehouse", sample.root)
-    assert code == 1
-    assert "2025-08-30 is after 2025-06-30, the last day of the data" in err

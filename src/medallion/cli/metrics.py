@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -158,7 +159,10 @@ def movement(
     if newest and last > newest:
         raise ContractError(f"{last} is after {newest}, the last day of the data", f"Give a day up to {newest}.")
     with query.connect(call.lake, layers=("gold",)) as connection:
-        rows = over_time.movement(connection, first, last, by or (), known)
+        found = over_time.movement(connection, first, last, by or (), known)
+    rows = [
+        {name: metrics.plain(one) if isinstance(one, Decimal) else one for name, one in row.items()} for row in found
+    ]
 
     def tell() -> None:
         parts = [name for name in ("start", *over_time.PARTS, "end") if name in ("start", "end") or _moves(rows, name)]
