@@ -74,7 +74,8 @@ def _conversions() -> DataFrame:
 
 def _versions(history: DataFrame) -> DataFrame:
     """Versions of deals in the reporting currency; the job has written down the amounts of current versions alone."""
-    return converted.as_written(history, _conversions(), _ENTITIES["leads"].currency)
+    versions = converted.as_written(history, _conversions(), _ENTITIES["leads"].currency)
+    return silver.ended_by(versions, _AS_OF.last_instant) if "_ended_at" in history.columns else versions
 
 
 def _as_of() -> AsOf:

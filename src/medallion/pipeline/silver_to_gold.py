@@ -121,12 +121,14 @@ def silver_to_gold(
         rewind(as_of_time.instant)
 
     held_out = _in_reporting_currency(context, frames, day, known_as_of, target is None)
-    # withdrawn deals were there once, so they are in their history, and in no other table
-    special = {("gold.deal_changes", "silver.leads_history"): frames["silver.leads_history"]}
-    frames["silver.leads_history"] = versions
-    ended = " or ".join(f"_outcome = '{outcome}'" for outcome in ENDED)
-    if held_out or context.has_rows(entities["leads"].history, ended):  # stages of deals that are there
+    every, ended = frames["silver.leads_history"], " or ".join(f"_outcome = '{outcome}'" for outcome in ENDED)
+    frames["silver.leads_history"], some_ended = versions, context.has_rows(entities["leads"].history, ended)
+    if held_out or some_ended:  # stages of deals that are there
         frames["silver.leads_history"] = silver.of_counted(versions, frames["silver.leads_clean"])
+    if some_ended and not (newest and newest >= as_of_time.time):
+        every = silver.ended_by(every, as_of_time.last_instant)
+    # withdrawn deals were there once, so they are in their history, and in no other table
+    special = {("gold.deal_changes", "silver.leads_history"): every}
 
     found = Stale({step.table: "" for step in graph()}, anew) if stale is None else stale(day)
     wanted, anew = set(found.tables), found.anew

@@ -30,6 +30,7 @@ from medallion.contracts.model import ENDED
 from medallion.contracts.odcs import names_in
 from medallion.errors import ContractError
 from medallion.silver import checks, life
+from medallion.silver.rewinding import ended_by as ended_by
 from medallion.silver.rewinding import grown as grown
 from medallion.silver.rewinding import newest_event as newest_event
 from medallion.silver.rewinding import of_counted as of_counted

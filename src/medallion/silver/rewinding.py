@@ -69,6 +69,11 @@ def of_counted(history: DataFrame, leads: DataFrame) -> DataFrame:
     return there.join(leads.select("lead_id"), on="lead_id", how="left_semi")
 
 
+def ended_by(history: DataFrame, last: Column) -> DataFrame:
+    """A history whose ends count at `last` at the latest, as in the clean table, which has no record that has ended by now."""
+    return history.withColumn("_ended_at", F.when(F.col("_ended_at").isNotNull(), F.least("_ended_at", last)))
+
+
 def grown(frame: DataFrame, entity: Entity) -> DataFrame:
     """A table with the columns of gold that its contract has gained; no row has come since, so they are null."""
     there = frame.columns if entity.in_gold else ()
