@@ -103,8 +103,8 @@ def test_names_that_are_no_catalog_are_refused(root):
 
 def test_tables_of_a_catalog_are_named_in_quotes():
     assert Lakehouse("uc://crm_dev").path("gold.deals") == "`crm_dev`.`gold`.`deals`"
-    assert Lakehouse("uc://crm_dev").in_catalog
-    assert not Lakehouse("abfss://lake@account.dfs.core.windows.net/x").in_catalog
+    assert not Lakehouse("uc://crm_dev").place.reads_files
+    assert Lakehouse("abfss://lake@account.dfs.core.windows.net/x").place.reads_files
 
 
 def test_what_unity_catalog_does_itself_is_left_to_it():

@@ -11,6 +11,8 @@ import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from deltalake import DeltaTable, Field
+
 from medallion import pipeline
 from medallion.care import status
 from medallion.config import load
@@ -19,21 +21,31 @@ from medallion.lakehouse.store import Lakehouse
 
 
 def stand_in() -> None:
-    """DESCRIBE HISTORY and ALTER TABLE ADD COLUMNS, on the tables where Sail has put them."""
-    from deltalake import DeltaTable
+    """DESCRIBE HISTORY, RESTORE and ALTER TABLE ADD COLUMNS, on the tables where Sail has put them."""
 
     def table(self: unity.Table) -> DeltaTable:
         name = self.name.replace("`", "").split(".")[2]
         folders = Path("spark-warehouse").glob(f"{name}-{'?' * 8}-{'?' * 4}-*")
         return DeltaTable(max(folders, key=lambda folder: folder.stat().st_ctime))
 
-    unity.Table.version = lambda self: table(self).version()
-    unity.Table.add_columns = lambda self, fields: table(self).alter.add_columns(fields)
+    def commits(self: unity.Table, limit: int | None = None) -> list[unity.Commit]:
+        found = table(self).history(limit)
+        return [unity.Commit(one["version"], str(one["timestamp"]), str(one.get("operation"))) for one in found]
+
+    def add_columns(self: unity.Table, fields: list[Field]) -> None:
+        table(self).alter.add_columns(fields)
+        unity.written(self.name)
+
+    def restore(self: unity.Table, version: int) -> None:
+        table(self).restore(version)
+        unity.written(self.name)
+
+    unity.Table.commits, unity.Table.add_columns, unity.Table.restore = commits, add_columns, restore
 
 
 def main(lakehouse: str, sources: list[str]) -> None:
     lake, now = Lakehouse(lakehouse), datetime(2025, 7, 1, 8)
-    if lake.in_catalog:
+    if lake.catalog:
         stand_in()
         for layer in ("bronze", "silver", "gold", "ops"):
             session.session().sql(f"CREATE SCHEMA IF NOT EXISTS `{unity.catalog(lakehouse)}`.`{layer}`").collect()

@@ -21,7 +21,7 @@ def maintain(lake: Lakehouse, now: datetime) -> list[Maintained]:
     Raises:
         LakehouseError: It is in a catalog, or another command is writing.
     """
-    if lake.in_catalog:
+    if not lake.place.reads_files:
         raise LakehouseError(
             f"{lake.root}: a catalog keeps up its tables itself",
             "Switch predictive optimization on for it; it compacts and removes old files.",

@@ -117,8 +117,8 @@ def _sentence(text: str) -> str:
 
 def _contents(lake: Lakehouse, manifest: Manifest) -> Iterator[Finding]:
     """The rows of every table have the hash that the newest manifest has of them."""
-    if manifest.hashed_by != publishing.probe():
-        says = "was hashed by another version of DuckDB, whose hashes do not compare"
+    if manifest.hashed_by != publishing.hashed_by(lake):
+        says = "was hashed by another version of DuckDB or another engine, whose hashes do not compare"
         yield Finding(
             "content", f"manifest {manifest.number}", WARNING, says, "The next command that writes hashes anew."
         )

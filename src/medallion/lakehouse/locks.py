@@ -35,8 +35,8 @@ LOCK_FILE = ".lock"
 SOURCES_FILE = ".sources.json"
 #: Lakehouses whose lock this process has lost to another, by root, each with the reason.
 _lost: dict[str, str] = {}
-#: Places of the lakehouses that this process holds for writing.
-_ours: set[str] = set()
+#: Lakehouses that this process holds for writing, by their place.
+_ours: dict[str, Held] = {}
 
 
 @dataclass
@@ -48,6 +48,7 @@ class Held:
     me: dict[str, Any]
     intent: dict[str, Any] | None = None
     _busy: threading.Lock = field(default_factory=threading.Lock)
+    _unsaid: bool = False
 
     def note(self, intent: Mapping[str, Any] | None) -> None:
         """Write down what is about to be done, before it is; None when it has ended.
@@ -58,6 +59,21 @@ class Held:
         with self._busy:
             self.intent = None if intent is None else dict(intent)
             self._write(self.me)
+
+    def point(self, manifest: str) -> None:
+        """Name the newest manifest by its hash, where the lock says which it is; it counts from the next note or `settle`."""
+        with self._busy:
+            self._unsaid = self.document.point(manifest)
+
+    def settle(self) -> None:
+        """Make a manifest count that was named since the last note.
+
+        Raises:
+            LakehouseError: The lock was lost to another writer.
+        """
+        with self._busy:
+            if self._unsaid:
+                self._write(self.me)
 
     def renew(self) -> None:
         """Say that the holder lives."""
@@ -73,6 +89,7 @@ class Held:
         told = holder and {**holder, "renewed_at": _now().isoformat(timespec="seconds")}
         try:
             self.document.write({"holder": told, "intent": self.intent})
+            self._unsaid = False
         except ConflictError:
             _lost[self.root] = f"another writer took over at {_now():%Y-%m-%d %H:%M:%S} UTC"
             check()
@@ -99,17 +116,26 @@ def hold(root: str) -> Iterator[Held]:
         LakehouseError: Another process holds it, or it cannot be written.
     """
     place = _place(root)
-    with _lease(root, place) if place.folder is None else _file_lock(root, place.folder, place) as held:
-        _ours.add(place.key)
-        try:
-            yield held
-        finally:
-            _ours.discard(place.key)
+    try:
+        with _lease(root, place) if place.folder is None else _file_lock(root, place.folder, place) as held:
+            _ours[place.key] = held
+            try:
+                yield held
+            finally:
+                _ours.pop(place.key, None)
+    finally:
+        if place.key not in _ours:
+            place.freed()
 
 
 def is_ours(root: str) -> bool:
     """Whether this process holds a lakehouse for writing."""
     return bool(_ours) and _place(root).key in _ours
+
+
+def point(root: str, manifest: str) -> None:
+    """Name the newest manifest of a lakehouse that this process holds, as `Held.point` does."""
+    _ours[_place(root).key].point(manifest)
 
 
 def _place(root: str) -> Place:

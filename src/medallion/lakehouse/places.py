@@ -1,10 +1,10 @@
 """Where a lakehouse is: in a folder, at an address of an object store, or in a catalog, and all that differs between them.
 
-| | path of a table | lock |
-| --- | --- | --- |
-| `Folder` | a folder | a lock file, which the system frees when its process ends |
-| `Address` | an address | the next commit of a small Delta table, which delta-rs creates only if nobody else has (If-None-Match) |
-| `Catalog` | its name, in quotes | one row, updated only while it is as it was read |
+| | path of a table | lock | newest manifest |
+| --- | --- | --- | --- |
+| `Folder` | a folder | a lock file, which the system frees when its process ends | the last row of the manifests |
+| `Address` | an address | the next commit of a small Delta table, which delta-rs creates only if nobody else has (If-None-Match) | the last row of the manifests |
+| `Catalog` | its name, in quotes | one row, updated only while it is as it was read | the one that this row names |
 
 What can only be done with files (repair, flushing to disk, erasure, `doctor`) asks for `folder`, which is None elsewhere.
 """
@@ -16,13 +16,14 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from deltalake import CommitProperties, DeltaTable, Field, Schema
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Field, Schema, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.schema import PrimitiveType
 
@@ -51,6 +52,9 @@ class Document(Protocol):
 
     def write(self, document: Mapping[str, Any]) -> None: ...
 
+    def point(self, manifest: str) -> bool:
+        """Name the newest manifest by its hash with the next `write`; False where the manifests themselves say which it is."""
+
 
 class Place(Protocol):
     """Where the tables of a lakehouse are."""
@@ -66,6 +70,10 @@ class Place(Protocol):
     @property
     def catalog(self) -> str | None:
         """The catalog of Unity Catalog, which only the engine can reach; None elsewhere."""
+
+    @property
+    def reads_files(self) -> bool:
+        """Whether this process reads and keeps up the files of tables; else only the engine knows where they are."""
 
     def path(self, name: str) -> str:
         """Where a table is, absolute, as the engine and delta-rs name it."""
@@ -85,6 +93,24 @@ class Place(Protocol):
     def document(self) -> Document:
         """What the lock says."""
 
+    def freed(self) -> None:
+        """Is called once this process no longer holds the lock."""
+
+    def kept(self) -> AbstractContextManager[None]:
+        """Keep what is known of a table until this process writes to it: nobody else does while it holds the lock."""
+
+    def state(self, name: str) -> tuple[str, int, int, int] | None:
+        """What tells a table from itself before its last change, where that is known without its log; else None."""
+
+    def head(self) -> str | None:
+        """Hash of the newest manifest, empty where there is none; None where that is the last of the manifests."""
+
+    def append(self, name: str, rows: pa.Table, table: DeltaTable | None = None) -> None:
+        """Add rows of this process in one commit; fails with `ConflictError` where a commit came after `table` was opened."""
+
+    def sums(self, names: Collection[str]) -> tuple[str, dict[str, tuple[int, int]]] | None:
+        """By what the engine hashes, and per table the sum of the hashes of its rows and their count; None where the files tell."""
+
 
 def of(root: str) -> Place:
     """The place that a root names."""
@@ -93,12 +119,44 @@ def of(root: str) -> Place:
     return Address(root) if addresses.is_address(root) else Folder(root)
 
 
-@dataclass(frozen=True)
-class Folder:
-    """A folder of this machine."""
+class _Files:
+    """What is the same wherever delta-rs reads and writes the tables."""
 
     root: str
     catalog = None
+    reads_files = True
+
+    def freed(self) -> None:
+        return None
+
+    def kept(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def state(self, name: str) -> None:
+        return None
+
+    def head(self) -> None:
+        return None
+
+    def sums(self, names: Collection[str]) -> None:
+        return None
+
+    def append(self, name: str, rows: pa.Table, table: DeltaTable | None = None) -> None:
+        try:
+            once = CommitProperties(max_commit_retries=0)
+            write_deltalake(table or self.path(name), rows, mode="append", commit_properties=once)
+        except CommitFailedError as error:
+            raise ConflictError from error
+
+    def path(self, name: str) -> str:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Folder(_Files):
+    """A folder of this machine."""
+
+    root: str
 
     @property
     def key(self) -> str:
@@ -133,12 +191,11 @@ class Folder:
 
 
 @dataclass(frozen=True)
-class Address:
+class Address(_Files):
     """An address of an object store, such as `abfss://` or `s3://`."""
 
     root: str
     folder = None
-    catalog = None
 
     @property
     def key(self) -> str:
@@ -174,6 +231,7 @@ class Catalog:
 
     root: str
     folder = None
+    reads_files = False
 
     @property
     def key(self) -> str:
@@ -189,7 +247,7 @@ class Catalog:
     def delta(self, name: str, version: int | None = None) -> DeltaTable:
         if not self.exists(name):
             raise TableNotFoundError(name)
-        return cast(DeltaTable, unity.Table(self.root, name))
+        return cast(DeltaTable, unity.Table(self.root, name, version))
 
     def exists(self, name: str) -> bool:
         return unity.exists(self.root, name)
@@ -202,6 +260,29 @@ class Catalog:
 
     def document(self) -> Document:
         return _Row(self)
+
+    def freed(self) -> None:
+        _heads.pop(self.key, None)
+
+    def kept(self) -> AbstractContextManager[None]:
+        return unity.kept(self.root)
+
+    def state(self, name: str) -> tuple[str, int, int, int] | None:
+        return unity.state(self.path(name))
+
+    def head(self) -> str:
+        known = _heads.get(self.key)
+        return str(_Row(self).read().get("manifest") or "") if known is None else known
+
+    def sums(self, names: Collection[str]) -> tuple[str, dict[str, tuple[int, int]]]:
+        return unity.hashed_by(), unity.sums(self.root, names) if names else {}
+
+    def append(self, name: str, rows: pa.Table, table: DeltaTable | None = None) -> None:
+        unity.append(self.root, name, rows)
+
+
+#: Hash of the newest manifest of the catalogs whose lock this process holds, by their place.
+_heads: dict[str, str] = {}
 
 
 @contextmanager
@@ -231,6 +312,9 @@ class _File:
             ) from error
         return found if isinstance(found, dict) else {}
 
+    def point(self, manifest: str) -> bool:
+        return False
+
     def write(self, document: Mapping[str, Any]) -> None:
         if document.get("intent"):
             door.write(self.path, json.dumps(document))
@@ -253,6 +337,9 @@ class _Commits:
         except TableNotFoundError:
             return {}
         return _parsed(self.table.metadata().description)
+
+    def point(self, manifest: str) -> bool:
+        return False
 
     def write(self, document: Mapping[str, Any]) -> None:
         told, once = json.dumps(document), CommitProperties(max_commit_retries=0)
@@ -282,37 +369,55 @@ class _Commits:
 
 @dataclass
 class _Row:
-    """One row of a table in a catalog, changed by an UPDATE that names the version it was read at."""
+    """One row of a table in a catalog, changed by an UPDATE that names the version it was read at.
+
+    Every change of holder, lease, intent and newest manifest gives it the next version, so one that names the version has
+    seen that nobody holds the lock, or that its lease has expired. What the row says of the manifest and of the intent
+    changes at once: the manifest of a command closes its intent.
+    """
 
     place: Catalog
-    version: int = 0
+    version: int | None = None
+    manifest: str = ""
 
     def read(self) -> dict[str, Any]:
-        if not self.place.exists(LOCK):
-            return {}
-        self.version, document = unity.row(self.place.root, LOCK, "version, document")
-        return _parsed(base64.b64decode(document).decode())
+        found = unity.row(self.place.root, LOCK, "version, document")
+        self.version, text = found or (None, "")
+        document = _parsed(base64.b64decode(text).decode())
+        self.manifest = str(document.get("manifest") or "")
+        return document
+
+    def point(self, manifest: str) -> bool:
+        self.manifest = _heads[self.place.key] = manifest
+        return True
 
     def write(self, document: Mapping[str, Any]) -> None:
-        name, told = self.place.path(LOCK), base64.b64encode(json.dumps(document).encode()).decode()
+        text = json.dumps({**document, "manifest": self.manifest})
+        name, told = self.place.path(LOCK), base64.b64encode(text.encode()).decode()
         with door.through(name):
-            self._update(name, told)
+            self.version = self._update(name, told)
+        _heads[self.place.key] = self.manifest
 
-    def _update(self, name: str, told: str) -> None:
+    def _update(self, name: str, told: str) -> int:
+        """The version that the row has now."""
+        before = self.version or 0
         try:
-            unity.execute(
-                f"CREATE TABLE IF NOT EXISTS {name} USING DELTA AS SELECT CAST(0 AS BIGINT) AS version, '' AS document"
-            )
-            unity.execute(
-                f"UPDATE {name} SET version = {self.version + 1}, document = '{told}' WHERE version = {self.version}"
+            if self.version is None:
+                unity.execute(
+                    f"CREATE TABLE IF NOT EXISTS {name} USING DELTA AS SELECT CAST(0 AS BIGINT) AS version, '' AS document"
+                )
+            changed = unity.execute(
+                f"UPDATE {name} SET version = {before + 1}, document = '{told}' WHERE version = {before}"
             )
         except Exception as error:
             if re.search(r"(?i)concurrent|conflict|Failed to commit|Missing commit", str(error)):
                 raise ConflictError from error
             raise
-        if unity.row(self.place.root, LOCK, "version, document") != (self.version + 1, told):
+        if changed == 0 or (
+            changed is None and unity.row(self.place.root, LOCK, "version, document") != (before + 1, told)
+        ):
             raise ConflictError
-        self.version += 1
+        return before + 1
 
 
 def _parsed(text: str | None) -> dict[str, Any]:

@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import cast
 
 import duckdb
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from medallion.lakehouse import manifests, query
+from medallion.lakehouse import manifests, query, unity
 from medallion.lakehouse.manifests import Kept
 from medallion.lakehouse.store import BESIDE, Lakehouse, data_files, newest_commit
 from medallion.version import VERSION
@@ -30,7 +31,7 @@ _LARGE = 8 << 20
 def publish(
     lake: Lakehouse, kind: str, run_id: str = "", now: datetime | None = None, *, cut: bool = False
 ) -> manifests.Manifest | None:
-    """Add the manifest of a command that has ended; None where no table has changed, and in a catalog.
+    """Add the manifest of a command that has ended; None where no table has changed.
 
     The caller holds the lock. After an erasure, and where commits that a manifest names were lost (`cut`), no earlier
     manifest opens any more. What was lost may have had the same version, so then every table is hashed anew.
@@ -38,11 +39,9 @@ def publish(
     Raises:
         LakehouseError: Another writer has added one meanwhile.
     """
-    if lake.in_catalog:
-        return None
-    reserved = manifests.reserved(lake)
-    before = manifests.newest(lake, reserved)
-    known = before.tables if before and before.hashed_by == probe() and not cut else {}
+    reserved = manifests.reserved(lake) if lake.place.reads_files else None
+    before, method = manifests.newest(lake, reserved), hashed_by(lake)
+    known = before.tables if before and before.hashed_by == method and not cut else {}
     tables = dict(kept(lake, known))
     if kind == MAINTAIN:
         tables |= {name: replace(one, since=known[name].since) for name, one in tables.items() if name in known}
@@ -62,7 +61,7 @@ def publish(
         manifests.FORMAT,
         VERSION,
         opens_from,
-        probe(),
+        method,
         tables,
         before.hash if before else "",
     ).sealed()
@@ -84,6 +83,9 @@ def kept(
             changed[name] = lake.delta(name)
     if not changed:
         return
+    if not lake.place.reads_files:
+        yield from _kept_by_engine(lake, changed, known)
+        return
     before: dict[str, Kept] = {}
     sources: dict[str, str] = {}
     with query.empty() as connection, query.damage_in_words(lake, changed):
@@ -102,6 +104,25 @@ def kept(
             name,
             Kept(str(table.metadata().id), table.version(), table.version(), rows, len(sizes), sum(sizes), str(total)),
         )
+
+
+def _kept_by_engine(
+    lake: Lakehouse, tables: Mapping[str, DeltaTable], known: Mapping[str, Kept]
+) -> Iterator[tuple[str, Kept]]:
+    """Tables that only the engine reads: hashed whole in one statement, but for those that upkeep alone has changed."""
+    same = {
+        name: known[name]
+        for name, table in tables.items()
+        if name in known and cast(unity.Table, table).is_since(known[name].version, known[name].id)
+    }
+    _, sums = lake.place.sums([name for name in tables if name not in same]) or ("", {})
+    for name, table in tables.items():
+        made, version = str(table.metadata().id), table.version()
+        if name in same:
+            yield name, replace(same[name], id=made, version=version)
+        else:
+            total, rows = sums[name]
+            yield name, Kept(made, version, version, rows, 0, 0, str(total))
 
 
 def _identities(tables: Mapping[str, Kept]) -> dict[str, tuple[str, int]]:
@@ -166,6 +187,12 @@ def sums_of(connection: duckdb.DuckDBPyConnection, sources: Mapping[str, str]) -
     one = "select '{}', coalesce(sum(hash(rows)::hugeint), 0), count(*) from ({}) rows"
     found = connection.execute(" union all ".join(one.format(*item) for item in sources.items())).fetchall()
     return {name: (int(total), int(rows)) for name, total, rows in found}
+
+
+def hashed_by(lake: Lakehouse) -> str:
+    """What hashes the rows of a lakehouse, as its manifests name it."""
+    by_engine = lake.place.sums(())
+    return by_engine[0] if by_engine else probe()
 
 
 @cache

@@ -5,10 +5,15 @@ There the engine alone knows where a table lies, so everything is asked of the s
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from deltalake.exceptions import DeltaError
 from deltalake.schema import Schema
 
 from medallion.errors import LakehouseError
@@ -17,9 +22,22 @@ from medallion.lakehouse.session import session
 if TYPE_CHECKING:
     import pyarrow as pa
     from deltalake.schema import Field, Schema
+    from pyspark.sql import DataFrame
 
 PREFIX = "uc://"
+#: How long files of earlier versions stay, so that manifests of the last 30 days can be opened; the platform's own is a week.
+RETENTION = {"delta.deletedFileRetentionDuration": "interval 30 days"}
 _CATALOG = re.compile(r"[A-Za-z_][\w-]{0,254}")
+#: Operations of a history that change files or settings, and no row.
+_UPKEEP = frozenset(
+    {"OPTIMIZE", "REORG", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "UNSET TBLPROPERTIES", "CLUSTER BY"}
+    | {"COMPUTE STATS", "ANALYZE", "UPGRADE PROTOCOL", "ADD FEATURE", "DROP FEATURE", "CHANGE COLUMN", "SET TABLE COMMENT"}
+)  # fmt: skip
+#: So many commits are asked for at once: the newest, and those of upkeep since a command last wrote.
+_COMMITS = 20
+_counter = itertools.count(1)
+#: Catalogs of which this process is the only writer, each with the number of its last write to a table, by the table's quoted name.
+_written: dict[str, dict[str, int]] = {}
 
 
 def catalog(root: str) -> str:
@@ -39,6 +57,32 @@ def quoted(root: str, name: str) -> str:
     return ".".join(f"`{part}`" for part in (catalog(root), *name.split(".")))
 
 
+@contextmanager
+def kept(root: str) -> Iterator[None]:
+    """Keep what is known of a table until this process writes to it, as who holds the lock may."""
+    key = f"`{catalog(root)}`."
+    _written[key] = {}
+    try:
+        yield
+    finally:
+        _written.pop(key, None)
+
+
+def written(table: str) -> None:
+    """Forget what is known of a table, by its quoted name, since this process has written to it."""
+    for key, numbers in _written.items():
+        if table.startswith(key):
+            numbers[table] = next(_counter)
+
+
+def state(table: str) -> tuple[str, int, int, int] | None:
+    """What tells a table from itself before the last write to it, by its quoted name; None while others may write too."""
+    for key, numbers in _written.items():
+        if table.startswith(key):
+            return table, 0, 0, numbers.setdefault(table, next(_counter))
+    return None
+
+
 def exists(root: str, name: str) -> bool:
     """Whether there is such a table."""
     return bool(session().catalog.tableExists(quoted(root, name)))
@@ -56,55 +100,185 @@ def tables(root: str, layers: Iterable[str]) -> list[str]:
 
 
 def drop(root: str, name: str) -> None:
-    """Remove a table that holds work in progress only."""
+    """Remove a table."""
     session().sql(f"DROP TABLE IF EXISTS {quoted(root, name)}").collect()
+    written(quoted(root, name))
 
 
-def row(root: str, name: str, columns: str) -> tuple[Any, ...]:
-    """Columns of the only row of a table."""
-    return tuple(session().sql(f"SELECT {columns} FROM {quoted(root, name)}").collect()[0])
+def row(root: str, name: str, columns: str) -> tuple[Any, ...] | None:
+    """Columns of the only row of a table; None where there is no such table."""
+    try:
+        return tuple(session().sql(f"SELECT {columns} FROM {quoted(root, name)}").collect()[0])
+    except Exception:
+        if exists(root, name):
+            raise
+        return None
 
 
-def execute(statement: str) -> None:
-    """Run a statement that gives no rows."""
-    session().sql(statement).collect()
+def execute(statement: str) -> int | None:
+    """Run a statement; how many rows it says that it has changed, None where the engine does not say."""
+    rows = session().sql(statement).collect()
+    told = rows[0].asDict() if len(rows) == 1 else {}
+    return next((int(told[name]) for name in ("num_affected_rows", "count") if told.get(name) is not None), None)
 
 
-def arrow(root: str, name: str) -> pa.Table:
-    """All rows of a table, fetched through the engine."""
-    return session().table(quoted(root, name)).toArrow()
+def append(root: str, name: str, rows: pa.Table) -> None:
+    """Add a few rows to a table, which is made where there is none; one commit."""
+    spark, path = session(), quoted(root, name)
+    schema = ", ".join(f"`{field.name}` {_SPARK[str(field.type)]}" for field in rows.schema)
+    frame = spark.createDataFrame([tuple(row.values()) for row in rows.to_pylist()], schema)
+    frame.write.format("delta").mode("append").options(**RETENTION).saveAsTable(path)
+    written(path)
+
+
+_SPARK = {"string": "string", "int64": "bigint", "timestamp[us, tz=UTC]": "timestamp"}
+
+
+def frame(root: str, name: str, version: int | None = None) -> DataFrame:
+    """A table at its newest version or an earlier one."""
+    reader = session().read.format("delta")
+    return (reader if version is None else reader.option("versionAsOf", version)).table(quoted(root, name))
+
+
+def arrow(root: str, name: str, version: int | None = None) -> pa.Table:
+    """All rows of a table, fetched through the engine.
+
+    Where the engine no longer opens the version, and nothing but upkeep has come after it, the newest one has its rows.
+
+    Raises:
+        LakehouseError: The version cannot be opened any more.
+    """
+    if version is None:
+        return frame(root, name).toArrow()
+    try:
+        return frame(root, name, version).toArrow()
+    except Exception as error:
+        rows = frame(root, name).toArrow() if exists(root, name) else None
+        if rows is None or not Table(root, name).is_since(version):
+            raise LakehouseError(
+                f"{root}: {name} has no version {version} any more, which a manifest names: {reason(error)}",
+                "Open a later manifest; see `medallion status`.",
+            ) from error
+        return rows
+
+
+def sums(root: str, names: Collection[str]) -> dict[str, tuple[int, int]]:
+    """Per table the sum of the hashes of its rows, and how many there are: one statement for all of them."""
+    one = "SELECT '{}' AS name, coalesce(sum(CAST(hash AS DECIMAL(38, 0))), 0) AS total, count(*) AS n FROM (SELECT xxhash64(to_json(struct(*))) AS hash FROM {})"
+    found = session().sql(" UNION ALL ".join(one.format(name, quoted(root, name)) for name in names)).collect()
+    return {row["name"]: (int(row["total"]), int(row["n"])) for row in found}
+
+
+@cache
+def hashed_by() -> str:
+    """What the engine's hash makes of known values: its hashes compare only where this is the same."""
+    values = "'a' AS a, 1L AS b, 1.5D AS c, CAST(2.5 AS DECIMAL(18, 2)) AS d, DATE '2025-07-01' AS e, TIMESTAMP '2025-07-01 01:02:03' AS f, true AS g, CAST(NULL AS STRING) AS h, array('b') AS i"
+    (row,) = session().sql(f"SELECT xxhash64(to_json(struct({values}))) AS hash").collect()
+    return f"engine {row['hash'] & (1 << 64) - 1:016x}"
+
+
+def reason(error: Exception) -> str:
+    """An error of the engine in one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+class Commit(NamedTuple):
+    """One commit of a table: its version, when it was made (UTC), what it did."""
+
+    version: int
+    made_at: str
+    operation: str
+
+
+class Metadata(NamedTuple):
+    """What is asked of the metadata of a `deltalake.DeltaTable`."""
+
+    id: str
 
 
 class Table:
-    """What is asked of a `deltalake.DeltaTable`, asked of the engine."""
+    """What is asked of a `deltalake.DeltaTable`, asked of the engine; opened at a version or the newest one."""
 
-    def __init__(self, root: str, name: str) -> None:
+    def __init__(self, root: str, name: str, at: int | None = None) -> None:
+        self.root, self.table, self.at = root, name, at
         self.name = quoted(root, name)
         self.alter = self
 
+    def commits(self, limit: int | None = None) -> list[Commit]:
+        """The commits that the table knows of, the newest first."""
+        more = "" if limit is None else f" LIMIT {limit}"
+        rows = session().sql(f"DESCRIBE HISTORY {self.name}{more}").collect()
+        return [Commit(int(row["version"]), _utc(row["timestamp"]), str(row["operation"])) for row in rows]
+
+    @cached_property
+    def _newest(self) -> list[Commit]:
+        return self.commits(_COMMITS)
+
+    @cached_property
+    def _commit(self) -> Commit:
+        if self.at is None:
+            return self._newest[0]
+        found = [one for one in self.commits() if one.version == self.at]
+        if not found:
+            raise DeltaError(f"there is no version {self.at}")
+        return found[0]
+
     def version(self) -> int:
-        """Number of the newest commit."""
-        rows = session().sql(f"DESCRIBE HISTORY {self.name} LIMIT 1").collect()
-        return int(rows[0]["version"])
+        """Number of the commit that was opened."""
+        return self._commit.version
+
+    def metadata(self) -> Metadata:
+        """Which commit it is: one of the same number of a table that was removed and recreated was made at another time."""
+        return Metadata(self._commit.made_at)
+
+    def is_since(self, version: int, made_at: str | None = None) -> bool:
+        """Whether the newest version has the rows of an earlier one: nothing but upkeep has come after it."""
+        known = self._newest if self._newest[-1].version <= version else self.commits()
+        after = [one for one in known if one.version > version]
+        then = [one for one in known if one.version == version and made_at in (None, one.made_at)]
+        return bool(then) and all(one.operation in _UPKEEP for one in after)
+
+    def count(self) -> int:
+        """How many rows there are."""
+        return int(frame(self.root, self.table, self.at).count())
+
+    def to_pyarrow_table(
+        self, columns: Sequence[str] | None = None, filters: Sequence[tuple[str, str, Any]] | None = None
+    ) -> pa.Table:
+        """Rows, those for which all filters (column, `=`, text) hold."""
+        rows = frame(self.root, self.table, self.at)
+        for column, _, value in filters or ():
+            rows = rows.filter(rows[column] == value)
+        return rows.select(*(columns or "*")).toArrow() if columns else rows.toArrow()
+
+    @cached_property
+    def _schema(self) -> Schema:
+        return Schema.from_arrow(session().table(self.name).limit(0).toArrow().schema)
 
     def schema(self) -> Schema:
         """Columns and types."""
-        return Schema.from_arrow(session().table(self.name).limit(0).toArrow().schema)
+        return self._schema
 
     def restore(self, version: int) -> None:
         """Go back to an earlier version, as a new commit."""
         session().sql(f"RESTORE TABLE {self.name} TO VERSION AS OF {version}").collect()
+        written(self.name)
 
     def add_columns(self, fields: list[Field]) -> None:
         """Give the table more columns, null so far."""
         told = ", ".join(f"`{field.name}` {_sql_type(field.type)}" for field in fields)
         session().sql(f"ALTER TABLE {self.name} ADD COLUMNS ({told})").collect()
+        written(self.name)
 
     def __getattr__(self, name: str) -> Any:
         raise LakehouseError(
             f"{self.name}: {name} is left to Unity Catalog",
             "Use its own means, such as VACUUM or REORG TABLE ... APPLY (PURGE).",
         )
+
+
+def _utc(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
 
 
 def _sql_type(delta_type: Any) -> str:
