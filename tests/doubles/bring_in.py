@@ -28,9 +28,8 @@ def stand_in() -> None:
         folders = Path("spark-warehouse").glob(f"{name}-{'?' * 8}-{'?' * 4}-*")
         return DeltaTable(max(folders, key=lambda folder: folder.stat().st_ctime))
 
-    def commits(self: unity.Table, limit: int | None = None) -> list[unity.Commit]:
-        found = table(self).history(limit)
-        return [unity.Commit(one["version"], str(one["timestamp"]), str(one.get("operation"))) for one in found]
+    def history(self: unity.Table, limit: int | None = None) -> list[dict]:
+        return table(self).history(limit)
 
     def add_columns(self: unity.Table, fields: list[Field]) -> None:
         table(self).alter.add_columns(fields)
@@ -40,7 +39,7 @@ def stand_in() -> None:
         table(self).restore(version)
         unity.written(self.name)
 
-    unity.Table.commits, unity.Table.add_columns, unity.Table.restore = commits, add_columns, restore
+    unity.Table.history, unity.Table.add_columns, unity.Table.restore = history, add_columns, restore
 
 
 def main(lakehouse: str, sources: list[str]) -> None:

@@ -267,15 +267,15 @@ def found(lake: Lakehouse, at: str, option: str = "--at") -> Manifest:
     return manifest
 
 
-def openable(known: Iterable[Manifest], now: datetime) -> set[int]:
-    """Numbers of the manifests that can be opened at a time (UTC)."""
+def openable(known: Iterable[Manifest], now: datetime, *, month_ends: bool = True) -> set[int]:
+    """Numbers of the manifests that can be opened at a time (UTC); the last of every month where upkeep of ours keeps them."""
     known = list(known)
     if not known:
         return set()
     left = [one for one in known if one.number >= known[-1].opens_from]
-    month_ends = {(one.written_at.year, one.written_at.month): one.number for one in left}
+    last = {(one.written_at.year, one.written_at.month): one.number for one in left} if month_ends else {}
     recent = {one.number for one in left if one.written_at >= now - RETENTION}
-    return {*month_ends.values(), *recent, known[-1].number}
+    return {*last.values(), *recent, known[-1].number}
 
 
 def kept(known: list[Manifest]) -> list[Manifest]:

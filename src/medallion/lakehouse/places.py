@@ -16,7 +16,7 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,8 +108,10 @@ class Place(Protocol):
     def append(self, name: str, rows: pa.Table, table: DeltaTable | None = None) -> None:
         """Add rows of this process in one commit; fails with `ConflictError` where a commit came after `table` was opened."""
 
-    def sums(self, names: Collection[str]) -> tuple[str, dict[str, tuple[int, int]]] | None:
-        """By what the engine hashes, and per table the sum of the hashes of its rows and their count; None where the files tell."""
+    def sums(self, tables: Mapping[str, int | None]) -> tuple[str, dict[str, tuple[int, int]]] | None:
+        """By what the engine hashes, and per table, at a version or the newest one, the sum of the hashes of its rows and
+        their count; None where the files tell.
+        """
 
 
 def of(root: str) -> Place:
@@ -138,7 +140,7 @@ class _Files:
     def head(self) -> None:
         return None
 
-    def sums(self, names: Collection[str]) -> None:
+    def sums(self, tables: Mapping[str, int | None]) -> None:
         return None
 
     def append(self, name: str, rows: pa.Table, table: DeltaTable | None = None) -> None:
@@ -274,8 +276,8 @@ class Catalog:
         known = _heads.get(self.key)
         return str(_Row(self).read().get("manifest") or "") if known is None else known
 
-    def sums(self, names: Collection[str]) -> tuple[str, dict[str, tuple[int, int]]]:
-        return unity.hashed_by(), unity.sums(self.root, names) if names else {}
+    def sums(self, tables: Mapping[str, int | None]) -> tuple[str, dict[str, tuple[int, int]]]:
+        return unity.hashed_by(), unity.sums(self.root, tables) if tables else {}
 
     def append(self, name: str, rows: pa.Table, table: DeltaTable | None = None) -> None:
         unity.append(self.root, name, rows)

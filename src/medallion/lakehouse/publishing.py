@@ -110,12 +110,9 @@ def _kept_by_engine(
     lake: Lakehouse, tables: Mapping[str, DeltaTable], known: Mapping[str, Kept]
 ) -> Iterator[tuple[str, Kept]]:
     """Tables that only the engine reads: hashed whole in one statement, but for those that upkeep alone has changed."""
-    same = {
-        name: known[name]
-        for name, table in tables.items()
-        if name in known and cast(unity.Table, table).is_since(known[name].version, known[name].id)
-    }
-    _, sums = lake.place.sums([name for name in tables if name not in same]) or ("", {})
+    same = {name: known[name] for name in tables if name in known and is_as(lake, name, known[name])}
+    pinned = lake.pinned or {}
+    _, sums = lake.place.sums({name: pinned.get(name) for name in tables if name not in same}) or ("", {})
     for name, table in tables.items():
         made, version = str(table.metadata().id), table.version()
         if name in same:
@@ -123,6 +120,11 @@ def _kept_by_engine(
         else:
             total, rows = sums[name]
             yield name, Kept(made, version, version, rows, 0, 0, str(total))
+
+
+def is_as(lake: Lakehouse, name: str, known: Kept) -> bool:
+    """Whether a table that only the engine reads has the rows that are known, as far as its history says."""
+    return cast(unity.Table, lake.delta(name)).is_since(known.version, known.id)
 
 
 def _identities(tables: Mapping[str, Kept]) -> dict[str, tuple[str, int]]:
@@ -191,7 +193,7 @@ def sums_of(connection: duckdb.DuckDBPyConnection, sources: Mapping[str, str]) -
 
 def hashed_by(lake: Lakehouse) -> str:
     """What hashes the rows of a lakehouse, as its manifests name it."""
-    by_engine = lake.place.sums(())
+    by_engine = lake.place.sums({})
     return by_engine[0] if by_engine else probe()
 
 

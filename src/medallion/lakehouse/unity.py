@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -162,10 +162,12 @@ def arrow(root: str, name: str, version: int | None = None) -> pa.Table:
         return rows
 
 
-def sums(root: str, names: Collection[str]) -> dict[str, tuple[int, int]]:
-    """Per table the sum of the hashes of its rows, and how many there are: one statement for all of them."""
+def sums(root: str, tables: Mapping[str, int | None]) -> dict[str, tuple[int, int]]:
+    """Per table, at a version or the newest one, the sum of the hashes of its rows and how many there are, by one statement."""
     one = "SELECT '{}' AS name, coalesce(sum(CAST(hash AS DECIMAL(38, 0))), 0) AS total, count(*) AS n FROM (SELECT xxhash64(to_json(struct(*))) AS hash FROM {})"
-    found = session().sql(" UNION ALL ".join(one.format(name, quoted(root, name)) for name in names)).collect()
+    at = {name: "" if version is None else f" VERSION AS OF {version}" for name, version in tables.items()}
+    each = (one.format(name, quoted(root, name) + told) for name, told in at.items())
+    found = session().sql(" UNION ALL ".join(each)).collect()
     return {row["name"]: (int(row["total"]), int(row["n"])) for row in found}
 
 
@@ -177,17 +179,39 @@ def hashed_by() -> str:
     return f"engine {row['hash'] & (1 << 64) - 1:016x}"
 
 
+def upkeep(root: str) -> bool | None:
+    """Whether predictive optimization keeps up the tables of a catalog; None where the engine does not say."""
+    try:
+        rows = session().sql(f"DESCRIBE CATALOG EXTENDED `{catalog(root)}`").collect()
+    except Exception as error:  # an engine without Unity Catalog has no such statement
+        if not re.search(r"(?i)syntax|parse|unsupported|not support|DescribeCatalog", str(error)):
+            raise
+        return None
+    told = {str(row[0]).strip().casefold(): str(row[1]).strip().upper() for row in rows}
+    said = told.get("predictive optimization")
+    return None if said is None else said.startswith("ENABLE")
+
+
+def keep(root: str, name: str) -> bool:
+    """Have the files of a table's earlier versions stay as long as manifests can be opened; whether that was new."""
+    rows = session().sql(f"SHOW TBLPROPERTIES {quoted(root, name)}").collect()
+    told = {str(row["key"]): str(row["value"]) for row in rows}
+    if any(wanted in told for wanted in RETENTION):
+        return False
+    set_properties(root, name, RETENTION)
+    return True
+
+
+def set_properties(root: str, name: str, properties: Mapping[str, str]) -> None:
+    """Set properties of a table."""
+    told = ", ".join(f"'{key}' = '{value}'" for key, value in properties.items())
+    session().sql(f"ALTER TABLE {quoted(root, name)} SET TBLPROPERTIES ({told})").collect()
+    written(quoted(root, name))
+
+
 def reason(error: Exception) -> str:
     """An error of the engine in one line."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-
-
-class Commit(NamedTuple):
-    """One commit of a table: its version, when it was made (UTC), what it did."""
-
-    version: int
-    made_at: str
-    operation: str
 
 
 class Metadata(NamedTuple):
@@ -204,39 +228,46 @@ class Table:
         self.name = quoted(root, name)
         self.alter = self
 
-    def commits(self, limit: int | None = None) -> list[Commit]:
-        """The commits that the table knows of, the newest first."""
+    def history(self, limit: int | None = None) -> list[dict[str, Any]]:
+        """The commits that the table knows of, the newest first: `version`, `timestamp` (ms since 1970) and `operation`."""
         more = "" if limit is None else f" LIMIT {limit}"
         rows = session().sql(f"DESCRIBE HISTORY {self.name}{more}").collect()
-        return [Commit(int(row["version"]), _utc(row["timestamp"]), str(row["operation"])) for row in rows]
+        return [
+            {"version": row["version"], "timestamp": _since_1970(row["timestamp"]), "operation": row["operation"]}
+            for row in rows
+        ]
 
     @cached_property
-    def _newest(self) -> list[Commit]:
-        return self.commits(_COMMITS)
+    def _newest(self) -> list[dict[str, Any]]:
+        return self.history(_COMMITS)
 
     @cached_property
-    def _commit(self) -> Commit:
+    def _commit(self) -> dict[str, Any]:
         if self.at is None:
             return self._newest[0]
-        found = [one for one in self.commits() if one.version == self.at]
+        found = [one for one in self._known_from(self.at) if one["version"] == self.at]
         if not found:
             raise DeltaError(f"there is no version {self.at}")
         return found[0]
 
+    def _known_from(self, version: int) -> list[dict[str, Any]]:
+        """The commits from a version on, and perhaps others."""
+        return self._newest if self._newest[-1]["version"] <= version else self.history()
+
     def version(self) -> int:
         """Number of the commit that was opened."""
-        return self._commit.version
+        return int(self._commit["version"])
 
     def metadata(self) -> Metadata:
         """Which commit it is: one of the same number of a table that was removed and recreated was made at another time."""
-        return Metadata(self._commit.made_at)
+        return Metadata(str(self._commit["timestamp"]))
 
     def is_since(self, version: int, made_at: str | None = None) -> bool:
         """Whether the newest version has the rows of an earlier one: nothing but upkeep has come after it."""
-        known = self._newest if self._newest[-1].version <= version else self.commits()
-        after = [one for one in known if one.version > version]
-        then = [one for one in known if one.version == version and made_at in (None, one.made_at)]
-        return bool(then) and all(one.operation in _UPKEEP for one in after)
+        known = self._known_from(version)
+        then = [one for one in known if one["version"] == version and made_at in (None, str(one["timestamp"]))]
+        after = [one for one in known if one["version"] > version]
+        return bool(then) and all(one["operation"] in _UPKEEP for one in after)
 
     def count(self) -> int:
         """How many rows there are."""
@@ -277,8 +308,8 @@ class Table:
         )
 
 
-def _utc(time: datetime) -> str:
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+def _since_1970(time: datetime) -> int:
+    return round(time.timestamp() * 1000)
 
 
 def _sql_type(delta_type: Any) -> str:
