@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -33,7 +33,7 @@ from medallion.contracts import Column as Declared
 from medallion.contracts import Entity
 from medallion.errors import LakehouseError
 from medallion.gold import graph
-from medallion.lakehouse import contracts_in_use, locks, manifests, places, query, store
+from medallion.lakehouse import contracts_in_use, locks, manifests, places, query, store, unity
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, erasure_log, extensions, journal, models
@@ -51,7 +51,9 @@ _SHORTEST = 4
 #: A name that records of so many other accounts bear is not looked for in texts: it is no one's in particular.
 _COMMON = 3
 #: Tables of `ops` that hold counts, hashes and versions only; the log of erasures must not be changed.
-_WITHOUT_TEXTS = frozenset({"ops.erasures", "ops.manifests", "ops.row_accounts", "ops.quality_metrics"})
+_WITHOUT_TEXTS = frozenset(
+    {"ops.erasures", "ops.manifests", "ops.row_accounts", "ops.quality_metrics", "ops.certificates"}
+)
 _FILE_NAMES = frozenset({"_source_file", "source_file"})
 #: Provenance that is no text of an export.
 _KEPT = frozenset({"_batch_id", "batch_id", "run_id", "_outcome", "_version_hash", "quarantine_id", "resolved_by", "entity", "record_key", "failed_checks", "entry_id"})  # fmt: skip
@@ -59,6 +61,8 @@ _KEPT = frozenset({"_batch_id", "batch_id", "run_id", "_outcome", "_version_hash
 _MARK = "\x01"
 _PROVENANCE = ("_batch_id", "_source_file", "_source_row")
 _AGENT_LOG = "ops.agent_log"
+#: Certificates of a lakehouse in a catalog: one row per certificate, of which the last of an erasure counts.
+_CERTIFICATES = "ops.certificates"
 
 
 @dataclass
@@ -148,13 +152,14 @@ def forget(
         dry_run: Only count what would go.
 
     Raises:
-        LakehouseError: There is no such account, another run is writing, or something of it is still found after all.
+        LakehouseError: There is no such account, another run is writing, something of it is still found after all, or the
+            lakehouse is at an address.
     """
     steps = Steps(report)
     if dry_run:
         work = _Erasure(settings, customer_id, now, steps)
         return {"dry_run": True, "erasure_id": work.erasure_id, "tables": work.count()}
-    lake = _in_a_folder(settings)
+    lake = _at(settings)
     lake.delta("silver.customers_history")
     with _locked(settings, steps) as (writer, completed):
         if completed is not None and completed.is_about(customer_id):
@@ -165,6 +170,7 @@ def forget(
         arguments = work.arguments(reason, who)
         with writer.intent(journal.FORGET, (), **arguments):
             work.do(arguments)
+        writer.held.purge()  # it has said whom to erase
         return work.proved()
 
 
@@ -176,7 +182,7 @@ def resume(settings: Settings, report: Report = lambda name, seconds: None) -> d
     Raises:
         LakehouseError: There is neither, another run is writing, or something of the account is still found after all.
     """
-    _in_a_folder(settings)
+    _at(settings)
     steps = Steps(report)
     with _locked(settings, steps) as (_, completed):
         done = _searched_again(settings, steps) if completed is None else [completed]
@@ -197,6 +203,8 @@ def _searched_again(settings: Settings, steps: Steps, customer_id: str | None = 
         work = _Erasure(settings, "", datetime.fromisoformat(arguments["now"]), steps, arguments)
         work.search_again(arguments)
         found.append(work)
+    if found:
+        locks.held(settings.lakehouse).purge()
     return found
 
 
@@ -219,6 +227,7 @@ def _locked(settings: Settings, steps: Steps) -> Iterator[tuple[journal.Writer, 
             writer.kind = journal.FORGET
             writer.publish()
             writer.held.note(None)
+            writer.held.purge()
         writer.recover()
         if work is None:
             _grow(settings, lake)
@@ -259,14 +268,12 @@ def _grow(settings: Settings, lake: Lakehouse) -> None:
         store.grow(lake, table)
 
 
-def _in_a_folder(settings: Settings) -> Lakehouse:
+def _at(settings: Settings) -> Lakehouse:
     lake = Lakehouse(settings.lakehouse)
-    if lake.folder is None:
+    if lake.folder is None and lake.catalog is None:
         raise LakehouseError(
-            f"{lake.root}: forgetting works on the files of a folder, so that it can prove that nothing is left; "
-            "nothing was removed",
-            "In Unity Catalog delete by key, then REORG TABLE ... APPLY (PURGE) and VACUUM; bring a lakehouse of an object "
-            "store into a folder first. docs/ERASURE.md has both step by step.",
+            f"{lake.root}: forgetting works in a folder or a catalog, not at an address; nothing was removed",
+            "Bring the lakehouse into a folder first: docs/ERASURE.md has it step by step.",
         )
     return lake
 
@@ -297,7 +304,7 @@ class _Erasure:
     ) -> None:
         """`saved` are the arguments of an erasure that was interrupted; the account is then who it was."""
         self.settings, self.now, self.steps = settings, now, steps
-        self.lake = _in_a_folder(settings)
+        self.lake = _at(settings)
         self.lake.delta("silver.customers_history")
         self.entities = contracts.entities(contracts_in_use.overrides(self.lake, settings.contracts))
         self.erasure_id = f"{now:%Y%m%dT%H%M%S%f}" if saved is None else saved["erasure_id"]
@@ -384,7 +391,7 @@ class _Erasure:
                         raise LakehouseError(
                             f"{self.lake.root}: customer {customer_id} was forgotten already; its names and addresses are no "
                             "longer known, so nothing could be searched for",
-                            "Its certificate is in ops/certificates of the lakehouse. Where that found something, `medallion forget --resume` searches again.",
+                            "Its certificate is in `certificates` in ops of the lakehouse. Where that found something, `medallion forget --resume` searches again.",
                         )
                 elif entity.name == "customers" and not rows:
                     raise LakehouseError(
@@ -636,12 +643,32 @@ class _Erasure:
 
     def search_again(self, arguments: Mapping[str, Any]) -> None:
         """Repeat the search of an erasure that is complete but for what it found."""
-        before = json.loads(self._certificate_file().read_text(encoding="utf-8"))
+        before = self._certificate()
         self.tables, self.alike = before["tables"], before["names_that_stay"]
         self._certify(arguments)
 
     def _certificate_file(self) -> Path:
         return Path(self.lake.root, "ops", "certificates", f"erasure-{self.erasure_id}.json")
+
+    def _certificate(self) -> dict[str, Any]:
+        """The certificate as it was written last."""
+        if self.lake.folder is not None:
+            return dict(json.loads(self._certificate_file().read_text(encoding="utf-8")))
+        with query.connect(self.lake, ["ops"], only={_CERTIFICATES}, newest=True) as connection:
+            sql = f"select document from {_CERTIFICATES} where erasure_id = ? order by number desc limit 1"
+            return dict(json.loads(query.rows(connection, sql, [self.erasure_id])[0]["document"]))
+
+    def _write(self, certificate: Mapping[str, Any]) -> str:
+        """Keep the certificate, in a file or as a row of a table where there are no files; gives where."""
+        text = json.dumps(certificate, indent=2) + "\n"
+        if self.lake.folder is not None:
+            door.write(self._certificate_file(), text, door.SHARED)
+            return str(self._certificate_file())
+        number = self.lake.delta(_CERTIFICATES).count() if self.lake.exists(_CERTIFICATES) else 0
+        row = {"erasure_id": [self.erasure_id], "number": [number], "document": [text]}
+        with door.through(self.lake.path(_CERTIFICATES)):
+            self.lake.place.append(_CERTIFICATES, pa.table(row))
+        return f"{self.lake.path(_CERTIFICATES)}, erasure {self.erasure_id}"
 
     def _remove(self, arguments: Mapping[str, Any]) -> None:
         """Remove, blank out, compute gold again, purge. Done again from the start after a kill, it comes to the same."""
@@ -672,18 +699,20 @@ class _Erasure:
         self.tables = []
         for name in self.lake.tables():
             with self.steps.step(f"purge: {name}"):
-                versions, files = store.purge(self.lake, name)
+                purged = self._purge(name)
             gone, blanked = removed.get(name, (0, 0))
-            self.tables.append(
-                {
-                    "table": name,
-                    "rows_removed": gone,
-                    "rows_blanked": blanked,
-                    "versions_purged": versions,
-                    "files_removed": files,
-                }
-            )
+            self.tables.append({"table": name, "rows_removed": gone, "rows_blanked": blanked, **purged})
         erasure_log.record(self.spark, self.lake, self.mine, erasure, erasure_log.FINISHED, self.now)
+
+    def _purge(self, name: str) -> dict[str, Any]:
+        """Remove the earlier versions of a table; what there is to tell of it."""
+        if self.lake.folder is not None:
+            versions, files = store.purge(self.lake, name)
+            return {"versions_purged": versions, "files_removed": files}
+        with door.through(self.lake.path(name)):
+            there, gone, left = unity.purge(self.lake.root, name, beside=name in store.BESIDE)
+        told = {"versions_purged": 0 if left else there, "files_removed": 0 if left else gone}
+        return {**told, "left_to_the_platform": left} if left else told
 
     def _sweep(self) -> None:
         """Remove what killed writers have left, files half written and data of tables that never came to be, and the list
@@ -691,6 +720,8 @@ class _Erasure:
 
         Only what has the name of a file of ours: whatever else is there is searched, and named if it tells of them.
         """
+        if self.lake.folder is None:
+            return
         root = Path(self.lake.root)
         for folder in (folder for layer in places.LAYERS for folder in (root / layer).glob("*")):
             name = f"{folder.parent.name}.{folder.name}"
@@ -708,11 +739,10 @@ class _Erasure:
 
     def _certify(self, arguments: Mapping[str, Any]) -> None:
         """Search what is left, and write down what was done."""
-        with self.steps.step("search every remaining file"):
+        in_files = self.lake.folder is not None
+        with self.steps.step("search every remaining file" if in_files else "search every table"):
             self.journal = batches.history(self.lake)
-            searched, findings = search(
-                Path(self.lake.root), self.mentions, {places.INTENT_FILE, erasure_log.LEFT_FILE}
-            )
+            searched, findings = self._search()
         left = [row for row in self.count() if row["about_the_account"]]
         found = [*findings, *(f"{row['table']}: {row['about_the_account']} rows" for row in left)]
         searched_for = self.mentions.searched()
@@ -725,22 +755,46 @@ class _Erasure:
             "records": {name: len(keys) for name, keys in self.subject.keys.items()},
             "tables": self.tables,
             "gold_computed_again_as_of": arguments["day"],
-            "files_searched": searched,
+            "files_searched" if in_files else "tables_searched": searched,
             "terms_searched": sum(one["count"] for one in searched_for),
             "searched_for": searched_for,
-            "searched_in": _SEARCHED_IN,
+            "searched_in": _SEARCHED_IN if in_files else _SEARCHED_IN_A_CATALOG,
             "contact_hashes": {kind: sorted(self.mine.hashes.get(kind, ())) for kind in erasure_log.CONTACTS},
             "names_that_stay": dict(sorted(self.alike.items())),
             "numbers_that_stay": len(self.subject.switchboards),
             "found": found,
-            "not_searched": _NOT_SEARCHED,
+            "not_searched": _NOT_SEARCHED if in_files else (*_NOT_SEARCHED_IN_A_CATALOG, *self._left(), *_NOT_SEARCHED),
             "not_touched": "The exports themselves, copies made with `medallion export`, and backups: "
             + ", ".join(sorted({file.name for batch in self.journal for file in batch.files})),
         }
-        path = self._certificate_file()
-        door.write(path, json.dumps(certificate, indent=2) + "\n", door.SHARED)
+        place = self._write(certificate)
         erasure_log.leave(self.lake, self.erasure_id, arguments if found else None)
-        self.certificate = {**certificate, "certificate": str(path)}
+        self.certificate = {**certificate, "certificate": place}
+
+    def _search(self) -> tuple[int, list[str]]:
+        """Every file of a folder, or every row of every table of a catalog; how many, and where they were found."""
+        if self.lake.folder is not None:
+            return search(Path(self.lake.root), self.mentions, {places.INTENT_FILE, erasure_log.LEFT_FILE})
+        names, found = self.lake.tables(), []
+        for name in names:
+            rows = store.read(self.spark, self.lake, name)
+            told = rows.mapInArrow(_searching(self.mentions), "n bigint").agg(F.sum("n")).collect()[0][0]
+            if told or any(self.mentions.found(text) for text in (name, *rows.columns)):
+                found.append(f"{name}: {told or 0} texts")
+        return len(names), found
+
+    def _left(self) -> list[str]:
+        """The tables whose earlier versions the platform did not remove on request."""
+        left = [one for one in self.tables if "left_to_the_platform" in one]
+        names = ", ".join(one["table"] for one in left)
+        return (
+            [
+                f"earlier versions of {names}: they are left to the next VACUUM of the platform, such as that of predictive "
+                f"optimization ({left[0]['left_to_the_platform']})"
+            ]
+            if left
+            else []
+        )
 
     def proved(self) -> dict[str, Any]:
         """The certificate.
@@ -871,7 +925,9 @@ class _Erasure:
             return 0, 0
         marked = self._marked(name)
         if marked is None:
-            if not self._is_mentioned_in(name):  # asked without the engine, which plans for longer than that takes
+            if self.lake.folder is not None and not self._is_mentioned_in(
+                name
+            ):  # asked without the engine, which plans for longer than that takes
                 return 0, 0
             marked = store.read(self.spark, self.lake, name).withColumn("_about", F.lit(False))
         kept, own_names = self._columns(name, marked.columns)
@@ -945,6 +1001,31 @@ _NOT_SEARCHED = (
     "reports, slides and Power BI files", "models that are kept outside the lakehouse", "backups and snapshots of the disk",
     "the CRM and every other system",
 )  # fmt: skip
+
+
+_SEARCHED_IN_A_CATALOG = (
+    "every row of the newest version of every table, and its name and columns. Names are not looked for in cells that hold "
+    "nothing but the name of somebody else's record, unless that record has an address or number of the account"
+)
+_NOT_SEARCHED_IN_A_CATALOG = (
+    "the storage of the catalog: files are reached through its tables only",
+    "the logs of the tables, whose commits have the smallest and largest values of columns until the platform removes them "
+    "(delta.logRetentionDuration, 30 days)",
+    "earlier versions of the lock (ops._writer), which said whom to erase: they are removed once this is written",
+    "tables that were dropped, such as those of work in progress: the platform can bring them back for days (UNDROP)",
+    "query history, lineage and audit logs of the platform",
+)
+
+
+def _searching(wanted: Mentions) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """Counts the texts of rows that tell of someone, as `search` finds them in a file."""
+
+    def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            texts = (text for column in batch.columns for text in _texts_of(column))
+            yield pa.RecordBatch.from_pydict({"n": [sum(_says(text, wanted) for text in texts)]})
+
+    return count
 
 
 def _place(name: str, last: list[str]) -> int:

@@ -62,8 +62,19 @@ class Held:
 
     def point(self, manifest: str) -> None:
         """Name the newest manifest by its hash, where the lock says which it is; it counts from the next note or `settle`."""
+        self.keep(places.MANIFEST, manifest)
+
+    def keep(self, name: str, value: Any) -> bool:
+        """Say one thing more from the next note or `settle` on, None for no longer; False where there is another place for it."""
         with self._busy:
-            self._unsaid = self.document.point(manifest)
+            said = self.document.keep(name, value)
+            self._unsaid |= said
+            return said
+
+    def purge(self) -> None:
+        """Remove what the lock has said before: whom to erase, for one. A kill before leaves that to the next erasure."""
+        with self._busy:  # a renewal meanwhile would write what is to be removed
+            self.document.purge()
 
     def settle(self) -> None:
         """Make a manifest count that was named since the last note.
@@ -133,9 +144,9 @@ def is_ours(root: str) -> bool:
     return bool(_ours) and _place(root).key in _ours
 
 
-def point(root: str, manifest: str) -> None:
-    """Name the newest manifest of a lakehouse that this process holds, as `Held.point` does."""
-    _ours[_place(root).key].point(manifest)
+def held(root: str) -> Held:
+    """The right to write to a lakehouse that this process holds."""
+    return _ours[_place(root).key]
 
 
 def _place(root: str) -> Place:

@@ -337,7 +337,7 @@ def add(lake: Lakehouse, manifest: Manifest, table: DeltaTable | None = None) ->
             f"{lake.root}: another writer has ended meanwhile", "Run again; what was begun is rolled back."
         ) from error
     if lake.place.head() is not None:
-        locks.point(lake.root, manifest.hash)
+        locks.held(lake.root).point(manifest.hash)
         _read[lake.root] = manifest.hash, manifest
 
 

@@ -18,7 +18,7 @@ import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -35,6 +35,8 @@ from medallion.sources import azure, files
 LAYERS = ("bronze", "silver", "gold", "ops")
 #: The table of the lock at an address and in a catalog; no table of the lakehouse may have such a name.
 LOCK = "ops._writer"
+#: What the lock says of the newest manifest where it says which that is: its hash.
+MANIFEST = "manifest"
 #: File of the intent of a lakehouse in a folder.
 INTENT_FILE = ".intent.json"
 #: Where a table of a folder goes first when it is removed, so that it is there or not.
@@ -52,8 +54,11 @@ class Document(Protocol):
 
     def write(self, document: Mapping[str, Any]) -> None: ...
 
-    def point(self, manifest: str) -> bool:
-        """Name the newest manifest by its hash with the next `write`; False where the manifests themselves say which it is."""
+    def keep(self, name: str, value: Any) -> bool:
+        """Say one thing more from the next `write` on, None for no longer; False where there is another place for it."""
+
+    def purge(self) -> None:
+        """Remove what the lock has said before, as far as it is kept."""
 
 
 class Place(Protocol):
@@ -274,7 +279,7 @@ class Catalog:
 
     def head(self) -> str:
         known = _heads.get(self.key)
-        return str(_Row(self).read().get("manifest") or "") if known is None else known
+        return str(_Row(self).read().get(MANIFEST) or "") if known is None else known
 
     def sums(self, tables: Mapping[str, int | None]) -> tuple[str, dict[str, tuple[int, int]]]:
         return unity.hashed_by(), unity.sums(self.root, tables) if tables else {}
@@ -314,8 +319,11 @@ class _File:
             ) from error
         return found if isinstance(found, dict) else {}
 
-    def point(self, manifest: str) -> bool:
+    def keep(self, name: str, value: Any) -> bool:
         return False
+
+    def purge(self) -> None:
+        return None
 
     def write(self, document: Mapping[str, Any]) -> None:
         if document.get("intent"):
@@ -340,8 +348,11 @@ class _Commits:
             return {}
         return _parsed(self.table.metadata().description)
 
-    def point(self, manifest: str) -> bool:
+    def keep(self, name: str, value: Any) -> bool:
         return False
+
+    def purge(self) -> None:
+        raise LakehouseError(f"{self.place.root}: what the lock has said stays in its log", "Forget in a folder.")
 
     def write(self, document: Mapping[str, Any]) -> None:
         told, once = json.dumps(document), CommitProperties(max_commit_retries=0)
@@ -380,25 +391,30 @@ class _Row:
 
     place: Catalog
     version: int | None = None
-    manifest: str = ""
+    more: dict[str, Any] = field(default_factory=dict)
 
     def read(self) -> dict[str, Any]:
         found = unity.row(self.place.root, LOCK, "version, document")
         self.version, text = found or (None, "")
         document = _parsed(base64.b64decode(text).decode())
-        self.manifest = str(document.get("manifest") or "")
+        self.more = {name: value for name, value in document.items() if name not in ("holder", "intent")}
         return document
 
-    def point(self, manifest: str) -> bool:
-        self.manifest = _heads[self.place.key] = manifest
+    def keep(self, name: str, value: Any) -> bool:
+        self.more = {key: kept for key, kept in {**self.more, name: value}.items() if kept is not None}
+        if name == MANIFEST:
+            _heads[self.place.key] = value
         return True
 
+    def purge(self) -> None:
+        unity.purge_earlier(self.place.root, LOCK)
+
     def write(self, document: Mapping[str, Any]) -> None:
-        text = json.dumps({**document, "manifest": self.manifest})
+        text = json.dumps({**document, **self.more})
         name, told = self.place.path(LOCK), base64.b64encode(text.encode()).decode()
         with door.through(name):
             self.version = self._update(name, told)
-        _heads[self.place.key] = self.manifest
+        _heads[self.place.key] = str(self.more.get(MANIFEST, ""))
 
     def _update(self, name: str, told: str) -> int:
         """The version that the row has now."""
@@ -406,7 +422,8 @@ class _Row:
         try:
             if self.version is None:
                 unity.execute(
-                    f"CREATE TABLE IF NOT EXISTS {name} USING DELTA AS SELECT CAST(0 AS BIGINT) AS version, '' AS document"
+                    f"CREATE TABLE IF NOT EXISTS {name} USING DELTA TBLPROPERTIES ({unity.told(unity.KEEP_NOTHING)}) "
+                    "AS SELECT CAST(0 AS BIGINT) AS version, '' AS document"
                 )
             changed = unity.execute(
                 f"UPDATE {name} SET version = {before + 1}, document = '{told}' WHERE version = {before}"

@@ -885,7 +885,7 @@ def vacuum(lake: Lakehouse, name: str, hours: int = 0, keep: list[int] | None = 
 
 
 def purge(lake: Lakehouse, name: str) -> tuple[int, int]:
-    """Remove everything of a table but its newest version; gives how many versions and data files went.
+    """Remove everything of a table in a folder but its newest version; gives how many versions and data files went.
 
     What older versions held stays readable in their files, and in the statistics of the log, until this is done. What
     is being written to a table beside the lock meanwhile is left alone.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from deltalake.exceptions import DeltaError
 from deltalake.schema import Schema
 
+from medallion import log
 from medallion.errors import LakehouseError
 from medallion.lakehouse.session import session
 
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 PREFIX = "uc://"
 #: How long files of earlier versions stay, so that manifests of the last 30 days can be opened; the platform's own is a week.
 RETENTION = {"delta.deletedFileRetentionDuration": "interval 30 days"}
+#: For tables whose earlier versions nobody may read, while they are removed.
+KEEP_NOTHING = {"delta.deletedFileRetentionDuration": "interval 0 hours"}
+#: For tables that others write to beside the lock: files that a commit may be about to name stay.
+_KEEP_AN_HOUR = {"delta.deletedFileRetentionDuration": "interval 1 hours"}
 _CATALOG = re.compile(r"[A-Za-z_][\w-]{0,254}")
 #: Operations of a history that change files or settings, and no row.
 _UPKEEP = frozenset(
@@ -187,26 +192,72 @@ def upkeep(root: str) -> bool | None:
         if not re.search(r"(?i)syntax|parse|unsupported|not support|DescribeCatalog", str(error)):
             raise
         return None
-    told = {str(row[0]).strip().casefold(): str(row[1]).strip().upper() for row in rows}
-    said = told.get("predictive optimization")
+    known = {str(row[0]).strip().casefold(): str(row[1]).strip().upper() for row in rows}
+    said = known.get("predictive optimization")
     return None if said is None else said.startswith("ENABLE")
 
 
 def keep(root: str, name: str) -> bool:
     """Have the files of a table's earlier versions stay as long as manifests can be opened; whether that was new."""
     rows = session().sql(f"SHOW TBLPROPERTIES {quoted(root, name)}").collect()
-    told = {str(row["key"]): str(row["value"]) for row in rows}
-    if any(wanted in told for wanted in RETENTION):
+    known = {str(row["key"]): str(row["value"]) for row in rows}
+    if any(known.get(key) not in (None, value) for key, value in KEEP_NOTHING.items()):
         return False
-    set_properties(root, name, RETENTION)
+    _set(root, name, RETENTION)
     return True
 
 
-def set_properties(root: str, name: str, properties: Mapping[str, str]) -> None:
-    """Set properties of a table."""
-    told = ", ".join(f"'{key}' = '{value}'" for key, value in properties.items())
-    session().sql(f"ALTER TABLE {quoted(root, name)} SET TBLPROPERTIES ({told})").collect()
+def told(properties: Mapping[str, str]) -> str:
+    """Properties as SQL lists them."""
+    return ", ".join(f"'{key}' = '{value}'" for key, value in properties.items())
+
+
+def _set(root: str, name: str, properties: Mapping[str, str]) -> None:
+    execute(f"ALTER TABLE {quoted(root, name)} SET TBLPROPERTIES ({told(properties)})")
     written(quoted(root, name))
+
+
+def vacuum(root: str, name: str) -> int | None:
+    """Remove the files that the newest version of a table does not need, as its properties say; gives how many, if told."""
+    execute(f"VACUUM {quoted(root, name)}")
+    written(quoted(root, name))
+    ended = next((one for one in Table(root, name).history(_COMMITS) if one["operation"] == "VACUUM END"), {})
+    count = (ended.get("operationMetrics") or {}).get("numDeletedFiles")
+    return None if count is None else int(count)
+
+
+def purge_earlier(root: str, name: str) -> None:
+    """Remove the earlier versions of a table of which none is ever read, now or when the platform next does."""
+    try:
+        _set(root, name, KEEP_NOTHING)
+        vacuum(root, name)
+    except Exception as error:  # noqa: BLE001 - whatever the platform says of it
+        log.event("earlier versions left to the platform", table=name, error=reason(error))
+
+
+def purge(root: str, name: str, *, beside: bool = False) -> tuple[int, int | None, str]:
+    """Remove everything of a table but its newest version, and the rows that deletion vectors hide in its files.
+
+    Where the platform does not do it on request, the table goes on keeping no earlier file, so that its own VACUUM does.
+
+    Args:
+        root: The lakehouse.
+        name: The table.
+        beside: Others write to it meanwhile: files of the last hour stay.
+
+    Returns:
+        How many versions there were, how many files went (None where that is not told), and why it is left to the platform's
+        own VACUUM; empty where it is not.
+    """
+    before = len(Table(root, name).history())
+    try:
+        _set(root, name, _KEEP_AN_HOUR if beside else KEEP_NOTHING)
+        execute(f"REORG TABLE {quoted(root, name)} APPLY (PURGE)")
+        gone = vacuum(root, name)
+    except Exception as error:  # noqa: BLE001 - whatever the platform says of it
+        return before, None, reason(error)
+    _set(root, name, RETENTION)
+    return before, gone, ""
 
 
 def reason(error: Exception) -> str:
@@ -229,13 +280,13 @@ class Table:
         self.alter = self
 
     def history(self, limit: int | None = None) -> list[dict[str, Any]]:
-        """The commits that the table knows of, the newest first: `version`, `timestamp` (ms since 1970) and `operation`."""
+        """The commits that the table knows of, the newest first: `version`, `timestamp` (ms since 1970), `operation` and its
+        metrics.
+        """
         more = "" if limit is None else f" LIMIT {limit}"
         rows = session().sql(f"DESCRIBE HISTORY {self.name}{more}").collect()
-        return [
-            {"version": row["version"], "timestamp": _since_1970(row["timestamp"]), "operation": row["operation"]}
-            for row in rows
-        ]
+        names = ("version", "operation", "operationMetrics")
+        return [{"timestamp": _since_1970(row["timestamp"]), **{name: row[name] for name in names}} for row in rows]
 
     @cached_property
     def _newest(self) -> list[dict[str, Any]]:
