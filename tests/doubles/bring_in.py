@@ -48,6 +48,7 @@ def stand_in() -> None:
         return None
 
     unity.execute = execute
+    unity.keep = lambda root, name: False  # SHOW TBLPROPERTIES
 
     def history(self: unity.Table, limit: int | None = None) -> list[dict]:
         return table(self).history(limit)

@@ -127,11 +127,11 @@ def execute(statement: str) -> int | None:
     return next((int(told[name]) for name in ("num_affected_rows", "count") if told.get(name) is not None), None)
 
 
-def append(root: str, name: str, rows: pa.Table) -> None:
+def append(root: str, name: str, more: pa.Table) -> None:
     """Add a few rows to a table, which is made where there is none; one commit."""
     spark, path = session(), quoted(root, name)
-    schema = ", ".join(f"`{field.name}` {_SPARK[str(field.type)]}" for field in rows.schema)
-    frame = spark.createDataFrame([tuple(row.values()) for row in rows.to_pylist()], schema)
+    schema = ", ".join(f"`{field.name}` {_SPARK[str(field.type)]}" for field in more.schema)
+    frame = spark.createDataFrame([tuple(row.values()) for row in more.to_pylist()], schema)
     frame.write.format("delta").mode("append").options(**RETENTION).saveAsTable(path)
     written(path)
 
@@ -153,18 +153,23 @@ def arrow(root: str, name: str, version: int | None = None) -> pa.Table:
     Raises:
         LakehouseError: The version cannot be opened any more.
     """
-    if version is None:
-        return frame(root, name).toArrow()
     try:
-        return frame(root, name, version).toArrow()
+        return rows(root, name, version)
     except Exception as error:
-        rows = frame(root, name).toArrow() if exists(root, name) else None
-        if rows is None or not Table(root, name).is_since(version):
+        if version is None:
+            raise
+        newest = rows(root, name) if exists(root, name) else None
+        if newest is None or not Table(root, name).is_since(version):
             raise LakehouseError(
                 f"{root}: {name} has no version {version} any more, which a manifest names: {reason(error)}",
                 "Open a later manifest; see `medallion status`.",
             ) from error
-        return rows
+        return newest
+
+
+def rows(root: str, name: str, version: int | None = None) -> pa.Table:
+    """All rows of a table at its newest version or an earlier one, fetched through the engine."""
+    return frame(root, name, version).toArrow()
 
 
 def sums(root: str, tables: Mapping[str, int | None]) -> dict[str, tuple[int, int]]:
