@@ -105,15 +105,12 @@ def test_of_two_writers_one_takes_the_lock_every_time(engine, lake):
         assert won == [locks.peek(ROOT)["holder"]["id"]]
 
 
-def test_readers_open_the_manifest_while_a_command_writes(engine, lake):
+def test_readers_open_the_manifest_while_a_command_writes(engine, lake, monkeypatch):
     with journal.writing(lake) as writer, writer.intent(journal.TRAIN, (DEALS, RUNS)):
         engine.write(ROOT, DEALS, [3])
-        reader = SimpleNamespace(**locks._ours)
-        locks._ours.clear()  # as another process sees it
-        try:
+        with monkeypatch.context() as other:
+            other.setattr(locks, "_ours", {})  # as another process sees it
             assert values(lake) == 2
-        finally:
-            locks._ours.update(vars(reader))
         engine.write(ROOT, RUNS, [3])
     assert values(lake) == 3
     assert [values(manifests.opened(lake, str(number))) for number in (1, 2, 3)] == [1, 2, 3]
@@ -222,6 +219,7 @@ def test_upkeep_of_the_platform_is_no_other_content(engine, lake):
         pass
     now = manifests.newest(lake).tables[DEALS]
     assert (now.version, now.since, now.content) == (before.version + 1, before.since, before.content)
+    assert manifests.newest(lake).kind == "maintain"
     assert "SUM" not in engine.said
 
 
@@ -294,8 +292,23 @@ def test_what_is_purged_and_what_the_platform_is_left_to_do(engine, lake):
     engine.fails = ""
     _, gone, left = unity.purge(ROOT, DEALS)
     assert (gone, left, retention()) == (1, "", "interval 30 days")
+    assert unity.Table(ROOT, DEALS).version() > 1
     with pytest.raises(FileNotFoundError):
         unity.rows(ROOT, DEALS, 0)
+
+
+@pytest.mark.parametrize("vacuumed", [False, True])
+def test_a_table_keeps_no_earlier_file_until_the_platform_has_removed_them(engine, lake, monkeypatch, vacuumed):
+    engine.fails = "^VACUUM"
+    unity.purge(ROOT, DEALS)
+    history = unity.Table(ROOT, DEALS).history()
+    later = [{"version": history[0]["version"] + 1, "operation": "VACUUM END"}] if vacuumed else []
+    monkeypatch.setattr(unity.Table, "history", lambda table, limit=None: [*later, *history])
+    shown = [{"key": "delta.deletedFileRetentionDuration", "value": "interval 0 hours"}]
+    monkeypatch.setattr(
+        unity, "session", lambda: SimpleNamespace(sql=lambda statement: SimpleNamespace(collect=lambda: shown))
+    )
+    assert unity.keep(ROOT, DEALS) == vacuumed
 
 
 def test_what_the_lock_has_said_of_an_erasure_goes_with_it(engine, lake, tmp_path):

@@ -127,16 +127,12 @@ def hold(root: str) -> Iterator[Held]:
         LakehouseError: Another process holds it, or it cannot be written.
     """
     place = _place(root)
-    try:
-        with _lease(root, place) if place.folder is None else _file_lock(root, place.folder, place) as held:
-            _ours[place.key] = held
-            try:
-                yield held
-            finally:
-                _ours.pop(place.key, None)
-    finally:
-        if place.key not in _ours:
-            place.freed()
+    with _lease(root, place) if place.folder is None else _file_lock(root, place.folder, place) as held:
+        _ours[place.key] = held
+        try:
+            yield held
+        finally:
+            _ours.pop(place.key, None)
 
 
 def is_ours(root: str) -> bool:
@@ -147,6 +143,12 @@ def is_ours(root: str) -> bool:
 def held(root: str) -> Held:
     """The right to write to a lakehouse that this process holds."""
     return _ours[_place(root).key]
+
+
+def head(place: Place) -> str | None:
+    """Hash of the newest manifest as the lock names it, empty where there is none; None where the manifests themselves do."""
+    mine = _ours.get(place.key)
+    return place.head() if mine is None else mine.document.manifest
 
 
 def _place(root: str) -> Place:

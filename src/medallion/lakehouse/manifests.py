@@ -145,7 +145,7 @@ def history(lake: Lakehouse) -> list[Manifest]:
     if table is None:
         return []
     known = sorted(map(Manifest.of, _rows(lake, table)), key=lambda one: one.number)
-    head = lake.place.head()
+    head = locks.head(lake.place)
     return known if head is None else _behind(known, head)
 
 
@@ -186,7 +186,7 @@ _read: dict[str, tuple[tuple[str, int, int, int] | str, Manifest]] = {}
 
 def _last(lake: Lakehouse, table: DeltaTable | None = None) -> Manifest | None:
     """The newest manifest, read once as long as no commit is added."""
-    head = lake.place.head()
+    head = locks.head(lake.place)
     now = state(lake, TABLE) if head is None else head
     known, manifest = _read.get(lake.root, (None, None))
     if now and known == now:
@@ -336,7 +336,7 @@ def add(lake: Lakehouse, manifest: Manifest, table: DeltaTable | None = None) ->
         raise LakehouseError(
             f"{lake.root}: another writer has ended meanwhile", "Run again; what was begun is rolled back."
         ) from error
-    if lake.place.head() is not None:
+    if locks.head(lake.place) is not None:
         locks.held(lake.root).point(manifest.hash)
         _read[lake.root] = manifest.hash, manifest
 

@@ -50,6 +50,10 @@ class ConflictError(Exception):
 class Document(Protocol):
     """What the lock says; `write` fails with `ConflictError` unless it is as it was last read or written here."""
 
+    @property
+    def manifest(self) -> str | None:
+        """Hash of the newest manifest, empty where there is none; None where that is the last of the manifests."""
+
     def read(self) -> dict[str, Any]: ...
 
     def write(self, document: Mapping[str, Any]) -> None: ...
@@ -98,9 +102,6 @@ class Place(Protocol):
     def document(self) -> Document:
         """What the lock says."""
 
-    def freed(self) -> None:
-        """Is called once this process no longer holds the lock."""
-
     def kept(self) -> AbstractContextManager[None]:
         """Keep what is known of a table until this process writes to it: nobody else does while it holds the lock."""
 
@@ -108,7 +109,7 @@ class Place(Protocol):
         """What tells a table from itself before its last change, where that is known without its log; else None."""
 
     def head(self) -> str | None:
-        """Hash of the newest manifest, empty where there is none; None where that is the last of the manifests."""
+        """What `document().manifest` says now."""
 
     def append(self, name: str, rows: pa.Table, table: DeltaTable | None = None) -> None:
         """Add rows of this process in one commit; fails with `ConflictError` where a commit came after `table` was opened."""
@@ -132,9 +133,6 @@ class _Files:
     root: str
     catalog = None
     reads_files = True
-
-    def freed(self) -> None:
-        return None
 
     def kept(self) -> AbstractContextManager[None]:
         return nullcontext()
@@ -268,9 +266,6 @@ class Catalog:
     def document(self) -> Document:
         return _Row(self)
 
-    def freed(self) -> None:
-        _heads.pop(self.key, None)
-
     def kept(self) -> AbstractContextManager[None]:
         return unity.kept(self.root)
 
@@ -278,18 +273,15 @@ class Catalog:
         return unity.state(self.path(name))
 
     def head(self) -> str:
-        known = _heads.get(self.key)
-        return str(_Row(self).read().get(MANIFEST) or "") if known is None else known
+        row = _Row(self)
+        row.read()
+        return row.manifest
 
     def sums(self, tables: Mapping[str, int | None]) -> tuple[str, dict[str, tuple[int, int]]]:
         return unity.hashed_by(), unity.sums(self.root, tables) if tables else {}
 
     def append(self, name: str, rows: pa.Table, table: DeltaTable | None = None) -> None:
         unity.append(self.root, name, rows)
-
-
-#: Hash of the newest manifest of the catalogs whose lock this process holds, by their place.
-_heads: dict[str, str] = {}
 
 
 @contextmanager
@@ -306,6 +298,7 @@ class _File:
     """A file of a folder. The lock file says who may write it."""
 
     path: Path
+    manifest = None
 
     def read(self) -> dict[str, Any]:
         try:
@@ -340,6 +333,7 @@ class _Commits:
 
     place: Address
     table: DeltaTable | None = None
+    manifest = None
 
     def read(self) -> dict[str, Any]:
         try:
@@ -393,6 +387,10 @@ class _Row:
     version: int | None = None
     more: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def manifest(self) -> str:
+        return str(self.more.get(MANIFEST, ""))
+
     def read(self) -> dict[str, Any]:
         found = unity.row(self.place.root, LOCK, "version, document")
         self.version, text = found or (None, "")
@@ -402,8 +400,6 @@ class _Row:
 
     def keep(self, name: str, value: Any) -> bool:
         self.more = {key: kept for key, kept in {**self.more, name: value}.items() if kept is not None}
-        if name == MANIFEST:
-            _heads[self.place.key] = value
         return True
 
     def purge(self) -> None:
@@ -414,7 +410,6 @@ class _Row:
         name, told = self.place.path(LOCK), base64.b64encode(text.encode()).decode()
         with door.through(name):
             self.version = self._update(name, told)
-        _heads[self.place.key] = str(self.more.get(MANIFEST, ""))
 
     def _update(self, name: str, told: str) -> int:
         """The version that the row has now."""

@@ -193,9 +193,8 @@ def upkeep(root: str) -> bool | None:
     """Whether predictive optimization keeps up the tables of a catalog; None where the engine does not say."""
     try:
         rows = session().sql(f"DESCRIBE CATALOG EXTENDED `{catalog(root)}`").collect()
-    except Exception as error:  # an engine without Unity Catalog has no such statement
-        if not re.search(r"(?i)syntax|parse|unsupported|not support|DescribeCatalog", str(error)):
-            raise
+    except Exception as error:  # noqa: BLE001 - without Unity Catalog there is no such statement, and one may not be allowed it
+        log.event("predictive optimization not known", catalog=catalog(root), error=reason(error))
         return None
     known = {str(row[0]).strip().casefold(): str(row[1]).strip().upper() for row in rows}
     said = known.get("predictive optimization")
@@ -203,10 +202,18 @@ def upkeep(root: str) -> bool | None:
 
 
 def keep(root: str, name: str) -> bool:
-    """Have the files of a table's earlier versions stay as long as manifests can be opened; whether that was new."""
+    """Have the files of a table's earlier versions stay as long as manifests can be opened; whether that was new.
+
+    A table of which `purge` has left the earlier versions to the platform stays as it is until they are removed.
+    """
     rows = session().sql(f"SHOW TBLPROPERTIES {quoted(root, name)}").collect()
     known = {str(row["key"]): str(row["value"]) for row in rows}
-    if any(known.get(key) not in (None, value) for key, value in KEEP_NOTHING.items()):
+    (said,) = (known.get(key) for key in RETENTION)
+    if said in (*KEEP_NOTHING.values(), *_KEEP_AN_HOUR.values()):
+        versions = {one["operation"]: one["version"] for one in reversed(Table(root, name).history())}
+        if versions.get("VACUUM END", -1) < versions.get("SET TBLPROPERTIES", -1):
+            return False
+    elif said is not None:
         return False
     _set(root, name, RETENTION)
     return True
@@ -333,10 +340,15 @@ class Table:
         self, columns: Sequence[str] | None = None, filters: Sequence[tuple[str, str, Any]] | None = None
     ) -> pa.Table:
         """Rows, those for which all filters (column, `=`, text) hold."""
-        rows = frame(self.root, self.table, self.at)
-        for column, _, value in filters or ():
-            rows = rows.filter(rows[column] == value)
-        return rows.select(*(columns or "*")).toArrow() if columns else rows.toArrow()
+        try:
+            found = frame(self.root, self.table, self.at)
+            for column, _, value in filters or ():
+                found = found.filter(found[column] == value)
+            return (found.select(*columns) if columns else found).toArrow()
+        except Exception as error:
+            if self.at is None:
+                raise
+            raise DeltaError(reason(error)) from error
 
     @cached_property
     def _schema(self) -> Schema:
