@@ -12,6 +12,7 @@ import sys
 from dataclasses import replace
 from datetime import date, timedelta
 from io import StringIO
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -36,7 +37,7 @@ GIVEN = {"": "no overrides", "as_of": {"half_life": 45}, SCORED: None}
 class Versions(dict):
     """As much of a lakehouse as the versions of its tables."""
 
-    in_catalog = True  # no manifests
+    root, place = "lake", SimpleNamespace(key="lake", reads_files=False, head=lambda: "")  # no manifests
 
     def version(self, name: str) -> int:
         return self.get(name, -1)

@@ -193,7 +193,7 @@ def _drift(known: list[batches.Batch]) -> list[dict[str, Any]]:
 def _manifests(lake: Lakehouse, now: datetime) -> list[dict[str, Any]]:
     """The last states of a lakehouse that can be opened, the newest first."""
     known = manifests.history(lake)
-    opens = manifests.openable(known, now.replace(tzinfo=UTC))
+    opens = manifests.openable(known, now.replace(tzinfo=UTC), month_ends=lake.place.reads_files)
     return [
         {
             "manifest": one.number,

@@ -66,7 +66,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "repair",
         "Examine a lakehouse: logs, files, schemas, keys, row accounts, models. Ends with 1 when something is broken.",
     ),
-    "verify": ("repair", "Compare the files of a lakehouse with its manifests. Ends with 1 when something is broken."),
+    "verify": ("repair", "Compare a lakehouse with its manifests. Ends with 1 when something is broken."),
     "maintain": (
         "repair",
         "Compact tables and delete files that no manifest you can still open needs (the last 30 days and each month's last).",

@@ -45,7 +45,7 @@ class Context:
     def has_rows(self, table: Table, condition: str) -> bool:
         """Whether a condition of SQL holds for some row of a table; asked without the engine, which plans it for longer."""
         name = table.name
-        if self.lake.in_catalog:
+        if not self.lake.place.reads_files:
             return not self.read(name).filter(condition).isEmpty()
         with query.connect(self.lake, [name.split(".")[0]], only={name}) as connection:
             return bool(query.rows(connection, f"select 1 as there from {name} where {condition} limit 1"))

@@ -232,7 +232,7 @@ class Freshness:
         if not self._versions:  # all at once: at an address each of them takes a while
             read = {given for step in graph() for given in step.inputs if given.startswith("silver.")}
             names = sorted({*self.dated, *SCORED_FROM, *read, *(step.table for step in graph())})
-            with ThreadPoolExecutor(1 if self.lake.in_catalog else _AT_ONCE) as pool:
+            with ThreadPoolExecutor(_AT_ONCE if self.lake.place.reads_files else 1) as pool:
                 self._versions.update(zip(names, pool.map(self.lake.version, names), strict=True))
             if manifest := manifests.newest(self.lake):  # a compaction is no other content
                 kept = {name: one for name, one in manifest.tables.items() if self._versions.get(name) == one.version}

@@ -40,19 +40,17 @@ _PROVENANCE = ("_batch_id", "_source_file", "_source_row")
 _AGENT_LOG = "ops.agent_log"
 
 
-def in_a_folder(settings: Settings) -> Lakehouse:
+def erasable(settings: Settings) -> Lakehouse:
     """The lakehouse of the settings.
 
     Raises:
-        LakehouseError: It is not in a folder, so that nobody could prove that nothing is left.
+        LakehouseError: It is at an address.
     """
     lake = Lakehouse(settings.lakehouse)
-    if lake.folder is None:
+    if lake.folder is None and lake.catalog is None:
         raise LakehouseError(
-            f"{lake.root}: forgetting works on the files of a folder, so that it can prove that nothing is left; "
-            "nothing was removed",
-            "In Unity Catalog delete by key, then REORG TABLE ... APPLY (PURGE) and VACUUM; bring a lakehouse of an object "
-            "store into a folder first. docs/ERASURE.md has both step by step.",
+            f"{lake.root}: forgetting works in a folder or a catalog, not at an address; nothing was removed",
+            "Bring the lakehouse into a folder first: docs/ERASURE.md has it step by step.",
         )
     return lake
 
@@ -70,7 +68,7 @@ class About:
     ) -> None:
         """`saved` are the arguments of an erasure that was interrupted; the account is then who it was."""
         self.settings, self.now, self.steps = settings, now, steps
-        self.lake = in_a_folder(settings)
+        self.lake = erasable(settings)
         self.lake.delta("silver.customers_history")
         self.entities = contracts.entities(contracts_in_use.overrides(self.lake, settings.contracts))
         self.erasure_id = f"{now:%Y%m%dT%H%M%S%f}" if saved is None else saved["erasure_id"]

@@ -137,7 +137,7 @@ def found(lake: Lakehouse, entities: Mapping[str, Entity], customer_id: str) -> 
                     raise LakehouseError(
                         f"{lake.root}: customer {customer_id} was forgotten already; its names and addresses are no "
                         "longer known, so nothing could be searched for",
-                        "Its certificate is in ops/certificates of the lakehouse. Where that found something, `medallion forget --resume` searches again.",
+                        "Its certificate is in `certificates` in ops of the lakehouse. Where that found something, `medallion forget --resume` searches again.",
                     )
             elif entity.name == "customers" and not rows:
                 raise LakehouseError(
