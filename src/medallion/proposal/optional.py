@@ -26,27 +26,22 @@ _SURE, _LIKELY = 0.9, 0.75
 
 
 def matches(
-    tables: Iterable[Table], entities: Mapping[str, Entity], system: System | None, keys: Mapping[str, Set[str]]
+    tables: Iterable[Table], entities: Iterable[Entity], system: System | None, keys: Mapping[str, Set[str]]
 ) -> list[Match]:
-    """The tables that hold an optional entity, each as one, contacts before the links that refer to them.
+    """The tables that hold an optional entity, each as one.
 
     Args:
         tables: Those that hold none of the others.
-        entities: The contracts.
+        entities: Which optional entities are looked for, those first that others refer to.
         system: The CRM that they come from, if known.
-        keys: Keys of customers, products and leads, as they are compared.
+        keys: Keys of the entities that they refer to, as they are compared.
     """
-    found: list[Match] = []
-    known = {name: set(forms) for name, forms in keys.items()}
-    for name in ("contacts", "owners", "quotas", "deal_contacts", "deal_products"):
+    found: dict[int, Match] = {}
+    for entity in entities:
         for table in tables:
-            if len(table.columns) > 1 and not any(item.table is table for item in found):
-                item = _as(table, entities[name], system, known)
-                if item is not None:
-                    found.append(item)
-                    if held := item.columns.get(entities[name].key):
-                        known.setdefault(name, set()).update(held[0].forms)
-    return found
+            if len(table.columns) > 1 and id(table) not in found and (item := _as(table, entity, system, keys)):
+                found[id(table)] = item
+    return [*found.values()]
 
 
 def _as(table: Table, entity: Entity, system: System | None, keys: Mapping[str, Set[str]]) -> Match | None:

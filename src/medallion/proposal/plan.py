@@ -438,9 +438,10 @@ class _Planner:
             self._before(before)
         for feed in [item for item in feeds if item.entity == "leads"]:
             self._history(feed)
-        for feed in [item for item in feeds if item.entity in ("leads", "customers")]:
-            self._owner(feed, "owner" if feed.entity == "leads" else "account_manager")
-        self._optional()
+        self._optional("contacts")
+        for feed in [item for item in self.feeds if item.entity in ("leads", "customers", "contacts")]:
+            self._owner(feed, "account_manager" if feed.entity == "customers" else "owner")
+        self._optional("owners", "quotas", "deal_contacts", "deal_products")
         self._all_short()
         self._confirm()
         self._same_ids([item for item in feeds if item.entity == "interactions"])
@@ -456,7 +457,7 @@ class _Planner:
                     feed.fillings[name] = cells.without_denied(item, feed.table.column(item.column))
             evidence.one_order(feed)
             _asked_once(feed)
-        order = ["owners", "customers", "products", *self.further, "contacts", "leads", "interactions", "stage_changes"]
+        order = ["owners", "customers", "products", "contacts", *self.further, "leads", "interactions", "stage_changes"]
         order += ["deal_contacts", "deal_products", "quotas"]
         self.feeds = sorted((f for f in self.feeds if self._possible(f)), key=lambda feed: order.index(feed.entity))
 
@@ -1123,13 +1124,13 @@ class _Planner:
             return None
         return next((name for name in ("owner_id", "email") if owners.column_of(name) is key), None)
 
-    def _optional(self) -> None:
-        """Contacts, owners, quotas, people in deals and line items, from tables that hold none of the others."""
+    def _optional(self, *names: str) -> None:
+        """Optional entities of these names, from tables that hold none of the others."""
         used = {id(feed.table) for feed in self.feeds if feed.entity not in self.further} | {*self.listing}
         used |= {id(before.match.table) for before in self.settled.before}
         tables = [table for table in self.tables if id(table) not in used and table.file.name not in self.settled.left]
         known = {item.entity for item in self.feeds}
-        for item in optional.matches(tables, self.entities, self.system, self.keys):
+        for item in optional.matches(tables, [self.entities[name] for name in names], self.system, self.keys):
             name = item.entity.name
             if name == "owners" and name in known:
                 continue
@@ -1141,15 +1142,31 @@ class _Planner:
                 self._by_name(feed, "customer_id", "company", "customers")
             if name == "deal_products" and "product_id" not in feed.fillings:
                 self._by_name(feed, "product_id", "product_name", "products")
-        for feed in [item for item in self.feeds if item.entity == "contacts"]:
-            self._owner(feed, "owner")
-        for feed in [item for item in self.feeds if item.entity == "interactions"]:
+            if name == "contacts":
+                self._in_place_of_further(feed)
+        for feed in [item for item in self.feeds if item.entity == "interactions" and "contacts" in names]:
             held = feed.fillings.get("contact_id")
             found = self._best(feed.table, self.keys.get("contacts", set()), held.column if held else None)
             if found and found[1] >= _REFERS:
                 reason = f"{percent(found[1], 0)} of its values are known contacts"
                 item_ = Filling(column=found[0].header, confidence=_sure(found[1]), reason=reason)
                 feed.fillings["contact_id"] = item_
+
+    def _in_place_of_further(self, contacts: Feed) -> None:
+        """What is looked up in a table of contacts is looked up in them, and in nothing else that the table feeds."""
+        for other in [each for each in self.feeds if each.table is contacts.table and each.entity in self.further]:
+            key, account = other.fillings.get("record_id"), other.fillings.get("customer_id")
+            own = contacts.fillings.get("contact_id")
+            if not key or not account or not own or key.column != own.column:
+                continue
+            contacts.fillings["customer_id"] = account
+            to = {"lookup": "contacts", "by": "contact_id"}
+            for feed in self.feeds:
+                for name, item in feed.fillings.items():
+                    if item.lookup == other.entity:
+                        feed.fillings[name] = item.model_copy(update=to)
+            del self.further[other.entity]
+            self.feeds.remove(other)
 
     def _by_name(self, feed: Feed, canonical: str, written: str, entity: str) -> None:
         """Look a reference up by the name that is written in a row, where the other table has most of these names."""
