@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal as D
 
 import pytest
 
 from conftest import NOW
 from medallion import contracts, proposal
 from medallion.contracts import Override
+from medallion.features import AsOf
+from medallion.gold import team
+from medallion.gold.attainment import attainment
+from medallion.gold.contact_activity import contact_activity
+from medallion.gold.deal_people import deal_people
 
 ACCOUNTS = "customer_id,customer_name\nC1,Acme Works\nC2,Bolt Freight\n"
 DEALS = (
@@ -43,6 +49,7 @@ FILES = {
     "contacts.csv": CONTACTS, "users.csv": USERS, "quotas.csv": QUOTAS, "opportunity_contact_roles.csv": ROLES,
     "line_items.csv": LINES,
 }  # fmt: skip
+FIRST = ("customers.csv", "leads.csv", "products.csv", "interactions.csv")
 
 
 def test_they_are_read_checked_and_accounted_for(to_silver, rows):
@@ -213,3 +220,158 @@ def test_init_knows_the_files_of_crms(tmp_path, files, entities):
     assert {"contact_id", "email", "owner"} < {column for entity, column in filled if entity == "contacts"}
     if files in (HUBSPOT, SALESFORCE):  # identifiers of owners become their names, by the table of users
         assert {filled[name]["lookup"] for name in (("leads", "owner"), ("contacts", "owner"))} == {"owners"}
+
+
+TEAM = "owner_id string, owner_name string, email string, team string, manager string"
+QUOTA = "owner string, team string, period_start date, period_end date, amount decimal(18,2)"
+DEAL = (
+    "lead_id string, customer_id string, status string, owner string, deal_value decimal(18,2), weighted_value decimal(18,2), "
+    "created_at timestamp, closed_at timestamp, expected_close_date date"
+)
+LINK = "lead_id string, contact_id string, role string, is_primary string"
+PERSON = "contact_id string, customer_id string, role string, consent string, language string, created_at timestamp"
+REACHED = "interaction_id string, contact_id string, lead_id string, occurred_at timestamp, known_at timestamp"
+AS_OF = AsOf(datetime(2025, 7, 1))
+
+
+def _records(frame):
+    return [row.asDict() for row in frame.collect()]
+
+
+def test_attainment_adds_quotas_up_by_team_and_leader(frame):
+    owners = frame(
+        TEAM,
+        ("U1", "Ann Lee", "ann@us.example", "East", "u2"),
+        ("U2", "Max Boss", "max@us.example", "East", "The Board"),
+        ("U3", "Kim Orr", None, "West", "Max Boss"),
+        ("U4", "Jo Doe", None, "West", "ann@us.example"),  # led by Max through Ann
+    )
+    first, last = date(2025, 1, 1), date(2025, 12, 31)
+    quotas = frame(
+        QUOTA,
+        ("ann@us.example", None, first, last, D(1000)), ("Kim Orr", None, first, last, D(500)), ("U4", None, first, last, D(100)),
+        (None, "West", first, last, D(9000)), (None, None, first, last, D(20000)),
+    )  # fmt: skip
+    deals = frame(
+        DEAL,
+        ("L1", "C1", "won", "Ann Lee", D(250), None, datetime(2025, 1, 2), datetime(2025, 2, 1, 9), None),
+        ("L2", "C1", "won", "Jo Doe", D(50), None, datetime(2025, 1, 2), datetime(2025, 12, 31, 23), None),
+        ("L3", "C1", "won", "Ann Lee", D(7), None, datetime(2024, 1, 2), datetime(2024, 12, 31, 23), None),  # before
+        ("L4", "C2", "open", "Max Boss", D(400), D("80.50"), datetime(2025, 1, 2), None, date(2025, 9, 1)),
+        ("L5", "C2", "lost", "Ann Lee", D(999), None, datetime(2025, 1, 2), datetime(2025, 3, 1), date(2025, 3, 1)),
+    )
+    found = _records(attainment(quotas, deals, AS_OF, owners))
+    said = {
+        (row["level"], row["who"]): (
+            row["quota"],
+            row["is_declared"],
+            row["won_value"],
+            row["won_leads"],
+            row["open_value"],
+        )
+        for row in found
+    }
+    assert said == {
+        ("owner", "Ann Lee"): (D(1000), True, D(250), 1, D(0)),
+        ("owner", "Kim Orr"): (D(500), True, D(0), 0, D(0)),
+        ("owner", "Jo Doe"): (D(100), True, D(50), 1, D(0)),
+        ("team", "East"): (D(1000), False, D(250), 1, D(400)),
+        ("team", "West"): (D(9000), True, D(50), 1, D(0)),  # declared: not the sum of Kim's and Jo's
+        ("leader", "Ann Lee"): (D(1100), False, D(300), 2, D(0)),
+        ("leader", "Max Boss"): (D(1600), False, D(300), 2, D(400)),
+        ("leader", "The Board"): (D(1600), False, D(300), 2, D(400)),
+        ("everyone", "everyone"): (D(20000), True, D(300), 2, D(400)),
+    }
+    (ann,) = [row for row in found if (row["level"], row["who"]) == ("owner", "Ann Lee")]
+    assert (ann["attainment"], str(ann["as_of"])) == (0.25, "2025-06-30")
+
+
+def test_attainment_without_owners_goes_by_the_names_of_deals(frame):
+    quotas = frame(QUOTA, ("Ann Lee", None, date(2025, 1, 1), date(2025, 3, 31), D(0)))
+    deals = frame(DEAL, ("L1", "C1", "won", "Ann Lee", D(5), None, datetime(2025, 1, 2), datetime(2025, 2, 1), None))
+    (row,) = _records(attainment(quotas, deals, AS_OF))
+    assert (row["level"], row["who"], row["won_value"], row["attainment"]) == ("owner", "Ann Lee", D(5), None)
+
+
+def test_an_owner_is_known_by_identifier_address_or_name_unless_two_have_it(frame):
+    owners = frame(
+        TEAM, ("U1", "Ann Lee", "ann@us.example", "East", None), ("U2", "Ann Lee", "lee@us.example", "West", "U1")
+    )
+    found = {row["_called"]: row for row in _records(team.directory(owners))}
+    assert {called: row["_team"] for called, row in found.items()} == {
+        "u1": "East", "u2": "West", "ann@us.example": "East", "lee@us.example": "West",
+    }  # fmt: skip
+    assert (found["u2"]["_manager"], found["u2"]["_led_by"]) == ("Ann Lee", "U1")
+
+
+def test_a_deal_hangs_on_one_person_where_one_alone_was_touched(frame):
+    links = frame(
+        LINK,
+        ("L1", "K1", "decision_maker", "yes"), ("L1", "K2", None, "no"),
+        ("L2", "K1", "champion", None), ("L3", "K1", "champion", None), ("L3", "K3", None, None), ("L9", "K1", None, None),
+    )  # fmt: skip
+    opened = datetime(2025, 1, 1)
+    deals = frame(
+        DEAL,
+        ("L1", "C1", "open", "Ann", D(1), None, opened, None, None),
+        ("L2", "C1", "won", "Ann", D(2), None, opened, datetime(2025, 2, 1), None),
+        ("L3", "C2", "open", "Ann", D(3), None, datetime(2025, 6, 1), None, None),
+    )
+    people = frame(PERSON, ("K1", "C1", None, "granted", "en", None), ("K2", "C1", "buyer", "denied", None, None))
+    touches = frame(
+        REACHED,
+        ("T1", "K1", None, datetime(2025, 1, 5), datetime(2025, 1, 6)),
+        ("T2", "K2", None, datetime(2024, 12, 5), datetime(2025, 1, 6)),  # before the deals were opened
+        ("T3", None, "L3", datetime(2025, 6, 5), datetime(2025, 6, 6)),
+        ("T4", "K2", None, datetime(2025, 8, 5), datetime(2025, 8, 6)),  # after the as-of time
+    )
+    found = {row["lead_id"]: row for row in _records(deal_people(links, deals, touches, AS_OF, people))}
+    said = {
+        lead: (row["contacts"], row["contacts_touched"], row["roles"], row["roles_touched"], row["is_single_threaded"])
+        for lead, row in found.items()
+    }
+    assert said == {
+        "L1": (2, 1, "buyer, decision_maker", "decision_maker", True),
+        "L2": (1, 1, "champion", "champion", True),
+        "L3": (2, 0, "champion", None, None),
+    }
+    activity = {row["contact_id"]: row for row in _records(contact_activity(people, touches, AS_OF, links, deals))}
+    assert (activity["K1"]["touches"], activity["K1"]["open_leads"], activity["K1"]["open_value"]) == (1, 2, D(4))
+    assert (activity["K2"]["touches"], activity["K2"]["days_since_last_touch"]) == (1, 207)
+    none_says_whom = touches.drop("contact_id")  # touches of before these said it
+    assert {row["touches"] for row in _records(contact_activity(people, none_says_whom, AS_OF, None, deals))} == {0}
+
+
+@pytest.mark.slow
+def test_gold_knows_owners_products_and_people_by_name(deliver, rows):
+    result, lake = deliver({name: content for name, content in FILES.items() if name in FIRST})
+    assert not {"gold.attainment", "gold.contact_activity", "gold.deal_people", "gold.line_items"} & {*lake.tables()}
+    (before,) = rows(lake, "select owner, owner_team, product_name from gold.deals where lead_id = 'L1'")
+    assert before == {"owner": "U1", "owner_team": None, "product_name": "Suite"}
+    more = {name: content for name, content in FILES.items() if name not in FIRST}
+    result, lake = deliver(more, NOW + timedelta(days=1))
+    assert {"gold.deals", "gold.attainment"} <= {*result.rebuilt}
+    assert "gold.touch_totals" not in result.rebuilt
+    named = rows(lake, "select lead_id, owner, owner_team, owner_manager from gold.deals order by 1")
+    assert [tuple(row.values()) for row in named] == [
+        ("L1", "Ann Lee", "East", "Max Boss"), ("L2", "Ann Lee", "East", "Max Boss"),
+    ]  # fmt: skip
+    said = rows(
+        lake,
+        "select level, who, quota, won_value from gold.attainment where period_start = '2025-01-01' order by 1, 2, 3",
+    )
+    assert [(row["level"], row["who"], row["quota"], row["won_value"]) for row in said] == [
+        ("leader", "Max Boss", D(1500), D(1000)), ("owner", "Ann Lee", D(1500), D(1000)),
+        ("team", "East", D(1500), D(1000)), ("team", "East", D(9000), D(1000)),
+    ]  # fmt: skip
+    people = rows(lake, "select * from gold.contact_activity order by contact_id")
+    assert [(row["contact_id"], row["touches"], row["consent"]) for row in people] == [
+        ("K1", 1, "granted"), ("K2", 1, "denied"), ("K3", 0, "unknown"),
+    ]  # fmt: skip
+    assert not {"contact_name", "email", "phone", "job_title"} & {*people[0]}
+    (lines,) = rows(lake, "select count(*) n, sum(amount) total, min(product_name) first from gold.line_items")
+    assert (lines["n"], lines["total"], lines["first"]) == (2, D("206.00"), "P-9")
+    (deal,) = rows(lake, "select contacts, contacts_touched, has_primary from gold.deal_people")
+    assert tuple(deal.values()) == (2, 1, True)
+    result, lake = deliver({"customers.csv": ACCOUNTS}, NOW + timedelta(days=2))
+    assert not result.rebuilt  # a repeated delivery brings nothing new

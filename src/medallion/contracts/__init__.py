@@ -25,6 +25,8 @@ OPTIONAL_NAMES = ("contacts", "owners", "quotas", "deal_contacts", "deal_product
 FURTHER_NAMES = ("stage_changes", *OPTIONAL_NAMES)
 #: Entities whose columns a contract may bring to gold, with the tables that have a row for each of their records.
 TO_GOLD = {"leads": "gold.deals", "customers": "gold.customer_features"}
+#: Columns of `gold.deals` that give way to one of the same name that a contract brings there.
+GIVING_WAY = ("product_name", "owner_team", "owner_manager")
 #: The column with the probability by the CRM, from which a metric of its own is computed.
 CRM_PROBABILITY = "crm_probability"
 #: Names of dimensions of time, which no column of gold can have.
@@ -116,7 +118,7 @@ def _check_gold(item: Entity, column: Column) -> None:
         raise ContractError(f"{place}: {item.name} have no table there", f"Leave it out; {', '.join(TO_GOLD)} have.")
     if column.pii or column.kind in _PERSONAL:
         raise ContractError(f"{place}: the column is personal, and gold is read by everyone", "Leave gold out.")
-    of_deals = item.name == "leads" and column.name in table("gold.deals").column_names
+    of_deals = item.name == "leads" and column.name in {*table("gold.deals").column_names} - {*GIVING_WAY}
     if of_deals or column.name in _OF_TIME:
         has = "gold.deals has a column" if of_deals else "the metrics have a dimension of time"
         raise ContractError(f"{place}: {has} of that name", "Rename your column, or drop `gold`.")
@@ -194,6 +196,7 @@ __all__ = [
     "CRM_PROBABILITY",
     "ENTITY_NAMES",
     "FURTHER_NAMES",
+    "GIVING_WAY",
     "OPTIONAL_NAMES",
     "PROVENANCE",
     "TO_GOLD",

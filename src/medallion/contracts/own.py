@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextvars import ContextVar
 
-from medallion.contracts import TO_GOLD, Column, Entity
+from medallion.contracts import GIVING_WAY, TO_GOLD, Column, Entity
 from medallion.contracts import table as gold_table
 
 #: By the root of a lakehouse, what its contracts bring to gold by entity; an entry is replaced as a whole.
@@ -50,5 +50,5 @@ def own_columns(table: str) -> tuple[Column, ...]:
         return customers
     if table != TO_GOLD["leads"]:
         return ()
-    taken = {*gold_table(table).column_names, *(column.name for column in leads)}
+    taken = {*gold_table(table).column_names} - {*GIVING_WAY} | {column.name for column in leads}
     return (*leads, *(column for column in customers if column.name not in taken))
