@@ -8,13 +8,14 @@ from decimal import Decimal as D
 import pytest
 
 from conftest import NOW
-from medallion import contracts, proposal
+from medallion import contracts, metrics, proposal
 from medallion.contracts import Override
 from medallion.features import AsOf
 from medallion.gold import team
 from medallion.gold.attainment import attainment
 from medallion.gold.contact_activity import contact_activity
 from medallion.gold.deal_people import deal_people
+from medallion.lakehouse import contracts_in_use, query
 
 ACCOUNTS = "customer_id,customer_name\nC1,Acme Works\nC2,Bolt Freight\n"
 DEALS = (
@@ -342,6 +343,16 @@ def test_a_deal_hangs_on_one_person_where_one_alone_was_touched(frame):
     assert {row["touches"] for row in _records(contact_activity(people, none_says_whom, AS_OF, None, deals))} == {0}
 
 
+OPTIONAL_METRICS = {name for name, one in metrics.every_metric().items() if one.view.needs}
+
+
+def test_metrics_of_optional_tables_are_there_where_the_tables_are(sample):
+    contracts_in_use.for_readers(sample)
+    assert not OPTIONAL_METRICS & {*metrics.metrics()}
+    assert metrics.metrics()["revenue"].view.dimension("owner_team") is None
+    assert len(OPTIONAL_METRICS) == 11
+
+
 @pytest.mark.slow
 def test_gold_knows_owners_products_and_people_by_name(deliver, rows):
     result, lake = deliver({name: content for name, content in FILES.items() if name in FIRST})
@@ -375,3 +386,13 @@ def test_gold_knows_owners_products_and_people_by_name(deliver, rows):
     assert tuple(deal.values()) == (2, 1, True)
     result, lake = deliver({"customers.csv": ACCOUNTS}, NOW + timedelta(days=2))
     assert not result.rebuilt  # a repeated delivery brings nothing new
+    contracts_in_use.for_readers(lake)
+    with query.connect(lake) as connection:
+        value = {name: metrics.value(connection, name) for name in OPTIONAL_METRICS}
+        by_team = metrics.ask(connection, "revenue", by="owner_team").rows
+    assert value == {
+        "quota": 3700, "quota_attainment": 0.27027, "contacts": 3, "contacts_never_touched": 1,
+        "touches_per_contact": 0.666667, "single_threaded_deals": 0, "single_threaded_pipeline": 0, "contacts_per_deal": 2,
+        "line_items": 2, "line_item_revenue": 206, "line_item_pipeline": 0,
+    }  # fmt: skip
+    assert [(row["owner_team"], row["value"]) for row in by_team] == [("East", 1000)]
