@@ -15,6 +15,7 @@ from medallion.gold import team
 from medallion.gold.attainment import attainment
 from medallion.gold.contact_activity import contact_activity
 from medallion.gold.deal_people import deal_people
+from medallion.gold.identity_links import identity_links
 from medallion.lakehouse import contracts_in_use, query
 
 ACCOUNTS = "customer_id,customer_name\nC1,Acme Works\nC2,Bolt Freight\n"
@@ -341,6 +342,40 @@ def test_a_deal_hangs_on_one_person_where_one_alone_was_touched(frame):
     assert (activity["K2"]["touches"], activity["K2"]["days_since_last_touch"]) == (1, 207)
     none_says_whom = touches.drop("contact_id")  # touches of before these said it
     assert {row["touches"] for row in _records(contact_activity(people, none_says_whom, AS_OF, None, deals))} == {0}
+
+
+def test_records_of_two_entities_are_linked_by_what_leads_to_one_alone(frame):
+    person = "contact_id string, customer_id string, contact_name string, email string, company string"
+    people = frame(
+        person,
+        ("K1", "C1", "Ada Byron", "ada@acme.example", None), ("K2", "C1", "Bob Kay", None, None), ("K3", "C2", "Bob Kay", None, None),
+        ("K4", "C2", "Info", "info@bolt.example", None), ("K5", "C2", "Sales", "info@bolt.example", None),
+        ("K6", None, "Eve Holt", None, "ACME WORKS"), ("K7", "C9", "Cy Fox", None, "Twins"),
+    )  # fmt: skip
+    lead = "lead_id string, customer_id string, lead_name string, email string, company string, created_at timestamp, status string, stage string, closed_at timestamp"
+    opened = datetime(2025, 1, 1)
+    leads = frame(
+        lead,
+        ("L1", "C1", "A. Byron", "ada@acme.example", None, opened, "open", None, None),
+        ("L2", "C1", "bob  kay", None, None, opened, "open", None, None),  # of the two the one at the account
+        ("L3", "C2", "Ann", "info@bolt.example", None, opened, "open", None, None),  # an address of two people
+        ("L4", "C8", "Ann", None, "Acme-Works", opened, "open", None, None),
+        ("L5", "C1", "Ada Byron", "ada@acme.example", "Bolt", datetime(2025, 8, 1), "open", None, None),  # not yet opened
+    )
+    accounts = frame(
+        "customer_id string, customer_name string",
+        ("C1", "Acme Works"),
+        ("C2", "Bolt"),
+        ("C3", "Twins"),
+        ("C4", "Twins"),
+    )
+    found = _records(identity_links(people, leads, accounts, AS_OF))
+    assert {tuple(row.values())[:5] for row in found} == {
+        ("leads", "L1", "contacts", "K1", "same e-mail address"),
+        ("leads", "L2", "contacts", "K2", "same name at the same account"),
+        ("leads", "L4", "customers", "C1", "it names the account"),
+        ("contacts", "K6", "customers", "C1", "it names the account"),
+    }
 
 
 OPTIONAL_METRICS = {name for name, one in metrics.every_metric().items() if one.view.needs}

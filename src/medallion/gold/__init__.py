@@ -104,6 +104,7 @@ STEPS: tuple[Step, ...] = (
     Step("gold.deal_changes", (_VERSIONS, _CHANGES, "gold.stage_history", "as_of", "time_zone"), by="lead_id"),
     Step("gold.contact_activity", (_CONTACTS, _TOUCHES, "as_of", _LINKS, "gold.deals"), needs=(_CONTACTS,)),
     Step("gold.deal_people", (_LINKS, "gold.deals", _TOUCHES, "as_of", _CONTACTS), needs=(_LINKS,)),
+    Step("gold.identity_links", (_CONTACTS, _LEADS, _CUSTOMERS, "as_of"), needs=(_CONTACTS,)),
     Step("gold.line_items", (_LINES, "gold.deals", _PRODUCTS, CONVERSIONS), needs=(_LINES,)),
     Step("gold.attainment", (_QUOTAS, "gold.deals", "as_of", _OWNERS), needs=(_QUOTAS,)),
 )
