@@ -360,7 +360,17 @@ def test_records_of_two_entities_are_linked_by_what_leads_to_one_alone(frame):
         ("L2", "C1", "bob  kay", None, None, opened, "open", None, None),  # of the two the one at the account
         ("L3", "C2", "Ann", "info@bolt.example", None, opened, "open", None, None),  # an address of two people
         ("L4", "C8", "Ann", None, "Acme-Works", opened, "open", None, None),
-        ("L5", "C1", "Ada Byron", "ada@acme.example", "Bolt", datetime(2025, 8, 1), "open", None, None),  # not yet opened
+        (
+            "L5",
+            "C1",
+            "Ada Byron",
+            "ada@acme.example",
+            "Bolt",
+            datetime(2025, 8, 1),
+            "open",
+            None,
+            None,
+        ),  # not yet opened
     )
     accounts = frame(
         "customer_id string, customer_name string",
