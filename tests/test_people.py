@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from decimal import Decimal as D
 
+import duckdb
 import pytest
 
 from conftest import NOW
 from medallion import contracts, metrics, proposal
+from medallion.care.export import export
 from medallion.contracts import Override
 from medallion.features import AsOf
 from medallion.gold import team
@@ -84,6 +86,24 @@ def test_they_are_read_checked_and_accounted_for(to_silver, rows):
     }  # fmt: skip
     step = rows(lake, "select next_step, next_step_at::varchar as due from silver.leads_clean where lead_id = 'L2'")
     assert step == [{"next_step": "Send the offer", "due": "2025-07-10"}]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+def test_exports_have_no_personal_data_of_contacts_unless_asked_for(to_silver, tmp_path, form):
+    unread = CONTACTS.replace("2025-05-01\nK2", "no day, ada@acme.example\nK2")
+    _, lake = to_silver({"customers.csv": ACCOUNTS, "contacts.csv": unread, "users.csv": USERS})
+    written = {one["table"]: one for one in export(lake, tmp_path / "plain", form)}
+    assert written["silver.contacts_clean"]["left_out"].startswith("first_name, last_name, contact_name")
+    assert "left_out" not in written["silver.customers_clean"]
+    texts = ["Byron", "Bob", "ada@acme", "bob@acme", "CTO", "Head of Sales", "ann@us"]
+    with duckdb.connect() as connection:
+        for shown, folder in ((False, "plain"), (True, "whole")):
+            if shown:
+                export(lake, tmp_path / folder, form, pii=True)
+            files = sorted((tmp_path / folder).glob("*"))
+            said = " ".join(str(connection.sql(f"select * from '{file}'").fetchall()) for file in files)
+            assert [text in said for text in texts] == [shown and text != "CTO" for text in texts]
 
 
 def test_a_person_has_a_history_and_repeats_add_nothing(to_silver, rows):
