@@ -11,13 +11,14 @@ import pytest
 from conftest import NOW
 from medallion import contracts, metrics, proposal
 from medallion.care.export import export
-from medallion.contracts import Override
+from medallion.contracts import Override, own
 from medallion.features import AsOf
-from medallion.gold import team
+from medallion.gold import gold_contract, team
 from medallion.gold.attainment import attainment
 from medallion.gold.contact_activity import contact_activity
 from medallion.gold.deal_people import deal_people
 from medallion.gold.identity_links import identity_links
+from medallion.gold.line_items import line_items
 from medallion.lakehouse import contracts_in_use, query
 
 ACCOUNTS = "customer_id,customer_name\nC1,Acme Works\nC2,Bolt Freight\n"
@@ -353,9 +354,9 @@ def test_a_deal_hangs_on_one_person_where_one_alone_was_touched(frame):
         for lead, row in found.items()
     }
     assert said == {
-        "L1": (2, 1, "buyer, decision_maker", "decision_maker", True),
-        "L2": (1, 1, "champion", "champion", True),
-        "L3": (2, 0, "champion", None, None),
+        "L1": (2, 1, 2, 1, True),
+        "L2": (1, 1, 1, 1, True),
+        "L3": (2, 0, 1, 0, None),
     }
     activity = {row["contact_id"]: row for row in _records(contact_activity(people, touches, AS_OF, links, deals))}
     assert (activity["K1"]["touches"], activity["K1"]["open_leads"], activity["K1"]["open_value"]) == (1, 2, D(4))
@@ -406,6 +407,62 @@ def test_records_of_two_entities_are_linked_by_what_leads_to_one_alone(frame):
         ("leads", "L4", "customers", "C1", "it names the account"),
         ("contacts", "K6", "customers", "C1", "it names the account"),
     }
+
+
+def test_line_items_are_in_the_currency_of_the_lakehouse(frame):
+    lines = frame(
+        "deal_product_id string, lead_id string, product_id string, product_name string, quantity double, "
+        "unit_price decimal(18,2), amount decimal(18,2)",
+        ("D1", "L1", "P-1", "as written", 2.0, D(5), D(10)), ("D2", "L2", None, "Setup", 1.0, None, D("99.99")),
+        ("D3", "L3", "P-9", None, 1.0, D(7), D(7)), ("D4", "L9", "P-1", None, 1.0, D(1), D(1)),
+    )  # fmt: skip
+    said = ", ".join(
+        f"{name} string" for name in ("customer_id", "customer_name", "status", "stage", "owner", "owner_team")
+    )
+    deals = frame(
+        f"lead_id string, has_value boolean, {said}, created_at timestamp, closed_at timestamp, as_of date",
+        *(
+            (
+                lead,
+                valued,
+                "C1",
+                "Acme",
+                "won",
+                "won",
+                "Ann",
+                "East",
+                datetime(2025, 1, 1),
+                datetime(2025, 2, 1),
+                date(2025, 6, 30),
+            )
+            for lead, valued in (("L1", True), ("L2", True), ("L3", False))
+        ),
+    )
+    products = frame("product_id string, product_name string, category string", ("P-1", "Suite", "Platform"))
+    plain = {row["deal_product_id"]: row for row in _records(line_items(lines, deals, products))}
+    assert {key: (row["product_name"], row["category"], row["amount"]) for key, row in plain.items()} == {
+        "D1": ("Suite", "Platform", D(10)), "D2": ("Setup", None, D("99.99")), "D3": ("P-9", None, D(7)),
+    }  # fmt: skip
+    rates = frame("lead_id string, rate decimal(19,10)", ("L2", D("1.1")))
+    converted = {row["deal_product_id"]: row for row in _records(line_items(lines, deals, products, rates))}
+    # nothing says in which currency the lines of a deal without a value are
+    assert {key: row["amount"] for key, row in converted.items()} == {"D1": D(10), "D2": D("109.99"), "D3": None}
+
+
+def test_a_column_of_ones_own_takes_the_place_of_one_that_gives_way():
+    """Contracts from before gold had the column go on working."""
+    text = FOLDER.replace("sources, value: [{file: deals}]", "filePatterns, value: [deal*]") + (
+        "    properties:\n      - {name: owner_team, logicalType: string, physicalType: string, description: Ours., "
+        "customProperties: [{property: gold, value: true}]}\n"
+    )
+    own.bring(contracts.entities([Override("own", text)]), "somewhere", {"silver.owners_clean"})
+    try:
+        (column,) = [one for one in gold_contract("gold.deals").columns if one.name == "owner_team"]
+        assert column.description == "Ours."
+        (dimension,) = [d for d in metrics.metrics()["revenue"].view.dimensions if d.name == "owner_team"]
+        assert dimension.comment == "Ours."
+    finally:
+        own.forget()
 
 
 OPTIONAL_METRICS = {name for name, one in metrics.every_metric().items() if one.view.needs}

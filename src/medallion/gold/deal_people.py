@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column as Expression
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -26,8 +25,8 @@ def contract() -> Table:
             Column("deal_value", "decimal(18,2)", "Value; 0 when the CRM has none.", kind="money", unit="USD"),
             Column("contacts", "bigint", "People who take part.", unit="people"),
             Column("contacts_touched", "bigint", "Those touched while the deal was open.", unit="people"),
-            Column("roles", "string", "Their roles, in alphabetical order with commas; null where none has one."),
-            Column("roles_touched", "string", "Roles of those touched while the deal was open."),
+            Column("roles", "bigint", "Different roles that they have.", unit="roles"),
+            Column("roles_touched", "bigint", "Different roles of those touched while the deal was open.", unit="roles"),
             Column("has_primary", "boolean", "Whether one of them is the main contact."),
             Column(
                 "is_single_threaded", "boolean",
@@ -36,7 +35,7 @@ def contract() -> Table:
             ),
             Column("as_of", "date", "Last day that the row includes."),
         ),
-        invariants=("contacts >= 1", "contacts_touched BETWEEN 0 AND contacts"),
+        invariants=("contacts >= 1", "contacts_touched BETWEEN 0 AND contacts", "roles_touched BETWEEN 0 AND roles"),
     )  # fmt: skip
 
 
@@ -69,19 +68,16 @@ def deal_people(
     by_deal = each.groupBy("lead_id", "customer_id", "status", "owner", "deal_value").agg(
         F.countDistinct("contact_id").alias("contacts"),
         F.countDistinct("_who").alias("contacts_touched"),
-        F.collect_set("role").alias("_roles"),
-        F.collect_set(F.when(touched, F.col("role"))).alias("_touched"),
+        F.countDistinct("role").alias("roles"),
+        F.countDistinct(F.when(touched, F.col("role"))).alias("roles_touched"),
         F.max(F.coalesce(F.col("is_primary") == "yes", F.lit(False))).alias("has_primary"),
     )
     alone = F.when(F.col("contacts") == 1, F.lit(True)).when(
         F.col("contacts_touched") > 0, F.col("contacts_touched") == 1
     )
 
-    def listed(roles: str) -> Expression:
-        return F.when(F.size(roles) > 0, F.concat_ws(", ", F.sort_array(F.col(roles))))
-
     return by_deal.select(
         "lead_id", "customer_id", "status", "owner", "deal_value", "contacts", "contacts_touched",
-        listed("_roles").alias("roles"), listed("_touched").alias("roles_touched"), "has_primary",
+        "roles", "roles_touched", "has_primary",
         alone.alias("is_single_threaded"), as_of.today.alias("as_of"),
     )  # fmt: skip

@@ -74,7 +74,7 @@ def line_items(
         # nothing says in which currency the lines of a deal without a value are
         amounts = {
             name: F.when(
-                F.col("_foreign").isNotNull(), (amount.cast("decimal(18,3)") * F.col("rate")).cast(_AMOUNT)
+                F.col("_foreign").isNotNull(), (amount.try_cast("decimal(18,3)") * F.col("rate")).try_cast(_AMOUNT)
             ).when(F.col("has_value"), amount)
             for name, amount in amounts.items()
         }
