@@ -7,11 +7,15 @@ from decimal import Decimal as D
 
 import duckdb
 import pytest
+from starlette.testclient import TestClient
 
 from conftest import NOW
 from medallion import contracts, metrics, proposal
 from medallion.care.export import export
+from medallion.config import load
 from medallion.contracts import Override, own
+from medallion.dashboard.safety import Door
+from medallion.dashboard.web import Options, application
 from medallion.features import AsOf
 from medallion.gold import gold_contract, team
 from medallion.gold.attainment import attainment
@@ -156,7 +160,6 @@ def test_a_table_of_ones_own_may_have_the_name_of_an_optional_entity():
 @pytest.mark.slow
 def test_forgetting_an_account_reaches_its_people(deliver, rows):
     from medallion.care import erasure
-    from medallion.config import load
 
     notes = TOUCHES.replace("contact_id\n", "contact_id,notes\n").replace(
         ",K9\n", ",K9,Ada Byron (Head of Sales) called\n"
@@ -473,6 +476,20 @@ def test_metrics_of_optional_tables_are_there_where_the_tables_are(sample):
     assert not OPTIONAL_METRICS & {*metrics.metrics()}
     assert metrics.metrics()["revenue"].view.dimension("owner_team") is None
     assert len(OPTIONAL_METRICS) == 11
+
+
+@pytest.mark.slow
+def test_the_page_of_an_account_names_its_people_by_permission_alone(deliver):
+    _, lake = deliver(FILES)
+    said = {}
+    for pii in (False, True):
+        options = Options(load(None, lakehouse=lake.root), Door(hosts=frozenset({"testserver"})), pii)
+        with TestClient(application(options)) as client:
+            said[pii] = client.get("/customers/C1").text
+    assert all(text in page for page in said.values() for text in ("People", "K1", "decision_maker", "granted"))
+    names = ("Ada Byron", "ada@acme.example", "+15551002000", "Head of Sales")
+    assert not [text for text in names if text in said[False]]
+    assert all(text in said[True] for text in names)
 
 
 @pytest.mark.slow
