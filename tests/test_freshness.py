@@ -196,7 +196,7 @@ TOUCHED = {"touch_totals", "touch_days", "attribution", "sales_summary", "channe
         ({"silver.customers_clean": 4}, ACCOUNTS),
         ({"silver.stage_changes_clean": 4}, {"stage_history", "deals", "deal_changes", "sales_summary"}),
         ({"silver.products_clean": 4}, {"deals"}),
-        ({"silver.owners_clean": 4}, {"deals"}),
+        ({"silver.owners_clean": 4}, ACCOUNTS),
         ({"gold.attribution": 4}, {"attribution", "channel_performance"}),
         ({"gold.customer_features": -1}, ACCOUNTS),
         ({"gold.lead_scores": 4}, set()),
@@ -220,7 +220,7 @@ def test_tables_of_optional_entities_are_made_where_these_are_there(lake):
     lake["silver.deal_contacts_clean"] = 4  # no table of its own, but contacts take part in deals
     assert set(rebuilt(replace(now(lake, last=last), there=there))) == {"contact_activity"}
     lake["silver.owners_clean"] = 4
-    assert set(rebuilt(replace(now(lake, last=last), there=there))) == {"deals", "attainment", "contact_activity"}
+    assert set(rebuilt(replace(now(lake, last=last), there=there))) == ACCOUNTS | {"attainment", "contact_activity"}
 
 
 @pytest.mark.parametrize(

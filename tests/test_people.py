@@ -25,7 +25,7 @@ from medallion.gold.identity_links import identity_links
 from medallion.gold.line_items import line_items
 from medallion.lakehouse import contracts_in_use, query
 
-ACCOUNTS = "customer_id,customer_name\nC1,Acme Works\nC2,Bolt Freight\n"
+ACCOUNTS = "customer_id,customer_name,account_manager\nC1,Acme Works,u2\nC2,Bolt Freight,Somebody Else\n"
 DEALS = (
     "lead_id,customer_id,status,deal_value,created_at,closed_at,owner,product_id,next_step,next_step_at\n"
     "L1,C1,won,1000,2025-01-05,2025-02-01,U1,P-1,,\n"
@@ -514,6 +514,8 @@ def test_gold_knows_owners_products_and_people_by_name(deliver, rows):
         ("leader", "Max Boss", D(1500), D(1000)), ("owner", "Ann Lee", D(1500), D(1000)),
         ("team", "East", D(1500), D(1000)), ("team", "East", D(9000), D(1000)),
     ]  # fmt: skip
+    managers = rows(lake, "select account_manager from gold.customer_features order by customer_id")
+    assert [row["account_manager"] for row in managers] == ["Max Boss", "Somebody Else"]
     people = rows(lake, "select * from gold.contact_activity order by contact_id")
     assert [(row["contact_id"], row["touches"], row["consent"]) for row in people] == [
         ("K1", 1, "granted"), ("K2", 1, "denied"), ("K3", 0, "unknown"),

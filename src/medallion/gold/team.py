@@ -38,6 +38,19 @@ def directory(owners: DataFrame) -> DataFrame:
     return known.select("_called", "_owner_id", "_owner_name", "_team", "_led_by", manager.alias("_manager"))
 
 
+def named(frame: DataFrame, column: str, owners: DataFrame) -> DataFrame:
+    """Rows with the name of the owner in place of whatever a column calls them; as it was where it leads to none.
+
+    Args:
+        frame: Any rows.
+        column: Its column with owners.
+        owners: `silver.owners_clean`.
+    """
+    known = directory(owners).select("_called", "_owner_name")
+    joined = frame.join(known, comparable(F.col(column)) == F.col("_called"), how="left")
+    return joined.withColumn(column, F.coalesce("_owner_name", column)).select(*frame.columns)
+
+
 def _by_text(owners: DataFrame) -> DataFrame:
     texts = (comparable(F.col(name)).alias("_called") for name in ("owner_id", "email", "owner_name"))
     named = (owners.select(text, "owner_id", "owner_name", "team", "manager") for text in texts)
