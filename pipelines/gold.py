@@ -20,7 +20,7 @@ from medallion.config import end_of_day
 from medallion.contracts import Override
 from medallion.contracts.own import bring
 from medallion.features import AsOf
-from medallion.gold import CONVERSIONS, STEPS, Step
+from medallion.gold import CONVERSIONS, STEPS, Step, possible
 from medallion.silver import converted
 
 if TYPE_CHECKING:
@@ -120,7 +120,13 @@ def _declare(step: Step) -> None:
     dp.materialized_view(made, name=MADE[step.table], comment=contract.grain if contract else None)
 
 
-#: Silver tables that only some sources feed, and the scores of a model, which the job adds.
-_ABSENT = {"silver.stage_changes_clean"}
-for _step in STEPS:
+_OPTIONAL = {_ENTITIES[name].clean.name: _ENTITIES[name] for name in contracts.OPTIONAL_NAMES}
+_THERE = frozenset(name for name, entity in _OPTIONAL.items() if contracts.is_shipped(entity) and _is_there(name))
+#: Silver tables that only some sources feed.
+_ABSENT = {
+    "silver.stage_changes_clean",
+    *(_OPTIONAL.keys() - _THERE),
+    *({CONVERSIONS} if not _is_there(CONVERSIONS) else ()),
+}
+for _step in possible(_THERE):
     _declare(_step)

@@ -77,6 +77,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "restore": ("repair", "Go back to how a command left the lakehouse; files that came later count as new again."),
     "upload": ("upload", "Send exports to the landing place: what is there is skipped, what was interrupted goes on."),
+    "access": (
+        "access",
+        "Check the declaration of who may see what. Ends with 1 when it names an owner or a team that nobody has.",
+    ),
     "gate": ("state", "Check the newest delivery and gold; end with 1 when they must not be published."),
     "quarantine": ("quarantine", "Refused records: see them, correct them, reprocess them."),
     "metrics": ("metrics", "One definition per number: look it up, ask for its value, check it."),

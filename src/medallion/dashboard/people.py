@@ -15,8 +15,12 @@ EVENTS = 100
 COLUMNS = 8
 
 
-def customer(reading: Reading, weights: ScoreWeights, key: str) -> dict[str, Any] | None:
-    """Everything about one account; None when there is none of that key."""
+#: People of an account that its page shows at most, those touched last first.
+PEOPLE = 50
+
+
+def customer(reading: Reading, weights: ScoreWeights, key: str, *, pii: bool = False) -> dict[str, Any] | None:
+    """Everything about one account; None when there is none of that key. With `pii` its people have names and numbers."""
     from medallion.care import explain
 
     account = _account(reading, key)
@@ -42,9 +46,23 @@ def customer(reading: Reading, weights: ScoreWeights, key: str) -> dict[str, Any
         "score": explain.rule_score(account, weights),
         "scores": scores,
         "deals": deals,
+        "people": _people(reading, key, pii=pii),
         "events": _events(reading, key, account["as_of"]),
         "features": _features(account),
     }
+
+
+def _people(reading: Reading, key: str, *, pii: bool) -> list[dict[str, Any]] | None:
+    """The people of an account; None where no export has any."""
+    if "gold.contact_activity" not in reading.tables:
+        return None
+    who = ", c.contact_name, c.job_title, c.email, c.phone" if pii else ""
+    return reading.rows(
+        f"select a.contact_id, a.role, a.consent, a.language, a.touches, a.last_touch_at, a.open_leads{who} "
+        "from gold.contact_activity a left join silver.contacts_clean c using (contact_id) where a.customer_id = ? "
+        f"order by a.last_touch_at desc nulls last, a.contact_id limit {PEOPLE}",
+        [key],
+    )
 
 
 def _account(reading: Reading, key: str) -> dict[str, Any] | None:

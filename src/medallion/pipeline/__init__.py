@@ -40,7 +40,7 @@ from medallion.pipeline import (
 )
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.context import Context
-from medallion.pipeline.freshness import Freshness, Stale, recorded
+from medallion.pipeline.freshness import Freshness, Stale, optional_tables, recorded
 from medallion.pipeline.lineage import Lineage
 from medallion.pipeline.steps import Report, Steps
 from medallion.sources import currencies, rates
@@ -742,7 +742,8 @@ class _Work:
         }
         dated = (entity.clean.name for entity in self.entities.values() if any(c.event for c in entity.columns))
         last = recorded(rows[0]["fingerprint"] if rows else None)
-        return Freshness(self.lake, tuple(dated), self.goal, given, last, self.full_refresh)
+        there = optional_tables(self.lake, self.entities)
+        return Freshness(self.lake, tuple(dated), self.goal, given, last, self.full_refresh, there)
 
 
 def _check_folder(lake: Lakehouse) -> None:

@@ -20,14 +20,14 @@ from medallion.errors import ConservationError, ContractError, LakehouseError, M
 from medallion.features import AsOf, interactions_as_of
 from medallion.features.deals import is_reversed
 from medallion.features.engagement import CHANNELS
-from medallion.gold import CONVERSIONS, OWN_STEPS, SCORED, SCORED_FROM, Step, gold_contract, graph
+from medallion.gold import CONVERSIONS, OWN_STEPS, SCORED, SCORED_FROM, Step, gold_contract, graph, possible
 from medallion.gold.lead_scores import lead_scores
 from medallion.lakehouse import contracts_in_use, store
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches
 from medallion.pipeline.additions import Additions, additions
 from medallion.pipeline.context import Context
-from medallion.pipeline.freshness import Stale
+from medallion.pipeline.freshness import Stale, optional_tables
 from medallion.pipeline.steps import in_order
 from medallion.scoring import predict, snapshots
 from medallion.silver import converted
@@ -92,6 +92,7 @@ def silver_to_gold(
     for name in contracts.ENTITY_NAMES:
         context.create(entities[name].history)
         context.create(entities[name].clean)
+    optional = optional_tables(lake, entities)
     there = [entity for entity in entities.values() if lake.exists(entity.clean.name)]
     frames: dict[str, DataFrame] = {
         entity.clean.name: silver.grown(context.read(entity.clean), entity) for entity in there
@@ -130,10 +131,10 @@ def silver_to_gold(
     # withdrawn deals were there once, so they are in their history, and in no other table
     special = {("gold.deal_changes", "silver.leads_history"): every}
 
-    found = Stale({step.table: "" for step in graph()}, anew) if stale is None else stale(day)
+    by_table = {step.table: step for step in possible(optional)}
+    found = Stale(dict.fromkeys(by_table, ""), anew) if stale is None else stale(day)
     wanted, anew = set(found.tables), found.anew
     since = Additions()
-    by_table = {step.table: step for step in graph()}
     if not any(by_table[name].adds for name in wanted):
         pass
     elif target is not None:
@@ -151,6 +152,8 @@ def silver_to_gold(
             frames[SCORED] = _scored(out, frames, as_of_time, champion)
 
     given: dict[str, Any] = {"as_of": as_of_time, "high_watermark": since.high_watermark, "time_zone": time_zone}
+    # a user's own table may have the name of an optional entity
+    named_so = {entities[name].clean.name for name in contracts.OPTIONAL_NAMES} - optional
     facts = {_EVERY_CHANNEL: _counts_every_channel(entities)}
 
     def make(name: str) -> None:
@@ -162,7 +165,9 @@ def silver_to_gold(
                 else special.get((name, what), given.get(what, frames.get(what)))
                 for what in step.inputs
             ]
-            if step.module:
+            if not step.module:
+                inputs = [None if what in named_so else frame for what, frame in zip(step.inputs, inputs, strict=True)]
+            else:
                 inputs = [
                     without_files.get(what) if frame is None else frame
                     for what, frame in zip(step.inputs, inputs, strict=True)
@@ -226,6 +231,7 @@ def _in_reporting_currency(
     if keep:
         context.save(others, contracts.table(CONVERSIONS), whole=True)
         others = context.read(CONVERSIONS)
+    frames[CONVERSIONS] = others
     last_days = {each.currency: each.day for each in known}
     place = given.path if given else "a table of rates, named in config.yaml as `rates:`"
     return [

@@ -55,7 +55,8 @@ def rewind(history: DataFrame, entity: Entity, as_of: Column, known_as_of: Colum
         chosen = chosen.withColumn("stage", F.when(~later, F.col("stage")))
     if "_outcome" in told:
         chosen = chosen.filter(~F.coalesce(F.col("_outcome").isin(*ENDED), F.lit(False)))
-    return chosen.select(*entity.clean.column_names)
+    columns = ((c.name, c.type) for c in entity.clean.columns)  # those that the contract has gained since are null
+    return chosen.select(*(name if name in told else F.lit(None).cast(type_).alias(name) for name, type_ in columns))
 
 
 def without(history: DataFrame, replaced: Collection[str]) -> DataFrame:

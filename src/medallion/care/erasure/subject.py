@@ -89,8 +89,16 @@ def _is_telling(key: str) -> bool:
 COMPANIES = ("customer_name", "company")
 
 
+#: Personal texts that are no name by themselves: others have them too.
+_NO_NAMES = ("first_name", "last_name", "job_title")
+
+
+def _is_person(column: Column) -> bool:
+    return column.pii and column.kind not in ("email", "phone", "free_text") and column.name not in _NO_NAMES
+
+
 def _is_name(column: Column) -> bool:
-    return column.name in COMPANIES or (column.pii and column.kind not in ("email", "phone", "free_text"))
+    return column.name in COMPANIES or _is_person(column)
 
 
 def vocabulary(entities: Iterable[Entity]) -> frozenset[str]:
@@ -130,7 +138,7 @@ def found(lake: Lakehouse, entities: Mapping[str, Entity], customer_id: str) -> 
                     subject.texts |= said
                 elif column.name in COMPANIES:
                     subject.companies |= said
-                elif column.pii:
+                elif _is_person(column):
                     subject.spoken |= said
             if entity.name == "customers" and not rows and _was_begun(lake, entities, customer_id):
                 if not erasure_log.unfinished(lake):
