@@ -33,10 +33,11 @@ from medallion.contracts import Column as Declared
 from medallion.contracts import Entity
 from medallion.errors import LakehouseError
 from medallion.gold import graph
+from medallion.identities import decisions as decided
 from medallion.lakehouse import contracts_in_use, locks, manifests, places, query, store
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import batches, erasure_log, extensions, journal, models
+from medallion.pipeline import batches, decisions, erasure_log, extensions, journal, models
 from medallion.pipeline.context import Context
 from medallion.pipeline.silver_to_gold import silver_to_gold
 from medallion.pipeline.steps import Report, Steps
@@ -58,7 +59,7 @@ _KEPT = frozenset({"_batch_id", "batch_id", "run_id", "_outcome", "_version_hash
 #: Stands between the parts of a place; no file name has it.
 _MARK = "\x01"
 _PROVENANCE = ("_batch_id", "_source_file", "_source_row")
-_AGENT_LOG = "ops.agent_log"
+_AGENT_LOG, _IDENTITIES = "ops.agent_log", "silver.identities"
 
 
 @dataclass
@@ -302,6 +303,7 @@ class _Erasure:
         self.entities = contracts.entities(contracts_in_use.overrides(self.lake, settings.contracts))
         self.erasure_id = f"{now:%Y%m%dT%H%M%S%f}" if saved is None else saved["erasure_id"]
         self.journal = batches.history(self.lake)
+        self.merged = decided.members(decisions.read(self.lake))
         if journal.half_done(self.lake):
             raise LakehouseError(
                 f"{self.lake.root}: a run was interrupted and its batch is unfinished",
@@ -445,8 +447,13 @@ class _Erasure:
         return found
 
     def _merged_into(self, keys: set[str]) -> set[str]:
-        """These accounts, and those that were merged into them, however many merges ago."""
+        """These accounts, those that were merged into them, however many merges ago, and those that are one with them by a
+        decision.
+        """
         entity = self.entities["customers"]
+        members = self.merged.get("customers", [])
+        roots = {one.root for one in members if one.key in keys}
+        keys = keys | {one.key for one in members if one.root in roots}
         if not self.lake.exists(entity.history.name) or "_merged_into" not in dict(
             store.spark_types(self.lake, entity.history.name)
         ):
@@ -543,6 +550,14 @@ class _Erasure:
         if name in ("silver.quarantine", "ops.corrections"):
             ids = sorted(self.refused)
             return frame.withColumn("_about", F.col("quarantine_id").isin(ids) if ids else F.lit(False))
+        if name in (decisions.TABLE, _IDENTITIES):
+            about = [
+                (F.col("entity") == entity) & F.col(column).isin(sorted(keys))
+                for entity, keys in self.subject.keys.items()
+                for column in ("source_key", "entity_key")
+                if keys
+            ]
+            return frame.withColumn("_about", reduce(lambda one, other: one | other, about, F.lit(False)))
         if name == _AGENT_LOG:
             told = frame.mapInArrow(mentions.cleaner(self.mentions, _KEPT, (), ()), _with_marks(frame))
             ids = [row["entry_id"] for row in told.filter("_touched").select("entry_id").collect()]
@@ -775,7 +790,10 @@ class _Erasure:
             read = gone["reprocessed"].get(key, 0) if row["batch_id"] in again else gone["read"].get(rows, 0)
             if not read and not gone["implied"].get(key, 0):
                 continue
-            parts = {name: gone[name].get(key, 0) for name in ("accepted", "superseded", "withdrawn", "quarantined")}
+            parts = {
+                name: gone[name].get(key, 0)
+                for name in ("accepted", "merged", "superseded", "withdrawn", "quarantined")
+            }
             parts["duplicate"] = min(read - sum(parts.values()), row["duplicate"])
             parts["excluded"] = read - sum(parts.values())
             parts["implied"] = gone["implied"].get(key, 0)
@@ -790,13 +808,13 @@ class _Erasure:
         return changed
 
     def _gone(self) -> dict[str, dict[tuple[str, str], int]]:
-        """How many rows of each batch and entity go: of those read, reprocessed, accepted, superseded, withdrawn,
+        """How many rows of each batch and entity go: of those read, reprocessed, accepted, merged, superseded, withdrawn,
         quarantined, and implied by others.
 
         Rows of a held file are in bronze under the batch that it came with. They count for the file's own batch, and
         for none until the file is accepted.
         """
-        counted = ("read", "reprocessed", "accepted", "superseded", "withdrawn", "quarantined", "implied")
+        counted = ("read", "reprocessed", "accepted", "merged", "superseded", "withdrawn", "quarantined", "implied")
         found: dict[str, dict[tuple[str, str], int]] = {name: {} for name in counted}
 
         def count(name: str, by: Iterable[str]) -> list[Any]:

@@ -139,6 +139,7 @@ class Freshness:
         given: What else a table depends on: per input of a step, or "" for every table.
         last: What `document` gave, as `recorded` reads it.
         refresh: Rebuild everything.
+        identities: Which records are one, as a hash; touches are added up again where that has changed.
     """
 
     lake: Lakehouse
@@ -147,11 +148,13 @@ class Freshness:
     given: Mapping[str, Any]
     last: Mapping[str, Any]
     refresh: bool = False
+    identities: str = ""
     _versions: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
     def known_day(self) -> date | None:
         """The last day to count, known without looking at the events when nothing has come to them; else None."""
         same = self.last.get("dated") == self._all_versions(self.dated) and self.last.get("goal") == str(self.goal)
+        same = same and not self._resolved_otherwise()
         return date.fromisoformat(self.last["day"]) if same else None
 
     def stale(self, day: date) -> Stale:
@@ -162,7 +165,12 @@ class Freshness:
                 reasons[step.table] = why
         sums = [step.table for step in graph() if step.adds and step.table in reasons]
         kept = frozenset(filter(self._may_grow, reasons))
-        return Stale(reasons, anew=self.refresh or not kept.issuperset(sums), kept=kept)
+        anew = self.refresh or self._resolved_otherwise() or not kept.issuperset(sums)
+        return Stale(reasons, anew=anew, kept=kept)
+
+    def _resolved_otherwise(self) -> bool:
+        """Whether other records are one than when gold was computed last."""
+        return bool(self.last.get("identities", "") != self.identities)
 
     def is_current(self) -> bool:
         """Whether nothing is to be rebuilt."""
@@ -182,7 +190,14 @@ class Freshness:
         }
         dated = self._all_versions(self.dated)
         return json.dumps(
-            {"goal": str(self.goal), "day": day.isoformat(), "dated": dated, "tables": tables}, sort_keys=True
+            {
+                "goal": str(self.goal),
+                "day": day.isoformat(),
+                "dated": dated,
+                "identities": self.identities,
+                "tables": tables,
+            },
+            sort_keys=True,
         )
 
     def _why(self, step: Step, day: date, stale: Mapping[str, str]) -> str | None:
