@@ -193,7 +193,7 @@ def test_a_deal_that_names_a_merged_account_finds_it_and_the_most_complete_recor
     path.write_text(LOOKED_UP)
     head = "lead_id,account,status,deal_value,created_at\n"
     names = CUSTOMERS.replace("A3,Bolt", "A3,Acme Inc")
-    first, lake = deliver(
+    _, lake = deliver(
         {"customers.csv": names, "leads.csv": f"{head}L1,Acme Inc,open,5,2025-01-02\n"}, contracts=(path,)
     )
     assert rows(lake, "select count(*) as n from silver.leads_clean") == [{"n": 0}]  # two accounts have that name

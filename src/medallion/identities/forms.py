@@ -15,9 +15,10 @@ _COMMON = 60
 #: Names of companies from which a domain or number is shared: a portal, a law firm's switchboard.
 _SHARED = 5
 
-ACCOUNT = ("name", "joined", "sorted", "figures", "initials", "skeleton", "domain", "label", "email", "phone", "country",
+ACCOUNT = ("name", "joined", "sorted", "figures", "legal", "initials", "skeleton", "domain", "label", "email", "phone", "country",
            "city", "street")  # fmt: skip
-CONTACT = ("name", "sorted", "first", "last", "initial", "email", "local", "domain", "phone", "employer")
+CONTACT = ("name", "sorted", "first", "last", "initial", "email", "local", "figures", "domain", "phone",
+           "employer")  # fmt: skip
 #: Columns by which candidates are looked for, with what they are made from.
 _LOOKED_FOR = {
     "accounts": {
@@ -53,6 +54,7 @@ def accounts(records: Iterable[Mapping[str, Any]]) -> pa.Table:
                 "joined": "".join(words) or None,
                 "sorted": " ".join(sorted(words)) or None,
                 "figures": "".join(c for c in name if c.isdigit()),
+                "legal": normal.legal_form(record["name"]) if record.get("name") else "",
                 "initials": "".join(word[0] for word in words) if len(words) > 2 else None,
                 "skeleton": skeleton(words)[:7] or None,
                 "start": name[:4] or None,
@@ -61,8 +63,8 @@ def accounts(records: Iterable[Mapping[str, Any]]) -> pa.Table:
                 ),
                 "email": email,
                 "phone": normal.phone(record["phone"]) if record.get("phone") else None,
-                "country": normal.plain(record["country"]) if record.get("country") else None,
-                "city": normal.sound(normal.plain(record["city"])) if record.get("city") else None,
+                "country": normal.country(record["country"]) if record.get("country") else None,
+                "city": normal.city(record["city"]) if record.get("city") else None,
                 "street": normal.street(place) if place else None,
                 "words": words,
                 "deals": list(record.get("deals") or ()),
@@ -100,6 +102,7 @@ def contacts(records: Iterable[Mapping[str, Any]]) -> pa.Table:
                 "initial": f"{first[:1]} {skeleton(last.split())[:5]}".strip() or None,
                 "email": email,
                 "local": email.partition("@")[0] if email else None,
+                "figures": "".join(c for c in email.partition("@")[0] if c.isdigit()) if email else None,
                 "domain": normal.domain(email) if email else None,
                 "phone": normal.phone(record["phone"]) if record.get("phone") else None,
                 "employer": normal.company(record["employer"]) if record.get("employer") else None,

@@ -121,7 +121,7 @@ _FIELDS: Mapping[str, tuple[Field, ...]] = {
             (
                 ('"email_l" = "email_r"', "same e-mail address", 0.55, 0.000005),
                 ('"local_l" = "local_r"', "same e-mail address but for its domain", 0.1, 0.0005),
-                (_TYPO.format("email"), "e-mail address but for a typing error", 0.08, 0.00001),
+                (f'"figures_l" = "figures_r" AND {_TYPO.format("email")}', "e-mail address but for a typing error", 0.08, 0.00001),
                 ('"domain_l" = "domain_r"', "same domain, other address", 0.12, 0.0005),
             ),
             None, "email",
@@ -157,6 +157,7 @@ _SPOKEN = {"joined": "name", "sorted": "name", "email": "e-mail address"}
 _APART: Mapping[str, tuple[tuple[str, str], ...]] = {
     "accounts": (
         ('"figures_l" <> "figures_r"', "the figures in their names differ"),
+        ('"legal_l" <> "legal_r" AND "legal_l" <> \'\' AND "legal_r" <> \'\'', "their legal forms differ"),
         ('"country_l" <> "country_r"', "they are in different countries"),
         ("gamma_f_name = -1", "one has no name"),
         ("gamma_f_name between 0 and 2", "their names differ by a word"),
@@ -169,10 +170,12 @@ _APART: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("gamma_f_name = -1", "one has no name"),
         ("gamma_f_name between 0 and 2", "their names differ"),
         ("gamma_f_email < 3 AND gamma_f_phone < 2 AND gamma_f_employer < 1", "only their names agree"),
+        ('"figures_l" <> "figures_r" AND gamma_f_email < 4', "the figures in their e-mail addresses differ"),
+        ("gamma_f_phone = 0 AND gamma_f_email < 4", "their telephone numbers differ, and no e-mail address is the same"),
         ("gamma_f_name between 3 and 5 AND gamma_f_email < 4", "their names differ, and no e-mail address is the same"),
     ),
 }  # fmt: skip
-_BESIDE = {"accounts": ("figures", "country"), "contacts": ("name",)}
+_BESIDE = {"accounts": ("figures", "legal", "country"), "contacts": ("figures",)}
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ _SOUNDS = (
 )  # fmt: skip
 #: Words of a name that say in which legal form a company is, in the forms that `plain` gives.
 _LEGAL = _words(
+    "sp spolka z komandytowa akcyjna jawna ad ead eod ood eood see ee abee monoprosopi responsabilite limitee a l.t.d stichting "
     "ag ab aps as asa bhd bv bvba co company corp corporation cv cyf doo dba eood eg ehf ek ev fzc fze fzco fzllc gbr ges "
     "gesellschaft gie gmbh gmbhcokg ggmbh holding holdings hf inc incorporated int jsc kft kg kgaa kk lda limited limitada "
     "llc llp lp lt ltd ltda mbh nl nv nyrt oao ohg ooo oy oyj oü ood pjsc plc pao pt pte pty pvt private public sa sab sae "
@@ -135,6 +136,75 @@ def company(text: str) -> str:
     return " ".join(sound(_SHORT.get(word, word)) for word in kept)
 
 
+#: Legal forms that are written in several ways, each in one; words that say nothing about the form are none.
+_FORMS = {
+    "incorporated": "inc", "corporation": "corp", "limited": "ltd", "limitada": "lda", "ltda": "lda", "aktiengesellschaft": "ag",
+    "aktiebolag": "ab", "aktieselskab": "as", "public": "plc", "pte": "ltd", "pty": "ltd", "spolka": "sp", "zoo": "sp",
+}  # fmt: skip
+_NO_FORM = _words(
+    "the und and et y e i & co company cie cia group gruppe groupe grupo gruppo holding holdings private pvt mbh int a z l "
+    "haftungsbeschrankt societe sociedad gesellschaft ltd besloten vennootschap naamloze kg anonyme anonima responsabilite limitee"
+) - _words("ltd kg")
+
+
+@lru_cache(maxsize=1 << 18)
+def legal_form(text: str) -> str:
+    """The legal form that a name of a company says, in one spelling; empty where it says none.
+
+    >>> legal_form("Acme Limited"), legal_form("Acme Ltd."), legal_form("Acme")
+    ('ltd', 'ltd', '')
+    """
+    forms = {_FORMS.get(word, word) for word in plain(text).split()[1:] if word in _LEGAL - _NO_FORM}
+    return " ".join(sorted(forms - {"ltd"} if "plc" in forms else forms))
+
+
+@lru_cache(maxsize=1 << 12)
+def country(text: str) -> str:
+    """The name of a country in one spelling.
+
+    >>> country("Deutschland"), country("U.S.A.")
+    ('germany', 'united states')
+    """
+    name = plain(text)
+    return _COUNTRIES.get(name, name)
+
+
+@lru_cache(maxsize=1 << 16)
+def city(text: str) -> str:
+    """The name of a city as it sounds, those with a name in English by that.
+
+    >>> city("Den Haag") == city("The Hague")
+    True
+    """
+    name = plain(text)
+    return sound(_CITIES.get(name, name))
+
+
+_COUNTRIES = {
+    spelling: name
+    for name, spellings in {
+        "germany": "de deu deutschland allemagne alemania", "united states": "us usa united_states_of_america america estados_unidos",
+        "united kingdom": "uk gb gbr great_britain england scotland wales", "france": "fr fra frankreich",
+        "netherlands": "nl nld the_netherlands nederland holland", "poland": "pl pol polska polen", "spain": "es esp espana spanien",
+        "italy": "it ita italia italien", "austria": "at aut osterreich", "switzerland": "ch che schweiz suisse svizzera",
+        "belgium": "be bel belgie belgique", "bulgaria": "bg bgr balgariya balgaria", "greece": "gr grc ellada hellas",
+        "sweden": "se swe sverige", "norway": "no nor norge", "denmark": "dk dnk danmark", "finland": "fi fin suomi",
+        "portugal": "pt prt", "ireland": "ie irl eire", "czechia": "cz cze czech_republic cesko", "hungary": "hu hun magyarorszag",
+        "romania": "ro rou", "russia": "ru rus rossiya russian_federation", "ukraine": "ua ukr ukraina", "turkey": "tr tur turkiye",
+        "canada": "ca can", "mexico": "mx mex", "brazil": "br bra brasil", "japan": "jp jpn nippon", "china": "cn chn",
+        "india": "in ind", "australia": "au aus",
+    }.items()
+    for spelling in (each.replace("_", " ") for each in spellings.split())
+}  # fmt: skip
+_CITIES = {
+    "munchen": "munich", "koln": "cologne", "nurnberg": "nuremberg", "wien": "vienna", "den haag": "the hague", "s gravenhage": "the hague",
+    "praha": "prague", "warszawa": "warsaw", "krakow": "cracow", "bruxelles": "brussels", "brussel": "brussels", "antwerpen": "antwerp",
+    "geneve": "geneva", "genf": "geneva", "milano": "milan", "roma": "rome", "torino": "turin", "firenze": "florence", "napoli": "naples",
+    "sevilla": "seville", "lisboa": "lisbon", "kobenhavn": "copenhagen", "athina": "athens", "thessaloniki": "salonica", "sofiya": "sofia",
+    "moskva": "moscow", "nyc": "new york", "new york city": "new york", "sf": "san francisco", "la": "los angeles",
+}  # fmt: skip
+
+
 @lru_cache(maxsize=1 << 18)
 def person(text: str) -> str:
     """A name of a person, its words as they sound, without titles.
@@ -142,13 +212,12 @@ def person(text: str) -> str:
     >>> person("Dr. Jürgen  Müller-Lüdenscheidt")
     'iurgen muler ludensheidt'
     """
-    words = [word for word in plain(text).split() if word not in _TITLES]
+    written = plain(text).split()
+    words = [word for word in written if word not in _TITLES] or written
     return " ".join(sound(word) for word in words)
 
 
-_TITLES = _words(
-    "dr prof mr mrs ms miss herr frau sir dipl ing mag phd md jr sr ii iii m mme mlle dott ssa sig sra don"
-)
+_TITLES = _words("dr prof mr mrs ms miss herr frau sir dipl ing mag phd md jr sr ii iii mme mlle dott ssa sra")
 
 
 def domain(text: str) -> str | None:

@@ -74,9 +74,10 @@ def composed(rows: DataFrame, entity: Entity, pairs: DataFrame) -> DataFrame:
 
 
 def _order(entity: Entity) -> list[Column]:
-    """The order of survivorship, last first."""
+    """The order of survivorship, last first; among equals the survivor's own record."""
     version = F.col(entity.version_column).cast("timestamp") if entity.version_column else F.lit(None).cast("timestamp")
-    newest = [F.coalesce(version, F.col("known_at")).alias("_since"), F.col("known_at").alias("_known")]
+    own = F.when(F.col(entity.key) == F.col("_to"), 1).otherwise(0).alias("_survivor")
+    newest = [F.coalesce(version, F.col("known_at")).alias("_since"), F.col("known_at").alias("_known"), own]
     key = F.col(entity.key).alias("_last")
     if entity.preferred:
         place = F.lit(len(entity.preferred))
