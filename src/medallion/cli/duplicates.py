@@ -67,7 +67,7 @@ def list_pairs(
                 "probability": round(pair.probability, 6),
                 "evidence": list(pair.evidence),
                 "automatic": pair.automatic,
-                "look_at_it_since": pair.because,
+                "review": pair.because,
             }
             for pair in found.pairs
         ],
@@ -80,7 +80,7 @@ def list_pairs(
                 "and": pair.right,
                 "probability": figures.percent(pair.probability),
                 "evidence": "; ".join(says.partition(" (")[0] for says in pair.evidence),
-                "look since": pair.because,
+                "for review, since": pair.because,
             }
             for pair in found.pairs[:limit]
         ]
@@ -114,7 +114,7 @@ def show(
         "records": [{"key": each.key, "made_of": each.made_of, "values": {k: str(v) for k, v in each.values.items() if v is not None}, "personal": each.personal} for each in sides],
         "probability": pair.probability if pair else None,
         "evidence": list(pair.evidence) if pair else [],
-        "look_at_it_since": pair.because if pair else "",
+        "review": pair.because if pair else "",
         "effect": effect.document() if effect else None,
     }  # fmt: skip
 

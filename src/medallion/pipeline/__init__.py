@@ -569,10 +569,12 @@ class _Work:
         return result
 
     def _do(self, todo: list[tuple[Batch, frozenset[str]]], stale: bool) -> None:
-        from medallion.pipeline import identities
-        from medallion.pipeline.bronze_to_silver import bronze_to_silver  # these bring the engine's functions along
+        from medallion.pipeline import (
+            bronze_to_silver,
+            identities,
+            silver_to_gold,
+        )  # these bring the engine's functions along
         from medallion.pipeline.gate import Gate
-        from medallion.pipeline.silver_to_gold import silver_to_gold
 
         lake, settings, result, now = self.lake, self.settings, self.result, self.now
         with self.steps.step("start the engine"):
@@ -595,7 +597,7 @@ class _Work:
             batch, chosen = waiting.popleft()
             gate = Gate(context, batch, settings.hold_back, self.held_under)
             try:
-                accounts = bronze_to_silver(context, batch, gate, chosen)
+                accounts = bronze_to_silver.bronze_to_silver(context, batch, gate, chosen)
             except SourceError as error:
                 if (rest := self._without_unreadable(batch, error)) is None:
                     raise
@@ -628,7 +630,7 @@ class _Work:
                 result.rebuilt = dict(stale.tables)
                 return stale
 
-            result.as_of, result.warnings = silver_to_gold(
+            result.as_of, result.warnings = silver_to_gold.silver_to_gold(
                 context,
                 self.goal,
                 settings.score,
