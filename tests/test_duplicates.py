@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from conftest import NOW
-from medallion import pipeline
+from medallion import contracts, pipeline
 from medallion.care import doctor, erasure
 from medallion.config import load
+from medallion.contracts import Column, Entity
+from medallion.errors import ContractError
 from medallion.identities.decisions import KEEP_APART, MERGE, UNDO, Decision, in_effect, members, root
 from medallion.lakehouse import manifests
 from medallion.lakehouse.store import Lakehouse
+from medallion.silver import resolved
 
 CUSTOMERS = """customer_id,customer_name,industry,city,email,created_at,updated_at
 A1,Acme Inc,Software,,info@acme.com,2024-01-05,2025-01-01
@@ -212,3 +215,46 @@ def test_a_deal_that_names_a_merged_account_finds_it_and_the_most_complete_recor
     ]  # fmt: skip
     assert rows(lake, "select customer_id as c from silver.leads_history where lead_id = 'L2'") == [{"c": "A2"}]
     sound(lake)
+
+
+def person(*, survivorship: str = "newest", preferred: tuple[str, ...] = ()) -> Entity:
+    text = tuple(Column(name, "string") for name in ("contact_id", "job_title", "city", "consent"))
+    times = tuple(Column(name, "timestamp") for name in ("created_at", "updated_at"))
+    return Entity("contacts", "one row per person", "", (*text, *times), "contact_id", "updated_at", (), survivorship=survivorship, preferred=preferred)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("contract", "title", "city"),
+    [
+        (person(), "Boss", "Bonn"),  # P2 is the newest, and says no city
+        (person(survivorship="complete"), "Buyer", "Bonn"),
+        (person(preferred=("erp*",)), "Chief", "Bonn"),
+    ],
+)
+def test_a_survivor_has_the_first_value_by_the_contract_and_no_refusal_is_lost(frame, contract, title, city):
+    rows = [
+        ("P1", "Buyer", "Bonn", "granted", "2025-01-01", "2025-01-05", "crm.csv", 2),
+        ("P2", "Boss", None, "denied", "2025-01-03", "2025-01-09", "crm.csv", 3),
+        ("P3", "Chief", None, "unknown", "2025-01-02", "2025-01-01", "erp_1.csv", 4),
+        ("P4", "Cook", "Jena", "granted", "2025-01-02", "2025-01-01", "crm.csv", 5),
+    ]
+    schema = "contact_id string, job_title string, city string, consent string, created_at string, updated_at string, _source_file string, _source_row bigint"  # fmt: skip
+    told = frame(schema, *rows).selectExpr(
+        "contact_id", "job_title", "city", "consent", "cast(created_at as timestamp) created_at",
+        "cast(updated_at as timestamp) updated_at", "timestamp'2025-02-01' known_at", "'b' _batch_id", "_source_file", "_source_row",
+        "1L _version_hash",
+    )  # fmt: skip
+    members = frame(resolved.MEMBERS, ("P0", "P0", 0), ("P1", "P0", 1), ("P2", "P0", 2), ("P3", "P0", 3))
+    pairs = resolved.survivors(members, told, contract)  # P0 itself has ended: the next in line stands for it
+    assert sorted(map(tuple, pairs.collect())) == [("P0", "P1"), ("P2", "P1"), ("P3", "P1")]
+    one, other = sorted(resolved.composed(told, contract, pairs).collect(), key=lambda row: row["contact_id"])
+    assert (one["contact_id"], one["job_title"], one["city"], one["consent"]) == ("P1", title, city, "denied")
+    assert (one["created_at"].day, one["updated_at"].day, one["_source_row"]) == (1, 9, 2)
+    assert (other["contact_id"], other["job_title"], other["_source_row"]) == ("P4", "Cook", 5)
+
+
+def test_a_word_of_survivorship_that_is_none_is_refused(tmp_path):
+    path = tmp_path / "mine.odcs.yaml"
+    path.write_text(LOOKED_UP.replace("complete", "biggest"))
+    with pytest.raises(ContractError, match="survivorship is 'biggest'"):
+        contracts.entities([path])

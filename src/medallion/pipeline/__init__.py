@@ -762,7 +762,7 @@ class _Work:
         dated = (entity.clean.name for entity in self.entities.values() if any(c.event for c in entity.columns))
         last = recorded(rows[0]["fingerprint"] if rows else None)
         merged = decisions.fingerprint(self.lake)
-        return Freshness(self.lake, tuple(dated), self.goal, given, last, self.full_refresh, merged)
+        return Freshness(self.lake, tuple(dated), self.goal, given, last, self.full_refresh, identities=merged)
 
 
 def _check_folder(lake: Lakehouse) -> None:

@@ -18,6 +18,8 @@ from medallion.silver import life
 MEMBERS = "_key string, _group string, _rank bigint"
 #: The first of these dates that any of the records has is that of the survivor.
 _EARLIEST = frozenset({"created_at"})
+#: What any of the records says of a person's consent counts in this order: a refusal is not lost in a merge.
+_STRICTEST = {"consent": ("denied", "granted", "unknown"), "opted_out": ("yes", "no")}
 
 
 def survivors(members: DataFrame, rows: DataFrame, entity: Entity) -> DataFrame:
@@ -63,6 +65,9 @@ def composed(rows: DataFrame, entity: Entity, pairs: DataFrame) -> DataFrame:
             chosen = F.min(value)
         elif column.name == entity.version_column:
             chosen = F.max(value)
+        elif column.name in _STRICTEST:
+            place = F.array_position(F.array(*map(F.lit, _STRICTEST[column.name])), value)
+            chosen = F.min(F.when(place > 0, F.struct(place.alias("_place"), value.alias("_value"))))["_value"]
         else:
             chosen = F.max(F.when(value.isNotNull(), F.struct(*order, value.alias("_value"))))["_value"]
         values.append(chosen.alias(column.name))
