@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from test_dashboard import body, open_dashboard
 
 from conftest import NOW
 from medallion.care import duplicates
@@ -88,6 +89,9 @@ def test_merge_and_undo_by_command(medallion, own_sample, rows):
     told = json.loads(out)
     assert (told["done"], told["before"] - told["after"]) == (True, 1)
     assert rows(own_sample, "select customer_id as c from gold.customer_features where customer_id in ('C001', 'C002')") == [{"c": "C001"}]  # fmt: skip
+    pages = open_dashboard(own_sample)
+    assert "made of C002 too" in body(pages, "/customers/C001")
+    assert '<p class="soft">C001' in body(pages, "/customers/C002")  # an old address leads to the survivor
     status, out, _ = medallion("undo", "C002", *at)
     assert "C002 is a record of its own again" in out
     assert len(rows(own_sample, "select 1 as n from gold.customer_features where customer_id in ('C001', 'C002')")) == 2

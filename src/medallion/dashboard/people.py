@@ -16,9 +16,10 @@ COLUMNS = 8
 
 
 def customer(reading: Reading, weights: ScoreWeights, key: str) -> dict[str, Any] | None:
-    """Everything about one account; None when there is none of that key."""
+    """Everything about one account, or about the one that it was merged into; None when there is none of that key."""
     from medallion.care import explain
 
+    key, made_of = _made_of(reading, key)
     account = _account(reading, key)
     if account is None:
         return None
@@ -39,12 +40,26 @@ def customer(reading: Reading, weights: ScoreWeights, key: str) -> dict[str, Any
     )
     return {
         "account": account,
+        "made_of": made_of,
         "score": explain.rule_score(account, weights),
         "scores": scores,
         "deals": deals,
         "events": _events(reading, key, account["as_of"]),
         "features": _features(account),
     }
+
+
+def _made_of(reading: Reading, key: str) -> tuple[str, list[str]]:
+    """The key of the survivor, and the keys of the accounts that were merged into it."""
+    if "silver.identities" not in reading.tables:
+        return key, []
+    rows = reading.rows(
+        "select source_key, entity_key from silver.identities where entity = 'customers' and entity_key in "
+        "(select entity_key from silver.identities where entity = 'customers' and source_key = ?) order by source_key",
+        [key],
+    )
+    to = str(rows[0]["entity_key"]) if rows else key
+    return to, [str(row["source_key"]) for row in rows if row["source_key"] != to]
 
 
 def _account(reading: Reading, key: str) -> dict[str, Any] | None:
