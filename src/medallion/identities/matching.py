@@ -175,6 +175,17 @@ _APART: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("gamma_f_name between 3 and 5 AND gamma_f_email < 4", "their names differ, and no e-mail address is the same"),
     ),
 }  # fmt: skip
+#: Pairs that are two, though fields which depend on one another add up: an office and another of one company, colleagues
+#: who share its number, namesakes whose addresses are made from their names.
+_TWO: Mapping[str, tuple[str, ...]] = {
+    "accounts": (
+        "gamma_f_name BETWEEN 0 AND 2 AND gamma_f_place BETWEEN 0 AND 1 AND gamma_f_phone < 2 AND gamma_f_deals < 1",
+    ),
+    "contacts": (
+        "gamma_f_name BETWEEN 0 AND 1 AND gamma_f_email < 4",
+        "gamma_f_email = 3 AND gamma_f_phone < 1 AND gamma_f_employer = 0",
+    ),
+}
 _BESIDE = {"accounts": ("figures", "legal", "country"), "contacts": ("figures",)}
 
 
@@ -409,6 +420,7 @@ def _pairs(connection: duckdb.DuckDBPyConnection, table: str, kind: str) -> Iter
     columns += [f"bf_tf_adj_f_{each.name}" if each.frequent else "1.0" for each in fields]
     rows = connection.execute(
         f"SELECT unique_id_l, unique_id_r, match_probability, CASE {apart} ELSE '' END, {', '.join(columns)} FROM {table} "
+        f"WHERE NOT ({' OR '.join(_TWO[kind])}) "
         "ORDER BY match_probability DESC, unique_id_l, unique_id_r"
     ).fetchall()
     for left, right, probability, because, *found in rows:
