@@ -75,17 +75,19 @@ def _companies(count: int, seed: int) -> list[dict[str, str | None]]:
 
 def test_planted_pairs_are_found_and_look_alikes_are_not_merged_unseen():
     rows = _companies(120, 7)
-    twin = {**rows[0], "key": "B0", "name": str(rows[0]["name"]).upper().replace(" GMBH", " AG"), "email": None}
+    twin = {**rows[0], "key": "B0", "name": str(rows[0]["name"]).upper().replace(" GMBH", ""), "email": None}
     typo = {**rows[1], "key": "B1", "name": str(rows[1]["name"])[:4] + "x" + str(rows[1]["name"])[4:], "city": None}
     branch = {**rows[2], "key": "B2", "city": "Mainz", "phone": "+496131999999"}
     subsidiary = {**rows[3], "key": "B3", "name": f"{rows[3]['name']} Leasing", "phone": None}
+    other = {**rows[5], "key": "B5", "name": str(rows[5]["name"]).replace("GmbH", "AG")}
     abroad = {**rows[4], "key": "B4", "country": "France", "phone": None}
-    found = matching.candidates(forms.accounts([*rows, twin, typo, branch, subsidiary, abroad]), "accounts")
+    found = matching.candidates(forms.accounts([*rows, twin, typo, branch, subsidiary, abroad, other]), "accounts")
     sure = {(p.left, p.right) for p in found.pairs if p.automatic and p.probability >= matching.AUTOMATIC}
     assert sure == {("A0", "B0"), ("A1", "B1")}
     because = {(p.left, p.right): p.because for p in found.pairs if not p.automatic}
     assert because[("A2", "B2")] == "they are in different cities"
     assert because[("A3", "B3")] == "their names differ by a word"
+    assert because[("A5", "B5")] == "their legal forms differ"
     assert because[("A4", "B4")] == "they are in different countries"
     assert "too few to learn from" in found.learned
     top = next(p for p in found.pairs if (p.left, p.right) == ("A0", "B0"))
