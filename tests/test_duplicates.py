@@ -258,3 +258,43 @@ def test_a_word_of_survivorship_that_is_none_is_refused(tmp_path):
     path.write_text(LOOKED_UP.replace("complete", "biggest"))
     with pytest.raises(ContractError, match="survivorship is 'biggest'"):
         contracts.entities([path])
+
+
+STATED = LOOKED_UP.split("  - name: customers")[0] + """  - name: customers
+    customProperties:
+      - property: sources
+        value:
+          - file: customers
+            mergedInto: into_id
+            columns: {customer_id: customer_id, customer_name: customer_name, industry: industry, city: city, updated_at: updated_at}
+"""  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_survivor_that_the_crm_merges_takes_along_what_it_was_made_of(deliver, rows, tmp_path):
+    path = tmp_path / "mine.odcs.yaml"
+    path.write_text(STATED)
+    head, *lines = CUSTOMERS.splitlines()
+    plain = "\n".join([f"{head},into_id", *(f"{line}," for line in lines)]) + "\n"
+    files = {"customers.csv": plain, "leads.csv": LEADS, "interactions.csv": TOUCHES}
+    _, lake = deliver(files, contracts=(path,))
+    settings = load(None, lakehouse=lake.root)
+    merge = decision(1, MERGE, "A2", "A1", hours=1)
+    pipeline.decide(settings, merge.decided_at, [merge])
+    merged = plain.replace("2024-01-05,2025-01-01,", "2024-01-05,2025-06-01,A3")
+    deliver({"customers.csv": merged}, NOW + timedelta(days=1))
+    assert rows(lake, "select customer_id as c, open_leads as n, interactions as t from gold.customer_features") == [
+        {"c": "A3", "n": 3, "t": 3}
+    ]
+    assert rows(lake, "select source_key as k, entity_key as e, why from silver.identities order by 1") == [
+        {"k": "A1", "e": "A3", "why": "merged in the CRM"},
+        {"k": "A2", "e": "A3", "why": "merged by ann"},
+        {"k": "A3", "e": "A3", "why": "the survivor"},
+    ]
+    sound(lake)
+    undo = decision(2, UNDO, "A2", "A1", undoes="D1", hours=48)
+    pipeline.decide(settings, undo.decided_at, [undo])
+    assert rows(lake, "select customer_id as c, open_leads as n from gold.customer_features order by 1") == [
+        {"c": "A2", "n": 1}, {"c": "A3", "n": 2}
+    ]  # fmt: skip
+    sound(lake)

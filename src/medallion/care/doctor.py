@@ -19,7 +19,6 @@ from medallion.contracts import Entity, Filling, Table
 from medallion.contracts.model import ENDED, STANDING
 from medallion.errors import LakehouseError, MedallionError
 from medallion.gold import gold_contract, graph
-from medallion.identities import decisions as decided
 from medallion.lakehouse import contracts_in_use, query, store
 from medallion.lakehouse.places import LAYERS
 from medallion.lakehouse.store import Lakehouse, spark_types
@@ -345,7 +344,7 @@ def _current(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity]) 
     if journal.unfinished(lake):
         return  # in the middle of a batch they differ
     replaced = batches.replaced(batches.history(lake))
-    merged = decided.members(decisions.read(lake))
+    merged = decisions.groups(lake, entities)
     for entity in entities.values():
         history, clean = entity.history.name, entity.clean.name
         there = {history, clean} & set(lake.tables())

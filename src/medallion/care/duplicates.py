@@ -183,17 +183,17 @@ def side(settings: Settings, kind: str, key: str) -> Side:
     row = rows[0]
     personal = [c.name for c in entity.columns if c.pii]
     plain = {c.name: row[c.name] for c in entity.columns if not c.pii and c.name != entity.key}
-    members = decided.members(decisions.read(lake)).get(entity.name, [])
+    members = decisions.groups(lake, {entity.name: entity}).get(entity.name, [])
     made_of = tuple(one.key for one in members if one.root == row[entity.key] and one.rank)
     return Side(str(row[entity.key]), plain, tuple(name for name in personal if row[name] is not None), made_of)
 
 
 def _root(lake: Lakehouse, entity: Entity, key: str) -> str:
-    known = decisions.read(lake)
+    members = decisions.groups(lake, {entity.name: entity}).get(entity.name, [])
+    roots = {one.key: one.root for one in members}
     for form in (key, key.strip().upper()):
-        root = decided.root(form, entity.name, known)
-        if root != form:
-            return root
+        if form in roots:
+            return roots[form]
         with query.connect(lake, layers=["silver"], only={entity.clean.name}) as connection:
             sql = f'select 1 from {entity.clean.name} where "{entity.key}" = ?'
             if query.rows(connection, sql, [form]):

@@ -33,7 +33,6 @@ from medallion.contracts import Column as Declared
 from medallion.contracts import Entity
 from medallion.errors import LakehouseError
 from medallion.gold import graph
-from medallion.identities import decisions as decided
 from medallion.lakehouse import contracts_in_use, locks, manifests, places, query, store
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
@@ -303,7 +302,7 @@ class _Erasure:
         self.entities = contracts.entities(contracts_in_use.overrides(self.lake, settings.contracts))
         self.erasure_id = f"{now:%Y%m%dT%H%M%S%f}" if saved is None else saved["erasure_id"]
         self.journal = batches.history(self.lake)
-        self.merged = decided.members(decisions.read(self.lake))
+        self.merged = decisions.groups(self.lake, self.entities)
         if journal.half_done(self.lake):
             raise LakehouseError(
                 f"{self.lake.root}: a run was interrupted and its batch is unfinished",

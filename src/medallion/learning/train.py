@@ -170,7 +170,10 @@ class _Training:
         journal = batches.history(self.lake)
         replaced = batches.replaced(journal)
         known = [batch.known_at for batch in journal if batch.state == batches.FINISHED]
-        pairs = {name: identities.into(members) for name, members in identities.frames(spark, self.lake).items()}
+        pairs = {
+            name: identities.into(members)
+            for name, members in identities.frames(spark, self.lake, self.entities).items()
+        }
 
         def of(entity: Entity) -> DataFrame:
             history = store.read(spark, self.lake, entity.history.name)

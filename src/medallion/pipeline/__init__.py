@@ -584,7 +584,14 @@ class _Work:
         replaced = batches.replaced([*before, *(batch for batch, _ in todo)])
         decisions.record(spark, lake, self.decided)
         context = Context(
-            spark, lake, self.entities, self.steps, now, result.run_id, replaced, identities.frames(spark, lake)
+            spark,
+            lake,
+            self.entities,
+            self.steps,
+            now,
+            result.run_id,
+            replaced,
+            identities.frames(spark, lake, self.entities),
         )
         contracts_in_use.record(spark, lake, self.overrides, now)
         contracts_in_use.record_rates(spark, lake, self.rates, now)
@@ -761,7 +768,7 @@ class _Work:
         }
         dated = (entity.clean.name for entity in self.entities.values() if any(c.event for c in entity.columns))
         last = recorded(rows[0]["fingerprint"] if rows else None)
-        merged = decisions.fingerprint(self.lake)
+        merged = decisions.fingerprint(self.lake, self.entities)
         return Freshness(self.lake, tuple(dated), self.goal, given, last, self.full_refresh, identities=merged)
 
 

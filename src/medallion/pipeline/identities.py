@@ -13,7 +13,6 @@ from pyspark.sql import functions as F
 from medallion import silver
 from medallion.contracts import Entity, table
 from medallion.errors import ConservationError
-from medallion.identities import decisions as decided
 from medallion.identities.decisions import Member
 from medallion.lakehouse import query, store
 from medallion.lakehouse.store import Lakehouse
@@ -29,15 +28,18 @@ IDENTITIES = "silver.identities"
 _COLUMNS = ("entity", "source_key", "entity_key", "why", "decision_id", "decided_at")
 
 
-def frames(spark: SparkSession, lake: Lakehouse, before: datetime | None = None) -> dict[str, DataFrame]:
+def frames(
+    spark: SparkSession, lake: Lakehouse, entities: Mapping[str, Entity], before: datetime | None = None
+) -> dict[str, DataFrame]:
     """Per entity with merged records, these as rows of `resolved.MEMBERS`.
 
     Args:
         spark: The session.
         lake: The lakehouse.
+        entities: The contracts.
         before: As it was decided before this time, exclusive; None is now.
     """
-    return {name: _frame(spark, members) for name, members in decided.members(decisions.read(lake), before).items()}
+    return {name: _frame(spark, members) for name, members in decisions.groups(lake, entities, before).items()}
 
 
 def _frame(spark: SparkSession, members: Iterable[Member]) -> DataFrame:
@@ -77,7 +79,7 @@ def settle(context: Context, delivered: bool) -> None:
         ConservationError: Records are missing or invented.
     """
     lake = context.lake
-    wanted = decided.members(decisions.read(lake))
+    wanted = decisions.groups(lake, context.entities)
     applied = _applied(lake)
     if not wanted and not applied:
         return
@@ -108,7 +110,10 @@ def _applied(lake: Lakehouse) -> list[dict[str, Any]]:
 def _group(row: Mapping[str, Any], wanted: Mapping[str, list[Member]]) -> str | None:
     """The group of a record by the decisions of now, where it was merged by the same one as it was then."""
     for one in wanted.get(row["entity"], ()):
-        if one.key == row["source_key"] and (one.decision.decision_id if one.decision else None) == row["decision_id"]:
+        if (
+            one.key == row["source_key"]
+            and ((one.decision.decision_id or None) if one.decision else None) == row["decision_id"]
+        ):
             return one.root
     return None
 
@@ -178,7 +183,14 @@ class _Settling:
                 to, made = self.into.get(name, {}).get(one.key, one.key), one.decision
                 why = "the survivor" if made is None else made.reason or f"merged by {made.decided_by}"
                 found.append(
-                    (name, one.key, to, why, made.decision_id if made else None, made.decided_at if made else None)
+                    (
+                        name,
+                        one.key,
+                        to,
+                        why,
+                        (made.decision_id or None) if made else None,
+                        made.decided_at if made else None,
+                    )
                 )
         return sorted(found, key=lambda row: row[:2])
 

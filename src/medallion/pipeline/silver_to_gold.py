@@ -97,7 +97,7 @@ def silver_to_gold(
     replaced = batches.replaced(batches.history(lake), known_as_of)
     known = None if known_as_of is None else F.lit(known_as_of.isoformat(sep=" ")).cast("timestamp")
 
-    members = identities.frames(context.spark, lake, known_as_of)
+    members = identities.frames(context.spark, lake, entities, known_as_of)
 
     def rewind(time: Column) -> None:
         for entity in there:
