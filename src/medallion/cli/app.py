@@ -83,6 +83,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "gate": ("state", "Check the newest delivery and gold; end with 1 when they must not be published."),
     "quarantine": ("quarantine", "Refused records: see them, correct them, reprocess them."),
+    "duplicates": (
+        "duplicates",
+        "Accounts and contacts that may be one: see why, merge them, keep them apart, undo it.",
+    ),
     "metrics": ("metrics", "One definition per number: look it up, ask for its value, check it."),
     "actions": ("actions", "Changes to the CRM that were proposed: decide on them, apply them."),
     "powerbi": ("powerbi", "Power BI files from the gold tables and the metrics."),

@@ -109,7 +109,7 @@ def _refusals(items: list[Any]) -> list[dict[str, str]]:
 
 _ACCOUNT = ("entity", "rows_read", "accepted", "duplicate", "superseded", "quarantined")
 #: Shown where there are any: what does not count, what has ended, and what no row of the batch says.
-_LATER = ("excluded", "withdrawn", "implied")
+_LATER = ("excluded", "withdrawn", "merged", "implied")
 
 
 def show_result(call: Call, result: Result, lakehouse: str) -> None:

@@ -148,6 +148,7 @@ class Freshness:
         last: What `document` gave, as `recorded` reads it.
         refresh: Rebuild everything.
         there: Tables of optional entities that are there.
+        identities: Which records are one, as a hash; touches are added up again where that has changed.
     """
 
     lake: Lakehouse
@@ -157,12 +158,14 @@ class Freshness:
     last: Mapping[str, Any]
     refresh: bool = False
     there: frozenset[str] = frozenset()
+    identities: str = ""
     _versions: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _rows: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
     def known_day(self) -> date | None:
         """The last day to count, known without looking at the events when nothing has come to them; else None."""
         same = self.last.get("dated") == self._all_versions(self.dated) and self.last.get("goal") == str(self.goal)
+        same = same and not self._resolved_otherwise()
         return date.fromisoformat(self.last["day"]) if same else None
 
     def stale(self, day: date) -> Stale:
@@ -173,7 +176,12 @@ class Freshness:
                 reasons[step.table] = why
         sums = [step.table for step in possible(self.there) if step.adds and step.table in reasons]
         kept = frozenset(filter(self._may_grow, reasons))
-        return Stale(reasons, anew=self.refresh or not kept.issuperset(sums), kept=kept, rows=self._rows)
+        anew = self.refresh or self._resolved_otherwise() or not kept.issuperset(sums)
+        return Stale(reasons, anew=anew, kept=kept, rows=self._rows)
+
+    def _resolved_otherwise(self) -> bool:
+        """Whether other records are one than when gold was computed last."""
+        return bool(self.last.get("identities", "") != self.identities)
 
     def is_current(self) -> bool:
         """Whether nothing is to be rebuilt."""
@@ -193,7 +201,14 @@ class Freshness:
         }
         dated = self._all_versions(self.dated)
         return json.dumps(
-            {"goal": str(self.goal), "day": day.isoformat(), "dated": dated, "tables": tables}, sort_keys=True
+            {
+                "goal": str(self.goal),
+                "day": day.isoformat(),
+                "dated": dated,
+                "identities": self.identities,
+                "tables": tables,
+            },
+            sort_keys=True,
         )
 
     def _why(self, step: Step, day: date, stale: Mapping[str, str]) -> str | None:

@@ -24,13 +24,13 @@ from medallion.gold import CONVERSIONS, OWN_STEPS, SCORED, SCORED_FROM, Step, go
 from medallion.gold.lead_scores import lead_scores
 from medallion.lakehouse import contracts_in_use, store
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import batches
+from medallion.pipeline import batches, identities
 from medallion.pipeline.additions import Additions, additions
 from medallion.pipeline.context import Context
 from medallion.pipeline.freshness import Stale, optional_tables
 from medallion.pipeline.steps import in_order
 from medallion.scoring import predict, snapshots
-from medallion.silver import converted
+from medallion.silver import converted, resolved
 from medallion.sources import rates
 from medallion.weights import ScoreWeights
 
@@ -101,10 +101,15 @@ def silver_to_gold(
     replaced = batches.replaced(batches.history(lake), known_as_of)
     known = None if known_as_of is None else F.lit(known_as_of.isoformat(sep=" ")).cast("timestamp")
 
+    members = identities.frames(context.spark, lake, entities, known_as_of)
+
     def rewind(time: Column) -> None:
         for entity in there:
             versions = silver.without(silver.grown(context.read(entity.history), entity), replaced.get(entity.name, ()))
             frames[entity.clean.name] = silver.rewind(versions, entity, time, known)
+        if members:
+            names = {entity.clean.name for entity in there}
+            frames.update(resolved.resolved({name: frames[name] for name in names}, there, members))
 
     if known is not None:
         rewind(F.lit(_END_OF_TIME).cast("timestamp"))  # what was current then

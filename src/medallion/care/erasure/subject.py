@@ -11,7 +11,7 @@ from medallion.contracts import Column, Entity
 from medallion.errors import LakehouseError
 from medallion.lakehouse import query, store
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import erasure_log
+from medallion.pipeline import decisions, erasure_log
 from medallion.silver import mentions, redaction
 from medallion.silver.mentions import Mentions, Name
 
@@ -209,8 +209,13 @@ def _switchboards(lake: Lakehouse, entities: Mapping[str, Entity], connection: A
 
 
 def _merged_into(lake: Lakehouse, entities: Mapping[str, Entity], keys: set[str]) -> set[str]:
-    """These accounts, and those that were merged into them, however many merges ago."""
+    """These accounts, those that were merged into them, however many merges ago, and those that a decision has made one
+    with them.
+    """
     entity = entities["customers"]
+    members = decisions.groups(lake, entities).get("customers", [])
+    roots = {one.root for one in members if one.key in keys}
+    keys = keys | {one.key for one in members if one.root in roots}
     if not lake.exists(entity.history.name) or "_merged_into" not in dict(store.spark_types(lake, entity.history.name)):
         return keys
     found, more = set(keys), set(keys)
