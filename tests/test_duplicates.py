@@ -138,6 +138,10 @@ def test_a_later_delivery_of_a_merged_record_is_an_account_of_its_own(deliver, r
     ]  # fmt: skip
     assert rows(lake, "select customer_id as c from gold.deals where lead_id = 'L5'") == [{"c": "A1"}]
     sound(lake)
+    alone = LEADS.splitlines()[0] + "\nL6,A2,open,3,2025-06-03,2025-06-03,\n"
+    result, _ = deliver({"leads.csv": alone}, NOW + timedelta(days=1, hours=1))
+    assert result.accounts[0]["accepted"] == 1  # the account that it names is known, though it was merged
+    assert rows(lake, "select customer_id as c from gold.deals where lead_id = 'L6'") == [{"c": "A1"}]
     undo = decision(2, UNDO, "A2", "A1", undoes="D1", hours=48)
     pipeline.decide(settings, undo.decided_at, [undo])
     assert rows(lake, "select customer_id as c, city from silver.customers_clean where customer_id < 'A3' order by 1") == [
