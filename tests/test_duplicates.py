@@ -302,3 +302,28 @@ def test_a_survivor_that_the_crm_merges_takes_along_what_it_was_made_of(deliver,
         {"c": "A2", "n": 1}, {"c": "A3", "n": 2}
     ]  # fmt: skip
     sound(lake)
+
+
+PEOPLE = """contact_id,customer_id,first_name,last_name,email,opted_out,updated_at
+P1,A1,Ann,Lee,ann@acme.com,,2025-03-01
+P2,A2,Ann,Lee,,yes,2025-01-01
+"""
+ROLES = "lead_id,contact_id,role\nL1,P1,buyer\nL2,P2,buyer\n"
+
+
+@pytest.mark.slow
+def test_people_are_merged_with_their_deals_and_no_refusal_is_lost(deliver, rows):
+    files = {"customers.csv": CUSTOMERS, "leads.csv": LEADS, "contacts.csv": PEOPLE, "deal_contacts.csv": ROLES}
+    _, lake = deliver(files)
+    settings = load(None, lakehouse=lake.root)
+    at = NOW + timedelta(hours=1)
+    made = [Decision("D1", "contacts", MERGE, "P2", "P1", at, "ann"), decision(2, MERGE, "A2", "A1", hours=1)]
+    pipeline.decide(settings, at, made)
+    assert rows(lake, "select contact_id as p, customer_id as c, email, consent from silver.contacts_clean") == [
+        {"p": "P1", "c": "A1", "email": "ann@acme.com", "consent": "denied"}
+    ]
+    assert rows(lake, "select distinct contact_id as p from silver.deal_contacts_clean") == [{"p": "P1"}]
+    assert rows(lake, "select entity, count(*) as n from silver.identities group by 1 order by 1") == [
+        {"entity": "contacts", "n": 2}, {"entity": "customers", "n": 2}
+    ]  # fmt: skip
+    sound(lake)
