@@ -8,9 +8,8 @@ from decimal import Decimal as D
 import pyarrow as pa
 import pytest
 
-from medallion import cells
 from medallion import columns as words
-from medallion.cells import texts, times
+from medallion.cells import arrays, plain, texts, times
 from medallion.contracts import Column, Filling, entities
 from medallion.contracts.model import PLACEHOLDERS
 from medallion.contracts.odcs import code
@@ -106,10 +105,10 @@ def test_cell_to_value(name):
     """At once, and each by itself: the usual form in Arrow may not mean another thing than the plain function says."""
     column, table = CELLS[name]
     filling = Filling(column="cell")
-    found = cells.reader(column, filling)(pa.array([text for text, _ in table], pa.string()))
+    found = arrays.reader(column, filling)(pa.array([text for text, _ in table], pa.string()))
     values = [value.replace(tzinfo=None) if isinstance(value, datetime) else value for value in found.to_pylist()]
     assert list(zip((text for text, _ in table), values, strict=True)) == table
-    one = cells.plain(column, filling)
+    one = plain.plain(column, filling)
     alone = pa.array([None if text is None else one(text) for text, _ in table], found.type)
     assert alone.equals(found)
 
@@ -131,7 +130,7 @@ OPTIONS = [
 
 @pytest.mark.parametrize(("kind", "type_", "said", "text", "value"), OPTIONS)
 def test_what_fills_a_column_says_how_it_is_read(kind, type_, said, text, value):
-    read = cells.reader(declared(kind, type_), Filling(column="cell", **said))
+    read = arrays.reader(declared(kind, type_), Filling(column="cell", **said))
     assert read(pa.array([text])).to_pylist() == [value]
 
 
@@ -148,7 +147,7 @@ def test_times_that_arrow_would_roll_over_are_read_strictly():
         "2025-02-29 01:00:00",
     ]
     column = declared("timestamp", "timestamp", date_formats=formats)
-    found = cells.reader(column, Filling(column="cell"))(pa.array(texts)).cast(pa.int64()).to_pylist()
+    found = arrays.reader(column, Filling(column="cell"))(pa.array(texts)).cast(pa.int64()).to_pylist()
     assert found == [times.timestamp(text, formats) for text in texts]
     assert [value is not None for value in found] == [False, False, True, True, True, False, False, False]
 
@@ -165,7 +164,7 @@ def test_clocks_of_a_zone_are_read_at_once_as_one_by_one(zone):
         "7/1/2025 10:00",
     ]
     column = declared("timestamp", "timestamp", date_formats=formats)
-    found = cells.reader(column, Filling(column="cell"))(pa.array(texts)).cast(pa.int64()).to_pylist()
+    found = arrays.reader(column, Filling(column="cell"))(pa.array(texts)).cast(pa.int64()).to_pylist()
     assert found == [times.timestamp(text, formats) for text in texts]
 
 
@@ -191,7 +190,7 @@ TABLES = {
 def test_part_of_a_batch_is_read_as_the_whole(name):
     """The engine gives the rest of a batch as texts that begin in the middle of their bytes; not every kernel minds that."""
     column, table = CELLS[name]
-    read = cells.reader(column, Filling(column="cell"))
+    read = arrays.reader(column, Filling(column="cell"))
     for text in (text for text, _ in table if text is not None):
         whole = pa.array(["before", text], pa.string())
         found = read(pa.StringArray.from_buffers(1, whole.buffers()[1].slice(4), whole.buffers()[2]))
@@ -218,8 +217,8 @@ def test_keys_are_compared_on_the_engine_as_cells_are_read(spark):
     frame = spark.createDataFrame(list(enumerate(written)), "n int, text string")
     columns = (getattr(words, name)(F.col("text")).alias(name) for name in pairs)
     found = frame.select("n", *columns).orderBy("n").toArrow()
-    for name, plain in pairs.items():
-        assert found[name].to_pylist() == [plain(text) for text in written], name
+    for name, read in pairs.items():
+        assert found[name].to_pylist() == [read(text) for text in written], name
 
 
 if __name__ == "__main__":

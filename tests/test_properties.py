@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conftest import NOW
-from medallion import cells
+from medallion.cells import arrays, plain
 from medallion.contracts import Column, Filling, entities, formats
 
 CALM = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -36,7 +36,7 @@ FILLINGS = (
 
 
 def read(texts, column, filling=FILLINGS[0]):
-    return cells.reader(column, filling)(pa.array(texts, pa.string()))
+    return arrays.reader(column, filling)(pa.array(texts, pa.string()))
 
 
 @CALM
@@ -45,7 +45,7 @@ def test_reading_never_fails(texts):
     for column in (*KINDS, *(column for entity in entities().values() for column in entity.columns)):
         for filling in FILLINGS:
             found = read(texts, column, filling)
-            one = cells.plain(column, filling)
+            one = plain.plain(column, filling)
             assert found.equals(pa.array([one(text) for text in texts], found.type))
 
 

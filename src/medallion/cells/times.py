@@ -10,17 +10,13 @@ from decimal import ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from medallion.contracts import formats
 
-_SECOND = 1_000_000
-_DAY = 86_400 * _SECOND
+SECOND = 1_000_000
+_DAY = 86_400 * SECOND
 _EPOCH = date(1970, 1, 1).toordinal()
-_LOCAL = re.compile(r"[0-9]:[0-9]{2}")
-_ZONED = re.compile(r"(?:[A-LN-Za-ln-z]|[+-][0-9]{2}:?[0-9]{2})\Z")
+LOCAL = re.compile(r"[0-9]:[0-9]{2}")
+ZONED = re.compile(r"(?:[A-LN-Za-ln-z]|[+-][0-9]{2}:?[0-9]{2})\Z")
 _MONTH = re.compile(r"[^0-9 .,/-]{3,12}")
 _ENGLISH = {
     name.lower(): month
@@ -104,7 +100,7 @@ def reader(written: tuple[str, ...]) -> Read:
 
     def read(text: str) -> int | None:
         found = clock(text)
-        if found is not None and zones and _LOCAL.search(text) and not _ZONED.search(text):
+        if found is not None and zones and LOCAL.search(text) and not ZONED.search(text):
             for zone in zones:
                 found = utc(found, zone)
         return found
@@ -155,7 +151,7 @@ class _Form:
             return None
         if offset := part.get("offset"):
             return in_utc(found, offset)
-        return (found // _SECOND - _ahead(part["zone"] or "")) * _SECOND if self.zoned else found
+        return (found // SECOND - _ahead(part["zone"] or "")) * SECOND if self.zoned else found
 
     def _year(self, digits: str | None) -> int:
         if digits is None:
@@ -207,7 +203,7 @@ def clock_time(part: Mapping[str, str | None]) -> int | None:
     minute, second = int(part.get("m") or 0), int(part.get("s") or 0)
     if minute > 59 or second > 59:
         return None
-    return (hour * 3_600 + minute * 60 + second) * _SECOND + int((part.get("S") or "0").ljust(6, "0")[:6])
+    return (hour * 3_600 + minute * 60 + second) * SECOND + int((part.get("S") or "0").ljust(6, "0")[:6])
 
 
 def iso(text: str) -> int | None:
@@ -237,7 +233,7 @@ def in_utc(local: int, zone: str) -> int | None:
         ahead = hours * 3_600 + minutes * 60 + seconds
         if minutes > 59 or seconds > 59 or ahead > _FURTHEST:
             return None
-        return local - (-ahead if match["sign"] == "-" else ahead) * _SECOND
+        return local - (-ahead if match["sign"] == "-" else ahead) * SECOND
     name = _SHORT_ZONES.get(zone, zone)
     if name != zone and name.startswith("-"):
         return in_utc(local, name)
@@ -249,7 +245,7 @@ def in_utc(local: int, zone: str) -> int | None:
     days, time = divmod(local, _DAY)
     at = datetime.fromordinal(min(max(days + _EPOCH, 1), date.max.toordinal())) + timedelta(microseconds=time)
     offset = at.replace(tzinfo=ZoneInfo(name)).utcoffset()
-    return None if offset is None else local - int(offset.total_seconds()) * _SECOND
+    return None if offset is None else local - int(offset.total_seconds()) * SECOND
 
 
 @cache
@@ -261,9 +257,9 @@ def utc(local: int, zone: str) -> int:
     """The time in UTC of a wall clock, by the offsets of the zone that `formats.offsets` gives."""
     ahead = 0
     for since, offset in formats.offsets(zone):
-        if since is None or local // _SECOND >= since:
+        if since is None or local // SECOND >= since:
             ahead = offset
-    return local - ahead * _SECOND
+    return local - ahead * SECOND
 
 
 def _ahead(zone: str) -> int:
@@ -278,86 +274,11 @@ def _ahead(zone: str) -> int:
 def _of_epoch(text: str, unit: str) -> int:
     """A count of seconds, or of parts of them, since 1970."""
     exact = Decimal(text).quantize(_BILLIONTH, ROUND_HALF_UP)
-    return int((exact * (_SECOND // formats.EPOCHS[unit])).to_integral_value(ROUND_DOWN))
+    return int((exact * (SECOND // formats.EPOCHS[unit])).to_integral_value(ROUND_DOWN))
 
 
 def _of_serial(text: str, system: str) -> int:
     """A count of days of one of Excel's calendars, to the second."""
     days = Decimal(text.replace(",", ".")).quantize(_BILLIONTH, ROUND_HALF_UP)
     start = formats.SERIALS[system].toordinal() - _EPOCH
-    return int(((days + start) * 86_400 + Decimal("0.5")).to_integral_value(ROUND_FLOOR)) * _SECOND
-
-
-def usual(written: tuple[str, ...], type_: pa.DataType) -> Callable[[pa.Array], pa.Array] | None:
-    """What reads times in figures with years from 1000 on at once, null for all other texts.
-
-    Arrow reads 31 June as 1 July: what may be that is left to the plain reader. So is every text that a format with a
-    zone, or one that comes before ISO 8601, would read; None where that may be any.
-    """
-    if any(format_.endswith(" z") or (format_.startswith("yyyy-") and "a" not in format_) for format_ in written):
-        return None
-    forms = [*_ISO_FORMS, *(form for format_ in written if (form := _in_figures(format_)))]
-    zones = formats.zones(written)
-
-    def read(texts: pa.Array) -> pa.Array:
-        found = pa.nulls(len(texts), pa.timestamp("us"))
-        left = pc.is_valid(texts)
-        for shape, pattern, length in forms:
-            if not pc.any(left).as_py():
-                break
-            fits = pc.and_(left, pc.fill_null(pc.match_substring_regex(texts, shape), False))
-            if not pc.any(fits).as_py():
-                continue
-            some = texts if pc.all(fits).as_py() else pc.filter(texts, fits)
-            cut = pc.replace_substring(pc.utf8_slice_codeunits(some, 0, length), "T", " ") if length else some
-            at = pc.strptime(cut, format=pattern, unit="us", error_is_null=True)
-            early = pc.if_else(pc.less_equal(pc.day(at), 3), some, pa.scalar(None, pa.string()))
-            rolled = pc.fill_null(pc.match_substring_regex(early, "29|30|31"), False)
-            found = pc.replace_with_mask(found, fits, pc.if_else(rolled, pa.scalar(None, at.type), at))
-            left = pc.and_(left, pc.invert(fits))
-        for zone in zones:
-            found = _in_zone(found, texts, zone)
-        return found.cast(type_) if pa.types.is_date(type_) else pc.assume_timezone(found, "UTC")
-
-    return read
-
-
-_HOUR, _SIXTY = "(?:[01][0-9]|2[0-3])", "[0-5][0-9]"
-_ISO_DAY = "^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}"
-#: The shape of texts, how Arrow reads them, and of how many characters; all of them where that is 0.
-_ISO_FORMS = [
-    (rf"{_ISO_DAY}[ T]{_HOUR}:{_SIXTY}:{_SIXTY}(?:\.0+)?Z?$", "%Y-%m-%d %H:%M:%S", 19),
-    (f"{_ISO_DAY}$", "%Y-%m-%d", 0),
-    (f"{_ISO_DAY}[ T]{_HOUR}:{_SIXTY}$", "%Y-%m-%d %H:%M", 16),
-]
-_DIRECTIVES = {"d": "%d", "M": "%m", "yyyy": "%Y", "H": "%H", "h": "%I", "mm": "%M", "ss": "%S", "a": "%p"}
-_SHAPES = {"yyyy": "[1-9][0-9]{3}", "mm": _SIXTY, "ss": _SIXTY, "a": "[AP]M"}
-
-
-def _in_figures(format_: str) -> tuple[str, str, int] | None:
-    """How Arrow reads a plain format of figures; None for one that is not."""
-    tokens = re.findall("([A-Za-z])(\\1*)|(.)", format_)
-    shape = pattern = ""
-    for letter, more, mark in tokens:
-        run = letter + more
-        if mark and mark in "/.- :":
-            shape, pattern = shape + re.escape(mark), pattern + mark
-        elif run in _DIRECTIVES:
-            shape, pattern = shape + _SHAPES.get(run, "[0-9]{1,2}"), pattern + _DIRECTIVES[run]
-        else:
-            return None
-    runs = [letter + more for letter, more, mark in tokens if not mark]
-    whole = {"d", "M", "yyyy"} <= {*runs} and len({*runs}) == len(runs) and ("a" in runs) == ("h" in runs)
-    return (f"^{shape}$", pattern, 0) if whole else None
-
-
-def _in_zone(local: pa.Array, texts: pa.Array, zone: str) -> pa.Array:
-    """The times in UTC of wall clocks in a zone; days alone and times with a zone of their own as they are."""
-    elsewhere = pc.match_substring_regex(texts, _ZONED.pattern.replace(r"\Z", "$"))
-    here = pc.and_(pc.match_substring_regex(texts, _LOCAL.pattern), pc.invert(elsewhere))
-    first, *later = formats.offsets(zone)
-    ahead = np.array([first[1], *(offset for _, offset in later)], dtype="int64")
-    seconds = pc.divide(pc.fill_null(local.cast(pa.int64()), 0), _SECOND)
-    place = np.searchsorted(np.array([since for since, _ in later], dtype="int64"), seconds.to_numpy(), side="right")
-    shifted = pc.subtract(local.cast(pa.int64()), pa.array(ahead[place] * _SECOND)).cast(local.type)
-    return pc.if_else(pc.fill_null(here, False), shifted, local)
+    return int(((days + start) * 86_400 + Decimal("0.5")).to_integral_value(ROUND_FLOOR)) * SECOND

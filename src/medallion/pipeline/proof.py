@@ -18,7 +18,8 @@ from typing import Any
 import duckdb
 import sqlglot
 
-from medallion import cells, contracts, figures, metrics
+from medallion import contracts, figures, metrics
+from medallion.cells import plain
 from medallion.contracts import Column, Entity
 from medallion.contracts.odcs import names_in
 from medallion.gold import CONVERSIONS
@@ -246,7 +247,7 @@ def _amount(raw: str, file: SourceFile | None, declared: Column) -> Decimal | No
     item = file.mapping.get(declared.name) if file else None
     if item is None or item.column is None:
         return None
-    amount = cells.plain(declared, item)(json.loads(raw).get(item.column) or "0")
+    amount = plain.plain(declared, item)(json.loads(raw).get(item.column) or "0")
     return None if amount is None else Decimal(amount)
 
 

@@ -23,8 +23,9 @@ from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, StringType, StructField, StructType
 
-from medallion import cells
 from medallion import columns as words
+from medallion.cells.arrays import read_batches
+from medallion.cells.plain import read_type
 from medallion.contracts import Column as Declared
 from medallion.contracts import Entity, Filling
 from medallion.contracts.model import ENDED
@@ -319,7 +320,7 @@ def _read(
     cells_of: Iterable[str],
     read: Mapping[str, Sequence[tuple[str, Declared, Filling]]],
 ) -> DataFrame:
-    """Rows as `carried` says, with what is read of their texts, by the names in `read`; see `cells.read_batches`."""
+    """Rows as `carried` says, with what is read of their texts, by the names in `read`; see `read_batches`."""
     rows = rows.select(*(value.alias(name) for name, value in carried.items()))
     if not read:
         return rows
@@ -331,11 +332,11 @@ def _read(
         "_excluded": "boolean",
         "_absent": "boolean",
     }
-    types |= {name: cells.read_type(parts[0][1]) for name, parts in read.items()}
+    types |= {name: read_type(parts[0][1]) for name, parts in read.items()}
     schema = StructType()
     for name in (*read, *carried):
         schema = schema.add(name, _spark_type(types.get(name, "string")))
-    return rows.mapInArrow(partial(cells.read_batches, readings=read), schema)
+    return rows.mapInArrow(partial(read_batches, readings=read), schema)
 
 
 def _spark_type(type_: str | DataType) -> Any:
@@ -366,7 +367,7 @@ def _typed(column: Declared, is_read: bool) -> Column:
     if not is_read:
         return F.lit(None).cast(column.type).alias(column.name)
     value = F.col(column.name)
-    return value if cells.read_type(column) == column.type else value.try_cast(column.type).alias(column.name)
+    return value if read_type(column) == column.type else value.try_cast(column.type).alias(column.name)
 
 
 @dataclass(frozen=True)
@@ -471,10 +472,10 @@ def _look_up(
 def _with_hits(typed: DataFrame, column: Declared) -> DataFrame:
     """Rows with what is read of `_hit`, a text of another entity, where a column has no value."""
     read = {"_found": [("_hit", column, Filling(column="_hit"))]}
-    schema = StructType().add("_found", _spark_type(cells.read_type(column)))
+    schema = StructType().add("_found", _spark_type(read_type(column)))
     for field in typed.schema.fields:
         schema = schema.add(field)
-    typed = typed.mapInArrow(partial(cells.read_batches, readings=read), schema)
+    typed = typed.mapInArrow(partial(read_batches, readings=read), schema)
     value = F.coalesce(F.col(column.name), F.col("_found").try_cast(column.type))
     return typed.withColumn(column.name, value).drop("_found", "_hit")
 
