@@ -18,7 +18,7 @@ from medallion.config import load
 from medallion.errors import LakehouseError, StateRemovedError
 from medallion.lakehouse import locks, manifests, places, query, store, unity
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import journal
+from medallion.pipeline import freshness, journal
 
 ROOT = "uc://crm"
 DEALS, RUNS = "gold.deals", "ops.runs"
@@ -221,6 +221,14 @@ def test_upkeep_of_the_platform_is_no_other_content(engine, lake):
     assert (now.version, now.since, now.content) == (before.version + 1, before.since, before.content)
     assert manifests.newest(lake).kind == "maintain"
     assert "SUM" not in engine.said
+
+
+def test_gold_is_not_computed_again_for_upkeep_of_the_platform(engine, lake):
+    before = manifests.newest(lake).tables[DEALS]
+    unity.execute("ALTER TABLE `crm`.`gold`.`deals` SET TBLPROPERTIES ('delta.appendOnly' = 'false')")
+    assert freshness.Freshness(lake, (), None, {}, {})._version(DEALS) == before.since
+    engine.write(ROOT, DEALS, [3])
+    assert freshness.Freshness(lake, (), None, {}, {})._version(DEALS) == before.version + 2
 
 
 def test_verify_compares_what_it_can_and_says_what_it_cannot(engine, lake):

@@ -121,7 +121,7 @@ def _versions(lake: Lakehouse, manifest: Manifest, readable: list[str]) -> Itera
         if now < kept.version:
             says = f"is at version {now}, {about} has {kept.version}: its newest commits are lost"
             yield Finding("state", name, BROKEN, says, f"{store.GO_BACK}, or a backup.")
-        elif now > kept.version and not (lake.catalog and publishing.is_as(lake, name, kept)):
+        elif not publishing.is_as(lake, name, kept, now):
             says = f"is at version {now}, {about} has {kept.version}"
             remedy = "Something else has written it; readers go on with the manifest's version."
             yield Finding("state", name, WARNING, says, remedy)

@@ -163,7 +163,9 @@ def _kept_by_engine(
     lake: Lakehouse, tables: Mapping[str, DeltaTable], known: Mapping[str, Kept]
 ) -> Iterator[tuple[str, Kept]]:
     """Tables that only the engine reads: hashed whole in one statement, but for those that upkeep alone has changed."""
-    same = {name: known[name] for name in tables if name in known and is_as(lake, name, known[name])}
+    same = {
+        name: known[name] for name in tables if name in known and is_as(lake, name, known[name], tables[name].version())
+    }
     pinned = lake.pinned or {}
     _, sums = lake.place.sums({name: pinned.get(name) for name in tables if name not in same}) or ("", {})
     for name, table in tables.items():
@@ -175,9 +177,13 @@ def _kept_by_engine(
             yield name, Kept(made, version, version, rows, 0, 0, str(total))
 
 
-def is_as(lake: Lakehouse, name: str, known: Kept) -> bool:
-    """Whether a table that only the engine reads has the rows that are known, as far as its history says."""
-    return cast(unity.Table, lake.delta(name)).is_since(known.version, known.id)
+def is_as(lake: Lakehouse, name: str, known: Kept, version: int) -> bool:
+    """Whether a table at its newest version has the rows that are known, as far as the version says; in a catalog its history,
+    which tells of upkeep by the platform.
+    """
+    if lake.place.reads_files or version == known.version:
+        return version == known.version
+    return version > known.version and cast(unity.Table, lake.delta(name)).is_since(known.version, known.id)
 
 
 def _contents(tables: Mapping[str, Kept]) -> dict[str, tuple[int, str, int]]:

@@ -21,7 +21,7 @@ from typing import Any
 
 from medallion.contracts import OPTIONAL_NAMES, Entity, is_shipped
 from medallion.gold import SCORED, SCORED_FROM, Step, possible
-from medallion.lakehouse import manifests
+from medallion.lakehouse import manifests, publishing
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import extensions
 from medallion.version import VERSION
@@ -265,7 +265,8 @@ class Freshness:
             with ThreadPoolExecutor(_AT_ONCE if self.lake.place.reads_files else 1) as pool:
                 self._versions.update(zip(names, pool.map(self.lake.version, names), strict=True))
             if manifest := manifests.newest(self.lake):  # a compaction is no other content
-                kept = {name: one for name, one in manifest.tables.items() if self._versions.get(name) == one.version}
+                there = {name: one for name, one in manifest.tables.items() if self._versions.get(name, -1) >= 0}
+                kept = {n: one for n, one in there.items() if publishing.is_as(self.lake, n, one, self._versions[n])}
                 self._versions.update({name: one.since for name, one in kept.items()})
                 self._rows.update({name: one.rows for name, one in kept.items()})
         return self._versions[name]
