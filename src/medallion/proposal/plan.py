@@ -1149,8 +1149,8 @@ class _Planner:
             found = self._best(feed.table, self.keys.get("contacts", set()), held.column if held else None)
             if found and found[1] >= _REFERS:
                 reason = f"{percent(found[1], 0)} of its values are known contacts"
-                item_ = Filling(column=found[0].header, confidence=_sure(found[1]), reason=reason)
-                feed.fillings["contact_id"] = item_
+                reached = Filling(column=found[0].header, confidence=_sure(found[1]), reason=reason)
+                feed.fillings["contact_id"] = reached
 
     def _in_place_of_further(self, contacts: Feed) -> None:
         """What is looked up in a table of contacts is looked up in them, and in nothing else that the table feeds."""
