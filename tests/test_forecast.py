@@ -95,6 +95,33 @@ def test_an_interval_covers_what_it_says():
     assert abs(whole.total - came.mean()) < 30
 
 
+@pytest.mark.parametrize(("shock", "low", "high"), [(0.0, 0.02, 0.2), (0.6, 0.3, 0.5)])
+def test_good_and_bad_quarters_of_the_past_widen_the_interval(shock, low, high):
+    """Deals of constant hazards, in half of whose months none is won and in the others twice as many."""
+    from medallion.scoring.forecast import unrest
+
+    rng = np.random.default_rng(3)
+    opened = rng.integers(0, 900, 6000).astype(float)
+    rate = 1 / 60 * np.exp(shock * rng.standard_normal(40))
+    ended = np.full(6000, np.nan)
+    for back in range(900, -1, -1):
+        here = (opened >= back) & np.isnan(ended) & (rng.random(6000) < rate[back // 30])
+        ended[here] = back
+    won = ~np.isnan(ended)
+    days = np.where(won, opened - ended, opened)
+    found = unrest(opened, ended, won, np.ones(6000), LifeTable.of(days, won, np.zeros(6000, dtype=bool)), 30)
+    assert low <= found <= high
+
+
+def test_what_moves_together_widens_the_interval_and_not_the_mean():
+    p, value = np.full(50, 0.5), np.full(50, 10.0)
+    deals = Deals(value, np.zeros(50, dtype=int), p, p, p)
+    nothing = NewDeals(np.zeros(1), value)
+    (_, still), (_, moving) = (expect(np.zeros(1), deals, nothing, 1, unrest) for unrest in (0.0, 0.3))
+    assert moving.total == still.total
+    assert moving.high_80 - moving.low_80 > 2 * (still.high_80 - still.low_80)
+
+
 def test_what_lies_after_the_period_does_not_count():
     found = table().curves(np.zeros(1), 90)
     whole = in_period(found, -30, 90)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from medallion.cli.command import Call, command, group
 from medallion.config import utc_now
 from medallion.figures import count, money
-
-if TYPE_CHECKING:
-    from medallion.learning.forecasts import Forecast
+from medallion.learning import forecasts
+from medallion.learning.forecasts import Forecast
 
 app = group()
 
@@ -42,8 +41,6 @@ def forecast(
     ] = True,
 ) -> None:
     """Forecast the revenue of a period with its intervals, and keep the forecast to be compared with what comes."""
-    from medallion.learning import forecasts  # numpy and the life table, which `--help` has no need of
-
     found = forecasts.make(call.settings(), utc_now(), period, by, new_deals=new, keep=keep)
     call.answer(asdict(found), lambda: _show(call, found))
 

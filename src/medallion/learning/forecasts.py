@@ -185,7 +185,7 @@ def _forecast(
         if new_deals
         else NewDeals(np.zeros(len(names)), np.zeros(0))
     )
-    parts = forecast.expect(won, open_deals, new, len(names))
+    parts = forecast.expect(won, open_deals, new, len(names), _unrest(rows, table, day, ends))
     groups = [{by: name, **_amounts(part)} for name, part in zip(names, parts, strict=False)] if by else []
     slipped = _slipped(connection, when)
     return Forecast(
@@ -219,6 +219,19 @@ def _life_table(rows: list[dict[str, Any]], day: date) -> LifeTable:
     status = np.array([row["status"] for row in dated], dtype=object)
     whole = days >= 0
     return LifeTable.of(days[whole], (status == "won")[whole], (status == "lost")[whole])
+
+
+def _unrest(rows: list[dict[str, Any]], table: LifeTable, day: date, length: int) -> float:
+    """How far past periods of this length were off together."""
+    dated = [row for row in rows if row["opened"] and row["has_value"] and (row["status"] == "open" or row["closed"])]
+    return forecast.unrest(
+        np.array([(day - row["opened"]).days for row in dated], dtype=float),
+        np.array([(day - row["closed"]).days if row["closed"] else np.nan for row in dated], dtype=float),
+        np.array([row["status"] == "won" for row in dated], dtype=bool),
+        np.array([row["value"] for row in dated], dtype=float),
+        table,
+        max(length, 1),
+    )
 
 
 def _open(
@@ -296,7 +309,7 @@ def _kept(settings: Settings, lake: Lakehouse, found: Forecast, now: datetime) -
     contract = contracts.table(TABLE)
     by = found.dimension
     rows = []
-    for part, name in [(found.total, None), *((group, str(group[by or ''])) for group in found.groups)]:
+    for part, name in [(found.total, None), *((group, str(group[by or ""])) for group in found.groups)]:
         amounts = {f"{key}_amount": Decimal(str(part[key])).quantize(Decimal("0.01")) for key in _AMOUNTS}
         rows.append(
             {

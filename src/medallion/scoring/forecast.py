@@ -3,7 +3,8 @@
 A deal brings its value with P(won in the period), which its curve tells. A deal that no model scored has the curve of all
 deals of its age (a life table of the deals so far), tilted to the probability that gold has for it, so that an old open
 deal is not counted as a new one. Intervals come from simulation: each deal is won or not, and in every run all of them
-are a little more or less likely than said, as far as their published intervals reach.
+are a little more or less likely than said, as far as their published intervals reach, and all that is still to come is
+a little more or less, as far as past periods were.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ COMMIT, BEST_CASE = 0.7, 0.4
 _AGES = (0, 15, 30, 60, 90, 120, 180, 270, 365, 540, 730)
 #: Days at an age over which an age's own rate counts as much as that of all ages.
 _PRIOR_DAYS = 2000.0
+#: Open deals that a past period needs to be compared with, and periods; what holds without them, least and most.
+_LEAST_OPEN, _LEAST_PERIODS = 30, 4
+_USUAL_UNREST, _LEAST_UNREST, _MOST_UNREST = 0.15, 0.03, 0.5
 _Z_90 = 1.645
 _SEED = 7
 
@@ -153,7 +157,40 @@ def arriving(table: LifeTable, per_day: Floats, begins: int, ends: int, horizon_
     return np.asarray(per_day * share)
 
 
-def expect(won: Floats, deals: Deals, new: NewDeals, groups: int) -> list[Expected]:
+def unrest(
+    opened: Floats, ended: Floats, won: NDArray[np.bool_], value: Floats, table: LifeTable, length: int
+) -> float:
+    """How far past periods together were off, beyond the luck of single deals: a standard deviation of the logarithm.
+
+    At every 30th day of the past two years open deals are expected as now, by age alone, and compared with what they
+    brought in a period of the same length. Good and bad quarters, holidays and deals that move together are in it.
+
+    Args:
+        opened: Days from the opening of each deal to the as-of day.
+        ended: Days from its end to the as-of day, NaN while it is open.
+        won: Whether it was won.
+        value: Its value.
+        table: Of all deals.
+        length: Days from the as-of day to the end of the period.
+    """
+    ratios, luck = [], []
+    for back in range(max(length, 1), 730, 30):
+        still = (opened > back) & ~(ended >= back)
+        if still.sum() < _LEAST_OPEN:
+            break
+        p = table.curves(opened[still] - back, 90).at(length)[0]
+        expected = float(value[still] @ p)
+        came = float(value[still & won & (ended >= back - length)].sum())
+        if expected > 0 and came > 0:
+            ratios.append(np.log(came / expected))
+            luck.append(float((value[still] ** 2) @ (p * (1 - p))) / expected**2)
+    if len(ratios) < _LEAST_PERIODS:
+        return _USUAL_UNREST
+    beyond = max(0.0, float(np.var(ratios)) - float(np.mean(luck)))
+    return float(np.clip(np.sqrt(beyond), _LEAST_UNREST, _MOST_UNREST))
+
+
+def expect(won: Floats, deals: Deals, new: NewDeals, groups: int, unrest: float = 0.0) -> list[Expected]:
     """The forecast of each group, and after them that of all.
 
     Args:
@@ -161,6 +198,7 @@ def expect(won: Floats, deals: Deals, new: NewDeals, groups: int) -> list[Expect
         deals: Open deals.
         new: Deals that are not opened yet; expects none where they are left out.
         groups: Number of groups.
+        unrest: Standard deviation, on the log scale, by which all that is still to come moves together.
     """
     rng = np.random.default_rng(_SEED)
     own = logit(deals.probability)
@@ -186,6 +224,7 @@ def expect(won: Floats, deals: Deals, new: NewDeals, groups: int) -> list[Expect
         ends = np.cumsum(counts.ravel())
         sums = np.diff(np.concatenate([[0.0], np.cumsum(values)])[np.concatenate([[0], ends])])
         drawn += sums.reshape(counts.shape)
+    drawn *= np.exp(unrest * rng.standard_normal(runs) - unrest * unrest / 2)[:, None]
     found = []
     for which in [*([g] for g in range(groups)), list(range(groups))]:
         mine = np.isin(deals.group, which)

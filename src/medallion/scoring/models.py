@@ -230,11 +230,9 @@ class Boosted:
         depth: int,
     ) -> dict[int, tuple[Floats, Floats]]:
         """Base and margins of later rows after every `ROUNDS_APART` rounds; after none they are those of the line."""
-        import xgboost
-
         own, margins = line.margins(rows), line.margins(later)
         booster = _boosted(line, rows, own, outcomes, seed, MOST_ROUNDS, depth)
-        seen, data = (xgboost.DMatrix(line.encoder.transform(table)) for table in (rows, later))
+        seen, data = (_matrix(line, table) for table in (rows, later))
         found = {0: (line.base, margins)}
         for rounds in range(ROUNDS_APART, MOST_ROUNDS + 1, ROUNDS_APART):
             before, after = (
@@ -258,24 +256,19 @@ class Boosted:
         booster.load_model(bytearray(self.trees))
         return booster
 
-    def _data(self, rows: pa.Table | pa.RecordBatch) -> Any:
-        import xgboost
-
-        return xgboost.DMatrix(self.line.encoder.transform(rows))
-
     def margins(self, rows: pa.Table | pa.RecordBatch) -> Floats:
         """Rows by 4."""
         margins = self.line.margins(rows)
         if not rows.num_rows or not self.rounds:
             return margins
-        return _with(margins, np.asarray(self._booster.predict(self._data(rows), output_margin=True)))
+        return _with(margins, np.asarray(self._booster.predict(_matrix(self.line, rows), output_margin=True)))
 
     def effects(self, rows: pa.Table | pa.RecordBatch, slopes: Floats, *, exact: bool = False) -> Floats:
         """What each signal adds: SHAP values of the trees when `exact`, else Saabas' approximation, which is far faster."""
         whole = self.line.effects(rows, slopes)
         if not rows.num_rows or not self.rounds:
             return whole
-        terms = self._booster.predict(self._data(rows), pred_contribs=True, approx_contribs=not exact)
+        terms = self._booster.predict(_matrix(self.line, rows), pred_contribs=True, approx_contribs=not exact)
         for end in range(2):
             own = np.asarray(terms[:, end, :-1], dtype=np.float64) * slopes[:, end : end + 1]
             whole += _by_signal(own, self.line.encoder.groups, len(self.names))
@@ -284,6 +277,12 @@ class Boosted:
     def dump(self) -> dict[str, Any]:
         """As JSON; the trees are a file of their own."""
         return {"line": self.line.dump(), "rounds": self.rounds, "base": self.base.tolist()}
+
+
+def _matrix(line: Logistic, rows: pa.Table | pa.RecordBatch) -> Any:
+    import xgboost
+
+    return xgboost.DMatrix(line.encoder.transform(rows))
 
 
 def _with(margins: Floats, added: Floats) -> Floats:
