@@ -37,7 +37,7 @@ def card(evaluation: dict[str, Any], names: Sequence[str], *, picture: bool = Tr
                 ("closed deals with both dates", f"{e['closed_deals']['won']:,} won, {e['closed_deals']['lost']:,} lost"),
                 ("deals in snapshots", f"{e['deals']['all']:,}"),
                 ("snapshots learned from for the test", f"{e['snapshots']['train']:,}, cutoffs {e['first_cutoff'][:10]} to {e['train_until'][:10]}"),
-                ("snapshots tested on", f"{e['snapshots']['test']:,} of {e['deals']['test']:,} deals, cutoffs {e['test_from'][:10]} to {e['last_cutoff'][:10]}"),
+                ("snapshots tested on", f"{e['snapshots']['test']:,} of {e['deals']['test']:,} deals, cutoffs {e['test_from'][:10]} to {e['test_until'][:10]}"),
                 ("of these deals won in time", f"{e['won_deals_tested']:,}"),
             ],
         ),

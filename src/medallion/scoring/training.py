@@ -235,6 +235,7 @@ def _learn(rows: pa.Table, horizon_days: int, kinds: Sequence[str], weights: Sco
             "first_cutoff": _datetime(cutoffs_of(rows).min()).isoformat(),
             "train_until": parts.train_to.isoformat(),
             "test_from": parts.test_from.isoformat(),
+            "test_until": _datetime(cutoffs_of(test).max()).isoformat(),
             "last_cutoff": _datetime(cutoffs_of(rows).max()).isoformat(),
             "base_rate": asdict(figures(actual, base)),
             "candidates": {
