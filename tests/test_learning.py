@@ -315,6 +315,7 @@ def gold(settings, sql):
 
 def test_scores_reach_every_gold_table(copied):
     from medallion import pipeline
+    from medallion.scoring.hazards import edges
 
     before = gold(copied, "select count(*) as n from gold.lead_scores")[0]["n"]
     result = pipeline.run(copied, datetime(2025, 7, 1, 9), stages=[pipeline.SILVER_TO_GOLD])
@@ -331,9 +332,13 @@ def test_scores_reach_every_gold_table(copied):
         assert row["model_version"] == version
         assert row["probability_low"] <= row["probability"] <= row["probability_high"]
         assert 1 <= row["tier"] <= 10
-        assert len(row["reasons_up"]) + len(row["reasons_down"]) >= 1
         assert max(len(row["reasons_up"]), len(row["reasons_down"])) <= 5
         assert row["trend"] == "not enough information"
+    assert sum(bool(row["reasons_up"] or row["reasons_down"]) for row in scores) > 0.9 * len(scores)
+    for row in scores:
+        assert row["probability"] == row["won_by"][edges(90).index(90) - 1]
+        assert row["probability_lost"] == row["lost_by"][edges(90).index(90) - 1]
+        assert row["close_date_low"] <= row["close_date"] <= row["close_date_high"]
     accounts = gold(copied, "select * from gold.customer_features")
     mine = {}
     for row in scores:
@@ -446,6 +451,14 @@ def test_reasons_in_words():
         [],
         ["Source: event", "Opening date unknown"],
     ]
+
+
+def test_the_calendar_is_no_reason():
+    from medallion.scoring.reasons import reasons
+
+    rows = pa.table({"season_cos": pa.array([0.5], pa.float64()), "days_open": pa.array([3], pa.int64())})
+    up, down = reasons(rows, ["season_cos", "days_open"], np.array([[2.0, 0.5]]))
+    assert (up.to_pylist(), down.to_pylist()) == ([["Open for 3 days"]], [[]])
 
 
 def test_every_signal_has_words():

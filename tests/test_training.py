@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conftest import NOW
+from medallion.config import load
 from medallion.learning import train
 from medallion.weights import ScoreWeights
 
@@ -124,7 +125,6 @@ def test_what_is_still_open_is_not_a_loss():
 
 
 def test_cutoffs_of_a_training_end_a_week_before_the_day(monkeypatch, tmp_path):
-    from medallion.config import load
     from medallion.lakehouse.store import Lakehouse
     from medallion.learning import train
     from medallion.pipeline.steps import Steps
@@ -285,6 +285,40 @@ def test_what_a_model_is_weighed_on_does_not_depend_on_the_order_of_rows():
     assert set(told["cutoff"].to_pylist()) == set(days)
     assert train._spread(rows.take(list(range(99, -1, -1))), 30).equals(told)
     assert len(train._spread(rows, 1000)) == 100
+
+
+EMPTY_BUT_VALID = [
+    # what the deals are like, whether there is something to learn from
+    ("plain", True),
+    ("all won", False),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("what", "trains"), EMPTY_BUT_VALID)
+def test_deals_and_accounts_alone_are_enough_or_declined_in_words(deliver, what, trains):
+    """No touches, no products, no stage changes, one owner, one account source: it trains, or says why it does not."""
+    from medallion.scoring.readiness import NotReadyError
+
+    rng = np.random.default_rng(4)
+    lines = ["lead_id,customer_id,status,deal_value,created_at,closed_at,owner,source"]
+    for k in range(500):
+        opened = FIRST + DAY * int(rng.integers(0, 500))
+        closed = opened + DAY * int(rng.exponential(60) + 1)
+        is_open = closed > datetime(2025, 6, 30)
+        status = "open" if is_open else "won" if what == "all won" or rng.random() < 0.4 else "lost"
+        day = "" if is_open else closed.date().isoformat()
+        lines.append(f"L{k},C{k % 90},{status},{100 + k},{opened.date()},{day},Ann,website")
+    accounts = ["customer_id,customer_name", *(f"C{k},Name {k}" for k in range(90))]
+    _, lake = deliver({"leads.csv": "\n".join(lines), "customers.csv": "\n".join(accounts)}, as_of="2025-06-30")
+    settings = load(None, lakehouse=lake.root)
+    if not trains:
+        with pytest.raises(NotReadyError, match="won and 0 lost"):
+            train.train(settings, NOW)
+        return
+    outcome = train.train(settings, NOW)
+    assert outcome.version or "better beyond doubt" in outcome.reason
+    assert outcome.evaluation["candidates"]["logistic"]["log_loss"] < 0.8
 
 
 if __name__ == "__main__":
