@@ -133,6 +133,37 @@ def test_what_lies_after_the_period_does_not_count():
     assert one > two > 0
 
 
+def test_new_deals_are_won_as_in_the_same_part_of_the_quarters_before():
+    """Ten deals opened a week; those of the last month of a quarter are won at its end, the others never."""
+    rows = []
+    for week in range(80):
+        opened = date(2024, 1, 1) + 7 * DAY * week
+        is_last = opened.month % 3 == 0
+        for k in range(10):
+            rows.append(
+                {
+                    "opened": opened, "grouped": "a" if k < 4 else "b", "value": 10.0, "has_value": True,
+                    "status": "won" if is_last else "open",
+                    "closed": forecasts.period(None, opened).last if is_last else None,
+                }
+            )  # fmt: skip
+    day = date(2025, 4, 30)
+    rows = [row for row in rows if row["opened"] <= day]
+    made = forecasts._new(rows, {"a": 0, "b": 1}, table(), 90, day, forecasts.period("Q2-2025", day))
+    assert made.expected.sum() == pytest.approx(10 / 7 * 30, rel=0.15)  # those of June
+    assert made.expected[0] / made.expected.sum() == pytest.approx(0.4)
+    month = forecasts._new(rows, {"a": 0, "b": 1}, table(), 90, day, forecasts.period("2025-05", day))
+    assert month.expected.sum() < made.expected.sum() / 2
+    over = forecasts._new(rows, {"a": 0, "b": 1}, table(), 90, day, forecasts.period("Q1-2025", day))
+    assert over.expected.sum() == 0
+
+
+def test_the_period_before():
+    assert forecasts.period("Q1-2025", date(2025, 1, 1)).before(1).first == date(2024, 10, 1)
+    assert forecasts.period("2024-03", date(2025, 1, 1)).before(1).last == date(2024, 2, 29)
+    assert forecasts.period("2024", date(2025, 1, 1)).before(2).first == date(2022, 1, 1)
+
+
 LEADS = """lead_id,customer_id,status,deal_value,created_at,closed_at,expected_close_date,owner
 L1,C1,won,100,2025-01-01,2025-04-10,2025-04-01,Ann
 L2,C1,won,50,2025-01-01,2025-03-10,2025-03-01,Ann

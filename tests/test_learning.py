@@ -334,7 +334,7 @@ def test_scores_reach_every_gold_table(copied):
         assert 1 <= row["tier"] <= 10
         assert max(len(row["reasons_up"]), len(row["reasons_down"])) <= 5
         assert row["trend"] == "not enough information"
-    assert sum(bool(row["reasons_up"] or row["reasons_down"]) for row in scores) > 0.9 * len(scores)
+    assert sum(bool(row["reasons_up"] or row["reasons_down"]) for row in scores) > 0.85 * len(scores)
     for row in scores:
         assert row["probability"] == row["won_by"][edges(90).index(90) - 1]
         assert row["probability_lost"] == row["lost_by"][edges(90).index(90) - 1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 import re
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -38,8 +38,10 @@ DIMENSIONS = {
 }
 _QUARTER = re.compile(r"(?:Q([1-4])[- ]?(\d{4})|(\d{4})[- ]?Q([1-4]))", re.IGNORECASE)
 _MONTH, _YEAR = re.compile(r"(\d{4})-(\d{1,2})"), re.compile(r"\d{4}")
-#: Days of history from which it is told how many deals are opened, and what a win is worth.
-_LOOK_BACK = 365
+#: Days of history from which it is told what a win is worth, and how many deals are opened.
+_LOOK_BACK, _LATELY = 365, 182
+#: Earlier periods that tell how many new deals are won in time: at most, at least, and days of history before each.
+_ALIKE, _LEAST_ALIKE, _SETTLED = 4, 2, 90
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,12 @@ class Period:
     name: str
     first: date
     last: date
+
+    def before(self, count: int) -> Period:
+        """The period of the same length so many such periods earlier."""
+        months = 12 * (self.last.year - self.first.year) + self.last.month - self.first.month + 1
+        month = 12 * self.first.year + self.first.month - 1 - count * months
+        return _months(self.name, month // 12, month % 12 + 1, months)
 
 
 @dataclass
@@ -180,11 +188,8 @@ def _forecast(
             won[place[row["grouped"]]] += row["value"]
     table = _life_table(rows, day)
     open_deals = _open(told, place, table, horizon, day, begins, ends)
-    new = (
-        _new(rows, place, table, horizon, day, begins, ends)
-        if new_deals
-        else NewDeals(np.zeros(len(names)), np.zeros(0))
-    )
+    none = NewDeals(np.zeros(len(names)), np.zeros(0))
+    new = _new(rows, place, table, horizon, day, when) if new_deals else none
     parts = forecast.expect(won, open_deals, new, len(names), _unrest(rows, table, day, ends))
     groups = [{by: name, **_amounts(part)} for name, part in zip(names, parts, strict=False)] if by else []
     slipped = _slipped(connection, when)
@@ -272,21 +277,41 @@ def _new(
     table: LifeTable,
     horizon: int,
     day: date,
-    begins: int,
-    ends: int,
+    when: Period,
 ) -> NewDeals:
-    """Deals that are not opened yet: as many per day as in the last year, and worth what its wins were."""
-    opened = [row for row in rows if row["opened"] and 0 <= (day - row["opened"]).days < _LOOK_BACK]
+    """Deals that are not opened yet: as many per day as in the last half year, and worth what the wins of a year were.
+
+    The share of them that is won in the period is that of the same part of up to four periods before, which has the same
+    ends of quarters in it; by the life table where there are fewer than two.
+    """
+    opened = [row for row in rows if row["opened"] and row["opened"] <= day]
     first = min((row["opened"] for row in opened), default=day)
-    counts = np.bincount([place[row["grouped"]] for row in opened], minlength=len(place)).astype(float)
+    lately = [row for row in opened if (day - row["opened"]).days < _LATELY]
+    counts = np.bincount([place[row["grouped"]] for row in lately], minlength=len(place)).astype(float)
+    per_day = counts / max(1, min(_LATELY, (day - first).days + 1))
     values = [
         row["value"]
         for row in rows
         if row["status"] == "won" and row["has_value"] and row["closed"] and (day - row["closed"]).days < _LOOK_BACK
     ]
-    per_day = counts / max(1, (day - first).days + 1)
-    expected = forecast.arriving(table, per_day, begins, ends, horizon)
-    return NewDeals(expected if values else np.zeros(len(place)), np.array(values, dtype=float))
+    begins, ends = (when.first - day).days - 1, (when.last - day).days
+    if ends <= 0 or not values:
+        return NewDeals(np.zeros(len(place)), np.zeros(0))
+    came, all_opened, alike = 0, 0, 0
+    for k in range(1, _ALIKE + 1):
+        other = when.before(k)
+        then = other.first + (day - when.first)
+        if then < first + timedelta(days=_SETTLED):
+            break
+        new = [row for row in opened if then < row["opened"] <= other.last]
+        came += sum(
+            row["status"] == "won" and row["closed"] is not None and other.first <= row["closed"] <= other.last
+            for row in new
+        )
+        all_opened, alike = all_opened + len(new), alike + 1
+    if alike >= _LEAST_ALIKE and all_opened:
+        return NewDeals(per_day * ends * came / all_opened, np.array(values, dtype=float))
+    return NewDeals(forecast.arriving(table, per_day, begins, ends, horizon), np.array(values, dtype=float))
 
 
 def _slipped(connection: duckdb.DuckDBPyConnection, when: Period) -> set[str]:

@@ -15,7 +15,7 @@ from medallion.scoring.signals import SEASON
 Places = NDArray[np.int64]
 
 #: Reasons given each way, and the least effect on the logarithm of the odds that is worth a word.
-MOST, LEAST_EFFECT = 5, 0.02
+MOST, LEAST_EFFECT = 5, 0.015
 _CALENDAR = frozenset(signal.name for signal in SEASON)
 
 
