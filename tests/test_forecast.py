@@ -206,6 +206,26 @@ def test_a_forecast_of_few_deals_is_made_kept_and_compared(deliver, rows):
     json.dumps(told, default=str)
 
 
+def test_quotas_of_the_period_or_of_all_its_parts():
+    import duckdb
+
+    with duckdb.connect() as connection:
+        connection.execute("create schema gold")
+        connection.execute(
+            "create table gold.attainment as select * from (values "
+            "('owner', 'Ann', date '2025-04-01', date '2025-06-30', 100), "
+            "('owner', 'Ann', date '2025-04-01', date '2025-04-30', 7), "
+            "('owner', 'Bob', date '2025-04-01', date '2025-04-30', 10), "
+            "('owner', 'Bob', date '2025-05-01', date '2025-05-31', 20), "
+            "('owner', 'Bob', date '2025-06-01', date '2025-06-30', 30), "
+            "('owner', 'Cy', date '2025-06-01', date '2025-06-30', 5), "
+            "('team', 'West', date '2025-04-01', date '2025-06-30', 900)) t(level, who, period_start, period_end, quota)"
+        )
+        when = forecasts.period("Q2-2025", date(2025, 6, 1))
+        assert forecasts._quotas(connection, when) == {"Ann": 100, "Bob": 60, None: 160}
+        assert forecasts._quotas(connection, when.before(1)) == {}
+
+
 def test_a_deal_that_moved_out_of_the_period_has_slipped():
     import duckdb
 

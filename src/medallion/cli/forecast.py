@@ -51,6 +51,8 @@ def _show(call: Call, found: Forecast) -> None:
     def amount(value: float) -> str:
         return money(value, call.currency)
 
+    with_quota = any(part["quota"] is not None for part in (found.total, *found.groups))
+
     def row(part: dict[str, Any], name: str) -> dict[str, Any]:
         return {
             found.dimension or "": name,
@@ -62,6 +64,7 @@ def _show(call: Call, found: Forecast) -> None:
             "new deals": amount(part["new"]),
             "commit": amount(part["commit"]),
             "best case": amount(part["best_case"]),
+            **({"quota": money(part["quota"], call.currency, none="")} if with_quota else {}),
         }
 
     rows = [row(part, str(part[found.dimension])) for part in found.groups if found.dimension]

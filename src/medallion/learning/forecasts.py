@@ -25,6 +25,7 @@ from medallion.scoring.hazards import Curves, edges
 from medallion.scoring.models import logit, sigmoid
 
 TABLE = "ops.forecasts"
+_QUOTAS = "gold.attainment"
 #: What a forecast may be split by, and the column of `gold.deals` that says it.
 DIMENSIONS = {
     "owner": "owner",
@@ -153,6 +154,8 @@ def make(
         if day is None:
             raise LakehouseError(f"{lake.root}: gold has no deals", "Run `medallion run` first.")
         found = _forecast(connection, settings.score.horizon_days, day, period(named, day), by, new_deals)
+        if lake.exists(_QUOTAS):
+            _with_quotas(found, _quotas(connection, found.period))
     found.manifest = manifests.number(lake)
     if keep:
         found.stored = _kept(settings, lake, found, now)
@@ -210,8 +213,35 @@ def _forecast(
     )
 
 
+def _quotas(connection: duckdb.DuckDBPyConnection, when: Period) -> dict[str | None, float]:
+    """Quotas of the period by owner, and of everyone under None: those of the very period, or of its parts if they fill it."""
+    rows = query.rows(
+        connection,
+        f"select level, who, period_start as first, period_end as last, quota::double as quota from {_QUOTAS} "
+        "where level in ('owner', 'everyone') and period_start >= $1 and period_end <= $2",
+        [when.first, when.last],
+    )
+    found: dict[str | None, float] = {}
+    for who in {(row["level"], row["who"]) for row in rows}:
+        mine = [row for row in rows if (row["level"], row["who"]) == who]
+        whole = [row for row in mine if (row["first"], row["last"]) == (when.first, when.last)]
+        days = sum((row["last"] - row["first"]).days + 1 for row in mine)
+        if whole or days == (when.last - when.first).days + 1:
+            found[who[1] if who[0] == "owner" else None] = sum(row["quota"] for row in whole or mine)
+    if found and None not in found:
+        found[None] = sum(found.values())
+    return found
+
+
+def _with_quotas(found: Forecast, quotas: dict[str | None, float]) -> None:
+    """Put the quotas beside the forecast of everyone and of each owner."""
+    found.total["quota"] = quotas.get(None)
+    for group in found.groups:
+        group["quota"] = quotas.get(str(group["owner"])) if found.dimension == "owner" else None
+
+
 def _amounts(part: Expected) -> dict[str, Any]:
-    return {**asdict(part), "expected": round(part.total, 2)}
+    return {**asdict(part), "expected": round(part.total, 2), "quota": None}
 
 
 def _sum(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -342,6 +372,7 @@ def _kept(settings: Settings, lake: Lakehouse, found: Forecast, now: datetime) -
                 "first_day": found.period.first, "last_day": found.period.last, "dimension": by, "part": name,
                 "new_deals": found.new_deals, "open_deals": found.open_deals, "scored_deals": found.scored_deals,
                 **amounts,
+                "quota_amount": None if part["quota"] is None else Decimal(str(part["quota"])).quantize(Decimal("0.01")),
             }
         )  # fmt: skip
     if lake.exists(TABLE) and _is_there(lake, found):
