@@ -529,6 +529,9 @@ def _models(settings: Settings) -> Iterator[Finding]:
             yield Finding("models", version, WARNING, error.problem, error.remedy or "")
     try:
         champion = registry.champion(folder)
+    except registry.EarlierModelError as error:
+        yield Finding("models", "champion", WARNING, error.problem, error.remedy or "")
+        return
     except LakehouseError as error:
         yield Finding("models", "champion", BROKEN, error.problem, error.remedy or "")
         return

@@ -46,6 +46,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "score": ("models", "Score the open deals, bring gold up to date with the scores, and show the best."),
     "explain": ("models", "Tell why a deal or an account has its score, what would change it, and the rows behind it."),
     "monitor": ("models", "Compare the model with the open deals of today, and its forecasts with the outcomes."),
+    "forecast": (
+        "forecast",
+        "Forecast the revenue of a period with its intervals, and keep the forecast to be compared with what comes.",
+    ),
     "models": ("models", "List the trained models, or choose the active one."),
     "plan": (
         "agent",

@@ -23,7 +23,7 @@ from medallion.errors import ContractError
 
 _KINDS = {"string": "text", "integer": "integer", "number": "money", "date": "date", "timestamp": "timestamp"}
 _SEMANTIC_KINDS = {"identifier", "code", "money", "email", "phone", "text", "free_text"}
-_TYPES = re.compile(r"string|bigint|double|boolean|date|timestamp|decimal\(\d+,\d+\)|array<string>")
+_TYPES = re.compile(r"string|bigint|double|boolean|date|timestamp|decimal\(\d+,\d+\)|array<(string|double)>")
 _COLUMN_PROPERTIES = {"spellings", "fallback", "default", "unit", "event", "dateFormats", "gold"}
 _OBJECT_PROPERTIES = {
     "filePatterns",
@@ -55,7 +55,7 @@ _NOT_ALWAYS_THE_SAME = (
     "CurrentDatetime",
     "CurrentUser",
 )
-_UNORDERED = {"string", "boolean", "date", "timestamp", "array<string>"}
+_UNORDERED = {"string", "boolean", "date", "timestamp", "array<string>", "array<double>"}
 #: Figures that every engine can compare with.
 _MOST = 1e18
 _DATED = {"date", "timestamp"}
@@ -265,7 +265,7 @@ def _validate(changed: Column, place: str) -> None:
     if not _TYPES.fullmatch(changed.type) or (digits and not max(int(digits[2]), 1) <= int(digits[1]) <= 38):
         raise ContractError(
             f"{place}: physicalType {changed.type!r} is not known",
-            "Use string, bigint, double, boolean, date, timestamp, decimal(p,s) or array<string>.",
+            "Use string, bigint, double, boolean, date, timestamp, decimal(p,s), array<string> or array<double>.",
         )
     if changed.kind not in {*_KINDS.values(), *_SEMANTIC_KINDS}:
         raise ContractError(

@@ -200,17 +200,19 @@ def _gained(name: str, opened_table: DeltaTable) -> dict[str, str]:
 def _declared(name: str) -> dict[str, str]:
     """DuckDB's types of the columns of a table of ours as this version writes it; empty for others."""
     try:
-        return {
-            column.name: _DUCKDB.get(column.type, column.type)
-            for column in table(name).columns
-            if "<" not in column.type
-        }
+        return {column.name: _DUCKDB.get(column.type, column.type) for column in table(name).columns}
     except KeyError:
         return {}
 
 
 #: Types of contracts that DuckDB has by another name.
-_DUCKDB = {"string": "varchar", "timestamp": "timestamptz", "int": "integer"}
+_DUCKDB = {
+    "string": "varchar",
+    "timestamp": "timestamptz",
+    "int": "integer",
+    "array<string>": "varchar[]",
+    "array<double>": "double[]",
+}
 
 
 def named(sql: str) -> set[str]:

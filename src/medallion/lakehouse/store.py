@@ -746,7 +746,7 @@ def _add_columns(lake: Lakehouse, name: str, columns: list[tuple[str, str]]) -> 
 def _field(column: str, kind: str) -> Field:
     """A nullable column of a Delta table; `kind` is its type as Spark writes it."""
     if kind.startswith("array<"):
-        return Field(column, ArrayType(PrimitiveType("string"), contains_null=True))
+        return Field(column, ArrayType(PrimitiveType(kind[len("array<") : -1]), contains_null=True))
     return Field(column, PrimitiveType({"bigint": "long", "int": "integer"}.get(kind, kind)))
 
 
