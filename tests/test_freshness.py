@@ -170,7 +170,7 @@ def test_a_changed_feature_rebuilds_the_features_and_their_dependants_and_nothin
         ("gold/deals.py", {"deals"}, set()),
         ("gold/top_customers.py", {"top_customers"}, set()),
         ("contracts/tables/attribution.odcs.yaml", {"attribution"}, {"channel_performance"}),
-        ("columns.py", ALL - {"touch_days"}, set()),
+        ("columns.py", ALL - {"touch_days", "deal_changes"}, {"deal_changes"}),
         ("silver/rewinding.py", ALL - {"top_customers"}, {"top_customers"}),
         ("gold/lead_scores.py", set(), set()),  # a score once given stays
         ("scoring/predict.py", set(), set()),  # without a model
