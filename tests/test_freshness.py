@@ -29,7 +29,7 @@ from medallion.pipeline.freshness import Freshness, definition, recorded, source
 PACKAGE = ROOT / "src" / "medallion"
 DAY = date(2025, 6, 30)
 DATED = ("silver.customers_clean", "silver.leads_clean", "silver.interactions_clean", "silver.stage_changes_clean")
-ALL = {step.table.removeprefix("gold.") for step in STEPS}
+ALL = {step.table.removeprefix("gold.") for step in STEPS if not step.needs}
 ACCOUNTS = {"customer_features", "score_bands", "deals", "top_customers"}
 GIVEN = {"": "no overrides", "as_of": {"half_life": 45}, SCORED: None}
 
@@ -196,7 +196,8 @@ TOUCHED = {"touch_totals", "touch_days", "attribution", "sales_summary", "channe
         ({"silver.interactions_clean": 4}, TOUCHED),
         ({"silver.customers_clean": 4}, ACCOUNTS),
         ({"silver.stage_changes_clean": 4}, {"stage_history", "deals", "deal_changes", "sales_summary"}),
-        ({"silver.products_clean": 4}, set()),
+        ({"silver.products_clean": 4}, {"deals"}),
+        ({"silver.owners_clean": 4}, ACCOUNTS),
         ({"gold.attribution": 4}, {"attribution", "channel_performance"}),
         ({"gold.customer_features": -1}, ACCOUNTS),
         ({"gold.lead_scores": 4}, set()),
@@ -206,6 +207,21 @@ def test_what_a_changed_table_rebuilds(lake, changed, tables):
     last = recorded(now(lake).document(DAY))
     lake.update(changed)
     assert set(rebuilt(now(lake, last=last))) == tables
+
+
+def test_tables_of_optional_entities_are_made_where_these_are_there(lake):
+    there = frozenset({"silver.quotas_clean", "silver.contacts_clean"})
+    last = recorded(now(lake).document(DAY))
+    found = rebuilt(replace(now(lake, last=last), there=there))
+    assert found == dict.fromkeys(
+        ("attainment", "contact_activity", "identity_links"), "no run has recorded what it was computed from"
+    )
+    last = recorded(replace(now(lake), there=there).document(DAY))
+    assert rebuilt(replace(now(lake, last=last), there=there)) == {}
+    lake["silver.deal_contacts_clean"] = 4  # no table of its own, but contacts take part in deals
+    assert set(rebuilt(replace(now(lake, last=last), there=there))) == {"contact_activity"}
+    lake["silver.owners_clean"] = 4
+    assert set(rebuilt(replace(now(lake, last=last), there=there))) == ACCOUNTS | {"attainment", "contact_activity"}
 
 
 @pytest.mark.parametrize(

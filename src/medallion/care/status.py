@@ -131,7 +131,8 @@ def _status(
         "tables": {name: lake.version(name) for name in lake.tables()},
     }
     later = ", ".join(
-        f"{batches.account_sql(lake, name)} as {name}" for name in ("excluded", "withdrawn", "implied", "erased")
+        f"{batches.account_sql(lake, name)} as {name}"
+        for name in ("excluded", "withdrawn", "merged", "implied", "erased")
     )
     with nullcontext(over) if over else query.connect(lake) as connection:
 

@@ -84,7 +84,7 @@ def _show(call: Call, result: dict[str, Any]) -> None:
         result["older_versions"],
         f"{_searched(result)} searched for {result['terms_searched']} terms: nothing found.",
         *(
-            f"Searched for {one['count']} {one['kind']} {one['forms']}. Not for {one['not_searched']}."
+            f"Searched for {one['kind']} ({one['count']}): {one['forms']}. Not searched for: {one['not_searched']}."
             for one in result["searched_for"]
             if one["count"]
         ),

@@ -18,7 +18,7 @@ from medallion.metrics.answers import (
     value,
     values_of,
 )
-from medallion.metrics.declared import Dimension, Format, Measure, Metric, MetricView, Parameter, metrics
+from medallion.metrics.declared import Dimension, Format, Measure, Metric, MetricView, Parameter, every_metric, metrics
 from medallion.metrics.filters import Filter, Known, understood, within
 from medallion.metrics.relations import Relation
 from medallion.metrics.writing import plain, written
@@ -38,6 +38,7 @@ __all__ = [
     "ask",
     "computed",
     "contradicted",
+    "every_metric",
     "groups",
     "insights",
     "metrics",

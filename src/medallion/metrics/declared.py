@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlglot import exp
 
 from medallion.contracts import Column, yaml
-from medallion.contracts.own import own_columns
+from medallion.contracts.own import optional_tables, own_columns
 from medallion.errors import ContractError
 
 
@@ -54,6 +54,7 @@ class Dimension(_Strict):
         type: What its values are read as in a filter. Text is enumerable: its values are those declared and those in
             the data.
         values: Values that it may have whether or not the data has them; of a number, the only ones.
+        needs: Tables of optional entities without which the dimension is not there.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Dimension(_Strict):
     synonyms: tuple[str, ...] = ()
     type: Literal["text", "number", "boolean", "day", "month"] = "text"
     values: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
 
     @property
     def is_time(self) -> bool:
@@ -92,12 +94,17 @@ class Measure(_Strict):
 
 
 class MetricView(_Strict):
-    """Metrics over one table, or over a query."""
+    """Metrics over one table, or over a query.
+
+    Attributes:
+        needs: Tables of optional entities without which there are none of these metrics.
+    """
 
     version: str
     source: str
     comment: str
     filter: str | None = None
+    needs: tuple[str, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     dimensions: tuple[Dimension, ...]
     measures: tuple[Measure, ...]
@@ -223,14 +230,23 @@ _TYPES: dict[str, Literal["text", "number", "boolean", "day", "month"]] = {
 def metrics() -> dict[str, Metric]:
     """All metrics by name, with the columns that the contracts in use bring to gold (`contracts.own`) as dimensions.
 
+    Those over tables of optional entities are there where the lakehouse has these tables.
+
     Raises:
         ContractError: A declaration is broken, or a name is given twice.
     """
-    return _metrics(own_columns("gold.deals"), own_columns("gold.customer_features"))
+    return _metrics(own_columns("gold.deals"), own_columns("gold.customer_features"), optional_tables())
+
+
+def every_metric() -> dict[str, Metric]:
+    """All metrics by name, also those over tables of optional entities, wherever these are there."""
+    return _metrics((), (), None)
 
 
 @cache
-def _metrics(of_deals: tuple[Column, ...], of_customers: tuple[Column, ...]) -> dict[str, Metric]:
+def _metrics(
+    of_deals: tuple[Column, ...], of_customers: tuple[Column, ...], optional: frozenset[str] | None
+) -> dict[str, Metric]:
     own = {"gold.deals": of_deals, "gold.customer_features": of_customers}
     found: dict[str, Metric] = {}
     for path in sorted(Path(str(files("medallion.metrics"))).glob("*.yaml")):
@@ -238,10 +254,13 @@ def _metrics(of_deals: tuple[Column, ...], of_customers: tuple[Column, ...]) -> 
             view = MetricView(**yaml.load(path.read_text(encoding="utf-8")))
         except (ValidationError, yaml.YAMLError, TypeError) as error:
             raise ContractError(f"{path}: {error}", "See the metric view format.") from error
+        if optional is not None and not optional.issuperset(view.needs):
+            continue
         columns = own.get(view.source, ())
         there = {column.name for column in columns}
         measures = tuple(measure for measure in view.measures if there.issuperset(measure.needs))
-        dimensions = (*view.dimensions, *map(_dimension, columns))
+        known = (one for one in view.dimensions if optional is None or optional.issuperset(one.needs))
+        dimensions = (*(one for one in known if one.name not in there), *map(_dimension, columns))
         view = view.model_copy(update={"measures": measures, "dimensions": dimensions})
         for measure in view.measures:
             if measure.name in found:

@@ -28,6 +28,7 @@ class Context:
         now: The clock of the run, UTC without zone.
         run_id: Its name in the tables of `ops`.
         replaced: Per entity the batches whose reading no longer counts (`batches.replaced`).
+        members: Per entity the records that were decided to be one (`identities.frames`).
     """
 
     spark: SparkSession
@@ -37,6 +38,7 @@ class Context:
     now: datetime
     run_id: str = ""
     replaced: Mapping[str, Collection[str]] = field(default_factory=dict)
+    members: Mapping[str, DataFrame] = field(default_factory=dict)
 
     def read(self, table: Table | str) -> DataFrame:
         """A table as it is now."""

@@ -32,7 +32,7 @@ from medallion.pipeline.batches import Batch
 
 RUN, SCORE, REPLAY, TAKE_UP = "run", "score", "replay", "quarantine replay"
 TRAIN, RESTORE, FORGET, REPROCESS = "train", "restore", "forget", "reprocess"
-FIX, KEEP = "quarantine fix", "keep"
+FIX, KEEP, DUPLICATES = "quarantine fix", "keep", "duplicates"
 #: Recovery of what a killed command had left, as a manifest names it.
 RECOVER = "recovery"
 #: A lakehouse that was written before there were manifests, as it was found.

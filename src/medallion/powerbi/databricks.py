@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from medallion.errors import ContractError, MedallionError
 from medallion.metrics import Metric, MetricView, metrics
-from medallion.powerbi.model import dimension, home, model
+from medallion.powerbi.model import dimension, home, model, shown
 from medallion.powerbi.pages import Page, Visual, pages
 
 STATEMENTS, DASHBOARD = "metric_views.sql", "sales_pipeline.lvdash.json"
@@ -65,7 +65,7 @@ def statements(catalog: str, currency: str) -> str:
 
 def views() -> dict[str, MetricView]:
     """The views by the name that they get in Databricks."""
-    return {_view(metric): metric.view for metric in metrics().values()}
+    return {_view(metric): metric.view for metric in shown().values()}
 
 
 def _view(metric: Metric) -> str:

@@ -351,6 +351,11 @@ def _dated() -> Iterator[Measure]:
                   "Revenue up to and with the last day in view.", MONEY, "Days")  # fmt: skip
 
 
+def shown() -> dict[str, Metric]:
+    """The metrics that the model has: those over tables that every lakehouse has."""
+    return {name: metric for name, metric in metrics().items() if not metric.view.needs}
+
+
 def model(currency: str = "USD") -> Model:
     """The model, with amounts in a currency and the columns that the contracts in use bring to gold.
 
@@ -378,7 +383,7 @@ def _model(currency: str, *own: tuple[contracts.Column, ...]) -> Model:
         for table in map(_with_own, _tables())
     )
     measures = [
-        *(_measure(metric, tables, currency) for metric in metrics().values()),
+        *(_measure(metric, tables, currency) for metric in shown().values()),
         *(replace(one, form=form(_MONEY, currency)) if one.form == MONEY else one for one in _dated()),
     ]
     seen: dict[str, Measure] = {}
@@ -465,17 +470,17 @@ def form(given: Format, currency: str) -> str:
 
 
 def _parameters() -> Iterator[str]:
-    yield from sorted({p.name for metric in metrics().values() for p in metric.parameters})
+    yield from sorted({p.name for metric in shown().values() for p in metric.parameters})
 
 
 def parameter_values(name: str) -> list[int]:
     """Values to choose from: tenths of the default, up to five times."""
-    default = next(p.default for m in metrics().values() for p in m.parameters if p.name == name)
+    default = next(p.default for m in shown().values() for p in m.parameters if p.name == name)
     return [round(default * tenth / 10) for tenth in range(1, 51)]
 
 
 def _comment(name: str) -> str:
-    return next(p.comment for m in metrics().values() for p in m.parameters if p.name == name)
+    return next(p.comment for m in shown().values() for p in m.parameters if p.name == name)
 
 
 def _titled(name: str) -> str:

@@ -23,7 +23,7 @@ from medallion.gold import graph
 from medallion.lakehouse import contracts_in_use, query, store
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import batches, erasure_log, journal
+from medallion.pipeline import batches, decisions, erasure_log, journal
 from medallion.pipeline.steps import Steps
 from medallion.silver import mentions, redaction
 from medallion.silver.mentions import Mentions
@@ -37,7 +37,7 @@ KEPT = frozenset({"_batch_id", "batch_id", "run_id", "_outcome", "_version_hash"
 #: Stands between the parts of a place; no file name has it.
 _MARK = "\x01"
 _PROVENANCE = ("_batch_id", "_source_file", "_source_row")
-_AGENT_LOG = "ops.agent_log"
+_AGENT_LOG, _IDENTITIES = "ops.agent_log", "silver.identities"
 
 
 def erasable(settings: Settings) -> Lakehouse:
@@ -199,6 +199,14 @@ class About:
             ]
             tests.append(F.col("customer_id").isin(sorted(self.subject.keys["customers"])))
             return frame.withColumn("_about", reduce(lambda one, other: one | other, tests))
+        if name in (decisions.TABLE, _IDENTITIES):
+            tests = [
+                (F.col("entity") == entity) & F.col(column).isin(sorted(known))
+                for entity, known in self.subject.keys.items()
+                for column in ("source_key", "entity_key")
+                if known
+            ]
+            return frame.withColumn("_about", reduce(lambda one, other: one | other, tests, F.lit(False)))
         if name == _AGENT_LOG:
             told = frame.mapInArrow(mentions.cleaner(self.mentions, KEPT, (), ()), with_marks(frame))
             ids = [row["entry_id"] for row in told.filter("_touched").select("entry_id").collect()]
