@@ -14,6 +14,7 @@ from doubles.catalog import OnDisk
 
 from medallion.care import maintain, restore, status, verify
 from medallion.care.doctor import BROKEN, OK, WARNING
+from medallion.care.erasure import certificate
 from medallion.config import load
 from medallion.errors import LakehouseError, StateRemovedError
 from medallion.lakehouse import locks, manifests, places, query, store, unity
@@ -317,6 +318,28 @@ def test_a_table_keeps_no_earlier_file_until_the_platform_has_removed_them(engin
         unity, "session", lambda: SimpleNamespace(sql=lambda statement: SimpleNamespace(collect=lambda: shown))
     )
     assert unity.keep(ROOT, DEALS) == vacuumed
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_the_certificate_of_a_catalog_says_what_the_platform_was_left_to_do(lake, left):
+    tables = [
+        {"table": DEALS, certificate.LEFT: "VACUUM is not for you"} if left else {"table": DEALS},
+        {"table": RUNS},
+    ]
+    says, unread = certificate.older_versions(tables), certificate.not_searched(lake, tables, 0)
+    assert ("from every table but gold.deals, whose are left to the platform, without a search" in says) == left
+    wanted = "earlier versions of gold.deals: they are left to the next VACUUM of the platform"
+    assert [one.startswith(wanted) for one in unread].count(True) == left
+    assert "query history, lineage and audit logs of the platform" in unread
+    assert [one["where"] for one in certificate.searched_in(lake)] == ["tables", "what is left"]
+
+
+def test_the_certificate_that_was_written_last_counts(engine, lake):
+    for found in (["gold.deals: 1 texts"], []):
+        place = certificate.write(lake, "E1", {"found": found})
+    certificate.write(lake, "E2", {"found": ["another"]})
+    assert place == "`crm`.`ops`.`certificates`, erasure E1"
+    assert certificate.read(lake, "E1") == {"found": []}
 
 
 def test_what_the_lock_has_said_of_an_erasure_goes_with_it(engine, lake, tmp_path):
