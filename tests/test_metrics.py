@@ -312,13 +312,13 @@ def declared(tmp_path, monkeypatch):
     def load(*texts):
         for number, text in enumerate(texts):
             (tmp_path / f"{'mine' if not number else 'other'}.yaml").write_text(text)
-        metrics.declared._metrics.cache_clear()
-        monkeypatch.setattr("medallion.metrics.declared.files", lambda package: tmp_path)
+        metrics.loading._declarations.cache_clear()
+        monkeypatch.setattr("medallion.metrics.loading.files", lambda package: tmp_path)
         return metrics.metrics()
 
     yield load
     monkeypatch.undo()
-    metrics.declared._metrics.cache_clear()
+    metrics.loading._declarations.cache_clear()
 
 
 @pytest.mark.parametrize(("text", "says"), BROKEN)

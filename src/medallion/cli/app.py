@@ -81,6 +81,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "quarantine": ("quarantine", "Refused records: see them, correct them, reprocess them."),
     "metrics": ("metrics", "One definition per number: look it up, ask for its value, check it."),
     "actions": ("actions", "Changes to the CRM that were proposed: decide on them, apply them."),
+    "records": ("records", "List records, with the question as it was understood: which deals, which accounts."),
     "powerbi": ("powerbi", "Power BI files from the gold tables and the metrics."),
     "databricks": ("databricks", "The job and what it needs in a Databricks workspace."),
 }

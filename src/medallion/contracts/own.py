@@ -1,4 +1,4 @@
-"""Columns of a user's own that the contracts in use bring to gold.
+"""What a user adds: columns that the contracts in use bring to gold, and the folder with metrics of their own.
 
 Each lakehouse has its own. Whatever asks is told those of the lakehouse that was opened last in its thread or task, or,
 where it opened none itself, of the one that was opened last in the process.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextvars import ContextVar
+from pathlib import Path
 
 from medallion.contracts import TO_GOLD, Column, Entity
 from medallion.contracts import table as gold_table
@@ -16,6 +17,8 @@ from medallion.contracts import table as gold_table
 _BY_LAKEHOUSE: dict[str, Mapping[str, tuple[Column, ...]]] = {}
 _LAST = ""
 _HERE: ContextVar[str | None] = ContextVar("lakehouse", default=None)
+#: Folder with metrics of the user's own.
+_METRICS: Path | None = None
 
 
 def bring(entities: Mapping[str, Entity], root: str) -> None:
@@ -30,6 +33,17 @@ def opened(root: str) -> None:
     if root in _BY_LAKEHOUSE:
         _LAST = root
         _HERE.set(root)
+
+
+def metrics_in(folder: Path | None) -> None:
+    """From now on the metrics of this folder count beside the shipped ones; of none when None."""
+    global _METRICS
+    _METRICS = folder
+
+
+def folder_of_metrics() -> Path | None:
+    """The folder with metrics of the user's own; None where there is none."""
+    return _METRICS
 
 
 def forget() -> None:

@@ -18,8 +18,9 @@ from medallion.metrics.answers import (
     value,
     values_of,
 )
-from medallion.metrics.declared import Dimension, Format, Measure, Metric, MetricView, Parameter, metrics
+from medallion.metrics.declared import Dimension, Format, Measure, Metric, MetricView, Parameter
 from medallion.metrics.filters import Filter, Known, understood, within
+from medallion.metrics.loading import metrics, views
 from medallion.metrics.relations import Relation
 from medallion.metrics.writing import plain, written
 
@@ -49,6 +50,7 @@ __all__ = [
     "understood",
     "value",
     "values_of",
+    "views",
     "within",
     "written",
 ]

@@ -92,7 +92,9 @@ def _declared(view: MetricView, catalog: str, currency: str) -> dict[str, Any]:
     found: dict[str, Any] = {"version": view.version, "comment": view.comment, "source": source}
     if view.filter:
         found["filter"] = view.filter
-    found["dimensions"] = [one.model_dump(exclude={"type", "values"}) for one in view.dimensions]
+    found["dimensions"] = [
+        one.model_dump(include={"name", "expr", "display_name", "comment", "synonyms"}) for one in view.dimensions
+    ]
     found["measures"] = [
         {
             "name": one.name,

@@ -9,15 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 from medallion import contracts
 from medallion.contracts.own import brought, own_columns
 from medallion.errors import ContractError
 from medallion.figures import sign
 from medallion.gold import gold_contract
-from medallion.metrics import Format, Metric, metrics
+from medallion.metrics import Format, Metric, Parameter, metrics
+from medallion.metrics.loading import own_files
 from medallion.powerbi import dax
 
 Type = Literal["String", "Int64", "Double", "Decimal", "DateTime", "Boolean"]
@@ -357,11 +359,11 @@ def model(currency: str = "USD") -> Model:
     Raises:
         ContractError: A metric stands over a table that the model does not have, or two labels are the same.
     """
-    return _model(currency, own_columns("gold.deals"), own_columns("gold.customer_features"))
+    return _model(currency, own_files(), own_columns("gold.deals"), own_columns("gold.customer_features"))
 
 
 @cache
-def _model(currency: str, *own: tuple[contracts.Column, ...]) -> Model:
+def _model(currency: str, files: tuple[Any, ...], *own: tuple[contracts.Column, ...]) -> Model:
     tables = tuple(
         replace(
             table,
@@ -428,8 +430,7 @@ def _measure(metric: Metric, tables: tuple[Table, ...], currency: str) -> Measur
     place = dax.Place(
         table,
         {(one.source if one.sql is None else _timestamp(one)): one.name for one in columns},
-        {p.name: f"SELECTEDVALUE({dax.column(_titled(p.name), _titled(p.name))}, {p.default:g})"
-         for p in metric.parameters},
+        {p.name: _chosen(p) for p in metric.parameters},
     )  # fmt: skip
     return Measure(
         metric.measure.display_name,
@@ -464,13 +465,21 @@ def form(given: Format, currency: str) -> str:
     return f"#,0{places}"
 
 
+def _chosen(parameter: Parameter) -> str:
+    """What a reader has chosen, or the threshold as it is declared."""
+    default = "BLANK()" if parameter.default is None else f"{Decimal(repr(parameter.default)).normalize():f}"
+    if not parameter.what_if:
+        return default
+    return f"SELECTEDVALUE({dax.column(_titled(parameter.name), _titled(parameter.name))}, {default})"
+
+
 def _parameters() -> Iterator[str]:
-    yield from sorted({p.name for metric in metrics().values() for p in metric.parameters})
+    yield from sorted({p.name for metric in metrics().values() for p in metric.parameters if p.what_if})
 
 
 def parameter_values(name: str) -> list[int]:
     """Values to choose from: tenths of the default, up to five times."""
-    default = next(p.default for m in metrics().values() for p in m.parameters if p.name == name)
+    default = next(p.default or 0.0 for m in metrics().values() for p in m.parameters if p.name == name)
     return [round(default * tenth / 10) for tenth in range(1, 51)]
 
 
