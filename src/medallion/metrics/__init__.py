@@ -20,7 +20,7 @@ from medallion.metrics.answers import (
 )
 from medallion.metrics.declared import Dimension, Format, Measure, Metric, MetricView, Parameter
 from medallion.metrics.filters import Filter, Known, understood, within
-from medallion.metrics.loading import metrics, views
+from medallion.metrics.loading import flag, metrics, threshold, views
 from medallion.metrics.relations import Relation
 from medallion.metrics.writing import plain, written
 
@@ -39,12 +39,14 @@ __all__ = [
     "ask",
     "computed",
     "contradicted",
+    "flag",
     "groups",
     "insights",
     "metrics",
     "named",
     "plain",
     "question",
+    "threshold",
     "together",
     "understand",
     "understood",

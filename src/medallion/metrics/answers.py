@@ -229,11 +229,18 @@ def understand(
         ContractError: A dimension, operator or value is not there or cannot be read; a stock is asked for by time; the
             metric tells the values apart itself; or the time is after the data, or before it.
     """
-    filters = tuple(where)
+    filters, label = tuple(where), metric.measure.display_name
+    if metric.measure.needs_period:
+        remedy = f"`medallion metrics value {metric.name} --period 'this quarter'` answers it."
+        raise ContractError(f"{label} means nothing without a period", remedy)
     for name in (*by, *(one.dimension for one in filters)):
         dimension = metric.view.dimension(name)
+        if dimension and dimension not in metric.dimensions and metric.measure.parts:
+            raise ContractError(
+                f"{label} counts its parts by times of their own, not by {name}",
+                f"`medallion metrics value {metric.name} --period ...` answers it.",
+            )
         if dimension and dimension not in metric.dimensions:
-            label = metric.measure.display_name
             raise ContractError(
                 f"{label} is a stock: it is known as of the last day of the data, not by {name}",
                 f"Ask for {metric.name} without {name}; `medallion replay DAY` gives the state of a past day.",

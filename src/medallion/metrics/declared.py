@@ -195,6 +195,10 @@ class MetricView(_Strict):
         """The dimension of that name; None where there is none."""
         return next((item for item in self.dimensions if item.name == name), None)
 
+    def field(self, name: str) -> Dimension | None:
+        """The dimension or field of that name; None where there is none."""
+        return next((item for item in (*self.dimensions, *self.fields) if item.name == name), None)
+
     def measure(self, name: str) -> Measure | None:
         """The measure of that name; None where there is none."""
         return next((item for item in self.measures if item.name == name), None)
@@ -214,9 +218,9 @@ class Metric:
 
     @property
     def dimensions(self) -> tuple[Dimension, ...]:
-        """The dimensions that it may be split and filtered by: a stock by none of time."""
-        stock = self.measure.additivity == "stock"
-        return tuple(one for one in self.view.dimensions if not (stock and one.is_time))
+        """The dimensions that it may be split and filtered by: by none of time a stock, and what is made of others."""
+        timeless = self.measure.additivity == "stock" or bool(self.measure.parts)
+        return tuple(one for one in self.view.dimensions if not (timeless and one.is_time))
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:

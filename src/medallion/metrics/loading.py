@@ -34,6 +34,7 @@ from medallion.metrics.declared import (
     MetricView,
     Parameter,
     _Strict,
+    with_parameters,
 )
 
 #: How a filter reads a column of each type that is no text; others are numbers.
@@ -123,6 +124,26 @@ def declarations() -> Declarations:
         ContractError: See `metrics`.
     """
     return _declarations(own_columns("gold.deals"), own_columns("gold.customer_features"), own_files())
+
+
+def flag(entity: str, name: str) -> str:
+    """What a field of an entity's source says, as an expression of DuckDB, with thresholds at their defaults.
+
+    Raises:
+        KeyError: There is no such entity or field.
+    """
+    view = declarations().views[entity]
+    field = view.field(name)
+    if field is None:
+        raise KeyError(name)
+    defaults = {one.name: one.default for one in view.parameters if one.default is not None}
+    return f"({sqlglot.transpile(with_parameters(field.expr, defaults), read='spark', write='duckdb')[0]})"
+
+
+def threshold(name: str) -> float:
+    """The default of a parameter; 0 where it has none."""
+    known = (one for view in declarations().views.values() for one in view.parameters)
+    return next((one.default or 0.0 for one in known if one.name == name), 0.0)
 
 
 def own_files() -> tuple[tuple[Path, int, int], ...]:
@@ -353,9 +374,9 @@ def check_measure(view: MetricView, measure: Measure) -> None:
             )
         if inner.parts:
             raise ContractError(f"{name}: MEASURE({part}) is made of others itself", "Name its parts.")
-    text = re.sub(r"\bMEASURE\(\s*(\w+)\s*\)", r"SUM(1)", measure.expr, flags=re.IGNORECASE)
-    check_expression(view, text, name, aggregates=True)
-    check_expression(view, measure.n, f"{name}: n", aggregates=True)
+    for text, label in ((measure.expr, name), (measure.n, f"{name}: n")):
+        whole = re.sub(r"\bMEASURE\(\s*(\w+)\s*\)", "SUM(1)", text, flags=re.IGNORECASE)
+        check_expression(view, whole, label, aggregates=True)
 
 
 def check_expression(view: MetricView, text: str, name: str, *, aggregates: bool) -> None:

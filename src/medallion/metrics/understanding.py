@@ -549,7 +549,7 @@ def _check_time(part: Part, asked: Question, span: Span | None, today: Today, fa
             f"{label} of an earlier day is not known: what became of its rows since would count",
             f"Leave as of {today.day} out; `medallion replay DAY` gives the state of a past day.",
         )
-    if not part.time.future:
+    if not part.time.future and metric.name in asked.metrics:  # a part may have nothing where another one has
         outside(span, facts)
 
 

@@ -380,7 +380,7 @@ def _model(currency: str, files: tuple[Any, ...], *own: tuple[contracts.Column, 
         for table in map(_with_own, _tables())
     )
     measures = [
-        *(_measure(metric, tables, currency) for metric in metrics().values()),
+        *(_measure(metric, tables, currency) for metric in modelled().values()),
         *(replace(one, form=form(_MONEY, currency)) if one.form == MONEY else one for one in _dated()),
     ]
     seen: dict[str, Measure] = {}
@@ -394,19 +394,28 @@ def _model(currency: str, files: tuple[Any, ...], *own: tuple[contracts.Column, 
     return Model(tables, RELATIONSHIPS, tuple(measures))
 
 
+def modelled() -> dict[str, Metric]:
+    """The metrics that the model has: those over one of its tables that are not made of parts with times of their own."""
+    return {name: one for name, one in metrics().items() if not one.measure.parts and _home(one)}
+
+
 def home(metric: Metric) -> str:
     """The model's table that a metric is computed from.
 
     Raises:
         ContractError: The model has none.
     """
-    for source in metric.view.tables:
-        if (found := _HOMES.get(source)) and (not metric.view.is_query or source.startswith("silver.")):
-            return found
+    if found := _home(metric):
+        return found
     raise ContractError(
         f"{metric.name}: the Power BI model has no table for {', '.join(metric.view.tables)}",
         "Add one to medallion.powerbi.model.",
     )
+
+
+def _home(metric: Metric) -> str | None:
+    source = "silver.interactions_clean" if metric.view.entity == "interactions" else metric.view.source
+    return _HOMES.get(source)
 
 
 def dimension(metric: Metric, name: str) -> tuple[str, str] | None:
@@ -448,6 +457,8 @@ def _timestamp(column: Column) -> str:
     return found[1] if found else column.source
 
 
+#: A target around which its values lie where it has no default.
+_TARGET = 1_000_000.0
 _MONEY = Format(type="currency")
 
 
@@ -474,17 +485,17 @@ def _chosen(parameter: Parameter) -> str:
 
 
 def _parameters() -> Iterator[str]:
-    yield from sorted({p.name for metric in metrics().values() for p in metric.parameters if p.what_if})
+    yield from sorted({p.name for metric in modelled().values() for p in metric.parameters if p.what_if})
 
 
 def parameter_values(name: str) -> list[int]:
     """Values to choose from: tenths of the default, up to five times."""
-    default = next(p.default or 0.0 for m in metrics().values() for p in m.parameters if p.name == name)
+    default = next(p.default or _TARGET for m in modelled().values() for p in m.parameters if p.name == name)
     return [round(default * tenth / 10) for tenth in range(1, 51)]
 
 
 def _comment(name: str) -> str:
-    return next(p.comment for m in metrics().values() for p in m.parameters if p.name == name)
+    return next(p.comment for m in modelled().values() for p in m.parameters if p.name == name)
 
 
 def _titled(name: str) -> str:
