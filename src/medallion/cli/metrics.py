@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from medallion import figures, metrics
-from medallion.care import metric_check, status
+from medallion.care import metric_check, metric_random, status
 from medallion.cli.command import Call, command, group
 from medallion.errors import ContractError, LakehouseError
 from medallion.lakehouse import contracts_in_use, query
@@ -167,13 +167,31 @@ def value(
     call.answer(document, tell)
 
 
-@command(app, examples=("`medallion metrics check`", "`medallion metrics check --dax`"), at=True)
+@command(
+    app,
+    examples=(
+        "`medallion metrics check`",
+        "`medallion metrics check --dax`",
+        "`medallion metrics check --random 300 --seed 7`",
+    ),
+    at=True,
+)
 def check(
     call: Call,
     dax: Annotated[bool, typer.Option("--dax", help="Evaluate the measures of the Power BI model instead.")] = False,
+    count: Annotated[
+        int | None,
+        typer.Option("--random", min=1, help="Ask so many random questions of DuckDB and of Spark SQL instead."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed asks the same questions.")] = 1,
 ) -> None:
     """Compute every metric by two routes and compare: with Spark and with DuckDB, or in DAX and with DuckDB."""
+    if dax and count:
+        raise ContractError("--dax and --random exclude each other", "Give one of the two.")
     contracts_in_use.for_readers(call.lake)
+    if count:
+        _random(call, count, seed)
+        return
     with call.steps() as report:
         found = _in_dax(call.lake) if dax else metric_check.check(call.settings(), call.lake, report)
     different = [row for row in found if not row["same"]]
@@ -186,6 +204,21 @@ def check(
 
     call.answer(found, tell)
     if different:
+        raise typer.Exit(1)
+
+
+def _random(call: Call, count: int, seed: int) -> None:
+    status.needs(call.lake, sorted({table for one in metrics.metrics().values() for table in one.view.tables}))
+    with call.steps() as report:
+        found = metric_random.check(call.settings(), call.lake, count, seed, report)
+
+    def tell() -> None:
+        call.records("Different", found["different"])
+        asked = f"{figures.count(found['asked'], 'question')} each way, {found['refused']:,} refused"
+        call.say(f"{asked}, {len(found['different'])} different.")
+
+    call.answer(found, tell)
+    if found["different"]:
         raise typer.Exit(1)
 
 

@@ -471,6 +471,8 @@ def _part(metric: Metric, asked: Question, today: Today, facts: Facts, *, timed:
             time, grain = _time_of(metric, asked), one.grain or one.name
         else:
             time = _field(one.name, metric.view, fields, "split by", label)
+        if one.name in {"value", "n", "total", *asked.metrics}:
+            raise ContractError(f"split by {one.name}: the answer has a figure of that name", f"Write {time.name}.")
         if grain is not None and time.type != "day":
             raise ContractError(f"{time.name} is no day, so it has no {grain}", f"Split by {time.name} alone.")
         _reach(metric.view, time, facts)
