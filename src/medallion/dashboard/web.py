@@ -170,6 +170,7 @@ class Dashboard:
             raise BadRequestError(words.say("no_such_dimension", metric=name, name=by))
         try:
             metrics.understand(metric, [by] if by else [], where, reading.known, reading.last_day)
+            metric.settled({})
         except ContractError as error:
             raise BadRequestError(f"{error.problem}. {error.remedy}") from error
         answer = reading.ask(name, where=where)

@@ -146,13 +146,13 @@ def computed(
 
 def groups(connection: duckdb.DuckDBPyConnection, answer: Answer, *, unknown: bool = False) -> int:
     """How many rows an answer would have without its limit; those alone that have no value where they are asked for."""
-    sql = question(answer.metric, answer.by, answer.filters)
+    sql = query_of(answer.metric, answer.by, answer.filters)
     only = " WHERE value IS NULL" if unknown else ""
     found = connection.execute(f"SELECT COUNT(*) FROM ({sql}){only}", list(answer.bindings)).fetchone()
     return int(found[0]) if found else 0
 
 
-def question(metric: Metric, by: tuple[str, ...] = (), where: Iterable[Filter] = ()) -> str:
+def query_of(metric: Metric, by: tuple[str, ...] = (), where: Iterable[Filter] = ()) -> str:
     """The query that `ask` runs, with `?` for the values of the filters."""
     return _for_duckdb(metric.spark_sql(by=by, where=_conditions(metric, where)[0]))
 
@@ -379,7 +379,8 @@ def values_of(
     """
     found: dict[str, None] = {}
     views = {id(metric.view): metric for metric in metrics().values() if dimension in metric.view.dimensions}
-    for metric in views.values():
+    simple = [metric for metric in views.values() if not metric.view.is_query]  # the others are made from these tables
+    for metric in simple or views.values():
         sql = metric.spark_sql(None, dimension.name, values={"n": "COUNT(1)"})
         try:
             rows = connection.execute(at_hand(_for_duckdb(sql))).fetchall()

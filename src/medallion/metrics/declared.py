@@ -228,6 +228,11 @@ class Metric:
         return tuple(p for p in self.view.parameters if re.search(rf":{p.name}\b", self.expanded))
 
     @property
+    def stands_alone(self) -> bool:
+        """Whether it is worth something without a period and without a parameter that has no default."""
+        return not self.measure.needs_period and all(one.default is not None for one in self.parameters)
+
+    @property
     def expanded(self) -> str:
         """The expression with the metrics that it is made of written out: its value over all time."""
         text = self.measure.expr

@@ -105,7 +105,7 @@ def _declared(view: MetricView, catalog: str, currency: str) -> dict[str, Any]:
             | ({"currency_code": currency} if one.format.type == "currency" else {}),
         }
         for one in view.measures
-        if not one.parts and all(p.default is not None for p in Metric(view, one).parameters)
+        if not one.parts and Metric(view, one).stands_alone
     ]
     return found
 
@@ -184,7 +184,7 @@ def _measures(visual: Visual) -> list[Metric]:
     names = [one for role, fields in visual.fields.items() if role != "Y2" for one in fields if isinstance(one, str)]
     found = [model().measure(name).metric for name in names]
     chosen = [metrics()[name] for name in found if name]
-    there = len(chosen) == len(found) and all(p.default is not None for one in chosen for p in one.parameters)
+    there = len(chosen) == len(found) and all(one.stands_alone for one in chosen)
     return chosen if there else []
 
 
