@@ -3,7 +3,8 @@
 For teams that run Lakeflow or Spark Declarative Pipelines: the engine orders the views and refreshes them. Silver stays
 with the job, which keeps the batch journal and the accounts of every row. The views lie beside the job's tables, in a
 schema of their own. Settings of the pipeline: `medallion.catalog` (empty: the session's own), `medallion.as_of`
-(a date; empty: the day of the newest event) and `medallion.schema` (where silver is found).
+(a date; empty: the day of the newest event), `medallion.time_zone` (of the business; empty: UTC) and `medallion.schema`
+(where silver is found).
 """
 
 from __future__ import annotations
@@ -62,10 +63,18 @@ def _clean(name: str) -> DataFrame:
 
 def _leads() -> DataFrame:
     """Deals in the reporting currency, others as the job has converted them."""
+    return converted.as_written(_clean("leads"), _conversions(), _ENTITIES["leads"].currency)
+
+
+def _conversions() -> DataFrame:
     made = contracts.table(CONVERSIONS)
     schema = ", ".join(f"{column.name} {column.type}" for column in made.columns)
-    known = _silver(CONVERSIONS) if _is_there(CONVERSIONS) else spark.createDataFrame([], schema)
-    return converted.as_written(_clean("leads"), known, _ENTITIES["leads"].currency)
+    return _silver(CONVERSIONS) if _is_there(CONVERSIONS) else spark.createDataFrame([], schema)
+
+
+def _versions(history: DataFrame) -> DataFrame:
+    """Versions of deals in the reporting currency; the job has written down the amounts of current versions alone."""
+    return converted.as_written(history, _conversions(), _ENTITIES["leads"].currency)
 
 
 def _as_of() -> AsOf:
@@ -97,7 +106,10 @@ def _declare(step: Step) -> None:
             elif name == "silver.leads_clean":
                 inputs.append(_LEADS)
             elif name == "silver.leads_history":
-                inputs.append(silver.of_counted(_silver(name), _LEADS))
+                every = step.table == "gold.deal_changes"  # with deals that were withdrawn since
+                inputs.append(_versions(_silver(name)) if every else silver.of_counted(_silver(name), _LEADS))
+            elif name == "time_zone":
+                inputs.append(_setting("time_zone") or "UTC")
             elif name == "silver.customers_clean":
                 inputs.append(_clean("customers"))
             else:

@@ -152,6 +152,7 @@ CONFIGS = [
     ("score: {parts: {fit: 40}}\n", "score.parts: fit, engagement, recency and intent add up to 110, not to 100"),
     ("score: {bands: {hot: 50}}\n", "score.bands: hot 50, warm 60 and cool 40 do not fall from 100 to 0"),
     ("score: {outcome: {postive: 1}}\n", "score.outcome: postive is not one of meeting_booked, positive"),
+    ("time_zone: Europe/Berln\n", "time_zone: is no time zone; use a name such as Europe/Berlin"),
     ("as_of: 9999-12-31\n", "as_of: use latest, today or a date such as 2025-06-30"),
     ("- a\n- b\n", "is not a list of `key: value` lines"),
     ("source: [\n", "cannot be read"),

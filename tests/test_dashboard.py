@@ -9,12 +9,14 @@ import sys
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from threading import Event
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import duckdb
 import pyarrow.parquet as pq
 import pytest
+from deltalake import write_deltalake
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
@@ -27,8 +29,8 @@ from medallion.dashboard.export import export
 from medallion.dashboard.reading import Reading
 from medallion.dashboard.serving import serve
 from medallion.dashboard.web import Options, application
-from medallion.errors import LakehouseError, MedallionError
-from medallion.lakehouse import query
+from medallion.errors import LakehouseError, MedallionError, StateRemovedError
+from medallion.lakehouse import publishing, query
 from medallion.metrics import Filter
 
 PAGES = [f"/{name}" for name in words.PAGES]
@@ -651,6 +653,35 @@ def test_a_new_run_shows_and_a_missing_lakehouse_is_said(deliver, tmp_path, monk
     assert cards(body(shown, "/pipeline"))["open_pipeline"][0] == "$5,000"
     with pytest.raises(LakehouseError):
         serve(load(None, lakehouse=str(tmp_path / "nowhere")), "127.0.0.1", 0)
+
+
+@pytest.mark.parametrize("removed", ["while it is shown", "while it is opened"])
+def test_a_state_that_is_removed_is_shown_as_it_is_now(own_sample, monkeypatch, capsys, removed):
+    """A page reads the newest state once more, and says in words where that cannot be read either."""
+    for name in ("LOOK", "PAUSE"):
+        monkeypatch.setattr(f"medallion.dashboard.reading.{name}", 3600.0)
+    client = open_dashboard(own_sample)
+    body(client, "/pipeline")
+    deals = own_sample.delta("gold.deals")
+    write_deltalake(own_sample.path("gold.deals"), deals.to_pyarrow_table(), mode="overwrite")
+    publishing.publish(own_sample, "forget")
+    for uri in deals.file_uris():
+        Path(uri.removeprefix("file://")).unlink()
+    if removed == "while it is opened":
+        opened = iter([True])
+
+        def open_(lake, sign):
+            if next(opened, False):
+                raise StateRemovedError("gone")
+            return Reading(lake, sign)
+
+        monkeypatch.setattr("medallion.dashboard.reading.Reading", open_)
+        client = open_dashboard(own_sample)
+    body(client, "/sales")
+    for uri in own_sample.delta("gold.deals").file_uris():
+        Path(uri.removeprefix("file://")).unlink()
+    assert "gold.deals: its last commit" in body(client, "/pipeline", 503)
+    assert capsys.readouterr().err == ""
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gc
 import random
+import shutil
 import threading
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -204,7 +205,7 @@ def test_copies_go_with_their_version(world, monkeypatch, capsys):
     assert closed.complete.is_set()
     assert capsys.readouterr().err == ""
     broken = Reading(world)
-    Path(broken.folder).rmdir()
+    shutil.rmtree(broken.folder)
     copies.make(broken)
     assert "reads the tables themselves" in capsys.readouterr().err
     assert broken.ask("total_leads").value == 200

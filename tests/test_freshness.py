@@ -164,7 +164,8 @@ def test_a_changed_feature_rebuilds_the_features_and_their_dependants_and_nothin
         ),
         ("gold/touch_days.py", {"touch_days", "sales_summary", "channel_performance"}, set()),
         ("gold/attribution.py", {"attribution", "channel_performance"}, set()),
-        ("gold/stage_history.py", {"stage_history"}, {"deals"}),
+        ("gold/stage_history.py", {"stage_history"}, {"deals", "deal_changes", "sales_summary"}),
+        ("gold/deal_changes.py", {"deal_changes"}, {"sales_summary"}),
         ("gold/deals.py", {"deals"}, set()),
         ("gold/top_customers.py", {"top_customers"}, set()),
         ("contracts/tables/attribution.odcs.yaml", {"attribution"}, {"channel_performance"}),
@@ -193,7 +194,7 @@ TOUCHED = {"touch_totals", "touch_days", "attribution", "sales_summary", "channe
     [
         ({"silver.interactions_clean": 4}, TOUCHED),
         ({"silver.customers_clean": 4}, ACCOUNTS),
-        ({"silver.stage_changes_clean": 4}, {"stage_history", "deals"}),
+        ({"silver.stage_changes_clean": 4}, {"stage_history", "deals", "deal_changes", "sales_summary"}),
         ({"silver.products_clean": 4}, set()),
         ({"gold.attribution": 4}, {"attribution", "channel_performance"}),
         ({"gold.customer_features": -1}, ACCOUNTS),
@@ -212,6 +213,7 @@ def test_what_a_changed_table_rebuilds(lake, changed, tables):
         ({"as_of": {"half_life": 30}}, DAY, ALL),
         ({"": "a contract of one's own"}, DAY, ALL),
         ({"model": "2025-06-30-logistic"}, DAY, ACCOUNTS),
+        ({"time_zone": "Europe/Berlin"}, DAY, {"deal_changes", "sales_summary"}),
         ({}, DAY + timedelta(days=1), ALL),
         ({"goal": DAY}, DAY, set()),  # said, and what it was anyway
         ({"refresh": True}, DAY, ALL),
@@ -227,7 +229,12 @@ def test_a_shipped_contract_is_an_input(lake, edit):
     last = recorded(now(lake).document(DAY))
     edit("contracts/stage_changes.odcs.yaml")
     found = rebuilt(now(lake, last=last))
-    assert found == {"stage_history": "its inputs changed", "deals": "stage_history is rebuilt"}
+    assert found == {
+        "stage_history": "its inputs changed",
+        "deal_changes": "its inputs changed",
+        "deals": "stage_history is rebuilt",
+        "sales_summary": "deal_changes is rebuilt",
+    }
 
 
 def test_the_code_of_a_model_is_an_input_where_there_is_a_model(lake, edit):

@@ -14,7 +14,7 @@ import pytest
 
 from medallion import door
 from medallion.contracts import Column, Table
-from medallion.lakehouse import onepass, store
+from medallion.lakehouse import onepass, places, store
 from medallion.lakehouse.store import Lakehouse
 
 SHARED = (
@@ -74,6 +74,15 @@ def test_rows_are_added_or_take_the_place_of_others(spark, lake):
     assert [len(content(lake, table)) for table in TABLES] == [0, 0]
 
 
+def test_a_table_that_is_replaced_may_have_other_columns_by_then(spark, lake):
+    save(spark, lake)
+    wider = [Column("amount", "string") if column.name == "amount" else column for column in EVERY.columns]
+    other = Table(EVERY.name, EVERY.grain, "", EVERY.key, tuple(wider))
+    frame = spark.createDataFrame([("d", "much")], "id string, amount string")
+    store.save_files(frame, spark, lake, {other: "true"}, append=False)
+    assert [row["amount"] for row in content(lake, EVERY)] == ["much"]
+
+
 def test_few_rows_are_one_file_however_many_tasks_they_pass(spark, lake):
     frame = spark.createDataFrame(ROWS, SCHEMA)
     store.save_files(frame.unionByName(frame).unionByName(frame), spark, lake, {EVERY: "true"})
@@ -95,7 +104,7 @@ def test_files_come_first_and_commits_last_in_the_order_of_the_tables(spark, lak
     monkeypatch.setattr(door, "through", through)
     save(spark, lake)
     assert passed == [("all_rows", [1, 1], [0, 0]), ("all_rows", [1, 1], [1, 0]), ("some_rows", [1, 1], [1, 1])]
-    left = [store.is_data_file(path) for path in Path(lake.root).rglob("*.parquet")]
+    left = [places.is_data_file(path) for path in Path(lake.root).rglob("*.parquet")]
     assert left == [True, True]  # so that what a kill leaves is removed by upkeep
 
 

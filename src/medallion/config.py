@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -130,6 +131,7 @@ class Settings(BaseModel):
     engine: Literal["auto", "sail", "remote", "databricks"] = "auto"
     memory_gib: Annotated[float, Field(gt=0)] | None = None
     as_of: str = "latest"
+    time_zone: str = "UTC"
     score: ScoreWeights = ScoreWeights()
     models: str | None = None
     metrics: Path | None = None
@@ -153,6 +155,15 @@ class Settings(BaseModel):
     @classmethod
     def _of_models(cls, value: str | None) -> str | None:
         return value and addresses.of_path(value)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            _ = value == "UTC" or ZoneInfo(value)  # UTC is known without a list of zones
+        except (KeyError, ValueError, OSError):
+            raise ValueError("is no time zone; use a name such as Europe/Berlin") from None
+        return value
 
     @field_validator("as_of", mode="before")
     @classmethod

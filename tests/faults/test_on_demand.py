@@ -309,7 +309,9 @@ def healed(lake, name, command, about):
     with journal.writing(lake) as writer:
         assert bool(writer.recovered) == bool(intent), about
     if unfinished := journal.unfinished(lake):  # a batch of records
-        assert [one["what_to_do"] for one in unfinished] == ["`medallion run` continues it"], about
+        assert [one["what_to_do"] for one in unfinished] == ["`medallion run` finishes it; until then gold lacks it"], (
+            about
+        )
         run(lake)
 
 

@@ -19,7 +19,7 @@ from medallion.contracts import Entity, Filling, Table
 from medallion.contracts.model import ENDED, STANDING
 from medallion.errors import LakehouseError, MedallionError
 from medallion.gold import gold_contract, graph
-from medallion.lakehouse import contracts_in_use, query, store
+from medallion.lakehouse import contracts_in_use, places, query, store
 from medallion.lakehouse.places import LAYERS
 from medallion.lakehouse.store import Lakehouse, spark_types
 from medallion.pipeline import batches, conventions, erasure_log, extensions, hold, journal, models, proof
@@ -93,8 +93,8 @@ def files(settings: Settings) -> list[Finding]:
     except MedallionError as error:  # all else can be examined without what is your own
         found.append(Finding("settings", "modules", WARNING, error.problem, error.remedy))
     for folder in folders:
-        if folder.parent.name == "ops" and not (folder / "_delta_log").is_dir():
-            continue  # certificates
+        if not (folder / "_delta_log").is_dir() and not any(map(places.is_data_file, folder.rglob("*"))):
+            continue  # certificates, and what somebody has beside our tables
         found += _files(lake, f"{folder.parent.name}.{folder.name}", folder)
     return found
 
@@ -161,11 +161,17 @@ def _files(lake: Lakehouse, name: str, folder: Path) -> Iterator[Finding]:
     if damage := store.damage(lake, name, data=False):
         yield Finding("log", name, BROKEN, f"the last commit, {damage.path.name}, {damage.says}", damage.remedy)
         return
+    broken = store.broken_checkpoints(lake, name)
+    for error in broken:
+        says = error.problem.removeprefix(f"{name}: ")
+        yield Finding("log", name, WARNING if error.remedy == store.MENDED else BROKEN, says, error.remedy or "")
     try:
         table = DeltaTable(str(folder))
         actions = table.get_add_actions(flatten=True)
         named = dict(zip(actions.column("path").to_pylist(), actions.column("size_bytes").to_pylist(), strict=True))
     except Exception as error:  # noqa: BLE001 - whatever a damaged log makes of the library
+        if broken:
+            return
         yield Finding(
             "log", name, BROKEN, f"cannot be read: {str(error).splitlines()[0][:200]}", "Restore it from a backup."
         )
@@ -456,7 +462,11 @@ def _returned(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity])
     """Nobody who was forgotten is here under another key."""
     if erasure_log.TABLE not in names or any(entity.clean.name in lake.tables() and entity.clean.name not in names for entity in entities.values()):  # fmt: skip
         return
-    back = erasure_log.returned(lake, entities)
+    today = {(one.entity, one.key): one for one in erasure_log.returned(lake, entities)}
+    back = [
+        *today.values(),
+        *(one for one in erasure_log.waiting(lake, entities) if (one.entity, one.key) not in today),
+    ]
     for entity in dict.fromkeys(one.entity for one in back):
         mine = [one for one in back if one.entity == entity]
         more = f", and {len(mine) - 1:,} more like it" if len(mine) > 1 else ""

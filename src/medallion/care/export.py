@@ -41,6 +41,8 @@ def export(lake: Lakehouse, folder: Path, form: Format, names: Iterable[str] = (
             folder.mkdir(parents=True, exist_ok=True)
             return [_write(connection, name, folder / f"{name}.{form}", form) for name in wanted]
         except (OSError, duckdb.IOException) as error:
+            if isinstance(error, duckdb.Error) and ".part" not in str(error):
+                raise  # of what is read
             raise MedallionError(f"{folder}: cannot be written: {error}", "Choose another folder with --to.") from error
 
 

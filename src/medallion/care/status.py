@@ -104,7 +104,7 @@ def _status(
         "contracts": [item.path for item in contracts_in_use.overrides(lake, overrides)],
         "unfinished": [*journal.unfinished(lake), *_left(lake)],
         "returned": [
-            {"what": one.says, "what_to_do": erasure_log.TO_DO} for one in erasure_log.returned(lake, entities)
+            {"what": one.says, "what_to_do": erasure_log.TO_DO} for one in erasure_log.waiting(lake, entities)
         ],
         "runs": [],
         "manifests": _manifests(lake, now),

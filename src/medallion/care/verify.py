@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from medallion import pipeline
+from medallion import pipeline, temporary
 from medallion.care import doctor, status
 from medallion.care.doctor import BROKEN, OK, WARNING, Finding
 from medallion.config import Settings
@@ -118,7 +117,7 @@ def _sentence(text: str) -> str:
 def _contents(lake: Lakehouse, manifest: Manifest) -> Iterator[Finding]:
     """The rows of every table have the hash that the newest manifest has of them."""
     if manifest.hashed_by != publishing.probe():
-        says = "was hashed by another version of DuckDB, whose hashes do not compare"
+        says = "was hashed by another version of Medallion or DuckDB, whose hashes do not compare"
         yield Finding(
             "content", f"manifest {manifest.number}", WARNING, says, "The next command that writes hashes anew."
         )
@@ -138,7 +137,7 @@ def _gold(settings: Settings, lake: Lakehouse) -> Iterator[Finding]:
     day = status.as_of(lake) if lake.exists("gold.sales_summary") else None
     if day is None:
         return
-    with TemporaryDirectory(prefix="medallion-") as folder:
+    with temporary.folder() as folder:
         target = str(Path(folder, "gold"))
         pipeline.replay(settings, day, None, target)
         again = dict(publishing.kept(Lakehouse(target)))

@@ -202,8 +202,8 @@ def _usual(column: Column, filling: Filling) -> Reader | None:
     return {
         "text": lambda texts: _only(texts, _TIDY),
         "free_text": lambda texts: pc.utf8_trim(texts, " "),
-        "identifier": lambda texts: pc.ascii_upper(_only(texts, _VISIBLE)),
-        "email": lambda texts: pc.ascii_lower(_only(texts, _VISIBLE)),
+        "identifier": lambda texts: pc.utf8_upper(_only(texts, _VISIBLE)),
+        "email": lambda texts: pc.utf8_lower(_only(texts, _VISIBLE)),
         "phone": lambda texts: pc.replace_substring_regex(_only(texts, _DIALED), "[^0-9+]", ""),
     }.get(kind)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 import sys
-import tempfile
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from medallion import addresses, figures, pipeline
+from medallion import addresses, figures, pipeline, temporary
 from medallion.care import status
 from medallion.cli import console
 from medallion.cli import proof as proving
@@ -326,7 +325,7 @@ def replay(
     """Compute gold as it was on a day, beside the lakehouse; the lakehouse itself is only read."""
     settings = call.settings()
     last, known = _day(day, "DAY"), _time(known_as_of)
-    with tempfile.TemporaryDirectory(prefix="medallion-") as folder:
+    with temporary.folder() as folder:
         target = to or folder
         with call.steps() as report:
             pipeline.replay(settings, last, known, target, report)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import sys
-import tempfile
 import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -32,12 +31,13 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainT
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from medallion import charts, figures, metrics
+from medallion import charts, figures, metrics, temporary
 from medallion.config import Settings, utc_now
 from medallion.dashboard import copies, health, pages, parameters, people, safety, tables, words, writing
 from medallion.dashboard.parameters import BadRequestError, Given
 from medallion.dashboard.reading import Reading, Source
-from medallion.errors import ContractError, MedallionError
+from medallion.errors import ContractError, MedallionError, StateRemovedError
+from medallion.lakehouse import manifests, query
 from medallion.lakehouse.store import Lakehouse
 from medallion.version import VERSION
 
@@ -202,15 +202,15 @@ class Dashboard:
             raise HTTPException(404, words.say("not_found"))
         found = parameters.given(request.query_params.multi_items(), table.allowed)
         where = table.understood(found, reading)
-        folder = tempfile.TemporaryDirectory(prefix="medallion-")
-        path = Path(folder.name, f"{table.name}.{kind}")
+        folder, remove = temporary.make()
+        path = Path(folder, f"{table.name}.{kind}")
         try:
             tables.download(reading, table, found, where, path, pii=self.options.pii)
         except BaseException:
-            folder.cleanup()
+            remove()
             raise
         media = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}[kind]
-        return FileResponse(path, media_type=media, filename=path.name, background=BackgroundTask(folder.cleanup))
+        return FileResponse(path, media_type=media, filename=path.name, background=BackgroundTask(remove))
 
     def customer(self, request: Request, reading: Reading) -> Response:
         """One customer."""
@@ -344,9 +344,11 @@ class Dashboard:
         def endpoint(request: Request) -> Response:
             try:
                 return answer(request, self.source.reading())
-            except duckdb.IOException:
+            except (duckdb.IOException, StateRemovedError):
                 self.source.forget()
-                return answer(request, self.source.reading())
+                reading = self.source.reading()
+                with query.damage_in_words(manifests.as_read(reading.lake), reading.tables):
+                    return answer(request, reading)
             finally:
                 self.source.answered()
 

@@ -35,10 +35,12 @@ class Step:
 
     Attributes:
         table: Its name, such as `gold.deals`.
-        inputs: Tables, `as_of` (the `AsOf`) and `high_watermark` (when the newest touch was learned).
+        inputs: Tables, `as_of` (the `AsOf`), `high_watermark` (when the newest touch was learned) and `time_zone` (that of
+            the business).
         adds: Where touches have only been added since the last run, rows of these are added to the table.
-        by: Where touches have only been added, rows are kept but for the keys, in this column, that `changed` of the
-            module gives: it is given the table, the added touches and the inputs; the function is then given `only`.
+        by: Rows are kept but for the keys, in this column, that `changed` of the module gives: it is given the table, the
+            added touches and the inputs; the function is then given `only`. A step that reads touches keeps rows only
+            where touches have only been added.
         only_if: Inputs that are None unless a fact of the lakehouse holds, each with the fact.
         module: Where the function is; `medallion.gold` has those of the package.
     """
@@ -71,6 +73,7 @@ class Step:
 
 
 _CUSTOMERS, _LEADS, _TOUCHES = "silver.customers_clean", "silver.leads_clean", "silver.interactions_clean"
+_VERSIONS, _CHANGES = "silver.leads_history", "silver.stage_changes_clean"
 
 #: Any order: a table is computed once the tables that it is given are there; of those that can be, the first goes first.
 STEPS: tuple[Step, ...] = (
@@ -80,14 +83,15 @@ STEPS: tuple[Step, ...] = (
     Step("gold.deals", (_LEADS, "gold.customer_features", "gold.score_bands", "as_of", SCORED, "gold.stage_history")),
     Step("gold.touch_days", (_TOUCHES, "as_of", "high_watermark"), adds=True),
     Step("gold.attribution", (_LEADS, _TOUCHES, "as_of"), by="lead_id"),
-    Step("gold.sales_summary", (_LEADS, _TOUCHES, "as_of", "gold.touch_days")),
+    Step("gold.sales_summary", (_LEADS, _TOUCHES, "as_of", "gold.deal_changes", "gold.touch_days")),
     Step(
         "gold.channel_performance",
         (_LEADS, _TOUCHES, "as_of", "gold.touch_days", "gold.attribution", "gold.touch_totals"),
         only_if={"gold.touch_totals": "every channel is counted"},
     ),
     Step("gold.top_customers", ("gold.customer_features",)),
-    Step("gold.stage_history", ("silver.leads_history", "silver.stage_changes_clean", "as_of", _LEADS)),
+    Step("gold.stage_history", (_VERSIONS, _CHANGES, "as_of", _LEADS)),
+    Step("gold.deal_changes", (_VERSIONS, _CHANGES, "gold.stage_history", "as_of", "time_zone"), by="lead_id"),
 )
 
 #: Steps that a user's own modules add.

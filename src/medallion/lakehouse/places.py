@@ -40,6 +40,16 @@ INTENT_FILE = ".intent.json"
 GONE = ".gone"
 
 
+def is_data_file(path: str | Path) -> bool:
+    """Whether a file has the name that writers of tables give to data; any other is somebody's own, and is never removed."""
+    return bool(_DATA_FILE.fullmatch(Path(path).name))
+
+
+_DATA_FILE = re.compile(
+    r"(?:part-\d+-[0-9a-f]{8}-[0-9a-f-]{27}.*\.parquet|deletion_vector_[0-9a-f-]{36}\.bin)(?:#\d+)?"
+)
+
+
 class ConflictError(Exception):
     """Another writer was faster."""
 
@@ -80,7 +90,7 @@ class Place(Protocol):
         """What is there by the names of tables, by layer."""
 
     def remove(self, name: str) -> None:
-        """Remove a table, where there is one."""
+        """Remove a table, where there is one, and no file of somebody's own beside its files."""
 
     def document(self) -> Document:
         """What the lock says."""
@@ -124,8 +134,8 @@ class Folder:
 
     def remove(self, name: str) -> None:
         if Path(self.path(name)).exists():
-            target = Path(self.root, GONE, uuid.uuid4().hex)
-            target.parent.mkdir(exist_ok=True)
+            target = Path(self.root, GONE, uuid.uuid4().hex, *name.split("."))
+            target.parent.mkdir(parents=True)
             Path(self.path(name)).rename(target)
 
     def document(self) -> Document:
@@ -162,7 +172,7 @@ class Address:
                     yield f"{layer}.{name}"
 
     def remove(self, name: str) -> None:
-        files.remove_folder(self.path(name))
+        files.remove_folder(self.path(name), lambda path: path.startswith("_delta_log/") or is_data_file(path))
 
     def document(self) -> Document:
         return _Commits(self)

@@ -270,7 +270,16 @@ def replay(
         score_at = known_as_of or max(known) + timedelta(microseconds=1)
         contracts_in_use.put(spark, other, used, score_at)  # readers learn from it what currency the amounts are in
         context = Context(spark, lake, entities, steps, score_at)
-        silver_to_gold(context, day, settings.score, known_as_of, other, champion=model, score_at=score_at)
+        silver_to_gold(
+            context,
+            day,
+            settings.score,
+            known_as_of,
+            other,
+            champion=model,
+            score_at=score_at,
+            time_zone=settings.time_zone,
+        )
 
 
 _NOTHING: frozenset[str] = frozenset()
@@ -599,21 +608,30 @@ class _Work:
                 champion=self.model,
                 score_at=now,
                 stale=why,
+                time_zone=settings.time_zone,
             )
             for step in graph():
                 if step.table in result.rebuilt:
                     read = [name for name in step.inputs if "." in name]
                     self.lineage.job(step.table, read, [gold_contract(step.table)])
-        back = erasure_log.returned(lake, self.entities, {batch.batch_id for batch, _ in todo}) if todo else []
-        result.warnings += [f"{one.says}. {erasure_log.TO_DO}" for one in back[:_TOLD]]
-        if len(back) > _TOLD:
-            result.warnings.append(f"{len(back) - _TOLD:,} more records like these; `medallion doctor` counts them.")
+        if todo and lake.exists(erasure_log.TABLE):
+            self._flag_returned(spark, [batch.batch_id for batch, _ in todo])
         if todo or fresh is not None:
             with self.steps.step("prove what was read"):
                 self._prove(spark, todo)
         result.changed = True
         result.steps, result.seconds = self.steps.seconds, round(time.perf_counter() - self.started, 3)
         _record_run(spark, lake, result, fresh.document(result.as_of) if fresh and result.as_of else None, now)
+
+    def _flag_returned(self, spark: SparkSession, batch_ids: list[str]) -> None:
+        """Tell of records with a contact of someone who was forgotten, and keep that until someone decides."""
+        lake = self.lake
+        back = erasure_log.returned(lake, self.entities, batch_ids if lake.exists(erasure_log.RETURNED) else None)
+        erasure_log.note(spark, lake, back, erasure_log.FLAGGED, self.now)
+        self.result.warnings += [f"{one.says}. {erasure_log.TO_DO}" for one in back[:_TOLD]]
+        if len(back) > _TOLD:
+            more = f"{len(back) - _TOLD:,} more records like these; `medallion status` lists them."
+            self.result.warnings.append(more)
 
     def _without_unreadable(self, batch: Batch, error: SourceError) -> Batch | None:
         """The files of a batch that was rolled back without the one that an error names, and those that wait for it."""
@@ -720,6 +738,7 @@ class _Work:
             "": contracts_in_use.fingerprint(self.said),
             "as_of": self.settings.score.model_dump(mode="json"),
             SCORED: self.model.scorer.version if self.model else None,
+            "time_zone": self.settings.time_zone,
         }
         dated = (entity.clean.name for entity in self.entities.values() if any(c.event for c in entity.columns))
         last = recorded(rows[0]["fingerprint"] if rows else None)

@@ -128,6 +128,12 @@ def _of_journal(lake: Lakehouse) -> _Latest:
     return {row["batch_id"]: (_of_row(row), row["recorded_at"].replace(tzinfo=None)) for row in rows}
 
 
+def _order(recorded: tuple[Batch, datetime]) -> tuple[datetime, int]:
+    """By what the latest of a batch's records is known: its time, and of one time the state that comes last."""
+    batch, recorded_at = recorded
+    return recorded_at, STATES.index(batch.state)
+
+
 def _of_row(row: Mapping[str, Any]) -> Batch:
     return Batch(
         row["batch_id"],
@@ -212,7 +218,11 @@ def record(
     contract = table(JOURNAL)
     store.append_rows([tuple(row[name] for name in contract.column_names) for row in rows], spark, lake, contract)
     if written := store.state(lake, JOURNAL):
-        _read[lake.root] = written, latest | {str(row["batch_id"]): (_of_row(row), now) for row in rows}
+        added = {str(row["batch_id"]): (_of_row(row), now) for row in rows}
+        _read[lake.root] = (
+            written,
+            latest | {key: max(latest.get(key, new), new, key=_order) for key, new in added.items()},
+        )
 
 
 ACCOUNTS = "ops.row_accounts"

@@ -25,6 +25,9 @@ TABLE = "ops.erasures"
 #: Kinds of hashes of addresses and numbers: they tell whether someone has come back under another key.
 CONTACTS = EMAIL, PHONE = "contact.email", "contact.phone"
 STARTED, FINISHED = "started", "finished"
+#: Records that have such an address or number, until someone decides.
+RETURNED = "ops.returned"
+FLAGGED, KEPT = "flagged", "kept"
 #: File with whom to search for again, where a search found something that is not ours to remove.
 LEFT_FILE = ".erasures.json"
 
@@ -121,12 +124,25 @@ def contacts(emails: Iterable[str], phones: Iterable[str]) -> dict[str, set[str]
 
 @dataclass(frozen=True)
 class Returned:
-    """A record that has an address or number of someone who was forgotten under another key."""
+    """A record that has addresses or numbers of someone who was forgotten under another key.
+
+    Attributes:
+        entity: Entity of the record.
+        key: Its key.
+        account: Key of its account.
+        contacts: Kind and hash of each address and number.
+    """
 
     entity: str
     key: str
     account: str
-    what: str
+    contacts: frozenset[tuple[str, str]]
+
+    @property
+    def what(self) -> str:
+        """What it has of them, in words."""
+        kinds = {kind for kind, _ in self.contacts}
+        return " and ".join(name for kind, name in _CALLED.items() if kind in kinds)
 
     @property
     def says(self) -> str:
@@ -135,22 +151,27 @@ class Returned:
         return f"{self.entity} {self.key}{account} has the {self.what} of someone who was forgotten"
 
 
+_CALLED = {EMAIL: "e-mail address", PHONE: "telephone number"}
 #: What to do about such records.
 TO_DO = (
-    "If it is the same person, `medallion forget` that account too and have it removed at the source; if not, leave it."
+    "If it is the same person, `medallion forget` that account too and have it removed at the source; if not, "
+    "`medallion forget KEY --keep --reason ...` says so."
 )
 
 
 def returned(
     lake: Lakehouse, entities: Mapping[str, Entity], batch_ids: Collection[str] | None = None
 ) -> list[Returned]:
-    """Records of today, or those of some batches, that have an address or number of someone who was forgotten."""
+    """Records of today, or those of some batches, that have an address or number of someone who was forgotten.
+
+    Those that someone decided to keep are left out.
+    """
     if not lake.exists(TABLE):
         return []
     log = read(lake)
     if not any(log.hashes.get(kind) for kind in CONTACTS):
         return []
-    found = []
+    found, known = [], _kept(lake, KEPT)
     for entity in entities.values():
         columns = {column.name: column.kind for column in entity.columns if column.kind in ("email", "phone")}
         if not columns or not lake.exists(entity.clean.name):
@@ -164,17 +185,57 @@ def returned(
         with query.connect(lake, layers=["silver"], only={entity.clean.name}, newest=True) as connection:
             rows = query.rows(connection, f"select {names} from {entity.clean.name} where {where}", values)
         for row in rows:
-            said = []
-            for name, kind in columns.items():
-                of = EMAIL if kind == "email" else PHONE
-                forms = (
-                    contacts([row[name] or ""], ())[EMAIL]
-                    if kind == "email"
-                    else contacts((), [row[name] or ""])[PHONE]
-                )
-                if any(log.hashed(of, form) in log.hashes.get(of, ()) for form in forms):
-                    said.append({"email": "e-mail address", "phone": "telephone number"}[kind])
-            if said:
-                what = " and ".join(dict.fromkeys(said))
-                found.append(Returned(entity.name, str(row[entity.key]), str(row[account]), what))
+            emails = [row[name] or "" for name, kind in columns.items() if kind == "email"]
+            phones = [row[name] or "" for name, kind in columns.items() if kind == "phone"]
+            said = {(of, log.hashed(of, form)) for of, forms in contacts(emails, phones).items() for form in forms}
+            theirs = {(of, value) for of, value in said if value in log.hashes.get(of, ())}
+            key = str(row[entity.key])
+            if theirs := theirs - known.get((entity.name, key), set()):
+                found.append(Returned(entity.name, key, str(row[account]), frozenset(theirs)))
     return found
+
+
+def waiting(lake: Lakehouse, entities: Mapping[str, Entity]) -> list[Returned]:
+    """Records that were flagged and about which nobody has decided; of a lakehouse that keeps none yet, those of today."""
+    if not lake.exists(RETURNED):
+        return returned(lake, entities)
+    decided = _kept(lake, KEPT)
+    accounts = {(row["entity"], row["record_key"]): row["customer_id"] for row in _rows(lake, FLAGGED)}
+    left = {place: contacts - decided.get(place, set()) for place, contacts in _kept(lake, FLAGGED).items()}
+    return [Returned(*place, accounts[place], frozenset(found)) for place, found in sorted(left.items()) if found]
+
+
+def _kept(lake: Lakehouse, state: str) -> dict[tuple[str, str], set[tuple[str, str]]]:
+    """Kind and hash of the addresses and numbers in a state, by entity and key of the record."""
+    found: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for row in _rows(lake, state):
+        found.setdefault((row["entity"], row["record_key"]), set()).add((row["kind"], row["value_hash"]))
+    return found
+
+
+def _rows(lake: Lakehouse, state: str) -> list[dict[str, Any]]:
+    if not lake.exists(RETURNED):
+        return []
+    with query.connect(lake, layers=["ops"], only={RETURNED}, newest=True) as connection:
+        return query.rows(connection, f"select * from {RETURNED} where state = ? order by all", [state])
+
+
+def note(
+    spark: SparkSession,
+    lake: Lakehouse,
+    found: Iterable[Returned],
+    state: str,
+    now: datetime,
+    who: str | None = None,
+    why: str | None = None,
+) -> None:
+    """Write down once that records were flagged, or that someone decided to keep them, and who and why."""
+    known = _kept(lake, state)
+    rows = [
+        (one.entity, one.key, value, state, one.account, kind, now, who, why)
+        for one in found
+        for kind, value in sorted(one.contacts - known.get((one.entity, one.key), set()))
+    ]
+    store.create(spark, lake, table(RETURNED))
+    if rows:
+        store.append_rows(rows, spark, lake, table(RETURNED))

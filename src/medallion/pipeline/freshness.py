@@ -120,12 +120,13 @@ class Stale:
     """Gold tables to compute, each with why.
 
     `anew` adds up every touch again, whatever gold has. `kept` are those whose rows may be kept where nothing has come
-    to them: they are as the last run left them, and their definition is as it was.
+    to them: they are as the last run left them, and their definition is as it was. `rows` says how many rows tables had.
     """
 
     tables: Mapping[str, str]
     anew: bool
     kept: frozenset[str] = frozenset()
+    rows: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,7 @@ class Freshness:
     last: Mapping[str, Any]
     refresh: bool = False
     _versions: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    _rows: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
     def known_day(self) -> date | None:
         """The last day to count, known without looking at the events when nothing has come to them; else None."""
@@ -162,7 +164,7 @@ class Freshness:
                 reasons[step.table] = why
         sums = [step.table for step in graph() if step.adds and step.table in reasons]
         kept = frozenset(filter(self._may_grow, reasons))
-        return Stale(reasons, anew=self.refresh or not kept.issuperset(sums), kept=kept)
+        return Stale(reasons, anew=self.refresh or not kept.issuperset(sums), kept=kept, rows=self._rows)
 
     def is_current(self) -> bool:
         """Whether nothing is to be rebuilt."""
@@ -217,6 +219,8 @@ class Freshness:
         for name in inputs:
             if name == "as_of":
                 inputs_seen[name] = [day, self.given.get(name)]
+            elif name == "time_zone":
+                inputs_seen[name] = self.given.get(name)
             elif name == SCORED and (model := self.given.get(name)):
                 inputs_seen[name] = [day, model, self._all_versions(SCORED_FROM), _texts(*_SCORED_BY)]
             elif name.startswith("silver."):
@@ -233,6 +237,7 @@ class Freshness:
             if manifest := manifests.newest(self.lake):  # a compaction is no other content
                 kept = {name: one for name, one in manifest.tables.items() if self._versions.get(name) == one.version}
                 self._versions.update({name: one.since for name, one in kept.items()})
+                self._rows.update({name: one.rows for name, one in kept.items()})
         return self._versions[name]
 
     def _all_versions(self, names: Iterable[str]) -> dict[str, int]:

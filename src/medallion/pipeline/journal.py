@@ -32,7 +32,7 @@ from medallion.pipeline.batches import Batch
 
 RUN, SCORE, REPLAY, TAKE_UP = "run", "score", "replay", "quarantine replay"
 TRAIN, RESTORE, FORGET, REPROCESS = "train", "restore", "forget", "reprocess"
-FIX = "quarantine fix"
+FIX, KEEP = "quarantine fix", "keep"
 #: Recovery of what a killed command had left, as a manifest names it.
 RECOVER = "recovery"
 #: A lakehouse that was written before there were manifests, as it was found.
@@ -350,8 +350,8 @@ def needs_whole_batches(lake: Lakehouse, *, with_gold: bool = True) -> None:
     """
     for batch in half_done(lake) if with_gold else _in_the_middle(lake):
         raise LakehouseError(
-            f"{lake.root}: a run was interrupted and its batch {batch.batch_id} is unfinished",
-            "Run `medallion run` first, which continues it.",
+            f"{lake.root}: batch {batch.batch_id} is unfinished: the run that read it was interrupted, and gold lacks it",
+            "Finish it with `medallion run`.",
         )
 
 
@@ -382,8 +382,11 @@ def unfinished(lake: Lakehouse) -> list[dict[str, Any]]:
     running = bool(entries) and entries[-1]["state"] == "in progress"
     for batch in half_done(lake) if not running else ():
         known_at = f"{batch.known_at:%Y-%m-%d %H:%M:%S}"
-        entries.append(_entry(f"batch {batch.batch_id}", known_at, "interrupted", "`medallion run` continues it"))
+        entries.append(_entry(f"batch {batch.batch_id}", known_at, "interrupted", _GOLD_LACKS_IT))
     return entries
+
+
+_GOLD_LACKS_IT = "`medallion run` finishes it; until then gold lacks it"
 
 
 def is_kept_track_of(name: str) -> bool:
