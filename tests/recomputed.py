@@ -19,6 +19,7 @@ class World:
     deals: pd.DataFrame
     accounts: pd.DataFrame
     touches: pd.DataFrame
+    changes: pd.DataFrame
     today: date
 
 
@@ -41,7 +42,12 @@ def world(connection) -> World:
         "a.size_band from silver.interactions_clean t left join gold.customer_features a using (customer_id)"
     )
     touches = touches[touches["date"].map(lambda day: day <= deals["as_of"].iloc[0])]
-    return World(deals, accounts, touches, today)
+    changes = frame(
+        "select c.lead_id, c.status, c.stage, c.source, c.owner, c.product_id, c.from_day as from_date, c.to_day as to_date, "
+        "c.expected_close_date, c.deal_value, c.has_value, a.industry, a.country, a.size_band from gold.deal_changes c "
+        "left join gold.customer_features a using (customer_id) where c.known_to is null"
+    )
+    return World(deals, accounts, touches, changes, today)
 
 
 def unknown(value) -> bool:
@@ -196,6 +202,23 @@ def grain(day, unit, fiscal=1):
 def later(day, months):
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
+
+
+def past(given: World, name, where, by, days):
+    """A stock at the end of each of some days, from the states that deals were in."""
+    worth, found = METRICS[name][2], {}
+    for day in days:
+        rows = given.changes
+        there = [a <= day and (unknown(b) or b > day) for a, b in zip(rows["from_date"], rows["to_date"], strict=True)]
+        rows = kept(rows, there)
+        rows = kept(rows, [holds(where, row) for row in rows.to_dict("records")])
+        keys = [
+            tuple(grain(day if n == "time" else row[n], u) if u else of(row, n) for n, u in by)
+            for row in rows.to_dict("records")
+        ]
+        for one in dict.fromkeys(keys) if by else [()]:
+            found[one] = worth(kept(rows, [other == one for other in keys]))
+    return found
 
 
 def kept(rows, which):

@@ -200,6 +200,19 @@ def test_a_split_by_the_metrics_own_time_and_a_comparison(served):
     assert found.totals["value_change_share"] == pytest.approx(210 / 440, abs=1e-6)
 
 
+def test_a_stock_of_an_earlier_day_is_what_the_days_say(served):
+    by_day = dict(served.execute("select day, (open_leads, open_pipeline::bigint) from gold.sales_summary").fetchall())
+    found = told(served, "open_leads,open_pipeline", "month")
+    ends = [periods.read(row["month"], TODAY).last for row in found.rows]
+    assert len(ends) == 9
+    assert [(row["open_leads"], row["open_pipeline"]) for row in found.rows] == [by_day[day] for day in ends]
+    assert found.totals["open_pipeline"] == found.rows[-1]["open_pipeline"] == 345_000
+    found = told(served, "open_pipeline", "industry", period="2025-Q1", compare="previous")
+    assert found.totals["value"] == sum(row["value"] for row in found.rows) == by_day[date(2025, 3, 31)][1]
+    assert found.totals["value_before"] == by_day[date(2024, 12, 31)][1]
+    assert told(served, "open_leads", as_of="2025-05-31").value == by_day[date(2025, 5, 31)][0]
+
+
 def test_several_metrics_of_several_sources_stand_side_by_side(served):
     found = told(served, "revenue,open_pipeline,total_customers,touches", "industry")
     assert found.total == 13
@@ -227,9 +240,11 @@ REFUSED = [
     (("open_pipeline",), {"by": "closed_at:month"}, "leaves nothing"),
     (("conversion_rate",), {"where": "closed_at in 2025-Q1"}, "changes what it means"),
     (("conversion_rate",), {"as_of": "2025-03-31", "period": "ytd"}, "what became of its rows since"),
-    (("open_pipeline",), {"period": "2025-Q1"}, "is a stock: .* not of 2025-03-31"),
-    (("open_pipeline",), {"by": "month"}, "is a state"),
-    (("open_pipeline",), {"period": "2025-Q2", "compare": "previous"}, "is a stock"),
+    (("silent_deals",), {"period": "2025-Q1"}, "is a stock: .* not of 2025-03-31"),
+    (("silent_deals",), {"by": "month"}, "is a state"),
+    (("silent_deals",), {"period": "2025-Q2", "compare": "previous"}, "is a stock"),
+    (("open_pipeline",), {"period": "2025-Q2", "compare": "previous", "by": "month"}, "over time already"),
+    (("open_pipeline",), {"period": "2025-Q1", "by": "lead_quality"}, "no dimension 'lead_quality'"),
     (("total_interactions",), {"period": "ytd"}, "no time column"),
     (("revenue",), {"period": "2031"}, "the data ends on 2025-06-30"),
     (("revenue",), {"period": "2020"}, "the data begins on"),

@@ -49,9 +49,12 @@ def disagreement(connection, world, question):
     facts = by_duckdb.facts_of(connection)
     understood = understand(question, facts)
     (name,) = question.metrics
-    table = recomputed.METRICS[name][0]
+    days = understood.parts[name].days
+    table = "changes" if days else recomputed.METRICS[name][0]
     known = {*getattr(world, table).columns}
-    if table == "deals":
+    if table == "changes":
+        known |= {"open", "won", "lost"}
+    elif table == "deals":
         known |= recomputed.FLAGS.keys() | recomputed.FIELDS.keys()
     elif table == "touches":
         known |= {"positive"}
@@ -65,8 +68,11 @@ def disagreement(connection, world, question):
     here = {tuple(key(row[n]) for n in names): row["value"] for row in found.rows}
     by = [(dimension.name if split.name != "time" else "time", split.grain) for split, dimension in understood.splits]
     span = understood.span
-    there = recomputed.answered(
-        world, name, understood.where, by, *((span.first, span.last) if span is not None else (None, None))
+    ends = (span.first, span.last) if span is not None else (None, None)
+    there = (
+        recomputed.past(world, name, understood.where, by, days)
+        if days
+        else recomputed.answered(world, name, understood.where, by, *ends)
     )
     there = {tuple(map(key, keys)): value for keys, value in there.items()}
     if here.keys() != there.keys() or not all(same(value, there[keys]) for keys, value in here.items()):

@@ -28,7 +28,12 @@ app = group()
 )
 def records(
     call: Call,
-    entity: Annotated[str, typer.Argument(help="deals, accounts, interactions, stage_changes or channels.")],
+    entity: Annotated[
+        str,
+        typer.Argument(
+            help="deals, accounts, interactions, stage_changes, deal_changes, responses, first_wins or channels."
+        ),
+    ],
     where: Where = None,
     period: Period = None,
     order: OrderBy = None,

@@ -1,7 +1,7 @@
 """Metrics as they are declared: Unity Catalog metric views in YAML, with a few words more, and their queries in Spark SQL.
 
 The words that the standard does not have: of a view `entity`, `grain`, `key`, `listed`, `parameters` and `fields`; of a dimension
-`type`, `values`, `aliases`, `implies` and `future`; of a measure `period`, `additivity`, `unit`, `n`, `maturing`,
+`type`, `values`, `aliases`, `implies` and `future`; of a measure `period`, `additivity`, `history`, `unit`, `n`, `maturing`,
 `needs` and `needs_period`.
 """
 
@@ -125,6 +125,8 @@ class Measure(_Strict):
             state, and for what is made of others.
         additivity: `flow` adds up over time; `stock` is a state, known as of the last day of the data alone; `ratio`
             follows its parts.
+        history: The entity whose rows say what a stock was on an earlier day, each with `from_day` and `to_day`; None
+            where only today's is known.
         unit: What it counts: deals, days, touches; the currency of the deals for amounts.
         n: Expression that counts the rows behind a value; all rows where it is not given.
         maturing: Whether a period's value still changes after the period has ended, as that of a cohort does.
@@ -139,6 +141,7 @@ class Measure(_Strict):
     synonyms: tuple[str, ...] = ()
     period: str | None = None
     additivity: Literal["flow", "stock", "ratio"] = "flow"
+    history: Name | None = None
     unit: str = ""
     n: str = "COUNT(1)"
     maturing: bool = False

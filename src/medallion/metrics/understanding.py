@@ -66,12 +66,16 @@ class Part:
         time: Its time column, where the period or a split needs it.
         where: Which rows count.
         splits: What it is split by, in the order of the question.
+        days: Of a stock that is counted from its history: at the end of which days.
+        days_before: The same of the period that is compared with.
     """
 
     metric: Metric
     time: Dimension | None
     where: Condition | None
     splits: tuple[tuple[Dimension, str | None], ...]
+    days: tuple[date, ...] = ()
+    days_before: tuple[date, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,8 @@ class Understood:
         if self.where is not None:
             told[0] += f" where {self.where}"
         if self.span is not None:
-            told.append(f"in {self.span}" if self.span.first == self.span.last else f"from {self.span}")
+            whole = self.span.first and self.span.last and self.span.first != self.span.last
+            told.append(f"from {self.span}" if whole else str(self.span))
         if self.before:
             told.append(f"compared with {self.before[0]}")
         if self.having is not None:
@@ -159,7 +164,9 @@ def understand(asked: Question, facts: Facts) -> Understood:
     for metric in found:
         _check_metric(metric, asked, span, facts)
         for one in _leaves(metric):
-            parts[one.name] = _part(one, asked, today, facts, timed=span is not None)
+            parts[one.name] = _of_history(one, asked, span, before, today, facts) or _part(
+                one, asked, today, facts, timed=span is not None
+            )
     if span is not None and ((today.day and facts.last and today.day < facts.last) or before):
         span = replace(span, last=min(filter(None, (span.last, today.day))))
     for part in parts.values():
@@ -464,7 +471,7 @@ def _part(metric: Metric, asked: Question, today: Today, facts: Facts, *, timed:
     """A metric without parts, as the question wants it."""
     where = condition(asked.where, metric.view, facts, today)
     fields, label = _fields(metric.view), metric.name
-    splits = []
+    splits: list[tuple[Dimension, str | None]] = []
     for one in asked.by:
         grain: str | None = one.grain
         if _own_time(one, fields):
@@ -482,6 +489,65 @@ def _part(metric: Metric, asked: Question, today: Today, facts: Facts, *, timed:
     part = Part(metric, metric.dimension(period) if period and (timed or own) else None, where, tuple(splits))
     _undone(part, facts)
     return part
+
+
+#: The day that a stock of the past is as of; `compilers.sql` puts it beside the rows.
+_DAY = Dimension(name="day", expr="day", display_name="Day", comment="Day at whose end it was so", type="day")
+_MOST_DAYS = 800
+
+
+def _of_history(
+    metric: Metric,
+    asked: Question,
+    span: Span | None,
+    before: tuple[Span, Shift] | None,
+    today: Today,
+    facts: Facts,
+) -> Part | None:
+    """A stock counted from its history: of an earlier day, compared, or by time; None where today's state is asked for."""
+    views = declarations().views
+    view = views.get(metric.measure.history or "")
+    if view is None or today.day is None or not all(map(facts.there, view.tables)):
+        return None
+    units = [one.grain or one.name for one in asked.by if _own_time(one, _fields(metric.view))]
+    last = min(filter(None, (span.last if span else None, today.day)))
+    if not units and last == facts.last and not asked.compare:
+        return None
+    days = _ends(span.first if span and span.first else facts.first or last, last, units, today)
+    earlier = (before[0].last,) if before and before[0].last else ()
+    if units and asked.compare:
+        raise ContractError(
+            f"{metric.measure.display_name} by {units[0]} has its values over time already", "Leave the comparison out."
+        )
+    if len(days) > _MOST_DAYS:
+        raise ContractError(
+            f"{len(days):,} days are too many to count a stock at", "Ask by month, or for a shorter period."
+        )
+    for day in (*days, *earlier):
+        outside(Span(day, day), facts)
+    past = Metric(view, metric.measure)
+    fields = _fields(view)
+    splits: list[tuple[Dimension, str | None]] = []
+    for one in asked.by:
+        if _own_time(one, _fields(metric.view)):
+            splits.append((_DAY, one.grain or one.name))
+            continue
+        dimension = _field(one.name, view, fields, "split by", f"{metric.name} of an earlier day")
+        _reach(view, dimension, facts)
+        splits.append((dimension, one.grain))
+    where = condition(asked.where, view, facts, today)
+    part = Part(past, None, where, tuple(splits), tuple(days), earlier)
+    _undone(part, facts)
+    return part
+
+
+def _ends(first: date, last: date, units: Sequence[str], today: Today) -> list[date]:
+    """The last days of the units of time from one day to another; the other alone where there are no units."""
+    found, day = [last], last
+    for unit in units[:1]:
+        while (day := periods.start(day, unit, today.fiscal) - timedelta(days=1)) >= first:
+            found.append(day)
+    return found[::-1]
 
 
 def _own_time(split: Split, fields: Mapping[str, Dimension]) -> bool:
@@ -529,6 +595,8 @@ def _check_time(part: Part, asked: Question, span: Span | None, today: Today, fa
     metric, measure = part.metric, part.metric.measure
     label = measure.display_name
     earlier = bool(today.day and facts.last and today.day < facts.last)
+    if part.days:
+        return
     if measure.additivity == "stock":
         past = span is not None and span.last is not None and facts.last is not None and span.last < facts.last
         if earlier or past or asked.compare:
@@ -633,7 +701,7 @@ def _notes(
     if span is not None and any(one.measure.maturing for one in found):
         told.append("A cohort's rate still changes while its deals are open.")
     if span is not None and any(one.measure.additivity == "stock" for one in found):
-        told.append(f"A stock is as of {today.day}.")
+        told.append(f"A stock is as of the period's end, {min(filter(None, (span.last, today.day)))}.")
     return tuple(told)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 
 import sqlglot
 from sqlglot import exp
@@ -131,11 +132,11 @@ def compile_records(asked: UnderstoodRecords, dialect: Dialect) -> Query:
 
 def _groups(asked: Understood) -> list[list[Part]]:
     """The parts of the metrics that one pass over a source gives."""
-    found: dict[tuple[str, str | None, tuple[str, ...]], list[Part]] = {}
+    found: dict[tuple[Any, ...], list[Part]] = {}
     for part in asked.parts.values():
         time = part.time.expr if part.time and asked.span is not None else None
         keys = tuple(f"{dimension.expr}:{grain}" for dimension, grain in part.splits)
-        found.setdefault((part.metric.view.entity, time, keys), []).append(part)
+        found.setdefault((part.metric.view.entity, time, keys, part.days), []).append(part)
     return list(found.values())
 
 
@@ -168,7 +169,9 @@ def _table(
             if edge is not None:
                 conditions.append(dialect.say(f"{day} {sign} CAST(? AS DATE)"))
                 bindings.append(edge)
-    sql = f"SELECT {', '.join(columns)} FROM {source(view, used, dialect)}"
+    days = group[0].days if shift is None else group[0].days_before
+    days = days if keys else days[-1:]  # a stock does not add up over time
+    sql = f"SELECT {', '.join(columns)} FROM {source(view, used, dialect, days)}"
     if conditions:
         sql += " WHERE " + " AND ".join(conditions)
     if keys:
@@ -336,11 +339,18 @@ def _named(given: Condition | None, view: MetricView) -> list[Dimension]:
     return [dimension for part in parts for dimension in _named(part, view)]
 
 
-def source(view: MetricView, used: Sequence[Dimension], dialect: Dialect) -> str:
-    """What is read: the view's source, with the columns of other tables that the dimensions take."""
+def source(view: MetricView, used: Sequence[Dimension], dialect: Dialect, days: Sequence[date] = ()) -> str:
+    """What is read: the view's source, with the columns of other tables that the dimensions take.
+
+    Args:
+        view: The view.
+        used: The dimensions.
+        dialect: What it is written in.
+        days: Of a history: each row once per day at whose end it was so, with that `day`.
+    """
     wanted = {name for one in used for name in joins_of(view, one)}
     own = f"({dialect.say(view.source)})" if view.is_query else view.source
-    if not wanted:
+    if not wanted and not days:
         return f"{own} AS source" if view.is_query else own
     columns, joined = ["source.*"], []
     for join in view.joins:
@@ -350,6 +360,11 @@ def source(view: MetricView, used: Sequence[Dimension], dialect: Dialect) -> str
         columns += [f"{join.name}.{name} AS {join.name}__{name}" for name in taken]
         on = " AND ".join(f"source.{name} = {join.name}.{name}" for name in join.using)
         joined.append(f" LEFT JOIN {join.source} AS {join.name} ON {on}")
+    if days:
+        listed = " UNION ALL ".join(f"SELECT DATE '{day.isoformat()}' AS day" for day in days)
+        on = "source.from_day <= asked.day AND (source.to_day IS NULL OR source.to_day > asked.day)"
+        columns.append("asked.day AS day")
+        joined.append(f" JOIN ({listed}) AS asked ON {on}")
     return f"(SELECT {', '.join(columns)} FROM {own} AS source{''.join(joined)}) AS source"
 
 
