@@ -696,3 +696,24 @@ def test_without_the_extra_the_command_says_what_to_install(tmp_path, monkeypatc
             app, ["dashboard", "--lakehouse", str(tmp_path), "--export", "x.html"], catch_exceptions=False
         )
     assert "medallion-crm[dashboard]" in told.value.remedy
+
+
+def test_a_question_and_a_list_by_their_address(client, connection):
+    from medallion.metrics.compilers.duckdb import answer
+    from medallion.metrics.question import Question, Records
+
+    question = {"metrics": "revenue,won_leads", "by": "industry,closed_at:quarter", "where": "not country = Germany", "period": "ytd",
+                "having": "revenue > 0", "order": "-revenue", "limit": "2"}  # fmt: skip
+    text = html.unescape(body(client, f"/question?{urlencode(question)}"))
+    found = answer(connection, Question.read(**question))
+    assert str(found.understood) in text
+    assert "2 of" in text
+    for row in found.rows:
+        assert written("revenue", row["revenue"]) in text
+    listed = html.unescape(body(client, "/records/deals?where=open+and+days_silent+%3E+3&order=-deal_value"))
+    for row in answer(connection, Records.read("deals", "open and days_silent > 3")).rows:
+        assert row["lead_id"] in listed
+    for wrong, says in (("/question?metrics=revenue&where=country+%3D+Germny", "Nearest: Germany"), ("/question", "no metric"),
+                        ("/question?metrics=revenue&period=soon", "no period"), ("/records/deels", "no records of"),
+                        ("/question?metrics=revenue&wher=open", "wher"), ("/records/deals?limit=x", "number of rows")):  # fmt: skip
+        assert says in html.unescape(body(client, wrong, 400))

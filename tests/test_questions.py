@@ -514,3 +514,15 @@ def test_the_examples_of_the_docs_are_answered(sample, part):
         found = CliRunner().invoke(app, [*shlex.split(line), "--lakehouse", sample.root])
         assert found.exit_code == 0, (line, found.output, found.exception)
         assert found.output.strip(), line
+
+
+def test_stages_are_in_the_order_of_the_funnel(served):
+    stages = [row["stage"] for row in told(served, "open_leads", "stage").rows]
+    assert stages[-2:] == ["closed_lost", "closed_won"]
+    assert stages.index("discovery") < stages.index("closed_lost")
+    assert [row["lead_quality"] for row in told(served, "total_customers", "lead_quality").rows] == [
+        "Hot",
+        "Warm",
+        "Cool",
+    ]
+    assert told(served, "open_leads", "stage", order="stage", limit=1).rows[0]["stage"] == "closed_lost"

@@ -1,7 +1,7 @@
 """Metrics as they are declared: Unity Catalog metric views in YAML, with a few words more, and their queries in Spark SQL.
 
 The words that the standard does not have: of a view `entity`, `grain`, `key`, `listed`, `parameters` and `fields`; of a dimension
-`type`, `values`, `aliases`, `implies` and `future`; of a measure `period`, `additivity`, `history`, `unit`, `n`, `maturing`,
+`type`, `values`, `aliases`, `implies`, `future` and `ordered`; of a measure `period`, `additivity`, `history`, `unit`, `n`, `maturing`,
 `needs` and `needs_period`.
 """
 
@@ -90,6 +90,8 @@ class Dimension(_Strict):
         aliases: Other names that a question may use for it.
         implies: What is so of each row that has a value here, by column: closed deals are won or lost.
         future: Whether its days may lie after the last day of the data.
+        ordered: Whether its values have an order of their own: that of `values`, or where none are declared, that in
+            which deals pass them. An answer without another order has it.
         format: How a number is written for readers.
     """
 
@@ -103,6 +105,7 @@ class Dimension(_Strict):
     aliases: tuple[Name, ...] = ()
     implies: tuple[tuple[str, tuple[str, ...]], ...] = ()
     future: bool = False
+    ordered: bool = False
     format: Format | None = None
 
     @field_validator("implies", mode="before")
