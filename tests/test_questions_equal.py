@@ -187,6 +187,14 @@ def test_a_difference_of_the_engines_is_told(served):
     assert len(found["different"]) == 2
 
 
+def test_what_an_engine_refuses_by_a_fault_of_its_own_is_listed(served):
+    def refuse(text):
+        raise ValueError(next(iter(metric_random.EXCEPTIONS)))
+
+    assert metric_random.compared(served, refuse, 2, 1)["different"] == []
+    assert len(metric_random.EXCEPTIONS) <= 10
+
+
 def test_every_metric_that_pandas_knows_is_there():
     assert recomputed.METRICS.keys() <= metrics.metrics().keys()
     assert len(recomputed.METRICS) >= 25
