@@ -20,7 +20,7 @@ from medallion.config import end_of_day
 from medallion.contracts import Override
 from medallion.contracts.own import bring
 from medallion.features import AsOf
-from medallion.gold import CONVERSIONS, STEPS, Step
+from medallion.gold import CONVERSIONS, STEPS, Step, possible
 from medallion.silver import converted
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ def _conversions() -> DataFrame:
 
 def _versions(history: DataFrame) -> DataFrame:
     """Versions of deals in the reporting currency; the job has written down the amounts of current versions alone."""
-    return converted.as_written(history, _conversions(), _ENTITIES["leads"].currency)
+    versions = converted.as_written(history, _conversions(), _ENTITIES["leads"].currency)
+    return silver.ended_by(versions, _AS_OF.last_instant) if "_ended_at" in history.columns else versions
 
 
 def _as_of() -> AsOf:
@@ -119,7 +120,13 @@ def _declare(step: Step) -> None:
     dp.materialized_view(made, name=MADE[step.table], comment=contract.grain if contract else None)
 
 
-#: Silver tables that only some sources feed, and the scores of a model, which the job adds.
-_ABSENT = {"silver.stage_changes_clean"}
-for _step in STEPS:
+_OPTIONAL = {_ENTITIES[name].clean.name: _ENTITIES[name] for name in contracts.OPTIONAL_NAMES}
+_THERE = frozenset(name for name, entity in _OPTIONAL.items() if contracts.is_shipped(entity) and _is_there(name))
+#: Silver tables that only some sources feed.
+_ABSENT = {
+    "silver.stage_changes_clean",
+    *(_OPTIONAL.keys() - _THERE),
+    *({CONVERSIONS} if not _is_there(CONVERSIONS) else ()),
+}
+for _step in possible(_THERE):
     _declare(_step)

@@ -10,6 +10,9 @@ import sys
 import pytest
 
 from conftest import ROOT
+from medallion.lakehouse import query
+from medallion.lakehouse.store import Lakehouse
+from medallion.metrics.over_time import PARTS
 
 FIGURES = {
     "total_deal_value": 1937000, "average_deal_value": 129133.333, "total_customers": 13, "total_interactions": 25,
@@ -274,6 +277,25 @@ def test_a_traceback_only_with_debug(tmp_path):
     assert quiet.returncode == loud.returncode == 1
     assert "Traceback" not in quiet.stderr
     assert "Traceback" in loud.stderr
+
+
+def test_a_movement_adds_up(sample, medallion):
+    line = ["metrics", "movement", "2025-05-31", "2025-06-30", "--lakehouse", sample.root]
+    code, out, _ = medallion(*line, "--by", "owner", "--json")
+    assert code == 0
+    rows = json.loads(out)["rows"]
+    assert len(rows) > 1
+    assert all(row["start"] + sum(row[part] for part in PARTS) == pytest.approx(row["end"]) for row in rows)
+    with query.connect(Lakehouse(sample.root), layers=["gold"]) as connection:
+        won = "select sum(revenue)::double as won, max_by(open_pipeline, day)::double as still from gold.sales_summary where day > date '2025-05-31'"
+        (known,) = query.rows(connection, won)
+    assert (-sum(row["won"] for row in rows), sum(row["end"] for row in rows)) == (known["won"], known["still"])
+    code, out, _ = medallion(*line)
+    assert code == 0
+    assert "revalued" not in out  # nothing was
+    code, _, err = medallion("metrics", "movement", "2025-05-31", "2025-08-30", "--lakehouse", sample.root)
+    assert code == 1
+    assert "2025-08-30 is after 2025-06-30, the last day of the data" in err
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -319,3 +320,20 @@ def test_a_replay_of_an_earlier_day_gives_what_was_so_then(spark, changes_of, ve
             now_in.get(deal["lead_id"]),
         )
     assert {row["lead_id"] for row in deals} >= {row["lead_id"] for row in rows if row["valid_from"] <= before}
+
+
+def test_days_in_a_zone_follow_its_clock(spark):
+    """Through every change of the clock in forty years; the engine's own function, of which only this direction is right."""
+    from pyspark.sql import functions as F
+
+    from medallion.gold.deal_changes import _day
+
+    zones = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe")
+    times = [datetime(1985, 1, 1) + timedelta(hours=53 * n, minutes=7 * n) for n in range(6000)]
+    frame = spark.createDataFrame([(time,) for time in times], "time timestamp")
+    rows = frame.select(
+        "time", *(_day(F.col("time"), zone).alias(f"day_{n}") for n, zone in enumerate(zones))
+    ).collect()
+    for row in rows:
+        for n, zone in enumerate(zones):
+            assert row[f"day_{n}"] == row["time"].replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).date(), (row, zone)

@@ -12,6 +12,7 @@ import sys
 from dataclasses import replace
 from datetime import date, timedelta
 from io import StringIO
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -28,7 +29,7 @@ from medallion.pipeline.freshness import Freshness, definition, recorded, source
 PACKAGE = ROOT / "src" / "medallion"
 DAY = date(2025, 6, 30)
 DATED = ("silver.customers_clean", "silver.leads_clean", "silver.interactions_clean", "silver.stage_changes_clean")
-ALL = {step.table.removeprefix("gold.") for step in STEPS}
+ALL = {step.table.removeprefix("gold.") for step in STEPS if not step.needs}
 ACCOUNTS = {"customer_features", "score_bands", "deals", "top_customers"}
 GIVEN = {"": "no overrides", "as_of": {"half_life": 45}, SCORED: None}
 
@@ -36,7 +37,7 @@ GIVEN = {"": "no overrides", "as_of": {"half_life": 45}, SCORED: None}
 class Versions(dict):
     """As much of a lakehouse as the versions of its tables."""
 
-    in_catalog = True  # no manifests
+    root, place = "lake", SimpleNamespace(key="lake", reads_files=False, head=lambda: "")  # no manifests
 
     def version(self, name: str) -> int:
         return self.get(name, -1)
@@ -169,7 +170,7 @@ def test_a_changed_feature_rebuilds_the_features_and_their_dependants_and_nothin
         ("gold/deals.py", {"deals"}, set()),
         ("gold/top_customers.py", {"top_customers"}, set()),
         ("contracts/tables/attribution.odcs.yaml", {"attribution"}, {"channel_performance"}),
-        ("columns.py", ALL - {"touch_days"}, set()),
+        ("columns.py", ALL - {"touch_days", "deal_changes"}, {"deal_changes"}),
         ("silver/rewinding.py", ALL - {"top_customers"}, {"top_customers"}),
         ("gold/lead_scores.py", set(), set()),  # a score once given stays
         ("scoring/predict.py", set(), set()),  # without a model
@@ -195,7 +196,8 @@ TOUCHED = {"touch_totals", "touch_days", "attribution", "sales_summary", "channe
         ({"silver.interactions_clean": 4}, TOUCHED),
         ({"silver.customers_clean": 4}, ACCOUNTS),
         ({"silver.stage_changes_clean": 4}, {"stage_history", "deals", "deal_changes", "sales_summary"}),
-        ({"silver.products_clean": 4}, set()),
+        ({"silver.products_clean": 4}, {"deals"}),
+        ({"silver.owners_clean": 4}, ACCOUNTS),
         ({"gold.attribution": 4}, {"attribution", "channel_performance"}),
         ({"gold.customer_features": -1}, ACCOUNTS),
         ({"gold.lead_scores": 4}, set()),
@@ -205,6 +207,21 @@ def test_what_a_changed_table_rebuilds(lake, changed, tables):
     last = recorded(now(lake).document(DAY))
     lake.update(changed)
     assert set(rebuilt(now(lake, last=last))) == tables
+
+
+def test_tables_of_optional_entities_are_made_where_these_are_there(lake):
+    there = frozenset({"silver.quotas_clean", "silver.contacts_clean"})
+    last = recorded(now(lake).document(DAY))
+    found = rebuilt(replace(now(lake, last=last), there=there))
+    assert found == dict.fromkeys(
+        ("attainment", "contact_activity", "identity_links"), "no run has recorded what it was computed from"
+    )
+    last = recorded(replace(now(lake), there=there).document(DAY))
+    assert rebuilt(replace(now(lake, last=last), there=there)) == {}
+    lake["silver.deal_contacts_clean"] = 4  # no table of its own, but contacts take part in deals
+    assert set(rebuilt(replace(now(lake, last=last), there=there))) == {"contact_activity"}
+    lake["silver.owners_clean"] = 4
+    assert set(rebuilt(replace(now(lake, last=last), there=there))) == ACCOUNTS | {"attainment", "contact_activity"}
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "repair",
         "Examine a lakehouse: logs, files, schemas, keys, row accounts, models. Ends with 1 when something is broken.",
     ),
-    "verify": ("repair", "Compare the files of a lakehouse with its manifests. Ends with 1 when something is broken."),
+    "verify": ("repair", "Compare a lakehouse with its manifests. Ends with 1 when something is broken."),
     "maintain": (
         "repair",
         "Compact tables and delete files that no manifest you can still open needs (the last 30 days and each month's last).",
@@ -77,8 +77,16 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "restore": ("repair", "Go back to how a command left the lakehouse; files that came later count as new again."),
     "upload": ("upload", "Send exports to the landing place: what is there is skipped, what was interrupted goes on."),
+    "access": (
+        "access",
+        "Check the declaration of who may see what. Ends with 1 when it names an owner or a team that nobody has.",
+    ),
     "gate": ("state", "Check the newest delivery and gold; end with 1 when they must not be published."),
     "quarantine": ("quarantine", "Refused records: see them, correct them, reprocess them."),
+    "duplicates": (
+        "duplicates",
+        "Accounts and contacts that may be one: see why, merge them, keep them apart, undo it.",
+    ),
     "metrics": ("metrics", "One definition per number: look it up, ask for its value, check it."),
     "actions": ("actions", "Changes to the CRM that were proposed: decide on them, apply them."),
     "records": ("records", "List records, with the question as it was understood: which deals, which accounts."),

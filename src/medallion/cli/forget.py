@@ -63,6 +63,13 @@ def forget(
     call.answer(result, lambda: _show(call, result))
 
 
+def _searched(result: dict[str, Any]) -> str:
+    """How much was searched, in words."""
+    if "tables_searched" in result:
+        return f"All rows of {result['tables_searched']} tables"
+    return f"{result['files_searched']} remaining files"
+
+
 def _show(call: Call, result: dict[str, Any]) -> None:
     """What an erasure removed, or would remove."""
     if result.get("dry_run"):
@@ -73,10 +80,11 @@ def _show(call: Call, result: dict[str, Any]) -> None:
     call.records("Removed", rows)
     versions = sum(row["versions_purged"] for row in result["tables"])
     call.say(
-        f"{versions} older versions purged in {len(result['tables'])} tables; time travel into them is gone. {result['older_versions']}",
-        f"{result['files_searched']} remaining files searched for {result['terms_searched']} terms: nothing found.",
+        f"{versions} older versions purged in {len(result['tables'])} tables; time travel into them is gone.",
+        result["older_versions"],
+        f"{_searched(result)} searched for {result['terms_searched']} terms: nothing found.",
         *(
-            f"Searched for {one['count']} {one['kind']} {one['forms']}. Not for {one['not_searched']}."
+            f"Searched for {one['kind']} ({one['count']}): {one['forms']}. Not searched for: {one['not_searched']}."
             for one in result["searched_for"]
             if one["count"]
         ),

@@ -1,9 +1,10 @@
-"""The commands `medallion metrics list`, `show`, `value`, `check` and `databricks`."""
+"""The commands `medallion metrics list`, `show`, `value`, `movement`, `check` and `databricks`."""
 
 from __future__ import annotations
 
 import dataclasses
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,10 +12,12 @@ import typer
 
 from medallion import figures, metrics
 from medallion.care import metric_check, metric_random, status
+from medallion.cli import days
 from medallion.cli.command import Call, command, group
 from medallion.errors import ContractError, LakehouseError
 from medallion.lakehouse import contracts_in_use, query
 from medallion.lakehouse.store import Lakehouse
+from medallion.metrics import over_time
 from medallion.metrics.compilers.duckdb import answer, written_rows
 from medallion.metrics.conditions import conjuncts
 from medallion.metrics.question import Question
@@ -165,6 +168,58 @@ def value(
             call.say("In total: " + ", ".join(f"{key.replace('_', ' ')} {text}" for key, text in totals.items()))
 
     call.answer(document, tell)
+
+
+@command(
+    app,
+    examples=(
+        "`medallion metrics movement 2025-05-31 2025-06-30`",
+        "`medallion metrics movement 2025-05-31 2025-06-30 --by owner` · deals that change hands move out and in",
+        "`medallion metrics movement 2025-05-31 2025-06-30 --by expected_close_month --known-as-of 2025-06-30`",
+    ),
+    at=True,
+)
+def movement(
+    call: Call,
+    start: Annotated[str, typer.Argument(help="Day from whose end on, such as 2025-05-31.")],
+    end: Annotated[str, typer.Argument(help="Day to whose end, such as 2025-06-30.")],
+    by: Annotated[
+        list[str] | None, typer.Option("--by", help=f"Split by {', '.join(over_time.DIMENSIONS)}; may be given again.")
+    ] = None,
+    known_as_of: days.KnownAsOf = None,
+) -> None:
+    """Tell how the open pipeline of one day became that of a later one: opened, won, lost and so on, which add up."""
+    first, last, known = days.day(start, "START"), days.day(end, "END"), days.time(known_as_of)
+    contracts_in_use.for_readers(call.lake)
+    status.needs(call.lake, ("gold.deal_changes", "gold.customer_features"))
+    newest = status.as_of(call.lake)
+    if newest and last > newest:
+        raise ContractError(f"{last} is after {newest}, the last day of the data", f"Give a day up to {newest}.")
+    with query.connect(call.lake, layers=("gold",)) as connection:
+        found = over_time.movement(connection, first, last, by or (), known)
+    rows = [
+        {name: metrics.plain(one) if isinstance(one, Decimal) else one for name, one in row.items()} for row in found
+    ]
+
+    def tell() -> None:
+        parts = [name for name in ("start", *over_time.PARTS, "end") if name in ("start", "end") or _moves(rows, name)]
+        said = [
+            {
+                **{name: row[name] for name in by or ()},
+                **{part: figures.money(row[part], call.currency) for part in parts},
+            }
+            for row in rows
+        ]
+        if not by:  # one row reads better downwards
+            counted = {part: rows[0].get(f"{part}_deals", "") for part in parts}
+            said = [{"part": part, "value": said[0][part], "deals": counted[part]} for part in parts]
+        call.records(f"Open pipeline from {first} to {last}", said, "The start and the parts add up to the end.")
+
+    call.answer({"start": first, "end": last, "by": by or [], "known_as_of": known, "rows": rows}, tell)
+
+
+def _moves(rows: list[dict[str, Any]], part: str) -> bool:
+    return any(row[part] or row.get(f"{part}_deals") for row in rows)
 
 
 @command(

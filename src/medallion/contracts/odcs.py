@@ -25,7 +25,15 @@ _KINDS = {"string": "text", "integer": "integer", "number": "money", "date": "da
 _SEMANTIC_KINDS = {"identifier", "code", "money", "email", "phone", "text", "free_text"}
 _TYPES = re.compile(r"string|bigint|double|boolean|date|timestamp|decimal\(\d+,\d+\)|array<string>")
 _COLUMN_PROPERTIES = {"spellings", "fallback", "default", "unit", "event", "dateFormats", "gold"}
-_OBJECT_PROPERTIES = {"filePatterns", "versionColumn", "placeholders", "dateFormats", "invariants", "sources"}
+_OBJECT_PROPERTIES = {
+    "filePatterns",
+    "versionColumn",
+    "placeholders",
+    "dateFormats",
+    "invariants",
+    "sources",
+    "survivorship",
+}
 _METRIC_CHECKS = {"nullValues": "null", "invalidValues": "accepted"}
 _CUSTOM_CHECKS = {"readable", "range", "pattern", "future", "reference"}
 _BASIS = {
@@ -395,7 +403,23 @@ def entity(declared: SchemaObject, contract: OpenDataContractStandard, path: str
         placeholders=tuple(dict.fromkeys((*(base.placeholders if base else PLACEHOLDERS), *placeholders))),
         freshness_hours=_freshness(contract, str(declared.name), base, place),
         sources=_sources(extra, base, columns, place, version),
+        **_survivorship(extra, base, place),
     )
+
+
+def _survivorship(extra: dict[str, Any], base: Entity | None, place: str) -> dict[str, Any]:
+    """Whose values count where records were decided to be one: the word, and the patterns of preferred files."""
+    if "survivorship" not in extra:
+        return {"survivorship": base.survivorship, "preferred": base.preferred} if base else {}
+    said = extra["survivorship"]
+    if isinstance(said, list) and said:
+        return {"survivorship": "newest", "preferred": tuple(str(item).lower() for item in said)}
+    if said not in ("newest", "complete"):
+        raise ContractError(
+            f"{place}: survivorship is {said!r}",
+            "Write newest, complete, or a list of patterns of files, the preferred first: [erp_*].",
+        )
+    return {"survivorship": said, "preferred": ()}
 
 
 def _sources(

@@ -239,7 +239,7 @@ class Dashboard:
         """One customer."""
         parameters.given(request.query_params.multi_items(), ())
         key = request.path_params["key"]
-        found = people.customer(reading, self.options.settings.score, key)
+        found = people.customer(reading, self.options.settings.score, key, pii=self.options.pii)
         if found is None:
             raise HTTPException(404, words.say("no_customer", key=key[:60]))
         name = found["account"]["customer_name"] or key

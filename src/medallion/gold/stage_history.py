@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -40,7 +38,7 @@ def stage_history(versions: DataFrame, changes: DataFrame | None, as_of: AsOf, l
     def joined(frame: DataFrame, how: str) -> DataFrame:
         return frame.withColumn("_hash", key_hash(F.col("lead_id"))).join(several, on="_hash", how=how).drop("_hash")
 
-    once = joined(current, "left_anti").withColumn("entered_at", F.least("_first", _last_instant(as_of)))
+    once = joined(current, "left_anti").withColumn("entered_at", F.least("_first", as_of.last_instant))
     once = once.select("lead_id", "stage", "entered_at", "told_by").withColumn("left_at", F.lit(None).cast("timestamp"))
     entries, current = _versions(joined(versions, "left_semi")), joined(current, "left_semi")
     if changes is not None:
@@ -59,10 +57,6 @@ def stage_history(versions: DataFrame, changes: DataFrame | None, as_of: AsOf, l
     )
 
 
-def _last_instant(as_of: AsOf) -> Column:
-    return F.lit((as_of.time - timedelta(microseconds=1)).isoformat(sep=" ")).cast("timestamp")
-
-
 def _changed_at(otherwise: Column) -> Column:
     """When the CRM last changed the stage of a version at the latest; a closed deal entered its stage when it closed."""
     closed = F.when(F.col("status") != "open", F.col("closed_at"))
@@ -78,7 +72,7 @@ def _current(leads: DataFrame, as_of: AsOf) -> DataFrame:
     return rows.select(
         "lead_id",
         "stage",
-        F.least(F.coalesce(at, "known_at"), _last_instant(as_of)).alias("entered_at"),
+        F.least(F.coalesce(at, "known_at"), as_of.last_instant).alias("entered_at"),
         F.lit("version").alias("told_by"),
         *_ARRIVAL,
         first.alias("_first"),

@@ -55,7 +55,7 @@ def needed(known: Iterable[Manifest], now: datetime) -> dict[str, set[int]]:
 
 def tables(lake: Lakehouse) -> list[str]:
     """Tables that are kept up; none in a catalog. Those of somebody else are not: no manifest says which versions they need."""
-    if lake.in_catalog:
+    if not lake.place.reads_files:
         return []
     return [name for name in lake.tables() if manifests.is_ours(name) and not name.endswith(publishing.WORK)]
 

@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import cast
 from urllib.parse import unquote
 
 import duckdb
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from medallion.lakehouse import manifests, query
+from medallion.lakehouse import manifests, query, unity
 from medallion.lakehouse.manifests import Kept
 from medallion.lakehouse.store import BESIDE, Lakehouse, data_files, newest_commit
 from medallion.version import VERSION
@@ -32,7 +33,7 @@ _LARGE = 8 << 20
 def publish(
     lake: Lakehouse, kind: str, run_id: str = "", now: datetime | None = None, *, cut: bool = False
 ) -> manifests.Manifest | None:
-    """Add the manifest of a command that has ended; None where no table has changed, and in a catalog.
+    """Add the manifest of a command that has ended; None where no table has changed.
 
     The caller holds the lock. After an erasure, and where commits that a manifest names were lost (`cut`), no earlier
     manifest opens any more. What was lost may have had the same version, so then every table is hashed anew.
@@ -40,11 +41,9 @@ def publish(
     Raises:
         LakehouseError: Another writer has added one meanwhile.
     """
-    if lake.in_catalog:
-        return None
-    reserved = manifests.reserved(lake)
-    before = manifests.newest(lake, reserved)
-    known = before.tables if before and before.hashed_by == probe() and not cut else {}
+    reserved = manifests.reserved(lake) if lake.place.reads_files else None
+    before, method = manifests.newest(lake, reserved), hashed_by(lake)
+    known = before.tables if before and before.hashed_by == method and not cut else {}
     if before and not (known or cut) and _is_same(lake, before):
         return None
     tables = dict(kept(lake, known))
@@ -58,6 +57,8 @@ def publish(
         same = _identities(tables) == _identities(before.tables if before else {})
     if same:
         return None
+    if before and not lake.place.reads_files and _contents(tables) == _contents(before.tables):
+        kind = MAINTAIN  # of the platform
     manifest = manifests.Manifest(
         number,
         now or datetime.now(UTC),
@@ -66,7 +67,7 @@ def publish(
         manifests.FORMAT,
         VERSION,
         opens_from,
-        probe(),
+        method,
         tables,
         before.hash if before else "",
     ).sealed()
@@ -97,6 +98,9 @@ def kept(
         else:
             changed[name] = lake.delta(name)
     if not changed:
+        return
+    if not lake.place.reads_files:
+        yield from _kept_by_engine(lake, changed, known)
         return
     parts = {name: _part(lake, name, table, known.get(name)) for name, table in changed.items()}
     with query.empty() as connection, query.damage_in_words(lake, changed):
@@ -153,6 +157,31 @@ def _sums(
             found = connection.execute(" union all ".join(hashed.values())).fetchall()
             return {name: (int(total), int(rows)) for name, (total, rows) in zip(hashed, found, strict=True)}
     return sums_of(connection, {name: query.source(connection, lake, name, *one) for name, one in wanted.items()})
+
+
+def _kept_by_engine(
+    lake: Lakehouse, tables: Mapping[str, DeltaTable], known: Mapping[str, Kept]
+) -> Iterator[tuple[str, Kept]]:
+    """Tables that only the engine reads: hashed whole in one statement, but for those that upkeep alone has changed."""
+    same = {name: known[name] for name in tables if name in known and is_as(lake, name, known[name])}
+    pinned = lake.pinned or {}
+    _, sums = lake.place.sums({name: pinned.get(name) for name in tables if name not in same}) or ("", {})
+    for name, table in tables.items():
+        made, version = str(table.metadata().id), table.version()
+        if name in same:
+            yield name, replace(same[name], id=made, version=version)
+        else:
+            total, rows = sums[name]
+            yield name, Kept(made, version, version, rows, 0, 0, str(total))
+
+
+def is_as(lake: Lakehouse, name: str, known: Kept) -> bool:
+    """Whether a table that only the engine reads has the rows that are known, as far as its history says."""
+    return cast(unity.Table, lake.delta(name)).is_since(known.version, known.id)
+
+
+def _contents(tables: Mapping[str, Kept]) -> dict[str, tuple[int, str, int]]:
+    return {name: (one.rows, one.content, one.since) for name, one in tables.items()}
 
 
 def _identities(tables: Mapping[str, Kept]) -> dict[str, tuple[str, int]]:
@@ -254,6 +283,12 @@ def sums_of(connection: duckdb.DuckDBPyConnection, sources: Mapping[str, str]) -
     one = "select '{}', coalesce(sum(hash(_whole_row)::hugeint), 0), count(*) from ({}) _whole_row"
     found = connection.execute(" union all ".join(one.format(*item) for item in sources.items())).fetchall()
     return {name: (int(total), int(rows)) for name, total, rows in found}
+
+
+def hashed_by(lake: Lakehouse) -> str:
+    """What hashes the rows of a lakehouse, as its manifests name it."""
+    by_engine = lake.place.sums({})
+    return by_engine[0] if by_engine else probe()
 
 
 @cache

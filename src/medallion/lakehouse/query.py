@@ -108,7 +108,7 @@ def connect(
             f"{lake.root}: there is no lakehouse here", "Run `medallion run` first, or check --lakehouse."
         )
     with empty(alone) as connection, damage_in_words(lake, names):
-        if lake.in_catalog:
+        if not lake.place.reads_files:
             yield cast(duckdb.DuckDBPyConnection, _Fetching(connection, lake, names))
             return
         for name in names:
@@ -241,7 +241,7 @@ class _Fetching:
 
     def _fetch(self, sql: str) -> None:
         for name in sorted(self._waiting & named(sql)):
-            rows = unity.arrow(self._lake.root, name)
+            rows = unity.arrow(self._lake.root, name, (self._lake.pinned or {}).get(name))
             self._connection.execute(f"create table {name} as from rows")  # the variable; DuckDB finds it by its name
             del rows
             self._waiting.discard(name)

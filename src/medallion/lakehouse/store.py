@@ -29,7 +29,7 @@ from tenacity import retry, retry_if_exception_message, stop_after_attempt, wait
 from medallion import addresses, door
 from medallion.contracts import Table
 from medallion.errors import LakehouseError, StateRemovedError
-from medallion.lakehouse import locks, places
+from medallion.lakehouse import locks, places, unity
 from medallion.lakehouse.places import LAYERS, Place
 from medallion.lakehouse.session import engine_name
 
@@ -70,13 +70,14 @@ _open: dict[str, dict[str, tuple[tuple[str, int, int, int], DeltaTable]]] = {}
 
 @contextmanager
 def kept_open(lake: Lakehouse) -> Iterator[None]:
-    """Open each table of a lakehouse in a folder once per commit of it, instead of whenever its columns are asked for.
+    """Open each table of a lakehouse in a folder or catalog once per commit of it, instead of whenever its columns are asked for.
 
     For who holds the lock: nearly every commit is then its own, and what others commit beside the lock is seen too.
     """
     _open[lake.place.key] = {}
     try:
-        yield
+        with lake.place.kept():
+            yield
     finally:
         _open.pop(lake.place.key, None)
 
@@ -111,11 +112,6 @@ class Lakehouse:
     def folder(self) -> Path | None:
         """The folder that the tables are in, for what can only be done with files; None elsewhere."""
         return self.place.folder
-
-    @property
-    def in_catalog(self) -> bool:
-        """Whether the tables are those of a catalog, which only the engine can reach."""
-        return isinstance(self.place, places.Catalog)
 
     @property
     def catalog(self) -> str | None:
@@ -165,7 +161,7 @@ class Lakehouse:
                 f"See what `medallion doctor` says; the next command that writes mends what it can. Or: {GO_BACK}.",
             ) from error
         # an empty commit reads as if it were not there: the version before would pass for the newest
-        if _is_empty(self, name, table.version()) and (found := damage(self, name)):
+        if self.folder is not None and _is_empty(self, name, table.version()) and (found := damage(self, name)):
             raise found.error()
         if opened is not None and now:
             opened[name] = now, table
@@ -176,6 +172,12 @@ class Lakehouse:
         if (pinned := self.pinned) is not None and name not in BESIDE:
             return name in pinned
         if newest_commit(self, name):  # refuses what is no name of a table
+            return True
+        if (
+            (opened := _open.get(self.place.key)) is not None
+            and name in opened
+            and opened[name][0] == state(self, name)
+        ):
             return True
         try:
             return self.place.exists(name)
@@ -292,11 +294,14 @@ _COMMIT = re.compile(r"\d{20}\.json")
 def state(lake: Lakehouse, name: str) -> tuple[str, int, int, int] | None:
     """What tells the newest version of a table in a folder from every other: its commit, as the file system knows it.
 
-    None where it is not known, or not the version that is read.
+    In a catalog that this process holds, how often it has written the table. None where it is not known, or not the version
+    that is read.
     """
-    commit = newest_commit(lake, name) if name in BESIDE or lake.pinned is None else None
-    if commit is None:
+    if lake.pinned is not None and name not in BESIDE:
         return None
+    commit = newest_commit(lake, name)
+    if commit is None:
+        return None if name in BESIDE else lake.place.state(name)
     found = commit.stat()
     return commit.path, found.st_ino, found.st_size, found.st_mtime_ns
 
@@ -481,9 +486,16 @@ def data_files(table: DeltaTable) -> pa.Table:
     return pa.RecordBatchReader.from_stream(table.get_add_actions(flatten=True)).read_all()
 
 
+def count(lake: Lakehouse, name: str) -> int | None:
+    """How many rows a table has, as its statistics say, or the engine where only it knows; None where they do not say."""
+    table = lake.delta(name)
+    if not lake.place.reads_files:
+        return table.count()
+    counts = data_files(table)["num_records"].to_pylist()
+    return None if None in counts else sum(counts)
+
+
 def _is_empty(lake: Lakehouse, name: str, version: int) -> bool:
-    if lake.folder is None:
-        return False
     try:
         return Path(lake.path(name), "_delta_log", f"{version:020d}.json").stat().st_size == 0
     except OSError:  # cleaned away behind a checkpoint
@@ -503,7 +515,8 @@ def read(spark: SparkSession, lake: Lakehouse, name: str, version: int | None = 
         version = lake.pinned.get(name)
     if version is not None:
         reader = reader.option("versionAsOf", version)
-    return reader.table(lake.path(name)) if lake.in_catalog else reader.load(lake.path(name))
+    path = lake.path(name)
+    return reader.table(path) if _quoted(path) else reader.load(path)
 
 
 def save(
@@ -674,7 +687,12 @@ def _make(spark: SparkSession, lake: Lakehouse, name: str, columns: list[tuple[s
     """An empty table of nullable columns; made from a frame with literals, some would be NOT NULL for all time."""
     if lake.folder is None:
         schema = ", ".join(f"`{column}` {kind}" for column, kind in columns)
-        _commit(spark.createDataFrame([], schema), lake.path(name), "append", {})
+        _commit(
+            spark.createDataFrame([], schema),
+            lake.path(name),
+            "append",
+            unity.RETENTION if _quoted(lake.path(name)) else {},
+        )
         return
 
     locks.check()
@@ -742,11 +760,12 @@ def empty(spark: SparkSession, contract: Table) -> DataFrame:
 
 
 @_again
-def _commit(frame: DataFrame, path: str, mode: str, options: dict[str, str]) -> None:
+def _commit(frame: DataFrame, path: str, mode: str, options: Mapping[str, str]) -> None:
     locks.check()
     writer = frame.write.format("delta").mode(mode).options(**options)
     with door.through(path):
         writer.saveAsTable(path) if _quoted(path) else writer.save(path)
+    unity.written(path)
 
 
 def _quoted(path: str) -> bool:
@@ -828,6 +847,7 @@ def _execute(spark: SparkSession, path: str, statement: str) -> None:
     locks.check()
     with door.through(path):
         spark.sql(statement).collect()
+    unity.written(path)
 
 
 def append_raw(frame: DataFrame, spark: SparkSession, lake: Lakehouse, name: str) -> int:
@@ -893,7 +913,7 @@ def vacuum(lake: Lakehouse, name: str, hours: int = 0, keep: list[int] | None = 
 
 
 def purge(lake: Lakehouse, name: str) -> tuple[int, int]:
-    """Remove everything of a table but its newest version; gives how many versions and data files went.
+    """Remove everything of a table in a folder but its newest version; gives how many versions and data files went.
 
     What older versions held stays readable in their files, and in the statistics of the log, until this is done. What
     is being written to a table beside the lock meanwhile is left alone.

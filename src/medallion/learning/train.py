@@ -14,17 +14,18 @@ import pyarrow as pa
 
 from medallion import addresses, charts, contracts
 from medallion.config import Settings, end_of_day
+from medallion.contracts.model import STANDING
 from medallion.errors import LakehouseError, MedallionError
 from medallion.lakehouse import contracts_in_use, query, store
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import batches, journal, models
+from medallion.pipeline import batches, identities, journal, models
 from medallion.pipeline.steps import Report, Steps
 from medallion.scoring import card, drift, leaks, registry, snapshots, training
 from medallion.scoring.evaluation import gain
 from medallion.scoring.readiness import BOOST_LEADS, BOOST_WON, Evidence
 from medallion.scoring.snapshots import Facts, versions
-from medallion.silver import without
+from medallion.silver import life, resolved, without
 from medallion.version import VERSION
 
 if TYPE_CHECKING:
@@ -169,12 +170,17 @@ class _Training:
         journal = batches.history(self.lake)
         replaced = batches.replaced(journal)
         known = [batch.known_at for batch in journal if batch.state == batches.FINISHED]
+        pairs = {
+            name: identities.into(members)
+            for name, members in identities.frames(spark, self.lake, self.entities).items()
+        }
 
         def of(entity: Entity) -> DataFrame:
             history = store.read(spark, self.lake, entity.history.name)
             history = without(history, replaced.get(entity.name, ()))
-            accepted = history.filter("_outcome IN ('accepted', 'moved')").count()
+            accepted = history.filter(f"_outcome IN {STANDING}").count()
             single = accepted == store.read(spark, self.lake, entity.clean.name).count()
+            history = life.following(history, resolved.references(entity, pairs))
             return versions(history, entity.key, min(known), single=single)
 
         stages = self.entities.get("stage_changes")

@@ -20,7 +20,7 @@ from medallion.metrics.answers import (
 )
 from medallion.metrics.declared import Dimension, Format, Measure, Metric, MetricView, Parameter
 from medallion.metrics.filters import Filter, Known, understood, within
-from medallion.metrics.loading import flag, metrics, threshold, views
+from medallion.metrics.loading import every_metric, flag, metrics, threshold, views
 from medallion.metrics.relations import Relation
 from medallion.metrics.writing import plain, written
 
@@ -39,6 +39,7 @@ __all__ = [
     "ask",
     "computed",
     "contradicted",
+    "every_metric",
     "flag",
     "groups",
     "insights",

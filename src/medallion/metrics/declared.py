@@ -93,6 +93,7 @@ class Dimension(_Strict):
         ordered: Whether its values have an order of their own: that of `values`, or where none are declared, that in
             which deals pass them. An answer without another order has it.
         format: How a number is written for readers.
+        needs: Tables of optional entities without which the dimension is not there.
     """
 
     name: Name
@@ -107,6 +108,7 @@ class Dimension(_Strict):
     future: bool = False
     ordered: bool = False
     format: Format | None = None
+    needs: tuple[str, ...] = ()
 
     @field_validator("implies", mode="before")
     @classmethod
@@ -167,6 +169,7 @@ class MetricView(_Strict):
         key: Dimensions or fields that name a row.
         listed: What a list of records shows beside the key; all where none are named.
         joins: Tables that fields may be taken from.
+        needs: Tables of optional entities without which there are none of these metrics.
         fields: What questions may also filter and split by, and lists of records show, beside the dimensions.
     """
 
@@ -178,6 +181,7 @@ class MetricView(_Strict):
     source: str
     comment: str
     filter: str | None = None
+    needs: tuple[str, ...] = ()
     joins: tuple[Join, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     dimensions: tuple[Dimension, ...]

@@ -23,7 +23,7 @@ from sqlglot.errors import SqlglotError
 
 from medallion import contracts
 from medallion.contracts import Column, yaml
-from medallion.contracts.own import folder_of_metrics, own_columns
+from medallion.contracts.own import folder_of_metrics, optional_tables, own_columns
 from medallion.errors import ContractError
 from medallion.metrics.declared import (
     Calendar,
@@ -102,10 +102,17 @@ _Places = dict[str, tuple[_File, int]]
 def metrics() -> dict[str, Metric]:
     """All metrics by name, with the columns that the contracts in use bring to gold (`contracts.own`) as dimensions.
 
+    Those over tables of optional entities are there where the lakehouse has these tables.
+
     Raises:
         ContractError: A declaration is broken, or a name is given twice; says file, line and reason.
     """
     return declarations().metrics
+
+
+def every_metric() -> dict[str, Metric]:
+    """All shipped metrics by name, also those over tables of optional entities, wherever these are there."""
+    return _declarations((), (), (), None).metrics
 
 
 def views() -> dict[str, MetricView]:
@@ -123,7 +130,9 @@ def declarations() -> Declarations:
     Raises:
         ContractError: See `metrics`.
     """
-    return _declarations(own_columns("gold.deals"), own_columns("gold.customer_features"), own_files())
+    return _declarations(
+        own_columns("gold.deals"), own_columns("gold.customer_features"), own_files(), optional_tables()
+    )
 
 
 def flag(entity: str, name: str) -> str:
@@ -155,14 +164,20 @@ def own_files() -> tuple[tuple[Path, int, int], ...]:
 
 @cache
 def _declarations(
-    of_deals: tuple[Column, ...], of_customers: tuple[Column, ...], own: tuple[tuple[Path, int, int], ...]
+    of_deals: tuple[Column, ...],
+    of_customers: tuple[Column, ...],
+    own: tuple[tuple[Path, int, int], ...],
+    optional: frozenset[str] | None,
 ) -> Declarations:
     columns = {"gold.deals": of_deals, "gold.customer_features": of_customers}
     found: dict[str, MetricView] = {}
     places: _Places = {}
     for path in sorted(Path(str(files("medallion.metrics"))).glob("*.yaml")):
         document, file = _read(path)
-        view = _with_columns(_valid(MetricView, document, file), columns)
+        view = _valid(MetricView, document, file)
+        if optional is not None and not optional.issuperset(view.needs):
+            continue
+        view = _with_columns(view, columns, optional)
         _add(found, places, view, file, own=False)
     added, calendar = [], Calendar()
     for path, _, _ in own:
@@ -243,14 +258,17 @@ def _words(kind: type[_Strict], keys: Sequence[Any]) -> list[str]:
     return list(inner.model_fields)
 
 
-def _with_columns(view: MetricView, columns: dict[str, tuple[Column, ...]]) -> MetricView:
+def _with_columns(
+    view: MetricView, columns: dict[str, tuple[Column, ...]], optional: frozenset[str] | None
+) -> MetricView:
     """A view with the columns that contracts bring to its source as dimensions, and without measures that need more."""
     own = columns.get(view.source, ())
     there = {column.name for column in own}
     measures = tuple(measure for measure in view.measures if there.issuperset(measure.needs))
-    taken = {one.name for one in (*view.dimensions, *view.fields)}
-    brought = tuple(_dimension(column) for column in own if column.name not in taken)
-    return view.model_copy(update={"measures": measures, "dimensions": (*view.dimensions, *brought)})
+    known = (one for one in view.dimensions if optional is None or optional.issuperset(one.needs))
+    dimensions = (*(one for one in known if one.name not in there), *map(_dimension, own))
+    fields = tuple(one for one in view.fields if one.name not in there)
+    return view.model_copy(update={"measures": measures, "dimensions": dimensions, "fields": fields})
 
 
 def _dimension(column: Column) -> Dimension:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from medallion import door
 from medallion.contracts import Entity, table
 from medallion.errors import LakehouseError
-from medallion.lakehouse import query, store
+from medallion.lakehouse import locks, query, store
 from medallion.lakehouse.store import Lakehouse
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ RETURNED = "ops.returned"
 FLAGGED, KEPT = "flagged", "kept"
 #: File with whom to search for again, where a search found something that is not ours to remove.
 LEFT_FILE = ".erasures.json"
+#: What the lock calls that elsewhere than in a folder.
+_LEFT = "left"
 
 
 def read(lake: Lakehouse) -> ErasureLog:
@@ -87,8 +89,10 @@ def left(lake: Lakehouse) -> dict[str, dict[str, Any]]:
     Raises:
         LakehouseError: The file that has them is damaged.
     """
-    path = lake.folder / LEFT_FILE if lake.folder is not None else None
-    if path is None or not path.exists():
+    if lake.folder is None:
+        return dict(locks.peek(lake.root).get(_LEFT, {}))
+    path = lake.folder / LEFT_FILE
+    if not path.exists():
         return {}
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
@@ -99,12 +103,19 @@ def left(lake: Lakehouse) -> dict[str, dict[str, Any]]:
 
 
 def leave(lake: Lakehouse, erasure_id: str, arguments: Mapping[str, Any] | None) -> None:
-    """Keep what repeating the search of an erasure needs, readable by its owner only; None when it found nothing."""
+    """Keep what repeating the search of an erasure needs, None when it found nothing. The caller holds the lock.
+
+    In a folder in a file that its owner alone may read, elsewhere in the lock.
+    """
     known, path = left(lake), Path(lake.root, LEFT_FILE)
     found = {name: kept for name, kept in known.items() if name != erasure_id}
     if arguments is not None:
         found[erasure_id] = dict(arguments)
-    if found:
+    if lake.folder is None:
+        if found != known:
+            locks.held(lake.root).keep(_LEFT, found or None)
+            locks.held(lake.root).settle()
+    elif found:
         door.write(path, json.dumps(found))
     elif known:
         with door.through(path):

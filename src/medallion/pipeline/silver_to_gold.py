@@ -20,17 +20,17 @@ from medallion.errors import ConservationError, ContractError, LakehouseError, M
 from medallion.features import AsOf, interactions_as_of
 from medallion.features.deals import is_reversed
 from medallion.features.engagement import CHANNELS
-from medallion.gold import CONVERSIONS, OWN_STEPS, SCORED, SCORED_FROM, Step, gold_contract, graph
+from medallion.gold import CONVERSIONS, OWN_STEPS, SCORED, SCORED_FROM, Step, gold_contract, graph, possible
 from medallion.gold.lead_scores import lead_scores
 from medallion.lakehouse import contracts_in_use, store
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import batches
+from medallion.pipeline import batches, identities
 from medallion.pipeline.additions import Additions, additions
 from medallion.pipeline.context import Context
-from medallion.pipeline.freshness import Stale
+from medallion.pipeline.freshness import Stale, optional_tables
 from medallion.pipeline.steps import in_order
 from medallion.scoring import predict, snapshots
-from medallion.silver import converted
+from medallion.silver import converted, resolved
 from medallion.sources import rates
 from medallion.weights import ScoreWeights
 
@@ -92,6 +92,7 @@ def silver_to_gold(
     for name in contracts.ENTITY_NAMES:
         context.create(entities[name].history)
         context.create(entities[name].clean)
+    optional = optional_tables(lake, entities)
     there = [entity for entity in entities.values() if lake.exists(entity.clean.name)]
     frames: dict[str, DataFrame] = {
         entity.clean.name: silver.grown(context.read(entity.clean), entity) for entity in there
@@ -100,10 +101,15 @@ def silver_to_gold(
     replaced = batches.replaced(batches.history(lake), known_as_of)
     known = None if known_as_of is None else F.lit(known_as_of.isoformat(sep=" ")).cast("timestamp")
 
+    members = identities.frames(context.spark, lake, entities, known_as_of)
+
     def rewind(time: Column) -> None:
         for entity in there:
             versions = silver.without(silver.grown(context.read(entity.history), entity), replaced.get(entity.name, ()))
             frames[entity.clean.name] = silver.rewind(versions, entity, time, known)
+        if members:
+            names = {entity.clean.name for entity in there}
+            frames.update(resolved.resolved({name: frames[name] for name in names}, there, members))
 
     if known is not None:
         rewind(F.lit(_END_OF_TIME).cast("timestamp"))  # what was current then
@@ -121,17 +127,19 @@ def silver_to_gold(
         rewind(as_of_time.instant)
 
     held_out = _in_reporting_currency(context, frames, day, known_as_of, target is None)
-    # withdrawn deals were there once, so they are in their history, and in no other table
-    special = {("gold.deal_changes", "silver.leads_history"): frames["silver.leads_history"]}
-    frames["silver.leads_history"] = versions
-    ended = " or ".join(f"_outcome = '{outcome}'" for outcome in ENDED)
-    if held_out or context.has_rows(entities["leads"].history, ended):  # stages of deals that are there
+    every, ended = frames["silver.leads_history"], " or ".join(f"_outcome = '{outcome}'" for outcome in ENDED)
+    frames["silver.leads_history"], some_ended = versions, context.has_rows(entities["leads"].history, ended)
+    if held_out or some_ended:  # stages of deals that are there
         frames["silver.leads_history"] = silver.of_counted(versions, frames["silver.leads_clean"])
+    if some_ended and not (newest and newest >= as_of_time.time):
+        every = silver.ended_by(every, as_of_time.last_instant)
+    # withdrawn deals were there once, so they are in their history, and in no other table
+    special = {("gold.deal_changes", "silver.leads_history"): every}
 
-    found = Stale({step.table: "" for step in graph()}, anew) if stale is None else stale(day)
+    by_table = {step.table: step for step in possible(optional)}
+    found = Stale(dict.fromkeys(by_table, ""), anew) if stale is None else stale(day)
     wanted, anew = set(found.tables), found.anew
     since = Additions()
-    by_table = {step.table: step for step in graph()}
     if not any(by_table[name].adds for name in wanted):
         pass
     elif target is not None:
@@ -149,6 +157,8 @@ def silver_to_gold(
             frames[SCORED] = _scored(out, frames, as_of_time, champion)
 
     given: dict[str, Any] = {"as_of": as_of_time, "high_watermark": since.high_watermark, "time_zone": time_zone}
+    # a user's own table may have the name of an optional entity
+    named_so = {entities[name].clean.name for name in contracts.OPTIONAL_NAMES} - optional
     facts = {_EVERY_CHANNEL: _counts_every_channel(entities)}
 
     def make(name: str) -> None:
@@ -160,7 +170,9 @@ def silver_to_gold(
                 else special.get((name, what), given.get(what, frames.get(what)))
                 for what in step.inputs
             ]
-            if step.module:
+            if not step.module:
+                inputs = [None if what in named_so else frame for what, frame in zip(step.inputs, inputs, strict=True)]
+            else:
                 inputs = [
                     without_files.get(what) if frame is None else frame
                     for what, frame in zip(step.inputs, inputs, strict=True)
@@ -224,6 +236,7 @@ def _in_reporting_currency(
     if keep:
         context.save(others, contracts.table(CONVERSIONS), whole=True)
         others = context.read(CONVERSIONS)
+    frames[CONVERSIONS] = others
     last_days = {each.currency: each.day for each in known}
     place = given.path if given else "a table of rates, named in config.yaml as `rates:`"
     return [

@@ -395,8 +395,10 @@ def _model(currency: str, files: tuple[Any, ...], *own: tuple[contracts.Column, 
 
 
 def modelled() -> dict[str, Metric]:
-    """The metrics that the model has: those over one of its tables that are not made of parts with times of their own."""
-    return {name: one for name, one in metrics().items() if not one.measure.parts and _home(one)}
+    """The metrics that the model has: those over its tables, which every lakehouse has, that have no parts with times of
+    their own.
+    """
+    return {name: one for name, one in metrics().items() if not (one.view.needs or one.measure.parts) and _home(one)}
 
 
 def home(metric: Metric) -> str:

@@ -704,6 +704,13 @@ class Mentions:
         shared = sum(name.person and name.text in self.shared for name in told)
         alone = sum(len(name.words) <= 1 and not name.is_searched for name in self.names)
         people = sum(name.person for name in told)
+        counted = {
+            "names of one word": alone,
+            "names made of common words, in lower case": ordinary,
+            "surnames that other people have": shared,
+            "names that records of three or more other accounts have": len(self.common),
+        }
+        others = [f"{count} {what}" for what, count in counted.items() if count]
         return [
             {"kind": "e-mail addresses", "count": len(self._emails),
              "forms": "in upper or lower case, with a tag after a plus, and with %40 or (at) in place of @",
@@ -716,9 +723,7 @@ class Mentions:
             {"kind": "names of persons", "count": people,
              "forms": "in any script and case, with or without accents (ü as u or ue), hyphens and titles; last name first; without middle names or the "
              "second of two surnames; and, if no one else in the lakehouse has the surname, with initials, after a title, or a hyphenated surname alone",
-             "not_searched": f"nicknames; given names and other surnames alone; inflected forms; the name in another script; {alone} names of one word; "
-             f"{ordinary} names made of common words, in lower case; {shared} surnames that other people have; "
-             f"{len(self.common)} names that records of three or more other accounts have"},
+             "not_searched": "; ".join(["nicknames; given names and other surnames alone; inflected forms; the name in another script", *others])},
             {"kind": "names of accounts", "count": len(told) - people,
              "forms": f"with a capital letter, with or without accents and legal form; a name of one word in running text from {_LONG} letters on, elsewhere with its legal form",
              "not_searched": "abbreviations; shorter names of one word; common words without their legal form"},

@@ -55,7 +55,8 @@ def rewind(history: DataFrame, entity: Entity, as_of: Column, known_as_of: Colum
         chosen = chosen.withColumn("stage", F.when(~later, F.col("stage")))
     if "_outcome" in told:
         chosen = chosen.filter(~F.coalesce(F.col("_outcome").isin(*ENDED), F.lit(False)))
-    return chosen.select(*entity.clean.column_names)
+    columns = ((c.name, c.type) for c in entity.clean.columns)  # those that the contract has gained since are null
+    return chosen.select(*(name if name in told else F.lit(None).cast(type_).alias(name) for name, type_ in columns))
 
 
 def without(history: DataFrame, replaced: Collection[str]) -> DataFrame:
@@ -67,6 +68,11 @@ def of_counted(history: DataFrame, leads: DataFrame) -> DataFrame:
     """The versions of deals that are there and count, without those that end a record."""
     there = history.filter(~F.col("_outcome").isin(*ENDED))
     return there.join(leads.select("lead_id"), on="lead_id", how="left_semi")
+
+
+def ended_by(history: DataFrame, last: Column) -> DataFrame:
+    """A history whose ends count at `last` at the latest, as in the clean table, which has no record that has ended by now."""
+    return history.withColumn("_ended_at", F.when(F.col("_ended_at").isNotNull(), F.least("_ended_at", last)))
 
 
 def grown(frame: DataFrame, entity: Entity) -> DataFrame:

@@ -18,14 +18,14 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from medallion import contracts
-from medallion.care.erasure.about import in_a_folder
+from medallion.care.erasure.about import erasable
 from medallion.care.erasure.search import search
 from medallion.care.erasure.subject import Subject
 from medallion.care.erasure.work import Erasure
 from medallion.config import Settings
 from medallion.errors import LakehouseError
 from medallion.gold import graph
-from medallion.lakehouse import contracts_in_use, store
+from medallion.lakehouse import contracts_in_use, locks, store
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import erasure_log, extensions, journal
@@ -54,13 +54,14 @@ def forget(
         dry_run: Only count what would go.
 
     Raises:
-        LakehouseError: There is no such account, another run is writing, or something of it is still found after all.
+        LakehouseError: There is no such account, another run is writing, something of it is still found after all, or the
+            lakehouse is at an address.
     """
     steps = Steps(report)
     if dry_run:
         work = Erasure(settings, customer_id, now, steps)
         return {"dry_run": True, "erasure_id": work.erasure_id, "tables": work.count()}
-    lake = in_a_folder(settings)
+    lake = erasable(settings)
     lake.delta("silver.customers_history")
     with _locked(settings, steps) as (writer, completed):
         if completed is not None and completed.is_about(customer_id):
@@ -71,6 +72,7 @@ def forget(
         arguments = work.arguments(reason, who)
         with writer.intent(journal.FORGET, (), **arguments):
             work.do(arguments)
+        writer.held.purge()  # it has said whom to erase
         return work.proved()
 
 
@@ -82,7 +84,7 @@ def resume(settings: Settings, report: Report = lambda name, seconds: None) -> d
     Raises:
         LakehouseError: There is neither, another run is writing, or something of the account is still found after all.
     """
-    in_a_folder(settings)
+    erasable(settings)
     steps = Steps(report)
     with _locked(settings, steps) as (_, completed):
         done = _searched_again(settings, steps) if completed is None else [completed]
@@ -103,6 +105,8 @@ def _searched_again(settings: Settings, steps: Steps, customer_id: str | None = 
         work = Erasure(settings, "", datetime.fromisoformat(arguments["now"]), steps, arguments)
         work.search_again(arguments)
         found.append(work)
+    if found:
+        locks.held(settings.lakehouse).purge()
     return found
 
 
@@ -146,6 +150,7 @@ def _locked(settings: Settings, steps: Steps) -> Iterator[tuple[journal.Writer, 
             writer.kind = journal.FORGET
             writer.publish()
             writer.held.note(None)
+            writer.held.purge()
         writer.recover()
         if work is None:
             _grow(settings, lake)

@@ -23,7 +23,7 @@ from medallion.gold import graph
 from medallion.lakehouse import contracts_in_use, query, store
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import batches, erasure_log, journal
+from medallion.pipeline import batches, decisions, erasure_log, journal
 from medallion.pipeline.steps import Steps
 from medallion.silver import mentions, redaction
 from medallion.silver.mentions import Mentions
@@ -37,22 +37,20 @@ KEPT = frozenset({"_batch_id", "batch_id", "run_id", "_outcome", "_version_hash"
 #: Stands between the parts of a place; no file name has it.
 _MARK = "\x01"
 _PROVENANCE = ("_batch_id", "_source_file", "_source_row")
-_AGENT_LOG = "ops.agent_log"
+_AGENT_LOG, _IDENTITIES = "ops.agent_log", "silver.identities"
 
 
-def in_a_folder(settings: Settings) -> Lakehouse:
+def erasable(settings: Settings) -> Lakehouse:
     """The lakehouse of the settings.
 
     Raises:
-        LakehouseError: It is not in a folder, so that nobody could prove that nothing is left.
+        LakehouseError: It is at an address.
     """
     lake = Lakehouse(settings.lakehouse)
-    if lake.folder is None:
+    if lake.folder is None and lake.catalog is None:
         raise LakehouseError(
-            f"{lake.root}: forgetting works on the files of a folder, so that it can prove that nothing is left; "
-            "nothing was removed",
-            "In Unity Catalog delete by key, then REORG TABLE ... APPLY (PURGE) and VACUUM; bring a lakehouse of an object "
-            "store into a folder first. docs/ERASURE.md has both step by step.",
+            f"{lake.root}: forgetting works in a folder or a catalog, not at an address; nothing was removed",
+            "Bring the lakehouse into a folder first: docs/ERASURE.md has it step by step.",
         )
     return lake
 
@@ -70,7 +68,7 @@ class About:
     ) -> None:
         """`saved` are the arguments of an erasure that was interrupted; the account is then who it was."""
         self.settings, self.now, self.steps = settings, now, steps
-        self.lake = in_a_folder(settings)
+        self.lake = erasable(settings)
         self.lake.delta("silver.customers_history")
         self.entities = contracts.entities(contracts_in_use.overrides(self.lake, settings.contracts))
         self.erasure_id = f"{now:%Y%m%dT%H%M%S%f}" if saved is None else saved["erasure_id"]
@@ -201,6 +199,14 @@ class About:
             ]
             tests.append(F.col("customer_id").isin(sorted(self.subject.keys["customers"])))
             return frame.withColumn("_about", reduce(lambda one, other: one | other, tests))
+        if name in (decisions.TABLE, _IDENTITIES):
+            tests = [
+                (F.col("entity") == entity) & F.col(column).isin(sorted(known))
+                for entity, known in self.subject.keys.items()
+                for column in ("source_key", "entity_key")
+                if known
+            ]
+            return frame.withColumn("_about", reduce(lambda one, other: one | other, tests, F.lit(False)))
         if name == _AGENT_LOG:
             told = frame.mapInArrow(mentions.cleaner(self.mentions, KEPT, (), ()), with_marks(frame))
             ids = [row["entry_id"] for row in told.filter("_touched").select("entry_id").collect()]

@@ -33,7 +33,9 @@ def changed(about: About) -> list[dict[str, Any]]:
         read = gone["reprocessed"].get(key, 0) if row["batch_id"] in again else gone["read"].get(rows, 0)
         if not read and not gone["implied"].get(key, 0):
             continue
-        parts = {name: gone[name].get(key, 0) for name in ("accepted", "superseded", "withdrawn", "quarantined")}
+        parts = {
+            name: gone[name].get(key, 0) for name in ("accepted", "merged", "superseded", "withdrawn", "quarantined")
+        }
         parts["duplicate"] = min(read - sum(parts.values()), row["duplicate"])
         parts["excluded"] = read - sum(parts.values())
         parts["implied"] = gone["implied"].get(key, 0)
@@ -49,13 +51,13 @@ def changed(about: About) -> list[dict[str, Any]]:
 
 
 def _gone(about: About) -> dict[str, dict[tuple[str, str], int]]:
-    """How many rows of each batch and entity go: of those read, reprocessed, accepted, superseded, withdrawn,
+    """How many rows of each batch and entity go: of those read, reprocessed, accepted, merged, superseded, withdrawn,
     quarantined, and implied by others.
 
     Rows of a held file are in bronze under the batch that it came with. They count for the file's own batch, and
     for none until the file is accepted.
     """
-    counted = ("read", "reprocessed", "accepted", "superseded", "withdrawn", "quarantined", "implied")
+    counted = ("read", "reprocessed", "accepted", "merged", "superseded", "withdrawn", "quarantined", "implied")
     found: dict[str, dict[tuple[str, str], int]] = {name: {} for name in counted}
 
     def count(name: str, by: Iterable[str]) -> list[Any]:

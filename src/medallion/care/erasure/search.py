@@ -1,17 +1,23 @@
-"""Look for someone in files: data, statistics, commits, checkpoints and names."""
+"""Look for someone in files (data, statistics, commits, checkpoints, names), or in tables where only the engine knows the files."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyspark.sql import functions as F
 
+from medallion.lakehouse import store
+from medallion.lakehouse.store import Lakehouse
 from medallion.silver import mentions
 from medallion.silver.mentions import Mentions
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 
 def search(root: Path, wanted: Mentions, but: Collection[str] = ()) -> tuple[int, list[str]]:
@@ -36,6 +42,31 @@ def search(root: Path, wanted: Mentions, but: Collection[str] = ()) -> tuple[int
         except (pa.ArrowException, OSError, ValueError):
             found.append(f"{place}: cannot be read")
     return len(files), found
+
+
+def search_tables(spark: SparkSession, lake: Lakehouse, wanted: Mentions) -> tuple[int, list[str]]:
+    """Look for someone in every row of every table at its newest version, in its name and in those of its columns.
+
+    Gives how many tables, and where they were found, with how many texts.
+    """
+    names, found = lake.tables(), []
+    for name in names:
+        rows = store.read(spark, lake, name)
+        texts = int(rows.mapInArrow(_counting(wanted), "n bigint").agg(F.sum("n")).collect()[0][0] or 0)
+        if texts or any(wanted.found(text) for text in (name, *rows.columns)):
+            found.append(f"{name}: {texts} texts")
+    return len(names), found
+
+
+def _counting(wanted: Mentions) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """Counts the texts of rows that tell of someone, as `search` finds them in a file."""
+
+    def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            texts = (text for column in batch.columns for text in _texts_of(column))
+            yield pa.RecordBatch.from_pydict({"n": [sum(_says(text, wanted) for text in texts)]})
+
+    return count
 
 
 def _mentions(text: str, wanted: Mentions) -> bool:

@@ -11,7 +11,7 @@ from medallion.contracts import Column, Entity
 from medallion.errors import LakehouseError
 from medallion.lakehouse import query, store
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import erasure_log
+from medallion.pipeline import decisions, erasure_log
 from medallion.silver import mentions, redaction
 from medallion.silver.mentions import Mentions, Name
 
@@ -89,8 +89,16 @@ def _is_telling(key: str) -> bool:
 COMPANIES = ("customer_name", "company")
 
 
+#: Personal texts that are no name by themselves: others have them too.
+_NO_NAMES = ("first_name", "last_name", "job_title")
+
+
+def _is_person(column: Column) -> bool:
+    return column.pii and column.kind not in ("email", "phone", "free_text") and column.name not in _NO_NAMES
+
+
 def _is_name(column: Column) -> bool:
-    return column.name in COMPANIES or (column.pii and column.kind not in ("email", "phone", "free_text"))
+    return column.name in COMPANIES or _is_person(column)
 
 
 def vocabulary(entities: Iterable[Entity]) -> frozenset[str]:
@@ -130,14 +138,14 @@ def found(lake: Lakehouse, entities: Mapping[str, Entity], customer_id: str) -> 
                     subject.texts |= said
                 elif column.name in COMPANIES:
                     subject.companies |= said
-                elif column.pii:
+                elif _is_person(column):
                     subject.spoken |= said
             if entity.name == "customers" and not rows and _was_begun(lake, entities, customer_id):
                 if not erasure_log.unfinished(lake):
                     raise LakehouseError(
                         f"{lake.root}: customer {customer_id} was forgotten already; its names and addresses are no "
                         "longer known, so nothing could be searched for",
-                        "Its certificate is in ops/certificates of the lakehouse. Where that found something, `medallion forget --resume` searches again.",
+                        "Its certificate is in `certificates` in ops of the lakehouse. Where that found something, `medallion forget --resume` searches again.",
                     )
             elif entity.name == "customers" and not rows:
                 raise LakehouseError(
@@ -201,8 +209,13 @@ def _switchboards(lake: Lakehouse, entities: Mapping[str, Entity], connection: A
 
 
 def _merged_into(lake: Lakehouse, entities: Mapping[str, Entity], keys: set[str]) -> set[str]:
-    """These accounts, and those that were merged into them, however many merges ago."""
+    """These accounts, those that were merged into them, however many merges ago, and those that a decision has made one
+    with them.
+    """
     entity = entities["customers"]
+    members = decisions.groups(lake, entities).get("customers", [])
+    roots = {one.root for one in members if one.key in keys}
+    keys = keys | {one.key for one in members if one.root in roots}
     if not lake.exists(entity.history.name) or "_merged_into" not in dict(store.spark_types(lake, entity.history.name)):
         return keys
     found, more = set(keys), set(keys)

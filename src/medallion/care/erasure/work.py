@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -17,18 +16,20 @@ from medallion import door, temporary
 from medallion.care import proposals, status
 from medallion.care.erasure import accounts, certificate
 from medallion.care.erasure.about import KEPT, About, with_marks
-from medallion.care.erasure.search import search, texts
+from medallion.care.erasure.search import search, search_tables, texts
 from medallion.care.proposals import Actions
 from medallion.errors import LakehouseError
 from medallion.gold import graph
-from medallion.lakehouse import contracts_in_use, locks, manifests, places, publishing, store
+from medallion.lakehouse import contracts_in_use, locks, manifests, places, publishing, store, unity
 from medallion.pipeline import batches, erasure_log, journal, models
 from medallion.pipeline.context import Context
 from medallion.pipeline.silver_to_gold import silver_to_gold
 from medallion.silver import mentions
 
 #: Tables of `ops` that hold counts, hashes and versions only; the log of erasures must not be changed.
-_WITHOUT_TEXTS = frozenset({"ops.erasures", "ops.manifests", "ops.row_accounts", "ops.quality_metrics"})
+_WITHOUT_TEXTS = frozenset(
+    {"ops.erasures", "ops.manifests", "ops.row_accounts", "ops.quality_metrics", certificate.TABLE}
+)
 _FILE_NAMES = frozenset({"_source_file", "source_file"})
 
 
@@ -62,12 +63,9 @@ class Erasure(About):
 
     def search_again(self, arguments: Mapping[str, Any]) -> None:
         """Repeat the search of an erasure that is complete but for what it found."""
-        before = json.loads(self._certificate_file().read_text(encoding="utf-8"))
+        before = certificate.read(self.lake, self.erasure_id)
         self.tables, self.alike = before["tables"], before["names_that_stay"]
         self._certify(arguments)
-
-    def _certificate_file(self) -> Path:
-        return Path(self.lake.root, "ops", "certificates", f"erasure-{self.erasure_id}.json")
 
     def _remove(self, arguments: Mapping[str, Any]) -> None:
         """Remove, blank out, compute gold again, purge. Done again from the start after a kill, it comes to the same."""
@@ -101,18 +99,21 @@ class Erasure(About):
         self.tables = []
         for name in self.lake.tables():
             with self.steps.step(f"purge: {name}"):
-                versions, files = store.purge(self.lake, name)
+                purged = self._purge(name)
             gone, blanked = removed.get(name, (0, 0))
-            self.tables.append(
-                {
-                    "table": name,
-                    "rows_removed": gone,
-                    "rows_blanked": blanked,
-                    "versions_purged": versions,
-                    "files_removed": files,
-                }
-            )
+            self.tables.append({"table": name, "rows_removed": gone, "rows_blanked": blanked, **purged})
         erasure_log.record(self.spark, self.lake, self.mine, erasure, erasure_log.FINISHED, self.now)
+
+    def _purge(self, name: str) -> dict[str, Any]:
+        """Remove the earlier versions of a table; gives what the certificate says of it."""
+        if self.lake.folder is not None:
+            versions, files = store.purge(self.lake, name)
+            return {"versions_purged": versions, "files_removed": files}
+        with door.through(self.lake.path(name)):
+            versions, removed, left = unity.purge(self.lake.root, name, beside=name in store.BESIDE)
+        if left:
+            return {"versions_purged": 0, "files_removed": 0, certificate.LEFT: left}
+        return {"versions_purged": versions, "files_removed": removed}
 
     def _sweep(self) -> None:
         """Remove what killed writers have left, files half written and data of tables that never came to be, and the list
@@ -120,6 +121,8 @@ class Erasure(About):
 
         Only what has the name of a file of ours: whatever else is there is searched, and named if it tells of them.
         """
+        if self.lake.folder is None:
+            return
         root = Path(self.lake.root)
         for folder in (folder for layer in places.LAYERS for folder in (root / layer).glob("*")):
             name = f"{folder.parent.name}.{folder.name}"
@@ -137,11 +140,14 @@ class Erasure(About):
 
     def _certify(self, arguments: Mapping[str, Any]) -> None:
         """Search what is left, and write down what was done."""
-        with self.steps.step("search every remaining file"):
+        in_files = self.lake.folder is not None
+        with self.steps.step("search every remaining file" if in_files else "search every table"):
             self.journal = batches.history(self.lake)
             self.temporary = temporary.sweep()
-            searched, findings = search(
-                Path(self.lake.root), self.mentions, {places.INTENT_FILE, erasure_log.LEFT_FILE}
+            searched, findings = (
+                search(Path(self.lake.root), self.mentions, {places.INTENT_FILE, erasure_log.LEFT_FILE})
+                if in_files
+                else search_tables(self.spark, self.lake, self.mentions)
             )
         left = [row for row in self.count() if row["about_the_account"]]
         found = [*findings, *(f"{row['table']}: {row['about_the_account']} rows" for row in left)]
@@ -155,24 +161,23 @@ class Erasure(About):
             "records": {name: len(keys) for name, keys in self.subject.keys.items()},
             "tables": self.tables,
             "gold_computed_again_as_of": arguments["day"],
-            "files_searched": searched,
+            "files_searched" if in_files else "tables_searched": searched,
             "terms_searched": sum(one["count"] for one in searched_for),
             "searched_for": searched_for,
-            "searched_in": certificate.SEARCHED_IN,
-            "older_versions": certificate.OLDER_VERSIONS,
+            "searched_in": certificate.searched_in(self.lake),
+            "older_versions": certificate.older_versions(self.tables),
             "contact_hashes": {kind: sorted(self.mine.hashes.get(kind, ())) for kind in erasure_log.CONTACTS},
             "names_that_stay": dict(sorted(self.alike.items())),
             "numbers_that_stay": len(self.subject.switchboards),
             "found": found,
             "temporary_folders": {"removed": self.temporary[0], "in_use": self.temporary[1]},
-            "not_searched": certificate.not_searched(self.temporary[1]),
+            "not_searched": certificate.not_searched(self.lake, self.tables, self.temporary[1]),
             "not_touched": "the exports that were read: "
             + ", ".join(sorted({file.name for batch in self.journal for file in batch.files})),
         }
-        path = self._certificate_file()
-        door.write(path, json.dumps(told, indent=2) + "\n", door.SHARED)
+        place = certificate.write(self.lake, self.erasure_id, told)
         erasure_log.leave(self.lake, self.erasure_id, arguments if found else None)
-        self.certificate = {**told, "certificate": str(path)}
+        self.certificate = {**told, "certificate": place}
 
     def proved(self) -> dict[str, Any]:
         """The certificate.
@@ -194,7 +199,8 @@ class Erasure(About):
             return 0, 0
         marked = self.marked(name)
         if marked is None:
-            if not self._is_mentioned_in(name):  # asked without the engine, which plans for longer than that takes
+            # asked without the engine, which plans for longer than that takes
+            if self.lake.folder is not None and not self._is_mentioned_in(name):
                 return 0, 0
             marked = store.read(self.spark, self.lake, name).withColumn("_about", F.lit(False))
         kept, own_names = self._columns(name, marked.columns)
