@@ -12,10 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from medallion import addresses
 from medallion.contracts import yaml
+from medallion.contracts.own import metrics_in
 from medallion.errors import ContractError
 from medallion.weights import ScoreWeights
 
 DEFAULT_PATH = Path("config/config.yaml")
+#: Where metrics of a user's own are looked for when the settings name no folder.
+METRICS_PATH = Path("config/metrics")
 
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
@@ -132,6 +135,7 @@ class Settings(BaseModel):
     time_zone: str = "UTC"
     score: ScoreWeights = ScoreWeights()
     models: str | None = None
+    metrics: Path | None = None
     features: tuple[str, ...] = ()
     gold: tuple[str, ...] = ()
     fixed_columns: tuple[Literal["owner"], ...] = ()
@@ -172,6 +176,17 @@ class Settings(BaseModel):
             except (ValueError, OverflowError):
                 raise ValueError("use latest, today or a date such as 2025-06-30") from None
         return text
+
+    def with_own_metrics(self) -> Self:
+        """The same settings; from now on the metrics of their folder count beside the shipped ones.
+
+        Raises:
+            ContractError: The settings name a folder that is not there.
+        """
+        if self.metrics is not None and not self.metrics.is_dir():
+            raise ContractError(f"metrics: {self.metrics} is no folder", "Make it, or leave the setting out.")
+        metrics_in(self.metrics or (METRICS_PATH if METRICS_PATH.is_dir() else None))
+        return self
 
 
 def load(path: Path | None = None, **overrides: Any) -> Settings:

@@ -93,6 +93,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "metrics": ("metrics", "One definition per number: look it up, ask for its value, check it."),
     "actions": ("actions", "Changes to the CRM that were proposed: decide on them, apply them."),
+    "records": ("records", "List records, with the question as it was understood: which deals, which accounts."),
     "powerbi": ("powerbi", "Power BI files from the gold tables and the metrics."),
     "databricks": ("databricks", "The job and what it needs in a Databricks workspace."),
 }

@@ -82,7 +82,7 @@ class Call:
         """
         from medallion.config import load  # reads and checks YAML, which `--help` has no need of
 
-        return load(self.config, lakehouse=self.path, **overrides)
+        return load(self.config, lakehouse=self.path, **overrides).with_own_metrics()
 
     @cached_property
     def lake(self) -> Lakehouse:

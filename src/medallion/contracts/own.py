@@ -1,4 +1,4 @@
-"""Columns of a user's own that the contracts in use bring to gold.
+"""What a user adds: columns that the contracts in use bring to gold, and the folder with metrics of their own.
 
 Each lakehouse has its own. Whatever asks is told those of the lakehouse that was opened last in its thread or task, or,
 where it opened none itself, of the one that was opened last in the process.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
+from pathlib import Path
 
 from medallion.contracts import GIVING_WAY, TO_GOLD, Column, Entity
 from medallion.contracts import table as gold_table
@@ -18,6 +19,8 @@ _BY_LAKEHOUSE: dict[str, Mapping[str, tuple[Column, ...]]] = {}
 _THERE: dict[str, frozenset[str]] = {}
 _LAST = ""
 _HERE: ContextVar[str | None] = ContextVar("lakehouse", default=None)
+#: Folder with metrics of the user's own.
+_METRICS: Path | None = None
 
 
 def bring(entities: Mapping[str, Entity], root: str, there: Iterable[str] = ()) -> None:
@@ -35,6 +38,17 @@ def opened(root: str) -> None:
     if root in _BY_LAKEHOUSE:
         _LAST = root
         _HERE.set(root)
+
+
+def metrics_in(folder: Path | None) -> None:
+    """From now on the metrics of this folder count beside the shipped ones; of none when None."""
+    global _METRICS
+    _METRICS = folder
+
+
+def folder_of_metrics() -> Path | None:
+    """The folder with metrics of the user's own; None where there is none."""
+    return _METRICS
 
 
 def forget() -> None:
