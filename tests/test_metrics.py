@@ -95,7 +95,7 @@ def test_parts_add_up_to_the_whole(generated):
 
 
 #: For the metrics that need one.
-TARGET = {"quota_attainment": {"sales_target": 1_000_000}}
+TARGET = {"target_attainment": {"sales_target": 1_000_000}}
 
 
 def test_values_of_generated_deals(generated):
@@ -144,7 +144,7 @@ def test_values_of_generated_deals(generated):
         "weighted_pipeline": sum(d["weighted_value"] or 0 for d in still),
         "hot_pipeline": value(d for d in still if d["lead_quality"] == "Hot"),
         "open_value_due": value(still),
-        "quota_attainment": value(won) / 1_000_000,
+        "target_attainment": value(won) / 1_000_000,
         "conversion_rate_by_period": len(won) / len(deals),
         "new_customers": len({d["customer_id"] for d in won if d["customer_id"]}),
         "lead_response_hours": statistics.median(waited),
@@ -221,7 +221,7 @@ def test_filters_and_splits(sample):
         assert metrics.groups(connection, smallest) == len(whole.rows)
         assert ask("total_leads", None, "closed_month=").value == 4
         assert ask("total_leads", None, "closed_month!=").value == 11
-        assert ask("quota_attainment", parameters={"sales_target": 1_090_000}).value == 1
+        assert ask("target_attainment", parameters={"sales_target": 1_090_000}).value == 1
         assert ask("total_leads", ["source", "status"]).rows[0].keys() == {"source", "status", "value", "n"}
 
 
@@ -261,8 +261,8 @@ def test_hostile_values_are_only_values(sample, text):
         ),
         (lambda c: metrics.ask(c, "win_rate", None, [metrics.Filter("owner", ("x", "y"), ">=")]), "one value"),
         (lambda c: metrics.ask(c, "win_rate", parameters={"sales_target": 1}), "no parameter"),
-        (lambda c: metrics.ask(c, "quota_attainment", parameters={"sales_target": float("nan")}), "finite number"),
-        (lambda c: metrics.ask(c, "quota_attainment"), "needs sales_target"),
+        (lambda c: metrics.ask(c, "target_attainment", parameters={"sales_target": float("nan")}), "finite number"),
+        (lambda c: metrics.ask(c, "target_attainment"), "needs sales_target"),
         (lambda c: metrics.ask(c, "pipeline_coverage"), "means nothing without a period"),
         (lambda c: metrics.ask(c, "conversion_rate_by_period", "closed_month"), "times of their own"),
         (lambda c: metrics.ask(c, "revenue", None, [metrics.Filter.parse("status=open")]), "leaves nothing"),

@@ -176,7 +176,7 @@ ANSWERS = [
     (("open_value_due",), {"period": "2025-Q3"}, 345_000),
     (("pipeline_coverage",), {"period": "2025-Q2", "parameters": {"sales_target": 700_000}}, 0),
     (("pipeline_coverage",), {"period": "since 2025-07", "parameters": {"sales_target": 345_000}}, 1),
-    (("quota_attainment",), {"period": "2025-Q2", "parameters": {"sales_target": 1_300_000}}, 0.5),
+    (("target_attainment",), {"period": "2025-Q2", "parameters": {"sales_target": 1_300_000}}, 0.5),
 ]  # fmt: skip
 
 
@@ -271,7 +271,7 @@ REFUSED = [
     (("revenue",), {"parameters": ["silent_days=3"]}, "no parameter"),
     (("revenue",), {"as_of": "2026-01-01"}, "the data ends on"),
     (("revenu",), {}, "Nearest: revenue"),
-    (("quota_attainment",), {}, "needs sales_target, which has no default"),
+    (("target_attainment",), {}, "needs sales_target, which has no default"),
     (("pipeline_coverage",), {"parameters": {"sales_target": 1e6}}, "means nothing without a period"),
     (("pipeline_coverage",), {"period": "ytd"}, "needs sales_target"),
 ]  # fmt: skip
