@@ -246,6 +246,16 @@ def test_fields_of_the_pages_are_in_the_model():
                     assert not found.column(field[1]).hidden, field
 
 
+def test_shipped_dimensions_are_columns_of_the_model_and_own_ones_may_not_be():
+    for metric in model.modelled().values():
+        left_out = {one.name for one in metric.view.dimensions if model.dimension(metric, one.name) is None}
+        assert left_out <= {*model.WITHOUT.get(model.home(metric), ())}, metric.name
+    revenue = metrics.metrics()["revenue"]
+    own = revenue.view.dimensions[0].model_copy(update={"name": "size_class", "expr": "length(owner)"})
+    view = revenue.view.model_copy(update={"dimensions": (*revenue.view.dimensions, own)})
+    assert model.dimension(metrics.Metric(view, revenue.measure), "size_class") is None
+
+
 def test_visuals_lie_on_the_canvas_and_apart():
     for page in pages.pages():
         for visual in page.visuals:

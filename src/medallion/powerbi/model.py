@@ -421,7 +421,10 @@ def _home(metric: Metric) -> str | None:
 
 
 def dimension(metric: Metric, name: str) -> tuple[str, str] | None:
-    """Table and column of the model for a dimension of a metric; None where no active path leads there."""
+    """Table and column of the model for a dimension of a metric.
+
+    None where no active path leads there, and for a dimension of the user's own that is no column of the model.
+    """
     table = home(metric)
     if found := _ELSEWHERE.get(table, {}).get(name):
         return found
@@ -432,7 +435,7 @@ def dimension(metric: Metric, name: str) -> tuple[str, str] | None:
         for one in model().table(there).columns:
             if expression in (one.source, one.sql):
                 return there, one.name
-    raise ContractError(f"{metric.name}: the Power BI model has no column for {name}", f"Add it to the table {table}.")
+    return None
 
 
 def _measure(metric: Metric, tables: tuple[Table, ...], currency: str) -> Measure:
