@@ -295,6 +295,14 @@ def test_records(served):
     )
     assert found.total == 4
     assert list(found.rows[0]) == ["customer_name", "won_value"]
+    days = {
+        str(row["closed_date"])[:7]
+        for row in answer(served, Records.read("deals", "won", period="2025-Q2", columns="closed_date")).rows
+    }
+    assert days and days <= {"2025-04", "2025-05", "2025-06"}  # of deals that were won the day closed counts
+    opened = answer(served, Records.read("deals", "won = false", period="2025-Q2", columns="created_date,status")).rows
+    assert {row["status"] for row in opened} == {"open"}
+    assert {str(row["created_date"])[:7] for row in opened} <= {"2025-04", "2025-05", "2025-06"}
     with pytest.raises(ContractError, match="no records of 'deels'") as error:
         answer(served, Records.read("deels"))
     assert "Nearest: deals" in error.value.remedy

@@ -196,11 +196,7 @@ def understand_records(asked: Records, facts: Facts) -> UnderstoodRecords:
     today = _today(asked.as_of, facts)
     where = condition(asked.where, view, facts, today)
     if asked.period is not None:
-        time = next((one for one in (*view.dimensions, *view.fields) if one.type == "day"), None)
-        if time is None:
-            raise ContractError(f"{view.entity} have no day to count by", "Leave the period out.")
-        span = periods.read(asked.period, today)
-        where = both(where, _within(time, span))
+        where = both(where, _within(_day_of(view, where), periods.read(asked.period, today)))
     fields = _fields(view)
     every = [one.name for one in (*view.dimensions, *view.fields) if one.type != "month"]
     names = dict.fromkeys((*view.key, *(view.listed or every)))
@@ -213,6 +209,24 @@ def understand_records(asked: Records, facts: Facts) -> UnderstoodRecords:
     _only_known(dict(asked.parameters), known, view.entity)
     parameters = {one.name: one.default for one in view.parameters} | dict(asked.parameters)
     return UnderstoodRecords(asked, view, columns, where, order, {k: v for k, v in parameters.items() if v is not None})
+
+
+def _day_of(view: MetricView, where: Condition | None) -> Dimension:
+    """The day that a list's period restricts: the first of its rows, or one that all rows of the condition have by its nature,
+    such as the day closed of deals that were won.
+    """
+    days = [one for one in (*view.dimensions, *view.fields) if one.type == "day"]
+    if not days:
+        raise ContractError(f"{view.entity} have no day to count by", "Leave the period out.")
+    said = _said(view, where)
+
+    def is_theirs(day: Dimension) -> bool:
+        return bool(day.implies) and all(
+            any(one.dimension == name and one.operator == "=" and {*one.values} <= {*values} for one in said)
+            for name, values in day.implies
+        )
+
+    return next(filter(is_theirs, days), days[0])
 
 
 def condition(given: Given, view: MetricView, facts: Facts, today: Today) -> Condition | None:
@@ -568,15 +582,19 @@ def _by_days(days: Sequence[str]) -> str:
     return f"Split by a day of its rows: {', '.join(f'{one}:month' for one in days)}." if days else "Leave it out."
 
 
+def _said(view: MetricView, where: Condition | None) -> list[Filter]:
+    """What a condition says of every row that it leaves, with what the values of its dimensions imply."""
+    said = list(filters_of(where))
+    for test in tests(where if not isinstance(where, Or | Not) else None):
+        if test.op in ("is", "between", "=", *COMPARISONS, "known") and test in conjuncts(where):
+            said += [Filter(name, values) for name, values in _fields(view)[test.name].implies]
+    return said
+
+
 def _undone(part: Part, facts: Facts) -> None:
     """Refuse a condition or split that leaves none of what the metric looks at, or not all of what it compares."""
     metric, view = part.metric, part.metric.view
-    told = list(filters_of(part.where))
-    for test in tests(part.where if not isinstance(part.where, Or | Not) else None):
-        dimension = _fields(view)[test.name]
-        if test.op in ("is", "between", "=", *COMPARISONS, "known") and test in conjuncts(part.where):
-            told += [Filter(name, values) for name, values in dimension.implies]
-    for one in told:
+    for one in _said(view, part.where):
         if contradicted(metric, [one]):
             written = next((str(test) for test in tests(part.where) if _implies(view, test, one)), str(one))
             refuse(metric, metric.dimension(one.dimension), one, written)
