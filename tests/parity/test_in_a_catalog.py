@@ -1,6 +1,6 @@
 """A lakehouse in a catalog of Apache Spark with Delta Lake, which has what Unity Catalog has but predictive optimization.
 
-Needs a Spark Connect server: `just parity`. Without `SPARK_REMOTE` it is skipped.
+Needs a Spark Connect server and a quarter of an hour: `just catalog`. Otherwise it is skipped.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from doubles import in_catalog
 
 from conftest import ROOT
 
-pytestmark = pytest.mark.skipif("SPARK_REMOTE" not in os.environ, reason="no Apache Spark: see `just parity`")
+pytestmark = pytest.mark.skipif(
+    not {"SPARK_REMOTE", "MEDALLION_CATALOG"} <= {*os.environ}, reason="takes long: see `just catalog`"
+)
 
 
 def test_manifests_restore_forget_and_verify():
