@@ -22,7 +22,7 @@ from medallion import pipeline
 from medallion.cli.command import Call
 from medallion.cli.run import show_result
 from medallion.config import load
-from medallion.gold import SCORED, STEPS
+from medallion.gold import SCORED, STEPS, possible
 from medallion.pipeline import freshness
 from medallion.pipeline.freshness import Freshness, definition, recorded, sources
 
@@ -360,8 +360,8 @@ def test_a_run_rebuilds_what_changed_and_nothing_else(own_sample, settings, edit
 def test_a_full_refresh_rebuilds_everything_and_keeps_every_score(own_sample, settings, rows):
     before, given, deals = versions(own_sample), rows(own_sample, SCORES), rows(own_sample, DEALS)
     result = pipeline.run(settings, LATER, full_refresh=True)
-    assert result.rebuilt == {step.table: "a full refresh was asked for" for step in STEPS}
-    assert all(own_sample.version(step.table) > before[step.table] for step in STEPS)
+    assert result.rebuilt == {step.table: "a full refresh was asked for" for step in possible(())}
+    assert all(own_sample.version(step.table) > before[step.table] for step in possible(()))
     after = rows(own_sample, SCORES)
     assert [row for row in after if row in given] == given
     assert len(after) == 2 * len(given) > 0
@@ -375,7 +375,7 @@ def test_a_lakehouse_of_an_earlier_version_is_rebuilt_once(own_sample, settings,
 
     runs = store.read(spark, own_sample, "ops.runs").toPandas().assign(fingerprint="1234567890123456")
     store.replace(spark.createDataFrame(runs, store.read(spark, own_sample, "ops.runs").schema), own_sample, "ops.runs")
-    assert set(pipeline.run(settings, LATER).rebuilt) == {step.table for step in STEPS}
+    assert set(pipeline.run(settings, LATER).rebuilt) == {step.table for step in possible(())}
     assert not pipeline.run(settings, LATER + timedelta(days=1)).changed
 
 

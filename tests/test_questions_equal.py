@@ -173,7 +173,7 @@ def test_random_questions_are_answered_the_same_by_spark(sample, spark):
         app, ["metrics", "check", "--random", "40", "--seed", "3", "--json", "--lakehouse", sample.root]
     )
     assert found.exit_code == 0, found.output
-    document = json.loads(found.output)
+    document = json.loads(found.stdout)
     assert (document["asked"], document["different"]) == (40, [])
 
 

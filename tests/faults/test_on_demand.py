@@ -359,7 +359,7 @@ def test_a_run_without_room_for_gold_is_read_once_it_has_it(lakes, tmp_path, dou
     keep_up(lake)
     assert content(lake) == one.before
     for refused in (read_again, forget):
-        with pytest.raises(LakehouseError, match="a run was interrupted and its batch"):
+        with pytest.raises(LakehouseError, match="is unfinished: the run that read it was interrupted"):
             refused(lake)
     run(lake)
     assert rows_of(lake) == one.rows
