@@ -90,6 +90,7 @@ def _as_of() -> AsOf:
 _ENTITIES = contracts.entities(_in_use())
 bring(_ENTITIES, _setting("catalog"))
 _AS_OF, _LEADS = _as_of(), _leads()
+_VERSIONS = _versions(_silver(_ENTITIES["leads"].history.name))
 _SOURCES = {name for step in STEPS for name in step.inputs if name.startswith("silver.")}
 
 
@@ -108,7 +109,7 @@ def _declare(step: Step) -> None:
                 inputs.append(_LEADS)
             elif name == "silver.leads_history":
                 every = step.table == "gold.deal_changes"  # with deals that were withdrawn since
-                inputs.append(_versions(_silver(name)) if every else silver.of_counted(_silver(name), _LEADS))
+                inputs.append(_VERSIONS if every else silver.of_counted(_silver(name), _LEADS))
             elif name == "time_zone":
                 inputs.append(_setting("time_zone") or "UTC")
             elif name == "silver.customers_clean":
