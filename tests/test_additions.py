@@ -51,7 +51,6 @@ TABLES = {
         "top_customers",
         "stage_history",
         "attribution",
-        "deal_changes",
     )
 }
 TABLES["touch_totals"] = (
