@@ -39,6 +39,10 @@ slow *args:
 parity *args:
     SPARK_SMALL=1 bash scripts/with_spark.sh {{python}} -m pytest -n 0 tests/parity {{args}}
 
+# A lakehouse in a catalog of Apache Spark: manifests, restore, erasure, verification; takes a quarter of an hour or more.
+catalog *args:
+    MEDALLION_CATALOG=1 SPARK_SMALL=1 bash scripts/with_spark.sh {{python}} -m pytest -n 0 tests/parity/test_in_a_catalog.py {{args}}
+
 # Every test of what an engine computes, on Apache Spark instead of Sail, and parity; takes about two hours.
 test-on-spark *args:
     SPARK_SMALL=1 SPARK_MEMORY=8g bash scripts/with_spark.sh {{python}} -m pytest -n 2 -m "engine and not slow" {{args}}

@@ -59,20 +59,22 @@ def scores(lake: str, rows: int) -> dict[str, Any]:
     from medallion.lakehouse import query
     from medallion.lakehouse.store import Lakehouse
     from medallion.scoring import registry
+    from medallion.scoring.calibration import Calibration, won_within
     from medallion.scoring.evaluation import reliability
+    from medallion.scoring.hazards import Outcomes
     from medallion.scoring.models import Boosted, Logistic
     from medallion.scoring.predict import Scorer
-    from medallion.scoring.training import Calibrator
 
     with query.connect(Lakehouse(lake), layers=["gold"]) as connection:
         table = connection.sql(f"from gold.lead_snapshots limit {rows}").to_arrow_table()
-    won = table["won"].to_numpy().astype(float)
-    part, label = table.slice(0, 200_000), won[:200_000]
+    part = table.slice(0, 200_000)
+    outcomes = Outcomes.of(part, 90)
+    label, line = won_within(outcomes, 90), Logistic.fit(part, outcomes, 30.0)
     found: dict[str, Any] = {"rows": table.num_rows, "signals": registry.signature()}
-    for model in (Logistic.fit(part, label, 0.03), Boosted.fit(part, label, 7, 150)):
-        forecast = Calibrator()(model.margins(part))
-        tiers = reliability(label, forecast, np.arange(len(label)))
-        scorer = Scorer("benchmark", model.kind, model.dump(), getattr(model, "trees", None), (0.0, 1.0), tiers, 90)
+    for model in (line, Boosted.fit(line, part, outcomes, 7, 100, 4)):
+        given = (model.kind, model.dump(), getattr(model, "trees", None), Calibration())
+        forecast = Scorer("benchmark", *given, [], 90).probabilities(part)
+        scorer = Scorer("benchmark", *given, reliability(label, forecast, np.arange(len(label))), 90)
         batches = table.to_batches(max_chunksize=32_768)
         seconds = []
         for _ in range(3):

@@ -21,10 +21,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from medallion.scoring.evaluation import figures, losses
-from medallion.scoring.models import PENALTIES, Boosted, Logistic, sigmoid
+from medallion.scoring import hazards
+from medallion.scoring.evaluation import figures
+from medallion.scoring.hazards import Outcomes
+from medallion.scoring.models import DEPTHS, PENALTIES, Boosted, Logistic
 
 SEED = 7
+#: The one period of a table without times.
+PERIOD = (0, 7)
 _YES = {"1", "true", "yes", "y", "won", "converted"}
 #: Category columns with more values than this share of the rows are identifiers or free text.
 _MOST_DISTINCT = 0.2
@@ -80,6 +84,16 @@ def read(
     return table, won, kinds, left
 
 
+def outcomes(won: Any) -> Outcomes:
+    """Labels as outcomes of a single period: won in it, or still open after it."""
+    return Outcomes(PERIOD, np.where(won > 0, 0, 1), won > 0, np.ones(len(won), dtype=np.int64))
+
+
+def probability(model: Any, rows: pa.Table) -> Any:
+    """P(label) per row."""
+    return hazards.curves(model.base, model.margins(rows), PERIOD).won[:, 0]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--csv", type=Path, required=True)
@@ -94,17 +108,20 @@ def main() -> None:
     train, later, test = table.slice(0, tune), table.slice(tune, cut - tune), table.slice(cut)
     if min(part.sum() for part in (won[:tune], won[tune:cut], won[cut:])) < 5:
         fail(f"{given.csv}: too few rows with the label in one of the three parts to learn and test")
-    loss = {}
-    for penalty in PENALTIES:
-        model = Logistic.fit(train, won[:tune], penalty, kinds)
-        loss[penalty] = losses(won[tune:cut], sigmoid(model.margins(later))).mean()
+    told = outcomes(won)
+    early, late = told.take(np.arange(tune)), told.take(np.arange(tune, cut))
+    lines = {penalty: Logistic.fit(train, early, penalty, kinds) for penalty in PENALTIES}
+    loss = {p: hazards.losses(line.base, line.margins(later), late, 1).sum() for p, line in lines.items()}
     penalty = min(PENALTIES, key=lambda p: loss[p])
-    stopped = Boosted.fit(train, won[:tune], SEED, None, (later, won[tune:cut]), kinds)
-    whole = table.slice(0, cut)
-    models = {
-        "logistic": Logistic.fit(whole, won[:cut], penalty, kinds),
-        "xgboost": Boosted.fit(whole, won[:cut], SEED, stopped.rounds, None, kinds),
+    paths = {
+        (depth, rounds): hazards.losses(base, margins, late, 1).sum()
+        for depth in DEPTHS
+        for rounds, (base, margins) in Boosted.paths(lines[penalty], train, early, later, SEED, depth).items()
     }
+    depth, rounds = min(paths, key=lambda setting: (paths[setting], setting))
+    whole, known = table.slice(0, cut), told.take(np.arange(cut))
+    line = Logistic.fit(whole, known, penalty, kinds)
+    models = {"logistic": line, "xgboost": Boosted.fit(line, whole, known, SEED, rounds, depth)}
     base = np.full(len(won) - cut, won[:cut].mean())
     print(
         json.dumps(
@@ -113,9 +130,9 @@ def main() -> None:
                 "split": f"by {given.time}" if given.time else "at random",
                 "columns": kinds,
                 "left_out": left,
-                "settings": {"penalty": penalty, "rounds": stopped.rounds},
+                "settings": {"penalty": penalty, "rounds": rounds, "depth": depth},
                 "base_rate": asdict(figures(won[cut:], base)),
-                **{name: asdict(figures(won[cut:], sigmoid(m.margins(test)))) for name, m in models.items()},
+                **{name: asdict(figures(won[cut:], probability(m, test))) for name, m in models.items()},
             },
             indent=2,
         )

@@ -3,7 +3,8 @@
 For teams that run Lakeflow or Spark Declarative Pipelines: the engine orders the views and refreshes them. Silver stays
 with the job, which keeps the batch journal and the accounts of every row. The views lie beside the job's tables, in a
 schema of their own. Settings of the pipeline: `medallion.catalog` (empty: the session's own), `medallion.as_of`
-(a date; empty: the day of the newest event) and `medallion.schema` (where silver is found).
+(a date; empty: the day of the newest event), `medallion.time_zone` (of the business; empty: UTC) and `medallion.schema`
+(where silver is found).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from medallion.config import end_of_day
 from medallion.contracts import Override
 from medallion.contracts.own import bring
 from medallion.features import AsOf
-from medallion.gold import CONVERSIONS, STEPS, Step
+from medallion.gold import CONVERSIONS, STEPS, Step, possible
 from medallion.silver import converted
 
 if TYPE_CHECKING:
@@ -62,10 +63,19 @@ def _clean(name: str) -> DataFrame:
 
 def _leads() -> DataFrame:
     """Deals in the reporting currency, others as the job has converted them."""
+    return converted.as_written(_clean("leads"), _conversions(), _ENTITIES["leads"].currency)
+
+
+def _conversions() -> DataFrame:
     made = contracts.table(CONVERSIONS)
     schema = ", ".join(f"{column.name} {column.type}" for column in made.columns)
-    known = _silver(CONVERSIONS) if _is_there(CONVERSIONS) else spark.createDataFrame([], schema)
-    return converted.as_written(_clean("leads"), known, _ENTITIES["leads"].currency)
+    return _silver(CONVERSIONS) if _is_there(CONVERSIONS) else spark.createDataFrame([], schema)
+
+
+def _versions(history: DataFrame) -> DataFrame:
+    """Versions of deals in the reporting currency; the job has written down the amounts of current versions alone."""
+    versions = converted.as_written(history, _conversions(), _ENTITIES["leads"].currency)
+    return silver.ended_by(versions, _AS_OF.last_instant) if "_ended_at" in history.columns else versions
 
 
 def _as_of() -> AsOf:
@@ -80,6 +90,8 @@ def _as_of() -> AsOf:
 _ENTITIES = contracts.entities(_in_use())
 bring(_ENTITIES, _setting("catalog"))
 _AS_OF, _LEADS = _as_of(), _leads()
+_VERSIONS = _versions(_silver(_ENTITIES["leads"].history.name))
+_VERSIONS.columns  # asked here, where that is allowed; the frame keeps the answer  # noqa: B018
 _SOURCES = {name for step in STEPS for name in step.inputs if name.startswith("silver.")}
 
 
@@ -97,7 +109,10 @@ def _declare(step: Step) -> None:
             elif name == "silver.leads_clean":
                 inputs.append(_LEADS)
             elif name == "silver.leads_history":
-                inputs.append(silver.of_counted(_silver(name), _LEADS))
+                every = step.table == "gold.deal_changes"  # with deals that were withdrawn since
+                inputs.append(_VERSIONS if every else silver.of_counted(_silver(name), _LEADS))
+            elif name == "time_zone":
+                inputs.append(_setting("time_zone") or "UTC")
             elif name == "silver.customers_clean":
                 inputs.append(_clean("customers"))
             else:
@@ -107,7 +122,13 @@ def _declare(step: Step) -> None:
     dp.materialized_view(made, name=MADE[step.table], comment=contract.grain if contract else None)
 
 
-#: Silver tables that only some sources feed, and the scores of a model, which the job adds.
-_ABSENT = {"silver.stage_changes_clean"}
-for _step in STEPS:
+_OPTIONAL = {_ENTITIES[name].clean.name: _ENTITIES[name] for name in contracts.OPTIONAL_NAMES}
+_THERE = frozenset(name for name, entity in _OPTIONAL.items() if contracts.is_shipped(entity) and _is_there(name))
+#: Silver tables that only some sources feed.
+_ABSENT = {
+    "silver.stage_changes_clean",
+    *(_OPTIONAL.keys() - _THERE),
+    *({CONVERSIONS} if not _is_there(CONVERSIONS) else ()),
+}
+for _step in possible(_THERE):
     _declare(_step)

@@ -9,7 +9,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cp "$lock" "$work/lock"
 .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-    --no-header --no-emit-index-url --extra sail --extra agent --extra azure --extra databricks --extra charts --extra crm --extra dashboard --extra ml --extra mlflow --extra openlineage --extra otel --extra powerbi --extra slides --group dev \
+    --no-header --no-emit-index-url --extra sail --extra agent --extra azure --extra databricks --extra charts --extra crm --extra dashboard --extra duplicates --extra ml --extra mlflow --extra openlineage --extra otel --extra powerbi --extra slides --group dev \
     pyproject.toml --output-file "$work/lock"
 if grep -nE '(https?://|^--)' "$work/lock"; then
     echo "The lock names a host or an index." >&2

@@ -51,6 +51,7 @@ TABLES = {
         "top_customers",
         "stage_history",
         "attribution",
+        "deal_changes",
     )
 }
 TABLES["touch_totals"] = (

@@ -174,7 +174,7 @@ QUESTIONS = [
     ("top 2 customers", "Halvorsen"),
     ("How many interactions in June 2025?", "25"),
     ("What is the average deal size?", "$129,133"),
-    ("How many customers do we have in the United States?", "Customers where country=United States: "),
+    ("How many customers do we have in the United States?", "Customers where country = 'United States': "),
     ("Tell me about C003", "Northgate Freight Lines"),
 ]
 
@@ -339,7 +339,7 @@ def test_rows_that_are_cut_say_of_how_many(tools, vocabulary):
     assert (told["shown"], told["total"], len(told["rows"])) == (25, 225, 25)
     answer = planned(tools, vocabulary, "top 1 owner by revenue")
     assert f"1 of {len(whole.rows)} rows" in answer.text
-    assert answer.document()["findings"] == [{"title": "Revenue", "shown": 1, "total": len(whole.rows)}]
+    assert answer.document()["findings"] == [{"title": "Revenue by owner", "shown": 1, "total": len(whole.rows)}]
 
 
 def test_a_tool_refuses_what_the_command_refuses(tools):
@@ -353,7 +353,7 @@ def test_a_tool_refuses_what_the_command_refuses(tools):
     ):
         with pytest.raises(MedallionError):
             tools.metric_value(**arguments)
-    assert "where status=won" in tools.metric_value("total_leads", where=["status=Won"]).title
+    assert "where status = won" in tools.metric_value("total_leads", where=["status=Won"]).title
 
 
 # prose of a model

@@ -91,10 +91,10 @@ def test_interactions_raw_to_clean(to_silver, rows):
     assert clean == [
         {"interaction_id": "I1", "customer_id": "C1", "lead_id": None, "channel": "call", "direction": "inbound",
          "occurred_at": at("2025-06-01 09:00"), "duration_minutes": 1200, "outcome": "meeting_booked", "notes": "a, b",
-         "_source_file": "activities.csv", "_source_row": 2},
+         "contact_id": None, "_source_file": "activities.csv", "_source_row": 2},
         {"interaction_id": "I2", "customer_id": "C1", "lead_id": None, "channel": "other", "direction": None,
          "occurred_at": at("2025-06-15 14:30"), "duration_minutes": None, "outcome": "no_answer", "notes": "two\nlines",
-         "_source_file": "activities.csv", "_source_row": 3},
+         "contact_id": None, "_source_file": "activities.csv", "_source_row": 3},
     ]  # fmt: skip
 
 

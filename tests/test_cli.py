@@ -10,6 +10,9 @@ import sys
 import pytest
 
 from conftest import ROOT
+from medallion.lakehouse import query
+from medallion.lakehouse.store import Lakehouse
+from medallion.metrics.over_time import PARTS
 
 FIGURES = {
     "total_deal_value": 1937000, "average_deal_value": 129133.333, "total_customers": 13, "total_interactions": 25,
@@ -152,6 +155,7 @@ CONFIGS = [
     ("score: {parts: {fit: 40}}\n", "score.parts: fit, engagement, recency and intent add up to 110, not to 100"),
     ("score: {bands: {hot: 50}}\n", "score.bands: hot 50, warm 60 and cool 40 do not fall from 100 to 0"),
     ("score: {outcome: {postive: 1}}\n", "score.outcome: postive is not one of meeting_booked, positive"),
+    ("time_zone: Europe/Berln\n", "time_zone: is no time zone; use a name such as Europe/Berlin"),
     ("as_of: 9999-12-31\n", "as_of: use latest, today or a date such as 2025-06-30"),
     ("- a\n- b\n", "is not a list of `key: value` lines"),
     ("source: [\n", "cannot be read"),
@@ -273,6 +277,25 @@ def test_a_traceback_only_with_debug(tmp_path):
     assert quiet.returncode == loud.returncode == 1
     assert "Traceback" not in quiet.stderr
     assert "Traceback" in loud.stderr
+
+
+def test_a_movement_adds_up(sample, medallion):
+    line = ["metrics", "movement", "2025-05-31", "2025-06-30", "--lakehouse", sample.root]
+    code, out, _ = medallion(*line, "--by", "owner", "--json")
+    assert code == 0
+    rows = json.loads(out)["rows"]
+    assert len(rows) > 1
+    assert all(row["start"] + sum(row[part] for part in PARTS) == pytest.approx(row["end"]) for row in rows)
+    with query.connect(Lakehouse(sample.root), layers=["gold"]) as connection:
+        won = "select sum(revenue)::double as won, max_by(open_pipeline, day)::double as still from gold.sales_summary where day > date '2025-05-31'"
+        (known,) = query.rows(connection, won)
+    assert (-sum(row["won"] for row in rows), sum(row["end"] for row in rows)) == (known["won"], known["still"])
+    code, out, _ = medallion(*line)
+    assert code == 0
+    assert "revalued" not in out  # nothing was
+    code, _, err = medallion("metrics", "movement", "2025-05-31", "2025-08-30", "--lakehouse", sample.root)
+    assert code == 1
+    assert "2025-08-30 is after 2025-06-30, the last day of the data" in err
 
 
 if __name__ == "__main__":

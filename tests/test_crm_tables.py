@@ -335,9 +335,9 @@ def test_owners_have_names_also_those_who_left(propose, file):
     )
     found = propose({"accounts.csv": ACCOUNTS, "deals.csv": table, file: USERS[file]})
     owner = filled(found, "leads", "owner")
-    assert (owner["from"], owner["take"]) == ("Owner ID", "full_name")
+    assert (owner["from"], owner["lookup"], owner["take"]) == ("Owner ID", "owners", "owner_name")
     assert owner["confidence"] >= 0.8
-    assert "archived" not in str(filled(found, owner["lookup"], "record_id")["from"])
+    assert "archived" not in str(filled(found, "owners", "owner_id")["from"])
 
 
 ELSEWHERE = {

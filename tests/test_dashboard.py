@@ -9,12 +9,14 @@ import sys
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from threading import Event
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import duckdb
 import pyarrow.parquet as pq
 import pytest
+from deltalake import write_deltalake
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
@@ -27,8 +29,8 @@ from medallion.dashboard.export import export
 from medallion.dashboard.reading import Reading
 from medallion.dashboard.serving import serve
 from medallion.dashboard.web import Options, application
-from medallion.errors import LakehouseError, MedallionError
-from medallion.lakehouse import query
+from medallion.errors import LakehouseError, MedallionError, StateRemovedError
+from medallion.lakehouse import publishing, query
 from medallion.metrics import Filter
 
 PAGES = [f"/{name}" for name in words.PAGES]
@@ -236,7 +238,7 @@ def test_a_value_of_a_filter_of_rows_alone_is_checked(client):
 
 def test_metrics_asked_together_are_those_asked_alone(connection):
     for source in {metric.view.source for metric in metrics.metrics().values()}:
-        names = [name for name, metric in metrics.metrics().items() if metric.view.source == source]
+        names = [n for n, metric in metrics.metrics().items() if metric.view.source == source and metric.stands_alone]
         view = metrics.named(names[0]).view
         days = [one.name for one in view.dimensions if one.name in ("date", "closed_date")]
         for where in [(), *((Filter(day, ("2025-03-02",), ">="),) for day in days)]:
@@ -304,6 +306,9 @@ def test_the_data_page_tells_the_row_accounts(client, connection):
 def test_metric_pages_tell_definition_query_and_split(client, connection):
     for name, metric in metrics.metrics().items():
         by = metric.view.dimensions[0].name
+        if not metric.stands_alone:
+            assert f"{metric.measure.display_name} " in html.unescape(body(client, f"/metrics/{name}?by={by}", 400))
+            continue
         text = html.unescape(body(client, f"/metrics/{name}?by={by}"))
         assert metric.measure.comment in text
         assert metric.measure.expr in text
@@ -650,6 +655,35 @@ def test_a_new_run_shows_and_a_missing_lakehouse_is_said(deliver, tmp_path, monk
         serve(load(None, lakehouse=str(tmp_path / "nowhere")), "127.0.0.1", 0)
 
 
+@pytest.mark.parametrize("removed", ["while it is shown", "while it is opened"])
+def test_a_state_that_is_removed_is_shown_as_it_is_now(own_sample, monkeypatch, capsys, removed):
+    """A page reads the newest state once more, and says in words where that cannot be read either."""
+    for name in ("LOOK", "PAUSE"):
+        monkeypatch.setattr(f"medallion.dashboard.reading.{name}", 3600.0)
+    client = open_dashboard(own_sample)
+    body(client, "/pipeline")
+    deals = own_sample.delta("gold.deals")
+    write_deltalake(own_sample.path("gold.deals"), deals.to_pyarrow_table(), mode="overwrite")
+    publishing.publish(own_sample, "forget")
+    for uri in deals.file_uris():
+        Path(uri.removeprefix("file://")).unlink()
+    if removed == "while it is opened":
+        opened = iter([True])
+
+        def open_(lake, sign):
+            if next(opened, False):
+                raise StateRemovedError("gone")
+            return Reading(lake, sign)
+
+        monkeypatch.setattr("medallion.dashboard.reading.Reading", open_)
+        client = open_dashboard(own_sample)
+    body(client, "/sales")
+    for uri in own_sample.delta("gold.deals").file_uris():
+        Path(uri.removeprefix("file://")).unlink()
+    assert "gold.deals: its last commit" in body(client, "/pipeline", 503)
+    assert capsys.readouterr().err == ""
+
+
 if __name__ == "__main__":
     raise SystemExit(pytest.main([__file__]))
 
@@ -662,3 +696,24 @@ def test_without_the_extra_the_command_says_what_to_install(tmp_path, monkeypatc
             app, ["dashboard", "--lakehouse", str(tmp_path), "--export", "x.html"], catch_exceptions=False
         )
     assert "medallion-crm[dashboard]" in told.value.remedy
+
+
+def test_a_question_and_a_list_by_their_address(client, connection):
+    from medallion.metrics.compilers.duckdb import answer
+    from medallion.metrics.question import Question, Records
+
+    question = {"metrics": "revenue,won_leads", "by": "industry,closed_at:quarter", "where": "not country = Germany", "period": "ytd",
+                "having": "revenue > 0", "order": "-revenue", "limit": "2"}  # fmt: skip
+    text = html.unescape(body(client, f"/question?{urlencode(question)}"))
+    found = answer(connection, Question.read(**question))
+    assert str(found.understood) in text
+    assert "2 of" in text
+    for row in found.rows:
+        assert written("revenue", row["revenue"]) in text
+    listed = html.unescape(body(client, "/records/deals?where=open+and+days_silent+%3E+3&order=-deal_value"))
+    for row in answer(connection, Records.read("deals", "open and days_silent > 3")).rows:
+        assert row["lead_id"] in listed
+    for wrong, says in (("/question?metrics=revenue&where=country+%3D+Germny", "Nearest: Germany"), ("/question", "no metric"),
+                        ("/question?metrics=revenue&period=soon", "no period"), ("/records/deels", "no records of"),
+                        ("/question?metrics=revenue&wher=open", "wher"), ("/records/deals?limit=x", "number of rows")):  # fmt: skip
+        assert says in html.unescape(body(client, wrong, 400))

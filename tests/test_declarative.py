@@ -32,7 +32,7 @@ def test_the_views_are_the_tables(sample, tmp_path):
         assert "Run is COMPLETED" in output
     assert set(told["rows"]) == {
         "customer_features", "deals", "sales_summary", "channel_performance", "top_customers", "stage_history",
-        "attribution", "touch_totals", "touch_days", "score_bands",
+        "attribution", "deal_changes", "touch_totals", "touch_days", "score_bands",
     }  # fmt: skip
     with query.connect(sample, layers=["gold"]) as connection:
         for name, found in told["rows"].items():

@@ -19,7 +19,7 @@ from medallion import pipeline
 from medallion.care import erasure, quarantine, status
 from medallion.config import load
 from medallion.errors import LakehouseError
-from medallion.gold import STEPS
+from medallion.gold import possible
 from medallion.lakehouse import query
 from medallion.lakehouse.store import Lakehouse
 
@@ -181,7 +181,7 @@ LATER = {
 
 def gold(lake):
     with query.connect(lake, layers=("gold",)) as connection:
-        return {step.table: query.rows(connection, f"select * from {step.table} order by all") for step in STEPS}
+        return {step.table: query.rows(connection, f"select * from {step.table} order by all") for step in possible(())}
 
 
 @pytest.mark.slow

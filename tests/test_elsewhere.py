@@ -18,6 +18,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from doubles import in_catalog
 from doubles.workspace import USER
 
 from conftest import ROOT
@@ -69,6 +70,15 @@ def test_in_a_catalog(in_a_folder, tmp_path):
     where = {"SAIL_CATALOG__LIST": catalogs, "SAIL_CATALOG__DEFAULT_CATALOG": "sail"}
     assert differences(bring_in("uc://crm_test", DELIVERIES, tmp_path, **where), in_a_folder) == set()
     assert list((tmp_path / "spark-warehouse").rglob("_delta_log"))
+
+
+def test_manifests_restore_forget_and_verify_in_a_catalog(tmp_path):
+    catalogs = '[{type="memory", name="sail", initial_database=["default"]}, {type="memory", name="crm_test", initial_database=["bronze"]}]'
+    where = {"SAIL_CATALOG__LIST": catalogs, "SAIL_CATALOG__DEFAULT_CATALOG": "sail"}
+    line = [sys.executable, in_catalog.__file__, "uc://crm_test"]
+    done = subprocess.run(line, capture_output=True, text=True, cwd=tmp_path, env={**os.environ, **where})
+    assert done.returncode == 0, done.stderr[-3000:]
+    in_catalog.check(json.loads(done.stdout.splitlines()[-1]))
 
 
 def test_a_second_writer_in_a_catalog_is_refused(tmp_path):

@@ -53,7 +53,6 @@ FORBIDDEN = {
     "rand": "not repeatable",
     "randn": "not repeatable",
     "monotonically_increasing_id": "not repeatable",
-    "from_utc_timestamp": "any zone but UTC is wrong on Sail",
     "to_utc_timestamp": "any zone but UTC is wrong on Sail",
     "convert_timezone": "any zone but UTC is wrong on Sail",
     "rangeBetween": "over dates wrong on Sail: unix_date, and say so here",

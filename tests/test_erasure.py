@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import sys
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -107,7 +108,13 @@ def test_nothing_is_left_and_nothing_else_changes(lake, rows):
     assert rows(lake, "select count(*) as n from gold.customer_features where customer_id = 'C004'") == [{"n": 0}]
 
 
-def test_the_certificate_says_what_was_done_and_names_no_one(lake, rows):
+def test_the_certificate_says_what_was_done_and_names_no_one(lake, rows, tmp_path, monkeypatch):
+    """What failed runs and killed dashboards have left of the account goes too."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left = tmp_path / "medallion-killed"
+    left.mkdir()
+    (left / ".in-use").touch()
+    write_deltalake(lake.path("silver.leads_staged"), lake.delta("silver.leads_clean").to_pyarrow_table())
     terms = subject(rows, lake)
     rehearsal = forget(lake, dry_run=True)
     certificate = forget(lake)
@@ -120,6 +127,11 @@ def test_the_certificate_says_what_was_done_and_names_no_one(lake, rows):
     assert would["silver.leads_clean"] == told["records"]["leads"]
     assert all(row["versions_purged"] for row in told["tables"])
     assert "leads.csv" in told["not_touched"]
+    assert not left.exists()
+    assert not Path(lake.path("silver.leads_staged")).exists()
+    assert told["temporary_folders"] == {"removed": 1, "in_use": 0}
+    assert [one["where"] for one in told["searched_in"]] == ["tables", "files"]
+    assert "without a search" in told["older_versions"]
     stored = rows(lake, "select * from ops.erasures")
     assert {row["state"] for row in stored} == {"started", "finished"}
     assert all(len(row["value_hash"]) == 64 for row in stored)
@@ -312,6 +324,15 @@ def test_usual_forms_in_rows_of_others_go_and_near_misses_stay(deliver, rows):
     assert [one.key for one in erasure_log.returned(lake, entities)] == ["C3", "C4"]
     warned = [one for one in doctor.examine(load(None, lakehouse=lake.root)) if one.check == "erasure"]
     assert [(one.about, one.state) for one in warned] == [("customers", doctor.WARNING)]
+    corrected = "customer_id,customer_name,email,phone\nC3,Nova,n@nova.example,\n"
+    result, _ = deliver({"customers.csv": corrected}, now=LATER + timedelta(hours=2))
+    assert not [warning for warning in result.warnings if "forgotten" in warning]
+    told = [one["what"] for one in status.status(lake, LATER)["returned"]]
+    assert [text.split(" has")[0] for text in told] == ["customers C3", "customers C4"], "nobody has decided about C3"
+    forget(lake, "C3")
+    erasure.keep(load(None, lakehouse=lake.root), "C4", "a switchboard", "ana", LATER)
+    assert rows(lake, "select distinct record_key from ops.returned") == [{"record_key": "C4"}]
+    assert status.status(lake, LATER)["returned"] == []
 
 
 def test_a_grouped_report_of_several_accounts(deliver, rows, tmp_path):

@@ -95,6 +95,8 @@ def test_a_flagged_record_ends_comes_back_and_gold_follows(deliver, contract, ro
         {"lead_id": "L2", "_outcome": "accepted", "_ended_by": None, "learned": None},
         {"lead_id": "L2", "_outcome": "withdrawn", "_ended_by": "absent", "learned": True},
     ]  # fmt: skip
+    last = "select status from gold.deal_changes where lead_id = 'L2' and valid_to is null and known_to is null"
+    assert rows(lake, last) == [{"status": "withdrawn"}]
     sound(lake)
     known_before = Lakehouse(str(Path(lake.root).parent / "replayed"))
     settings = load(None, lakehouse=lake.root)
@@ -103,6 +105,7 @@ def test_a_flagged_record_ends_comes_back_and_gold_follows(deliver, contract, ro
     third, lake = deliver({"leads.csv": DEALS + f"{L2},0\n{L3},0\n"}, NOW + timedelta(days=2))
     assert accounts(third)["leads"] == {"rows_read": 2, "accepted": 2}
     assert rows(lake, STATE) == [{"id": "L1", "s": "won"}, {"id": "L2", "s": "won"}, {"id": "L3", "s": "open"}]
+    assert rows(lake, last) == [{"status": "won"}]
     sound(lake)
 
 

@@ -137,16 +137,17 @@ def test_a_log_steers_no_terminal(written, capsys):
 
 def test_weights_do_not_depend_on_the_order_of_addition():
     """Another processor adds in another order; here the rows come in another order."""
-    from medallion.scoring.models import newton
+    from medallion.scoring.hazards import Outcomes, fit
 
     random = np.random.default_rng(1)
     x = random.normal(size=(3000, 12)) @ random.normal(size=(12, 12))
-    won = (random.random(3000) < 1 / (1 + np.exp(-x[:, 0] - 0.5 * x[:, 3]))).astype(float)
-    first, intercept = newton(x, won, 0.3)
+    won = random.random(3000) < 1 / (1 + np.exp(-x[:, 0] - 0.5 * x[:, 3]))
+    outcomes = Outcomes((0, 7, 14), random.integers(0, 3, 3000), won, random.integers(0, 3, 3000))
+    first = fit(x, outcomes, 3.0)
     for seed in range(3):
         order = np.random.default_rng(seed).permutation(3000)
-        weights, other = newton(x[order], won[order], 0.3)
-        assert (weights.tolist(), other) == (first.tolist(), intercept)
+        again = fit(x[order], outcomes.take(order), 3.0)
+        assert (again.weights.tolist(), again.base.tolist()) == (first.weights.tolist(), first.base.tolist())
 
 
 if __name__ == "__main__":

@@ -12,17 +12,19 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from deltalake import DeltaTable, write_deltalake
+from deltalake import DeltaTable, Field, write_deltalake
+from deltalake.schema import PrimitiveType
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from conftest import NOW, ROOT
 from medallion import cli, contracts, door, pipeline
-from medallion.care import doctor, erasure, maintain, restore, verify
+from medallion.care import doctor, erasure, export, maintain, restore, verify
 from medallion.config import load
-from medallion.errors import LakehouseError
+from medallion.errors import LakehouseError, StateRemovedError
 from medallion.lakehouse import contracts_in_use, locks, maintenance, manifests, publishing, query, store
 from medallion.lakehouse.manifests import Kept, Manifest
 from medallion.lakehouse.store import Lakehouse
@@ -220,15 +222,106 @@ def test_content_knows_neither_order_nor_files(rows, random):
         assert content([rows]) != content([[*rows[1:], (rows[0][0] + "x", rows[0][1])]])
 
 
-def test_large_tables_are_hashed_by_what_was_added(lake, monkeypatch):
-    monkeypatch.setattr(publishing, "_LARGE", 0)
-    hashed = []
-    real = query.source
-    monkeypatch.setattr(query, "source", lambda *given: hashed.append(given[4]) or real(*given))
-    table(lake, "silver.mine", "b")
+def appended(path):
+    write_deltalake(path, pa.table({"key": ["b"]}), mode="append")
+    write_deltalake(path, pa.table({"key": ["c"]}), mode="append")
+
+
+def written_anew(path):
+    write_deltalake(path, pa.table({"key": ["b"]}), mode="overwrite")
+    write_deltalake(path, pa.table({"key": ["c"]}), mode="append")
+
+
+def partly_removed(path):
+    appended(path)
+    DeltaTable(path).delete("key = 'b'")
+    DeltaTable(path).delete("key = 'a'")
+    write_deltalake(path, pa.table({"key": ["b"]}), mode="append")
+
+
+def gone_back(path):
+    written_anew(path)
+    DeltaTable(path).restore(1)
+    appended(path)
+
+
+def compacted(path):
+    appended(path)
+    DeltaTable(path).optimize.compact()
+
+
+def of_another_column(path):
+    write_deltalake(path, pa.table({"key": ["b"], "more": [1]}), mode="append", schema_mode="merge")
+
+
+def without_a_commit(path):
+    appended(path)
+    DeltaTable(path).create_checkpoint()
+    Path(path, "_delta_log", f"{2:020d}.json").unlink()
+
+
+@pytest.mark.parametrize(
+    ("change", "hashed"),
+    [
+        (appended, 2),
+        (written_anew, 2),
+        (partly_removed, None),
+        (gone_back, None),
+        (compacted, 1),
+        (of_another_column, None),
+        (without_a_commit, None),
+    ],
+)
+def test_only_what_a_table_has_gained_is_hashed(lake, monkeypatch, change, hashed):
+    """Where its commits say that the rest is as it was, or gone; its rows, files and content are those of the whole."""
+    table(lake, "silver.mine", "z")
+    publishing.publish(lake, "run")
+    asked, real = [], query.hashed
+    monkeypatch.setattr(query, "hashed", lambda *given: asked.append(given[2]) or real(*given))
+    change(lake.path("silver.mine"))
     by_parts = publishing.publish(lake, "run").tables["silver.mine"]
-    assert len(hashed[0]) == 1  # one new file of two
     assert by_parts == dict(publishing.kept(lake))["silver.mine"]
+    assert (len(asked[0]) if asked[0] is not None else None) == hashed
+    assert asked[1] is None
+
+
+def test_large_tables_at_an_address_are_hashed_by_what_was_added(lake, monkeypatch):
+    monkeypatch.setattr(publishing, "_LARGE", 0)
+    table(lake, "silver.mine", "b")
+    known = manifests.newest(lake).tables["silver.mine"]
+    added, removed = publishing._changes_elsewhere(lake, "silver.mine", lake.delta("silver.mine"), known)
+    assert (len(added), removed) == (1, 0)
+    assert known.bytes + sum(added.values()) == dict(publishing.kept(lake))["silver.mine"].bytes
+
+
+@pytest.mark.parametrize("column", ["rows", "_whole_row"])
+def test_every_column_counts_whatever_its_name(lake, column):
+    """`hash(rows)` was that of the column `rows` where a table had one."""
+    contents = set()
+    for value in (1, 2):
+        write_deltalake(lake.path("silver.mine"), pa.table({column: [7], "other": [value]}), mode="overwrite",
+                        schema_mode="overwrite")  # fmt: skip
+        contents.add(dict(publishing.kept(lake))["silver.mine"].content)
+    assert len(contents) == 2
+
+
+def test_a_column_that_no_file_has_yet_is_hashed_as_null(lake):
+    DeltaTable(lake.path("silver.mine")).alter.add_columns(Field("more", PrimitiveType("long")))
+    before = dict(publishing.kept(lake))["silver.mine"].content
+    write_deltalake(lake.path("silver.mine"), pa.table({"key": ["a"], "more": pa.array([None], pa.int64())}), mode="overwrite")  # fmt: skip
+    assert dict(publishing.kept(lake))["silver.mine"].content == before
+
+
+def test_hashes_of_another_way_are_made_anew_when_something_changes(lake, monkeypatch):
+    """A command that changes nothing reads no content, and adds no manifest."""
+    monkeypatch.setattr(publishing, "probe", lambda: "another way")
+    with monkeypatch.context() as unread:
+        unread.setattr(query, "hashed", lambda *given: pytest.fail("nothing has changed"))
+        assert publishing.publish(lake, "run") is None
+    table(lake, "silver.other", "b")
+    manifest = publishing.publish(lake, "run")
+    assert manifest.hashed_by == "another way"
+    assert {*manifest.tables} == {"silver.mine", "silver.other"}
 
 
 def test_a_manifest_opens_the_tables_that_changed_and_its_own_once(lake, monkeypatch):
@@ -763,9 +856,13 @@ def test_a_batch_without_its_gold_is_not_what_readers_see(lake, killed):
     assert [one.kind for one in manifests.history(lake)] == ["run"]
     assert keys(lake) == ["a"]
     (entry,) = journal.unfinished(lake)
-    assert (entry["what"], entry["what_to_do"]) == ("batch first", "`medallion run` continues it")
-    with pytest.raises(LakehouseError, match="its batch first is unfinished"):
+    assert (entry["what"], entry["what_to_do"]) == (
+        "batch first",
+        "`medallion run` finishes it; until then gold lacks it",
+    )
+    with pytest.raises(LakehouseError, match="batch first is unfinished: .*, and gold lacks it") as refused:
         journal.needs_whole_batches(lake)
+    assert refused.value.remedy == "Finish it with `medallion run`."
     journal.needs_whole_batches(lake, with_gold=False)
     with journal.writing(lake) as writer, writer.intent("run", ["gold.deals"], last="ops.runs"):
         table(lake, "ops.runs", "r")
@@ -821,6 +918,61 @@ def test_a_checkpoint_that_was_set_aside_is_none_when_old_commits_are_removed(la
     store.mend(lake, "silver.mine")
     table(lake, "silver.mine", "c")
     assert lake.delta("silver.mine").to_pyarrow_table().num_rows == 3
+
+
+def in_parts(lake, name):
+    """The checkpoint of the newest version in two parts, as Apache Spark may write it; the parts."""
+    version = lake.version(name)
+    DeltaTable(lake.path(name)).create_checkpoint()
+    log = Path(lake.path(name), "_delta_log")
+    (whole,) = log.glob("*.checkpoint.parquet")
+    rows = pq.read_table(whole)
+    parts = [whole.with_name(f"{version:020d}.checkpoint.{part:010d}.{2:010d}.parquet") for part in (1, 2)]
+    for path, part in zip(parts, (rows.slice(0, 2), rows.slice(2)), strict=True):
+        pq.write_table(part, path)
+    whole.unlink()
+    hint = log / "_last_checkpoint"
+    hint.write_text(json.dumps({**json.loads(hint.read_text()), "parts": 2}))
+    return parts
+
+
+@pytest.mark.parametrize(
+    "look", [lambda lake: doctor.files(settings(lake)), lambda lake: verify.verify(settings(lake))]
+)
+def test_a_checkpoint_that_lacks_a_part_is_told_and_mended(lake, look):
+    parts = in_parts(lake, "silver.mine")
+    assert {one.state for one in look(lake)} == {"ok"}
+    parts[1].unlink()
+    (log,) = (one for one in look(lake) if one.check == "log")
+    assert (log.about, log.state) == ("silver.mine", "warning")
+    assert log.says == "its checkpoint of version 0 was not written whole"
+    with journal.writing(lake):
+        pass
+    assert not parts[0].exists()
+    assert keys(lake) == ["a"]
+    assert {one.state for one in look(lake)} == {"ok"}
+
+
+def test_upkeep_takes_no_part_of_a_checkpoint_for_a_whole_one(lake):
+    """It would remove the commits that only the part that is not there sums up."""
+    table(lake, "silver.mine", "b")
+    in_parts(lake, "silver.mine")[0].unlink()
+    Path(lake.path("silver.mine"), "_delta_log", "_last_checkpoint").unlink()
+    table(lake, "silver.mine", "c")
+    maintenance.maintain(lake, ["silver.mine"], {"silver.mine": {1}})
+    assert DeltaTable(lake.path("silver.mine"), version=1).to_pyarrow_table().num_rows == 2
+
+
+def test_checkpoints_that_an_earlier_version_set_aside_get_the_name_of_today(lake):
+    log = Path(lake.path("silver.mine"), "_delta_log")
+    (log / f"{0:020d}.checkpoint.parquet.torn").write_bytes(b"half")
+    (log / f"{1:020d}.json.torn").write_bytes(b"half")
+    with journal.writing(lake):
+        pass
+    assert sorted(path.name for path in log.glob("*.torn")) == [
+        f"{1:020d}.json.torn",
+        f"_{0:020d}.checkpoint.parquet.torn",
+    ]
 
 
 @pytest.mark.parametrize("before", [True, False])
@@ -943,6 +1095,51 @@ def test_one_state_from_beginning_to_end(lake):
         assert keys(again) == ["a"]
         assert again.version("silver.mine") == 0
     assert keys(lake) == ["a", "b"]
+
+
+def erase(lake, monkeypatch):
+    """What an erasure in another process does to the files of readers: nothing from before it can be read."""
+    with monkeypatch.context() as other:
+        other.setattr(store, "_reading", {})
+        _erase(lake)
+
+
+def _erase(lake):
+    write_deltalake(lake.path("silver.mine"), pa.table({"key": ["left"]}), mode="overwrite")
+    store.purge(lake, "silver.mine")
+    publishing.publish(lake, "forget")
+
+
+def test_what_is_removed_while_it_is_read_is_told_in_words(lake, monkeypatch):
+    with (
+        pytest.raises(StateRemovedError, match="has removed files of the state that was being read"),
+        query.connect(lake) as connection,
+    ):
+        erase(lake, monkeypatch)
+        connection.execute("from silver.mine").fetchall()
+
+
+@pytest.mark.parametrize("at", [[], ["--at", "1"]])
+def test_a_command_whose_files_are_removed_reads_the_newest_state(lake, tmp_path, at, monkeypatch, capsys):
+    """Once more, and without a word; an earlier state that was asked for is refused."""
+    write, calls = export._write, []
+
+    def first_erased(*given):
+        calls.append(given)
+        if len(calls) == 1:
+            erase(lake, monkeypatch)
+        return write(*given)
+
+    monkeypatch.setattr(export, "_write", first_erased)
+    out = tmp_path / "out"
+    line = ["medallion", "export", "--lakehouse", lake.root, "--table", "silver.mine", "--format", "csv", "--to"]
+    monkeypatch.setattr(sys, "argv", [*line, str(out), *at])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    told = " ".join(capsys.readouterr().err.split())
+    assert (ended.value.code, len(calls)) == ((1, 1) if at else (0, 2))
+    assert ("an erasure or upkeep has removed files of the state that was being read" in told) == bool(at)
+    assert at or (out / "silver.mine.csv").read_text() == "key\nleft\n"
 
 
 @pytest.mark.slow

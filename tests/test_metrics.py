@@ -94,10 +94,15 @@ def test_parts_add_up_to_the_whole(generated):
                 assert float(total) == pytest.approx(metrics.value(connection, name)), (name, dimension.name)
 
 
+#: For the metrics that need one.
+TARGET = {"target_attainment": {"sales_target": 1_000_000}}
+
+
 def test_values_of_generated_deals(generated):
     """Each metric written down a second time, over the rows of gold."""
     with query.connect(generated) as connection:
-        found = {name: metrics.value(connection, name) for name in metrics.metrics()}
+        asked = [name for name, one in metrics.metrics().items() if not one.measure.needs_period]
+        found = {name: metrics.ask(connection, name, parameters=TARGET.get(name)).value for name in asked}
         deals = query.rows(connection, "select * from gold.deals")
         customers = query.rows(connection, "select * from gold.customer_features")
         channels = query.rows(connection, "select * from gold.channel_performance")
@@ -110,6 +115,12 @@ def test_values_of_generated_deals(generated):
     buyers = [c for c in customers if c["won_leads"]]
     cycle = statistics.mean(d["cycle_days"] for d in won)
     left = [s["days_in_stage"] for s in stays if s["left_at"]]
+
+    touched = {}
+    for touch in silver:
+        touched.setdefault(touch["customer_id"], []).append(touch["occurred_at"])
+    firsts = [min((t for t in touched.get(d["customer_id"], []) if t >= d["created_at"]), default=None) for d in deals]
+    waited = [(t - d["created_at"]).total_seconds() / 3600 for t, d in zip(firsts, deals, strict=True) if t]
 
     def value(some):
         return sum(d["deal_value"] or 0 for d in some)
@@ -132,7 +143,12 @@ def test_values_of_generated_deals(generated):
         "open_pipeline": value(still),
         "weighted_pipeline": sum(d["weighted_value"] or 0 for d in still),
         "hot_pipeline": value(d for d in still if d["lead_quality"] == "Hot"),
-        "pipeline_coverage": value(still) / 1_000_000,
+        "open_value_due": value(still),
+        "target_attainment": value(won) / 1_000_000,
+        "conversion_rate_by_period": len(won) / len(deals),
+        "new_customers": len({d["customer_id"] for d in won if d["customer_id"]}),
+        "lead_response_hours": statistics.median(waited),
+        "answered_share": len(waited) / len(deals),
         "expected_wins": sum(d["probability_to_convert"] or 0 for d in still),
         "average_probability": statistics.mean(p for d in still if (p := d["probability_to_convert"]) is not None),
         "average_cycle_days": cycle,
@@ -155,7 +171,7 @@ def test_values_of_generated_deals(generated):
         "top_customer_revenue": max(c["won_value"] for c in customers),
         "top_customer_share": max(c["won_value"] for c in customers) / value(won),
         "interactions_per_customer": 300 / 60,
-        "interactions_per_won_deal": 300 / len(won),
+        "interactions_per_won_deal": sum(c["interactions"] for c in buyers) / sum(c["won_leads"] for c in buyers),
         "median_response_hours": statistics.median(
             c["hours_to_first_touch"] for c in customers if c["hours_to_first_touch"] is not None
         ),
@@ -205,7 +221,7 @@ def test_filters_and_splits(sample):
         assert metrics.groups(connection, smallest) == len(whole.rows)
         assert ask("total_leads", None, "closed_month=").value == 4
         assert ask("total_leads", None, "closed_month!=").value == 11
-        assert ask("pipeline_coverage", parameters={"sales_target": 345_000}).value == 1
+        assert ask("target_attainment", parameters={"sales_target": 1_090_000}).value == 1
         assert ask("total_leads", ["source", "status"]).rows[0].keys() == {"source", "status", "value", "n"}
 
 
@@ -245,7 +261,10 @@ def test_hostile_values_are_only_values(sample, text):
         ),
         (lambda c: metrics.ask(c, "win_rate", None, [metrics.Filter("owner", ("x", "y"), ">=")]), "one value"),
         (lambda c: metrics.ask(c, "win_rate", parameters={"sales_target": 1}), "no parameter"),
-        (lambda c: metrics.ask(c, "pipeline_coverage", parameters={"sales_target": float("nan")}), "finite number"),
+        (lambda c: metrics.ask(c, "target_attainment", parameters={"sales_target": float("nan")}), "finite number"),
+        (lambda c: metrics.ask(c, "target_attainment"), "needs sales_target"),
+        (lambda c: metrics.ask(c, "pipeline_coverage"), "means nothing without a period"),
+        (lambda c: metrics.ask(c, "conversion_rate_by_period", "closed_month"), "times of their own"),
         (lambda c: metrics.ask(c, "revenue", None, [metrics.Filter.parse("status=open")]), "leaves nothing"),
         (lambda c: metrics.ask(c, "revenue", None, [metrics.Filter.parse("closed_month=2031-01")]), "the data ends on"),
         (
@@ -312,13 +331,13 @@ def declared(tmp_path, monkeypatch):
     def load(*texts):
         for number, text in enumerate(texts):
             (tmp_path / f"{'mine' if not number else 'other'}.yaml").write_text(text)
-        metrics.declared._metrics.cache_clear()
-        monkeypatch.setattr("medallion.metrics.declared.files", lambda package: tmp_path)
+        metrics.loading._declarations.cache_clear()
+        monkeypatch.setattr("medallion.metrics.loading.files", lambda package: tmp_path)
         return metrics.metrics()
 
     yield load
     monkeypatch.undo()
-    metrics.declared._metrics.cache_clear()
+    metrics.loading._declarations.cache_clear()
 
 
 @pytest.mark.parametrize(("text", "says"), BROKEN)

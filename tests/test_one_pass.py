@@ -14,7 +14,7 @@ import pytest
 
 from medallion import door
 from medallion.contracts import Column, Table
-from medallion.lakehouse import onepass, store
+from medallion.lakehouse import onepass, places, store
 from medallion.lakehouse.store import Lakehouse
 
 SHARED = (
@@ -104,7 +104,7 @@ def test_files_come_first_and_commits_last_in_the_order_of_the_tables(spark, lak
     monkeypatch.setattr(door, "through", through)
     save(spark, lake)
     assert passed == [("all_rows", [1, 1], [0, 0]), ("all_rows", [1, 1], [1, 0]), ("some_rows", [1, 1], [1, 1])]
-    left = [store.is_data_file(path) for path in Path(lake.root).rglob("*.parquet")]
+    left = [places.is_data_file(path) for path in Path(lake.root).rglob("*.parquet")]
     assert left == [True, True]  # so that what a kill leaves is removed by upkeep
 
 

@@ -194,7 +194,7 @@ def test_every_measure_is_its_metric_in_every_filter_context(sample):
     with query.connect(sample, layers=("gold", "silver")) as connection:
         found = check(connection, model.model(), rows.read(connection, model.model()), most=3)
     assert [row for row in found if not row["same"]] == []
-    assert [row["metric"] for row in found] == list(metrics.metrics())
+    assert [row["metric"] for row in found] == [name for name, one in model.modelled().items() if one.stands_alone]
     assert sum(row["contexts"] for row in found) > 800
     assert min(row["contexts"] for row in found) >= 4
 
@@ -244,6 +244,16 @@ def test_fields_of_the_pages_are_in_the_model():
                 found = model.model().measure(field) if isinstance(field, str) else model.model().table(field[0])
                 if not isinstance(field, str):
                     assert not found.column(field[1]).hidden, field
+
+
+def test_shipped_dimensions_are_columns_of_the_model_and_own_ones_may_not_be():
+    for metric in model.modelled().values():
+        left_out = {one.name for one in metric.view.dimensions if model.dimension(metric, one.name) is None}
+        assert left_out <= {*model.WITHOUT.get(model.home(metric), ())}, metric.name
+    revenue = metrics.metrics()["revenue"]
+    own = revenue.view.dimensions[0].model_copy(update={"name": "size_class", "expr": "length(owner)"})
+    view = revenue.view.model_copy(update={"dimensions": (*revenue.view.dimensions, own)})
+    assert model.dimension(metrics.Metric(view, revenue.measure), "size_class") is None
 
 
 def test_visuals_lie_on_the_canvas_and_apart():

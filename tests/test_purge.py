@@ -11,11 +11,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from deltalake.transaction import AddAction
 
+from conftest import NOW
 from medallion import contracts
 from medallion.care import doctor, erasure
 from medallion.care.erasure import search
-from medallion.lakehouse import locks, maintenance, store
+from medallion.care.erasure.work import Erasure
+from medallion.config import load
+from medallion.errors import LakehouseError
+from medallion.lakehouse import locks, maintenance, places, store
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import erasure_log
 from medallion.silver.mentions import Mentions, Name
@@ -84,16 +89,51 @@ def test_files_of_somebody_else_are_never_removed(lake, tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x")
     store.purge(lake, "silver.notes")
-    erasure._Erasure._sweep(SimpleNamespace(lake=lake))
+    Erasure._sweep(SimpleNamespace(lake=lake))
     assert [path for path in ours if path.exists()] == []
     assert [path for path in theirs if not path.exists()] == []
     assert not (tmp_path / "silver/never_was").exists()
 
 
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_table_that_is_dropped_leaves_files_of_somebody_else(lake, killed, tmp_path, monkeypatch):
+    """Also where a writer was killed between taking the table away and putting them back."""
+    folder = tmp_path / "silver/notes"
+    theirs = [folder / "keep.txt", folder / "mine/x.parquet"]
+    for path in theirs:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("x")
+    named = folder / "named.parquet"  # by the log alone
+    pq.write_table(pa.table({"note": ["n"], "list": [["n"]]}), named)
+    add = AddAction(named.name, named.stat().st_size, {}, 0, True, "{}")
+    table = DeltaTable(folder)
+    table.create_write_transaction([add], "append", table.schema())
+    if killed:
+        monkeypatch.setattr(store, "sweep", lambda lake: None)
+    store.drop(lake, ["silver.notes"])
+    monkeypatch.undo()
+    store.sweep(lake)
+    assert sorted(path for path in folder.rglob("*") if path.is_file()) == theirs
+    assert not (tmp_path / places.GONE).exists()
+    assert not lake.exists("silver.notes")
+    found = doctor.files(load(None, lakehouse=lake.root))
+    assert [one.says for one in found if one.about == "silver.notes"] == []
+
+
+def test_a_table_of_an_object_store_that_is_dropped_leaves_files_of_somebody_else(lake, tmp_path):
+    address = places.Address(lake.root)  # pyarrow reads a path as it reads an address
+    (tmp_path / "silver/notes/keep.txt").write_text("x")
+    address.remove("silver.notes")
+    assert [path.name for path in (tmp_path / "silver/notes").rglob("*") if path.is_file()] == ["keep.txt"]
+    (tmp_path / "silver/notes/keep.txt").unlink()
+    address.remove("silver.notes")
+    assert not (tmp_path / "silver/notes").exists()
+
+
 def test_the_list_of_source_files_goes_with_an_erasure(lake):
     """A file without a header has its first row there."""
     locks.remember_sources(lake.root, {"files": {"leads.csv": {"cells": ["Ann Anvil"]}}})
-    erasure._Erasure._sweep(SimpleNamespace(lake=lake))
+    Erasure._sweep(SimpleNamespace(lake=lake))
     assert locks.sources(lake.root) == {}
 
 
@@ -170,3 +210,34 @@ def test_who_comes_back_under_another_key_is_told(tmp_path):
     found = list(doctor._returned(lake, ["ops.erasures", "silver.customers_clean"], known))
     assert [(one.about, one.state) for one in found] == [("customers", doctor.WARNING)]
     assert "customers C1 has the e-mail address of someone who was forgotten, and 1 more like it" in found[0].says
+    assert [one.key for one in erasure_log.waiting(lake, known)] == ["C1", "C2"], (
+        "of those of today, before any is kept"
+    )
+
+
+def test_a_flag_stays_until_someone_decides(tmp_path):
+    """Also where the record is changed or gone meanwhile; one that is somebody else's is flagged no more."""
+    lake, known = Lakehouse(str(tmp_path)), contracts.entities()
+    log = ErasureLog("5a")
+    rows = {"customer_id": ["C1", "C2"], "email": ["a@anvil.example", "b@anvil.example"], "phone": ["1", "2"]}
+    write_deltalake(lake.path("silver.customers_clean"), pa.table(rows))
+    hashes = [log.hashed(erasure_log.EMAIL, form) for form in rows["email"]]
+    table = pa.table({"kind": [erasure_log.EMAIL] * 2, "value_hash": hashes, "salt": ["5a"] * 2})
+    write_deltalake(lake.path("ops.erasures"), table)
+    for _ in range(2):  # a run that is repeated
+        erasure_log.note(None, lake, erasure_log.returned(lake, known), erasure_log.FLAGGED, NOW)
+    assert lake.delta("ops.returned").to_pyarrow_table().num_rows == 2
+    write_deltalake(lake.path("silver.customers_clean"), pa.table(rows).slice(0, 1), mode="overwrite")
+    assert [one.key for one in erasure_log.waiting(lake, known)] == ["C1", "C2"]
+    names = ["ops.erasures", "silver.customers_clean"]
+    (finding,) = doctor._returned(lake, names, known)
+    assert "customers C1" in finding.says
+    assert "1 more" in finding.says
+    with pytest.raises(LakehouseError, match="no record of account C3 waits for a decision"):
+        erasure.keep(load(None, lakehouse=lake.root), "C3", "a shared mailbox", "ana", NOW)
+    for key, left in (("c1 ", ["C2"]), ("C2", [])):
+        erasure.keep(load(None, lakehouse=lake.root), key, "a shared mailbox", "ana", NOW)
+        assert [one.key for one in erasure_log.waiting(lake, known)] == left
+    assert erasure_log.returned(lake, known) == []
+    (finding,) = doctor._returned(lake, names, known)
+    assert finding.state == doctor.OK

@@ -103,8 +103,8 @@ def test_names_that_are_no_catalog_are_refused(root):
 
 def test_tables_of_a_catalog_are_named_in_quotes():
     assert Lakehouse("uc://crm_dev").path("gold.deals") == "`crm_dev`.`gold`.`deals`"
-    assert Lakehouse("uc://crm_dev").in_catalog
-    assert not Lakehouse("abfss://lake@account.dfs.core.windows.net/x").in_catalog
+    assert not Lakehouse("uc://crm_dev").place.reads_files
+    assert Lakehouse("abfss://lake@account.dfs.core.windows.net/x").place.reads_files
 
 
 def test_what_unity_catalog_does_itself_is_left_to_it():
@@ -126,14 +126,14 @@ def test_models_go_to_the_registry_of_the_catalog():
         tracking._places("databricks", None)
 
 
-def test_forgetting_is_for_folders(fresh):
+def test_forgetting_is_not_for_addresses(fresh):
     from datetime import datetime
 
     from medallion.care import erasure
     from medallion.config import load
 
-    with pytest.raises(LakehouseError, match="forgetting works on the files of a folder"):
-        erasure.forget(load(None, lakehouse="uc://crm_dev"), "C001", "asked", "ann", datetime(2025, 7, 1))
+    with pytest.raises(LakehouseError, match="forgetting works in a folder or a catalog"):
+        erasure.forget(load(None, lakehouse="s3://bucket/lake"), "C001", "asked", "ann", datetime(2025, 7, 1))
 
 
 def test_a_session_is_there_after_a_long_pause(spark):

@@ -21,6 +21,8 @@ except ModuleNotFoundError as missing:
     raise SystemExit(f"{missing}. In the root of the repository run: pip install -r config/requirements.txt") from None
 
 AS_OF = AsOf(datetime(2025, 7, 1))
+#: As much of `gold.deal_changes` as counts for the open pipeline.
+OPEN = "status string, valid_from timestamp, valid_to timestamp, known_to timestamp, deal_value decimal(18,2)"
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +54,9 @@ def test_sales_summary(frame, world):
     from tables_of_gold import gold
 
     leads, touches = world
-    rows = [
-        r.asDict()
-        for r in gold.sales_summary(frame(LEAD, *leads), frame(TOUCH, *touches), AS_OF).orderBy("day").collect()
-    ]
+    opened = frame(OPEN, *(("open", x[8], x[9], None, x[5] or D(0)) for x in leads))
+    summary = gold.sales_summary(frame(LEAD, *leads), frame(TOUCH, *touches), AS_OF, opened)
+    rows = [r.asDict() for r in summary.orderBy("day").collect()]
     days = [row["day"] for row in rows]
     first = min([x[8].date() for x in leads] + [x[4].date() for x in touches])
     assert days == [first + timedelta(days=n) for n in range((date(2025, 6, 30) - first).days + 1)]
@@ -566,7 +567,7 @@ def test_nothing_at_all(frame):
     for made in (
         features,
         gold.deals(leads, features, gold.score_bands(features, leads, AS_OF), AS_OF),
-        gold.sales_summary(leads, touches, AS_OF),
+        gold.sales_summary(leads, touches, AS_OF, frame(OPEN)),
         gold.channel_performance(leads, touches, AS_OF),
         gold.top_customers(features),
     ):

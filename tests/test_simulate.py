@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 import re
+from collections import Counter
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -323,3 +324,58 @@ def test_the_command(tmp_path):
     wrong = CliRunner().invoke(app, [*args[:-1], str(tmp_path / "other"), "--last-day", "tomorrow"])
     assert wrong.exit_code == 2
     assert not (tmp_path / "other").exists()
+
+
+def test_people_come_beside_the_same_world(tmp_path):
+    """The other files are as without them, but that touches say whom they reached; every reference leads somewhere."""
+    world = World(**SMALL, seed=5)
+    simulate(world, tmp_path / "plain", batches=3)
+    made = simulate(world, tmp_path / "people", batches=3, people=True)
+    plain, more = contents(tmp_path / "plain"), contents(tmp_path / "people")
+    assert made["rows"]["quotas"] == world.reps * 5  # quarters of 400 days
+    for name in plain.keys() - {"simulation.json"}:
+        if name.endswith("interactions.csv"):
+            lines = more[name].decode().splitlines()
+            assert [line.rpartition(",")[0] for line in lines] == plain[name].decode().splitlines()
+        else:
+            assert more[name] == plain[name]
+    rows = {
+        name: []
+        for name in (
+            "customers",
+            "leads",
+            "interactions",
+            "contacts",
+            "owners",
+            "quotas",
+            "deal_contacts",
+            "deal_products",
+        )
+    }
+    for path in sorted((tmp_path / "people").rglob("*.csv")):
+        if path.stem in rows:
+            rows[path.stem] += read(path.parent, path.stem)
+    keys = {
+        name: {row[key] for row in rows[name]}
+        for name, key in (("customers", "customer_id"), ("leads", "lead_id"), ("contacts", "contact_id"))
+    }
+    assert {row["customer_id"] for row in rows["contacts"]} == keys["customers"]
+    assert {row["contact_id"] for row in rows["interactions"]} - {""} <= keys["contacts"]
+    assert (
+        {row["lead_id"] for row in rows["deal_contacts"]}
+        == {row["lead_id"] for row in rows["deal_products"]}
+        == keys["leads"]
+    )
+    assert {row["contact_id"] for row in rows["deal_contacts"]} <= keys["contacts"]
+    assert (
+        {row["Sales Rep"] for row in rows["quotas"]}
+        == {row["owner_name"] for row in rows["owners"]}
+        >= {row["owner"] for row in rows["leads"]}
+    )
+    value = {row["lead_id"]: int(row["deal_value"]) for row in rows["leads"]}
+    lines = Counter()
+    for row in rows["deal_products"]:
+        lines[row["lead_id"]] += int(row["amount"])
+    assert lines == value
+    account = {row["contact_id"]: row["customer_id"] for row in rows["contacts"]}
+    assert all(account[row["contact_id"]] == row["customer_id"] for row in rows["interactions"] if row["contact_id"])

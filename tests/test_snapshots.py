@@ -163,35 +163,53 @@ def test_later_data_changes_no_earlier_snapshot(taken):
 
 
 LABELS = [
-    ("won", CUTOFF, 1),
-    ("won", CUTOFF + 90 * DAY - timedelta(microseconds=1), 1),
-    ("won", CUTOFF + 90 * DAY, 0),
-    ("lost", CUTOFF + DAY, 0),
-    ("open", None, 0),
-    ("won", BEFORE, None),
-    ("lost", None, None),
-    ("won", CUTOFF + 300 * DAY, 0),
+    # status, closed, days from the cutoff until the as-of time, won, outcome, its day
+    ("won", CUTOFF, 200, 1, "won", 0),
+    ("won", CUTOFF + 90 * DAY - timedelta(microseconds=1), 200, 1, "won", 89),
+    ("won", CUTOFF + 90 * DAY, 200, 0, "won", 90),
+    ("lost", CUTOFF + DAY, 200, 0, "lost", 1),
+    ("open", None, 200, 0, None, None),
+    ("won", CUTOFF + 300 * DAY, 200, 0, None, None),
+    # the horizon is not over: what has not happened yet is no loss
+    ("open", None, 89, None, None, None),
+    ("won", CUTOFF + 89 * DAY, 89, None, None, None),
+    ("lost", CUTOFF + DAY, 89, None, "lost", 1),
+    ("won", CUTOFF + DAY, 89, None, "won", 1),
+    ("open", None, 90, 0, None, None),
 ]
 
 
-@pytest.mark.parametrize(("status", "closed", "won"), LABELS)
-def test_labels(frame, status, closed, won):
+@pytest.mark.parametrize(("status", "closed", "days", "won", "outcome", "outcome_days"), LABELS)
+def test_labels(frame, status, closed, days, won, outcome, outcome_days):
     from medallion.scoring.snapshots import labelled
 
     rows = frame("lead_id string, cutoff timestamp", ("L1", CUTOFF))
     leads = frame(LEAD, lead(status=status, closed=closed))
-    found = [row["won"] for row in labelled(rows, leads, 90, CUTOFF + 200 * DAY).collect()]
-    assert found == ([] if won is None else [won])
+    (found,) = labelled(rows, leads, 90, CUTOFF + days * DAY).collect()
+    assert (found["won"], found["outcome"], found["outcome_days"]) == (won, outcome, outcome_days)
+    assert found["observed_days"] == days
 
 
-def test_cutoffs_end_where_the_horizon_is_over():
-    from medallion.scoring.snapshots import AT_MOST, cutoffs
+@pytest.mark.parametrize(("status", "closed"), [("won", BEFORE), ("lost", None)])
+def test_what_had_ended_before_has_no_snapshot(frame, status, closed):
+    from medallion.scoring.snapshots import labelled
 
-    found = cutoffs(CUTOFF, CUTOFF - 60 * DAY)
-    assert found == [CUTOFF - 54 * DAY, CUTOFF - 27 * DAY, CUTOFF]
-    assert cutoffs(CUTOFF, None) == cutoffs(CUTOFF, CUTOFF) == []
-    assert len(cutoffs(CUTOFF, datetime(1, 1, 1))) == AT_MOST
-    assert len({day.weekday() for day in cutoffs(CUTOFF, CUTOFF - 200 * DAY)}) == 7
+    rows = frame("lead_id string, cutoff timestamp", ("L1", CUTOFF))
+    leads = frame(LEAD, lead(status=status, closed=closed))
+    assert labelled(rows, leads, 90, CUTOFF + 200 * DAY).collect() == []
+
+
+def test_cutoffs_go_on_until_a_week_before_the_as_of_time():
+    from medallion.scoring.snapshots import AT_MOST, LEAST_OBSERVED, cutoffs
+
+    over = CUTOFF - 90 * DAY
+    found = cutoffs(CUTOFF, over - 60 * DAY, 90)
+    assert found == [over + 27 * DAY * k for k in (-2, -1, 0, 1, 2, 3)]
+    assert cutoffs(CUTOFF, None, 90) == cutoffs(CUTOFF, CUTOFF, 90) == []
+    assert len(cutoffs(CUTOFF, datetime(1, 1, 1), 90)) == AT_MOST
+    assert len({day.weekday() for day in cutoffs(CUTOFF, CUTOFF - 300 * DAY, 90)}) == 7
+    for horizon in range(1, 200):
+        assert max(cutoffs(CUTOFF, CUTOFF - 400 * DAY, horizon)) <= CUTOFF - min(horizon, LEAST_OBSERVED) * DAY
 
 
 def test_the_rule_score_of_a_snapshot_is_that_of_gold(spark, sample):

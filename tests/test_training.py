@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conftest import NOW
+from medallion.config import load
 from medallion.learning import train
 from medallion.weights import ScoreWeights
 
@@ -19,57 +20,111 @@ DAY = timedelta(days=1)
 FIRST = datetime(2024, 1, 1)
 
 
-def snapshots(count=900, seed=3):
-    """Labelled snapshots in which two signals tell, the rest is empty."""
+def snapshots(count=1200, seed=3, until=None):
+    """Labelled snapshots in which two signals tell, the rest is empty; `until` is the day of the last outcome known."""
     from medallion.scoring.signals import SIGNALS
 
     rng = np.random.default_rng(seed)
     touches, open_for = rng.poisson(3, count), rng.integers(0, 200, count)
-    won = rng.random(count) < 1 / (1 + np.exp(1.2 - 0.35 * touches))
+    cutoffs = np.array([FIRST + 27 * DAY * (k * 20 // count) for k in range(count)])
+    until = until or FIRST + 27 * DAY * 19 + 100 * DAY
+    ends = rng.exponential(60 / np.exp(0.3 * (touches - 3)), count), rng.exponential(120, count)
+    days, won = np.minimum(*ends).astype(int), ends[0] < ends[1]
+    observed = np.array([(until - cutoff).days for cutoff in cutoffs])
+    over = days < observed
     own = {"touches_30d": pa.array(touches, pa.int64()), "days_open": pa.array(open_for, pa.int64())}
     kinds = {"string": pa.string(), "double": pa.float64()}
     columns = {s.name: own.get(s.name, pa.nulls(count, kinds.get(s.type, pa.int64()))) for s in SIGNALS}
-    cutoffs = [FIRST + 27 * DAY * (k * 20 // count) for k in range(count)]
-    return pa.table(
+    rows = pa.table(
         {
             "lead_id": [f"L{k}" for k in range(count)],
             "customer_id": [f"C{k // 3}" for k in range(count)],
             "cutoff": pa.array(cutoffs, pa.timestamp("us")),
             "lead_score": pa.array(np.minimum(100, touches * 12), pa.int64()),
-            "won": pa.array(won.astype(int), pa.int64()),
+            "won": pa.array((won & (days < 90)).astype(int), pa.int64(), mask=observed < 90),
+            "outcome": pa.array(np.where(won, "won", "lost"), pa.string(), mask=~over),
+            "outcome_days": pa.array(days, pa.int64(), mask=~over),
+            "observed_days": pa.array(observed, pa.int64()),
             **columns,
         }
     )
+    return rows.filter(pa.array(observed >= 7))
+
+
+def later_changed(rows, since):
+    """The same snapshots with other outcomes from a time on: what was won then is lost, the rest is won at once."""
+    at = np.array([(since - cutoff).days for cutoff in rows["cutoff"].to_pylist()])
+    days = np.array([10**6 if d is None else d for d in rows["outcome_days"].to_pylist()])
+    observed = rows["observed_days"].to_numpy()
+    later = (days >= at) & (observed > at)
+    outcome = np.array(rows["outcome"].to_pylist(), dtype=object)
+    day = np.where(later, np.maximum(at, 0), np.minimum(days, observed))
+    changed = {
+        "won": pa.array(1 - rows["won"].fill_null(0).to_numpy(), pa.int64(), mask=observed < 90),
+        "outcome": pa.array(np.where(later, np.where(outcome == "won", "lost", "won"), outcome), pa.string()),
+        "outcome_days": pa.array(day, pa.int64(), mask=~later & (days == 10**6)),
+    }
+    for name, column in changed.items():
+        rows = rows.set_column(rows.schema.get_field_index(name), name, column)
+    return rows
 
 
 def test_nothing_that_is_tested_on_is_learned_tuned_or_calibrated_on(monkeypatch):
-    from medallion.scoring import training
+    """With other outcomes from the first day of the test on, the recipes that are tested are the same to the last digit."""
+    from medallion.scoring import models, training
 
-    monkeypatch.setattr(training, "LEAST_CALIBRATION", 20)
-    rows = snapshots()
+    monkeypatch.setattr(models, "MOST_ROUNDS", 2 * models.ROUNDS_APART)
+    rows = snapshots(800)
     parts = training.split(rows, 90)
     at = training.cutoffs_of(rows)
-    starts = at[parts.test].min()
-    assert at[parts.train].max() <= starts - np.timedelta64(90, "D")
-    assert parts.later.any()
-    assert not (parts.later & ~parts.train).any()
-    assert at[parts.earlier].max() <= at[parts.later].min() - np.timedelta64(90, "D")
-    won = rows["won"].to_numpy().astype(float)
-    others = np.where(parts.train, won, 1 - won)
-    for kind in ("rules", "logistic"):
-        one, other = (
-            training._fitted(kind, rows, labels, parts, ScoreWeights(), 7) for labels in (won, others)
-        )  # fmt: skip
-        assert one[0].dump() == other[0].dump()
-        assert one[1:] == other[1:]
-        assert kind == "rules" or one[1] != training.Calibrator()
-    # and the labels of the training part do count
-    other = training._fitted("logistic", rows, 1 - won, parts, ScoreWeights(), 7)
-    assert other[0].dump() != one[0].dump()
+    assert at[parts.train].max() + np.timedelta64(7, "D") <= at[parts.test].min()
+    assert len(parts.blocks) == training.BLOCKS
+    one, other = (
+        training._learn(given, 90, ("logistic", "xgboost"), ScoreWeights(), 7)
+        for given in (rows, later_changed(rows, parts.test_from))
+    )
+    for kind in ("logistic", "xgboost"):
+        mine, theirs = one.candidates[kind], other.candidates[kind]
+        assert mine.settings == theirs.settings
+        assert mine.model.dump() == theirs.model.dump()
+        assert mine.calibration == theirs.calibration
+        assert np.array_equal(mine.forecast, theirs.forecast)
+    assert np.array_equal(one.candidates["rules"].forecast, other.candidates["rules"].forecast)
+    assert one.candidates["logistic"].calibration != training.Calibration()
+    # and outcomes before the test do count
+    other = training._Learning(later_changed(rows, FIRST), 90, 7).candidate("logistic", None)
+    assert other.model.dump() != one.candidates["logistic"].model.dump()
 
 
-def test_no_cutoff_whose_horizon_is_not_over(monkeypatch, tmp_path):
-    from medallion.config import load
+def test_a_block_is_learned_for_from_what_was_known_when_it_began():
+    from medallion.scoring import training
+
+    rows = snapshots()
+    for block in training.split(rows, 90).blocks:
+        at = training.cutoffs_of(rows)
+        assert at[block.earlier].max() + np.timedelta64(7, "D") <= block.begins <= at[block.later].min()
+        changed = later_changed(rows, block.begins.astype("datetime64[us]").item())
+        dumps = [
+            training._Learning(given, 90, 7).fit("logistic", {"penalty": 30.0}, block.earlier, block.begins).dump()
+            for given in (rows, changed)
+        ]
+        assert dumps[0] == dumps[1]
+
+
+def test_what_is_still_open_is_not_a_loss():
+    """Of a world that is cut off early the hazards are those of the whole; taken as lost they would be others."""
+    from medallion.scoring import hazards
+
+    whole = hazards.level(hazards.Outcomes.of(snapshots(4000), 90))
+    cut = snapshots(4000, until=FIRST + 27 * DAY * 19 + 20 * DAY)
+    assert cut["won"].null_count > 100
+    outcomes = hazards.Outcomes.of(cut, 90)
+    assert hazards.level(outcomes)[:, 0] == pytest.approx(whole[:, 0], abs=0.1)
+    as_lost = hazards.Outcomes(outcomes.edges, outcomes.period, outcomes.won, np.full(len(outcomes), outcomes.periods))
+    assert abs(hazards.level(as_lost)[0, 0] - whole[0, 0]) > 0.2
+
+
+def test_cutoffs_of_a_training_end_a_week_before_the_day(monkeypatch, tmp_path):
     from medallion.lakehouse.store import Lakehouse
     from medallion.learning import train
     from medallion.pipeline.steps import Steps
@@ -79,7 +134,99 @@ def test_no_cutoff_whose_horizon_is_not_over(monkeypatch, tmp_path):
     given_settings = load(None, lakehouse=str(tmp_path))
     work = train._Training(given_settings, Lakehouse(str(tmp_path)), tmp_path, NOW, Steps(lambda name, seconds: None))
     found = work._cutoffs(date(2025, 6, 30))
-    assert max(found) == datetime(2025, 7, 1) - 90 * DAY
+    assert datetime(2025, 7, 1) - 90 * DAY in found
+    assert max(found) == datetime(2025, 7, 1) - 9 * DAY
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=50)
+@given(st.integers(0, 2**32 - 1))
+def test_curves_never_fall_and_everything_adds_up_to_one(seed):
+    """Calibrated and tilted in any way: won, lost and open are shares of one, and what is won by a day is won by the next."""
+    from medallion.scoring import hazards
+    from medallion.scoring.calibration import Calibration
+
+    rng = np.random.default_rng(seed)
+    horizon = int(rng.choice([1, 10, 60, 90, 400]))
+    marks = hazards.edges(horizon)
+    base, margins = rng.normal(-3, 2, (2, len(marks) - 1)), rng.normal(0, 3, (12, 4))
+    at = np.sort(rng.normal(0, 2, 4))
+    weights = tuple(map(tuple, rng.normal(0, 0.5, (3, 4))))
+    told = Calibration((0.1, -0.2), weights, tuple(at), tuple(np.sort(rng.normal(0, 2, 4)) - at))
+    found = told.curves(base, margins, marks, horizon)
+    for curve in (found.won, found.lost):
+        assert (curve >= 0).all()
+        assert (np.diff(curve, axis=1) >= -1e-12).all()
+    assert (found.won + found.lost <= 1 + 1e-9).all()
+    days = [found.at(day)[0] for day in range(0, 500, 20)]
+    assert (np.diff(days, axis=0) >= -1e-12).all()
+    quantiles = [found.days_until(share) for share in (0.1, 0.5, 0.9)]
+    assert (np.diff(quantiles, axis=0) >= 0).all()
+
+
+def test_tilted_curves_have_the_probability_that_was_asked_for():
+    from medallion.scoring.hazards import Curves
+
+    plain = Curves((0, 30, 90, 180), np.array([[0.1, 0.3, 0.4]]), np.array([[0.1, 0.3, 0.4]]))
+    for aim in (0.01, 0.3, 0.6):
+        found = plain.tilted(np.array([aim]), 90)
+        assert found.at(90)[0] == pytest.approx(aim)
+        assert found.won[0, -1] + found.lost[0, -1] <= 1
+        assert found.at(60)[0] == pytest.approx((found.at(30)[0] + aim) / 2)
+    assert plain.tilted(np.array([0.3]), 90).won == pytest.approx(plain.won)
+
+
+def test_hazards_are_found_again():
+    """Drawn from known weights, fitted to what was observed of it."""
+    from medallion.scoring import hazards
+
+    rng = np.random.default_rng(2)
+    marks = hazards.edges(90)
+    x, weights = rng.normal(size=(6000, 2)), np.array([[0.8, -0.2, 0.3, 0.0], [0.0, 0.5, 0.0, 0.0]])
+    base, periods = np.array([[-3.5], [-2.8]]) * np.ones(len(marks) - 1), len(marks) - 1
+    by = hazards.curves(base, x @ weights, marks)
+    drawn = rng.random(6000)
+    wins = (drawn[:, None] > by.won).sum(axis=1)
+    losses = ((1 - drawn)[:, None] > by.lost).sum(axis=1)
+    period = np.minimum(wins, losses)
+    outcomes = hazards.Outcomes(marks, period, wins < periods, rng.integers(1, periods + 1, 6000))
+    fitted = hazards.fit(x, outcomes, 1.0)
+    assert fitted.weights == pytest.approx(weights, abs=0.2)
+    assert fitted.base[:, :6] == pytest.approx(base[:, :6], abs=0.25)
+    first, _ = hazards.gradient(fitted.base, x @ fitted.weights, outcomes)
+    assert x.T @ first == pytest.approx(-fitted.weights[:, :2], abs=1e-4)
+
+
+def test_reasons_add_up_to_the_log_odds():
+    from medallion.scoring import training
+    from medallion.scoring.models import logit
+    from medallion.scoring.predict import Scorer
+
+    rows = snapshots()
+    work = training._Learning(rows, 90, 7)
+    for kind, extra in (("logistic", {}), ("xgboost", {"rounds": 20, "depth": 2})):
+        model = work.fit(kind, {"penalty": 3.0, **extra}, work.parts.train, np.datetime64(work.parts.test_from))
+        scorer = Scorer("m", kind, model.dump(), getattr(model, "trees", None), training.Calibration(), [], 90)
+        some = rows.slice(0, 50)
+        exact = scorer.contributions(some, exact=True)
+        odds = logit(scorer.probabilities(some))
+        average = odds - exact.sum(axis=1)
+        assert np.ptp(average) < 1e-3
+        near = scorer.contributions(some)
+        assert np.corrcoef(exact.ravel(), near.ravel())[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("outcome", ["won", "lost", None])
+def test_deals_that_all_end_alike_are_declined_in_words(outcome):
+    from medallion.scoring.readiness import NotReadyError
+    from medallion.scoring.training import learn
+
+    rows = snapshots()
+    place = rows.schema.get_field_index("outcome")
+    same = pa.array([outcome] * rows.num_rows, pa.string())
+    days = pa.array([3 if outcome else None] * rows.num_rows, pa.int64())
+    rows = rows.set_column(place, "outcome", same).set_column(place + 1, "outcome_days", days)
+    with pytest.raises(NotReadyError, match="Too little to learn from"):
+        learn(rows, 90, ("logistic",), ScoreWeights(), 7)
 
 
 def drawn_tiers(rng):
@@ -106,10 +253,11 @@ def test_tables_without_rows_are_taken_by_the_leak_checks(frame):
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 2**32 - 1))
 def test_a_forecast_lies_in_its_interval(seed):
+    from medallion.scoring.calibration import Calibration
     from medallion.scoring.predict import Scorer
 
     rng = np.random.default_rng(seed)
-    scorer = Scorer("m", "logistic", {}, None, (0.0, 1.0), drawn_tiers(rng), 90)
+    scorer = Scorer("m", "logistic", {}, None, Calibration(), drawn_tiers(rng), 90)
     drawn = np.concatenate([[0.0, 1.0, 1e-12, 1 - 1e-12], rng.random(20)])
     for p in (drawn, np.round(drawn, 6)):
         low, high = scorer.interval(p)
@@ -121,10 +269,11 @@ def test_a_forecast_lies_in_its_interval(seed):
 
 def test_an_interval_reaches_to_what_the_test_found():
     """Forecasts of 40% of which 20 to 30% were won: from a half as high odds up to the forecast itself."""
+    from medallion.scoring.calibration import Calibration
     from medallion.scoring.predict import Scorer
 
     tier = {"from": 0.0, "forecast": 0.4, "low": 0.2, "high": 0.3}
-    low, high = Scorer("m", "logistic", {}, None, (0.0, 1.0), [tier], 90).interval(np.array([0.4]))
+    low, high = Scorer("m", "logistic", {}, None, Calibration(), [tier], 90).interval(np.array([0.4]))
     assert (low[0], high[0]) == pytest.approx((0.2, 0.4))
 
 
@@ -136,6 +285,40 @@ def test_what_a_model_is_weighed_on_does_not_depend_on_the_order_of_rows():
     assert set(told["cutoff"].to_pylist()) == set(days)
     assert train._spread(rows.take(list(range(99, -1, -1))), 30).equals(told)
     assert len(train._spread(rows, 1000)) == 100
+
+
+EMPTY_BUT_VALID = [
+    # what the deals are like, whether there is something to learn from
+    ("plain", True),
+    ("all won", False),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("what", "trains"), EMPTY_BUT_VALID)
+def test_deals_and_accounts_alone_are_enough_or_declined_in_words(deliver, what, trains):
+    """No touches, no products, no stage changes, one owner, one account source: it trains, or says why it does not."""
+    from medallion.scoring.readiness import NotReadyError
+
+    rng = np.random.default_rng(4)
+    lines = ["lead_id,customer_id,status,deal_value,created_at,closed_at,owner,source"]
+    for k in range(500):
+        opened = FIRST + DAY * int(rng.integers(0, 500))
+        closed = opened + DAY * int(rng.exponential(60) + 1)
+        is_open = closed > datetime(2025, 6, 30)
+        status = "open" if is_open else "won" if what == "all won" or rng.random() < 0.4 else "lost"
+        day = "" if is_open else closed.date().isoformat()
+        lines.append(f"L{k},C{k % 90},{status},{100 + k},{opened.date()},{day},Ann,website")
+    accounts = ["customer_id,customer_name", *(f"C{k},Name {k}" for k in range(90))]
+    _, lake = deliver({"leads.csv": "\n".join(lines), "customers.csv": "\n".join(accounts)}, as_of="2025-06-30")
+    settings = load(None, lakehouse=lake.root)
+    if not trains:
+        with pytest.raises(NotReadyError, match="won and 0 lost"):
+            train.train(settings, NOW)
+        return
+    outcome = train.train(settings, NOW)
+    assert outcome.version or "better beyond doubt" in outcome.reason
+    assert outcome.evaluation["candidates"]["logistic"]["log_loss"] < 0.8
 
 
 if __name__ == "__main__":

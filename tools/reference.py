@@ -314,7 +314,7 @@ def metric_dictionary() -> str:
             _code(metric.view.source),
             ", ".join(dimension.name for dimension in metric.dimensions),
         )
-        for name, metric in metrics.metrics().items()
+        for name, metric in metrics.every_metric().items()
     ]
     return _table(
         ("metric", "label", "format", "over time", "definition", "expression (Spark SQL)", "source", "dimensions"), rows

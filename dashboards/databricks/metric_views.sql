@@ -162,9 +162,9 @@ measures:
       type: exact
       places: 1
 - name: interactions_per_won_deal
-  expr: SUM(interactions) / NULLIF(SUM(won_leads), 0)
+  expr: SUM(CASE WHEN won_leads > 0 THEN interactions END) / NULLIF(SUM(won_leads), 0)
   display_name: Interactions per won deal
-  comment: Touches of all accounts per deal won; what a win costs in attention.
+  comment: Touches of the accounts that bought, per deal won.
   format:
     type: number
     decimal_places:
@@ -288,6 +288,11 @@ dimensions:
   comment: Day on which the deal was won or lost, UTC
   synonyms:
   - day closed
+- name: expected_close_date
+  expr: expected_close_date
+  display_name: Expected close
+  comment: Day on which the owner expects the deal to close
+  synonyms: []
 measures:
 - name: total_deal_value
   expr: COALESCE(SUM(deal_value), 0)
@@ -358,7 +363,7 @@ measures:
 - name: conversion_rate
   expr: COUNT(CASE WHEN status = 'won' THEN 1 END) / NULLIF(COUNT(1), 0)
   display_name: Conversion rate
-  comment: Won deals as a share of all deals, open ones included.
+  comment: Won deals as a share of all deals, open ones included; in a period, of the deals opened in it (a cohort).
   format:
     type: percentage
     decimal_places:
@@ -367,7 +372,7 @@ measures:
 - name: conversion_rate_by_value
   expr: CAST(SUM(CASE WHEN status = 'won' THEN deal_value END) AS DOUBLE) / NULLIF(CAST(SUM(deal_value) AS DOUBLE), 0)
   display_name: Conversion rate by value
-  comment: Won value as a share of the value of all deals, open ones included.
+  comment: Won value as a share of the value of all deals, open ones included; in a period, of the deals opened in it.
   format:
     type: percentage
     decimal_places:
@@ -434,7 +439,7 @@ measures:
 - name: weighted_pipeline
   expr: SUM(weighted_value)
   display_name: Weighted pipeline
-  comment: Open value times the probability to convert; a deal without an account has none.
+  comment: Open value times the probability to be won within the horizon of the forecast (90 days by default); a deal without an account has none.
   format:
     type: currency
     currency_code: USD
@@ -451,19 +456,20 @@ measures:
     decimal_places:
       type: exact
       places: 0
-- name: pipeline_coverage
-  expr: CAST(SUM(CASE WHEN status = 'open' THEN deal_value END) AS DOUBLE) / NULLIF(1000000.0, 0)
-  display_name: Pipeline coverage
-  comment: Value of the open deals, divided by the sales target.
+- name: open_value_due
+  expr: COALESCE(SUM(CASE WHEN status = 'open' THEN deal_value END), 0)
+  display_name: Open value due
+  comment: Value of the open deals whose owners expect them to close in the period.
   format:
-    type: number
+    type: currency
+    currency_code: USD
     decimal_places:
       type: exact
-      places: 2
+      places: 0
 - name: expected_wins
   expr: SUM(CASE WHEN status = 'open' THEN probability_to_convert END)
   display_name: Expected wins
-  comment: Sum of the probabilities of the open deals, within the horizon of the forecast.
+  comment: Sum of the probabilities of the open deals to be won within the horizon of the forecast (90 days by default).
   format:
     type: number
     decimal_places:
@@ -472,7 +478,7 @@ measures:
 - name: average_probability
   expr: AVG(CASE WHEN status = 'open' THEN probability_to_convert END)
   display_name: Average probability
-  comment: Mean probability of the open deals to be won within the horizon.
+  comment: Mean probability of the open deals to be won within the horizon of the forecast (90 days by default).
   format:
     type: percentage
     decimal_places:
@@ -498,9 +504,9 @@ measures:
       type: exact
       places: 0
 - name: silent_deals
-  expr: COUNT(CASE WHEN status = 'open' AND days_since_last_interaction > 30 THEN 1 END)
+  expr: COUNT(CASE WHEN status = 'open' AND days_since_last_interaction > 30.0 THEN 1 END)
   display_name: Silent deals
-  comment: Open deals whose account was touched, but not in the last 30 days.
+  comment: Open deals whose account was touched, but not in the last 30 days (threshold silent_days).
   format:
     type: number
     decimal_places:
@@ -509,7 +515,7 @@ measures:
 - name: never_touched_deals
   expr: COUNT(CASE WHEN status = 'open' AND days_since_last_interaction IS NULL THEN 1 END)
   display_name: Deals never touched
-  comment: Open deals whose account was never touched.
+  comment: Open deals whose account was never touched; how long is counted from opening.
   format:
     type: number
     decimal_places:
@@ -613,6 +619,16 @@ dimensions:
   synonyms:
   - stages
   - pipeline stage
+- name: entered_date
+  expr: CAST(entered_at AS DATE)
+  display_name: Day entered
+  comment: Day on which the stage was entered, UTC
+  synonyms: []
+- name: left_date
+  expr: CAST(left_at AS DATE)
+  display_name: Day left
+  comment: Day on which the stage was left, UTC; unknown while the deal is in it
+  synonyms: []
 measures:
 - name: average_days_in_stage
   expr: AVG(CASE WHEN left_at IS NOT NULL THEN days_in_stage END)

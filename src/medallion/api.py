@@ -62,7 +62,7 @@ def open(lakehouse: str | None = None, *, config: Path | None = None) -> Lakehou
     Raises:
         LakehouseError: There is none.
     """
-    lake = Lakehouse(load(config, lakehouse=lakehouse).lakehouse)
+    lake = Lakehouse(load(config, lakehouse=lakehouse).with_own_metrics().lakehouse)
     if not lake.tables():
         raise LakehouseError(f"{lake.root}: there is no lakehouse here", "Run `medallion run` first.")
     contracts_in_use.for_readers(lake)

@@ -6,15 +6,19 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from medallion import addresses
 from medallion.contracts import yaml
+from medallion.contracts.own import metrics_in
 from medallion.errors import ContractError
 from medallion.weights import ScoreWeights
 
 DEFAULT_PATH = Path("config/config.yaml")
+#: Where metrics of a user's own are looked for when the settings name no folder.
+METRICS_PATH = Path("config/metrics")
 
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
@@ -122,13 +126,16 @@ class Settings(BaseModel):
     contracts: tuple[Path, ...] = ()
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
     rates: Path | None = None
+    access: Path | None = None
     accept: bool = False
     hold_back: HoldBack = HoldBack()
     engine: Literal["auto", "sail", "remote", "databricks"] = "auto"
     memory_gib: Annotated[float, Field(gt=0)] | None = None
     as_of: str = "latest"
+    time_zone: str = "UTC"
     score: ScoreWeights = ScoreWeights()
     models: str | None = None
+    metrics: Path | None = None
     features: tuple[str, ...] = ()
     gold: tuple[str, ...] = ()
     fixed_columns: tuple[Literal["owner"], ...] = ()
@@ -150,6 +157,15 @@ class Settings(BaseModel):
     def _of_models(cls, value: str | None) -> str | None:
         return value and addresses.of_path(value)
 
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            _ = value == "UTC" or ZoneInfo(value)  # UTC is known without a list of zones
+        except (KeyError, ValueError, OSError):
+            raise ValueError("is no time zone; use a name such as Europe/Berlin") from None
+        return value
+
     @field_validator("as_of", mode="before")
     @classmethod
     def _known_as_of(cls, value: Any) -> str:
@@ -160,6 +176,17 @@ class Settings(BaseModel):
             except (ValueError, OverflowError):
                 raise ValueError("use latest, today or a date such as 2025-06-30") from None
         return text
+
+    def with_own_metrics(self) -> Self:
+        """The same settings; from now on the metrics of their folder count beside the shipped ones.
+
+        Raises:
+            ContractError: The settings name a folder that is not there.
+        """
+        if self.metrics is not None and not self.metrics.is_dir():
+            raise ContractError(f"metrics: {self.metrics} is no folder", "Make it, or leave the setting out.")
+        metrics_in(self.metrics or (METRICS_PATH if METRICS_PATH.is_dir() else None))
+        return self
 
 
 def load(path: Path | None = None, **overrides: Any) -> Settings:

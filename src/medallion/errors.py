@@ -35,6 +35,10 @@ class LakehouseError(MedallionError):
     """A lakehouse that is missing, busy, damaged or not writable."""
 
 
+class StateRemovedError(LakehouseError):
+    """What a reader had opened was removed meanwhile, by an erasure or upkeep; a later state can be read."""
+
+
 class ConservationError(MedallionError):
     """Rows read are not the sum of rows accounted for."""
 

@@ -7,9 +7,12 @@ usage: bring_in.py LAKEHOUSE SOURCE... ; environment variables choose engine and
 from __future__ import annotations
 
 import json
+import re
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
+
+from deltalake import DeltaTable, Field
 
 from medallion import pipeline
 from medallion.care import status
@@ -19,21 +22,51 @@ from medallion.lakehouse.store import Lakehouse
 
 
 def stand_in() -> None:
-    """DESCRIBE HISTORY and ALTER TABLE ADD COLUMNS, on the tables where Sail has put them."""
-    from deltalake import DeltaTable
+    """The statements of a catalog that Sail lacks, on the tables where it has put them.
 
-    def table(self: unity.Table) -> DeltaTable:
-        name = self.name.replace("`", "").split(".")[2]
+    DESCRIBE HISTORY, RESTORE, ALTER TABLE ADD COLUMNS and SET TBLPROPERTIES, REORG and VACUUM.
+    """
+
+    def at(quoted: str) -> DeltaTable:
+        name = quoted.replace("`", "").split(".")[2]
         folders = Path("spark-warehouse").glob(f"{name}-{'?' * 8}-{'?' * 4}-*")
         return DeltaTable(max(folders, key=lambda folder: folder.stat().st_ctime))
 
-    unity.Table.version = lambda self: table(self).version()
-    unity.Table.add_columns = lambda self, fields: table(self).alter.add_columns(fields)
+    def table(self: unity.Table) -> DeltaTable:
+        return at(self.name)
+
+    sail = unity.execute
+
+    def execute(statement: str) -> int | None:
+        told = re.match(r"(VACUUM|REORG TABLE|ALTER TABLE) (\S+)(?: SET TBLPROPERTIES \((.*)\))?", statement)
+        if told is None:
+            return sail(statement.replace(f"TBLPROPERTIES ({unity.told(unity.KEEP_NOTHING)}) ", ""))
+        if told[1] == "VACUUM":
+            at(told[2]).vacuum(0, dry_run=False, enforce_retention_duration=False)
+        elif told[3]:
+            at(told[2]).alter.set_table_properties(dict(re.findall(r"'(.*?)' = '(.*?)'", told[3])))
+        return None
+
+    unity.execute = execute
+    unity.keep = lambda root, name: False  # SHOW TBLPROPERTIES
+
+    def history(self: unity.Table, limit: int | None = None) -> list[dict]:
+        return table(self).history(limit)
+
+    def add_columns(self: unity.Table, fields: list[Field]) -> None:
+        table(self).alter.add_columns(fields)
+        unity.written(self.name)
+
+    def restore(self: unity.Table, version: int) -> None:
+        table(self).restore(version)
+        unity.written(self.name)
+
+    unity.Table.history, unity.Table.add_columns, unity.Table.restore = history, add_columns, restore
 
 
 def main(lakehouse: str, sources: list[str]) -> None:
     lake, now = Lakehouse(lakehouse), datetime(2025, 7, 1, 8)
-    if lake.in_catalog:
+    if lake.catalog:
         stand_in()
         for layer in ("bronze", "silver", "gold", "ops"):
             session.session().sql(f"CREATE SCHEMA IF NOT EXISTS `{unity.catalog(lakehouse)}`.`{layer}`").collect()

@@ -28,7 +28,9 @@ KILLS = int(os.environ.get("MEDALLION_KILLS", "6"))
 #: Columns that tell when and in which run, not what.
 WHEN = {
     "known_at",
+    "known_from",
     "known_to",
+    "basis",  # has it in it
     "known_as_of",
     "_batch_id",
     "_ingested_at",

@@ -309,7 +309,9 @@ def healed(lake, name, command, about):
     with journal.writing(lake) as writer:
         assert bool(writer.recovered) == bool(intent), about
     if unfinished := journal.unfinished(lake):  # a batch of records
-        assert [one["what_to_do"] for one in unfinished] == ["`medallion run` continues it"], about
+        assert [one["what_to_do"] for one in unfinished] == ["`medallion run` finishes it; until then gold lacks it"], (
+            about
+        )
         run(lake)
 
 
@@ -357,7 +359,7 @@ def test_a_run_without_room_for_gold_is_read_once_it_has_it(lakes, tmp_path, dou
     keep_up(lake)
     assert content(lake) == one.before
     for refused in (read_again, forget):
-        with pytest.raises(LakehouseError, match="a run was interrupted and its batch"):
+        with pytest.raises(LakehouseError, match="is unfinished: the run that read it was interrupted"):
             refused(lake)
     run(lake)
     assert rows_of(lake) == one.rows

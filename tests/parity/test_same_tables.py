@@ -25,6 +25,7 @@ pytestmark = pytest.mark.skipif("SPARK_REMOTE" not in os.environ, reason="no Apa
 NOT_COMPARED = {
     "ops.runs": {"run_id", "finished_at", "engine", "seconds", "steps", "fingerprint", "peak_mib"},
     "ops.erasures": {"salt", "value_hash"},
+    "gold.deal_changes": {"basis"},  # a hash, which every engine computes its own way
     "ops.manifests": {"written_at", "run_id", "tables", "previous", "hash"},
 }
 

@@ -5,6 +5,7 @@ They read, and they never write; what should change in a CRM is proposed (`medal
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,7 +21,10 @@ from medallion.agent.facts import Field, Found
 from medallion.agent.rules import Rules, Suppressed
 from medallion.agent.serving import Serving, serve
 from medallion.errors import ContractError, MedallionError
-from medallion.metrics import Filter
+from medallion.metrics.compilers.duckdb import Answer as Answered
+from medallion.metrics.compilers.duckdb import Column, answer
+from medallion.metrics.question import Order, Question, Records
+from medallion.metrics.understanding import Understood
 
 _FEATURES, _DEALS, _SCORES = "gold.customer_features", "gold.deals", "gold.lead_scores"
 _BANDS = "gold.score_bands"
@@ -269,15 +273,27 @@ class Tools:
         where: list[str] | None = None,
         top: int | None = None,
         bottom: int | None = None,
+        period: str | None = None,
+        compare: str | None = None,
+        having: list[str] | None = None,
+        order: list[str] | None = None,
+        limit: int | None = None,
+        as_of: str | None = None,
     ) -> Found:
-        """The value of a metric of the dictionary, total or split, filtered.
+        """The value of a metric of the dictionary, total or split, filtered, in a period, compared with another.
 
         Args:
-            metric: Its name, such as win_rate.
-            by: Dimensions to split by.
-            where: Filters such as `industry=Retail` or `closed_date>=2025-01-01`; all must hold.
+            metric: Its name, such as win_rate; several with commas.
+            by: What to split by: dimensions, `closed_at:month`, or `month` for the metric's own time.
+            where: Conditions such as `open and country in (Germany, France)`; all must hold.
             top: Only that many rows, the largest values first.
             bottom: Only that many rows, the smallest values first.
+            period: Such as `2025-Q1`, `last 3 months`, `ytd` or `2025-01 to 2025-03`.
+            compare: `previous` for the period before, `year-ago` for the same a year ago.
+            having: Which rows are shown, such as `value > 10000 and n >= 5`.
+            order: Columns to order by, `-value` for the largest first.
+            limit: Only that many rows.
+            as_of: Day that relative periods count from and nothing after which counts.
 
         Raises:
             ContractError: There is no such metric, dimension or value, or a stock is asked for by time.
@@ -286,36 +302,76 @@ class Tools:
             raise ContractError("top and bottom are at least 1", "Give a whole number from 1.")
         if top is not None and bottom is not None:
             raise ContractError("top and bottom exclude each other", "Give one of the two.")
+        ranked = top if top is not None else bottom
+        if ranked is not None and (order or limit):
+            raise ContractError("top and bottom stand for order and limit", "Give one or the others.")
+        asked = Question.read(metric, by or (), where, period, compare, having, order or (), limit, as_of)
+        if ranked is not None and by:
+            first = asked.metrics[0]
+            asked = dataclasses.replace(
+                asked, order=(Order(first, top is not None),), limit=ranked, having=(*asked.having, f"{first} is known")
+            )
         with self.serving.lock:
-            connection, filters = self.serving.connection, [Filter.parse(text) for text in where or ()]
-            found = metrics.ask(connection, metric, by or (), filters, None, top, smallest=bottom, valued=True)
-            total = metrics.groups(connection, found) if top or bottom else None
-            unknown = metrics.groups(connection, found, unknown=True) if (top or bottom) and found.by else 0
-        view, measure = found.metric.view, found.metric.measure
-        split = tuple(
-            Field(name, dimension.display_name) for name in found.by if (dimension := view.dimension(name)) is not None
-        )
-        kind = {"currency": "money", "percentage": "percent"}.get(measure.format.type, "number")
-        value = Field("value", measure.display_name, kind, measure.format.decimal_places.places)  # type: ignore[arg-type]
-        title = measure.display_name
-        if found.filters:
-            title += f" where {' and '.join(str(one) for one in found.filters)}"
+            found = answer(self.serving.connection, asked)
+            unknown = self._without_a_value(asked, found) if ranked is not None and by else 0
+        first_metric = metrics.named(asked.metrics[0])
+        note = " ".join((first_metric.measure.comment, *found.notes))
+        if unknown:
+            note += f" {unknown:,} without a value left out."
+        money = any(one.type == "currency" for one in found.columns)
+        if self.serving.currencies and money:
+            note += f" {self.serving.currencies}"
+        told = found.understood
+        if ranked is not None and by and isinstance(told, Understood):
+            told = dataclasses.replace(told, having=None) if len(asked.having) == 1 else told
+        total = None if asked.limit is None else found.total
+        return self._answered("metric_value", dataclasses.replace(found, understood=told), note, total)
+
+    def _without_a_value(self, asked: Question, found: Answered) -> int:
+        """How many rows a ranking leaves out, since they have nothing to rank them by."""
+        everything = dataclasses.replace(asked, having=asked.having[:-1], limit=1)
+        return answer(self.serving.connection, everything).total - found.total
+
+    def records(
+        self,
+        entity: str,
+        where: list[str] | None = None,
+        period: str | None = None,
+        order: list[str] | None = None,
+        limit: int = 25,
+        columns: list[str] | None = None,
+        as_of: str | None = None,
+    ) -> Found:
+        """A list of records: which deals, which accounts, which touches.
+
+        Args:
+            entity: `deals`, `accounts`, `interactions`, `stage_changes` or `channels`.
+            where: Conditions such as `open and days_silent > 30`; all must hold.
+            period: When, such as `last 7 days`.
+            order: Columns to order by, `-value` for the largest first.
+            limit: Only that many records.
+            columns: What is shown.
+            as_of: Day that relative periods count from.
+
+        Raises:
+            ContractError: There is no such entity, column or value.
+        """
+        asked = Records.read(entity, where, period, order or (), limit, columns or (), as_of)
+        with self.serving.lock:
+            found = answer(self.serving.connection, asked)
+        return self._answered("records", found, "", found.total)
+
+    def _answered(self, tool: str, found: Answered, note: str, total: int | None) -> Found:
+        """The answer to a question as a finding."""
+        names = {one.name: one.name.replace(":", "_") for one in found.columns}
+        fields = tuple(_field(one, names[one.name]) for one in found.columns)
+        key = tuple(names[one.name] for one in found.columns if one.role == "split")
+        rows = [{names[name]: value for name, value in row.items()} for row in found.rows]
         return Found(
-            "metric_value",
-            title,
-            (*split, value, Field("n", "Rows behind it", "number")),
-            found.by,
-            found.rows,
-            self.serving.read(*view.tables),
-            found.sql,
-            found.bindings,
-            self.serving.as_of,
-            measure.comment
-            + (f" {unknown:,} without a value left out." if unknown else "")
-            + (f" {self.serving.currencies}" if self.serving.currencies and kind == "money" else ""),
-            total,
+            tool, str(found.understood), fields, key or tuple(one.name for one in fields[:1] if found.is_list), rows,
+            self.serving.read(*found.tables), found.sql, found.bindings, self.serving.as_of, note, total,
             self.serving.currency,
-        )
+        )  # fmt: skip
 
     def top_customers(self, count: int = 10) -> Found:
         """The customers who brought most revenue.
@@ -626,6 +682,16 @@ class Tools:
         return next((one for one in wanted if one and one not in refused and reachable.get(one)), None)
 
 
+def _field(column: Column, name: str) -> Field:
+    """A column of an answer as one of a finding."""
+    kind = {"currency": "money", "percentage": "percent", "number": "number", "day": "date"}.get(column.type, "text")
+    places = 0
+    if column.format:
+        kind = {"currency": "money", "percentage": "percent"}.get(column.format.type, "number")
+        places = column.format.decimal_places.places
+    return Field(name, column.label, kind, places)  # type: ignore[arg-type]
+
+
 def _own_names(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """Rows of a query somebody wrote, with their columns and labels: none is called as a metric is."""
     taken = {
@@ -657,6 +723,7 @@ READING: tuple[Callable[..., Any], ...] = (
     Tools.call_plan,
     Tools.account_brief,
     Tools.metric_value,
+    Tools.records,
     Tools.top_customers,
     Tools.compare_channels,
     Tools.explain_score,

@@ -19,10 +19,10 @@ from medallion.contracts import Entity, Filling, Table
 from medallion.contracts.model import ENDED, STANDING
 from medallion.errors import LakehouseError, MedallionError
 from medallion.gold import gold_contract, graph
-from medallion.lakehouse import contracts_in_use, query, store
+from medallion.lakehouse import contracts_in_use, places, query, store
 from medallion.lakehouse.places import LAYERS
 from medallion.lakehouse.store import Lakehouse, spark_types
-from medallion.pipeline import batches, conventions, erasure_log, extensions, hold, journal, models, proof
+from medallion.pipeline import batches, conventions, decisions, erasure_log, extensions, hold, journal, models, proof
 from medallion.scoring import registry
 
 OK, WARNING, BROKEN = "ok", "warning", "broken"
@@ -93,8 +93,8 @@ def files(settings: Settings) -> list[Finding]:
     except MedallionError as error:  # all else can be examined without what is your own
         found.append(Finding("settings", "modules", WARNING, error.problem, error.remedy))
     for folder in folders:
-        if folder.parent.name == "ops" and not (folder / "_delta_log").is_dir():
-            continue  # certificates
+        if not (folder / "_delta_log").is_dir() and not any(map(places.is_data_file, folder.rglob("*"))):
+            continue  # certificates, and what somebody has beside our tables
         found += _files(lake, f"{folder.parent.name}.{folder.name}", folder)
     return found
 
@@ -161,11 +161,17 @@ def _files(lake: Lakehouse, name: str, folder: Path) -> Iterator[Finding]:
     if damage := store.damage(lake, name, data=False):
         yield Finding("log", name, BROKEN, f"the last commit, {damage.path.name}, {damage.says}", damage.remedy)
         return
+    broken = store.broken_checkpoints(lake, name)
+    for error in broken:
+        says = error.problem.removeprefix(f"{name}: ")
+        yield Finding("log", name, WARNING if error.remedy == store.MENDED else BROKEN, says, error.remedy or "")
     try:
         table = DeltaTable(str(folder))
         actions = table.get_add_actions(flatten=True)
         named = dict(zip(actions.column("path").to_pylist(), actions.column("size_bytes").to_pylist(), strict=True))
     except Exception as error:  # noqa: BLE001 - whatever a damaged log makes of the library
+        if broken:
+            return
         yield Finding(
             "log", name, BROKEN, f"cannot be read: {str(error).splitlines()[0][:200]}", "Restore it from a backup."
         )
@@ -304,7 +310,9 @@ def _account(
     read = [row for row in rows if row["batch_id"] in files]
     wanted = {
         f"bronze.{entity}": sum(int(row["rows_read"]) - int(row["erased"]) for row in read),
-        f"silver.{entity}_history": sum(total[name] for name in ("accepted", "superseded", "withdrawn", "implied")),
+        f"silver.{entity}_history": sum(
+            total[name] for name in ("accepted", "merged", "superseded", "withdrawn", "implied")
+        ),
         "silver.quarantine": total["quarantined"],
     }
     for name, count in wanted.items():
@@ -342,6 +350,7 @@ def _current(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity]) 
     if journal.unfinished(lake):
         return  # in the middle of a batch they differ
     replaced = batches.replaced(batches.history(lake))
+    merged = decisions.groups(lake, entities)
     for entity in entities.values():
         history, clean = entity.history.name, entity.clean.name
         there = {history, clean} & set(lake.tables())
@@ -354,8 +363,12 @@ def _current(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity]) 
             )
             continue
         with query.connect(lake, LAYERS, only=there, newest=True) as connection:
-            sql = _differences(entity, replaced.get(entity.name, ()))
+            members = merged.get(entity.name, [])
+            sql = _differences(entity, replaced.get(entity.name, ()), [one.key for one in members])
             counted = connection.execute(sql).fetchone() or (0, 0, 0, 0)
+            roots = [one.root for one in members if not one.rank]
+            sql = f'select count(*) from {clean} where list_contains(?, "{entity.key}")'
+            survive = int((connection.execute(sql, [roots]).fetchone() or (0,))[0])
         keys, *odd = (int(count) for count in counted)
         says = zip(odd, ("missing", "not in its history", "at an earlier version"), strict=True)
         told = ", ".join(f"{count:,} {what}" for count, what in says if count)
@@ -364,7 +377,10 @@ def _current(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity]) 
                 "current", entity.name, BROKEN, f"{clean}: of {keys:,} keys {told}", f"{store.GO_BACK}, or a backup."
             )
         else:
-            yield Finding("current", entity.name, OK, f"{keys:,} keys, each at its current version")
+            merging = (
+                f"; {len(members) - len(roots):,} more were merged into {survive:,} by decisions" if members else ""
+            )
+            yield Finding("current", entity.name, OK, f"{keys:,} keys, each at its current version{merging}")
 
 
 def _readings(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity]) -> Iterator[Finding]:
@@ -456,7 +472,11 @@ def _returned(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity])
     """Nobody who was forgotten is here under another key."""
     if erasure_log.TABLE not in names or any(entity.clean.name in lake.tables() and entity.clean.name not in names for entity in entities.values()):  # fmt: skip
         return
-    back = erasure_log.returned(lake, entities)
+    today = {(one.entity, one.key): one for one in erasure_log.returned(lake, entities)}
+    back = [
+        *today.values(),
+        *(one for one in erasure_log.waiting(lake, entities) if (one.entity, one.key) not in today),
+    ]
     for entity in dict.fromkeys(one.entity for one in back):
         mine = [one for one in back if one.entity == entity]
         more = f", and {len(mine) - 1:,} more like it" if len(mine) > 1 else ""
@@ -465,9 +485,10 @@ def _returned(lake: Lakehouse, names: list[str], entities: Mapping[str, Entity])
         yield Finding("erasure", erasure_log.TABLE, OK, "nobody who was forgotten is here under another key")
 
 
-def _differences(entity: Entity, replaced: Collection[str]) -> str:
+def _differences(entity: Entity, replaced: Collection[str], merged: Collection[str]) -> str:
     """SQL that counts the keys of a history, those that its clean table lacks, those that it has besides, and those of
-    another version there: neither the newest by the contract nor the one that was learned last.
+    another version there: neither the newest by the contract nor the one that was learned last. Keys of `merged` records and
+    of those that they are in are left out.
     """
 
     def listed(*outcomes: str) -> str:
@@ -477,20 +498,23 @@ def _differences(entity: Entity, replaced: Collection[str]) -> str:
     column = entity.version_column
     gone = ", ".join(f"'{batch_id}'" for batch_id in sorted(replaced)) or "''"
     newest = f'"{column}" is not null, "{column}", {arrival}' if column else arrival
+    left_out = ", ".join("'" + key.replace("'", "''") + "'" for key in sorted(merged)) or "''"
     return f"""
         with wanted as (
             select "{entity.key}" as key, arg_max(_version_hash, row({newest})) as newest,
                 arg_max(_version_hash, row({arrival})) as learned_last
-            from {entity.history.name} where _outcome in ({listed(*STANDING, *ENDED)}) and _batch_id not in ({gone}) group by 1
+            from {entity.history.name} where _outcome in ({listed(*STANDING, *ENDED)}) and _batch_id not in ({gone})
+                and "{entity.key}" not in ({left_out}) group by 1
             having arg_max(_outcome, row({arrival})) in ({listed(*STANDING)})
-        ), present as (select "{entity.key}" as key, _version_hash as version from {entity.clean.name})
+        ), present as (select "{entity.key}" as key, _version_hash as version from {entity.clean.name}
+            where "{entity.key}" not in ({left_out}))
         select count(wanted.key), count(*) filter (present.key is null), count(*) filter (wanted.key is null),
             count(*) filter (version not in (newest, learned_last))
         from wanted full join present on wanted.key = present.key
     """
 
 
-_PARTS = ("accepted", "superseded", "duplicate", "quarantined", "excluded", "withdrawn", "erased")
+_PARTS = ("accepted", "superseded", "duplicate", "quarantined", "excluded", "withdrawn", "merged", "erased")
 
 
 def _models(settings: Settings) -> Iterator[Finding]:
@@ -505,6 +529,9 @@ def _models(settings: Settings) -> Iterator[Finding]:
             yield Finding("models", version, WARNING, error.problem, error.remedy or "")
     try:
         champion = registry.champion(folder)
+    except registry.EarlierModelError as error:
+        yield Finding("models", "champion", WARNING, error.problem, error.remedy or "")
+        return
     except LakehouseError as error:
         yield Finding("models", "champion", BROKEN, error.problem, error.remedy or "")
         return

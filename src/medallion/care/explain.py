@@ -144,7 +144,7 @@ def _by_model(
     at: datetime = end_of_day(day)
     table = snapshots.snapshots(facts, [at], settings.score, entry.fixed, [customer_id]).toArrow()
     model = entry.scorer.model
-    effects = model.contributions(table, exact=True)
+    effects = entry.scorer.contributions(table, exact=True)
     words = {name: reasons.PHRASES[name].of(table[name].combine_chunks()).to_pylist() for name in model.names}
     found: dict[str, Any] = {"version": entry.scorer.version, "trained_on": entry.scorer.trained_on, "deals": {}}
     for place, row in enumerate(table.to_pylist()):

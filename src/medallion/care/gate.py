@@ -28,8 +28,8 @@ class Check:
 def checks(lake: Lakehouse, max_refused: float = MAX_REFUSED) -> list[Check]:
     """The checks of the newest batch and of gold.
 
-    - `conservation`: rows read = accepted + duplicate + superseded + quarantined + excluded + withdrawn + erased, for
-      every entity;
+    - `conservation`: rows read = accepted + duplicate + superseded + quarantined + excluded + withdrawn + merged + erased,
+      for every entity;
     - `refused`: quarantined rows as a share of the rows read, of all entities together;
     - `gold`: `gold.customer_features` has rows whenever `silver.customers_clean` has;
     - `finished`: no batch and no other work was left half done.
@@ -40,7 +40,7 @@ def checks(lake: Lakehouse, max_refused: float = MAX_REFUSED) -> list[Check]:
     for name in ("ops.row_accounts", "gold.customer_features", "silver.customers_clean"):
         if not lake.exists(name):
             raise LakehouseError(f"{lake.root}: there is no table {name}", "Run `medallion run` first.")
-    parts = " + ".join(batches.account_sql(lake, name) for name in ("excluded", "withdrawn", "erased"))
+    parts = " + ".join(batches.account_sql(lake, name) for name in ("excluded", "withdrawn", "merged", "erased"))
     with query.connect(lake) as connection:
         account = query.rows(
             connection,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import sqlglot
+
 from medallion import metrics
 from medallion.config import Settings
 from medallion.lakehouse import query, store
@@ -11,6 +13,9 @@ from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
 from medallion.metrics import Metric
 from medallion.pipeline.steps import Report, Steps
+
+#: A target for the metrics that need one and have no default.
+_TARGET = 1_000_000.0
 
 
 def check(settings: Settings, lake: Lakehouse, report: Report = lambda name, seconds: None) -> list[dict[str, Any]]:
@@ -36,17 +41,18 @@ def check(settings: Settings, lake: Lakehouse, report: Report = lambda name, sec
             differ = []
             ways = (None, *(one.name for one in metric.view.dimensions))
             for by in ways:
-                served = connection.execute(metric.duckdb_sql(by)).fetchall()
-                computed = [tuple(row) for row in spark.sql(_over(metric, by, views)).collect()]
+                targets = {one.name: _TARGET for one in metric.parameters if one.default is None}
+                sql = metric.spark_sql(by=by, parameters=targets)
+                served = connection.execute(sqlglot.transpile(sql, read="spark", write="duckdb")[0]).fetchall()
+                computed = [tuple(row) for row in spark.sql(_over(metric, sql, views)).collect()]
                 if _plain(served) != _plain(computed):
                     differ.append(by or "")
             found.append({"metric": name, "queries": len(ways), "same": not differ, "by": differ})
     return found
 
 
-def _over(metric: Metric, by: str | None, views: dict[str, str]) -> str:
-    """The metric's Spark SQL over temporary views in place of tables."""
-    text = metric.spark_sql(by=by)
+def _over(metric: Metric, text: str, views: dict[str, str]) -> str:
+    """Spark SQL of a metric over temporary views in place of tables."""
     for name in metric.view.tables:
         text = text.replace(name, views[name])
     return text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from medallion import contracts, pipeline
+from medallion import contracts, pipeline, temporary
 from medallion.config import Settings
 from medallion.errors import LakehouseError
 from medallion.lakehouse import contracts_in_use
@@ -123,7 +122,7 @@ def _copied(lake: Lakehouse) -> Iterator[str]:
             f"{lake.root}: what would change can only be seen for a lakehouse in a folder",
             "Run it with --yes; `RESTORE TABLE` on the platform takes it back.",
         )
-    with tempfile.TemporaryDirectory(prefix="medallion-") as folder:
+    with temporary.folder() as folder:
         for layer in _LAYERS:
             if (layer_folder := Path(lake.root, layer)).is_dir():
                 shutil.copytree(layer_folder, Path(folder, layer), copy_function=_linked)

@@ -54,17 +54,16 @@ def plan(lake: Lakehouse, to: str, table: str | None = None) -> list[Move]:
     """What going back would do.
 
     Args:
-        lake: A lakehouse in a folder.
+        lake: The lakehouse.
         to: Number of a manifest, or a time (UTC), for which the last state by then is taken; with `table` a number is a
             version of it.
         table: Only this table.
 
     Raises:
         LakehouseError: There is no such state or version, or files of it were removed since, by an erasure for one;
-            or a commit that belongs to it was not written whole.
+            or a commit that belongs to it was not written whole. Elsewhere than in a folder lost files are met only when
+            the table goes back, and the restore is rolled back then.
     """
-    if lake.folder is None:
-        raise LakehouseError(f"{lake.root}: only a folder can be restored", "Use RESTORE TABLE on the platform.")
     if table is not None and manifests.is_number(to):
         moves = [Move(table, _newest(lake, table), int(to))]
     else:
@@ -234,8 +233,10 @@ def _version_at(lake: Lakehouse, name: str, time: datetime) -> int | None:
 
 def _has_files(lake: Lakehouse, move: Move) -> None:
     try:
-        table = DeltaTable(lake.path(move.table), version=move.to)
-        lost = [uri for uri in table.file_uris() if not Path(addresses.on_disk(uri)).is_file()]
+        table = lake.place.delta(move.table, move.to)
+        table.version()
+        files = table.file_uris() if lake.folder is not None else ()
+        lost = [uri for uri in files if not Path(addresses.on_disk(uri)).is_file()]
     except Exception as error:
         raise LakehouseError(
             f"{move.table}: there is no version {move.to}: {str(error).splitlines()[0][:160]}",

@@ -104,7 +104,7 @@ def _status(
         "contracts": [item.path for item in contracts_in_use.overrides(lake, overrides)],
         "unfinished": [*journal.unfinished(lake), *_left(lake)],
         "returned": [
-            {"what": one.says, "what_to_do": erasure_log.TO_DO} for one in erasure_log.returned(lake, entities)
+            {"what": one.says, "what_to_do": erasure_log.TO_DO} for one in erasure_log.waiting(lake, entities)
         ],
         "runs": [],
         "manifests": _manifests(lake, now),
@@ -131,7 +131,8 @@ def _status(
         "tables": {name: lake.version(name) for name in lake.tables()},
     }
     later = ", ".join(
-        f"{batches.account_sql(lake, name)} as {name}" for name in ("excluded", "withdrawn", "implied", "erased")
+        f"{batches.account_sql(lake, name)} as {name}"
+        for name in ("excluded", "withdrawn", "merged", "implied", "erased")
     )
     with nullcontext(over) if over else query.connect(lake) as connection:
 
@@ -193,7 +194,7 @@ def _drift(known: list[batches.Batch]) -> list[dict[str, Any]]:
 def _manifests(lake: Lakehouse, now: datetime) -> list[dict[str, Any]]:
     """The last states of a lakehouse that can be opened, the newest first."""
     known = manifests.history(lake)
-    opens = manifests.openable(known, now.replace(tzinfo=UTC))
+    opens = manifests.openable(known, now.replace(tzinfo=UTC), month_ends=lake.place.reads_files)
     return [
         {
             "manifest": one.number,

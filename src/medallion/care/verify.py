@@ -1,18 +1,20 @@
-"""Whether the files of a lakehouse are those that its manifests speak of: chain, versions, rows and, on request, content."""
+"""Whether a lakehouse is what its manifests say: chain, versions, rows and, on request, content.
+
+In a folder the files are compared, without the engine. Elsewhere they are not, and what cannot be compared is said.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from medallion import pipeline
+from medallion import pipeline, temporary
 from medallion.care import doctor, status
 from medallion.care.doctor import BROKEN, OK, WARNING, Finding
 from medallion.config import Settings
 from medallion.errors import LakehouseError
 from medallion.gold import graph
-from medallion.lakehouse import manifests, publishing
+from medallion.lakehouse import manifests, publishing, store
 from medallion.lakehouse.manifests import Manifest
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import journal
@@ -22,17 +24,17 @@ _GIVEN = frozenset({"gold.lead_scores"})
 
 
 def verify(settings: Settings, deep: bool = False) -> list[Finding]:
-    """What manifests say beside what the files are, without the engine; the worst first.
+    """What manifests say beside what the tables are, the worst first; in a folder without the engine.
 
     Args:
         settings: Which lakehouse.
         deep: Hash the content of every table, look at keys and references, and compute gold anew from silver to compare it.
 
     Raises:
-        LakehouseError: There is no lakehouse, or it is not in a folder.
+        LakehouseError: There is no lakehouse.
     """
-    found = doctor.files(settings)
     lake = Lakehouse(settings.lakehouse)
+    found = doctor.files(settings) if lake.folder is not None else list(_elsewhere(lake))
     known, problem = _history(lake)
     found += problem or chain(known)
     if known:
@@ -47,6 +49,19 @@ def verify(settings: Settings, deep: bool = False) -> list[Finding]:
             if all(one.state != BROKEN for one in keys):
                 found += _gold(settings, lake)
     return doctor.worst_first(found)
+
+
+def _elsewhere(lake: Lakehouse) -> Iterator[Finding]:
+    """The tables of an address or a catalog, whose files are not looked at one by one."""
+    names = lake.tables()
+    if not names and journal.unfinished_intent(lake) is None:
+        raise LakehouseError(f"{lake.root}: there is no lakehouse here", "Run `medallion run` first.")
+    for name in names:
+        yield Finding("files", name, OK, f"version {lake.version(name)}")
+    told = "by the engine" if lake.catalog else "by delta-rs"
+    says = f"sizes and names of data files were not compared: tables are read {told}"
+    remedy = "FSCK REPAIR TABLE ... DRY RUN lists lost files." if lake.catalog else "Copy it into a folder to do so."
+    yield Finding("not compared", lake.root, WARNING, says, remedy)
 
 
 def _history(lake: Lakehouse) -> tuple[list[Manifest], list[Finding]]:
@@ -103,7 +118,10 @@ def _versions(lake: Lakehouse, manifest: Manifest, readable: list[str]) -> Itera
         if name not in there or name not in readable:
             continue
         now = lake.version(name)
-        if now > kept.version:
+        if now < kept.version:
+            says = f"is at version {now}, {about} has {kept.version}: its newest commits are lost"
+            yield Finding("state", name, BROKEN, says, f"{store.GO_BACK}, or a backup.")
+        elif not publishing.is_as(lake, name, kept, now):
             says = f"is at version {now}, {about} has {kept.version}"
             remedy = "Something else has written it; readers go on with the manifest's version."
             yield Finding("state", name, WARNING, says, remedy)
@@ -117,8 +135,8 @@ def _sentence(text: str) -> str:
 
 def _contents(lake: Lakehouse, manifest: Manifest) -> Iterator[Finding]:
     """The rows of every table have the hash that the newest manifest has of them."""
-    if manifest.hashed_by != publishing.probe():
-        says = "was hashed by another version of DuckDB, whose hashes do not compare"
+    if manifest.hashed_by != publishing.hashed_by(lake):
+        says = "was hashed by another version of Medallion, DuckDB or the engine, whose hashes do not compare"
         yield Finding(
             "content", f"manifest {manifest.number}", WARNING, says, "The next command that writes hashes anew."
         )
@@ -138,7 +156,12 @@ def _gold(settings: Settings, lake: Lakehouse) -> Iterator[Finding]:
     day = status.as_of(lake) if lake.exists("gold.sales_summary") else None
     if day is None:
         return
-    with TemporaryDirectory(prefix="medallion-") as folder:
+    if lake.catalog:
+        says = "gold was not computed anew: the engine of a catalog cannot write to a folder of this machine"
+        remedy = "`medallion run --full-refresh` rebuilds it."
+        yield Finding("not compared", lake.root, WARNING, says, remedy)
+        return
+    with temporary.folder() as folder:
         target = str(Path(folder, "gold"))
         pipeline.replay(settings, day, None, target)
         again = dict(publishing.kept(Lakehouse(target)))

@@ -46,6 +46,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "score": ("models", "Score the open deals, bring gold up to date with the scores, and show the best."),
     "explain": ("models", "Tell why a deal or an account has its score, what would change it, and the rows behind it."),
     "monitor": ("models", "Compare the model with the open deals of today, and its forecasts with the outcomes."),
+    "forecast": (
+        "forecast",
+        "Forecast the revenue of a period with its intervals, and keep the forecast to be compared with what comes.",
+    ),
     "models": ("models", "List the trained models, or choose the active one."),
     "plan": (
         "agent",
@@ -66,7 +70,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "repair",
         "Examine a lakehouse: logs, files, schemas, keys, row accounts, models. Ends with 1 when something is broken.",
     ),
-    "verify": ("repair", "Compare the files of a lakehouse with its manifests. Ends with 1 when something is broken."),
+    "verify": ("repair", "Compare a lakehouse with its manifests. Ends with 1 when something is broken."),
     "maintain": (
         "repair",
         "Compact tables and delete files that no manifest you can still open needs (the last 30 days and each month's last).",
@@ -77,10 +81,19 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "restore": ("repair", "Go back to how a command left the lakehouse; files that came later count as new again."),
     "upload": ("upload", "Send exports to the landing place: what is there is skipped, what was interrupted goes on."),
+    "access": (
+        "access",
+        "Check the declaration of who may see what. Ends with 1 when it names an owner or a team that nobody has.",
+    ),
     "gate": ("state", "Check the newest delivery and gold; end with 1 when they must not be published."),
     "quarantine": ("quarantine", "Refused records: see them, correct them, reprocess them."),
+    "duplicates": (
+        "duplicates",
+        "Accounts and contacts that may be one: see why, merge them, keep them apart, undo it.",
+    ),
     "metrics": ("metrics", "One definition per number: look it up, ask for its value, check it."),
     "actions": ("actions", "Changes to the CRM that were proposed: decide on them, apply them."),
+    "records": ("records", "List records, with the question as it was understood: which deals, which accounts."),
     "powerbi": ("powerbi", "Power BI files from the gold tables and the metrics."),
     "databricks": ("databricks", "The job and what it needs in a Databricks workspace."),
 }

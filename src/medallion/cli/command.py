@@ -15,6 +15,7 @@ import typer
 
 from medallion import addresses
 from medallion.cli import console
+from medallion.errors import StateRemovedError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -81,7 +82,7 @@ class Call:
         """
         from medallion.config import load  # reads and checks YAML, which `--help` has no need of
 
-        return load(self.config, lakehouse=self.path, **overrides)
+        return load(self.config, lakehouse=self.path, **overrides).with_own_metrics()
 
     @cached_property
     def lake(self) -> Lakehouse:
@@ -176,8 +177,15 @@ def command(
             options = {key: _of_this_machine(value) for key, value in options.items()}
             given = {key: options.pop(key) for key in shared}
             call = Call(given.get("config"), given.get("lakehouse"), given.get("as_json", False), given.get("at"))
-            with call.reading() if at and (call.at or not live) else nullcontext():
-                body(call, **options)
+            opened = at and (call.at or not live)
+            try:
+                with call.reading() if opened else nullcontext():
+                    body(call, **options)
+            except StateRemovedError:
+                if call.at or not at:
+                    raise
+                with call.reading() if opened else nullcontext():  # once more, of the newest state
+                    body(call, **options)
 
         own = list(inspect.signature(body, eval_str=True).parameters.values())[1:]
         kind = inspect.Parameter.KEYWORD_ONLY

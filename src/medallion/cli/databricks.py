@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from medallion import temporary
 from medallion.cli import console
 from medallion.cli.command import Call, Yes, command, group
 from medallion.deploy import bundle, runs, settings, workspace
@@ -40,7 +40,7 @@ def _deployment(target: str, config: Path | None, wheel: Path | None, *, build: 
     with workspace.told("sign in"):
         user = client.current_user.me().user_name or ""
     found = bundle.load(Path(told.bundle), target, chosen, user)
-    with tempfile.TemporaryDirectory(prefix="medallion-") as folder:
+    with temporary.folder() as folder:
         if wheel is None and build:
             wheel = build_wheel(Path(told.bundle).absolute().parent, Path(folder))
         if wheel is None:

@@ -19,6 +19,7 @@ app = group()
         "`medallion forget C004 --reason 'GDPR request 2025-17' --dry-run`",
         "`medallion forget C004 --reason 'GDPR request 2025-17'`",
         "`medallion forget --resume` · complete an erasure that was interrupted",
+        "`medallion forget C900 --keep --reason 'a shared mailbox'` · C900 is somebody else",
     ),
 )
 def forget(
@@ -34,6 +35,10 @@ def forget(
             "--resume", help="Complete the erasure that was interrupted, or repeat a search that found something."
         ),
     ] = False,
+    keep: Annotated[
+        bool,
+        typer.Option("--keep", help="Forget nothing: the account that was flagged is somebody else's."),
+    ] = False,
 ) -> None:
     """Forget an account and its people: out of every layer and version, and not back with the next export."""
     settings = call.settings()
@@ -47,11 +52,22 @@ def forget(
             raise typer.BadParameter("name the account, or complete an interrupted erasure with --resume")
         if reason is None:
             raise typer.BadParameter("say why", param_hint="--reason")
+        if keep:
+            kept = erasure.keep(settings, customer_id, reason, user(who), utc_now())
+            call.answer(kept, lambda: call.say(*(f"{one}; this is flagged no more." for one in kept["kept"])))
+            return
         if not (dry_run or yes):
             typer.confirm(f"Remove everything about {customer_id}? It cannot be undone", abort=True, err=True)
         with call.steps() as report:
             result = erasure.forget(settings, customer_id, reason, user(who), utc_now(), report, dry_run=dry_run)
     call.answer(result, lambda: _show(call, result))
+
+
+def _searched(result: dict[str, Any]) -> str:
+    """How much was searched, in words."""
+    if "tables_searched" in result:
+        return f"All rows of {result['tables_searched']} tables"
+    return f"{result['files_searched']} remaining files"
 
 
 def _show(call: Call, result: dict[str, Any]) -> None:
@@ -65,23 +81,25 @@ def _show(call: Call, result: dict[str, Any]) -> None:
     versions = sum(row["versions_purged"] for row in result["tables"])
     call.say(
         f"{versions} older versions purged in {len(result['tables'])} tables; time travel into them is gone.",
-        f"{result['files_searched']} remaining files searched for {result['terms_searched']} terms: nothing found.",
+        result["older_versions"],
+        f"{_searched(result)} searched for {result['terms_searched']} terms: nothing found.",
         *(
-            f"Searched for {one['count']} {one['kind']} {one['forms']}. Not searched: {one['not_searched']}."
+            f"Searched for {one['kind']} ({one['count']}): {one['forms']}. Not searched for: {one['not_searched']}."
             for one in result["searched_for"]
             if one["count"]
         ),
         *(
-            f"{count:,} rows of {name} bear a name of the account and no address or number of it. If one is the same person, forget its account too."
+            f"{count:,} rows of {name} have a name of the account, but no address or number of it. If one is the same person, forget its account too."
             for name, count in result["names_that_stay"].items()
         ),
         *(
             [
-                f"{stay} telephone numbers of the account are those of other accounts too, such as a switchboard's, and stay there."
+                f"{stay} telephone numbers of the account are also those of other accounts, such as a switchboard's, and stay in their records."
             ]
             if (stay := result["numbers_that_stay"])
             else []
         ),
+        *(f"Searched {one['where']}: {one['how']}." for one in result["searched_in"]),
         f"Not searched: {'; '.join(result['not_searched'])}.",
         f"Not touched: {result['not_touched']}",
         f"Certificate: {result['certificate']}",

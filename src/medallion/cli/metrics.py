@@ -1,19 +1,27 @@
-"""The commands `medallion metrics list`, `show`, `value`, `check` and `databricks`."""
+"""The commands `medallion metrics list`, `show`, `value`, `movement`, `check` and `databricks`."""
 
 from __future__ import annotations
 
+import dataclasses
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from medallion import figures, metrics
-from medallion.care import metric_check, status
+from medallion.care import metric_check, metric_random, status
+from medallion.cli import days
 from medallion.cli.command import Call, command, group
 from medallion.errors import ContractError, LakehouseError
 from medallion.lakehouse import contracts_in_use, query
 from medallion.lakehouse.store import Lakehouse
+from medallion.metrics import over_time
+from medallion.metrics.compilers.duckdb import answer, written_rows
+from medallion.metrics.conditions import conjuncts
+from medallion.metrics.question import Question
+from medallion.metrics.understanding import Understood
 
 app = group("metrics", "One definition per number: look it up, ask for its value, check it.")
 
@@ -70,10 +78,36 @@ def show_metric(call: Call, name: Name) -> None:
     call.answer(document, tell)
 
 
+By = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--by",
+        help="What to split by: a dimension, closed_at:month, or month for the metric's own time; may be given again.",
+    ),
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option("--where", help="Condition such as 'open and country in (Germany, France)'; all must hold."),
+]
+Period = Annotated[
+    str | None, typer.Option("--period", help="Period such as 2025-Q1, 'last 3 months', ytd or '2025-01 to 2025-03'.")
+]
+OrderBy = Annotated[
+    list[str] | None,
+    typer.Option("--order", help="Column to order by, -value for the largest first; may be given again."),
+]
+Set = Annotated[list[str] | None, typer.Option("--set", help="Parameter such as sales_target=500000.")]
+AsOf = Annotated[
+    str | None, typer.Option("--as-of", help="Day that relative periods count from and nothing after which counts.")
+]
+
+
 @command(
     app,
     examples=(
         "`medallion metrics value win_rate --by source`",
+        "`medallion metrics value revenue --by closed_at:month --period ytd --compare year-ago`",
+        "`medallion metrics value revenue --by owner --where 'country in (Germany, France) and not stage = closed_lost' --order -value --limit 10`",
         "`medallion metrics value revenue --by owner --where 'closed_month>=2025-01' --where industry=Retail,Media`",
         "`medallion metrics value pipeline_coverage --set sales_target=500000 --json`",
     ),
@@ -81,62 +115,138 @@ def show_metric(call: Call, name: Name) -> None:
 )
 def value(
     call: Call,
-    name: Name,
-    by: Annotated[list[str] | None, typer.Option("--by", help="Dimension to split by; may be given again.")] = None,
-    where: Annotated[
-        list[str] | None, typer.Option("--where", help="Filter such as industry=Retail,Media; all must hold.")
+    name: Annotated[str, typer.Argument(help="A metric, such as win_rate; several with commas.")],
+    by: By = None,
+    where: Where = None,
+    period: Period = None,
+    compare: Annotated[
+        str | None, typer.Option("--compare", help="previous for the period before, year-ago for the same a year ago.")
     ] = None,
-    given: Annotated[list[str] | None, typer.Option("--set", help="Parameter such as sales_target=500000.")] = None,
-    largest: Annotated[int | None, typer.Option("--top", min=1, help="Only the largest values.")] = None,
+    having: Annotated[
+        list[str] | None, typer.Option("--having", help="Which rows are shown, such as 'value > 10000 and n >= 5'.")
+    ] = None,
+    order: OrderBy = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only so many rows.")] = None,
+    given: Set = None,
+    largest: Annotated[
+        int | None, typer.Option("--top", min=1, help="Only the largest values: --order -value --limit.")
+    ] = None,
+    as_of: AsOf = None,
 ) -> None:
     """Tell the value of a metric, total or split, with the rows behind it and the query that was run."""
     contracts_in_use.for_readers(call.lake)
-    metric = metrics.named(name)
-    filters = [metrics.Filter.parse(text) for text in where or ()]
-    try:
-        parameters = {key: float(text) for key, _, text in (one.partition("=") for one in given or ())}
-    except ValueError as error:
-        raise ContractError(f"--set {given}: {error}", "Write NAME=NUMBER.") from error
-    status.needs(call.lake, metric.view.tables)
+    if largest is not None and (order or limit):
+        raise ContractError("--top stands for --order and --limit", "Give one or the others.")
+    names = Question.read(name).metrics
+    first = metrics.named(names[0])
+    if largest is not None:
+        order, limit = [f"-{first.name if len(names) > 1 else 'value'}"], largest
+    question = Question.read(name, by or (), where, period, compare, having, order or (), limit, as_of, given or ())
+    status.needs(call.lake, sorted({table for one in names for table in metrics.named(one).view.tables}))
     with query.connect(call.lake, layers=("gold", "silver")) as connection:
-        found = metrics.ask(connection, name, by, filters, parameters, largest, valued=True)
-        total = metrics.groups(connection, found) if largest else len(found.rows)
-        unknown = metrics.groups(connection, found, unknown=True) if largest and found.by else 0
+        found = answer(connection, question, call.lake.version)
+    understood = found.understood
+    assert isinstance(understood, Understood)  # noqa: S101 - a question was asked
     day = status.as_of(call.lake)
     document = {
         "metric": name,
         "as_of": day,
-        "by": list(found.by),
-        "where": [str(one) for one in found.filters],
-        "parameters": dict(found.parameters),
-        "rows": found.rows,
-        "shown": len(found.rows),
-        "total": total,
-        "sql": found.sql,
-        "bindings": list(found.bindings),
-        "table_versions": {table: call.lake.version(table) for table in metric.view.tables},
+        "by": [str(split) for split, _ in understood.splits],
+        "parameters": {p.name: understood.parameters[p.name] for one in understood.metrics for p in one.parameters},
+        **found.document(),
+        "where": [str(one) for one in conjuncts(understood.where)],
     }
 
     def tell() -> None:
-        rows = [{**row, "value": metrics.written(name, row["value"], call.currency)} for row in found.rows]
-        title = f"{metric.measure.display_name} as of {day}"
-        title += f" where {' and '.join(map(str, found.filters))}" if found.filters else ""
-        title += f", {len(rows):,} of {total:,} rows" if len(rows) < total else ""
-        title += f", {unknown:,} without a value left out" if unknown else ""
-        call.records(title, rows, metric.measure.comment)
-        if not rows:
+        title = f"{understood}, as of {understood.today.day}"
+        title += f", {found.shown:,} of {found.total:,} rows" if not found.complete else ""
+        call.records(title, written_rows(found, call.currency), " ".join((first.measure.comment, *understood.notes)))
+        if not found.rows:
             call.say("No rows.")
+        elif found.totals:
+            totals = written_rows(dataclasses.replace(found, rows=[found.totals]), call.currency)[0]
+            call.say("In total: " + ", ".join(f"{key.replace('_', ' ')} {text}" for key, text in totals.items()))
 
     call.answer(document, tell)
 
 
-@command(app, examples=("`medallion metrics check`", "`medallion metrics check --dax`"), at=True)
+@command(
+    app,
+    examples=(
+        "`medallion metrics movement 2025-05-31 2025-06-30`",
+        "`medallion metrics movement 2025-05-31 2025-06-30 --by owner` · deals that change hands move out and in",
+        "`medallion metrics movement 2025-05-31 2025-06-30 --by expected_close_month --known-as-of 2025-06-30`",
+    ),
+    at=True,
+)
+def movement(
+    call: Call,
+    start: Annotated[str, typer.Argument(help="Day from whose end on, such as 2025-05-31.")],
+    end: Annotated[str, typer.Argument(help="Day to whose end, such as 2025-06-30.")],
+    by: Annotated[
+        list[str] | None, typer.Option("--by", help=f"Split by {', '.join(over_time.DIMENSIONS)}; may be given again.")
+    ] = None,
+    known_as_of: days.KnownAsOf = None,
+) -> None:
+    """Tell how the open pipeline of one day became that of a later one: opened, won, lost and so on, which add up."""
+    first, last, known = days.day(start, "START"), days.day(end, "END"), days.time(known_as_of)
+    contracts_in_use.for_readers(call.lake)
+    status.needs(call.lake, ("gold.deal_changes", "gold.customer_features"))
+    newest = status.as_of(call.lake)
+    if newest and last > newest:
+        raise ContractError(f"{last} is after {newest}, the last day of the data", f"Give a day up to {newest}.")
+    with query.connect(call.lake, layers=("gold",)) as connection:
+        found = over_time.movement(connection, first, last, by or (), known)
+    rows = [
+        {name: metrics.plain(one) if isinstance(one, Decimal) else one for name, one in row.items()} for row in found
+    ]
+
+    def tell() -> None:
+        parts = [name for name in ("start", *over_time.PARTS, "end") if name in ("start", "end") or _moves(rows, name)]
+        said = [
+            {
+                **{name: row[name] for name in by or ()},
+                **{part: figures.money(row[part], call.currency) for part in parts},
+            }
+            for row in rows
+        ]
+        if not by:  # one row reads better downwards
+            counted = {part: rows[0].get(f"{part}_deals", "") for part in parts}
+            said = [{"part": part, "value": said[0][part], "deals": counted[part]} for part in parts]
+        call.records(f"Open pipeline from {first} to {last}", said, "The start and the parts add up to the end.")
+
+    call.answer({"start": first, "end": last, "by": by or [], "known_as_of": known, "rows": rows}, tell)
+
+
+def _moves(rows: list[dict[str, Any]], part: str) -> bool:
+    return any(row[part] or row.get(f"{part}_deals") for row in rows)
+
+
+@command(
+    app,
+    examples=(
+        "`medallion metrics check`",
+        "`medallion metrics check --dax`",
+        "`medallion metrics check --random 300 --seed 7`",
+    ),
+    at=True,
+)
 def check(
     call: Call,
     dax: Annotated[bool, typer.Option("--dax", help="Evaluate the measures of the Power BI model instead.")] = False,
+    count: Annotated[
+        int | None,
+        typer.Option("--random", min=1, help="Ask so many random questions of DuckDB and of Spark SQL instead."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed asks the same questions.")] = 1,
 ) -> None:
     """Compute every metric by two routes and compare: with Spark and with DuckDB, or in DAX and with DuckDB."""
+    if dax and count:
+        raise ContractError("--dax and --random exclude each other", "Give one of the two.")
     contracts_in_use.for_readers(call.lake)
+    if count:
+        _random(call, count, seed)
+        return
     with call.steps() as report:
         found = _in_dax(call.lake) if dax else metric_check.check(call.settings(), call.lake, report)
     different = [row for row in found if not row["same"]]
@@ -149,6 +259,21 @@ def check(
 
     call.answer(found, tell)
     if different:
+        raise typer.Exit(1)
+
+
+def _random(call: Call, count: int, seed: int) -> None:
+    status.needs(call.lake, sorted({table for one in metrics.metrics().values() for table in one.view.tables}))
+    with call.steps() as report:
+        found = metric_random.check(call.settings(), call.lake, count, seed, report)
+
+    def tell() -> None:
+        call.records("Different", found["different"])
+        asked = f"{figures.count(found['asked'], 'question')} each way, {found['refused']:,} refused"
+        call.say(f"{asked}, {len(found['different'])} different.")
+
+    call.answer(found, tell)
+    if found["different"]:
         raise typer.Exit(1)
 
 

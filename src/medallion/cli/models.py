@@ -259,6 +259,20 @@ def _show_watched(call: Call, found: Watch) -> None:
             for b in found.bands
         ],
     )  # fmt: skip
+    call.records(
+        "Weeks after a score",
+        [
+            {"days": row["days"], "end": row["end"], "scores": row["scores"], "expected": row["expected"], "came": row["came"], "off by": ratio(row["off"], 1, after=" sd", none="too few")}
+            for row in found.short
+        ],
+        "In standard deviations; from 3.5 on something has changed.",
+    )  # fmt: skip
+    if found.forecasts:
+        f = found.forecasts
+        call.say(
+            f"Forecasts of periods that are over: {f['forecasts']}, {percent(f['inside_80'])} inside their 80% interval, "
+            f"{percent(f['inside_50'])} inside their 50% interval, mean error {percent(f['error'])}"
+        )
     if not found.ended:
         call.say("No score is old enough for its horizon to be over.")
     call.say(f"Recommendation: {found.recommendation}. Because {'; '.join(found.because)}.")

@@ -42,7 +42,7 @@ def settings(names: Mapping[str, Any]) -> Settings:
     contracts = tuple(Path(item.strip()) for item in given["contract"].split(",") if item.strip())
     config = Path(given["config"]) if given["config"] else None
     overrides = {name: given[name] or None for name in ("source", "lakehouse", "as_of", "models")}
-    return load(config, contracts=contracts or None, **overrides)
+    return load(config, contracts=contracts or None, **overrides).with_own_metrics()
 
 
 def in_words() -> None:

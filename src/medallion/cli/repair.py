@@ -33,7 +33,7 @@ def verify(
         bool, typer.Option("--deep", help="Hash the content of all tables, and compute gold anew to compare it.")
     ] = False,
 ) -> None:
-    """Compare the files of a lakehouse with its manifests. Ends with 1 when something is broken."""
+    """Compare a lakehouse with its manifests. Ends with 1 when something is broken."""
     _tell(call, verifying.verify(call.settings(), deep))
 
 
@@ -41,13 +41,16 @@ def verify(
 def maintain(call: Call) -> None:
     """Compact tables and delete files that no manifest you can still open needs (the last 30 days and each month's last)."""
     extensions.load(call.settings())  # your own tables of gold are kept up as well
-    done = maintaining.maintain(call.lake, utc_now())
+    left = maintaining.left_to(call.lake)
+    done = [] if left else maintaining.maintain(call.lake, utc_now())
     rows = [asdict(one) for one in done]
     changed = [row for row in rows if row["removed"] or row["files_before"] != row["files_after"]]
 
     def tell() -> None:
         call.records("Maintained", changed)
-        if not changed:
+        if left:
+            call.say(left)
+        elif not changed:
             call.say("Nothing to do: few files, and all are needed.")
 
     call.answer(rows, tell)

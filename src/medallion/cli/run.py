@@ -5,22 +5,21 @@ from __future__ import annotations
 import re
 import shlex
 import sys
-import tempfile
 from dataclasses import asdict
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
-from medallion import addresses, figures, pipeline
+from medallion import addresses, figures, pipeline, temporary
 from medallion.care import status
-from medallion.cli import console
+from medallion.cli import console, days
 from medallion.cli import proof as proving
 from medallion.cli.command import Accept, Call, Contract, command, group
 from medallion.cli.state import show_insights
-from medallion.config import end_of_day, utc_now
+from medallion.config import utc_now
 from medallion.errors import MedallionError, SourceError
 from medallion.lakehouse import contracts_in_use
 from medallion.lakehouse.store import Lakehouse
@@ -110,7 +109,7 @@ def _refusals(items: list[Any]) -> list[dict[str, str]]:
 
 _ACCOUNT = ("entity", "rows_read", "accepted", "duplicate", "superseded", "quarantined")
 #: Shown where there are any: what does not count, what has ended, and what no row of the batch says.
-_LATER = ("excluded", "withdrawn", "implied")
+_LATER = ("excluded", "withdrawn", "merged", "implied")
 
 
 def show_result(call: Call, result: Result, lakehouse: str) -> None:
@@ -315,18 +314,15 @@ def _show_proposed(call: Call, found: Any) -> None:
 def replay(
     call: Call,
     day: Annotated[str, typer.Argument(help="Last day to count, such as 2025-06-30.")],
-    known_as_of: Annotated[
-        str | None,
-        typer.Option(help="Count only what was known before this time (UTC): a date and time, or a date for its end."),
-    ] = None,
+    known_as_of: days.KnownAsOf = None,
     to: Annotated[
         str | None, typer.Option("--to", help="Lakehouse to write gold into [default: shown only, and gone after].")
     ] = None,
 ) -> None:
     """Compute gold as it was on a day, beside the lakehouse; the lakehouse itself is only read."""
     settings = call.settings()
-    last, known = _day(day, "DAY"), _time(known_as_of)
-    with tempfile.TemporaryDirectory(prefix="medallion-") as folder:
+    last, known = days.day(day, "DAY"), days.time(known_as_of)
+    with temporary.folder() as folder:
         target = to or folder
         with call.steps() as report:
             pipeline.replay(settings, last, known, target, report)
@@ -338,24 +334,3 @@ def replay(
             call.say(f"Tables: {to}/gold (Delta)")
 
     call.answer({**found, "as_of": last, "known_as_of": known, "lakehouse": to}, tell)
-
-
-def _day(text: str, name: str) -> date:
-    try:
-        return end_of_day(date.fromisoformat(text)).date() and date.fromisoformat(text)
-    except (ValueError, OverflowError):
-        raise typer.BadParameter(f"{text!r} is not a date such as 2025-06-30", param_hint=name) from None
-
-
-def _time(text: str | None) -> datetime | None:
-    """A time in UTC; a day alone means through its end."""
-    if text is None:
-        return None
-    try:
-        if len(text) == len("2025-06-30"):
-            return end_of_day(date.fromisoformat(text))
-        time = datetime.fromisoformat(text)
-        return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
-    except (ValueError, OverflowError):
-        message = f"{text!r} is neither a date nor a time such as 2025-06-30T18:00"
-        raise typer.BadParameter(message, param_hint="--known-as-of") from None

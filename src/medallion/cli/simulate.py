@@ -36,6 +36,9 @@ def simulate(
     batches: Annotated[
         int, typer.Option(help="Deliveries: the last ones hold one day each, the first all before them.")
     ] = 1,
+    people: Annotated[
+        bool, typer.Option("--people", help="Also contacts, owners, quotas, people in deals and line items.")
+    ] = False,
     last_day: Annotated[str, typer.Option(help="Last simulated day.")] = "2025-06-30",
     force: Annotated[bool, typer.Option("--force", help="Replace a simulation that is there.")] = False,
 ) -> None:
@@ -46,7 +49,7 @@ def simulate(
     except ValueError:
         raise typer.BadParameter(f"{last_day!r} is not a date such as 2025-06-30", param_hint="--last-day") from None
     world = simulating.World(customers, days, seed, last_day=day)
-    made = simulating.simulate(world, out, mess, batches, force=force)
+    made = simulating.simulate(world, out, mess, batches, people=people, force=force)
     seconds = perf_counter() - begun
 
     def tell() -> None:

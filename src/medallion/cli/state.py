@@ -100,12 +100,22 @@ def export(
     table: Annotated[
         list[str] | None, typer.Option(help="Table; may be given again [default: silver and gold].")
     ] = None,
+    show_pii: Annotated[
+        bool, typer.Option("--show-pii", help="Write names, addresses and numbers of contacts and owners too.")
+    ] = False,
 ) -> None:
     """Write tables as plain Parquet or CSV files."""
     if form not in ("parquet", "csv"):
         raise typer.BadParameter(f"{form!r} is not parquet or csv", param_hint="--format")
-    written = exporting.export(call.lake, to, form, table or ())  # type: ignore[arg-type]
-    call.answer(written, lambda: call.records("Exported", written))
+    written = exporting.export(call.lake, to, form, table or (), pii=show_pii)  # type: ignore[arg-type]
+
+    def tell() -> None:
+        call.records("Exported", [{name: one[name] for name in ("table", "rows", "path")} for one in written])
+        for one in written:
+            if "left_out" in one:
+                call.say(f"{one['table']}: without {one['left_out']}; --show-pii writes these too.")
+
+    call.answer(written, tell)
 
 
 @command(app, examples=("`medallion gate`", "`medallion gate --max-refused 0.02 --json`"), at=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from importlib.resources import files
@@ -19,10 +20,13 @@ from medallion.contracts.model import PROVENANCE, Column, Entity, Reference, Sev
 from medallion.errors import ContractError
 
 ENTITY_NAMES = ("customers", "products", "leads", "interactions")
-#: Shipped entities that few exports have; their tables are there once a file was.
-FURTHER_NAMES = ("stage_changes",)
+#: Shipped entities that not every export has; their tables are there once a file was.
+OPTIONAL_NAMES = ("contacts", "owners", "quotas", "deal_contacts", "deal_products")
+FURTHER_NAMES = ("stage_changes", *OPTIONAL_NAMES)
 #: Entities whose columns a contract may bring to gold, with the tables that have a row for each of their records.
 TO_GOLD = {"leads": "gold.deals", "customers": "gold.customer_features"}
+#: Columns of `gold.deals` that give way to one of the same name that a contract brings there.
+GIVING_WAY = ("product_name", "owner_team", "owner_manager")
 #: The column with the probability by the CRM, from which a metric of its own is computed.
 CRM_PROBABILITY = "crm_probability"
 #: Names of dimensions of time, which no column of gold can have.
@@ -36,12 +40,14 @@ _HOME = Path(str(files("medallion.contracts")))
 def entities(overrides: Iterable[Path | Override] = ()) -> dict[str, Entity]:
     """The entities by name, parents before children: the shipped ones with `overrides` applied in order.
 
-    An override may describe further ones, such as a table of stages that deals are looked up in.
+    An override may describe further ones, such as a table of stages that deals are looked up in. One that names the files
+    of an entity (`sources`) says of all files what they hold: optional entities that no override names have none then. An
+    override that gives an optional entity another key describes one of its own in its place.
 
     Raises:
         ContractError: A file cannot be used, or refers to an entity or a column that does not exist.
     """
-    known = dict(_shipped())
+    known, named = dict(_shipped()), set[str]()
     for given in overrides:
         override = given if isinstance(given, Override) else Override.read(given)
         for declared, contract in odcs.read_objects(override):
@@ -56,9 +62,17 @@ def entities(overrides: Iterable[Path | Override] = ()) -> dict[str, Entity]:
                     f"{override.path}: schema {name!r} is not an entity, and describes no new one",
                     f"Use one of {', '.join(known)}, or mark the key of a new one primaryKey: true.",
                 )
-            known[name] = odcs.entity(declared, contract, override.path, known.get(name))
+            keys = {str(item.name) for item in declared.properties or [] if item.primaryKey}
+            is_own = name in OPTIONAL_NAMES and bool(keys) and _shipped()[name].key not in keys
+            base = known.get(name) if not is_own or name in named else None
+            known[name] = odcs.entity(declared, contract, override.path, base)
+            named.add(name)
             if name not in _shipped():
                 _needs_files(known[name], override.path)
+    for replaced in (name for name in OPTIONAL_NAMES if known[name].key != _shipped()[name].key):
+        known = {name: _not_referring(item, replaced) for name, item in known.items()}
+    if any(item.sources for item in known.values()):
+        known |= {name: replace(known[name], file_patterns=()) for name in OPTIONAL_NAMES if name not in named}
     known |= {item.merges.name: item.merges for item in [*known.values()] if item.merges}
     for item in known.values():
         for column in item.references:
@@ -75,6 +89,23 @@ def entities(overrides: Iterable[Path | Override] = ()) -> dict[str, Entity]:
     return {name: known[name].in_currency(known["leads"].unsaid) for name in _parents_first(known)}
 
 
+def _not_referring(item: Entity, replaced: str) -> Entity:
+    """An entity without what its shipped columns say of an optional entity that is a user's own now."""
+    shipped = Reference(replaced, _shipped()[replaced].key)
+    columns = tuple(
+        replace(c, reference=None, checks={name: how for name, how in c.checks.items() if name != "reference"})
+        if c.reference == shipped
+        else c
+        for c in item.columns
+    )
+    return replace(item, columns=columns)
+
+
+def is_shipped(item: Entity) -> bool:
+    """Whether an optional entity is the shipped one, and not one of a user's own under its name."""
+    return item.name in _shipped() and item.key == _shipped()[item.name].key
+
+
 def _needs_files(item: Entity, path: str) -> None:
     if not item.sources and not item.file_patterns:
         raise ContractError(f"{path}: {item.name}: no file feeds it", "Give it the custom property sources.")
@@ -87,7 +118,7 @@ def _check_gold(item: Entity, column: Column) -> None:
         raise ContractError(f"{place}: {item.name} have no table there", f"Leave it out; {', '.join(TO_GOLD)} have.")
     if column.pii or column.kind in _PERSONAL:
         raise ContractError(f"{place}: the column is personal, and gold is read by everyone", "Leave gold out.")
-    of_deals = item.name == "leads" and column.name in table("gold.deals").column_names
+    of_deals = item.name == "leads" and column.name in {*table("gold.deals").column_names} - {*GIVING_WAY}
     if of_deals or column.name in _OF_TIME:
         has = "gold.deals has a column" if of_deals else "the metrics have a dimension of time"
         raise ContractError(f"{place}: {has} of that name", "Rename your column, or drop `gold`.")
@@ -165,6 +196,8 @@ __all__ = [
     "CRM_PROBABILITY",
     "ENTITY_NAMES",
     "FURTHER_NAMES",
+    "GIVING_WAY",
+    "OPTIONAL_NAMES",
     "PROVENANCE",
     "TO_GOLD",
     "Column",
@@ -177,6 +210,7 @@ __all__ = [
     "Table",
     "entities",
     "guesses",
+    "is_shipped",
     "table",
     "tables",
 ]

@@ -120,7 +120,9 @@ class Table(_Columns):
 class Entity(_Columns):
     """One kind of CRM record, the contract between an export and its silver tables.
 
-    Files are known by `sources` where a contract declares them, else by `file_patterns`.
+    Files are known by `sources` where a contract declares them, else by `file_patterns`. Of records that were decided to be
+    one, the values of the `newest` or the most `complete` count by `survivorship`, or those of the files that match the
+    first of the `preferred` patterns.
     """
 
     name: str
@@ -133,6 +135,8 @@ class Entity(_Columns):
     placeholders: tuple[str, ...] = PLACEHOLDERS
     freshness_hours: float | None = None
     sources: tuple[Source, ...] = ()
+    survivorship: str = "newest"
+    preferred: tuple[str, ...] = ()
 
     @property
     def merges(self) -> Entity | None:
@@ -276,7 +280,8 @@ class Entity(_Columns):
         outcome = Column(
             "_outcome",
             "string",
-            "accepted (current when it arrived), superseded (a newer one was known), withdrawn (it says that the record "
+            "accepted (current when it arrived), merged (so, of a record that was merged into another by a decision), "
+            "superseded (a newer one was known), withdrawn (it says that the record "
             "has ended), gone (a complete delivery lacks the record, or it no longer counts) or moved (a reference "
             "follows a merged record).",
         )
@@ -345,7 +350,7 @@ END: tuple[Column, ...] = (
     Column("_merged_into", "string", "Key of the record that it was merged into; null for others."),
 )
 #: Outcomes that make a version the current one, and those that end a record.
-STANDING, ENDED = ("accepted", "moved"), ("withdrawn", "gone")
+STANDING, ENDED = ("accepted", "merged", "moved"), ("withdrawn", "gone")
 #: Columns that every silver row carries, so that each number can be traced to a line of a file.
 PROVENANCE: tuple[Column, ...] = (
     Column("known_at", "timestamp", "When the row was learned: the time of the run that read it (UTC)."),

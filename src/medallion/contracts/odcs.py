@@ -23,9 +23,17 @@ from medallion.errors import ContractError
 
 _KINDS = {"string": "text", "integer": "integer", "number": "money", "date": "date", "timestamp": "timestamp"}
 _SEMANTIC_KINDS = {"identifier", "code", "money", "email", "phone", "text", "free_text"}
-_TYPES = re.compile(r"string|bigint|double|boolean|date|timestamp|decimal\(\d+,\d+\)|array<string>")
+_TYPES = re.compile(r"string|bigint|double|boolean|date|timestamp|decimal\(\d+,\d+\)|array<(string|double)>")
 _COLUMN_PROPERTIES = {"spellings", "fallback", "default", "unit", "event", "dateFormats", "gold"}
-_OBJECT_PROPERTIES = {"filePatterns", "versionColumn", "placeholders", "dateFormats", "invariants", "sources"}
+_OBJECT_PROPERTIES = {
+    "filePatterns",
+    "versionColumn",
+    "placeholders",
+    "dateFormats",
+    "invariants",
+    "sources",
+    "survivorship",
+}
 _METRIC_CHECKS = {"nullValues": "null", "invalidValues": "accepted"}
 _CUSTOM_CHECKS = {"readable", "range", "pattern", "future", "reference"}
 _BASIS = {
@@ -47,7 +55,7 @@ _NOT_ALWAYS_THE_SAME = (
     "CurrentDatetime",
     "CurrentUser",
 )
-_UNORDERED = {"string", "boolean", "date", "timestamp", "array<string>"}
+_UNORDERED = {"string", "boolean", "date", "timestamp", "array<string>", "array<double>"}
 #: Figures that every engine can compare with.
 _MOST = 1e18
 _DATED = {"date", "timestamp"}
@@ -257,7 +265,7 @@ def _validate(changed: Column, place: str) -> None:
     if not _TYPES.fullmatch(changed.type) or (digits and not max(int(digits[2]), 1) <= int(digits[1]) <= 38):
         raise ContractError(
             f"{place}: physicalType {changed.type!r} is not known",
-            "Use string, bigint, double, boolean, date, timestamp, decimal(p,s) or array<string>.",
+            "Use string, bigint, double, boolean, date, timestamp, decimal(p,s), array<string> or array<double>.",
         )
     if changed.kind not in {*_KINDS.values(), *_SEMANTIC_KINDS}:
         raise ContractError(
@@ -395,7 +403,23 @@ def entity(declared: SchemaObject, contract: OpenDataContractStandard, path: str
         placeholders=tuple(dict.fromkeys((*(base.placeholders if base else PLACEHOLDERS), *placeholders))),
         freshness_hours=_freshness(contract, str(declared.name), base, place),
         sources=_sources(extra, base, columns, place, version),
+        **_survivorship(extra, base, place),
     )
+
+
+def _survivorship(extra: dict[str, Any], base: Entity | None, place: str) -> dict[str, Any]:
+    """Whose values count where records were decided to be one: the word, and the patterns of preferred files."""
+    if "survivorship" not in extra:
+        return {"survivorship": base.survivorship, "preferred": base.preferred} if base else {}
+    said = extra["survivorship"]
+    if isinstance(said, list) and said:
+        return {"survivorship": "newest", "preferred": tuple(str(item).lower() for item in said)}
+    if said not in ("newest", "complete"):
+        raise ContractError(
+            f"{place}: survivorship is {said!r}",
+            "Write newest, complete, or a list of patterns of files, the preferred first: [erp_*].",
+        )
+    return {"survivorship": said, "preferred": ()}
 
 
 def _sources(

@@ -1,4 +1,4 @@
-"""Columns of a user's own that the contracts in use bring to gold.
+"""What a user adds: columns that the contracts in use bring to gold, and the folder with metrics of their own.
 
 Each lakehouse has its own. Whatever asks is told those of the lakehouse that was opened last in its thread or task, or,
 where it opened none itself, of the one that was opened last in the process.
@@ -6,21 +6,29 @@ where it opened none itself, of the one that was opened last in the process.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
+from pathlib import Path
 
-from medallion.contracts import TO_GOLD, Column, Entity
+from medallion.contracts import GIVING_WAY, TO_GOLD, Column, Entity
 from medallion.contracts import table as gold_table
 
 #: By the root of a lakehouse, what its contracts bring to gold by entity; an entry is replaced as a whole.
 _BY_LAKEHOUSE: dict[str, Mapping[str, tuple[Column, ...]]] = {}
+#: By the root of a lakehouse, the tables of optional entities that it has.
+_THERE: dict[str, frozenset[str]] = {}
 _LAST = ""
 _HERE: ContextVar[str | None] = ContextVar("lakehouse", default=None)
+#: Folder with metrics of the user's own.
+_METRICS: Path | None = None
 
 
-def bring(entities: Mapping[str, Entity], root: str) -> None:
-    """Make the columns that these contracts bring to gold those of a lakehouse, which counts as opened."""
-    _BY_LAKEHOUSE[root] = {name: entities[name].in_gold for name in TO_GOLD}
+def bring(entities: Mapping[str, Entity], root: str, there: Iterable[str] = ()) -> None:
+    """Make the columns that these contracts bring to gold those of a lakehouse, which counts as opened.
+
+    `there` are tables of optional entities that it has.
+    """
+    _BY_LAKEHOUSE[root], _THERE[root] = {name: entities[name].in_gold for name in TO_GOLD}, frozenset(there)
     opened(root)
 
 
@@ -32,9 +40,27 @@ def opened(root: str) -> None:
         _HERE.set(root)
 
 
+def metrics_in(folder: Path | None) -> None:
+    """From now on the metrics of this folder count beside the shipped ones; of none when None."""
+    global _METRICS
+    _METRICS = folder
+
+
+def folder_of_metrics() -> Path | None:
+    """The folder with metrics of the user's own; None where there is none."""
+    return _METRICS
+
+
 def forget() -> None:
     """Know of no contracts."""
     _BY_LAKEHOUSE.clear()
+    _THERE.clear()
+
+
+def optional_tables() -> frozenset[str]:
+    """Tables of optional entities that the lakehouse has, of which some metrics tell."""
+    here = _HERE.get()
+    return _THERE.get(_LAST if here is None else here, frozenset())
 
 
 def brought(entity: str) -> tuple[Column, ...]:
@@ -50,5 +76,5 @@ def own_columns(table: str) -> tuple[Column, ...]:
         return customers
     if table != TO_GOLD["leads"]:
         return ()
-    taken = {*gold_table(table).column_names, *(column.name for column in leads)}
+    taken = {*gold_table(table).column_names} - {*GIVING_WAY} | {column.name for column in leads}
     return (*leads, *(column for column in customers if column.name not in taken))

@@ -37,3 +37,15 @@ def load(text: str) -> Any:
         if left < len(values):
             raise YAMLError(f"it has more than {_MOST_VALUES:,} values; do its aliases repeat each other?")
     return document
+
+
+def nodes(text: str) -> yaml.Node | None:
+    """The document as nodes, each of which knows its line; None where it is empty.
+
+    Raises:
+        YAMLError: The text is not YAML.
+    """
+    try:
+        return yaml.compose(text, Loader=_Loader)
+    except RecursionError as error:
+        raise YAMLError(str(error)) from error

@@ -207,4 +207,4 @@ def _reached(
     found = dict(cursor.execute(sql, [within, *bindings, start or "-infinity"]).fetchall())
     rows = metrics.computed(cursor, metrics.named("touches"), by, where, over=over)
     told = [{**row, "value": found.get(row[by[0]] if by else "", 0)} for row in rows.rows]
-    return dataclasses.replace(rows, metric=metric, rows=told, sql=metrics.question(metric, by, where))
+    return dataclasses.replace(rows, metric=metric, rows=told, sql=metrics.query_of(metric, by, where))

@@ -30,7 +30,7 @@ def health(reading: Reading, settings: Settings, now: datetime) -> dict[str, Any
         "status", lambda: reading.answer(lambda over: status.status(reading.lake, now, settings.contracts, over))
     )
     accounts = found["row_accounts"]
-    later = [name for name in ("excluded", "withdrawn", "erased") if any(row[name] for row in accounts)]
+    later = [name for name in ("excluded", "withdrawn", "merged", "erased") if any(row[name] for row in accounts)]
     names = ("rows_read", "accepted", "duplicate", "superseded", "quarantined", *later)
     known = list(dict.fromkeys(row["batch_id"] for row in reversed(accounts)))[:BATCHES]
     return {

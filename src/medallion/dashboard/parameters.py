@@ -16,6 +16,7 @@ from medallion.dashboard import words
 from medallion.dashboard.reading import Reading
 from medallion.errors import ContractError
 from medallion.metrics import Dimension, Filter, Known, Metric
+from medallion.metrics.question import Question, Records
 
 #: How an address writes that a value is not known.
 UNKNOWN = "(not known)"
@@ -43,6 +44,10 @@ _AS_DIMENSIONS = {
     **{name: _dimension(name, "text", BANDS if name == "band" else ()) for name in CHOICES},
     **{name: _dimension(name, "day") for name in DATES},
 }
+
+#: The parts of a question, and of a list of records, as parameters of an address.
+QUESTION = ("metrics", "by", "where", "period", "compare", "having", "order", "limit", "as_of")
+RECORDS = ("where", "period", "order", "limit", "columns", "as_of")
 
 
 class BadRequestError(Exception):
@@ -110,6 +115,30 @@ def checked(found: Given, reading: Reading) -> Given:
     if first and reading.last_day and first > reading.last_day.isoformat():
         raise BadRequestError(f"from {first}: the data ends on {reading.last_day}. Ask for a time up to that day.")
     return Given(tuple({**dict(found.values), **of_page(read)}.items()))
+
+
+def question(found: Given) -> Question:
+    """The question of an address, in the texts that the command takes.
+
+    Raises:
+        BadRequestError: It cannot be read.
+    """
+    try:
+        return Question.read(**{"metrics": "", **dict(found.values)})
+    except ContractError as error:
+        raise BadRequestError(f"{error.problem}. {error.remedy}") from error
+
+
+def records(entity: str, found: Given) -> Records:
+    """The list of an address, in the texts that the command takes.
+
+    Raises:
+        BadRequestError: It cannot be read.
+    """
+    try:
+        return Records.read(entity, **dict(found.values))
+    except ContractError as error:
+        raise BadRequestError(f"{error.problem}. {error.remedy}") from error
 
 
 def stored(text: str) -> str:

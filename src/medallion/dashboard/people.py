@@ -14,11 +14,18 @@ EVENTS = 100
 #: Columns of features that are read at a time.
 COLUMNS = 8
 
+#: People of an account that its page shows at most, those touched last first.
+PEOPLE = 50
 
-def customer(reading: Reading, weights: ScoreWeights, key: str) -> dict[str, Any] | None:
-    """Everything about one account; None when there is none of that key."""
+
+def customer(reading: Reading, weights: ScoreWeights, key: str, *, pii: bool = False) -> dict[str, Any] | None:
+    """Everything about one account, or about the one that it was merged into; None when there is none of that key.
+
+    With `pii` its people have names and numbers.
+    """
     from medallion.care import explain
 
+    key, made_of = _made_of(reading, key)
     account = _account(reading, key)
     if account is None:
         return None
@@ -39,12 +46,40 @@ def customer(reading: Reading, weights: ScoreWeights, key: str) -> dict[str, Any
     )
     return {
         "account": account,
+        "made_of": made_of,
         "score": explain.rule_score(account, weights),
         "scores": scores,
         "deals": deals,
+        "people": _people(reading, key, pii=pii),
         "events": _events(reading, key, account["as_of"]),
         "features": _features(account),
     }
+
+
+def _people(reading: Reading, key: str, *, pii: bool) -> list[dict[str, Any]] | None:
+    """The people of an account; None where no export has any."""
+    if "gold.contact_activity" not in reading.tables:
+        return None
+    who = ", c.contact_name, c.job_title, c.email, c.phone" if pii else ""
+    return reading.rows(
+        f"select a.contact_id, a.role, a.consent, a.language, a.touches, a.last_touch_at, a.open_leads{who} "
+        "from gold.contact_activity a left join silver.contacts_clean c using (contact_id) where a.customer_id = ? "
+        f"order by a.last_touch_at desc nulls last, a.contact_id limit {PEOPLE}",
+        [key],
+    )
+
+
+def _made_of(reading: Reading, key: str) -> tuple[str, list[str]]:
+    """The key of the survivor, and the keys of the accounts that were merged into it."""
+    if "silver.identities" not in reading.tables:
+        return key, []
+    rows = reading.rows(
+        "select source_key, entity_key from silver.identities where entity = 'customers' and entity_key in "
+        "(select entity_key from silver.identities where entity = 'customers' and source_key = ?) order by source_key",
+        [key],
+    )
+    to = str(rows[0]["entity_key"]) if rows else key
+    return to, [str(row["source_key"]) for row in rows if row["source_key"] != to]
 
 
 def _account(reading: Reading, key: str) -> dict[str, Any] | None:

@@ -5,21 +5,19 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
-import shutil
 import threading
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from tempfile import mkdtemp
 from time import monotonic
 from typing import Any, TypeVar
 
 import duckdb
 from cachetools import LRUCache, cached
 
-from medallion import metrics
+from medallion import metrics, temporary
 from medallion.errors import LakehouseError
 from medallion.lakehouse import contracts_in_use, query
 from medallion.lakehouse.store import Lakehouse
@@ -74,8 +72,8 @@ class Reading:
             self._stack.close()
             raise
         #: For what does not fit into memory, and for `copies`; it goes with the reading.
-        self.folder = mkdtemp(prefix="medallion-")
-        self._emptied = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        self.folder, remove = temporary.make()
+        self._emptied = weakref.finalize(self, remove)
         self._connection.execute(f"set memory_limit = '{MEMORY}'; set temp_directory = '{quoted(self.folder)}'")
         self._connection.execute("set global timezone = 'UTC'")  # of cursors too
         #: A table, or a query in parentheses, with the copy that is read in its place; from `copies`.

@@ -20,7 +20,7 @@ from medallion.dashboard import parameters, words
 from medallion.dashboard.parameters import BadRequestError, Given
 from medallion.dashboard.reading import Reading
 from medallion.lakehouse import query
-from medallion.metrics import Dimension, Filter, contradicted, metrics
+from medallion.metrics import Dimension, Filter, contradicted, metrics, threshold
 
 Kind = Literal[
     "text", "badge", "status", "money", "number", "decimal", "percent", "day", "timestamp", "list", "why", "trend"
@@ -424,7 +424,7 @@ _DEALS = Table(
     like="total_leads",
     dimensions={
         "last_touch": "CASE WHEN days_since_last_interaction IS NULL THEN 'never' "
-        "WHEN days_since_last_interaction > 30 THEN 'silent' ELSE 'recent' END",
+        f"WHEN days_since_last_interaction > {threshold('silent_days'):g} THEN 'silent' ELSE 'recent' END",
         "due": "CASE WHEN expected_close_date < as_of THEN 'overdue' ELSE 'later' END",
     },
     values={"last_touch": ("never", "silent", "recent"), "due": ("overdue", "later")},
@@ -609,7 +609,7 @@ _COUNTED = {
 
 def behind(reading: Reading, name: str, where: tuple[Filter, ...]) -> tuple[str, int]:
     """The page of the rows that a metric counts or sums, as far as filters can tell them, and how many these are."""
-    narrowed, table = counted(name, where), TABLES[_BEHIND[metrics()[name].view.source]]
+    narrowed, table = counted(name, where), TABLES[_BEHIND.get(metrics()[name].view.source, "deals")]
     if asked(name, narrowed) == narrowed and not contradicted(metrics()[name], narrowed):
         return _address(name, narrowed), int(reading.ask(name, where=narrowed).rows[0]["n"])
     conditions, bindings = _conditions(table, narrowed, "")
@@ -637,5 +637,5 @@ def rows_address(name: str, where: tuple[Filter, ...]) -> str:
 
 
 def _address(name: str, where: tuple[Filter, ...]) -> str:
-    table = _BEHIND[metrics()[name].view.source]
+    table = _BEHIND.get(metrics()[name].view.source, "deals")
     return f"/rows/{table}{Given(tuple(parameters.of_dimensions(where).items())).query()}"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import hashlib
 import sys
-import tempfile
 import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -32,13 +32,17 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainT
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from medallion import charts, figures, metrics
+from medallion import charts, figures, metrics, temporary
 from medallion.config import Settings, utc_now
 from medallion.dashboard import copies, health, pages, parameters, people, safety, tables, words, writing
 from medallion.dashboard.parameters import BadRequestError, Given
 from medallion.dashboard.reading import Reading, Source
-from medallion.errors import ContractError, MedallionError
+from medallion.errors import ContractError, MedallionError, StateRemovedError
+from medallion.lakehouse import manifests, query
 from medallion.lakehouse.store import Lakehouse
+from medallion.metrics.compilers.duckdb import Answer as Answered
+from medallion.metrics.compilers.duckdb import answer, written_rows
+from medallion.metrics.understanding import Understood
 from medallion.version import VERSION
 
 THEMES = ("system", "light", "dark")
@@ -170,6 +174,7 @@ class Dashboard:
             raise BadRequestError(words.say("no_such_dimension", metric=name, name=by))
         try:
             metrics.understand(metric, [by] if by else [], where, reading.known, reading.last_day)
+            metric.settled({})
         except ContractError as error:
             raise BadRequestError(f"{error.problem}. {error.remedy}") from error
         answer = reading.ask(name, where=where)
@@ -178,6 +183,25 @@ class Dashboard:
             request, reading, "metric.html.j2", page="", title=metric.measure.display_name, metric=metric, answer=answer, by=by,
             split=split, found=found, rows=tables.rows_address(name, where), label=pages.label,
             row_address=lambda key: tables.rows_address(name, (*where, metrics.Filter(by or "", (key or "",)))),
+        )  # fmt: skip
+
+    def question(self, request: Request, reading: Reading) -> Response:
+        """The answer to a question, or a list of records, as an address asks it."""
+        entity, items = request.path_params.get("entity"), request.query_params.multi_items()
+        found = parameters.given(items, parameters.RECORDS if entity else parameters.QUESTION)
+        asked = parameters.records(entity, found) if entity else parameters.question(found)
+
+        def compute(cursor: duckdb.DuckDBPyConnection) -> Answered:
+            return answer(cursor, asked)
+
+        try:
+            told = reading.once(("question", asked), lambda: reading.answer(compute))
+        except ContractError as error:
+            raise BadRequestError(f"{error.problem}. {error.remedy}") from error
+        totals = written_rows(dataclasses.replace(told, rows=[told.totals]), reading.currency) if told.totals else [{}]
+        return self._html(
+            request, reading, "question.html.j2", page="", title=str(told.understood), answer=told, totals=totals[0],
+            rows=written_rows(told, reading.currency), told=told.understood.metrics if isinstance(told.understood, Understood) else (),
         )  # fmt: skip
 
     def rows(self, request: Request, reading: Reading) -> Response:
@@ -201,21 +225,21 @@ class Dashboard:
             raise HTTPException(404, words.say("not_found"))
         found = parameters.given(request.query_params.multi_items(), table.allowed)
         where = table.understood(found, reading)
-        folder = tempfile.TemporaryDirectory(prefix="medallion-")
-        path = Path(folder.name, f"{table.name}.{kind}")
+        folder, remove = temporary.make()
+        path = Path(folder, f"{table.name}.{kind}")
         try:
             tables.download(reading, table, found, where, path, pii=self.options.pii)
         except BaseException:
-            folder.cleanup()
+            remove()
             raise
         media = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}[kind]
-        return FileResponse(path, media_type=media, filename=path.name, background=BackgroundTask(folder.cleanup))
+        return FileResponse(path, media_type=media, filename=path.name, background=BackgroundTask(remove))
 
     def customer(self, request: Request, reading: Reading) -> Response:
         """One customer."""
         parameters.given(request.query_params.multi_items(), ())
         key = request.path_params["key"]
-        found = people.customer(reading, self.options.settings.score, key)
+        found = people.customer(reading, self.options.settings.score, key, pii=self.options.pii)
         if found is None:
             raise HTTPException(404, words.say("no_customer", key=key[:60]))
         name = found["account"]["customer_name"] or key
@@ -343,9 +367,11 @@ class Dashboard:
         def endpoint(request: Request) -> Response:
             try:
                 return answer(request, self.source.reading())
-            except duckdb.IOException:
+            except (duckdb.IOException, StateRemovedError):
                 self.source.forget()
-                return answer(request, self.source.reading())
+                reading = self.source.reading()
+                with query.damage_in_words(manifests.as_read(reading.lake), reading.tables):
+                    return answer(request, reading)
             finally:
                 self.source.answered()
 
@@ -558,6 +584,8 @@ def application(options: Options) -> Starlette:
             Route("/static/{name}", shown.static),
             asked("/health", shown.health),
             asked("/metrics/{name}", shown.metric),
+            asked("/question", shown.question),
+            asked("/records/{entity}", shown.question),
             asked("/rows/{table}.{kind}", shown.download),
             asked("/rows/{table}", shown.rows),
             asked("/figures/{page}/{part}", shown.figure),

@@ -39,6 +39,11 @@ class AsOf:
         return F.lit(self.time.isoformat(sep=" ")).cast("timestamp")
 
     @property
+    def last_instant(self) -> Column:
+        """The last timestamp before `time`, as a literal."""
+        return F.lit((self.time - timedelta(microseconds=1)).isoformat(sep=" ")).cast("timestamp")
+
+    @property
     def today(self) -> Column:
         """`day` as a date literal."""
         return F.lit(self.day.isoformat()).cast("date")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from medallion import contracts
-from medallion.contracts import Table
+from medallion.contracts import GIVING_WAY, Table
 from medallion.contracts.own import own_columns
 
 if TYPE_CHECKING:
@@ -35,11 +35,14 @@ class Step:
 
     Attributes:
         table: Its name, such as `gold.deals`.
-        inputs: Tables, `as_of` (the `AsOf`) and `high_watermark` (when the newest touch was learned).
+        inputs: Tables, `as_of` (the `AsOf`), `high_watermark` (when the newest touch was learned) and `time_zone` (that of
+            the business).
         adds: Where touches have only been added since the last run, rows of these are added to the table.
-        by: Where touches have only been added, rows are kept but for the keys, in this column, that `changed` of the
-            module gives: it is given the table, the added touches and the inputs; the function is then given `only`.
+        by: Rows are kept but for the keys, in this column, that `changed` of the module gives: it is given the table, the
+            added touches and the inputs; the function is then given `only`. A step that reads touches keeps rows only
+            where touches have only been added.
         only_if: Inputs that are None unless a fact of the lakehouse holds, each with the fact.
+        needs: Inputs without which there is no such table.
         module: Where the function is; `medallion.gold` has those of the package.
     """
 
@@ -49,6 +52,7 @@ class Step:
     by: str = ""
     only_if: Mapping[str, str] = field(default_factory=dict)
     module: str = ""
+    needs: tuple[str, ...] = ()
 
     @property
     def function(self) -> Callable[..., DataFrame]:
@@ -71,23 +75,38 @@ class Step:
 
 
 _CUSTOMERS, _LEADS, _TOUCHES = "silver.customers_clean", "silver.leads_clean", "silver.interactions_clean"
+_VERSIONS, _CHANGES = "silver.leads_history", "silver.stage_changes_clean"
+_PRODUCTS, _CONTACTS, _OWNERS = "silver.products_clean", "silver.contacts_clean", "silver.owners_clean"
+_QUOTAS, _LINKS, _LINES = "silver.quotas_clean", "silver.deal_contacts_clean", "silver.deal_products_clean"
 
 #: Any order: a table is computed once the tables that it is given are there; of those that can be, the first goes first.
 STEPS: tuple[Step, ...] = (
     Step("gold.touch_totals", (_TOUCHES, "as_of", "high_watermark"), adds=True),
-    Step("gold.customer_features", (_CUSTOMERS, _LEADS, _TOUCHES, "as_of", SCORED, "gold.touch_totals")),
+    Step("gold.customer_features", (_CUSTOMERS, _LEADS, _TOUCHES, "as_of", SCORED, "gold.touch_totals", _OWNERS)),
     Step("gold.score_bands", ("gold.customer_features", _LEADS, "as_of")),
-    Step("gold.deals", (_LEADS, "gold.customer_features", "gold.score_bands", "as_of", SCORED, "gold.stage_history")),
+    Step(
+        "gold.deals",
+        (
+            *(_LEADS, "gold.customer_features", "gold.score_bands", "as_of", SCORED, "gold.stage_history"),
+            *(_PRODUCTS, _OWNERS),
+        ),
+    ),
     Step("gold.touch_days", (_TOUCHES, "as_of", "high_watermark"), adds=True),
     Step("gold.attribution", (_LEADS, _TOUCHES, "as_of"), by="lead_id"),
-    Step("gold.sales_summary", (_LEADS, _TOUCHES, "as_of", "gold.touch_days")),
+    Step("gold.sales_summary", (_LEADS, _TOUCHES, "as_of", "gold.deal_changes", "gold.touch_days")),
     Step(
         "gold.channel_performance",
         (_LEADS, _TOUCHES, "as_of", "gold.touch_days", "gold.attribution", "gold.touch_totals"),
         only_if={"gold.touch_totals": "every channel is counted"},
     ),
     Step("gold.top_customers", ("gold.customer_features",)),
-    Step("gold.stage_history", ("silver.leads_history", "silver.stage_changes_clean", "as_of", _LEADS)),
+    Step("gold.stage_history", (_VERSIONS, _CHANGES, "as_of", _LEADS)),
+    Step("gold.deal_changes", (_VERSIONS, _CHANGES, "gold.stage_history", "as_of", "time_zone"), by="lead_id"),
+    Step("gold.contact_activity", (_CONTACTS, _TOUCHES, "as_of", _LINKS, "gold.deals"), needs=(_CONTACTS,)),
+    Step("gold.deal_people", (_LINKS, "gold.deals", _TOUCHES, "as_of", _CONTACTS), needs=(_LINKS,)),
+    Step("gold.identity_links", (_CONTACTS, _LEADS, _CUSTOMERS, "as_of"), needs=(_CONTACTS,)),
+    Step("gold.line_items", (_LINES, "gold.deals", _PRODUCTS, CONVERSIONS), needs=(_LINES,)),
+    Step("gold.attainment", (_QUOTAS, "gold.deals", "as_of", _OWNERS), needs=(_QUOTAS,)),
 )
 
 #: Steps that a user's own modules add.
@@ -97,6 +116,11 @@ OWN_STEPS: list[Step] = []
 def graph() -> tuple[Step, ...]:
     """Every step: those of the package, then a user's own."""
     return (*STEPS, *OWN_STEPS)
+
+
+def possible(there: Container[str]) -> tuple[Step, ...]:
+    """The steps that have what they need, where these tables of optional entities are there."""
+    return tuple(step for step in graph() if all(name in there for name in step.needs))
 
 
 def written_names() -> tuple[str, ...]:
@@ -111,4 +135,7 @@ def gold_contract(name: str) -> Table:
 
         return snapshots.CONTRACT
     found = next((step.contract for step in graph() if step.table == name), None) or contracts.table(name)
-    return replace(found, columns=(*found.columns, *own_columns(name)))
+    own = own_columns(name)
+    given_way = {column.name for column in own} & {*GIVING_WAY}
+    kept = (column for column in found.columns if column.name not in given_way)
+    return replace(found, columns=(*kept, *own))

@@ -27,6 +27,7 @@ from medallion.features import (
     leads_as_of,
     recent_interactions,
 )
+from medallion.gold import team
 from medallion.gold.touch_totals import touch_totals
 from medallion.scoring.base_rate import PROBABILITY, READS, by_account, curve, with_probability, with_scores
 from medallion.scoring.rules import RULES
@@ -135,6 +136,7 @@ def customer_features(
     as_of: AsOf,
     scored: DataFrame | None = None,
     totals: DataFrame | None = None,
+    owners: DataFrame | None = None,
 ) -> DataFrame:
     """One row per customer that existed at the as-of time, columns as in `contract`.
 
@@ -145,7 +147,9 @@ def customer_features(
         as_of: The as-of time and the weights of the score.
         scored: A model's scores of the open deals at that time; None without a model.
         totals: `gold.touch_totals` of that time; made from the touches when None.
+        owners: `silver.owners_clean`, for the names of account managers.
     """
+    customers = customers if owners is None else team.named(customers, "account_manager", owners)
     totals = touch_totals(interactions, as_of) if totals is None else totals
     deals = leads_as_of(leads, as_of)
     accounts = customers_as_of(customers, as_of).select(*ACCOUNT.columns(as_of), *_of_contract())

@@ -6,9 +6,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from medallion.columns import rounded
+from medallion.contracts import GIVING_WAY
 from medallion.contracts.own import brought, own_columns
 from medallion.features import AsOf, leads_as_of
 from medallion.features.deals import cycle_days
+from medallion.gold import team
 from medallion.scoring.base_rate import with_base_rate
 
 #: Columns of a model's forecast, and those of the base rate in its place.
@@ -22,6 +24,8 @@ def deals(
     as_of: AsOf,
     scored: DataFrame | None = None,
     stage_history: DataFrame | None = None,
+    products: DataFrame | None = None,
+    owners: DataFrame | None = None,
 ) -> DataFrame:
     """One row per deal opened before the as-of time; amounts as the deals have them, probability for open deals only.
 
@@ -33,6 +37,8 @@ def deals(
         scored: A model's scores of the open deals; a deal that it left out has the base rate of its band and age.
         stage_history: `gold.stage_history` of the same time: the stage of a deal is that of its last stay. Without it,
             the stage of the deal's row.
+        products: `silver.products_clean`, for their names.
+        owners: `silver.owners_clean`, for their names, teams and managers, by whatever deals call them.
     """
     account = customer_features.select(
         "customer_id",
@@ -63,7 +69,21 @@ def deals(
         own = {name: F.when(by_model, F.col(name)).otherwise(base) for name, base in own.items()}
     is_open = F.col("status") == "open"
     probability, low, high = (F.when(is_open, column) for column in own.values())
+    nothing = F.lit(None).cast("string")
+    by_owner = {"owner": F.col("owner"), "owner_team": nothing, "owner_manager": nothing}
+    if owners is not None:
+        known = team.directory(owners).select("_called", "_owner_name", "_team", "_manager")
+        joined = joined.join(known, team.comparable(F.col("owner")) == F.col("_called"), how="left")
+        name = F.coalesce("_owner_name", "owner")
+        by_owner = {"owner": name, "owner_team": F.col("_team"), "owner_manager": F.col("_manager")}
+    product = nothing
+    if products is not None:
+        named = products.select(F.col("product_id").alias("_product"), F.col("product_name").alias("_product_name"))
+        joined = joined.join(named, F.col("product_id") == F.col("_product"), how="left")
+        product = F.col("_product_name")
     own_of_deal = {column.name for column in brought("leads")}
+    own_names = [column.name for column in own_columns("gold.deals")]
+    giving_way = {**by_owner, "product_name": product}
     return joined.select(
         "lead_id",
         "customer_id",
@@ -72,7 +92,7 @@ def deals(
         "source",
         "status",
         "stage",
-        "owner",
+        by_owner["owner"].alias("owner"),
         "industry",
         "country",
         "size_band",
@@ -91,8 +111,6 @@ def deals(
         rounded(F.col("deal_value").cast("double") * probability, 2).alias("weighted_value"),
         "days_since_last_interaction",
         as_of.today.alias("as_of"),
-        *(
-            F.col(name if name in own_of_deal else f"_of_account_{name}").alias(name)
-            for name in (column.name for column in own_columns("gold.deals"))
-        ),
+        *(giving_way[name].alias(name) for name in GIVING_WAY if name not in own_names),
+        *(F.col(name if name in own_of_deal else f"_of_account_{name}").alias(name) for name in own_names),
     )

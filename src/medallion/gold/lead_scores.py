@@ -15,7 +15,22 @@ from medallion.scoring.base_rate import NO_EVIDENCE, SOURCE
 _STEADY = 0.1
 #: Days within which a score counts as the last one.
 _LOOK_BACK_DAYS = 120
-_MODEL_COLUMNS = ("tier", "model_version", "horizon_days", "reasons_up", "reasons_down")
+_CURVES = {
+    "probability_lost": "double",
+    "won_by": "array<double>",
+    "lost_by": "array<double>",
+    "close_date": "date",
+    "close_date_low": "date",
+    "close_date_high": "date",
+}
+_OF_MODEL = {
+    "tier": "bigint",
+    "model_version": "string",
+    "horizon_days": "bigint",
+    "reasons_up": "array<string>",
+    "reasons_down": "array<string>",
+    **_CURVES,
+}
 
 
 def lead_scores(
@@ -56,12 +71,10 @@ def lead_scores(
     )
     row = opened.join(account, on="customer_id", how="left")
     if scored is not None:
-        mine = scored.select("lead_id", *_MODEL_COLUMNS)
+        mine = scored.select("lead_id", *_OF_MODEL)
         row = row.join(mine, on="lead_id", how="left")
     else:
-        kinds = {"model_version": "string", "tier": "bigint", "horizon_days": "bigint"}
-        kinds |= {"reasons_up": "array<string>", "reasons_down": "array<string>"}
-        row = row.withColumns({name: F.lit(None).cast(kind) for name, kind in kinds.items()})
+        row = row.withColumns({name: F.lit(None).cast(kind) for name, kind in _OF_MODEL.items()})
     by_model = F.col("model_version").isNotNull()
     p = F.col("probability_to_convert")
     up, down = _rule_reasons(as_of)
@@ -84,6 +97,7 @@ def lead_scores(
         p.alias("probability"),
         "probability_low",
         "probability_high",
+        *_CURVES,
         "tier",
         "lead_score",
         "lead_quality",

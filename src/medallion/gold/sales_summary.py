@@ -12,30 +12,33 @@ from medallion.features import AsOf, leads_as_of
 from medallion.gold.touch_days import touch_days
 
 _COUNTS = ("new_leads", "won_leads", "lost_leads", "interactions")
-_VALUES = ("new_value", "revenue", "lost_value", "_closed_value")
+_VALUES = ("new_value", "revenue", "lost_value", "_moved_value")
 
 
-def sales_summary(leads: DataFrame, interactions: DataFrame, as_of: AsOf, days: DataFrame | None = None) -> DataFrame:
+def sales_summary(
+    leads: DataFrame, interactions: DataFrame, as_of: AsOf, deal_changes: DataFrame, days: DataFrame | None = None
+) -> DataFrame:
     """One row per day from the first event to `as_of.day`; amounts as the deals have them, rates as shares.
 
-    The open pipeline at the end of a day is what had been opened by then less what had been closed; a deal
-    without an opening date is in no day's pipeline.
+    The open pipeline at the end of a day is what `gold.deal_changes` has as open then, with the values of that day; a deal
+    that was withdrawn since counts until then, and in nothing else.
 
     Args:
         leads: `silver.leads_clean`, or its rewound history.
         interactions: `silver.interactions_clean`, or its rewound history.
         as_of: The as-of time.
+        deal_changes: `gold.deal_changes` of that time.
         days: `gold.touch_days` of that time; made from the touches when None.
     """
     deals = leads_as_of(leads, as_of)
-    daily = _daily(deals, touch_days(interactions, as_of) if days is None else days)
+    daily = _daily(deals, _moves(deal_changes), touch_days(interactions, as_of) if days is None else days)
     span = daily.agg(F.min("day").alias("first"))
     days = span.select(F.explode(F.sequence("first", as_of.today, F.expr("interval 1 day"))).alias("day"))
     filled = days.join(daily, on="day", how="left")
     amount = F.lit(0).cast("decimal(18,2)")
     filled = filled.withColumns(
         {
-            **{name: F.coalesce(name, F.lit(0).cast("bigint")) for name in (*_COUNTS, "_opened", "_closed")},
+            **{name: F.coalesce(name, F.lit(0).cast("bigint")) for name in (*_COUNTS, "_moved")},
             **{name: F.coalesce(F.col(name).cast("decimal(18,2)"), amount) for name in _VALUES},
         }
     )
@@ -48,8 +51,8 @@ def sales_summary(leads: DataFrame, interactions: DataFrame, as_of: AsOf, days: 
         "new_value",
         "revenue",
         "lost_value",
-        (F.sum("_opened").over(so_far) - F.sum("_closed").over(so_far)).alias("open_leads"),
-        (F.sum("new_value").over(so_far) - F.sum("_closed_value").over(so_far)).alias("open_pipeline"),
+        F.sum("_moved").over(so_far).alias("open_leads"),
+        F.sum("_moved_value").over(so_far).alias("open_pipeline"),
         share(won_30d, won_30d + lost_30d).alias("win_rate_30d"),
         F.sum("revenue").over(month).alias("revenue_30d"),
         F.sum("revenue").over(so_far).alias("cumulative_revenue"),
@@ -59,13 +62,21 @@ def sales_summary(leads: DataFrame, interactions: DataFrame, as_of: AsOf, days: 
     )
 
 
-def _daily(deals: DataFrame, days: DataFrame) -> DataFrame:
+def _moves(deal_changes: DataFrame) -> DataFrame:
+    """By how many deals, and how much, the open pipeline grows on a day (UTC)."""
+    was_open = deal_changes.filter((F.col("status") == "open") & F.col("known_to").isNull())
+    into = F.struct(F.col("valid_from").alias("at"), F.lit(1).alias("n"), F.col("deal_value").alias("value"))
+    out = F.struct(F.col("valid_to").alias("at"), F.lit(-1).alias("n"), (-F.col("deal_value")).alias("value"))
+    moves = was_open.select(F.explode(F.array(into, out)).alias("_move")).filter(F.col("_move.at").isNotNull())
+    by_day = moves.groupBy(F.col("_move.at").cast("date").alias("day"))
+    return by_day.agg(F.sum("_move.n").alias("_moved"), F.sum("_move.value").alias("_moved_value"))
+
+
+def _daily(deals: DataFrame, moves: DataFrame, days: DataFrame) -> DataFrame:
     value = F.coalesce("deal_value", F.lit(0).cast("decimal(18,2)"))
-    dated = F.col("created_at").isNotNull()
-    opened = deals.filter(dated).groupBy(F.col("created_at").cast("date").alias("day"))
+    opened = deals.filter(F.col("created_at").isNotNull()).groupBy(F.col("created_at").cast("date").alias("day"))
     new = opened.agg(
         F.count(F.lit(1)).alias("new_leads"),
-        F.count(F.lit(1)).alias("_opened"),
         F.sum(value).alias("new_value"),
     )
     ended = deals.filter(F.col("closed_at").isNotNull())
@@ -76,10 +87,6 @@ def _daily(deals: DataFrame, days: DataFrame) -> DataFrame:
         F.sum(F.when(won, value)).alias("revenue"),
         F.sum(F.when(lost, value)).alias("lost_value"),
     )
-    leaves = F.greatest("closed_at", "created_at").cast("date").alias("day")
-    left = ended.filter(dated).groupBy(leaves).agg(
-        F.count(F.lit(1)).alias("_closed"), F.sum(value).alias("_closed_value")
-    )  # fmt: skip
     touched = days.groupBy("day").agg(F.sum("touches").alias("interactions"))
-    parts = [new, results, left, touched]
+    parts = [new, results, moves, touched]
     return reduce(lambda one, other: one.join(other, on="day", how="full"), parts)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -40,7 +38,7 @@ def stage_history(versions: DataFrame, changes: DataFrame | None, as_of: AsOf, l
     def joined(frame: DataFrame, how: str) -> DataFrame:
         return frame.withColumn("_hash", key_hash(F.col("lead_id"))).join(several, on="_hash", how=how).drop("_hash")
 
-    once = joined(current, "left_anti").withColumn("entered_at", F.least("_first", _last_instant(as_of)))
+    once = joined(current, "left_anti").withColumn("entered_at", F.least("_first", as_of.last_instant))
     once = once.select("lead_id", "stage", "entered_at", "told_by").withColumn("left_at", F.lit(None).cast("timestamp"))
     entries, current = _versions(joined(versions, "left_semi")), joined(current, "left_semi")
     if changes is not None:
@@ -59,14 +57,10 @@ def stage_history(versions: DataFrame, changes: DataFrame | None, as_of: AsOf, l
     )
 
 
-def _last_instant(as_of: AsOf) -> Column:
-    return F.lit((as_of.time - timedelta(microseconds=1)).isoformat(sep=" ")).cast("timestamp")
-
-
 def _changed_at(otherwise: Column) -> Column:
     """When the CRM last changed the stage of a version at the latest; a closed deal entered its stage when it closed."""
     closed = F.when(F.col("status") != "open", F.col("closed_at"))
-    return F.coalesce(F.greatest("updated_at", closed), otherwise)
+    return F.coalesce(closed, "updated_at", otherwise)
 
 
 def _current(leads: DataFrame, as_of: AsOf) -> DataFrame:
@@ -78,23 +72,30 @@ def _current(leads: DataFrame, as_of: AsOf) -> DataFrame:
     return rows.select(
         "lead_id",
         "stage",
-        F.least(F.coalesce(at, "known_at"), _last_instant(as_of)).alias("entered_at"),
+        F.least(F.coalesce(at, "known_at"), as_of.last_instant).alias("entered_at"),
         F.lit("version").alias("told_by"),
         *_ARRIVAL,
-        F.when(closed & (first >= as_of.instant), F.col("closed_at")).otherwise(first).alias("_first"),
+        first.alias("_first"),
         closed.alias("_closed"),
         F.col("updated_at").isNull().alias("_undated"),
     )
 
 
 def _versions(versions: DataFrame) -> DataFrame:
-    """An entry per version; one without a time of change holds from the creation, or from when it was learned."""
+    """An entry per version; one without a time of change holds from the creation, or from when it was learned.
+
+    A version of which a later one says that the deal was in another stage, or closed, by then is none.
+    """
     in_order = Window.partitionBy("lead_id").orderBy(*_ARRIVAL)
     since = F.when(F.row_number().over(in_order) == 1, F.coalesce("created_at", "known_at")).otherwise(
         F.col("known_at")
     )
     entries = versions.withColumns({"_since": since, "told_by": F.lit("version")})
-    return entries.withColumn("entered_at", _changed_at(F.col("_since"))).filter("stage IS NOT NULL").select(*_ENTRY)
+    entries = entries.withColumn("entered_at", _changed_at(F.col("_since")))
+    later = Window.partitionBy("lead_id").orderBy(F.asc_nulls_first("updated_at"), *_ARRIVAL)
+    outdone = F.min("entered_at").over(later.rowsBetween(1, Window.unboundedFollowing))
+    entries = entries.withColumn("_outdone", outdone).filter("_outdone IS NULL OR entered_at < _outdone")
+    return entries.filter("stage IS NOT NULL").select(*_ENTRY)
 
 
 def _with_changes(

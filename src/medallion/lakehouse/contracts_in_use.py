@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 #: How the contract is named that the setting `currency` stands for.
 _SETTING = "setting currency"
 TABLE, RATES = "ops.contracts", "ops.rates"
+#: Tables of optional entities that metrics look at.
+OF_OPTIONAL = ("silver.owners_clean", "gold.attainment", "gold.contact_activity", "gold.deal_people", "gold.line_items")
 
 
 def overrides(lake: Lakehouse, given: Iterable[Path] = (), newest: bool = False) -> tuple[Override, ...]:
@@ -41,7 +43,8 @@ def is_set(used: Iterable[Override]) -> bool:
 def for_readers(lake: Lakehouse) -> dict[str, Entity]:
     """The contracts that a lakehouse was last used with; the metrics have the columns that they bring to gold."""
     found = entities(overrides(lake))
-    bring(found, lake.root)
+    read = manifests.as_read(lake)
+    bring(found, lake.root, (name for name in OF_OPTIONAL if read.exists(name)))
     return found
 
 

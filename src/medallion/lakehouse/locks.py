@@ -35,8 +35,8 @@ LOCK_FILE = ".lock"
 SOURCES_FILE = ".sources.json"
 #: Lakehouses whose lock this process has lost to another, by root, each with the reason.
 _lost: dict[str, str] = {}
-#: Places of the lakehouses that this process holds for writing.
-_ours: set[str] = set()
+#: Lakehouses that this process holds for writing, by their place.
+_ours: dict[str, Held] = {}
 
 
 @dataclass
@@ -48,6 +48,7 @@ class Held:
     me: dict[str, Any]
     intent: dict[str, Any] | None = None
     _busy: threading.Lock = field(default_factory=threading.Lock)
+    _unsaid: bool = False
 
     def note(self, intent: Mapping[str, Any] | None) -> None:
         """Write down what is about to be done, before it is; None when it has ended.
@@ -58,6 +59,32 @@ class Held:
         with self._busy:
             self.intent = None if intent is None else dict(intent)
             self._write(self.me)
+
+    def point(self, manifest: str) -> None:
+        """Name the newest manifest by its hash, where the lock says which it is; it counts from the next note or `settle`."""
+        self.keep(places.MANIFEST, manifest)
+
+    def keep(self, name: str, value: Any) -> bool:
+        """Say one thing more from the next note or `settle` on, None for no longer; False where there is another place for it."""
+        with self._busy:
+            said = self.document.keep(name, value)
+            self._unsaid |= said
+            return said
+
+    def purge(self) -> None:
+        """Remove what the lock has said before: whom to erase, for one. A kill before leaves that to the next erasure."""
+        with self._busy:  # a renewal meanwhile would write what is to be removed
+            self.document.purge()
+
+    def settle(self) -> None:
+        """Make a manifest count that was named since the last note.
+
+        Raises:
+            LakehouseError: The lock was lost to another writer.
+        """
+        with self._busy:
+            if self._unsaid:
+                self._write(self.me)
 
     def renew(self) -> None:
         """Say that the holder lives."""
@@ -73,6 +100,7 @@ class Held:
         told = holder and {**holder, "renewed_at": _now().isoformat(timespec="seconds")}
         try:
             self.document.write({"holder": told, "intent": self.intent})
+            self._unsaid = False
         except ConflictError:
             _lost[self.root] = f"another writer took over at {_now():%Y-%m-%d %H:%M:%S} UTC"
             check()
@@ -100,16 +128,27 @@ def hold(root: str) -> Iterator[Held]:
     """
     place = _place(root)
     with _lease(root, place) if place.folder is None else _file_lock(root, place.folder, place) as held:
-        _ours.add(place.key)
+        _ours[place.key] = held
         try:
             yield held
         finally:
-            _ours.discard(place.key)
+            _ours.pop(place.key, None)
 
 
 def is_ours(root: str) -> bool:
     """Whether this process holds a lakehouse for writing."""
     return bool(_ours) and _place(root).key in _ours
+
+
+def held(root: str) -> Held:
+    """The right to write to a lakehouse that this process holds."""
+    return _ours[_place(root).key]
+
+
+def head(place: Place) -> str | None:
+    """Hash of the newest manifest as the lock names it, empty where there is none; None where the manifests themselves do."""
+    mine = _ours.get(place.key)
+    return place.head() if mine is None else mine.document.manifest
 
 
 def _place(root: str) -> Place:

@@ -55,7 +55,7 @@ def needed(known: Iterable[Manifest], now: datetime) -> dict[str, set[int]]:
 
 def tables(lake: Lakehouse) -> list[str]:
     """Tables that are kept up; none in a catalog. Those of somebody else are not: no manifest says which versions they need."""
-    if lake.in_catalog:
+    if not lake.place.reads_files:
         return []
     return [name for name in lake.tables() if manifests.is_ours(name) and not name.endswith(publishing.WORK)]
 
@@ -99,7 +99,7 @@ def _has_small_files(table: DeltaTable) -> bool:
 def _is_long(lake: Lakehouse, name: str, needs: Collection[int]) -> bool:
     commits = [int(path.stem) for path in _commits(lake, name)]
     log = Path(lake.path(name), "_delta_log")
-    covered = max((int(path.name[:20]) for path in log.glob("[0-9]*.checkpoint*.parquet")), default=-1)
+    covered = max(store.checkpointed(log), default=-1)
     spare = _old(lake, name) if name in BESIDE else {*commits[:-1]} - {*needs}
     return len(spare) >= COMMITS or sum(version > covered for version in commits) >= COMMITS
 
@@ -161,10 +161,9 @@ def _compacted(lake: Lakehouse, name: str) -> None:
 def _shorten(lake: Lakehouse, name: str, needs: Collection[int]) -> None:
     """Give every version that is needed a checkpoint, and remove all other commits and checkpoints."""
     log = Path(lake.path(name), "_delta_log")
-    for version in sorted(needs):
-        if not list(log.glob(f"{version:020d}.checkpoint*.parquet")):
-            with door.through(lake.path(name)):
-                DeltaTable(lake.path(name), version=version).create_checkpoint()
+    for version in sorted({*needs} - store.checkpointed(log)):
+        with door.through(lake.path(name)):
+            DeltaTable(lake.path(name), version=version).create_checkpoint()
     with door.through(lake.path(name)):
         lake.delta(name).create_checkpoint()  # the last one written is the one that readers look for first
     store.flush(lake, name)

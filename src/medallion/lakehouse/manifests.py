@@ -18,8 +18,8 @@ from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError, TableNotFoundError
 from pyarrow.json import ParseOptions, ReadOptions, read_json
 from pyarrow.parquet import ParquetFile
 
@@ -27,6 +27,7 @@ from medallion import door
 from medallion.errors import LakehouseError
 from medallion.gold import written_names
 from medallion.lakehouse import locks
+from medallion.lakehouse.places import ConflictError
 from medallion.lakehouse.store import Lakehouse, damage, data_files, erasing, state
 from medallion.version import VERSION
 
@@ -61,12 +62,13 @@ class Kept:
     """A table in a manifest.
 
     Attributes:
-        id: Identifier of the Delta table: one that was removed and recreated has another.
+        id: Identifier of the Delta table: one that was removed and recreated has another. In a catalog, when its commit
+            was made.
         version: Its version.
         since: The version from which it has this content; a compaction writes a version, not a content.
         rows: How many rows.
-        files: How many data files.
-        bytes: Their bytes.
+        files: How many data files; 0 in a catalog, which does not say.
+        bytes: Their bytes; 0 in a catalog.
         content: The sum of the hashes of its rows, so that neither their order nor their files matter.
     """
 
@@ -138,11 +140,22 @@ class Manifest:
 
 
 def history(lake: Lakehouse) -> list[Manifest]:
-    """All manifests, oldest first; none in a catalog, or where no command has ended since there are manifests."""
+    """All manifests, oldest first; none where no command has ended since there are manifests."""
     table = _table(lake)
     if table is None:
         return []
-    return sorted(map(Manifest.of, _rows(lake, table)), key=lambda one: one.number)
+    known = sorted(map(Manifest.of, _rows(lake, table)), key=lambda one: one.number)
+    head = locks.head(lake.place)
+    return known if head is None else _behind(known, head)
+
+
+def _behind(known: Iterable[Manifest], head: str) -> list[Manifest]:
+    """The manifest of a hash, and those before it; others were left by writers that died before theirs counted."""
+    by_hash, chain = {one.hash: one for one in known}, []
+    while manifest := by_hash.pop(head, None):
+        chain.append(manifest)
+        head = manifest.previous
+    return chain[::-1]
 
 
 def newest(lake: Lakehouse, table: DeltaTable | None = None) -> Manifest | None:
@@ -167,20 +180,19 @@ def number(lake: Lakehouse) -> int:
     return manifest.number if manifest else 0
 
 
-#: The newest manifest of a lakehouse in a folder as this process has read it last, with the commit that added it.
-_read: dict[str, tuple[tuple[str, int, int, int], Manifest]] = {}
+#: The newest manifest of a lakehouse as this process has read it last, with the commit that added it, or its hash.
+_read: dict[str, tuple[tuple[str, int, int, int] | str, Manifest]] = {}
 
 
 def _last(lake: Lakehouse, table: DeltaTable | None = None) -> Manifest | None:
-    """The newest manifest, read once as long as no commit is added; none in a catalog."""
-    if lake.in_catalog:
-        return None
-    now = state(lake, TABLE)
+    """The newest manifest, read once as long as no commit is added."""
+    head = locks.head(lake.place)
+    now = state(lake, TABLE) if head is None else head
     known, manifest = _read.get(lake.root, (None, None))
     if now and known == now:
         return manifest
-    table = table or _table(lake)
-    rows = _rows(lake, table, newest=True) if table else []
+    table = None if head == "" else table or _table(lake)
+    rows = _rows(lake, table, newest=True, head=head) if table else []
     manifest = Manifest.of(max(rows, key=lambda row: row["number"])) if rows else None
     if manifest and now:
         _read[lake.root] = now, manifest
@@ -255,15 +267,15 @@ def found(lake: Lakehouse, at: str, option: str = "--at") -> Manifest:
     return manifest
 
 
-def openable(known: Iterable[Manifest], now: datetime) -> set[int]:
-    """Numbers of the manifests that can be opened at a time (UTC)."""
+def openable(known: Iterable[Manifest], now: datetime, *, month_ends: bool = True) -> set[int]:
+    """Numbers of the manifests that can be opened at a time (UTC); the last of every month where upkeep of ours keeps them."""
     known = list(known)
     if not known:
         return set()
     left = [one for one in known if one.number >= known[-1].opens_from]
-    month_ends = {(one.written_at.year, one.written_at.month): one.number for one in left}
+    last = {(one.written_at.year, one.written_at.month): one.number for one in left} if month_ends else {}
     recent = {one.number for one in left if one.written_at >= now - RETENTION}
-    return {*month_ends.values(), *recent, known[-1].number}
+    return {*last.values(), *recent, known[-1].number}
 
 
 def kept(known: list[Manifest]) -> list[Manifest]:
@@ -284,7 +296,7 @@ def still_there(lake: Lakehouse, manifest: Manifest, names: Iterable[str] | None
         if names is not None and name not in names:
             continue
         try:
-            there = str(DeltaTable(lake.path(name), version=kept.version).metadata().id)
+            there = str(lake.place.delta(name, kept.version).metadata().id)
         except DeltaError as error:
             raise erasing(lake) or LakehouseError(
                 f"{lake.root}: {name} has no version {kept.version} any more, which manifest {manifest.number} names",
@@ -319,20 +331,18 @@ def add(lake: Lakehouse, manifest: Manifest, table: DeltaTable | None = None) ->
     locks.check()
     try:
         with door.through(lake.path(TABLE)):
-            write_deltalake(
-                table or lake.path(TABLE),
-                rows,
-                mode="append",
-                commit_properties=CommitProperties(max_commit_retries=0),
-            )
-    except CommitFailedError as error:
+            lake.place.append(TABLE, rows, table)
+    except ConflictError as error:
         raise LakehouseError(
             f"{lake.root}: another writer has ended meanwhile", "Run again; what was begun is rolled back."
         ) from error
+    if locks.head(lake.place) is not None:
+        locks.held(lake.root).point(manifest.hash)
+        _read[lake.root] = manifest.hash, manifest
 
 
 def _table(lake: Lakehouse) -> DeltaTable | None:
-    if lake.in_catalog or (lake.folder is not None and not Path(lake.path(TABLE), "_delta_log").is_dir()):
+    if lake.folder is not None and not Path(lake.path(TABLE), "_delta_log").is_dir():
         return None
     try:
         return replace(lake, versions=None).delta(TABLE)
@@ -342,8 +352,10 @@ def _table(lake: Lakehouse) -> DeltaTable | None:
         raise
 
 
-def _rows(lake: Lakehouse, table: DeltaTable, *, newest: bool = False) -> list[dict[str, Any]]:
-    """The manifests, or the files of them that have the newest."""
+def _rows(lake: Lakehouse, table: DeltaTable, *, newest: bool = False, head: str | None = None) -> list[dict[str, Any]]:
+    """The manifests, or the newest and perhaps others; `head` is its hash where that is known."""
+    if not lake.place.reads_files:
+        return list(_unzoned(table.to_pyarrow_table(filters=[("hash", "=", head)] if newest else None)).to_pylist())
     files = data_files(table)
     paths = files["path"].to_pylist()
     numbers = files["max.number"].to_pylist() if "max.number" in files.column_names else [None] * len(paths)

@@ -1,10 +1,10 @@
 """Where a lakehouse is: in a folder, at an address of an object store, or in a catalog, and all that differs between them.
 
-| | path of a table | lock |
-| --- | --- | --- |
-| `Folder` | a folder | a lock file, which the system frees when its process ends |
-| `Address` | an address | the next commit of a small Delta table, which delta-rs creates only if nobody else has (If-None-Match) |
-| `Catalog` | its name, in quotes | one row, updated only while it is as it was read |
+| | path of a table | lock | newest manifest |
+| --- | --- | --- | --- |
+| `Folder` | a folder | a lock file, which the system frees when its process ends | the last row of the manifests |
+| `Address` | an address | the next commit of a small Delta table, which delta-rs creates only if nobody else has (If-None-Match) | the last row of the manifests |
+| `Catalog` | its name, in quotes | one row, updated only while it is as it was read | the one that this row names |
 
 What can only be done with files (repair, flushing to disk, erasure, `doctor`) asks for `folder`, which is None elsewhere.
 """
@@ -17,12 +17,13 @@ import os
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from deltalake import CommitProperties, DeltaTable, Field, Schema
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Field, Schema, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.schema import PrimitiveType
 
@@ -34,10 +35,22 @@ from medallion.sources import azure, files
 LAYERS = ("bronze", "silver", "gold", "ops")
 #: The table of the lock at an address and in a catalog; no table of the lakehouse may have such a name.
 LOCK = "ops._writer"
+#: What the lock says of the newest manifest where it says which that is: its hash.
+MANIFEST = "manifest"
 #: File of the intent of a lakehouse in a folder.
 INTENT_FILE = ".intent.json"
 #: Where a table of a folder goes first when it is removed, so that it is there or not.
 GONE = ".gone"
+
+
+def is_data_file(path: str | Path) -> bool:
+    """Whether a file has the name that writers of tables give to data; any other is somebody's own, and is never removed."""
+    return bool(_DATA_FILE.fullmatch(Path(path).name))
+
+
+_DATA_FILE = re.compile(
+    r"(?:part-\d+-[0-9a-f]{8}-[0-9a-f-]{27}.*\.parquet|deletion_vector_[0-9a-f-]{36}\.bin)(?:#\d+)?"
+)
 
 
 class ConflictError(Exception):
@@ -47,9 +60,19 @@ class ConflictError(Exception):
 class Document(Protocol):
     """What the lock says; `write` fails with `ConflictError` unless it is as it was last read or written here."""
 
+    @property
+    def manifest(self) -> str | None:
+        """Hash of the newest manifest, empty where there is none; None where that is the last of the manifests."""
+
     def read(self) -> dict[str, Any]: ...
 
     def write(self, document: Mapping[str, Any]) -> None: ...
+
+    def keep(self, name: str, value: Any) -> bool:
+        """Say one thing more from the next `write` on, None for no longer; False where there is another place for it."""
+
+    def purge(self) -> None:
+        """Remove what the lock has said before, as far as it is kept."""
 
 
 class Place(Protocol):
@@ -67,6 +90,10 @@ class Place(Protocol):
     def catalog(self) -> str | None:
         """The catalog of Unity Catalog, which only the engine can reach; None elsewhere."""
 
+    @property
+    def reads_files(self) -> bool:
+        """Whether this process reads and keeps up the files of tables; else only the engine knows where they are."""
+
     def path(self, name: str) -> str:
         """Where a table is, absolute, as the engine and delta-rs name it."""
 
@@ -80,10 +107,27 @@ class Place(Protocol):
         """What is there by the names of tables, by layer."""
 
     def remove(self, name: str) -> None:
-        """Remove a table, where there is one."""
+        """Remove a table, where there is one, and no file of somebody's own beside its files."""
 
     def document(self) -> Document:
         """What the lock says."""
+
+    def kept(self) -> AbstractContextManager[None]:
+        """Keep what is known of a table until this process writes to it: nobody else does while it holds the lock."""
+
+    def state(self, name: str) -> tuple[str, int, int, int] | None:
+        """What tells a table from itself before its last change, where that is known without its log; else None."""
+
+    def head(self) -> str | None:
+        """What `document().manifest` says now."""
+
+    def append(self, name: str, rows: pa.Table, table: DeltaTable | None = None) -> None:
+        """Add rows of this process in one commit; fails with `ConflictError` where a commit came after `table` was opened."""
+
+    def sums(self, tables: Mapping[str, int | None]) -> tuple[str, dict[str, tuple[int, int]]] | None:
+        """By what the engine hashes, and per table, at a version or the newest one, the sum of the hashes of its rows and
+        their count; None where the files tell.
+        """
 
 
 def of(root: str) -> Place:
@@ -93,12 +137,41 @@ def of(root: str) -> Place:
     return Address(root) if addresses.is_address(root) else Folder(root)
 
 
-@dataclass(frozen=True)
-class Folder:
-    """A folder of this machine."""
+class _Files:
+    """What is the same wherever delta-rs reads and writes the tables."""
 
     root: str
     catalog = None
+    reads_files = True
+
+    def kept(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def state(self, name: str) -> None:
+        return None
+
+    def head(self) -> None:
+        return None
+
+    def sums(self, tables: Mapping[str, int | None]) -> None:
+        return None
+
+    def append(self, name: str, rows: pa.Table, table: DeltaTable | None = None) -> None:
+        try:
+            once = CommitProperties(max_commit_retries=0)
+            write_deltalake(table or self.path(name), rows, mode="append", commit_properties=once)
+        except CommitFailedError as error:
+            raise ConflictError from error
+
+    def path(self, name: str) -> str:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Folder(_Files):
+    """A folder of this machine."""
+
+    root: str
 
     @property
     def key(self) -> str:
@@ -124,8 +197,8 @@ class Folder:
 
     def remove(self, name: str) -> None:
         if Path(self.path(name)).exists():
-            target = Path(self.root, GONE, uuid.uuid4().hex)
-            target.parent.mkdir(exist_ok=True)
+            target = Path(self.root, GONE, uuid.uuid4().hex, *name.split("."))
+            target.parent.mkdir(parents=True)
             Path(self.path(name)).rename(target)
 
     def document(self) -> Document:
@@ -133,12 +206,11 @@ class Folder:
 
 
 @dataclass(frozen=True)
-class Address:
+class Address(_Files):
     """An address of an object store, such as `abfss://` or `s3://`."""
 
     root: str
     folder = None
-    catalog = None
 
     @property
     def key(self) -> str:
@@ -162,7 +234,7 @@ class Address:
                     yield f"{layer}.{name}"
 
     def remove(self, name: str) -> None:
-        files.remove_folder(self.path(name))
+        files.remove_folder(self.path(name), lambda path: path.startswith("_delta_log/") or is_data_file(path))
 
     def document(self) -> Document:
         return _Commits(self)
@@ -174,6 +246,7 @@ class Catalog:
 
     root: str
     folder = None
+    reads_files = False
 
     @property
     def key(self) -> str:
@@ -189,7 +262,7 @@ class Catalog:
     def delta(self, name: str, version: int | None = None) -> DeltaTable:
         if not self.exists(name):
             raise TableNotFoundError(name)
-        return cast(DeltaTable, unity.Table(self.root, name))
+        return cast(DeltaTable, unity.Table(self.root, name, version))
 
     def exists(self, name: str) -> bool:
         return unity.exists(self.root, name)
@@ -202,6 +275,23 @@ class Catalog:
 
     def document(self) -> Document:
         return _Row(self)
+
+    def kept(self) -> AbstractContextManager[None]:
+        return unity.kept(self.root)
+
+    def state(self, name: str) -> tuple[str, int, int, int] | None:
+        return unity.state(self.path(name))
+
+    def head(self) -> str:
+        row = _Row(self)
+        row.read()
+        return row.manifest
+
+    def sums(self, tables: Mapping[str, int | None]) -> tuple[str, dict[str, tuple[int, int]]]:
+        return unity.hashed_by(), unity.sums(self.root, tables) if tables else {}
+
+    def append(self, name: str, rows: pa.Table, table: DeltaTable | None = None) -> None:
+        unity.append(self.root, name, rows)
 
 
 @contextmanager
@@ -218,6 +308,7 @@ class _File:
     """A file of a folder. The lock file says who may write it."""
 
     path: Path
+    manifest = None
 
     def read(self) -> dict[str, Any]:
         try:
@@ -230,6 +321,12 @@ class _File:
                 "Look at the lakehouse with `medallion doctor`; delete the file once it is whole.",
             ) from error
         return found if isinstance(found, dict) else {}
+
+    def keep(self, name: str, value: Any) -> bool:
+        return False
+
+    def purge(self) -> None:
+        return None
 
     def write(self, document: Mapping[str, Any]) -> None:
         if document.get("intent"):
@@ -246,6 +343,7 @@ class _Commits:
 
     place: Address
     table: DeltaTable | None = None
+    manifest = None
 
     def read(self) -> dict[str, Any]:
         try:
@@ -253,6 +351,12 @@ class _Commits:
         except TableNotFoundError:
             return {}
         return _parsed(self.table.metadata().description)
+
+    def keep(self, name: str, value: Any) -> bool:
+        return False
+
+    def purge(self) -> None:
+        raise LakehouseError(f"{self.place.root}: what the lock has said stays in its log", "Forget in a folder.")
 
     def write(self, document: Mapping[str, Any]) -> None:
         told, once = json.dumps(document), CommitProperties(max_commit_retries=0)
@@ -282,37 +386,62 @@ class _Commits:
 
 @dataclass
 class _Row:
-    """One row of a table in a catalog, changed by an UPDATE that names the version it was read at."""
+    """One row of a table in a catalog, changed by an UPDATE that names the version it was read at.
+
+    Every change of holder, lease, intent and newest manifest gives it the next version, so one that names the version has
+    seen that nobody holds the lock, or that its lease has expired. What the row says of the manifest and of the intent
+    changes at once: the manifest of a command closes its intent.
+    """
 
     place: Catalog
-    version: int = 0
+    version: int | None = None
+    more: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def manifest(self) -> str:
+        return str(self.more.get(MANIFEST, ""))
 
     def read(self) -> dict[str, Any]:
-        if not self.place.exists(LOCK):
-            return {}
-        self.version, document = unity.row(self.place.root, LOCK, "version, document")
-        return _parsed(base64.b64decode(document).decode())
+        found = unity.row(self.place.root, LOCK, "version, document")
+        self.version, text = found or (None, "")
+        document = _parsed(base64.b64decode(text).decode())
+        self.more = {name: value for name, value in document.items() if name not in ("holder", "intent")}
+        return document
+
+    def keep(self, name: str, value: Any) -> bool:
+        self.more = {key: kept for key, kept in {**self.more, name: value}.items() if kept is not None}
+        return True
+
+    def purge(self) -> None:
+        unity.purge_earlier(self.place.root, LOCK)
 
     def write(self, document: Mapping[str, Any]) -> None:
-        name, told = self.place.path(LOCK), base64.b64encode(json.dumps(document).encode()).decode()
+        text = json.dumps({**document, **self.more})
+        name, told = self.place.path(LOCK), base64.b64encode(text.encode()).decode()
         with door.through(name):
-            self._update(name, told)
+            self.version = self._update(name, told)
 
-    def _update(self, name: str, told: str) -> None:
+    def _update(self, name: str, told: str) -> int:
+        """The version that the row has now."""
+        before = self.version or 0
         try:
-            unity.execute(
-                f"CREATE TABLE IF NOT EXISTS {name} USING DELTA AS SELECT CAST(0 AS BIGINT) AS version, '' AS document"
-            )
-            unity.execute(
-                f"UPDATE {name} SET version = {self.version + 1}, document = '{told}' WHERE version = {self.version}"
+            if self.version is None:
+                unity.execute(
+                    f"CREATE TABLE IF NOT EXISTS {name} USING DELTA TBLPROPERTIES ({unity.told(unity.KEEP_NOTHING)}) "
+                    "AS SELECT CAST(0 AS BIGINT) AS version, '' AS document"
+                )
+            changed = unity.execute(
+                f"UPDATE {name} SET version = {before + 1}, document = '{told}' WHERE version = {before}"
             )
         except Exception as error:
             if re.search(r"(?i)concurrent|conflict|Failed to commit|Missing commit", str(error)):
                 raise ConflictError from error
             raise
-        if unity.row(self.place.root, LOCK, "version, document") != (self.version + 1, told):
+        if changed == 0 or (
+            changed is None and unity.row(self.place.root, LOCK, "version, document") != (before + 1, told)
+        ):
             raise ConflictError
-        self.version += 1
+        return before + 1
 
 
 def _parsed(text: str | None) -> dict[str, Any]:

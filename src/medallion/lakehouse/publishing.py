@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import cast
+from urllib.parse import unquote
 
 import duckdb
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from medallion.lakehouse import manifests, query
+from medallion.lakehouse import manifests, query, unity
 from medallion.lakehouse.manifests import Kept
 from medallion.lakehouse.store import BESIDE, Lakehouse, data_files, newest_commit
 from medallion.version import VERSION
@@ -23,14 +26,14 @@ from medallion.version import VERSION
 MAINTAIN = manifests.MAINTAIN
 #: Endings of tables that hold work in progress only.
 WORK = ("_staged", "_strays", "_contested")
-#: Tables from this size (bytes) on are hashed by the files that were added, not as a whole.
+#: At an address, tables from this size (bytes) on are hashed by the files that were added, not as a whole.
 _LARGE = 8 << 20
 
 
 def publish(
     lake: Lakehouse, kind: str, run_id: str = "", now: datetime | None = None, *, cut: bool = False
 ) -> manifests.Manifest | None:
-    """Add the manifest of a command that has ended; None where no table has changed, and in a catalog.
+    """Add the manifest of a command that has ended; None where no table has changed.
 
     The caller holds the lock. After an erasure, and where commits that a manifest names were lost (`cut`), no earlier
     manifest opens any more. What was lost may have had the same version, so then every table is hashed anew.
@@ -38,11 +41,11 @@ def publish(
     Raises:
         LakehouseError: Another writer has added one meanwhile.
     """
-    if lake.in_catalog:
+    reserved = manifests.reserved(lake) if lake.place.reads_files else None
+    before, method = manifests.newest(lake, reserved), hashed_by(lake)
+    known = before.tables if before and before.hashed_by == method and not cut else {}
+    if before and not (known or cut) and _is_same(lake, before):
         return None
-    reserved = manifests.reserved(lake)
-    before = manifests.newest(lake, reserved)
-    known = before.tables if before and before.hashed_by == probe() and not cut else {}
     tables = dict(kept(lake, known))
     if kind == MAINTAIN:
         tables |= {name: replace(one, since=known[name].since) for name, one in tables.items() if name in known}
@@ -54,6 +57,8 @@ def publish(
         same = _identities(tables) == _identities(before.tables if before else {})
     if same:
         return None
+    if before and not lake.place.reads_files and _contents(tables) == _contents(before.tables):
+        kind = MAINTAIN  # of the platform
     manifest = manifests.Manifest(
         number,
         now or datetime.now(UTC),
@@ -62,12 +67,22 @@ def publish(
         manifests.FORMAT,
         VERSION,
         opens_from,
-        probe(),
+        method,
         tables,
         before.hash if before else "",
     ).sealed()
     manifests.add(lake, manifest, reserved)
     return manifest
+
+
+def _is_same(lake: Lakehouse, manifest: manifests.Manifest) -> bool:
+    """Whether every table is as a manifest has it, whose hashes do not compare with those of today."""
+    there = {name for name in lake.tables() if _is_in_manifests(name)}
+    return there == {*manifest.tables} and all(_is_unchanged(lake, *item) for item in manifest.tables.items())
+
+
+def _is_in_manifests(name: str) -> bool:
+    return name not in BESIDE and not name.endswith(WORK) and manifests.is_ours(name)
 
 
 def kept(
@@ -76,7 +91,7 @@ def kept(
     """Each table with its version, rows, files and content; of those that have not changed as it was known."""
     changed: dict[str, DeltaTable] = {}
     for name in lake.tables() if only is None else only:
-        if only is None and (name in BESIDE or name.endswith(WORK) or not manifests.is_ours(name)):
+        if only is None and not _is_in_manifests(name):
             continue
         if name in known and _is_unchanged(lake, name, known[name]):
             yield name, known[name]
@@ -84,24 +99,95 @@ def kept(
             changed[name] = lake.delta(name)
     if not changed:
         return
-    before: dict[str, Kept] = {}
-    sources: dict[str, str] = {}
+    if not lake.place.reads_files:
+        yield from _kept_by_engine(lake, changed, known)
+        return
+    parts = {name: _part(lake, name, table, known.get(name)) for name, table in changed.items()}
     with query.empty() as connection, query.damage_in_words(lake, changed):
-        for name, table in changed.items():
-            gained = _gained(lake, name, table, known.get(name))
-            if gained is not None:
-                before[name] = known[name]
-            sources[name] = query.source(connection, lake, name, table, gained)
-        sums = sums_of(connection, sources)
+        wanted = {name: (table, parts[name].of) for name, table in changed.items()}
+        sums = _sums(connection, lake, wanted)
     for name, table in changed.items():
-        total, rows = sums[name]
-        if name in before:
-            total, rows = total + int(before[name].content), rows + before[name].rows
-        sizes = data_files(table)["size_bytes"].to_pylist()
+        (total, rows), part = sums[name], parts[name]
+        if part.beside:
+            total, rows = total + int(part.beside.content), rows + part.beside.rows
         yield (
             name,
-            Kept(str(table.metadata().id), table.version(), table.version(), rows, len(sizes), sum(sizes), str(total)),
+            Kept(str(table.metadata().id), table.version(), table.version(), rows, part.files, part.bytes, str(total)),
         )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What of a table is to be hashed.
+
+    Attributes:
+        of: The data files; None is all.
+        files: How many it has, with those that are not to be hashed.
+        bytes: Theirs.
+        beside: What was known, where the files of then are still there.
+    """
+
+    of: set[str] | None
+    files: int
+    bytes: int
+    beside: Kept | None = None
+
+
+def _part(lake: Lakehouse, name: str, table: DeltaTable, known: Kept | None) -> _Part:
+    """The files that a table has gained since it was known, where the others are those of then or are gone; else all."""
+    if known is not None and str(table.metadata().id) == known.id:
+        changed = _changes(lake, name, table, known) if lake.folder else _changes_elsewhere(lake, name, table, known)
+        added, removed = changed or ({}, -1)
+        if not removed:
+            return _Part({*added}, known.files + len(added), known.bytes + sum(added.values()), known)
+        if removed == known.files:
+            return _Part({*added}, len(added), sum(added.values()))
+    sizes = data_files(table)["size_bytes"].to_pylist()
+    return _Part(None, len(sizes), sum(sizes))
+
+
+def _sums(
+    connection: duckdb.DuckDBPyConnection, lake: Lakehouse, wanted: Mapping[str, tuple[DeltaTable, set[str] | None]]
+) -> dict[str, tuple[int, int]]:
+    """Per table the sum of the hashes of the rows of these data files, and how many there are."""
+    if lake.folder is not None:
+        hashed = {name: query.hashed(name, table, of) for name, (table, of) in wanted.items()}
+        with suppress(duckdb.BinderException):  # no file has a column that its table has gained
+            connection.execute("pragma disable_optimizer")  # every row of every column counts: there is nothing to plan
+            found = connection.execute(" union all ".join(hashed.values())).fetchall()
+            return {name: (int(total), int(rows)) for name, (total, rows) in zip(hashed, found, strict=True)}
+    return sums_of(connection, {name: query.source(connection, lake, name, *one) for name, one in wanted.items()})
+
+
+def _kept_by_engine(
+    lake: Lakehouse, tables: Mapping[str, DeltaTable], known: Mapping[str, Kept]
+) -> Iterator[tuple[str, Kept]]:
+    """Tables that only the engine reads: hashed whole in one statement, but for those that upkeep alone has changed."""
+    same = {
+        name: known[name] for name in tables if name in known and is_as(lake, name, known[name], tables[name].version())
+    }
+    pinned = lake.pinned or {}
+    _, sums = lake.place.sums({name: pinned.get(name) for name in tables if name not in same}) or ("", {})
+    for name, table in tables.items():
+        made, version = str(table.metadata().id), table.version()
+        if name in same:
+            yield name, replace(same[name], id=made, version=version)
+        else:
+            total, rows = sums[name]
+            yield name, Kept(made, version, version, rows, 0, 0, str(total))
+
+
+def is_as(lake: Lakehouse, name: str, known: Kept, version: int) -> bool:
+    """Whether a table at its newest version has the rows that are known, as far as the version says; in a catalog its history,
+    which tells of upkeep by the platform.
+    """
+    if lake.place.reads_files or version == known.version:
+        return version == known.version
+    return version > known.version and cast(unity.Table, lake.delta(name)).is_since(known.version, known.id)
+
+
+def _contents(tables: Mapping[str, Kept]) -> dict[str, tuple[int, str, int]]:
+    return {name: (one.rows, one.content, one.since) for name, one in tables.items()}
 
 
 def _identities(tables: Mapping[str, Kept]) -> dict[str, tuple[str, int]]:
@@ -141,16 +227,53 @@ def lost(lake: Lakehouse) -> dict[str, int]:
     return {n: version for n, version in there.items() if n not in gone and version < manifest.tables[n].version}
 
 
-def _gained(lake: Lakehouse, name: str, table: DeltaTable, known: Kept | None) -> set[str] | None:
-    """The files that a large table has gained and nothing else has changed; None where it is to be hashed as a whole."""
-    if known is None or known.bytes < _LARGE:
+def _changes(lake: Lakehouse, name: str, table: DeltaTable, known: Kept) -> tuple[dict[str, int], int] | None:
+    """The files that a table in a folder has gained since it was known, with their bytes, and how many of then are gone.
+
+    None where its columns have changed, or its commits do not say.
+    """
+    added: dict[str, int] = {}
+    removed: set[str] = set()
+    try:
+        for version in range(known.version + 1, table.version() + 1):
+            for line in Path(lake.path(name), "_delta_log", f"{version:020d}.json").read_bytes().splitlines():
+                action = json.loads(line)
+                if "metaData" in action:
+                    return None
+                if gone := action.get("remove"):
+                    file = _file(gone["path"])
+                    if added.pop(file, None) is None:
+                        removed.add(file)
+                if new := action.get("add"):
+                    added[_file(new["path"])] = int(new["size"])
+    except (OSError, ValueError, KeyError, TypeError):  # upkeep has removed the commit
+        return None
+    uris = table.file_uris()
+    gained = {uri: added[_file(uri)] for uri in uris if _file(uri) in added}
+    # a file may be added again, in another commit or with another description
+    is_told = len(gained) == len(added) and len(uris) == known.files + len(added) - len(removed)
+    return (gained, len(removed)) if is_told and not removed & {*added} else None
+
+
+def _file(path: str) -> str:
+    return unquote(path).rsplit("/", 1)[-1]
+
+
+def _changes_elsewhere(lake: Lakehouse, name: str, table: DeltaTable, known: Kept) -> tuple[dict[str, int], int] | None:
+    """The same at an address, of large tables: the version before has to be opened, which takes longer than a small hash."""
+    if known.bytes < _LARGE:
         return None
     try:
         old = DeltaTable(lake.path(name), version=known.version)
     except DeltaError:  # the version before is gone
         return None
-    same = old.schema() == table.schema() and {*old.file_uris()} <= {*table.file_uris()}
-    return {*table.file_uris()} - {*old.file_uris()} if same else None
+    if old.schema() != table.schema():
+        return None
+    before, now = {*old.file_uris()}, {*table.file_uris()}
+    actions = data_files(table)
+    sizes = zip(actions["path"].to_pylist(), actions["size_bytes"].to_pylist(), strict=True)
+    bytes_of = {_file(path): size for path, size in sizes}
+    return {uri: bytes_of[_file(uri)] for uri in now - before}, len(before - now)
 
 
 def newest(lake: Lakehouse, name: str) -> int:
@@ -163,15 +286,24 @@ def newest(lake: Lakehouse, name: str) -> int:
 
 def sums_of(connection: duckdb.DuckDBPyConnection, sources: Mapping[str, str]) -> dict[str, tuple[int, int]]:
     """Per name the sum of the hashes of the rows of its query, and how many there are."""
-    one = "select '{}', coalesce(sum(hash(rows)::hugeint), 0), count(*) from ({}) rows"
+    one = "select '{}', coalesce(sum(hash(_whole_row)::hugeint), 0), count(*) from ({}) _whole_row"
     found = connection.execute(" union all ".join(one.format(*item) for item in sources.items())).fetchall()
     return {name: (int(total), int(rows)) for name, total, rows in found}
 
 
+def hashed_by(lake: Lakehouse) -> str:
+    """What hashes the rows of a lakehouse, as its manifests name it."""
+    by_engine = lake.place.sums({})
+    return by_engine[0] if by_engine else probe()
+
+
 @cache
 def probe() -> str:
-    """What DuckDB's hash makes of known values: its hashes compare only where this is the same."""
+    """What DuckDB's hash makes of known values: its hashes compare only where this is the same.
+
+    The first value names the way of hashing: before 2 a column called `rows` stood for the whole row.
+    """
     with query.empty() as connection:
-        values = "'a', 1::bigint, 1.5::double, 2.50::decimal(18, 2), date '2025-07-01', true, null::varchar, ['b']"
+        values = "'2', 1::bigint, 1.5::double, 2.50::decimal(18, 2), date '2025-07-01', true, null::varchar, ['b']"
         (row,) = connection.execute(f"select hash(row({values}))").fetchall()
     return f"{row[0]:016x}"

@@ -21,10 +21,10 @@ from urllib.parse import unquote
 import duckdb
 from deltalake import DeltaTable
 
-from medallion import addresses
+from medallion import addresses, temporary
 from medallion.contracts import table
 from medallion.contracts.own import opened
-from medallion.errors import LakehouseError
+from medallion.errors import LakehouseError, StateRemovedError
 from medallion.lakehouse import manifests, unity
 from medallion.lakehouse.places import LAYERS
 from medallion.lakehouse.store import GO_BACK, Lakehouse, damage, erasing
@@ -47,14 +47,14 @@ def _instance() -> duckdb.DuckDBPyConnection:
     It keeps no content of files: it lives as long as the process, and the engine wants the memory.
     """
     atexit.register(_instance.cache_clear)
-    return duckdb.connect(config={"enable_external_file_cache": False})
+    return duckdb.connect(config={"enable_external_file_cache": False, "temp_directory": temporary.spill()})
 
 
 @contextmanager
 def _database(alone: bool) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to an empty database in memory, which is gone afterwards."""
     if alone:
-        with duckdb.connect() as connection:
+        with duckdb.connect(config={"temp_directory": temporary.spill()}) as connection:
             yield connection
         return
     name = f"lakehouse_{next(_counter)}"
@@ -108,7 +108,7 @@ def connect(
             f"{lake.root}: there is no lakehouse here", "Run `medallion run` first, or check --lakehouse."
         )
     with empty(alone) as connection, damage_in_words(lake, names):
-        if lake.in_catalog:
+        if not lake.place.reads_files:
             yield cast(duckdb.DuckDBPyConnection, _Fetching(connection, lake, names))
             return
         for name in names:
@@ -123,6 +123,7 @@ def damage_in_words(lake: Lakehouse, names: Iterable[str]) -> Iterator[None]:
     """Tell of a file of the lakehouse that is not there or damaged as what it is, whenever it is met.
 
     Raises:
+        StateRemovedError: It was removed since the state was opened, and a later one can be read.
         LakehouseError: There is one, or a table is not there.
     """
     try:
@@ -142,7 +143,16 @@ def damage_in_words(lake: Lakehouse, names: Iterable[str]) -> Iterator[None]:
         reason = str(error).strip().split("\n")[0].replace(file[0], "").replace("''", "it").replace('""', "it")
         if removing := erasing(lake):
             raise removing from error
+        if _has_moved_on(lake):
+            problem = f"{lake.root}: an erasure or upkeep has removed files of the state that was being read"
+            raise StateRemovedError(problem, "Run it again: it reads the newest state.") from error
         raise LakehouseError(f"{file[0]}: is missing or damaged ({reason})", f"{GO_BACK}.") from error
+
+
+def _has_moved_on(lake: Lakehouse) -> bool:
+    """Whether a command has ended since the state that a lakehouse is read at was the newest."""
+    pinned, manifest = lake.pinned, manifests.newest(lake)
+    return bool(pinned is not None and manifest and any(pinned.get(n) != v for n, v in manifest.versions.items()))
 
 
 def source(
@@ -190,17 +200,19 @@ def _gained(name: str, opened_table: DeltaTable) -> dict[str, str]:
 def _declared(name: str) -> dict[str, str]:
     """DuckDB's types of the columns of a table of ours as this version writes it; empty for others."""
     try:
-        return {
-            column.name: _DUCKDB.get(column.type, column.type)
-            for column in table(name).columns
-            if "<" not in column.type
-        }
+        return {column.name: _DUCKDB.get(column.type, column.type) for column in table(name).columns}
     except KeyError:
         return {}
 
 
 #: Types of contracts that DuckDB has by another name.
-_DUCKDB = {"string": "varchar", "timestamp": "timestamptz", "int": "integer"}
+_DUCKDB = {
+    "string": "varchar",
+    "timestamp": "timestamptz",
+    "int": "integer",
+    "array<string>": "varchar[]",
+    "array<double>": "double[]",
+}
 
 
 def named(sql: str) -> set[str]:
@@ -231,7 +243,7 @@ class _Fetching:
 
     def _fetch(self, sql: str) -> None:
         for name in sorted(self._waiting & named(sql)):
-            rows = unity.arrow(self._lake.root, name)
+            rows = unity.arrow(self._lake.root, name, (self._lake.pinned or {}).get(name))
             self._connection.execute(f"create table {name} as from rows")  # the variable; DuckDB finds it by its name
             del rows
             self._waiting.discard(name)
@@ -243,24 +255,47 @@ class _Fetching:
 def _select(
     table: DeltaTable, name: str, of: Collection[str] | None = None, gained: Mapping[str, str] = MappingProxyType({})
 ) -> str:
-    protocol = table.protocol()
-    if "deletionVectors" in (protocol.reader_features or []):
-        raise LakehouseError(
-            f"{name}: uses deletion vectors, which are not read here",
-            "Purge them (REORG TABLE ... APPLY (PURGE)) and leave delta.enableDeletionVectors off.",
-        )
+    _without_vectors(name, table)
     fields = {'"' + field.name.replace('"', '""') + '"': field.type for field in table.schema().fields}
     typed = ", ".join(f"cast(null as {_duckdb_type(kind)}) as {name}" for name, kind in fields.items())
     lacking = [f"cast(null as {kind}) as {column}" for column, kind in gained.items()]
     files = table.file_uris() if of is None else sorted(of)
     if not files:
         return f"select {', '.join([typed, *lacking])} where false"
-    listed = ", ".join("'" + _pattern(uri).replace("'", "''") + "'" for uri in files)
     # by name, since a column that a table has gained may not be in any of its files yet
     return (
-        f"select {', '.join([*fields, *lacking])} from (from read_parquet([{listed}], union_by_name = true) "
+        f"select {', '.join([*fields, *lacking])} from (from read_parquet([{_listed(files)}], union_by_name = true) "
         f"union all by name select {typed} where false)"
     )
+
+
+def hashed(name: str, table: DeltaTable, of: Collection[str] | None = None) -> str:
+    """A query that gives the sum of the hashes of the rows of a table in a folder, and their number.
+
+    It is planned in half the time of one over `source`, and fails where no file has a column that the table has gained.
+    """
+    _without_vectors(name, table)
+    files = table.file_uris() if of is None else sorted(of)
+    if not files:
+        return "select 0::hugeint, 0"
+    cells = []
+    for field in table.schema().fields:
+        column, kind = '"' + field.name.replace('"', '""') + '"', _duckdb_type(field.type)
+        cells.append(column if kind == "varchar" else f"{column}::{kind}")
+    row = f"hash(row({', '.join(cells)}))::hugeint"
+    return f"select coalesce(sum({row}), 0), count(*) from read_parquet([{_listed(files)}], union_by_name = true)"
+
+
+def _listed(files: Iterable[str]) -> str:
+    return ", ".join("'" + _pattern(uri).replace("'", "''") + "'" for uri in files)
+
+
+def _without_vectors(name: str, table: DeltaTable) -> None:
+    if "deletionVectors" in (table.protocol().reader_features or []):
+        raise LakehouseError(
+            f"{name}: uses deletion vectors, which are not read here",
+            "Purge them (REORG TABLE ... APPLY (PURGE)) and leave delta.enableDeletionVectors off.",
+        )
 
 
 def _pattern(uri: str) -> str:

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -27,8 +28,8 @@ from tenacity import retry, retry_if_exception_message, stop_after_attempt, wait
 
 from medallion import addresses, door
 from medallion.contracts import Table
-from medallion.errors import LakehouseError
-from medallion.lakehouse import locks, places
+from medallion.errors import LakehouseError, StateRemovedError
+from medallion.lakehouse import locks, places, unity
 from medallion.lakehouse.places import LAYERS, Place
 from medallion.lakehouse.session import engine_name
 
@@ -69,13 +70,14 @@ _open: dict[str, dict[str, tuple[tuple[str, int, int, int], DeltaTable]]] = {}
 
 @contextmanager
 def kept_open(lake: Lakehouse) -> Iterator[None]:
-    """Open each table of a lakehouse in a folder once per commit of it, instead of whenever its columns are asked for.
+    """Open each table of a lakehouse in a folder or catalog once per commit of it, instead of whenever its columns are asked for.
 
     For who holds the lock: nearly every commit is then its own, and what others commit beside the lock is seen too.
     """
     _open[lake.place.key] = {}
     try:
-        yield
+        with lake.place.kept():
+            yield
     finally:
         _open.pop(lake.place.key, None)
 
@@ -112,11 +114,6 @@ class Lakehouse:
         return self.place.folder
 
     @property
-    def in_catalog(self) -> bool:
-        """Whether the tables are those of a catalog, which only the engine can reach."""
-        return isinstance(self.place, places.Catalog)
-
-    @property
     def catalog(self) -> str | None:
         """The catalog of Unity Catalog that the tables are in, None elsewhere."""
         return self.place.catalog
@@ -150,7 +147,7 @@ class Lakehouse:
             if found := damage(self, name):
                 raise found.error() from error
             if version is not None:
-                raise erasing(self) or LakehouseError(
+                raise erasing(self) or StateRemovedError(
                     f"{self.root}: {name} has no version {version} any more, which a manifest names",
                     "Open a later manifest, or see what `medallion doctor` says.",
                 ) from error
@@ -164,7 +161,7 @@ class Lakehouse:
                 f"See what `medallion doctor` says; the next command that writes mends what it can. Or: {GO_BACK}.",
             ) from error
         # an empty commit reads as if it were not there: the version before would pass for the newest
-        if _is_empty(self, name, table.version()) and (found := damage(self, name)):
+        if self.folder is not None and _is_empty(self, name, table.version()) and (found := damage(self, name)):
             raise found.error()
         if opened is not None and now:
             opened[name] = now, table
@@ -175,6 +172,12 @@ class Lakehouse:
         if (pinned := self.pinned) is not None and name not in BESIDE:
             return name in pinned
         if newest_commit(self, name):  # refuses what is no name of a table
+            return True
+        if (
+            (opened := _open.get(self.place.key)) is not None
+            and name in opened
+            and opened[name][0] == state(self, name)
+        ):
             return True
         try:
             return self.place.exists(name)
@@ -291,11 +294,14 @@ _COMMIT = re.compile(r"\d{20}\.json")
 def state(lake: Lakehouse, name: str) -> tuple[str, int, int, int] | None:
     """What tells the newest version of a table in a folder from every other: its commit, as the file system knows it.
 
-    None where it is not known, or not the version that is read.
+    In a catalog that this process holds, how often it has written the table. None where it is not known, or not the version
+    that is read.
     """
-    commit = newest_commit(lake, name) if name in BESIDE or lake.pinned is None else None
-    if commit is None:
+    if lake.pinned is not None and name not in BESIDE:
         return None
+    commit = newest_commit(lake, name)
+    if commit is None:
+        return None if name in BESIDE else lake.place.state(name)
     found = commit.stat()
     return commit.path, found.st_ino, found.st_size, found.st_mtime_ns
 
@@ -314,16 +320,15 @@ def mend(lake: Lakehouse, name: str) -> None:
         return
     log = Path(lake.path(name), "_delta_log")
     newest = max((path.stem for path in log.glob("[0-9]*.json")), default="")
-    for path in [path for path in log.glob("[0-9]*.crc") if path.stem > newest]:
+    for path in [
+        *log.glob("[0-9]*.checkpoint*.torn"),
+        *(path for path in log.glob("[0-9]*.crc") if path.stem > newest),
+    ]:
         _put_aside(path)
     whole, broken = _checkpoints(log)
-    for path in broken:
-        if lacking := _not_summed_up_again(log, int(path.name[:20]), whole):
-            raise LakehouseError(
-                f"{name}: its checkpoint {path.name} was not written whole, and commits that it sums up are "
-                f"no longer there, such as {lacking[0]:020d}.json",
-                f"Restore the folder {log.parent} from a backup.",
-            )
+    for error in broken_checkpoints(lake, name):
+        if error.remedy != MENDED:
+            raise error
     for path in broken:
         _put_aside(path)
     hint = log / "_last_checkpoint"
@@ -334,22 +339,56 @@ def mend(lake: Lakehouse, name: str) -> None:
         _put_aside(path)
 
 
+#: What to do about a checkpoint whose commits are there.
+MENDED = "The next command that writes, such as `medallion maintain`, sets it aside."
+
+
+def broken_checkpoints(lake: Lakehouse, name: str) -> list[LakehouseError]:
+    """Checkpoints of a table in a folder that were not written whole and that readers look at, each with what to do."""
+    if lake.folder is None:
+        return []
+    log = Path(lake.path(name), "_delta_log")
+    whole, broken = _checkpoints(log)
+    found = []
+    for version in sorted({int(path.name[:20]) for path in broken}):
+        problem = f"{name}: its checkpoint of version {version} was not written whole"
+        lacking = _not_summed_up_again(log, version, whole)
+        if lacking:
+            problem += f", and commits that it sums up are no longer there, such as {lacking[0]:020d}.json"
+        found.append(LakehouseError(problem, f"Restore the folder {log.parent} from a backup." if lacking else MENDED))
+    return found
+
+
 def _put_aside(path: Path) -> None:
     """Rename a file of a log. What begins as the name of a checkpoint is one to delta-rs when it removes old commits."""
-    name = f"_{path.name}" if path.suffix == ".parquet" else path.name
+    name = f"_{path.name}" if ".checkpoint" in path.name else path.name
     with door.through(path):
-        path.replace(path.with_name(f"{name}.torn"))
+        path.replace(path.with_name(f"{name.removesuffix('.torn')}.torn"))
+
+
+def checkpointed(log: Path) -> set[int]:
+    """Versions that have a checkpoint of which every part was written whole."""
+    return _checkpoints(log)[0]
 
 
 def _checkpoints(log: Path) -> tuple[set[int], list[Path]]:
     """Versions of the checkpoints in a log that are whole, and the files of later ones that were not written whole.
 
-    Readers find checkpoints by the names of files, also those that `_last_checkpoint` does not name.
+    Readers find checkpoints by the names of files, also those that `_last_checkpoint` does not name. Other writers may
+    split one into parts, whose names say how many there are.
     """
-    parts = sorted(log.glob("[0-9]*.checkpoint*.parquet"))
-    broken = {path: int(path.name[:20]) for path in parts if not _ends(path)}
-    whole = {int(path.name[:20]) for path in parts} - {*broken.values()}
-    return whole, [path for path, version in broken.items() if version > max(whole, default=-1)]
+    found: dict[tuple[int, str], list[Path]] = defaultdict(list)
+    for path in sorted(log.glob("[0-9]*.checkpoint*.parquet")):
+        parts = _PART.fullmatch(path.name)
+        found[int(path.name[:20]), parts[1] if parts else path.name].append(path)
+    lacking = {one for one, paths in found.items() if one[1].isdigit() and len(paths) < int(one[1])}
+    lacking |= {one for one, paths in found.items() if not all(map(_ends, paths))}
+    whole = {version for version, _ in {*found} - lacking}
+    later = sorted(one for one in lacking if one[0] > max(whole, default=-1))
+    return whole, [path for one in later for path in found[one]]
+
+
+_PART = re.compile(r"\d{20}\.checkpoint\.\d{10}\.(\d{10})\.parquet")
 
 
 def _behind_a_gap(log: Path, summed_up: int) -> list[Path]:
@@ -447,9 +486,16 @@ def data_files(table: DeltaTable) -> pa.Table:
     return pa.RecordBatchReader.from_stream(table.get_add_actions(flatten=True)).read_all()
 
 
+def count(lake: Lakehouse, name: str) -> int | None:
+    """How many rows a table has, as its statistics say, or the engine where only it knows; None where they do not say."""
+    table = lake.delta(name)
+    if not lake.place.reads_files:
+        return table.count()
+    counts = data_files(table)["num_records"].to_pylist()
+    return None if None in counts else sum(counts)
+
+
 def _is_empty(lake: Lakehouse, name: str, version: int) -> bool:
-    if lake.folder is None:
-        return False
     try:
         return Path(lake.path(name), "_delta_log", f"{version:020d}.json").stat().st_size == 0
     except OSError:  # cleaned away behind a checkpoint
@@ -469,7 +515,8 @@ def read(spark: SparkSession, lake: Lakehouse, name: str, version: int | None = 
         version = lake.pinned.get(name)
     if version is not None:
         reader = reader.option("versionAsOf", version)
-    return reader.table(lake.path(name)) if lake.in_catalog else reader.load(lake.path(name))
+    path = lake.path(name)
+    return reader.table(path) if _quoted(path) else reader.load(path)
 
 
 def save(
@@ -640,7 +687,12 @@ def _make(spark: SparkSession, lake: Lakehouse, name: str, columns: list[tuple[s
     """An empty table of nullable columns; made from a frame with literals, some would be NOT NULL for all time."""
     if lake.folder is None:
         schema = ", ".join(f"`{column}` {kind}" for column, kind in columns)
-        _commit(spark.createDataFrame([], schema), lake.path(name), "append", {})
+        _commit(
+            spark.createDataFrame([], schema),
+            lake.path(name),
+            "append",
+            unity.RETENTION if _quoted(lake.path(name)) else {},
+        )
         return
 
     locks.check()
@@ -694,7 +746,7 @@ def _add_columns(lake: Lakehouse, name: str, columns: list[tuple[str, str]]) -> 
 def _field(column: str, kind: str) -> Field:
     """A nullable column of a Delta table; `kind` is its type as Spark writes it."""
     if kind.startswith("array<"):
-        return Field(column, ArrayType(PrimitiveType("string"), contains_null=True))
+        return Field(column, ArrayType(PrimitiveType(kind[len("array<") : -1]), contains_null=True))
     return Field(column, PrimitiveType({"bigint": "long", "int": "integer"}.get(kind, kind)))
 
 
@@ -708,11 +760,12 @@ def empty(spark: SparkSession, contract: Table) -> DataFrame:
 
 
 @_again
-def _commit(frame: DataFrame, path: str, mode: str, options: dict[str, str]) -> None:
+def _commit(frame: DataFrame, path: str, mode: str, options: Mapping[str, str]) -> None:
     locks.check()
     writer = frame.write.format("delta").mode(mode).options(**options)
     with door.through(path):
         writer.saveAsTable(path) if _quoted(path) else writer.save(path)
+    unity.written(path)
 
 
 def _quoted(path: str) -> bool:
@@ -794,6 +847,7 @@ def _execute(spark: SparkSession, path: str, statement: str) -> None:
     locks.check()
     with door.through(path):
         spark.sql(statement).collect()
+    unity.written(path)
 
 
 def append_raw(frame: DataFrame, spark: SparkSession, lake: Lakehouse, name: str) -> int:
@@ -828,14 +882,6 @@ def replace(frame: DataFrame, lake: Lakehouse, name: str, *, anew: bool = False)
         _commit(_shaped(frame, spark_types(lake, name)), lake.path(name), "overwrite", {})
 
 
-def is_data_file(path: str | Path) -> bool:
-    """Whether a file has the name that writers of tables give to data; any other is somebody's own, and is never removed."""
-    return bool(_DATA_FILE.fullmatch(Path(path).name))
-
-
-_DATA_FILE = re.compile(
-    r"(?:part-\d+-[0-9a-f]{8}-[0-9a-f-]{27}.*\.parquet|deletion_vector_[0-9a-f-]{36}\.bin)(?:#\d+)?"
-)
 #: For so many hours a file that no commit names may be of one that is being written, in a table written beside the lock.
 _WRITING_HOURS = 1
 
@@ -843,7 +889,7 @@ _WRITING_HOURS = 1
 def vacuum(lake: Lakehouse, name: str, hours: int = 0, keep: list[int] | None = None) -> int:
     """Remove data files that a table does not need any more, and those that a killed writer has left; gives how many.
 
-    Files of another name that no version has had stay (`is_data_file`).
+    Files of another name that no version has had stay (`places.is_data_file`).
 
     Args:
         lake: A lakehouse in a folder or at an address.
@@ -855,7 +901,7 @@ def vacuum(lake: Lakehouse, name: str, hours: int = 0, keep: list[int] | None = 
     left = max(hours, _WRITING_HOURS) if name in BESIDE else hours
     had = table.vacuum(hours, dry_run=True, enforce_retention_duration=False, keep_versions=keep)
     spare = table.vacuum(left, dry_run=True, enforce_retention_duration=False, full=True, keep_versions=keep)
-    gone = [path for path in {*had, *spare} if path in had or is_data_file(path)]
+    gone = [path for path in {*had, *spare} if path in had or places.is_data_file(path)]
     with door.through(lake.path(name)):
         if lake.folder is None:
             whole = name not in BESIDE and {*gone} == {*had, *spare}
@@ -867,7 +913,7 @@ def vacuum(lake: Lakehouse, name: str, hours: int = 0, keep: list[int] | None = 
 
 
 def purge(lake: Lakehouse, name: str) -> tuple[int, int]:
-    """Remove everything of a table but its newest version; gives how many versions and data files went.
+    """Remove everything of a table in a folder but its newest version; gives how many versions and data files went.
 
     What older versions held stays readable in their files, and in the statistics of the log, until this is done. What
     is being written to a table beside the lock meanwhile is left alone.
@@ -920,7 +966,7 @@ _KEEP_AS_USUAL = {
 
 
 def drop(lake: Lakehouse, names: Iterable[str]) -> None:
-    """Remove tables."""
+    """Remove tables: their logs and data. A file of another name in the folder of one stays where it is."""
     for name in names:
         with door.through(lake.path(name)):
             lake.place.remove(name)
@@ -928,7 +974,25 @@ def drop(lake: Lakehouse, names: Iterable[str]) -> None:
 
 
 def sweep(lake: Lakehouse) -> None:
-    """Remove what is left of removed tables."""
-    if lake.folder is not None and (gone := lake.folder / places.GONE).exists():
-        with door.through(gone):
-            shutil.rmtree(gone, ignore_errors=True)
+    """Remove what is left of removed tables, and put back what somebody has in their folders."""
+    if lake.folder is None or not (gone := lake.folder / places.GONE).exists():
+        return
+    with door.through(gone):
+        for table in (table for layer in LAYERS for table in gone.glob(f"*/{layer}/*")):
+            _put_back(table, lake.folder / table.parent.name / table.name)
+        shutil.rmtree(gone, ignore_errors=True)
+
+
+def _put_back(table: Path, folder: Path) -> None:
+    """Move the files of a removed table's folder that are not the table's to where the folder was."""
+    paths = {str(path.relative_to(table)): path for path in table.rglob("*") if not path.is_dir()}
+    others = {name for name in paths if not name.startswith("_delta_log") and not places.is_data_file(name)}
+    if others:
+        with suppress(DeltaError):  # a log that was not written whole
+            others -= {unquote(path) for path in data_files(DeltaTable(str(table)))["path"].to_pylist()}
+    for name in others:
+        target = folder / name
+        while target.exists():  # somebody has written it anew since a writer was killed here
+            target = target.with_name(f"{target.name}.before")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        paths[name].rename(target)

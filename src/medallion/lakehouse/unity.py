@@ -5,21 +5,44 @@ There the engine alone knows where a table lies, so everything is asked of the s
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from deltalake.exceptions import DeltaError
 from deltalake.schema import Schema
 
-from medallion.errors import LakehouseError
+from medallion import log
+from medallion.errors import LakehouseError, StateRemovedError
 from medallion.lakehouse.session import session
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from deltalake.schema import Field, Schema
+    from pyspark.sql import DataFrame
 
 PREFIX = "uc://"
+#: How long files of earlier versions stay, so that manifests of the last 30 days can be opened; the platform's own is a week.
+RETENTION = {"delta.deletedFileRetentionDuration": "interval 30 days"}
+#: For tables whose earlier versions nobody may read, while they are removed.
+KEEP_NOTHING = {"delta.deletedFileRetentionDuration": "interval 0 hours"}
+#: For tables that others write to beside the lock: files that a commit may be about to name stay.
+_KEEP_AN_HOUR = {"delta.deletedFileRetentionDuration": "interval 1 hours"}
 _CATALOG = re.compile(r"[A-Za-z_][\w-]{0,254}")
+#: Operations of a history that change files or settings, and no row.
+_UPKEEP = frozenset(
+    {"OPTIMIZE", "REORG", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "UNSET TBLPROPERTIES", "CLUSTER BY"}
+    | {"COMPUTE STATS", "ANALYZE", "UPGRADE PROTOCOL", "ADD FEATURE", "DROP FEATURE", "CHANGE COLUMN", "SET TABLE COMMENT"}
+)  # fmt: skip
+#: So many commits are asked for at once: the newest, and those of upkeep since a command last wrote.
+_COMMITS = 20
+_counter = itertools.count(1)
+#: Catalogs of which this process is the only writer, each with the number of its last write to a table, by the table's quoted name.
+_written: dict[str, dict[str, int]] = {}
 
 
 def catalog(root: str) -> str:
@@ -39,6 +62,32 @@ def quoted(root: str, name: str) -> str:
     return ".".join(f"`{part}`" for part in (catalog(root), *name.split(".")))
 
 
+@contextmanager
+def kept(root: str) -> Iterator[None]:
+    """Keep what is known of a table until this process writes to it, as who holds the lock may."""
+    key = f"`{catalog(root)}`."
+    _written[key] = {}
+    try:
+        yield
+    finally:
+        _written.pop(key, None)
+
+
+def written(table: str) -> None:
+    """Forget what is known of a table, by its quoted name, since this process has written to it."""
+    for key, numbers in _written.items():
+        if table.startswith(key):
+            numbers[table] = next(_counter)
+
+
+def state(table: str) -> tuple[str, int, int, int] | None:
+    """What tells a table from itself before the last write to it, by its quoted name; None while others may write too."""
+    for key, numbers in _written.items():
+        if table.startswith(key):
+            return table, 0, 0, numbers.setdefault(table, next(_counter))
+    return None
+
+
 def exists(root: str, name: str) -> bool:
     """Whether there is such a table."""
     return bool(session().catalog.tableExists(quoted(root, name)))
@@ -56,55 +105,279 @@ def tables(root: str, layers: Iterable[str]) -> list[str]:
 
 
 def drop(root: str, name: str) -> None:
-    """Remove a table that holds work in progress only."""
+    """Remove a table."""
     session().sql(f"DROP TABLE IF EXISTS {quoted(root, name)}").collect()
+    written(quoted(root, name))
 
 
-def row(root: str, name: str, columns: str) -> tuple[Any, ...]:
-    """Columns of the only row of a table."""
-    return tuple(session().sql(f"SELECT {columns} FROM {quoted(root, name)}").collect()[0])
+def row(root: str, name: str, columns: str) -> tuple[Any, ...] | None:
+    """Columns of the only row of a table; None where there is no such table."""
+    try:
+        return tuple(session().sql(f"SELECT {columns} FROM {quoted(root, name)}").collect()[0])
+    except Exception:
+        if exists(root, name):
+            raise
+        return None
 
 
-def execute(statement: str) -> None:
-    """Run a statement that gives no rows."""
-    session().sql(statement).collect()
+def execute(statement: str) -> int | None:
+    """Run a statement; how many rows it says that it has changed, None where the engine does not say."""
+    rows = session().sql(statement).collect()
+    told = rows[0].asDict() if len(rows) == 1 else {}
+    return next((int(told[name]) for name in ("num_affected_rows", "count") if told.get(name) is not None), None)
 
 
-def arrow(root: str, name: str) -> pa.Table:
-    """All rows of a table, fetched through the engine."""
-    return session().table(quoted(root, name)).toArrow()
+def append(root: str, name: str, more: pa.Table) -> None:
+    """Add a few rows to a table, which is made where there is none; one commit."""
+    spark, path = session(), quoted(root, name)
+    schema = ", ".join(f"`{field.name}` {_SPARK[str(field.type)]}" for field in more.schema)
+    frame = spark.createDataFrame([tuple(row.values()) for row in more.to_pylist()], schema)
+    frame.write.format("delta").mode("append").options(**RETENTION).saveAsTable(path)
+    written(path)
+
+
+_SPARK = {"string": "string", "int64": "bigint", "timestamp[us, tz=UTC]": "timestamp"}
+
+
+def frame(root: str, name: str, version: int | None = None) -> DataFrame:
+    """A table at its newest version or an earlier one."""
+    reader = session().read.format("delta")
+    return (reader if version is None else reader.option("versionAsOf", version)).table(quoted(root, name))
+
+
+def arrow(root: str, name: str, version: int | None = None) -> pa.Table:
+    """All rows of a table, fetched through the engine.
+
+    Where the engine no longer opens the version, and nothing but upkeep has come after it, the newest one has its rows.
+
+    Raises:
+        StateRemovedError: The version cannot be opened any more.
+    """
+    try:
+        return rows(root, name, version)
+    except Exception as error:
+        if version is None:
+            raise
+        newest = rows(root, name) if exists(root, name) else None
+        if newest is None or not Table(root, name).is_since(version):
+            raise StateRemovedError(
+                f"{root}: {name} has no version {version} any more, which a manifest names: {reason(error)}",
+                "Open a later manifest; see `medallion status`.",
+            ) from error
+        return newest
+
+
+def rows(root: str, name: str, version: int | None = None) -> pa.Table:
+    """All rows of a table at its newest version or an earlier one, fetched through the engine."""
+    return frame(root, name, version).toArrow()
+
+
+def sums(root: str, tables: Mapping[str, int | None]) -> dict[str, tuple[int, int]]:
+    """Per table, at a version or the newest one, the sum of the hashes of its rows and how many there are, by one statement."""
+    one = "SELECT '{}' AS name, coalesce(sum(CAST(hash AS DECIMAL(38, 0))), 0) AS total, count(*) AS n FROM (SELECT xxhash64(to_json(struct(*))) AS hash FROM {})"
+    at = {name: "" if version is None else f" VERSION AS OF {version}" for name, version in tables.items()}
+    each = (one.format(name, quoted(root, name) + told) for name, told in at.items())
+    found = session().sql(" UNION ALL ".join(each)).collect()
+    return {row["name"]: (int(row["total"]), int(row["n"])) for row in found}
+
+
+@cache
+def hashed_by() -> str:
+    """What the engine's hash makes of known values: its hashes compare only where this is the same."""
+    values = "'a' AS a, 1L AS b, 1.5D AS c, CAST(2.5 AS DECIMAL(18, 2)) AS d, DATE '2025-07-01' AS e, TIMESTAMP '2025-07-01 01:02:03' AS f, true AS g, CAST(NULL AS STRING) AS h, array('b') AS i"
+    (row,) = session().sql(f"SELECT xxhash64(to_json(struct({values}))) AS hash").collect()
+    return f"engine {row['hash'] & (1 << 64) - 1:016x}"
+
+
+def upkeep(root: str) -> bool | None:
+    """Whether predictive optimization keeps up the tables of a catalog; None where the engine does not say."""
+    try:
+        rows = session().sql(f"DESCRIBE CATALOG EXTENDED `{catalog(root)}`").collect()
+    except Exception as error:  # noqa: BLE001 - without Unity Catalog there is no such statement, and one may not be allowed it
+        log.event("predictive optimization not known", catalog=catalog(root), error=reason(error))
+        return None
+    known = {str(row[0]).strip().casefold(): str(row[1]).strip().upper() for row in rows}
+    said = known.get("predictive optimization")
+    return None if said is None else said.startswith("ENABLE")
+
+
+def keep(root: str, name: str) -> bool:
+    """Have the files of a table's earlier versions stay as long as manifests can be opened; whether that was new.
+
+    A table of which `purge` has left the earlier versions to the platform stays as it is until they are removed.
+    """
+    rows = session().sql(f"SHOW TBLPROPERTIES {quoted(root, name)}").collect()
+    known = {str(row["key"]): str(row["value"]) for row in rows}
+    (said,) = (known.get(key) for key in RETENTION)
+    if said in (*KEEP_NOTHING.values(), *_KEEP_AN_HOUR.values()):
+        versions = {one["operation"]: one["version"] for one in reversed(Table(root, name).history())}
+        if versions.get("VACUUM END", -1) < versions.get("SET TBLPROPERTIES", -1):
+            return False
+    elif said is not None:
+        return False
+    _set(root, name, RETENTION)
+    return True
+
+
+def told(properties: Mapping[str, str]) -> str:
+    """Properties as SQL lists them."""
+    return ", ".join(f"'{key}' = '{value}'" for key, value in properties.items())
+
+
+def _set(root: str, name: str, properties: Mapping[str, str]) -> None:
+    execute(f"ALTER TABLE {quoted(root, name)} SET TBLPROPERTIES ({told(properties)})")
+    written(quoted(root, name))
+
+
+def vacuum(root: str, name: str) -> int | None:
+    """Remove the files that the newest version of a table does not need, as its properties say; gives how many, if told."""
+    execute(f"VACUUM {quoted(root, name)}")
+    written(quoted(root, name))
+    ended = next((one for one in Table(root, name).history(_COMMITS) if one["operation"] == "VACUUM END"), {})
+    count = (ended.get("operationMetrics") or {}).get("numDeletedFiles")
+    return None if count is None else int(count)
+
+
+def purge_earlier(root: str, name: str) -> None:
+    """Remove the earlier versions of a table of which none is ever read, now or when the platform next does."""
+    try:
+        _set(root, name, KEEP_NOTHING)
+        vacuum(root, name)
+    except Exception as error:  # noqa: BLE001 - whatever the platform says of it
+        log.event("earlier versions left to the platform", table=name, error=reason(error))
+
+
+def purge(root: str, name: str, *, beside: bool = False) -> tuple[int, int | None, str]:
+    """Remove everything of a table but its newest version, and the rows that deletion vectors hide in its files.
+
+    Where the platform does not do it on request, the table goes on keeping no earlier file, so that its own VACUUM does.
+
+    Args:
+        root: The lakehouse.
+        name: The table.
+        beside: Others write to it meanwhile: files of the last hour stay.
+
+    Returns:
+        How many versions there were, how many files went (None where that is not told), and why it is left to the platform's
+        own VACUUM; empty where it is not.
+    """
+    before = len(Table(root, name).history())
+    try:
+        _set(root, name, _KEEP_AN_HOUR if beside else KEEP_NOTHING)
+        execute(f"REORG TABLE {quoted(root, name)} APPLY (PURGE)")
+        gone = vacuum(root, name)
+    except Exception as error:  # noqa: BLE001 - whatever the platform says of it
+        return before, None, reason(error)
+    _set(root, name, RETENTION)
+    return before, gone, ""
+
+
+def reason(error: Exception) -> str:
+    """An error of the engine in one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+class Metadata(NamedTuple):
+    """What is asked of the metadata of a `deltalake.DeltaTable`."""
+
+    id: str
 
 
 class Table:
-    """What is asked of a `deltalake.DeltaTable`, asked of the engine."""
+    """What is asked of a `deltalake.DeltaTable`, asked of the engine; opened at a version or the newest one."""
 
-    def __init__(self, root: str, name: str) -> None:
+    def __init__(self, root: str, name: str, at: int | None = None) -> None:
+        self.root, self.table, self.at = root, name, at
         self.name = quoted(root, name)
         self.alter = self
 
+    def history(self, limit: int | None = None) -> list[dict[str, Any]]:
+        """The commits that the table knows of, the newest first: `version`, `timestamp` (ms since 1970), `operation` and its
+        metrics.
+        """
+        more = "" if limit is None else f" LIMIT {limit}"
+        rows = session().sql(f"DESCRIBE HISTORY {self.name}{more}").collect()
+        names = ("version", "operation", "operationMetrics")
+        return [{"timestamp": _since_1970(row["timestamp"]), **{name: row[name] for name in names}} for row in rows]
+
+    @cached_property
+    def _newest(self) -> list[dict[str, Any]]:
+        return self.history(_COMMITS)
+
+    @cached_property
+    def _commit(self) -> dict[str, Any]:
+        if self.at is None:
+            return self._newest[0]
+        found = [one for one in self._known_from(self.at) if one["version"] == self.at]
+        if not found:
+            raise DeltaError(f"there is no version {self.at}")
+        return found[0]
+
+    def _known_from(self, version: int) -> list[dict[str, Any]]:
+        """The commits from a version on, and perhaps others."""
+        return self._newest if self._newest[-1]["version"] <= version else self.history()
+
     def version(self) -> int:
-        """Number of the newest commit."""
-        rows = session().sql(f"DESCRIBE HISTORY {self.name} LIMIT 1").collect()
-        return int(rows[0]["version"])
+        """Number of the commit that was opened."""
+        return int(self._commit["version"])
+
+    def metadata(self) -> Metadata:
+        """Which commit it is: one of the same number of a table that was removed and recreated was made at another time."""
+        return Metadata(str(self._commit["timestamp"]))
+
+    def is_since(self, version: int, made_at: str | None = None) -> bool:
+        """Whether the newest version has the rows of an earlier one: nothing but upkeep has come after it."""
+        known = self._known_from(version)
+        then = [one for one in known if one["version"] == version and made_at in (None, str(one["timestamp"]))]
+        after = [one for one in known if one["version"] > version]
+        return bool(then) and all(one["operation"] in _UPKEEP for one in after)
+
+    def count(self) -> int:
+        """How many rows there are."""
+        return int(frame(self.root, self.table, self.at).count())
+
+    def to_pyarrow_table(
+        self, columns: Sequence[str] | None = None, filters: Sequence[tuple[str, str, Any]] | None = None
+    ) -> pa.Table:
+        """Rows, those for which all filters (column, `=`, text) hold."""
+        try:
+            found = frame(self.root, self.table, self.at)
+            for column, _, value in filters or ():
+                found = found.filter(found[column] == value)
+            return (found.select(*columns) if columns else found).toArrow()
+        except Exception as error:
+            if self.at is None:
+                raise
+            raise DeltaError(reason(error)) from error
+
+    @cached_property
+    def _schema(self) -> Schema:
+        return Schema.from_arrow(session().table(self.name).limit(0).toArrow().schema)
 
     def schema(self) -> Schema:
         """Columns and types."""
-        return Schema.from_arrow(session().table(self.name).limit(0).toArrow().schema)
+        return self._schema
 
     def restore(self, version: int) -> None:
         """Go back to an earlier version, as a new commit."""
         session().sql(f"RESTORE TABLE {self.name} TO VERSION AS OF {version}").collect()
+        written(self.name)
 
     def add_columns(self, fields: list[Field]) -> None:
         """Give the table more columns, null so far."""
         told = ", ".join(f"`{field.name}` {_sql_type(field.type)}" for field in fields)
         session().sql(f"ALTER TABLE {self.name} ADD COLUMNS ({told})").collect()
+        written(self.name)
 
     def __getattr__(self, name: str) -> Any:
         raise LakehouseError(
             f"{self.name}: {name} is left to Unity Catalog",
             "Use its own means, such as VACUUM or REORG TABLE ... APPLY (PURGE).",
         )
+
+
+def _since_1970(time: datetime) -> int:
+    return round(time.timestamp() * 1000)
 
 
 def _sql_type(delta_type: Any) -> str:

@@ -13,12 +13,13 @@ from medallion.figures import percent
 from medallion.lakehouse import query, store
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
-from medallion.learning import train
+from medallion.learning import forecasts, train
 from medallion.pipeline import models
 from medallion.pipeline.steps import Report, Steps
 from medallion.scoring import drift, snapshots
-from medallion.scoring.drift import DRIFTED, MATTERS
+from medallion.scoring.drift import DRIFTED, GROWING, MATTERS
 from medallion.scoring.evaluation import figures, gain
+from medallion.scoring.training import SHORT_DAYS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,6 +36,9 @@ MOST_DAYS = 180
 #: Days before which drift is no reason: there is nothing new to learn from yet.
 LEAST_DAYS = 27
 _Z_90 = 1.645
+#: Distance from what was expected within a few weeks, in standard deviations, that is taken for a break; deals that
+#: chance must be able to move for that to be told; and days of scores that are compared at once.
+BREAK, LEAST_CHANCE, SHORT_WINDOW = 3.5, 4.0, 28
 
 
 @dataclass
@@ -48,6 +52,9 @@ class Watch:
         ended: Per means of scoring (a model's version, or base_rate_by_band): figures of its scores whose horizon is
             over.
         bands: Observed conversion of these per band of the rule score.
+        short: Per number of days and end: deals that the active model scored lately, how many of them were expected to
+            be won or lost within these days, how many were, and the distance in standard deviations.
+        forecasts: Kept forecasts of periods that are over, compared with what came; None without any.
         recommendation: keep, retrain, roll back or train.
         because: Why, in sentences.
     """
@@ -57,6 +64,8 @@ class Watch:
     drift: dict[str, float] = field(default_factory=dict)
     ended: dict[str, dict[str, Any]] = field(default_factory=dict)
     bands: list[dict[str, Any]] = field(default_factory=list)
+    short: list[dict[str, Any]] = field(default_factory=list)
+    forecasts: dict[str, Any] | None = None
     recommendation: str = KEEP
     because: list[str] = field(default_factory=list)
 
@@ -76,6 +85,8 @@ def watch(settings: Settings, report: Report = lambda name, seconds: None) -> Wa
     found = Watch(day, entry.scorer.version if entry else None)
     with steps.step("scores and outcomes of the deals"):
         found.ended, found.bands = _ended(lake, day)
+        found.short = _short(lake, day, entry) if entry is not None else []
+        found.forecasts = forecasts.compared(lake, day)
     if entry is not None:
         with steps.step("signals of the open deals"):
             now = _signals(settings, lake, entry, day)
@@ -131,6 +142,38 @@ def _ended(lake: Lakehouse, day: date) -> tuple[dict[str, dict[str, Any]], list[
     return found, bands
 
 
+#: The last score of each deal that is old enough, with what came of it so soon.
+_SOON = """
+select s.won_by[$3] as won_p, s.lost_by[$3] as lost_p,
+       cast(coalesce(l.closed_at < s.as_of + to_days(1 + $2::int), false) as int) as ended, l.status = 'won' as won
+from gold.lead_scores s join silver.leads_clean l using (lead_id)
+where s.model_version = $1 and s.won_by is not null and s.as_of + to_days($2::int) <= $4
+  and s.as_of + to_days($2::int + $5::int) > $4 and (l.closed_at is null or l.closed_at >= s.as_of + to_days(1))
+qualify row_number() over (partition by s.lead_id order by s.as_of desc, s.known_as_of desc) = 1
+"""
+
+
+def _short(lake: Lakehouse, day: date, entry: Entry) -> list[dict[str, Any]]:
+    """Wins and losses a few weeks after a score, against what was expected; chance as wide as training has seen it."""
+    scorer, rows = entry.scorer, []
+    with query.connect(lake, layers=["gold", "silver"]) as connection:
+        for days in SHORT_DAYS:
+            place = scorer.edges.index(days)
+            table = connection.execute(_SOON, [scorer.version, days, place, day, SHORT_WINDOW]).fetchnumpy()
+            wide = entry.document["unrest"][str(days)]
+            won = table["won"].astype(bool)
+            for end, spread in zip(("won", "lost"), wide, strict=True):
+                p = np.asarray(table[f"{end}_p"], dtype=float)
+                chance, came = float((p * (1 - p)).sum()), int((table["ended"] * (won == (end == "won"))).sum())
+                rows.append(
+                    {
+                        "days": days, "end": end, "scores": len(p), "expected": round(float(p.sum()), 1), "came": came,
+                        "off": round((came - float(p.sum())) / (chance * spread) ** 0.5, 2) if chance >= LEAST_CHANCE else None,
+                    }
+                )  # fmt: skip
+    return rows
+
+
 def _recommend(found: Watch, entry: Entry | None) -> tuple[str, list[str]]:
     """What to do, and why."""
     if entry is None:
@@ -149,11 +192,17 @@ def _recommend(found: Watch, entry: Entry | None) -> tuple[str, list[str]]:
             because.append(
                 f"it forecast {percent(mine['mean_forecast'])} on average and {percent(mine['won_share'])} were won"
             )
+    because += [
+        f"within {row['days']} days {row['came']} of {row['scores']} scored deals were {row['end']}, {row['expected']} were "
+        f"expected: {abs(row['off']):.1f} standard deviations off"
+        for row in found.short
+        if row["off"] is not None and abs(row["off"]) >= BREAK
+    ]
     profile = entry.document["profile"]
     moved = [
         f"{name} ({psi:.2f})"
         for name, psi in found.drift.items()
-        if psi >= DRIFTED and profile[name]["weight"] >= MATTERS
+        if psi >= DRIFTED and profile[name]["weight"] >= MATTERS and name not in GROWING
     ]
     age = (found.as_of - entry.as_of).days
     if moved and age >= LEAST_DAYS:
@@ -162,7 +211,8 @@ def _recommend(found: Watch, entry: Entry | None) -> tuple[str, list[str]]:
         because.append(f"it learned from outcomes up to {entry.as_of}, {age} days ago")
     if because:
         return RETRAIN, because
-    scores = "its scores hold" if mine else "none of its scores is old enough to judge"
+    judged = mine or any(row["off"] is not None for row in found.short)
+    scores = "its scores hold" if judged else "none of its scores is old enough to judge"
     signals = (
         f"it learned from outcomes up to {entry.as_of}, too lately to learn anew" if moved else "its signals are stable"
     )

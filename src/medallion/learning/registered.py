@@ -19,7 +19,11 @@ def versions(settings: Settings) -> list[dict[str, Any]]:
     present = models.champion(settings)
     found = []
     for name in registry.versions(where):
-        entry = registry.load(where / name)
+        try:
+            entry = registry.load(where / name)
+        except registry.EarlierModelError:
+            found.append({"version": name, "speaks": False, "kind": "of an earlier version of the product"})
+            continue
         test = entry.evaluation.get("candidates", {}).get(entry.scorer.kind, {})
         found.append(
             {

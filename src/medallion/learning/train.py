@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,19 +13,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from medallion import addresses, charts, contracts
+from medallion import addresses, charts, contracts, log
 from medallion.config import Settings, end_of_day
+from medallion.contracts.model import STANDING
 from medallion.errors import LakehouseError, MedallionError
 from medallion.lakehouse import contracts_in_use, query, store
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import batches, journal, models
+from medallion.pipeline import batches, identities, journal, models
 from medallion.pipeline.steps import Report, Steps
 from medallion.scoring import card, drift, leaks, registry, snapshots, training
 from medallion.scoring.evaluation import gain
+from medallion.scoring.predict import Scorer
 from medallion.scoring.readiness import BOOST_LEADS, BOOST_WON, Evidence
 from medallion.scoring.snapshots import Facts, versions
-from medallion.silver import without
+from medallion.silver import life, resolved, without
 from medallion.version import VERSION
 
 if TYPE_CHECKING:
@@ -43,8 +46,6 @@ MOST_ROWS = 1_000_000
 SEED = 7
 #: Snapshots whose effects weigh the signals for drift.
 _PROFILED = 10_000
-#: Snapshots of each outcome, later than anything the present model learned from, that a comparison with it needs.
-LEAST_TO_COMPARE = 40
 
 
 @dataclass
@@ -158,23 +159,27 @@ class _Training:
         return Evidence(row["won"], row["lost"])
 
     def _cutoffs(self, day: date) -> list[datetime]:
-        """Cutoffs whose horizon is over at the end of the day."""
+        """Cutoffs before the end of the day."""
         with query.connect(self.lake, layers=["silver"]) as connection:
             first = query.rows(connection, "select min(created_at) as first from silver.leads_clean")[0]["first"]
-        last = end_of_day(day) - timedelta(days=self.horizon)
-        return snapshots.cutoffs(last, None if first is None else first.replace(tzinfo=None))
+        return snapshots.cutoffs(end_of_day(day), None if first is None else first.replace(tzinfo=None), self.horizon)
 
     def _facts(self, spark: SparkSession) -> Facts:
 
         journal = batches.history(self.lake)
         replaced = batches.replaced(journal)
         known = [batch.known_at for batch in journal if batch.state == batches.FINISHED]
+        pairs = {
+            name: identities.into(members)
+            for name, members in identities.frames(spark, self.lake, self.entities).items()
+        }
 
         def of(entity: Entity) -> DataFrame:
             history = store.read(spark, self.lake, entity.history.name)
             history = without(history, replaced.get(entity.name, ()))
-            accepted = history.filter("_outcome IN ('accepted', 'moved')").count()
+            accepted = history.filter(f"_outcome IN {STANDING}").count()
             single = accepted == store.read(spark, self.lake, entity.clean.name).count()
+            history = life.following(history, resolved.references(entity, pairs))
             return versions(history, entity.key, min(known), single=single)
 
         stages = self.entities.get("stage_changes")
@@ -239,6 +244,14 @@ class _Training:
                     )
         return "the deals of this lakehouse"
 
+    def _present(self) -> Entry | None:
+        """The active model; None where there is none, or it cannot be used: training replaces it."""
+        try:
+            return models.champion(self.settings)
+        except LakehouseError as error:
+            log.event("the active model is replaced", logging.WARNING, problem=error.problem)
+            return None
+
     def _conclude(
         self,
         outcome: Outcome,
@@ -257,31 +270,35 @@ class _Training:
         evaluation["as_of"], evaluation["horizon_days"] = outcome.as_of.isoformat(), self.horizon
         evaluation["fixed_columns"] = list(self.settings.fixed_columns)
         outcome.evaluation = evaluation
-        present = models.champion(self.settings)
+        present = self._present()
         outcome.champion = present.scorer.version if present else None
-        if learned.champion == "rules":
+        model = learned.model
+        if model is None:
             outcome.reason = "no model was better beyond doubt than the rates per score band, which stay in use"
             return
-        document = {
+        document: dict[str, Any] = {
             "kind": learned.champion,
             "as_of": outcome.as_of.isoformat(),
             "horizon_days": self.horizon,
             "trained_on": evaluation["trained_on"],
             "fixed_columns": list(self.settings.fixed_columns),
             "learned_until": evaluation["last_cutoff"],
-            "model": learned.model.dump(),
-            "calibrator": asdict(learned.calibrator),
+            "model": model.dump(),
+            "settings": learned.candidates[learned.champion].settings,
+            "calibration": learned.calibration.dump(),
             "tiers": learned.tiers,
-            "profile": drift.profile(rows, learned.model.names, learned.model.contributions(_spread(rows, _PROFILED))),
+            "unrest": {str(days): list(both) for days, both in learned.unrest.items()},
             "product": VERSION,
         }
-        trees = getattr(learned.model, "trees", None)
+        trees = getattr(model, "trees", None)
+        scorer = Scorer("", model.kind, document["model"], trees, learned.calibration, learned.tiers, self.horizon)
+        document["profile"] = drift.profile(rows, model.names, scorer.contributions(_spread(rows, _PROFILED)))
         if present is not None and not anyway:
             outcome.reason = _not_as_good(present, learned, rows) or ""
         outcome.promoted = not outcome.reason
         texts = {
             "evaluation.json": json.dumps(evaluation, indent=1) + "\n",
-            "model_card.md": card.card(evaluation, learned.model.names, picture=charts.available()),
+            "model_card.md": card.card(evaluation, model.names, picture=charts.available()),
         }
         if charts.available():
             texts["reliability.svg"] = charts.svg(charts.reliability(evaluation["reliability"], self.horizon))
@@ -311,28 +328,16 @@ def _spread(rows: pa.Table, most: int) -> pa.Table:
 def _not_as_good(present: Entry, learned: Learned, rows: pa.Table) -> str | None:
     """Why a new model may not take the place of the present one; None when it may.
 
-    Both are evaluated on the same deals, later than anything that either learned from; the new one as it was when it
-    had learned from the training part only.
+    Compared are the recipes: the kind and the settings of the present one, learned from the same rows as the new one,
+    on the same later deals. The present model itself may have learned from these.
     """
-    rows = rows.sort_by([("cutoff", "ascending"), ("lead_id", "ascending")])
-    at = training.cutoffs_of(rows)
-    since = np.datetime64(max(str(present.document["learned_until"]), learned.evaluation["test_from"]))
-    fair = (at > since) if since == np.datetime64(str(present.document["learned_until"])) else (at >= since)
-    won = rows["won"].to_numpy().astype(float)[fair]
-    if min(won.sum(), len(won) - won.sum()) < LEAST_TO_COMPARE:
-        return (
-            f"since {present.scorer.version} was trained, {int(won.sum())} won and {int(len(won) - won.sum())} other "
-            f"snapshots have come, {LEAST_TO_COMPARE} of each are needed to compare: it stays active"
-        )
-    later = rows.filter(pa.array(fair))
+    horizon = int(learned.evaluation["horizon_days"])
+    other = training.again(rows, horizon, present.scorer.kind, present.document["settings"], SEED)
     new = learned.candidates[learned.champion]
-    margins = new.model.margins(later)
-    found = gain(
-        won, present.scorer.probabilities(later), new.calibrator(margins), later["customer_id"].to_pylist(), SEED
-    )
+    found = gain(other.actual, other.forecast, new.forecast, other.accounts, SEED)
     if found.no_worse:
         return None
     return (
-        f"on {len(won)} later snapshots it loses {-found.log_loss:.4f} of log loss to {present.scorer.version}, which "
-        "stays active"
+        f"on {len(other.actual)} later snapshots it loses {-found.log_loss:.4f} of log loss to the recipe of "
+        f"{present.scorer.version} learned from the same deals, which stays active"
     )

@@ -12,14 +12,15 @@ from medallion.metrics.answers import (
     groups,
     insights,
     named,
-    question,
+    query_of,
     together,
     understand,
     value,
     values_of,
 )
-from medallion.metrics.declared import Dimension, Format, Measure, Metric, MetricView, Parameter, metrics
+from medallion.metrics.declared import Dimension, Format, Measure, Metric, MetricView, Parameter
 from medallion.metrics.filters import Filter, Known, understood, within
+from medallion.metrics.loading import every_metric, flag, metrics, threshold, views
 from medallion.metrics.relations import Relation
 from medallion.metrics.writing import plain, written
 
@@ -38,17 +39,21 @@ __all__ = [
     "ask",
     "computed",
     "contradicted",
+    "every_metric",
+    "flag",
     "groups",
     "insights",
     "metrics",
     "named",
     "plain",
-    "question",
+    "query_of",
+    "threshold",
     "together",
     "understand",
     "understood",
     "value",
     "values_of",
+    "views",
     "within",
     "written",
 ]

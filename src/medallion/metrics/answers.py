@@ -17,8 +17,9 @@ import sqlglot
 from sqlglot import exp
 
 from medallion.errors import ContractError
-from medallion.metrics.declared import Dimension, Metric, metrics
+from medallion.metrics.declared import Dimension, Metric
 from medallion.metrics.filters import Filter, Known, condition, understood, within
+from medallion.metrics.loading import metrics
 from medallion.metrics.relations import Relation, columns_of
 from medallion.metrics.writing import plain
 
@@ -107,9 +108,9 @@ def ask(
     """
     metric, split = named(name), tuple(dict.fromkeys([by] if isinstance(by, str) else by or ()))
     given = tuple(where)
-    first, last = _days(connection) if any(_is_time(metric, one) for one in given) else (None, None)
+    first, last = days(connection) if any(_is_time(metric, one) for one in given) else (None, None)
     filters = understand(metric, split, given, partial(values_of, connection), last, first)
-    _not_by_proxy(connection, metric, filters)
+    not_by_proxy(connection, metric, filters)
     return computed(connection, metric, split, filters, parameters, largest, over, smallest, valued=valued)
 
 
@@ -140,19 +141,18 @@ def computed(
     columns = [column[0] for column in result.description or ()]
     rows = [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
     rows = [{**row, "value": plain(row["value"])} for row in rows]
-    used = {p.name: p.default for p in metric.parameters} | dict(parameters or {})
-    return Answer(metric, split, rows, sql, bindings, filters, used)
+    return Answer(metric, split, rows, sql, bindings, filters, metric.settled(parameters or {}))
 
 
 def groups(connection: duckdb.DuckDBPyConnection, answer: Answer, *, unknown: bool = False) -> int:
     """How many rows an answer would have without its limit; those alone that have no value where they are asked for."""
-    sql = question(answer.metric, answer.by, answer.filters)
+    sql = query_of(answer.metric, answer.by, answer.filters)
     only = " WHERE value IS NULL" if unknown else ""
     found = connection.execute(f"SELECT COUNT(*) FROM ({sql}){only}", list(answer.bindings)).fetchone()
     return int(found[0]) if found else 0
 
 
-def question(metric: Metric, by: tuple[str, ...] = (), where: Iterable[Filter] = ()) -> str:
+def query_of(metric: Metric, by: tuple[str, ...] = (), where: Iterable[Filter] = ()) -> str:
     """The query that `ask` runs, with `?` for the values of the filters."""
     return _for_duckdb(metric.spark_sql(by=by, where=_conditions(metric, where)[0]))
 
@@ -190,7 +190,7 @@ def together(
     return [
         Answer(
             metric, (), [{"value": plain(value), "n": count}], _for_duckdb(metric.spark_sql(where=conditions)),
-            bindings, filters, {p.name: p.default for p in metric.parameters},
+            bindings, filters, metric.settled({}),
         )
         for metric, value in zip(chosen, found, strict=True)
     ]  # fmt: skip
@@ -229,11 +229,18 @@ def understand(
         ContractError: A dimension, operator or value is not there or cannot be read; a stock is asked for by time; the
             metric tells the values apart itself; or the time is after the data, or before it.
     """
-    filters = tuple(where)
+    filters, label = tuple(where), metric.measure.display_name
+    if metric.measure.needs_period:
+        remedy = f"`medallion metrics value {metric.name} --period 'this quarter'` answers it."
+        raise ContractError(f"{label} means nothing without a period", remedy)
     for name in (*by, *(one.dimension for one in filters)):
         dimension = metric.view.dimension(name)
+        if dimension and dimension not in metric.dimensions and metric.measure.parts:
+            raise ContractError(
+                f"{label} counts its parts by times of their own, not by {name}",
+                f"`medallion metrics value {metric.name} --period ...` answers it.",
+            )
         if dimension and dimension not in metric.dimensions:
-            label = metric.measure.display_name
             raise ContractError(
                 f"{label} is a stock: it is known as of the last day of the data, not by {name}",
                 f"Ask for {metric.name} without {name}; `medallion replay DAY` gives the state of a past day.",
@@ -241,7 +248,7 @@ def understand(
     found = understood(filters, metric.view.dimensions, known, of=metric.name)
     within(found, metric.view.dimensions, last, first)
     if wrong := contradicted(metric, found):
-        _refuse(metric, metric.dimension(wrong.dimension), wrong)
+        refuse(metric, metric.dimension(wrong.dimension), wrong)
     return found
 
 
@@ -274,14 +281,21 @@ def _together(own: Iterable[frozenset[str] | None]) -> frozenset[str]:
     return frozenset[str]().union(*(part for part in own if part is not None))
 
 
-def _refuse(metric: Metric, dimension: Dimension, wrong: Filter) -> None:
+def refuse(metric: Metric, dimension: Dimension, wrong: Filter, as_written: str | None = None) -> None:
+    """Refuse a filter that undoes a metric, with the metrics that it leaves alone.
+
+    Raises:
+        ContractError: Always.
+    """
     label, own = metric.measure.display_name, _selected(metric.measure.expr)[dimension.expr]
     every = ",".join(sorted(_together(own)))
     if len(own) == 1:
-        problem = f"{label} looks at {dimension.name}={every} itself, so {wrong} leaves nothing"
+        problem = f"{label} looks at {dimension.name}={every} itself, so {as_written or wrong} leaves nothing"
     else:
         against = "the other rows" if None in own else "each other"
-        problem = f"{label} compares {dimension.name}={every} with {against}, so {wrong} changes what it means"
+        problem = (
+            f"{label} compares {dimension.name}={every} with {against}, so {as_written or wrong} changes what it means"
+        )
     near = [
         one.name
         for one in metrics().values()
@@ -290,12 +304,17 @@ def _refuse(metric: Metric, dimension: Dimension, wrong: Filter) -> None:
         and dimension.expr not in columns_of(one.measure.expr)
     ]
     raise ContractError(
-        problem, f"Ask for {metric.name} without {wrong.dimension}, or for {' or '.join(near) or 'another metric'}."
+        problem,
+        f"Ask for {metric.name} without {as_written or wrong.dimension}, or for {' or '.join(near) or 'another metric'}.",
     )
 
 
-def _not_by_proxy(connection: duckdb.DuckDBPyConnection, metric: Metric, where: Iterable[Filter]) -> None:
-    """Refuse a filter by what tells a column that the metric looks at, such as the stage, which tells the status."""
+def not_by_proxy(connection: duckdb.DuckDBPyConnection, metric: Metric, where: Iterable[Filter]) -> None:
+    """Refuse a filter by what tells a column that the metric looks at, such as the stage, which tells the status.
+
+    Raises:
+        ContractError: There is one.
+    """
     for one in where:
         told = metric.view.dimension(_TELLS.get(one.dimension, ""))
         if told is None or told.expr not in _selected(metric.measure.expr):
@@ -304,7 +323,7 @@ def _not_by_proxy(connection: duckdb.DuckDBPyConnection, metric: Metric, where: 
         sql = metric.spark_sql(by=told.name, where=conditions, values={"n": "COUNT(1)"})
         found = [str(row[0]) for row in connection.execute(_for_duckdb(sql), bindings).fetchall()]
         if not _leaves(metric, told, found, besides=False):
-            _refuse(metric, told, one)
+            refuse(metric, told, one)
 
 
 @lru_cache(maxsize=1024)
@@ -338,7 +357,7 @@ def _is_time(metric: Metric, one: Filter) -> bool:
     return dimension is not None and dimension.is_time
 
 
-def _days(connection: duckdb.DuckDBPyConnection) -> tuple[date | None, date | None]:
+def days(connection: duckdb.DuckDBPyConnection) -> tuple[date | None, date | None]:
     """The first and the last day that gold describes; None where it is empty or not there."""
     try:
         found = connection.execute("SELECT MIN(day), MAX(day) FROM gold.sales_summary").fetchone()
@@ -360,7 +379,8 @@ def values_of(
     """
     found: dict[str, None] = {}
     views = {id(metric.view): metric for metric in metrics().values() if dimension in metric.view.dimensions}
-    for metric in views.values():
+    simple = [metric for metric in views.values() if not metric.view.is_query]  # the others are made from these tables
+    for metric in simple or views.values():
         sql = metric.spark_sql(None, dimension.name, values={"n": "COUNT(1)"})
         try:
             rows = connection.execute(at_hand(_for_duckdb(sql))).fetchall()

@@ -1,4 +1,9 @@
-"""Metrics as they are declared: Unity Catalog metric views in YAML, checked, and their queries in Spark SQL."""
+"""Metrics as they are declared: Unity Catalog metric views in YAML, with a few words more, and their queries in Spark SQL.
+
+The words that the standard does not have: of a view `entity`, `grain`, `key`, `listed`, `parameters` and `fields`; of a dimension
+`type`, `values`, `aliases`, `implies`, `future` and `ordered`; of a measure `period`, `additivity`, `history`, `unit`, `n`, `maturing`,
+`needs` and `needs_period`.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +11,16 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
-from pathlib import Path
-from typing import Literal
+from functools import lru_cache
+from typing import Annotated, Any, Literal
 
 import sqlglot
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from sqlglot import exp
 
-from medallion.contracts import Column, yaml
-from medallion.contracts.own import own_columns
 from medallion.errors import ContractError
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class _Strict(BaseModel):
@@ -40,11 +43,41 @@ class Format(_Strict):
 
 
 class Parameter(_Strict):
-    """A number that an expression names as `:name` and that whoever asks may set."""
+    """A number that an expression names as `:name`: a threshold or a target, which whoever asks may set.
 
-    name: str
-    default: float
+    Attributes:
+        default: Its value where nobody says another; None where there is none, and it has to be given.
+        what_if: Whether a page of Power BI lets its readers choose it.
+    """
+
+    name: Name
+    default: float | None = None
     comment: str
+    what_if: bool = False
+
+
+class Join(_Strict):
+    """A table that each row of the source belongs to one row of.
+
+    Attributes:
+        name: How expressions call it: `account.city`.
+        source: The table, such as `gold.customer_features`; its key is unique.
+        using: Columns that both have and that name the row.
+    """
+
+    name: Name
+    source: str
+    using: tuple[str, ...] = Field(min_length=1)
+
+
+class Calendar(_Strict):
+    """How years are divided where that is not by the calendar.
+
+    Attributes:
+        fiscal_year_starts: The month, 1 to 12, with which the fiscal year begins; it is named for the year it ends in.
+    """
+
+    fiscal_year_starts: Annotated[int, Field(ge=1, le=12)] = 1
 
 
 class Dimension(_Strict):
@@ -53,16 +86,34 @@ class Dimension(_Strict):
     Attributes:
         type: What its values are read as in a filter. Text is enumerable: its values are those declared and those in
             the data.
-        values: Values that it may have whether or not the data has them; of a number, the only ones.
+        values: Values that it may have whether or not the data has them, in their order; of a number, the only ones.
+        aliases: Other names that a question may use for it.
+        implies: What is so of each row that has a value here, by column: closed deals are won or lost.
+        future: Whether its days may lie after the last day of the data.
+        ordered: Whether its values have an order of their own: that of `values`, or where none are declared, that in
+            which deals pass them. An answer without another order has it.
+        format: How a number is written for readers.
+        needs: Tables of optional entities without which the dimension is not there.
     """
 
-    name: str
+    name: Name
     expr: str
     display_name: str
     comment: str
     synonyms: tuple[str, ...] = ()
     type: Literal["text", "number", "boolean", "day", "month"] = "text"
     values: tuple[str, ...] = ()
+    aliases: tuple[Name, ...] = ()
+    implies: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    future: bool = False
+    ordered: bool = False
+    format: Format | None = None
+    needs: tuple[str, ...] = ()
+
+    @field_validator("implies", mode="before")
+    @classmethod
+    def _pairs(cls, value: Any) -> Any:
+        return tuple(value.items()) if isinstance(value, dict) else value
 
     @property
     def is_time(self) -> bool:
@@ -74,33 +125,68 @@ class Measure(_Strict):
     """One metric: its expression over the view's source.
 
     Attributes:
-        period: The dimension, a day, that a period of time restricts; None for what only has a present state.
+        expr: Aggregates in Spark SQL. `MEASURE(name)` is another metric of the view, counted by that metric's own time.
+        period: The time column: a dimension, a day, that a period of time restricts; None for what only has a present
+            state, and for what is made of others.
         additivity: `flow` adds up over time; `stock` is a state, known as of the last day of the data alone; `ratio`
             follows its parts.
+        history: The entity whose rows say what a stock was on an earlier day, each with `from_day` and `to_day`; None
+            where only today's is known.
+        unit: What it counts: deals, days, touches; the currency of the deals for amounts.
+        n: Expression that counts the rows behind a value; all rows where it is not given.
+        maturing: Whether a period's value still changes after the period has ended, as that of a cohort does.
         needs: Columns that a contract has to bring to gold, without which the metric is not there.
+        needs_period: Whether it means nothing without a period.
     """
 
-    name: str
+    name: Name
     expr: str
     display_name: str
     comment: str
     synonyms: tuple[str, ...] = ()
     period: str | None = None
     additivity: Literal["flow", "stock", "ratio"] = "flow"
+    history: Name | None = None
+    unit: str = ""
+    n: str = "COUNT(1)"
+    maturing: bool = False
     needs: tuple[str, ...] = ()
+    needs_period: bool = False
     format: Format
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the metrics that it is made of; none for most."""
+        return _parts(self.expr)
 
 
 class MetricView(_Strict):
-    """Metrics over one table, or over a query."""
+    """Metrics over one table, or over a query.
+
+    Attributes:
+        entity: What one row is, in the plural: deals, accounts.
+        grain: The same in words.
+        key: Dimensions or fields that name a row.
+        listed: What a list of records shows beside the key; all where none are named.
+        joins: Tables that fields may be taken from.
+        needs: Tables of optional entities without which there are none of these metrics.
+        fields: What questions may also filter and split by, and lists of records show, beside the dimensions.
+    """
 
     version: str
+    entity: str = ""
+    grain: str = ""
+    key: tuple[str, ...] = ()
+    listed: tuple[str, ...] = ()
     source: str
     comment: str
     filter: str | None = None
+    needs: tuple[str, ...] = ()
+    joins: tuple[Join, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     dimensions: tuple[Dimension, ...]
-    measures: tuple[Measure, ...]
+    fields: tuple[Dimension, ...] = ()
+    measures: tuple[Measure, ...] = ()
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -119,6 +205,14 @@ class MetricView(_Strict):
         """The dimension of that name; None where there is none."""
         return next((item for item in self.dimensions if item.name == name), None)
 
+    def field(self, name: str) -> Dimension | None:
+        """The dimension or field of that name; None where there is none."""
+        return next((item for item in (*self.dimensions, *self.fields) if item.name == name), None)
+
+    def measure(self, name: str) -> Measure | None:
+        """The measure of that name; None where there is none."""
+        return next((item for item in self.measures if item.name == name), None)
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -134,14 +228,28 @@ class Metric:
 
     @property
     def dimensions(self) -> tuple[Dimension, ...]:
-        """The dimensions that it may be split and filtered by: a stock by none of time."""
-        stock = self.measure.additivity == "stock"
-        return tuple(one for one in self.view.dimensions if not (stock and one.is_time))
+        """The dimensions that it may be split and filtered by: by none of time a stock, and what is made of others."""
+        timeless = self.measure.additivity == "stock" or bool(self.measure.parts)
+        return tuple(one for one in self.view.dimensions if not (timeless and one.is_time))
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         """The parameters that its expression names."""
-        return tuple(p for p in self.view.parameters if re.search(rf":{p.name}\b", self.measure.expr))
+        return tuple(p for p in self.view.parameters if re.search(rf":{p.name}\b", self.expanded))
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether it is worth something without a period and without a parameter that has no default."""
+        return not self.measure.needs_period and all(one.default is not None for one in self.parameters)
+
+    @property
+    def expanded(self) -> str:
+        """The expression with the metrics that it is made of written out: its value over all time."""
+        text = self.measure.expr
+        for name in self.measure.parts:
+            if part := self.view.measure(name):
+                text = re.sub(rf"\bMEASURE\(\s*{name}\s*\)", f"({Metric(self.view, part).expanded})", text, flags=re.I)
+        return text
 
     def dimension(self, name: str) -> Dimension:
         """A dimension that the metric may be split by.
@@ -196,68 +304,54 @@ class Metric:
         """The measure's expression in Spark SQL with these parameters; the others at their defaults.
 
         Raises:
-            ContractError: The metric has no such parameter, or its value is no finite number.
+            ContractError: The metric has no such parameter, its value is no finite number, or one without a default is
+                not given.
         """
-        known = {p.name: p.default for p in self.parameters}
+        return with_parameters(self.expanded, self.settled(given))
+
+    def settled(self, given: Mapping[str, float]) -> dict[str, float]:
+        """The values of the metric's parameters: those given, the others at their defaults.
+
+        Raises:
+            ContractError: See `expression`.
+        """
+        known: dict[str, float | None] = {p.name: p.default for p in self.parameters}
         if unknown := given.keys() - known:
             raise ContractError(
                 f"{self.name} has no parameter {sorted(unknown)[0]!r}", f"Parameters: {', '.join(known) or 'none'}."
             )
-        for name, value in given.items():
-            if not math.isfinite(value):
+        for name, number in given.items():
+            if not math.isfinite(number):
                 raise ContractError(
-                    f"{name}={value} is not a finite number", f"Write {name} as a number such as 500000."
+                    f"{name}={number} is not a finite number", f"Write {name} as a number such as 500000."
                 )
-        text = self.measure.expr
+        found: dict[str, float] = {}
         for name, value in {**known, **given}.items():
-            text = re.sub(rf":{name}\b", repr(float(value)), text)
-        return text
+            if value is None:
+                label = self.measure.display_name
+                raise ContractError(
+                    f"{label} needs {name}, which has no default", f"Give it: --set {name}=500000, or as a threshold."
+                )
+            found[name] = float(value)
+        return found
 
 
-#: How a filter reads a column of each type that is no text; others are numbers.
-_TYPES: dict[str, Literal["text", "number", "boolean", "day", "month"]] = {
-    "string": "text", "boolean": "boolean", "date": "day", "timestamp": "day",
-}  # fmt: skip
+def with_parameters(text: str, values: Mapping[str, float]) -> str:
+    """An expression with numbers in place of its parameters.
 
-
-def metrics() -> dict[str, Metric]:
-    """All metrics by name, with the columns that the contracts in use bring to gold (`contracts.own`) as dimensions.
-
-    Raises:
-        ContractError: A declaration is broken, or a name is given twice.
+    >>> with_parameters("COUNT(CASE WHEN age > :days THEN 1 END)", {"days": 30})
+    'COUNT(CASE WHEN age > 30.0 THEN 1 END)'
     """
-    return _metrics(own_columns("gold.deals"), own_columns("gold.customer_features"))
+    for name, value in values.items():
+        text = re.sub(rf":{name}\b", repr(float(value)), text)
+    return text
 
 
-@cache
-def _metrics(of_deals: tuple[Column, ...], of_customers: tuple[Column, ...]) -> dict[str, Metric]:
-    own = {"gold.deals": of_deals, "gold.customer_features": of_customers}
-    found: dict[str, Metric] = {}
-    for path in sorted(Path(str(files("medallion.metrics"))).glob("*.yaml")):
-        try:
-            view = MetricView(**yaml.load(path.read_text(encoding="utf-8")))
-        except (ValidationError, yaml.YAMLError, TypeError) as error:
-            raise ContractError(f"{path}: {error}", "See the metric view format.") from error
-        columns = own.get(view.source, ())
-        there = {column.name for column in columns}
-        measures = tuple(measure for measure in view.measures if there.issuperset(measure.needs))
-        dimensions = (*view.dimensions, *map(_dimension, columns))
-        view = view.model_copy(update={"measures": measures, "dimensions": dimensions})
-        for measure in view.measures:
-            if measure.name in found:
-                raise ContractError(f"{path}: metric {measure.name} is declared twice", "Keep one definition.")
-            found[measure.name] = Metric(view, measure)
-    return found
+@lru_cache(maxsize=1024)
+def _parts(text: str) -> tuple[str, ...]:
+    """Names of the metrics that an expression is made of.
 
-
-def _dimension(column: Column) -> Dimension:
-    """A column that a contract brings to gold, as a dimension."""
-    kind = _TYPES.get(column.type, "number")
-    return Dimension(
-        name=column.name,
-        expr=f"CAST({column.name} AS DATE)" if column.type == "timestamp" else column.name,
-        display_name=column.shown,
-        comment=column.description or column.shown,
-        type=kind,
-        values=column.accepted if kind == "text" else (),
-    )
+    >>> _parts("MEASURE(won_leads) / NULLIF(MEASURE(total_leads), 0)")
+    ('won_leads', 'total_leads')
+    """
+    return tuple(dict.fromkeys(re.findall(r"\bMEASURE\(\s*(\w+)\s*\)", text, re.IGNORECASE)))

@@ -113,7 +113,7 @@ def understood(
         ContractError: A dimension, operator or value is not there or cannot be read, or two conditions leave nothing.
     """
     found = tuple(_understood(one, dimensions, known, of) for one in filters)
-    _leave_something(found, {one.name: one for one in dimensions})
+    leave_something(found, {one.name: one for one in dimensions})
     return found
 
 
@@ -134,7 +134,7 @@ def _understood(one: Filter, dimensions: Sequence[Dimension], known: Known, of: 
         if dimension.type in ("text", "boolean"):
             raise ContractError(
                 f"{one.dimension} is {_A[dimension.type]} and cannot be compared with {one.operator}",
-                f"Name its values with = or !=: {_some(_values(dimension, known))}.",
+                f"Name its values with = or !=: {some(_values(dimension, known))}.",
             )
         if one.values[0] in _EMPTY:
             raise ContractError(f"{one.dimension} needs {_HOW[dimension.type]}", f"Write it after {one.operator}.")
@@ -151,8 +151,8 @@ def _whole(one: Filter, dimension: Dimension, known: Known) -> tuple[str, ...] |
     """The one known value that holds the commas by which a text was parted."""
     if dimension.type != "text" or len(one.values) < 2:
         return None
-    joined = _same(",".join(one.values))
-    return next(((value,) for value in known(dimension) if "," in value and _same(value) == joined), None)
+    joined = same(",".join(one.values))
+    return next(((value,) for value in known(dimension) if "," in value and same(value) == joined), None)
 
 
 def _value(text: str, dimension: Dimension, known: Known) -> str:
@@ -160,13 +160,13 @@ def _value(text: str, dimension: Dimension, known: Known) -> str:
     unknown, as it is.
     """
     bare = _bare(text)
-    if bare is not None and not (dimension.type == "text" and _same(text) in map(_same, _values(dimension, known))):
+    if bare is not None and not (dimension.type == "text" and same(text) in map(same, _values(dimension, known))):
         text = bare
     if text == "":
         return text
     read = _READ[dimension.type](text) if dimension.type != "text" else text
     if read is None:
-        near = _meant(text, dimension.type)
+        near = meant(text, dimension.type)
         raise ContractError(
             f"{dimension.name}: {text[:_LONGEST]!r} is not {_A[dimension.type]}",
             f"Write {_HOW[dimension.type]}." + (f" Perhaps {' or '.join(near)}?" if near else ""),
@@ -175,18 +175,18 @@ def _value(text: str, dimension: Dimension, known: Known) -> str:
         return read
     if read in dimension.values:
         return read
-    return _one_of(read, dimension, _values(dimension, known) if dimension.type == "text" else dimension.values)
+    return one_of(read, dimension, _values(dimension, known) if dimension.type == "text" else dimension.values)
 
 
 def _values(dimension: Dimension, known: Known) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*dimension.values, *known(dimension))))
 
 
-def _one_of(text: str, dimension: Dimension, values: tuple[str, ...]) -> str:
+def one_of(text: str, dimension: Dimension, values: Sequence[str]) -> str:
     """The known value that a text is."""
     if text in values:
         return text
-    alike = [value for value in values if _same(value) == _same(text)]
+    alike = [value for value in values if same(value) == same(text)]
     if len(alike) == 1:
         return alike[0]
     if alike:
@@ -194,30 +194,31 @@ def _one_of(text: str, dimension: Dimension, values: tuple[str, ...]) -> str:
             f"{dimension.name}: {text[:_LONGEST]!r} may be {' or '.join(map(repr, alike))}", "Write it as it is there."
         )
     raise ContractError(
-        f"{dimension.name} has no value {text[:_LONGEST]!r}", _nearest(text, values) or "It has no values in this data."
+        f"{dimension.name} has no value {text[:_LONGEST]!r}", nearest(text, values) or "It has no values in this data."
     )
 
 
-def _nearest(text: str, values: tuple[str, ...]) -> str:
+def nearest(text: str, values: Sequence[str]) -> str:
+    """The values nearest to a text, in words."""
     if not values:
         return ""
     folded: dict[str, str] = {}
     for value in values:
-        folded.setdefault(_same(value)[:_LONGEST], value)
-    near = difflib.get_close_matches(_same(text)[:_LONGEST], folded, n=_NEAREST, cutoff=0.5)
+        folded.setdefault(same(value)[:_LONGEST], value)
+    near = difflib.get_close_matches(same(text)[:_LONGEST], folded, n=_NEAREST, cutoff=0.5)
     if near:
         return f"Nearest: {', '.join(folded[one] for one in near)}."
-    return f"It has {_some(values)}."
+    return f"It has {some(values)}."
 
 
-def _some(values: Sequence[str]) -> str:
+def some(values: Sequence[str]) -> str:
     """The first values, and how many more there are."""
     most = 12
     more = f" and {len(values) - most:,} more" if len(values) > most else ""
     return (", ".join(sorted(values)[:most]) or "no values") + more
 
 
-def _same(text: str) -> str:
+def same(text: str) -> str:
     """A text without what does not tell values apart: case, and what stands between words."""
     return " ".join(re.sub(r"[\s_\-,]+", " ", text).split()).casefold()
 
@@ -235,21 +236,23 @@ def _month(text: str) -> str | None:
     return text if re.fullmatch(r"[0-9]{4}-[0-9]{2}", text) and _day(f"{text}-01") else None
 
 
-def _number(text: str) -> str | None:
+def number(text: str) -> str | None:
+    """A number as it is told; None where the text is none."""
     if not re.fullmatch(r"[+-]?[0-9]+([.][0-9]+)?", text):
         return None
-    number = float(text)
-    return None if not math.isfinite(number) else str(int(number)) if number.is_integer() else repr(number)
+    found = float(text)
+    return None if not math.isfinite(found) else str(int(found)) if found.is_integer() else repr(found)
 
 
-def _boolean(text: str) -> str | None:
+def boolean(text: str) -> str | None:
+    """`true` or `false`; None where the text is neither."""
     return {"true": "true", "yes": "true", "false": "false", "no": "false"}.get(text.casefold())
 
 
-_READ: dict[str, Callable[[str], str | None]] = {"day": _day, "month": _month, "number": _number, "boolean": _boolean}
+_READ: dict[str, Callable[[str], str | None]] = {"day": _day, "month": _month, "number": number, "boolean": boolean}
 
 
-def _meant(text: str, kind: str) -> list[str]:
+def meant(text: str, kind: str) -> list[str]:
     """Days or months that a text in another form may mean."""
     found = []
     for form in {"day": _DAYS, "month": _MONTHS}.get(kind, ()):
@@ -261,7 +264,7 @@ def _meant(text: str, kind: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _leave_something(filters: Sequence[Filter], dimensions: dict[str, Dimension]) -> None:
+def leave_something(filters: Sequence[Filter], dimensions: dict[str, Dimension]) -> None:
     """Refuse conditions that no row can meet together: two values at once, or bounds that were turned round."""
     for place, second in enumerate(filters):
         for first in filters[:place]:

@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from medallion import figures
-from medallion.metrics.declared import metrics
+from medallion.metrics.declared import Format
+from medallion.metrics.loading import metrics
 
 
 def plain(number: Any) -> float | int | None:
@@ -27,7 +28,11 @@ def written(name: str, number: float | int | None, currency: str) -> str:
     >>> written("revenue", 1937000, "EUR"), written("hot_lead_share", 0.846154, "EUR"), written("win_rate", None, "EUR")
     ('€1,937,000', '84.6%', 'no data')
     """
-    form = metrics()[name].measure.format
+    return formed(metrics()[name].measure.format, number, currency)
+
+
+def formed(form: Format, number: float | int | None, currency: str) -> str:
+    """A number as its format has it; `currency` is that of the lakehouse."""
     places = form.decimal_places.places
     if form.type == "currency":
         return figures.money(number, currency, places)

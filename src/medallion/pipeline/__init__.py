@@ -11,7 +11,7 @@ import logging
 import sys
 import time
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -30,6 +30,7 @@ from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import (
     awaiting,
     batches,
+    decisions,
     drift,
     erasure_log,
     extensions,
@@ -40,7 +41,7 @@ from medallion.pipeline import (
 )
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.context import Context
-from medallion.pipeline.freshness import Freshness, Stale, recorded
+from medallion.pipeline.freshness import Freshness, Stale, optional_tables, recorded
 from medallion.pipeline.lineage import Lineage
 from medallion.pipeline.steps import Report, Steps
 from medallion.sources import currencies, rates
@@ -50,6 +51,7 @@ from medallion.version import VERSION
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from medallion.identities.decisions import Decision
     from medallion.pipeline import conventions
 
 
@@ -221,6 +223,33 @@ def reprocess(
         return work.do(todo, with_gold, writer.intent(journal.REPROCESS, last=journal.RUNS))
 
 
+def decide(
+    settings: Settings,
+    now: datetime,
+    made: Sequence[Decision],
+    report: Report = lambda name, seconds: None,
+) -> Result:
+    """Write down decisions about records that may be one, and bring silver and gold to them, as a whole or not at all.
+
+    Args:
+        settings: Which lakehouse, as of when.
+        now: The clock, UTC without zone.
+        made: The decisions.
+        report: Is told of each step.
+
+    Raises:
+        LakehouseError: Another run is writing, or a batch is unfinished.
+        ConservationError: A law does not hold; everything is rolled back.
+    """
+    recovered = _recovered(settings)
+    work = _Work(settings, now, report)
+    with journal.writing(work.lake) as writer:
+        work.result.recovered = [*recovered, *writer.recovered]
+        journal.needs_whole_batches(work.lake)
+        work.decided = made
+        return work.do([], True, writer.intent(journal.DUPLICATES, last=journal.RUNS))
+
+
 def replay(
     settings: Settings,
     day: date,
@@ -270,7 +299,16 @@ def replay(
         score_at = known_as_of or max(known) + timedelta(microseconds=1)
         contracts_in_use.put(spark, other, used, score_at)  # readers learn from it what currency the amounts are in
         context = Context(spark, lake, entities, steps, score_at)
-        silver_to_gold(context, day, settings.score, known_as_of, other, champion=model, score_at=score_at)
+        silver_to_gold(
+            context,
+            day,
+            settings.score,
+            known_as_of,
+            other,
+            champion=model,
+            score_at=score_at,
+            time_zone=settings.time_zone,
+        )
 
 
 _NOTHING: frozenset[str] = frozenset()
@@ -317,6 +355,7 @@ class _Work:
         self.steps = Steps(report)
         self.result = Result(run_id=f"{now:%Y%m%dT%H%M%S.%f}"[:-3], contracts=[item.path for item in self.overrides])
         self.replaced: list[Batch] = []
+        self.decided: Sequence[Decision] = ()
         log.common["run_id"] = self.result.run_id
         self.lineage = Lineage(settings.lakehouse)
 
@@ -505,7 +544,7 @@ class _Work:
     ) -> Result:
         """Take batches through bronze and silver, bring gold up to date where it is not, write down what was done."""
         result, behind = self.result, journal.without_gold(self.lake)
-        stale = with_gold and (bool(todo or behind) or not self._freshness().is_current())
+        stale = with_gold and (bool(todo or behind or self.decided) or not self._freshness().is_current())
         if todo or stale or self.replaced:
             log.event("run started", lakehouse=self.lake.root, batches=len(todo))
             self.lineage.started()
@@ -539,9 +578,12 @@ class _Work:
         return result
 
     def _do(self, todo: list[tuple[Batch, frozenset[str]]], stale: bool) -> None:
-        from medallion.pipeline.bronze_to_silver import bronze_to_silver  # these bring the engine's functions along
+        from medallion.pipeline import (
+            bronze_to_silver,
+            identities,
+            silver_to_gold,
+        )  # these bring the engine's functions along
         from medallion.pipeline.gate import Gate
-        from medallion.pipeline.silver_to_gold import silver_to_gold
 
         lake, settings, result, now = self.lake, self.settings, self.result, self.now
         with self.steps.step("start the engine"):
@@ -549,7 +591,17 @@ class _Work:
         _check_folder(lake)
         before = batches.history(lake)
         replaced = batches.replaced([*before, *(batch for batch, _ in todo)])
-        context = Context(spark, lake, self.entities, self.steps, now, result.run_id, replaced)
+        decisions.record(spark, lake, self.decided)
+        context = Context(
+            spark,
+            lake,
+            self.entities,
+            self.steps,
+            now,
+            result.run_id,
+            replaced,
+            identities.frames(spark, lake, self.entities),
+        )
         contracts_in_use.record(spark, lake, self.overrides, now)
         contracts_in_use.record_rates(spark, lake, self.rates, now)
         self._try_expressions(spark, [batch for batch, _ in todo])
@@ -561,7 +613,7 @@ class _Work:
             batch, chosen = waiting.popleft()
             gate = Gate(context, batch, settings.hold_back, self.held_under)
             try:
-                accounts = bronze_to_silver(context, batch, gate, chosen)
+                accounts = bronze_to_silver.bronze_to_silver(context, batch, gate, chosen)
             except SourceError as error:
                 if (rest := self._without_unreadable(batch, error)) is None:
                     raise
@@ -577,6 +629,8 @@ class _Work:
                 result.files += [file.name for file in batch.files]
                 self._tell_columns(batch, before)
             self._tell_lineage(batch, accounts)
+        with self.steps.step("silver: records that are one"):
+            identities.settle(context, delivered=bool(todo))
         for batch in self.replaced:
             if stays := self._left_behind(batch):
                 result.held.append(stays)
@@ -592,28 +646,37 @@ class _Work:
                 result.rebuilt = dict(stale.tables)
                 return stale
 
-            result.as_of, result.warnings = silver_to_gold(
+            result.as_of, result.warnings = silver_to_gold.silver_to_gold(
                 context,
                 self.goal,
                 settings.score,
                 champion=self.model,
                 score_at=now,
                 stale=why,
+                time_zone=settings.time_zone,
             )
             for step in graph():
                 if step.table in result.rebuilt:
                     read = [name for name in step.inputs if "." in name]
                     self.lineage.job(step.table, read, [gold_contract(step.table)])
-        back = erasure_log.returned(lake, self.entities, {batch.batch_id for batch, _ in todo}) if todo else []
-        result.warnings += [f"{one.says}. {erasure_log.TO_DO}" for one in back[:_TOLD]]
-        if len(back) > _TOLD:
-            result.warnings.append(f"{len(back) - _TOLD:,} more records like these; `medallion doctor` counts them.")
+        if todo and lake.exists(erasure_log.TABLE):
+            self._flag_returned(spark, [batch.batch_id for batch, _ in todo])
         if todo or fresh is not None:
             with self.steps.step("prove what was read"):
                 self._prove(spark, todo)
         result.changed = True
         result.steps, result.seconds = self.steps.seconds, round(time.perf_counter() - self.started, 3)
         _record_run(spark, lake, result, fresh.document(result.as_of) if fresh and result.as_of else None, now)
+
+    def _flag_returned(self, spark: SparkSession, batch_ids: list[str]) -> None:
+        """Tell of records with a contact of someone who was forgotten, and keep that until someone decides."""
+        lake = self.lake
+        back = erasure_log.returned(lake, self.entities, batch_ids if lake.exists(erasure_log.RETURNED) else None)
+        erasure_log.note(spark, lake, back, erasure_log.FLAGGED, self.now)
+        self.result.warnings += [f"{one.says}. {erasure_log.TO_DO}" for one in back[:_TOLD]]
+        if len(back) > _TOLD:
+            more = f"{len(back) - _TOLD:,} more records like these; `medallion status` lists them."
+            self.result.warnings.append(more)
 
     def _without_unreadable(self, batch: Batch, error: SourceError) -> Batch | None:
         """The files of a batch that was rolled back without the one that an error names, and those that wait for it."""
@@ -720,10 +783,13 @@ class _Work:
             "": contracts_in_use.fingerprint(self.said),
             "as_of": self.settings.score.model_dump(mode="json"),
             SCORED: self.model.scorer.version if self.model else None,
+            "time_zone": self.settings.time_zone,
         }
         dated = (entity.clean.name for entity in self.entities.values() if any(c.event for c in entity.columns))
         last = recorded(rows[0]["fingerprint"] if rows else None)
-        return Freshness(self.lake, tuple(dated), self.goal, given, last, self.full_refresh)
+        there = optional_tables(self.lake, self.entities)
+        merged = decisions.fingerprint(self.lake, self.entities)
+        return Freshness(self.lake, tuple(dated), self.goal, given, last, self.full_refresh, there, merged)
 
 
 def _check_folder(lake: Lakehouse) -> None:

@@ -17,13 +17,13 @@ from medallion import bronze, contracts, silver, sources
 from medallion.contracts import Entity, Filling, Table
 from medallion.errors import ConservationError, SourceError
 from medallion.lakehouse import store
-from medallion.pipeline import batches, erasure_log
+from medallion.pipeline import batches, erasure_log, identities
 from medallion.pipeline.batches import Batch
 from medallion.pipeline.context import Context
 from medallion.pipeline.ends import Ends, following
 from medallion.pipeline.gate import Gate
 from medallion.pipeline.steps import in_order
-from medallion.silver import checks, corrections, life, redaction
+from medallion.silver import checks, corrections, life, redaction, resolved
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -306,7 +306,9 @@ def _judged(context: Context, entity: Entity, batch: Batch, met: bool) -> DataFr
     asked = context.read(entity.conflicting_keys)
     history = _earlier(context, entity, batch) if met else None
     may_end = life.is_told(bronze.mapping_of(batch.files_of(entity.name))) or entity.merges is not None
-    return silver.outcomes(context.read(entity.staged), asked, history, entity, may_end)
+    judged = silver.outcomes(context.read(entity.staged), asked, history, entity, may_end)
+    members = context.members.get(entity.name)
+    return judged if members is None else resolved.merged(judged, entity, identities.merged_keys(members))
 
 
 def _parent_keys(context: Context, entity: Entity, batch: Batch) -> dict[str, DataFrame]:
@@ -328,6 +330,8 @@ def _parent_keys(context: Context, entity: Entity, batch: Batch) -> dict[str, Da
             ]
         if parent.ends_records and store.grow(context.lake, parent.history):
             known.append(life.left_alone(context.read(parent.history), parent))
+        if parent.name in context.members:
+            known.append(context.members[parent.name].select("_key"))
         if known:
             keys[column.name] = reduce(lambda one, other: one.unionByName(other), known)
         elif column.checks.get("reference") == "reject":
@@ -337,7 +341,10 @@ def _parent_keys(context: Context, entity: Entity, batch: Batch) -> dict[str, Da
 
 def _lookup_table(context: Context, parent: Entity, filling: Filling) -> LookupTable:
     context.create(parent.clean)
-    return silver.lookup_table(context.read(parent.clean), parent, filling)
+    members = context.members.get(parent.name)
+    if members is None or not context.lake.exists(parent.history.name):
+        return silver.lookup_table(context.read(parent.clean), parent, filling)
+    return silver.lookup_table(identities.as_delivered(context, parent, members), parent, filling, members)
 
 
 def _earlier(context: Context, entity: Entity, batch: Batch) -> DataFrame | None:

@@ -28,6 +28,7 @@ class Context:
         now: The clock of the run, UTC without zone.
         run_id: Its name in the tables of `ops`.
         replaced: Per entity the batches whose reading no longer counts (`batches.replaced`).
+        members: Per entity the records that were decided to be one (`identities.frames`).
     """
 
     spark: SparkSession
@@ -37,6 +38,7 @@ class Context:
     now: datetime
     run_id: str = ""
     replaced: Mapping[str, Collection[str]] = field(default_factory=dict)
+    members: Mapping[str, DataFrame] = field(default_factory=dict)
 
     def read(self, table: Table | str) -> DataFrame:
         """A table as it is now."""
@@ -45,7 +47,7 @@ class Context:
     def has_rows(self, table: Table, condition: str) -> bool:
         """Whether a condition of SQL holds for some row of a table; asked without the engine, which plans it for longer."""
         name = table.name
-        if self.lake.in_catalog:
+        if not self.lake.place.reads_files:
             return not self.read(name).filter(condition).isEmpty()
         with query.connect(self.lake, [name.split(".")[0]], only={name}) as connection:
             return bool(query.rows(connection, f"select 1 as there from {name} where {condition} limit 1"))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from medallion import door
 from medallion.contracts import Entity, table
 from medallion.errors import LakehouseError
-from medallion.lakehouse import query, store
+from medallion.lakehouse import locks, query, store
 from medallion.lakehouse.store import Lakehouse
 
 if TYPE_CHECKING:
@@ -25,8 +25,13 @@ TABLE = "ops.erasures"
 #: Kinds of hashes of addresses and numbers: they tell whether someone has come back under another key.
 CONTACTS = EMAIL, PHONE = "contact.email", "contact.phone"
 STARTED, FINISHED = "started", "finished"
+#: Records that have such an address or number, until someone decides.
+RETURNED = "ops.returned"
+FLAGGED, KEPT = "flagged", "kept"
 #: File with whom to search for again, where a search found something that is not ours to remove.
 LEFT_FILE = ".erasures.json"
+#: What the lock calls that elsewhere than in a folder.
+_LEFT = "left"
 
 
 def read(lake: Lakehouse) -> ErasureLog:
@@ -84,8 +89,10 @@ def left(lake: Lakehouse) -> dict[str, dict[str, Any]]:
     Raises:
         LakehouseError: The file that has them is damaged.
     """
-    path = lake.folder / LEFT_FILE if lake.folder is not None else None
-    if path is None or not path.exists():
+    if lake.folder is None:
+        return dict(locks.peek(lake.root).get(_LEFT, {}))
+    path = lake.folder / LEFT_FILE
+    if not path.exists():
         return {}
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
@@ -96,12 +103,19 @@ def left(lake: Lakehouse) -> dict[str, dict[str, Any]]:
 
 
 def leave(lake: Lakehouse, erasure_id: str, arguments: Mapping[str, Any] | None) -> None:
-    """Keep what repeating the search of an erasure needs, readable by its owner only; None when it found nothing."""
+    """Keep what repeating the search of an erasure needs, None when it found nothing. The caller holds the lock.
+
+    In a folder in a file that its owner alone may read, elsewhere in the lock.
+    """
     known, path = left(lake), Path(lake.root, LEFT_FILE)
     found = {name: kept for name, kept in known.items() if name != erasure_id}
     if arguments is not None:
         found[erasure_id] = dict(arguments)
-    if found:
+    if lake.folder is None:
+        if found != known:
+            locks.held(lake.root).keep(_LEFT, found or None)
+            locks.held(lake.root).settle()
+    elif found:
         door.write(path, json.dumps(found))
     elif known:
         with door.through(path):
@@ -121,12 +135,25 @@ def contacts(emails: Iterable[str], phones: Iterable[str]) -> dict[str, set[str]
 
 @dataclass(frozen=True)
 class Returned:
-    """A record that has an address or number of someone who was forgotten under another key."""
+    """A record that has addresses or numbers of someone who was forgotten under another key.
+
+    Attributes:
+        entity: Entity of the record.
+        key: Its key.
+        account: Key of its account.
+        contacts: Kind and hash of each address and number.
+    """
 
     entity: str
     key: str
     account: str
-    what: str
+    contacts: frozenset[tuple[str, str]]
+
+    @property
+    def what(self) -> str:
+        """What it has of them, in words."""
+        kinds = {kind for kind, _ in self.contacts}
+        return " and ".join(name for kind, name in _CALLED.items() if kind in kinds)
 
     @property
     def says(self) -> str:
@@ -135,22 +162,27 @@ class Returned:
         return f"{self.entity} {self.key}{account} has the {self.what} of someone who was forgotten"
 
 
+_CALLED = {EMAIL: "e-mail address", PHONE: "telephone number"}
 #: What to do about such records.
 TO_DO = (
-    "If it is the same person, `medallion forget` that account too and have it removed at the source; if not, leave it."
+    "If it is the same person, `medallion forget` that account too and have it removed at the source; if not, "
+    "`medallion forget KEY --keep --reason ...` says so."
 )
 
 
 def returned(
     lake: Lakehouse, entities: Mapping[str, Entity], batch_ids: Collection[str] | None = None
 ) -> list[Returned]:
-    """Records of today, or those of some batches, that have an address or number of someone who was forgotten."""
+    """Records of today, or those of some batches, that have an address or number of someone who was forgotten.
+
+    Those that someone decided to keep are left out.
+    """
     if not lake.exists(TABLE):
         return []
     log = read(lake)
     if not any(log.hashes.get(kind) for kind in CONTACTS):
         return []
-    found = []
+    found, known = [], _kept(lake, KEPT)
     for entity in entities.values():
         columns = {column.name: column.kind for column in entity.columns if column.kind in ("email", "phone")}
         if not columns or not lake.exists(entity.clean.name):
@@ -164,17 +196,57 @@ def returned(
         with query.connect(lake, layers=["silver"], only={entity.clean.name}, newest=True) as connection:
             rows = query.rows(connection, f"select {names} from {entity.clean.name} where {where}", values)
         for row in rows:
-            said = []
-            for name, kind in columns.items():
-                of = EMAIL if kind == "email" else PHONE
-                forms = (
-                    contacts([row[name] or ""], ())[EMAIL]
-                    if kind == "email"
-                    else contacts((), [row[name] or ""])[PHONE]
-                )
-                if any(log.hashed(of, form) in log.hashes.get(of, ()) for form in forms):
-                    said.append({"email": "e-mail address", "phone": "telephone number"}[kind])
-            if said:
-                what = " and ".join(dict.fromkeys(said))
-                found.append(Returned(entity.name, str(row[entity.key]), str(row[account]), what))
+            emails = [row[name] or "" for name, kind in columns.items() if kind == "email"]
+            phones = [row[name] or "" for name, kind in columns.items() if kind == "phone"]
+            said = {(of, log.hashed(of, form)) for of, forms in contacts(emails, phones).items() for form in forms}
+            theirs = {(of, value) for of, value in said if value in log.hashes.get(of, ())}
+            key = str(row[entity.key])
+            if theirs := theirs - known.get((entity.name, key), set()):
+                found.append(Returned(entity.name, key, str(row[account]), frozenset(theirs)))
     return found
+
+
+def waiting(lake: Lakehouse, entities: Mapping[str, Entity]) -> list[Returned]:
+    """Records that were flagged and about which nobody has decided; of a lakehouse that keeps none yet, those of today."""
+    if not lake.exists(RETURNED):
+        return returned(lake, entities)
+    decided = _kept(lake, KEPT)
+    accounts = {(row["entity"], row["record_key"]): row["customer_id"] for row in _rows(lake, FLAGGED)}
+    left = {place: contacts - decided.get(place, set()) for place, contacts in _kept(lake, FLAGGED).items()}
+    return [Returned(*place, accounts[place], frozenset(found)) for place, found in sorted(left.items()) if found]
+
+
+def _kept(lake: Lakehouse, state: str) -> dict[tuple[str, str], set[tuple[str, str]]]:
+    """Kind and hash of the addresses and numbers in a state, by entity and key of the record."""
+    found: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for row in _rows(lake, state):
+        found.setdefault((row["entity"], row["record_key"]), set()).add((row["kind"], row["value_hash"]))
+    return found
+
+
+def _rows(lake: Lakehouse, state: str) -> list[dict[str, Any]]:
+    if not lake.exists(RETURNED):
+        return []
+    with query.connect(lake, layers=["ops"], only={RETURNED}, newest=True) as connection:
+        return query.rows(connection, f"select * from {RETURNED} where state = ? order by all", [state])
+
+
+def note(
+    spark: SparkSession,
+    lake: Lakehouse,
+    found: Iterable[Returned],
+    state: str,
+    now: datetime,
+    who: str | None = None,
+    why: str | None = None,
+) -> None:
+    """Write down once that records were flagged, or that someone decided to keep them, and who and why."""
+    known = _kept(lake, state)
+    rows = [
+        (one.entity, one.key, value, state, one.account, kind, now, who, why)
+        for one in found
+        for kind, value in sorted(one.contacts - known.get((one.entity, one.key), set()))
+    ]
+    store.create(spark, lake, table(RETURNED))
+    if rows:
+        store.append_rows(rows, spark, lake, table(RETURNED))

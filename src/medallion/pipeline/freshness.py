@@ -19,8 +19,9 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
-from medallion.gold import SCORED, SCORED_FROM, Step, graph
-from medallion.lakehouse import manifests
+from medallion.contracts import OPTIONAL_NAMES, Entity, is_shipped
+from medallion.gold import SCORED, SCORED_FROM, Step, possible
+from medallion.lakehouse import manifests, publishing
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import extensions
 from medallion.version import VERSION
@@ -115,17 +116,24 @@ def _hash(value: Any) -> str:
     return sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
+def optional_tables(lake: Lakehouse, entities: Mapping[str, Entity]) -> frozenset[str]:
+    """Tables of optional entities that are there, as the package knows them: not those of a user's own by their names."""
+    mine = (entities[name] for name in OPTIONAL_NAMES if is_shipped(entities[name]))
+    return frozenset(entity.clean.name for entity in mine if lake.exists(entity.clean.name))
+
+
 @dataclass(frozen=True)
 class Stale:
     """Gold tables to compute, each with why.
 
     `anew` adds up every touch again, whatever gold has. `kept` are those whose rows may be kept where nothing has come
-    to them: they are as the last run left them, and their definition is as it was.
+    to them: they are as the last run left them, and their definition is as it was. `rows` says how many rows tables had.
     """
 
     tables: Mapping[str, str]
     anew: bool
     kept: frozenset[str] = frozenset()
+    rows: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -139,6 +147,8 @@ class Freshness:
         given: What else a table depends on: per input of a step, or "" for every table.
         last: What `document` gave, as `recorded` reads it.
         refresh: Rebuild everything.
+        there: Tables of optional entities that are there.
+        identities: Which records are one, as a hash; touches are added up again where that has changed.
     """
 
     lake: Lakehouse
@@ -147,22 +157,31 @@ class Freshness:
     given: Mapping[str, Any]
     last: Mapping[str, Any]
     refresh: bool = False
+    there: frozenset[str] = frozenset()
+    identities: str = ""
     _versions: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    _rows: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
     def known_day(self) -> date | None:
         """The last day to count, known without looking at the events when nothing has come to them; else None."""
         same = self.last.get("dated") == self._all_versions(self.dated) and self.last.get("goal") == str(self.goal)
+        same = same and not self._resolved_otherwise()
         return date.fromisoformat(self.last["day"]) if same else None
 
     def stale(self, day: date) -> Stale:
         """Tables to rebuild, each with why, inputs first."""
         reasons: dict[str, str] = {}
-        for step in _inputs_first():
+        for step in self._inputs_first():
             if why := self._why(step, day, reasons):
                 reasons[step.table] = why
-        sums = [step.table for step in graph() if step.adds and step.table in reasons]
+        sums = [step.table for step in possible(self.there) if step.adds and step.table in reasons]
         kept = frozenset(filter(self._may_grow, reasons))
-        return Stale(reasons, anew=self.refresh or not kept.issuperset(sums), kept=kept)
+        anew = self.refresh or self._resolved_otherwise() or not kept.issuperset(sums)
+        return Stale(reasons, anew=anew, kept=kept, rows=self._rows)
+
+    def _resolved_otherwise(self) -> bool:
+        """Whether other records are one than when gold was computed last."""
+        return bool(self.last.get("identities", "") != self.identities)
 
     def is_current(self) -> bool:
         """Whether nothing is to be rebuilt."""
@@ -178,11 +197,18 @@ class Freshness:
                 "inputs": self._inputs(step.inputs, day),
                 "version": self._version(step.table),
             }
-            for step in graph()
+            for step in possible(self.there)
         }
         dated = self._all_versions(self.dated)
         return json.dumps(
-            {"goal": str(self.goal), "day": day.isoformat(), "dated": dated, "tables": tables}, sort_keys=True
+            {
+                "goal": str(self.goal),
+                "day": day.isoformat(),
+                "dated": dated,
+                "identities": self.identities,
+                "tables": tables,
+            },
+            sort_keys=True,
         )
 
     def _why(self, step: Step, day: date, stale: Mapping[str, str]) -> str | None:
@@ -201,10 +227,15 @@ class Freshness:
             return ELSEWHERE
         return next((_follows(name) for name in step.inputs if name in stale), None)
 
+    def _inputs_first(self) -> list[Step]:
+        by_table = {step.table: step for step in possible(self.there)}
+        order = TopologicalSorter({step.table: [n for n in step.inputs if n in by_table] for step in by_table.values()})
+        return [by_table[name] for name in order.static_order()]
+
     def _may_grow(self, table: str) -> bool:
         """Whether a table is as the last run left it, and would be made as it was then: rows may be added to it."""
         kept = self._kept(table)
-        step = next(step for step in graph() if step.table == table)
+        step = next(step for step in possible(self.there) if step.table == table)
         return bool(kept) and kept["version"] == self._version(table) and kept["definition"] == definition(step)
 
     def _kept(self, table: str) -> Mapping[str, Any]:
@@ -217,6 +248,8 @@ class Freshness:
         for name in inputs:
             if name == "as_of":
                 inputs_seen[name] = [day, self.given.get(name)]
+            elif name == "time_zone":
+                inputs_seen[name] = self.given.get(name)
             elif name == SCORED and (model := self.given.get(name)):
                 inputs_seen[name] = [day, model, self._all_versions(SCORED_FROM), _texts(*_SCORED_BY)]
             elif name.startswith("silver."):
@@ -226,13 +259,16 @@ class Freshness:
 
     def _version(self, name: str) -> int:
         if not self._versions:  # all at once: at an address each of them takes a while
-            read = {given for step in graph() for given in step.inputs if given.startswith("silver.")}
-            names = sorted({*self.dated, *SCORED_FROM, *read, *(step.table for step in graph())})
-            with ThreadPoolExecutor(1 if self.lake.in_catalog else _AT_ONCE) as pool:
+            steps = possible(self.there)
+            read = {given for step in steps for given in step.inputs if given.startswith("silver.")}
+            names = sorted({*self.dated, *SCORED_FROM, *read, *(step.table for step in steps)})
+            with ThreadPoolExecutor(_AT_ONCE if self.lake.place.reads_files else 1) as pool:
                 self._versions.update(zip(names, pool.map(self.lake.version, names), strict=True))
             if manifest := manifests.newest(self.lake):  # a compaction is no other content
-                kept = {name: one for name, one in manifest.tables.items() if self._versions.get(name) == one.version}
+                there = {name: one for name, one in manifest.tables.items() if self._versions.get(name, -1) >= 0}
+                kept = {n: one for n, one in there.items() if publishing.is_as(self.lake, n, one, self._versions[n])}
                 self._versions.update({name: one.since for name, one in kept.items()})
+                self._rows.update({name: one.rows for name, one in kept.items()})
         return self._versions[name]
 
     def _all_versions(self, names: Iterable[str]) -> dict[str, int]:
@@ -246,9 +282,3 @@ def recorded(text: str | None) -> dict[str, Any]:
     except ValueError:
         return {}
     return document if isinstance(document, dict) else {}  # a hash may read as a number
-
-
-def _inputs_first() -> list[Step]:
-    by_table = {step.table: step for step in graph()}
-    order = TopologicalSorter({step.table: [name for name in step.inputs if name in by_table] for step in graph()})
-    return [by_table[name] for name in order.static_order()]

@@ -32,7 +32,7 @@ from medallion.pipeline.batches import Batch
 
 RUN, SCORE, REPLAY, TAKE_UP = "run", "score", "replay", "quarantine replay"
 TRAIN, RESTORE, FORGET, REPROCESS = "train", "restore", "forget", "reprocess"
-FIX = "quarantine fix"
+FIX, KEEP, DUPLICATES = "quarantine fix", "keep", "duplicates"
 #: Recovery of what a killed command had left, as a manifest names it.
 RECOVER = "recovery"
 #: A lakehouse that was written before there were manifests, as it was found.
@@ -104,6 +104,7 @@ class Writer:
     def maintain(self, now: datetime, names: Collection[str]) -> list[Maintained]:
         """Keep up tables; the state before has its manifest. `now` is the clock, UTC without zone."""
         self.publish()
+        self.held.settle()
         needs = maintenance.needed(manifests.history(self.lake), now.replace(tzinfo=UTC))
         for name in names:  # what it goes back to if it is killed, and what a half done batch has come to
             needs.setdefault(name, set()).add(self.lake.version(name))
@@ -199,13 +200,15 @@ def writing(lake: Lakehouse, *, recover: bool = True) -> Iterator[Writer]:
             for lost in lost_commits(lake).values():
                 raise lost
             writer.recover()
-        if recover and not (lake.in_catalog or writer.published or manifests.number(lake)):
+        if recover and not (writer.published or manifests.number(lake)):
             writer.kind = FOUND  # a lakehouse of an earlier version: the state that readers open meanwhile, and restore
             writer.publish()
+            held.settle()
             writer.published = False
         yield writer
         if not writer.published:
             writer.publish()
+            held.settle()
 
 
 def _is_of(intent: Mapping[str, Any] | None, damage: store.Damage) -> bool:
@@ -284,7 +287,7 @@ def undo(lake: Lakehouse, intent: Mapping[str, Any]) -> str:
 def _unlike(lake: Lakehouse, before: Mapping[str, int]) -> dict[str, int]:
     """Tables whose content upkeep has changed, or of which no manifest tells; it leaves the others the same at every step."""
     manifest = manifests.newest(lake)
-    known = manifest.tables if manifest and manifest.hashed_by == publishing.probe() else {}
+    known = manifest.tables if manifest and manifest.hashed_by == publishing.hashed_by(lake) else {}
     changed = [name for name, version in before.items() if lake.version(name) != version]
     now = dict(publishing.kept(lake, only=[name for name in changed if name in known]))
     same = {name for name, one in now.items() if (one.rows, one.content) == (known[name].rows, known[name].content)}
@@ -315,8 +318,6 @@ def without_gold(lake: Lakehouse) -> list[Batch]:
 
     A run that ended has a row in `ops.runs`, also one that was to make no gold.
     """
-    if lake.in_catalog:
-        return []
     try:
         manifest, now = manifests.newest(lake), publishing.newest(lake, batches.JOURNAL)
         then = manifest.tables.get(batches.JOURNAL) if manifest else None
@@ -333,9 +334,9 @@ def without_gold(lake: Lakehouse) -> list[Batch]:
 def _has_recorded_a_run_since(lake: Lakehouse, manifest: Manifest | None) -> bool:
     if not lake.exists(RUNS):
         return False
-    counts = store.data_files(lake.delta(RUNS))["num_records"].to_pylist()
     before = manifest.tables.get(RUNS) if manifest else None
-    return None in counts or sum(counts) > (before.rows if before else 0)
+    count = store.count(lake, RUNS)
+    return count is None or count > (before.rows if before else 0)
 
 
 def needs_whole_batches(lake: Lakehouse, *, with_gold: bool = True) -> None:
@@ -350,8 +351,8 @@ def needs_whole_batches(lake: Lakehouse, *, with_gold: bool = True) -> None:
     """
     for batch in half_done(lake) if with_gold else _in_the_middle(lake):
         raise LakehouseError(
-            f"{lake.root}: a run was interrupted and its batch {batch.batch_id} is unfinished",
-            "Run `medallion run` first, which continues it.",
+            f"{lake.root}: batch {batch.batch_id} is unfinished: the run that read it was interrupted, and gold lacks it",
+            "Finish it with `medallion run`.",
         )
 
 
@@ -382,8 +383,11 @@ def unfinished(lake: Lakehouse) -> list[dict[str, Any]]:
     running = bool(entries) and entries[-1]["state"] == "in progress"
     for batch in half_done(lake) if not running else ():
         known_at = f"{batch.known_at:%Y-%m-%d %H:%M:%S}"
-        entries.append(_entry(f"batch {batch.batch_id}", known_at, "interrupted", "`medallion run` continues it"))
+        entries.append(_entry(f"batch {batch.batch_id}", known_at, "interrupted", _GOLD_LACKS_IT))
     return entries
+
+
+_GOLD_LACKS_IT = "`medallion run` finishes it; until then gold lacks it"
 
 
 def is_kept_track_of(name: str) -> bool:

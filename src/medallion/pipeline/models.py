@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from medallion import log
 from medallion.config import Settings
 from medallion.lakehouse.store import Lakehouse
 
@@ -21,7 +23,7 @@ def folder(settings: Settings) -> Path | None:
 
 
 def champion(settings: Settings) -> Entry | None:
-    """The champion of a lakehouse; None without one.
+    """The champion of a lakehouse; None without one, or where an earlier version of the product has trained it.
 
     Raises:
         LakehouseError: It was tampered with, or does not fit this program.
@@ -31,4 +33,8 @@ def champion(settings: Settings) -> Entry | None:
         return None
     from medallion.scoring import registry  # the arithmetic is loaded for those that have a model
 
-    return registry.champion(where)
+    try:
+        return registry.champion(where)
+    except registry.EarlierModelError as error:
+        log.event("the active model is not used", logging.WARNING, problem=error.problem, remedy=error.remedy)
+        return None

@@ -20,17 +20,17 @@ from medallion.errors import ConservationError, ContractError, LakehouseError, M
 from medallion.features import AsOf, interactions_as_of
 from medallion.features.deals import is_reversed
 from medallion.features.engagement import CHANNELS
-from medallion.gold import CONVERSIONS, OWN_STEPS, SCORED, SCORED_FROM, Step, gold_contract, graph
+from medallion.gold import CONVERSIONS, OWN_STEPS, SCORED, SCORED_FROM, Step, gold_contract, graph, possible
 from medallion.gold.lead_scores import lead_scores
 from medallion.lakehouse import contracts_in_use, store
 from medallion.lakehouse.store import Lakehouse
-from medallion.pipeline import batches
+from medallion.pipeline import batches, identities
 from medallion.pipeline.additions import Additions, additions
 from medallion.pipeline.context import Context
-from medallion.pipeline.freshness import Stale
+from medallion.pipeline.freshness import Stale, optional_tables
 from medallion.pipeline.steps import in_order
 from medallion.scoring import predict, snapshots
-from medallion.silver import converted
+from medallion.silver import converted, resolved
 from medallion.sources import rates
 from medallion.weights import ScoreWeights
 
@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 _WORKERS = 2
 #: So many keys at most are computed again by themselves.
 _FEW = 20_000
-#: Touches from which that is quicker than computing a table whole: finding the keys is a query more.
+#: Touches, or rows of a table that is not made from them, from which that is quicker than computing a table whole:
+#: finding the keys is a query more.
 _MANY = 200_000
 _NO_EVENTS = date(1970, 1, 1)
 _END_OF_TIME = "9999-12-31"
@@ -63,6 +64,7 @@ def silver_to_gold(
     score_at: datetime | None = None,
     anew: bool = False,
     stale: Callable[[date], Stale] | None = None,
+    time_zone: str = "UTC",
 ) -> tuple[date, list[str]]:
     """Bring every gold table to the end of a day; None is the day of the newest event. Gives the day, and what is odd.
 
@@ -79,6 +81,7 @@ def silver_to_gold(
         score_at: Add the scores to `gold.lead_scores`, as known at this time; None leaves that table alone.
         anew: Add up every touch again, whatever gold has.
         stale: Which tables are to be computed for a day; None computes all of them.
+        time_zone: That of the business.
 
     Raises:
         ConservationError: A gold table breaks an invariant of its contract, or revenue differs between tables.
@@ -89,6 +92,7 @@ def silver_to_gold(
     for name in contracts.ENTITY_NAMES:
         context.create(entities[name].history)
         context.create(entities[name].clean)
+    optional = optional_tables(lake, entities)
     there = [entity for entity in entities.values() if lake.exists(entity.clean.name)]
     frames: dict[str, DataFrame] = {
         entity.clean.name: silver.grown(context.read(entity.clean), entity) for entity in there
@@ -97,10 +101,15 @@ def silver_to_gold(
     replaced = batches.replaced(batches.history(lake), known_as_of)
     known = None if known_as_of is None else F.lit(known_as_of.isoformat(sep=" ")).cast("timestamp")
 
+    members = identities.frames(context.spark, lake, entities, known_as_of)
+
     def rewind(time: Column) -> None:
         for entity in there:
             versions = silver.without(silver.grown(context.read(entity.history), entity), replaced.get(entity.name, ()))
             frames[entity.clean.name] = silver.rewind(versions, entity, time, known)
+        if members:
+            names = {entity.clean.name for entity in there}
+            frames.update(resolved.resolved({name: frames[name] for name in names}, there, members))
 
     if known is not None:
         rewind(F.lit(_END_OF_TIME).cast("timestamp"))  # what was current then
@@ -118,14 +127,19 @@ def silver_to_gold(
         rewind(as_of_time.instant)
 
     held_out = _in_reporting_currency(context, frames, day, known_as_of, target is None)
-    ended = " or ".join(f"_outcome = '{outcome}'" for outcome in ENDED)
-    if held_out or context.has_rows(entities["leads"].history, ended):  # stages of deals that are there
+    every, ended = frames["silver.leads_history"], " or ".join(f"_outcome = '{outcome}'" for outcome in ENDED)
+    frames["silver.leads_history"], some_ended = versions, context.has_rows(entities["leads"].history, ended)
+    if held_out or some_ended:  # stages of deals that are there
         frames["silver.leads_history"] = silver.of_counted(versions, frames["silver.leads_clean"])
+    if some_ended and not (newest and newest >= as_of_time.time):
+        every = silver.ended_by(every, as_of_time.last_instant)
+    # withdrawn deals were there once, so they are in their history, and in no other table
+    special = {("gold.deal_changes", "silver.leads_history"): every}
 
-    found = Stale({step.table: "" for step in graph()}, anew) if stale is None else stale(day)
+    by_table = {step.table: step for step in possible(optional)}
+    found = Stale(dict.fromkeys(by_table, ""), anew) if stale is None else stale(day)
     wanted, anew = set(found.tables), found.anew
     since = Additions()
-    by_table = {step.table: step for step in graph()}
     if not any(by_table[name].adds for name in wanted):
         pass
     elif target is not None:
@@ -142,23 +156,31 @@ def silver_to_gold(
         with steps.step("gold: score open deals"):
             frames[SCORED] = _scored(out, frames, as_of_time, champion)
 
-    given: dict[str, Any] = {"as_of": as_of_time, "high_watermark": since.high_watermark}
+    given: dict[str, Any] = {"as_of": as_of_time, "high_watermark": since.high_watermark, "time_zone": time_zone}
+    # a user's own table may have the name of an optional entity
+    named_so = {entities[name].clean.name for name in contracts.OPTIONAL_NAMES} - optional
     facts = {_EVERY_CHANNEL: _counts_every_channel(entities)}
 
     def make(name: str) -> None:
         step = by_table[name]
         with steps.step(name.replace(".", ": ")), _of_module(step):
             inputs = [
-                None if not facts.get(step.only_if.get(what, ""), True) else given.get(what, frames.get(what))
+                None
+                if not facts.get(step.only_if.get(what, ""), True)
+                else special.get((name, what), given.get(what, frames.get(what)))
                 for what in step.inputs
             ]
-            if step.module:
+            if not step.module:
+                inputs = [None if what in named_so else frame for what, frame in zip(step.inputs, inputs, strict=True)]
+            else:
                 inputs = [
                     without_files.get(what) if frame is None else frame
                     for what, frame in zip(step.inputs, inputs, strict=True)
                 ]
             contract = gold_contract(name)
-            written = _write(out, step, contract, inputs, since, name in found.kept)
+            written = _write(
+                out, step, contract, inputs, since, found.rows.get(name, 0) if name in found.kept else None
+            )
             frames[name] = out.read(name)
             verify(frames[name] if written is None else frames[name].filter(written), contract)
 
@@ -182,7 +204,8 @@ def silver_to_gold(
 def _in_reporting_currency(
     context: Context, frames: dict[str, DataFrame], day: date, known_as_of: datetime | None, keep: bool
 ) -> list[str]:
-    """Put deals in the reporting currency in the place of `silver.leads_clean`; says which are held out, or by old rates.
+    """Put deals and their versions in the reporting currency in the place of `silver.leads_clean` and `silver.leads_history`;
+    says which are held out, or by old rates.
 
     By the rates that were known then. Nothing is done where every amount is in the reporting currency.
 
@@ -206,10 +229,14 @@ def _in_reporting_currency(
     last = min(day, max((each.day for each in known), default=day))
     valued = converted.in_currency(leads, by_day, last, reporting, rates.places(reporting))
     frames["silver.leads_clean"] = converted.counted(valued, leads.columns, reporting)
+    versions = frames["silver.leads_history"]
+    of_each = converted.in_currency(versions, by_day, last, reporting, rates.places(reporting))
+    frames["silver.leads_history"] = converted.versions(of_each, valued, versions.columns)
     others = converted.conversions(valued, reporting)
     if keep:
         context.save(others, contracts.table(CONVERSIONS), whole=True)
         others = context.read(CONVERSIONS)
+    frames[CONVERSIONS] = others
     last_days = {each.currency: each.day for each in known}
     place = given.path if given else "a table of rates, named in config.yaml as `rates:`"
     return [
@@ -317,18 +344,18 @@ def _counts_every_channel(entities: Mapping[str, Entity]) -> bool:
 
 
 def _write(
-    context: Context, step: Step, contract: Table, inputs: list[Any], since: Additions, kept: bool
+    context: Context, step: Step, contract: Table, inputs: list[Any], since: Additions, kept: int | None
 ) -> str | None:
     """Write a gold table from its inputs; gives a condition for the rows that are new, None when all are.
 
-    `kept` says that rows may be kept to which nothing has come.
+    `kept` is how many rows it had, None where they may not be kept.
     """
     if step.adds and since.touches is not None:
         if since.count:
             added = step.function(since.touches, *inputs[1:])
             context.save(added, contract, append=True, whole=True)
         return f"known_to = TIMESTAMP '{since.high_watermark}'"
-    few = _few(context, step, inputs, since) if kept and step.by else None
+    few = _few(context, step, inputs, since, kept) if kept is not None and step.by else None
     if few is None:
         context.save(step.function(*inputs), contract, whole=True)
         return None
@@ -338,12 +365,13 @@ def _write(
     return None
 
 
-def _few(context: Context, step: Step, inputs: list[Any], since: Additions) -> DataFrame | None:
+def _few(context: Context, step: Step, inputs: list[Any], since: Additions, kept: int) -> DataFrame | None:
     """The keys of a table whose rows have to be computed again; None where that would be no quicker than all of it.
 
     They are fetched and given back: a small table, where a plan within a plan would be computed twice.
     """
-    if since.touches is None or since.total < _MANY:
+    reads_touches = "silver.interactions_clean" in step.inputs
+    if (since.total if reads_touches else kept) < _MANY or (reads_touches and since.touches is None):
         return None
     keys = step.changed(context.read(step.table), since.touches, *inputs).limit(_FEW + 1).collect()
     if len(keys) > _FEW:

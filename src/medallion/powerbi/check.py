@@ -33,7 +33,7 @@ def check(connection: duckdb.DuckDBPyConnection, model: Model, rows: Rows, most:
     evaluator = Evaluator(model, rows)
     views: dict[str, list[Measure]] = {}
     for measure in model.measures:
-        if measure.metric:
+        if measure.metric and metrics.named(measure.metric).stands_alone:
             views.setdefault(measure.folder, []).append(measure)
     found = []
     for measures in views.values():

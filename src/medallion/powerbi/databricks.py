@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from medallion.errors import ContractError, MedallionError
 from medallion.metrics import Metric, MetricView, metrics
-from medallion.powerbi.model import dimension, home, model
+from medallion.powerbi.model import dimension, home, model, modelled
 from medallion.powerbi.pages import Page, Visual, pages
 
 STATEMENTS, DASHBOARD = "metric_views.sql", "sales_pipeline.lvdash.json"
@@ -65,7 +65,7 @@ def statements(catalog: str, currency: str) -> str:
 
 def views() -> dict[str, MetricView]:
     """The views by the name that they get in Databricks."""
-    return {_view(metric): metric.view for metric in metrics().values()}
+    return {_view(metric): metric.view for metric in modelled().values()}
 
 
 def _view(metric: Metric) -> str:
@@ -92,7 +92,9 @@ def _declared(view: MetricView, catalog: str, currency: str) -> dict[str, Any]:
     found: dict[str, Any] = {"version": view.version, "comment": view.comment, "source": source}
     if view.filter:
         found["filter"] = view.filter
-    found["dimensions"] = [one.model_dump(exclude={"type", "values"}) for one in view.dimensions]
+    found["dimensions"] = [
+        one.model_dump(include={"name", "expr", "display_name", "comment", "synonyms"}) for one in view.dimensions
+    ]
     found["measures"] = [
         {
             "name": one.name,
@@ -103,6 +105,7 @@ def _declared(view: MetricView, catalog: str, currency: str) -> dict[str, Any]:
             | ({"currency_code": currency} if one.format.type == "currency" else {}),
         }
         for one in view.measures
+        if not one.parts and Metric(view, one).stands_alone
     ]
     return found
 
@@ -180,7 +183,9 @@ def _measures(visual: Visual) -> list[Metric]:
     """The metrics that a visual shows; none where one of its measures is no metric."""
     names = [one for role, fields in visual.fields.items() if role != "Y2" for one in fields if isinstance(one, str)]
     found = [model().measure(name).metric for name in names]
-    return [] if None in found else [metrics()[str(name)] for name in found]
+    chosen = [metrics()[name] for name in found if name]
+    there = len(chosen) == len(found) and all(one.stands_alone for one in chosen)
+    return chosen if there else []
 
 
 def _columns(visual: Visual) -> list[str] | None:

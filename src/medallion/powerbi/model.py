@@ -9,15 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 from medallion import contracts
 from medallion.contracts.own import brought, own_columns
 from medallion.errors import ContractError
 from medallion.figures import sign
 from medallion.gold import gold_contract
-from medallion.metrics import Format, Metric, metrics
+from medallion.metrics import Format, Metric, Parameter, metrics
+from medallion.metrics.loading import own_files
 from medallion.powerbi import dax
 
 Type = Literal["String", "Int64", "Double", "Decimal", "DateTime", "Boolean"]
@@ -357,11 +359,11 @@ def model(currency: str = "USD") -> Model:
     Raises:
         ContractError: A metric stands over a table that the model does not have, or two labels are the same.
     """
-    return _model(currency, own_columns("gold.deals"), own_columns("gold.customer_features"))
+    return _model(currency, own_files(), own_columns("gold.deals"), own_columns("gold.customer_features"))
 
 
 @cache
-def _model(currency: str, *own: tuple[contracts.Column, ...]) -> Model:
+def _model(currency: str, files: tuple[Any, ...], *own: tuple[contracts.Column, ...]) -> Model:
     tables = tuple(
         replace(
             table,
@@ -378,7 +380,7 @@ def _model(currency: str, *own: tuple[contracts.Column, ...]) -> Model:
         for table in map(_with_own, _tables())
     )
     measures = [
-        *(_measure(metric, tables, currency) for metric in metrics().values()),
+        *(_measure(metric, tables, currency) for metric in modelled().values()),
         *(replace(one, form=form(_MONEY, currency)) if one.form == MONEY else one for one in _dated()),
     ]
     seen: dict[str, Measure] = {}
@@ -392,23 +394,37 @@ def _model(currency: str, *own: tuple[contracts.Column, ...]) -> Model:
     return Model(tables, RELATIONSHIPS, tuple(measures))
 
 
+def modelled() -> dict[str, Metric]:
+    """The metrics that the model has: those over its tables, which every lakehouse has, that have no parts with times of
+    their own.
+    """
+    return {name: one for name, one in metrics().items() if not (one.view.needs or one.measure.parts) and _home(one)}
+
+
 def home(metric: Metric) -> str:
     """The model's table that a metric is computed from.
 
     Raises:
         ContractError: The model has none.
     """
-    for source in metric.view.tables:
-        if (found := _HOMES.get(source)) and (not metric.view.is_query or source.startswith("silver.")):
-            return found
+    if found := _home(metric):
+        return found
     raise ContractError(
         f"{metric.name}: the Power BI model has no table for {', '.join(metric.view.tables)}",
         "Add one to medallion.powerbi.model.",
     )
 
 
+def _home(metric: Metric) -> str | None:
+    source = "silver.interactions_clean" if metric.view.entity == "interactions" else metric.view.source
+    return _HOMES.get(source)
+
+
 def dimension(metric: Metric, name: str) -> tuple[str, str] | None:
-    """Table and column of the model for a dimension of a metric; None where no active path leads there."""
+    """Table and column of the model for a dimension of a metric.
+
+    None where no active path leads there, and for a dimension of the user's own that is no column of the model.
+    """
     table = home(metric)
     if found := _ELSEWHERE.get(table, {}).get(name):
         return found
@@ -419,7 +435,7 @@ def dimension(metric: Metric, name: str) -> tuple[str, str] | None:
         for one in model().table(there).columns:
             if expression in (one.source, one.sql):
                 return there, one.name
-    raise ContractError(f"{metric.name}: the Power BI model has no column for {name}", f"Add it to the table {table}.")
+    return None
 
 
 def _measure(metric: Metric, tables: tuple[Table, ...], currency: str) -> Measure:
@@ -428,8 +444,7 @@ def _measure(metric: Metric, tables: tuple[Table, ...], currency: str) -> Measur
     place = dax.Place(
         table,
         {(one.source if one.sql is None else _timestamp(one)): one.name for one in columns},
-        {p.name: f"SELECTEDVALUE({dax.column(_titled(p.name), _titled(p.name))}, {p.default:g})"
-         for p in metric.parameters},
+        {p.name: _chosen(p) for p in metric.parameters},
     )  # fmt: skip
     return Measure(
         metric.measure.display_name,
@@ -447,6 +462,8 @@ def _timestamp(column: Column) -> str:
     return found[1] if found else column.source
 
 
+#: A target around which its values lie where it has no default.
+_TARGET = 1_000_000.0
 _MONEY = Format(type="currency")
 
 
@@ -464,18 +481,26 @@ def form(given: Format, currency: str) -> str:
     return f"#,0{places}"
 
 
+def _chosen(parameter: Parameter) -> str:
+    """What a reader has chosen, or the threshold as it is declared."""
+    default = "BLANK()" if parameter.default is None else f"{Decimal(repr(parameter.default)).normalize():f}"
+    if not parameter.what_if:
+        return default
+    return f"SELECTEDVALUE({dax.column(_titled(parameter.name), _titled(parameter.name))}, {default})"
+
+
 def _parameters() -> Iterator[str]:
-    yield from sorted({p.name for metric in metrics().values() for p in metric.parameters})
+    yield from sorted({p.name for metric in modelled().values() for p in metric.parameters if p.what_if})
 
 
 def parameter_values(name: str) -> list[int]:
     """Values to choose from: tenths of the default, up to five times."""
-    default = next(p.default for m in metrics().values() for p in m.parameters if p.name == name)
+    default = next(p.default or _TARGET for m in modelled().values() for p in m.parameters if p.name == name)
     return [round(default * tenth / 10) for tenth in range(1, 51)]
 
 
 def _comment(name: str) -> str:
-    return next(p.comment for m in metrics().values() for p in m.parameters if p.name == name)
+    return next(p.comment for m in modelled().values() for p in m.parameters if p.name == name)
 
 
 def _titled(name: str) -> str:

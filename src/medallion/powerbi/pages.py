@@ -138,7 +138,7 @@ def pages() -> tuple[Page, ...]:
             "lead_scoring_pipeline", "Lead Scoring & Pipeline",
             "Which open deals deserve the next call, and is the pipeline enough for the target?",
             (owner, industry, ("Sales target", "Sales target")),
-            ("Open pipeline", "Weighted pipeline", "Pipeline coverage", "Hot pipeline", "Expected wins", "Silent deals", "Deals never touched"),
+            ("Open pipeline", "Weighted pipeline", "Target attainment", "Hot pipeline", "Expected wins", "Silent deals", "Deals never touched"),
             (
                 _chart("clusteredBarChart", "Where does the open pipeline stand?", stage, "Open pipeline",
                        alt="Bars: value of the open deals in each stage, the largest first",

@@ -12,8 +12,7 @@ import duckdb
 import sqlglot
 
 from medallion.errors import MedallionError
-from medallion.metrics import metrics
-from medallion.powerbi.model import Model, Table, parameter_values
+from medallion.powerbi.model import Model, Table, modelled, parameter_values
 
 #: The first day that DAX counts: 1900 was no leap year, but its calendar says so.
 FIRST_DAY = date(1900, 3, 1)
@@ -189,7 +188,7 @@ def dictionary() -> list[Row]:
     """The metrics with what they mean, in the order of their labels."""
     return sorted(
         (m.measure.display_name, m.name, m.measure.comment, " ".join(m.measure.expr.split()), ", ".join(m.view.tables))
-        for m in metrics().values()
+        for m in modelled().values()
     )
 
 

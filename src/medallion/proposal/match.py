@@ -171,16 +171,22 @@ def _judged(column: Column, entity: Entity, declared: Declared) -> tuple[float, 
     return 1.0, ""
 
 
-def assign(table: Table, entity: Entity, system: System | None) -> Match:
-    """The best pairing of a table's columns with those of an entity, each header used once."""
+Pairs = dict[str, tuple[Column, Meaning]]
+
+
+def pairs(table: Table, entity: Entity, system: System | None) -> tuple[Pairs, Pairs, Pairs]:
+    """The best pairing of a table's columns with those of an entity, each header used once.
+
+    Gives those that are proposed, those whose names are too unsure, and those whose values are not what the name says.
+    """
     offers = []
     for column in table.columns:
         for declared in entity.columns:
             if guess := score(column, entity, declared, system):
                 offers.append((guess.confidence, column.filled / max(column.rows, 1), column, guess))
     offers.sort(key=lambda offer: (-offer[0], -round(offer[1], 1), table.columns.index(offer[2])))
-    chosen: dict[str, tuple[Column, Meaning]] = {}
-    perhaps: dict[str, tuple[Column, Meaning]] = {}
+    chosen: Pairs = {}
+    perhaps: Pairs = {}
     used: set[str] = set()
     for confidence, _, column, guess in offers:
         if guess.value in chosen or column.name in used:
@@ -190,7 +196,7 @@ def assign(table: Table, entity: Entity, system: System | None) -> Match:
             used.add(column.name)
         elif guess.value not in perhaps:
             perhaps[guess.value] = (column, guess)
-    unread: dict[str, tuple[Column, Meaning]] = {}
+    unread: Pairs = {}
     for column in table.columns:
         for declared in entity.columns:
             if column.name in used or declared.name in {*chosen, *unread} or not column.filled:
@@ -200,6 +206,12 @@ def assign(table: Table, entity: Entity, system: System | None) -> Match:
                 unread[declared.name] = (column, meant)
                 used.add(column.name)
     perhaps = {name: pair for name, pair in perhaps.items() if name not in chosen and pair[0].name not in used}
+    return chosen, perhaps, unread
+
+
+def assign(table: Table, entity: Entity, system: System | None) -> Match:
+    """A table as an entity, with how well it fits."""
+    chosen, perhaps, unread = pairs(table, entity, system)
     points = sum(TELLING[entity.name].get(name, 0.0) * guess.confidence for name, (_, guess) in chosen.items())
     named = max(vocabulary.kind_of_file(stem, entity.name) for stem in table.stems)
     standard = system.columns.get(entity.name, {}) if system else {}

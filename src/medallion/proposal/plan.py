@@ -22,6 +22,7 @@ from medallion.proposal import (
     marks,
     match,
     merges,
+    optional,
     profile,
     snapshots,
     stages,
@@ -37,6 +38,12 @@ from medallion.sources import currencies
 
 #: Share of rows that may lack a required value before the requirement is questioned.
 _FEW = 0.02
+#: Share of a column's values that lead to another table, from which it is filled by them.
+_REFERS = 0.5
+#: Optional entities whose records may be marked as deleted.
+_WITH_LIFE = ("contacts", "deal_contacts", "deal_products")
+#: What of an owner is told by the column that deals name them by, and by the one with the names.
+_OF_OWNERS = {"owner_id", "owner_name", "first_name", "last_name"}
 _CHANNELS = {
     "call": {"call", "calls", "phone", "phonecall", "phonecalls", "anruf", "anrufe", "llamada", "llamadas"},
     "email": {"email", "emails", "mails", "correo", "correos"},
@@ -431,8 +438,10 @@ class _Planner:
             self._before(before)
         for feed in [item for item in feeds if item.entity == "leads"]:
             self._history(feed)
-        for feed in [item for item in feeds if item.entity in ("leads", "customers")]:
-            self._owner(feed, "owner" if feed.entity == "leads" else "account_manager")
+        self._optional("contacts")
+        for feed in [item for item in self.feeds if item.entity in ("leads", "customers", "contacts")]:
+            self._owner(feed, "account_manager" if feed.entity == "customers" else "owner")
+        self._optional("owners", "quotas", "deal_contacts", "deal_products")
         self._all_short()
         self._confirm()
         self._same_ids([item for item in feeds if item.entity == "interactions"])
@@ -448,7 +457,8 @@ class _Planner:
                     feed.fillings[name] = cells.without_denied(item, feed.table.column(item.column))
             evidence.one_order(feed)
             _asked_once(feed)
-        order = ["customers", "products", *self.further, "leads", "interactions", "stage_changes"]
+        order = ["owners", "customers", "products", "contacts", *self.further, "leads", "interactions", "stage_changes"]
+        order += ["deal_contacts", "deal_products", "quotas"]
         self.feeds = sorted((f for f in self.feeds if self._possible(f)), key=lambda feed: order.index(feed.entity))
 
     def _undated(self, feed: Feed) -> None:
@@ -1074,7 +1084,7 @@ class _Planner:
         if item is None or item.column is None:
             return
         wanted = _forms(feed.table.column(item.column))
-        used = {id(each.table) for each in self.feeds if each.entity not in self.further}
+        used = {id(each.table) for each in self.feeds if each.entity not in (*self.further, "owners")}
         for table in self.tables:
             if id(table) in used or not wanted:
                 continue
@@ -1082,21 +1092,15 @@ class _Planner:
                 known = _forms(key) if key.filled and key.is_unique else set()
                 if len(known & wanted) < 0.5 * len(wanted) or not (named := _person(table, key)):
                     continue
-                name = self._further_name(table)
-                if name not in self.further:
-                    people = Feed(table, name, 0.9, f"the people behind {item.column} of {feed.table.file.name}")
-                    people.fillings = {
-                        "record_id": Filling(column=key.header, confidence=0.95, reason="every row has its own"),
-                        "full_name": named,
-                    }
-                    self.further[name] = ("record_id", "full_name")
-                    self.feeds.append(people)
+                by = self._people(table, key, named, f"the people behind {item.column} of {feed.table.file.name}")
+                if by is None:
+                    continue
                 share = len(known & wanted) / len(wanted)
                 feed.fillings[canonical] = Filling(
                     column=item.column,
-                    lookup=name,
-                    by="record_id",
-                    take="full_name",
+                    lookup="owners",
+                    by=by,
+                    take="owner_name",
                     confidence=_sure(share),
                     reason=f"{percent(share, 0)} of its values are in {table.file.name}, which has the names",
                 )
@@ -1104,6 +1108,76 @@ class _Planner:
         if _is_opaque(feed.table.column(item.column)):
             reason = f"{item.reason}; identifiers, and no table here has the names"
             feed.fillings[canonical] = item.model_copy(update={"reason": reason})
+
+    def _people(self, table: Table, key: Column, named: Filling, reason: str) -> str | None:
+        """The column of owners that has these identifiers; None where another table holds them, or they are another key."""
+        owners = feed_of(self.feeds, "owners")
+        if owners is None:
+            chosen, perhaps, _ = match.pairs(table, self.entities["owners"], self.system)
+            taken = {key.name, *([table.column(named.column).name] if named.column else ())}
+            kept = {name: pair for name, pair in chosen.items() if pair[0].name not in taken and name not in _OF_OWNERS}
+            owners = self.feed(Match(table, self.entities["owners"], 0.9, reason, kept, perhaps, {}))
+            own = Filling(column=key.header, confidence=0.95, reason="every row has its own")
+            owners.fillings = {"owner_id": own, "owner_name": named, **owners.fillings}
+            self._key(owners)
+        if owners.table is not table:
+            return None
+        return next((name for name in ("owner_id", "email") if owners.column_of(name) is key), None)
+
+    def _optional(self, *names: str) -> None:
+        """Optional entities of these names, from tables that hold none of the others."""
+        used = {id(feed.table) for feed in self.feeds if feed.entity not in self.further} | {*self.listing}
+        used |= {id(before.match.table) for before in self.settled.before}
+        tables = [table for table in self.tables if id(table) not in used and table.file.name not in self.settled.left]
+        known = {item.entity for item in self.feeds}
+        for item in optional.matches(tables, [self.entities[name] for name in names], self.system, self.keys):
+            name = item.entity.name
+            if name == "owners" and name in known:
+                continue
+            feed = self.feed(item)
+            if item.entity.key in feed.fillings:
+                self._key(feed)
+                self.keys.setdefault(name, set()).update(_forms(c) if (c := self._own(feed)) else ())
+            if "customer_id" in item.entity.column_names and "customer_id" not in feed.fillings:
+                self._by_name(feed, "customer_id", "company", "customers")
+            if name == "deal_products" and "product_id" not in feed.fillings:
+                self._by_name(feed, "product_id", "product_name", "products")
+            if name == "contacts":
+                self._in_place_of_further(feed)
+        for feed in [item for item in self.feeds if item.entity == "interactions" and "contacts" in names]:
+            held = feed.fillings.get("contact_id")
+            found = self._best(feed.table, self.keys.get("contacts", set()), held.column if held else None)
+            if found and found[1] >= _REFERS:
+                reason = f"{percent(found[1], 0)} of its values are known contacts"
+                reached = Filling(column=found[0].header, confidence=_sure(found[1]), reason=reason)
+                feed.fillings["contact_id"] = reached
+
+    def _in_place_of_further(self, contacts: Feed) -> None:
+        """What is looked up in a table of contacts is looked up in them, and in nothing else that the table feeds."""
+        for other in [each for each in self.feeds if each.table is contacts.table and each.entity in self.further]:
+            key, account = other.fillings.get("record_id"), other.fillings.get("customer_id")
+            own = contacts.fillings.get("contact_id")
+            if not key or not account or not own or key.column != own.column:
+                continue
+            contacts.fillings["customer_id"] = account
+            to = {"lookup": "contacts", "by": "contact_id"}
+            for feed in self.feeds:
+                for name, item in feed.fillings.items():
+                    if item.lookup == other.entity:
+                        feed.fillings[name] = item.model_copy(update=to)
+            del self.further[other.entity]
+            self.feeds.remove(other)
+
+    def _by_name(self, feed: Feed, canonical: str, written: str, entity: str) -> None:
+        """Look a reference up by the name that is written in a row, where the other table has most of these names."""
+        item = feed.fillings.get(written)
+        forms = _forms(feed.table.column(item.column)) if item and item.column else frozenset()
+        share = len(forms & self.named[entity]) / max(len(forms), 1)
+        if item and share >= _REFERS:
+            by = {"customers": "customer_name", "products": "product_name"}[entity]
+            reason = f"{percent(share, 0)} of its values are names of {'accounts' if entity == 'customers' else entity}"
+            found = Filling(column=item.column, lookup=entity, by=by, confidence=_sure(share), reason=reason)
+            feed.fillings[canonical] = found
 
     def _lead(self, feed: Feed) -> None:
         """The deal that a touch was about."""
@@ -1266,7 +1340,7 @@ class _Planner:
 
         An account that is only named in rows of another entity does not end with one of them: such a row does not count.
         """
-        if feed.entity not in ("leads", "customers", "interactions", "stage_changes"):
+        if feed.entity not in ("leads", "customers", "interactions", "stage_changes", *_WITH_LIFE):
             return
         if feed.entity == "interactions" and (counts := activities.planned(feed)):
             feed.life["where"] = counts

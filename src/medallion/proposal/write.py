@@ -42,7 +42,7 @@ def contract(proposal: Proposal, name: str, folder: str) -> str:
     for entity in dict.fromkeys([*(feed.entity for feed in proposal.feeds), *proposal.unread]):
         lines += _entity(entity, proposal)
     for entity in contracts.entities():
-        if not proposal.of(entity) and entity not in proposal.unread:
+        if not proposal.of(entity) and entity not in (*proposal.unread, *contracts.OPTIONAL_NAMES):
             lines += [
                 f"  - name: {entity}  # nothing here holds any",
                 "    customProperties: [{property: filePatterns, value: []}]",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +19,7 @@ from typing import Any
 
 import duckdb
 
-from medallion import charts
+from medallion import charts, temporary
 from medallion.errors import MedallionError
 from medallion.lakehouse import query
 from medallion.lakehouse.store import Lakehouse
@@ -112,7 +111,7 @@ def gathered(lake: Lakehouse) -> tuple[Facts, list[Profile]]:
 @contextmanager
 def _reading(lake: Lakehouse) -> Iterator[duckdb.DuckDBPyConnection]:
     with (
-        tempfile.TemporaryDirectory(prefix="medallion-") as spill,
+        temporary.folder() as spill,
         query.connect(lake, layers=("bronze", "silver", "gold", "ops"), alone=True) as connection,
     ):
         connection.execute(f"set memory_limit = '{MEMORY}'")
@@ -157,6 +156,8 @@ def _replaced(target: Path, write: Callable[[Path], Any]) -> Path:
         write(part)
         part.replace(target)
     except (OSError, duckdb.IOException) as error:
+        if isinstance(error, duckdb.Error) and part.name not in str(error):
+            raise  # of what is read
         raise MedallionError(f"{target}: cannot be written: {error}", "Choose another folder with --out.") from error
     finally:
         if part.is_file():

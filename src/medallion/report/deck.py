@@ -132,7 +132,7 @@ def _architecture(facts: Facts, profiles: Sequence[Profile]) -> Slide:
 
 def _data(profiles: Sequence[Profile]) -> Slide:
     read, filled, untidy, refused = _quality(profiles)
-    later = [a for a in ("excluded", "withdrawn") if any(item.accounts[a] for item in profiles)]
+    later = [a for a in ("excluded", "withdrawn", "merged") if any(item.accounts[a] for item in profiles)]
     accounts = ("rows_read", "accepted", "duplicate", "superseded", "quarantined", *later)
     rows = [(item.entity, *(f"{item.accounts[a]:,}" for a in accounts)) for item in profiles]
     if len(rows) > _ENTITIES:

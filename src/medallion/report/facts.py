@@ -37,8 +37,6 @@ SAMPLE = 100_000
 FEWEST = 10
 #: Rows from which quantiles are approximate (t-digest).
 EXACT = 5_000_000
-#: Days without a touch after which an open deal counts as silent.
-SILENT_DAYS = 30
 
 #: Metrics that the report begins with.
 FIGURES = (*metrics.INSIGHTS, "total_leads", "won_leads", "positive_rate")
@@ -326,15 +324,15 @@ _REVERSED = "cast(closed_at as date) < cast(created_at as date)"
 
 
 def _attention(connection: duckdb.DuckDBPyConnection) -> Row:
+    told = ", ".join(
+        f"count(*) filter ({where}) as {name}, coalesce(sum(deal_value) filter ({where}), 0) as {name}_value"
+        for name in ("overdue", "silent", "never_touched")
+        if (where := metrics.flag("deals", name))
+    )
     return _one(
         connection,
         "select count(*) as open_leads, coalesce(sum(deal_value), 0) as open_value, "
-        "count(*) filter (expected_close_date <= as_of) as overdue, "
-        "coalesce(sum(deal_value) filter (expected_close_date <= as_of), 0) as overdue_value, "
-        f"count(*) filter (days_since_last_interaction > {SILENT_DAYS}) as silent, "
-        f"coalesce(sum(deal_value) filter (days_since_last_interaction > {SILENT_DAYS}), 0) as silent_value, "
-        "count(*) filter (days_since_last_interaction is null) as never_touched, "
-        "coalesce(sum(deal_value) filter (days_since_last_interaction is null), 0) as never_touched_value, "
+        f"{told}, "
         "count(*) filter (not has_value) as without_value, "
         f"(select count(*) from gold.deals where {_REVERSED}) as reversed, "
         f"(select min(lead_id) from gold.deals where {_REVERSED}) as reversed_example from gold.deals where status = 'open'",

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from medallion import metrics
 from medallion.figures import count, percent, ratio, span, wilson
 from medallion.report import uncertainty
-from medallion.report.facts import SAMPLE, SILENT_DAYS, Facts
+from medallion.report.facts import SAMPLE, Facts
 from medallion.report.profile import Profile
 from medallion.report.wording import among, enumerated, name, spaced
 
@@ -158,7 +159,7 @@ def _attention(facts: Facts) -> str:
         parts.append(f"{held['overdue']:,} worth {facts.money(held['overdue_value'])} have passed their expected close")
     if held["silent"]:
         parts.append(
-            f"{held['silent']:,} worth {facts.money(held['silent_value'])} belong to customers last touched more than {SILENT_DAYS} days ago"
+            f"{held['silent']:,} worth {facts.money(held['silent_value'])} belong to customers last touched more than {metrics.threshold('silent_days'):g} days ago"
         )
     if held["never_touched"]:
         parts.append(
@@ -167,7 +168,7 @@ def _attention(facts: Facts) -> str:
     if not parts:
         return (
             f"None of the {count(held['open_leads'], 'open deal')} is past its expected close, and every one had a touch "
-            f"within {SILENT_DAYS} days."
+            f"within {metrics.threshold('silent_days'):g} days."
         )
     return f"Of {count(held['open_leads'], 'open deal')}, {enumerated(parts)}."
 

@@ -81,7 +81,7 @@ def profiles(connection: duckdb.DuckDBPyConnection, lake: Lakehouse) -> list[Pro
         if batch.state not in (batches.ABANDONED, batches.HELD) and batch.has_files
     ]
     entities = contracts.entities(contracts_in_use.overrides(lake))
-    later = {name: batches.account_sql(lake, name) for name in ("excluded", "withdrawn", "erased")}
+    later = {name: batches.account_sql(lake, name) for name in ("excluded", "withdrawn", "merged", "erased")}
     return [
         _profile(connection, entity, bronze.mapping_of(files), later)
         for entity in entities.values()

@@ -58,7 +58,7 @@ def _quality(profiles: Sequence[Profile]) -> Section:
     title = "Data quality, before and after cleaning"
     if not any(item.accounts["rows_read"] for item in profiles):
         return Section(title, [Paragraph("No records have been read here: there is nothing to compare.")])
-    later = [a for a in ("excluded", "withdrawn", "erased") if any(item.accounts[a] for item in profiles)]
+    later = [a for a in ("excluded", "withdrawn", "merged", "erased") if any(item.accounts[a] for item in profiles)]
     accounts = ("rows_read", "accepted", "duplicate", "superseded", "quarantined", *later)
     blocks: list[Block] = [
         Table(

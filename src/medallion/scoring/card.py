@@ -37,17 +37,21 @@ def card(evaluation: dict[str, Any], names: Sequence[str], *, picture: bool = Tr
                 ("closed deals with both dates", f"{e['closed_deals']['won']:,} won, {e['closed_deals']['lost']:,} lost"),
                 ("deals in snapshots", f"{e['deals']['all']:,}"),
                 ("snapshots learned from for the test", f"{e['snapshots']['train']:,}, cutoffs {e['first_cutoff'][:10]} to {e['train_until'][:10]}"),
-                ("snapshots tested on", f"{e['snapshots']['test']:,} of {e['deals']['test']:,} deals, cutoffs {e['test_from'][:10]} to {e['last_cutoff'][:10]}"),
+                ("snapshots tested on", f"{e['snapshots']['test']:,} of {e['deals']['test']:,} deals, cutoffs {e['test_from'][:10]} to {e['test_until'][:10]}"),
                 ("of these deals won in time", f"{e['won_deals_tested']:,}"),
             ],
         ),
         "One snapshot is one deal at one cutoff, every 27 days while it was open, with what had happened and was known "
-        "strictly before. Training cutoffs end a whole horizon before the test begins, so that no outcome is in both. The "
-        "model that scores was then trained once more, with the same settings, on all snapshots.",
+        "strictly before. The model learns in which week or month a deal is won or lost; what is still open counts as "
+        "far as it was observed. For the test it learned what was known when the test begins and nothing later, so that "
+        f"no outcome is in both. {_settings(e)} The model that scores was then trained once more, with the same "
+        "settings, on all snapshots.",
         "## On later deals",
         _figures(e),
         _gains(e),
-        f"Of deals of accounts that the model had never seen: {_sentence(e['grouped_by_account'])}",
+        f"Of deals of accounts that the model had never seen: {_sentence(e['grouped_by_account'])}"
+        if e["grouped_by_account"]
+        else "",
         "## Reliability",
         "![Forecast and share won](reliability.svg)" if picture else "",
         _table(
@@ -84,6 +88,15 @@ def _warning(trained_on: str) -> str:
     )
 
 
+def _settings(e: dict[str, Any]) -> str:
+    blocks = len(e["blocks"])
+    if not blocks:
+        return "There was too little before the test to choose settings or to calibrate."
+    settings = e["candidates"][e["champion"]]["settings"]
+    chosen = ", ".join(f"{name} {value:g}" for name, value in settings.items())
+    return f"Settings ({chosen}) and calibration are those of {blocks} {'block' if blocks == 1 else 'blocks'} of time before the test."
+
+
 def _figures(e: dict[str, Any]) -> str:
     rows = [("no model (base rate)", e["base_rate"])]
     rows += [
@@ -103,8 +116,6 @@ def _gains(e: dict[str, Any]) -> str:
                 f"{_upper(_NAMES[kind])} lowers the log loss of the best before it by {g['log_loss']:.4f} (90% interval "
                 f"{g['low']:.4f} to {g['high']:.4f}, accounts drawn 1,000 times): {verdict}."
             )
-        if one["calibrator"] != {"a": 0.0, "b": 1.0}:
-            told.append(f"Its log odds are calibrated: {one['calibrator']['a']:.3f} + {one['calibrator']['b']:.3f} x.")
     return " ".join(told)
 
 

@@ -21,6 +21,8 @@ _LEAST_SHARE = 1e-4
 _BINS = 10
 #: Bins of ages: finer ones would tell the days of the week apart.
 _DAYS = (7.0, 14.0, 30.0, 60.0, 90.0, 180.0, 365.0)
+#: Signals that grow by themselves while time goes on: shown, but no reason to train again.
+GROWING = frozenset({"days_open", "account_age_days", "account_closed", "touches_365d", "days_in_stage", "stage_moves"})
 #: Share of all effects from which the drift of a signal matters.
 MATTERS = 0.03
 

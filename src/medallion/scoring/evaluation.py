@@ -85,15 +85,25 @@ def calibration_error(won: Floats, forecast: Floats) -> float:
     return float(sum(abs(won[b].mean() - forecast[b].mean()) * len(b) for b in bins(forecast)) / max(1, len(won)))
 
 
-def reliability(won: Floats, forecast: Floats, deals: NDArray[Any], count: int = BINS) -> list[dict[str, float]]:
+def reliability(
+    won: Floats, forecast: Floats, deals: NDArray[Any], count: int = BINS, spread: float = 1.0
+) -> list[dict[str, float]]:
     """Per bin: forecasts from and to, their mean, share won, its 90% interval, number of snapshots and of deals.
 
     The interval counts deals, not snapshots: the snapshots of one deal share its outcome.
+
+    Args:
+        won: 0 or 1 per row.
+        forecast: Probability per row.
+        deals: The deal of each row.
+        count: Number of bins.
+        spread: Factor of the variance of a share, where blocks of time differ by more than chance.
     """
     rows = []
     for part in bins(forecast, count):
         distinct, share = len(np.unique(deals[part])), float(won[part].mean())
-        low, high = (round(end, 4) for end in wilson(share * distinct, distinct, _Z_90))
+        behind = distinct / spread
+        low, high = (round(end, 4) for end in wilson(share * behind, behind, _Z_90))
         rows.append(
             {
                 "from": round(float(forecast[part].min()), 6),

@@ -1,12 +1,12 @@
-"""The models: band rates, logistic regression, gradient-boosted trees. What they learned is plain JSON or UBJSON.
+"""The models: band rates, a line, trees on top of it. What they learned is plain JSON or UBJSON.
 
-All three give a probability per row of snapshots. The last two also give what each signal adds to the logarithm of the
-odds, against the average of what they learned from.
+Line and trees give four margins per row of snapshots, from which `hazards` makes the probability of winning and of losing
+by any day. Trees add to the lasting margins of a line; with none of them they are that line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -15,28 +15,27 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from medallion.scoring import hazards
+from medallion.scoring.hazards import MARGINS, Outcomes
 from medallion.scoring.matrix import Encoder, Floats
 from medallion.scoring.signals import Kind
 from medallion.weights import Bands
 
-#: Parameters that 50 rounds of tuning did not beat (docs/LEAD_SCORING.md); trees are added while a later slice gains.
+#: Parameters of the trees; depth and number are chosen on later deals, block by block.
 TREES: Mapping[str, Any] = {
-    "objective": "binary:logistic",
     "eta": 0.05,
-    "max_depth": 4,
-    "min_child_weight": 5,
+    "min_child_weight": 10,
     "subsample": 0.8,
     "colsample_bytree": 0.7,
-    "lambda": 2,
+    "lambda": 5,
     "tree_method": "hist",
+    "num_class": 2,
+    "base_score": 0.0,
+    "disable_default_eval_metric": True,
 }
-MOST_TREES, PATIENCE, USUAL_TREES = 600, 30, 150
-#: Inverse strengths of regularisation that a later slice chooses among, and the one taken without such a slice.
-PENALTIES, USUAL_PENALTY = (0.003, 0.03, 0.3), 0.03
-#: Rounding of what a model is made of, so that a model file does not depend on the last bits of a sum.
-_DIGITS = 12
-#: The same for weights, which the arithmetic of different processors moves by up to 1e-12 (see `newton`).
-_WEIGHT_DIGITS = 9
+DEPTHS, MOST_ROUNDS, ROUNDS_APART, USUAL_ROUNDS, USUAL_DEPTH = (2, 4), 200, 20, 60, 2
+#: Strengths of the penalty on weights that later deals choose among, and the one taken without them.
+PENALTIES, USUAL_PENALTY = (3.0, 30.0, 300.0), 30.0
 
 
 class Model(Protocol):
@@ -44,16 +43,17 @@ class Model(Protocol):
 
     @property
     def kind(self) -> str:
-        """rules, logistic or xgboost."""
+        """Its name, `logistic` or `xgboost`."""
+
+    @property
+    def base(self) -> Floats:
+        """Log odds per week of winning and of losing in each period."""
 
     def margins(self, rows: pa.Table | pa.RecordBatch) -> Floats:
-        """Logarithm of the odds per row."""
+        """Rows by 4: won, lost, and what fades of both."""
 
-    def contributions(self, rows: pa.Table | pa.RecordBatch, *, exact: bool = False) -> Floats:
-        """What each signal adds to the logarithm of the odds: rows by `names`."""
-
-    def both(self, rows: pa.Table | pa.RecordBatch) -> tuple[Floats, Floats]:
-        """Margins and approximate contributions, from rows that are encoded once."""
+    def effects(self, rows: pa.Table | pa.RecordBatch, slopes: Floats, *, exact: bool = False) -> Floats:
+        """What each signal adds to a quantity that changes by `slopes` with each margin: rows by `names`."""
 
     @property
     def names(self) -> list[str]:
@@ -74,25 +74,12 @@ def logit(probability: Floats) -> Floats:
     return np.asarray(np.log(p / (1 - p)))
 
 
-def newton(x: Floats, won: Floats, penalty: float) -> tuple[Floats, float]:
-    """Weights and intercept of a regularized logistic regression, the same on every processor.
-
-    Newton's steps end at the optimum itself. Methods that follow the gradient end near it, at a point that depends on
-    the order in which the processor adds: a model trained twice was two models.
-    """
-    from sklearn.linear_model import LogisticRegression
-
-    learned = LogisticRegression(C=penalty, solver="newton-cholesky", max_iter=1000, tol=1e-9).fit(x, won)
-    return learned.coef_[0].round(_WEIGHT_DIGITS), round(float(learned.intercept_[0]), _WEIGHT_DIGITS)
-
-
 @dataclass(frozen=True)
 class BandRates:
     """Conversion per band of the rule score, shrunk towards that of all: `(won + k*p) / (n + k)`."""
 
     lows: tuple[int, ...]
     rates: tuple[float, ...]
-    kind: str = "rules"
 
     @classmethod
     def fit(cls, rows: pa.Table, won: Floats, bands: Bands, prior: float) -> BandRates:
@@ -101,95 +88,83 @@ class BandRates:
         band = np.searchsorted(lows, _scores(rows), side="right") - 1
         n, total = np.bincount(band, minlength=4), np.bincount(band, won, minlength=4)
         base = (won.sum() + 0.5) / (len(won) + 1)
-        return cls(lows, tuple(float(r) for r in np.round((total + prior * base) / (n + prior), _DIGITS)))
+        return cls(lows, tuple(float(r) for r in (total + prior * base) / (n + prior)))
 
-    @property
-    def names(self) -> list[str]:
-        """The score alone."""
-        return ["lead_score"]
-
-    def margins(self, rows: pa.Table | pa.RecordBatch) -> Floats:
-        """Logarithm of the odds per row."""
-        return logit(np.array(self.rates)[np.searchsorted(self.lows, _scores(rows), side="right") - 1])
-
-    def contributions(self, rows: pa.Table | pa.RecordBatch, *, exact: bool = False) -> Floats:
-        """All of it comes from the score."""
-        return self.both(rows)[1]
-
-    def both(self, rows: pa.Table | pa.RecordBatch) -> tuple[Floats, Floats]:
-        """Margins, and how far they lie from their mean."""
-        margins = self.margins(rows)
-        return margins, np.asarray((margins - margins.mean())[:, None])
-
-    def dump(self) -> dict[str, Any]:
-        """As JSON."""
-        return {"lows": list(self.lows), "rates": list(self.rates)}
+    def probabilities(self, rows: pa.Table) -> Floats:
+        """P(won within the horizon) per row."""
+        return np.asarray(np.array(self.rates)[np.searchsorted(self.lows, _scores(rows), side="right") - 1])
 
 
-def _scores(rows: pa.Table | pa.RecordBatch) -> NDArray[np.int64]:
-    column = rows.column("lead_score")
-    return np.asarray(column.to_numpy() if isinstance(column, pa.ChunkedArray) else column.to_numpy(False))
+def _scores(rows: pa.Table) -> NDArray[np.int64]:
+    return np.asarray(rows["lead_score"].to_numpy())
 
 
 @dataclass(frozen=True)
 class Logistic:
-    """Regularised logistic regression on standardised signals; amounts enter as log(1 + x), unknown ones as average."""
+    """Hazards that are lines in standardized signals; amounts enter as log(1 + x), unknown ones as average.
+
+    Attributes:
+        weights: Columns by the four margins.
+    """
 
     encoder: Encoder
     means: Floats
     scales: Floats
     unknown: NDArray[np.bool_]
     weights: Floats
-    intercept: float
+    base: Floats
     kind: str = "logistic"
 
     @classmethod
-    def fit(cls, rows: pa.Table, won: Floats, penalty: float, kinds: Mapping[str, Kind] | None = None) -> Logistic:
-        """Learn weights.
-
-        Args:
-            rows: Snapshots.
-            won: 0 or 1 per row.
-            penalty: Inverse strength of the quadratic penalty, as scikit-learn's `C`.
-            kinds: As for `Encoder.fit`.
-        """
+    def shell(cls, rows: pa.Table, kinds: Mapping[str, Kind] | None = None) -> Logistic:
+        """A model that has learned the scales of its signals and no weights."""
         encoder = Encoder.fit(rows, kinds)
         x = _on_log_scale(encoder.transform(rows), encoder)
         unknown = np.asarray(np.isnan(x).any(axis=0))
         means = np.nan_to_num(np.nanmean(x, axis=0))
         scales = np.maximum(np.nan_to_num(np.nanstd(x, axis=0)), 1e-6)
-        shell = cls(encoder, means.round(_DIGITS), scales.round(_DIGITS), unknown, np.zeros(0), 0.0)
-        z = shell._standardised(x)
-        weights, intercept = newton(z, won, penalty)
-        return cls(encoder, shell.means, shell.scales, unknown, weights, intercept)
+        return cls(encoder, means.round(12), scales.round(12), unknown, np.zeros((0, MARGINS)), np.zeros((2, 0)))
+
+    @classmethod
+    def fit(
+        cls, rows: pa.Table, outcomes: Outcomes, penalty: float, kinds: Mapping[str, Kind] | None = None
+    ) -> Logistic:
+        """Learn weights.
+
+        Args:
+            rows: Snapshots.
+            outcomes: What is known of each.
+            penalty: Strength of the quadratic penalty.
+            kinds: As for `Encoder.fit`.
+        """
+        shell = cls.shell(rows, kinds)
+        return shell.learned(shell.matrix(rows), outcomes, penalty)
+
+    def learned(self, x: Floats, outcomes: Outcomes, penalty: float) -> Logistic:
+        """With the weights that a matrix of `matrix` teaches."""
+        fitted = hazards.fit(x, outcomes, penalty)
+        return Logistic(self.encoder, self.means, self.scales, self.unknown, fitted.weights, fitted.base)
 
     @property
     def names(self) -> list[str]:
         """Signals in use."""
         return list(self.encoder.signals)
 
-    def _standardised(self, x: Floats) -> Floats:
+    def matrix(self, rows: pa.Table | pa.RecordBatch) -> Floats:
+        """Standardized signals, then a column per signal that may be unknown."""
+        x = _on_log_scale(self.encoder.transform(rows), self.encoder)
         gaps = np.isnan(x[:, self.unknown]).astype(float)
         z = np.nan_to_num((x - self.means) / self.scales, nan=0.0)
         return np.hstack([np.clip(z, -10, 10), gaps])
 
-    def _terms(self, rows: pa.Table | pa.RecordBatch) -> Floats:
-        x = _on_log_scale(self.encoder.transform(rows), self.encoder)
-        return np.asarray(self._standardised(x) * self.weights)
-
     def margins(self, rows: pa.Table | pa.RecordBatch) -> Floats:
-        """Logarithm of the odds per row."""
-        return np.asarray(self._terms(rows).sum(axis=1) + self.intercept)
+        """Rows by 4."""
+        return np.asarray(self.matrix(rows) @ self.weights)
 
-    def contributions(self, rows: pa.Table | pa.RecordBatch, *, exact: bool = False) -> Floats:
+    def effects(self, rows: pa.Table | pa.RecordBatch, slopes: Floats, *, exact: bool = False) -> Floats:
         """What each signal adds; always exact."""
-        return self.both(rows)[1]
-
-    def both(self, rows: pa.Table | pa.RecordBatch) -> tuple[Floats, Floats]:
-        """Margins and contributions."""
-        terms = self._terms(rows)
         groups = np.concatenate([self.encoder.groups, self.encoder.groups[self.unknown]])
-        return np.asarray(terms.sum(axis=1) + self.intercept), _by_signal(terms, groups, len(self.encoder.signals))
+        return _by_signal(self.matrix(rows) * (slopes @ self.weights.T), groups, len(self.encoder.signals))
 
     def dump(self) -> dict[str, Any]:
         """As JSON."""
@@ -199,7 +174,7 @@ class Logistic:
             "scales": self.scales.tolist(),
             "unknown": self.unknown.tolist(),
             "weights": self.weights.tolist(),
-            "intercept": self.intercept,
+            "base": self.base.tolist(),
         }
 
 
@@ -218,54 +193,60 @@ def _by_signal(terms: Floats, groups: NDArray[np.int64], count: int) -> Floats:
 
 @dataclass(frozen=True)
 class Boosted:
-    """Gradient-boosted trees (XGBoost), kept as UBJSON."""
+    """Gradient-boosted trees (XGBoost) that add to the lasting margins of a line, kept as UBJSON."""
 
-    encoder: Encoder
+    line: Logistic
     trees: bytes
     rounds: int
+    base: Floats
     kind: str = "xgboost"
 
     @classmethod
-    def fit(
-        cls,
-        rows: pa.Table,
-        won: Floats,
-        seed: int,
-        rounds: int | None,
-        later: tuple[pa.Table, Floats] | None = None,
-        kinds: Mapping[str, Kind] | None = None,
-    ) -> Boosted:
+    def fit(cls, line: Logistic, rows: pa.Table, outcomes: Outcomes, seed: int, rounds: int, depth: int) -> Boosted:
         """Learn trees.
 
         Args:
+            line: What they add to.
             rows: Snapshots.
-            won: 0 or 1 per row.
+            outcomes: What is known of each.
             seed: Of the samples that each tree sees.
-            rounds: How many trees; None adds them while `later` gains.
-            later: A later slice that tells when to stop.
-            kinds: As for `Encoder.fit`.
+            rounds: How many trees, for winning and for losing each.
+            depth: Of each tree.
         """
-        import xgboost
+        margins = line.margins(rows)
+        booster = _boosted(line, rows, margins, outcomes, seed, rounds, depth)
+        trees = bytes(booster.save_raw("ubj"))
+        told = cls(line, trees, rounds, line.base)
+        level = hazards.fit(np.zeros((len(margins), 0)), outcomes, 1.0, offset=told.margins(rows))
+        return cls(line, trees, rounds, level.base)
 
-        encoder = Encoder.fit(rows, kinds)
-        data = xgboost.QuantileDMatrix(encoder.transform(rows), label=won)
-        parameters = {**TREES, "seed": seed, "base_score": float(np.clip(won.mean(), 0.001, 0.999))}
-        if later is not None and rounds is None:
-            check = xgboost.QuantileDMatrix(encoder.transform(later[0]), label=later[1], ref=data)
-            booster = xgboost.train(
-                parameters, data, MOST_TREES, evals=[(check, "later")], early_stopping_rounds=PATIENCE, verbose_eval=False
-            )  # fmt: skip
-            rounds = max(10, int(booster.best_iteration) + 1)
-            booster = booster[:rounds]
-        else:
-            rounds = rounds or USUAL_TREES
-            booster = xgboost.train(parameters, data, rounds)
-        return cls(encoder, bytes(booster.save_raw("ubj")), rounds)
+    @staticmethod
+    def paths(
+        line: Logistic,
+        rows: pa.Table,
+        outcomes: Outcomes,
+        later: pa.Table,
+        seed: int,
+        depth: int,
+    ) -> dict[int, tuple[Floats, Floats]]:
+        """Base and margins of later rows after every `ROUNDS_APART` rounds; after none they are those of the line."""
+        own, margins = line.margins(rows), line.margins(later)
+        booster = _boosted(line, rows, own, outcomes, seed, MOST_ROUNDS, depth)
+        seen, data = (_matrix(line, table) for table in (rows, later))
+        found = {0: (line.base, margins)}
+        for rounds in range(ROUNDS_APART, MOST_ROUNDS + 1, ROUNDS_APART):
+            before, after = (
+                _with(kept, np.asarray(booster.predict(part, output_margin=True, iteration_range=(0, rounds))))
+                for kept, part in ((own, seen), (margins, data))
+            )
+            level = hazards.fit(np.zeros((len(before), 0)), outcomes, 1.0, offset=before)
+            found[rounds] = level.base, after
+        return found
 
     @property
     def names(self) -> list[str]:
         """Signals in use."""
-        return list(self.encoder.signals)
+        return self.line.names
 
     @cached_property
     def _booster(self) -> Any:
@@ -275,51 +256,78 @@ class Boosted:
         booster.load_model(bytearray(self.trees))
         return booster
 
-    def _data(self, rows: pa.Table | pa.RecordBatch) -> Any:
-        import xgboost
-
-        return xgboost.DMatrix(self.encoder.transform(rows))
-
     def margins(self, rows: pa.Table | pa.RecordBatch) -> Floats:
-        """Logarithm of the odds per row."""
-        return self._margins(self._data(rows)) if rows.num_rows else np.zeros(0)
+        """Rows by 4."""
+        margins = self.line.margins(rows)
+        if not rows.num_rows or not self.rounds:
+            return margins
+        return _with(margins, np.asarray(self._booster.predict(_matrix(self.line, rows), output_margin=True)))
 
-    def contributions(self, rows: pa.Table | pa.RecordBatch, *, exact: bool = False) -> Floats:
-        """What each signal adds: SHAP values when `exact`, else Saabas' approximation, which is far faster."""
-        return self._contributions(self._data(rows), exact) if rows.num_rows else np.zeros((0, len(self.names)))
-
-    def both(self, rows: pa.Table | pa.RecordBatch) -> tuple[Floats, Floats]:
-        """Margins and approximate contributions."""
-        if not rows.num_rows:
-            return np.zeros(0), np.zeros((0, len(self.names)))
-        data = self._data(rows)
-        return self._margins(data), self._contributions(data, exact=False)
-
-    def _margins(self, data: Any) -> Floats:
-        return np.asarray(self._booster.predict(data, output_margin=True), dtype=np.float64)
-
-    def _contributions(self, data: Any, exact: bool) -> Floats:
-        terms = self._booster.predict(data, pred_contribs=True, approx_contribs=not exact)
-        return _by_signal(np.asarray(terms[:, :-1], dtype=np.float64), self.encoder.groups, len(self.names))
+    def effects(self, rows: pa.Table | pa.RecordBatch, slopes: Floats, *, exact: bool = False) -> Floats:
+        """What each signal adds: SHAP values of the trees when `exact`, else Saabas' approximation, which is far faster."""
+        whole = self.line.effects(rows, slopes)
+        if not rows.num_rows or not self.rounds:
+            return whole
+        terms = self._booster.predict(_matrix(self.line, rows), pred_contribs=True, approx_contribs=not exact)
+        for end in range(2):
+            own = np.asarray(terms[:, end, :-1], dtype=np.float64) * slopes[:, end : end + 1]
+            whole += _by_signal(own, self.line.encoder.groups, len(self.names))
+        return whole
 
     def dump(self) -> dict[str, Any]:
         """As JSON; the trees are a file of their own."""
-        return {"encoder": self.encoder.dump(), "rounds": self.rounds}
+        return {"line": self.line.dump(), "rounds": self.rounds, "base": self.base.tolist()}
 
 
-def load(kind: str, document: Mapping[str, Any], trees: bytes | None) -> Model:
+def _matrix(line: Logistic, rows: pa.Table | pa.RecordBatch) -> Any:
+    import xgboost
+
+    return xgboost.DMatrix(line.encoder.transform(rows))
+
+
+def _with(margins: Floats, added: Floats) -> Floats:
+    whole = margins.copy()
+    whole[:, :2] += added
+    return whole
+
+
+def _boosted(
+    line: Logistic, rows: pa.Table, margins: Floats, outcomes: Outcomes, seed: int, rounds: int, depth: int
+) -> Any:
+    import xgboost
+
+    data = xgboost.QuantileDMatrix(line.encoder.transform(rows), label=np.zeros(rows.num_rows))
+
+    def slope(predicted: Floats, _: Any) -> tuple[Floats, Floats]:
+        return hazards.gradient(line.base, _with(margins, predicted.reshape(-1, 2)), outcomes)
+
+    return xgboost.train({**TREES, "max_depth": depth, "seed": seed}, data, rounds, obj=slope)
+
+
+def load(kind: str, document: Mapping[str, Any], trees: bytes | None, periods: int) -> Model:
     """A model from what `dump` gave; ValueError or KeyError when it is none."""
-    if kind == "rules":
-        return BandRates(tuple(document["lows"]), tuple(document["rates"]))
-    encoder = Encoder.load(document["encoder"])
     if kind == "xgboost":
         if trees is None:
             raise ValueError("the trees are missing")
-        return Boosted(encoder, trees, int(document["rounds"]))
+        base = _base(document["base"], periods)
+        return Boosted(_line(document["line"], periods), trees, int(document["rounds"]), base)
     if kind != "logistic":
         raise ValueError(f"{kind!r} is no kind of model")
-    arrays = [np.array(document[name], dtype=float) for name in ("means", "scales", "weights")]
+    return _line(document, periods)
+
+
+def _line(document: Mapping[str, Any], periods: int) -> Logistic:
+    encoder = Encoder.load(document["encoder"])
+    means, scales, weights = (np.array(document[name], dtype=float) for name in ("means", "scales", "weights"))
     unknown = np.array(document["unknown"], dtype=bool)
-    if not len(arrays[0]) == len(arrays[1]) == len(unknown) == len(encoder.columns):
+    columns = len(encoder.columns)
+    if not len(means) == len(scales) == len(unknown) == columns or weights.shape != (columns + unknown.sum(), MARGINS):
         raise ValueError("the weights do not fit the signals")
-    return Logistic(encoder, arrays[0], arrays[1], unknown, arrays[2], float(document["intercept"]))
+    return Logistic(encoder, means, scales, unknown, weights, _base(document["base"], periods))
+
+
+def _base(values: Sequence[Any], periods: int) -> Floats:
+    base = np.array(values, dtype=float)
+    if base.shape != (2, periods):
+        raise ValueError("the hazards do not fit the periods")
+    return base

@@ -10,11 +10,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from medallion.scoring.matrix import Floats
+from medallion.scoring.signals import SEASON
 
 Places = NDArray[np.int64]
 
 #: Reasons given each way, and the least effect on the logarithm of the odds that is worth a word.
-MOST, LEAST_EFFECT = 5, 0.02
+MOST, LEAST_EFFECT = 5, 0.015
+_CALENDAR = frozenset(signal.name for signal in SEASON)
 
 
 @dataclass(frozen=True)
@@ -105,13 +107,14 @@ PHRASES: dict[str, Phrase] = {
 
 
 def reasons(rows: pa.Table | pa.RecordBatch, names: list[str], effects: Floats) -> tuple[pa.Array, pa.Array]:
-    """Lists of text per row: reasons for the deal, and reasons against it, at most five each.
+    """Lists of text per row: reasons for the deal, and reasons against it, at most five each; the calendar is none.
 
     Args:
         rows: Snapshots.
         names: Signals, in the order of the columns of `effects`.
         effects: What each signal adds to the logarithm of the odds.
     """
+    effects = np.where([name in _CALENDAR for name in names], 0.0, effects)
     order = np.argsort(-effects, axis=1)
     most = min(MOST, len(names))
     best, worst = order[:, :most], order[:, ::-1][:, :most]

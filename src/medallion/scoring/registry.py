@@ -21,10 +21,11 @@ from typing import Any
 
 from medallion import door
 from medallion.errors import LakehouseError
+from medallion.scoring.calibration import Calibration
 from medallion.scoring.predict import Scorer
 from medallion.scoring.signals import SIGNALS
 
-FORMAT = 1
+FORMAT = 2
 #: How the origin of a model begins that never saw a real customer; its name says so wherever it is used.
 SIMULATED = "a simulated world"
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,80}")
@@ -34,6 +35,10 @@ def signature() -> str:
     """Hash of what the signals are: names, types and definitions. A model of other signals is not used."""
     told = [[s.name, s.type, s.definition] for s in SIGNALS]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+
+
+class EarlierModelError(LakehouseError):
+    """A model that an earlier version of the product has trained, which this one no longer scores with."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,8 @@ def load(folder: Path, seal: str | None = None) -> Entry:
     """
     path = folder / "model.json"
     document = _json(path, seal)
+    if document.get("format") in range(1, FORMAT):
+        raise EarlierModelError(f"{path}: an earlier version of the product has trained it", _AGAIN)
     if document.get("format") != FORMAT:
         raise LakehouseError(f"{path}: has format {document.get('format')!r}, this program reads {FORMAT}", _AGAIN)
     if document.get("signals") != signature():
@@ -155,7 +162,7 @@ def load(folder: Path, seal: str | None = None) -> Entry:
             kind=str(document["kind"]),
             document=document["model"],
             trees=trees,
-            calibrator=(float(document["calibrator"]["a"]), float(document["calibrator"]["b"])),
+            calibration=Calibration.load(document["calibration"]),
             tiers=[{name: float(value) for name, value in tier.items()} for tier in document["tiers"]],
             horizon_days=int(document["horizon_days"]),
             trained_on=str(document["trained_on"]),

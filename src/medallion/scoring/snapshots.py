@@ -31,6 +31,8 @@ from medallion.scoring.signals import SIGNALS, Cutoff
 EVERY_DAYS = 27
 #: Cutoffs at most: more than five years back tells of another market.
 AT_MOST = 65
+#: Days before the as-of time that the last cutoff lies at least: the length of the first period.
+LEAST_OBSERVED = 7
 
 CONTRACT = Table(
     name="gold.lead_snapshots",
@@ -41,12 +43,20 @@ CONTRACT = Table(
         Declared("lead_id", "string", "The deal."),
         Declared("customer_id", "string", "Its account."),
         Declared("cutoff", "timestamp", "Everything strictly before it was known; nothing from it on."),
-        Declared("won", "bigint", "1 when the deal was won from the cutoff on and within the horizon, else 0."),
+        Declared("won", "bigint", "1 when the deal was won from the cutoff on and within the horizon, else 0; null while the horizon is not over."),
+        Declared("outcome", "string", "How the deal ended from the cutoff on, won or lost; null while it is open."),
+        Declared("outcome_days", "bigint", "Whole days from the cutoff to that end.", unit="days"),
+        Declared("observed_days", "bigint", "Days from the cutoff to the last outcome that is known.", unit="days"),
         Declared("lead_score", "bigint", "Rule score of the account at the cutoff.", unit="0-100"),
         *(signal.declared for signal in SIGNALS),
     ),
-    invariants=("won IN (0, 1)", "days_open >= 0", "lead_score BETWEEN 0 AND 100"),
-)
+    invariants=(
+        "won IN (0, 1)",
+        "days_open >= 0",
+        "lead_score BETWEEN 0 AND 100",
+        "outcome_days BETWEEN 0 AND observed_days",
+    ),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -93,8 +103,14 @@ def versions(history: DataFrame, key: str, first_known: datetime, *, single: boo
     return current.filter(F.col("_outcome").isin(*STANDING))  # an end is known until a record comes back
 
 
-def cutoffs(last: datetime, first: datetime | None, every: int = EVERY_DAYS) -> list[datetime]:
-    """Ends of days from `last` back to `first`, exclusive, `every` days apart, earliest first."""
+def cutoffs(as_of: datetime, first: datetime | None, horizon_days: int, every: int = EVERY_DAYS) -> list[datetime]:
+    """Ends of days after `first`, `every` days apart, earliest first: one of them a whole horizon before the as-of time.
+
+    Those after it have a horizon that is not over: they tell what came until the as-of time. The last lies at least
+    `LEAST_OBSERVED` days before it.
+    """
+    last = as_of - timedelta(days=horizon_days)
+    last += timedelta(days=every) * max(0, (horizon_days - LEAST_OBSERVED) // every)
     found: list[datetime] = []
     while first is not None and last > first and len(found) < AT_MOST:
         found.append(last)
@@ -178,26 +194,38 @@ def _with_rest(whole: DataFrame) -> DataFrame:
 
 
 def labelled(rows: DataFrame, leads: DataFrame, horizon_days: int, as_of: datetime) -> DataFrame:
-    """Snapshots with `won`: 1 for a deal won in `[cutoff, cutoff + horizon)`, else 0.
+    """Snapshots with their outcome, as far as it is known, and `won` within the horizon where that is over.
 
     Deals of which we know today that they had ended before the cutoff, or that ended on a day no one wrote down, are
     left out: nobody could have predicted their outcome.
 
     Args:
-        rows: Snapshots, with cutoffs whose horizon was over at `as_of`.
+        rows: Snapshots, with cutoffs before `as_of`.
         leads: The latest versions, `silver.leads_clean`.
         horizon_days: Length of the horizon.
         as_of: No outcome from this time on is known.
     """
-    known = F.col("closed_at") < F.lit(as_of.isoformat(sep=" ")).cast("timestamp")
-    ends = leads.select("lead_id", F.when(F.coalesce(known, F.lit(True)), F.col("status")).alias("end"), "closed_at")
-    told = rows.join(ends, on="lead_id", how="inner")
-    told = told.filter(
+    until = F.lit(as_of.isoformat(sep=" ")).cast("timestamp")
+    is_known = F.col("closed_at") < until
+    ends = leads.select(
+        "lead_id", F.when(F.coalesce(is_known, F.lit(True)), F.col("status")).alias("end"), "closed_at"
+    )  # fmt: skip
+    joined = rows.join(ends, on="lead_id", how="inner")
+    joined = joined.filter(
         (F.col("closed_at") >= F.col("cutoff")) | (F.col("closed_at").isNull() & (F.col("end") == "open"))
     )
+    observed = F.datediff(until, F.col("cutoff")).cast("bigint")
+    is_over = F.coalesce(F.col("end") != "open", F.lit(False))
     within = F.col("closed_at") < F.col("cutoff") + F.expr(f"interval {int(horizon_days)} days")
     won = F.coalesce((F.col("end") == "won") & within, F.lit(False)).cast("bigint")
-    return told.withColumn("won", won).drop("end", "closed_at")
+    return joined.withColumns(
+        {
+            "won": F.when(observed >= horizon_days, won),
+            "outcome": F.when(is_over, F.col("end")),
+            "outcome_days": F.when(is_over, F.datediff(F.col("closed_at"), F.col("cutoff")).cast("bigint")),
+            "observed_days": observed,
+        }
+    ).drop("end", "closed_at")
 
 
 def _at(frame: DataFrame, cutoffs: Collection[datetime]) -> DataFrame:

@@ -1,4 +1,8 @@
-"""Training on snapshots: split by time, tune on a later slice, test on a still later one, promote on evidence."""
+"""Training on snapshots: split by time, tune and calibrate on later blocks, test on still later deals, promote on evidence.
+
+Every part is learned from as if its end were today: what came after it counts as not known yet. So no outcome reaches
+from one part into the next, and what is still open is learned from as far as it was observed.
+"""
 
 from __future__ import annotations
 
@@ -13,55 +17,64 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from medallion.scoring.evaluation import Figures, Gain, figures, gain, losses, reliability, segments
+from medallion.scoring import calibration as calibrating
+from medallion.scoring import hazards
+from medallion.scoring.calibration import Calibration, Held, won_within
+from medallion.scoring.evaluation import Figures, Gain, figures, gain, reliability, segments
+from medallion.scoring.hazards import Outcomes
 from medallion.scoring.matrix import Floats
 from medallion.scoring.models import (
+    DEPTHS,
     PENALTIES,
+    USUAL_DEPTH,
     USUAL_PENALTY,
+    USUAL_ROUNDS,
     BandRates,
     Boosted,
     Logistic,
     Model,
-    newton,
-    sigmoid,
-)  # fmt: skip
+)
 from medallion.scoring.readiness import INSTEAD, NotReadyError
 from medallion.weights import ScoreWeights
 
-#: Share of the cutoffs, the latest, that are kept for the test, and again of the rest for tuning.
+#: Share of the cutoffs, the latest, that are kept for the test.
 LATER = 0.2
-#: Snapshots of each outcome that the test needs for its figures to mean anything, and that a calibrator needs.
-LEAST_TEST, LEAST_CALIBRATION = 10, 500
-#: Tiers of scores, at most, and snapshots that one needs.
-TIERS, TIER_ROWS = 10, 100
+#: Blocks of time before the test, over which settings are chosen and calibrated, and the share of cutoffs they cover.
+BLOCKS, IN_BLOCKS = 3, 0.6
+#: Snapshots of each outcome that a part needs for its figures to mean anything.
+LEAST_TEST = 10
+#: Tiers of scores, at most, and deals that one needs.
+TIERS, TIER_DEALS = 10, 100
+#: Days after a score at which monitoring compares it with what came, long before the horizon is over.
+SHORT_DAYS = (14, 21)
+#: Snapshots at most that settings are tried on, and that trees learn from.
+MOST_TRIED, MOST_FOR_TREES = 40_000, 200_000
+
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Calibrator:
-    """Platt's line on the log odds: `a + b * margin`."""
+class Block:
+    """A block of time: rows to learn from, as they were known when it begins, and the rows of the block itself."""
 
-    a: float = 0.0
-    b: float = 1.0
-
-    def __call__(self, margins: Floats) -> Floats:
-        """Calibrated probabilities."""
-        return sigmoid(self.a + self.b * margins)
-
-    @classmethod
-    def fit(cls, margins: Floats, won: Floats) -> Calibrator:
-        """Learn the line."""
-        weights, intercept = newton(margins[:, None], won, 1e6)
-        return cls(intercept, float(weights[0]))
+    begins: np.datetime64
+    earlier: Mask
+    later: Mask
 
 
 @dataclass(frozen=True)
 class Split:
-    """Rows by time: those to learn from, with their own earlier and later part, and those to test on."""
+    """Rows by time.
 
-    train: NDArray[np.bool_]
-    earlier: NDArray[np.bool_]
-    later: NDArray[np.bool_]
-    test: NDArray[np.bool_]
+    Attributes:
+        train: Rows before the test, learned from as if it were `test_from`.
+        test: The last rows whose horizon is over.
+        blocks: Blocks of time within `train`, the earliest first.
+    """
+
+    train: Mask
+    test: Mask
+    blocks: list[Block]
     test_from: datetime
     train_to: datetime
 
@@ -70,12 +83,13 @@ class Split:
 class Candidate:
     """A model as it did on the test: learned from the training part only."""
 
-    model: Model
-    calibrator: Calibrator
     settings: dict[str, Any]
     forecast: Floats
     figures: Figures
     gain: Gain | None = None
+    model: Model | None = None
+    calibration: Calibration = field(default_factory=Calibration)
+    held: list[tuple[Model, Mask]] = field(default_factory=list)
 
 
 @dataclass
@@ -83,11 +97,12 @@ class Learned:
     """The outcome of a training."""
 
     champion: str
-    model: Model
-    calibrator: Calibrator
+    model: Model | None
+    calibration: Calibration
     tiers: list[dict[str, float]]
     candidates: dict[str, Candidate]
     evaluation: dict[str, Any] = field(default_factory=dict)
+    unrest: dict[int, tuple[float, float]] = field(default_factory=dict)
 
 
 def cutoffs_of(rows: pa.Table) -> NDArray[np.datetime64]:
@@ -95,39 +110,60 @@ def cutoffs_of(rows: pa.Table) -> NDArray[np.datetime64]:
     return np.asarray(rows["cutoff"].cast(pa.timestamp("us")).to_numpy(), dtype="datetime64[us]")
 
 
+def known_at(outcomes: Outcomes, at: NDArray[np.datetime64], when: np.datetime64) -> Outcomes:
+    """What was known of rows at a time: periods that were over by then, and nothing later."""
+    return outcomes.known_after((when - at) / np.timedelta64(1, "D"))
+
+
 def split(rows: pa.Table, horizon_days: int) -> Split:
-    """Split by cutoff so that no label of one part reaches into the next.
+    """Split by cutoff.
 
     Raises:
         NotReadyError: The deals cover too short a time, or a part would have deals of one outcome only.
     """
-    at = cutoffs_of(rows)
-    every = np.unique(at)
-    gap = np.timedelta64(horizon_days, "D")
-    won = rows["won"].to_numpy()
-
-    def cut(among: NDArray[np.datetime64]) -> tuple[np.datetime64, NDArray[np.bool_]]:
-        start = among[len(among) - max(1, round(len(among) * LATER))]
-        return start, (at <= start - gap)
-
+    at, outcomes = cutoffs_of(rows), Outcomes.of(rows, horizon_days)
+    within = outcomes.within(horizon_days)
+    over = outcomes.seen >= within
+    every = np.unique(at[over])
     if not len(every):
-        raise NotReadyError("Too little to learn from: no deal was open at any cutoff", INSTEAD)
-    test_from, train = cut(every)
-    test = at >= test_from
+        raise NotReadyError("Too little to learn from: no deal was open at a cutoff whose horizon is over", INSTEAD)
+    test_from = every[len(every) - max(1, round(len(every) * LATER))]
+    test = over & (at >= test_from)
+    train = known_at(outcomes, at, test_from).seen > 0
+    won = won_within(outcomes, horizon_days) > 0
     days = int((every[-1] - every[0]).astype("timedelta64[D]").astype(int))
-    for part, name in ((train, "learn from"), (test, "test on")):
-        ends = int(won[part].sum()), int(part.sum() - won[part].sum())
+    learned = known_at(outcomes, at, test_from).take(train).counts()
+    for ends, name in (
+        ((learned[0], int(train.sum()) - learned[0]), "learn from"),
+        ((int(won[test].sum()), int((~won[test]).sum())), "test on"),
+    ):
         if min(ends) < LEAST_TEST:
             raise NotReadyError(
                 f"Too little to learn from: the deals cover {days + horizon_days} days, which leaves {ends[0]} won and "
                 f"{ends[1]} other snapshots to {name}, at least {LEAST_TEST} of each are needed",
                 INSTEAD,
             )
-    tune_from, earlier = cut(np.unique(at[train]))
-    later = train & (at >= tune_from)
-    if not all(min(won[p].sum(), p.sum() - won[p].sum()) >= LEAST_TEST for p in (earlier, later)):
-        earlier, later = np.zeros_like(train), np.zeros_like(train)
-    return Split(train, earlier, later, test, _datetime(test_from), _datetime(at[train].max()))
+    blocks = _blocks(at, outcomes, train, test_from)
+    return Split(train, test, blocks, _datetime(test_from), _datetime(at[train].max()))
+
+
+def _blocks(at: NDArray[np.datetime64], outcomes: Outcomes, train: Mask, test_from: np.datetime64) -> list[Block]:
+    """Blocks of the last cutoffs before the test; only those with deals of both outcomes before and in them."""
+    every = np.unique(at[train])
+    late = every[len(every) - round(len(every) * IN_BLOCKS) :]
+    found = []
+    for part in np.array_split(late, BLOCKS):
+        if not len(part):
+            continue
+        begins = part[0]
+        earlier = known_at(outcomes, at, begins).seen > 0
+        later = train & (at >= begins) & (at <= part[-1])
+        told = (
+            known_at(outcomes, at, when).take(which).counts() for when, which in ((begins, earlier), (test_from, later))
+        )
+        if all(won >= LEAST_TEST and lost >= LEAST_TEST for won, lost in told):
+            found.append(Block(begins, earlier, later))
+    return found
 
 
 def _datetime(value: np.datetime64) -> datetime:
@@ -148,117 +184,244 @@ def learn(rows: pa.Table, horizon_days: int, kinds: Sequence[str], weights: Scor
     Raises:
         NotReadyError: There is too little, or nothing that differs.
     """
-    rows = rows.sort_by([("cutoff", "ascending"), ("lead_id", "ascending")])
-    parts = split(rows, horizon_days)
-    won = rows["won"].to_numpy().astype(float)
-    accounts = np.asarray(rows["customer_id"].to_pylist())
-    test, deals = rows.filter(pa.array(parts.test)), np.asarray(rows["lead_id"].to_pylist())[parts.test]
-    actual = won[parts.test]
+    from threadpoolctl import threadpool_limits
 
-    candidates: dict[str, Candidate] = {}
+    # threads would wait for each other over matrices this small, and add in another order
+    with threadpool_limits(1, "blas"):
+        return _learn(rows, horizon_days, kinds, weights, seed)
+
+
+def _learn(rows: pa.Table, horizon_days: int, kinds: Sequence[str], weights: ScoreWeights, seed: int) -> Learned:
+    rows = rows.sort_by([("cutoff", "ascending"), ("lead_id", "ascending")])
+    work = _Learning(rows, horizon_days, seed)
+    parts, outcomes = work.parts, work.outcomes
+    accounts = np.asarray(rows["customer_id"].to_pylist())[parts.test]
+    test, deals = rows.filter(pa.array(parts.test)), work.deals[parts.test]
+    actual = won_within(outcomes, horizon_days)[parts.test]
+
+    before = work.known(np.datetime64(parts.test_from), parts.train)
+    told = before.seen >= before.within(horizon_days)
+    trained, labels = rows.filter(pa.array(parts.train)), won_within(before, horizon_days)
+    rates = BandRates.fit(trained.filter(pa.array(told)), labels[told], weights.bands, weights.prior_leads)
+    forecast = rates.probabilities(test)
+    candidates = {"rules": Candidate({}, forecast, figures(actual, forecast))}
     champion = "rules"
-    for kind in ("rules", *kinds):
-        model, calibrator, settings = _fitted(kind, rows, won, parts, weights, seed)
-        margins = model.margins(test)
-        forecast = sigmoid(margins)
-        if calibrator != Calibrator():
-            if gain(actual, forecast, calibrator(margins), accounts[parts.test], seed).beyond_doubt:
-                forecast = calibrator(margins)
-            else:
-                calibrator = Calibrator()
-        one = Candidate(model, calibrator, settings, forecast, figures(actual, forecast))
+    for kind in kinds:
+        one = work.candidate(kind, candidates.get("logistic"))
         candidates[kind] = one
-        if kind != champion:
-            one.gain = gain(actual, candidates[champion].forecast, forecast, accounts[parts.test], seed)
-            champion = kind if one.gain.beyond_doubt else champion
+        one.gain = gain(actual, candidates[champion].forecast, one.forecast, accounts, seed)
+        champion = kind if one.gain.beyond_doubt else champion
     best = candidates[champion]
-    final = _fit(champion, rows, won, best.settings, weights, seed)
-    shown = reliability(actual, best.forecast, deals)
-    tiers = reliability(actual, best.forecast, deals, max(1, min(TIERS, len(actual) // TIER_ROWS)))
-    base = np.full(len(actual), (won[parts.train].sum() + 0.5) / (parts.train.sum() + 1))
+    base = np.full(len(actual), (labels[told].sum() + 0.5) / (told.sum() + 1))
+    model, calibration, tiers = work.final(best)
     return Learned(
         champion,
-        final,
-        best.calibrator,
+        model,
+        calibration,
         tiers,
         candidates,
         {
-            "snapshots": {name: int(getattr(parts, name).sum()) for name in ("train", "earlier", "later", "test")},
+            "snapshots": {"all": len(rows), "train": int(parts.train.sum()), "test": int(parts.test.sum())},
+            "blocks": [
+                {
+                    "begins": _datetime(b.begins).isoformat(),
+                    "earlier": int(b.earlier.sum()),
+                    "later": int(b.later.sum()),
+                }
+                for b in parts.blocks
+            ],
             "deals": {"all": pc.count_distinct(rows["lead_id"]).as_py(), "test": len(np.unique(deals))},
             "won_deals_tested": len(np.unique(deals[actual > 0])),
             "first_cutoff": _datetime(cutoffs_of(rows).min()).isoformat(),
             "train_until": parts.train_to.isoformat(),
             "test_from": parts.test_from.isoformat(),
+            "test_until": _datetime(cutoffs_of(test).max()).isoformat(),
             "last_cutoff": _datetime(cutoffs_of(rows).max()).isoformat(),
             "base_rate": asdict(figures(actual, base)),
             "candidates": {
                 kind: {
                     **asdict(one.figures),
                     "settings": one.settings,
-                    "calibrator": asdict(one.calibrator),
                     "gain": None if one.gain is None else asdict(one.gain),
                 }
                 for kind, one in candidates.items()
             },
             "champion": champion,
-            "grouped_by_account": asdict(_grouped(champion, rows, won, parts, accounts, best, weights, seed)),
-            "reliability": shown,
+            "grouped_by_account": None if best.model is None else asdict(work.grouped(champion, best)),
+            "reliability": reliability(actual, best.forecast, deals),
             "segments": segments(test, actual, best.forecast),
         },
+        work.unrest,
     )
 
 
-def _fitted(
-    kind: str, rows: pa.Table, won: Floats, parts: Split, weights: ScoreWeights, seed: int
-) -> tuple[Model, Calibrator, dict[str, Any]]:
-    """A model learned from the training part, its settings and a calibrator learned from the later slice of it."""
-    settings: dict[str, Any] = {}
-    calibrator = Calibrator()
-    if kind != "rules" and parts.later.any():
-        earlier, later = rows.filter(pa.array(parts.earlier)), rows.filter(pa.array(parts.later))
-        early, late = won[parts.earlier], won[parts.later]
+@dataclass(frozen=True)
+class Again:
+    """The forecast of another recipe for the test deals of a training, what came of these, and their accounts."""
+
+    forecast: Floats
+    actual: Floats
+    accounts: list[Any]
+
+
+def again(rows: pa.Table, horizon_days: int, kind: str, settings: dict[str, Any], seed: int) -> Again:
+    """What a kind and settings that were chosen before make of the same rows.
+
+    Args:
+        rows: As for `learn`.
+        horizon_days: Length of the horizon.
+        kind: logistic or xgboost.
+        settings: Of the recipe.
+        seed: Of everything drawn.
+    """
+    rows = rows.sort_by([("cutoff", "ascending"), ("lead_id", "ascending")])
+    work = _Learning(rows, horizon_days, seed)
+    models = [(work.fit(kind, settings, block.earlier, block.begins), block.later) for block in work.parts.blocks]
+    one = work.tested(kind, settings, models)
+    test = rows.filter(pa.array(work.parts.test))
+    return Again(
+        one.forecast, won_within(work.outcomes, horizon_days)[work.parts.test], test["customer_id"].to_pylist()
+    )
+
+
+class _Learning:
+    def __init__(self, rows: pa.Table, horizon_days: int, seed: int) -> None:
+        self.rows, self.horizon, self.seed = rows, horizon_days, seed
+        self.outcomes, self.at = Outcomes.of(rows, horizon_days), cutoffs_of(rows)
+        self.parts = split(rows, horizon_days)
+        self.deals = np.asarray(rows["lead_id"].to_pylist())
+        self.within = self.outcomes.within(horizon_days)
+        self.unrest: dict[int, tuple[float, float]] = {}
+        self.hashes = np.array([zlib.crc32(str(deal).encode()) for deal in self.deals], dtype=np.int64)
+
+    def known(self, when: np.datetime64, which: Mask) -> Outcomes:
+        """What was known of some rows at a time."""
+        return known_at(self.outcomes, self.at, when).take(which)
+
+    def some(self, which: Mask, most: int) -> Mask:
+        """Whole deals, drawn by their hash, where there are more rows than that."""
+        parts = -(-int(which.sum()) // most)
+        return which & (self.hashes % parts == 0) if parts > 1 else which
+
+    def candidate(self, kind: str, line: Candidate | None) -> Candidate:
+        """A model with the settings that did best over the blocks, learned from the training part, calibrated on the blocks.
+
+        The test has no part in it: it only judges.
+        """
+        return self.tested(kind, *self.tuned(kind, line))
+
+    def tested(self, kind: str, settings: dict[str, Any], held: list[tuple[Model, Mask]]) -> Candidate:
+        """A recipe learned from the training part and evaluated on the test."""
+        model = self.fit(kind, settings, self.parts.train, np.datetime64(self.parts.test_from))
+        calibration = self.calibrated(held)
+        test = self.rows.filter(pa.array(self.parts.test))
+        forecast = calibration.probabilities(model.base, model.margins(test), self.outcomes.edges, self.horizon)
+        actual = won_within(self.outcomes, self.horizon)[self.parts.test]
+        return Candidate(settings, forecast, figures(actual, forecast), None, model, calibration, held)
+
+    def tuned(self, kind: str, line: Candidate | None) -> tuple[dict[str, Any], list[tuple[Model, Mask]]]:
+        """Settings of least loss over the blocks, and per block the model that learned from what was known before it."""
+        blocks, until = self.parts.blocks, np.datetime64(self.parts.test_from)
+        penalty = line.settings["penalty"] if line is not None else USUAL_PENALTY
+        settings: dict[str, Any] = {"penalty": penalty}
+        if kind == "xgboost":
+            settings |= {"rounds": USUAL_ROUNDS, "depth": USUAL_DEPTH}
+        if not blocks:
+            return settings, []
+        loss: dict[tuple[Any, ...], float] = {}
+        for block in blocks:
+            earlier, later = self.some(block.earlier, MOST_TRIED), self.some(block.later, MOST_TRIED)
+            seen, new = self.rows.filter(pa.array(earlier)), self.rows.filter(pa.array(later))
+            known, came = self.known(block.begins, earlier), self.known(until, later)
+            tries: dict[tuple[Any, ...], tuple[Floats, Floats]] = {}
+            if kind == "logistic":
+                shell = Logistic.shell(seen)
+                x, z = shell.matrix(seen), shell.matrix(new)
+                for penalty in PENALTIES:
+                    one = shell.learned(x, known, penalty)
+                    tries[(penalty,)] = one.base, z @ one.weights
+            else:
+                one = Logistic.fit(seen, known, settings["penalty"])
+                for depth in DEPTHS:
+                    paths = Boosted.paths(one, seen, known, new, self.seed, depth)
+                    tries |= {(depth, rounds): path for rounds, path in paths.items()}
+            for setting, (base, margins) in tries.items():
+                total = float(hazards.losses(base, margins, came, self.within).sum())
+                loss[setting] = loss.get(setting, 0.0) + total
+        best = min(loss, key=lambda setting: (loss[setting], setting))
         if kind == "logistic":
-            tried = {penalty: Logistic.fit(earlier, early, penalty) for penalty in PENALTIES}
-            loss = {penalty: losses(late, sigmoid(one.margins(later))).mean() for penalty, one in tried.items()}
-            settings["penalty"] = min(PENALTIES, key=lambda penalty: loss[penalty])
-            model: Model = tried[settings["penalty"]]
+            settings["penalty"] = best[0]
         else:
-            trees = Boosted.fit(earlier, early, seed, None, (later, late))
-            settings["rounds"], model = trees.rounds, trees
-        # learned where the model was not, and kept only where it helps on the test, later still
-        if min(len(late) - late.sum(), late.sum()) >= LEAST_CALIBRATION:
-            calibrator = Calibrator.fit(model.margins(later), late)
-    return (
-        _fit(kind, rows.filter(pa.array(parts.train)), won[parts.train], settings, weights, seed),
-        calibrator,
-        settings,
-    )
+            settings |= {"depth": best[0], "rounds": best[1]}
+        return settings, [(self.fit(kind, settings, block.earlier, block.begins), block.later) for block in blocks]
 
+    def fit(self, kind: str, settings: dict[str, Any], which: Mask, when: np.datetime64) -> Model:
+        """A model of some rows, from what was known of them at a time."""
+        line = Logistic.fit(self.rows.filter(pa.array(which)), self.known(when, which), settings["penalty"])
+        if kind == "logistic":
+            return line
+        some = self.some(which, MOST_FOR_TREES)
+        rows, known = self.rows.filter(pa.array(some)), self.known(when, some)
+        return Boosted.fit(line, rows, known, self.seed, settings["rounds"], settings["depth"])
 
-def _fit(kind: str, rows: pa.Table, won: Floats, settings: dict[str, Any], weights: ScoreWeights, seed: int) -> Model:
-    if kind == "rules":
-        return BandRates.fit(rows, won, weights.bands, weights.prior_leads)
-    if kind == "logistic":
-        return Logistic.fit(rows, won, settings.get("penalty", USUAL_PENALTY))
-    return Boosted.fit(rows, won, seed, settings.get("rounds"))
+    def held(self, models: list[tuple[Model, Mask]], until: np.datetime64) -> Held:
+        """What models said of later rows, and what came of these by a time."""
+        margins = [model.margins(self.rows.filter(pa.array(later))) for model, later in models]
+        outcomes = [self.known(until, later) for _, later in models]
+        return Held(
+            [model.base for model, _ in models],
+            np.concatenate(margins),
+            Outcomes(
+                self.outcomes.edges,
+                np.concatenate([o.period for o in outcomes]),
+                np.concatenate([o.won for o in outcomes]),
+                np.concatenate([o.seen for o in outcomes]),
+            ),
+            np.concatenate([self.deals[later] for _, later in models]),
+            np.repeat(np.arange(len(models)), [len(m) for m in margins]),
+            np.concatenate([self.at[later] for _, later in models]),
+        )
 
+    def calibrated(self, models: list[tuple[Model, Mask]]) -> Calibration:
+        """A calibration by the blocks, from what was known of them when the test begins."""
+        if not models:
+            return Calibration()
+        held = self.held(models, np.datetime64(self.parts.test_from))
+        return calibrating.fit(held, self.horizon, self.tiers(held))
 
-def _grouped(
-    kind: str,
-    rows: pa.Table,
-    won: Floats,
-    parts: Split,
-    accounts: NDArray[Any],
-    best: Candidate,
-    weights: ScoreWeights,
-    seed: int,
-) -> Figures:
-    """Figures on the same later deals when a model has never seen a deal of their accounts: two halves, in turn."""
-    half = np.array([zlib.crc32(str(account).encode()) % 2 for account in accounts], dtype=bool)
-    forecast = np.full(len(won), float(won[parts.train].mean()))
-    for side in (half, ~half):
-        train, test = parts.train & side, parts.test & ~side
-        if 0 < won[train].sum() < train.sum() and test.any():
-            model = _fit(kind, rows.filter(pa.array(train)), won[train], best.settings, weights, seed)
-            forecast[test] = best.calibrator(model.margins(rows.filter(pa.array(test))))
-    return figures(won[parts.test], forecast[parts.test])
+    def tiers(self, held: Held) -> int:
+        """Tiers that there are deals enough for."""
+        over = held.outcomes.seen >= self.within
+        return max(1, min(TIERS, len(np.unique(held.deals[over])) // TIER_DEALS))
+
+    def final(self, best: Candidate) -> tuple[Model | None, Calibration, list[dict[str, float]]]:
+        """The model again on everything, with a calibration and tiers by the blocks and the test."""
+        if best.model is None:
+            return None, Calibration(), []
+        kind, end = best.model.kind, self.at.max() + np.timedelta64(36_500, "D")
+        model = self.fit(kind, best.settings, np.ones(len(self.rows), dtype=bool), end)
+        held = self.held([*best.held, (best.model, self.parts.test)], end)
+        tiers = self.tiers(held)
+        calibration = calibrating.fit(held, self.horizon, tiers)
+        over = held.outcomes.seen >= self.within
+        forecast = held.by(self.horizon, calibration, self.horizon)[0][over]
+        won, deals, block = won_within(held.outcomes, self.horizon)[over], held.deals[over], held.block[over]
+        wide = calibrating.spread(forecast, won, deals, block, tiers)
+        self.unrest = {days: calibrating.unrest(held, calibration, self.horizon, days) for days in SHORT_DAYS}
+        return model, calibration, reliability(won, forecast, deals, tiers, wide)
+
+    def grouped(self, kind: str, best: Candidate) -> Figures:
+        """Figures on the same later deals when a model has never seen a deal of their accounts: two halves, in turn."""
+        accounts = self.rows["customer_id"].to_pylist()
+        half = np.array([zlib.crc32(str(account).encode()) % 2 for account in accounts], dtype=bool)
+        forecast = np.full(len(half), 0.0)
+        for side in (half, ~half):
+            train, test = self.parts.train & side, self.parts.test & ~side
+            if test.any():
+                model = self.fit(kind, best.settings, train, np.datetime64(self.parts.test_from))
+                later = self.rows.filter(pa.array(test))
+                forecast[test] = best.calibration.probabilities(
+                    model.base, model.margins(later), self.outcomes.edges, self.horizon
+                )
+        actual = won_within(self.outcomes, self.horizon)[self.parts.test]
+        return figures(actual, forecast[self.parts.test])

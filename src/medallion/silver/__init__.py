@@ -4,6 +4,7 @@ Every record of a batch ends in exactly one account:
 
 - `accepted`: valid, and the current version of its key when it arrived;
 - `superseded`: valid, but a newer version of its key was known or came with it; kept in history only;
+- `merged`: valid and current, of a record that a decision has merged into another; kept in history only;
 - `duplicate`: the same cleaned values as the version of its key just before it; adds nothing;
 - `withdrawn`: says that its record has ended (deleted, merged into another); a version in history, not in the clean
   table;
@@ -31,6 +32,7 @@ from medallion.contracts.model import ENDED
 from medallion.contracts.odcs import names_in
 from medallion.errors import ContractError
 from medallion.silver import checks, life
+from medallion.silver.rewinding import ended_by as ended_by
 from medallion.silver.rewinding import grown as grown
 from medallion.silver.rewinding import newest_event as newest_event
 from medallion.silver.rewinding import of_counted as of_counted
@@ -400,14 +402,24 @@ def tried(spark: SparkSession, columns: list[str], sql: str, place: str) -> None
         raise ContractError(f"{place}: {sql!r} cannot be evaluated: {reason}", "Correct it in the contract.") from error
 
 
-def lookup_table(parent: DataFrame, entity: Entity, filling: Filling) -> LookupTable:
-    """The table for a filling that is looked up in `entity`, of which `parent` is the clean table."""
+def lookup_table(parent: DataFrame, entity: Entity, filling: Filling, groups: DataFrame | None = None) -> LookupTable:
+    """The table for a filling that is looked up in `entity`, of which `parent` has the current records as delivered.
+
+    A text that several records have leads to one of them where all are one by decisions: `groups`, rows as
+    `resolved.MEMBERS`.
+    """
     by, take = entity.column(str(filling.by)), filling.take or entity.key
     table = LookupTable(parent, parent, by)
     text, value = F.col(by.name).cast("string"), F.col(take).cast("string")
-    pairs = parent.select(table.comparable(text).alias("_by"), words.squish(text).alias("_text"), value.alias("_take"))
+    one = value
+    if groups is not None and take == entity.key:
+        parent = parent.join(groups.select("_key", "_group"), F.col(entity.key) == F.col("_key"), how="left")
+        one = F.coalesce("_group", value)
+    pairs = parent.select(
+        table.comparable(text).alias("_by"), words.squish(text).alias("_text"), value.alias("_take"), one.alias("_one")
+    )
     known = pairs.filter(F.col("_by").isNotNull() & (F.col("_by") != "") & F.col("_take").isNotNull())
-    first, count = F.min("_take").alias("_take"), F.countDistinct("_take").alias("_hits")
+    first, count = F.min("_take").alias("_take"), F.countDistinct("_one").alias("_hits")
     hits = known.groupBy("_by").agg(first, count)
     alike = known.join(hits.filter("_hits > 1").select("_by"), on="_by", how="left_semi")
     exact = alike.groupBy("_text").agg(first, count).filter("_hits = 1").select("_text", F.col("_take").alias("_exact"))
@@ -658,7 +670,7 @@ def quarantined(staged: DataFrame, entity: Entity) -> DataFrame:
 
 
 #: The accounts of which every record read is in one; history has also rows that no record of the batch brought.
-ACCOUNTS = ("accepted", "duplicate", "superseded", "quarantined", "excluded", "withdrawn")
+ACCOUNTS = ("accepted", "duplicate", "superseded", "quarantined", "excluded", "withdrawn", "merged")
 IMPLIED = ("gone", "moved")
 
 
@@ -668,7 +680,7 @@ def account(
     """Where the records of a batch went: one row of `entity`, `rows_read` and a count per account.
 
     All frames hold the rows of one batch. Each count is taken where the rows ended: those read in bronze,
-    accepted, superseded and withdrawn in what history now holds, quarantined in the quarantine table, duplicates
+    accepted, merged, superseded and withdrawn in what history now holds, quarantined in the quarantine table, duplicates
     among the judged, excluded among the staged. `implied` counts what history has besides. So a row lost in writing shows: the caller compares the sum with the rows read.
     """
     one = F.count(F.lit(1))
@@ -677,6 +689,7 @@ def account(
         F.count_if(F.col("_outcome") == "accepted").alias("accepted"),
         F.count_if(F.col("_outcome") == "superseded").alias("superseded"),
         F.count_if(F.col("_outcome") == "withdrawn").alias("withdrawn"),
+        F.count_if(F.col("_outcome") == "merged").alias("merged"),
         F.count_if(F.col("_outcome").isin(*IMPLIED)).alias("implied"),
     )
     left_out = staged.agg(F.count_if(F.coalesce(F.col("_fate") == "excluded", F.lit(False))).alias("excluded"))

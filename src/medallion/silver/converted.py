@@ -61,6 +61,21 @@ def counted(valued: DataFrame, columns: list[str], reporting: str) -> DataFrame:
     return there.withColumns({"deal_value": F.col("value"), "currency": F.lit(reporting)}).select(*columns)
 
 
+def versions(valued: DataFrame, current: DataFrame, columns: list[str]) -> DataFrame:
+    """Versions of deals, as `silver.leads_history` has them, with amounts in the reporting currency: null without a rate.
+
+    Those of deals that are held out are left out.
+
+    Args:
+        valued: `in_currency` of the versions.
+        current: `in_currency` of the deals.
+        columns: Those of `silver.leads_history`.
+    """
+    held = current.filter(F.col("held_out").isNotNull()).select("lead_id")
+    there = valued.join(held, on="lead_id", how="left_anti")
+    return there.withColumn("deal_value", F.col("value")).select(*columns)
+
+
 def as_written(leads: DataFrame, conversions: DataFrame, reporting: str) -> DataFrame:
     """Deals as `counted` gives them, from what a run has written down of those in other currencies.
 

@@ -704,23 +704,29 @@ class Mentions:
         shared = sum(name.person and name.text in self.shared for name in told)
         alone = sum(len(name.words) <= 1 and not name.is_searched for name in self.names)
         people = sum(name.person for name in told)
+        counted = {
+            "names of one word": alone,
+            "names made of common words, in lower case": ordinary,
+            "surnames that other people have": shared,
+            "names that records of three or more other accounts have": len(self.common),
+        }
+        others = [f"{count} {what}" for what, count in counted.items() if count]
         return [
             {"kind": "e-mail addresses", "count": len(self._emails),
-             "forms": "in any case, with anything after a plus, with %40 or (at) for @", "not_searched": "an address under another name or domain"},
+             "forms": "in upper or lower case, with a tag after a plus, and with %40 or (at) in place of @",
+             "not_searched": "addresses of the person that no record of the account has"},
             {"kind": "telephone numbers", "count": len({*self._phones}) + len({t for t in self._written if len(phone_form(t)[1]) < _DIGITS}),
-             "forms": f"by their digits, with and without country code, 00, 0 and extension; as written where they have fewer than {_DIGITS}",
-             "not_searched": f"a number without its area code, and fewer than {_BARE} digits with nothing between them"},
-            {"kind": "keys", "count": len(self.keys), "forms": "as whole words, in any case",
-             "not_searched": "keys of fewer than 4 characters, of digits alone below 8, and those that a record of somebody else has too; records are found by column whatever their key"},
+             "forms": f"by their digits, with or without country code, 00, leading 0 and extension; as written if they have fewer than {_DIGITS}",
+             "not_searched": f"numbers without their area code; fewer than {_BARE} digits that nothing separates"},
+            {"kind": "keys", "count": len(self.keys), "forms": "as whole words, in upper or lower case",
+             "not_searched": "keys of fewer than 4 characters or, in digits alone, fewer than 8; keys that a record of another account also has. Rows are found by their key columns, whatever the key"},
             {"kind": "names of persons", "count": people,
-             "forms": "in any script and case, with and without accents (ü as u and ue), with or without hyphens and titles, last name first, without "
-             "middle names or the second of two surnames, and where nobody else here has the surname with initials, after a title, and a hyphenated surname alone",
-             "not_searched": f"nicknames, given names and other surnames alone, forms with endings, another script; {alone} names of one word; "
-             f"{ordinary} names of common words only, in lower case; {shared} surnames that others have; "
-             f"{len(self.common)} names that records of three or more other accounts bear"},
+             "forms": "in any script and case, with or without accents (ü as u or ue), hyphens and titles; last name first; without middle names or the "
+             "second of two surnames; and, if no one else in the lakehouse has the surname, with initials, after a title, or a hyphenated surname alone",
+             "not_searched": "; ".join(["nicknames; given names and other surnames alone; inflected forms; the name in another script", *others])},
             {"kind": "names of accounts", "count": len(told) - people,
-             "forms": f"with a capital letter, with and without accents and legal form; of one word from {_LONG} letters in running text, elsewhere with the legal form",
-             "not_searched": "abbreviations, shorter names of one word, a common word without the legal form"},
+             "forms": f"with a capital letter, with or without accents and legal form; a name of one word in running text from {_LONG} letters on, elsewhere with its legal form",
+             "not_searched": "abbreviations; shorter names of one word; common words without their legal form"},
         ]  # fmt: skip
 
 

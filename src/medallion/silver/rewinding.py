@@ -18,7 +18,8 @@ from medallion.contracts.model import ENDED
 def rewind(history: DataFrame, entity: Entity, as_of: Column, known_as_of: Column | None) -> DataFrame:
     """The version of every key that was valid just before `as_of`, from what was known before `known_as_of`.
 
-    A version is valid from its version time; without one, from when it was learned. Where only later versions are
+    A version is valid from its version time; without one, from when it was learned; of a deal that has closed, from its
+    close, where that is earlier. Where only later versions are
     known (a first export after the fact), the earliest of them is used, without its stage, as far as it says when it
     was changed: an open deal may have been in another one. Both times are exclusive. A record that had ended by then
     is not there; a history from before there were ends has none.
@@ -35,6 +36,10 @@ def rewind(history: DataFrame, entity: Entity, as_of: Column, known_as_of: Colum
         since = F.coalesce(version.cast("timestamp"), F.col("known_at"))
         if "_ended_at" in told:  # an end may leave the version as it was
             since = F.coalesce("_ended_at", since)
+        if entity.name == "leads":  # closed, it was so from its close on; an end is none
+            closed = F.when(F.col("status") != "open", F.col("closed_at"))
+            ends = F.col("_ended_at").isNotNull() if "_ended_at" in told else F.lit(False)
+            since = F.when(ends, since).otherwise(F.least(since, closed))
         known = known.withColumns({"_held": since < as_of, "_since": since})
         order = [
             F.desc("_held"),
@@ -46,10 +51,12 @@ def rewind(history: DataFrame, entity: Entity, as_of: Column, known_as_of: Colum
     chosen = ranked.filter(F.col("_rank") == 1)
     if entity.name == "leads":
         later = ~F.col("_held") & ~F.coalesce((F.col("status") != "open") & (F.col("closed_at") < as_of), F.lit(False))
+        later = later & (version.isNotNull() | F.col("created_at").isNull())  # else it holds from the opening
         chosen = chosen.withColumn("stage", F.when(~later, F.col("stage")))
     if "_outcome" in told:
         chosen = chosen.filter(~F.coalesce(F.col("_outcome").isin(*ENDED), F.lit(False)))
-    return chosen.select(*entity.clean.column_names)
+    columns = ((c.name, c.type) for c in entity.clean.columns)  # those that the contract has gained since are null
+    return chosen.select(*(name if name in told else F.lit(None).cast(type_).alias(name) for name, type_ in columns))
 
 
 def without(history: DataFrame, replaced: Collection[str]) -> DataFrame:
@@ -61,6 +68,11 @@ def of_counted(history: DataFrame, leads: DataFrame) -> DataFrame:
     """The versions of deals that are there and count, without those that end a record."""
     there = history.filter(~F.col("_outcome").isin(*ENDED))
     return there.join(leads.select("lead_id"), on="lead_id", how="left_semi")
+
+
+def ended_by(history: DataFrame, last: Column) -> DataFrame:
+    """A history whose ends count at `last` at the latest, as in the clean table, which has no record that has ended by now."""
+    return history.withColumn("_ended_at", F.when(F.col("_ended_at").isNotNull(), F.least("_ended_at", last)))
 
 
 def grown(frame: DataFrame, entity: Entity) -> DataFrame:

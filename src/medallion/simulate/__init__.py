@@ -32,6 +32,7 @@ def simulate(
     mess: str = "none",
     batches: int = 1,
     *,
+    people: bool = False,
     force: bool = False,
     together: int = 4,
     report: Callable[[int, int], None] = lambda done, of: None,
@@ -46,6 +47,8 @@ def simulate(
         out: Folder to write; it appears when it is whole.
         mess: none, some or much; it changes the exports, never the world or its truth.
         batches: Deliveries. The first holds all but the last `batches - 1` days, then one comes each day.
+        people: Write contacts, owners, quotas, people in deals and line items too; nothing is planted in these, and of the
+            other files only touches change: they say whom they reached.
         force: Replace a simulation that is there. Nothing else is ever replaced.
         together: Strands held in memory before they are written; the files do not depend on it.
         report: Is told after every strand how many of how many are done.
@@ -67,7 +70,7 @@ def simulate(
     except OSError as error:
         raise MedallionError(f"{out}: cannot be written: {error}", "Choose another folder with --out.") from error
     try:
-        document = _write(world, part, mess, batches, max(1, together), report)
+        document = _write(world, part, mess, batches, people, max(1, together), report)
         part.chmod(0o755)
         _check(target, force)
         if target.exists():
@@ -98,12 +101,16 @@ def _remove(target: Path) -> None:
 
 
 def _write(
-    world: World, folder: Path, mess: str, batches: int, together: int, report: Callable[[int, int], None]
+    world: World, folder: Path, mess: str, batches: int, people: bool, together: int, report: Callable[[int, int], None]
 ) -> dict[str, Any]:
     process = Process(world)
-    exporter, files, truth = Exporter(process, MESS[mess], batches), Files(folder, batches), Truth(process)
-    products = exporter.products()
-    files.append("products", products, np.zeros(len(products), dtype=np.int64))
+    exporter, files, truth = (
+        Exporter(process, MESS[mess], batches, people=people),
+        Files(folder, batches),
+        Truth(process),
+    )
+    for name, table in ({"products": exporter.products()} | (exporter.team() if people else {})).items():
+        files.append(name, table, np.zeros(len(table), dtype=np.int64))
     strands, leads, opened, expected = process.strands(), 0, 0, 0.0
     writer = None
     try:
@@ -134,6 +141,7 @@ def _write(
         "leads": leads,
         "open_leads": opened,
         "expected_wins": round(expected, 6),
+        **({"people": True} if people else {}),
         "planted": {name: dict(counts) for name, counts in exporter.planted.items()},
     }
     (folder / MANIFEST).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

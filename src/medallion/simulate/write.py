@@ -11,11 +11,13 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from medallion.simulate import mess as messy
+from medallion.simulate import people as persons
 from medallion.simulate.mess import Mess
+from medallion.simulate.people import People, pick, text
 from medallion.simulate.process import Accounts, Changes, Leads, Process, Touches, Truth
 from medallion.simulate.world import INDUSTRIES, OUTCOMES, STAGES, WON, Floats, Ints, World
 
-_DETAILS, _MESS = 4, 5
+_DETAILS, _MESS, _PEOPLE = 4, 5, 6
 FIRST_NAMES = (
     "Amara", "Ben", "Carla", "Dmitri", "Elena", "Farid", "Greta", "Hiro", "Imogen", "Jonas", "Kavya", "Liam",
     "Marta", "Noor", "Oscar", "Priya", "Quentin", "Rosa", "Stefan", "Tess", "Uma", "Victor", "Wanda", "Yusuf",
@@ -38,6 +40,7 @@ _PRODUCTS = (
     ("Operations Suite", "Platform", 60000), ("Insights", "Analytics", 24000), ("Tracker", "Hardware", 4000),
     ("Onboarding", "Services", 9500), ("Routing", "Platform", 36000), ("Forecast", "Analytics", 18000),
 )  # fmt: skip
+_PRODUCT_IDS = tuple(f"P-{100 + place}" for place in range(len(_PRODUCTS)))
 _NOTES = (
     ("Booked a meeting for next week.", "Demo is in the calendar."),
     ("Likes what we showed.", "Asked for a quote and sounded keen."),
@@ -50,15 +53,6 @@ _MINUTES = ((2, 28), (0, 0), (1, 9), (20, 50))
 _WRONG_VALUE = (0.1, 0.5, 2.0, 10.0)
 
 Tables = dict[str, tuple[pa.Table, Ints]]
-
-
-def _text(*parts: str | pa.Array) -> pa.Array:
-    cells = [part if isinstance(part, str) else pc.cast(part, pa.string()) for part in parts]
-    return pc.binary_join_element_wise(*cells, "")
-
-
-def _pick(words: tuple[str, ...], places: Ints) -> pa.Array:
-    return pa.array(words).take(pa.array(places))
 
 
 class Clock:
@@ -81,9 +75,11 @@ class Exporter:
         process: The process.
         mess: What is planted.
         batches: Deliveries; the first ends that many days less one before the last day, then one comes each day.
+        people: Whether there are files of people, quotas and line items.
     """
 
-    def __init__(self, process: Process, mess: Mess, batches: int) -> None:
+    def __init__(self, process: Process, mess: Mess, batches: int, *, people: bool = False) -> None:
+        self.with_people = people
         self.world, self.process, self.mess, self.batches = process.world, process, mess, batches
         self.clock = Clock(self.world)
         self.planted: dict[str, Counter[str]] = {}
@@ -100,7 +96,7 @@ class Exporter:
         launched = np.datetime64(self.world.first_day, "D") - 30 * (np.arange(len(names)) + 1)
         return pa.table(
             {
-                "product_id": [f"P-{100 + place}" for place in range(len(names))],
+                "product_id": _PRODUCT_IDS,
                 "product_name": names,
                 "category": categories,
                 "list_price": prices,
@@ -113,11 +109,33 @@ class Exporter:
         """The tables of a strand by file name without ending."""
         rng, mess = self.world.stream(_DETAILS, number), self.world.stream(_MESS, number)
         customer = accounts.first + 1 + np.arange(len(accounts.created))
+        people = None
+        if self.with_people:
+            people = People(self.world.stream(_PEOPLE, number), accounts, leads, customer)
+        made = {"customers": self._customers(rng, mess, accounts, customer)}
+        product, value = _priced(rng, accounts, leads)
+        made["leads"] = self._leads(rng, mess, accounts, leads, changes, customer, product, value)
+        made["interactions"] = self._interactions(rng, mess, leads, touches, customer, people)
+        made["stage_history"] = self._stage_history(mess, leads, changes, customer)
+        return {**made, **(self._people(people, product, value) if people else {})}
+
+    def team(self) -> dict[str, pa.Table]:
+        """Owners and their quotas; they come with the first delivery."""
+        rng = self.world.stream(_PEOPLE, 1 << 40)  # no strand has that number
+        return {"owners": persons.owners(self.rep_names), "quotas": persons.quotas(self.world, rng, self.rep_names)}
+
+    def _people(self, people: People, product: Ints, value: Ints) -> Tables:
+        """Contacts come with their account, what is of a deal with the deal."""
+        table = people.contacts(FIRST_NAMES, LAST_NAMES, self.rep_names)
+        created = people.accounts.created[people.account]
+        table = table.append_column("created_at", self.clock.at(created))
+        links, linked = people.deal_contacts()
+        lines, sold = people.deal_products(product, value, _PRODUCT_IDS)
+        opened = self.delivery(people.leads.created)
         return {
-            "customers": self._customers(rng, mess, accounts, customer),
-            "leads": self._leads(rng, mess, accounts, leads, changes, customer),
-            "interactions": self._interactions(rng, mess, leads, touches, customer),
-            "stage_history": self._stage_history(mess, leads, changes, customer),
+            "contacts": (table, self.delivery(created)),
+            "deal_contacts": (links, opened[linked]),
+            "deal_products": (lines, opened[sold]),
         }
 
     def _count(self, file: str, kinds: Ints, **more: int) -> None:
@@ -128,9 +146,9 @@ class Exporter:
 
     def _customer_ids(self, rng: np.random.Generator, customer: Ints, kinds: Ints) -> pa.Array:
         if not (kinds == messy.UNKNOWN).any():
-            return _text("C", pa.array(customer))
+            return text("C", pa.array(customer))
         strangers = self.world.customers + rng.integers(1, 10**6, len(customer))
-        return _text("C", pa.array(np.where(kinds == messy.UNKNOWN, strangers, customer)))
+        return text("C", pa.array(np.where(kinds == messy.UNKNOWN, strangers, customer)))
 
     def _customers(
         self, rng: np.random.Generator, mess: np.random.Generator, accounts: Accounts, customer: Ints
@@ -142,19 +160,19 @@ class Exporter:
         created = self.clock.at(accounts.created)
         table = pa.table(
             {
-                "customer_id": _text("C", pa.array(customer)),
-                "customer_name": _text(
-                    _pick(_COMPANY_FIRST, customer % 20), " ",
-                    _pick(_COMPANY_LAST, customer // 20 % 10), " ", pa.array(customer),
+                "customer_id": text("C", pa.array(customer)),
+                "customer_name": text(
+                    pick(_COMPANY_FIRST, customer % 20), " ",
+                    pick(_COMPANY_LAST, customer // 20 % 10), " ", pa.array(customer),
                 ),
-                "industry": _pick(INDUSTRIES, accounts.industry),
+                "industry": pick(INDUSTRIES, accounts.industry),
                 "country": messy.spelled(self.mess, mess, "country", country),
-                "city": _pick(tuple(city for cities in _CITIES for city in cities), country * 3 + city),
+                "city": pick(tuple(city for cities in _CITIES for city in cities), country * 3 + city),
                 "employee_count": accounts.employees,
                 "annual_revenue": revenue.astype(np.int64),
-                "account_manager": _pick(self.rep_names, accounts.rep),
-                "email": _text("office@c", pa.array(customer), ".example"),
-                "phone": _text("+1555", pa.array(rng.integers(1_000_000, 10_000_000, count))),
+                "account_manager": pick(self.rep_names, accounts.rep),
+                "email": text("office@c", pa.array(customer), ".example"),
+                "phone": text("+1555", pa.array(rng.integers(1_000_000, 10_000_000, count))),
                 "created_at": messy.dated(mess, created, kinds),
                 "updated_at": created,
             }
@@ -170,12 +188,10 @@ class Exporter:
         leads: Leads,
         changes: Changes,
         customer: Ints,
+        product: Ints,
+        value: Ints,
     ) -> tuple[pa.Table, Ints]:
         count = len(leads.account)
-        product = rng.integers(0, len(_PRODUCTS), count)
-        price = np.array([price for _, _, price in _PRODUCTS])[product]
-        factor = np.exp(rng.normal(0, 0.5, count)) * (1 + 0.5 * accounts.size[leads.account])
-        value = np.maximum(1, np.round(price * factor / 100)).astype(np.int64) * 100
         first, last = rng.integers(0, len(FIRST_NAMES), count), rng.integers(0, len(LAST_NAMES), count)
         phone = rng.integers(1_000_000, 10_000_000, count)
         expected = np.floor(leads.created + 30 + rng.gamma(3.0, 30.0, count)).astype(np.int64)
@@ -209,18 +225,18 @@ class Exporter:
         account = leads.account[lead]
         owner = customer[account]
         closed = pc.if_else(pa.array(stage >= WON), self.clock.at(np.nan_to_num(ended[lead])), None)
-        given, family = _pick(FIRST_NAMES, first[lead]), _pick(LAST_NAMES, last[lead])
+        given, family = pick(FIRST_NAMES, first[lead]), pick(LAST_NAMES, last[lead])
         shown = np.maximum(1, np.where(still_wrong, value[lead] * wrong[lead], value[lead]).astype(np.int64))
         table = pa.table(
             {
-                "lead_id": _text("L-", pa.array(owner), "-", pa.array(leads.number[lead])),
+                "lead_id": text("L-", pa.array(owner), "-", pa.array(leads.number[lead])),
                 "customer_id": self._customer_ids(mess, owner, kinds),
-                "product_id": _pick(tuple(f"P-{100 + place}" for place in range(len(_PRODUCTS))), product[lead]),
-                "lead_name": _text(given, " ", family),
-                "email": pc.utf8_lower(_text(given, ".", family, "@c", pa.array(owner), ".example")),
-                "phone": _text("+1555", pa.array(phone[lead])),
-                "company": _text(
-                    _pick(_COMPANY_FIRST, owner % 20), " ", _pick(_COMPANY_LAST, owner // 20 % 10), " ", pa.array(owner)
+                "product_id": pick(_PRODUCT_IDS, product[lead]),
+                "lead_name": text(given, " ", family),
+                "email": pc.utf8_lower(text(given, ".", family, "@c", pa.array(owner), ".example")),
+                "phone": text("+1555", pa.array(phone[lead])),
+                "company": text(
+                    pick(_COMPANY_FIRST, owner % 20), " ", pick(_COMPANY_LAST, owner // 20 % 10), " ", pa.array(owner)
                 ),
                 "source": messy.spelled(self.mess, mess, "source", leads.source[lead]),
                 "status": messy.spelled(self.mess, mess, "status", status),
@@ -231,14 +247,20 @@ class Exporter:
                 "updated_at": self.clock.at(time),
                 "closed_at": closed,
                 "expected_close_date": pa.array(np.datetime64(self.world.first_day, "D") + expected[lead]),
-                "owner": _pick(self.rep_names, accounts.rep[account]),
+                "owner": pick(self.rep_names, accounts.rep[account]),
             }
         )
         self._count("leads", kinds, leads=count, corrected_leads=int(corrected.sum()))
         return _repeated(table, known, kinds)
 
     def _interactions(
-        self, rng: np.random.Generator, mess: np.random.Generator, leads: Leads, touches: Touches, customer: Ints
+        self,
+        rng: np.random.Generator,
+        mess: np.random.Generator,
+        leads: Leads,
+        touches: Touches,
+        customer: Ints,
+        people: People | None,
     ) -> tuple[pa.Table, Ints]:
         order = np.lexsort((touches.time, touches.account))
         account, lead, time, kind = (
@@ -261,17 +283,19 @@ class Exporter:
         notes = tuple(note for pair in _NOTES for note in pair)
         table = pa.table(
             {
-                "interaction_id": _text("I-", owner, "-", pa.array(number)),
+                "interaction_id": text("I-", owner, "-", pa.array(number)),
                 "customer_id": self._customer_ids(mess, customer[account], kinds),
-                "lead_id": pc.if_else(pa.array(about), _text("L-", owner, "-", which), None),
+                "lead_id": pc.if_else(pa.array(about), text("L-", owner, "-", which), None),
                 "channel": messy.spelled(self.mess, mess, "channel", channel),
                 "direction": messy.spelled(self.mess, mess, "direction", (rng.random(count) < 0.25).astype(np.int64)),
                 "occurred_at": messy.dated(mess, self.clock.at(time), kinds),
                 "duration_minutes": pc.if_else(pa.array(channel == 1), None, pa.array(minutes)),
                 "outcome": messy.spelled(self.mess, mess, "outcome", outcome),
-                "notes": _pick(notes, outcome * 2 + rng.integers(0, 2, count)),
+                "notes": pick(notes, outcome * 2 + rng.integers(0, 2, count)),
             }
         )
+        if people:
+            table = table.append_column("contact_id", people.of_touches(account))
         self._count("interactions", kinds, late=int(late.sum()) if self.batches > 1 else 0)
         return _repeated(table, np.minimum(known, self.batches - 1), kinds)
 
@@ -283,7 +307,7 @@ class Exporter:
         kinds = messy.kinds(self.mess, mess, len(lead), strangers=False, unreadable=True)
         table = pa.table(
             {
-                "lead_id": _text("L-", pa.array(customer[leads.account[lead]]), "-", pa.array(leads.number[lead])),
+                "lead_id": text("L-", pa.array(customer[leads.account[lead]]), "-", pa.array(leads.number[lead])),
                 "stage": messy.spelled(self.mess, mess, "stage", stage),
                 "entered_at": messy.dated(mess, self.clock.at(time), kinds),
             }
@@ -302,13 +326,13 @@ class Exporter:
         rep = accounts.rep[account]
         return pa.table(
             {
-                "lead_id": _text("L-", owner, "-", pa.array(leads.number[open_])),
-                "customer_id": _text("C", owner),
+                "lead_id": text("L-", owner, "-", pa.array(leads.number[open_])),
+                "customer_id": text("C", owner),
                 "probability": np.round((weights * given).sum(axis=1), 9),
                 "probability_given_interest": np.round(given[np.arange(len(open_)), leads.interest[open_]], 9),
                 "interest": self.process.interest[leads.interest[open_]],
                 "expected_interest": np.round(weights @ self.process.interest, 9),
-                "stage": _pick(STAGES, leads.stage[open_]),
+                "stage": pick(STAGES, leads.stage[open_]),
                 "engagement": leads.engagement[open_],
                 "touches": leads.touches[open_],
                 "days_open": world.days - leads.created[open_],
@@ -320,6 +344,15 @@ class Exporter:
                 "rep_pace": np.array(world.rep_pace)[leads.pace[open_]],
             }
         )
+
+
+def _priced(rng: np.random.Generator, accounts: Accounts, leads: Leads) -> tuple[Ints, Ints]:
+    """Product and value of each deal."""
+    count = len(leads.account)
+    product = rng.integers(0, len(_PRODUCTS), count)
+    price = np.array([price for _, _, price in _PRODUCTS])[product]
+    factor = np.exp(rng.normal(0, 0.5, count)) * (1 + 0.5 * accounts.size[leads.account])
+    return product, np.maximum(1, np.round(price * factor / 100)).astype(np.int64) * 100
 
 
 def _repeated(table: pa.Table, delivery: Ints, kinds: Ints) -> tuple[pa.Table, Ints]:

@@ -463,7 +463,8 @@ def _fit(part: Part, content: Content, header: Header, claim: _Claim) -> SourceF
 def _fitness(entity: Entity, cells: Sequence[str]) -> tuple[bool, bool, int]:
     """How well a header fits an entity: nothing needed is missing, its key is there, how many columns are."""
     columns = columns_of(entity, cells)
-    return all(c.name in columns for c in entity.columns if _is_needed(c)), entity.key in columns, len(columns)
+    is_keyed = entity.key in columns or entity.column(entity.key).default is not None
+    return all(c.name in columns for c in entity.columns if _is_needed(c)), is_keyed, len(columns)
 
 
 def described(

@@ -8,7 +8,7 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -74,11 +74,19 @@ def folders(uri: str) -> list[str]:
     return sorted(str(info.base_name) for info in infos if info.type == pa.fs.FileType.Directory)
 
 
-def remove_folder(uri: str) -> None:
-    """Remove a folder with everything in it, where there is one."""
+def remove_folder(uri: str, ours: Callable[[str], bool]) -> None:
+    """Remove a folder, where there is one, with those files in it of which a test of their path holds."""
     fs, path = filesystem(uri)
-    if fs.get_file_info(path).type == pa.fs.FileType.Directory:
+    if fs.get_file_info(path).type != pa.fs.FileType.Directory:
+        return
+    within = fs.get_file_info(pa.fs.FileSelector(path, recursive=True))
+    there = [info.path for info in within if info.type != pa.fs.FileType.Directory]
+    gone = [file for file in there if ours(file.removeprefix(path).lstrip("/"))]
+    if len(gone) == len(there):
         fs.delete_dir(path)
+        return
+    for file in sorted(gone):
+        fs.delete_file(file)
 
 
 #: What opening or unpacking a damaged file may raise.

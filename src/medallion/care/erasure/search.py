@@ -1,0 +1,129 @@
+"""Look for someone in files (data, statistics, commits, checkpoints, names), or in tables where only the engine knows the files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark.sql import functions as F
+
+from medallion.lakehouse import store
+from medallion.lakehouse.store import Lakehouse
+from medallion.silver import mentions
+from medallion.silver.mentions import Mentions
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def search(root: Path, wanted: Mentions, but: Collection[str] = ()) -> tuple[int, list[str]]:
+    """Look for someone in every file below a folder, and in its name; gives how many files, and where they were found.
+
+    Files directly in the folder whose names are in `but` are left out.
+
+    Of Parquet every text is read, nested values, names of columns and statistics included; other files are read line by
+    line. A name that is all that a text of Parquet or of a Delta log says may be that of somebody else's record. A file
+    that cannot be read, such as Parquet that is not whole, counts as found: nobody can say what it holds.
+    """
+    files = sorted(path for path in root.rglob("*") if path.is_file() and str(path.relative_to(root)) not in but)
+    found = []
+    for path in files:
+        place = str(path.relative_to(root))
+        says = _says if path.suffix == ".parquet" or path.parent.name == "_delta_log" else _mentions
+        try:
+            if any(wanted.found(text) for text in (place, path.stem)) or any(
+                says(text, wanted) for text in texts(path)
+            ):
+                found.append(place)
+        except (pa.ArrowException, OSError, ValueError):
+            found.append(f"{place}: cannot be read")
+    return len(files), found
+
+
+def search_tables(spark: SparkSession, lake: Lakehouse, wanted: Mentions) -> tuple[int, list[str]]:
+    """Look for someone in every row of every table at its newest version, in its name and in those of its columns.
+
+    Gives how many tables, and where they were found, with how many texts.
+    """
+    names, found = lake.tables(), []
+    for name in names:
+        rows = store.read(spark, lake, name)
+        texts = int(rows.mapInArrow(_counting(wanted), "n bigint").agg(F.sum("n")).collect()[0][0] or 0)
+        if texts or any(wanted.found(text) for text in (name, *rows.columns)):
+            found.append(f"{name}: {texts} texts")
+    return len(names), found
+
+
+def _counting(wanted: Mentions) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """Counts the texts of rows that tell of someone, as `search` finds them in a file."""
+
+    def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            texts = (text for column in batch.columns for text in _texts_of(column))
+            yield pa.RecordBatch.from_pydict({"n": [sum(_says(text, wanted) for text in texts)]})
+
+    return count
+
+
+def _mentions(text: str, wanted: Mentions) -> bool:
+    return bool(wanted.found(text))
+
+
+def _says(text: str, wanted: Mentions) -> bool:
+    """Whether a text of a file tells of them; statistics in a checkpoint are a document, of which each text counts."""
+    kinds = wanted.found(text)
+    if kinds != {mentions.NAME}:
+        return bool(kinds)
+    try:
+        each = list(mentions.texts_in(json.loads(text)))
+    except (ValueError, RecursionError):
+        each = [text]
+    return any(wanted.found(one) and not wanted.names_all(one) for one in each)
+
+
+def texts(path: Path) -> Iterator[str]:
+    """Every text of a file."""
+    if path.suffix == ".parquet":
+        with pq.ParquetFile(path) as file:
+            yield from file.schema_arrow.names
+            for text in (file.metadata.metadata or {}).values():
+                yield text.decode("utf-8", "replace")
+            for group in range(file.metadata.num_row_groups):
+                for column in range(file.metadata.num_columns):
+                    known = file.metadata.row_group(group).column(column).statistics
+                    if known is not None and known.has_min_max:
+                        yield from (text for text in (known.min, known.max) if isinstance(text, str))
+            for batch in file.iter_batches():
+                for column in batch.columns:
+                    yield from _texts_of(column)
+        return
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            document = json.loads(line) if path.parent.name == "_delta_log" else None
+        except (ValueError, RecursionError):
+            document = None
+        if document is None:
+            yield line
+        else:
+            yield from mentions.texts_in(document)
+
+
+def _texts_of(column: Any) -> Iterator[str]:
+    """Every different text of a column, nested ones included."""
+    kind = column.type
+    if pa.types.is_struct(kind):
+        for each in column.flatten():
+            yield from _texts_of(each)
+    elif pa.types.is_map(kind):
+        yield from _texts_of(column.keys)
+        yield from _texts_of(column.items)
+    elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        yield from _texts_of(column.flatten())
+    elif pa.types.is_dictionary(kind):
+        yield from _texts_of(column.dictionary)
+    elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        yield from (text for text in column.unique().to_pylist() if text)

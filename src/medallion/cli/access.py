@@ -1,0 +1,49 @@
+"""The command `medallion access`."""
+
+from __future__ import annotations
+
+import typer
+
+from medallion import access as declared
+from medallion.cli.command import Call, command, group
+from medallion.errors import ContractError
+from medallion.lakehouse import query
+
+app = group()
+_OWNERS = "silver.owners_clean"
+
+
+@command(app, examples=("`medallion access`", "`medallion access --json | jq '.people[].user'`"))
+def access(call: Call) -> None:
+    """Check the declaration of who may see what. Ends with 1 when it names an owner or a team that nobody has."""
+    path = call.settings().access
+    if path is None:
+        raise ContractError(
+            "No file declares who may see what",
+            "Name one in config.yaml: `access: config/access.yaml` (docs/ACCESS.md).",
+        )
+    people = declared.read(path)
+    lake = call.lake
+    unknown: list[tuple[declared.Person, str]] = []
+    if lake.exists(_OWNERS):
+        with query.connect(lake, layers=["silver"], only={_OWNERS}) as connection:
+            rows = query.rows(connection, f"select owner_id, email, owner_name, team from {_OWNERS}")
+        called = {
+            str(row[name]).casefold() for row in rows for name in ("owner_id", "email", "owner_name") if row[name]
+        }
+        unknown = [*declared.unknown(people, called, {row["team"] for row in rows})]
+    shown = [
+        {"user": one.user, "role": one.role, "sees": one.scope, "personal data": "yes" if one.personal else "no"}
+        for one in people
+    ]
+    problems = [f"{path}: line {one.line}: {one.user}: {problem}" for one, problem in unknown]
+
+    def tell() -> None:
+        call.records("Declared", shown)
+        for problem in problems:
+            call.say(problem)
+        call.say("Dashboard, agent and Power BI do not apply it yet: they show what they show to everyone.")
+
+    call.answer({"people": shown, "unknown": problems}, tell)
+    if problems:
+        raise typer.Exit(1)

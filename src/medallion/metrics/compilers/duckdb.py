@@ -1,0 +1,337 @@
+"""DuckDB's answer to a question: what it runs, typed values, and where they come from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import duckdb
+
+from medallion.errors import ContractError
+from medallion.metrics.answers import days, not_by_proxy, values_of
+from medallion.metrics.compilers.sql import DUCKDB, Query, compile_question, compile_records, expression, source
+from medallion.metrics.conditions import Value
+from medallion.metrics.declared import DecimalPlaces, Dimension, Format, Metric, MetricView
+from medallion.metrics.question import Question, Records
+from medallion.metrics.understanding import (
+    Facts,
+    Understood,
+    UnderstoodRecords,
+    filters_of,
+    understand,
+    understand_records,
+)
+from medallion.metrics.writing import formed, plain
+
+#: Values of a dimension that are looked through for the nearest one.
+_MOST_VALUES = 20_000
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of an answer.
+
+    Attributes:
+        name: Its name in the rows.
+        label: What people read.
+        type: `text`, `number`, `boolean` or `day`; of a figure `number`, `percentage` or `currency`.
+        unit: What it counts; the currency is the lakehouse's.
+        role: `split`, `value`, `before`, `change`, `n` or `field`.
+        metric: The metric that it is a figure of.
+        format: How its numbers are written for readers; None for as they are.
+    """
+
+    name: str
+    label: str
+    type: str
+    unit: str = ""
+    role: str = "field"
+    metric: str | None = None
+    format: Format | None = None
+
+    def document(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {key: value for key, value in self.__dict__.items() if key != "format" and value not in ("", None)}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Rows with typed values, and how they came about.
+
+    Attributes:
+        understood: The question as it was understood.
+        columns: What the rows have.
+        rows: Numbers as numbers, days as days, what is not known as None.
+        total: How many rows there are; `shown` of them are here.
+        totals: The figures without splits; of a question that is split.
+        sql: What DuckDB ran, with `?` for each of the bindings.
+        bindings: The values of the conditions and of the period.
+        tables: The tables that were read, with their versions where they are known.
+        seconds: How long it took.
+    """
+
+    understood: Understood | UnderstoodRecords
+    columns: tuple[Column, ...]
+    rows: list[dict[str, Any]]
+    total: int
+    totals: dict[str, Any]
+    sql: str
+    bindings: tuple[Value, ...]
+    tables: Mapping[str, int | None]
+    seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it is a list of records."""
+        return isinstance(self.understood, UnderstoodRecords)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know beside the figures."""
+        return self.understood.notes if isinstance(self.understood, Understood) else ()
+
+    @property
+    def shown(self) -> int:
+        """How many rows are here."""
+        return len(self.rows)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all rows are here."""
+        return self.shown == self.total
+
+    @property
+    def value(self) -> float | int | None:
+        """The one figure of a question that is not split."""
+        return next((self.rows[0][one.name] for one in self.columns if one.role == "value" and self.rows), None)
+
+    def document(self) -> dict[str, Any]:
+        """As JSON has it: typed values, days as ISO text."""
+        told = self.understood
+        period: dict[str, Any] = {}
+        if isinstance(told, Understood):
+            if told.span is not None:
+                period = {"period": _ends(told.span)}
+            if told.before is not None:
+                period["compared_with"] = _ends(told.before[0])
+        where = told.where
+        return {
+            "understood": str(told),
+            "where": str(where) if where is not None else "",
+            **period,
+            "notes": list(self.notes),
+            "columns": [one.document() for one in self.columns],
+            "rows": [{name: _json(value) for name, value in row.items()} for row in self.rows],
+            "totals": {name: _json(value) for name, value in self.totals.items()},
+            "shown": self.shown,
+            "total": self.total,
+            "complete": self.complete,
+            "sql": self.sql,
+            "bindings": [_json(one) for one in self.bindings],
+            "table_versions": dict(self.tables),
+        }
+
+
+def answer(
+    connection: duckdb.DuckDBPyConnection,
+    asked: Question | Records,
+    versions: Callable[[str], int | None] = lambda name: None,
+) -> Answer:
+    """Answer a question.
+
+    Args:
+        connection: From `medallion.lakehouse.query.connect`, with the layers gold and silver.
+        asked: The question.
+        versions: Gives the version of a table that the connection reads.
+
+    Raises:
+        ContractError: The question is not understood whole.
+    """
+    started = time.perf_counter()
+    facts = facts_of(connection)
+    if isinstance(asked, Records):
+        listed = understand_records(asked, facts)
+        return _records(connection, listed, versions, started)
+    found = understand(asked, facts)
+    for part in found.parts.values():
+        not_by_proxy(connection, part.metric, filters_of(part.where))
+    query = compile_question(found, DUCKDB)
+    rows, total = _rows(connection, query)
+    totals = {}
+    if found.splits:
+        whole = compile_question(found, DUCKDB, whole=True)
+        totals = _told(found, _fetched(connection, whole)[0])
+    rows = _in_order(connection, found, [_told(found, row) for row in rows])
+    tables = sorted({name for part in found.parts.values() for name in _tables(part.metric.view, query.sql)})
+    return Answer(
+        found, _columns(found), rows, total, totals, query.sql, query.bindings,
+        {name: versions(name) for name in tables}, time.perf_counter() - started,
+    )  # fmt: skip
+
+
+#: The stages in the order in which deals pass them, those that end a deal last; of so many deals.
+_FUNNEL = """
+SELECT stage FROM (
+  SELECT h.stage, d.status, ROW_NUMBER() OVER (PARTITION BY h.lead_id ORDER BY h.entered_at) AS place, h.left_at
+  FROM gold.stage_history AS h JOIN (SELECT lead_id, status FROM gold.deals ORDER BY lead_id LIMIT 20000) AS d USING (lead_id))
+WHERE stage IS NOT NULL GROUP BY stage
+ORDER BY COALESCE(AVG(CASE WHEN left_at IS NULL THEN CAST(status <> 'open' AS INT) END), 0) > 0.5, AVG(place), stage"""
+
+
+def _in_order(
+    connection: duckdb.DuckDBPyConnection, found: Understood, rows: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The rows in the order of their splits' own values, where no other order and no limit is asked for."""
+    ordered = [(str(split), dimension) for split, dimension in found.splits if dimension.ordered]
+    if not ordered or found.order or found.question.limit:
+        return rows
+    places: dict[str, dict[str, int]] = {}
+    for name, dimension in ordered:
+        values = dimension.values
+        if not values and _there(connection, "gold.stage_history"):
+            values = tuple(row[0] for row in connection.execute(_FUNNEL).fetchall())
+        places[name] = {value: place for place, value in enumerate(values)}
+
+    def place(row: dict[str, Any]) -> tuple[tuple[bool, Any], ...]:
+        told = [(row[str(split)], places.get(str(split))) for split, _ in found.splits]
+        return tuple((value is None, 0 if value is None else (known.get(value, len(known)), value) if known is not None else value)
+                     for value, known in told)  # fmt: skip
+
+    return sorted(rows, key=place)
+
+
+def _records(
+    connection: duckdb.DuckDBPyConnection,
+    found: UnderstoodRecords,
+    versions: Callable[[str], int | None],
+    started: float,
+) -> Answer:
+    query = compile_records(found, DUCKDB)
+    rows, total = _rows(connection, query)
+    columns = tuple(Column(one.name, one.display_name, one.type, format=one.format) for one in found.columns)
+    rows = [{name: _typed(value) for name, value in row.items()} for row in rows]
+    tables = {name: versions(name) for name in _tables(found.view, query.sql)}
+    return Answer(found, columns, rows, total, {}, query.sql, query.bindings, tables, time.perf_counter() - started)
+
+
+def facts_of(connection: duckdb.DuckDBPyConnection) -> Facts:
+    """What a question is read with."""
+    first, last = days(connection)
+    return Facts(first, last, partial(_known, connection), partial(_there, connection))
+
+
+def _there(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
+    """Whether a table is there."""
+    try:
+        connection.execute(f"SELECT 1 FROM {name} LIMIT 0")
+    except duckdb.CatalogException:
+        return False
+    return True
+
+
+def _known(
+    connection: duckdb.DuckDBPyConnection, view: MetricView, dimension: Dimension, texts: Sequence[str]
+) -> tuple[str, ...]:
+    """Of some texts those that are values of a dimension; all of its values, or as many as are looked through."""
+    if not texts and dimension in view.dimensions:
+        return values_of(connection, dimension)
+    parameters = {one.name: one.default or 0.0 for one in view.parameters}
+    value = DUCKDB.say(f"CAST({expression(dimension, view, parameters)} AS STRING)")
+    only = f"{value} IN ({', '.join('?' * len(texts))})" if texts else f"{value} IS NOT NULL"
+    sql = f"SELECT DISTINCT {value} AS value FROM {source(view, [dimension], DUCKDB)} WHERE {only} LIMIT {_MOST_VALUES}"
+    found = tuple(str(row[0]) for row in connection.execute(sql, list(texts)).fetchall())
+    if len(found) < len(texts) and dimension in view.dimensions:  # of no row here, perhaps of one elsewhere
+        return tuple(dict.fromkeys((*found, *values_of(connection, dimension))))
+    return found
+
+
+def _fetched(connection: duckdb.DuckDBPyConnection, query: Query) -> list[dict[str, Any]]:
+    try:
+        found = connection.execute(query.sql, list(query.bindings)).fetchall()
+    except (duckdb.BinderException, duckdb.ConversionException) as error:
+        reason = str(error).split("\n")[0]
+        raise ContractError(f"the declaration of this metric or dimension cannot be computed: {reason}",
+                            "Correct its expression in your folder of metrics.") from error  # fmt: skip
+    return [dict(zip(query.columns, row, strict=True)) for row in found]
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, query: Query) -> tuple[list[dict[str, Any]], int]:
+    rows = _fetched(connection, query)
+    total = int(rows[0]["total"]) if rows else 0
+    return [{name: value for name, value in row.items() if name != "total"} for row in rows], total
+
+
+def _told(found: Understood, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with figures as JSON has them, and the changes since the period before."""
+    told = {str(split): _typed(row[str(split)]) for split, _ in found.splits if str(split) in row}
+    for metric in found.metrics:
+        name = "value" if len(found.metrics) == 1 else metric.name
+        told[name] = plain(row[name])
+        if found.before:
+            then = told[f"{name}_before"] = plain(row[f"{name}_before"])
+            both = told[name] is not None and then is not None
+            told[f"{name}_change"] = plain(Decimal(str(told[name])) - Decimal(str(then))) if both else None
+            told[f"{name}_change_share"] = plain((told[name] - then) / abs(then)) if both and then else None
+        count = "n" if len(found.metrics) == 1 else f"{name}_n"
+        told[count] = plain(row[count])
+    return told
+
+
+def written_rows(found: Answer, currency: str) -> list[dict[str, Any]]:
+    """The rows of an answer with figures as text for readers; `currency` is that of the lakehouse."""
+    forms = {one.name: one.format for one in found.columns if one.format}
+    return [
+        {name: formed(forms[name], value, currency) if name in forms and (value is not None or not found.is_list) else value
+         for name, value in row.items()}
+        for row in found.rows
+    ]  # fmt: skip
+
+
+def _columns(found: Understood) -> tuple[Column, ...]:
+    columns = []
+    for split, dimension in found.splits:
+        kind = "text" if split.grain not in (None, "day", "week") else dimension.type
+        label = dimension.display_name + (f" ({split.grain.replace('_', ' ')})" if split.grain else "")
+        columns.append(Column(str(split), label, kind, role="split"))
+    for metric in found.metrics:
+        columns += _of_metric(metric, alone=len(found.metrics) == 1, compared=found.before is not None)
+    return tuple(columns)
+
+
+def _of_metric(metric: Metric, *, alone: bool, compared: bool) -> Iterable[Column]:
+    name, measure = "value" if alone else metric.name, metric.measure
+    kind, unit, label = measure.format.type, measure.unit, measure.display_name
+    form = measure.format
+    yield Column(name, label, kind, unit, "value", metric.name, form)
+    if compared:
+        share = Format(type="percentage", decimal_places=DecimalPlaces(places=1))
+        yield Column(f"{name}_before", f"{label} before", kind, unit, "before", metric.name, form)
+        yield Column(f"{name}_change", "Change", kind, unit, "change", metric.name, form)
+        yield Column(f"{name}_change_share", "Change in %", "percentage", "", "change", metric.name, share)
+    yield Column("n" if alone else f"{name}_n", "Rows behind it", "number", "", "n", metric.name)
+
+
+def _tables(view: MetricView, sql: str) -> list[str]:
+    return [*view.tables, *(one.source for one in view.joins if f"{one.source} AS {one.name} " in sql)]
+
+
+def _ends(span: Any) -> dict[str, Any]:
+    return {"from": _json(span.first), "to": _json(span.last), "written": span.text}
+
+
+def _typed(value: Any) -> Any:
+    """A value of a split or field: numbers as JSON has them, times as days."""
+    if isinstance(value, datetime):
+        return value.date()
+    return plain(value) if isinstance(value, Decimal | float) else value
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return plain(value)
+    return value.isoformat() if isinstance(value, date) else value

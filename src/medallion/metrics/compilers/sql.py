@@ -1,0 +1,416 @@
+"""SQL of an understood question, for Spark and for DuckDB.
+
+Expressions are declared in Spark SQL; each is translated by itself, once, and the query is put together around them.
+
+One common table expression per source and time column; figures of several are put side by side by their splits. Each
+condition is true or false, never unknown: a row whose value is not known fulfills no condition, and so its negation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+
+from medallion.metrics.conditions import And, Condition, Not, Or, Test, Value
+from medallion.metrics.declared import Dimension, Metric, MetricView, with_parameters
+from medallion.metrics.periods import Shift, Span
+from medallion.metrics.understanding import Part, Understood, UnderstoodRecords, joins_of
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What an engine reads.
+
+    Attributes:
+        name: As sqlglot calls it.
+        same: The comparison that takes two unknown values for the same.
+    """
+
+    name: str
+    same: str
+
+    def say(self, expression: str) -> str:
+        """An expression, condition or query in Spark SQL as the engine reads it."""
+        return expression if self.name == "spark" else _translated(expression, self.name)
+
+
+SPARK, DUCKDB = Dialect("spark", "<=>"), Dialect("duckdb", "IS NOT DISTINCT FROM")
+
+
+@lru_cache(maxsize=8192)
+def _translated(expression: str, name: str) -> str:
+    return sqlglot.transpile(expression, read="spark", write=name)[0]
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query, with `?` for each of the bindings.
+
+    Attributes:
+        sql: SQL of the dialect.
+        bindings: The values, in order.
+        columns: What each column is called in the answer.
+    """
+
+    sql: str
+    bindings: tuple[Value, ...]
+    columns: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """The query with the values in it, to run by hand."""
+        parts = self.sql.split("?")
+        return "".join(
+            part + (literal(self.bindings[n]) if n < len(self.bindings) else "") for n, part in enumerate(parts)
+        )
+
+
+@dataclass
+class _Table:
+    """One common table expression: figures of one source under one time column and period."""
+
+    name: str
+    sql: str
+    bindings: list[Value]
+
+
+def compile_question(asked: Understood, dialect: Dialect, *, whole: bool = False) -> Query:
+    """The query of a question: columns of the splits, per metric its figures, and `total`, the number of all rows.
+
+    Args:
+        asked: The question.
+        dialect: What it is written in.
+        whole: Without its splits, order, limit and `having`: the totals.
+    """
+    keys = [] if whole else [f"k{place}" for place in range(len(asked.splits))]
+    tables: list[_Table] = []
+    place: dict[str, tuple[str, str]] = {}
+    earlier: dict[str, tuple[str, str]] = {}
+    for into, span, shift in ((place, asked.span, None), (earlier, *(asked.before or (None, None)))):
+        if into is earlier and asked.before is None:
+            continue
+        for group in _groups(asked):
+            table = _table(f"t{len(tables)}", group, asked, span, shift, keys, dialect)
+            tables.append(table)
+            into.update({part.metric.name: (table.name, f"v{n}") for n, part in enumerate(group)})
+    figures, columns = _figures(asked, place, earlier, dialect)
+    text = _side_by_side(tables, keys, figures, dialect)
+    bindings = [value for table in tables for value in table.bindings]
+    columns = [*(str(split) for split, _ in ([] if whole else asked.splits)), *columns]
+    if whole:
+        return Query(text, tuple(bindings), tuple(columns))
+    outer, more = _shown(text, asked, keys, columns, dialect)
+    return Query(outer, (*bindings, *more), (*columns, "total"))
+
+
+def compile_records(asked: UnderstoodRecords, dialect: Dialect) -> Query:
+    """The query of a list: its columns, and `total`, the number of all its records."""
+    view, fields = asked.view, {one.name: one for one in (*asked.view.dimensions, *asked.view.fields)}
+
+    def of(one: Dimension) -> str:
+        return dialect.say(expression(one, view, asked.parameters))
+
+    used = [*asked.columns, *(one for one, _ in asked.order), *_named(asked.where, view)]
+    where, bindings = _condition(asked.where, view, asked.parameters, dialect)
+    shown = ", ".join(f"{of(one)} AS c{n}" for n, one in enumerate(asked.columns))
+    order = [f"{of(one)} {'DESC' if down else 'ASC'} NULLS LAST" for one, down in asked.order]
+    order += [of(fields[name]) for name in view.key if name in fields]
+    parts = [f"SELECT {shown}, COUNT(1) OVER () AS total FROM {source(view, used, dialect)}"]
+    conditions = [f"({one})" for one in (view.filter and dialect.say(view.filter), where) if one]
+    parts += ["WHERE " + " AND ".join(conditions)] if conditions else []
+    parts += ["ORDER BY " + ", ".join(dict.fromkeys(order))] if order else []
+    parts += [f"LIMIT {asked.asked.limit}"] if asked.asked.limit else []
+    return Query(" ".join(parts), tuple(bindings), (*(one.name for one in asked.columns), "total"))
+
+
+def _groups(asked: Understood) -> list[list[Part]]:
+    """The parts of the metrics that one pass over a source gives."""
+    found: dict[tuple[Any, ...], list[Part]] = {}
+    for part in asked.parts.values():
+        time = part.time.expr if part.time and asked.span is not None else None
+        keys = tuple(f"{dimension.expr}:{grain}" for dimension, grain in part.splits)
+        found.setdefault((part.metric.view.entity, time, keys, part.days), []).append(part)
+    return list(found.values())
+
+
+def _table(
+    name: str,
+    group: Sequence[Part],
+    asked: Understood,
+    span: Span | None,
+    shift: Shift | None,
+    keys: Sequence[str],
+    dialect: Dialect,
+) -> _Table:
+    view, time = group[0].metric.view, group[0].time
+    used = [*(dimension for dimension, _ in group[0].splits), *_named(group[0].where, view)]
+    columns = []
+    for key, (dimension, grain) in zip(keys, group[0].splits, strict=False):
+        own = time is not None and dimension.expr == time.expr
+        day = expression(dimension, view, asked.parameters)
+        told = _grain(_moved(day, shift) if own else day, grain, asked.today.fiscal)
+        columns.append(f"{dialect.say(told)} AS {key}")
+    for number, part in enumerate(group):
+        of_metric = {p.name: asked.parameters[p.name] for p in part.metric.parameters}
+        columns.append(f"{dialect.say(part.metric.expression(of_metric))} AS v{number}")
+        columns.append(f"{dialect.say(with_parameters(part.metric.measure.n, asked.parameters))} AS n{number}")
+    where, bindings = _condition(group[0].where, view, asked.parameters, dialect)
+    conditions = [f"({one})" for one in (view.filter and dialect.say(view.filter), where) if one]
+    if span is not None and time is not None:
+        day = expression(time, view, asked.parameters)
+        for sign, edge in ((">=", span.first), ("<=", span.last)):
+            if edge is not None:
+                conditions.append(dialect.say(f"{day} {sign} CAST(? AS DATE)"))
+                bindings.append(edge)
+    days = group[0].days if shift is None else group[0].days_before
+    days = days if keys else days[-1:]  # a stock does not add up over time
+    sql = f"SELECT {', '.join(columns)} FROM {source(view, used, dialect, days)}"
+    if conditions:
+        sql += " WHERE " + " AND ".join(conditions)
+    if keys:
+        sql += " GROUP BY " + ", ".join(str(place + 1) for place in range(len(keys)))
+    return _Table(name, sql, bindings)
+
+
+def _figures(
+    asked: Understood,
+    place: Mapping[str, tuple[str, str]],
+    earlier: Mapping[str, tuple[str, str]],
+    dialect: Dialect,
+) -> tuple[list[str], list[str]]:
+    """The figures of each metric as expressions over the tables, and what they are called."""
+    told, columns = [], []
+    one = len(asked.metrics) == 1
+    for number, metric in enumerate(asked.metrics):
+        name = "value" if one else metric.name
+        told.append(f"{dialect.say(_value(metric, asked, place))} AS m{number}")
+        columns.append(name)
+        if earlier:
+            told.append(f"{dialect.say(_value(metric, asked, earlier))} AS b{number}")
+            columns.append(f"{name}_before")
+        table, column = place[_counting(metric)]
+        rows = f"{table}.{column}" if "MEASURE(" in metric.measure.n.upper() else f"{table}.n{column[1:]}"
+        told.append(f"COALESCE({rows}, 0) AS n{number}")
+        columns.append("n" if one else f"{name}_n")
+    return told, columns
+
+
+def _counting(metric: Metric) -> str:
+    """The part whose rows count as those behind a metric."""
+    found = re.search(r"MEASURE\(\s*(\w+)\s*\)", metric.measure.n, re.IGNORECASE)
+    return found[1] if found else (metric.measure.parts or (metric.name,))[0]
+
+
+def _value(metric: Metric, asked: Understood, place: Mapping[str, tuple[str, str]]) -> str:
+    """A metric over the tables of its parts; of no rows, what the metric is worth over none."""
+    if not metric.measure.parts:
+        return _or_nothing(metric, place[metric.name])
+    text = with_parameters(metric.measure.expr, asked.parameters)
+    for name in metric.measure.parts:
+        value = _or_nothing(asked.parts[name].metric, place[name])
+        text = re.sub(rf"\bMEASURE\(\s*{name}\s*\)", value, text, flags=re.IGNORECASE)
+    return text
+
+
+def _or_nothing(metric: Metric, where: tuple[str, str]) -> str:
+    column = ".".join(where)
+    return f"COALESCE({column}, 0)" if counts_from_zero(metric.measure.expr) else column
+
+
+@lru_cache(maxsize=1024)
+def counts_from_zero(text: str) -> bool:
+    """Whether an expression is worth 0 over no rows, and not unknown.
+
+    >>> counts_from_zero("COALESCE(SUM(x), 0)"), counts_from_zero("COUNT(1)"), counts_from_zero("SUM(x) / COUNT(1)")
+    (True, True, False)
+    """
+    tree = sqlglot.parse_one(text, read="spark")
+    return isinstance(tree, exp.Count) or (
+        isinstance(tree, exp.Coalesce) and tree.expressions[-1].sql() == "0" and isinstance(tree.this, exp.AggFunc)
+    )
+
+
+def _side_by_side(tables: Sequence[_Table], keys: Sequence[str], figures: Sequence[str], dialect: Dialect) -> str:
+    head = "WITH " + ", ".join(f"{one.name} AS ({one.sql})" for one in tables)
+    if not keys:
+        others = "".join(f" CROSS JOIN {one.name}" for one in tables[1:])
+        return f"{head} SELECT {', '.join(figures)} FROM {tables[0].name}{others}"
+    listed = ", ".join(keys)
+    if len(tables) == 1:
+        return f"{head} SELECT {listed}, {', '.join(figures)} FROM t0"
+    every = " UNION ".join(f"SELECT {listed} FROM {one.name}" for one in tables)
+    joined = "".join(
+        f" LEFT JOIN {one.name} ON " + " AND ".join(f"every.{key} {dialect.same} {one.name}.{key}" for key in keys)
+        for one in tables
+    )
+    shown = ", ".join(f"every.{key}" for key in keys)
+    return f"{head}, every AS ({every}) SELECT {shown}, {', '.join(figures)} FROM every{joined}"
+
+
+def _shown(
+    text: str, asked: Understood, keys: Sequence[str], columns: Sequence[str], dialect: Dialect
+) -> tuple[str, list[Value]]:
+    """The rows that are shown, in their order."""
+    names = {metric.name: f"m{n}" for n, metric in enumerate(asked.metrics)}
+    share = dialect.say("(m0 - b0) / NULLIF(ABS(b0), 0)")
+    of_order = names | {"n": "n0", "change": "m0 - b0", "change_share": share}
+    of_order |= {str(split): key for (split, _), key in zip(asked.splits, keys, strict=False)}
+    bindings: list[Value] = []
+    having = ""
+    if asked.having is not None:
+        told, bindings = _having(asked.having, names | {"n": "n0"}, dialect)
+        having = f" WHERE {told}"
+    order = [f"{of_order[one.name]} {'DESC' if one.descending else 'ASC'} NULLS LAST" for one in asked.order]
+    order += [f"{key} ASC NULLS LAST" for key in keys]
+    listed = ", ".join([*keys, *(_alias(n, asked) for n in range(len(columns) - len(keys)))])
+    sql = f"SELECT {listed}, COUNT(1) OVER () AS total FROM ({text}) AS answer{having}"
+    if order:
+        sql += " ORDER BY " + ", ".join(order)
+    if asked.question.limit:
+        sql += f" LIMIT {asked.question.limit}"
+    return sql, bindings
+
+
+def _alias(number: int, asked: Understood) -> str:
+    kinds = ("m", "b", "n") if asked.before else ("m", "n")
+    return f"{kinds[number % len(kinds)]}{number // len(kinds)}"
+
+
+def _having(given: Condition, names: Mapping[str, str], dialect: Dialect) -> tuple[str, list[Value]]:
+    if isinstance(given, And | Or):
+        parts = [_having(one, names, dialect) for one in given.parts]
+        sign = " AND " if isinstance(given, And) else " OR "
+        return sign.join(f"({text})" for text, _ in parts), [value for _, values in parts for value in values]
+    if isinstance(given, Not):
+        text, values = _having(given.part, names, dialect)
+        return f"NOT ({text})", values
+    return _tested(f"CAST({names[given.name]} AS DOUBLE)", given, "number", dialect)
+
+
+def _condition(
+    given: Condition | None, view: MetricView, parameters: Mapping[str, float], dialect: Dialect
+) -> tuple[str, list[Value]]:
+    """A condition in Spark SQL, and its values; empty for none."""
+    if given is None:
+        return "", []
+    if isinstance(given, And | Or):
+        parts = [_condition(one, view, parameters, dialect) for one in given.parts]
+        sign = " AND " if isinstance(given, And) else " OR "
+        return sign.join(f"({text})" for text, _ in parts), [value for _, values in parts for value in values]
+    if isinstance(given, Not):
+        text, values = _condition(given.part, view, parameters, dialect)
+        return f"NOT ({text})", values
+    dimension = next(one for one in (*view.dimensions, *view.fields) if one.name == given.name)
+    return _tested(expression(dimension, view, parameters), given, dimension.type, dialect)
+
+
+def _tested(text: str, test: Test, kind: str, dialect: Dialect) -> tuple[str, list[Value]]:
+    """A test of an expression: true or false, never unknown."""
+    mark = {"number": "CAST(? AS DOUBLE)", "day": "CAST(? AS DATE)"}.get(kind, "?")
+    text = f"CAST({text} AS STRING)" if kind in ("text", "month") else text
+    if test.op in ("unknown", "known"):
+        return dialect.say(f"{text} IS {'NOT ' if test.op == 'known' else ''}NULL"), []
+    told = {
+        "is": text,
+        "contains": f"CONTAINS(LOWER({text}), LOWER(?))",
+        "between": f"{text} >= {mark} AND {text} <= {mark}",
+    }.get(test.op, f"{text} {test.op} {mark}")
+    if test.op in ("=", "!="):
+        told = f"{text} IN ({', '.join([mark] * len(test.values))})"
+    told = f"COALESCE({told}, FALSE)"
+    return dialect.say(f"NOT {told}" if test.op == "!=" else told), list(test.values)
+
+
+def _named(given: Condition | None, view: MetricView) -> list[Dimension]:
+    """The dimensions that a condition names."""
+    from_text = {one.name: one for one in (*view.dimensions, *view.fields)}
+    if given is None:
+        return []
+    if isinstance(given, Test):
+        return [from_text[given.name]]
+    parts = (given.part,) if isinstance(given, Not) else given.parts
+    return [dimension for part in parts for dimension in _named(part, view)]
+
+
+def source(view: MetricView, used: Sequence[Dimension], dialect: Dialect, days: Sequence[date] = ()) -> str:
+    """What is read: the view's source, with the columns of other tables that the dimensions take.
+
+    Args:
+        view: The view.
+        used: The dimensions.
+        dialect: What it is written in.
+        days: Of a history: each row once per day at whose end it was so, with that `day`.
+    """
+    wanted = {name for one in used for name in joins_of(view, one)}
+    own = f"({dialect.say(view.source)})" if view.is_query else view.source
+    if not wanted and not days:
+        return f"{own} AS source" if view.is_query else own
+    columns, joined = ["source.*"], []
+    for join in view.joins:
+        if join.name not in wanted:
+            continue
+        taken = sorted({name for one in used for name in _taken(one.expr, join.name)})
+        columns += [f"{join.name}.{name} AS {join.name}__{name}" for name in taken]
+        on = " AND ".join(f"source.{name} = {join.name}.{name}" for name in join.using)
+        joined.append(f" LEFT JOIN {join.source} AS {join.name} ON {on}")
+    if days:
+        listed = " UNION ALL ".join(f"SELECT DATE '{day.isoformat()}' AS day" for day in days)
+        on = "source.from_day <= asked.day AND (source.to_day IS NULL OR source.to_day > asked.day)"
+        columns.append("asked.day AS day")
+        joined.append(f" JOIN ({listed}) AS asked ON {on}")
+    return f"(SELECT {', '.join(columns)} FROM {own} AS source{''.join(joined)}) AS source"
+
+
+def _taken(text: str, join: str) -> list[str]:
+    return re.findall(rf"\b{join}\.(\w+)", text)
+
+
+def expression(dimension: Dimension, view: MetricView, parameters: Mapping[str, float]) -> str:
+    """The expression of a dimension over what `source` reads."""
+    text = with_parameters(dimension.expr, parameters)
+    for join in view.joins:
+        text = re.sub(rf"\b{join.name}\.(\w+)", rf"{join.name}__\1", text)
+    return f"({text})" if not re.fullmatch(r"\w+", text) else text
+
+
+def _moved(day: str, shift: Shift | None) -> str:
+    """A day of the period that is compared with as the day that it is compared to."""
+    if shift is None:
+        return day
+    return f"ADD_MONTHS({day}, {shift.months})" if shift.months else f"DATE_ADD({day}, {shift.days})"
+
+
+def _grain(day: str, grain: str | None, fiscal: int) -> str:
+    """A day as the week, month, quarter or year that it is in; weeks by their Monday."""
+    if grain is None or grain == "day":
+        return f"CAST({day} AS DATE)" if grain else day
+    if grain == "week":
+        return f"CAST(DATE_SUB({day}, DATEDIFF({day}, DATE '1900-01-01') % 7) AS DATE)"
+    if grain == "month":
+        return f"DATE_FORMAT({day}, 'yyyy-MM')"
+    within = f"ADD_MONTHS({day}, {(13 - fiscal) % 12})" if grain.startswith("fiscal") and fiscal > 1 else day
+    year = f"CAST(YEAR({within}) AS STRING)"
+    before = "'FY' || " if grain.startswith("fiscal") else ""
+    return f"{before}{year}" + (f" || '-Q' || CAST(QUARTER({within}) AS STRING)" if "quarter" in grain else "")
+
+
+def literal(value: Value) -> str:
+    r"""A value as a literal of Spark SQL.
+
+    >>> literal("O'Neil"), literal(date(2025, 1, 31)), literal(Decimal("1.50"))
+    ("'O\\'Neil'", "'2025-01-31'", '1.50')
+    """
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, date):
+        return f"'{value.isoformat()}'"
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -1,0 +1,208 @@
+"""The pipeline over time, from `gold.deal_changes` alone: what is open on a day, and what becomes of it between two days.
+
+Days are days in the business time zone, and a day's figures are those of its end. `by` names columns of `DIMENSIONS`.
+With `known_as_of`, exclusive, only what was known before that time counts; without it, what is known now.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+import duckdb
+
+from medallion.errors import ContractError
+
+Row = dict[str, Any]
+#: What figures may be split by; accounts are described as they are now.
+DIMENSIONS = {
+    "stage": "c.stage",
+    "owner": "c.owner",
+    "customer_id": "c.customer_id",
+    "product_id": "c.product_id",
+    "source": "c.source",
+    "expected_close_month": "strftime(c.expected_close_date, '%Y-%m')",
+    "industry": "f.industry",
+    "country": "f.country",
+    "size_band": "f.size_band",
+}
+#: The parts of a movement, in the order in which they are told; with the start they add up to the end.
+PARTS = ("opened", "reopened", "moved_in", "moved_out", "revalued", "won", "lost", "withdrawn")
+_ACCOUNTS = ("industry", "country", "size_band")
+
+
+def open_pipeline(
+    connection: duckdb.DuckDBPyConnection, day: date, by: Sequence[str] = (), known_as_of: datetime | None = None
+) -> list[Row]:
+    """Deals open at the end of a day, one row per combination of `by` that has any: `deals`, their `value`, and how many
+    and how much of them is `past_due`, expected to have closed before the day.
+
+    Raises:
+        ContractError: `by` names what is no dimension.
+    """
+    late = "expected_close_date < $day"
+    sql = f"""{_changes(by, known_as_of)}
+        select {_names(by)} count(*) as deals, sum(deal_value) as value, count(*) filter ({late}) as past_due,
+            coalesce(sum(deal_value) filter ({late}), 0) as past_due_value
+        from changes where {_open_at("$day")} {_grouped(by)}"""
+    return _rows(connection, sql, known_as_of, day=day)
+
+
+def movement(
+    connection: duckdb.DuckDBPyConnection,
+    start: date,
+    end: date,
+    by: Sequence[str] = (),
+    known_as_of: datetime | None = None,
+) -> list[Row]:
+    """How the open pipeline at the end of one day became that at the end of a later one, one row per combination of `by`.
+
+    Each row has `start` and `end`, the open value, the parts in `PARTS` between, and the same of deals as `start_deals` and
+    so on: `start` and the parts add up to `end`, to the cent. A deal is opened with its first value; from then on changes of
+    value are `revalued`, and won and lost deals leave with the value that they closed with, those withdrawn with their last
+    one. A deal that goes from one combination of `by` to another moves out of the one and into the other, and comes to
+    nothing in the total. Every step counts, also of a deal that was opened and won in between.
+
+    Raises:
+        ContractError: `by` names what is no dimension, or the days are not in order.
+    """
+    _in_order(start, end)
+    value = ", ".join(
+        f"coalesce(sum(value) filter (part = '{part}'), 0) as {part}" for part in ("start", *PARTS, "end")
+    )
+    deals = ", ".join(
+        f"coalesce(sum(n) filter (part = '{part}'), 0)::bigint as {part}_deals"
+        for part in ("start", *PARTS, "end")
+        if part != "revalued"
+    )
+    same, was = _struct(by), "g is not distinct from was_g"
+    sql = f"""{_changes(by, known_as_of)}, steps as (
+            select from_day, status, deal_value as v, {same} as g, lag(deal_value) over w as was_v, lag({same}) over w as was_g,
+                lag(status) over w as was
+            from changes window w as (partition by lead_id order by valid_from)
+            qualify from_day > $start and from_day <= $end
+        ), moves as (
+            select g, 'start' as part, 1 as n, v from (select {same} as g, deal_value as v from changes where {_open_at("$start")})
+            union all select g, 'end', 1, v from (select {same} as g, deal_value as v from changes where {_open_at("$end")})
+            union all select g, 'opened', 1, v from steps where was is null and status <> 'withdrawn'
+            union all select g, 'reopened', 1, v from steps where was <> 'open' and status = 'open'
+            union all select was_g, 'moved_out', -1, -was_v from steps where was = 'open' and status <> 'withdrawn' and not {was}
+            union all select g, 'moved_in', 1, was_v from steps where was = 'open' and status <> 'withdrawn' and not {was}
+            union all select g, 'revalued', 0, v - was_v from steps where was = 'open' and status <> 'withdrawn'
+            union all select g, status, -1, -v from steps where status in ('won', 'lost') and (was is null or was = 'open')
+            union all select was_g, 'withdrawn', -1, -was_v from steps where was = 'open' and status = 'withdrawn'
+        ), parts as (select {", ".join(f"g.{name} as {name}" for name in by) or "true as total"}, part, n, v as value from moves)
+        select {_names(by)} {value}, {deals} from parts {_grouped(by)}"""
+    return _rows(connection, sql, known_as_of, start=start, end=end)
+
+
+def slips(
+    connection: duckdb.DuckDBPyConnection,
+    start: date,
+    end: date,
+    by: Sequence[str] = (),
+    known_as_of: datetime | None = None,
+) -> list[Row]:
+    """Open deals whose expected close was moved between the ends of two days, one row per combination of `by` with any.
+
+    `pushed` deals were moved later and `pulled_in` ones earlier at least once, `pushes` is how often the first happened,
+    `days_pushed` by how many days in all, `pushed_value` the value of the pushes, each as the deal was after it.
+
+    Raises:
+        ContractError: `by` names what is no dimension, or the days are not in order.
+    """
+    _in_order(start, end)
+    later = "expected_close_date > was_expected"
+    sql = f"""{_changes(by, known_as_of)}, steps as (
+            select *, lag(expected_close_date) over w as was_expected, lag(status) over w as was
+            from changes window w as (partition by lead_id order by valid_from)
+            qualify from_day > $start and from_day <= $end
+        )
+        select {_names(by)} count(distinct lead_id) filter ({later}) as pushed, count(*) filter ({later}) as pushes,
+            coalesce(sum(expected_close_date - was_expected) filter ({later}), 0)::bigint as days_pushed,
+            coalesce(sum(deal_value) filter ({later}), 0) as pushed_value,
+            count(distinct lead_id) filter (not {later}) as pulled_in
+        from steps where status = 'open' and was = 'open' and expected_close_date <> was_expected {_grouped(by)}"""
+    return _rows(connection, sql, known_as_of, start=start, end=end)
+
+
+def stage_conversion(
+    connection: duckdb.DuckDBPyConnection, start: date, end: date, known_as_of: datetime | None = None
+) -> list[Row]:
+    """What became of the deals that entered a stage, open, between the ends of two days: a cohort, one row per stage.
+
+    `entered` is how often; each stay ended in another stage (`moved_on`), as `won`, `lost` or `withdrawn`, or is `still` going
+    on, and these five add up to it. `won_since` is how many of the stays belong to a deal that is won by now,
+    `average_days` the mean days of the stays that ended.
+
+    Raises:
+        ContractError: The days are not in order.
+    """
+    _in_order(start, end)
+    entered = "status = 'open' and (was is distinct from 'open' or stage is distinct from was_stage)"
+    sql = f"""{_changes((), known_as_of)}, told as (
+            select *, lag(status) over w as was, lag(stage) over w as was_stage,
+                last_value(status) over (w rows between unbounded preceding and unbounded following) as last_status
+            from changes window w as (partition by lead_id order by valid_from)
+        ), stays as (
+            select *, lead(valid_from) over w as left_at, lead(status) over w as next_status from told
+            where ({entered}) or (status <> 'open' and was = 'open') window w as (partition by lead_id order by valid_from)
+        )
+        select stage, count(*) as entered, count(*) filter (next_status = 'open') as moved_on,
+            count(*) filter (next_status = 'won') as won, count(*) filter (next_status = 'lost') as lost,
+            count(*) filter (next_status = 'withdrawn') as withdrawn, count(*) filter (next_status is null) as still,
+            count(*) filter (last_status = 'won') as won_since,
+            round(avg(date_diff('microsecond', valid_from, left_at)) / 86400e6, 3) as average_days
+        from stays where status = 'open' and stage is not null and from_day > $start and from_day <= $end
+        group by stage order by stage"""
+    return _rows(connection, sql, known_as_of, start=start, end=end)
+
+
+def _changes(by: Sequence[str], known_as_of: datetime | None) -> str:
+    """The beginning of each query: the states of deals by what was known, with their dimensions.
+
+    Raises:
+        ContractError: One of the dimensions is none.
+    """
+    for name in by:
+        if name not in DIMENSIONS:
+            near = difflib.get_close_matches(name, DIMENSIONS, 3) or [*DIMENSIONS]
+            raise ContractError(f"the pipeline is not split by {name!r}", f"Nearest: {', '.join(near)}.")
+    known = "c.known_to is null"
+    if known_as_of is not None:
+        known = "c.known_from < $known and (c.known_to is null or c.known_to >= $known)"
+    own = [name for name in by if name not in ("stage", "owner", "customer_id", "product_id", "source")]
+    also = "".join(f", {DIMENSIONS[name]} as {name}" for name in own)
+    accounts = "left join gold.customer_features f on c.customer_id = f.customer_id" if {*by} & {*_ACCOUNTS} else ""
+    return f"with changes as (select c.*{also} from gold.deal_changes c {accounts} where {known})"
+
+
+def _open_at(day: str) -> str:
+    return f"status = 'open' and from_day <= {day} and (to_day is null or to_day > {day})"
+
+
+def _names(by: Sequence[str]) -> str:
+    return "".join(f"{name}, " for name in by)
+
+
+def _grouped(by: Sequence[str]) -> str:
+    names = ", ".join(by)
+    return f"group by {names} order by {names}" if by else ""
+
+
+def _struct(by: Sequence[str]) -> str:
+    return "struct_pack({})".format(", ".join(f"{name} := {name}" for name in by)) if by else "true"
+
+
+def _in_order(start: date, end: date) -> None:
+    if end < start:
+        raise ContractError(f"{end} is before {start}", "Give the earlier day first.")
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, sql: str, known_as_of: datetime | None, **given: date) -> list[Row]:
+    known = {} if known_as_of is None else {"known": known_as_of.replace(tzinfo=UTC)}
+    result = connection.execute(sql, {**given, **known})
+    names = [column[0] for column in result.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]

@@ -1,0 +1,537 @@
+"""The typed question: one grammar, read whole or refused; periods, comparisons, records; metrics of a user's own."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import time
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from medallion import metrics
+from medallion.contracts import own
+from medallion.errors import ContractError
+from medallion.lakehouse import query
+from medallion.metrics import conditions, periods
+from medallion.metrics.compilers.duckdb import answer
+from medallion.metrics.compilers.sql import DUCKDB, SPARK, compile_question
+from medallion.metrics.conditions import And, Not, Or, parse
+from medallion.metrics.periods import Span, Today
+from medallion.metrics.question import Question, Records
+from medallion.metrics.understanding import Facts, understand
+
+ROOT = Path(__file__).parent.parent
+TODAY = Today(date(2025, 6, 30))
+
+
+@pytest.fixture(scope="module")
+def served(sample):
+    with query.connect(sample, layers=("gold", "silver")) as connection:
+        yield connection
+
+
+def told(connection, *question, **more):
+    return answer(connection, Question.read(*question, **more))
+
+
+# The grammar
+
+
+names = st.sampled_from(["status", "owner", "deal_value", "closed_at", "open"])
+values = st.text(min_size=1, max_size=12).filter(lambda text: text.strip())
+single = st.one_of(
+    st.builds(
+        conditions.Test,
+        names,
+        st.sampled_from(["=", "!="]),
+        st.lists(values, min_size=1, max_size=3, unique=True).map(tuple),
+    ),
+    st.builds(conditions.Test, names, st.sampled_from(["<", "<=", ">", ">="]), values.map(lambda one: (one,))),
+    st.builds(conditions.Test, names, st.just("between"), st.tuples(values, values)),
+    st.builds(conditions.Test, names, st.just("contains"), values.map(lambda one: (one,))),
+    st.builds(conditions.Test, names, st.sampled_from(["unknown", "known", "is"])),
+)
+
+
+def several(kind, children):
+    parts = st.lists(children.filter(lambda one: not isinstance(one, kind)), min_size=2, max_size=3)
+    return parts.map(lambda found: kind(tuple(found)))
+
+
+trees = st.recursive(
+    single, lambda inner: st.one_of(st.builds(Not, inner), several(And, inner), several(Or, inner)), max_leaves=8
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(trees)
+def test_what_a_condition_is_written_as_is_read_as_the_same(tree):
+    assert parse(str(tree)) == tree
+
+
+words = st.sampled_from(
+    ["status", "open", "=", "!=", "<", ">=", "and", "or", "not", "in", "is", "between", "contains", "unknown", "(", ")",
+     ",", "won", "'a b'", '"', "'", "2025-01", "last 3 months", "30", "--", ";", "%", "\0", "é", "country", "Germany"]
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(st.text(max_size=60), st.lists(words, max_size=12).map(" ".join)))
+def test_any_text_is_read_whole_or_refused(text):
+    try:
+        found = parse(text)
+    except ContractError:
+        return
+    if found is None:
+        assert not text.strip()
+        return
+    said = str(found).casefold()
+    for part in conditions._tokens(text):  # no word is dropped
+        word = part.text.casefold()
+        if part.kind in ("word", "string") and word not in conditions.KEYWORDS:
+            inner = word[1:-1].replace(word[0] * 2, word[0]) if part.kind == "string" else word
+            assert inner.replace("'", "''") in said
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(st.text(max_size=30), st.lists(st.sampled_from(
+    ["last", "this", "next", "3", "99999999", "0", "month", "quarters", "fiscal", "year", "ytd", "to", "..", "2025", "2025-02-30",
+     "0000", "9999-12-31", "FY2025", "-Q1", "since", "ago", "in", "W53"]), max_size=5).map(" ".join)))  # fmt: skip
+def test_any_period_is_read_or_refused(text):
+    try:
+        span = periods.read(text, TODAY)
+    except ContractError:
+        return
+    assert span.first is None or span.last is None or span.first <= span.last
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        ("2025-Q1", "2025-01-01", "2025-03-31"), ("2024-02", "2024-02-01", "2024-02-29"), ("ytd", "2025-01-01", "2025-06-30"),
+        ("last 30 days", "2025-06-01", "2025-06-30"), ("last 3 months", "2025-03-01", "2025-05-31"),
+        ("this quarter", "2025-04-01", "2025-06-30"), ("next month", "2025-07-01", "2025-07-31"),
+        ("2025-W01", "2024-12-30", "2025-01-05"), ("June 2025", "2025-06-01", "2025-06-30"),
+        ("2025-01 to 2025-03-15", "2025-01-01", "2025-03-15"), ("since 2025-05", "2025-05-01", None),
+        ("until 2025-05", None, "2025-05-31"), ("last week", "2025-06-23", "2025-06-29"), ("2 weeks ago", "2025-06-16", "2025-06-16"),
+    ],
+)  # fmt: skip
+def test_periods(text, first, last):
+    span = periods.read(text, TODAY)
+    assert (span.first and span.first.isoformat(), span.last and span.last.isoformat()) == (first, last)
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [("FY2025", "2024-04-01", "2025-03-31"), ("FY2025-Q1", "2024-04-01", "2024-06-30"), ("fytd", "2025-04-01", "2025-06-30"),
+     ("last fiscal year", "2024-04-01", "2025-03-31"), ("last 2 fiscal quarters", "2024-10-01", "2025-03-31")],
+)  # fmt: skip
+def test_fiscal_periods(text, first, last):
+    span = periods.read(text, Today(date(2025, 6, 30), fiscal=4))
+    assert (str(span.first), str(span.last)) == (first, last)
+
+
+@pytest.mark.parametrize(
+    ("text", "compare", "first", "last"),
+    [
+        ("ytd", "previous", "2024-01-01", "2024-06-30"), ("ytd", "year-ago", "2024-01-01", "2024-06-30"),
+        ("2025-02", "year-ago", "2024-02-01", "2024-02-29"), ("2025-Q1", "previous", "2024-10-01", "2024-12-31"),
+        ("last 30 days", "previous", "2025-05-02", "2025-05-31"), ("2025", "previous", "2024-01-01", "2024-06-30"),
+        ("2025-03-10 to 2025-03-19", "previous", "2025-02-28", "2025-03-09"), ("last week", "previous", "2025-06-16", "2025-06-22"),
+    ],
+)  # fmt: skip
+def test_periods_that_are_compared_with(text, compare, first, last):
+    _, before, _ = periods.before(periods.read(text, TODAY), compare, TODAY)
+    assert (str(before.first), str(before.last)) == (first, last)
+
+
+# What is understood
+
+
+ANSWERS = [
+    (("revenue",), {"period": "2025-Q1"}, 440_000),
+    (("revenue",), {"where": "closed_date in 2025-Q1"}, 440_000),
+    (("revenue",), {"where": ["closed_date >= 2025-01", "closed_date < 2025-Q2"]}, 440_000),
+    (("revenue",), {"as_of": "2025-03-31"}, 440_000),
+    (("revenue",), {"where": "not country = Germany"}, 970_000),
+    (("revenue",), {"where": "country in (Germany, Sweden) or industry = Hospitality"}, 360_000),
+    (("revenue",), {"where": "country=germany,SWEDEN"}, 265_000),
+    (("revenue",), {"where": "category contains PLAT and value > 100000"}, 695_000),
+    (("win_rate",), {"period": "2025-Q1"}, 0.6),
+    (("conversion_rate",), {"period": "2025-Q1"}, 0.5),
+    (("open_leads",), {"period": "ytd"}, 4),
+    (("open_pipeline",), {"where": "expected_close in 2025-08 and owner = 'Tom Brannigan'"}, 98_000),
+    (("open_pipeline",), {"where": "created_at >= 2025-05"}, 185_000),
+    (("touches",), {"where": "industry = Energy and positive"}, None),
+    (("total_customers",), {"where": "city is unknown"}, 0),
+    (("conversion_rate_by_period",), {"period": "2025-Q2"}, 0.6),
+    (("new_customers",), {"period": "2025-Q1"}, 3),
+    (("open_value_due",), {"period": "2025-Q3"}, 345_000),
+    (("pipeline_coverage",), {"period": "2025-Q2", "parameters": {"sales_target": 700_000}}, 0),
+    (("pipeline_coverage",), {"period": "since 2025-07", "parameters": {"sales_target": 345_000}}, 1),
+    (("target_attainment",), {"period": "2025-Q2", "parameters": {"sales_target": 1_300_000}}, 0.5),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("question", "more", "value"), ANSWERS)
+def test_answers(served, question, more, value):
+    found = told(served, *question, **more)
+    if value is None:
+        value = served.execute(
+            "select count(*) from silver.interactions_clean join gold.customer_features using (customer_id) "
+            "where industry = 'Energy' and outcome in ('positive', 'meeting_booked')"
+        ).fetchone()[0]
+    assert found.value == value
+
+
+def test_a_split_by_the_metrics_own_time_and_a_comparison(served):
+    found = told(served, "revenue", "month", period="2025-Q2", compare="previous")
+    assert [(row["month"], row["value"], row["value_before"]) for row in found.rows] == [
+        ("2025-04", 180_000, 95_000), ("2025-05", 0, 200_000), ("2025-06", 470_000, 145_000),
+    ]  # fmt: skip
+    assert found.totals["value"] == 650_000
+    assert found.totals["value_change_share"] == pytest.approx(210 / 440, abs=1e-6)
+
+
+def test_a_stock_of_an_earlier_day_is_what_the_days_say(served):
+    by_day = dict(served.execute("select day, (open_leads, open_pipeline::bigint) from gold.sales_summary").fetchall())
+    found = told(served, "open_leads,open_pipeline", "month")
+    ends = [periods.read(row["month"], TODAY).last for row in found.rows]
+    assert len(ends) == 9
+    assert [(row["open_leads"], row["open_pipeline"]) for row in found.rows] == [by_day[day] for day in ends]
+    assert found.totals["open_pipeline"] == found.rows[-1]["open_pipeline"] == 345_000
+    found = told(served, "open_pipeline", "industry", period="2025-Q1", compare="previous")
+    assert found.totals["value"] == sum(row["value"] for row in found.rows) == by_day[date(2025, 3, 31)][1]
+    assert found.totals["value_before"] == by_day[date(2024, 12, 31)][1]
+    assert told(served, "open_leads", as_of="2025-05-31").value == by_day[date(2025, 5, 31)][0]
+
+
+def test_several_metrics_of_several_sources_stand_side_by_side(served):
+    found = told(served, "revenue,open_pipeline,total_customers,touches", "industry")
+    assert found.total == 13
+    for name in ("revenue", "open_pipeline", "total_customers"):
+        assert sum(row[name] for row in found.rows) == found.totals[name] == told(served, name).value
+    assert {row["industry"]: row["revenue"] for row in found.rows}["Energy"] == 0
+
+
+def test_an_answer_says_whether_it_is_whole(served):
+    found = told(served, "revenue", "owner", order="-value", limit=1, having="value > 0")
+    assert (found.shown, found.total, found.complete) == (1, 3, False)
+    assert found.rows[0] == {"owner": "Marcus Oyelaran", "value": 550_000, "n": 2}
+    document = json.loads(json.dumps(found.document()))
+    assert document["understood"] == "Revenue by owner, having revenue > 0"
+    assert document["table_versions"] == {"gold.deals": None}
+    assert [one["role"] for one in document["columns"]] == ["split", "value", "n"]
+
+
+REFUSED = [
+    (("revenue",), {"where": "closed_date>=06/01/2025"}, "Perhaps 2025-06-01"),
+    (("revenue",), {"where": "status=Win"}, "Nearest: won"),
+    (("revenue",), {"where": "open"}, "leaves nothing"),
+    (("revenue",), {"where": "stage = proposal"}, "leaves nothing"),
+    (("open_pipeline",), {"where": "closed_at >= 2025-01"}, "leaves nothing"),
+    (("open_pipeline",), {"by": "closed_at:month"}, "leaves nothing"),
+    (("conversion_rate",), {"where": "closed_at in 2025-Q1"}, "changes what it means"),
+    (("conversion_rate",), {"as_of": "2025-03-31", "period": "ytd"}, "what became of its rows since"),
+    (("silent_deals",), {"period": "2025-Q1"}, "is a stock: .* not of 2025-03-31"),
+    (("silent_deals",), {"by": "month"}, "is a state"),
+    (("silent_deals",), {"period": "2025-Q2", "compare": "previous"}, "is a stock"),
+    (("open_pipeline",), {"period": "2025-Q2", "compare": "previous", "by": "month"}, "over time already"),
+    (("open_pipeline",), {"period": "2025-Q1", "by": "lead_quality"}, "no dimension 'lead_quality'"),
+    (("total_interactions",), {"period": "ytd"}, "no time column"),
+    (("revenue",), {"period": "2031"}, "the data ends on 2025-06-30"),
+    (("revenue",), {"period": "2020"}, "the data begins on"),
+    (("revenue",), {"period": "ytd", "compare": "year-ago"}, "before the data begins"),
+    (("revenue",), {"period": "last fortnight"}, "no period of time"),
+    (("revenue",), {"compare": "previous"}, "needs a period"),
+    (("revenue",), {"period": "ytd", "compare": "last year"}, "is no comparison"),
+    (("revenue",), {"by": "ownr"}, "Nearest: owner"),
+    (("revenue",), {"by": "value"}, "Write deal_value"),
+    (("revenue",), {"by": "owner:month"}, "is no day"),
+    (("revenue",), {"by": "closed_at:mnth"}, "no unit of time"),
+    (("revenue",), {"order": "-owners_"}, "no such figure"),
+    (("revenue",), {"having": "reveneu > 3"}, "Nearest: revenue"),
+    (("revenue",), {"having": "value > lots"}, "is not a number"),
+    (("revenue",), {"where": "value > lots"}, "is not a number"),
+    (("revenue",), {"where": "owner > 3"}, "is text"),
+    (("revenue",), {"where": "owner"}, "cannot stand alone"),
+    (("revenue",), {"where": "value contains 3"}, "is no text"),
+    (("revenue",), {"where": "open = maybe"}, "is not yes or no"),
+    (("revenue",), {"where": "country = Germany and"}, "it ends"),
+    (("revenue",), {"where": "country = Germany owner = Ann"}, "stands at character"),
+    (("revenue",), {"where": "country in (Germany"}, "it ends"),
+    (("revenue",), {"limit": 0}, "number of rows"),
+    (("revenue",), {"parameters": ["silent_days=3"]}, "no parameter"),
+    (("revenue",), {"as_of": "2026-01-01"}, "the data ends on"),
+    (("revenu",), {}, "Nearest: revenue"),
+    (("target_attainment",), {}, "needs sales_target, which has no default"),
+    (("pipeline_coverage",), {"parameters": {"sales_target": 1e6}}, "means nothing without a period"),
+    (("pipeline_coverage",), {"period": "ytd"}, "needs sales_target"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("question", "more", "says"), REFUSED)
+def test_what_is_not_understood_is_refused(served, question, more, says):
+    with pytest.raises(ContractError) as error:
+        told(served, *question, **more)
+    assert re.search(says, str(error.value)), str(error.value)
+
+
+def test_records(served):
+    found = answer(served, Records.read("deals", "open and days_silent > 3", order="-value", limit=1))
+    assert (found.shown, found.total, found.complete) == (1, 2, False)
+    assert found.rows[0]["lead_id"] == "L-1013"
+    assert found.rows[0]["deal_value"] == 98_000
+    assert found.rows[0]["expected_close_date"] == date(2025, 8, 15)
+    found = answer(
+        served, Records.read("accounts", "bought and not country = Germany", columns="customer_name,won_value")
+    )
+    assert found.total == 4
+    assert list(found.rows[0]) == ["customer_name", "won_value"]
+    days = {
+        str(row["closed_date"])[:7]
+        for row in answer(served, Records.read("deals", "won", period="2025-Q2", columns="closed_date")).rows
+    }
+    assert days
+    assert days <= {"2025-04", "2025-05", "2025-06"}  # of deals that were won the day closed counts
+    opened = answer(served, Records.read("deals", "won = false", period="2025-Q2", columns="created_date,status")).rows
+    assert {row["status"] for row in opened} == {"open"}
+    assert {str(row["created_date"])[:7] for row in opened} <= {"2025-04", "2025-05", "2025-06"}
+    with pytest.raises(ContractError, match="no records of 'deels'") as error:
+        answer(served, Records.read("deels"))
+    assert "Nearest: deals" in error.value.remedy
+    with pytest.raises(ContractError, match="to show"):
+        answer(served, Records.read("deals", columns="email"))
+
+
+def test_every_metric_by_every_dimension_is_worth_what_its_declaration_gives(served):
+    for name, metric in metrics.metrics().items():
+        if not metric.stands_alone:
+            continue
+        assert told(served, name).value == metrics.value(served, name), name
+        for dimension in metric.dimensions[-1:]:
+            if metrics.contradicted(metric, [metrics.Filter(*one) for one in dimension.implies]):
+                continue
+            new = {row[dimension.name]: row["value"] for row in told(served, name, dimension.name).rows}
+            assert new == {row[dimension.name]: row["value"] for row in metrics.ask(served, name, dimension.name).rows}
+
+
+def test_the_expressions_of_the_package_can_be_computed():
+    for view in metrics.views().values():
+        for measure in view.measures:
+            metrics.loading.check_measure(view, measure)
+        for one in (*view.dimensions, *view.fields):
+            metrics.loading.check_expression(view, one.expr, one.name, aggregates=False)
+        known = {one.name for one in (*view.dimensions, *view.fields)}
+        assert known.issuperset((*view.key, *view.listed))
+        assert view.grain
+
+
+def test_a_question_is_compiled_in_less_than_20_ms():
+    facts = Facts(date(2024, 1, 1), date(2025, 6, 30), lambda view, dimension, texts: texts)
+    asked = Question.read(
+        "revenue,win_rate,touches", ["industry", "month"], "country in (A, B) and not size_band = 'C' ", "2025-Q1", "previous",
+        "revenue > 3", "-revenue", 10,
+    )  # fmt: skip
+    compile_question(understand(asked, facts), DUCKDB)
+    started = time.perf_counter()
+    for _ in range(10):
+        compile_question(understand(asked, facts), DUCKDB)
+    assert (time.perf_counter() - started) / 10 < 0.02
+
+
+def test_values_are_bound_and_never_part_of_the_query():
+    facts = Facts(date(2024, 1, 1), date(2025, 6, 30), lambda view, dimension, texts: texts)
+    found = compile_question(understand(Question.read("revenue", where="owner = 'x'' or 1=1 --'"), facts), DUCKDB)
+    assert "1=1" not in found.sql
+    assert found.bindings == ("x' or 1=1 --",)
+    assert "'x\\' or 1=1 --'" in str(
+        compile_question(understand(Question.read("revenue", where="owner = 'x'' or 1=1 --'"), facts), SPARK)
+    )
+
+
+# Metrics of a user's own
+
+
+OURS = """
+entity: deals
+parameters:
+  - {name: big_deal, default: 100000, comment: Value from which a deal is big}
+dimensions:
+  - {name: region, expr: "CASE WHEN country IN ('Germany', 'Sweden') THEN 'EU' ELSE 'other' END", display_name: Region, comment: Region, synonyms: [regions]}
+measures:
+  - name: big_wins
+    expr: COUNT(CASE WHEN status = 'won' AND deal_value > :big_deal THEN 1 END)
+    display_name: Big wins
+    comment: Won deals of a high value.
+    period: closed_date
+    additivity: flow
+    unit: deals
+    format: {type: number}
+thresholds: {silent_days: 4}
+calendar: {fiscal_year_starts: 4}
+"""
+
+
+@pytest.fixture
+def ours(tmp_path):
+    """`ours(text)` puts a declaration into the user's folder of metrics."""
+    own.metrics_in(tmp_path)
+
+    def write(text, name="ours"):
+        (tmp_path / f"{name}.yaml").write_text(text)
+        return metrics.metrics()
+
+    yield write
+    own.metrics_in(None)
+
+
+def test_own_metrics_dimensions_thresholds_and_calendar_count_at_once(ours, served):
+    assert told(served, "silent_deals").value == 0
+    ours(OURS)
+    assert told(served, "big_wins", "region", period="2025-Q2").rows == [
+        {"region": "EU", "value": 1, "n": 1}, {"region": "other", "value": 2, "n": 5},
+    ]  # fmt: skip
+    assert told(served, "big_wins", parameters={"big_deal": 200_000}).value == 1
+    assert told(served, "silent_deals").value == 2
+    assert told(served, "revenue", period="FY2026").totals == {}
+    assert told(served, "revenue", period="FY2026").value == told(served, "revenue", period="2025-Q2").value
+    ours(OURS.replace("> :big_deal", "< :big_deal"))
+    assert told(served, "big_wins").value == told(served, "won_leads", where="value < 100000").value
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        (OURS.replace("period: closed_date", "period: closing_date"), 8, "'closing_date' is no day"),
+        (OURS.replace("deal_value > ", "deal_valeu > "), 8, "no column 'deal_valeu'"),
+        (OURS.replace(":big_deal THEN", ":bigdeal THEN"), 8, "no parameter :bigdeal"),
+        (OURS.replace("COUNT(CASE", "(CASE"), 8, "adds nothing up"),
+        (OURS.replace("THEN 1 END)", "THEN 1 END) + deal_value"), 8, "outside of an aggregate"),
+        (OURS.replace("COUNT(CASE", "COUNT((CASE"), 8, "is no expression"),
+        (OURS.replace("name: big_wins", "name: revenue"), 8, "declared twice, first in .*deals.yaml"),
+        (OURS.replace("name: region", "name: country"), 6, "country is declared twice"),
+        (OURS.replace("name: region", "name: Region"), 6, "is no name"),
+        (OURS.replace("unit: deals", "units: deals"), 14, "Nearest: unit"),
+        (OURS.replace("entity: deals", "entity: deels"), 2, "there is no entity 'deels'"),
+        (OURS.replace("entity: deals\n", ""), 2, "entity is missing"),
+        (OURS.replace("silent_days", "silent_day"), 16, "no threshold 'silent_day'"),
+        (OURS.replace("fiscal_year_starts: 4", "fiscal_year_starts: 13"), 17, "less than or equal to 12"),
+        (OURS.replace("comment: Won", "  comment: Won"), 11, "cannot be read"),
+    ],
+)  # fmt: skip
+def test_a_broken_declaration_is_refused_with_its_line(ours, text, line, says):
+    with pytest.raises(ContractError) as error:
+        ours(text)
+    assert re.search(says, str(error.value)), str(error.value)
+    assert f"ours.yaml:{line}: " in error.value.problem, error.value.problem
+
+
+def test_the_command_takes_the_settings_folder(sample, tmp_path, ours):
+    from medallion.cli.app import app
+
+    ours(OURS)
+    own.metrics_in(None)
+    config = tmp_path / "settings.txt"
+    config.write_text(f"metrics: {tmp_path}\n")
+    found = CliRunner().invoke(
+        app, ["metrics", "value", "big_wins", "--by", "region", "--period", "ytd", "--json", "--lakehouse", sample.root,
+              "--config", str(config)],
+    )  # fmt: skip
+    assert found.exit_code == 0, found.output
+    document = json.loads(found.output)
+    assert {row["region"]: row["value"] for row in document["rows"]} == {"EU": 2, "other": 3}
+    assert document["table_versions"]["gold.deals"] >= 0
+    assert document["period"]["from"] == "2025-01-01"
+
+
+def test_the_commands(sample):
+    from medallion.cli.app import app
+
+    def run(*words):
+        return CliRunner().invoke(app, [*words, "--lakehouse", sample.root])
+
+    text = " ".join(run("metrics", "value", "revenue", "--by", "closed_at:month", "--period", "2025-Q2", "--compare", "previous", "--order", "-value").output.split())  # fmt: skip
+    assert "Revenue by month closed, from 2025-04-01 to 2025-06-30, compared with 2025-01-01 to 2025-03-31" in text
+    assert "+" not in text
+    assert "In total: value $650,000" in text
+    text = run(
+        "records", "deals", "--where", "open and days_silent > 3", "--columns", "deal,value", "--order", "-value"
+    ).output
+    assert "2 records" in " ".join(text.split())
+    assert "$98,000" in text
+    document = json.loads(run("records", "accounts", "--where", "bought", "--json", "--limit", "2").output)
+    assert (document["shown"], document["total"], document["complete"]) == (2, 5, False)
+    assert document["where"] == "bought"
+    assert "Nearest" in str(run("records", "deals", "--where", "contry = Germany").exception)
+
+
+def test_a_span_is_told():
+    assert [str(one) for one in (Span(None, None), Span(date(2025, 1, 1), None), Span(None, date(2025, 1, 1)))] == [
+        "all time", "since 2025-01-01", "until 2025-01-01",
+    ]  # fmt: skip
+    assert conditions.written(Decimal("1.50")) == "1.50"
+
+
+def test_the_agent_and_the_command_read_one_grammar(sample, served):
+    from medallion.agent.rules import Rules
+    from medallion.agent.serving import serve
+    from medallion.agent.tools import Tools
+
+    question = {"by": ["industry", "closed_at:quarter"], "where": ["country in (Germany, Sweden) or product_category = Platform"],
+                "period": "ytd", "having": ["value > 0"], "order": ["-value"]}  # fmt: skip
+    with serve(sample) as serving:
+        tools = Tools(serving, Rules())
+        found = tools.metric_value("revenue", **question)
+        listed = tools.records("deals", ["open and days_silent > 3"], order=["-value"])
+        assert (found.fields[1].name, found.fields[2].kind) == ("closed_at_quarter", "money")
+        assert listed.written(listed.rows[0], "deal_value") == "$98,000"
+        assert listed.count == 2
+        for wrong in (
+            {"period": "last fortnight"},
+            {"where": ["country = Germny"]},
+            {"where": ["country ="], "by": ["x"]},
+        ):
+            with pytest.raises(ContractError):
+                tools.metric_value("revenue", **wrong)
+    same = told(served, "revenue", **question)
+    assert [tuple(row.values()) for row in found.rows] == [tuple(row.values()) for row in same.rows]
+    assert len(same.rows) > 2
+
+
+DOCUMENTED = re.findall(
+    r"^medallion ((?:metrics value|records) .*)$", (ROOT / "docs" / "METRICS.md").read_text(), re.MULTILINE
+)
+#: These show the form; the sample has no such values.
+SHAPES = ("--compare year-ago --where 'country in (Germany, Netherlands)'", "days_silent > 30' --order")
+
+
+@pytest.mark.parametrize("part", range(6))
+def test_the_examples_of_the_docs_are_answered(sample, part):
+    from medallion.cli.app import app
+
+    examples = [line for line in DOCUMENTED if not any(shape in line for shape in SHAPES)]
+    assert len(examples) >= 50
+    for line in examples[part::6]:
+        found = CliRunner().invoke(app, [*shlex.split(line), "--lakehouse", sample.root])
+        assert found.exit_code == 0, (line, found.output, found.exception)
+        assert found.output.strip(), line
+
+
+def test_stages_are_in_the_order_of_the_funnel(served):
+    stages = [row["stage"] for row in told(served, "open_leads", "stage").rows]
+    assert stages[-2:] == ["closed_lost", "closed_won"]
+    assert stages.index("discovery") < stages.index("closed_lost")
+    assert [row["lead_quality"] for row in told(served, "total_customers", "lead_quality").rows] == [
+        "Hot",
+        "Warm",
+        "Cool",
+    ]
+    assert told(served, "open_leads", "stage", order="stage", limit=1).rows[0]["stage"] == "closed_lost"
