@@ -75,7 +75,7 @@ def _conversions() -> DataFrame:
 def _versions(history: DataFrame) -> DataFrame:
     """Versions of deals in the reporting currency; the job has written down the amounts of current versions alone."""
     versions = converted.as_written(history, _conversions(), _ENTITIES["leads"].currency)
-    return silver.ended_by(versions, _AS_OF.last_instant) if "_ended_at" in history.columns else versions
+    return silver.ended_by(versions, _AS_OF.last_instant)
 
 
 def _as_of() -> AsOf:
@@ -91,7 +91,6 @@ _ENTITIES = contracts.entities(_in_use())
 bring(_ENTITIES, _setting("catalog"))
 _AS_OF, _LEADS = _as_of(), _leads()
 _VERSIONS = _versions(_silver(_ENTITIES["leads"].history.name))
-_VERSIONS.columns  # asked here, where that is allowed; the frame keeps the answer  # noqa: B018
 _SOURCES = {name for step in STEPS for name in step.inputs if name.startswith("silver.")}
 
 

@@ -39,7 +39,7 @@ def deal_changes(
     `basis` is the same as long as nothing that the rows of a deal are computed from has changed.
 
     Args:
-        versions: `silver.leads_history` with every version, ends too, and amounts in the reporting currency.
+        versions: `silver.leads_history` with every version, ends too, `_ended_at`, and amounts in the reporting currency.
         changes: `silver.stage_changes_clean`; None where no export has them.
         stage_history: `gold.stage_history` of the same time.
         as_of: The as-of time; what happened later is left out.
@@ -119,11 +119,9 @@ def _entries(versions: DataFrame) -> DataFrame:
 
     A deal that has closed holds from its close, where that is earlier; a record that has ended, from its end.
     """
-    ended, ended_at = F.col("_outcome").isin(*ENDED), F.lit(None).cast("timestamp")
-    if "_ended_at" in versions.columns:
-        ended_at = F.col("_ended_at")
+    ended = F.col("_outcome").isin(*ENDED)
     closed = F.when(~ended & (F.col("status") != "open"), F.coalesce("closed_at", "updated_at", "known_at"))
-    since = F.coalesce(ended_at, "updated_at", "known_at")
+    since = F.coalesce("_ended_at", "updated_at", "known_at")
     return versions.select(
         "lead_id",
         *_SAYS,
@@ -271,7 +269,7 @@ def _facts(versions: DataFrame, changes: DataFrame | None, as_of: AsOf, time_zon
         is_version = F.lit(int(kind == "version")).alias("_version")
         return frame.select("lead_id", "known_at", number.cast("bigint").alias("_number"), is_version)
 
-    times = ("created_at", "updated_at", "closed_at", *(("_ended_at",) if "_ended_at" in versions.columns else ()))
+    times = ("created_at", "updated_at", "closed_at", "_ended_at")
     parts = told(versions, "version", ("_outcome", *_STATE), times)
     if changes is not None:
         parts = parts.unionByName(told(changes, "change", ("stage",), ("entered_at",)))

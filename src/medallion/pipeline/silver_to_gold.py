@@ -131,8 +131,8 @@ def silver_to_gold(
     frames["silver.leads_history"], some_ended = versions, context.has_rows(entities["leads"].history, ended)
     if held_out or some_ended:  # stages of deals that are there
         frames["silver.leads_history"] = silver.of_counted(versions, frames["silver.leads_clean"])
-    if some_ended and not (newest and newest >= as_of_time.time):
-        every = silver.ended_by(every, as_of_time.last_instant)
+    is_rewound = newest is not None and newest >= as_of_time.time
+    every = silver.ended_by(every, as_of_time.last_instant if some_ended and not is_rewound else None)
     # withdrawn deals were there once, so they are in their history, and in no other table
     special = {("gold.deal_changes", "silver.leads_history"): every}
 

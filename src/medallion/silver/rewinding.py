@@ -70,8 +70,15 @@ def of_counted(history: DataFrame, leads: DataFrame) -> DataFrame:
     return there.join(leads.select("lead_id"), on="lead_id", how="left_semi")
 
 
-def ended_by(history: DataFrame, last: Column) -> DataFrame:
-    """A history whose ends count at `last` at the latest, as in the clean table, which has no record that has ended by now."""
+def ended_by(history: DataFrame, last: Column | None) -> DataFrame:
+    """A history whose ends count at `last` at the latest, as in the clean table, which has no record that has ended by now.
+
+    None leaves them when they were. A history from before ends were written has none.
+    """
+    if "_ended_at" not in history.columns:
+        return history.withColumn("_ended_at", F.lit(None).cast("timestamp"))
+    if last is None:
+        return history
     return history.withColumn("_ended_at", F.when(F.col("_ended_at").isNotNull(), F.least("_ended_at", last)))
 
 
