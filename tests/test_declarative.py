@@ -40,6 +40,7 @@ def test_the_views_are_the_tables(sample, tmp_path):
             mine = [json.loads(row) for row in found]
             for row in (*mine, *wanted):
                 row.pop("known_to", None)  # views are made anew; the job notes what it has taken in
+                row.pop("basis", None)  # a hash that is compared within one engine only
             for one, other in zip(sorted(map(written, mine)), sorted(map(written, wanted)), strict=True):
                 assert one == other, name
 

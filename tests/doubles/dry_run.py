@@ -91,7 +91,7 @@ def main(lakehouse: Path, work: Path) -> None:
                 capture_output=True,
                 text=True,
             )
-            told[verb] = [done.returncode, done.stdout[-2000:] + done.stderr[-4000:]]
+            told[verb] = [done.returncode, done.stdout[-20000:] + done.stderr[-4000:]]
         told["rows"] = {}
         for row in spark.sql("SHOW TABLES IN gold_views").collect():
             table = spark.table(f"gold_views.{row['tableName']}")

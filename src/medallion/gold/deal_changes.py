@@ -14,6 +14,7 @@ _ARRIVAL = ("known_at", "_source_file", "_source_row")
 #: One deal, by what was known from one time on.
 _KNOWLEDGE = ("lead_id", "known_from")
 _STATE = ("status", "stage", *_SAYS)
+_ROW = ("lead_id", "valid_from", "valid_to", "known_from", "known_to", *_STATE, "basis")
 
 
 def deal_changes(
@@ -72,7 +73,8 @@ def deal_changes(
     more = entries.filter(~F.col("_alone")).join(knowledge, on="lead_id").filter("known_at <= known_from")
     stages = _stages(stage_history)
     several = _as_long_as_known(_merged(_states(_in_order(more), stages, as_of)))
-    rows = _states(once, stages, as_of).drop("_place").unionByName(several)
+    # columns are chosen by name where `drop` would need to know them all: in a declarative pipeline stays are not there yet
+    rows = _states(once, stages, as_of).select(*_ROW).unionByName(several)
     return rows.select(
         "lead_id",
         "valid_from",
@@ -242,7 +244,7 @@ def _merged(states: DataFrame) -> DataFrame:
     states = states.withColumn("_state", F.struct(*_STATE)).withColumn("_before", F.lag("_state").over(in_order))
     first = F.row_number().over(in_order) == 1
     changed = states.withColumn("_changed", first | ~F.col("_before").eqNullSafe(F.col("_state"))).filter("_changed")
-    return changed.withColumn("valid_to", F.lead("valid_from").over(in_order)).drop("_state", "_before", "_changed")
+    return changed.withColumn("valid_to", F.lead("valid_from").over(in_order)).select(*_ROW, "_place")
 
 
 def _as_long_as_known(rows: DataFrame) -> DataFrame:
@@ -254,7 +256,7 @@ def _as_long_as_known(rows: DataFrame) -> DataFrame:
     return (
         rows.groupBy(*same, "_run")
         .agg(F.min("known_from").alias("known_from"), F.when(~now, F.max("known_to")).alias("known_to"))
-        .drop("_run")
+        .select(*_ROW)
     )
 
 
