@@ -14,7 +14,7 @@ from typing import Any
 
 from medallion.errors import ContractError
 from medallion.metrics import periods
-from medallion.metrics.answers import contradicted, named, refuse
+from medallion.metrics.answers import TELLS, contradicted, named, refuse
 from medallion.metrics.conditions import (
     COMPARISONS,
     And,
@@ -33,7 +33,9 @@ from medallion.metrics.declared import Dimension, Metric, MetricView
 from medallion.metrics.filters import Filter, boolean, leave_something, number, one_of
 from medallion.metrics.loading import declarations
 from medallion.metrics.periods import Shift, Span, Today
+from medallion.metrics.possible import OTHER, about, values_left
 from medallion.metrics.question import TIME, Given, Order, Question, Records, Split
+from medallion.metrics.relations import columns_of
 
 #: Reads, of these texts, those that are values of a dimension of a view; all of its values when there are none.
 Known = Callable[[MetricView, Dimension, Sequence[str]], Collection[str]]
@@ -171,6 +173,8 @@ def understand(asked: Question, facts: Facts) -> Understood:
         span = replace(span, last=min(filter(None, (span.last, today.day))))
     for part in parts.values():
         _check_time(part, asked, span, today, facts)
+    for metric in found:
+        _check_whole(metric, [parts[one.name] for one in _leaves(metric)], asked, span, today, facts)
     first = next(iter(parts.values()))
     parameters = _parameters(asked, found)
     splits = tuple((split, dimension) for split, (dimension, _) in zip(asked.by, first.splits, strict=True))
@@ -296,12 +300,13 @@ def _test(given: Test, view: MetricView, facts: Facts, today: Today) -> Conditio
             raise ContractError(f"{name} is text and cannot be compared with {given.op}", f"Name its values: {near}.")
         return Test(name, given.op, _texts(given.values, view, dimension, facts))
     if kind == "number":
-        values = tuple(_number(one, dimension) for one in given.values)
+        percent = dimension.format is not None and dimension.format.type == "percentage"
+        values = tuple(_number(one, dimension, percent=percent) for one in given.values)
         if given.op == "between" and values[0] > values[1]:
             raise ContractError(f"{given} ends before it begins", "Change one of the two.")
         return Test(name, given.op, values)
     found = _time(given, dimension, today)
-    return _in_the_data(found, given, dimension, facts)
+    return _in_the_data(found, given, dimension, facts, today)
 
 
 def _yes_or_no(given: Test, dimension: Dimension) -> Condition:
@@ -396,7 +401,7 @@ def _within(dimension: Dimension, span: Span) -> Condition:
     return Test(name, "=", (first,)) if first == last else Test(name, "between", (first, last))
 
 
-def _in_the_data(found: Condition, given: Test, dimension: Dimension, facts: Facts) -> Condition:
+def _in_the_data(found: Condition, given: Test, dimension: Dimension, facts: Facts, today: Today) -> Condition:
     """Refuse a time that lies wholly before or after the data: nothing would read as a figure."""
     if given.op == "!=" or dimension.future:
         return found
@@ -404,7 +409,7 @@ def _in_the_data(found: Condition, given: Test, dimension: Dimension, facts: Fac
         if not isinstance(part, Test):
             continue
         for first, last in _edges(part, dimension):
-            outside(Span(first, last, text=str(part)), facts)
+            outside(Span(first, last, text=str(part)), facts, today.day)
     return found
 
 
@@ -425,14 +430,18 @@ def _month_end(day: date) -> date:
     return periods.add_months(day, 1) - timedelta(days=1)
 
 
-def outside(span: Span, facts: Facts) -> None:
-    """Refuse days that lie wholly before the first day of the data, or after the last.
+def outside(span: Span, facts: Facts, as_of: date | None = None) -> None:
+    """Refuse days that lie wholly before the first day of the data, or after the last, or after that which is asked as of.
 
     Raises:
         ContractError: They do.
     """
     if facts.last is not None and span.first is not None and span.first > facts.last:
         raise ContractError(f"{span.text or span}: the data ends on {facts.last}", "Ask for a time up to that day.")
+    if as_of is not None and span.first is not None and span.first > as_of:
+        raise ContractError(
+            f"{span.text or span}: begins after {as_of}, as of which is asked", "Ask for a time up to that day."
+        )
     if facts.first is not None and span.last is not None and span.last < facts.first:
         raise ContractError(
             f"{span.text or span}: the data begins on {facts.first}", "Ask for a time that reaches to that day."
@@ -481,6 +490,25 @@ def _check_metric(metric: Metric, asked: Question, span: Span | None, facts: Fac
         raise ContractError(f"{label} means nothing without a period", "Give one, such as --period 'this quarter'.")
 
 
+def _check_whole(
+    metric: Metric, parts: Sequence[Part], asked: Question, span: Span | None, today: Today, facts: Facts
+) -> None:
+    """Refuse a time that the parts of a metric do not have, or do not share."""
+    times = [part.time for part in parts if part.time is not None]
+    if span is not None and (metric.measure.additivity == "stock" or (times and not any(one.future for one in times))):
+        outside(span, facts, today.day)  # of days to come, a part may have what another has not
+    if not metric.measure.parts:
+        return
+    fields, first = _fields(metric.view), parts[0]
+    used = [one for (one, _), split in zip(first.splits, asked.by, strict=True) if not _own_time(split, fields)]
+    for one in (*used, *(fields[test.name] for test in tests(first.where))):
+        if one.is_time:
+            raise ContractError(
+                f"{metric.measure.display_name} counts its parts by times of their own, not by {one.name}",
+                "Give a period, or split by month.",
+            )
+
+
 def _part(metric: Metric, asked: Question, today: Today, facts: Facts, *, timed: bool) -> Part:
     """A metric without parts, as the question wants it."""
     where = condition(asked.where, metric.view, facts, today)
@@ -527,7 +555,8 @@ def _of_history(
     last = min(filter(None, (span.last if span else None, today.day)))
     if not units and last == facts.last and not asked.compare:
         return None
-    days = _ends(span.first if span and span.first else facts.first or last, last, units, today)
+    begins = max(filter(None, (span.first if span else None, facts.first)), default=last)
+    days = _ends(begins, last, units, today)
     earlier = (before[0].last,) if before and before[0].last else ()
     if units and asked.compare:
         raise ContractError(
@@ -598,10 +627,29 @@ def _undone(part: Part, facts: Facts) -> None:
         if contradicted(metric, [one]):
             written = next((str(test) for test in tests(part.where) if _implies(view, test, one)), str(one))
             refuse(metric, metric.dimension(one.dimension), one, written)
+    _nothing_left(part)
     for dimension, _ in part.splits:
         for name, values in dimension.implies:
             if contradicted(metric, [Filter(name, values)]) and metric.measure.additivity != "ratio":
                 refuse(metric, metric.dimension(name), Filter(name, values), dimension.name)
+
+
+def _nothing_left(part: Part) -> None:
+    """Refuse a condition that no value of a dimension fulfills, or none that the metric looks at."""
+    if part.where is None:
+        return
+    view, fields = part.metric.view, _fields(part.metric.view)
+    for dimension in view.dimensions:
+        if dimension.type != "text" or not dimension.values:
+            continue
+        left = values_left(part.where, dimension, fields)
+        if not left:
+            said = about(part.where, dimension.name, fields)
+            raise ContractError(f"{said} leaves nothing, whatever {dimension.name} is", "Change the condition.")
+        known = tuple(value for value in left if value is not None and value != OTHER)
+        wrong = Filter(dimension.name, known)
+        if not {*dimension.values} <= {*known} and contradicted(part.metric, [wrong]):
+            refuse(part.metric, dimension, wrong, about(part.where, dimension.name, fields))
 
 
 def _implies(view: MetricView, test: Test, one: Filter) -> bool:
@@ -632,13 +680,32 @@ def _check_time(part: Part, asked: Question, span: Span | None, today: Today, fa
             f"{label} has no time column, so it cannot be counted within {span.text or span}",
             f"Leave the period out{', or ask for ' + ' or '.join(near[:_NEAREST]) if near else ''}.",
         )
-    if measure.maturing and earlier:
+    if earlier and (measure.maturing or _became(part, of_rows=True)):
         raise ContractError(
             f"{label} of an earlier day is not known: what became of its rows since would count",
             f"Leave as of {today.day} out; `medallion replay DAY` gives the state of a past day.",
         )
-    if not part.time.future and metric.name in asked.metrics:  # a part may have nothing where another one has
-        outside(span, facts)
+    if asked.compare and not measure.maturing and _became(part, of_rows=False):
+        raise ContractError(
+            f"{label} counts its rows as they are now, so there is none of an earlier period to compare with",
+            "Leave the comparison out.",
+        )
+
+
+def _became(part: Part, *, of_rows: bool) -> bool:
+    """Whether a metric tells what became of its rows after the day that they are counted by, such as which deals of those
+    that were opened are won; with `of_rows` also its conditions and splits.
+    """
+    view, settled = part.metric.view, part.time.implies if part.time else ()
+    days = (one for one in (*view.dimensions, *view.fields) if one.is_time)
+    outcome = {name for day in days for name, _ in day.implies} - {name for name, _ in settled}
+    if outcome & columns_of(part.metric.measure.expr):
+        return True
+    fields = _fields(view)
+    used = [*(one for one, _ in part.splits), *(fields[one.name] for one in tests(part.where))] if of_rows else []
+    return any(
+        outcome & {TELLS.get(one.name), *columns_of(one.expr), *(name for name, _ in one.implies)} for one in used
+    )
 
 
 def _parameters(asked: Question, found: Iterable[Metric]) -> dict[str, float]:
