@@ -346,11 +346,31 @@ def test_records(served):
     opened = answer(served, Records.read("deals", "won = false", period="2025-Q2", columns="created_date,status")).rows
     assert {row["status"] for row in opened} == {"open"}
     assert {str(row["created_date"])[:7] for row in opened} <= {"2025-04", "2025-05", "2025-06"}
+    touches = answer(served, Records.read("interactions", as_of="2025-06-15", columns="date", limit=None)).rows
+    counted = "select count(*) from silver.interactions_clean where occurred_at < '2025-06-16'"
+    assert len(touches) == served.execute(counted).fetchone()[0] > 0
+    for entity, more, says in (
+        ("deals", {"period": "2020"}, "the data begins on"),
+        ("deals", {"period": "2031"}, "the data ends on"),
+        ("deals", {"where": "created_at < 2025-02", "period": "2025-Q2"}, "leave nothing"),
+        ("deals", {"where": "open", "as_of": "2025-03-31"}, "known as of the last day"),
+        ("stage_changes", {"as_of": "2025-03-31"}, "known as of the last day"),
+        ("deals", {"where": "silent", "parameters": ["silent_days=nan"]}, "not a finite number"),
+        ("deals", {"where": "silent", "parameters": ["silent_days=3", "silent_days=5"]}, "given twice"),
+    ):
+        with pytest.raises(ContractError, match=says):
+            answer(served, Records.read(entity, **more))
     with pytest.raises(ContractError, match="no records of 'deels'") as error:
         answer(served, Records.read("deels"))
     assert "Nearest: deals" in error.value.remedy
     with pytest.raises(ContractError, match="to show"):
         answer(served, Records.read("deals", columns="email"))
+
+
+def test_records_have_one_order_where_their_key_does_not_say_it(served):
+    sql = answer(served, Records.read("stage_changes", order="-entered_date", columns="stage,left_date")).sql
+    order = re.findall(r"(\w+)(?: AS DATE\)\))? (ASC|DESC) NULLS LAST", sql)
+    assert order == [("entered_at", "DESC"), ("lead_id", "ASC"), ("stage", "ASC"), ("left_at", "ASC")]
 
 
 def test_every_metric_by_every_dimension_is_worth_what_its_declaration_gives(served):

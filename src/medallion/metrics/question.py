@@ -132,7 +132,8 @@ class Records:
         order: By which columns; by the key without.
         limit: How many are shown.
         columns: Which columns; those of the entity without.
-        as_of: The day that relative periods count from; the last of the data without.
+        as_of: The day that relative periods count from and nothing after which counts, of events such as touches; the last
+            of the data without.
         parameters: Thresholds, by name.
     """
 
@@ -253,6 +254,8 @@ def _parameters(given: Mapping[str, float] | Iterable[str]) -> tuple[tuple[str, 
     found: dict[str, float] = {}
     for text in given:
         name, sign, number = text.partition("=")
+        if name.strip() in found:
+            raise ContractError(f"the parameter {name.strip()} is given twice", "Keep one of the two.")
         try:
             found[name.strip()] = float(number)
         except ValueError:

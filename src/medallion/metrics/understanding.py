@@ -29,7 +29,7 @@ from medallion.metrics.conditions import (
     parse,
     tests,
 )
-from medallion.metrics.declared import Dimension, Metric, MetricView
+from medallion.metrics.declared import Dimension, Metric, MetricView, finite
 from medallion.metrics.filters import Filter, boolean, leave_something, number, one_of
 from medallion.metrics.loading import declarations
 from medallion.metrics.periods import Shift, Span, Today
@@ -200,8 +200,14 @@ def understand_records(asked: Records, facts: Facts) -> UnderstoodRecords:
     today = _today(asked.as_of, facts)
     where = condition(asked.where, view, facts, today)
     if asked.period is not None:
-        where = both(where, _within(_day_of(view, where), periods.read(asked.period, today)))
+        day, span = _day_of(view, where), periods.read(asked.period, today)
+        if not day.future:
+            outside(span, facts, today.day)
+        where = both(where, _within(day, span))
+    if today.day != facts.last:
+        where = both(where, _until(view, today, facts))
     fields = _fields(view)
+    leave_something(filters_of(where), fields)
     every = [one.name for one in (*view.dimensions, *view.fields) if one.type != "month"]
     names = dict.fromkeys((*view.key, *(view.listed or every)))
     shown = [fields[name] for name in names if name in fields and _reachable(view, fields[name], facts)]
@@ -211,8 +217,22 @@ def understand_records(asked: Records, facts: Facts) -> UnderstoodRecords:
         _reach(view, one, facts)
     known = {one.name for one in view.parameters}
     _only_known(dict(asked.parameters), known, view.entity)
+    for name, value in asked.parameters:
+        finite(name, value)
     parameters = {one.name: one.default for one in view.parameters} | dict(asked.parameters)
     return UnderstoodRecords(asked, view, columns, where, order, {k: v for k, v in parameters.items() if v is not None})
+
+
+def _until(view: MetricView, today: Today, facts: Facts) -> Condition:
+    """Of events, those up to the day that is asked as of; other records are only known as they are now."""
+    times = {one.period for one in view.measures}
+    day = view.dimension(times.pop() or "") if len(times) == 1 else None
+    if day is None or today.day is None or any(one.maturing for one in view.measures):
+        raise ContractError(
+            f"{view.entity} are known as of the last day of the data, {facts.last}, not of {today.day}",
+            "Leave as of out; `medallion replay DAY` gives the state of a past day.",
+        )
+    return Test(day.name, "<=", (today.day,))
 
 
 def _day_of(view: MetricView, where: Condition | None) -> Dimension:

@@ -120,12 +120,14 @@ def compile_records(asked: UnderstoodRecords, dialect: Dialect) -> Query:
     used = [*asked.columns, *(one for one, _ in asked.order), *_named(asked.where, view)]
     where, bindings = _condition(asked.where, view, asked.parameters, dialect)
     shown = ", ".join(f"{of(one)} AS c{n}" for n, one in enumerate(asked.columns))
-    order = [f"{of(one)} {'DESC' if down else 'ASC'} NULLS LAST" for one, down in asked.order]
-    order += [of(fields[name]) for name in view.key if name in fields]
+    ties = (*(fields[name] for name in view.key if name in fields), *asked.columns)
+    ways: dict[str, str] = {}
+    for one, down in (*asked.order, *((one, False) for one in ties)):
+        ways.setdefault(of(one), "DESC" if down else "ASC")
     parts = [f"SELECT {shown}, COUNT(1) OVER () AS total FROM {source(view, used, dialect)}"]
     conditions = [f"({one})" for one in (view.filter and dialect.say(view.filter), where) if one]
     parts += ["WHERE " + " AND ".join(conditions)] if conditions else []
-    parts += ["ORDER BY " + ", ".join(dict.fromkeys(order))] if order else []
+    parts += ["ORDER BY " + ", ".join(f"{text} {way} NULLS LAST" for text, way in ways.items())]
     parts += [f"LIMIT {asked.asked.limit}"] if asked.asked.limit else []
     return Query(" ".join(parts), tuple(bindings), (*(one.name for one in asked.columns), "total"))
 
