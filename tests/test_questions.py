@@ -204,6 +204,11 @@ def test_a_split_by_the_metrics_own_time_and_a_comparison(served):
     assert [(row["month"], row["value"], row["value_before"]) for row in found.rows] == [
         ("2025-04", 180_000, 95_000), ("2025-05", 0, 200_000), ("2025-06", 470_000, 145_000),
     ]  # fmt: skip
+    for by in ("closed_month", "closed_at:month"):  # another name of the same days
+        other = told(served, "revenue", by, period="2025-Q2", compare="previous")
+        assert [(row[by], row["value_before"]) for row in other.rows] == [
+            (row["month"], row["value_before"]) for row in found.rows
+        ]
     assert found.totals["value"] == 650_000
     assert found.totals["value_change_share"] == pytest.approx(210 / 440, abs=1e-6)
 
@@ -219,6 +224,16 @@ def test_a_stock_of_an_earlier_day_is_what_the_days_say(served):
     assert found.totals["value"] == sum(row["value"] for row in found.rows) == by_day[date(2025, 3, 31)][1]
     assert found.totals["value_before"] == by_day[date(2024, 12, 31)][1]
     assert told(served, "open_leads", as_of="2025-05-31").value == by_day[date(2025, 5, 31)][0]
+
+
+def test_a_stock_over_time_begins_with_the_data(served):
+    assert told(served, "open_leads", "month", period="since 2020").rows == told(served, "open_leads", "month").rows
+    assert told(served, "open_leads", "year", period="since 0001").total == 2
+
+
+def test_the_rows_behind_a_metric_of_parts_are_a_number_of_rows(served):
+    coverage = told(served, "pipeline_coverage", period="since 2025-07", parameters={"sales_target": 345_000})
+    assert coverage.rows[0]["n"] == 4
 
 
 def test_several_metrics_of_several_sources_stand_side_by_side(served):
@@ -597,3 +612,4 @@ def test_stages_are_in_the_order_of_the_funnel(served):
         "Cool",
     ]
     assert told(served, "open_leads", "stage", order="stage", limit=1).rows[0]["stage"] == "closed_lost"
+    assert [row["stage"] for row in told(served, "open_leads", "stage", limit=3).rows] == stages[:3]

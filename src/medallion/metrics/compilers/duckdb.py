@@ -162,13 +162,13 @@ def answer(
     found = understand(asked, facts)
     for part in found.parts.values():
         _not_by_proxy(connection, part)
-    query = compile_question(found, DUCKDB)
+    query = compile_question(found, DUCKDB, places=_places(connection, found))
     rows, total = _rows(connection, query)
     totals = {}
     if found.splits:
         whole = compile_question(found, DUCKDB, whole=True)
         totals = _told(found, _fetched(connection, whole)[0])
-    rows = _in_order(connection, found, [_told(found, row) for row in rows])
+    rows = [_told(found, row) for row in rows]
     tables = sorted({name for part in found.parts.values() for name in _tables(part.metric.view, query.sql)})
     return Answer(
         found, _columns(found), rows, total, totals, query.sql, query.bindings,
@@ -203,26 +203,13 @@ WHERE stage IS NOT NULL GROUP BY stage
 ORDER BY COALESCE(AVG(CASE WHEN left_at IS NULL THEN CAST(status <> 'open' AS INT) END), 0) > 0.5, AVG(place), stage"""
 
 
-def _in_order(
-    connection: duckdb.DuckDBPyConnection, found: Understood, rows: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """The rows in the order of their splits' own values, where no other order and no limit is asked for."""
-    ordered = [(str(split), dimension) for split, dimension in found.splits if dimension.ordered]
-    if not ordered or found.order or found.question.limit:
-        return rows
-    places: dict[str, dict[str, int]] = {}
-    for name, dimension in ordered:
-        values = dimension.values
-        if not values and _there(connection, "gold.stage_history"):
-            values = tuple(row[0] for row in connection.execute(_FUNNEL).fetchall())
-        places[name] = {value: place for place, value in enumerate(values)}
-
-    def place(row: dict[str, Any]) -> tuple[tuple[bool, Any], ...]:
-        told = [(row[str(split)], places.get(str(split))) for split, _ in found.splits]
-        return tuple((value is None, 0 if value is None else (known.get(value, len(known)), value) if known is not None else value)
-                     for value, known in told)  # fmt: skip
-
-    return sorted(rows, key=place)
+def _places(connection: duckdb.DuckDBPyConnection, found: Understood) -> dict[str, tuple[str, ...]]:
+    """The values of splits that have an order of their own, in it."""
+    ordered = {str(split): dimension.values for split, dimension in found.splits if dimension.ordered}
+    if not all(ordered.values()) and _there(connection, "gold.stage_history"):
+        stages = tuple(row[0] for row in connection.execute(_FUNNEL).fetchall())
+        return {name: values or stages for name, values in ordered.items()}
+    return ordered
 
 
 def _records(
