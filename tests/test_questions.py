@@ -418,10 +418,10 @@ def test_a_question_is_compiled_in_less_than_20_ms():
         "revenue > 3", "-revenue", 10,
     )  # fmt: skip
     compile_question(understand(asked, facts), DUCKDB)
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(10):
         compile_question(understand(asked, facts), DUCKDB)
-    assert (time.perf_counter() - started) / 10 < 0.02
+    assert (time.process_time() - started) / 10 < 0.02
 
 
 def test_values_are_bound_and_never_part_of_the_query():
@@ -548,6 +548,10 @@ def test_the_commands(sample):
     assert (document["shown"], document["total"], document["complete"]) == (2, 5, False)
     assert document["where"] == "bought"
     assert "Nearest" in str(run("records", "deals", "--where", "contry = Germany").exception)
+    moved = json.loads(run("metrics", "movement", "2025-05-31", "2025-06-30", "--by", "owner,stage", "--json").output)
+    assert moved["by"] == ["owner", "stage"]
+    early = run("metrics", "movement", "2020-01-01", "2020-02-01")
+    assert "before 2024-10-14, the first day of the data" in str(early.exception)
 
 
 def test_a_span_is_told():
