@@ -484,9 +484,41 @@ def test_own_metrics_dimensions_thresholds_and_calendar_count_at_once(ours, serv
     assert told(served, "big_wins").value == told(served, "won_leads", where="value < 100000").value
 
 
+UNCOMPUTABLE = """
+entity: ours
+key: [k]
+source: SELECT owner, deal_value FROM gold.deals
+comment: Deals
+version: "1.1"
+dimensions:
+  - {name: k, expr: ownr, display_name: Owner, comment: Owner}
+measures:
+  - {name: last_owner, expr: MAX(owner), display_name: Last owner, comment: A text, format: {type: number}}
+  - {name: nothing, expr: LN(SUM(0)), display_name: Nothing, comment: No number, format: {type: number}}
+"""
+
+
+def test_a_declaration_that_cannot_be_computed_is_told(ours, served):
+    ours(UNCOMPUTABLE)
+    for more in ({"by": "k"}, {"where": "k = Ann"}, {"where": "k != Ann"}):
+        with pytest.raises(ContractError, match="cannot be computed: Binder Error"):
+            told(served, "nothing", **more)
+    with pytest.raises(ContractError, match="cannot be computed"):
+        answer(served, Records.read("ours"))
+    with pytest.raises(ContractError, match="is Tom Brannigan and not a number"):
+        told(served, "last_owner")
+    assert told(served, "nothing").value is None
+    ours(re.sub("dimensions:\n.*", "dimensions: []", UNCOMPUTABLE))
+    with pytest.raises(ContractError, match="no dimension or field to show"):
+        answer(served, Records.read("ours"))
+
+
 @pytest.mark.parametrize(
     ("text", "line", "says"),
     [
+        (OURS.replace("    unit: deals", "    n: MEASURE(won_leads)"), 8, "n is of no one part"),
+        (re.sub("COUNT.*", "MEASURE(won_leads) / MEASURE(revenue)\n    n: MEASURE(won_leads) + MEASURE(revenue)", OURS), 8, "n is of no one part"),
+        (re.sub("COUNT.*", "MEASURE(won_leads) / MEASURE(revenue)\n    n: COUNT(1)", OURS), 8, "n is of no one part"),
         (OURS.replace("period: closed_date", "period: closing_date"), 8, "'closing_date' is no day"),
         (OURS.replace("deal_value > ", "deal_valeu > "), 8, "no column 'deal_valeu'"),
         (OURS.replace(":big_deal THEN", ":bigdeal THEN"), 8, "no parameter :bigdeal"),

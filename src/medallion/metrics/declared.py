@@ -157,7 +157,7 @@ class Measure(_Strict):
     @property
     def parts(self) -> tuple[str, ...]:
         """Names of the metrics that it is made of; none for most."""
-        return _parts(self.expr)
+        return parts_of(self.expr)
 
 
 class MetricView(_Strict):
@@ -356,10 +356,10 @@ def with_parameters(text: str, values: Mapping[str, float]) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _parts(text: str) -> tuple[str, ...]:
+def parts_of(text: str) -> tuple[str, ...]:
     """Names of the metrics that an expression is made of.
 
-    >>> _parts("MEASURE(won_leads) / NULLIF(MEASURE(total_leads), 0)")
+    >>> parts_of("MEASURE(won_leads) / NULLIF(MEASURE(total_leads), 0)")
     ('won_leads', 'total_leads')
     """
     return tuple(dict.fromkeys(re.findall(r"\bMEASURE\(\s*(\w+)\s*\)", text, re.IGNORECASE)))

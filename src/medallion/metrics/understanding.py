@@ -6,6 +6,7 @@ What is not there, cannot be read, or would undo the metric is refused with what
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -212,6 +213,8 @@ def understand_records(asked: Records, facts: Facts) -> UnderstoodRecords:
     names = dict.fromkeys((*view.key, *(view.listed or every)))
     shown = [fields[name] for name in names if name in fields and _reachable(view, fields[name], facts)]
     columns = tuple(_field(name, view, fields, "show") for name in asked.columns) or tuple(shown)
+    if not columns:
+        raise ContractError(f"{view.entity} have no dimension or field to show", "Declare one.")
     order = tuple((_field(one.name, view, fields, "order by"), one.descending) for one in asked.order)
     for one in (*columns, *(one for one, _ in order)):
         _reach(view, one, facts)
@@ -837,7 +840,7 @@ def _field(
 
 def joins_of(view: MetricView, dimension: Dimension) -> list[str]:
     """Names of the joins that a dimension takes its value from."""
-    return [one.name for one in view.joins if f"{one.name}." in dimension.expr]
+    return [one.name for one in view.joins if re.search(rf"\b{one.name}\.", dimension.expr)]
 
 
 def _reachable(view: MetricView, dimension: Dimension, facts: Facts) -> bool:

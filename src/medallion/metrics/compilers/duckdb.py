@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -244,26 +245,45 @@ def _there(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
 def _known(
     connection: duckdb.DuckDBPyConnection, view: MetricView, dimension: Dimension, texts: Sequence[str]
 ) -> tuple[str, ...]:
-    """Of some texts those that are values of a dimension; all of its values, or as many as are looked through."""
+    """Of some texts those that are values of a dimension; all of its values, or as many as are looked through.
+
+    Raises:
+        ContractError: Its expression cannot be computed.
+    """
     if not texts and dimension in view.dimensions:
-        return values_of(connection, dimension)
+        with _of_declarations():
+            return values_of(connection, dimension)
     parameters = {one.name: one.default or 0.0 for one in view.parameters}
     value = DUCKDB.say(f"CAST({expression(dimension, view, parameters)} AS STRING)")
     only = f"{value} IN ({', '.join('?' * len(texts))})" if texts else f"{value} IS NOT NULL"
     sql = f"SELECT DISTINCT {value} AS value FROM {source(view, [dimension], DUCKDB)} WHERE {only} LIMIT {_MOST_VALUES}"
-    found = tuple(str(row[0]) for row in connection.execute(sql, list(texts)).fetchall())
+    with _of_declarations():
+        found = tuple(str(row[0]) for row in connection.execute(sql, list(texts)).fetchall())
     if len(found) < len(texts) and dimension in view.dimensions:  # of no row here, perhaps of one elsewhere
         return tuple(dict.fromkeys((*found, *values_of(connection, dimension))))
     return found
 
 
-def _fetched(connection: duckdb.DuckDBPyConnection, query: Query) -> list[dict[str, Any]]:
+@contextmanager
+def _of_declarations() -> Iterator[None]:
+    """Tell what an engine says of a declared expression that it cannot compute.
+
+    Raises:
+        ContractError: It said something.
+    """
     try:
-        found = connection.execute(query.sql, list(query.bindings)).fetchall()
-    except (duckdb.BinderException, duckdb.ConversionException) as error:
+        yield
+    except (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedError) as error:
         reason = str(error).split("\n")[0]
-        raise ContractError(f"the declaration of this metric or dimension cannot be computed: {reason}",
-                            "Correct its expression in your folder of metrics.") from error  # fmt: skip
+        raise ContractError(
+            f"the declaration of this metric or dimension cannot be computed: {reason}",
+            "Correct its expression in your folder of metrics.",
+        ) from error
+
+
+def _fetched(connection: duckdb.DuckDBPyConnection, query: Query) -> list[dict[str, Any]]:
+    with _of_declarations():
+        found = connection.execute(query.sql, list(query.bindings)).fetchall()
     return [dict(zip(query.columns, row, strict=True)) for row in found]
 
 
@@ -278,6 +298,11 @@ def _told(found: Understood, row: Mapping[str, Any]) -> dict[str, Any]:
     told = {str(split): _typed(row[str(split)]) for split, _ in found.splits if str(split) in row}
     for metric in found.metrics:
         name = "value" if len(found.metrics) == 1 else metric.name
+        if isinstance(row[name], str | date):
+            raise ContractError(
+                f"{metric.name} is {row[name]!s:.40} and not a number",
+                "Correct its expression in your folder of metrics.",
+            )
         told[name] = plain(row[name])
         if found.before:
             then = told[f"{name}_before"] = plain(row[f"{name}_before"])
