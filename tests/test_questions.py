@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -224,6 +225,17 @@ def test_a_stock_of_an_earlier_day_is_what_the_days_say(served):
     assert found.totals["value"] == sum(row["value"] for row in found.rows) == by_day[date(2025, 3, 31)][1]
     assert found.totals["value_before"] == by_day[date(2024, 12, 31)][1]
     assert told(served, "open_leads", as_of="2025-05-31").value == by_day[date(2025, 5, 31)][0]
+
+
+def test_a_stock_of_an_earlier_day_counts_the_days_that_flows_count(served):
+    """Days of the business time zone may be others."""
+    with duckdb.connect() as elsewhere:
+        elsewhere.execute("create schema gold")
+        for name in ("sales_summary", "deals", "customer_features", "stage_history", "deal_changes"):
+            elsewhere.register("given", served.sql(f"from gold.{name}").to_arrow_table())
+            elsewhere.execute(f"create table gold.{name} as select * from given")
+        elsewhere.execute("update gold.deal_changes set from_day = from_day + 1, to_day = to_day + 1")
+        assert told(elsewhere, "open_leads", "day").rows == told(served, "open_leads", "day").rows
 
 
 def test_a_stock_over_time_begins_with_the_data(served):
