@@ -205,6 +205,10 @@ def test_a_split_by_the_metrics_own_time_and_a_comparison(served):
     assert [(row["month"], row["value"], row["value_before"]) for row in found.rows] == [
         ("2025-04", 180_000, 95_000), ("2025-05", 0, 200_000), ("2025-06", 470_000, 145_000),
     ]  # fmt: skip
+    less = told(
+        served, "revenue", "month", period="2025-Q2", compare="previous", having="change < 0 and change_share < -50%"
+    )
+    assert [row["month"] for row in less.rows] == ["2025-05"]
     for by in ("closed_month", "closed_at:month"):  # another name of the same days
         other = told(served, "revenue", by, period="2025-Q2", compare="previous")
         assert [(row[by], row["value_before"]) for row in other.rows] == [
@@ -246,6 +250,8 @@ def test_a_stock_over_time_begins_with_the_data(served):
 def test_the_rows_behind_a_metric_of_parts_are_a_number_of_rows(served):
     coverage = told(served, "pipeline_coverage", period="since 2025-07", parameters={"sales_target": 345_000})
     assert coverage.rows[0]["n"] == 4
+    by_channel = told(served, "total_interactions,positive_rate", "channel").rows
+    assert all(row["total_interactions_n"] == row["positive_rate_n"] == row["total_interactions"] for row in by_channel)
 
 
 def test_several_metrics_of_several_sources_stand_side_by_side(served):
@@ -322,6 +328,8 @@ REFUSED = [
     (("revenue",), {"order": "-owners_"}, "no such figure"),
     (("revenue",), {"having": "reveneu > 3"}, "Nearest: revenue"),
     (("revenue",), {"having": "value > lots"}, "is not a number"),
+    (("revenue",), {"having": "value between 5 and 3"}, "ends before it begins"),
+    (("revenue",), {"having": "change > 3", "period": "ytd"}, "no such figure"),
     (("revenue",), {"where": "value > lots"}, "is not a number"),
     (("revenue",), {"where": "owner > 3"}, "is text"),
     (("revenue",), {"where": "owner"}, "cannot stand alone"),

@@ -179,7 +179,7 @@ def understand(asked: Question, facts: Facts) -> Understood:
     first = next(iter(parts.values()))
     parameters = _parameters(asked, found)
     splits = tuple((split, dimension) for split, (dimension, _) in zip(asked.by, first.splits, strict=True))
-    having = _having(asked.having, found)
+    having = _having(asked, found)
     order = tuple(_ordered(one, found, asked) for one in asked.order)
     notes = _notes(found, span, before, today, facts)
     return Understood(asked, found, parts, splits, first.where, span, before, having, order, parameters, today, notes)
@@ -749,25 +749,32 @@ def _only_known(given: Mapping[str, Any], known: Collection[str], label: str) ->
         )
 
 
-def _having(given: Given, found: Sequence[Metric]) -> Condition | None:
-    parsed = both(*(parse(one) if isinstance(one, str) else one for one in given))
-    return None if parsed is None else _of_answer(parsed, found)
+#: Of the first metric, since the period that is compared with.
+_CHANGES = ("change", "change_share")
 
 
-def _of_answer(given: Condition, found: Sequence[Metric]) -> Condition:
+def _having(asked: Question, found: Sequence[Metric]) -> Condition | None:
+    parsed = both(*(parse(one) if isinstance(one, str) else one for one in asked.having))
+    return None if parsed is None else _of_answer(parsed, found, compared=asked.compare is not None)
+
+
+def _of_answer(given: Condition, found: Sequence[Metric], *, compared: bool) -> Condition:
     if isinstance(given, And | Or):
-        return type(given)(tuple(_of_answer(one, found) for one in given.parts))
+        return type(given)(tuple(_of_answer(one, found, compared=compared) for one in given.parts))
     if isinstance(given, Not):
-        return Not(_of_answer(given.part, found))
-    name = _column(given.name, found, "having")
+        return Not(_of_answer(given.part, found, compared=compared))
+    name = given.name if compared and given.name in _CHANGES else _column(given.name, found, "having")
     if given.op in ("unknown", "known"):
         return Test(name, given.op)
     if given.op not in (*COMPARISONS, "=", "!=", "between"):
         raise ContractError(f"having {given}: {name} is a number", f"Compare it, as in {name} > 0.")
     metric = next((one for one in found if one.name == name), found[0])
-    percent = metric.measure.format.type == "percentage" and name != "n"
+    percent = name == "change_share" or (metric.measure.format.type == "percentage" and name != "n")
     stands = Dimension(name=name, expr=name, display_name=name, comment="")
-    return Test(name, given.op, tuple(_number(one, stands, percent=percent) for one in given.values))
+    values = tuple(_number(one, stands, percent=percent) for one in given.values)
+    if given.op == "between" and values[0] > values[1]:
+        raise ContractError(f"having {given} ends before it begins", "Change one of the two.")
+    return Test(name, given.op, values)
 
 
 def _column(name: str, found: Sequence[Metric], what: str) -> str:
@@ -788,7 +795,7 @@ def _ordered(one: Order, found: Sequence[Metric], asked: Question) -> Order:
     splits = {str(split): str(split) for split in asked.by} | {split.name: str(split) for split in asked.by}
     if one.name in splits:
         return Order(splits[one.name], one.descending)
-    if one.name in ("change", "change_share") and asked.compare:
+    if one.name in _CHANGES and asked.compare:
         return one
     try:
         return Order(_column(one.name, found, "order by"), one.descending)

@@ -277,12 +277,12 @@ def _shown(
     """The rows that are shown, in their order."""
     names = {metric.name: f"m{n}" for n, metric in enumerate(asked.metrics)}
     share = dialect.say("(m0 - b0) / NULLIF(ABS(b0), 0)")
-    of_order = names | {"n": "n0", "change": "m0 - b0", "change_share": share}
-    of_order |= {str(split): key for (split, _), key in zip(asked.splits, keys, strict=False)}
+    names |= {"n": "n0", "change": "m0 - b0", "change_share": share}
+    of_order = names | {str(split): key for (split, _), key in zip(asked.splits, keys, strict=False)}
     bindings: list[Value] = []
     having = ""
     if asked.having is not None:
-        told, bindings = _having(asked.having, names | {"n": "n0"}, dialect)
+        told, bindings = _having(asked.having, names, dialect)
         having = f" WHERE {told}"
     order = [f"{of_order[one.name]} {'DESC' if one.descending else 'ASC'} NULLS LAST" for one in asked.order]
     for (split, _), key in zip(asked.splits, keys, strict=False):
