@@ -384,6 +384,7 @@ def test_records(served):
     touches = answer(served, Records.read("interactions", as_of="2025-06-15", columns="date", limit=None)).rows
     counted = "select count(*) from silver.interactions_clean where occurred_at < '2025-06-16'"
     assert len(touches) == served.execute(counted).fetchone()[0] > 0
+    assert answer(served, Records.read("deals", period="all")).total == answer(served, Records.read("deals")).total
     for entity, more, says in (
         ("deals", {"period": "2020"}, "the data begins on"),
         ("deals", {"period": "2031"}, "the data ends on"),
@@ -602,6 +603,8 @@ def test_the_commands(sample):
     assert "Nearest" in str(run("records", "deals", "--where", "contry = Germany").exception)
     moved = json.loads(run("metrics", "movement", "2025-05-31", "2025-06-30", "--by", "owner,stage", "--json").output)
     assert moved["by"] == ["owner", "stage"]
+    assert "--seed is of random" in str(run("metrics", "check", "--seed", "3").exception)
+    assert "time: closed_date" in run("metrics", "show", "revenue").output
     early = run("metrics", "movement", "2020-01-01", "2020-02-01")
     assert "before 2024-10-14, the first day of the data" in str(early.exception)
 

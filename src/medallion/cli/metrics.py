@@ -60,6 +60,9 @@ def show_metric(call: Call, name: Name) -> None:
         "label": metric.measure.display_name,
         "means": metric.measure.comment,
         "additivity": metric.measure.additivity,
+        "time": metric.measure.period or ("that of each part" if metric.measure.parts else None),
+        "unit": metric.measure.unit,
+        "synonyms": list(metric.measure.synonyms),
         "format": metric.measure.format.model_dump(),
         "expression": metric.measure.expr,
         "source": metric.view.source,
@@ -70,8 +73,8 @@ def show_metric(call: Call, name: Name) -> None:
     }
 
     def tell() -> None:
-        for key in ("label", "means", "expression", "source", "spark_sql", "duckdb_sql"):
-            call.say(f"{key.replace('_', ' ')}: {document[key]}")
+        for key in ("label", "means", "additivity", "time", "expression", "source", "spark_sql", "duckdb_sql"):
+            call.say(f"{key.replace('_', ' ')}: {document[key] or 'none'}")
         call.records("Parameters", document["parameters"])
         call.records("Dimensions", document["dimensions"])
 
@@ -242,14 +245,18 @@ def check(
         int | None,
         typer.Option("--random", min=1, help="Ask so many random questions of DuckDB and of Spark SQL instead."),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="The same seed asks the same questions.")] = 1,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Of --random: the same seed asks the same questions; 1 without.")
+    ] = None,
 ) -> None:
     """Compute every metric by two routes and compare: with Spark and with DuckDB, or in DAX and with DuckDB."""
     if dax and count:
         raise ContractError("--dax and --random exclude each other", "Give one of the two.")
+    if seed is not None and not count:
+        raise ContractError("--seed is of random questions", "Give --random too, with how many.")
     contracts_in_use.for_readers(call.lake)
     if count:
-        _random(call, count, seed)
+        _random(call, count, 1 if seed is None else seed)
         return
     with call.steps() as report:
         found = _in_dax(call.lake) if dax else metric_check.check(call.settings(), call.lake, report)

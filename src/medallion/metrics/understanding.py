@@ -200,8 +200,9 @@ def understand_records(asked: Records, facts: Facts) -> UnderstoodRecords:
         )
     today = _today(asked.as_of, facts)
     where = condition(asked.where, view, facts, today)
-    if asked.period is not None:
-        day, span = _day_of(view, where), periods.read(asked.period, today)
+    span = periods.read(asked.period, today) if asked.period is not None else Span(None, None)
+    if span.first is not None or span.last is not None:
+        day = _day_of(view, where)
         if not day.future:
             outside(span, facts, today.day)
         where = both(where, _within(day, span))
