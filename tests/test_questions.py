@@ -386,6 +386,7 @@ def test_records(served):
     assert len(touches) == served.execute(counted).fetchone()[0] > 0
     assert answer(served, Records.read("deals", period="all")).total == answer(served, Records.read("deals")).total
     for entity, more, says in (
+        ("accounts", {"period": "2025-Q2"}, "no day to count by\nWrite --where 'last_touch_date in PERIOD' or "),
         ("deals", {"period": "2020"}, "the data begins on"),
         ("deals", {"period": "2031"}, "the data ends on"),
         ("deals", {"where": "created_at < 2025-02", "period": "2025-Q2"}, "leave nothing"),

@@ -244,8 +244,12 @@ def _day_of(view: MetricView, where: Condition | None) -> Dimension:
     such as the day closed of deals that were won.
     """
     days = [one for one in (*view.dimensions, *view.fields) if one.type == "day"]
-    if not days:
-        raise ContractError(f"{view.entity} have no day to count by", "Leave the period out.")
+    own = [one for one in view.dimensions if one.type == "day"]
+    if not own:  # days that are only fields say something of a row, and not when it came to be
+        named = " or ".join(f"--where '{one.name} in PERIOD'" for one in days)
+        raise ContractError(
+            f"{view.entity} have no day to count by", f"Write {named}." if named else "Leave the period out."
+        )
     said = _said(view, where)
 
     def is_theirs(day: Dimension) -> bool:
@@ -254,7 +258,7 @@ def _day_of(view: MetricView, where: Condition | None) -> Dimension:
             for name, values in day.implies
         )
 
-    return next(filter(is_theirs, days), days[0])
+    return next(filter(is_theirs, days), own[0])
 
 
 def condition(given: Given, view: MetricView, facts: Facts, today: Today) -> Condition | None:
