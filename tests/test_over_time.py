@@ -217,5 +217,7 @@ def test_what_was_known(history):
 def test_what_is_refused(history):
     with pytest.raises(ContractError, match="not split by 'ownr'"):
         over_time.open_pipeline(history([]), day(0), ["ownr"])
+    with pytest.raises(ContractError, match="by owner twice"):
+        over_time.movement(history([]), day(0), day(1), ["owner", "owner"])
     with pytest.raises(ContractError, match="is before"):
         over_time.movement(history([]), day(2), day(1))

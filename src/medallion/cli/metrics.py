@@ -20,7 +20,7 @@ from medallion.lakehouse.store import Lakehouse
 from medallion.metrics import over_time
 from medallion.metrics.compilers.duckdb import answer, written_rows
 from medallion.metrics.conditions import conjuncts
-from medallion.metrics.question import Question
+from medallion.metrics.question import Question, listed
 from medallion.metrics.understanding import Understood
 
 app = group("metrics", "One definition per number: look it up, ask for its value, check it.")
@@ -60,6 +60,9 @@ def show_metric(call: Call, name: Name) -> None:
         "label": metric.measure.display_name,
         "means": metric.measure.comment,
         "additivity": metric.measure.additivity,
+        "time": metric.measure.period or ("that of each part" if metric.measure.parts else None),
+        "unit": metric.measure.unit,
+        "synonyms": list(metric.measure.synonyms),
         "format": metric.measure.format.model_dump(),
         "expression": metric.measure.expr,
         "source": metric.view.source,
@@ -70,8 +73,8 @@ def show_metric(call: Call, name: Name) -> None:
     }
 
     def tell() -> None:
-        for key in ("label", "means", "expression", "source", "spark_sql", "duckdb_sql"):
-            call.say(f"{key.replace('_', ' ')}: {document[key]}")
+        for key in ("label", "means", "additivity", "time", "expression", "source", "spark_sql", "duckdb_sql"):
+            call.say(f"{key.replace('_', ' ')}: {document[key] or 'none'}")
         call.records("Parameters", document["parameters"])
         call.records("Dimensions", document["dimensions"])
 
@@ -190,13 +193,17 @@ def movement(
 ) -> None:
     """Tell how the open pipeline of one day became that of a later one: opened, won, lost and so on, which add up."""
     first, last, known = days.day(start, "START"), days.day(end, "END"), days.time(known_as_of)
+    names = listed(by or ())
     contracts_in_use.for_readers(call.lake)
     status.needs(call.lake, ("gold.deal_changes", "gold.customer_features"))
     newest = status.as_of(call.lake)
     if newest and last > newest:
         raise ContractError(f"{last} is after {newest}, the last day of the data", f"Give a day up to {newest}.")
     with query.connect(call.lake, layers=("gold",)) as connection:
-        found = over_time.movement(connection, first, last, by or (), known)
+        begins, _ = metrics.days(connection)
+        if begins and last < begins:
+            raise ContractError(f"{last} is before {begins}, the first day of the data", "Give later days.")
+        found = over_time.movement(connection, first, last, names, known)
     rows = [
         {name: metrics.plain(one) if isinstance(one, Decimal) else one for name, one in row.items()} for row in found
     ]
@@ -205,17 +212,17 @@ def movement(
         parts = [name for name in ("start", *over_time.PARTS, "end") if name in ("start", "end") or _moves(rows, name)]
         said = [
             {
-                **{name: row[name] for name in by or ()},
+                **{name: row[name] for name in names},
                 **{part: figures.money(row[part], call.currency) for part in parts},
             }
             for row in rows
         ]
-        if not by:  # one row reads better downwards
+        if not names:  # one row reads better downwards
             counted = {part: rows[0].get(f"{part}_deals", "") for part in parts}
             said = [{"part": part, "value": said[0][part], "deals": counted[part]} for part in parts]
         call.records(f"Open pipeline from {first} to {last}", said, "The start and the parts add up to the end.")
 
-    call.answer({"start": first, "end": last, "by": by or [], "known_as_of": known, "rows": rows}, tell)
+    call.answer({"start": first, "end": last, "by": list(names), "known_as_of": known, "rows": rows}, tell)
 
 
 def _moves(rows: list[dict[str, Any]], part: str) -> bool:
@@ -238,14 +245,18 @@ def check(
         int | None,
         typer.Option("--random", min=1, help="Ask so many random questions of DuckDB and of Spark SQL instead."),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="The same seed asks the same questions.")] = 1,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Of --random: the same seed asks the same questions; 1 without.")
+    ] = None,
 ) -> None:
     """Compute every metric by two routes and compare: with Spark and with DuckDB, or in DAX and with DuckDB."""
     if dax and count:
         raise ContractError("--dax and --random exclude each other", "Give one of the two.")
+    if seed is not None and not count:
+        raise ContractError("--seed is of random questions", "Give --random too, with how many.")
     contracts_in_use.for_readers(call.lake)
     if count:
-        _random(call, count, seed)
+        _random(call, count, 1 if seed is None else seed)
         return
     with call.steps() as report:
         found = _in_dax(call.lake) if dax else metric_check.check(call.settings(), call.lake, report)

@@ -30,7 +30,7 @@ INSIGHTS = (
     "conversion_rate", "win_rate", "top_customer_revenue",
 )  # fmt: skip
 #: Dimensions that tell the value of another.
-_TELLS = {"stage": "status"}
+TELLS = {"stage": "status"}
 
 
 @dataclass(frozen=True)
@@ -316,7 +316,7 @@ def not_by_proxy(connection: duckdb.DuckDBPyConnection, metric: Metric, where: I
         ContractError: There is one.
     """
     for one in where:
-        told = metric.view.dimension(_TELLS.get(one.dimension, ""))
+        told = metric.view.dimension(TELLS.get(one.dimension, ""))
         if told is None or told.expr not in _selected(metric.measure.expr):
             continue
         conditions, bindings = _conditions(metric, [one])

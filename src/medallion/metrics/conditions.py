@@ -29,6 +29,9 @@ _TOKEN = re.compile(
     |(?P<word>(?:[^\s(),=<>!]|!(?!=))+)""",
     re.VERBOSE,
 )
+#: Half of a character: what bytes that are not UTF-8 become on a command line.
+_BROKEN = re.compile("[\ud800-\udfff]")
+_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])")
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:+-]*|[+-][0-9][0-9.]*")
 _HOW = "Such as: open and days_silent > 30 and country in (Germany, Netherlands). Texts may stand in quotes."
 
@@ -139,6 +142,9 @@ def parse(text: str) -> Condition | None:
     """
     if len(text) > LONGEST:
         raise ContractError(f"the condition has {len(text):,} characters", f"Use at most {LONGEST:,}.")
+    if broken := _BROKEN.search(text):
+        place = broken.start() + 1
+        raise ContractError(f"the condition has an unreadable character at {place}", "Write it in UTF-8.")
     reader = _Reader(text)
     if not reader.tokens:
         return None
@@ -152,8 +158,8 @@ def one_value(text: str) -> Test | None:
 
     For a text that `parse` does not read, or that means nothing as it reads it.
     """
-    match = re.fullmatch(r"\s*([A-Za-z_]\w*)\s*(=|!=)\s*([^'\"<>=]*[^'\"<>=\s])\s*", text)
-    return Test(match[1], match[2], (match[3],)) if match else None
+    match = re.fullmatch(r"\s*([A-Za-z_]\w*)\s*(=|!=)\s*([^'\"<>=,\s](?:[^'\"<>=]*[^'\"<>=,\s])?)\s*", text)
+    return Test(match[1], match[2], (match[3],)) if match and not _BROKEN.search(text) else None
 
 
 @dataclass(frozen=True)
@@ -250,15 +256,21 @@ class _Reader:
             if self.take("between"):
                 return Not(self.between(name))
             if self.take("contains"):
-                return Not(Test(name, "contains", (self.value(),)))
+                return Not(self.containing(name))
             raise self.refuse("`in`, `between` or `contains`")
         if self.take("in"):
             return Test(name, "=", self.values())
         if self.take("between"):
             return self.between(name)
         if self.take("contains"):
-            return Test(name, "contains", (self.value(),))
+            return self.containing(name)
         return Test(name, "is")
+
+    def containing(self, name: str) -> Test:
+        """A part of a text. Nothing tells a quote that is not closed from one of the text, so it is not guessed."""
+        if self.next.kind == "word" and self.next.text[0] in "'\"":
+            raise self.refuse("a text in quotes that are closed")
+        return Test(name, "contains", (self.value(),))
 
     def compared(self, name: str, op: str) -> Test:
         """What follows an operator."""
@@ -301,6 +313,12 @@ class _Reader:
             self.at += 1
             mark = one.text[0]
             return one.text[1:-1].replace(mark * 2, mark)
+        if match := _THOUSANDS.match(self.text, one.place):
+            number, count = match[0], match[0].count(",") + 1
+            raise ContractError(
+                f"{number!r} may be one number or {count}",
+                f"Write {number.replace(',', '')} for one, or {number.replace(',', ', ')} for {count}.",
+            )
         words = []
         while self.next.kind == "word" and self.next.word not in ("and", "or"):
             words.append(self.next.text)

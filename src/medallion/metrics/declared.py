@@ -157,7 +157,7 @@ class Measure(_Strict):
     @property
     def parts(self) -> tuple[str, ...]:
         """Names of the metrics that it is made of; none for most."""
-        return _parts(self.expr)
+        return parts_of(self.expr)
 
 
 class MetricView(_Strict):
@@ -321,10 +321,7 @@ class Metric:
                 f"{self.name} has no parameter {sorted(unknown)[0]!r}", f"Parameters: {', '.join(known) or 'none'}."
             )
         for name, number in given.items():
-            if not math.isfinite(number):
-                raise ContractError(
-                    f"{name}={number} is not a finite number", f"Write {name} as a number such as 500000."
-                )
+            finite(name, number)
         found: dict[str, float] = {}
         for name, value in {**known, **given}.items():
             if value is None:
@@ -336,6 +333,16 @@ class Metric:
         return found
 
 
+def finite(name: str, number: float) -> None:
+    """Refuse a value of a parameter that is no finite number.
+
+    Raises:
+        ContractError: It is none.
+    """
+    if not math.isfinite(number):
+        raise ContractError(f"{name}={number} is not a finite number", f"Write {name} as a number such as 500000.")
+
+
 def with_parameters(text: str, values: Mapping[str, float]) -> str:
     """An expression with numbers in place of its parameters.
 
@@ -343,15 +350,16 @@ def with_parameters(text: str, values: Mapping[str, float]) -> str:
     'COUNT(CASE WHEN age > 30.0 THEN 1 END)'
     """
     for name, value in values.items():
-        text = re.sub(rf":{name}\b", repr(float(value)), text)
+        number = repr(float(value))
+        text = re.sub(rf":{name}\b", f"({number})" if value < 0 else number, text)  # two minus signs begin a comment
     return text
 
 
 @lru_cache(maxsize=1024)
-def _parts(text: str) -> tuple[str, ...]:
+def parts_of(text: str) -> tuple[str, ...]:
     """Names of the metrics that an expression is made of.
 
-    >>> _parts("MEASURE(won_leads) / NULLIF(MEASURE(total_leads), 0)")
+    >>> parts_of("MEASURE(won_leads) / NULLIF(MEASURE(total_leads), 0)")
     ('won_leads', 'total_leads')
     """
     return tuple(dict.fromkeys(re.findall(r"\bMEASURE\(\s*(\w+)\s*\)", text, re.IGNORECASE)))

@@ -271,7 +271,7 @@ def leave_something(filters: Sequence[Filter], dimensions: dict[str, Dimension])
             pair = dimensions[first.dimension], dimensions[second.dimension]
             if first.dimension == second.dimension and {first.operator, second.operator} <= {"=", "!="}:
                 _a_value_left(first, second)
-            elif "!=" not in (first.operator, second.operator) and _subject(pair[0]) == _subject(pair[1]):
+            elif "!=" not in (first.operator, second.operator) and subject(pair[0]) == subject(pair[1]):
                 _a_place_left(first, second, pair)
     for name in dimensions:  # of three, each two may leave something
         own = [one for one in filters if one.dimension == name and one.operator in ("=", "!=")]
@@ -307,7 +307,7 @@ def _a_place_left(first: Filter, second: Filter, pair: tuple[Dimension, Dimensio
     )
 
 
-def _subject(dimension: Dimension) -> str:
+def subject(dimension: Dimension) -> str:
     """What a dimension tells: the month and the day of one event tell the same."""
     return dimension.name.removesuffix({"month": "month", "day": "date"}.get(dimension.type, "")) or "date"
 

@@ -34,6 +34,7 @@ from medallion.metrics.declared import (
     MetricView,
     Parameter,
     _Strict,
+    parts_of,
     with_parameters,
 )
 
@@ -392,6 +393,16 @@ def check_measure(view: MetricView, measure: Measure) -> None:
             )
         if inner.parts:
             raise ContractError(f"{name}: MEASURE({part}) is made of others itself", "Name its parts.")
+    counted = parts_of(measure.n)
+    if (
+        len(counted) > 1
+        or not {*counted} <= {*measure.parts}
+        or (measure.parts and "n" in measure.model_fields_set and not counted)
+    ):
+        made_of = f" MEASURE({measure.parts[0]})" if measure.parts else " COUNT(1)"
+        raise ContractError(
+            f"{name}: n is of no one part of the metric", f"Write one whose rows count, such as{made_of}."
+        )
     for text, label in ((measure.expr, name), (measure.n, f"{name}: n")):
         whole = re.sub(r"\bMEASURE\(\s*(\w+)\s*\)", "SUM(1)", text, flags=re.IGNORECASE)
         check_expression(view, whole, label, aggregates=True)

@@ -166,10 +166,12 @@ def _changes(by: Sequence[str], known_as_of: datetime | None) -> str:
     Raises:
         ContractError: One of the dimensions is none.
     """
-    for name in by:
+    for place, name in enumerate(by):
         if name not in DIMENSIONS:
             near = difflib.get_close_matches(name, DIMENSIONS, 3) or [*DIMENSIONS]
             raise ContractError(f"the pipeline is not split by {name!r}", f"Nearest: {', '.join(near)}.")
+        if name in by[:place]:
+            raise ContractError(f"the pipeline is split by {name} twice", "Name it once.")
     known = "c.known_to is null"
     if known_as_of is not None:
         known = "c.known_from < $known and (c.known_to is null or c.known_to >= $known)"

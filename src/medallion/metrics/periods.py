@@ -278,8 +278,11 @@ def before(span: Span, compare: str, today: Today) -> tuple[Span, Span, Shift]:
         raise ContractError(f"{span}: none of it has passed", "Compare a period that the data reaches.")
     here = Span(span.first, last, span.unit, span.text)
     whole = span.last or last
-    shift = Shift(months=12) if compare == "year-ago" else _own_length(span.first, whole, span.unit, today)
-    return here, _shifted(here, whole, shift), shift
+    try:
+        shift = Shift(months=12) if compare == "year-ago" else _own_length(span.first, whole, span.unit, today)
+        return here, _shifted(here, whole, shift), shift
+    except (ValueError, OverflowError):  # before year 1
+        raise ContractError(f"there is no time before {span} to compare it with", "Give a later period.") from None
 
 
 def _own_length(first: date, last: date, unit: str | None, today: Today) -> Shift:

@@ -102,19 +102,19 @@ class Question:
         Raises:
             ContractError: A text cannot be read.
         """
-        names = _listed(metrics)
+        names = listed(metrics)
         if not names:
             raise ContractError("no metric is asked for", "Name one, such as revenue.")
         if compare not in (None, "", *COMPARES):
             raise ContractError(f"{compare!r} is no comparison", f"There are: {', '.join(COMPARES)}.")
         return cls(
             names,
-            tuple(dict.fromkeys(split(text) for text in _listed(by))),
+            tuple(dict.fromkeys(split(text) for text in listed(by))),
             _all(where),
             (period or "").strip() or None,
             cast("Compare | None", compare or None),
             _all(having),
-            tuple(ordering(text) for text in _listed(order)),
+            tuple(ordering(text) for text in listed(order)),
             limited(limit),
             _day(as_of),
             _parameters(parameters),
@@ -132,7 +132,8 @@ class Records:
         order: By which columns; by the key without.
         limit: How many are shown.
         columns: Which columns; those of the entity without.
-        as_of: The day that relative periods count from; the last of the data without.
+        as_of: The day that relative periods count from and nothing after which counts, of events such as touches; the last
+            of the data without.
         parameters: Thresholds, by name.
     """
 
@@ -166,9 +167,9 @@ class Records:
             entity.strip(),
             _all(where),
             (period or "").strip() or None,
-            tuple(ordering(text) for text in _listed(order)),
+            tuple(ordering(text) for text in listed(order)),
             limited(limit),
-            _listed(columns),
+            listed(columns),
             _day(as_of),
             _parameters(parameters),
         )
@@ -221,7 +222,12 @@ def limited(limit: int | str | None) -> int | None:
     return int(text)
 
 
-def _listed(given: str | Iterable[str]) -> tuple[str, ...]:
+def listed(given: str | Iterable[str]) -> tuple[str, ...]:
+    """Names that stand in one text with commas, or in several; each once.
+
+    Raises:
+        ContractError: There is a comma too many.
+    """
     texts = [given] if isinstance(given, str) else list(given)
     found = [part.strip() for text in texts for part in str(text).split(",")]
     if any(not one for one in found) and len(found) > 1:
@@ -253,6 +259,8 @@ def _parameters(given: Mapping[str, float] | Iterable[str]) -> tuple[tuple[str, 
     found: dict[str, float] = {}
     for text in given:
         name, sign, number = text.partition("=")
+        if name.strip() in found:
+            raise ContractError(f"the parameter {name.strip()} is given twice", "Keep one of the two.")
         try:
             found[name.strip()] = float(number)
         except ValueError:

@@ -6,6 +6,7 @@ What is not there, cannot be read, or would undo the metric is refused with what
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -14,7 +15,7 @@ from typing import Any
 
 from medallion.errors import ContractError
 from medallion.metrics import periods
-from medallion.metrics.answers import contradicted, named, refuse
+from medallion.metrics.answers import TELLS, contradicted, named, refuse
 from medallion.metrics.conditions import (
     COMPARISONS,
     And,
@@ -29,11 +30,13 @@ from medallion.metrics.conditions import (
     parse,
     tests,
 )
-from medallion.metrics.declared import Dimension, Metric, MetricView
+from medallion.metrics.declared import Dimension, Metric, MetricView, finite
 from medallion.metrics.filters import Filter, boolean, leave_something, number, one_of
 from medallion.metrics.loading import declarations
 from medallion.metrics.periods import Shift, Span, Today
+from medallion.metrics.possible import OTHER, about, values_left
 from medallion.metrics.question import TIME, Given, Order, Question, Records, Split
+from medallion.metrics.relations import columns_of
 
 #: Reads, of these texts, those that are values of a dimension of a view; all of its values when there are none.
 Known = Callable[[MetricView, Dimension, Sequence[str]], Collection[str]]
@@ -171,10 +174,12 @@ def understand(asked: Question, facts: Facts) -> Understood:
         span = replace(span, last=min(filter(None, (span.last, today.day))))
     for part in parts.values():
         _check_time(part, asked, span, today, facts)
+    for metric in found:
+        _check_whole(metric, [parts[one.name] for one in _leaves(metric)], asked, span, today, facts)
     first = next(iter(parts.values()))
     parameters = _parameters(asked, found)
     splits = tuple((split, dimension) for split, (dimension, _) in zip(asked.by, first.splits, strict=True))
-    having = _having(asked.having, found)
+    having = _having(asked, found)
     order = tuple(_ordered(one, found, asked) for one in asked.order)
     notes = _notes(found, span, before, today, facts)
     return Understood(asked, found, parts, splits, first.where, span, before, having, order, parameters, today, notes)
@@ -195,20 +200,43 @@ def understand_records(asked: Records, facts: Facts) -> UnderstoodRecords:
         )
     today = _today(asked.as_of, facts)
     where = condition(asked.where, view, facts, today)
-    if asked.period is not None:
-        where = both(where, _within(_day_of(view, where), periods.read(asked.period, today)))
+    span = periods.read(asked.period, today) if asked.period is not None else Span(None, None)
+    if span.first is not None or span.last is not None:
+        day = _day_of(view, where)
+        if not day.future:
+            outside(span, facts, today.day)
+        where = both(where, _within(day, span))
+    if today.day != facts.last:
+        where = both(where, _until(view, today, facts))
     fields = _fields(view)
+    leave_something(filters_of(where), fields)
     every = [one.name for one in (*view.dimensions, *view.fields) if one.type != "month"]
     names = dict.fromkeys((*view.key, *(view.listed or every)))
     shown = [fields[name] for name in names if name in fields and _reachable(view, fields[name], facts)]
     columns = tuple(_field(name, view, fields, "show") for name in asked.columns) or tuple(shown)
+    if not columns:
+        raise ContractError(f"{view.entity} have no dimension or field to show", "Declare one.")
     order = tuple((_field(one.name, view, fields, "order by"), one.descending) for one in asked.order)
     for one in (*columns, *(one for one, _ in order)):
         _reach(view, one, facts)
     known = {one.name for one in view.parameters}
     _only_known(dict(asked.parameters), known, view.entity)
+    for name, value in asked.parameters:
+        finite(name, value)
     parameters = {one.name: one.default for one in view.parameters} | dict(asked.parameters)
     return UnderstoodRecords(asked, view, columns, where, order, {k: v for k, v in parameters.items() if v is not None})
+
+
+def _until(view: MetricView, today: Today, facts: Facts) -> Condition:
+    """Of events, those up to the day that is asked as of; other records are only known as they are now."""
+    times = {one.period for one in view.measures}
+    day = view.dimension(times.pop() or "") if len(times) == 1 else None
+    if day is None or today.day is None or any(one.maturing for one in view.measures):
+        raise ContractError(
+            f"{view.entity} are known as of the last day of the data, {facts.last}, not of {today.day}",
+            "Leave as of out; `medallion replay DAY` gives the state of a past day.",
+        )
+    return Test(day.name, "<=", (today.day,))
 
 
 def _day_of(view: MetricView, where: Condition | None) -> Dimension:
@@ -216,8 +244,12 @@ def _day_of(view: MetricView, where: Condition | None) -> Dimension:
     such as the day closed of deals that were won.
     """
     days = [one for one in (*view.dimensions, *view.fields) if one.type == "day"]
-    if not days:
-        raise ContractError(f"{view.entity} have no day to count by", "Leave the period out.")
+    own = [one for one in view.dimensions if one.type == "day"]
+    if not own:  # days that are only fields say something of a row, and not when it came to be
+        named = " or ".join(f"--where '{one.name} in PERIOD'" for one in days)
+        raise ContractError(
+            f"{view.entity} have no day to count by", f"Write {named}." if named else "Leave the period out."
+        )
     said = _said(view, where)
 
     def is_theirs(day: Dimension) -> bool:
@@ -226,7 +258,7 @@ def _day_of(view: MetricView, where: Condition | None) -> Dimension:
             for name, values in day.implies
         )
 
-    return next(filter(is_theirs, days), days[0])
+    return next(filter(is_theirs, days), own[0])
 
 
 def condition(given: Given, view: MetricView, facts: Facts, today: Today) -> Condition | None:
@@ -296,12 +328,13 @@ def _test(given: Test, view: MetricView, facts: Facts, today: Today) -> Conditio
             raise ContractError(f"{name} is text and cannot be compared with {given.op}", f"Name its values: {near}.")
         return Test(name, given.op, _texts(given.values, view, dimension, facts))
     if kind == "number":
-        values = tuple(_number(one, dimension) for one in given.values)
+        percent = dimension.format is not None and dimension.format.type == "percentage"
+        values = tuple(_number(one, dimension, percent=percent) for one in given.values)
         if given.op == "between" and values[0] > values[1]:
             raise ContractError(f"{given} ends before it begins", "Change one of the two.")
         return Test(name, given.op, values)
     found = _time(given, dimension, today)
-    return _in_the_data(found, given, dimension, facts)
+    return _in_the_data(found, given, dimension, facts, today)
 
 
 def _yes_or_no(given: Test, dimension: Dimension) -> Condition:
@@ -396,7 +429,7 @@ def _within(dimension: Dimension, span: Span) -> Condition:
     return Test(name, "=", (first,)) if first == last else Test(name, "between", (first, last))
 
 
-def _in_the_data(found: Condition, given: Test, dimension: Dimension, facts: Facts) -> Condition:
+def _in_the_data(found: Condition, given: Test, dimension: Dimension, facts: Facts, today: Today) -> Condition:
     """Refuse a time that lies wholly before or after the data: nothing would read as a figure."""
     if given.op == "!=" or dimension.future:
         return found
@@ -404,7 +437,7 @@ def _in_the_data(found: Condition, given: Test, dimension: Dimension, facts: Fac
         if not isinstance(part, Test):
             continue
         for first, last in _edges(part, dimension):
-            outside(Span(first, last, text=str(part)), facts)
+            outside(Span(first, last, text=str(part)), facts, today.day)
     return found
 
 
@@ -425,14 +458,18 @@ def _month_end(day: date) -> date:
     return periods.add_months(day, 1) - timedelta(days=1)
 
 
-def outside(span: Span, facts: Facts) -> None:
-    """Refuse days that lie wholly before the first day of the data, or after the last.
+def outside(span: Span, facts: Facts, as_of: date | None = None) -> None:
+    """Refuse days that lie wholly before the first day of the data, or after the last, or after that which is asked as of.
 
     Raises:
         ContractError: They do.
     """
     if facts.last is not None and span.first is not None and span.first > facts.last:
         raise ContractError(f"{span.text or span}: the data ends on {facts.last}", "Ask for a time up to that day.")
+    if as_of is not None and span.first is not None and span.first > as_of:
+        raise ContractError(
+            f"{span.text or span}: begins after {as_of}, as of which is asked", "Ask for a time up to that day."
+        )
     if facts.first is not None and span.last is not None and span.last < facts.first:
         raise ContractError(
             f"{span.text or span}: the data begins on {facts.first}", "Ask for a time that reaches to that day."
@@ -481,6 +518,25 @@ def _check_metric(metric: Metric, asked: Question, span: Span | None, facts: Fac
         raise ContractError(f"{label} means nothing without a period", "Give one, such as --period 'this quarter'.")
 
 
+def _check_whole(
+    metric: Metric, parts: Sequence[Part], asked: Question, span: Span | None, today: Today, facts: Facts
+) -> None:
+    """Refuse a time that the parts of a metric do not have, or do not share."""
+    times = [part.time for part in parts if part.time is not None]
+    if span is not None and (metric.measure.additivity == "stock" or (times and not any(one.future for one in times))):
+        outside(span, facts, today.day)  # of days to come, a part may have what another has not
+    if not metric.measure.parts:
+        return
+    fields, first = _fields(metric.view), parts[0]
+    used = [one for (one, _), split in zip(first.splits, asked.by, strict=True) if not _own_time(split, fields)]
+    for one in (*used, *(fields[test.name] for test in tests(first.where))):
+        if one.is_time:
+            raise ContractError(
+                f"{metric.measure.display_name} counts its parts by times of their own, not by {one.name}",
+                "Give a period, or split by month.",
+            )
+
+
 def _part(metric: Metric, asked: Question, today: Today, facts: Facts, *, timed: bool) -> Part:
     """A metric without parts, as the question wants it."""
     where = condition(asked.where, metric.view, facts, today)
@@ -527,7 +583,8 @@ def _of_history(
     last = min(filter(None, (span.last if span else None, today.day)))
     if not units and last == facts.last and not asked.compare:
         return None
-    days = _ends(span.first if span and span.first else facts.first or last, last, units, today)
+    begins = max(filter(None, (span.first if span else None, facts.first)), default=last)
+    days = _ends(begins, last, units, today)
     earlier = (before[0].last,) if before and before[0].last else ()
     if units and asked.compare:
         raise ContractError(
@@ -598,10 +655,29 @@ def _undone(part: Part, facts: Facts) -> None:
         if contradicted(metric, [one]):
             written = next((str(test) for test in tests(part.where) if _implies(view, test, one)), str(one))
             refuse(metric, metric.dimension(one.dimension), one, written)
+    _nothing_left(part)
     for dimension, _ in part.splits:
         for name, values in dimension.implies:
             if contradicted(metric, [Filter(name, values)]) and metric.measure.additivity != "ratio":
                 refuse(metric, metric.dimension(name), Filter(name, values), dimension.name)
+
+
+def _nothing_left(part: Part) -> None:
+    """Refuse a condition that no value of a dimension fulfills, or none that the metric looks at."""
+    if part.where is None:
+        return
+    view, fields = part.metric.view, _fields(part.metric.view)
+    for dimension in view.dimensions:
+        if dimension.type != "text" or not dimension.values:
+            continue
+        left = values_left(part.where, dimension, fields)
+        if not left:
+            said = about(part.where, dimension.name, fields)
+            raise ContractError(f"{said} leaves nothing, whatever {dimension.name} is", "Change the condition.")
+        known = tuple(value for value in left if value is not None and value != OTHER)
+        wrong = Filter(dimension.name, known)
+        if not {*dimension.values} <= {*known} and contradicted(part.metric, [wrong]):
+            refuse(part.metric, dimension, wrong, about(part.where, dimension.name, fields))
 
 
 def _implies(view: MetricView, test: Test, one: Filter) -> bool:
@@ -632,13 +708,32 @@ def _check_time(part: Part, asked: Question, span: Span | None, today: Today, fa
             f"{label} has no time column, so it cannot be counted within {span.text or span}",
             f"Leave the period out{', or ask for ' + ' or '.join(near[:_NEAREST]) if near else ''}.",
         )
-    if measure.maturing and earlier:
+    if earlier and (measure.maturing or _became(part, of_rows=True)):
         raise ContractError(
             f"{label} of an earlier day is not known: what became of its rows since would count",
             f"Leave as of {today.day} out; `medallion replay DAY` gives the state of a past day.",
         )
-    if not part.time.future and metric.name in asked.metrics:  # a part may have nothing where another one has
-        outside(span, facts)
+    if asked.compare and not measure.maturing and _became(part, of_rows=False):
+        raise ContractError(
+            f"{label} counts its rows as they are now, so there is none of an earlier period to compare with",
+            "Leave the comparison out.",
+        )
+
+
+def _became(part: Part, *, of_rows: bool) -> bool:
+    """Whether a metric tells what became of its rows after the day that they are counted by, such as which deals of those
+    that were opened are won; with `of_rows` also its conditions and splits.
+    """
+    view, settled = part.metric.view, part.time.implies if part.time else ()
+    days = (one for one in (*view.dimensions, *view.fields) if one.is_time)
+    outcome = {name for day in days for name, _ in day.implies} - {name for name, _ in settled}
+    if outcome & columns_of(part.metric.measure.expr):
+        return True
+    fields = _fields(view)
+    used = [*(one for one, _ in part.splits), *(fields[one.name] for one in tests(part.where))] if of_rows else []
+    return any(
+        outcome & {TELLS.get(one.name), *columns_of(one.expr), *(name for name, _ in one.implies)} for one in used
+    )
 
 
 def _parameters(asked: Question, found: Iterable[Metric]) -> dict[str, float]:
@@ -659,25 +754,32 @@ def _only_known(given: Mapping[str, Any], known: Collection[str], label: str) ->
         )
 
 
-def _having(given: Given, found: Sequence[Metric]) -> Condition | None:
-    parsed = both(*(parse(one) if isinstance(one, str) else one for one in given))
-    return None if parsed is None else _of_answer(parsed, found)
+#: Of the first metric, since the period that is compared with.
+_CHANGES = ("change", "change_share")
 
 
-def _of_answer(given: Condition, found: Sequence[Metric]) -> Condition:
+def _having(asked: Question, found: Sequence[Metric]) -> Condition | None:
+    parsed = both(*(parse(one) if isinstance(one, str) else one for one in asked.having))
+    return None if parsed is None else _of_answer(parsed, found, compared=asked.compare is not None)
+
+
+def _of_answer(given: Condition, found: Sequence[Metric], *, compared: bool) -> Condition:
     if isinstance(given, And | Or):
-        return type(given)(tuple(_of_answer(one, found) for one in given.parts))
+        return type(given)(tuple(_of_answer(one, found, compared=compared) for one in given.parts))
     if isinstance(given, Not):
-        return Not(_of_answer(given.part, found))
-    name = _column(given.name, found, "having")
+        return Not(_of_answer(given.part, found, compared=compared))
+    name = given.name if compared and given.name in _CHANGES else _column(given.name, found, "having")
     if given.op in ("unknown", "known"):
         return Test(name, given.op)
     if given.op not in (*COMPARISONS, "=", "!=", "between"):
         raise ContractError(f"having {given}: {name} is a number", f"Compare it, as in {name} > 0.")
     metric = next((one for one in found if one.name == name), found[0])
-    percent = metric.measure.format.type == "percentage" and name != "n"
+    percent = name == "change_share" or (metric.measure.format.type == "percentage" and name != "n")
     stands = Dimension(name=name, expr=name, display_name=name, comment="")
-    return Test(name, given.op, tuple(_number(one, stands, percent=percent) for one in given.values))
+    values = tuple(_number(one, stands, percent=percent) for one in given.values)
+    if given.op == "between" and values[0] > values[1]:
+        raise ContractError(f"having {given} ends before it begins", "Change one of the two.")
+    return Test(name, given.op, values)
 
 
 def _column(name: str, found: Sequence[Metric], what: str) -> str:
@@ -698,7 +800,7 @@ def _ordered(one: Order, found: Sequence[Metric], asked: Question) -> Order:
     splits = {str(split): str(split) for split in asked.by} | {split.name: str(split) for split in asked.by}
     if one.name in splits:
         return Order(splits[one.name], one.descending)
-    if one.name in ("change", "change_share") and asked.compare:
+    if one.name in _CHANGES and asked.compare:
         return one
     try:
         return Order(_column(one.name, found, "order by"), one.descending)
@@ -750,7 +852,7 @@ def _field(
 
 def joins_of(view: MetricView, dimension: Dimension) -> list[str]:
     """Names of the joins that a dimension takes its value from."""
-    return [one.name for one in view.joins if f"{one.name}." in dimension.expr]
+    return [one.name for one in view.joins if re.search(rf"\b{one.name}\.", dimension.expr)]
 
 
 def _reachable(view: MetricView, dimension: Dimension, facts: Facts) -> bool:

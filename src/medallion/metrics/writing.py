@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +19,8 @@ def plain(number: Any) -> float | int | None:
     """
     if number is None or isinstance(number, int):
         return number
+    if not math.isfinite(number):  # such as the logarithm of 0: nothing that can be written
+        return None
     rounded = round(float(number), 6)
     return int(rounded) if isinstance(number, Decimal) and rounded.is_integer() else rounded
 

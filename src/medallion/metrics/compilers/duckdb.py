@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,16 +14,18 @@ from typing import Any
 import duckdb
 
 from medallion.errors import ContractError
-from medallion.metrics.answers import days, not_by_proxy, values_of
+from medallion.metrics.answers import TELLS, contradicted, days, refuse, values_of
 from medallion.metrics.compilers.sql import DUCKDB, Query, compile_question, compile_records, expression, source
-from medallion.metrics.conditions import Value
+from medallion.metrics.conditions import Value, tests
 from medallion.metrics.declared import DecimalPlaces, Dimension, Format, Metric, MetricView
+from medallion.metrics.filters import Filter
+from medallion.metrics.possible import about, may_hold
 from medallion.metrics.question import Question, Records
 from medallion.metrics.understanding import (
     Facts,
+    Part,
     Understood,
     UnderstoodRecords,
-    filters_of,
     understand,
     understand_records,
 )
@@ -159,19 +162,37 @@ def answer(
         return _records(connection, listed, versions, started)
     found = understand(asked, facts)
     for part in found.parts.values():
-        not_by_proxy(connection, part.metric, filters_of(part.where))
-    query = compile_question(found, DUCKDB)
+        _not_by_proxy(connection, part)
+    query = compile_question(found, DUCKDB, places=_places(connection, found))
     rows, total = _rows(connection, query)
     totals = {}
     if found.splits:
         whole = compile_question(found, DUCKDB, whole=True)
         totals = _told(found, _fetched(connection, whole)[0])
-    rows = _in_order(connection, found, [_told(found, row) for row in rows])
+    rows = [_told(found, row) for row in rows]
     tables = sorted({name for part in found.parts.values() for name in _tables(part.metric.view, query.sql)})
     return Answer(
         found, _columns(found), rows, total, totals, query.sql, query.bindings,
         {name: versions(name) for name in tables}, time.perf_counter() - started,
     )  # fmt: skip
+
+
+def _not_by_proxy(connection: duckdb.DuckDBPyConnection, part: Part) -> None:
+    """Refuse a condition on what tells a column that the metric looks at, such as the stage, which tells the status."""
+    view, where = part.metric.view, part.where
+    fields = {one.name: one for one in (*view.dimensions, *view.fields)}
+    for name in dict.fromkeys(test.name for test in tests(where) if test.name in TELLS):
+        told = view.dimension(TELLS[name])
+        if told is None or where is None:
+            continue
+        columns = ", ".join(DUCKDB.say(expression(fields[one], view, {})) for one in (name, told.name))
+        sql = f"SELECT DISTINCT {columns} FROM {source(view, [fields[name], told], DUCKDB)}"
+        pairs = connection.execute(sql).fetchall()
+        left = {value for proxy, value in pairs if may_hold(where, {name: proxy, told.name: value}, fields)}
+        gone = {value for _, value in pairs} - left
+        wrong = Filter(told.name, tuple(value for value in told.values if value not in gone))
+        if gone and contradicted(part.metric, [wrong]):
+            refuse(part.metric, told, wrong, about(where, name, fields))
 
 
 #: The stages in the order in which deals pass them, those that end a deal last; of so many deals.
@@ -183,26 +204,13 @@ WHERE stage IS NOT NULL GROUP BY stage
 ORDER BY COALESCE(AVG(CASE WHEN left_at IS NULL THEN CAST(status <> 'open' AS INT) END), 0) > 0.5, AVG(place), stage"""
 
 
-def _in_order(
-    connection: duckdb.DuckDBPyConnection, found: Understood, rows: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """The rows in the order of their splits' own values, where no other order and no limit is asked for."""
-    ordered = [(str(split), dimension) for split, dimension in found.splits if dimension.ordered]
-    if not ordered or found.order or found.question.limit:
-        return rows
-    places: dict[str, dict[str, int]] = {}
-    for name, dimension in ordered:
-        values = dimension.values
-        if not values and _there(connection, "gold.stage_history"):
-            values = tuple(row[0] for row in connection.execute(_FUNNEL).fetchall())
-        places[name] = {value: place for place, value in enumerate(values)}
-
-    def place(row: dict[str, Any]) -> tuple[tuple[bool, Any], ...]:
-        told = [(row[str(split)], places.get(str(split))) for split, _ in found.splits]
-        return tuple((value is None, 0 if value is None else (known.get(value, len(known)), value) if known is not None else value)
-                     for value, known in told)  # fmt: skip
-
-    return sorted(rows, key=place)
+def _places(connection: duckdb.DuckDBPyConnection, found: Understood) -> dict[str, tuple[str, ...]]:
+    """The values of splits that have an order of their own, in it."""
+    ordered = {str(split): dimension.values for split, dimension in found.splits if dimension.ordered}
+    if not all(ordered.values()) and _there(connection, "gold.stage_history"):
+        stages = tuple(row[0] for row in connection.execute(_FUNNEL).fetchall())
+        return {name: values or stages for name, values in ordered.items()}
+    return ordered
 
 
 def _records(
@@ -237,26 +245,45 @@ def _there(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
 def _known(
     connection: duckdb.DuckDBPyConnection, view: MetricView, dimension: Dimension, texts: Sequence[str]
 ) -> tuple[str, ...]:
-    """Of some texts those that are values of a dimension; all of its values, or as many as are looked through."""
+    """Of some texts those that are values of a dimension; all of its values, or as many as are looked through.
+
+    Raises:
+        ContractError: Its expression cannot be computed.
+    """
     if not texts and dimension in view.dimensions:
-        return values_of(connection, dimension)
+        with _of_declarations():
+            return values_of(connection, dimension)
     parameters = {one.name: one.default or 0.0 for one in view.parameters}
     value = DUCKDB.say(f"CAST({expression(dimension, view, parameters)} AS STRING)")
     only = f"{value} IN ({', '.join('?' * len(texts))})" if texts else f"{value} IS NOT NULL"
     sql = f"SELECT DISTINCT {value} AS value FROM {source(view, [dimension], DUCKDB)} WHERE {only} LIMIT {_MOST_VALUES}"
-    found = tuple(str(row[0]) for row in connection.execute(sql, list(texts)).fetchall())
+    with _of_declarations():
+        found = tuple(str(row[0]) for row in connection.execute(sql, list(texts)).fetchall())
     if len(found) < len(texts) and dimension in view.dimensions:  # of no row here, perhaps of one elsewhere
         return tuple(dict.fromkeys((*found, *values_of(connection, dimension))))
     return found
 
 
-def _fetched(connection: duckdb.DuckDBPyConnection, query: Query) -> list[dict[str, Any]]:
+@contextmanager
+def _of_declarations() -> Iterator[None]:
+    """Tell what an engine says of a declared expression that it cannot compute.
+
+    Raises:
+        ContractError: It said something.
+    """
     try:
-        found = connection.execute(query.sql, list(query.bindings)).fetchall()
-    except (duckdb.BinderException, duckdb.ConversionException) as error:
+        yield
+    except (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedError) as error:
         reason = str(error).split("\n")[0]
-        raise ContractError(f"the declaration of this metric or dimension cannot be computed: {reason}",
-                            "Correct its expression in your folder of metrics.") from error  # fmt: skip
+        raise ContractError(
+            f"the declaration of this metric or dimension cannot be computed: {reason}",
+            "Correct its expression in your folder of metrics.",
+        ) from error
+
+
+def _fetched(connection: duckdb.DuckDBPyConnection, query: Query) -> list[dict[str, Any]]:
+    with _of_declarations():
+        found = connection.execute(query.sql, list(query.bindings)).fetchall()
     return [dict(zip(query.columns, row, strict=True)) for row in found]
 
 
@@ -271,6 +298,11 @@ def _told(found: Understood, row: Mapping[str, Any]) -> dict[str, Any]:
     told = {str(split): _typed(row[str(split)]) for split, _ in found.splits if str(split) in row}
     for metric in found.metrics:
         name = "value" if len(found.metrics) == 1 else metric.name
+        if isinstance(row[name], str | date):
+            raise ContractError(
+                f"{metric.name} is {row[name]!s:.40} and not a number",
+                "Correct its expression in your folder of metrics.",
+            )
         told[name] = plain(row[name])
         if found.before:
             then = told[f"{name}_before"] = plain(row[f"{name}_before"])

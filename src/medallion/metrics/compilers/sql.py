@@ -21,6 +21,7 @@ from sqlglot import exp
 
 from medallion.metrics.conditions import And, Condition, Not, Or, Test, Value
 from medallion.metrics.declared import Dimension, Metric, MetricView, with_parameters
+from medallion.metrics.filters import subject
 from medallion.metrics.periods import Shift, Span
 from medallion.metrics.understanding import Part, Understood, UnderstoodRecords, joins_of
 
@@ -81,13 +82,16 @@ class _Table:
     bindings: list[Value]
 
 
-def compile_question(asked: Understood, dialect: Dialect, *, whole: bool = False) -> Query:
+def compile_question(
+    asked: Understood, dialect: Dialect, *, whole: bool = False, places: Mapping[str, Sequence[str]] | None = None
+) -> Query:
     """The query of a question: columns of the splits, per metric its figures, and `total`, the number of all rows.
 
     Args:
         asked: The question.
         dialect: What it is written in.
         whole: Without its splits, order, limit and `having`: the totals.
+        places: Values of splits in the order that rows have where the question asks for none.
     """
     keys = [] if whole else [f"k{place}" for place in range(len(asked.splits))]
     tables: list[_Table] = []
@@ -106,7 +110,7 @@ def compile_question(asked: Understood, dialect: Dialect, *, whole: bool = False
     columns = [*(str(split) for split, _ in ([] if whole else asked.splits)), *columns]
     if whole:
         return Query(text, tuple(bindings), tuple(columns))
-    outer, more = _shown(text, asked, keys, columns, dialect)
+    outer, more = _shown(text, asked, keys, columns, places or {}, dialect)
     return Query(outer, (*bindings, *more), (*columns, "total"))
 
 
@@ -120,12 +124,14 @@ def compile_records(asked: UnderstoodRecords, dialect: Dialect) -> Query:
     used = [*asked.columns, *(one for one, _ in asked.order), *_named(asked.where, view)]
     where, bindings = _condition(asked.where, view, asked.parameters, dialect)
     shown = ", ".join(f"{of(one)} AS c{n}" for n, one in enumerate(asked.columns))
-    order = [f"{of(one)} {'DESC' if down else 'ASC'} NULLS LAST" for one, down in asked.order]
-    order += [of(fields[name]) for name in view.key if name in fields]
+    ties = (*(fields[name] for name in view.key if name in fields), *asked.columns)
+    ways: dict[str, str] = {}
+    for one, down in (*asked.order, *((one, False) for one in ties)):
+        ways.setdefault(of(one), "DESC" if down else "ASC")
     parts = [f"SELECT {shown}, COUNT(1) OVER () AS total FROM {source(view, used, dialect)}"]
     conditions = [f"({one})" for one in (view.filter and dialect.say(view.filter), where) if one]
     parts += ["WHERE " + " AND ".join(conditions)] if conditions else []
-    parts += ["ORDER BY " + ", ".join(dict.fromkeys(order))] if order else []
+    parts += ["ORDER BY " + ", ".join(f"{text} {way} NULLS LAST" for text, way in ways.items())]
     parts += [f"LIMIT {asked.asked.limit}"] if asked.asked.limit else []
     return Query(" ".join(parts), tuple(bindings), (*(one.name for one in asked.columns), "total"))
 
@@ -153,9 +159,11 @@ def _table(
     used = [*(dimension for dimension, _ in group[0].splits), *_named(group[0].where, view)]
     columns = []
     for key, (dimension, grain) in zip(keys, group[0].splits, strict=False):
-        own = time is not None and dimension.expr == time.expr
         day = expression(dimension, view, asked.parameters)
-        told = _grain(_moved(day, shift) if own else day, grain, asked.today.fiscal)
+        if time is not None and shift is not None and _tells(dimension, time):
+            day, grain = expression(time, view, asked.parameters), "month" if dimension.type == "month" else grain
+            day = _moved(day, shift)
+        told = _grain(day, grain, asked.today.fiscal)
         columns.append(f"{dialect.say(told)} AS {key}")
     for number, part in enumerate(group):
         of_metric = {p.name: asked.parameters[p.name] for p in part.metric.parameters}
@@ -179,6 +187,11 @@ def _table(
     return _Table(name, sql, bindings)
 
 
+def _tells(dimension: Dimension, time: Dimension) -> bool:
+    """Whether a dimension is the time column, or its month."""
+    return dimension.expr == time.expr or (dimension.type == "month" and subject(dimension) == subject(time))
+
+
 def _figures(
     asked: Understood,
     place: Mapping[str, tuple[str, str]],
@@ -196,8 +209,7 @@ def _figures(
             told.append(f"{dialect.say(_value(metric, asked, earlier))} AS b{number}")
             columns.append(f"{name}_before")
         table, column = place[_counting(metric)]
-        rows = f"{table}.{column}" if "MEASURE(" in metric.measure.n.upper() else f"{table}.n{column[1:]}"
-        told.append(f"COALESCE({rows}, 0) AS n{number}")
+        told.append(f"COALESCE({table}.n{column[1:]}, 0) AS n{number}")
         columns.append("n" if one else f"{name}_n")
     return told, columns
 
@@ -255,20 +267,30 @@ def _side_by_side(tables: Sequence[_Table], keys: Sequence[str], figures: Sequen
 
 
 def _shown(
-    text: str, asked: Understood, keys: Sequence[str], columns: Sequence[str], dialect: Dialect
+    text: str,
+    asked: Understood,
+    keys: Sequence[str],
+    columns: Sequence[str],
+    places: Mapping[str, Sequence[str]],
+    dialect: Dialect,
 ) -> tuple[str, list[Value]]:
     """The rows that are shown, in their order."""
     names = {metric.name: f"m{n}" for n, metric in enumerate(asked.metrics)}
     share = dialect.say("(m0 - b0) / NULLIF(ABS(b0), 0)")
-    of_order = names | {"n": "n0", "change": "m0 - b0", "change_share": share}
-    of_order |= {str(split): key for (split, _), key in zip(asked.splits, keys, strict=False)}
+    names |= {"n": "n0", "change": "m0 - b0", "change_share": share}
+    of_order = names | {str(split): key for (split, _), key in zip(asked.splits, keys, strict=False)}
     bindings: list[Value] = []
     having = ""
     if asked.having is not None:
-        told, bindings = _having(asked.having, names | {"n": "n0"}, dialect)
+        told, bindings = _having(asked.having, names, dialect)
         having = f" WHERE {told}"
     order = [f"{of_order[one.name]} {'DESC' if one.descending else 'ASC'} NULLS LAST" for one in asked.order]
-    order += [f"{key} ASC NULLS LAST" for key in keys]
+    for (split, _), key in zip(asked.splits, keys, strict=False):
+        if known := () if asked.order else places.get(str(split), ()):
+            cases = " ".join(f"WHEN ? THEN {place}" for place in range(len(known)))
+            order.append(f"CASE {key} {cases} ELSE {len(known)} END")
+            bindings = [*bindings, *known]
+        order.append(f"{key} ASC NULLS LAST")
     listed = ", ".join([*keys, *(_alias(n, asked) for n in range(len(columns) - len(keys)))])
     sql = f"SELECT {listed}, COUNT(1) OVER () AS total FROM ({text}) AS answer{having}"
     if order:
