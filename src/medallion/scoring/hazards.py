@@ -154,8 +154,10 @@ class Curves:
         here, ever = self.won[:, k], self.won[:, -1]
         aim = np.minimum(won, 0.999999 * here / np.maximum(ever, _LEAST))
         rest = np.maximum(here - aim * ever, _LEAST)
-        factor = np.where(here > _LEAST, aim * (1.0 - ever) / rest, 1.0)[:, None]
-        whole = 1.0 + (factor - 1.0) * ever[:, None]
+        # what is not won, at least as much as is lost: near 1 the difference alone would be rounded below it
+        others = np.maximum(np.maximum(1.0 - ever, self.lost[:, -1]), _LEAST)
+        factor = np.where(here > _LEAST, aim * others / rest, 1.0)[:, None]
+        whole = factor * ever[:, None] + others[:, None]
         return Curves(self.edges, factor * self.won / whole, self.lost / whole)
 
 
