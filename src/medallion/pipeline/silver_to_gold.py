@@ -194,9 +194,7 @@ def silver_to_gold(
         odd = _compare_revenue(frames)
     if score_at is not None and asks:
         with steps.step("gold: lead_scores"):
-            if target is None:
-                _delete_unfinished(context)
-            _append_scores(out, frames, as_of_time, score_at)
+            _append_scores(out, frames, as_of_time, score_at, unfinished=target is None)
     store.drop(out.lake, [SCORED])
     return day, [*odd, *held_out]
 
@@ -388,31 +386,35 @@ def _scored(context: Context, frames: Mapping[str, DataFrame], as_of: AsOf, cham
     return context.read(SCORED)
 
 
-def _delete_unfinished(context: Context) -> None:
-    """Remove scores of runs that were killed after they had written them: those known when no finished run began."""
+def _delete_scores(context: Context, same: str, unfinished: bool) -> None:
+    """Remove scores of the `same` day and time, and those that killed runs had written where `unfinished` ones are looked
+    for: those known when no finished run began.
+    """
+    name = contracts.table("gold.lead_scores").name
+    scores = context.read(name).select(F.col("known_as_of").alias("_at"), F.expr(same).alias("_same")).distinct()
+    if unfinished and context.lake.exists("ops.runs"):
+        runs = context.read("ops.runs").select(F.col("started_at").alias("_at"), F.lit(True).alias("_ended")).distinct()
+        scores = scores.join(runs, on="_at", how="left")
+    else:
+        scores = scores.withColumn("_ended", F.lit(None).cast("boolean") if unfinished else F.lit(True))
+    odd = scores.filter(F.col("_same") | F.col("_ended").isNull())
+    rows = odd.select(F.col("_at").cast("string").alias("at"), "_same", "_ended").collect()
+    listed = ", ".join(f"TIMESTAMP '{row['at']}'" for row in sorted(rows) if not row["_ended"])
+    conditions = [f"known_as_of IN ({listed})"] if listed else []
+    conditions += [same] if any(row["_same"] and row["_ended"] for row in rows) else []
+    if conditions:
+        context.delete_rows(name, " OR ".join(f"({condition})" for condition in conditions))
 
-    def times(name: str, column: str) -> set[str]:
-        if not context.lake.exists(name):
-            return set()
-        rows = context.read(name).select(F.col(column).cast("string").alias("as_of")).distinct().collect()
-        return {str(row["as_of"]) for row in rows}
 
-    scores = contracts.table("gold.lead_scores").name
-    unfinished = sorted(times(scores, "known_as_of") - times("ops.runs", "started_at"))
-    if unfinished:
-        listed = ", ".join(f"TIMESTAMP '{as_of}'" for as_of in unfinished)
-        context.delete_rows(scores, f"known_as_of IN ({listed})")
-
-
-def _append_scores(context: Context, frames: Mapping[str, DataFrame], as_of: AsOf, known_at: datetime) -> None:
+def _append_scores(
+    context: Context, frames: Mapping[str, DataFrame], as_of: AsOf, known_at: datetime, unfinished: bool
+) -> None:
     contract = contracts.table("gold.lead_scores")
     before = None
     same = f"as_of = DATE '{as_of.day}' AND known_as_of = TIMESTAMP '{known_at.isoformat(sep=' ')}'"
     if context.lake.exists(contract.name):
+        _delete_scores(context, same, unfinished)
         before = context.read(contract)
-        if not before.filter(same).isEmpty():
-            context.delete_rows(contract.name, same)
-            before = context.read(contract)
     rows = lead_scores(
         frames["gold.deals"], frames["gold.customer_features"], frames.get(SCORED), before, as_of, known_at
     )
