@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
@@ -161,6 +162,8 @@ def silver_to_gold(
     named_so = {entities[name].clean.name for name in contracts.OPTIONAL_NAMES} - optional
     facts = {_EVERY_CHANNEL: _counts_every_channel(entities)}
 
+    later: dict[str, DataFrame] = {}
+
     def make(name: str) -> None:
         step = by_table[name]
         with steps.step(name.replace(".", ": ")), _of_module(step):
@@ -182,7 +185,11 @@ def silver_to_gold(
                 out, step, contract, inputs, since, found.rows.get(name, 0) if name in found.kept else None
             )
             frames[name] = out.read(name)
-            verify(frames[name] if written is None else frames[name].filter(written), contract)
+            rows = frames[name] if written is None else frames[name].filter(written)
+            if _is_small(out.lake, name):
+                later[name] = rows
+            else:
+                verify(rows, contract)
 
     needs = {name: {given for given in by_table[name].inputs if given in wanted} for name in by_table if name in wanted}
     try:
@@ -190,6 +197,10 @@ def silver_to_gold(
     except Exception as error:
         _explain_overflow(frames["silver.leads_clean"], entities["leads"], error)
         raise
+    with steps.step("gold: check small tables"):
+        for name, verdict in _verdicts(later).items():
+            with _of_module(by_table[name]):
+                _refuse_broken(verdict, later[name], gold_contract(name))
     with steps.step("gold: compare revenue"):
         odd = _compare_revenue(frames)
     if score_at is not None and asks:
@@ -428,10 +439,38 @@ def verify(frame: DataFrame, contract: Table) -> None:
     Raises:
         ConservationError: Rows break an invariant, or a key occurs twice.
     """
+    _refuse_broken(_verdict(frame, contract).collect()[0], frame, contract)
+
+
+def _is_small(lake: Lakehouse, name: str) -> bool:
+    """Whether a table is checked with others: its rows are few, and its files say so without the engine."""
+    rows = store.count(lake, name) if lake.place.reads_files else None
+    return rows is not None and rows < _MANY
+
+
+def _verdicts(frames: Mapping[str, DataFrame]) -> dict[str, Any]:
+    """What `_verdict` says of tables of gold, asked in one statement."""
+    if not frames:
+        return {}
+    each = [_verdict(frame, gold_contract(name)) for name, frame in frames.items()]
+    rows = {row["name"]: row for row in reduce(lambda one, other: one.unionByName(other), each).collect()}
+    return {name: rows[name] for name in frames}
+
+
+def _verdict(frame: DataFrame, contract: Table) -> DataFrame:
+    """How often a key of a table is `repeated`, and how many rows break each of its invariants, `broken`: one row."""
     # of several columns their hash: a distinct count would hold them all in memory, and a count by itself reads twice
     key = F.col(contract.key[0]) if len(contract.key) == 1 else F.xxhash64(*contract.key)
     broken = [F.count_if(~F.coalesce(F.expr(rule), F.lit(True))) for rule in contract.invariants]
-    repeated, *counts = frame.agg(F.count(F.lit(1)) - F.countDistinct(key), *broken).collect()[0]
+    return frame.agg(
+        F.lit(contract.name).alias("name"),
+        (F.count(F.lit(1)) - F.countDistinct(key)).alias("repeated"),
+        F.array(*broken).cast("array<bigint>").alias("broken"),
+    )
+
+
+def _refuse_broken(verdict: Any, frame: DataFrame, contract: Table) -> None:
+    repeated, counts = verdict["repeated"], verdict["broken"]
     if repeated and len(contract.key) > 1:  # or two keys have one hash
         repeated = frame.count() - frame.select(*contract.key).distinct().count()
     rules = (f"unique {', '.join(contract.key)}", *contract.invariants)
