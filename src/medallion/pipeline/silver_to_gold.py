@@ -46,6 +46,8 @@ _FEW = 20_000
 #: Touches, or rows of a table that is not made from them, from which that is quicker than computing a table whole:
 #: finding the keys is a query more.
 _MANY = 200_000
+#: Rows from which a table is checked as soon as it is written; smaller ones are checked in one statement at the end.
+_LARGE = 200_000
 _NO_EVENTS = date(1970, 1, 1)
 _END_OF_TIME = "9999-12-31"
 #: The type of amounts, and the sum from which one of them, to the nearest double, no longer fits into it.
@@ -445,7 +447,7 @@ def verify(frame: DataFrame, contract: Table) -> None:
 def _is_small(lake: Lakehouse, name: str) -> bool:
     """Whether a table is checked with others: its rows are few, and its files say so without the engine."""
     rows = store.count(lake, name) if lake.place.reads_files else None
-    return rows is not None and rows < _MANY
+    return rows is not None and rows < _LARGE
 
 
 def _verdicts(frames: Mapping[str, DataFrame]) -> dict[str, Any]:
