@@ -9,9 +9,11 @@ import pyarrow as pa
 import pytest
 from counting import CONNECTIONS, OPENINGS, SCHEMAS, STATEMENTS, counting
 from deltalake import write_deltalake
+from pyspark.sql.types import StructType
 
 from conftest import NOW, ROOT
 from medallion import pipeline
+from medallion.columns import with_known_names
 from medallion.config import load
 from medallion.lakehouse import store
 from medallion.lakehouse.store import Lakehouse
@@ -44,11 +46,21 @@ def test_a_table_that_stays_open_reads_on_unless_it_was_made_anew(tmp_path):
     with store.kept_open(lake):
         table = lake.delta(name)
         write_deltalake(path, rows, mode="append")
-        assert lake.delta(name) is table and table.version() == 1
+        assert lake.delta(name) is table
+        assert table.version() == 1
         shutil.rmtree(path)
         for _ in range(3):  # to a later version than the one that was open
             write_deltalake(path, pa.table({"b": [1]}), mode="append")
         assert [field.name for field in lake.delta(name).schema().fields] == ["b"]
+
+
+def test_a_frame_of_known_columns_is_not_asked_for_them(spark):
+    with counting() as counts:
+        frame = with_known_names(spark.range(2).selectExpr("id", "id * 2 AS twice"), ["id", "twice"])
+        mapped = frame.mapInArrow(lambda batches: batches, StructType().add("id", "long").add("twice", "long"))
+        assert frame.columns == mapped.columns == ["id", "twice"]
+        assert [tuple(row) for row in mapped.collect()] == [(0, 0), (1, 2)]
+    assert not counts[SCHEMAS]
 
 
 @pytest.mark.slow

@@ -25,9 +25,6 @@ def with_known_names(frame: DataFrame, names: Iterable[str]) -> DataFrame:
 
     `columns` and `mapInArrow` ask, and the engine then analyzes the whole plan. A client of Spark Connect takes these as
     what it was told before, any other does not look. Their types are not known.
-
-    >>> with_known_names(spark.range(1).select("id"), ["id"]).columns
-    ['id']
     """
     known: Any = frame
     known._cached_schema = StructType([StructField(name, NullType()) for name in names])
