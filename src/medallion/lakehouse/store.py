@@ -139,10 +139,15 @@ class Lakehouse:
         path = self.path(name)
         opened = _open.get(self.place.key) if _open and version is None else None
         now = state(self, name) if opened is not None else None
-        if opened is not None and now and (before := opened.get(name)) and before[0] == now:
+        before = opened.get(name) if opened is not None and now else None
+        if before and before[0] == now:
             return before[1]
         try:
-            table = self.place.delta(name, version)
+            if before and now and _leads_on(name, before[0], now):
+                table = before[1]
+                table.update_incremental()
+            else:
+                table = self.place.delta(name, version)
         except DeltaError as error:
             if found := damage(self, name):
                 raise found.error() from error
@@ -275,6 +280,20 @@ def damage(lake: Lakehouse, name: str, data: bool = True) -> Damage | None:
     path = Path(commit.path) if commit else None
     says = _torn(path, data) if path else None
     return Damage(name, int(path.stem), path, says) if path and says else None
+
+
+def _leads_on(name: str, before: tuple[str, int, int, int], now: tuple[str, int, int, int]) -> bool:
+    """Whether a table that was opened at a commit comes to a later one by reading on.
+
+    Its commit is still as it was: the table has not been made anew since, nor gone back. What is written beside the lock
+    is opened again, so that who appends to it is told of the commits of others.
+    """
+    try:
+        found = Path(before[0]).stat()
+    except (OSError, ValueError):
+        return False
+    same = (found.st_ino, found.st_size, found.st_mtime_ns) == before[1:]
+    return same and before[0] < now[0] and name not in BESIDE
 
 
 def newest_commit(lake: Lakehouse, name: str) -> os.DirEntry[str] | None:
@@ -567,7 +586,7 @@ def save_files(
     mine: str = "true",
     *,
     append: bool = True,
-    whole: bool = False,
+    names: Iterable[str] | None = None,
 ) -> None:
     """Write rows to several tables in one pass over them: files first, then a commit per table, in their order.
 
@@ -581,7 +600,7 @@ def save_files(
         tables: Contracts, each with the condition that its rows meet; the first has all rows of the frame.
         mine: The condition that tells these rows from others in the first table.
         append: Add the rows; without it the content of the tables is replaced, and a table with other columns made anew.
-        whole: The frame has every column of the contracts, as in `save`.
+        names: The columns of the frame, so that the engine need not be asked which it has, as in `save`.
 
     Raises:
         LakehouseError: A column has another type than its contract says.
@@ -594,12 +613,13 @@ def save_files(
         create(spark, lake, contract)
         columns[contract.name] = _grown(lake, contract)
     if not all(_takes_files(lake, name) for name in columns):
-        save(frame, spark, lake, first, append=append, whole=whole)
+        every = None if names is None else {*names}
+        save(frame, spark, lake, first, append=append, whole=every is not None and every.issuperset(first.column_names))
         rows = read(spark, lake, first.name).filter(mine)
         for contract, condition in others:
-            save(rows.filter(condition), spark, lake, contract, append=append, whole=whole)
+            save(rows.filter(condition), spark, lake, contract, append=append, whole=True)
         return
-    _in_one_pass(frame, lake, columns, [condition for _, condition in others], append=append, whole=whole)
+    _in_one_pass(frame, lake, columns, [condition for _, condition in others], append=append, names=names)
     for contract in tables:
         _check(lake, contract)
 
@@ -616,7 +636,7 @@ def _in_one_pass(
     conditions: Sequence[str] = (),
     *,
     append: bool = True,
-    whole: bool = False,
+    names: Iterable[str] | None = None,
 ) -> None:
     """Write rows to tables of these columns, those after the first by condition, then commit the files of each."""
     from medallion.lakehouse import onepass
@@ -624,13 +644,12 @@ def _in_one_pass(
     flags = {onepass.flag(place): condition for place, condition in enumerate(conditions, 1)}
     columns = {name: kind for named in tables.values() for name, kind in named} | dict.fromkeys(flags, "boolean")
     flagged = frame.selectExpr("*", *(f"{condition} AS {flag}" for flag, condition in flags.items()))
-    shaped = _shaped(flagged, [*columns.items()], columns if whole else None)
+    shaped = _shaped(flagged, [*columns.items()], None if names is None else {*names, *flags})
     folders = {name: lake.path(name) for name in tables}
     schemas = {name: pa.schema(lake.delta(name).schema().to_arrow()) for name in tables}
     locks.check()
     with door.through(next(iter(folders.values()))):
-        given = shaped.mapInArrow(onepass.written_to(folders, schemas), onepass.FILES).collect()
-        files = onepass.written(given, folders, schemas)
+        files = onepass.write(shaped, columns, folders, schemas)
     for name in tables:
         rows = sum(file["rows"] for file in files[name])
         added: list[AddAction | RemoveAction] = [onepass.added(file) for file in files[name]]
@@ -666,15 +685,15 @@ def append_rows(rows: Sequence[tuple[Any, ...]], spark: SparkSession, lake: Lake
     columns = dict(zip(contract.column_names, zip(*rows, strict=True), strict=True))
     schema = pa.schema(lake.delta(contract.name).schema().to_arrow())
     cells = [pa.array(columns.get(field.name, [None] * len(rows)), field.type) for field in schema]
-    _append(pa.Table.from_arrays(cells, schema=schema), lake.path(contract.name))
+    _append(pa.Table.from_arrays(cells, schema=schema), lake, contract.name)
     _check(lake, contract)
 
 
 @_again
-def _append(table: Any, path: str) -> None:
+def _append(rows: pa.Table, lake: Lakehouse, name: str) -> None:
     locks.check()
-    with door.through(path):
-        write_deltalake(path, table, mode="append")
+    with door.through(lake.path(name)):
+        write_deltalake(lake.delta(name), rows, mode="append")
 
 
 def create(spark: SparkSession, lake: Lakehouse, contract: Table) -> None:
@@ -805,8 +824,13 @@ def _check(lake: Lakehouse, contract: Table) -> None:
         )
 
 
-def merge(frame: DataFrame, spark: SparkSession, lake: Lakehouse, contract: Table) -> int:
+def merge(
+    frame: DataFrame, spark: SparkSession, lake: Lakehouse, contract: Table, *, whole: bool = False, met: bool = False
+) -> int:
     """Insert or replace rows by the contract's key, one commit; the frame has one row per key.
+
+    It has every column of the contract where it is `whole`, as in `save`, and some of its keys were known before where they
+    are `met`; neither is then asked of the engine.
 
     Rows whose keys are all new are appended. The embedded engine's MERGE writes every file of the table anew, whatever
     it changes, and takes two to three times as long as that needs (decision 11); so in a folder, which only one
@@ -815,9 +839,9 @@ def merge(frame: DataFrame, spark: SparkSession, lake: Lakehouse, contract: Tabl
     """
     create(spark, lake, contract)
     columns = _grown(lake, contract)
-    frame = _shaped(frame, columns)
+    frame = _shaped(frame, columns, contract.column_names if whole else None)
     keys, there = list(contract.key), read(spark, lake, contract.name)
-    if there.select(*keys).join(frame.select(*keys), on=keys, how="left_semi").isEmpty():
+    if not met and there.select(*keys).join(frame.select(*keys), on=keys, how="left_semi").isEmpty():
         _commit(frame, lake.path(contract.name), "append", {})
     elif engine_name() == "sail" and lake.folder is not None:
         kept = there.join(frame.select(*keys), on=keys, how="left_anti").select(*(f"`{name}`" for name, _ in columns))
@@ -850,21 +874,24 @@ def _execute(spark: SparkSession, path: str, statement: str) -> None:
     unity.written(path)
 
 
-def append_raw(frame: DataFrame, spark: SparkSession, lake: Lakehouse, name: str) -> int:
-    """Append to a bronze table, whose columns are whatever the exports had; gives the new version.
+def append_raw(
+    frame: DataFrame, spark: SparkSession, lake: Lakehouse, name: str, columns: Sequence[tuple[str, str]]
+) -> int:
+    """Append a frame of these columns and types to a bronze table, whose columns are whatever the exports had; gives the
+    new version.
 
     Columns that the table does not have yet are added to it first (as nullable text), those that the frame
     does not have become null.
     """
     if not lake.exists(name):
-        _make(spark, lake, name, [(field.name, field.dataType.simpleString()) for field in frame.schema.fields])
-    known = spark_types(lake, name)
-    gained = [(column, "string") for column in frame.columns if column not in dict(known)]
+        _make(spark, lake, name, [*columns])
+    known, there = spark_types(lake, name), [column for column, _ in columns]
+    gained = [(column, "string") for column in there if column not in dict(known)]
     _add_columns(lake, name, gained)
     if _takes_files(lake, name):
-        _in_one_pass(frame, lake, {name: [*known, *gained]})
+        _in_one_pass(frame, lake, {name: [*known, *gained]}, names=there)
     else:
-        _commit(_shaped(frame, [*known, *gained]), lake.path(name), "append", {})
+        _commit(_shaped(frame, [*known, *gained], there), lake.path(name), "append", {})
     return lake.version(name)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from medallion.contracts import Entity, Table
 from medallion.lakehouse import query, store
@@ -67,14 +67,18 @@ class Context:
         mine: str = "true",
         *,
         append: bool = True,
-        whole: bool = False,
+        names: Iterable[str] | None = None,
     ) -> None:
         """Write rows to several tables in one pass over them, as `store.save_files` does."""
-        store.save_files(frame, self.spark, self.lake, tables, mine, append=append, whole=whole)
+        store.save_files(frame, self.spark, self.lake, tables, mine, append=append, names=names)
 
-    def merge(self, frame: DataFrame, contract: Table) -> None:
-        """Upsert rows by the key of their contract."""
-        store.merge(frame, self.spark, self.lake, contract)
+    def merge(self, frame: DataFrame, contract: Table, *, whole: bool = False, met: bool = False) -> None:
+        """Upsert rows by the key of their contract, as `store.merge` does."""
+        store.merge(frame, self.spark, self.lake, contract, whole=whole, met=met)
+
+    def append_rows(self, rows: Sequence[tuple[Any, ...]], contract: Table) -> None:
+        """Append rows that this process has in hand, as `store.append_rows` does."""
+        store.append_rows(rows, self.spark, self.lake, contract)
 
     def delete_rows(self, name: str, condition: str) -> None:
         """Delete the rows of a table for which a condition holds."""
