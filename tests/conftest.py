@@ -126,6 +126,24 @@ def sample(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return lake
 
 
+@pytest.fixture(scope="session")
+def two_reps(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A lakehouse with the exports of `two_reps`, with contacts, owners and quotas. Read it, do not write to it."""
+    from two_reps import FILES
+
+    from medallion import pipeline
+    from medallion.config import load
+    from medallion.lakehouse.store import Lakehouse
+
+    folder = tmp_path_factory.mktemp("two_reps")
+    (folder / "in").mkdir()
+    for name, text in FILES.items():
+        (folder / "in" / name).write_text(text)
+    lake = Lakehouse(str(folder / "lakehouse"))
+    pipeline.run(load(None, source=str(folder / "in"), lakehouse=lake.root), NOW)
+    return lake
+
+
 @pytest.fixture
 def own_sample(sample: Any, tmp_path: Path) -> Any:
     """A copy of `sample` at `deliver`'s place, to write to."""

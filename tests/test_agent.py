@@ -112,8 +112,8 @@ def test_the_suppression_list_is_read_and_refused_by_line(tmp_path):
     for text, told in (
         ("customer_id,channel\nC001,fax\n", "line 2: channel 'fax'"),
         ("customer_id,until\nC001,tomorrow\n", "line 2: until 'tomorrow'"),
-        ("customer_id\n \n", "line 2: customer_id is empty"),
-        ("id\n1\n", "no column customer_id"),
+        ("customer_id\n \n", "line 2: customer_id and contact_id are empty"),
+        ("id\n1\n", "no column customer_id or contact_id"),
     ):
         path.write_text(text)
         with pytest.raises(MedallionError, match=told):
@@ -153,6 +153,32 @@ def test_a_draft_respects_refusals(tools):
     assert drafts.draft(silent, AgentSettings(), "C001", "whatsapp")
     with pytest.raises(MedallionError, match="no kind of draft"):
         drafts.draft(tools, AgentSettings(), "C001", "fax")
+
+
+def test_who_has_denied_consent_is_suggested_for_no_channel(two_reps):
+    with serve(two_reps) as serving:
+
+        def made(*listed):
+            return Tools(serving, Rules(rest_days=0, suppressed=listed))
+
+        found = made().call_plan()
+        assert [(row["customer_id"], row["contact_id"], row["contact_role"]) for row in found.rows] == [
+            ("Z1", "Z6", "champion")
+        ]
+        assert found.note.endswith("0 not to be contacted, 1 where everyone known has denied consent.")
+        assert [row["channel"] for row in found.rows] == ["meeting"]
+        by_mail = made(Suppressed("", "meeting", contact_id="Z6")).call_plan()
+        assert [(row["channel"], row["contact_id"]) for row in by_mail.rows] == [("email", "Z6")]
+        assert not made(Suppressed("", contact_id="Z6")).call_plan().rows
+        with pytest.raises(
+            MedallionError, match="Nobody at Shared Freight may be contacted by email: K2 has denied consent"
+        ):
+            drafts.draft(made(), AgentSettings(), "C2", "email")
+        assert drafts.draft(made(), AgentSettings(), "C1", "email").startswith("To: K1, decision maker\nSubject: ")
+        asked = made(Suppressed("", "email", reason="asked us", contact_id="K1"))
+        with pytest.raises(MedallionError, match="K1 asked us"):
+            drafts.draft(asked, AgentSettings(), "C1", "email")
+        assert drafts.draft(asked, AgentSettings(), "C1", "call-script").startswith("To: K1")
 
 
 # questions without a model

@@ -127,6 +127,7 @@ class Settings(BaseModel):
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
     rates: Path | None = None
     access: Path | None = None
+    me: str | None = None
     accept: bool = False
     hold_back: HoldBack = HoldBack()
     engine: Literal["auto", "sail", "remote", "databricks"] = "auto"

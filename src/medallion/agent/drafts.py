@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from medallion.agent import consent
 from medallion.agent.facts import Found
 from medallion.agent.tools import Tools
 from medallion.config import AgentSettings
@@ -23,6 +24,8 @@ def draft(tools: Tools, settings: AgentSettings, customer: str, kind: str) -> st
         customer: Key or name.
         kind: email, whatsapp or call-script.
 
+    It is for the first person of the account who may be contacted, by key and role; who may not is named with the reason.
+
     Raises:
         MedallionError: There is no such kind or account, or it must not be contacted this way.
     """
@@ -31,12 +34,31 @@ def draft(tools: Tools, settings: AgentSettings, customer: str, kind: str) -> st
     account, deals, touches = tools.account_brief(customer)
     facts = account.rows[0]
     channel = {"call-script": "call"}.get(kind, kind)
-    for one in tools.rules.suppressed:
-        if one.customer_id == facts["customer_id"] and one.channel in (None, channel) and not _over(one.until, tools):
+    name, blocked = facts["customer_name"], consent.in_force(tools.rules.suppressed, tools.serving.as_of)
+    for one in blocked:
+        if one.customer_id == facts["customer_id"] and one.channel in (None, channel):
             raise MedallionError(
-                f"{facts['customer_name']} is not to be contacted by {channel}{': ' + one.reason if one.reason else ''}",
+                f"{name} is not to be contacted by {channel}{': ' + one.reason if one.reason else ''}",
                 "It is on the suppression list of the settings.",
             )
+    known = consent.people(tools.serving, [facts["customer_id"]], [row["lead_id"] for row in deals.rows]).get(
+        facts["customer_id"], []
+    )
+    person = consent.first(known, channel, blocked)
+    not_to = [f"{one['contact_id']} {why}" for one in known if (why := consent.why_not(one, channel, blocked))]
+    if known and person is None:
+        raise MedallionError(
+            f"Nobody at {name} may be contacted by {channel}: {'; '.join(not_to)}",
+            "Ask for consent in another way, or correct it in the CRM.",
+        )
+    text = _text(account, deals, touches, settings, kind)
+    heads = [f"To: {consent.called(person)}"] if person else []
+    heads += [f"Not to: {'; '.join(not_to)}"] if not_to else []
+    return "\n".join([*heads, text])
+
+
+def _text(account: Found, deals: Found, touches: Found, settings: AgentSettings, kind: str) -> str:
+    facts = account.rows[0]
     situation, ask = _situation(facts, deals, touches)
     if kind == "call-script":
         return _script(account, deals, touches, situation, ask)
@@ -46,10 +68,6 @@ def draft(tools: Tools, settings: AgentSettings, customer: str, kind: str) -> st
     subject = f"Subject: {_subject(facts)}"
     body = f"{greeting}\n\n{situation}\n\n{ask}\n\n{closing},\n{settings.signature or '[your name]'}"
     return f"{subject}\n\n{body}"
-
-
-def _over(until: Any, tools: Tools) -> bool:
-    return until is not None and tools.serving.as_of is not None and until < tools.serving.as_of
 
 
 def _subject(facts: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from medallion import metrics
-from medallion.agent import sql_guard
+from medallion.agent import consent, sql_guard
 from medallion.agent.facts import Field, Found
 from medallion.agent.rules import Rules, Suppressed
 from medallion.agent.serving import Serving, serve
@@ -106,7 +106,8 @@ class Tools:
 
         One row per account with an open deal: the rep of its best deal, the next step, channel and hour, the expected
         value (sum of value times probability of its open deals), reasons, and what happened last. Accounts that were
-        touched within the days of rest, and those that must not be contacted, are left out and counted in the note.
+        touched within the days of rest, and those that must not be contacted, are left out and counted in the note. Where
+        people of the account are known, `contact_id` is one who may be contacted on the channel.
 
         Args:
             owner: Only this rep's accounts.
@@ -132,13 +133,19 @@ class Tools:
                 f"{on.isoformat()} is before {end.isoformat()}, the last day of the data: who was to be contacted then is not known",
                 f"Give a day from {end.isoformat()}; `medallion replay {on.isoformat()}` gives the state of a past day.",
             )
-        blocked = [one for one in self.rules.suppressed if one.until is None or one.until >= on]
-        nobody = sorted({one.customer_id for one in blocked if one.channel is None})
+        blocked = consent.in_force(self.rules.suppressed, on)
+        listed = {one.customer_id for one in blocked if one.customer_id and one.channel is None}
+        denied = sorted({*consent.silent(self.serving, blocked)} - listed)
+        nobody = sorted({*listed, *denied})
         bindings = [on, min(most, _MOST_ROWS), owner, owner, nobody, on, self.rules.rest_days]
         rows = self.serving.rows(_CALL_LIST, bindings)
         hours, last, why = self._hours(), self._last(rows), self._reasons(rows)
+        people = consent.people(self.serving, [row["customer_id"] for row in rows], [row["lead_id"] for row in rows])
         for row in rows:
-            row["channel"] = self._channel(row, blocked)
+            known = people.get(row["customer_id"], [])
+            row["channel"] = self._channel(row, blocked, known)
+            person = consent.first(known, row["channel"], blocked) if row["channel"] else None
+            row["contact_id"], row["contact_role"] = (person["contact_id"], person["role"]) if person else (None, None)
             row["hour"] = hours.get(row["channel"])
             row["reasons"] = why.get(row["position"]) or []
             row |= last.get(row.pop("position"), {"last_channel": None, "last_outcome": None})
@@ -150,9 +157,10 @@ class Tools:
             total += self._count(whole, [owner, owner, nobody, on, self.rules.rest_days]) - cut
         left = self.serving.rows(
             "select count(*) filter (last_interaction_at >= cast(? as date) - cast(? as integer)) as resting, "
-            "count(*) filter (customer_id in (select unnest(?))) as refused "
+            "count(*) filter (customer_id in (select unnest(?))) as refused, "
+            "count(*) filter (customer_id in (select unnest(?))) as denied "
             "from open_accounts where ? is null or lower(owner) = lower(?)",
-            [on, self.rules.rest_days, nobody, owner, owner],
+            [on, self.rules.rest_days, sorted(listed), denied, owner, owner],
         )[0]
         return self._found(
             "call_plan",
@@ -166,6 +174,8 @@ class Tools:
                 Field("next_step", "Next step"),
                 Field("channel", "Channel"),
                 Field("hour", "Best hour (UTC)", "number"),
+                Field("contact_id", "Contact"),
+                Field("contact_role", "Role of the contact"),
                 Field("expected_value", "Expected value", "money"),
                 Field("at_stake", "At stake", "money"),
                 Field("probability", "Probability of the best deal", "percent", 1),
@@ -179,11 +189,12 @@ class Tools:
             ),
             ("customer_id",),
             rows,
-            (_DEALS, _FEATURES, _SCORES, _TOUCHES),
+            (_DEALS, _FEATURES, _SCORES, _TOUCHES, consent.PEOPLE, consent.LINKS),
             f"with open_accounts as ({_OPEN_ACCOUNTS}){_CALL_LIST}",
             bindings,
             f"Left out: {left['resting']:,} with a contact in the last {self.rules.rest_days} days, "
-            f"{left['refused']:,} not to be contacted.",
+            f"{left['refused']:,} not to be contacted"
+            + (f", {left['denied']:,} where everyone known has denied consent." if left["denied"] else "."),
             total,
         )
 
@@ -674,12 +685,16 @@ class Tools:
         return {places[row["lead_id"]]: row["reasons"] for row in rows}
 
     @staticmethod
-    def _channel(row: Mapping[str, Any], blocked: list[Suppressed]) -> str | None:
-        """The preferred channel, or the next one that the account can be reached on and has not refused."""
+    def _channel(row: Mapping[str, Any], blocked: list[Suppressed], people: list[consent.Person]) -> str | None:
+        """The preferred channel, or the next one on which the account can be reached and has not refused.
+
+        Where people of the account are known, one of them has to be free to be contacted on it.
+        """
         refused = {one.channel for one in blocked if one.customer_id == row["customer_id"]}
         reachable = {"call": row["has_phone"], "whatsapp": row["has_phone"], "email": row["has_email"], "meeting": True}
         wanted = [row["preferred_channel"], "call", "email", "whatsapp", "meeting"]
-        return next((one for one in wanted if one and one not in refused and reachable.get(one)), None)
+        free = (one for one in wanted if one and one not in refused and reachable.get(one))
+        return next((one for one in free if not people or consent.first(people, one, blocked)), None)
 
 
 def _field(column: Column, name: str) -> Field:

@@ -40,7 +40,12 @@ def _show_age(call: Call, tools: Tools) -> None:
     call.say(*age(tools.serving.as_of, utc_now().date()))
 
 
-@command(app, examples=("`medallion plan`", "`medallion plan --owner 'Priya Nair' --capacity 10 --json`"), at=True)
+@command(
+    app,
+    examples=("`medallion plan`", "`medallion plan --owner 'Priya Nair' --capacity 10 --json`"),
+    at=True,
+    shows="own",
+)
 def plan(
     call: Call,
     owner: Annotated[str | None, typer.Option(help="Only this rep's accounts.")] = None,
@@ -64,7 +69,8 @@ def plan(
                 "#": found.written(row, "rank"),
                 "account": f"{row['customer_name'] or ''} ({row['customer_id']})",
                 "do": f"{row['next_step']} · {row['channel']}"
-                + ("" if row["hour"] is None else f" at {row['hour']}:00 UTC"),
+                + ("" if row["hour"] is None else f" at {row['hour']}:00 UTC")
+                + (f" · {row['contact_id']}" if row["contact_id"] else ""),
                 "expected": found.written(row, "expected_value"),
                 "at stake": found.written(row, "at_stake"),
                 "why": "; ".join(row["reasons"][:2]),
@@ -84,7 +90,12 @@ def plan(
         call.answer(_document(found), tell)
 
 
-@command(app, examples=("`medallion brief C004`", "`medallion brief 'Northgate Freight Lines' --receipts`"), at=True)
+@command(
+    app,
+    examples=("`medallion brief C004`", "`medallion brief 'Northgate Freight Lines' --receipts`"),
+    at=True,
+    shows="own",
+)
 def brief(
     call: Call,
     customer: Annotated[str, typer.Argument(help="Key or name of an account.")],
@@ -138,7 +149,7 @@ def _document(found: Found) -> dict[str, Any]:
     }
 
 
-@command(app, examples=("`medallion draft C001 --kind email`",), json=False, at=True)
+@command(app, examples=("`medallion draft C001 --kind email`",), json=False, at=True, shows="own")
 def draft(
     call: Call,
     customer: Annotated[str, typer.Argument(help="Key or name of an account.")],
@@ -193,6 +204,7 @@ def _show(call: Call, answer: Answer, receipts: bool) -> None:
         "`medallion ask 'Which owner has the highest revenue?' --receipts`",
     ),
     at=True,
+    shows="own",
 )
 def ask(
     call: Call,
@@ -212,7 +224,7 @@ def ask(
         raise typer.Exit(1)
 
 
-@command(app, examples=("`medallion chat`",), json=False, at=True, live=True)
+@command(app, examples=("`medallion chat`",), json=False, at=True, shows="own", live=True)
 def chat(call: Call, receipts: Receipts = False) -> None:
     """Answer questions one after the other; an empty line or `exit` ends."""
     with _tools(call, many=True) as (tools, settings):
@@ -237,6 +249,7 @@ def chat(call: Call, receipts: Receipts = False) -> None:
     ),
     json=False,
     at=True,
+    shows="own",
     live=True,
 )
 def mcp(

@@ -115,6 +115,7 @@ AsOf = Annotated[
         "`medallion metrics value pipeline_coverage --set sales_target=500000 --json`",
     ),
     at=True,
+    shows="own",
 )
 def value(
     call: Call,
@@ -181,6 +182,7 @@ def value(
         "`medallion metrics movement 2025-05-31 2025-06-30 --by expected_close_month --known-as-of 2025-06-30`",
     ),
     at=True,
+    shows="own",
 )
 def movement(
     call: Call,
@@ -237,6 +239,7 @@ def _moves(rows: list[dict[str, Any]], part: str) -> bool:
         "`medallion metrics check --random 300 --seed 7`",
     ),
     at=True,
+    shows="all",
 )
 def check(
     call: Call,

@@ -86,7 +86,7 @@ def score(
     call.answer({"changed": result.changed, "recovered": result.recovered, **found}, tell)
 
 
-@command(app, examples=("`medallion explain L-1012`", "`medallion explain C004 --json`"), at=True)
+@command(app, examples=("`medallion explain L-1012`", "`medallion explain C004 --json`"), at=True, shows="own")
 def explain(
     call: Call,
     key: Annotated[str, typer.Argument(help="A deal or an account, such as L-1012 or C004.")],
@@ -99,7 +99,7 @@ def explain(
     call.answer(found, lambda: _show_explained(call, found))
 
 
-@command(app, examples=("`medallion monitor`", "`medallion monitor --json | jq .recommendation`"), at=True)
+@command(app, examples=("`medallion monitor`", "`medallion monitor --json | jq .recommendation`"), at=True, shows="all")
 def monitor(call: Call, models: Models = None) -> None:
     """Compare the model with the open deals of today, and its forecasts with the outcomes."""
     from medallion.learning import monitor

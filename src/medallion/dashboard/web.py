@@ -32,7 +32,8 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainT
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from medallion import charts, figures, metrics, temporary
+from medallion import access, charts, figures, metrics, temporary
+from medallion.access import Person
 from medallion.config import Settings, utc_now
 from medallion.dashboard import copies, health, pages, parameters, people, safety, tables, words, writing
 from medallion.dashboard.parameters import BadRequestError, Given
@@ -61,13 +62,17 @@ class Options:
     Attributes:
         settings: Lakehouse, weights of the score, contracts, models.
         door: Who may come in.
-        pii: Whether personal data is shown.
+        pii: Whether personal data is shown, where nothing declares who may see what.
+        people: Who may see what, where a file declares it.
+        me: Who looks, where no proxy names the user.
         debug: Whether the terminal gets tracebacks.
     """
 
     settings: Settings
     door: safety.Door = field(default_factory=safety.Door)
     pii: bool = False
+    people: tuple[Person, ...] | None = None
+    me: Person | None = None
     debug: bool = False
 
 
@@ -121,8 +126,30 @@ class Dashboard:
     def _prepare(self, reading: Reading) -> None:
         """In the background: copies for filters and sorts, and what the pages need as they open."""
         copies.make(reading)
+        if reading.person and not reading.person.sees_all:
+            return
         with suppress(MedallionError, duckdb.Error):  # whoever opens the page is told
             health.health(reading, self.options.settings, utc_now())
+
+    def _person(self, request: Request) -> Person | None:
+        """Who looks; None where nothing declares who may see what.
+
+        Raises:
+            HTTPException: The user whom the proxy names is not declared.
+        """
+        if self.options.people is None:
+            return None
+        header = self.options.door.user_header
+        person = access.named(self.options.people, request.headers.get(header)) if header else self.options.me
+        if person is None:
+            raise HTTPException(403, words.say("not_declared"))
+        return person
+
+    def _pii(self, reading: Reading | None) -> bool:
+        """Whether personal data is shown."""
+        if self.options.people is None:
+            return self.options.pii
+        return bool(reading and reading.person and reading.person.personal)
 
     # pages ---------------------------------------------------------------------------------------------------------
 
@@ -138,14 +165,16 @@ class Dashboard:
             )
 
         def made() -> bytes:
-            context = page_context(page, found, reading, pii=self.options.pii)
+            context = page_context(page, found, reading, pii=self._pii(reading))
             return bytes(self._html(request, reading, "page.html.j2", **context).body)
 
         held = reading.written(("page", page.name, found, request.cookies.get("theme")), made)
         return _compressed(request, held, "text/html; charset=utf-8", _FRESH)
 
     def health(self, request: Request, reading: Reading) -> Response:
-        """The page about the data."""
+        """The page about the data, for who sees all of them."""
+        if reading.person and not reading.person.sees_all:
+            raise HTTPException(403, words.say("of_everyone"))
         parameters.given(request.query_params.multi_items(), ())
         minute = utc_now().replace(second=0, microsecond=0)
 
@@ -211,7 +240,7 @@ class Dashboard:
             raise HTTPException(404, words.say("not_found"))
         found = parameters.given(request.query_params.multi_items(), table.allowed)
         where = table.understood(found, reading)
-        slice_ = tables.page(reading, table, found, where, pii=self.options.pii, size=50)
+        slice_ = tables.page(reading, table, found, where, pii=self._pii(reading), size=50)
         told = list(parameters.of_dimensions(where).items())
         return self._html(
             request, reading, "rows.html.j2", page="", title=table.title, slice=slice_, found=found, told=told,
@@ -228,7 +257,7 @@ class Dashboard:
         folder, remove = temporary.make()
         path = Path(folder, f"{table.name}.{kind}")
         try:
-            tables.download(reading, table, found, where, path, pii=self.options.pii)
+            tables.download(reading, table, found, where, path, pii=self._pii(reading))
         except BaseException:
             remove()
             raise
@@ -239,7 +268,7 @@ class Dashboard:
         """One customer."""
         parameters.given(request.query_params.multi_items(), ())
         key = request.path_params["key"]
-        found = people.customer(reading, self.options.settings.score, key, pii=self.options.pii)
+        found = people.customer(reading, self.options.settings.score, key, pii=self._pii(reading))
         if found is None:
             raise HTTPException(404, words.say("no_customer", key=key[:60]))
         name = found["account"]["customer_name"] or key
@@ -365,11 +394,12 @@ class Dashboard:
         """An endpoint that reads the newest version, and reads anew when a version's files were taken away."""
 
         def endpoint(request: Request) -> Response:
+            person = self._person(request)
             try:
-                return answer(request, self.source.reading())
+                return answer(request, self.source.reading(person))
             except (duckdb.IOException, StateRemovedError):
                 self.source.forget()
-                reading = self.source.reading()
+                reading = self.source.reading(person)
                 with query.damage_in_words(manifests.as_read(reading.lake), reading.tables):
                     return answer(request, reading)
             finally:
@@ -386,7 +416,7 @@ class Dashboard:
             status, title, problem = (
                 error.status_code,
                 words.say("missing"),
-                error.detail if error.status_code == 404 else words.say("not_found"),
+                error.detail if error.status_code in (403, 404) else words.say("not_found"),
             )
         elif isinstance(error, MedallionError):
             status, title, problem, remedy = 503, words.say("unavailable"), error.problem, error.remedy
@@ -406,7 +436,7 @@ class Dashboard:
             currency=reading.currency if reading else "",
             currencies=reading.currencies if reading else "",
             sign=reading.sign if reading else "",
-            pii=self.options.pii,
+            pii=self._pii(reading),
             signed_in=self.options.door.password is not None,
             nav=_nav(request) if reading else (),
             **context,

@@ -46,6 +46,8 @@ TEXTS = {
     "sign_in_failed": "This is not the password.",
     "too_many": "Too many attempts. Wait a minute and try again.",
     "no_user": "This dashboard opens through its sign-in proxy alone.",
+    "not_declared": "You are signed in, and no file declares what you may see. Ask whoever keeps this dashboard.",
+    "of_everyone": "This page is about everyone's data, and you see your own.",
     "wrong_host": "This dashboard does not answer to that host name.",
 }
 

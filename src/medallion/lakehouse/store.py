@@ -27,6 +27,7 @@ from deltalake.schema import ArrayType, Field, PrimitiveType, Schema
 from tenacity import retry, retry_if_exception_message, stop_after_attempt, wait_random_exponential
 
 from medallion import addresses, door
+from medallion.access import Person
 from medallion.contracts import Table
 from medallion.errors import LakehouseError, StateRemovedError
 from medallion.lakehouse import locks, places, unity
@@ -64,6 +65,9 @@ def reading(root: str, versions: Mapping[str, int]) -> Iterator[None]:
         _reading.pop(key)
 
 
+#: Who looks at lakehouses that this process reads, by their place.
+_looking: dict[str, Person] = {}
+
 #: Tables that stay open, by the place of their lakehouse, each with the commit that was its newest when it was opened.
 _open: dict[str, dict[str, tuple[tuple[str, int, int, int], DeltaTable]]] = {}
 
@@ -90,11 +94,13 @@ class Lakehouse:
         root: The folder, the address or the catalog.
         versions: Version of each table that is read, as a manifest has them; without it the newest ones. Who holds the
             lakehouse for writing reads what it writes.
+        person: Who reads it; without one, whoever this process reads it for.
         place: What the root names; all that differs between a folder, an address and a catalog is asked of it.
     """
 
     root: str
     versions: Mapping[str, int] | None = field(default=None, hash=False)
+    person: Person | None = field(default=None, hash=False)
     place: Place = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -107,6 +113,20 @@ class Lakehouse:
         """Version of each table that is read; None where it is the newest."""
         versions = _reading.get(self.place.key) if _reading and self.versions is None else self.versions
         return None if versions is None or locks.is_ours(self.root) else versions
+
+    @property
+    def seen_by(self) -> Person | None:
+        """Who reads it, and sees no more than is declared; None where nothing is declared, and for who writes."""
+        return self.person or (_looking.get(self.place.key) if _looking else None)
+
+    @contextmanager
+    def looking(self, person: Person) -> Iterator[None]:
+        """Read of the lakehouse what a person sees, whoever in this process opens it."""
+        _looking[self.place.key] = person
+        try:
+            yield
+        finally:
+            _looking.pop(self.place.key)
 
     @property
     def folder(self) -> Path | None:

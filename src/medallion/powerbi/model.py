@@ -128,11 +128,12 @@ class Measure:
 
 @dataclass(frozen=True)
 class Model:
-    """All of it."""
+    """All of it; `permissions` are tables with the DAX filter of who reads them."""
 
     tables: tuple[Table, ...]
     relationships: tuple[Relationship, ...]
     measures: tuple[Measure, ...]
+    permissions: tuple[tuple[str, str], ...] = ()
 
     def table(self, name: str) -> Table:
         """The table of that name; KeyError when there is none."""

@@ -8,7 +8,7 @@ import sqlite3
 import zipfile
 from typing import Any
 
-from medallion.powerbi import tmdl
+from medallion.powerbi import roles, tmdl
 from medallion.powerbi.layout import THEME_FILE, layout
 from medallion.powerbi.m import Source, expressions, partition
 from medallion.powerbi.model import HOME, Model
@@ -18,7 +18,7 @@ from medallion.powerbi.theme import theme
 _VERSION = "1.28"
 #: Codes of the data model's own tables.
 _COLUMN, _MODEL, _EXPRESSION = 4, 1, 41
-_NO_SUMMARY = 2
+_NO_SUMMARY, _READ = 2, 2
 
 
 def pbix(model: Model, rows: Rows, source: Source) -> bytes:
@@ -130,6 +130,7 @@ def _completed(metadata: bytes, model: Model, source: Source) -> bytes:
         connection.execute("UPDATE Model SET DiscourageImplicitMeasures = 1")
         connection.execute("UPDATE Annotation SET Value = '0' WHERE Name = '__PBI_TimeIntelligenceEnabled'")
         _named_relationships(connection, model)
+        _role(connection, model)
         connection.execute("UPDATE DBPROPERTIES SET VALUE = ? WHERE NAME = 'MAXID'", (_largest(connection) + 1,))
     return connection.serialize()
 
@@ -196,6 +197,24 @@ def _named_relationships(connection: sqlite3.Connection, model: Model) -> None:
         connection.execute(
             "UPDATE Relationship SET Name = ? WHERE FromColumnID = ? AND ToColumnID = ?",
             (tmdl.tag("relationship", one.name), ids[one.table, one.column], ids[one.to, one.to_column]),
+        )
+
+
+def _role(connection: sqlite3.Connection, model: Model) -> None:
+    """The role with the filters of who reads what."""
+    if not model.permissions:
+        return
+    place = _largest(connection) + 1
+    ((modified,),) = connection.execute("SELECT ModifiedTime FROM Model").fetchall()
+    connection.execute(
+        "INSERT INTO Role (ID, ModelID, Name, ModelPermission, ModifiedTime) VALUES (?, 1, ?, ?, ?)",
+        (place, roles.NAME, _READ, modified),
+    )
+    for n, (table, text) in enumerate(model.permissions, 1):
+        connection.execute(
+            "INSERT INTO TablePermission (ID, RoleID, TableID, FilterExpression, ModifiedTime, State, MetadataPermission) "
+            "SELECT ?, ?, ID, ?, ?, 1, 0 FROM [Table] WHERE Name = ? AND ModelID = 1",
+            (place + n, place, text, modified, table),
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from medallion.powerbi import roles
 from medallion.powerbi.m import Source, expressions, mode, partition
 from medallion.powerbi.model import HOME, Column, Measure, Model, Table
 
@@ -71,6 +72,17 @@ def tmdl(model: Model, source: Source, culture: str = "en-US") -> dict[str, str]
             )
         ),
     }
+    if model.permissions:
+        found["model.tmdl"] += f"ref role {name(roles.NAME)}\n"
+        filters = [f"\ttablePermission {name(table)} = {text}" for table, text in model.permissions]
+        found[f"roles/{roles.NAME}.tmdl"] = "\n".join(
+            [
+                f"role {name(roles.NAME)}",
+                "\tmodelPermission: read",
+                "",
+                *(line for one in filters for line in (one, "")),
+            ]
+        )
     for table in model.tables:
         found[f"tables/{table.name}.tmdl"] = "\n".join(_table(table, model, source))
     return found
@@ -159,6 +171,7 @@ def tmsl(model: Model, source: Source, culture: str = "en-US") -> dict[str, Any]
                 }
                 for one in model.relationships
             ],
+            **({"roles": [_role(model)]} if model.permissions else {}),
             "expressions": [
                 {
                     "name": one.name, "kind": "m", "expression": one.text.split("\n"), "description": one.description,
@@ -173,6 +186,11 @@ def tmsl(model: Model, source: Source, culture: str = "en-US") -> dict[str, Any]
             ],
         },
     }  # fmt: skip
+
+
+def _role(model: Model) -> dict[str, Any]:
+    filters = [{"name": table, "filterExpression": text} for table, text in model.permissions]
+    return {"name": roles.NAME, "modelPermission": "read", "tablePermissions": filters}
 
 
 def _annotation(key: str, value: str) -> dict[str, str]:
