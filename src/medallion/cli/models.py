@@ -163,6 +163,8 @@ def _show_trained(call: Call, outcome: Outcome) -> None:
     call.records(title, rows, f"Won within {outcome.horizon_days} days: {percent(e['base_rate']['won_share'])}")
     checks = e["leak_checks"]
     call.say(f"Leak checks passed: {sum(c['passed'] for c in checks)} of {len(checks)}")
+    for name, reason in e["left_out"].items():
+        call.say(f"Not used: {name}, since {reason}.")
     if "simulated" in e["trained_on"]:
         call.say(f"Trained on {e['trained_on']}: it knows nothing of real customers.")
     if outcome.promoted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from medallion.scoring.matrix import Floats
-from medallion.scoring.signals import SEASON
+from medallion.scoring.signals import SEASON, Own
 
 Places = NDArray[np.int64]
 
@@ -52,10 +53,25 @@ def _always(text: str, count: int) -> pa.Array:
 PHRASES: dict[str, Phrase] = {
     "lead_score": Phrase("Rule score of {}"),
     "source": Phrase("Source: {}", unknown="Source unknown"),
+    "product": Phrase("Product: {}", unknown="No product named"),
+    "amount_at_entry": Phrase("First value: {}", unknown="No value at first", zero="First value: 0"),
+    "owner": Phrase("Owner: {}", unknown="Owner unknown"),
+    "days_overdue": Phrase(
+        "Expected close {} days overdue", "Expected close 1 day overdue", "Expected close not overdue",
+        "Expected close unknown",
+    ),
+    "days_to_close_date": Phrase(
+        "Expected to close in {} days", "Expected to close in 1 day", "Expected close reached", "Expected close unknown"
+    ),
+    "close_date_pushes": Phrase(
+        "Expected close pushed {} times", "Expected close pushed once", "Expected close never pushed",
+        "Expected close unknown",
+    ),
     "days_open": Phrase("Open for {} days", "Open for 1 day", "Opened today", "Opening date unknown"),
     "industry": Phrase("Industry: {}", unknown="Industry unknown"),
     "country": Phrase("Country: {}", unknown="Country unknown"),
     "size_band": Phrase("Company size: {}", unknown="Company size unknown"),
+    "segment": Phrase("Segment: {}", unknown="Segment unknown"),
     "employee_count": Phrase("{} employees", "1 employee", unknown="Number of employees unknown"),
     "account_age_days": Phrase("Account known for {} days", unknown="Age of the account unknown"),
     "touches_30d": Phrase("{} touches in 30 days", "1 touch in 30 days", "No touch in 30 days"),
@@ -86,6 +102,13 @@ PHRASES: dict[str, Phrase] = {
     "deal_negative": Phrase("Negative answers over this deal", zero="No negative answer over this deal"),
     "deal_meetings": Phrase("Meetings held over this deal", zero="No meeting held over this deal"),
     "deal_calls": Phrase("Calls over this deal", zero="No call over this deal"),
+    "deal_people": Phrase(
+        "{} contacts took part in this deal", "1 contact took part in this deal", "No contact took part in this deal"
+    ),
+    "deal_trend": Phrase(
+        "More touches about this deal than a month ago", zero="As many touches about this deal as a month ago",
+        below="Fewer touches about this deal than a month ago",
+    ),
     "account_closed": Phrase("{} deals closed before", "1 deal closed before", "No deal closed before"),
     "account_open": Phrase("{} other open deals", "1 other open deal", "No other open deal"),
     "account_win_lift": Phrase(
@@ -106,13 +129,25 @@ PHRASES: dict[str, Phrase] = {
 }  # fmt: skip
 
 
-def reasons(rows: pa.Table | pa.RecordBatch, names: list[str], effects: Floats) -> tuple[pa.Array, pa.Array]:
+def phrases(own: Collection[Own] = ()) -> dict[str, Phrase]:
+    """The words of each signal, those of a contract by their label."""
+    words = {
+        one.name: Phrase(f"{one.label}: {{}}{' days away' if one.is_time else ''}", unknown=f"{one.label} unknown")
+        for one in own
+    }
+    return {**PHRASES, **words}
+
+
+def reasons(
+    rows: pa.Table | pa.RecordBatch, names: list[str], effects: Floats, own: Collection[Own] = ()
+) -> tuple[pa.Array, pa.Array]:
     """Lists of text per row: reasons for the deal, and reasons against it, at most five each; the calendar is none.
 
     Args:
         rows: Snapshots.
         names: Signals, in the order of the columns of `effects`.
         effects: What each signal adds to the logarithm of the odds.
+        own: Signals of a contract among them.
     """
     effects = np.where([name in _CALENDAR for name in names], 0.0, effects)
     order = np.argsort(-effects, axis=1)
@@ -122,12 +157,14 @@ def reasons(rows: pa.Table | pa.RecordBatch, names: list[str], effects: Floats) 
     down = np.take_along_axis(effects, worst, axis=1) <= -LEAST_EFFECT
     told = np.concatenate([best[up], worst[down]])
     of = np.concatenate([np.nonzero(up)[0], np.nonzero(down)[0]])
-    texts = _texts(rows, names, told, of)
+    texts = _texts(rows, names, told, of, phrases(own))
     here = int(up.sum())
     return _lists(texts.slice(0, here), up), _lists(texts.slice(here), down)
 
 
-def _texts(rows: pa.Table | pa.RecordBatch, names: list[str], told: Places, of: Places) -> pa.Array:
+def _texts(
+    rows: pa.Table | pa.RecordBatch, names: list[str], told: Places, of: Places, words_of: dict[str, Phrase]
+) -> pa.Array:
     """A text for each pair of a signal's place and a row's; only these are put into words."""
     by_signal = np.argsort(told, kind="stable")
     ends = np.cumsum(np.bincount(told, minlength=len(names)))
@@ -135,7 +172,7 @@ def _texts(rows: pa.Table | pa.RecordBatch, names: list[str], told: Places, of: 
     for name, pairs in zip(names, np.split(by_signal, ends[:-1]), strict=True):
         if len(pairs):
             chosen = _whole(rows.column(name)).take(pa.array(of[pairs])).dictionary_encode("encode")
-            words = PHRASES[name].of(chosen.dictionary).cast(pa.string())
+            words = words_of[name].of(chosen.dictionary).cast(pa.string())
             parts.append(words.take(chosen.indices))
     back = np.empty_like(by_signal)
     back[by_signal] = np.arange(len(by_signal))
@@ -151,4 +188,4 @@ def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
-__all__ = ["PHRASES", "Phrase", "reasons"]
+__all__ = ["PHRASES", "Phrase", "phrases", "reasons"]
