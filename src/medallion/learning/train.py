@@ -22,7 +22,7 @@ from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import batches, identities, journal, models
 from medallion.pipeline.steps import Report, Steps
-from medallion.scoring import afterwards, card, drift, leaks, registry, signals, snapshots, training
+from medallion.scoring import afterwards, card, drift, leaks, reasons, registry, signals, snapshots, training
 from medallion.scoring.evaluation import gain
 from medallion.scoring.predict import Scorer
 from medallion.scoring.readiness import BOOST_LEADS, BOOST_WON, Evidence
@@ -301,6 +301,7 @@ class _Training:
             "trained_on": evaluation["trained_on"],
             "fixed_columns": list(self.settings.fixed_columns),
             "own_signals": [one.dump() for one in self.own if one.name in model.names],
+            "typical": reasons.typical(rows),
             "learned_until": evaluation["last_cutoff"],
             "model": model.dump(),
             "settings": learned.candidates[learned.champion].settings,

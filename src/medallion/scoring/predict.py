@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -68,6 +68,7 @@ class Scorer:
         horizon_days: Horizon of the probability.
         trained_on: Where the model's deals came from, in words.
         own: Signals of a contract among those it learned from.
+        typical: Medians of won deals that reasons compare with.
     """
 
     version: str
@@ -79,6 +80,7 @@ class Scorer:
     horizon_days: int
     trained_on: str = ""
     own: tuple[Own, ...] = ()
+    typical: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def edges(self) -> tuple[int, ...]:
@@ -177,7 +179,7 @@ class Scorer:
         probability = won[:, within]
         tier = self.tier(probability)
         low, high = self.interval(probability)
-        up, down = reasons(batch, self.model.names, self.contributions(batch), self.own)
+        up, down = reasons(batch, self.model.names, self.contributions(batch), self.own, self.typical)
         count = batch.num_rows
         columns = {
             "lead_id": batch.column("lead_id"),

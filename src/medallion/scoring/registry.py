@@ -172,6 +172,7 @@ def load(folder: Path, seal: str | None = None) -> Entry:
             horizon_days=int(document["horizon_days"]),
             trained_on=str(document["trained_on"]),
             own=loaded(document),
+            typical={name: float(value) for name, value in document.get("typical", {}).items()},
         )
         unknown = set(scorer.model.names) - {signal.name for signal in SIGNALS} - {"lead_score"}
         unknown -= {one.name for one in scorer.own}
