@@ -25,7 +25,7 @@ from medallion.pipeline.steps import Report, Steps
 from medallion.scoring import afterwards, card, drift, leaks, reasons, registry, signals, snapshots, training
 from medallion.scoring.evaluation import gain
 from medallion.scoring.predict import Scorer
-from medallion.scoring.readiness import BOOST_LEADS, BOOST_WON, Evidence
+from medallion.scoring.readiness import BOOST_LEADS, BOOST_WON, Evidence, NotReadyError
 from medallion.scoring.signals import Kind
 from medallion.scoring.snapshots import Facts, versions, with_entry
 from medallion.silver import life, resolved, without
@@ -131,7 +131,10 @@ class _Training:
         with self.steps.step("leak checks"):
             leaks = self._check_leaks(spark, facts, cutoffs)
         with self.steps.step("train and test"):
-            learned = training.learn(rows, self.horizon, evidence.kinds, self.settings.score, SEED, self.signals)
+            try:
+                learned = training.learn(rows, self.horizon, evidence.kinds, self.settings.score, SEED, self.signals)
+            except NotReadyError as error:
+                raise self._cause(error) from error
         with self.steps.step("compare and register"):
             self._conclude(outcome, learned, leaks, rows, anyway, writer)
         if self.settings.mlflow and outcome.version is not None:
@@ -214,6 +217,24 @@ class _Training:
             some = f"where md5_number_lower(lead_id) % {parts} = 0" if parts > 1 else ""
             table: pa.Table = connection.sql(f"from gold.lead_snapshots {some}").to_arrow_table()
             return table
+
+    def _cause(self, error: NotReadyError) -> NotReadyError:
+        """The error, or the reason behind it: deals that had ended when the first delivery of them came."""
+        sql = (
+            "with first as (select lead_id, min(known_at) as told from silver.leads_history group by 1) "
+            "select count(*) as ended, count(*) filter (told > (select min(told) from first) and closed_at <= told) as late "
+            "from silver.leads_clean join first using (lead_id) where status <> 'open'"
+        )
+        with query.connect(self.lake, layers=["silver"]) as connection:
+            row = query.rows(connection, sql)[0]
+        if row["late"] * 2 < row["ended"]:
+            return error
+        return NotReadyError(
+            f"{error.problem}. The cause: {row['late']:,} of {row['ended']:,} closed deals came with a later delivery that was "
+            "read when they had ended, so nothing was known of them while they were open",
+            "If these are exports of the past, load them into a new lakehouse, the oldest first, each with the day on which "
+            "it came: medallion run --source FOLDER --known-at DATE.",
+        )
 
     def _leave_out(self, rows: pa.Table) -> None:
         """Learn from no signal that is filled, or changed, only when a deal ends."""

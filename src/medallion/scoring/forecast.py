@@ -117,7 +117,8 @@ class Pace:
         exposed, came = (np.bincount(weeks, of, minlength=_WEEKS) for of in (still, wins))
         rate = came.sum() / max(exposed.sum(), 1.0)
         factors = (came + _PRIOR_WINS) / (rate * exposed + _PRIOR_WINS)
-        return cls(factors / max(float((factors * exposed).sum() / max(exposed.sum(), 1.0)), 1e-9))
+        average = (factors * exposed).sum() / exposed.sum() if exposed.sum() else 1.0
+        return cls(np.asarray(factors / average))
 
     def days(self, after: date, count: int) -> Floats:
         """The factor of each of so many days after a day."""
@@ -236,7 +237,7 @@ def unrest(
     pace: Pace,
     day: date,
 ) -> float:
-    """How far past periods together were off, beyond the luck of single deals: a standard deviation of the logarithm.
+    """How far past periods together were off, beyond the luck of single deals: root mean square of the logarithm.
 
     At every 30th day of the past two years open deals are expected as now, by age alone, and compared with what they
     brought in a period of the same length. Good and bad quarters, holidays and deals that move together are in it.
