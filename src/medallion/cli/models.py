@@ -201,6 +201,19 @@ def _show_scores(call: Call, found: dict[str, Any]) -> None:
     call.records(f"{first}{found['open_deals']:,} open deals as of {found['as_of']}, scored {by}{wins}", rows)
     if not rows:
         call.say("No deal is open.")
+    if found["bands"]:
+        bands = [
+            {
+                "band": band["band"],
+                "open deals": band["open_deals"],
+                "closed deals": band["closed"],
+                "won": percent(band["win_rate"], none=""),
+            }
+            for band in found["bands"]
+        ]
+        call.records("Bands of the rule score, with the share won of closed deals", bands)
+    for doubt in found["doubts"]:
+        call.say(f"{doubt}.")
 
 
 def _show_explained(call: Call, found: dict[str, Any]) -> None:
