@@ -436,23 +436,64 @@ def test_reasons_in_words():
         {
             "days_open": pa.array([0, 1, 39, None], pa.int64()),
             "source": pa.array(["referral", None, "x{}y", "event"], pa.string()),
+            "account_closed": pa.array([2, 1, 0, 3], pa.int64()),
             "account_win_lift": pa.array([0.2, -0.2, 0.0, 0.1], pa.float64()),
         }
     )
-    effects = np.array([[0.5, -0.4, 0.1], [0.3, 0.2, -0.1], [0.01, 0.3, 0.2], [-0.2, -0.3, 0.0]])
-    up, down = (part.to_pylist() for part in reasons(rows, ["days_open", "source", "account_win_lift"], effects))
+    names = ["days_open", "source", "account_closed", "account_win_lift"]
+    effects = np.array([[0.5, -0.4, 0.0, 0.1], [0.3, 0.2, 0.0, -0.1], [0.01, 0.3, 0.1, 0.1], [-0.2, -0.3, 0.1, -0.1]])
+    up, down = (part.to_pylist() for part in reasons(rows, names, effects))
     assert up == [
-        ["Opened today", "Account buys more often than others"],
+        ["Opened today", "2 deals closed before, wins above the average"],
         ["Open for 1 day", "Source unknown"],
-        ["Source: x{}y", "No earlier deal of the account tells"],
+        ["Source: x{}y", "No deal closed before"],
         [],
     ]
     assert down == [
         ["Source: referral"],
-        ["Account buys less often than others"],
+        ["1 deal closed before, wins below the average"],
         [],
         ["Source: event", "Opening date unknown"],
     ]
+
+
+def test_what_a_rep_sees_as_one_thing_is_one_reason_with_its_contrast():
+    from medallion.scoring.reasons import reasons
+
+    names = [
+        "deal_touches",
+        "days_since_deal_touch",
+        "deal_trend",
+        "days_open",
+        "source",
+        "country",
+        "industry",
+        "size_band",
+    ]
+    rows = pa.table(
+        {
+            "deal_touches": pa.array([12, 0], pa.int64()),
+            "days_since_deal_touch": pa.array([21, None], pa.int64()),
+            "deal_trend": pa.array([-1.0, 0.0]),
+            "days_open": pa.array([40, 40], pa.int64()),
+            "source": ["event", "event"],
+            "country": ["Germany", None],
+            "industry": ["Retail", None],
+            "size_band": ["51-200", "unknown"],
+        }
+    )
+    effects = np.array([[0.4, -0.6, -0.1, 0.3, 0.1, 0.5, -0.1, 0.0], [-0.2, 0.0, 0.0, 0.01, 0.1, -0.3, 0.0, 0.0]])
+    typical = {"deal_touches": 8.0, "days_since_deal_touch": 6.0}
+    up, down = (part.to_pylist() for part in reasons(rows, names, effects, (), typical))
+    assert up == [["Account: Retail, size 51-200, Germany", "Open for 40 days", "Source: event"], ["Source: event"]]
+    assert down == [
+        ["12 touches about this deal, last 21 days ago; deals that were won: 8, last 6 days ago"],
+        [
+            "Account of unknown industry, size unknown",
+            "No touch about this deal; deals that were won: 8, last 6 days ago",
+        ],
+    ]
+    assert all(len(part) <= 3 for part in (*up, *down))
 
 
 def test_the_calendar_is_no_reason():
@@ -468,6 +509,18 @@ def test_every_signal_has_words():
     from medallion.scoring.signals import SIGNALS
 
     assert {signal.name for signal in SIGNALS} | {"lead_score"} == set(PHRASES)
+
+
+def test_every_signal_is_in_one_group_at_most_and_groups_say_what_they_hold():
+    from medallion.scoring.reasons import CONTRASTED, GROUPS
+    from medallion.scoring.signals import SIGNALS
+
+    names = [name for group in GROUPS for name in group.signals]
+    assert len(names) == len({*names})
+    assert {*names} <= {signal.name for signal in SIGNALS}
+    for group in GROUPS:
+        assert {name for name, _ in group.says} <= {*group.signals}
+        assert not group.won or group.contrast(dict.fromkeys(CONTRASTED, 1.0))
 
 
 # again, and watching

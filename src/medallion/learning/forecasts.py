@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 import numpy as np
+from numpy.typing import NDArray
 
 from medallion import contracts
 from medallion.config import Settings
@@ -20,8 +21,8 @@ from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
 from medallion.pipeline import journal
 from medallion.scoring import forecast
-from medallion.scoring.forecast import Deals, Expected, LifeTable, NewDeals
-from medallion.scoring.hazards import Curves, edges
+from medallion.scoring.forecast import Deals, Expected, LifeTable, NewDeals, Pace
+from medallion.scoring.hazards import Curves, Floats, edges
 from medallion.scoring.models import logit, sigmoid
 
 TABLE = "ops.forecasts"
@@ -189,11 +190,11 @@ def _forecast(
     for row in rows:
         if row["status"] == "won" and row["closed"] is not None and when.first <= row["closed"] <= when.last:
             won[place[row["grouped"]]] += row["value"]
-    table = _life_table(rows, day)
-    open_deals = _open(told, place, table, horizon, day, begins, ends)
+    table, pace = _life_table(rows, day), _pace(rows, day)
+    open_deals = _open(told, place, table, horizon, day, begins, ends, pace)
     none = NewDeals(np.zeros(len(names)), np.zeros(0))
     new = _new(rows, place, table, horizon, day, when) if new_deals else none
-    parts = forecast.expect(won, open_deals, new, len(names), _unrest(rows, table, day, ends))
+    parts = forecast.expect(won, open_deals, new, len(names), _unrest(rows, table, day, ends, pace))
     groups = [{by: name, **_amounts(part)} for name, part in zip(names, parts, strict=False)] if by else []
     slipped = _slipped(connection, when)
     return Forecast(
@@ -256,17 +257,25 @@ def _life_table(rows: list[dict[str, Any]], day: date) -> LifeTable:
     return LifeTable.of(days[whole], (status == "won")[whole], (status == "lost")[whole])
 
 
-def _unrest(rows: list[dict[str, Any]], table: LifeTable, day: date, length: int) -> float:
+def _lives(rows: list[dict[str, Any]], day: date) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Of each deal days since its opening and its end, NaN while it is open, and whether it was won."""
+    return (
+        np.array([(day - row["opened"]).days for row in rows], dtype=float),
+        np.array([(day - row["closed"]).days if row["closed"] else np.nan for row in rows], dtype=float),
+        np.array([row["status"] == "won" for row in rows], dtype=bool),
+    )
+
+
+def _pace(rows: list[dict[str, Any]], day: date) -> Pace:
+    """How fast deals are won in each week of a quarter."""
+    return Pace.of(*_lives([r for r in rows if r["opened"] and (r["status"] == "open" or r["closed"])], day), day)
+
+
+def _unrest(rows: list[dict[str, Any]], table: LifeTable, day: date, length: int, pace: Pace) -> float:
     """How far past periods of this length were off together."""
     dated = [row for row in rows if row["opened"] and row["has_value"] and (row["status"] == "open" or row["closed"])]
-    return forecast.unrest(
-        np.array([(day - row["opened"]).days for row in dated], dtype=float),
-        np.array([(day - row["closed"]).days if row["closed"] else np.nan for row in dated], dtype=float),
-        np.array([row["status"] == "won" for row in dated], dtype=bool),
-        np.array([row["value"] for row in dated], dtype=float),
-        table,
-        max(length, 1),
-    )
+    value = np.array([row["value"] for row in dated], dtype=float)
+    return forecast.unrest(*_lives(dated, day), value, table, max(length, 1), pace, day)
 
 
 def _open(
@@ -277,20 +286,22 @@ def _open(
     day: date,
     begins: int,
     ends: int,
+    pace: Pace,
 ) -> Deals:
     """Open deals with P(won in the period) and its interval, which is as wide on the log odds as the published one."""
     p, low, high = (np.array([row[name] for row in rows], dtype=float) for name in ("p", "low", "high"))
     here = np.zeros(len(rows))
     scored = np.array([row["won_by"] is not None for row in rows], dtype=bool)
+    factors = pace.days(day, max(ends, 0))
     ages = np.array([(day - row["opened"]).days if row["opened"] else 0 for row in rows], dtype=float)
     if (~scored).any():
         by_age = table.curves(ages[~scored], horizon).tilted(p[~scored], horizon)
-        here[~scored] = forecast.in_period(by_age, begins, ends)
+        here[~scored] = forecast.in_period(by_age, begins, ends, factors)
     for own in sorted({row["horizon_days"] for row in rows if row["won_by"] is not None}):
         mine = np.array([row["won_by"] is not None and row["horizon_days"] == own for row in rows])
         kept = [row for row, is_mine in zip(rows, mine, strict=True) if is_mine]
         curves = Curves(edges(own), np.array([r["won_by"] for r in kept]), np.array([r["lost_by"] for r in kept]))
-        here[mine] = forecast.in_period(curves, begins, ends)
+        here[mine] = forecast.in_period(curves, begins, ends, factors)
     own = logit(here)
     return Deals(
         np.array([row["value"] for row in rows], dtype=float),

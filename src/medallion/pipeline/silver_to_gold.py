@@ -391,10 +391,16 @@ def _few(context: Context, step: Step, inputs: list[Any], since: Additions, kept
 
 
 def _scored(context: Context, frames: Mapping[str, DataFrame], as_of: AsOf, champion: Entry) -> DataFrame:
-    *always, changes = SCORED_FROM
-    customers, leads, interactions = (frames[name] for name in always)
-    facts = snapshots.current(customers, leads, interactions, frames.get(changes))
-    rows = snapshots.snapshots(facts, [as_of.time], as_of.weights, champion.fixed)
+    customers, leads, interactions, history, changes = SCORED_FROM
+    facts = snapshots.current(
+        frames[customers],
+        frames[leads],
+        frames[interactions],
+        frames.get(changes),
+        frames[history].filter(F.coalesce(F.col("updated_at") < as_of.instant, F.lit(True))),
+        context.entities["leads"].currency,
+    )
+    rows = snapshots.snapshots(facts, [as_of.time], as_of.weights, champion.fixed, own=champion.own)
     context.save(predict.scored(rows, champion.scorer), predict.WORK)
     return context.read(SCORED)
 
