@@ -106,7 +106,8 @@ class Tools:
 
         One row per account with an open deal: the rep of its best deal, the next step, channel and hour, the expected
         value (sum of value times probability of its open deals), reasons, and what happened last. Accounts that were
-        touched within the days of rest, and those that must not be contacted, are left out and counted in the note.
+        touched within the days of rest, those that someone has dealt with on an earlier plan, and those that must not be
+        contacted are left out and counted in the note.
 
         Args:
             owner: Only this rep's accounts.
@@ -134,7 +135,8 @@ class Tools:
             )
         blocked = [one for one in self.rules.suppressed if one.until is None or one.until >= on]
         nobody = sorted({one.customer_id for one in blocked if one.channel is None})
-        bindings = [on, min(most, _MOST_ROWS), owner, owner, nobody, on, self.rules.rest_days]
+        away = sorted({key for key, day in self.rules.put_off.items() if day > on} - {*nobody})
+        bindings = [on, min(most, _MOST_ROWS), owner, owner, [*nobody, *away], on, self.rules.rest_days]
         rows = self.serving.rows(_CALL_LIST, bindings)
         hours, last, why = self._hours(), self._last(rows), self._reasons(rows)
         for row in rows:
@@ -147,13 +149,15 @@ class Tools:
         total = len(rows)
         if cut:  # those beyond the capacity, whom nothing but that leaves out
             whole = f"open_accounts where {_CONTACTABLE}"
-            total += self._count(whole, [owner, owner, nobody, on, self.rules.rest_days]) - cut
+            total += self._count(whole, [owner, owner, [*nobody, *away], on, self.rules.rest_days]) - cut
         left = self.serving.rows(
             "select count(*) filter (last_interaction_at >= cast(? as date) - cast(? as integer)) as resting, "
-            "count(*) filter (customer_id in (select unnest(?))) as refused "
+            "count(*) filter (customer_id in (select unnest(?))) as refused, "
+            "count(*) filter (customer_id in (select unnest(?))) as away "
             "from open_accounts where ? is null or lower(owner) = lower(?)",
-            [on, self.rules.rest_days, nobody, owner, owner],
+            [on, self.rules.rest_days, nobody, away, owner, owner],
         )[0]
+        dealt_with = f", {left['away']:,} done or put off" if left["away"] else ""
         return self._found(
             "call_plan",
             f"Who to contact on {on.isoformat()}",
@@ -183,7 +187,7 @@ class Tools:
             f"with open_accounts as ({_OPEN_ACCOUNTS}){_CALL_LIST}",
             bindings,
             f"Left out: {left['resting']:,} with a contact in the last {self.rules.rest_days} days, "
-            f"{left['refused']:,} not to be contacted.",
+            f"{left['refused']:,} not to be contacted{dealt_with}.",
             total,
         )
 

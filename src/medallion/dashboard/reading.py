@@ -19,7 +19,7 @@ from cachetools import LRUCache, cached
 
 from medallion import metrics, temporary
 from medallion.errors import LakehouseError
-from medallion.lakehouse import contracts_in_use, query
+from medallion.lakehouse import contracts_in_use, manifests, query
 from medallion.lakehouse.store import Lakehouse
 from medallion.metrics import Answer, Filter, Relation
 from medallion.pipeline import proof
@@ -64,7 +64,8 @@ class Reading:
         #: What became of amounts in others, in words.
         self.currencies = proof.note(lake)
         self._stack = ExitStack()
-        self._connection = self._stack.enter_context(query.connect(lake, alone=True))
+        self._read = manifests.as_read(lake)
+        self._connection = self._stack.enter_context(query.connect(self._read, alone=True))
         try:
             for name in _NEEDED:
                 lake.delta(name)
@@ -116,6 +117,10 @@ class Reading:
         """What `write` gives, compressed with gzip, once per key as long as it is remembered."""
         found: bytes = self._written(key, lambda: gzip.compress(write(), 6))
         return found
+
+    def version(self, name: str) -> int:
+        """The version of a table that is read."""
+        return self._read.version(name)
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A cursor of its own for a thread, in UTC."""

@@ -10,10 +10,11 @@ import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import anyio
 import anyio.to_thread
@@ -33,8 +34,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from medallion import charts, figures, metrics, temporary
+from medallion.care import follow_ups
 from medallion.config import Settings, utc_now
-from medallion.dashboard import copies, health, pages, parameters, people, safety, tables, words, writing
+from medallion.dashboard import copies, health, pages, parameters, people, safety, tables, today, words, writing
 from medallion.dashboard.parameters import BadRequestError, Given
 from medallion.dashboard.reading import Reading, Source
 from medallion.errors import ContractError, MedallionError, StateRemovedError
@@ -49,7 +51,9 @@ THEMES = ("system", "light", "dark")
 _STATIC = {
     "app.css": "text/css", "app.js": "text/javascript", "htmx.min.js": "text/javascript", "icon.svg": "image/svg+xml",
 }  # fmt: skip
-_MOST_FORM = 4096
+#: Cookie with the owner whose plan opens first.
+MINE = "mine"
+_MOST_FORM = 8192
 #: Requests that are answered at a time; the others wait. Each thread keeps memory of its own.
 THREADS = 12
 
@@ -143,6 +147,57 @@ class Dashboard:
 
         held = reading.written(("page", page.name, found, request.cookies.get("theme")), made)
         return _compressed(request, held, "text/html; charset=utf-8", _FRESH)
+
+    def today(self, request: Request, reading: Reading) -> Response:
+        """Whom to contact, from the plan of the agent."""
+        found = parameters.given(request.query_params.multi_items(), ("owner",))
+        owner, known = found.get("owner"), today.owners(reading)
+        if owner is not None and owner not in known:
+            raise BadRequestError(words.say("no_such_owner", owner=owner))
+        told = today.today(reading, self.options.settings, owner, pii=self.options.pii)
+        return self._html(
+            request, reading, "today.html.j2", page="today", title=words.PAGES["today"][0], owner=owner, owners=known, told=told,
+            snoozes=today.SNOOZES, mine=_mine(request),
+        )  # fmt: skip
+
+    async def remember(self, request: Request) -> Response:
+        """Remember whose plan opens first."""
+        owner = (await _form(request)).get("owner", "")
+        _from_here(request)
+        response = RedirectResponse(_today(owner), status_code=303)
+        secure = self.options.door.secure
+        response.set_cookie(
+            MINE, quote(owner), max_age=31_536_000 if owner else 0, httponly=True, samesite="strict", secure=secure
+        )
+        return response
+
+    async def follow_up(self, request: Request) -> Response:
+        """Record what was done with an account of the plan."""
+        _from_here(request)
+        form = await _form(request)
+        return await run_in_threadpool(self._follow_up, request, form)
+
+    def _follow_up(self, request: Request, form: dict[str, str]) -> Response:
+        reading, door = self.source.reading(), self.options.door
+        kind, days, key = form.get("kind", ""), form.get("days", ""), form.get("customer_id", "")
+        deals = reading.rows("select lead_id from gold.deals where customer_id = ? and status = 'open'", [key])
+        day, lead = today.day_of(reading), form.get("lead_id") or None
+        if day is None or not deals or lead not in (None, *(one["lead_id"] for one in deals)):
+            raise BadRequestError(words.say("not_planned", key=key[:60]))
+        until = None
+        if kind == "snoozed":
+            until = day + timedelta(days=next((n for n in today.SNOOZES if str(n) == days), 0))
+        note = form.get("note", "") if kind == "note" else ""
+        proxy = request.headers.get(door.user_header, "").strip() if door.user_header else None
+        who = today.user(proxy, shared=door.password is not None)
+        try:
+            follow_ups.add(reading.lake, kind, day, key, lead, who, utc_now(), until=until, note=note)
+        except MedallionError as error:
+            return self._html(
+                request, reading, "error.html.j2", 409, page="today", title=words.say("not_kept"), problem=error.problem,
+                remedy=error.remedy,
+            )  # fmt: skip
+        return RedirectResponse(_today(form.get("owner", "")), status_code=303)
 
     def health(self, request: Request, reading: Reading) -> Response:
         """The page about the data."""
@@ -348,7 +403,7 @@ class Dashboard:
         token = door.enter(who, (await _form(request)).get("password", ""))
         if token is None:
             return again(403, words.say("sign_in_failed"))
-        response = RedirectResponse("/pipeline", status_code=303)
+        response = RedirectResponse("/", status_code=303)
         response.set_cookie(
             safety.COOKIE, token, max_age=safety.SESSION_SECONDS, httponly=True, samesite="strict", secure=door.secure
         )
@@ -386,7 +441,7 @@ class Dashboard:
             status, title, problem = (
                 error.status_code,
                 words.say("missing"),
-                error.detail if error.status_code == 404 else words.say("not_found"),
+                error.detail if error.status_code in (403, 404) else words.say("not_found"),
             )
         elif isinstance(error, MedallionError):
             status, title, problem, remedy = 503, words.say("unavailable"), error.problem, error.remedy
@@ -409,6 +464,7 @@ class Dashboard:
             pii=self.options.pii,
             signed_in=self.options.door.password is not None,
             nav=_nav(request) if reading else (),
+            asked=_asked(request),
             **context,
         )
         return HTMLResponse(text, status, headers=_FRESH)
@@ -492,10 +548,22 @@ def _nav(request: Request) -> list[tuple[str, str, str]]:
     here = dict(request.query_params)
     found = []
     for name, (title, _) in words.PAGES.items():
+        if name == "today":
+            found.append((name, title, _today(here.get("owner") or _mine(request))))
+            continue
         known = pages.PAGES[name].filters if name in pages.PAGES else ()
         kept = Given(tuple((key, here[key]) for key in known if here.get(key)))
         found.append((name, title, f"/{name}{kept.query()}"))
     return found
+
+
+def _asked(request: Request) -> list[tuple[str, str]]:
+    """What an address narrows a page to, for a print."""
+    return [
+        (name, text)
+        for name, text in request.query_params.multi_items()
+        if text and name not in ("after", "at", "sort")
+    ]
 
 
 async def _form(request: Request) -> dict[str, str]:
@@ -505,6 +573,26 @@ async def _form(request: Request) -> dict[str, str]:
         if len(body) > _MOST_FORM:
             raise BadRequestError(words.say("not_text", name="form", longest=_MOST_FORM))
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+def _from_here(request: Request) -> None:
+    """Refuse a form that a page elsewhere has sent: browsers say where a form comes from, and pages cannot change that.
+
+    Raises:
+        HTTPException: It does not come from this dashboard.
+    """
+    site, origin = request.headers.get("sec-fetch-site"), urlsplit(request.headers.get("origin", ""))
+    if not (site == "same-origin" if site else origin.netloc and origin.netloc == request.headers.get("host")):
+        raise HTTPException(403, words.say("not_from_here"))
+
+
+def _mine(request: Request) -> str:
+    """Whose plan opens first; empty for everyone's."""
+    return unquote(request.cookies.get(MINE, ""))[: parameters.LONGEST]
+
+
+def _today(owner: str) -> str:
+    return f"/today{Given().query(owner=owner)}"
 
 
 def _back(request: Request) -> str:
@@ -559,7 +647,7 @@ def application(options: Options) -> Starlette:
         return Route(path, shown.answering(answer), methods=["GET"])
 
     async def home(request: Request) -> Response:
-        return RedirectResponse("/pipeline")
+        return RedirectResponse(_today(_mine(request)))
 
     async def alive(request: Request) -> Response:
         return PlainTextResponse("alive")
@@ -582,6 +670,9 @@ def application(options: Options) -> Starlette:
             Route("/sign-out", shown.sign_out, methods=["POST"]),
             Route("/theme", shown.theme, methods=["POST"]),
             Route("/static/{name}", shown.static),
+            asked("/today", shown.today),
+            Route("/today/mine", shown.remember, methods=["POST"]),
+            Route("/today/done", shown.follow_up, methods=["POST"]),
             asked("/health", shown.health),
             asked("/metrics/{name}", shown.metric),
             asked("/question", shown.question),

@@ -6,6 +6,7 @@ TITLE = "Medallion"
 
 #: Pages in their order: path, name, what they answer.
 PAGES = {
+    "today": ("Today", "Whom to contact, why now, and how to begin."),
     "pipeline": ("Lead Scoring & Pipeline", "Who to call now and why, and what the open deals are worth."),
     "customers": ("Customer Analytics", "Who the customers are, how they score and who brings the revenue."),
     "interactions": ("Interaction Analytics", "Which channels, hours and days get answers."),
@@ -46,11 +47,16 @@ TEXTS = {
     "sign_in_failed": "This is not the password.",
     "too_many": "Too many attempts. Wait a minute and try again.",
     "no_user": "This dashboard opens through its sign-in proxy alone.",
+    "no_such_owner": "{owner}: no owner of an open deal has this name. Choose one from the list.",
+    "not_from_here": "This form was not sent from this dashboard; nothing was recorded.",
+    "not_kept": "Not recorded",
+    "not_planned": "There is no account {key!r} with an open deal; nothing was recorded.",
     "wrong_host": "This dashboard does not answer to that host name.",
 }
 
 #: What stands where a table has no rows.
 EMPTY = {
+    "today": "Nobody is left to contact: every open deal was touched lately, is done, or is put off.",
     "calls": "No deal is open, so there is nobody to call.",
     "moves": "No deal's odds moved by more than a tenth since the last score of an earlier day.",
     "quarantine": "Nothing waits in quarantine: every record was accepted.",
