@@ -10,7 +10,6 @@ from datetime import date, timedelta
 from urllib.parse import unquote
 
 import pytest
-from starlette.testclient import TestClient
 
 from conftest import NOW
 from medallion import contracts
@@ -20,18 +19,11 @@ from medallion.agent.serving import serve
 from medallion.agent.tools import Tools
 from medallion.care import follow_ups
 from medallion.care.proposals import Actions
-from medallion.config import AgentSettings, load
-from medallion.dashboard import safety
-from medallion.dashboard.web import Options, application
+from medallion.config import AgentSettings
 from medallion.errors import LakehouseError, MedallionError
 
 DAY = date(2025, 7, 1)
 HERE = {"origin": "http://testserver", "host": "testserver"}
-
-
-def opened(lake, **options):
-    door = safety.Door(hosts=("testserver",))
-    return TestClient(application(Options(load(None, lakehouse=lake.root), door, **options)), follow_redirects=False)
 
 
 def planned(lake, day=DAY, **given):
@@ -45,9 +37,9 @@ def shown(client, address="/today"):
     return re.findall(r'<li class="call" data-customer="([^"]+)"', answer.text), html.unescape(answer.text)
 
 
-def test_the_cards_are_the_plan(sample):
+def test_the_cards_are_the_plan(dashboard, sample):
     """The same accounts in the same order of value, each with its deal, a sentence, and how to open."""
-    keys, text = shown(opened(sample))
+    keys, text = shown(dashboard(sample))
     plan = planned(sample)
     assert keys == [row["customer_id"] for row in sorted(plan.rows, key=lambda row: -row["expected_value"])][:10]
     assert plan.note in text
@@ -55,10 +47,10 @@ def test_the_cards_are_the_plan(sample):
         assert row["lead_id"] in text
         assert row["next_step"] in text
     owner = plan.rows[0]["owner"]
-    mine, _ = shown(opened(sample), f"/today?owner={owner}")
+    mine, _ = shown(dashboard(sample), f"/today?owner={owner}")
     assert mine == [row["customer_id"] for row in plan.rows if row["owner"] == owner]
-    assert opened(sample).get("/today?owner=Nobody").status_code == 400
-    assert opened(sample).get("/").headers["location"] == "/today"
+    assert dashboard(sample).get("/today?owner=Nobody").status_code == 400
+    assert dashboard(sample).get("/").headers["location"] == "/today"
 
 
 def test_why_now_is_the_most_pressing_reason():
@@ -126,19 +118,19 @@ def test_what_cannot_be_recorded_is_refused(own_sample):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="folders have no modes on Windows")
-def test_a_lakehouse_that_cannot_be_written_says_so(own_sample, monkeypatch):
+def test_a_lakehouse_that_cannot_be_written_says_so(dashboard, own_sample, monkeypatch):
     monkeypatch.setattr("medallion.care.follow_ups.os.access", lambda path, mode: False)
     with pytest.raises(LakehouseError, match="cannot be written"):
         follow_ups.add(own_sample, "done", DAY, "C001", None, "ann", NOW)
-    answer = opened(own_sample).post(
-        "/today/done", data={"kind": "done", "customer_id": shown(opened(own_sample))[0][0]}, headers=HERE
+    answer = dashboard(own_sample).post(
+        "/today/done", data={"kind": "done", "customer_id": shown(dashboard(own_sample))[0][0]}, headers=HERE
     )
     assert (answer.status_code, "Nothing was recorded" in answer.text) == (409, True)
     assert stat.S_ISDIR((own_sample.folder / "ops").stat().st_mode)
 
 
-def test_the_buttons_of_a_card_record_and_undo(own_sample):
-    client = opened(own_sample)
+def test_the_buttons_of_a_card_record_and_undo(dashboard, own_sample):
+    client = dashboard(own_sample)
     keys, _ = shown(client)
     form = {"customer_id": keys[0], "owner": ""}
     assert client.post("/today/done", data={**form, "kind": "done"}, headers=HERE).headers["location"] == "/today"
@@ -168,16 +160,16 @@ def test_the_buttons_of_a_card_record_and_undo(own_sample):
     ],
     ids=str,
 )
-def test_a_form_from_elsewhere_records_nothing(own_sample, headers):
-    client = opened(own_sample)
+def test_a_form_from_elsewhere_records_nothing(dashboard, own_sample, headers):
+    client = dashboard(own_sample)
     for address in ("/today/done", "/today/mine"):
         answer = client.post(address, data={"kind": "done", "customer_id": "C001", "owner": "x"}, headers=headers)
         assert (answer.status_code, answer.headers.get("set-cookie")) == (403, None)
     assert not own_sample.exists(follow_ups.TABLE)
 
 
-def test_mine_is_remembered(sample):
-    client = opened(sample)
+def test_mine_is_remembered(dashboard, sample):
+    client = dashboard(sample)
     owner = planned(sample).rows[0]["owner"]
     client.post("/today/mine", data={"owner": owner}, headers=HERE)
     assert unquote(client.get("/").headers["location"]).replace("+", " ") == f"/today?owner={owner}"
@@ -185,18 +177,18 @@ def test_mine_is_remembered(sample):
     assert client.get("/").headers["location"] == "/today"
 
 
-def test_people_and_words_are_shown_with_permission_alone(sample, rows):
+def test_people_and_words_are_shown_with_permission_alone(dashboard, sample, rows):
     """Telephone, e-mail with the draft, and what was noted: of the people of the sample, whose deals name them."""
     told = rows(
         sample, "select email, phone, lead_name from silver.leads_clean where status = 'open' and email is not null"
     )
     notes = rows(sample, "select notes from silver.interactions_clean where notes is not null")
-    without, text = opened(sample), ""
+    without, text = dashboard(sample), ""
     text = shown(without)[1]
     assert not [one for row in told for one in row.values() if one and one in text]
     assert not [row["notes"] for row in notes if row["notes"] in text]
     assert "mailto:?subject=" in text
-    permitted = shown(opened(sample, pii=True))[1]
+    permitted = shown(dashboard(sample, pii=True))[1]
     assert re.search(r'href="tel:\+?\d+"', permitted)
     assert re.search(r'href="mailto:[^"?]+@[^"?]+\?subject=', permitted)
     assert [row["notes"] for row in notes if row["notes"] in permitted]

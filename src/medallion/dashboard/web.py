@@ -36,7 +36,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from medallion import charts, figures, metrics, temporary
 from medallion.care import follow_ups
 from medallion.config import Settings, utc_now
-from medallion.dashboard import copies, health, pages, parameters, people, safety, tables, today, words, writing
+from medallion.dashboard import (
+    copies,
+    health,
+    outlook,
+    pages,
+    parameters,
+    people,
+    safety,
+    tables,
+    today,
+    words,
+    writing,
+)
+from medallion.dashboard.listing import Listing
 from medallion.dashboard.parameters import BadRequestError, Given
 from medallion.dashboard.reading import Reading, Source
 from medallion.errors import ContractError, MedallionError, StateRemovedError
@@ -199,6 +212,30 @@ class Dashboard:
             )  # fmt: skip
         return RedirectResponse(_today(form.get("owner", "")), status_code=303)
 
+    def forecast(self, request: Request, reading: Reading) -> Response:
+        """The forecast of a period beside its quota."""
+        found = parameters.given(request.query_params.multi_items(), outlook.PARAMETERS)
+        told = outlook.page(reading, self.options.settings, found)
+        return self._html(
+            request, reading, "forecast.html.j2", page="forecast", title=words.PAGES["forecast"][0], splits=outlook.SPLITS, **told
+        )  # fmt: skip
+
+    def forecast_deals(self, request: Request, reading: Reading) -> Response:
+        """The deals behind a figure of the forecast."""
+        found = parameters.given(request.query_params.multi_items(), (*outlook.PARAMETERS, "part", "group"))
+        back = f"/forecast{found.query(only=outlook.PARAMETERS)}"
+        return self._listing(request, reading, outlook.listed(reading, self.options.settings, found), found, back)
+
+    def _listing(self, request: Request, reading: Reading, listed: Listing, found: Given, back: str) -> Response:
+        """Rows as a page, or as a file where the address ends in its kind."""
+        kind = request.path_params.get("kind")
+        if kind is None:
+            return self._html(
+                request, reading, "listing.html.j2", page="", title=listed.title, listed=listed, back=back,
+                download=request.url.path, query=found.query(),
+            )  # fmt: skip
+        return _file(kind, listed.file_name, listed.write)
+
     def health(self, request: Request, reading: Reading) -> Response:
         """The page about the data."""
         parameters.given(request.query_params.multi_items(), ())
@@ -276,19 +313,15 @@ class Dashboard:
     def download(self, request: Request, reading: Reading) -> Response:
         """The rows of a table as a file."""
         table, kind = tables.TABLES.get(request.path_params["table"]), request.path_params["kind"]
-        if table is None or kind not in ("csv", "parquet"):
+        if table is None:
             raise HTTPException(404, words.say("not_found"))
         found = parameters.given(request.query_params.multi_items(), table.allowed)
         where = table.understood(found, reading)
-        folder, remove = temporary.make()
-        path = Path(folder, f"{table.name}.{kind}")
-        try:
-            tables.download(reading, table, found, where, path, pii=self.options.pii)
-        except BaseException:
-            remove()
-            raise
-        media = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}[kind]
-        return FileResponse(path, media_type=media, filename=path.name, background=BackgroundTask(remove))
+        return _file(
+            kind,
+            lambda kind: f"{table.name}.{kind}",
+            lambda path: tables.download(reading, table, found, where, path, pii=self.options.pii),
+        )
 
     def customer(self, request: Request, reading: Reading) -> Response:
         """One customer."""
@@ -482,6 +515,23 @@ def _compressed(request: Request, content: bytes, kind: str, headers: dict[str, 
     return Response(gzip.decompress(content), media_type=kind, headers=headers)
 
 
+_MEDIA = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
+
+
+def _file(kind: str, name: Callable[[str], str], write: Callable[[Path], None]) -> Response:
+    """A file to download, which is removed when it is sent."""
+    if kind not in _MEDIA:
+        raise HTTPException(404, words.say("not_found"))
+    folder, remove = temporary.make()
+    path = Path(folder, name(kind))
+    try:
+        write(path)
+    except BaseException:
+        remove()
+        raise
+    return FileResponse(path, media_type=_MEDIA[kind], filename=path.name, background=BackgroundTask(remove))
+
+
 def page_context(
     page: pages.Page, found: Given, reading: Reading, *, pii: bool, size: int | None = None
 ) -> dict[str, Any]:
@@ -673,6 +723,9 @@ def application(options: Options) -> Starlette:
             asked("/today", shown.today),
             Route("/today/mine", shown.remember, methods=["POST"]),
             Route("/today/done", shown.follow_up, methods=["POST"]),
+            asked("/forecast", shown.forecast),
+            asked("/forecast/deals.{kind}", shown.forecast_deals),
+            asked("/forecast/deals", shown.forecast_deals),
             asked("/health", shown.health),
             asked("/metrics/{name}", shown.metric),
             asked("/question", shown.question),

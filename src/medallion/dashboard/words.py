@@ -8,6 +8,7 @@ TITLE = "Medallion"
 PAGES = {
     "today": ("Today", "Whom to contact, why now, and how to begin."),
     "pipeline": ("Lead Scoring & Pipeline", "Who to call now and why, and what the open deals are worth."),
+    "forecast": ("Forecast", "What the period brings beside its quota, and what stands in the way."),
     "customers": ("Customer Analytics", "Who the customers are, how they score and who brings the revenue."),
     "interactions": ("Interaction Analytics", "Which channels, hours and days get answers."),
     "sales": ("Sales Performance", "Revenue, win rate, velocity and cycle, by month, rep and customer."),
@@ -48,6 +49,10 @@ TEXTS = {
     "too_many": "Too many attempts. Wait a minute and try again.",
     "no_user": "This dashboard opens through its sign-in proxy alone.",
     "no_such_owner": "{owner}: no owner of an open deal has this name. Choose one from the list.",
+    "no_scores": "There is no score yet, so there is nothing to forecast from. `medallion run` scores open deals.",
+    "no_such_split": "The forecast is not split by {name!r}. It is split by: {known}.",
+    "no_such_part": "The forecast has no figure {name!r}. It has: {known}.",
+    "no_such_group": "No {by} of this forecast is called {name!r}.",
     "not_from_here": "This form was not sent from this dashboard; nothing was recorded.",
     "not_kept": "Not recorded",
     "not_planned": "There is no account {key!r} with an open deal; nothing was recorded.",
