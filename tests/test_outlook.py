@@ -79,7 +79,7 @@ def test_quotas_and_outcomes_stand_beside_it(sample):
     ("address", "says"),
     [
         ("/forecast?period=soon", "is no period"),
-        ("/forecast?by=mood", "is not split by 'mood'"),
+        ("/forecast?by=mood", "not split by 'mood'"),
         ("/forecast/deals?part=luck", "no figure 'luck'"),
         ("/forecast/deals?part=won&group=Nobody", "called 'Nobody'"),
         ("/forecast/deals", "no figure ''"),

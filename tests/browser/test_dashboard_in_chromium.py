@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif("MEDALLION_CHROMIUM" not in os.environ, reason="
 
 LOOKS = [("light", 1440), ("dark", 1440), ("light", 390), ("dark", 390)]
 PAGES = [
-    "/today", "/forecast", "/forecast/deals?part=commit", "/pipeline", "/customers", "/interactions", "/sales", "/health", "/customers/C001", "/metrics/win_rate?by=source",
+    "/today", "/forecast", "/forecast/deals?part=commit", "/changes?by=owner", "/changes/steps?part=won", "/pipeline", "/customers", "/interactions", "/sales", "/health", "/customers/C001", "/metrics/win_rate?by=source",
     "/rows/deals", "/rows/quarantine", "/figures/pipeline/stages", "/sales?owner=Nobody", "/nothing",
 ]  # fmt: skip
 EVIL = "<img src=x onerror=alert(1)>"

@@ -163,11 +163,12 @@ def listed(reading: Reading, settings: Settings, found: Given) -> Listing:
         BadRequestError: There is no such figure or row.
     """
     told, deals = read(reading, settings, found)
+    by = str(told.dimension)
     part, group = found.get("part") or "", found.get("group")
     if part not in PARTS:
         raise BadRequestError(words.say("no_such_part", name=part[:40], known=", ".join(PARTS)))
-    if group is not None and group not in {str(one[told.dimension]) for one in told.groups}:
-        raise BadRequestError(words.say("no_such_group", name=group[:60], by=told.dimension))
+    if group is not None and group not in {str(one[by]) for one in told.groups}:
+        raise BadRequestError(words.say("no_such_group", name=group[:60], by=by))
     silent = _silent(reading)
     chosen = {one.lead_id: one for one in deals if _counts(one, part, silent) and group in (None, one.group)}
     named = reading.rows(
@@ -187,11 +188,7 @@ def listed(reading: Reading, settings: Settings, found: Given) -> Listing:
         totals["expected_value"] = sum(row["expected_value"] for row in rows)
     columns = tuple(one for one in _COLUMNS if one.name != "product_name" or _has_products(reading))
     asked = [("figure", PARTS[part]), ("period", told.period.name)]
-    asked += (
-        [(str(told.dimension), _names(reading, str(told.dimension)).get(group or "", group))]
-        if group is not None
-        else []
-    )
+    asked += [(by, _names(reading, by).get(group, group))] if group is not None else []
     return Listing(
         "forecast", f"{PARTS[part]}, {told.period.name}", _MEANS[part], columns, rows, totals,
         (*asked, ("as of", str(told.as_of))),

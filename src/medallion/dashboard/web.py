@@ -37,6 +37,7 @@ from medallion import charts, figures, metrics, temporary
 from medallion.care import follow_ups
 from medallion.config import Settings, utc_now
 from medallion.dashboard import (
+    changes,
     copies,
     health,
     outlook,
@@ -225,6 +226,24 @@ class Dashboard:
         found = parameters.given(request.query_params.multi_items(), (*outlook.PARAMETERS, "part", "group"))
         back = f"/forecast{found.query(only=outlook.PARAMETERS)}"
         return self._listing(request, reading, outlook.listed(reading, self.options.settings, found), found, back)
+
+    def changes(self, request: Request, reading: Reading) -> Response:
+        """How the open pipeline of one day became that of another."""
+        found = parameters.given(request.query_params.multi_items(), changes.PARAMETERS)
+        try:
+            told, problem = changes.page(reading, found), ""
+        except BadRequestError as error:  # the days stay on the page, to be changed there
+            told, problem = {"start": None, "end": None, "by": found.get("by")}, str(error)
+        return self._html(
+            request, reading, "changes.html.j2", 400 if problem else 200, page="changes", title=words.PAGES["changes"][0],
+            splits=changes.SPLITS, found=found, problem=problem, **told,
+        )  # fmt: skip
+
+    def steps(self, request: Request, reading: Reading) -> Response:
+        """The steps behind a part of what changed."""
+        found = parameters.given(request.query_params.multi_items(), (*changes.PARAMETERS, "part", "group"))
+        back = f"/changes{found.query(only=changes.PARAMETERS)}"
+        return self._listing(request, reading, changes.listed(reading, found), found, back)
 
     def _listing(self, request: Request, reading: Reading, listed: Listing, found: Given, back: str) -> Response:
         """Rows as a page, or as a file where the address ends in its kind."""
@@ -726,6 +745,9 @@ def application(options: Options) -> Starlette:
             asked("/forecast", shown.forecast),
             asked("/forecast/deals.{kind}", shown.forecast_deals),
             asked("/forecast/deals", shown.forecast_deals),
+            asked("/changes", shown.changes),
+            asked("/changes/steps.{kind}", shown.steps),
+            asked("/changes/steps", shown.steps),
             asked("/health", shown.health),
             asked("/metrics/{name}", shown.metric),
             asked("/question", shown.question),
