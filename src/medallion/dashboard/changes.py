@@ -153,6 +153,7 @@ def listed(reading: Reading, found: Given) -> Listing:
     part, by, group = found.get("part") or "", found.get("by"), found.get("group")
     if part not in _MEANS:
         raise BadRequestError(words.say("no_such_step", name=part[:40], known=", ".join(_MEANS)))
+    columns: tuple[Column, ...]
     if part == "slipped":
         rows = reading.answer(lambda cursor: over_time.pushes(cursor, start, end))
         columns, totals = (

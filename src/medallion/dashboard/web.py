@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import hashlib
+import re
 import sys
 import traceback
 from collections.abc import AsyncIterator, Callable
@@ -39,12 +40,14 @@ from medallion.config import Settings, utc_now
 from medallion.dashboard import (
     changes,
     copies,
+    explore,
     health,
     outlook,
     pages,
     parameters,
     people,
     safety,
+    saved,
     tables,
     today,
     words,
@@ -244,6 +247,57 @@ class Dashboard:
         found = parameters.given(request.query_params.multi_items(), (*changes.PARAMETERS, "part", "group"))
         back = f"/changes{found.query(only=changes.PARAMETERS)}"
         return self._listing(request, reading, changes.listed(reading, found), found, back)
+
+    def explore(self, request: Request, reading: Reading) -> Response:
+        """Any question of metrics, by a form."""
+        found = explore.given(request.query_params.multi_items())
+        if kind := request.path_params.get("kind"):
+            listed = explore.file(reading, found)
+            return _file(kind, listed.file_name, listed.write)
+        told: dict[str, Any] = {}
+        try:
+            told, problem = explore.page(reading, found), ""
+        except BadRequestError as error:  # the question stays on the page, to be changed there
+            problem = str(error)
+        return self._html(
+            request, reading, "explore.html.j2", 400 if problem else 200, page="explore",
+            title=words.PAGES["explore"][0] if problem else str(told["understood"]), found=found, problem=problem,
+            form=explore.form(reading, found), views=saved.views(), place=saved.folder(), **told,
+        )  # fmt: skip
+
+    def behind(self, request: Request, reading: Reading) -> Response:
+        """The rows behind a figure of Explore."""
+        keys = [name for name in request.query_params if re.fullmatch(r"key\d", name)]
+        found = explore.given(request.query_params.multi_items(), ("of", *keys))
+        back = f"/explore{found.query(only=parameters.QUESTION)}"
+        return self._listing(request, reading, explore.listed(reading, found), found, back)
+
+    def catalogue(self, request: Request, reading: Reading) -> Response:
+        """All metrics."""
+        parameters.given(request.query_params.multi_items(), ())
+        return self._html(
+            request, reading, "catalogue.html.j2", page="explore", title="Metrics", every=list(metrics.metrics().values())
+        )  # fmt: skip
+
+    async def save_view(self, request: Request) -> Response:
+        """Keep a question under a name."""
+        _from_here(request)
+        form = await _form(request)
+        name = form.pop("view", "")
+        found = explore.given(list(form.items()))
+        return await run_in_threadpool(self._save_view, request, name, found)
+
+    def _save_view(self, request: Request, name: str, found: Given) -> Response:
+        reading = self.source.reading()
+        explore.answered(reading, explore.question(found))
+        try:
+            made = saved.save(name, found)
+        except MedallionError as error:
+            return self._html(
+                request, reading, "error.html.j2", 409, page="explore", title=words.say("not_kept"), problem=error.problem,
+                remedy=error.remedy,
+            )  # fmt: skip
+        return RedirectResponse(made.address, status_code=303)
 
     def _listing(self, request: Request, reading: Reading, listed: Listing, found: Given, back: str) -> Response:
         """Rows as a page, or as a file where the address ends in its kind."""
@@ -749,6 +803,12 @@ def application(options: Options) -> Starlette:
             asked("/changes/steps.{kind}", shown.steps),
             asked("/changes/steps", shown.steps),
             asked("/health", shown.health),
+            asked("/explore.{kind}", shown.explore),
+            asked("/explore", shown.explore),
+            Route("/explore/views", shown.save_view, methods=["POST"]),
+            asked("/explore/rows.{kind}", shown.behind),
+            asked("/explore/rows", shown.behind),
+            asked("/metrics", shown.catalogue),
             asked("/metrics/{name}", shown.metric),
             asked("/question", shown.question),
             asked("/records/{entity}", shown.question),

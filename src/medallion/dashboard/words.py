@@ -13,6 +13,7 @@ PAGES = {
     "customers": ("Customer Analytics", "Who the customers are, how they score and who brings the revenue."),
     "interactions": ("Interaction Analytics", "Which channels, hours and days get answers."),
     "sales": ("Sales Performance", "Revenue, win rate, velocity and cycle, by month, rep and customer."),
+    "explore": ("Explore", "Any metric, split, filtered, in any period, compared."),
     "health": ("Data health", "Where every row went, how fresh the data is, and what the model is worth."),
 }
 FILTERS = {
@@ -52,6 +53,7 @@ TEXTS = {
     "no_such_owner": "{owner}: no owner of an open deal has this name. Choose one from the list.",
     "no_scores": "There is no score yet, so there is nothing to forecast from. `medallion run` scores open deals.",
     "no_such_split": "This page is not split by {name!r}. It is split by: {known}.",
+    "no_such_show": "There is no way to show it called {name!r}; there are chart and table.",
     "no_changes": "There is no history of deals yet. `medallion run` makes it.",
     "after_the_data": "{day} is after {last}, the last day of the data. Choose a day up to that one.",
     "no_such_step": "There is no part {name!r}. There are: {known}.",

@@ -101,9 +101,8 @@ def steps(
     _in_order(start, end)
     if part not in ("start", *PARTS, "end"):
         raise ContractError(f"a movement has no part {part!r}", f"Parts: start, {', '.join(PARTS)}, end.")
-    names, given = (), {}
-    if by is not None:
-        names, given = (by,), {"given": group}
+    names = () if by is None else (by,)
+    given: dict[str, str | None] = {} if by is None else {"given": group}
     only = f"and cast({by} as varchar) is not distinct from $given" if by is not None else ""
     sql = f"""{_moves(names, known_as_of)} select lead_id, day, owner_then as owner, stage_then as stage, deal_value, value from parts
         where part = $part and (value <> 0 or n <> 0) {only} order by day, lead_id, value"""
