@@ -224,6 +224,10 @@ def test_a_question_is_asked_narrowed_and_taken_back(visit, address):
     """By hand: a split is chosen, a bar is clicked, its condition is crossed out, and going back shows what its address says."""
     page = visit()
     page.goto(address + "/explore", wait_until="networkidle")
+    page.select_option("#by-1", "source")  # the second alone
+    page.wait_for_url("**by=source**")
+    page.wait_for_selector("tbody .barred a")
+    page.goto(address + "/explore", wait_until="networkidle")
     page.select_option("#by-0", "owner")
     page.wait_for_url("**by=owner**")
     page.wait_for_selector("tbody .barred a")
