@@ -153,6 +153,27 @@ def own_sample(sample: Any, tmp_path: Path) -> Any:
 
 
 @pytest.fixture
+def dashboard() -> Iterator[Callable[..., Any]]:
+    """`dashboard(lake, pii=True)` is a client of a dashboard, which ends with the test."""
+    from contextlib import ExitStack
+
+    from starlette.testclient import TestClient
+
+    from medallion.config import load
+    from medallion.dashboard import safety
+    from medallion.dashboard.web import Options, application
+
+    with ExitStack() as stack:
+
+        def open_(lake: Any, door: Any = None, **options: Any) -> Any:
+            door = door or safety.Door(hosts=("testserver",))
+            app = application(Options(load(None, lakehouse=lake.root), door, **options))
+            return stack.enter_context(TestClient(app, follow_redirects=False))
+
+        yield open_
+
+
+@pytest.fixture
 def rows(spark: Any) -> Callable[..., list[dict[str, Any]]]:
     """`rows(lake, "select ... from gold.deals")` are the rows of a query as dicts."""
     from medallion.lakehouse import query

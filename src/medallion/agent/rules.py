@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from medallion.care import follow_ups
 from medallion.config import AgentSettings
 from medallion.errors import MedallionError
+from medallion.lakehouse.store import Lakehouse
 
 CHANNELS = ("call", "email", "whatsapp", "meeting")
 _HEADER = ("customer_id", "contact_id", "channel", "until", "reason")
@@ -27,21 +30,38 @@ class Suppressed:
 
 @dataclass(frozen=True)
 class Rules:
-    """What the call list keeps to."""
+    """What the call list keeps to.
+
+    Attributes:
+        capacity: Accounts per rep.
+        rest_days: Days that an account is left alone after a contact.
+        suppressed: Who must not be contacted.
+        put_off: The first day on which an account that someone has dealt with is planned again, by its key.
+    """
 
     capacity: int = 20
     rest_days: int = 2
     suppressed: tuple[Suppressed, ...] = ()
+    put_off: Mapping[str, date] = field(default_factory=dict)
+
+    def refused(self, customer_id: str, on: date) -> frozenset[str | None]:
+        """Channels that an account must not be contacted on, on a day; None stands for all of them."""
+        return frozenset(
+            one.channel
+            for one in self.suppressed
+            if one.customer_id == customer_id and (one.until is None or one.until >= on)
+        )
 
 
-def rules(settings: AgentSettings) -> Rules:
-    """The rules as the settings have them, with the suppression list read.
+def rules(settings: AgentSettings, lake: Lakehouse) -> Rules:
+    """The rules as the settings have them, with the suppression list read, and what people did with the plans so far.
 
     Raises:
         MedallionError: The list cannot be read; names file, line and value.
     """
     listed = suppressed(settings.suppressions) if settings.suppressions else ()
-    return Rules(settings.capacity, settings.rest_days, listed)
+    put_off = follow_ups.put_off(follow_ups.every(lake), settings.rest_days)
+    return Rules(settings.capacity, settings.rest_days, listed, put_off)
 
 
 def suppressed(path: Path) -> tuple[Suppressed, ...]:

@@ -106,8 +106,9 @@ class Tools:
 
         One row per account with an open deal: the rep of its best deal, the next step, channel and hour, the expected
         value (sum of value times probability of its open deals), reasons, and what happened last. Accounts that were
-        touched within the days of rest, and those that must not be contacted, are left out and counted in the note. Where
-        people of the account are known, `contact_id` is one who may be contacted on the channel.
+        touched within the days of rest, those that someone has dealt with on an earlier plan, and those that must not be
+        contacted are left out and counted in the note. Where people of the account are known, `contact_id` is one who may
+        be contacted on the channel.
 
         Args:
             owner: Only this rep's accounts.
@@ -137,7 +138,8 @@ class Tools:
         listed = {one.customer_id for one in blocked if one.customer_id and one.channel is None}
         denied = sorted({*consent.silent(self.serving, blocked)} - listed)
         nobody = sorted({*listed, *denied})
-        bindings = [on, min(most, _MOST_ROWS), owner, owner, nobody, on, self.rules.rest_days]
+        away = sorted({key for key, day in self.rules.put_off.items() if day > on} - {*nobody})
+        bindings = [on, min(most, _MOST_ROWS), owner, owner, [*nobody, *away], on, self.rules.rest_days]
         rows = self.serving.rows(_CALL_LIST, bindings)
         hours, last, why = self._hours(), self._last(rows), self._reasons(rows)
         people = consent.people(self.serving, [row["customer_id"] for row in rows], [row["lead_id"] for row in rows])
@@ -154,14 +156,16 @@ class Tools:
         total = len(rows)
         if cut:  # those beyond the capacity, whom nothing but that leaves out
             whole = f"open_accounts where {_CONTACTABLE}"
-            total += self._count(whole, [owner, owner, nobody, on, self.rules.rest_days]) - cut
+            total += self._count(whole, [owner, owner, [*nobody, *away], on, self.rules.rest_days]) - cut
         left = self.serving.rows(
             "select count(*) filter (last_interaction_at >= cast(? as date) - cast(? as integer)) as resting, "
             "count(*) filter (customer_id in (select unnest(?))) as refused, "
-            "count(*) filter (customer_id in (select unnest(?))) as denied "
+            "count(*) filter (customer_id in (select unnest(?))) as denied, "
+            "count(*) filter (customer_id in (select unnest(?))) as away "
             "from open_accounts where ? is null or lower(owner) = lower(?)",
-            [on, self.rules.rest_days, sorted(listed), denied, owner, owner],
+            [on, self.rules.rest_days, sorted(listed), denied, away, owner, owner],
         )[0]
+        dealt_with = f", {left['away']:,} done or put off" if left["away"] else ""
         return self._found(
             "call_plan",
             f"Who to contact on {on.isoformat()}",
@@ -194,7 +198,8 @@ class Tools:
             bindings,
             f"Left out: {left['resting']:,} with a contact in the last {self.rules.rest_days} days, "
             f"{left['refused']:,} not to be contacted"
-            + (f", {left['denied']:,} where everyone known has denied consent." if left["denied"] else "."),
+            + (f", {left['denied']:,} where everyone known has denied consent" if left["denied"] else "")
+            + f"{dealt_with}.",
             total,
         )
 

@@ -30,7 +30,7 @@ def _tools(call: Call, *, many: bool = False) -> Iterator[tuple[Tools, Settings]
     """The tools over a lakehouse; for many questions with the tables in memory and what the tools share computed."""
     settings = call.settings()
     with serve(call.lake, locked=many) as serving:
-        tools = Tools(serving, rules(settings.agent), settings.agent.trace_content)
+        tools = Tools(serving, rules(settings.agent, call.lake), settings.agent.trace_content)
         if many:
             tools.prepare()
         yield tools, settings

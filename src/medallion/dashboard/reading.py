@@ -22,7 +22,7 @@ from cachetools import LRUCache, cached
 from medallion import metrics, temporary
 from medallion.access import Person
 from medallion.errors import LakehouseError
-from medallion.lakehouse import contracts_in_use, query
+from medallion.lakehouse import contracts_in_use, manifests, query
 from medallion.lakehouse.store import Lakehouse
 from medallion.metrics import Answer, Filter, Relation
 from medallion.pipeline import proof
@@ -71,7 +71,8 @@ class Reading:
         #: What became of amounts in others, in words.
         self.currencies = proof.note(lake)
         self._stack = ExitStack()
-        self._connection = self._stack.enter_context(query.connect(lake, alone=True))
+        self._read = manifests.as_read(lake)
+        self._connection = self._stack.enter_context(query.connect(self._read, alone=True))
         try:
             for name in _NEEDED:
                 lake.delta(name)
@@ -108,7 +109,8 @@ class Reading:
         """Let go of the files; work in the background is broken off."""
         self.closed = True
         if working := self.working:
-            working.interrupt()
+            with suppress(duckdb.Error):  # it has just ended
+                working.interrupt()
             self.complete.wait(10)
         with suppress(duckdb.Error):  # a request still reads; the process ends soon
             self._stack.close()
@@ -123,6 +125,10 @@ class Reading:
         """What `write` gives, compressed with gzip, once per key as long as it is remembered."""
         found: bytes = self._written(key, lambda: gzip.compress(write(), 6))
         return found
+
+    def version(self, name: str) -> int:
+        """The version of a table that is read."""
+        return self._read.version(name)
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A cursor of its own for a thread, in UTC."""

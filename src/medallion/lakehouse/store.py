@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 #: Tables that are written beside the lock, while others read: no manifest says which version counts.
-BESIDE = frozenset({"ops.manifests", "ops.agent_log", "ops.failures"})
+BESIDE = frozenset({"ops.manifests", "ops.agent_log", "ops.failures", "ops.follow_ups"})
 _NAME = re.compile(rf"(?:{'|'.join(LAYERS)})\.[a-z][a-z0-9_]*")
 _again = retry(
     retry=retry_if_exception_message(match=r"(?s).*(Failed to commit transaction|Missing commit file|Concurrent).*"),

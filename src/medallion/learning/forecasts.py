@@ -95,6 +95,48 @@ class Forecast:
     stored: bool = False
 
 
+@dataclass(frozen=True)
+class Deal:
+    """A deal behind a forecast: won in the period, or open.
+
+    Attributes:
+        lead_id: Its key.
+        group: Its part of the dimension that the forecast is split by; empty without one.
+        is_won: Won in the period.
+        value: What it is worth.
+        probability: P(won in the period): 1 of a won one, None where it is not known.
+        is_due: Open, and its expected close date lies in the period.
+        is_overdue: Open, and its expected close date has passed.
+        is_slipped: Open, and its expected close date lay in the period before and lies after it now.
+    """
+
+    lead_id: str
+    group: str
+    is_won: bool
+    value: float
+    probability: float | None
+    is_due: bool
+    is_overdue: bool
+    is_slipped: bool
+
+    def part_of(self, part: str) -> bool:
+        """Whether it is counted in a figure of the forecast, one of `PARTS`."""
+        p = -1.0 if self.probability is None else self.probability
+        return {
+            "won": self.is_won,
+            "open": not self.is_won and p >= 0,
+            "commit": p >= forecast.COMMIT,
+            "best_case": p >= forecast.BEST_CASE,
+            "pipeline": self.is_due,
+            "overdue": self.is_overdue,
+            "slipped": self.is_slipped,
+        }[part]
+
+
+#: Figures of a forecast that have deals behind them; that of `open` is the value times the probability.
+PARTS = ("won", "open", "commit", "best_case", "pipeline", "overdue", "slipped")
+
+
 def period(text: str | None, day: date) -> Period:
     """The period that a text names, the quarter of the day when None.
 
@@ -145,22 +187,56 @@ def make(
         LakehouseError: There is no lakehouse, or gold is empty.
         MedallionError: The period or the dimension is none.
     """
-    if by is not None and by not in DIMENSIONS:
-        raise MedallionError(f"{by!r} is nothing to split a forecast by", f"Choose one of: {', '.join(DIMENSIONS)}.")
+    _one_of_the_dimensions(by)
     lake = Lakehouse(settings.lakehouse)
     for name in ("gold.deals", "gold.lead_scores"):
         lake.delta(name)
     with query.connect(lake, layers=["gold", "silver"]) as connection:
-        day = query.rows(connection, "select max(as_of) as day from gold.deals")[0]["day"]
-        if day is None:
-            raise LakehouseError(f"{lake.root}: gold has no deals", "Run `medallion run` first.")
-        found = _forecast(connection, settings.score.horizon_days, day, period(named, day), by, new_deals)
-        if lake.exists(_QUOTAS):
-            _with_quotas(found, _quotas(connection, found.period))
+        found, _ = read(
+            connection, settings.score.horizon_days, named, by, new_deals=new_deals, quotas=lake.exists(_QUOTAS)
+        )
     found.manifest = manifests.number(lake)
     if keep:
         found.stored = _kept(settings, lake, found, now)
     return found
+
+
+def read(
+    connection: duckdb.DuckDBPyConnection,
+    horizon_days: int,
+    named: str | None = None,
+    by: str | None = None,
+    *,
+    new_deals: bool = True,
+    quotas: bool = True,
+) -> tuple[Forecast, list[Deal]]:
+    """The forecast of a period over the views of gold that a connection has, and the deals behind it.
+
+    Args:
+        connection: With the views of gold and silver.
+        horizon_days: Of the probability, where no model says it.
+        named: The period; the quarter of gold's last day when None.
+        by: One of `DIMENSIONS`.
+        new_deals: Expect revenue from deals that are not opened yet, too.
+        quotas: Whether `gold.attainment` is there.
+
+    Raises:
+        LakehouseError: Gold is empty.
+        MedallionError: The period or the dimension is none.
+    """
+    _one_of_the_dimensions(by)
+    day = query.rows(connection, "select max(as_of) as day from gold.deals")[0]["day"]
+    if day is None:
+        raise LakehouseError("gold has no deals", "Run `medallion run` first.")
+    found, deals = _forecast(connection, horizon_days, day, period(named, day), by, new_deals)
+    if quotas:
+        _with_quotas(found, _quotas(connection, found.period))
+    return found, deals
+
+
+def _one_of_the_dimensions(by: str | None) -> None:
+    if by is not None and by not in DIMENSIONS:
+        raise MedallionError(f"{by!r} is nothing to split a forecast by", f"Choose one of: {', '.join(DIMENSIONS)}.")
 
 
 #: Deals with what the last score of the day kept of them.
@@ -179,7 +255,7 @@ order by d.lead_id
 
 def _forecast(
     connection: duckdb.DuckDBPyConnection, horizon: int, day: date, when: Period, by: str | None, new_deals: bool
-) -> Forecast:
+) -> tuple[Forecast, list[Deal]]:
     rows = query.rows(connection, _DEALS.format(dimension=f"d.{DIMENSIONS[by]}" if by else "''"), [day])
     names = sorted({row["grouped"] for row in rows})
     place = {name: k for k, name in enumerate(names)}
@@ -197,7 +273,14 @@ def _forecast(
     parts = forecast.expect(won, open_deals, new, len(names), _unrest(rows, table, day, ends, pace))
     groups = [{by: name, **_amounts(part)} for name, part in zip(names, parts, strict=False)] if by else []
     slipped = _slipped(connection, when)
-    return Forecast(
+    in_period = {row["lead_id"]: float(p) for row, p in zip(told, open_deals.probability, strict=True)}
+    deals = [
+        _deal(row, in_period.get(row["lead_id"]), when, day, is_slipped=row["lead_id"] in slipped)
+        for row in rows
+        if row["status"] == "open"
+        or (row["status"] == "won" and row["closed"] is not None and when.first <= row["closed"] <= when.last)
+    ]
+    found = Forecast(
         day,
         0,
         when,
@@ -211,6 +294,21 @@ def _forecast(
         _sum([row for row in still if row["expected"] and row["expected"] <= day]),
         _sum([row for row in still if row["lead_id"] in slipped]),
         len(still) - len(told),
+    )
+    return found, deals
+
+
+def _deal(row: dict[str, Any], probability: float | None, when: Period, day: date, *, is_slipped: bool) -> Deal:
+    is_won, expected = row["status"] == "won", row["expected"]
+    return Deal(
+        row["lead_id"],
+        row["grouped"],
+        is_won,
+        row["value"],
+        1.0 if is_won else probability,
+        not is_won and expected is not None and when.first <= expected <= when.last,
+        not is_won and expected is not None and expected <= day,
+        not is_won and is_slipped,
     )
 
 
@@ -412,23 +510,31 @@ def _is_there(lake: Lakehouse, found: Forecast) -> bool:
     return bool(rows)
 
 
-def compared(lake: Lakehouse, day: date) -> dict[str, Any] | None:
-    """Kept forecasts of periods that are over, compared with what came; None where there are none.
+def outcomes(connection: duckdb.DuckDBPyConnection, day: date) -> list[dict[str, Any]]:
+    """Kept forecasts of periods that are over by a day, each with the `revenue` that came, the oldest period first.
 
     Of each period and day the last forecast of all deals together counts, made before the period was over and with
-    deals that were not opened yet. `error` is the mean of |forecast - revenue| / revenue.
+    deals that were not opened yet.
+    """
+    return query.rows(
+        connection,
+        f"select f.*, coalesce((select sum(deal_value) from gold.deals where status = 'won' and closed_at::date "
+        f"between f.first_day and f.last_day), 0)::double as revenue from {TABLE} f "
+        "where part is null and new_deals and as_of < last_day and last_day <= $1 "
+        "qualify row_number() over (partition by period, as_of order by made_at desc) = 1 order by last_day, as_of",
+        [day],
+    )
+
+
+def compared(lake: Lakehouse, day: date) -> dict[str, Any] | None:
+    """Kept forecasts of periods that are over, compared with what came, as `outcomes` has them; None where there are none.
+
+    `error` is the mean of |forecast - revenue| / revenue.
     """
     if not lake.exists(TABLE):
         return None
     with query.connect(lake, layers=["ops", "gold"]) as connection:
-        rows = query.rows(
-            connection,
-            f"select f.*, coalesce((select sum(deal_value) from gold.deals where status = 'won' and closed_at::date "
-            f"between f.first_day and f.last_day), 0)::double as revenue from {TABLE} f "
-            "where part is null and new_deals and as_of < last_day and last_day <= $1 "
-            "qualify row_number() over (partition by period, as_of order by made_at desc) = 1 order by last_day, as_of",
-            [day],
-        )
+        rows = outcomes(connection, day)
     if not rows:
         return None
     inside = {
