@@ -130,9 +130,9 @@ def _chart(kind: Kind, title: str, category: Field, *values: Field, alt: str, **
 def pages() -> tuple[Page, ...]:
     """The four pages."""
     quality, industry = ("Customers", "Lead quality"), ("Customers", "Industry")
-    stage, source, owner = ("Deals", "Stage"), ("Deals", "Lead source"), ("Deals", "Owner")
+    stage, source, owner = ("Pipeline stages", "Stage"), ("Lead sources", "Lead source"), ("Reps", "Owner")
     month, channel, customer = ("Date", "Month"), ("Channels", "Channel"), ("Customers", "Customer")
-    still_open = (("Deals", "Status"), ("open",))
+    still_open = (("Statuses", "Status"), ("open",))
     return (
         _page(
             "lead_scoring_pipeline", "Lead Scoring & Pipeline",
@@ -208,7 +208,7 @@ def pages() -> tuple[Page, ...]:
                 Visual("lineClusteredColumnComboChart", "Revenue and win rate by month closed", {
                     "Category": (month,), "Y": ("Revenue",), "Y2": ("Win rate",),
                 }, "Columns: revenue by month; line: win rate"),
-                _chart("clusteredColumnChart", "Do we open as many deals as we close?", month, "Deals opened",
+                _chart("clusteredColumnChart", "Do we open as many deals as we close?", month, "Deals",
                        "Deals won", "Deals lost", alt="Columns: deals opened, won and lost by month",
                        colours=COUNTED),
                 _chart("clusteredBarChart", "Who wins?", owner, "Revenue",
@@ -217,7 +217,7 @@ def pages() -> tuple[Page, ...]:
             Visual("tableEx", "How does each rep do?", {"Values": (
                 owner, "Deals won", "Deals lost", "Win rate", "Win rate by value", "Revenue", "Average won value",
                 "Sales cycle",
-            )}, "Table: owners by revenue, the largest first", where=(("Deals", "Status"), ("won", "lost")),
+            )}, "Table: owners by revenue, the largest first", where=(("Statuses", "Status"), ("won", "lost")),
                 sort="Revenue"),
             Visual("lineChart", "How does revenue add up?", {"Category": (month,), "Y": ("Revenue to date",)},
                    "Line: revenue up to the end of each month"),

@@ -138,8 +138,14 @@ def _tables(connection: sqlite3.Connection, model: Model, source: Source) -> Non
     for table in model.tables:
         (place,) = connection.execute("SELECT ID FROM [Table] WHERE Name = ? AND ModelID = 1", (table.name,)).fetchone()
         connection.execute(
-            "UPDATE [Table] SET Description = ?, LineageTag = ?, DataCategory = ? WHERE ID = ?",
-            (table.description, tmdl.tag("table", table.name), "Time" if table.kind == "dates" else None, place),
+            "UPDATE [Table] SET Description = ?, LineageTag = ?, DataCategory = ?, IsHidden = ? WHERE ID = ?",
+            (
+                table.description,
+                tmdl.tag("table", table.name),
+                "Time" if table.kind == "dates" else None,
+                int(table.hidden),
+                place,
+            ),
         )
         connection.execute(
             "UPDATE [Partition] SET QueryDefinition = ? WHERE TableID = ?", (partition(table, model, source), place)

@@ -96,6 +96,8 @@ def _relationships(model: Model) -> list[str]:
 
 def _table(table: Table, model: Model, source: Source) -> list[str]:
     lines = [f"/// {table.description}", f"table {name(table.name)}", f"\tlineageTag: {tag('table', table.name)}"]
+    if table.hidden:
+        lines.append("\tisHidden")
     if table.kind == "dates":
         lines.append("\tdataCategory: Time")
     lines.append("")
@@ -185,6 +187,8 @@ def _tmsl_table(table: Table, model: Model, source: Source) -> dict[str, Any]:
         "description": table.description,
         "lineageTag": tag("table", table.name),
     }
+    if table.hidden:
+        found["isHidden"] = True
     if table.kind == "dates":
         found["dataCategory"] = "Time"
     found["columns"] = [
