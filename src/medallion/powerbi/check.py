@@ -22,7 +22,7 @@ from medallion.powerbi.model import Measure, Model, dimension, parameter_values,
 from medallion.powerbi.rows import Rows
 
 #: Columns of the date table by which a reader chooses a period that a question can name as well.
-PERIODS = (("Date", "Month"), ("Date", "Quarter"), ("Date", "Year"))
+PERIODS = tuple(("Date", one) for one in ("Week", "Month", "Quarter", "Year", "Fiscal quarter", "Fiscal year"))
 
 
 def check(connection: duckdb.DuckDBPyConnection, model: Model, rows: Rows, most: int = 12) -> list[dict[str, Any]]:

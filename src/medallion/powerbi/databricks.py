@@ -189,11 +189,12 @@ def _measures(visual: Visual) -> list[Metric]:
 
 
 def _columns(visual: Visual) -> list[str] | None:
-    """Dimensions of a visual in its metrics' view; None where one of its columns is no dimension there."""
-    metric = _measures(visual)[0]
+    """Dimensions of a visual in its metrics' view; None where one of its columns is no dimension there, or is another one
+    for each metric, as a month is that counts deals opened and deals won.
+    """
     fields = [one for group in visual.fields.values() for one in group if not isinstance(one, str)]
-    found = [_dimension(metric, field) for field in fields]
-    return None if None in found else [str(one) for one in found]
+    found, *others = ([_dimension(metric, field) for field in fields] for metric in _measures(visual))
+    return None if None in found or any(one != found for one in others) else [str(one) for one in found]
 
 
 def _dimension(metric: Metric, field: tuple[str, str]) -> str | None:

@@ -43,6 +43,14 @@ class Evaluator:
             for table in model.tables
         }
         self._measures = {one.name: one.expression for one in model.measures}
+        self._groups = [
+            {
+                "table": table.name, "column": table.columns[0].name, "precedence": 0,
+                "items": [{"name": one.name, "expression": one.expression, "ordinal": place}
+                          for place, one in enumerate(table.items)],
+            }
+            for table in model.tables if table.items
+        ]  # fmt: skip
         self._relationships = [
             {
                 "FromTable": one.table, "FromColumn": one.column, "ToTable": one.to, "ToColumn": one.to_column,
@@ -64,7 +72,7 @@ class Evaluator:
         grouped = {f"{table}.{column}" for table, column in by}
         found: dict[str, Any] = evaluate_measures_batch(
             list(names), self._tables, self._measures, context,
-            relationships=self._relationships, date_tables={"Date": "Date"},
+            relationships=self._relationships, date_tables={"Date": "Date"}, calculation_groups=self._groups,
             group_keys=grouped or None,
             selected_filters={k: v for k, v in context.items() if k not in grouped} if grouped else None,
             model_columns={name: set(table["columns"]) for name, table in self._tables.items()},

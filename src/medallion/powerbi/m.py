@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from medallion.powerbi import rows
@@ -199,19 +200,17 @@ def _dates(model: Model) -> str:
             ("Last", "#date(Date.Year(List.Max(Ends)) + 1, 12, 31)"),
             ("Days", "List.Dates(First, Duration.Days(Last - First) + 1, #duration(1, 0, 0, 0))"),
             ("Dates", "Table.FromColumns({Days}, type table [date = date])"),
-            ("Years", 'Table.AddColumn(Dates, "year", each Date.Year([date]), Int64.Type)'),
-            (
-                "Quarters",
-                'Table.AddColumn(Years, "quarter", each Text.From([year]) & "-Q" & '
-                "Text.From(Date.QuarterOfYear([date])), type text)",
-            ),
-            (
-                "Months",
-                'Table.AddColumn(Quarters, "month", each Date.ToText([date], [Format = "yyyy-MM", Culture = "en-US"]), '
-                "type text)",
-            ),
+            *_added("Dates", model.table("Date")),
         ]
     )
+
+
+def _added(first: str, table: Table) -> Iterator[tuple[str, str]]:
+    """Steps that add the columns that Power Query computes, each to the step before."""
+    for one in table.columns:
+        if one.m:
+            yield f"With_{one.source}", f'Table.AddColumn({first}, "{one.source}", each {one.m}, {_TYPES[one.type]})'
+            first = f"With_{one.source}"
 
 
 def _let(steps: list[tuple[str, str]]) -> str:

@@ -22,8 +22,8 @@ from medallion.gold import gold_contract
 from medallion.metrics import Format, Metric, Parameter, metrics
 from medallion.metrics.compilers.sql import counts_from_zero
 from medallion.metrics.declared import Measure as Declared
-from medallion.metrics.loading import own_files
-from medallion.powerbi import dax, measures
+from medallion.metrics.loading import declarations, own_files
+from medallion.powerbi import dates, dax, measures
 
 Type = Literal["String", "Int64", "Double", "Decimal", "DateTime", "Boolean"]
 
@@ -67,6 +67,14 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Hierarchy:
+    """Columns of a table that are gone down, the widest first."""
+
+    name: str
+    levels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Table:
     """A table of the model, read from one table or query of the lakehouse; from none when `kind` is not `gold`.
 
@@ -75,22 +83,27 @@ class Table:
         source: Qualified table, such as `gold.deals`.
         description: What one row is.
         columns: Its columns.
-        kind: `gold`, `dates`, `values` (the values of a key), `metrics` (the metric dictionary) or `parameter`.
+        kind: `gold`, `dates`, `values` (the values of a key), `metrics` (the metric dictionary), `parameter`, or `items`
+            (a calculation group).
         until: Whether only days up to the one that gold describes count, by this column.
         unless: Rows that have a value in this column do not count.
         keys: Of the kind `values`: the tables that have the key, the first column; `source` has the others.
         hidden: Not in the list of tables.
+        hierarchies: Ways down through its columns.
+        items: Of the kind `items`: its choices.
     """
 
     name: str
     source: str
     description: str
     columns: tuple[Column, ...]
-    kind: Literal["gold", "dates", "values", "metrics", "parameter"] = "gold"
+    kind: Literal["gold", "dates", "values", "metrics", "parameter", "items"] = "gold"
     until: str | None = None
     unless: str | None = None
     keys: tuple[str, ...] = ()
     hidden: bool = False
+    hierarchies: tuple[Hierarchy, ...] = ()
+    items: tuple[dates.Item, ...] = ()
 
     @property
     def is_read(self) -> bool:
@@ -259,7 +272,7 @@ def _with_own(table: Table) -> Table:
     return replace(table, columns=tuple(columns))
 
 
-def _tables() -> Iterator[Table]:
+def _tables(fiscal: int) -> Iterator[Table]:
     yield Table("Customers", "gold.customer_features", "One row per account, with its features and score.", tuple(_of(
         "gold.customer_features",
         ("customer_id", None), ("customer_name", "Customer"), ("industry", "Industry"), ("country", "Country"),
@@ -273,7 +286,7 @@ def _tables() -> Iterator[Table]:
         ("open_value", "Open value"), ("won_leads", None), ("won_value", "Revenue won"),
         ("interactions", None), ("interactions_90d", None), ("hours_to_first_touch", None),
         ("days_since_last_interaction", "Days since last touch"), ("as_of", None),
-    )))  # fmt: skip
+    )), hierarchies=(Hierarchy("Geography", ("Country", "City", "Customer")),))  # fmt: skip
     yield Table("Deals", "gold.deals", "One row per deal.", tuple(_of(
         "gold.deals",
         ("lead_id", "Deal"), ("customer_id", None), ("product_id", None), ("source", None),
@@ -330,10 +343,17 @@ def _tables() -> Iterator[Table]:
     )))  # fmt: skip
     yield Table("Date", "", "One row per day of the years that the data touch, and of the year after.", (
         Column("Date", "date", "DateTime", "The day (UTC).", key=True, form=DAY),
-        Column("Year", "year", "Int64", "Calendar year.", form="0"),
-        Column("Quarter", "quarter", "String", "Year and quarter."),
-        Column("Month", "month", "String", "Year and month."),
-    ), kind="dates")  # fmt: skip
+        *(Column(one.name, one.source, "Int64" if one.is_number else "String", one.description, sql=one.sql, m=one.m,
+                 hidden=one.hidden, form="0" if one.is_number else None, sort_by=one.sort_by)
+          for one in dates.parts(fiscal)),
+    ), kind="dates", hierarchies=(
+        Hierarchy("Calendar", ("Year", "Quarter", "Month", "Date")),
+        Hierarchy("Fiscal calendar", ("Fiscal year", "Fiscal quarter", "Month", "Date")),
+    ))  # fmt: skip
+    yield Table(dates.TIME[0], "", "How each measure looks at the chosen period: as it is, compared, or to date.", (
+        Column(dates.TIME[1], "Name", "String", "What is made of the measures.", sort_by="Ordinal"),
+        Column("Ordinal", "Ordinal", "Int64", "Order of the choices.", hidden=True, form="0"),
+    ), kind="items", items=dates.items(fiscal))  # fmt: skip
     yield Table(HOME, "", "What each measure means, and the expression that it is declared with.", (
         Column("Metric", "metric", "String", "Label of the metric.", key=True),
         Column("Name", "name", "String", "Its name in `medallion metrics`."),
@@ -363,7 +383,8 @@ def _values() -> Iterator[Table]:
         ("Statuses", ("status", "Status"), "One row per status of deals.", ()),
     ):
         columns = tuple(_of("gold.deals", key, *more))
-        yield Table(name, "gold.deals", told, columns, kind="values", keys=keys)  # fmt: skip
+        down = (Hierarchy("Teams", ("Team", "Owner")),) if name == "Reps" else ()
+        yield Table(name, "gold.deals", told, columns, kind="values", keys=keys, hierarchies=down)
 
 
 def _shared(table: str) -> Iterator[Relationship]:
@@ -405,7 +426,7 @@ def _last(column: str) -> str:
 
 
 def _dated() -> Iterator[Measure]:
-    yield Measure(measures.AS_OF, "CALCULATE(COALESCE(MAX('Customers'[as_of]), MAX('Deals'[as_of])), REMOVEFILTERS())",
+    yield Measure(measures.AS_OF, dates.AS_OF,
                   "Last day that the data describe.", DAY, "Days")  # fmt: skip
     yield Measure("Revenue of 30 days", _last("revenue_30d"),
                   "Revenue of the 30 days to the last day in view.", MONEY, "Days")  # fmt: skip
@@ -432,12 +453,12 @@ def _model(currency: str, files: tuple[Any, ...], *own: tuple[contracts.Column, 
                     one,
                     form=form(_MONEY, currency) if one.form == MONEY else one.form,
                     key=one.key or (table.name, one.name) in _KEYS,
-                    sort_by=_SORTED.get((table.name, one.name)),
+                    sort_by=one.sort_by or _SORTED.get((table.name, one.name)),
                 )
                 for one in table.columns
             ),
         )
-        for table in map(_with_own, _tables())
+        for table in map(_with_own, _tables(declarations().calendar.fiscal_year_starts))
     )
     links = _relationships(tables)
     found = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +12,8 @@ import duckdb
 import sqlglot
 
 from medallion.errors import MedallionError
+from medallion.metrics.loading import declarations
+from medallion.powerbi import dates
 from medallion.powerbi.model import Model, Table, modelled, parameter_values
 
 #: The first day that DAX counts: 1900 was no leap year, but its calendar says so.
@@ -75,6 +77,8 @@ def read(connection: duckdb.DuckDBPyConnection, model: Model) -> Rows:
             found.tables[table.name] = dictionary()
         elif table.kind == "parameter":
             found.tables[table.name] = [(value,) for value in parameter_values(table.columns[0].source)]
+        elif table.kind == "items":
+            found.tables[table.name] = [(item.name, place) for place, item in enumerate(table.items)]
     return found
 
 
@@ -89,9 +93,9 @@ def spark_sql(table: Table, catalog: str | None = None) -> str:
             f"SELECT GREATEST(MAKE_DATE(YEAR(MIN(day)), 1, 1), DATE '{FIRST_DAY}') AS first, "
             f"MAKE_DATE(YEAR(MAX(day)) + 1, 12, 31) AS last FROM {within}gold.sales_summary"
         )
+        columns = [f"{one.sql} AS {one.source}" if one.sql else one.source for one in table.columns]
         return (
-            "SELECT date, YEAR(date) AS year, CONCAT(YEAR(date), '-Q', QUARTER(date)) AS quarter, "
-            "DATE_FORMAT(date, 'yyyy-MM') AS month "
+            f"SELECT {', '.join(columns)} "
             f"FROM (SELECT EXPLODE(SEQUENCE(first, last, INTERVAL 1 DAY)) AS date FROM ({ends}))"
         )
     if table.kind == "values":
@@ -209,12 +213,8 @@ def calendar(span: tuple[date, date]) -> Iterator[Row]:
     """The date table: every day of the calendar years of the span, as time intelligence wants it, and of the year after,
     in which open deals are expected to close.
     """
-    day, last = date(span[0].year, 1, 1), date(span[1].year + 1, 12, 31)
-    day = max(day, FIRST_DAY)
-    while day <= last:
-        midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001
-        yield midnight, day.year, f"{day.year:04d}-Q{(day.month + 2) // 3}", f"{day.year:04d}-{day.month:02d}"
-        day += timedelta(days=1)
+    first, last = max(date(span[0].year, 1, 1), FIRST_DAY), date(span[1].year + 1, 12, 31)
+    yield from dates.days(first, last, declarations().calendar.fiscal_year_starts)
 
 
 def dictionary() -> list[Row]:
