@@ -14,6 +14,7 @@ from sqlglot import exp
 
 from medallion.errors import ContractError, MedallionError
 from medallion.metrics import Metric, MetricView, metrics
+from medallion.powerbi.dates import TIME
 from medallion.powerbi.model import dimension, home, model, modelled
 from medallion.powerbi.pages import Page, Visual, pages
 
@@ -163,6 +164,8 @@ def query_of(visual: Visual, catalog: str) -> str | None:
         return None
     listed = [*columns, *(f"MEASURE({one.name}) AS {one.name}" for one in measures)]
     text = f"SELECT {', '.join(listed)} FROM {_qualified(catalog, _view(measures[0]))}"
+    if visual.where and visual.where[0] == TIME:
+        return None  # the calculation group is Power BI's
     if visual.where:
         field, values = visual.where
         name = _dimension(measures[0], field)

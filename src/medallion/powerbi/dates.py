@@ -125,6 +125,8 @@ _STEPS = (
     ("Date", "-1, DAY"), ("Week", "-7, DAY"), ("Month", "-1, MONTH"), ("Quarter", "-1, QUARTER"),
     ("Fiscal quarter", "-1, QUARTER"), ("Year", "-1, YEAR"), ("Fiscal year", "-1, YEAR"),
 )  # fmt: skip
+#: The choice that cards show below their figure.
+COMPARED = "Compared"
 _TODAY = f"VAR Today = {AS_OF}"
 
 
@@ -145,6 +147,7 @@ def items(fiscal: int) -> tuple[Item, ...]:
         Item("Year ago", f"{_TODAY} RETURN {year_ago}", "The same period a year before."),
         Item("Change", _change(previous), "The period less the one before."),
         Item("Change on year ago", _change(year_ago), "The period less the same a year before."),
+        Item(COMPARED, _compared(previous), "The change as words, for a card."),
         *(Item(f"{label} to date", _to_date(column), f"From the beginning of the {label.lower()} to the last day in view.")
           for label, column in units),
     )  # fmt: skip
@@ -158,6 +161,16 @@ def _moved(step: str) -> str:
 def _change(before: str) -> str:
     known = "NOT ISSELECTEDMEASURE([As of]) && NOT ISBLANK(Now) && NOT ISBLANK(Before)"
     return f"{_TODAY} VAR Now = SELECTEDMEASURE() VAR Before = {before} RETURN IF({known}, Now - Before)"
+
+
+def _compared(before: str) -> str:
+    """The change since the period before in the form of the measure, or why there is none."""
+    change = 'FORMAT(Now - Before, SELECTEDMEASUREFORMATSTRING()) & " on previous"'
+    return (
+        f"{_TODAY} VAR Now = SELECTEDMEASURE() VAR Before = {before} RETURN SWITCH(TRUE(), "
+        'NOT ISFILTERED(\'Date\'), "Choose a period", ISBLANK(Now) || ISBLANK(Before), "Nothing to compare", '
+        f"{change})"
+    )
 
 
 def _to_date(column: str) -> str:

@@ -69,6 +69,15 @@ def column(table: str, name: str) -> str:
     return f"{quoted(table)}[{name.replace(']', ']]')}]"
 
 
+def measure(name: str) -> str:
+    """A measure in DAX.
+
+    >>> measure("Deals [open]")
+    '[Deals [open]]]'
+    """
+    return f"[{name.replace(']', ']]')}]"
+
+
 def text(value: str) -> str:
     """A text in DAX.
 
@@ -163,8 +172,7 @@ def _part(node: exp.Anonymous, place: Place) -> str:
     if name not in place.parts:
         raise _refused(node, "a metric that the view does not have")
     label, from_zero = place.parts[name]
-    told = f"[{label.replace(']', ']]')}]"
-    return f"({told} + 0)" if from_zero else told
+    return f"({measure(label)} + 0)" if from_zero else measure(label)
 
 
 def _summed(node: exp.Add | exp.Sub, place: Place) -> str:

@@ -73,6 +73,7 @@ class Evaluator:
         found: dict[str, Any] = evaluate_measures_batch(
             list(names), self._tables, self._measures, context,
             relationships=self._relationships, date_tables={"Date": "Date"}, calculation_groups=self._groups,
+            measure_formats={one.name: {"format_string": one.form, "expression": None} for one in self.model.measures},
             group_keys=grouped or None,
             selected_filters={k: v for k, v in context.items() if k not in grouped} if grouped else None,
             model_columns={name: set(table["columns"]) for name, table in self._tables.items()},
@@ -87,6 +88,10 @@ class Evaluator:
         order = table.columns.index(table.column(sort)) if sort else at
         found = {row[at]: row[order] for row in self._tables[field[0]]["rows"]}
         return sorted(found, key=lambda value: (value is None, found[value] if value is not None else 0))
+
+    def has_blank(self, field: Field) -> bool:
+        """Whether rows may belong to none of a table's, so that a reader may choose blank beside its values."""
+        return any(one.to == field[0] for one in self.model.relationships) and None not in self.distinct(field)
 
     def first_day(self, field: Field, value: Any) -> date:
         """The first day of the date table that has a value in one of its columns."""

@@ -56,7 +56,8 @@ def timed(
     """
     measure = metric.measure
     if measure.parts:
-        value = dax.scalar(measure.expr, place)
+        there = " || ".join(f"NOT ISBLANK({dax.measure(label)})" for label, _ in place.parts.values())
+        value = f"IF({there}, {dax.scalar(measure.expr, place)})"
     else:
         value = dax.whole(measure.expr, place, metric.view.filter)
         if measure.additivity == "stock":

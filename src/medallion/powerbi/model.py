@@ -146,7 +146,18 @@ class Relationship:
 
 @dataclass(frozen=True)
 class Measure:
-    """A measure; `metric` names the metric that it is, None for those that need the date table."""
+    """A measure.
+
+    Attributes:
+        name: What readers see.
+        expression: Its DAX.
+        description: What it means.
+        form: Format string.
+        folder: Display folder.
+        metric: The metric that it is; None for those that need the date table.
+        tables: The tables that it is computed from; none of what is the same whatever the reader chooses.
+        is_dated: Whether it has a value in each period.
+    """
 
     name: str
     expression: str
@@ -154,6 +165,8 @@ class Measure:
     form: str
     folder: str
     metric: str | None = None
+    tables: tuple[str, ...] = ()
+    is_dated: bool = False
 
 
 @dataclass(frozen=True)
@@ -429,9 +442,9 @@ def _dated() -> Iterator[Measure]:
     yield Measure(measures.AS_OF, dates.AS_OF,
                   "Last day that the data describe.", DAY, "Days")  # fmt: skip
     yield Measure("Revenue of 30 days", _last("revenue_30d"),
-                  "Revenue of the 30 days to the last day in view.", MONEY, "Days")  # fmt: skip
+                  "Revenue of the 30 days to the last day in view.", MONEY, "Days", tables=("Daily",))  # fmt: skip
     yield Measure("Revenue to date", _last("cumulative_revenue"),
-                  "Revenue up to and with the last day in view.", MONEY, "Days")  # fmt: skip
+                  "Revenue up to and with the last day in view.", MONEY, "Days", tables=("Daily",))  # fmt: skip
 
 
 def model(currency: str = "USD") -> Model:
@@ -547,7 +560,14 @@ def _measure(metric: Metric, tables: tuple[Table, ...], links: tuple[Relationshi
         form(metric.measure.format, currency),
         table,
         metric.name,
+        (table, history) if history else (table,),
+        is_dated=all(one.measure.period or one.measure.history for one in _leaves(metric)),
     )
+
+
+def _leaves(metric: Metric) -> list[Metric]:
+    """The metrics that one is made of, or itself."""
+    return [Metric(metric.view, part) for _, part in _parts(metric)] or [metric]
 
 
 def _parts(metric: Metric) -> Iterator[tuple[str, Declared]]:
