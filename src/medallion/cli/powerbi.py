@@ -55,7 +55,7 @@ def build(
         raise MedallionError("--live needs a Databricks source", "Give --host, --http-path and --catalog.")
     source = warehouse or (m.Folder(folder) if folder else m.Folder())
     contracts_in_use.for_readers(call.lake)
-    status.needs(call.lake, [table.source for table in model.model().tables if table.kind == "gold"])
+    status.needs(call.lake, [name for table in model.model().tables for name in table.sources])
     declared = call.settings().access
     people = access.read(declared) if declared else ()
     with query.connect(call.lake, layers=("gold", "silver")) as connection:

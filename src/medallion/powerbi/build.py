@@ -13,10 +13,11 @@ import duckdb
 
 from medallion.access import Person
 from medallion.errors import MedallionError
-from medallion.powerbi import evaluate, layout, pbix, roles, rows, theme, tmdl
+from medallion.powerbi import evaluate, layout, pbix, reach, roles, rows, theme, tmdl
 from medallion.powerbi import pictures as drawings
 from medallion.powerbi.m import Databricks, Folder, Source
 from medallion.powerbi.model import Model, model
+from medallion.powerbi.pages import pages
 
 NAME = "sales_pipeline_dashboard"
 #: Rows of all tables that are written into a .pbix; more are for Power BI to fetch.
@@ -61,6 +62,8 @@ def build(
     """
     evaluate.needed()
     whole, refreshed = model(currency), source or Folder()
+    for page in pages():
+        reach.check(page, whole)
     if note:
         told = [replace(t, description=f"{t.description} {note}") if t.name == "Deals" else t for t in whole.tables]
         whole = replace(whole, tables=tuple(told))

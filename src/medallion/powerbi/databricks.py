@@ -14,6 +14,7 @@ from sqlglot import exp
 
 from medallion.errors import ContractError, MedallionError
 from medallion.metrics import Metric, MetricView, metrics
+from medallion.powerbi.dates import TIME
 from medallion.powerbi.model import dimension, home, model, modelled
 from medallion.powerbi.pages import Page, Visual, pages
 
@@ -163,6 +164,8 @@ def query_of(visual: Visual, catalog: str) -> str | None:
         return None
     listed = [*columns, *(f"MEASURE({one.name}) AS {one.name}" for one in measures)]
     text = f"SELECT {', '.join(listed)} FROM {_qualified(catalog, _view(measures[0]))}"
+    if visual.where and visual.where[0] == TIME:
+        return None  # the calculation group is Power BI's
     if visual.where:
         field, values = visual.where
         name = _dimension(measures[0], field)
@@ -189,11 +192,12 @@ def _measures(visual: Visual) -> list[Metric]:
 
 
 def _columns(visual: Visual) -> list[str] | None:
-    """Dimensions of a visual in its metrics' view; None where one of its columns is no dimension there."""
-    metric = _measures(visual)[0]
+    """Dimensions of a visual in its metrics' view; None where one of its columns is no dimension there, or is another one
+    for each metric, as a month is that counts deals opened and deals won.
+    """
     fields = [one for group in visual.fields.values() for one in group if not isinstance(one, str)]
-    found = [_dimension(metric, field) for field in fields]
-    return None if None in found else [str(one) for one in found]
+    found, *others = ([_dimension(metric, field) for field in fields] for metric in _measures(visual))
+    return None if None in found or any(one != found for one in others) else [str(one) for one in found]
 
 
 def _dimension(metric: Metric, field: tuple[str, str]) -> str | None:
