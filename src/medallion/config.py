@@ -88,6 +88,7 @@ class AgentSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    me: str | None = None
     capacity: Annotated[int, Field(ge=1)] = 20
     rest_days: Annotated[int, Field(ge=0)] = 2
     suppressions: Path | None = None

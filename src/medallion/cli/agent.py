@@ -13,16 +13,18 @@ import typer
 from medallion.agent import audit, drafts, spans
 from medallion.agent.answer import Answer, age, planned
 from medallion.agent.facts import Found, simple
+from medallion.agent.planner import Planner, Understood
 from medallion.agent.rules import rules
 from medallion.agent.serving import serve
 from medallion.agent.tools import Tools
-from medallion.agent.words import Vocabulary
 from medallion.cli import console
 from medallion.cli.command import Call, Receipts, command, group
 from medallion.config import Settings, utc_now
 from medallion.errors import MedallionError
 
 app = group()
+#: Who asks.
+Me = Annotated[str | None, typer.Option("--me", help="The owner whom `I` and `my` mean [default: the settings].")]
 
 
 @contextmanager
@@ -149,15 +151,17 @@ def draft(
         console.lines(call.screen, drafts.draft(tools, settings.agent, customer, kind))
 
 
-def _answer(tools: Tools, settings: Settings, vocabulary: Vocabulary, question: str, door: str) -> Answer:
+def _answer(
+    tools: Tools, settings: Settings, planner: Planner, question: str, door: str, before: Understood | None = None
+) -> Answer:
     started = time.perf_counter()
     with spans.question(door, question, settings.agent.trace_content) as answers:
         if settings.agent.model:
             from medallion.agent import model  # pydantic-ai, which only those have who set a model
 
-            answer = model.answered(tools, vocabulary, settings.agent, question)
+            answer = model.answered(tools, planner, settings.agent, question, before=before)
         else:
-            answer = planned(tools, vocabulary, question)
+            answer = planned(tools, planner, question, before)
         answers.append(answer)
     audit.record(tools.serving.lake, answer, door, utc_now(), round(time.perf_counter() - started, 4))
     return answer
@@ -198,10 +202,11 @@ def ask(
     call: Call,
     question: Annotated[str, typer.Argument(help="A question in plain words.")],
     receipts: Receipts = False,
+    me: Me = None,
 ) -> None:
     """Answer a question about sales, with a receipt for every figure; says so where it cannot (exit status 1)."""
     with _tools(call) as (tools, settings):
-        answer = _answer(tools, settings, Vocabulary(tools.serving), question, "ask")
+        answer = _answer(tools, settings, Planner(tools.serving, me or settings.agent.me), question, "ask")
 
         def tell() -> None:
             _show(call, answer, receipts)
@@ -213,10 +218,11 @@ def ask(
 
 
 @command(app, examples=("`medallion chat`",), json=False, at=True, live=True)
-def chat(call: Call, receipts: Receipts = False) -> None:
-    """Answer questions one after the other; an empty line or `exit` ends."""
+def chat(call: Call, receipts: Receipts = False, me: Me = None) -> None:
+    """Answer questions one after the other, each may go on from the one before; an empty line or `exit` ends."""
     with _tools(call, many=True) as (tools, settings):
-        vocabulary = Vocabulary(tools.serving)
+        planner = Planner(tools.serving, me or settings.agent.me)
+        before: Understood | None = None
         _show_age(call, tools)
         call.say("Ask away; an empty line ends.")
         while True:
@@ -226,7 +232,9 @@ def chat(call: Call, receipts: Receipts = False) -> None:
                 break
             if question.casefold() in ("", "exit", "quit"):
                 break
-            _show(call, _answer(tools, settings, vocabulary, question, "chat"), receipts)
+            answer = _answer(tools, settings, planner, question, "chat", before)
+            before = answer.understood or before
+            _show(call, answer, receipts)
 
 
 @command(
@@ -244,9 +252,10 @@ def mcp(
     http: Annotated[bool, typer.Option("--http", help="Streamable HTTP instead of standard input and output.")] = False,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8765,
+    me: Me = None,
 ) -> None:
     """Offer the agent's tools to clients of the Model Context Protocol."""
     from medallion.agent import mcp_server  # the protocol's library, an extra
 
-    with _tools(call, many=True) as (tools, _):
-        mcp_server.server(tools, host, port).run(transport="streamable-http" if http else "stdio")
+    with _tools(call, many=True) as (tools, settings):
+        mcp_server.server(tools, host, port, me or settings.agent.me).run(transport="streamable-http" if http else "stdio")

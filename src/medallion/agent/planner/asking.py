@@ -1,0 +1,551 @@
+"""Slots put into the form of questions, lists and intents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from medallion import metrics
+from medallion.agent.planner.lexicon import meanings
+from medallion.agent.planner.reading import Unclear
+from medallion.agent.planner.slots import Slots, Threshold
+from medallion.metrics import Metric, MetricView, periods
+from medallion.metrics.conditions import And, Condition, Not, Or, Test, both, parse
+from medallion.metrics.periods import Today
+from medallion.metrics.question import Order, Question, Records, Split
+
+LISTED = 25
+
+
+@dataclass(frozen=True)
+class Intent:
+    """A tool of the agent with its arguments."""
+
+    tool: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{name} {value}" for name, value in self.arguments.items() if value is not None)
+        return f"{self.tool.replace('_', ' ')}{': ' if told else ''}{told}"
+
+
+Asked = Question | Records | Intent
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Turns slots into what is asked.
+
+    Attributes:
+        slots: What the question says.
+        today: The last day of the data.
+        me: Who asks, where it is known.
+    """
+
+    slots: Slots
+    today: Today
+    me: str | None = None
+
+    def asked(self) -> tuple[Asked, ...]:
+        """What is asked.
+
+        Raises:
+            Unclear: The slots do not make a question.
+        """
+        found = self._intent() or self._fact() or self._asked()
+        return found
+
+    # intents
+
+    def _intent(self) -> tuple[Asked, ...] | None:
+        slots, goal = self.slots, self.slots.goal
+        about = slots.about[0] if slots.about else None
+        if goal == "plan":
+            return (self._plan(),)
+        if goal == "forecast" and not slots.metrics and not slots.times and not slots.where:
+            return (Intent("pipeline_forecast"),)
+        if goal == "forecast":
+            raise Unclear("the forecast is of the whole open pipeline, by month", "show the pipeline forecast")
+        if goal == "channels":
+            return (Intent("compare_channels"),)
+        if goal == "score" and about:
+            return (Intent("explain_score", {"key": about.key}),)
+        if goal == "draft":
+            key = about.key if about else "KEY"
+            raise Unclear("a draft is a command of its own", f"medallion draft {key} --kind email")
+        if goal == "define":
+            return self._defined()
+        if goal == "changed":
+            return self._changed()
+        if goal == "why":
+            return self._why()
+        return None
+
+    def _plan(self) -> Intent:
+        owner = next((str(test.values[0]) for test in self._tests() if test.name == "owner" and test.op == "="), None)
+        if any(test.name != "owner" for test in self._tests()) or len(self.slots.where) > 1:
+            raise Unclear("a call list is of a rep or of everybody", "who should I call?")
+        day = None
+        if self.slots.times:
+            span = periods.read(self.slots.times[0].text, self.today)
+            if span.first != span.last or len(self.slots.times) > 1:
+                raise Unclear("a call list is for one day", "who should I call tomorrow?")
+            day = span.first
+        if self.slots.me and owner is None:
+            owner = self.me
+        count = self.slots.rank.count if self.slots.rank else None
+        return Intent("call_plan", {"owner": owner, "capacity": count, "day": day})
+
+    def _tests(self) -> list[Test]:
+        return [one for one in self.slots.where if isinstance(one, Test)]
+
+    def _defined(self) -> tuple[Asked, ...]:
+        names = list(self.slots.metrics)
+        for state, _ in self.slots.states:
+            names += [{"silent": "silent_deals", "overdue": "overdue_deals", "untouched": "never_touched_deals",
+                       "open": "open_leads", "won": "won_leads", "lost": "lost_leads"}.get(state, "")]  # fmt: skip
+        names = [one for one in names if one]
+        if not names:
+            raise Unclear("which metric is to be explained?", "how is the win rate calculated?")
+        return tuple(Intent("definition", {"metric": name}) for name in names)
+
+    def _changed(self) -> tuple[Asked, ...]:
+        if not self.slots.times:
+            raise Unclear("since when?", "what changed since Monday?", "what changed this month?")
+        span = periods.read(self.slots.times[0].text, self.today)
+        return (Intent("what_changed", {"first": span.first, "last": span.last, "where": self._where(metrics.views()["deals"])}),)
+
+    def _why(self) -> tuple[Asked, ...]:
+        slots = self.slots
+        if not slots.metrics:
+            raise Unclear("why what?", "why did revenue drop in May?")
+        if not slots.times and not slots.compare:
+            raise Unclear("in which time?", f"why did {slots.metrics[0].replace('_', ' ')} change last month?")
+        asked = self._question(slots.metrics[:1])
+        return (Intent("explain_change", {"question": asked, "compare": slots.compare or "previous"}),)
+
+    # one account or deal
+
+    def _fact(self) -> tuple[Asked, ...] | None:
+        slots = self.slots
+        if not slots.about or slots.metrics or (slots.entity and slots.goal != "brief"):
+            return None
+        if len(slots.about) > 1 or slots.where or slots.by or slots.rank or slots.states or slots.times:
+            if slots.goal == "brief" and len(slots.about) == 1 and not slots.where and not slots.by:
+                pass
+            else:
+                return None
+        one = slots.about[0]
+        entity = "deals" if one.kind == "deal" else "accounts"
+        key = "lead_id" if one.kind == "deal" else "customer_id"
+        where = (Test(key, "=", (one.key,)),)
+        if not slots.fields:
+            if one.kind == "deal":
+                return (
+                    Records("deals", where, limit=1),
+                    Records("stage_changes", where, order=(Order("entered_date"),), columns=("stage", "entered_date", "days_in_stage")),
+                )
+            return (Intent("account_brief", {"customer": one.key}),)
+        if "probability" in slots.fields:
+            return (Intent("explain_score", {"key": one.key}),)
+        view = metrics.views()[entity]
+        columns = tuple(self._name(view, name, entity) for name in slots.fields)
+        return (Records(entity, where, columns=tuple(dict.fromkeys((key, "customer_name", *columns)))),)
+
+    # figures and lists
+
+    def _asked(self) -> tuple[Asked, ...]:
+        slots = self.slots
+        states = {state for state, positive in slots.states if positive}
+        if "slipped" in states:
+            return (self._slipped(),)
+        if slots.deed == "move" or "stuck" in states or any(one.column == "days_in_stage" for one in slots.thresholds):
+            return self._stays()
+        if slots.metrics == ("conversion_rate",) and slots.by == ("stage",):
+            return (self._stage_conversion(),)
+        if self._channels():
+            return (Intent("compare_channels"),)
+        names = self._metrics()
+        if slots.share:
+            return (self._share(names),)
+        if names and (slots.metrics or slots.goal not in ("list", "", "when") or slots.by):
+            return self._figures(names)
+        if slots.entity:
+            return self._listed(names)
+        raise Unclear("the question does not say what is asked for", "how many open deals are there?", "revenue last month")
+
+    def _channels(self) -> bool:
+        told = [one.name for one in self._tests()]
+        return bool(self.slots.by == ("channel",) and self.slots.rank and told == ["positive"])
+
+    def _metrics(self) -> tuple[str, ...]:
+        """The metrics that are asked for, by name or by what is counted of which records."""
+        slots = self.slots
+        if slots.metrics:
+            return self._of_states(slots.metrics)
+        entity, goal = slots.entity, slots.goal
+        if not entity:
+            if slots.deed and (goal in ("amount", "average", "median") or slots.by or slots.rank):
+                return self._of_deed("average" if goal in ("average", "median") else "value")
+            if goal == "amount" and slots.states:
+                return self._measured("deals", "value")
+            if goal == "count" and slots.deed in ("win", "lose"):
+                return self._of_deed("count")
+            return ()
+        kind = {"amount": "value", "average": "average", "median": "median"}.get(goal, "count")
+        if entity == "accounts" and ("new", True) in slots.states:
+            return ("new_customers",)
+        if entity == "deals" and slots.fields and goal in ("average", "median"):
+            if slots.fields == ("deal_value",):
+                return self._measured("deals", goal)
+            raise Unclear(f"there is no {goal} of {slots.fields[0].replace('_', ' ')}", "average deal size", "sales cycle")
+        if entity == "deals" and slots.deed in ("win", "lose", "close", "sell", "due"):
+            return self._of_deed(kind)
+        return self._measured(entity, kind)
+
+    def _of_deed(self, kind: str) -> tuple[str, ...]:
+        """What is won, lost, closed, opened or due, in number or value."""
+        of = meanings()["measures"]["deals"][kind] if kind in ("count", "value") else meanings()["measures"]["deals"]["average"]
+        deed = self.slots.deed
+        if deed == "close" and kind == "count":
+            return (of["won"], of["lost"])
+        if deed == "due":
+            return ("open_value_due",) if kind == "value" and self.slots.times else (of["open"],)
+        state = {"win": "won", "sell": "won", "close": "won", "lose": "lost"}.get(deed, "")
+        return (of.get(state) or of[""],)
+
+    def _measured(self, entity: str, kind: str) -> tuple[str, ...]:
+        """The metrics of a number, value or average of records, one for each of the states that exclude each other."""
+        of: dict[str, str] | None = meanings()["measures"].get(entity, {}).get(kind)
+        if of is None:
+            raise Unclear(f"there is no {kind} of {entity}", f"how many {entity} are there?")
+        states = [state for state, positive in self.slots.states if positive]
+        if "closed" in states:
+            states += ["won", "lost"]
+        found = tuple(of[state] for state in dict.fromkeys(states) if state in of)
+        implied = {"overdue", "silent", "untouched", "never_touched"} & {*states}
+        if not found and entity == "deals" and (implied or any(one.column == "days_silent" for one in self.slots.thresholds)):
+            return (of.get("open") or of[""],)
+        return found or (of[""],)
+
+    def _of_states(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Metrics of all deals as those of the deals in a state: the average value of won deals."""
+        found: list[str] = []
+        for name in names:
+            family = next(
+                (of for kinds in meanings()["measures"].values() for of in kinds.values() if of.get("") == name), None
+            )
+            states = [state for state, positive in self.slots.states if positive and family and state in family]
+            found += [family[state] for state in states] if family and states else [name]
+        return tuple(found)
+
+    def _figures(self, names: tuple[str, ...]) -> tuple[Asked, ...]:
+        slots = self.slots
+        view = metrics.metrics()[names[0]].view
+        if len(slots.times) > 1 and not self._two_days():
+            if len(slots.times) > 2 and not slots.versus:
+                raise Unclear("the question names several times", "revenue in May and in June")
+            return tuple(self._question(names, period=one.text) for one in slots.times)
+        compare = slots.compare
+        if slots.turn and not compare and not slots.times and not any(one.startswith("time:") for one in slots.by):
+            raise Unclear("compared with when?", f"{names[0].replace('_', ' ')} this quarter compared with the one before")
+        if slots.turn and slots.times and not compare:
+            compare = "previous"
+        if compare and not slots.times:
+            raise Unclear("a comparison needs a period", f"{names[0].replace('_', ' ')} this quarter vs a year ago")
+        if slots.versus and not (slots.by or compare or slots.times or len(names) > 1):
+            raise Unclear("compared with what?", f"{names[0].replace('_', ' ')} by owner")
+        asked = self._question(names, compare=compare)
+        state = metrics.metrics()[names[0]]
+        past = slots.past and state.measure.additivity == "stock" and not slots.times and not slots.thresholds and view.entity == "deals"
+        if past and not any(one.column for one in slots.thresholds):
+            raise Unclear(
+                f"{state.measure.display_name} is a state: of which day?",
+                f"{state.measure.display_name.lower()} today", f"{state.measure.display_name.lower()} at the end of last month",
+            )  # fmt: skip
+        return (asked,)
+
+    def _two_days(self) -> bool:
+        return False
+
+    def _question(self, names: tuple[str, ...], *, period: str | None = None, compare: str = "") -> Question:
+        """The question of some metrics with the conditions, splits, period and order of the slots."""
+        slots = self.slots
+        metric = metrics.metrics()[names[0]]
+        view = metric.view
+        by = self._by(view)
+        where = self._where(view, metric)
+        time = period or (slots.times[0].text if slots.times else None)
+        own = metric.measure.period
+        if time and self._day(metric, view) not in (None, own):
+            where = (*where, Test(str(self._day(metric, view)), "=", (time,)))
+            time = None
+        having = tuple(
+            Test("value" if len(names) == 1 else names[0], one.op, (self._written(one),))
+            for one in slots.thresholds
+            if self._of_figure(one, names, view)
+        )
+        order, limit = self._order(names, bool(by), metric)
+        if slots.me:
+            where = (*where, self._mine(view))
+        return Question(
+            names, by, where, time, compare or None, having, order, limit  # type: ignore[arg-type]
+        )  # fmt: skip
+
+    def _day(self, metric: Metric, view: MetricView) -> str | None:
+        """The day that the period is about, where the question says it."""
+        if view.entity != "deals":
+            return None
+        days: dict[str, str] = meanings()["days"]
+        if self.slots.deed in ("create", "due"):
+            return days[self.slots.deed]
+        return None
+
+    def _mine(self, view: MetricView) -> Condition:
+        if self.me is None:
+            raise Unclear("I do not know who you are: say it with `--me NAME` or in the settings, `agent.me`")
+        return Test(self._name(view, "owner", view.entity), "=", (self.me,))
+
+    def _written(self, one: Threshold) -> str:
+        return f"{one.value}%" if one.percent else one.value
+
+    def _of_figure(self, one: Threshold, names: tuple[str, ...], view: MetricView) -> bool:
+        """Whether a threshold is of the figure asked for, not of the records."""
+        if one.column in names:
+            return bool(self.slots.by)
+        return not one.column and bool(self.slots.by) and self.slots.entity != "deals"
+
+    def _order(self, names: tuple[str, ...], split: bool, metric: Metric) -> tuple[tuple[Order, ...], int | None]:
+        rank = self.slots.rank
+        if rank is None:
+            return (), None
+        if not split:
+            raise Unclear(f"{rank.word!r} ranks, and the question does not say what by", f"{metric.measure.display_name.lower()} by owner")
+        if rank.way in ("newest", "oldest", "likeliest"):
+            raise Unclear(f"{rank.word!r} of figures means nothing", f"highest {metric.measure.display_name.lower()} by owner")
+        less = names[0] in meanings()["less_is_better"]
+        down = rank.way == "desc" or (rank.way == "best" and not less) or (rank.way == "worst" and less)
+        return (Order(names[0], down),), rank.limit
+
+    def _by(self, view: MetricView) -> tuple[Split, ...]:
+        found: list[Split] = []
+        for name in self.slots.by:
+            if name.startswith("time:"):
+                found.append(Split("time", name[5:]))
+                continue
+            if name == "customer_name" and view.field("customer_id") and view.entity != "accounts":
+                found.append(Split("customer_id"))
+            found.append(Split(self._name(view, name, view.entity)))
+        return tuple(found)
+
+    @staticmethod
+    def _name(view: MetricView, concept: str, entity: str) -> str:
+        """What a view calls what a word is about."""
+        columns: dict[str, str] = meanings()["columns"].get(view.entity, {})
+        names = [*meanings()["concepts"].get(concept, [concept])]
+        if concept in columns:
+            names.append(columns[concept])
+        known = {one.name for one in (*view.dimensions, *view.fields)}
+        known |= {alias for one in (*view.dimensions, *view.fields) for alias in one.aliases}
+        found = next((name for name in names if name in known), None)
+        if found is None:
+            label = concept.replace("_", " ")
+            raise Unclear(f"{entity or view.entity} have no {label}", f"{(view.measures[0].display_name if view.measures else entity).lower()} by {view.dimensions[0].display_name.lower()}")  # fmt: skip
+        return found
+
+    def _where(self, view: MetricView, metric: Metric | None = None) -> tuple[Condition, ...]:
+        """The conditions of the question on the records of a view."""
+        entity = view.entity
+        found = [self._renamed(one, view) for one in self.slots.where]
+        if self.slots.about:
+            kinds = {one.kind for one in self.slots.about}
+            if len(kinds) > 1:
+                raise Unclear("an account and a deal at once: ask for one of them")
+            key = "lead_id" if kinds == {"deal"} else "customer_id"
+            found.append(Test(self._name(view, key, entity), "=", tuple(one.key for one in self.slots.about)))
+        own = _selected(metric) if metric else set()
+        states = [(state, positive) for state, positive in self.slots.states if state not in ("new", "stuck", "slipped")]
+        exclusive = [state for state, positive in states if positive and state in ("open", "won", "lost", "closed")]
+        if exclusive and not own and entity == "deals":
+            found.append(parse(" or ".join(dict.fromkeys(_state(entity, one) for one in exclusive))))  # type: ignore[arg-type]
+        for state, positive in states:
+            if positive and entity == "deals" and state in ("open", "won", "lost", "closed"):
+                continue
+            if positive and own and state in ("won", "bought") and entity != "accounts":
+                continue
+            text = _state(entity, state)
+            if not text:
+                raise Unclear(f"{entity} are not {state}", f"how many {entity} are there?")
+            test = parse(text)
+            assert test is not None  # noqa: S101 - a state of the vocabulary
+            if not positive and text.endswith("> 0"):
+                test = parse(text.replace("> 0", "= 0"))
+            elif not positive:
+                test = Not(test)
+            found.append(test)  # type: ignore[arg-type]
+        if not metric and self.slots.deed in ("win", "lose", "sell", "close", "due") and entity == "deals" and not exclusive:
+            state = {"win": "won", "sell": "won", "lose": "lost", "close": "closed", "due": "open"}[self.slots.deed]
+            found.append(parse(_state(entity, state)))  # type: ignore[arg-type]
+        for one in self.slots.thresholds:
+            names = (metric.name,) if metric else ()
+            if not self._of_figure(one, names, view):
+                found.append(self._threshold(one, view))
+        quiet = any(one.column == "days_silent" for one in self.slots.thresholds)
+        if quiet and entity == "deals" and not states and not own:
+            found.append(Test("open", "is"))
+        parts = both(*found)
+        return parts.parts if isinstance(parts, And) else (parts,) if parts else ()
+
+    def _threshold(self, one: Threshold, view: MetricView) -> Condition:
+        column = one.column or "deal_value"
+        if not one.column and view.entity != "deals":
+            raise Unclear(f"{one.op} {one.value} of what?", "customers with a lead score above 80")
+        name = self._name(view, column, view.entity)
+        value = f"{float(one.value) / 100:g}" if one.percent else one.value
+        test = Test(name, one.op, (value,)) if one.op != "=" else Test(name, "=", (value,))
+        if name == "days_silent" and view.entity == "accounts":
+            return Or((test, Not(Test("touched", "is"))))
+        return test
+
+    def _renamed(self, one: Condition, view: MetricView) -> Condition:
+        if isinstance(one, Test):
+            return Test(self._name(view, one.name, view.entity), one.op, one.values)
+        if isinstance(one, Not):
+            return Not(self._renamed(one.part, view))
+        return type(one)(tuple(self._renamed(part, view) for part in one.parts))
+
+    # lists
+
+    def _listed(self, names: tuple[str, ...]) -> tuple[Asked, ...]:
+        """A list of records; with their number before it where the question is but a name for them."""
+        slots = self.slots
+        entity = slots.entity
+        view = metrics.views()[entity]
+        if entity == "accounts" and slots.rank and not slots.fields:
+            return self._best_accounts()
+        where = self._where(view)
+        if slots.me and self.me is not None:
+            where = (*where, self._mine(view))
+        if slots.times:
+            where = (*where, *(Test(self._list_day(entity), "=", (one.text,)) for one in slots.times))
+        order, limit = self._list_order(entity)
+        shown = tuple(dict.fromkeys((*view.key, "customer_id", *view.listed))) if view.field("customer_id") else ()
+        listed = Records(entity, where, order=order, limit=limit, columns=shown)
+        alone = not slots.goal and not slots.rank and not slots.me and entity in ("deals", "accounts", "interactions")
+        if alone and len(names) == 1 and not slots.times:
+            return (self._question(names), listed)
+        return (listed,)
+
+    def _best_accounts(self) -> tuple[Asked, ...]:
+        """Accounts by what they brought."""
+        revenue = Asking(_with(self.slots, metrics=("revenue",), entity="", by=("customer_name",), goal="amount"), self.today, self.me)
+        if self.slots.rank and self.slots.rank.way not in ("desc", "asc", "best", "worst"):
+            raise Unclear(f"{self.slots.rank.word!r} accounts by what?", "top 10 customers by revenue")
+        return revenue.asked()
+
+    def _list_day(self, entity: str) -> str:
+        days: dict[str, str] = meanings()["days"]
+        if entity == "interactions":
+            return "date"
+        if entity != "deals":
+            raise Unclear(f"{entity} have no day of their own", "new customers this month")
+        told = [self.slots.deed, *(state for state, positive in self.slots.states if positive)]
+        if self.slots.deed == "close":
+            return days["close"]
+        found = next((days[one] for one in told if one in days), None)
+        if found is None:
+            raise Unclear(
+                "deals of which time: opened, closed or expected to close then?",
+                "deals opened this month", "deals won this month", "deals closing this month",
+            )  # fmt: skip
+        return found
+
+    def _list_order(self, entity: str) -> tuple[tuple[Order, ...], int]:
+        rank, fields = self.slots.rank, self.slots.fields
+        view = metrics.views()[entity]
+        if rank is None:
+            column = {"deals": "deal_value", "accounts": "lead_score", "interactions": "date"}.get(entity)
+            return ((Order(column, True),) if column else ()), LISTED
+        if rank.way in ("newest", "oldest"):
+            states = {state for state, positive in self.slots.states if positive}
+            closed = self.slots.deed in ("win", "lose", "close", "sell") or states & {"won", "lost", "closed"}
+            column = {"deals": "closed_date" if closed else "created_date", "interactions": "date"}.get(entity)
+            if column is None:
+                raise Unclear(f"{rank.word!r} {entity} by what?", "new customers this month")
+            return (Order(column, rank.way == "newest"),), rank.limit or LISTED
+        if rank.way == "likeliest":
+            return (Order(self._name(view, "probability", entity), True),), rank.limit or LISTED
+        column = self._name(view, fields[0], entity) if fields else {"deals": "deal_value"}.get(entity)
+        if column is None or (rank.way in ("best", "worst") and not fields):
+            raise Unclear(f"{rank.word!r} {entity} by what?", "top 10 deals by value")
+        return (Order(column, rank.way in ("desc", "best")),), rank.limit or LISTED
+
+    def _stays(self) -> tuple[Asked, ...]:
+        """Deals that came to a stage, or have been in theirs for long."""
+        slots = self.slots
+        view = metrics.views()["stage_changes"]
+        bare = Asking(_with(slots, states=(), thresholds=(), deed=""), self.today, self.me)
+        where = bare._where(view)
+        long = [one for one in slots.thresholds if one.column == "days_in_stage"]
+        if slots.deed == "move":
+            if not slots.times:
+                raise Unclear("moved when?", "which deals moved stage this week?")
+            where = (*where, Test("moved", "is"), Test("entered_date", "=", (slots.times[0].text,)))
+            order = (Order("entered_date", True),)
+        else:
+            where = (*where, Test("status", "=", ("open",)), Test("left_date", "unknown"))
+            where = (*where, *(Test("days_in_stage", one.op, (one.value,)) for one in long))
+            if not long:
+                where = (*where, Test("days_in_stage", ">", ("30",)))
+            order = (Order("days_in_stage", True),)
+        if slots.me and self.me is not None:
+            where = (*where, self._mine(view))
+        if slots.goal in ("count", "amount"):
+            return (Question(("stage_entries",), self._by(view), where),)
+        return (Records("stage_changes", where, order=order, limit=LISTED),)
+
+    def _slipped(self) -> Intent:
+        view = metrics.views()["deals"]
+        slots = _with(self.slots, states=tuple(one for one in self.slots.states if one[0] != "slipped"))
+        period = self.slots.times[0].text if self.slots.times else "this quarter"
+        return Intent("slipped_deals", {"period": period, "where": Asking(slots, self.today, self.me)._where(view)})
+
+    def _stage_conversion(self) -> Intent:
+        if self.slots.where or self.slots.about:
+            raise Unclear("the conversion of stages is of all deals", "conversion by stage last quarter")
+        return Intent("stage_conversion", {"period": self.slots.times[0].text if self.slots.times else None})
+
+    def _share(self, names: tuple[str, ...]) -> Intent:
+        """A part of a whole: by splits, or of what the last condition or state leaves."""
+        slots = self.slots
+        if len(names) != 1 and not slots.states:
+            raise Unclear("a share of what?", "share of revenue by country")
+        if slots.by:
+            return Intent("share_of", {"part": self._question(names), "whole": None})
+        narrow = [state for state in slots.states if state[0] not in ("new",)]
+        if slots.where:
+            part, whole = self._question(names), Asking(_with(slots, where=slots.where[:-1]), self.today, self.me)._question(names)
+        elif slots.thresholds:
+            part, whole = self._question(names), Asking(_with(slots, thresholds=()), self.today, self.me)._question(names)
+        elif narrow:
+            rest = Asking(_with(slots, states=()), self.today, self.me)
+            part, whole = self._question(names), rest._question(rest._metrics())
+        else:
+            raise Unclear("a share of what?", "share of revenue by country")
+        return Intent("share_of", {"part": part, "whole": whole})
+
+
+def _with(slots: Slots, **changes: Any) -> Slots:
+    return replace(slots, **changes)
+
+
+def _state(entity: str, state: str) -> str:
+    """The condition of a state on the records of an entity; empty where it has none."""
+    return str(meanings()["states"].get(entity, {}).get(state, ""))
+
+
+def _selected(metric: Metric) -> set[str]:
+    """The states of deals that a metric looks at by itself."""
+    text = metric.expanded
+    return {one for one in ("open", "won", "lost") if f"'{one}'" in text}
