@@ -105,6 +105,13 @@ def called(tools: Tools, asked: Question | Records | Intent) -> list[Found]:
 def verdict(understood: Understood, found: Sequence[Found]) -> str:
     """Yes or no, of a question whether a figure rose or fell; empty for others."""
     slots = understood.slots
+    if slots.contrast and slots.yes_no and len(slots.by) == 1 and len(found) == 1:
+        return _contrast([str(value) for one in slots.where for value in getattr(one, "values", ())], found[0], slots.contrast)
+    if slots.contrast and slots.yes_no and len(found) == 2 and all(len(one.rows) == 1 for one in found):
+        first, second = (one.rows[0].get("value") for one in found)
+        if first is None or second is None:
+            return ""
+        return "Yes." if (first > second if slots.contrast == "more" else first < second) else "No."
     if slots.turn not in ("up", "down") or not slots.yes_no or slots.goal == "why" or not found:
         return ""
     rows = [one.rows[0] for one in found if len(one.rows) == 1]
@@ -115,6 +122,15 @@ def verdict(understood: Understood, found: Sequence[Found]) -> str:
         return ""
     before, now = values[0]
     return "Yes." if (now > before if slots.turn == "up" else now < before) else "No."
+
+
+def _contrast(values: Sequence[str], found: Found, way: str) -> str:
+    """Yes or no, of a question whether the first of two values has more than the second."""
+    rows = {str(row.get(name)): row.get("value") for row in found.rows for name in row if str(row.get(name)) in values}
+    pair = [rows.get(value) for value in values]
+    if len(pair) != 2 or None in pair:
+        return ""
+    return "Yes." if (pair[0] > pair[1] if way == "more" else pair[0] < pair[1]) else "No."
 
 
 def told(ledger: Ledger) -> tuple[str, list[Receipt]]:

@@ -93,14 +93,12 @@ class Planner:
         today = Today(self.serving.as_of or date(1970, 1, 1), declarations().calendar.fiscal_year_starts)
         slots = Reading(lexed, today, self.serving.currency).slots()
         notes = _notes(lexed)
-        if not slots.has_subject or (slots.goal == "why" and not slots.metrics):
-            if before is None:
-                raise Unclear("the question does not say what is asked for", *self.closest(question))
+        if before is not None and slots.goes_on(before.slots):
             slots, kept = slots.carried(before.slots)
-            if not slots.has_subject:
-                raise Unclear("the question does not say what is asked for", *self.closest(question))
             if kept:
                 notes.append(f"Carried over from the question before: {', '.join(kept)}.")
+        if not slots.has_subject:
+            raise Unclear("the question does not say what is asked for", *self.closest(question))
         asked = Asking(slots, today, self.me).asked()
         lists = not any(isinstance(one, Question) for one in asked)
         if slots.me and self.me is None and lists and not any(isinstance(one, Intent) for one in asked):

@@ -9,7 +9,7 @@ from typing import Any
 from medallion import metrics
 from medallion.agent.planner.lexicon import meanings
 from medallion.agent.planner.reading import Unclear
-from medallion.agent.planner.slots import Slots, Threshold
+from medallion.agent.planner.slots import Slots, Threshold, names_of
 from medallion.metrics import Metric, MetricView, periods
 from medallion.metrics.conditions import And, Condition, Not, Or, Test, both, parse
 from medallion.metrics.periods import Today
@@ -160,20 +160,59 @@ class Asking:
         states = {state for state, positive in slots.states if positive}
         if "slipped" in states:
             return (self._slipped(),)
+        if ("new", False) in slots.states or ("new" in states and not self._new()):
+            raise Unclear("new since when?", "new deals this week", "new customers this month", "deals in stage new")
         if slots.deed == "move" or "stuck" in states or any(one.column == "days_in_stage" for one in slots.thresholds):
             return self._stays()
         if slots.metrics == ("conversion_rate",) and slots.by == ("stage",):
             return (self._stage_conversion(),)
         if self._channels():
             return (Intent("compare_channels"),)
+        if slots.entity == "accounts" and not slots.metrics and not slots.share and self._bought():
+            return self._buyers()
+        if slots.entity == "accounts" and slots.metrics and slots.rank and not slots.by:
+            return self._accounts_by()
+        if slots.rank and slots.rank.sized and slots.entity and slots.by and not slots.metrics and slots.goal not in ("count", "amount"):
+            raise Unclear(f"{slots.rank.word!r}: {slots.entity} have a number, not a size", f"most {slots.entity} by owner", "biggest open deals")  # fmt: skip
         names = self._metrics()
         if slots.share:
             return (self._share(names),)
-        if names and (slots.metrics or slots.goal not in ("list", "", "when") or slots.by):
+        if names and (slots.metrics or slots.goal not in ("list", "", "when") or slots.by or slots.contrast):
             return self._figures(names)
         if slots.entity:
             return self._listed(names)
         raise Unclear("the question does not say what is asked for", "how many open deals are there?", "revenue last month")
+
+    def _accounts_by(self) -> tuple[Asked, ...]:
+        """Accounts in the order of a figure: a column of theirs, or a metric by account."""
+        slots, name = self.slots, self.slots.metrics[0]
+        if metrics.metrics()[name].view.entity == "accounts":
+            column = meanings()["columns"]["accounts"].get(name)
+            if column is None:
+                raise Unclear(f"{metrics.metrics()[name].measure.display_name} is not of one account", "top 10 customers by revenue")
+            return Asking(_with(slots, metrics=(), fields=(column,), goal="list"), self.today, self.me).asked()
+        return Asking(_with(slots, entity="", by=("customer_name",)), self.today, self.me)._asked()
+
+    def _bought(self) -> bool:
+        """Whether accounts are asked for by what they bought and when."""
+        slots = self.slots
+        deal = any(name in ("product", "product_id", "category", "source") for one in slots.where for name in names_of(one))
+        won = slots.deed in ("win", "sell", "close") or any(one in (("bought", True), ("won", True)) for one in slots.states)
+        return won and (bool(slots.times) or deal) and not slots.rank
+
+    def _buyers(self) -> tuple[Asked, ...]:
+        """Accounts that bought, with what they bought."""
+        if self.slots.goal in ("count", "amount", "average"):
+            raise Unclear("how many accounts bought in a time is not a figure that there is", "new customers this month", "which customers bought this month")  # fmt: skip
+        deals = _with(self.slots, entity="", goal="", states=(("won", True),), by=("customer_name",), deed="")
+        asked = Asking(deals, self.today, self.me)._question(("revenue", "won_leads"))
+        where = asked.where if any(str(one) == "won" for one in asked.where) else (*asked.where, Test("won", "is"))
+        return (replace(asked, where=where, order=(Order("revenue", True),)),)
+
+    def _new(self) -> bool:
+        """Whether it is said since when something is new, of what has a beginning."""
+        time = any(one.startswith(("time:", "created")) for one in self.slots.by) or self.slots.times
+        return bool(time) and (self.slots.entity == "deals" and self.slots.deed in ("", "create") or self.slots.entity == "accounts")
 
     def _channels(self) -> bool:
         told = [one.name for one in self._tests()]
@@ -186,14 +225,23 @@ class Asking:
             return self._of_states(slots.metrics)
         entity, goal = slots.entity, slots.goal
         if not entity:
-            if slots.deed and (goal in ("amount", "average", "median") or slots.by or slots.rank):
+            told = tuple(one.column for one in slots.thresholds if one.column in metrics.metrics())
+            if slots.by and told:
+                return told[:1]  # countries with a win rate under 41%
+            if slots.deed and (goal in ("amount", "average", "median") or slots.by or slots.rank or slots.contrast):
                 return self._of_deed("average" if goal in ("average", "median") else "value")
             if goal == "amount" and slots.states:
                 return self._measured("deals", "value")
             if goal == "count" and slots.deed in ("win", "lose"):
                 return self._of_deed("count")
             return ()
-        kind = {"amount": "value", "average": "average", "median": "median"}.get(goal, "count")
+        if goal == "both":
+            return tuple(name for kind in ("count", "value") for name in self._of_goal(entity, kind))
+        return self._of_goal(entity, {"amount": "value", "average": "average", "median": "median"}.get(goal, "count"))
+
+    def _of_goal(self, entity: str, kind: str) -> tuple[str, ...]:
+        """The metrics of a number, value or average of records."""
+        slots, goal = self.slots, self.slots.goal
         if entity == "accounts" and ("new", True) in slots.states:
             return ("new_customers",)
         if entity == "deals" and slots.fields and goal in ("average", "median"):
@@ -252,6 +300,8 @@ class Asking:
             raise Unclear("compared with when?", f"{names[0].replace('_', ' ')} this quarter compared with the one before")
         if slots.turn and slots.times and not compare:
             compare = "previous"
+        if compare == "year-ago" and not slots.times:
+            return (self._question(names, period="this year", compare=compare),)
         if compare and not slots.times:
             raise Unclear("a comparison needs a period", f"{names[0].replace('_', ' ')} this quarter vs a year ago")
         if slots.versus and not (slots.by or compare or slots.times or len(names) > 1):
@@ -427,12 +477,19 @@ class Asking:
         where = self._where(view)
         if slots.me and self.me is not None:
             where = (*where, self._mine(view))
+        if len(slots.times) > 1:
+            raise Unclear("a list is of one time", "deals won in May")
         if slots.times:
             where = (*where, *(Test(self._list_day(entity), "=", (one.text,)) for one in slots.times))
         order, limit = self._list_order(entity)
-        shown = tuple(dict.fromkeys((*view.key, "customer_id", *view.listed))) if view.field("customer_id") else ()
+        asked_by = [name for one in (*where, *order) for name in ((one.name,) if isinstance(one, Order) else names_of(one))]
+        more = [name for name in asked_by if (one := view.field(name)) and one.type in ("number", "day")]
+        if "created_date" in more and view.field("age_days"):
+            more.append("age_days")
+        more = ["customer_id", *more] if view.field("customer_id") else more
+        shown = tuple(dict.fromkeys((*view.key, *more, *view.listed)))
         listed = Records(entity, where, order=order, limit=limit, columns=shown)
-        alone = not slots.goal and not slots.rank and not slots.me and entity in ("deals", "accounts", "interactions")
+        alone = not slots.goal and not slots.rank and not slots.about and not slots.me and entity in ("deals", "accounts", "interactions")
         if alone and len(names) == 1 and not slots.times:
             return (self._question(names), listed)
         return (listed,)
@@ -523,16 +580,17 @@ class Asking:
             raise Unclear("a share of what?", "share of revenue by country")
         if slots.by:
             return Intent("share_of", {"part": self._question(names), "whole": None})
-        narrow = [state for state in slots.states if state[0] not in ("new",)]
-        if slots.where:
-            part, whole = self._question(names), Asking(_with(slots, where=slots.where[:-1]), self.today, self.me)._question(names)
-        elif slots.thresholds:
-            part, whole = self._question(names), Asking(_with(slots, thresholds=()), self.today, self.me)._question(names)
-        elif narrow:
-            rest = Asking(_with(slots, states=()), self.today, self.me)
-            part, whole = self._question(names), rest._question(rest._metrics())
-        else:
+        less: dict[str, Any] = {
+            "where": {"where": slots.where[:-1]}, "states": {"states": slots.states[:-1]}, "thresholds": {"thresholds": ()}
+        }  # fmt: skip
+        if slots.deed in ("win", "lose") and not slots.where and not slots.states:
+            state = "won_leads" if slots.deed == "win" else "lost_leads"
+            return Intent("share_of", {"part": self._question((state,)), "whole": self._question(("total_leads",))})
+        narrow = slots.narrow if getattr(slots, slots.narrow or "by") else next((name for name in less if getattr(slots, name)), "")
+        if not narrow:
             raise Unclear("a share of what?", "share of revenue by country")
+        rest = Asking(_with(slots, **less[narrow]), self.today, self.me)
+        part, whole = self._question(names), rest._question(rest._metrics())
         return Intent("share_of", {"part": part, "whole": whole})
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from rapidfuzz import process
 from rapidfuzz.distance import DamerauLevenshtein
 
-from medallion.agent.planner.lexicon import LANGUAGES, Lexicon, Phrase, Sense, folded, lexicon, meanings
+from medallion.agent.planner.lexicon import LANGUAGES, Lexicon, Phrase, Sense, folded, lexicon
 from medallion.agent.planner.names import Names
 
 _TOKEN = re.compile(
@@ -30,7 +30,8 @@ _OPS = {">": "gt", ">=": "ge", "≥": "ge", "<": "lt", "<=": "le", "≤": "le", 
 _ELIDED = re.compile(r"^(?:d|l|qu|s|n|j|m|t|c)['’](?=\w)", re.IGNORECASE)
 _ENDING = re.compile(r"['’]s$|(?<=s)['’]$", re.IGNORECASE)
 #: Words of at least so many letters may be misspelt, by so many letters.
-_MISSPELT = ((9, 2), (5, 1))
+_MISSPELT = ((9, 2), (4, 1))
+_SHORT = 5
 
 
 @dataclass
@@ -240,10 +241,9 @@ def nearest(word: str, known: Any) -> str | None:
     if not most:
         return None
     same = [one for one in known if one[:1] == word[:1] and abs(len(one) - len(word)) <= most and len(one) > 3]
+    if len(word) < _SHORT:  # a letter too few, or two in the wrong order; another letter makes another word
+        same = [one for one in same if len(one) > len(word) or sorted(one) == sorted(word)]
     found = process.extract(word, same, scorer=DamerauLevenshtein.distance, score_cutoff=most, limit=4)
     best = [one for one, distance, _ in found if distance == found[0][1]]
     stems = {one.removesuffix("s") for one in best}
     return best[0] if best and len(stems) == 1 else None
-
-
-__all__ = ["Lexed", "Span", "Token", "lex", "meanings", "nearest", "number", "tokens"]

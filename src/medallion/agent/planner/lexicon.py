@@ -139,7 +139,8 @@ def _made(language: str, declared: tuple[tuple[str, Sense], ...]) -> Lexicon:
     composed = {name for of in meanings()["measures"].values() for name in of["count"].values()}
     composed |= set(meanings()["composed"])
     for text, sense in declared:
-        if sense.name in composed and parts.issuperset(plain_words(text)):
+        said = plain_words(text)
+        if sense.name in composed and (parts.issuperset(said) or (len(said) > 1 and parts.intersection(said))):
             continue  # a number of records in a state: said by the words of both
         made.add(text, sense)
     made.function = frozenset(own)

@@ -19,6 +19,8 @@ _TOUCHES = frozenset({"channel", "outcome", "direction"})
 _COMPARED = ("gt", "ge", "lt", "le", "eq", "between")
 _OPS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "="}
 _RANKS = ("desc", "asc", "best", "worst", "newest", "oldest", "likeliest")
+_LAST = {f"last {unit}": f"this {unit}" for unit in ("day", "week", "month", "quarter", "year")}
+_ONE = frozenset({"a", "an", "one", "ein", "eine", "einen", "einem", "einer", "un", "une", "una", "uno"})
 _DAYS = {"day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
 #: Kinds of spans beside which a question says the same, where they are left over.
 _QUIET = frozenset({"neutral", "comma", "prep", "joined", "during"})
@@ -51,7 +53,9 @@ class Reading:
         self.thresholds: list[Threshold] = []
         self.about: list[About] = []
         self.rank: Rank | None = None
-        self.share = self.versus = self.me = self.past = False
+        self.share = self.versus = self.me = self.past = self.follows = False
+        self.contrast = ""
+        self.yes_no = bool(self.spans and self.spans[0].of("yes_no"))
         self.notes: list[str] = []
 
     # spans
@@ -103,15 +107,26 @@ class Reading:
         )  # fmt: skip
         for step in steps:
             step()
-        if self.rank and self.rank.count is None:
+        if self.rank and self.rank.count is None and not self.rank.several:
             self.rank = replace(self.rank, several=self._several())
         return Slots(
             self.goal, tuple(dict.fromkeys(self.metrics)), tuple(dict.fromkeys(self.fields)), self.entity,
             tuple(dict.fromkeys(self.states)), tuple(self.where), tuple(self.times), self.deed,
             tuple(dict.fromkeys(self.by)), self.rank, tuple(self.thresholds), self.compare, self.versus, self.turn,
-            self.share, self.me, tuple(dict.fromkeys(self.about)), bool(self.spans and self.spans[0].of("yes_no")),
-            tuple(self.notes), past=self.past,
+            self.share, self.me, tuple(dict.fromkeys(self.about)), self.yes_no,
+            self.contrast, self._narrow(), tuple(self.notes), follows=self.follows, past=self.past,
         )  # fmt: skip
+
+    def _narrow(self) -> str:
+        """The slot that the last condition of the question is in: what a share is of what comes before it."""
+        for span in reversed(self.spans):
+            if span.used and span.of("state") and not span.of("value"):
+                return "states"
+            if span.used and span.of("value", "kind", "outcome", "direction", "booked"):
+                return "where"
+            if span.used and span.of("number", "num") and self.thresholds:
+                return "thresholds"
+        return ""
 
     def _several(self) -> bool:
         """Whether the records or values that are ranked are said in the plural."""
@@ -149,6 +164,10 @@ class Reading:
             only = {one.kind for one in span.senses}
             if "nodata" in only and only <= {"nodata"}:
                 raise Unclear(f"the data have nothing about {span.text!r}")
+            if "kind" in only and span.of("kind") == Sense("kind", "email") and self._addresses(place):
+                raise Unclear(
+                    "addresses are personal data, which I do not read", "how many emails were sent last week?"
+                )
             if "personal" in only and not self._contact(place):
                 raise Unclear(f"{span.text!r} is personal data, which I do not read")
             if only and only <= {"notes"}:
@@ -159,6 +178,12 @@ class Reading:
                     "nothing can be changed from a conversation: propose it with `medallion actions propose`",
                     "medallion actions propose --help",
                 )
+
+    def _addresses(self, place: int) -> bool:
+        """Whether the e-mails of accounts are asked for, which are addresses."""
+        owner = self.near(place, 1)
+        of = place + 1 < len(self.spans) and self.spans[place + 1].of("prep")
+        return bool(of and owner < len(self.spans) and self.spans[owner].of("entity", "account", "deal") and not self.places("count"))
 
     def _contact(self, place: int) -> bool:
         return self.goal == "plan" and self.spans[place].of("verb") is not None
@@ -213,8 +238,11 @@ class Reading:
                 )
             self.about.append(About(senses[0].kind, senses[0].name, senses[0].value))
             self.use(place)
-            before = self.near(place, -1)
-            if self.has(before, "entity"):  # the account Lumen Works
+            before = place - 1
+            if self.has(before, "entity") == Sense("entity", "accounts" if senses[0].kind == "account" else "deals"):
+                self.use(before)  # the account Lumen Works
+            before = self.near(place, -1, over=("entity",))
+            if self.has(before, "with", "from"):
                 self.use(before)
 
     def _intents(self) -> None:
@@ -226,6 +254,11 @@ class Reading:
                     continue
                 self.goal = one.name
                 self.use(place)
+        told = [place for place in self.places("verb") if self._says(place, "verb", "define")]
+        if told and not self.goal and self.places("how", "list") and not self.has(self.near(told[-1], 1), "metric", "field"):
+            if self.places("how") or self.near(told[-1], 1) >= len(self.spans):
+                self.goal = "define"
+                self.use(*told, *self.places("how"))
         if why := self.places("why"):
             self.goal = "score" if self.goal == "score" or (self.about and not self.places("metric")) else "why"
             self.use(*why)
@@ -288,9 +321,8 @@ class Reading:
         unit = self.has(place + 1, "unit")
         if number and unit and unit.name in _DAYS and number.name.isdigit():
             return place + 2, int(number.name) * _DAYS[unit.name]
-        if unit is None and (one := self.has(place, "unit")) and one.name in _DAYS and self.spans[place].text.casefold() in ("week", "month"):
-            before = self.spans[place - 1].text.casefold() if place else ""
-            if before in ("a", "one"):
+        if unit is None and (one := self.has(place, "unit")) and one.name in _DAYS:
+            if place and self.spans[place - 1].text.casefold() in _ONE:
                 return place + 1, _DAYS[one.name]
         return None
 
@@ -339,6 +371,8 @@ class Reading:
     def _compare_with(self, place: int, kind: Sense) -> None:
         at = self.near(place, 1)
         number = self._number(at) if at < len(self.spans) else None
+        if number is None and self.has(at, "unit") and self.spans[at - 1].text.casefold() in _ONE:
+            number = ("1", False, False, at)  # older than a year
         if number is None:
             if kind.kind in ("gt", "lt") and place + 1 < len(self.spans) and self.spans[place + 1].used:
                 self.use(place)  # over the last 30 days: the time has it
@@ -394,6 +428,9 @@ class Reading:
                 column = "age_days"  # open for more than 60 days
             else:
                 raise Unclear(f"{value} days since what: opening, the last touch, or in the stage?", "open for more than 60 days", "not touched for 30 days")  # fmt: skip
+        lead = self.near(place, -1)
+        if self.has(lead, "with"):
+            self.use(lead)
         for one in (left, self.near(left, -1) if left >= 0 else -1):  # small deals under 5k, with a score above 90
             if self.has(one, "size"):
                 wanted = "small" if op[0] == "<" else "big"
@@ -460,7 +497,11 @@ class Reading:
             one = found[0]
             self.use(place)
             last = groups[-1] if groups else None
-            if last and last[2] == one.name and self._joined(last[1], place, "and", "or", "vs", "to"):
+            if last and last[2] == one.name and self._contrasted(last[1], place):
+                self.versus = True
+                self.by.append(one.name)
+                groups[-1] = (last[0], place, one.name, [*last[3], one.value])
+            elif last and last[2] == one.name and self._joined(last[1], place, "and", "or", "vs", "to"):
                 if self._joined(last[1], place, "vs") or (self.places("compare") and not self._joined(last[1], place, "or")):
                     self.versus = True
                     self.by.append(one.name)
@@ -474,10 +515,13 @@ class Reading:
             if self._negated(first):
                 test = Test(name, "!=", tuple(dict.fromkeys(values)))
             lead = first - 1
-            while lead >= 0 and self.quiet(lead):
+            while lead >= 0 and (self.quiet(lead) or (self.spans[lead].used and self.spans[lead].of("dim"))):
                 lead -= 1
-            if self.has(lead, "from", "via", "by", "only", "with"):
+            while self.has(lead, "from", "via", "by", "only", "with"):
                 self.use(lead)
+                lead -= 1
+                while lead >= 0 and (self.quiet(lead) or self.spans[lead].used):
+                    lead -= 1
             if before and self._joined(before[0], first, "or"):
                 self.use(*[p for p in range(before[0], first) if self.has(p, "or")])
                 self.where[-1] = Or((before[1], test))
@@ -486,6 +530,18 @@ class Reading:
                     self.use(*[p for p in range(before[0], first) if self.has(p, "and")])
                 self.where.append(test)
             before = (last_place, test)
+
+    def _contrasted(self, first: int, last: int) -> bool:
+        """Whether two values are put against each other: more ... than, better ... or; uses the words that do so."""
+        between = [p for p in range(first + 1, last) if not self.spans[p].used]
+        joints = [p for p in between if self.spans[p].of("vs", "gt", "lt", "or")]
+        signs = [p for p in self.places("more", "fewer", "gt", "lt") if not self.has(p, "neutral")]
+        if not joints or not signs:
+            return False
+        self.contrast = "fewer" if self.spans[signs[0]].of("fewer", "lt") else "more"
+        self.yes_no |= not self.places("list", "who") and not any(self.has(p, "or") for p in joints)
+        self.use(*joints, *signs)
+        return True
 
     def _joined(self, first: int, last: int, *kinds: str) -> bool:
         """Whether nothing stands between two places but words that join, one of these kinds among them, or a comma."""
@@ -498,7 +554,7 @@ class Reading:
     def _negated(self, place: int) -> bool:
         """Whether what stands at a place is left out; uses the word that says so."""
         at = place - 1
-        while at >= 0 and (self.quiet(at) or self.spans[at].of("from", "with") is not None):
+        while at >= 0 and (self.quiet(at) or self.spans[at].of("from", "with", "verb") is not None and not self.has(at, "no")):
             at -= 1
         if self.has(at, "not", "except", "never", "no"):
             self.use(at)
@@ -523,9 +579,21 @@ class Reading:
 
     def _ranked(self) -> None:
         """Which end of an order: `top 5`, `the three biggest`, `most`, `latest`; `last 5 deals`."""
+        for place in self.places("order"):
+            way = self.has(place, "order")
+            self.rank = Rank(way.name if way else "desc", None, self.spans[place].text, several=True)
+            self.use(place)
+        for place in self.places("more", "fewer"):
+            if len(self.times) > 1 and not self.contrast:
+                self.contrast = "fewer" if self.has(place, "fewer") else "more"
+                self.versus = True
+                self.use(place)
         for place in self.places(*_RANKS, "last"):
             way = self.has(place, *_RANKS, "last")
             if way is None:
+                continue
+            if self.rank is not None and self.rank.several:
+                self.use(place)  # rank ... from best to worst
                 continue
             if way.kind == "last":
                 at = place + 1
@@ -545,7 +613,7 @@ class Reading:
                 raise Unclear(f"{self.rank.word!r} and {self.spans[place].text!r}: ask for one order at a time")
             if count is not None and count < 1:
                 raise Unclear(f"{self.spans[place].text} {count} is none")
-            self.rank = Rank(way.kind, count, self.spans[place].text)
+            self.rank = Rank(way.kind, count, self.spans[place].text, sized=self.spans[place].of("sized") is not None)
             self.use(place, *counted)
         if self.rank is None:
             return
@@ -566,12 +634,21 @@ class Reading:
         for kind, compare in (("last_year", "year-ago"), ("before_that", "previous")):
             if self.take(kind):
                 self.compare = compare
+        for place in self.places("vs", "gt", "lt"):
+            if len(self.times) == 1 and self.times[0].place == place + 1 and self.times[0].text in _LAST and not self.compare:
+                self.times = [replace(self.times[0], text=_LAST[self.times[0].text])]
+                self.compare = "previous"  # compared with last month: this one
+                self.use(place)
         if self.take("vs", "compare"):
             self.versus = True
         for kind in ("up", "down", "change"):
             if self.places(kind) and self.goal != "changed":
                 self.turn = kind
                 self.use(*self.places(kind))
+        if self.turn == "change" and self.places("how") and not self.goal and not self.compare:
+            self.take("how")
+            self.turn = ""
+            self.by.append("time:month")  # how did revenue develop
         for place in self.places("trend"):
             unit = self.spans[place].of("trend")
             self.by.append(f"time:{unit.name or 'month'}" if unit else "time:month")
@@ -579,7 +656,7 @@ class Reading:
         if self.versus or self.compare or (len(self.times) > 1):
             self.use(*self.places("same"))
             if len(self.times) > 1:
-                self.use(*[p for p in self.places("and", "or", "to", "from", "than", "gt", "lt") if self._between_times(p)])
+                self.use(*[p for p in self.places("and", "or", "to", "from", "vs", "gt", "lt") if self._between_times(p)])
 
     def _between_times(self, place: int) -> bool:
         before = place > 0 and any(self.spans[p].used for p in range(place) if self.near(p, 1) >= place - 1)
@@ -613,15 +690,18 @@ class Reading:
     def _measure(self) -> None:
         """How many, how much, average, share."""
         for kind in ("median", "average", "count", "amount", "share", "when"):
-            found = self.places(kind)
-            for place in found:
-                if kind == "amount" and self.has(place, "metric", "field"):
+            for place in self.places(kind):
+                if kind == "amount" and self.has(place, "metric", "field") and self.goal != "count":
                     continue
                 if kind == "share":
                     self.share = True
-                elif not self.goal or self.goal in ("count", "amount"):
-                    self.goal = kind if not self.goal else self.goal
-                elif self.goal not in ("median", "average", "define", "why"):
+                elif kind == "amount" and self.goal == "count":
+                    self.goal = "both"
+                    joint = [p for p in self.places("and") if self.near(p, 1) == place or self.near(p, -1) == place or p == place - 1]
+                    self.use(*joint)
+                elif not self.goal:
+                    self.goal = kind
+                elif self.goal not in ("median", "average", "define", "why", kind):
                     continue
                 self.use(place)
         self.take("total")
@@ -629,29 +709,23 @@ class Reading:
     def _splits(self) -> None:
         """What to split by."""
         for place in self.places("by"):
+            sense = self.has(place, "by")
             at = self.near(place, 1)
-            taken = self._split_at(at)
-            if taken:
+            if self._split_at(at):
                 self.use(place)
-                while (joint := self.near(at, 1, over=())) < len(self.spans) and (
-                    self.has(joint, "and") or self.spans[joint].of("comma")
-                ):
-                    after = self.near(joint, 1)
-                    if not self._split_at(after):
-                        break
-                    self.use(joint)
-                    at = after
-                else:
-                    if self._split_at(at + 1 if at + 1 < len(self.spans) and self.spans[at].of("comma") else at):
-                        pass
-            elif self.rank and self.has(at, "metric", "field"):
+                self._more_splits(at)
+            elif sense and sense.name == "own":
+                self.use(place)
+            elif self.rank and at < len(self.spans) and self.spans[at].of(
+                "metric", "field", "state", "entity", "count", "amount", "average", "total"
+            ):
                 self.use(place)  # the top 5 reps by revenue
-        loose = self.rank or self.versus or self.share or self.turn or self.places("list", "who")
+        loose = self.rank or self.versus or self.share or self.turn or self.thresholds or self.places("list", "who")
         if loose and self.goal not in ("define", "plan", "score", "brief") and not self.about:
             for place in self.places("dim"):
                 self._split_at(place)
             for place in self.places("unit"):
-                if self.spans[self.near(place, -1)].of("list", *_RANKS) and self.near(place, -1) >= 0:
+                if self.near(place, -1) >= 0 and self.spans[self.near(place, -1)].of("list", *_RANKS):
                     self._split_at(place)  # which month, the best week
         for place in self.places("who"):
             before = self.near(place, -1, over=("carry",))
@@ -660,6 +734,20 @@ class Reading:
             elif not self.about and not any(Sense("verb", "own") in one.senses for one in self.spans):
                 self.by.append("owner")
                 self.use(place)
+
+    def _more_splits(self, at: int) -> None:
+        """What `and` and commas lead on to after a split."""
+        while True:
+            joint = at + 1
+            while joint < len(self.spans) and self.spans[joint].of("neutral") and not self.spans[joint].of("comma", "and"):
+                joint += 1
+            if joint >= len(self.spans) or not self.spans[joint].of("comma", "and"):
+                return
+            after = self.near(joint, 1, over=("by",))
+            if after >= len(self.spans) or not self._split_at(after):
+                return
+            self.use(joint, *[p for p in range(joint, after) if self.has(p, "by", "and")])
+            at = after
 
     def _split_at(self, place: int) -> bool:
         sense = self.has(place, "dim", "unit")
@@ -715,6 +803,8 @@ class Reading:
                 self.metrics.append(self._averaged(sense.name) if self.goal in ("average", "median") else sense.name)
             self.use(place)
             told = metrics.metrics()[sense.name].measure.unit if sense.name in metrics.metrics() else ""
+            if told in ("days", "hours", "minutes"):
+                self.take("how_long")
             for unit in self.places("unit"):
                 if told == f"{self.spans[unit].of('unit').name}s" and self.spans[unit - 1].of("prep"):  # type: ignore[union-attr]
                     self.use(unit)  # the sales cycle in days
@@ -737,12 +827,25 @@ class Reading:
             if own and self.places("who", "list"):
                 self.fields.append("owner")
                 self.use(*own, *self.places("who", "list"))
-            if not self.goal and self.places("when"):
-                self.goal = "when"
-                self.take("when")
+            self._day_of()
         owned = [place for place in self.places("verb") if self._says(place, "verb", "own")]
         if owned and any("owner" in str(one) for one in self.where):
             self.use(*owned)
+
+    def _day_of(self) -> None:
+        """`when does L-1 close`, `the value of L-1`: a column of the one account or deal."""
+        days = {"close": "expected_close_date", "due": "expected_close_date", "create": "created_date", "win": "closed_date",
+                "lose": "closed_date"}  # fmt: skip
+        if self.goal == "when" and not self.fields:
+            touched = [place for place in self.places("verb") if self._says(place, "verb", "touch")]
+            if self.deed in days:
+                self.fields.append(days[self.deed])
+                self.deed = ""
+            elif touched:
+                self.fields.append("last_touch_date")
+                self.use(*touched)
+        elif self.goal == "amount" and not self.fields and not self.metrics and self.about[0].kind == "deal":
+            self.fields.append("deal_value")
 
     def _averaged(self, name: str) -> str:
         """The metric that an average or median of another one is; of a total there is none without saying per what."""
@@ -828,8 +931,19 @@ class Reading:
             self.use(*past)
         if self.take("list"):
             self.goal = self.goal or "list"
+            deeds = ("win", "lose", "close", "create", "due", "sell")
+            if self.goal == "list" and self.deed in deeds and not (self.entity or self.metrics or self.by or self.rank or self.about):
+                self.entity = "deals"  # what did we win last week
         if self.take("ones"):
             self.goal = "list"
+            self.follows = True
+        if self.spans and self.spans[0].of("carry"):
+            self.follows = True
+        if self.take("more_of_it"):
+            self.follows = True
+        for place, span in enumerate(self.spans):
+            if span.text in ("-", "\u2013") and self.near(place, 1) < len(self.spans) and self.spans[self.near(place, 1)].of("count", "amount", "list", "by"):
+                self.use(place)
         self._helpers()
         left = [span for span in self.spans if not span.used and not self._says_nothing(span)]
         if left:
@@ -856,7 +970,8 @@ class Reading:
         if self.entity or self.metrics or self.where:
             for place in self.places("only"):
                 self.use(place)
-        self.take("still") if self.states else None
+        if self.states:
+            self.take("still")
         if self.goal == "define":
             self.take("you", "how", "list", "when", "past", "to")
         if self.goal in ("why", "changed"):

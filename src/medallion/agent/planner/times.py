@@ -7,11 +7,17 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from medallion.agent.planner.lexer import Span
+from medallion.agent.planner.lexicon import folded
 from medallion.errors import ContractError
 from medallion.metrics import periods
 from medallion.metrics.periods import Today
 
 _UNITS = ("day", "week", "month", "quarter", "year")
+#: Units in the plural, of which a question has to say how many.
+_SEVERAL = frozenset(
+    "days weeks months quarters years tage tagen wochen monate monaten quartale quartalen jahre jahren jours semaines "
+    "trimestres ans annees dias semanas meses anos".split()
+)
 _EDGES = ("since", "until", "before", "after", "from", "between")
 
 
@@ -133,7 +139,7 @@ class Times:
         place = self._over(place)
         if place >= len(self.spans) or self.spans[place].used:
             return None
-        for read in (self._named, self._edge_of, self._day_of_month, self._month, self._relative, self._ago, self._year):
+        for read in (self._named, self._edge_of, self._day_of_month, self._said_after, self._month, self._relative, self._ago, self._year):
             if found := read(place):
                 return found
         return None
@@ -212,6 +218,8 @@ class Times:
         number = self.number(at)
         if number is not None and 1900 <= number <= 2100 and not self._is(at + 1, "unit"):
             return number, at + 1
+        if number is not None and len(self.spans[at].text) == 2 and at == place + 1 and 10 <= number <= 60:
+            return 2000 + number, at + 1  # the first half of 24
         rel = next((one for one in ("this", "last", "next") if self._is(at, one)), None)
         if rel and self.unit(at + 1) == "year":
             return self.day.year + {"last": -1, "next": 1}.get(rel, 0), at + 2
@@ -242,7 +250,7 @@ class Times:
         at = self._over(place + 1) if within else place
         rel = next((one for one in ("this", "last", "next") if self._is(at, one)), None)
         if rel is None and not within:
-            return None
+            return self._said_after(place)
         at += rel is not None
         fiscal = "fiscal " if self._is(at, "fiscal") else ""
         at += bool(fiscal)
@@ -251,12 +259,28 @@ class Times:
         if number is not None and (unit := self.unit(at + 1)) and way != "this":
             return Time(f"{way} {number} {fiscal}{unit}s", place), at + 2
         if (unit := self.unit(at)) and rel:
-            if self.spans[at].text.casefold().endswith("s") and not self.spans[at].text.casefold() == "mes":
+            if folded(self.spans[at].text) in _SEVERAL:
                 return None  # the last months: how many is not said
             text = f"{rel} {fiscal}{unit}"
             return Time(text, place, year=unit == "year" and not fiscal), at + 1
         if self._is(at, "month", "quarter", "half", "weekday") and rel:
             return self._rel_named(rel, at, place)
+        return None
+
+    def _said_after(self, place: int) -> tuple[Time, int] | None:
+        """`la semaine passée`, `el mes pasado`, `les 3 derniers mois`."""
+        if (unit := self.unit(place)) and folded(self.spans[place].text) not in _SEVERAL:
+            rel = next((one for one in ("last", "next") if self._is(place + 1, one)), None)
+            return (Time(f"{rel} {unit}", place, year=unit == "year"), place + 2) if rel else None
+        number = self.number(place)
+        rel = next((one for one in ("last", "next") if self._is(place + 1, one)), None) if number is not None else None
+        if rel and (unit := self.unit(place + 2)):
+            return Time(f"{rel} {number} {unit}s", place), place + 3
+        if self._is(place, "month", "quarter", "half", "weekday"):
+            rel = next((one for one in ("last", "next") if self._is(place + 1, one)), None)
+            if rel and not self._is(place + 2, "unit"):
+                found = self._rel_named(rel, place, place)
+                return (found[0], place + 2) if found else None
         return None
 
     def _rel_named(self, rel: str, at: int, place: int) -> tuple[Time, int] | None:
