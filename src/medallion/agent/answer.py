@@ -88,7 +88,9 @@ def planned(tools: Tools, planner: Planner, question: str, before: Understood | 
     first = verdict(understood, found)
     text = f"{first}\n{text}" if first else text
     calls = tuple(dict.fromkeys(one.tool for one in found))
-    return Answer(question, text, tuple(found), tuple(receipts), notes=understood.notes, calls=calls, understood=understood)
+    return Answer(
+        question, text, tuple(found), tuple(receipts), notes=understood.notes, calls=calls, understood=understood
+    )
 
 
 def called(tools: Tools, asked: Question | Records | Intent) -> list[Found]:
@@ -106,7 +108,9 @@ def verdict(understood: Understood, found: Sequence[Found]) -> str:
     """Yes or no, of a question whether a figure rose or fell; empty for others."""
     slots = understood.slots
     if slots.contrast and slots.yes_no and len(slots.by) == 1 and len(found) == 1:
-        return _contrast([str(value) for one in slots.where for value in getattr(one, "values", ())], found[0], slots.contrast)
+        return _contrast(
+            [str(value) for one in slots.where for value in getattr(one, "values", ())], found[0], slots.contrast
+        )
     if slots.contrast and slots.yes_no and len(found) == 2 and all(len(one.rows) == 1 for one in found):
         first, second = (one.rows[0].get("value") for one in found)
         if first is None or second is None:

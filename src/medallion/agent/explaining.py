@@ -57,7 +57,9 @@ def share_of(tools: Tools, part: Question, whole: Question | None = None) -> Fou
     """What share of the whole a part is; of each row of a split without a whole."""
     metric = metrics.named(part.metrics[0])
     if metric.measure.additivity == "ratio" or metric.measure.format.type == "percentage":
-        raise ContractError(f"{metric.measure.display_name} does not add up, so it has no shares", "Ask for it by owner.")
+        raise ContractError(
+            f"{metric.measure.display_name} does not add up, so it has no shares", "Ask for it by owner."
+        )
     with tools.serving.lock:
         first = answer(tools.serving.connection, dataclasses.replace(part, limit=None))
         second = first if whole is None else answer(tools.serving.connection, whole)
@@ -67,7 +69,14 @@ def share_of(tools: Tools, part: Question, whole: Question | None = None) -> Fou
     for row in first.rows[: part.limit]:
         value = row["value"]
         share = float(value) / float(total) if total and value is not None else None
-        rows.append({**{name: row[name] for name in row if name not in ("value", "n")}, "share": share, "value": value, "whole": total})
+        rows.append(
+            {
+                **{name: row[name] for name in row if name not in ("value", "n")},
+                "share": share,
+                "value": value,
+                "whole": total,
+            }
+        )
     splits = [one for one in first.columns if one.role == "split"]
     fields = (
         *(Field(one.name.replace(":", "_"), one.label) for one in splits),
@@ -92,7 +101,8 @@ def explain_change(tools: Tools, question: Question, compare: str = "previous") 
     for of in dict.fromkeys(one.of for one in found.effects):
         parts = [one for one in found.effects if one.of == of]
         rows = [
-            {"part": one.part, "before": _simple(one.before), "now": _simple(one.now), "effect": float(one.effect)} for one in parts
+            {"part": one.part, "before": _simple(one.before), "now": _simple(one.now), "effect": float(one.effect)}
+            for one in parts
         ]
         label = metric.measure.display_name.lower()
         own = Field("before", "Before", "number", 2) if of == "how" else Field("before", "Before", kind, places)
@@ -165,13 +175,14 @@ def slipped_deals(tools: Tools, period: str, where: Iterable[Condition] = ()) ->
     )  # fmt: skip
     title = f"Open deals whose expected close was moved later, {span}"
     told = " where " + " and ".join(map(str, given)) if given else ""
-    return _found(tools, "slipped_deals", title + told, fields, ("lead_id",), rows, (_CHANGES, _DEALS), _SLIPPED, (start, end))
+    return _found(
+        tools, "slipped_deals", title + told, fields, ("lead_id",), rows, (_CHANGES, _DEALS), _SLIPPED, (start, end)
+    )
 
 
 #: By name, what the planner calls beside the tools.
 EXPLAINING: dict[str, Callable[..., Found | list[Found]]] = {
-    one.__name__: one
-    for one in (definition, share_of, explain_change, what_changed, stage_conversion, slipped_deals)
+    one.__name__: one for one in (definition, share_of, explain_change, what_changed, stage_conversion, slipped_deals)
 }
 
 

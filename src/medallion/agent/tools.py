@@ -318,7 +318,8 @@ class Tools:
         """
         if isinstance(asked, Records):
             with self.serving.lock:
-                return self._answered(tool, answer(self.serving.connection, asked), "")
+                listed = answer(self.serving.connection, asked)
+            return self._answered(tool, listed, "", listed.total)
         first = asked.metrics[0]
         ranked = bool(asked.by and asked.limit and asked.order and asked.order[0].name == first)
         whole = asked
@@ -326,7 +327,11 @@ class Tools:
             asked = dataclasses.replace(asked, having=(*asked.having, f"{first} is known"))
         with self.serving.lock:
             found = answer(self.serving.connection, asked)
-            unknown = answer(self.serving.connection, dataclasses.replace(whole, limit=1)).total - found.total if ranked else 0
+            unknown = (
+                answer(self.serving.connection, dataclasses.replace(whole, limit=1)).total - found.total
+                if ranked
+                else 0
+            )
         note = " ".join((metrics.named(first).measure.comment, *found.notes))
         if unknown:
             note += f" {unknown:,} without a value left out."
@@ -335,7 +340,7 @@ class Tools:
         told = found.understood
         if ranked and isinstance(told, Understood) and not whole.having:
             found = dataclasses.replace(found, understood=dataclasses.replace(told, having=None))
-        return self._answered(tool, found, note)
+        return self._answered(tool, found, note, None if whole.limit is None else found.total)
 
     def reading(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """What a function of the metrics reads from the connection."""
@@ -369,7 +374,7 @@ class Tools:
         asked = Records.read(entity, where, period, order or (), limit, columns or (), as_of)
         return self.asked(asked, "records")
 
-    def _answered(self, tool: str, found: Answered, note: str) -> Found:
+    def _answered(self, tool: str, found: Answered, note: str, total: int | None) -> Found:
         """The answer to a question as a finding."""
         names = {one.name: one.name.replace(":", "_") for one in found.columns}
         fields = tuple(_field(one, names[one.name]) for one in found.columns)
@@ -377,7 +382,7 @@ class Tools:
         rows = [{names[name]: value for name, value in row.items()} for row in found.rows]
         return Found(
             tool, str(found.understood), fields, key or tuple(one.name for one in fields[:1] if found.is_list), rows,
-            self.serving.read(*found.tables), found.sql, found.bindings, self.serving.as_of, note, found.total,
+            self.serving.read(*found.tables), found.sql, found.bindings, self.serving.as_of, note, total,
             self.serving.currency,
         )  # fmt: skip
 

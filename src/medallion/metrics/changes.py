@@ -28,7 +28,14 @@ MOST_GROUPS = 5
 MOST_DIMENSIONS = 2
 #: Metrics that are a number of won or lost deals times their value: the number and the value.
 _PRODUCTS = {"revenue": ("won_leads", "lost_leads"), "lost_value": ("lost_leads", "won_leads")}
-_RATES = ("win_rate", "conversion_rate", "touch_positive_rate", "average_won_value", "average_deal_value", "average_cycle_days")
+_RATES = (
+    "win_rate",
+    "conversion_rate",
+    "touch_positive_rate",
+    "average_won_value",
+    "average_deal_value",
+    "average_cycle_days",
+)
 
 
 @dataclass(frozen=True)
@@ -80,7 +87,9 @@ def explain(connection: duckdb.DuckDBPyConnection, asked: Question) -> Change:
     Raises:
         ContractError: The question is not understood, has no period, or one of the figures is not known.
     """
-    asked = replace(asked, metrics=asked.metrics[:1], by=(), order=(), limit=None, having=(), compare=asked.compare or "previous")
+    asked = replace(
+        asked, metrics=asked.metrics[:1], by=(), order=(), limit=None, having=(), compare=asked.compare or "previous"
+    )
     metric = named(asked.metrics[0])
     told = answer(connection, asked)
     before, now = (_decimal(told.rows[0][name]) for name in ("value_before", "value"))
@@ -143,7 +152,13 @@ def _by_factors(name: str, row: Mapping[str, Any], change: Decimal) -> list[Effe
 def _by_movement(connection: duckdb.DuckDBPyConnection, name: str, told: Answer, change: Decimal) -> list[Effect]:
     """The movement of the pipeline between the ends of both periods."""
     found = told.understood
-    if not isinstance(found, Understood) or not found.before or not found.span or not found.before[0].last or not found.span.last:
+    if (
+        not isinstance(found, Understood)
+        or not found.before
+        or not found.span
+        or not found.before[0].last
+        or not found.span.last
+    ):
         return []
     row = movement(connection, found.before[0].last, found.span.last)[0]
     ending = "_deals" if name == "open_leads" else ""

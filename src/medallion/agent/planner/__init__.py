@@ -9,7 +9,7 @@ closest questions that can be answered: half an understanding would answer anoth
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 
 from medallion import metrics
@@ -93,6 +93,8 @@ class Planner:
         today = Today(self.serving.as_of or date(1970, 1, 1), declarations().calendar.fiscal_year_starts)
         slots = Reading(lexed, today, self.serving.currency).slots()
         notes = _notes(lexed)
+        if before is None and slots.refers:
+            raise Unclear("the question is about an answer before it, and there is none", *self.closest(question))
         if before is not None and slots.goes_on(before.slots):
             slots, kept = slots.carried(before.slots)
             if kept:
@@ -100,10 +102,31 @@ class Planner:
         if not slots.has_subject:
             raise Unclear("the question does not say what is asked for", *self.closest(question))
         asked = Asking(slots, today, self.me).asked()
+        self._premise(slots)
         lists = not any(isinstance(one, Question) for one in asked)
         if slots.me and self.me is None and lists and not any(isinstance(one, Intent) for one in asked):
-            notes.append("I do not know who you are, so these are everybody's: `--me NAME`, or `agent.me` in the settings.")
-        return Understood(asked, replace(slots, follows=bool(before)), lexed.language, tuple(notes))
+            notes.append(
+                "I do not know who you are, so these are everybody's: `--me NAME`, or `agent.me` in the settings."
+            )
+        return Understood(asked, slots, lexed.language, tuple(notes))
+
+    def _premise(self, slots: Slots) -> None:
+        """Refuse to say why an account is in a band that it is not in."""
+        said = [str(value) for one in slots.where for value in getattr(one, "values", ())]
+        if slots.goal != "score" or not said:
+            return
+        about = slots.about[0]
+        key = (
+            "customer_id = ?"
+            if about.kind == "account"
+            else "customer_id in (select customer_id from gold.deals where lead_id = ?)"
+        )
+        rows = self.serving.rows(f"select lead_quality from gold.customer_features where {key}", [about.key])
+        if rows and rows[0]["lead_quality"] not in said:
+            raise Unclear(
+                f"{about.name} is {rows[0]['lead_quality']}, not {said[0]}",
+                f"why is {about.key} {rows[0]['lead_quality']}?",
+            )
 
     def closest(self, question: str) -> tuple[str, ...]:
         """Questions that can be answered, nearest first."""

@@ -26,7 +26,18 @@ _TOKEN = re.compile(
     |(?P<other>.)""",
     re.VERBOSE | re.DOTALL,
 )
-_OPS = {">": "gt", ">=": "ge", "≥": "ge", "<": "lt", "<=": "le", "≤": "le", "=": "eq", "!=": "not", "<>": "not", "≠": "not"}
+_OPS = {
+    ">": "gt",
+    ">=": "ge",
+    "≥": "ge",
+    "<": "lt",
+    "<=": "le",
+    "≤": "le",
+    "=": "eq",
+    "!=": "not",
+    "<>": "not",
+    "≠": "not",
+}
 _ELIDED = re.compile(r"^(?:d|l|qu|s|n|j|m|t|c)['’](?=\w)", re.IGNORECASE)
 _ENDING = re.compile(r"['’]s$|(?<=s)['’]$", re.IGNORECASE)
 #: Words of at least so many letters may be misspelt, by so many letters.
@@ -99,12 +110,25 @@ def tokens(question: str) -> list[Token]:
         if kind != "word":
             found.append(Token(text, folded(text), kind))
             continue
-        if found and found[-1].kind == "number" and match.start() and question[match.start() - 1].isdigit():
-            if text.casefold() in ("st", "nd", "rd", "th"):
-                found[-1] = Token(found[-1].text + text, found[-1].plain + text.casefold(), "ordinal")
-                continue
+        after = found and found[-1].kind == "number" and question[match.start() - 1 : match.start()].isdigit()
+        if after and text.casefold() in ("st", "nd", "rd", "th"):
+            found[-1] = Token(found[-1].text + text, found[-1].plain + text.casefold(), "ordinal")
+            continue
         found += _words(text)
     return found
+
+
+def _with_names(question: str, signed: Mapping[str, Any]) -> list[Token]:
+    """The tokens of a question in which names that hold signs stay whole."""
+    if not signed:
+        return tokens(question)
+    every = "|".join(re.escape(name) for name in sorted(signed, key=len, reverse=True))
+    found: list[Token] = []
+    last = 0
+    for match in re.finditer(rf"(?<!\w)(?:{every})(?!\w)", question, re.IGNORECASE):
+        found += [*tokens(question[last : match.start()]), Token(match[0], match[0].casefold(), "name")]
+        last = match.end()
+    return found + tokens(question[last:])
 
 
 def _words(text: str) -> list[Token]:
@@ -125,15 +149,20 @@ def lex(question: str, names: Names, before: str | None = None) -> Lexed:
         before: The language of what was asked before; a question whose own is not clear is in it.
     """
     names.read()
-    found = tokens(question)
+    accounts, signed = names.accounts(question)
+    signed = {name: [*names.signed.get(name, ()), *signed.get(name, ())] for name in {**names.signed, **signed}}
+    found = _with_names(question, signed)
     language = _language(found, before)
     words = lexicon(language)
-    accounts = names.accounts(question)
     found, corrected = _corrected(found, words, names, {word for phrase in accounts for word in phrase})
     lexed = Lexed([], language, corrected)
     place = 0
     while place < len(found):
-        span = _span(found, place, words, names, accounts, lexed)
+        one = found[place]
+        if one.kind == "name":
+            span = Span(one.text, tuple(signed[one.plain]), place, place + 1)
+        else:
+            span = _span(found, place, words, names, accounts, lexed)
         lexed.spans.append(span)
         place = span.last
     return lexed
@@ -161,11 +190,11 @@ def _span(
     most = max(words.longest, names.longest, *(len(one) for one in accounts), 1)
     for length in range(min(most, len(found) - place), 0, -1):
         part = found[place : place + length]
-        if any(one.kind in ("comma", "op", "other") for one in part):
+        if any(one.kind in ("comma", "op", "other", "name") for one in part):
             continue
         phrase = tuple(one.plain for one in part)
         senses = [*words.phrases.get(phrase, ()), *names.phrases.get(phrase, ())]
-        own = [one for one in accounts.get(phrase, ())]
+        own = list(accounts.get(phrase, ()))
         if own and (senses or _all_known(phrase, words, names)) and not _is_name(found, place, length):
             lexed.also[" ".join(one.text for one in part)] = [one.name for one in own]
             own = []

@@ -14,6 +14,8 @@ from medallion.metrics.understanding import Facts
 #: A dimension with more values than this has none that are words.
 MOST_VALUES = 2000
 _ACCOUNTS = "gold.customer_features"
+#: Signs at which a question is parted.
+_SIGNED = re.compile(r"[^\w\s'’.&-]")
 _KEY = re.compile(r"(?=[^\s]*\d)[A-Za-z0-9][\w-]*")
 
 
@@ -26,6 +28,7 @@ class Names:
         phrases: Senses of the values of dimensions.
         longest: Words of the longest of them.
         words: All of their words.
+        signed: Senses of the values that hold signs which a question is parted at, such as `R+D`, in small letters.
         facts: What is known of the data; None before it is read.
     """
 
@@ -33,6 +36,7 @@ class Names:
     phrases: dict[Phrase, list[Sense]] = field(default_factory=dict)
     longest: int = 1
     words: frozenset[str] = frozenset()
+    signed: dict[str, list[Sense]] = field(default_factory=dict)
     facts: Facts | None = None
 
     def read(self) -> None:
@@ -63,6 +67,9 @@ class Names:
                 self._add(spelling, Sense("value", concept, value))
 
     def _add(self, text: str, sense: Sense) -> None:
+        if _SIGNED.search(text):
+            self.signed.setdefault(text.casefold(), []).append(sense)
+            return
         phrase = tuple(plain_words(text))
         if phrase and sense not in self.phrases.setdefault(phrase, []):
             self.phrases[phrase].append(sense)
@@ -92,21 +99,28 @@ class Names:
             [text],
         )
         kinds = [(row["kind"], str(row["key"])) for row in found]
-        return [Sense("value", "product_id", key) if kind == "product" else Sense(kind, key, key) for kind, key in kinds]
+        return [
+            Sense("value", "product_id", key) if kind == "product" else Sense(kind, key, key) for kind, key in kinds
+        ]
 
-    def accounts(self, question: str) -> dict[Phrase, list[Sense]]:
-        """The accounts whose whole names stand in a question."""
+    def accounts(self, question: str) -> tuple[dict[Phrase, list[Sense]], dict[str, list[Sense]]]:
+        """The accounts whose whole names stand in a question, by their words; by the name itself where it has signs."""
         rows = self.serving.rows(
             f"select customer_id, customer_name from {_names(self.serving)} "
             "where contains($1, lower(customer_name)) order by customer_id limit 200",
             [question.casefold()],
         )
         found: dict[Phrase, list[Sense]] = {}
+        signed: dict[str, list[Sense]] = {}
         for row in rows:
+            if _SIGNED.search(row["customer_name"]) and any(letter.isalnum() for letter in row["customer_name"]):
+                sense = Sense("account", str(row["customer_id"]), row["customer_name"])
+                signed.setdefault(row["customer_name"].casefold(), []).append(sense)
+                continue
             phrase = tuple(plain_words(row["customer_name"]))
             if phrase:
                 found.setdefault(phrase, []).append(Sense("account", str(row["customer_id"]), row["customer_name"]))
-        return found
+        return found, signed
 
 
 def _names(serving: Serving) -> str:
@@ -117,7 +131,6 @@ def _names(serving: Serving) -> str:
 def _spellings(name: str) -> dict[str, str]:
     """Other spellings of the values of an open list, such as countries, as silver makes them one."""
     columns = [one for entity in contracts.entities().values() for one in entity.columns if one.name == name]
-    return {form.replace("_", " "): value for one in columns if not one.accepted for form, value in one.spellings.items()}
-
-
-
+    return {
+        form.replace("_", " "): value for one in columns if not one.accepted for form, value in one.spellings.items()
+    }

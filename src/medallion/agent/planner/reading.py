@@ -7,19 +7,23 @@ from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 
 from medallion import metrics
-from medallion.agent.planner.lexer import Lexed, Span
+from medallion.agent.planner.lexer import Lexed
 from medallion.agent.planner.lexicon import Sense, meanings
 from medallion.agent.planner.slots import About, Rank, Slots, Threshold
 from medallion.agent.planner.times import Times
 from medallion.metrics import periods
-from medallion.metrics.conditions import Condition, Not, Or, Test
+from medallion.metrics.conditions import Condition, Or, Test
 from medallion.metrics.periods import Today
 
 _TOUCHES = frozenset({"channel", "outcome", "direction"})
 _COMPARED = ("gt", "ge", "lt", "le", "eq", "between")
 _OPS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "="}
 _RANKS = ("desc", "asc", "best", "worst", "newest", "oldest", "likeliest")
+#: Dimensions whose values `by` may lead to.
+_LED = frozenset({"owner", "account_manager", "owner_manager", "channel"})
 _LAST = {f"last {unit}": f"this {unit}" for unit in ("day", "week", "month", "quarter", "year")}
+#: A measure beside another: the average value, how many on average.
+_MEASURED = {("amount", "average"), ("count", "average"), ("amount", "median"), ("average", "median")}
 _ONE = frozenset({"a", "an", "one", "ein", "eine", "einen", "einem", "einer", "un", "une", "una", "uno"})
 _DAYS = {"day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
 #: Kinds of spans beside which a question says the same, where they are left over.
@@ -53,7 +57,7 @@ class Reading:
         self.thresholds: list[Threshold] = []
         self.about: list[About] = []
         self.rank: Rank | None = None
-        self.share = self.versus = self.me = self.past = self.follows = False
+        self.share = self.versus = self.me = self.past = self.follows = self.refers = False
         self.contrast = ""
         self.yes_no = bool(self.spans and self.spans[0].of("yes_no"))
         self.notes: list[str] = []
@@ -114,7 +118,7 @@ class Reading:
             tuple(dict.fromkeys(self.states)), tuple(self.where), tuple(self.times), self.deed,
             tuple(dict.fromkeys(self.by)), self.rank, tuple(self.thresholds), self.compare, self.versus, self.turn,
             self.share, self.me, tuple(dict.fromkeys(self.about)), self.yes_no,
-            self.contrast, self._narrow(), tuple(self.notes), follows=self.follows, past=self.past,
+            self.contrast, self._narrow(), tuple(self.notes), follows=self.follows or self.refers, refers=self.refers, past=self.past,
         )  # fmt: skip
 
     def _narrow(self) -> str:
@@ -136,7 +140,9 @@ class Reading:
                 continue
             before = self.near(place, -1, over=("state", "value", "size"))
             led = before < 0 or self.spans[before].of("list", "by", *_RANKS)
-            if led and (span.of("many") or span.text.casefold().endswith(("s", "x")) and not span.text.endswith("ss")):
+            if led and (
+                span.of("many") or (span.text.casefold().endswith(("s", "x")) and not span.text.endswith("ss"))
+            ):
                 return True
         return False
 
@@ -183,7 +189,12 @@ class Reading:
         """Whether the e-mails of accounts are asked for, which are addresses."""
         owner = self.near(place, 1)
         of = place + 1 < len(self.spans) and self.spans[place + 1].of("prep")
-        return bool(of and owner < len(self.spans) and self.spans[owner].of("entity", "account", "deal") and not self.places("count"))
+        return bool(
+            of
+            and owner < len(self.spans)
+            and self.spans[owner].of("entity", "account", "deal")
+            and not self.places("count")
+        )
 
     def _contact(self, place: int) -> bool:
         return self.goal == "plan" and self.spans[place].of("verb") is not None
@@ -200,13 +211,19 @@ class Reading:
         if not self.goal and calls and asks and asks[0] < calls[-1]:
             call = calls[-1]
             wanted = [place for place in self.places("modal", "me") if place < call]
-            after = [place for place in range(call + 1, len(self.spans)) if self.has(place, "value", "me", "account", "entity")]
+            after = [
+                place
+                for place in range(call + 1, len(self.spans))
+                if self.has(place, "value", "me", "account", "entity")
+            ]
             if wanted and not after and not self.places("state", "not", "never"):
                 self.goal = "plan"
                 self.use(call, *asks)
         if self.goal == "plan":
             self.take("modal", "first_thing", "verb")
-            self.use(*[place for place in self.places("entity") if self.has(place, "entity") == Sense("entity", "accounts")])
+            self.use(
+                *[place for place in self.places("entity") if self.has(place, "entity") == Sense("entity", "accounts")]
+            )
             if self.take("me"):
                 self.me = True
 
@@ -255,7 +272,12 @@ class Reading:
                 self.goal = one.name
                 self.use(place)
         told = [place for place in self.places("verb") if self._says(place, "verb", "define")]
-        if told and not self.goal and self.places("how", "list") and not self.has(self.near(told[-1], 1), "metric", "field"):
+        if (
+            told
+            and not self.goal
+            and self.places("how", "list")
+            and not self.has(self.near(told[-1], 1), "metric", "field")
+        ):
             if self.places("how") or self.near(told[-1], 1) >= len(self.spans):
                 self.goal = "define"
                 self.use(*told, *self.places("how"))
@@ -265,7 +287,9 @@ class Reading:
         if self.goal == "score":
             self.take("intent", "size", "field", "verb")
         if self.goal == "brief":
-            self.use(*[place for place in self.places("verb", "entity", "list", "when") if not self.has(place, "metric")])
+            self.use(
+                *[place for place in self.places("verb", "entity", "list", "when") if not self.has(place, "metric")]
+            )
 
     def _fits(self, name: str, place: int) -> bool:
         if name == "score":
@@ -313,7 +337,9 @@ class Reading:
         self.use(*quiet)
 
     def _says(self, place: int, kind: str, name: str) -> bool:
-        return not self.spans[place].used and any((one.kind, one.name) == (kind, name) for one in self.spans[place].senses)
+        return not self.spans[place].used and any(
+            (one.kind, one.name) == (kind, name) for one in self.spans[place].senses
+        )
 
     def _duration(self, place: int) -> tuple[int, int] | None:
         """Where a number of days, weeks or months ends, and how many days they are."""
@@ -354,7 +380,8 @@ class Reading:
         found = self.spans[place].of("currency")
         if found and found.name != self.currency:
             raise Unclear(
-                f"all amounts are in {self.currency}, and there is no rate to {found.name}", f"the same in {self.currency}"
+                f"all amounts are in {self.currency}, and there is no rate to {found.name}",
+                f"the same in {self.currency}",
             )
 
     def _thresholds(self) -> None:
@@ -416,7 +443,11 @@ class Reading:
             column = f"{state.name}_deals" if state else ""
             self.use(right, right + 1)
         if not column and unit:
-            quiet = [one for one in range(len(self.spans)) if self._says(one, "state", "silent") or self._says(one, "not", "lately")]
+            quiet = [
+                one
+                for one in range(len(self.spans))
+                if self._says(one, "state", "silent") or self._says(one, "not", "lately")
+            ]
             stuck = [one for one in range(len(self.spans)) if self._says(one, "state", "stuck")]
             if quiet:
                 column = "days_silent"
@@ -450,7 +481,9 @@ class Reading:
             before -= 1
         led = before >= 0 and self.spans[before].of("prep", "from", "via", "except", "or")
         entity = self.near(place, 1)
-        return bool((led and not (entity < len(self.spans) and self.has(entity, "entity"))) or self.spans[place].capital)
+        return bool(
+            (led and not (entity < len(self.spans) and self.has(entity, "entity"))) or self.spans[place].capital
+        )
 
     def _concept(self, place: int) -> list[Sense]:
         """What a span that is a value is the value of; none where it says something else."""
@@ -502,7 +535,9 @@ class Reading:
                 self.by.append(one.name)
                 groups[-1] = (last[0], place, one.name, [*last[3], one.value])
             elif last and last[2] == one.name and self._joined(last[1], place, "and", "or", "vs", "to"):
-                if self._joined(last[1], place, "vs") or (self.places("compare") and not self._joined(last[1], place, "or")):
+                if self._joined(last[1], place, "vs") or (
+                    self.places("compare") and not self._joined(last[1], place, "or")
+                ):
                     self.versus = True
                     self.by.append(one.name)
                 groups[-1] = (last[0], place, one.name, [*last[3], one.value])
@@ -517,7 +552,7 @@ class Reading:
             lead = first - 1
             while lead >= 0 and (self.quiet(lead) or (self.spans[lead].used and self.spans[lead].of("dim"))):
                 lead -= 1
-            while self.has(lead, "from", "via", "by", "only", "with"):
+            while self.has(lead, "from", "via", "only", "with") or (self.has(lead, "by") and name in _LED):
                 self.use(lead)
                 lead -= 1
                 while lead >= 0 and (self.quiet(lead) or self.spans[lead].used):
@@ -549,14 +584,19 @@ class Reading:
         joins = [p for p in between if self.spans[p].of(*kinds)]
         quiet = [p for p in between if self.quiet(p) or self.spans[p].of("from", "via")]
         comma = any(self.spans[p].of("comma") for p in between)
-        return len({*joins, *quiet}) == len(between) and bool(joins or (comma and kinds != ("vs",) and kinds != ("or",)))
+        return len({*joins, *quiet}) == len(between) and bool(
+            joins or (comma and kinds != ("vs",) and kinds != ("or",))
+        )
 
     def _negated(self, place: int) -> bool:
         """Whether what stands at a place is left out; uses the word that says so."""
         at = place - 1
-        while at >= 0 and (self.quiet(at) or self.spans[at].of("from", "with", "verb") is not None and not self.has(at, "no")):
+        while at >= 0 and (
+            self.quiet(at) or (self.spans[at].of("from", "with", "verb") is not None and not self.has(at, "no"))
+        ):
             at -= 1
-        if self.has(at, "not", "except", "never", "no"):
+        sense = self.has(at, "not", "except", "never", "no")
+        if sense and sense.name != "lately":
             self.use(at)
             return True
         return False
@@ -592,15 +632,26 @@ class Reading:
             way = self.has(place, *_RANKS, "last")
             if way is None:
                 continue
-            if self.rank is not None and self.rank.several:
-                self.use(place)  # rank ... from best to worst
+            if (
+                self.rank is not None
+                and self.rank.several
+                and way.kind in (self.rank.way, "best")
+                and self.rank.way == "desc"
+            ):
+                self.use(place)  # rank the best
                 continue
             if way.kind == "last":
                 at = place + 1
                 count = self._count(at)
-                noun = self.near(at if count is not None else place, 1, over=("state",)) if count is None else self.near(at, 1, over=("state",))
+                noun = (
+                    self.near(at if count is not None else place, 1, over=("state",))
+                    if count is None
+                    else self.near(at, 1, over=("state",))
+                )
                 if not self.has(noun, "entity", "kind"):
                     continue
+                if self.rank is not None:
+                    raise Unclear(f"{self.rank.word!r} and {self.spans[place].text!r}: ask for one order at a time")
                 self.rank = Rank("newest", count or 1, self.spans[place].text)
                 self.use(place, *([at] if count is not None else []))
                 continue
@@ -635,11 +686,18 @@ class Reading:
             if self.take(kind):
                 self.compare = compare
         for place in self.places("vs", "gt", "lt"):
-            if len(self.times) == 1 and self.times[0].place == place + 1 and self.times[0].text in _LAST and not self.compare:
+            if (
+                len(self.times) == 1
+                and self.times[0].place == place + 1
+                and self.times[0].text in _LAST
+                and not self.compare
+            ):
                 self.times = [replace(self.times[0], text=_LAST[self.times[0].text])]
                 self.compare = "previous"  # compared with last month: this one
                 self.use(place)
-        if self.take("vs", "compare"):
+        joins = self.places("vs") if len(self.times) > 1 or self.compare else []
+        self.use(*joins)
+        if self.take("compare") or joins:
             self.versus = True
         for kind in ("up", "down", "change"):
             if self.places(kind) and self.goal != "changed":
@@ -656,12 +714,14 @@ class Reading:
         if self.versus or self.compare or (len(self.times) > 1):
             self.use(*self.places("same"))
             if len(self.times) > 1:
-                self.use(*[p for p in self.places("and", "or", "to", "from", "vs", "gt", "lt") if self._between_times(p)])
+                self.use(
+                    *[p for p in self.places("and", "or", "to", "from", "vs", "gt", "lt") if self._between_times(p)]
+                )
 
     def _between_times(self, place: int) -> bool:
         before = place > 0 and any(self.spans[p].used for p in range(place) if self.near(p, 1) >= place - 1)
         places = [one.place for one in self.times]
-        return before and any(one > place for one in places) and any(one < place for one in places) or (
+        return (before and any(one > place for one in places) and any(one < place for one in places)) or (
             place < min(places) and self.has(place, "from") is not None
         )
 
@@ -697,11 +757,15 @@ class Reading:
                     self.share = True
                 elif kind == "amount" and self.goal == "count":
                     self.goal = "both"
-                    joint = [p for p in self.places("and") if self.near(p, 1) == place or self.near(p, -1) == place or p == place - 1]
+                    joint = [
+                        p
+                        for p in self.places("and")
+                        if self.near(p, 1) == place or self.near(p, -1) == place or p == place - 1
+                    ]
                     self.use(*joint)
                 elif not self.goal:
                     self.goal = kind
-                elif self.goal not in ("median", "average", "define", "why", kind):
+                elif self.goal != kind and (kind, self.goal) not in _MEASURED:
                     continue
                 self.use(place)
         self.take("total")
@@ -716,8 +780,10 @@ class Reading:
                 self._more_splits(at)
             elif sense and sense.name == "own":
                 self.use(place)
-            elif self.rank and at < len(self.spans) and self.spans[at].of(
-                "metric", "field", "state", "entity", "count", "amount", "average", "total"
+            elif (
+                self.rank
+                and at < len(self.spans)
+                and self.spans[at].of("metric", "field", "state", "entity", "count", "amount", "average", "total")
             ):
                 self.use(place)  # the top 5 reps by revenue
         loose = self.rank or self.versus or self.share or self.turn or self.thresholds or self.places("list", "who")
@@ -729,9 +795,11 @@ class Reading:
                     self._split_at(place)  # which month, the best week
         for place in self.places("who"):
             before = self.near(place, -1, over=("carry",))
-            if before >= 0 and self.spans[before].of("entity", "dim", "value"):
+            if before >= 0 and (
+                self.spans[before].of("dim") or self.spans[before].of("entity") == Sense("entity", "accounts")
+            ):
                 self.use(place)  # customers who bought
-            elif not self.about and not any(Sense("verb", "own") in one.senses for one in self.spans):
+            elif before < 0 and not self.about and not any(Sense("verb", "own") in one.senses for one in self.spans):
                 self.by.append("owner")
                 self.use(place)
 
@@ -739,7 +807,9 @@ class Reading:
         """What `and` and commas lead on to after a split."""
         while True:
             joint = at + 1
-            while joint < len(self.spans) and self.spans[joint].of("neutral") and not self.spans[joint].of("comma", "and"):
+            while (
+                joint < len(self.spans) and self.spans[joint].of("neutral") and not self.spans[joint].of("comma", "and")
+            ):
                 joint += 1
             if joint >= len(self.spans) or not self.spans[joint].of("comma", "and"):
                 return
@@ -795,9 +865,11 @@ class Reading:
                 continue
             if column and self.about and not metrics.metrics()[sense.name].measure.period:
                 self.fields.append(column.name)
-            elif self.spans[place].of("entity") and self.goal == "list" and not self.by:
-                continue
-            elif self.spans[place].of("kind") or (self.spans[place].of("entity") and (self.metrics or self.entity)):
+            elif (
+                (self.spans[place].of("entity") and self.goal == "list" and not self.by)
+                or self.spans[place].of("kind")
+                or (self.spans[place].of("entity") and (self.metrics or self.entity))
+            ):
                 continue
             else:
                 self.metrics.append(self._averaged(sense.name) if self.goal in ("average", "median") else sense.name)
@@ -923,29 +995,36 @@ class Reading:
     def _rest(self) -> None:
         """What no slot has taken: who asks, words of lists, and what is not understood."""
         if me := self.places("me"):
-            lists = [p for p in me if self.near(p, -1) >= 0 and self.spans[self.near(p, -1)].of("list")]
             self.use(*me)
-            self.me = self.me or len(lists) < len(me)
+            self.me = True
         if past := self.places("past"):
             self.past = True
             self.use(*past)
         if self.take("list"):
             self.goal = self.goal or "list"
             deeds = ("win", "lose", "close", "create", "due", "sell")
-            if self.goal == "list" and self.deed in deeds and not (self.entity or self.metrics or self.by or self.rank or self.about):
+            if (
+                self.goal == "list"
+                and self.deed in deeds
+                and not (self.entity or self.metrics or self.by or self.rank or self.about)
+            ):
                 self.entity = "deals"  # what did we win last week
         if self.take("ones"):
             self.goal = "list"
-            self.follows = True
+            self.refers = True
         if self.spans and self.spans[0].of("carry"):
             self.follows = True
         if self.take("more_of_it"):
-            self.follows = True
+            self.refers = True
         for place, span in enumerate(self.spans):
-            if span.text in ("-", "\u2013") and self.near(place, 1) < len(self.spans) and self.spans[self.near(place, 1)].of("count", "amount", "list", "by"):
+            if (
+                span.text in ("-", "\u2013")
+                and self.near(place, 1) < len(self.spans)
+                and self.spans[self.near(place, 1)].of("count", "amount", "list", "by")
+            ):
                 self.use(place)
         self._helpers()
-        left = [span for span in self.spans if not span.used and not self._says_nothing(span)]
+        left = [span for place, span in enumerate(self.spans) if not span.used and not self._says_nothing(place)]
         if left:
             told = ", ".join(repr(one.text) for one in left[:4])
             raise Unclear(f"I do not understand {told} in the question")
@@ -955,14 +1034,16 @@ class Reading:
         for place in self.places("verb"):
             name = {one.name for one in self.spans[place].all("verb")}
             figure = self.metrics or self.entity == "interactions" or self.goal in ("amount", "count")
-            if ("get" in name or "sell" in name or "work" in name) and figure and not self.places("who"):
-                self.use(place)
-            elif "happen" in name and self.goal in ("changed", "brief", "why"):
-                self.use(place)
-            elif "touch" in name and (self.entity == "interactions" or "last_touch_date" in self.fields):
+            if (
+                (("get" in name or "sell" in name or "work" in name) and figure and not self.places("who"))
+                or ("happen" in name and self.goal in ("changed", "brief", "why"))
+                or ("touch" in name and (self.entity == "interactions" or "last_touch_date" in self.fields))
+            ):
                 self.use(place)
         for place in self.places("carry"):
-            if all(self.spans[p].used or self.quiet(p) or self.spans[p].of("carry") for p in range(place)) and not self.has(place, "not"):
+            if all(
+                self.spans[p].used or self.quiet(p) or self.spans[p].of("carry") for p in range(place)
+            ) and not self.has(place, "not"):
                 if place == 0 or self.spans[place - 1].of("carry") or self.quiet(place - 1):
                     self.use(place)
         if self.goal == "list" or self.entity == "interactions":
@@ -977,6 +1058,14 @@ class Reading:
         if self.goal in ("why", "changed"):
             self.take("list", "how", "verb")
 
-    @staticmethod
-    def _says_nothing(span: Span) -> bool:
-        return bool(span.senses) and any(one.kind in _QUIET for one in span.senses) and not span.of("value")
+    def _says_nothing(self, place: int) -> bool:
+        """Whether a span that no slot took says nothing where it stands: what follows `in` and `of` is a name."""
+        span = self.spans[place]
+        if span.of("value") or not any(one.kind in _QUIET for one in span.senses):
+            return False
+        large = span.text.isupper() and 1 < len(span.text) < 4 and not self._all_large() and span.text != "OK"
+        if large or place + 1 < len(self.spans) or place == 0:
+            return not large
+        if span.of("ours", "comma", "joined"):
+            return True
+        return not span.of("prep") and not self.spans[place - 1].of("prep")

@@ -80,6 +80,7 @@ class Slots:
         narrow: The slot with the last condition: of what is before it a share is asked for.
         notes: What a reader should know of how it was read.
         follows: Whether it says that it goes on from what was asked before.
+        refers: Whether it is about what was found before: `how many of those`.
         past: Whether it is told in the past.
     """
 
@@ -105,6 +106,7 @@ class Slots:
     narrow: str = field(default="", compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
     follows: bool = field(default=False, compare=False)
+    refers: bool = field(default=False, compare=False)
     past: bool = field(default=False, compare=False)
 
     @property
@@ -115,7 +117,9 @@ class Slots:
         )
         amount = self.goal == "amount" and self.states
         figure = self.by and any(one.column in metrics.metrics() for one in self.thresholds)
-        return bool(figure or self.metrics or self.entity or self.fields or self.about or self.goal in INTENTS or deed or amount)
+        return bool(
+            figure or self.metrics or self.entity or self.fields or self.about or self.goal in INTENTS or deed or amount
+        )
 
     def goes_on(self, before: Slots | None) -> bool:
         """Whether it goes on from what was asked before: it has no subject, says so, or is but another kind of touch."""
@@ -150,7 +154,9 @@ class Slots:
         if self.states and before.states and self.entity in ("", before.entity):
             exclusive = {"open", "won", "lost", "closed"}
             mine = {state for state, _ in self.states}
-            rest_of = tuple(one for one in before.states if not (mine & exclusive and one[0] in exclusive) and one[0] not in mine)
+            rest_of = tuple(
+                one for one in before.states if not (mine & exclusive and one[0] in exclusive) and one[0] not in mine
+            )
             told["states"] = (*rest_of, *self.states)
             kept += ["states"] * bool(rest_of)
         if self.thresholds and before.thresholds:
@@ -169,5 +175,4 @@ INTENTS = ("plan", "forecast", "changed", "channels", "define", "brief", "score"
 
 def names_of(condition: Condition) -> list[str]:
     """What a condition is about."""
-
     return [one.name for one in tests(condition)]

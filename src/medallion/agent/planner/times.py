@@ -15,8 +15,31 @@ from medallion.metrics.periods import Today
 _UNITS = ("day", "week", "month", "quarter", "year")
 #: Units in the plural, of which a question has to say how many.
 _SEVERAL = frozenset(
-    "days weeks months quarters years tage tagen wochen monate monaten quartale quartalen jahre jahren jours semaines "
-    "trimestres ans annees dias semanas meses anos".split()
+    [
+        "days",
+        "weeks",
+        "months",
+        "quarters",
+        "years",
+        "tage",
+        "tagen",
+        "wochen",
+        "monate",
+        "monaten",
+        "quartale",
+        "quartalen",
+        "jahre",
+        "jahren",
+        "jours",
+        "semaines",
+        "trimestres",
+        "ans",
+        "annees",
+        "dias",
+        "semanas",
+        "meses",
+        "anos",
+    ]
 )
 _EDGES = ("since", "until", "before", "after", "from", "between")
 
@@ -102,7 +125,9 @@ class Times:
         if first is None:
             return None
         one, after = first
-        if kind in ("between", "from", "since") and self._is(after, "to", "and" if kind == "between" else "until", "until"):
+        if kind in ("between", "from", "since") and self._is(
+            after, "to", "and" if kind == "between" else "until", "until"
+        ):
             second = self._point(self._over(after + 1))
             if second is not None:
                 two, end = second
@@ -139,7 +164,16 @@ class Times:
         place = self._over(place)
         if place >= len(self.spans) or self.spans[place].used:
             return None
-        for read in (self._named, self._edge_of, self._day_of_month, self._said_after, self._month, self._relative, self._ago, self._year):
+        for read in (
+            self._named,
+            self._edge_of,
+            self._day_of_month,
+            self._said_after,
+            self._month,
+            self._relative,
+            self._ago,
+            self._year,
+        ):
             if found := read(place):
                 return found
         return None
