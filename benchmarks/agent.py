@@ -282,7 +282,7 @@ def lies(random_: random.Random) -> Iterator[tuple[str, list[Any]]]:
     yield "endless", [call, "{F1.0.value} " * 2000]
 
 
-def hostile(tools: Any, vocabulary: Any, runs: int) -> dict[str, Any]:
+def hostile(tools: Any, planner: Any, runs: int) -> dict[str, Any]:
     """Every lie in turn; unsafe is what shows anything that no tool found."""
     from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
     from pydantic_ai.models.function import FunctionModel
@@ -291,7 +291,7 @@ def hostile(tools: Any, vocabulary: Any, runs: int) -> dict[str, Any]:
     from medallion.agent.answer import planned
     from medallion.config import AgentSettings
 
-    truth = planned(tools, vocabulary, "What is the win rate?").text
+    truth = planned(tools, planner, "What is the win rate?").text
     pick, done, unsafe = random.Random(1), 0, []  # noqa: S311
     while done < runs:
         for kind, turns in lies(pick):
@@ -304,7 +304,7 @@ def hostile(tools: Any, vocabulary: Any, runs: int) -> dict[str, Any]:
 
             answer = model.answered(
                 tools,
-                vocabulary,
+                planner,
                 AgentSettings(model="x", timeout_seconds=20),
                 "What is the win rate?",
                 FunctionModel(say),
@@ -419,10 +419,10 @@ def main() -> None:
     if given.lakehouse and not given.speed:
         parser.error("--lakehouse goes with --speed: the questions' values are those of a simulated world")
     from medallion.agent.answer import planned
+    from medallion.agent.planner import Planner
     from medallion.agent.rules import Rules
     from medallion.agent.serving import serve
     from medallion.agent.tools import Tools
-    from medallion.agent.words import Vocabulary
     from medallion.config import load
     from medallion.lakehouse.store import Lakehouse
 
@@ -435,16 +435,16 @@ def main() -> None:
             lake = lakehouse(Path(folder), given.customers)
             with serve(Lakehouse(str(lake)), locked=True) as serving:
                 tools = Tools(serving, Rules())
-                vocabulary = Vocabulary(serving)
+                planner = Planner(serving)
                 first = serving.rows(
                     f"select owner, customer_id, customer_name from {D} where {WON} order by customer_id, lead_id limit 1"
                 )[0]
                 asked = goldens(first)
-                ways: dict[str, Any] = {"planner": lambda question: planned(tools, vocabulary, question)}
+                ways: dict[str, Any] = {"planner": lambda question: planned(tools, planner, question)}
                 if given.live:
                     from medallion.agent import model
 
-                    ways["live"] = lambda question: model.answered(tools, vocabulary, load().agent, question)
+                    ways["live"] = lambda question: model.answered(tools, planner, load().agent, question)
                 for way, answer in ways.items():
                     found = [(question, judged(tools, answer(question), sql, form)) for question, sql, form in asked]
                     counts = {kind: sum(k == kind for _, k in found) for kind in ("right", "declined", "wrong")}
@@ -455,7 +455,7 @@ def main() -> None:
                     }
                     print(way, document[way])
                     print("declined:", [q for q, k in found if k == "declined"])
-                document["hostile"] = hostile(replace(tools), vocabulary, given.runs)
+                document["hostile"] = hostile(replace(tools), planner, given.runs)
                 print(document["hostile"])
     RESULT.write_text(json.dumps(document, indent=1) + "\n")
 

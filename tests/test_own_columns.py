@@ -208,15 +208,15 @@ def test_power_bi_has_columns_of_ones_own(lake):
 
 @pytest.mark.slow
 def test_the_agent_answers_by_columns_of_ones_own(lake):
+    from medallion.agent.planner import Planner, Understood
     from medallion.agent.serving import serve
-    from medallion.agent.words import Call, Vocabulary
 
     with serve(lake) as serving:
-        found = [Vocabulary(serving).understand(text) for text in
+        found = [Planner(serving).understand(text) for text in
                  ("revenue by pipeline", "open pipeline by forecast", "expected revenue by the CRM by region")]  # fmt: skip
-    assert all(isinstance(one, Call) for one in found), found
-    assert [(one.arguments["metric"], one.arguments["by"]) for one in found] == [
-        ("revenue", ["pipeline"]), ("open_pipeline", ["forecast_category"]), ("crm_expected_revenue", ["region"]),
+    assert all(isinstance(one, Understood) for one in found), found
+    assert [(one.asked[0].metrics, str(one.asked[0].by[0])) for one in found] == [
+        (("revenue",), "pipeline"), (("open_pipeline",), "forecast_category"), (("crm_expected_revenue",), "region"),
     ]  # fmt: skip
 
 

@@ -32,6 +32,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "gold.score_bands": (),
     "gold.stage_history": (),
     "gold.lead_scores": (),
+    "gold.deal_changes": (),
     "gold.attainment": (),
     "gold.contact_activity": (),
     "gold.deal_people": (),
@@ -43,7 +44,7 @@ TABLES: dict[str, tuple[str, ...]] = {
 _FEATURES = "gold.customer_features"
 #: Tables that a lakehouse need not have: one without scores, or of before the version that added the table.
 _OPTIONAL = (
-    *("gold.lead_scores", "gold.score_bands"),
+    *("gold.lead_scores", "gold.score_bands", "gold.deal_changes"),
     *("gold.attainment", "gold.contact_activity", "gold.deal_people", "gold.line_items"),
     *("silver.products_clean", "silver.deal_contacts_clean"),
 )

@@ -127,7 +127,7 @@ class Tools:
         if owner is not None and owner.casefold() not in {str(name).casefold() for name in known}:
             names = ", ".join(str(name) for name in known[:20])
             raise MedallionError(f"no deal belongs to {owner!r}", f"Owners: {names}.")
-        end = self._day()
+        end = self.day
         on = day or end + timedelta(days=1)
         if on < end:
             raise MedallionError(
@@ -323,30 +323,45 @@ class Tools:
             raise ContractError("top and bottom stand for order and limit", "Give one or the others.")
         asked = Question.read(metric, by or (), where, period, compare, having, order or (), limit, as_of)
         if ranked is not None and by:
-            first = asked.metrics[0]
-            asked = dataclasses.replace(
-                asked, order=(Order(first, top is not None),), limit=ranked, having=(*asked.having, f"{first} is known")
-            )
+            asked = dataclasses.replace(asked, order=(Order(asked.metrics[0], top is not None),), limit=ranked)
+        return self.asked(asked, "metric_value")
+
+    def asked(self, asked: Question | Records, tool: str = "asked") -> Found:
+        """The answer to a typed question. A ranking leaves out what has nothing to rank it by, and says how many.
+
+        Raises:
+            ContractError: It is not understood whole.
+        """
+        if isinstance(asked, Records):
+            with self.serving.lock:
+                listed = answer(self.serving.connection, asked)
+            return self._answered(tool, listed, "", listed.total)
+        first = asked.metrics[0]
+        ranked = bool(asked.by and asked.limit and asked.order and asked.order[0].name == first)
+        whole = asked
+        if ranked:
+            asked = dataclasses.replace(asked, having=(*asked.having, f"{first} is known"))
         with self.serving.lock:
             found = answer(self.serving.connection, asked)
-            unknown = self._without_a_value(asked, found) if ranked is not None and by else 0
-        first_metric = metrics.named(asked.metrics[0])
-        note = " ".join((first_metric.measure.comment, *found.notes))
+            unknown = (
+                answer(self.serving.connection, dataclasses.replace(whole, limit=1)).total - found.total
+                if ranked
+                else 0
+            )
+        note = " ".join((metrics.named(first).measure.comment, *found.notes))
         if unknown:
             note += f" {unknown:,} without a value left out."
-        money = any(one.type == "currency" for one in found.columns)
-        if self.serving.currencies and money:
+        if self.serving.currencies and any(one.type == "currency" for one in found.columns):
             note += f" {self.serving.currencies}"
         told = found.understood
-        if ranked is not None and by and isinstance(told, Understood):
-            told = dataclasses.replace(told, having=None) if len(asked.having) == 1 else told
-        total = None if asked.limit is None else found.total
-        return self._answered("metric_value", dataclasses.replace(found, understood=told), note, total)
+        if ranked and isinstance(told, Understood) and not whole.having:
+            found = dataclasses.replace(found, understood=dataclasses.replace(told, having=None))
+        return self._answered(tool, found, note, None if whole.limit is None else found.total)
 
-    def _without_a_value(self, asked: Question, found: Answered) -> int:
-        """How many rows a ranking leaves out, since they have nothing to rank them by."""
-        everything = dataclasses.replace(asked, having=asked.having[:-1], limit=1)
-        return answer(self.serving.connection, everything).total - found.total
+    def reading(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What a function of the metrics reads from the connection."""
+        with self.serving.lock:
+            return function(self.serving.connection, *arguments)
 
     def records(
         self,
@@ -373,9 +388,7 @@ class Tools:
             ContractError: There is no such entity, column or value.
         """
         asked = Records.read(entity, where, period, order or (), limit, columns or (), as_of)
-        with self.serving.lock:
-            found = answer(self.serving.connection, asked)
-        return self._answered("records", found, "", found.total)
+        return self.asked(asked, "records")
 
     def _answered(self, tool: str, found: Answered, note: str, total: int | None) -> Found:
         """The answer to a question as a finding."""
@@ -429,13 +442,13 @@ class Tools:
     def compare_channels(self) -> Found:
         """What each channel brings: touches, positive rate with its interval, revenue shared among touches."""
         sql = (
-            "select channel, interactions, positive_rate, positive_rate_low, positive_rate_high, attributed_revenue, "
+            "select channel, interactions, positive_touches, positive_rate, positive_rate_low, positive_rate_high, attributed_revenue, "
             "average_duration_minutes from gold.channel_performance where interactions > 0 "
             "order by positive_rate desc nulls last, channel"
         )
         fields = (
             Field("channel", "Channel"), Field("interactions", "Touches", "number"),
-            Field("positive_rate", "Positive rate", "percent", 1),
+            Field("positive_touches", "Positive touches", "number"), Field("positive_rate", "Positive rate", "percent", 1),
             Field("positive_rate_low", "at least (95%)", "percent", 1),
             Field("positive_rate_high", "at most (95%)", "percent", 1),
             Field("attributed_revenue", "Attributed revenue", "money"),
@@ -614,7 +627,9 @@ class Tools:
             return sql
         return sql.replace(f"from {_FEATURES}", "from names").replace("lower(customer_name)", "name_lower")
 
-    def _day(self) -> date:
+    @property
+    def day(self) -> date:
+        """The last day of the data."""
         return self.serving.as_of or date(1970, 1, 1)
 
     def _found(

@@ -47,8 +47,17 @@ Me = Annotated[
         "--me", metavar="USER", help="Who looks, where a file declares who may see what [default: the settings]."
     ),
 ]
-#: What a command shows: what the person sees who looks; figures of everyone; or personal data, or records as they came.
-Shows = Literal["own", "all", "personal"]
+MeAsks = Annotated[
+    str | None,
+    typer.Option(
+        "--me",
+        metavar="USER",
+        help="Who asks: whom `I` and `my` mean; and who looks, where a file declares who may see what [default: the settings].",
+    ),
+]
+#: What a command shows: what the person sees who looks, or who asks too; figures of everyone; or personal data, or records
+#: as they came.
+Shows = Literal["own", "asks", "all", "personal"]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
@@ -110,14 +119,19 @@ class Call:
         """
         from medallion import access
 
-        declared, user = self.settings().access, self.me or self.settings().me
-        if declared is None:
-            if self.me:
-                raise ContractError(
-                    "--me: no file declares who may see what", "Name one in config.yaml: `access:` (docs/ACCESS.md)."
-                )
-            return None
-        return access.who(declared, user)
+        declared = self.settings().access
+        return None if declared is None else access.who(declared, self.me or self.settings().me)
+
+    def use_of_me(self, shows: Shows | None) -> None:
+        """Refuse `--me` where it would change nothing.
+
+        Raises:
+            ContractError: No file declares who may see what, and nobody asks.
+        """
+        if self.me and shows != "asks" and self.settings().access is None:
+            raise ContractError(
+                "--me: no file declares who may see what", "Name one in config.yaml: `access:` (docs/ACCESS.md)."
+            )
 
     @contextmanager
     def looking(self, shows: Shows) -> Iterator[None]:
@@ -126,10 +140,11 @@ class Call:
         Raises:
             ContractError: The person may not see what the command shows.
         """
+        self.use_of_me(shows)
         person = self.person
         if person is None or (person.sees_all and person.personal):
             yield
-        elif shows == "own":
+        elif shows in ("own", "asks"):
             with self.lake.looking(person):
                 yield
         elif not person.sees_all:
@@ -222,7 +237,7 @@ def command(
     if lakehouse:
         shared |= {"lakehouse": (LakehousePath, None), "config": (Config, None)}
     if at:
-        shared |= {"at": (At, None), "me": (Me, None)}
+        shared |= {"at": (At, None), "me": (MeAsks if shows == "asks" else Me, None)}
     if json:
         shared["as_json"] = (AsJson, False)
 

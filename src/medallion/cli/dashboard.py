@@ -50,6 +50,7 @@ def dashboard(
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401
     people = access.read(settings.access) if settings.access else None
+    call.use_of_me(None)
     me = call.person if people is None or user_header is None or export is not None else None
     if show_pii and me and not me.personal:
         raise MedallionError(f"{me.user} may not see personal data", "Leave --show-pii out.")
