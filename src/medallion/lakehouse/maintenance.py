@@ -130,7 +130,7 @@ def _keeps_commits(lake: Lakehouse, name: str) -> bool:
 
 def _log(lake: Lakehouse, name: str) -> tuple[set[int], set[int]]:
     """Versions that have a commit in the log of a table in a folder, and those that have a checkpoint."""
-    names = [file for file in store.names_in(Path(lake.path(name), "_delta_log")) if file[:20].isdigit()]
+    names = [file for file in store.names_of(Path(lake.path(name), "_delta_log")) if file[:20].isdigit()]
     commits = {int(file[:20]) for file in names if file[20:] == ".json"}
     return commits, {int(file[:20]) for file in names if file.startswith(".checkpoint", 20)}
 

@@ -293,7 +293,7 @@ def newest_commit(lake: Lakehouse, name: str) -> os.DirEntry[str] | None:
 _COMMIT = re.compile(r"\d{20}\.json")
 
 
-def names_in(log: Path) -> list[str]:
+def names_of(log: Path) -> list[str]:
     """Names of the files in a log; none where it is not there. It may have hundreds, and a path of each would take long."""
     try:
         with os.scandir(log) as files:
@@ -330,7 +330,7 @@ def mend(lake: Lakehouse, name: str) -> None:
     if lake.folder is None:
         return
     log = Path(lake.path(name), "_delta_log")
-    names = names_in(log)
+    names = names_of(log)
     newest = max((one[:20] for one in names if _COMMIT.fullmatch(one)), default="")
     for one in names:
         if (_CHECKPOINT.match(one) and one.endswith(".torn")) or (one.endswith(".crc") and one[:20] > newest):
@@ -358,7 +358,7 @@ def broken_checkpoints(lake: Lakehouse, name: str) -> list[LakehouseError]:
     if lake.folder is None:
         return []
     log = Path(lake.path(name), "_delta_log")
-    whole, broken = _newest_checkpoint(log, names_in(log))
+    whole, broken = _newest_checkpoint(log, names_of(log))
     found = []
     for version in sorted({int(path.name[:20]) for path in broken}):
         problem = f"{name}: its checkpoint of version {version} was not written whole"
@@ -379,7 +379,7 @@ def _put_aside(path: Path) -> None:
 
 def checkpointed(log: Path) -> set[int]:
     """Versions that have a checkpoint of which every part was written whole."""
-    found = _checkpoints(log, names_in(log))
+    found = _checkpoints(log, names_of(log))
     return {version for version, kinds in found.items() if any(map(_is_whole, kinds.items()))}
 
 
