@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 #: Tables that are written beside the lock, while others read: no manifest says which version counts.
 BESIDE = frozenset({"ops.manifests", "ops.agent_log", "ops.failures", "ops.follow_ups"})
+#: Versions are removed by upkeep, which knows the manifests, and not with whatever is written after a checkpoint.
+KEEP_COMMITS = {"delta.enableExpiredLogCleanup": "false"}
 _NAME = re.compile(rf"(?:{'|'.join(LAYERS)})\.[a-z][a-z0-9_]*")
 _again = retry(
     retry=retry_if_exception_message(match=r"(?s).*(Failed to commit transaction|Missing commit file|Concurrent).*"),
@@ -330,6 +332,15 @@ def newest_commit(lake: Lakehouse, name: str) -> os.DirEntry[str] | None:
 _COMMIT = re.compile(r"\d{20}\.json")
 
 
+def names_of(log: Path) -> list[str]:
+    """Names of the files in a log; none where it is not there. It may have hundreds, and a path of each would take long."""
+    try:
+        with os.scandir(log) as files:
+            return [file.name for file in files]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
 def state(lake: Lakehouse, name: str) -> tuple[str, int, int, int] | None:
     """What tells the newest version of a table in a folder from every other: its commit, as the file system knows it.
 
@@ -358,23 +369,22 @@ def mend(lake: Lakehouse, name: str) -> None:
     if lake.folder is None:
         return
     log = Path(lake.path(name), "_delta_log")
-    newest = max((path.stem for path in log.glob("[0-9]*.json")), default="")
-    for path in [
-        *log.glob("[0-9]*.checkpoint*.torn"),
-        *(path for path in log.glob("[0-9]*.crc") if path.stem > newest),
-    ]:
-        _put_aside(path)
-    whole, broken = _checkpoints(log)
-    for error in broken_checkpoints(lake, name):
+    names = names_of(log)
+    newest = max((one[:20] for one in names if _COMMIT.fullmatch(one)), default="")
+    for one in names:
+        if (_CHECKPOINT.match(one) and one.endswith(".torn")) or (one.endswith(".crc") and one[:20] > newest):
+            _put_aside(log / one)
+    whole, broken = _newest_checkpoint(log, names)
+    for error in broken_checkpoints(lake, name) if broken else ():
         if error.remedy != MENDED:
             raise error
     for path in broken:
         _put_aside(path)
     hint = log / "_last_checkpoint"
-    if hint.exists() and _checkpoint_named(hint) not in whole:
+    if hint.name in names and (named := _checkpoint_named(hint)) != whole and named not in checkpointed(log):
         with door.through(hint):
             hint.unlink()
-    for path in _behind_a_gap(log, max(whole, default=-1)):
+    for path in _behind_a_gap(log, names, whole):
         _put_aside(path)
 
 
@@ -387,11 +397,12 @@ def broken_checkpoints(lake: Lakehouse, name: str) -> list[LakehouseError]:
     if lake.folder is None:
         return []
     log = Path(lake.path(name), "_delta_log")
-    whole, broken = _checkpoints(log)
+    whole, broken = _newest_checkpoint(log, names_of(log))
     found = []
     for version in sorted({int(path.name[:20]) for path in broken}):
         problem = f"{name}: its checkpoint of version {version} was not written whole"
-        lacking = _not_summed_up_again(log, version, whole)
+        summed_up = range(whole + 1, version + 1)
+        lacking = [one for one in summed_up if not (log / f"{one:020d}.json").exists()]
         if lacking:
             problem += f", and commits that it sums up are no longer there, such as {lacking[0]:020d}.json"
         found.append(LakehouseError(problem, f"Restore the folder {log.parent} from a backup." if lacking else MENDED))
@@ -407,38 +418,50 @@ def _put_aside(path: Path) -> None:
 
 def checkpointed(log: Path) -> set[int]:
     """Versions that have a checkpoint of which every part was written whole."""
-    return _checkpoints(log)[0]
+    found = _checkpoints(log, names_of(log))
+    return {version for version, kinds in found.items() if any(map(_is_whole, kinds.items()))}
 
 
-def _checkpoints(log: Path) -> tuple[set[int], list[Path]]:
-    """Versions of the checkpoints in a log that are whole, and the files of later ones that were not written whole.
+def _newest_checkpoint(log: Path, names: Iterable[str]) -> tuple[int, list[Path]]:
+    """Version of the newest checkpoint in a log that is whole (-1 without one), and the files of later ones that are not.
 
-    Readers find checkpoints by the names of files, also those that `_last_checkpoint` does not name. Other writers may
-    split one into parts, whose names say how many there are.
+    Readers find checkpoints by the names of files, also those that `_last_checkpoint` does not name. Upkeep leaves one for
+    every version that can be opened, so only the newest are looked at.
     """
-    found: dict[tuple[int, str], list[Path]] = defaultdict(list)
-    for path in sorted(log.glob("[0-9]*.checkpoint*.parquet")):
-        parts = _PART.fullmatch(path.name)
-        found[int(path.name[:20]), parts[1] if parts else path.name].append(path)
-    lacking = {one for one, paths in found.items() if one[1].isdigit() and len(paths) < int(one[1])}
-    lacking |= {one for one, paths in found.items() if not all(map(_ends, paths))}
-    whole = {version for version, _ in {*found} - lacking}
-    later = sorted(one for one in lacking if one[0] > max(whole, default=-1))
-    return whole, [path for one in later for path in found[one]]
+    broken: list[Path] = []
+    for version, kinds in sorted(_checkpoints(log, names).items(), reverse=True):
+        if any(map(_is_whole, kinds.items())):
+            return version, broken
+        broken += [path for paths in kinds.values() for path in paths]
+    return -1, broken
 
 
+def _checkpoints(log: Path, names: Iterable[str]) -> dict[int, dict[str, list[Path]]]:
+    """Files of the checkpoints of each version, by the file or, where another writer has split it, by the number of parts."""
+    found: dict[int, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
+    for name in sorted(names):
+        if _CHECKPOINT.match(name) and name.endswith(".parquet"):
+            parts = _PART.fullmatch(name)
+            found[int(name[:20])][parts[1] if parts else name].append(log / name)
+    return found
+
+
+def _is_whole(checkpoint: tuple[str, list[Path]]) -> bool:
+    parts, paths = checkpoint
+    return not (parts.isdigit() and len(paths) < int(parts)) and all(map(_ends, paths))
+
+
+_CHECKPOINT = re.compile(r"\d{20}\.checkpoint")
 _PART = re.compile(r"\d{20}\.checkpoint\.\d{10}\.(\d{10})\.parquet")
 
 
-def _behind_a_gap(log: Path, summed_up: int) -> list[Path]:
+def _behind_a_gap(log: Path, names: Iterable[str], summed_up: int) -> list[Path]:
     """Commits after one that is lost, newest first, with their checksums; none where nothing is left before it."""
-    versions = sorted(int(path.stem) for path in log.glob("[0-9]*.json") if _COMMIT.fullmatch(path.name))
-    later = [version for version in versions if version > summed_up]
+    versions = {int(name[:20]) for name in names if _COMMIT.fullmatch(name)}
+    later = sorted(version for version in versions if version > summed_up)
     if not later or (summed_up < 0 < later[0]):
         return []
-    lost = next(
-        (one for one in range(summed_up + 1, later[-1]) if not (log / f"{one:020d}.json").exists()), later[-1] + 1
-    )
+    lost = next((one for one in range(summed_up + 1, later[-1]) if one not in versions), later[-1] + 1)
     behind = [f"{version:020d}" for version in reversed(later) if version > lost]
     return [path for stem in behind for path in (log / f"{stem}.crc", log / f"{stem}.json") if path.exists()]
 
@@ -456,12 +479,6 @@ def _ends(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 4))
         return file.read() == b"PAR1"
-
-
-def _not_summed_up_again(log: Path, version: int, whole: set[int]) -> list[int]:
-    """Commits up to a version that are there neither themselves nor in an earlier checkpoint, of those that are `whole`."""
-    before = max((one for one in whole if one < version), default=-1)
-    return [one for one in range(before + 1, version + 1) if not (log / f"{one:020d}.json").exists()]
 
 
 def flush(lake: Lakehouse, name: str) -> None:
@@ -736,7 +753,8 @@ def _make(spark: SparkSession, lake: Lakehouse, name: str, columns: list[tuple[s
 
     locks.check()
     with door.through(lake.path(name)):
-        DeltaTable.create(lake.path(name), Schema([_field(column, kind) for column, kind in columns]), mode="ignore")
+        schema = Schema([_field(column, kind) for column, kind in columns])
+        DeltaTable.create(lake.path(name), schema, mode="ignore", configuration=KEEP_COMMITS)
 
 
 def _shaped(frame: DataFrame, schema: list[tuple[str, str]], names: Iterable[str] | None = None) -> DataFrame:

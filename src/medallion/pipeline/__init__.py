@@ -153,9 +153,11 @@ def run(
             journal.needs_whole_batches(work.lake, with_gold=False)
             todo, kind = [], journal.SCORE
         result = work.do(todo, SILVER_TO_GOLD in stages, writer.intent(kind, written_names(), last=journal.RUNS))
-        if result.changed and (due := maintenance.due(work.lake, now)):
+        if result.changed and (due := maintenance.due(work.lake)):
             with work.steps.step("maintain tables"):
-                writer.maintain(now, due)
+                writer.maintain(now, due, thorough=False)
+        if result.changed:
+            maintenance.sum_up(work.lake)
         return result
 
 

@@ -105,9 +105,7 @@ class Planner:
         self._premise(slots)
         lists = not any(isinstance(one, Question) for one in asked)
         if slots.me and self.me is None and lists and not any(isinstance(one, Intent) for one in asked):
-            notes.append(
-                "I do not know who you are, so these are everybody's: `--me NAME`, or `me` in the settings."
-            )
+            notes.append("I do not know who you are, so these are everybody's: `--me NAME`, or `me` in the settings.")
         return Understood(asked, slots, lexed.language, tuple(notes))
 
     def _premise(self, slots: Slots) -> None:
