@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from mcp.shared.memory import create_connected_server_and_client_session
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
@@ -20,10 +21,10 @@ from medallion.access import Person
 from medallion.agent import drafts
 from medallion.agent.answer import planned
 from medallion.agent.mcp_server import server
+from medallion.agent.planner import Planner
 from medallion.agent.rules import Rules
 from medallion.agent.serving import serve
 from medallion.agent.tools import Tools
-from medallion.agent.words import Vocabulary
 from medallion.care import explain
 from medallion.care.export import export
 from medallion.cli.app import app
@@ -148,14 +149,14 @@ def test_the_agent_gives_nothing_of_another(lake, people, locked):
         assert len(said) > 60
         assert "Acme Works" in str(said)
         holds_nothing_of_another(said)
-        vocabulary = Vocabulary(serving)
+        planner = Planner(serving)
         for asked in (
             "What is the revenue by owner?",
             "Which deals are open?",
             "open deals of Max Poole",
             "total revenue",
         ):
-            told = planned(tools, vocabulary, asked).document()
+            told = planned(tools, planner, asked).document()
             holds_nothing_of_another({name: told[name] for name in told if name != "question"})
         holds_nothing_of_another(drafts.draft(tools, settings, "C1", "call-script"))
         for key in ("Z1", "SECRET Labs"):
@@ -168,14 +169,22 @@ def test_mcp_gives_nothing_of_another(lake):
     with lake.looking(REP), serve(lake, locked=True) as serving:
         made = server(Tools(serving, Rules()))
 
-        def call(name, **arguments):
-            return str(asyncio.run(made.call_tool(name, arguments)))
+        async def told():
+            async with create_connected_server_and_client_session(made._mcp_server) as session:
+                change = {"kind": "deal", "key": "Z3", "changes": {"next_step": "call"}, "reason": "to see"}
+                return [
+                    await session.call_tool("records", {"entity": "deals"}),
+                    await session.call_tool("run_safe_sql", {"sql": "select * from gold.customer_features"}),
+                    await session.call_tool("ask", {"question": "What is the revenue by owner?"}),
+                    await session.call_tool("propose_action", change),
+                ]
 
-        holds_nothing_of_another(call("records", entity="deals"))
-        holds_nothing_of_another(call("run_safe_sql", sql="select * from gold.customer_features"))
-        holds_nothing_of_another(call("ask", question="What is the revenue by owner?"))
-        with pytest.raises(Exception, match="there is no deal"):
-            call("propose_action", kind="deal", key="Z3", changes={"next_step": "call"}, reason="to see")
+        *read, proposed = asyncio.run(told())
+        for one in read:
+            assert not one.isError, one
+            holds_nothing_of_another(str(one))
+        assert proposed.isError
+        assert "there is no deal" in str(proposed)
 
 
 def test_questions_and_explanations_give_nothing_of_another(lake):

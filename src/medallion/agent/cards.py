@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from medallion import figures, metrics
-from medallion.agent import drafts
+from medallion.agent import consent, drafts
 from medallion.agent.facts import Found
 from medallion.agent.tools import Tools
 from medallion.config import AgentSettings
 
 #: Days within which an answer is fresh, and within which an expected close is near.
 FRESH_DAYS = 14
+CHANNELS = ("call", "email", "whatsapp")
 _DEALS = "gold.deals"
 _SCORES = "gold.lead_scores"
 
@@ -29,7 +31,8 @@ class Card:
         last: `channel`, `outcome` and `occurred_at` of the last touch; None where there was none.
         opening: What to say first.
         ask: What to ask for.
-        refused: Channels that it must not be contacted on.
+        refused: Channels that the account, or the person whom the plan names, must not be contacted on.
+        knows_people: Whether contacts of the account are known.
     """
 
     row: dict[str, Any]
@@ -39,6 +42,7 @@ class Card:
     opening: str
     ask: str
     refused: frozenset[str | None]
+    knows_people: bool
 
     def letter(self, settings: AgentSettings, first_name: str = "") -> tuple[str, str]:
         """Subject and text of an e-mail."""
@@ -63,10 +67,21 @@ def cards(tools: Tools, day: date, owner: str | None = None, count: int = 10) ->
             "and as_of = ? qualify row_number() over (partition by lead_id order by known_as_of desc) = 1"
         )
         trends = {row["lead_id"]: row for row in tools.serving.rows(sql, [keys, tools.serving.as_of])}
-    return found, [_card(tools, row, deals[row["lead_id"]], trends.get(row["lead_id"], {}), day) for row in rows]
+    people = consent.people(tools.serving, [row["customer_id"] for row in rows], keys)
+    return found, [
+        _card(tools, row, deals[row["lead_id"]], trends.get(row["lead_id"], {}), people.get(row["customer_id"], []), day)
+        for row in rows
+    ]
 
 
-def _card(tools: Tools, row: dict[str, Any], deal: dict[str, Any], trend: dict[str, Any], day: date) -> Card:
+def _card(
+    tools: Tools,
+    row: dict[str, Any],
+    deal: dict[str, Any],
+    trend: dict[str, Any],
+    people: Sequence[consent.Person],
+    day: date,
+) -> Card:
     last = None
     if row["last_interaction_at"] is not None:
         last = {
@@ -76,8 +91,11 @@ def _card(tools: Tools, row: dict[str, Any], deal: dict[str, Any], trend: dict[s
         }
     situation, ask = drafts.opening(row["customer_name"], last, is_open=True)
     why = why_now(row, deal, trend, day, tools.serving.currency)
-    refused = tools.rules.refused(row["customer_id"], day)
-    return Card(row, deal, why, last, situation[:1].upper() + situation[1:], ask, refused)
+    blocked = consent.in_force(tools.rules.suppressed, day)
+    named = [one for one in people if one["contact_id"] == row["contact_id"]]
+    refuses = {channel for channel in CHANNELS for one in named if consent.why_not(one, channel, blocked)}
+    refused = tools.rules.refused(row["customer_id"], day) | refuses
+    return Card(row, deal, why, last, situation[:1].upper() + situation[1:], ask, refused, bool(people))
 
 
 def why_now(row: dict[str, Any], deal: dict[str, Any], trend: dict[str, Any], day: date, currency: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -27,7 +27,7 @@ SNOOZES = {1: "a day", 7: "a week", 30: "a month"}
 
 @dataclass(frozen=True)
 class Person:
-    """Whom to contact at an account; of those who do not consent, no address or number."""
+    """Whom to contact at an account."""
 
     name: str
     role: str
@@ -104,35 +104,26 @@ def _shown(card: Card, person: Person | None, said: str, settings: Settings) -> 
     may_call = not refuses and "call" not in card.refused and person is not None and bool(person.phone)
     to = quote(person.email, safe="@") if person else ""
     mail = f"mailto:{to}?subject={quote(subject)}&body={quote(body)}" if may_mail else ""
+    person = person and replace(person, phone=person.phone if may_call else "", email=person.email if may_mail else "")
     digits = "".join(sign for sign in person.phone if sign.isdigit() or sign == "+") if person else ""
     return Shown(card, person, said, mail, f"tel:{digits}" if may_call and digits else "")
 
 
 def _people(reading: Reading, planned: Iterable[Card]) -> dict[str, Person]:
-    """Whom to contact about each deal: the person named first for it, who was touched last, or whom the deal names."""
-    leads = [one.row["lead_id"] for one in planned]
+    """Whom to contact about each deal: the contact whom the plan names, or whom the deal names where no contacts are known."""
+    contacts = {one.row["contact_id"]: one.row["lead_id"] for one in planned if one.row["contact_id"]}
     found: dict[str, Person] = {}
-    if "silver.contacts_clean" in reading.tables:
-        linked = "silver.deal_contacts_clean" in reading.tables
-        first = "coalesce(l.is_primary = 'yes', false)" if linked else "false"
-        links = (
-            "left join silver.deal_contacts_clean l on l.lead_id = d.lead_id and l.contact_id = c.contact_id"
-            if linked
-            else ""
-        )
-        touched = "a.last_touch_at" if "gold.contact_activity" in reading.tables else "null"
-        activity = "left join gold.contact_activity a on a.contact_id = c.contact_id" if touched != "null" else ""
+    if contacts:
         rows = reading.rows(
-            f"select d.lead_id, c.contact_name, c.job_title, c.role, c.phone, c.email, c.consent from gold.deals d "
-            f"join silver.contacts_clean c on c.customer_id = d.customer_id {links} {activity} "
-            "where d.lead_id in (select unnest(?)) qualify row_number() over (partition by d.lead_id order by "
-            f"c.consent = 'denied', {first} desc, {touched} desc nulls last, c.contact_id) = 1",
-            [tuple(leads)],
+            "select contact_id, contact_name, job_title, role, phone, email from silver.contacts_clean "
+            "where contact_id in (select unnest(?))",
+            [tuple(contacts)],
         )
         for row in rows:
-            reach = ("", "") if row["consent"] == "denied" else (row["phone"] or "", row["email"] or "")
-            found[row["lead_id"]] = Person(row["contact_name"] or "", _spaced(row["job_title"] or row["role"]), *reach)
-    if missing := [lead for lead in leads if lead not in found]:
+            title = _spaced(row["job_title"] or row["role"])
+            lead = contacts[row["contact_id"]]
+            found[lead] = Person(row["contact_name"] or "", title, row["phone"] or "", row["email"] or "")
+    if missing := [one.row["lead_id"] for one in planned if not one.knows_people]:
         rows = reading.rows(
             "select l.lead_id, l.lead_name, coalesce(l.phone, c.phone) as phone, coalesce(l.email, c.email) as email "
             "from silver.leads_clean l left join silver.customers_clean c on c.customer_id = l.customer_id "

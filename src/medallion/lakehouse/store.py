@@ -742,9 +742,9 @@ def create(spark: SparkSession, lake: Lakehouse, contract: Table) -> None:
 def _make(spark: SparkSession, lake: Lakehouse, name: str, columns: list[tuple[str, str]]) -> None:
     """An empty table of nullable columns; made from a frame with literals, some would be NOT NULL for all time."""
     if lake.folder is None:
-        schema = ", ".join(f"`{column}` {kind}" for column, kind in columns)
+        said = ", ".join(f"`{column}` {kind}" for column, kind in columns)
         _commit(
-            spark.createDataFrame([], schema),
+            spark.createDataFrame([], said),
             lake.path(name),
             "append",
             unity.RETENTION if _quoted(lake.path(name)) else {},
