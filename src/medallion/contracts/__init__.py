@@ -204,6 +204,11 @@ def table(name: str) -> Table:
     return _tables_in(f"{name.rpartition('.')[2]}.odcs.yaml")[name]
 
 
+def declared(name: str) -> Table | None:
+    """As `table`; None where no file declares a table of that name."""
+    return _tables_in(f"{name.rpartition('.')[2]}.odcs.yaml").get(name)
+
+
 @cache
 def _tables_in(file: str) -> dict[str, Table]:
     path = _HOME / "tables" / file
@@ -228,6 +233,7 @@ __all__ = [
     "Severity",
     "Source",
     "Table",
+    "declared",
     "entities",
     "guesses",
     "is_shipped",

@@ -68,7 +68,7 @@ class Step:
     @property
     def contract(self) -> Table:
         """The table's contract: a file of its own, or what `contract()` of its module gives."""
-        return contracts.tables().get(self.table) or cast(Table, self._home.contract())
+        return contracts.declared(self.table) or cast(Table, self._home.contract())
 
     @property
     def _home(self) -> ModuleType:

@@ -44,13 +44,15 @@ class Context:
         """A table as it is now."""
         return store.read(self.spark, self.lake, table if isinstance(table, str) else table.name)
 
-    def has_rows(self, table: Table, condition: str) -> bool:
-        """Whether a condition of SQL holds for some row of a table; asked without the engine, which plans it for longer."""
+    def has_rows(self, table: Table, *conditions: str) -> list[bool]:
+        """Whether each condition of SQL holds for some row of a table; asked without the engine, which plans it for longer."""
         name = table.name
         if not self.lake.place.reads_files:
-            return not self.read(name).filter(condition).isEmpty()
+            return [not self.read(name).filter(condition).isEmpty() for condition in conditions]
         with query.connect(self.lake, [name.split(".")[0]], only={name}) as connection:
-            return bool(query.rows(connection, f"select 1 as there from {name} where {condition} limit 1"))
+            each = (f"exists (select 1 from {name} where {condition})" for condition in conditions)
+            (row,) = query.rows(connection, f"select [{', '.join(each)}] as holds")
+        return list(row["holds"])
 
     def create(self, contract: Table) -> None:
         """An empty table, unless it exists."""

@@ -129,9 +129,12 @@ def silver_to_gold(
         rewound = True
         rewind(as_of_time.instant)
 
-    held_out = _in_reporting_currency(context, frames, day, known_as_of, target is None)
-    every, ended = frames["silver.leads_history"], " or ".join(f"_outcome = '{outcome}'" for outcome in ENDED)
-    frames["silver.leads_history"], some_ended = versions, context.has_rows(entities["leads"].history, ended)
+    foreign = f"currency <> '{entities['leads'].currency}' and deal_value is not null"
+    ended = " or ".join(f"_outcome = '{outcome}'" for outcome in ENDED)
+    some_foreign, some_ended = context.has_rows(entities["leads"].history, foreign, ended)
+    some_foreign = some_foreign and not frames["silver.leads_clean"].filter(foreign).isEmpty()
+    held_out = _in_reporting_currency(context, frames, day, known_as_of, some_foreign, target is None)
+    every, frames["silver.leads_history"] = frames["silver.leads_history"], versions
     if held_out or some_ended:  # stages of deals that are there
         frames["silver.leads_history"] = silver.of_counted(versions, frames["silver.leads_clean"])
     is_rewound = newest is not None and newest >= as_of_time.time
@@ -213,7 +216,12 @@ def silver_to_gold(
 
 
 def _in_reporting_currency(
-    context: Context, frames: dict[str, DataFrame], day: date, known_as_of: datetime | None, keep: bool
+    context: Context,
+    frames: dict[str, DataFrame],
+    day: date,
+    known_as_of: datetime | None,
+    some_foreign: bool,
+    keep: bool,
 ) -> list[str]:
     """Put deals and their versions in the reporting currency in the place of `silver.leads_clean` and `silver.leads_history`;
     says which are held out, or by old rates.
@@ -225,12 +233,11 @@ def _in_reporting_currency(
         frames: The tables that gold is computed from.
         day: The last day to count.
         known_as_of: Only rates known before this time count.
+        some_foreign: Whether there is an amount in another currency.
         keep: Write down the conversions.
     """
     leads, reporting = frames["silver.leads_clean"], context.entities["leads"].currency
-    foreign = f"currency <> '{reporting}' and deal_value is not null"
-    history = context.entities["leads"].history
-    if not context.has_rows(history, foreign) or leads.filter(foreign).isEmpty():
+    if not some_foreign:
         if keep and context.lake.exists(CONVERSIONS):
             context.delete_rows(CONVERSIONS, "true")
         return []
