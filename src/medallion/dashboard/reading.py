@@ -108,7 +108,8 @@ class Reading:
         """Let go of the files; work in the background is broken off."""
         self.closed = True
         if working := self.working:
-            working.interrupt()
+            with suppress(duckdb.ConnectionException):  # it has ended meanwhile
+                working.interrupt()
             self.complete.wait(10)
         with suppress(duckdb.Error):  # a request still reads; the process ends soon
             self._stack.close()
