@@ -7,7 +7,9 @@ import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 
 from conftest import NOW
 from medallion.agent import audit, drafts, prose, sql_guard
@@ -20,6 +22,7 @@ from medallion.agent.tools import Tools
 from medallion.care.proposals import Actions, Outbox
 from medallion.config import AgentSettings
 from medallion.errors import MedallionError
+from medallion.lakehouse.store import Lakehouse
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +137,17 @@ def test_a_brief_and_how_an_account_is_named(tools):
     assert "Tidewater Marine Supply (C001)" in error.value.remedy
     with pytest.raises(MedallionError, match="may mean several"):
         tools.account_brief("e")
+
+
+def test_a_brief_says_what_a_survivor_was_made_of(own_sample):
+    rows = [{"entity": "customers", "source_key": key, "entity_key": "C001", "why": ""} for key in ("C001", "C077")]
+    write_deltalake(own_sample.path("silver.identities"), pa.Table.from_pylist(rows))
+    seen = Lakehouse(own_sample.root, versions={name: own_sample.version(name) for name in own_sample.tables()})
+    with serve(seen) as serving:
+        account = Tools(serving, Rules()).account_brief("c077")[0]
+        assert (account.rows[0]["customer_id"], account.rows[0]["made_of"]) == ("C001", ["C077"])
+        assert "silver.identities" in account.tables
+        assert "made_of" not in Tools(serving, Rules()).account_brief("C002")[0].rows[0]
 
 
 @pytest.mark.parametrize("tone", ["friendly", "formal", "brief"])

@@ -28,7 +28,7 @@ from medallion.metrics.understanding import Understood
 
 _FEATURES, _DEALS, _SCORES = "gold.customer_features", "gold.deals", "gold.lead_scores"
 _BANDS = "gold.score_bands"
-_TOUCHES = "silver.interactions_clean"
+_TOUCHES, _IDENTITIES = "silver.interactions_clean", "silver.identities"
 #: One row per account with an open deal, with its best one, at its position in a call list of everybody.
 _OPEN_ACCOUNTS = f"""
 select row_number() over (order by owner nulls last, expected_value desc nulls last, lead_score desc, customer_id) as position, *
@@ -213,7 +213,7 @@ class Tools:
             MedallionError: There is no such account, or several; the message names them.
         """
         key = self.one_customer(customer)
-        facts = (
+        facts: tuple[Field, ...] = (
             Field("customer_id", "Account key"), Field("customer_name", "Account"), Field("industry", "Industry"),
             Field("country", "Country"), Field("size_band", "Company size"), Field("account_manager", "Account manager"),
             Field("lead_score", "Lead score", "number"), Field("lead_quality", "Band"), Field("segment", "Segment"),
@@ -231,13 +231,19 @@ class Tools:
             Field("next_step", "Next step"),
         )  # fmt: skip
         sql = f"select {', '.join(one.name for one in facts)} from {_FEATURES} where customer_id = ?"
+        rows, made_of = self.serving.rows(sql, [key]), self._made_of(key)
+        if made_of:
+            facts, rows = (
+                (*facts, Field("made_of", "Merged into it", "list")),
+                [{**row, "made_of": made_of} for row in rows],
+            )
         account = self._found(
             "account_brief",
             "The account",
             facts,
             ("customer_id",),
-            self.serving.rows(sql, [key]),
-            (_FEATURES,),
+            rows,
+            (_FEATURES, *([_IDENTITIES] if made_of else [])),
             sql,
             [key],
         )
@@ -604,6 +610,9 @@ class Tools:
             MedallionError: None or several; the message names the nearest.
         """
         exact = self.serving.rows(f"select customer_id from {_FEATURES} where customer_id = ?", [text.strip()])
+        if not exact and _IDENTITIES in self.serving.versions:  # one that was merged
+            sql = f"select entity_key as customer_id from {_IDENTITIES} where entity = 'customers' and source_key = ?"
+            exact = self.serving.rows(sql, [text.strip().upper()])
         if exact:
             return str(exact[0]["customer_id"])
         found = self.find_customer(text)
@@ -616,6 +625,13 @@ class Tools:
         if len(several) > 1:
             raise MedallionError(f"{text!r} may mean several accounts", f"Say which: {shown}.")
         return str(several[0]["customer_id"])
+
+    def _made_of(self, key: str) -> list[str]:
+        """Keys of the accounts that were merged into one."""
+        if _IDENTITIES not in self.serving.versions:
+            return []
+        sql = f"select source_key from {_IDENTITIES} where entity = 'customers' and entity_key = $1 and source_key <> $1 order by 1"
+        return [row["source_key"] for row in self.serving.rows(sql, [key])]
 
     def _prepare(self, *names: str) -> None:
         for name in names:

@@ -22,11 +22,15 @@ def contract() -> Table:
             Column("customer_id", "string", "Account; null when the CRM names none."),
             Column("status", "string", "open, won or lost."),
             Column("owner", "string", "Sales rep who owns the deal."),
+            Column("owner_team", "string", "Team of the owner; null where it is not known."),
+            Column("owner_manager", "string", "Who leads the owner; null where nobody is known to."),
             Column("deal_value", "decimal(18,2)", "Value; 0 when the CRM has none.", kind="money", unit="USD"),
             Column("contacts", "bigint", "People who take part.", unit="people"),
             Column("contacts_touched", "bigint", "Those touched while the deal was open.", unit="people"),
             Column("roles", "bigint", "Different roles that they have.", unit="roles"),
             Column("roles_touched", "bigint", "Different roles of those touched while the deal was open.", unit="roles"),
+            Column("role_names", "array<string>", "The roles that they have, in order of the alphabet."),
+            Column("role_names_touched", "array<string>", "The roles of those touched while the deal was open."),
             Column("has_primary", "boolean", "Whether one of them is the main contact."),
             Column(
                 "is_single_threaded", "boolean",
@@ -56,7 +60,8 @@ def deal_people(
         own = contacts.select(F.col("contact_id").alias("_contact"), F.col("role").alias("_role"))
         pairs = pairs.join(own, F.col("contact_id") == F.col("_contact"), how="left")
         pairs = pairs.withColumn("role", F.coalesce("role", "_role"))
-    facts = ("customer_id", "status", "owner", "deal_value", "created_at", "closed_at")
+    of_deal = ("customer_id", "status", "owner", "owner_team", "owner_manager", "deal_value")
+    facts = (*of_deal, "created_at", "closed_at")
     pairs = pairs.join(deals.select(F.col("lead_id").alias("_deal"), *facts), F.col("lead_id") == F.col("_deal"))
     until = F.coalesce(F.col("closed_at"), as_of.instant)
     touches = touches_of_people(interactions, as_of).select("_person", F.col("occurred_at").alias("_at"))
@@ -65,11 +70,13 @@ def deal_people(
     reached = reached.select(F.col("lead_id").alias("_in"), F.col("contact_id").alias("_who")).distinct()
     each = pairs.join(reached, (F.col("lead_id") == F.col("_in")) & (F.col("contact_id") == F.col("_who")), how="left")
     touched = F.col("_who").isNotNull()
-    by_deal = each.groupBy("lead_id", "customer_id", "status", "owner", "deal_value").agg(
+    by_deal = each.groupBy("lead_id", *of_deal).agg(
         F.countDistinct("contact_id").alias("contacts"),
         F.countDistinct("_who").alias("contacts_touched"),
         F.countDistinct("role").alias("roles"),
         F.countDistinct(F.when(touched, F.col("role"))).alias("roles_touched"),
+        F.array_sort(F.collect_set("role")).alias("role_names"),
+        F.array_sort(F.collect_set(F.when(touched, F.col("role")))).alias("role_names_touched"),
         F.max(F.coalesce(F.col("is_primary") == "yes", F.lit(False))).alias("has_primary"),
     )
     alone = F.when(F.col("contacts") == 1, F.lit(True)).when(
@@ -77,7 +84,7 @@ def deal_people(
     )
 
     return by_deal.select(
-        "lead_id", "customer_id", "status", "owner", "deal_value", "contacts", "contacts_touched",
-        "roles", "roles_touched", "has_primary",
+        "lead_id", *of_deal, "contacts", "contacts_touched",
+        "roles", "roles_touched", "role_names", "role_names_touched", "has_primary",
         alone.alias("is_single_threaded"), as_of.today.alias("as_of"),
     )  # fmt: skip

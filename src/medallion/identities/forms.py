@@ -164,7 +164,8 @@ def compared(own: pa.Table, kind: str) -> pa.Table:
     }
     wanted = ", ".join(f"{value} as {column}" for column, value in looked_for.items())
     counted = ", ".join(
-        f"case when count(*) over (partition by {column}) between 2 and {_COMMON} then {column} end as {column}"
+        f"case when {column} in (select {column} from sought where {column} is not null group by 1 "
+        f"having count(*) between 2 and {_COMMON}) then {column} end as {column}"
         for column in looked_for
     )
     names = ", ".join(ACCOUNT if kind == "accounts" else CONTACT)
@@ -173,7 +174,7 @@ def compared(own: pa.Table, kind: str) -> pa.Table:
         connection.execute("create table own as select *, row_number() over () as place from given")
         return connection.sql(
             f"with plain as (select * replace ({plain}) from own), whole as (select plain.*{more} from plain {joined}), "
-            f"sought as (select *, {wanted} from whole) "
+            f"sought as materialized (select *, {wanted} from whole) "
             f"select unique_id, {names}, {counted}, words, deals from sought order by place"
         ).to_arrow_table()
 
