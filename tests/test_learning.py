@@ -511,6 +511,20 @@ def test_every_signal_has_words():
     assert {signal.name for signal in SIGNALS} | {"lead_score"} == set(PHRASES)
 
 
+def test_signals_of_a_contract_are_reasons_by_their_label():
+    from medallion.scoring.reasons import reasons
+    from medallion.scoring.signals import Own
+
+    own = [
+        Own("rival", "leads", "string", "opening", "Competitor"),
+        Own("renewal", "customers", "date", "delivery", "Renewal"),
+    ]
+    rows = pa.table({"rival": ["Norvex", None], "renewal": pa.array([12.0, None], pa.float64())})
+    up, down = reasons(rows, ["rival", "renewal"], np.array([[0.4, -0.2], [0.1, 0.2]]), own)
+    assert up.to_pylist() == [["Competitor: Norvex"], ["Renewal unknown", "Competitor unknown"]]
+    assert down.to_pylist() == [["Renewal: 12 days away"], []]
+
+
 def test_every_signal_is_in_one_group_at_most_and_groups_say_what_they_hold():
     from medallion.scoring.reasons import CONTRASTED, GROUPS
     from medallion.scoring.signals import SIGNALS

@@ -365,6 +365,48 @@ EMPTY_BUT_VALID = [
 ]
 
 
+CONTRACT = """apiVersion: v3.1.0
+kind: DataContract
+id: mine
+version: 1.0.0
+status: active
+schema:
+  - name: leads
+    properties:
+      - {name: competitor, physicalType: string, customProperties: [{property: signal, value: opening}]}
+      - {name: partner, physicalType: string, customProperties: [{property: signal, value: opening}]}
+"""
+
+
+@pytest.mark.slow
+def test_columns_of_a_contract_are_learned_from_and_what_is_filled_at_the_end_is_not(deliver, tmp_path):
+    """The competitor tells how deals end; a partner is written down when they are won."""
+    rng = np.random.default_rng(6)
+    lines = ["lead_id,customer_id,status,deal_value,created_at,closed_at,competitor,partner"]
+    for k in range(950):
+        opened = FIRST + DAY * int(rng.integers(0, 500))
+        against = ("nobody", "Norvex")[int(rng.integers(0, 2))]
+        closed = opened + DAY * int(rng.exponential(60) + 1)
+        won = rng.random() < (0.8 if against == "nobody" else 0.2)
+        is_open = closed > datetime(2025, 6, 30)
+        status = "open" if is_open else "won" if won else "lost"
+        partner = "Integrator" if status == "won" and rng.random() < 0.95 else ""
+        day = "" if is_open else closed.date().isoformat()
+        lines.append(f"L{k},C{k % 300},{status},{100 + k},{opened.date()},{day},{against},{partner}")
+    accounts = ["customer_id,customer_name", *(f"C{k},Name {k}" for k in range(300))]
+    (tmp_path / "mine.odcs.yaml").write_text(CONTRACT)
+    contracts = (tmp_path / "mine.odcs.yaml",)
+    _, lake = deliver(
+        {"leads.csv": "\n".join(lines), "customers.csv": "\n".join(accounts)}, as_of="2025-06-30", contracts=contracts
+    )
+    settings = load(None, lakehouse=lake.root, contracts=contracts, as_of="2025-06-30")
+    outcome = train.train(settings, NOW)
+    assert set(outcome.evaluation["left_out"]) == {"partner"}
+    assert "it is filled when a deal ends" in outcome.evaluation["left_out"]["partner"]
+    assert outcome.evaluation["own_kinds"] == {"competitor": "category"}
+    assert outcome.evaluation["candidates"]["logistic"]["roc_auc"] > 0.65
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("what", "trains"), EMPTY_BUT_VALID)
 def test_deals_and_accounts_alone_are_enough_or_declined_in_words(deliver, what, trains):
