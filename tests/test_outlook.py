@@ -8,6 +8,7 @@ import json
 import re
 
 import duckdb
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -16,6 +17,7 @@ from medallion import figures
 from medallion.config import load
 from medallion.dashboard import outlook
 from medallion.learning import forecasts
+from medallion.scoring import forecast
 
 
 def body(client, address, status=200):
@@ -51,6 +53,16 @@ def test_every_figure_is_what_its_rows_add_up_to(dashboard, sample, asked):
         page = html.unescape(body(client, html.unescape(address)))
         assert all(row["lead_id"] in page for row in rows)
         assert f'data-total="{column}">{value}<' in page or part == "open" or not rows
+
+
+@pytest.mark.parametrize("probability", [None, 0.0, 0.399, 0.4, 0.699, 0.7, 1.0])
+def test_a_deal_counts_in_a_figure_from_the_probability_on_that_the_figure_does(probability):
+    deal = forecasts.Deal("L1", "", False, 100.0, probability, False, False, False)
+    some = np.array([] if probability is None else [probability])
+    deals = forecast.Deals(np.full(len(some), 100.0), np.zeros(len(some), dtype=np.int64), some, some, some)
+    *_, total = forecast.expect(np.zeros(1), deals, forecast.NewDeals(np.zeros(1), np.zeros(0)), 1)
+    assert [deal.part_of(part) for part in ("commit", "best_case")] == [total.commit > 0, total.best_case > 0]
+    assert deal.part_of("open") == (probability is not None)
 
 
 def test_it_is_the_forecast_of_the_command(dashboard, sample):
