@@ -698,27 +698,27 @@ LANGUAGE YAML
 AS $$
 version: '1.1'
 comment: Deals, one row per deal; each measure counts by its own day.
-source: SELECT 'closed_date' AS counted_by, CAST(closed_at AS DATE) AS day, one.* FROM `crm`.gold.deals AS one UNION ALL SELECT 'created_date' AS counted_by, CAST(created_at AS DATE) AS day, one.* FROM `crm`.gold.deals AS one UNION ALL SELECT 'expected_close_date' AS counted_by, expected_close_date AS day, one.* FROM `crm`.gold.deals AS one
+source: SELECT 'created_date' AS counted_by, CAST(created_at AS DATE) AS day, one.* FROM `crm`.gold.deals AS one UNION ALL SELECT 'closed_date' AS counted_by, CAST(closed_at AS DATE) AS day, one.* FROM `crm`.gold.deals AS one UNION ALL SELECT 'expected_close_date' AS counted_by, expected_close_date AS day, one.* FROM `crm`.gold.deals AS one
 dimensions:
 - name: day
   expr: day
   display_name: Day
-  comment: Day by which each measure counts, UTC
+  comment: The day by which each measure counts, UTC
   synonyms: []
 - name: month
   expr: DATE_FORMAT(day, 'yyyy-MM')
   display_name: Month
-  comment: Month by which each measure counts, UTC
+  comment: The month by which each measure counts, UTC
   synonyms: []
 - name: quarter
   expr: CONCAT(YEAR(day), '-Q', QUARTER(day))
   display_name: Quarter
-  comment: Quarter by which each measure counts, UTC
+  comment: The quarter by which each measure counts, UTC
   synonyms: []
 - name: year
   expr: YEAR(day)
   display_name: Year
-  comment: Year by which each measure counts, UTC
+  comment: The year by which each measure counts, UTC
   synonyms: []
 - name: status
   expr: status
@@ -1177,22 +1177,22 @@ dimensions:
 - name: day
   expr: day
   display_name: Day
-  comment: Day by which each measure counts, UTC
+  comment: The day by which each measure counts, UTC
   synonyms: []
 - name: month
   expr: DATE_FORMAT(day, 'yyyy-MM')
   display_name: Month
-  comment: Month by which each measure counts, UTC
+  comment: The month by which each measure counts, UTC
   synonyms: []
 - name: quarter
   expr: CONCAT(YEAR(day), '-Q', QUARTER(day))
   display_name: Quarter
-  comment: Quarter by which each measure counts, UTC
+  comment: The quarter by which each measure counts, UTC
   synonyms: []
 - name: year
   expr: YEAR(day)
   display_name: Year
-  comment: Year by which each measure counts, UTC
+  comment: The year by which each measure counts, UTC
   synonyms: []
 - name: stage
   expr: stage

@@ -80,10 +80,17 @@ def views() -> dict[str, MetricView]:
 
 
 #: What the day of a view by day is also told as.
-_UNITS = (
-    ("day", "day", "day", "Day"), ("month", "DATE_FORMAT(day, 'yyyy-MM')", "month", "Month"),
-    ("quarter", "CONCAT(YEAR(day), '-Q', QUARTER(day))", "text", "Quarter"), ("year", "YEAR(day)", "number", "Year"),
-)  # fmt: skip
+_UNITS = tuple(
+    Dimension(
+        name=name, expr=expr, display_name=name.capitalize(), comment=f"The {name} by which each measure counts, UTC"
+    )
+    for name, expr in (
+        ("day", "day"),
+        ("month", "DATE_FORMAT(day, 'yyyy-MM')"),
+        ("quarter", "CONCAT(YEAR(day), '-Q', QUARTER(day))"),
+        ("year", "YEAR(day)"),
+    )
+)
 
 
 def _by_day(view: MetricView, told: tuple[Measure, ...]) -> MetricView:
@@ -92,23 +99,18 @@ def _by_day(view: MetricView, told: tuple[Measure, ...]) -> MetricView:
     Its `day` is the day opened to what counts deals opened and the day closed to what counts deals won, so that one
     filter is a period to all of them, and a ratio of metrics takes each by its own.
     """
-    days = sorted({one.period for one in told if one.period})
+    days = {one.period for one in told if one.period}
     rows = " UNION ALL ".join(
-        f"SELECT '{name}' AS counted_by, {view.dimension(name).expr} AS day, one.* FROM {view.source} AS one"  # type: ignore[union-attr]
-        for name in days
-    )
-    dimensions = tuple(
-        Dimension(
-            name=name, expr=expr, type=kind, display_name=label, comment=f"{label} by which each measure counts, UTC"
-        )  # type: ignore[arg-type]
-        for name, expr, kind, label in _UNITS
+        f"SELECT '{one.name}' AS counted_by, {one.expr} AS day, one.* FROM {view.source} AS one"
+        for one in view.dimensions
+        if one.name in days
     )
     dated = {one.name: one for one in told if one.period}
     whole = view.model_copy(
         update={
             "source": rows,
             "comment": f"{view.comment.rstrip('.')}; each measure counts by its own day.",
-            "dimensions": (*dimensions, *(one for one in view.dimensions if not one.is_time)),
+            "dimensions": (*_UNITS, *(one for one in view.dimensions if not one.is_time)),
             "measures": tuple(one.model_copy(update={"expr": _counted_by(one)}) for one in dated.values()),
         }
     )
