@@ -282,7 +282,7 @@ def _random(call: Call, count: int, seed: int, *, dax: bool) -> None:
     status.needs(call.lake, sorted({table for one in metrics.metrics().values() for table in one.view.tables}))
     with call.steps() as report:
         if dax:
-            found = _random_in_dax(call.lake, count, seed)
+            found = _in_dax(call.lake, count, seed)
         else:
             found = metric_random.check(call.settings(), call.lake, count, seed, report)
 
@@ -298,25 +298,19 @@ def _random(call: Call, count: int, seed: int, *, dax: bool) -> None:
         raise typer.Exit(1)
 
 
-def _random_in_dax(lake: Lakehouse, count: int, seed: int) -> dict[str, Any]:
-    from medallion.powerbi.asked import differences  # DAX and its evaluator, for this one comparison
-    from medallion.powerbi.evaluate import Evaluator
-    from medallion.powerbi.model import model
-    from medallion.powerbi.rows import read
+def _in_dax(lake: Lakehouse, count: int | None = None, seed: int = 1) -> Any:
+    """Every measure in its filter contexts, or so many random questions."""
+    from medallion.powerbi import asked, check, evaluate, model, rows  # DAX and its evaluator, for this one comparison
 
+    whole = model.model()
+    tables = {table for metric in metrics.metrics().values() for table in metric.view.tables}
+    status.needs(lake, sorted(tables.union(*(table.sources for table in whole.tables))))
     with query.connect(lake, layers=("gold", "silver")) as connection:
-        evaluator = Evaluator(model(), read(connection, model()))
-        return metric_random.compared_with(connection, partial(differences, evaluator), count, seed)
-
-
-def _in_dax(lake: Lakehouse) -> list[dict[str, Any]]:
-    from medallion.powerbi.check import check as compare  # DAX and its evaluator, for this one comparison
-    from medallion.powerbi.model import model
-    from medallion.powerbi.rows import read
-
-    status.needs(lake, sorted({table for metric in metrics.metrics().values() for table in metric.view.tables}))
-    with query.connect(lake, layers=("gold", "silver")) as connection:
-        return compare(connection, model(), read(connection, model()))
+        found = rows.read(connection, whole)
+        if count is None:
+            return check.check(connection, whole, found)
+        other = partial(asked.differences, evaluate.Evaluator(whole, found))
+        return metric_random.compared_with(connection, other, count, seed)
 
 
 @command(app, examples=("`medallion metrics databricks --catalog crm`",))

@@ -159,7 +159,7 @@ def _field(metric: Metric, own: Dimension) -> Field | None:
     table = "Customers" if plain.startswith("account.") else home(metric)
     columns = model().table(table).columns
     name = next((one.name for one in columns if one.source == plain.removeprefix("account.") and not one.sql), None)
-    return name and (table, name)
+    return (table, name) if name else None
 
 
 def _seen(value: Any, grain: str | None) -> Any:

@@ -19,7 +19,7 @@ from medallion.metrics.conditions import Test
 from medallion.metrics.question import Question
 from medallion.powerbi.evaluate import Evaluator, Field
 from medallion.powerbi.model import Measure, Model, dimension, parameter_values, titled
-from medallion.powerbi.rows import Rows
+from medallion.powerbi.rows import FIRST_DAY, Rows
 
 #: Columns of the date table by which a reader chooses a period that a question can name as well.
 PERIODS = tuple(("Date", one) for one in ("Week", "Month", "Quarter", "Year", "Fiscal quarter", "Fiscal year"))
@@ -174,4 +174,8 @@ def _filter(name: str, values: Iterable[Any]) -> Filter:
 
 
 def _day(value: Any) -> Any:
-    return datetime(value.year, value.month, value.day) if isinstance(value, date) else value  # noqa: DTZ001
+    """A value as the model has it: a day as midnight, none before the first that DAX counts."""
+    if not isinstance(value, date):
+        return value
+    day = max(value, FIRST_DAY)
+    return datetime(day.year, day.month, day.day)  # noqa: DTZ001 - a day has no zone

@@ -73,13 +73,18 @@ def read(connection: duckdb.DuckDBPyConnection, model: Model) -> Rows:
     for table in model.tables:
         if table.kind == "dates":
             found.tables[table.name] = list(calendar(_days(model, found)))
-        elif table.kind == "metrics":
-            found.tables[table.name] = dictionary()
-        elif table.kind == "parameter":
-            found.tables[table.name] = [(value,) for value in parameter_values(table.columns[0].source)]
-        elif table.kind == "items":
-            found.tables[table.name] = [(item.name, place) for place, item in enumerate(table.items)]
+        elif not table.is_read:
+            found.tables[table.name] = fixed(table)
     return found
+
+
+def fixed(table: Table) -> list[Row]:
+    """The rows of a table that no data is read for."""
+    if table.kind == "metrics":
+        return dictionary()
+    if table.kind == "parameter":
+        return [(value,) for value in parameter_values(table.columns[0].source)]
+    return [(item.name, place) for place, item in enumerate(table.items)]
 
 
 def spark_sql(table: Table, catalog: str | None = None) -> str:
