@@ -515,7 +515,7 @@ class Asking:
         deed, views = self.slots.deed, {one.view.entity for one in chosen}
         own = frozenset[str]().union(*map(_selected, chosen))
         label = chosen[0].measure.display_name
-        fits = own == _OF_DEED.get(deed) or (deed == "close" and own and own <= _OF_DEED["close"])
+        fits = own == frozenset(_OF_DEED.get(deed, ())) or (deed == "close" and own and own <= _OF_DEED["close"])
         made = deed == "sell" and views == {"interactions"}  # calls that were made
         if deed in _OF_DEED and not made and not (fits and views == {"deals"}):
             raise Unclear(f"{label} is not of deals that we {deed}", f"{label.lower()} this month")

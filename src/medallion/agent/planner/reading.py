@@ -30,7 +30,7 @@ _DAYS = {"day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
 _QUIET = frozenset({"neutral", "comma", "prep", "joined", "during"})
 
 
-class Unclear(Exception):
+class Unclear(Exception):  # noqa: N818 - no error: the question is asked back
     """A question that is not understood, or may mean several things.
 
     Attributes:
@@ -272,15 +272,11 @@ class Reading:
                 self.goal = one.name
                 self.use(place)
         told = [place for place in self.places("verb") if self._says(place, "verb", "define")]
-        if (
-            told
-            and not self.goal
-            and self.places("how", "list")
-            and not self.has(self.near(told[-1], 1), "metric", "field")
-        ):
-            if self.places("how") or self.near(told[-1], 1) >= len(self.spans):
-                self.goal = "define"
-                self.use(*told, *self.places("how"))
+        last = self.near(told[-1], 1) if told else 0
+        asks = self.places("how") or (self.places("list") and last >= len(self.spans))
+        if told and not self.goal and asks and not self.has(last, "metric", "field"):
+            self.goal = "define"
+            self.use(*told, *self.places("how"))
         if why := self.places("why"):
             self.goal = "score" if self.goal == "score" or (self.about and not self.places("metric")) else "why"
             self.use(*why)
@@ -328,7 +324,7 @@ class Reading:
             span = periods.read(time.text, self.today)
             if span.first and self.today.day and time.text.split()[0] in ("last", "since"):
                 count = (self.today.day - span.first).days
-                self._silence(">" if time.text.startswith("since") else ">", count, quiet)
+                self._silence(">", count, quiet)
                 self.times = [one for one in self.times if one is not time]
                 return
 
@@ -347,9 +343,9 @@ class Reading:
         unit = self.has(place + 1, "unit")
         if number and unit and unit.name in _DAYS and number.name.isdigit():
             return place + 2, int(number.name) * _DAYS[unit.name]
-        if unit is None and (one := self.has(place, "unit")) and one.name in _DAYS:
-            if place and self.spans[place - 1].text.casefold() in _ONE:
-                return place + 1, _DAYS[one.name]
+        one = self.has(place, "unit") if unit is None and place else None
+        if one and one.name in _DAYS and self.spans[place - 1].text.casefold() in _ONE:
+            return place + 1, _DAYS[one.name]
         return None
 
     def _number(self, place: int) -> tuple[str, bool, bool, int] | None:
@@ -1041,11 +1037,10 @@ class Reading:
             ):
                 self.use(place)
         for place in self.places("carry"):
-            if all(
-                self.spans[p].used or self.quiet(p) or self.spans[p].of("carry") for p in range(place)
-            ) and not self.has(place, "not"):
-                if place == 0 or self.spans[place - 1].of("carry") or self.quiet(place - 1):
-                    self.use(place)
+            led = all(self.spans[p].used or self.quiet(p) or self.spans[p].of("carry") for p in range(place))
+            beside = place == 0 or self.spans[place - 1].of("carry") or self.quiet(place - 1)
+            if led and beside and not self.has(place, "not"):
+                self.use(place)
         if self.goal == "list" or self.entity == "interactions":
             self.take("whom")
         if self.entity or self.metrics or self.where:
