@@ -8,7 +8,7 @@ from typing import Any
 
 from medallion import metrics
 from medallion.agent.planner.lexicon import meanings
-from medallion.agent.planner.reading import Unclear
+from medallion.agent.planner.marking import Unclear
 from medallion.agent.planner.slots import Slots, Threshold, names_of
 from medallion.metrics import Filter, Metric, MetricView, contradicted, periods
 from medallion.metrics.conditions import And, Condition, Not, Or, Test, both, parse
@@ -201,7 +201,9 @@ class Asking:
                 )
             return (Intent("account_brief", {"customer": one.key}),)
         if "probability" in slots.fields:
-            return (Intent("explain_score", {"key": one.key}),)
+            if one.kind == "deal":
+                return (Intent("explain_score", {"key": one.key}),)
+            return (Intent("account_brief", {"customer": one.key}),)
         view = metrics.views()[entity]
         columns = tuple(self._name(view, name, entity) for name in slots.fields)
         if slots.goal == "when" and not any((found := view.field(name)) and found.type == "day" for name in columns):
