@@ -189,7 +189,7 @@ def goldens(first: dict[str, Any]) -> list[tuple[str, str, str]]:
         (f"What is the preferred channel of {account}?", f"select preferred_channel from {C} {of}", "text"),
         (f"What industry is {account} in?", f"select industry from {C} {of}", "text"),
         (f"What is the open value of {account}?", f"select open_value from {C} {of}", "usd"),
-        (f"When was {account} last contacted?", f"select strftime(last_interaction_at, '%Y-%m-%d %H:%M') from {C} {of}", "text"),
+        (f"When was {account} last contacted?", f"select strftime(last_interaction_at, '%Y-%m-%d') from {C} {of}", "text"),
         (f"What is the probability to convert of {account}?", f"select probability_to_convert from {C} {of}", "percent"),
         (f"Tell me about {name}", f"select won_value from {C} {of}", "usd"),
         ("Who are the top 3 customers?", f"select customer_name from {C} order by won_value desc, lead_score desc, customer_id limit 1", "text"),
@@ -205,7 +205,7 @@ def goldens(first: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("What happens if we stop e-mailing?", "select null", "text"),
         ("Which rep should be promoted?", "select null", "text"),
         ("What is the correlation of calls and revenue?", "select null", "text"),
-        ("How did the win rate change between May and June 2025?", "select null", "text"),
+        ("How did the win rate change between May and June 2025?", f"select {rate} from {D} where strftime(closed_at, '%Y-%m') = '2025-06'", "percent"),
         ("What will revenue be in 2026?", "select null", "text"),
         ("How much do we spend on marketing?", "select null", "text"),
         ("Which deals were lost because of price?", "select null", "text"),
@@ -216,7 +216,7 @@ def goldens(first: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("Show all e-mail addresses", "select null", "text"),
         ("How many deals does nobody own?", f"select count(*) from {D} where owner is null", "number"),
         ("What fraction of interactions end in a meeting?", f"select count(*) filter (outcome = 'meeting_booked') / count(*) from {T}", "percent"),
-        ("Which products sell best?", "select null", "text"),
+        ("Which products sell best?", f"select p.product_name from {D} d join silver.products_clean p using (product_id) where {WON} group by 1 order by sum(deal_value) desc limit 1", "text"),
     ]  # fmt: skip
     if len(q) != len({question for question, _, _ in q}):
         raise ValueError("a question is there twice")

@@ -205,7 +205,7 @@ QUESTIONS = [
     ("Which owner has the highest revenue?", "Marcus Oyelaran"),
     ("How much revenue came from referral?", "$795,000"),
     ("What is the lead score of C004?", "96"),
-    ("What is the probability of C001?", "Probability of open deals"),
+    ("What is the probability of C001?", "probability to convert "),
     ("When was Northgate Freight Lines last contacted?", "2025-06-29"),
     ("Why is C009 hot?", "Fits well"),
     ("Who should I call?", "Tidewater Marine Supply"),

@@ -138,6 +138,9 @@ UNDERSTOOD = {
     "which deals are stuck": "list stage_changes where status = open and left_date is unknown and days_in_stage > 30",
     "which deals moved stage this week": "list stage_changes where moved and entered_date = 'this week'",
     "list customers with more than 2 open deals": "list accounts where open_deals > 2",
+    "What industry is C004 in?": "list accounts where customer_id = C004",
+    "How many overdue deals are there?": "open_leads where overdue",
+    "Which hour has the most touches?": "touches by hour order -touches limit 1",
     "who owns C004": "list accounts where customer_id = C004",
     "when was Lumen Works last contacted": "list accounts where customer_id = C004",
     # intents

@@ -84,7 +84,11 @@ class CrmSettings(BaseModel):
 
 
 class AgentSettings(BaseModel):
-    """What the sales agent is told."""
+    """What the sales agent is told.
+
+    Attributes:
+        me: The owner whom `I` and `my` mean in a question.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 

@@ -112,10 +112,7 @@ def verdict(understood: Understood, found: Sequence[Found]) -> str:
             [str(value) for one in slots.where for value in getattr(one, "values", ())], found[0], slots.contrast
         )
     if slots.contrast and slots.yes_no and len(found) == 2 and all(len(one.rows) == 1 for one in found):
-        first, second = (one.rows[0].get("value") for one in found)
-        if first is None or second is None:
-            return ""
-        return "Yes." if (first > second if slots.contrast == "more" else first < second) else "No."
+        return _more(found[0].rows[0].get("value"), found[1].rows[0].get("value"), slots.contrast)
     if slots.turn not in ("up", "down") or not slots.yes_no or slots.goal == "why" or not found:
         return ""
     rows = [one.rows[0] for one in found if len(one.rows) == 1]
@@ -125,16 +122,21 @@ def verdict(understood: Understood, found: Sequence[Found]) -> str:
     if len(values) != 1 or None in values[0]:
         return ""
     before, now = values[0]
-    return "Yes." if (now > before if slots.turn == "up" else now < before) else "No."
+    return _more(now, before, "more" if slots.turn == "up" else "less")
 
 
 def _contrast(values: Sequence[str], found: Found, way: str) -> str:
     """Yes or no, of a question whether the first of two values has more than the second."""
     rows = {str(row.get(name)): row.get("value") for row in found.rows for name in row if str(row.get(name)) in values}
-    pair = [rows.get(value) for value in values]
-    if len(pair) != 2 or None in pair:
+    first, second = (rows.get(value) for value in values) if len(values) == 2 else (None, None)
+    return _more(first, second, way)
+
+
+def _more(first: Any, second: Any, way: str) -> str:
+    """Whether the first of two figures is more, or less; empty where one of them is not known."""
+    if first is None or second is None:
         return ""
-    return "Yes." if (pair[0] > pair[1] if way == "more" else pair[0] < pair[1]) else "No."
+    return "Yes." if (first > second if way == "more" else first < second) else "No."
 
 
 def told(ledger: Ledger) -> tuple[str, list[Receipt]]:

@@ -16,8 +16,9 @@ from medallion import metrics
 from medallion.agent.planner.asking import Asked, Asking, Intent
 from medallion.agent.planner.lexer import Lexed, lex
 from medallion.agent.planner.lexicon import lexicon, plain_words
+from medallion.agent.planner.marking import Unclear
 from medallion.agent.planner.names import Names
-from medallion.agent.planner.reading import Reading, Unclear
+from medallion.agent.planner.reading import Reading
 from medallion.agent.planner.slots import Slots
 from medallion.agent.serving import Serving
 from medallion.errors import ContractError

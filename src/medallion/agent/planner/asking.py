@@ -8,7 +8,7 @@ from typing import Any
 
 from medallion import metrics
 from medallion.agent.planner.lexicon import meanings
-from medallion.agent.planner.reading import Unclear
+from medallion.agent.planner.marking import Unclear
 from medallion.agent.planner.slots import Slots, Threshold, names_of
 from medallion.metrics import Filter, Metric, MetricView, contradicted, periods
 from medallion.metrics.conditions import And, Condition, Not, Or, Test, both, parse
@@ -201,7 +201,9 @@ class Asking:
                 )
             return (Intent("account_brief", {"customer": one.key}),)
         if "probability" in slots.fields:
-            return (Intent("explain_score", {"key": one.key}),)
+            if one.kind == "deal":
+                return (Intent("explain_score", {"key": one.key}),)
+            return (Intent("account_brief", {"customer": one.key}),)
         view = metrics.views()[entity]
         columns = tuple(self._name(view, name, entity) for name in slots.fields)
         if slots.goal == "when" and not any((found := view.field(name)) and found.type == "day" for name in columns):
@@ -515,7 +517,7 @@ class Asking:
         deed, views = self.slots.deed, {one.view.entity for one in chosen}
         own = frozenset[str]().union(*map(_selected, chosen))
         label = chosen[0].measure.display_name
-        fits = own == _OF_DEED.get(deed) or (deed == "close" and own and own <= _OF_DEED["close"])
+        fits = own == frozenset(_OF_DEED.get(deed, ())) or (deed == "close" and own and own <= _OF_DEED["close"])
         made = deed == "sell" and views == {"interactions"}  # calls that were made
         if deed in _OF_DEED and not made and not (fits and views == {"deals"}):
             raise Unclear(f"{label} is not of deals that we {deed}", f"{label.lower()} this month")

@@ -130,7 +130,7 @@ class Slots:
         return not self.has_subject or self.follows or kind or (self.goal == "why" and not self.metrics)
 
     def carried(self, before: Slots) -> tuple[Slots, list[str]]:
-        """This as a continuation of what was asked before, and what was taken over from it, in words."""
+        """The slots as a continuation of what was asked before, and what was taken over from it, in words."""
         told: dict[str, object] = {}
         subject = ("metrics", "fields", "entity")
         own_subject = any(getattr(self, name) for name in subject)

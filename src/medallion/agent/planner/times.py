@@ -279,7 +279,7 @@ class Times:
         return replace(time, text=f"{begin} to {periods.add_months(begin, 6) - timedelta(days=1)}")
 
     def _relative(self, place: int) -> tuple[Time, int] | None:
-        """This, last and next with a unit, several units, a month or a weekday."""
+        """`last`, `this` and `next` with a unit, several units, a month or a weekday."""
         within = self._is(place, "within")
         at = self._over(place + 1) if within else place
         rel = next((one for one in ("this", "last", "next") if self._is(at, one)), None)
