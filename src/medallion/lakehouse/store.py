@@ -333,7 +333,8 @@ def mend(lake: Lakehouse, name: str) -> None:
     names = names_of(log)
     newest = max((one[:20] for one in names if _COMMIT.fullmatch(one)), default="")
     for one in names:
-        if (_CHECKPOINT.match(one) and one.endswith(".torn")) or (one.endswith(".crc") and one[:20] > newest):
+        checksum = one[:20].isdigit() and one.endswith(".crc")
+        if (checksum and one[:20] > newest) or (_CHECKPOINT.match(one) and one.endswith(".torn")):
             _put_aside(log / one)
     whole, broken = _newest_checkpoint(log, names)
     for error in broken_checkpoints(lake, name) if broken else ():
