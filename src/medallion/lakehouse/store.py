@@ -715,8 +715,8 @@ def _make(spark: SparkSession, lake: Lakehouse, name: str, columns: list[tuple[s
 
     locks.check()
     with door.through(lake.path(name)):
-        schema = Schema([_field(column, kind) for column, kind in columns])
-        DeltaTable.create(lake.path(name), schema, mode="ignore", configuration=KEEP_COMMITS)
+        fields = Schema([_field(column, kind) for column, kind in columns])
+        DeltaTable.create(lake.path(name), fields, mode="ignore", configuration=KEEP_COMMITS)
 
 
 def _shaped(frame: DataFrame, schema: list[tuple[str, str]], names: Iterable[str] | None = None) -> DataFrame:
