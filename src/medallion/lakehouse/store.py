@@ -372,7 +372,8 @@ def mend(lake: Lakehouse, name: str) -> None:
     names = names_of(log)
     newest = max((one[:20] for one in names if _COMMIT.fullmatch(one)), default="")
     for one in names:
-        if (_CHECKPOINT.match(one) and one.endswith(".torn")) or (one.endswith(".crc") and one[:20] > newest):
+        checksum = one[:20].isdigit() and one.endswith(".crc")
+        if (checksum and one[:20] > newest) or (_CHECKPOINT.match(one) and one.endswith(".torn")):
             _put_aside(log / one)
     whole, broken = _newest_checkpoint(log, names)
     for error in broken_checkpoints(lake, name) if broken else ():
@@ -753,8 +754,8 @@ def _make(spark: SparkSession, lake: Lakehouse, name: str, columns: list[tuple[s
 
     locks.check()
     with door.through(lake.path(name)):
-        schema = Schema([_field(column, kind) for column, kind in columns])
-        DeltaTable.create(lake.path(name), schema, mode="ignore", configuration=KEEP_COMMITS)
+        fields = Schema([_field(column, kind) for column, kind in columns])
+        DeltaTable.create(lake.path(name), fields, mode="ignore", configuration=KEEP_COMMITS)
 
 
 def _shaped(frame: DataFrame, schema: list[tuple[str, str]], names: Iterable[str] | None = None) -> DataFrame:
