@@ -69,7 +69,9 @@ def cards(tools: Tools, day: date, owner: str | None = None, count: int = 10) ->
         trends = {row["lead_id"]: row for row in tools.serving.rows(sql, [keys, tools.serving.as_of])}
     people = consent.people(tools.serving, [row["customer_id"] for row in rows], keys)
     return found, [
-        _card(tools, row, deals[row["lead_id"]], trends.get(row["lead_id"], {}), people.get(row["customer_id"], []), day)
+        _card(
+            tools, row, deals[row["lead_id"]], trends.get(row["lead_id"], {}), people.get(row["customer_id"], []), day
+        )
         for row in rows
     ]
 

@@ -274,5 +274,5 @@ def mcp(
     """Offer the agent's tools to clients of the Model Context Protocol."""
     from medallion.agent import mcp_server  # the protocol's library, an extra
 
-    with _tools(call, many=True) as (tools, settings):
+    with _tools(call, many=True) as (tools, _):
         mcp_server.server(tools, host, port, _me(call, tools)).run(transport="streamable-http" if http else "stdio")
