@@ -15,6 +15,7 @@ from medallion.errors import LakehouseError
 from medallion.lakehouse import contracts_in_use, query
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
+from medallion.learning.facts import current_facts
 from medallion.pipeline import models
 from medallion.scoring import reasons, snapshots
 from medallion.weights import ScoreWeights
@@ -135,7 +136,7 @@ def _by_model(
     """Exact contributions of every signal, and the forecast for a deal that looks otherwise."""
     spark = session(settings.engine, settings.memory_gib)
 
-    facts = models.current_facts(spark, lake, contracts.entities(contracts_in_use.overrides(lake, settings.contracts)))
+    facts = current_facts(spark, lake, contracts.entities(contracts_in_use.overrides(lake, settings.contracts)))
     facts = replace(
         facts,
         customers=facts.customers.filter(F.col("customer_id") == customer_id),

@@ -15,6 +15,7 @@ from medallion.lakehouse import contracts_in_use, query
 from medallion.lakehouse.session import session
 from medallion.lakehouse.store import Lakehouse
 from medallion.learning import forecasts, train
+from medallion.learning.facts import current_facts
 from medallion.pipeline import models
 from medallion.pipeline.steps import Report, Steps
 from medallion.scoring import drift, snapshots
@@ -99,7 +100,7 @@ def watch(settings: Settings, report: Report = lambda name, seconds: None) -> Wa
 def _signals(settings: Settings, lake: Lakehouse, entry: Entry, day: date) -> pa.Table:
     """Signals of the deals that are open now."""
     spark = session(settings.engine, settings.memory_gib)
-    facts = models.current_facts(spark, lake, contracts.entities(contracts_in_use.overrides(lake, settings.contracts)))
+    facts = current_facts(spark, lake, contracts.entities(contracts_in_use.overrides(lake, settings.contracts)))
     return snapshots.snapshots(facts, [end_of_day(day)], settings.score, entry.fixed, own=entry.own).toArrow()
 
 

@@ -8,17 +8,10 @@ from typing import TYPE_CHECKING
 
 from medallion import log
 from medallion.config import Settings
-from medallion.lakehouse import store
 from medallion.lakehouse.store import Lakehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pyspark.sql import DataFrame, SparkSession
-
-    from medallion.contracts import Entity
     from medallion.scoring.registry import Entry
-    from medallion.scoring.snapshots import Facts
 
 
 def folder(settings: Settings) -> Path | None:
@@ -45,23 +38,3 @@ def champion(settings: Settings) -> Entry | None:
     except registry.EarlierModelError as error:
         log.event("the active model is not used", logging.WARNING, problem=error.problem, remedy=error.remedy)
         return None
-
-
-def current_facts(spark: SparkSession, lake: Lakehouse, entities: Mapping[str, Entity]) -> Facts:
-    """What the active model scores open deals from: the current versions of silver, as they are delivered now."""
-    from medallion.scoring import snapshots  # loads the engine
-
-    def clean(name: str) -> DataFrame:
-        return store.read(spark, lake, entities[name].clean.name)
-
-    stages = entities.get("stage_changes")
-    there = stages is not None and lake.exists(stages.clean.name)
-    leads = entities["leads"]
-    return snapshots.current(
-        clean("customers"),
-        clean("leads"),
-        clean("interactions"),
-        clean("stage_changes") if there else None,
-        store.read(spark, lake, leads.history.name),
-        leads.currency,
-    )
