@@ -258,4 +258,6 @@ def mcp(
     from medallion.agent import mcp_server  # the protocol's library, an extra
 
     with _tools(call, many=True) as (tools, settings):
-        mcp_server.server(tools, host, port, me or settings.agent.me).run(transport="streamable-http" if http else "stdio")
+        mcp_server.server(tools, host, port, me or settings.agent.me).run(
+            transport="streamable-http" if http else "stdio"
+        )
