@@ -305,7 +305,11 @@ IMPLIED = {
     "revenue": "won gewonnen gagnées ganados versus",
     "pipeline": "open offen ouvertes abiertos",
     "list": "highest top best höchste plus-haut open offen ouvertes",
-    "cycle": "won gewonnen gagnées ganados",
+    "win_rate": "average durchschnittlich moyen promedio",
+    "limit": "best",
+    "by owner": "by-owner",
+    "call plan: owner": "by-owner",
+    "cycle": "average won gewonnen gagnées ganados",
 }
 #: Kinds of words that may repeat what a question says already.
 _SAME = {"neutral", "list", "total", "prep", "joined", "yes_no", "comma", "past", "carry", "ours"}

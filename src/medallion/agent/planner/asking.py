@@ -133,8 +133,14 @@ class Asking:
             if span.first != span.last or len(self.slots.times) > 1:
                 raise Unclear("a call list is for one day", "who should I call tomorrow?")
             day = span.first
-        if self.slots.me and owner is None:
+        if self.slots.me and owner is not None:
+            raise Unclear("my calls, or those of somebody else?", "who should I call?", f"call list for {owner}")
+        if self.slots.me:
             owner = self.me
+        if self.slots.rank and self.slots.rank.count is None:
+            raise Unclear(
+                f"a call list has an order of its own: {self.slots.rank.word!r} says no more", "who should I call?"
+            )
         count = self.slots.rank.count if self.slots.rank else None
         return Intent("call_plan", {"owner": owner, "capacity": count, "day": day})
 
@@ -706,6 +712,8 @@ class Asking:
     def _stays(self) -> tuple[Asked, ...]:
         """Deals that came to a stage, or have been in theirs for long."""
         self._only("stages")
+        if any(one not in (("stuck", True), ("open", True)) for one in self.slots.states):
+            raise Unclear("stuck and moved are of open deals, whatever else they are", "which deals are stuck?")
         slots = self.slots
         view = metrics.views()["stage_changes"]
         bare = Asking(_with(slots, states=(), thresholds=(), deed=""), self.today, self.me)

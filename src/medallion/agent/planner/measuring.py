@@ -95,7 +95,11 @@ class Measuring(Restricting):
                 self.times = [replace(self.times[0], text=_LAST[self.times[0].text])]
                 self.compare = "previous"  # compared with last month: this one
                 self.use(place)
-        joins = self.places("vs") if len(self.times) > 1 or self.compare else []
+        joins = [
+            place
+            for place in self.places("vs")
+            if len(self.times) > 1 or (self.compare and place + 1 < len(self.spans) and self.spans[place + 1].used)
+        ]
         self.use(*joins)
         if self.take("compare") or joins:
             self.versus = True

@@ -202,9 +202,7 @@ class Reading(Measuring):
         if self.goal == "score":
             self.take("intent", "size", "field", "verb")
         if self.goal == "brief":
-            self.use(
-                *[place for place in self.places("verb", "entity", "list", "when") if not self.has(place, "metric")]
-            )
+            self.use(*[place for place in self.places("verb", "entity", "list") if not self.has(place, "metric")])
 
     def _fits(self, name: str, place: int) -> bool:
         if name == "score":
@@ -286,6 +284,8 @@ class Reading(Measuring):
         """The metric that an average or median of another one is; of a total there is none without saying per what."""
         measure = metrics.metrics()[name].measure
         found = meanings()["averages"][self.goal].get(name)
+        if self.goal == "median" and found is None and "MEDIAN" not in measure.expr:
+            raise Unclear(f"there is no median of {measure.display_name.lower()}", "median deal size")
         if found is None and (measure.additivity == "flow" or measure.format.type == "currency"):
             raise Unclear(
                 f"the {self.goal} of {measure.display_name.lower()} per what?",
@@ -416,7 +416,7 @@ class Reading(Measuring):
         if self.states:
             self.take("still")
         if self.goal == "define":
-            self.take("you", "how", "list", "when", "past", "to")
+            self.take("you", "how", "list", "past", "to")
         if self.goal in ("why", "changed"):
             self.take("list", "how", "verb")
 
