@@ -63,6 +63,8 @@ def test_every_figure_is_computed_again_from_the_rows_behind_it(connection, aske
         for row, keys in rows:
             found = behind(connection, question, name, keys)
             assert (found.value or 0) == pytest.approx(row["value"] or 0, rel=1e-9), (name, keys)
+            if (metric.measure.n or "").startswith("SUM("):  # of rows of channels, each with its touches
+                continue
             if not metric.measure.expr.startswith("COUNT(CASE"):  # which counts fewer rows than it looks at
                 assert len(found.rows) == row["n"], (name, keys)
             elif " / " not in metric.measure.expr:

@@ -125,8 +125,13 @@ def with_entry(versions: DataFrame, currency: str, *, single: bool = False) -> D
     in_order = Window.partitionBy("lead_id").orderBy("known_at", "_source_file", "_source_row")
     so_far = in_order.rowsBetween(Window.unboundedPreceding, Window.currentRow)
     before = F.lag("expected_close_date").over(in_order)
-    moved = versions.withColumn("_pushed", F.coalesce((F.col("expected_close_date") > before).cast("bigint"), F.lit(0)))
-    return moved.withColumns({"entry_value": F.first(value).over(so_far), "pushes": F.sum("_pushed").over(so_far)})
+    moved = versions.withColumns(
+        {
+            "_pushed": F.coalesce((F.col("expected_close_date") > before).cast("bigint"), F.lit(0)),
+            "_first": F.when(F.row_number().over(in_order) == 1, value),
+        }
+    )
+    return moved.withColumns({"entry_value": F.max("_first").over(so_far), "pushes": F.sum("_pushed").over(so_far)})
 
 
 def versions(history: DataFrame, key: str, first_known: datetime, *, single: bool = False) -> DataFrame:
