@@ -149,7 +149,7 @@ def world(lake: Path, exports: Path) -> None:
     for place, folder in enumerate(deliveries):
         pipeline.run(load(None, source=str(folder), lakehouse=str(lake)), NOW + timedelta(days=place))
     settings = load(None, source=str(exports), lakehouse=str(lake), as_of="2025-06-30")
-    train.train(settings, NOW + timedelta(days=len(deliveries)), anyway=True)
+    train.train(settings, NOW + timedelta(days=len(deliveries)))
     pipeline.run(settings, NOW + timedelta(days=len(deliveries)), stages=[pipeline.SILVER_TO_GOLD])
 
 

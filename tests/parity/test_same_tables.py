@@ -107,7 +107,7 @@ def test_what_a_contract_may_say(tmp_path):
 def test_a_messy_world_in_deliveries_with_a_trained_model(tmp_path):
     from medallion.simulate import World, simulate
 
-    simulate(World(customers=500, days=540, seed=5), tmp_path / "exports", mess="some", batches=3)
+    simulate(World(customers=800, days=730, seed=5), tmp_path / "exports", mess="some", batches=3)
     made = engines(tmp_path, "world", str(tmp_path / "exports"))
     assert not differences(made["sail"] / "lake", made["spark"] / "lake")
     models = [sorted(p.name for p in (made[engine] / "lake" / "models").iterdir()) for engine in made]

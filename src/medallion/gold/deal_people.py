@@ -36,7 +36,7 @@ def contract() -> Table:
             Declared("role_names", "array<string>", f"The roles that they have, in order of the alphabet, the first {MOST_ROLES}."),
             Declared("role_names_touched", "array<string>", f"The roles of those touched while the deal was open, the first {MOST_ROLES}."),
             Declared("has_primary", "boolean", "Whether one of them is the main contact."),
-            Column(
+            Declared(
                 "is_single_threaded", "boolean",
                 "Whether it hangs on one person: one takes part, or one alone was touched; null where no touch says whom "
                 "it reached.",
