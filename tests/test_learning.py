@@ -248,7 +248,7 @@ def test_a_model_that_was_changed_is_refused(copied, name, change, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 3}, "has format 3"),
+        ({"format": 4}, "has format 4"),
         ({"calibration": {"means": [0.0]}}, "is not a model"),
         ({"signals": "other"}, "other signals"),
         ({"tiers": []}, "no tiers"),
@@ -608,7 +608,7 @@ def test_recipes_are_compared_on_the_same_later_deals(learned):
 
     def against(recipe):
         scorer = SimpleNamespace(version="before", kind="logistic")
-        return train._not_as_good(SimpleNamespace(scorer=scorer, document={"settings": recipe}), new, rows)
+        return train._not_as_good(SimpleNamespace(scorer=scorer, document={"settings": recipe}), new, rows, {})
 
     assert against(same) is None
     assert against({"penalty": 1e9}) is None

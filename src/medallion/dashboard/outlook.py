@@ -57,7 +57,7 @@ def read(reading: Reading, settings: Settings, found: Given) -> tuple[Forecast, 
     Raises:
         BadRequestError: The period or the split is none.
     """
-    if "gold.lead_scores" not in reading.tables:
+    if "gold.lead_scores" not in reading.tables or reading.last_day is None:
         raise BadRequestError(words.say("no_scores"))
     by = found.get("by") or SPLITS[0]
     if by not in SPLITS:

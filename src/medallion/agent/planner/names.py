@@ -57,7 +57,8 @@ class Names:
         names = meanings()["concepts"].get(concept, [concept])
         dimension = next((one for name in names if (one := view.field(name))), None)
         joins = [one for one in view.joins if dimension and f"{one.name}." in dimension.expr]
-        if dimension is None or not all(map(self.facts.there, (*view.tables, *(one.source for one in joins)))):
+        needed = () if dimension is None else (*view.tables, *dimension.needs, *(one.source for one in joins))
+        if dimension is None or not all(map(self.facts.there, needed)):
             return
         values = tuple(dict.fromkeys((*dimension.values, *self.facts.known(view, dimension, ()))))
         for value in values if len(values) <= MOST_VALUES else ():
