@@ -57,7 +57,7 @@ def read(reading: Reading, settings: Settings, found: Given) -> tuple[Forecast, 
     Raises:
         BadRequestError: The period or the split is none.
     """
-    if "gold.lead_scores" not in reading.tables or reading.last_day is None:
+    if not _scored(reading):
         raise BadRequestError(words.say("no_scores"))
     by = found.get("by") or SPLITS[0]
     if by not in SPLITS:
@@ -75,8 +75,14 @@ def read(reading: Reading, settings: Settings, found: Given) -> tuple[Forecast, 
     return reading.once(("forecast", when, by), compute)
 
 
+def _scored(reading: Reading) -> bool:
+    return "gold.lead_scores" in reading.tables and reading.last_day is not None
+
+
 def page(reading: Reading, settings: Settings, found: Given) -> dict[str, Any]:
-    """What the page shows."""
+    """What the page shows; nothing but `told`, which is None, before there are scores."""
+    if not _scored(reading):
+        return {"told": None}
     told, deals = read(reading, settings, found)
     by, silent, names = str(told.dimension), _silent(reading), _names(reading, str(told.dimension))
     members: dict[str, dict[str, list[Deal]]] = defaultdict(lambda: {part: [] for part in PARTS})
