@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from medallion import metrics
-from medallion.agent import consent, sql_guard
+from medallion.agent import sql_guard
 from medallion.agent.facts import Field, Found
 from medallion.agent.rules import Rules, Suppressed
 from medallion.agent.serving import Serving, serve
@@ -28,7 +28,7 @@ from medallion.metrics.understanding import Understood
 
 _FEATURES, _DEALS, _SCORES = "gold.customer_features", "gold.deals", "gold.lead_scores"
 _BANDS = "gold.score_bands"
-_TOUCHES, _IDENTITIES = "silver.interactions_clean", "silver.identities"
+_TOUCHES = "silver.interactions_clean"
 #: One row per account with an open deal, with its best one, at its position in a call list of everybody.
 _OPEN_ACCOUNTS = f"""
 select row_number() over (order by owner nulls last, expected_value desc nulls last, lead_score desc, customer_id) as position, *
@@ -106,9 +106,7 @@ class Tools:
 
         One row per account with an open deal: the rep of its best deal, the next step, channel and hour, the expected
         value (sum of value times probability of its open deals), reasons, and what happened last. Accounts that were
-        touched within the days of rest, those that someone has dealt with on an earlier plan, and those that must not be
-        contacted are left out and counted in the note. Where people of the account are known, `contact_id` is one who may
-        be contacted on the channel.
+        touched within the days of rest, and those that must not be contacted, are left out and counted in the note.
 
         Args:
             owner: Only this rep's accounts.
@@ -127,27 +125,20 @@ class Tools:
         if owner is not None and owner.casefold() not in {str(name).casefold() for name in known}:
             names = ", ".join(str(name) for name in known[:20])
             raise MedallionError(f"no deal belongs to {owner!r}", f"Owners: {names}.")
-        end = self.day
+        end = self._day()
         on = day or end + timedelta(days=1)
         if on < end:
             raise MedallionError(
                 f"{on.isoformat()} is before {end.isoformat()}, the last day of the data: who was to be contacted then is not known",
                 f"Give a day from {end.isoformat()}; `medallion replay {on.isoformat()}` gives the state of a past day.",
             )
-        blocked = consent.in_force(self.rules.suppressed, on)
-        listed = {one.customer_id for one in blocked if one.customer_id and one.channel is None}
-        denied = sorted({*consent.silent(self.serving, blocked)} - listed)
-        nobody = sorted({*listed, *denied})
-        away = sorted({key for key, day in self.rules.put_off.items() if day > on} - {*nobody})
-        bindings = [on, min(most, _MOST_ROWS), owner, owner, [*nobody, *away], on, self.rules.rest_days]
+        blocked = [one for one in self.rules.suppressed if one.until is None or one.until >= on]
+        nobody = sorted({one.customer_id for one in blocked if one.channel is None})
+        bindings = [on, min(most, _MOST_ROWS), owner, owner, nobody, on, self.rules.rest_days]
         rows = self.serving.rows(_CALL_LIST, bindings)
         hours, last, why = self._hours(), self._last(rows), self._reasons(rows)
-        people = consent.people(self.serving, [row["customer_id"] for row in rows], [row["lead_id"] for row in rows])
         for row in rows:
-            known = people.get(row["customer_id"], [])
-            row["channel"] = self._channel(row, blocked, known)
-            person = consent.first(known, row["channel"], blocked) if row["channel"] else None
-            row["contact_id"], row["contact_role"] = (person["contact_id"], person["role"]) if person else (None, None)
+            row["channel"] = self._channel(row, blocked)
             row["hour"] = hours.get(row["channel"])
             row["reasons"] = why.get(row["position"]) or []
             row |= last.get(row.pop("position"), {"last_channel": None, "last_outcome": None})
@@ -156,16 +147,13 @@ class Tools:
         total = len(rows)
         if cut:  # those beyond the capacity, whom nothing but that leaves out
             whole = f"open_accounts where {_CONTACTABLE}"
-            total += self._count(whole, [owner, owner, [*nobody, *away], on, self.rules.rest_days]) - cut
+            total += self._count(whole, [owner, owner, nobody, on, self.rules.rest_days]) - cut
         left = self.serving.rows(
             "select count(*) filter (last_interaction_at >= cast(? as date) - cast(? as integer)) as resting, "
-            "count(*) filter (customer_id in (select unnest(?))) as refused, "
-            "count(*) filter (customer_id in (select unnest(?))) as denied, "
-            "count(*) filter (customer_id in (select unnest(?))) as away "
+            "count(*) filter (customer_id in (select unnest(?))) as refused "
             "from open_accounts where ? is null or lower(owner) = lower(?)",
-            [on, self.rules.rest_days, sorted(listed), denied, away, owner, owner],
+            [on, self.rules.rest_days, nobody, owner, owner],
         )[0]
-        dealt_with = f", {left['away']:,} done or put off" if left["away"] else ""
         return self._found(
             "call_plan",
             f"Who to contact on {on.isoformat()}",
@@ -178,8 +166,6 @@ class Tools:
                 Field("next_step", "Next step"),
                 Field("channel", "Channel"),
                 Field("hour", "Best hour (UTC)", "number"),
-                Field("contact_id", "Contact"),
-                Field("contact_role", "Role of the contact"),
                 Field("expected_value", "Expected value", "money"),
                 Field("at_stake", "At stake", "money"),
                 Field("probability", "Probability of the best deal", "percent", 1),
@@ -193,13 +179,11 @@ class Tools:
             ),
             ("customer_id",),
             rows,
-            (_DEALS, _FEATURES, _SCORES, _TOUCHES, consent.PEOPLE, consent.LINKS),
+            (_DEALS, _FEATURES, _SCORES, _TOUCHES),
             f"with open_accounts as ({_OPEN_ACCOUNTS}){_CALL_LIST}",
             bindings,
             f"Left out: {left['resting']:,} with a contact in the last {self.rules.rest_days} days, "
-            f"{left['refused']:,} not to be contacted"
-            + (f", {left['denied']:,} where everyone known has denied consent" if left["denied"] else "")
-            + f"{dealt_with}.",
+            f"{left['refused']:,} not to be contacted.",
             total,
         )
 
@@ -213,7 +197,7 @@ class Tools:
             MedallionError: There is no such account, or several; the message names them.
         """
         key = self.one_customer(customer)
-        facts: tuple[Field, ...] = (
+        facts = (
             Field("customer_id", "Account key"), Field("customer_name", "Account"), Field("industry", "Industry"),
             Field("country", "Country"), Field("size_band", "Company size"), Field("account_manager", "Account manager"),
             Field("lead_score", "Lead score", "number"), Field("lead_quality", "Band"), Field("segment", "Segment"),
@@ -231,19 +215,13 @@ class Tools:
             Field("next_step", "Next step"),
         )  # fmt: skip
         sql = f"select {', '.join(one.name for one in facts)} from {_FEATURES} where customer_id = ?"
-        rows, made_of = self.serving.rows(sql, [key]), self._made_of(key)
-        if made_of:
-            facts, rows = (
-                (*facts, Field("made_of", "Merged into it", "list")),
-                [{**row, "made_of": made_of} for row in rows],
-            )
         account = self._found(
             "account_brief",
             "The account",
             facts,
             ("customer_id",),
-            rows,
-            (_FEATURES, *([_IDENTITIES] if made_of else [])),
+            self.serving.rows(sql, [key]),
+            (_FEATURES,),
             sql,
             [key],
         )
@@ -329,45 +307,30 @@ class Tools:
             raise ContractError("top and bottom stand for order and limit", "Give one or the others.")
         asked = Question.read(metric, by or (), where, period, compare, having, order or (), limit, as_of)
         if ranked is not None and by:
-            asked = dataclasses.replace(asked, order=(Order(asked.metrics[0], top is not None),), limit=ranked)
-        return self.asked(asked, "metric_value")
-
-    def asked(self, asked: Question | Records, tool: str = "asked") -> Found:
-        """The answer to a typed question. A ranking leaves out what has nothing to rank it by, and says how many.
-
-        Raises:
-            ContractError: It is not understood whole.
-        """
-        if isinstance(asked, Records):
-            with self.serving.lock:
-                listed = answer(self.serving.connection, asked)
-            return self._answered(tool, listed, "", listed.total)
-        first = asked.metrics[0]
-        ranked = bool(asked.by and asked.limit and asked.order and asked.order[0].name == first)
-        whole = asked
-        if ranked:
-            asked = dataclasses.replace(asked, having=(*asked.having, f"{first} is known"))
+            first = asked.metrics[0]
+            asked = dataclasses.replace(
+                asked, order=(Order(first, top is not None),), limit=ranked, having=(*asked.having, f"{first} is known")
+            )
         with self.serving.lock:
             found = answer(self.serving.connection, asked)
-            unknown = (
-                answer(self.serving.connection, dataclasses.replace(whole, limit=1)).total - found.total
-                if ranked
-                else 0
-            )
-        note = " ".join((metrics.named(first).measure.comment, *found.notes))
+            unknown = self._without_a_value(asked, found) if ranked is not None and by else 0
+        first_metric = metrics.named(asked.metrics[0])
+        note = " ".join((first_metric.measure.comment, *found.notes))
         if unknown:
             note += f" {unknown:,} without a value left out."
-        if self.serving.currencies and any(one.type == "currency" for one in found.columns):
+        money = any(one.type == "currency" for one in found.columns)
+        if self.serving.currencies and money:
             note += f" {self.serving.currencies}"
         told = found.understood
-        if ranked and isinstance(told, Understood) and not whole.having:
-            found = dataclasses.replace(found, understood=dataclasses.replace(told, having=None))
-        return self._answered(tool, found, note, None if whole.limit is None else found.total)
+        if ranked is not None and by and isinstance(told, Understood):
+            told = dataclasses.replace(told, having=None) if len(asked.having) == 1 else told
+        total = None if asked.limit is None else found.total
+        return self._answered("metric_value", dataclasses.replace(found, understood=told), note, total)
 
-    def reading(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """What a function of the metrics reads from the connection."""
-        with self.serving.lock:
-            return function(self.serving.connection, *arguments)
+    def _without_a_value(self, asked: Question, found: Answered) -> int:
+        """How many rows a ranking leaves out, since they have nothing to rank them by."""
+        everything = dataclasses.replace(asked, having=asked.having[:-1], limit=1)
+        return answer(self.serving.connection, everything).total - found.total
 
     def records(
         self,
@@ -394,7 +357,9 @@ class Tools:
             ContractError: There is no such entity, column or value.
         """
         asked = Records.read(entity, where, period, order or (), limit, columns or (), as_of)
-        return self.asked(asked, "records")
+        with self.serving.lock:
+            found = answer(self.serving.connection, asked)
+        return self._answered("records", found, "", found.total)
 
     def _answered(self, tool: str, found: Answered, note: str, total: int | None) -> Found:
         """The answer to a question as a finding."""
@@ -448,13 +413,13 @@ class Tools:
     def compare_channels(self) -> Found:
         """What each channel brings: touches, positive rate with its interval, revenue shared among touches."""
         sql = (
-            "select channel, interactions, positive_touches, positive_rate, positive_rate_low, positive_rate_high, attributed_revenue, "
+            "select channel, interactions, positive_rate, positive_rate_low, positive_rate_high, attributed_revenue, "
             "average_duration_minutes from gold.channel_performance where interactions > 0 "
             "order by positive_rate desc nulls last, channel"
         )
         fields = (
             Field("channel", "Channel"), Field("interactions", "Touches", "number"),
-            Field("positive_touches", "Positive touches", "number"), Field("positive_rate", "Positive rate", "percent", 1),
+            Field("positive_rate", "Positive rate", "percent", 1),
             Field("positive_rate_low", "at least (95%)", "percent", 1),
             Field("positive_rate_high", "at most (95%)", "percent", 1),
             Field("attributed_revenue", "Attributed revenue", "money"),
@@ -610,9 +575,6 @@ class Tools:
             MedallionError: None or several; the message names the nearest.
         """
         exact = self.serving.rows(f"select customer_id from {_FEATURES} where customer_id = ?", [text.strip()])
-        if not exact and _IDENTITIES in self.serving.versions:  # one that was merged
-            sql = f"select entity_key as customer_id from {_IDENTITIES} where entity = 'customers' and source_key = ?"
-            exact = self.serving.rows(sql, [text.strip().upper()])
         if exact:
             return str(exact[0]["customer_id"])
         found = self.find_customer(text)
@@ -626,13 +588,6 @@ class Tools:
             raise MedallionError(f"{text!r} may mean several accounts", f"Say which: {shown}.")
         return str(several[0]["customer_id"])
 
-    def _made_of(self, key: str) -> list[str]:
-        """Keys of the accounts that were merged into one."""
-        if _IDENTITIES not in self.serving.versions:
-            return []
-        sql = f"select source_key from {_IDENTITIES} where entity = 'customers' and entity_key = $1 and source_key <> $1 order by 1"
-        return [row["source_key"] for row in self.serving.rows(sql, [key])]
-
     def _prepare(self, *names: str) -> None:
         for name in names:
             self.serving.prepare(name, _PREPARED[name])
@@ -643,9 +598,7 @@ class Tools:
             return sql
         return sql.replace(f"from {_FEATURES}", "from names").replace("lower(customer_name)", "name_lower")
 
-    @property
-    def day(self) -> date:
-        """The last day of the data."""
+    def _day(self) -> date:
         return self.serving.as_of or date(1970, 1, 1)
 
     def _found(
@@ -721,16 +674,12 @@ class Tools:
         return {places[row["lead_id"]]: row["reasons"] for row in rows}
 
     @staticmethod
-    def _channel(row: Mapping[str, Any], blocked: list[Suppressed], people: list[consent.Person]) -> str | None:
-        """The preferred channel, or the next one on which the account can be reached and has not refused.
-
-        Where people of the account are known, one of them has to be free to be contacted on it.
-        """
+    def _channel(row: Mapping[str, Any], blocked: list[Suppressed]) -> str | None:
+        """The preferred channel, or the next one that the account can be reached on and has not refused."""
         refused = {one.channel for one in blocked if one.customer_id == row["customer_id"]}
         reachable = {"call": row["has_phone"], "whatsapp": row["has_phone"], "email": row["has_email"], "meeting": True}
         wanted = [row["preferred_channel"], "call", "email", "whatsapp", "meeting"]
-        free = (one for one in wanted if one and one not in refused and reachable.get(one))
-        return next((one for one in free if not people or consent.first(people, one, blocked)), None)
+        return next((one for one in wanted if one and one not in refused and reachable.get(one)), None)
 
 
 def _field(column: Column, name: str) -> Field:

@@ -25,7 +25,6 @@ app = group()
         "`medallion records interactions --period 'last 7 days' --json`",
     ),
     at=True,
-    shows="own",
 )
 def records(
     call: Call,
