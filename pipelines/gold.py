@@ -90,6 +90,7 @@ def _as_of() -> AsOf:
 _ENTITIES = contracts.entities(_in_use())
 bring(_ENTITIES, _setting("catalog"))
 _AS_OF, _LEADS = _as_of(), _leads()
+# asked for here, and not in a view: a view may not ask whether a table is there, or which columns it has
 _VERSIONS = _versions(_silver(_ENTITIES["leads"].history.name))
 _SOURCES = {name for step in STEPS for name in step.inputs if name.startswith("silver.")}
 

@@ -468,7 +468,8 @@ def outside(span: Span, facts: Facts, as_of: date | None = None) -> None:
         raise ContractError(f"{span.text or span}: the data ends on {facts.last}", "Ask for a time up to that day.")
     if as_of is not None and span.first is not None and span.first > as_of:
         raise ContractError(
-            f"{span.text or span}: begins after {as_of}, as of which is asked", "Ask for a time up to that day."
+            f"{span.text or span}: begins after {as_of}, the day that the question is asked as of",
+            "Ask for a time up to that day.",
         )
     if facts.first is not None and span.last is not None and span.last < facts.first:
         raise ContractError(

@@ -121,9 +121,9 @@ def silver_to_gold(
     if known is not None:
         versions = versions.filter(F.col("known_at") < known)
     frames["silver.leads_history"] = versions
-    rewound = known is not None
-    if newest and newest >= as_of_time.time:
-        rewound = True
+    is_past_day = newest is not None and newest >= as_of_time.time
+    rewound = known is not None or is_past_day
+    if is_past_day:
         rewind(as_of_time.instant)
 
     held_out = _in_reporting_currency(context, frames, day, known_as_of, target is None)
@@ -131,8 +131,7 @@ def silver_to_gold(
     frames["silver.leads_history"], some_ended = versions, context.has_rows(entities["leads"].history, ended)
     if held_out or some_ended:  # stages of deals that are there
         frames["silver.leads_history"] = silver.of_counted(versions, frames["silver.leads_clean"])
-    is_rewound = newest is not None and newest >= as_of_time.time
-    every = silver.ended_by(every, as_of_time.last_instant if some_ended and not is_rewound else None)
+    every = silver.ended_by(every, as_of_time.last_instant if some_ended and not is_past_day else None)
     # withdrawn deals were there once, so they are in their history, and in no other table
     special = {("gold.deal_changes", "silver.leads_history"): every}
 
